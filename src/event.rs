@@ -1,0 +1,151 @@
+//! What a run tells the outside: the vocabulary between runner and screen.
+//!
+//! The runner sends, `progress` shows; neither knows the other. An event carries facts, no layout.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use serde::Serialize;
+
+use crate::job::{BatchId, Counts, Evidence, Executed, RunId, ServiceId, State};
+
+/// Something that a person or a script may want to know while a run works.
+#[derive(Debug, Clone, Serialize)]
+#[serde(tag = "type", rename_all = "snake_case")]
+pub enum Event {
+    /// The run holds the queue and begins.
+    RunStarted {
+        /// This process.
+        run: RunId,
+        /// What it works on.
+        batch: BatchId,
+        /// Where the batch stands now.
+        counts: Counts,
+        /// The batch had been begun before.
+        resumed: bool,
+        /// The API.
+        api_url: String,
+        /// The database.
+        database: PathBuf,
+        /// Instances rebuilt at once, at most.
+        workers: usize,
+        /// Nothing real is touched.
+        simulated: bool,
+    },
+    /// What the run is doing when no job moves.
+    Activity(Activity),
+    /// A job took a step. `from == to` for steps that only add knowledge (`held`, `sighted`).
+    Job(JobEvent),
+    /// Something that needs no action yet.
+    Warning {
+        /// One line.
+        message: String,
+    },
+    /// Starts are suspended.
+    Paused {
+        /// One line.
+        reason: String,
+    },
+    /// Starts go on.
+    Resumed,
+    /// The run works with another list of numbers than `--workers` says, because of the failure budget.
+    BudgetLimits {
+        /// Jobs that may be in flight at once.
+        in_flight_max: usize,
+    },
+    /// The run ends before the batch has ended.
+    Halting {
+        /// One line.
+        reason: String,
+    },
+    /// A first signal came: nothing new starts.
+    Stopping {
+        /// Calls whose answers are waited for.
+        calls: usize,
+    },
+    /// The run is over.
+    RunEnded {
+        /// Where the batch stands now.
+        counts: Counts,
+        /// What this process took.
+        elapsed_ms: u64,
+        /// The process's exit code.
+        exit_code: u8,
+    },
+}
+
+/// What a run is doing when no job moves.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(tag = "activity", rename_all = "snake_case")]
+pub enum Activity {
+    /// Logging in, or renewing the session.
+    LoggingIn,
+    /// Reading the account's list.
+    ReadingList {
+        /// Instances read so far.
+        read: u64,
+        /// Instances in the list, where known.
+        total: Option<u64>,
+    },
+    /// Submitting and polling as usual.
+    Working,
+    /// Everything that may run is running.
+    WaitingForRebuilds,
+    /// Nothing may start before a delay is over.
+    WaitingToRetry {
+        /// The remaining delay.
+        #[serde(rename = "ms", serialize_with = "as_ms")]
+        remaining: Duration,
+    },
+    /// Only doubts are left, and they are being watched.
+    WatchingDoubts,
+}
+
+/// A job took a step.
+#[derive(Debug, Clone, Serialize)]
+pub struct JobEvent {
+    /// The instance.
+    pub service: ServiceId,
+    /// Its line in the manifest.
+    pub line: u64,
+    /// The submission it concerns, counted from 1; 0: before the first.
+    pub attempt: u32,
+    /// The ledger entry's kind.
+    pub kind: &'static str,
+    /// State before.
+    pub from: State,
+    /// State after.
+    pub to: State,
+    /// Was the instance touched?
+    pub executed: Executed,
+    /// In doubt, and only the operator can settle it.
+    pub held: bool,
+    /// What proves a finished rebuild.
+    pub evidence: Option<Evidence>,
+    /// What went wrong, as one word.
+    pub error_kind: Option<String>,
+    /// What went wrong, safe to print.
+    pub error: Option<String>,
+    /// Time from the submission to the end, for finished rebuilds.
+    #[serde(rename = "rebuild_ms", serialize_with = "as_optional_ms")]
+    pub rebuild: Option<Duration>,
+}
+
+#[expect(
+    clippy::trivially_copy_pass_by_ref,
+    reason = "the signature is serde's"
+)]
+fn as_ms<S: serde::Serializer>(duration: &Duration, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_u64(u64::try_from(duration.as_millis()).unwrap_or(u64::MAX))
+}
+
+#[expect(clippy::ref_option, reason = "the signature is serde's")]
+fn as_optional_ms<S: serde::Serializer>(
+    duration: &Option<Duration>,
+    serializer: S,
+) -> Result<S::Ok, S::Error> {
+    match duration {
+        Some(duration) => as_ms(duration, serializer),
+        None => serializer.serialize_none(),
+    }
+}

@@ -1,0 +1,202 @@
+//! What the ledger may say about a job.
+
+use serde::{Deserialize, Serialize};
+
+use super::Evidence;
+
+/// What went wrong, in one word for scripts and one sentence for people.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Failure {
+    /// One word: the API's error type (`value`, `missed`, …) or ours (`timeout`, `not_listed`, …).
+    pub error_kind: String,
+    /// The API's or the network's own words, without secrets and control characters.
+    pub error: String,
+}
+
+impl Failure {
+    /// A failure of `kind`, explained by `error`.
+    pub fn new(kind: impl Into<String>, error: impl Into<String>) -> Self {
+        Self {
+            error_kind: kind.into(),
+            error: error.into(),
+        }
+    }
+}
+
+/// What the latest list reading of this run said of an instance when its submission was decided.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Baseline {
+    /// Name of the image it ran; `None` where the list gave none.
+    pub image: Option<String>,
+    /// Its status, trimmed and in lower case.
+    pub status: String,
+    /// How old that reading was.
+    pub age_ms: u64,
+}
+
+/// The operator's word on a doubt.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Verdict {
+    /// It was rebuilt.
+    Done,
+    /// Send it again, whatever happened before.
+    Requeue,
+    /// Leave it as it is.
+    Failed,
+}
+
+/// One line of a job's history. The arrows say which states it leads from and to;
+/// [`super::Standing::apply`] is where they are enforced.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+pub enum Entry {
+    /// `queued → submitting`: committed before anything is sent; each re-send is an intent of its own.
+    Intent {
+        /// The zone that will be sent.
+        zone: String,
+        /// What stood there before; `None` where no list was read.
+        baseline: Option<Baseline>,
+        /// The name that the instance's image will have afterwards, where it is known.
+        target: Option<String>,
+    },
+    /// `submitting → queued`: this submission surely did nothing (never written, 429, session refused).
+    NotExecuted {
+        /// Why.
+        #[serde(flatten)]
+        failure: Failure,
+        /// When it may start again, as Unix time.
+        not_before_ms: i64,
+    },
+    /// `submitting → failed`: refused for good, nothing was done.
+    Refused {
+        /// The API's reason.
+        #[serde(flatten)]
+        failure: Failure,
+    },
+    /// `submitting → rebuilding`: the API said ok.
+    Accepted {
+        /// When the request was handed to the wire, as Unix time.
+        submitted_ms: i64,
+    },
+    /// `submitting → in_doubt`: sent, and the answer tells nothing.
+    Unknown {
+        /// What was seen instead of an answer.
+        #[serde(flatten)]
+        failure: Failure,
+        /// When the request was handed to the wire, as Unix time.
+        submitted_ms: Option<i64>,
+    },
+    /// `submitting → in_doubt`: the process died between intent and recorded answer.
+    Interrupted,
+    /// `in_doubt → rebuilding`, or seen for the first time while `rebuilding`: the list shows that
+    /// the rebuild was executed.
+    Sighted {
+        /// The status in the list.
+        status: String,
+        /// The image's name in the list.
+        image: Option<String>,
+    },
+    /// `rebuilding → done`.
+    Completed {
+        /// What proves it.
+        evidence: Evidence,
+        /// The status in the list.
+        status: String,
+        /// The image's name in the list.
+        image: Option<String>,
+    },
+    /// `rebuilding → failed`: executed, and the instance ended in an error.
+    Broken {
+        /// What was seen.
+        #[serde(flatten)]
+        failure: Failure,
+    },
+    /// `rebuilding → in_doubt`: executed, but how it ended cannot be told.
+    Doubted {
+        /// Why.
+        #[serde(flatten)]
+        failure: Failure,
+    },
+    /// `in_doubt → queued`: proof that nothing was executed. Uses up one retry.
+    Disproved {
+        /// When it may start again, as Unix time.
+        not_before_ms: i64,
+    },
+    /// `in_doubt → failed`: proof that nothing was executed, and no retry is left.
+    Exhausted {
+        /// What the last attempt met.
+        #[serde(flatten)]
+        failure: Failure,
+    },
+    /// `in_doubt`, from now on without watching: only the operator can settle it.
+    Held {
+        /// Why no evidence is to be expected any more.
+        reason: String,
+    },
+    /// `queued → failed`: not sent, because the instance cannot be rebuilt now.
+    Untouched {
+        /// Why.
+        #[serde(flatten)]
+        failure: Failure,
+    },
+    /// `in_doubt → done | queued | failed`: the operator's word.
+    Resolved {
+        /// The word.
+        verdict: Verdict,
+        /// The operator's reason.
+        reason: String,
+    },
+    /// `failed → queued`: `refleet retry`.
+    Retried,
+    /// `queued | in_doubt → cancelled`: `refleet cancel`.
+    Cancelled,
+}
+
+impl Entry {
+    /// The word under which the ledger files it.
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Self::Intent { .. } => "intent",
+            Self::NotExecuted { .. } => "not_executed",
+            Self::Refused { .. } => "refused",
+            Self::Accepted { .. } => "accepted",
+            Self::Unknown { .. } => "unknown",
+            Self::Interrupted => "interrupted",
+            Self::Sighted { .. } => "sighted",
+            Self::Completed { .. } => "completed",
+            Self::Broken { .. } => "broken",
+            Self::Doubted { .. } => "doubted",
+            Self::Disproved { .. } => "disproved",
+            Self::Exhausted { .. } => "exhausted",
+            Self::Held { .. } => "held",
+            Self::Untouched { .. } => "untouched",
+            Self::Resolved { .. } => "resolved",
+            Self::Retried => "retried",
+            Self::Cancelled => "cancelled",
+        }
+    }
+
+    /// What went wrong, for the entries that say it.
+    pub fn failure(&self) -> Option<&Failure> {
+        match self {
+            Self::NotExecuted { failure, .. }
+            | Self::Refused { failure }
+            | Self::Unknown { failure, .. }
+            | Self::Broken { failure }
+            | Self::Doubted { failure }
+            | Self::Exhausted { failure }
+            | Self::Untouched { failure } => Some(failure),
+            Self::Intent { .. }
+            | Self::Accepted { .. }
+            | Self::Interrupted
+            | Self::Sighted { .. }
+            | Self::Completed { .. }
+            | Self::Disproved { .. }
+            | Self::Held { .. }
+            | Self::Resolved { .. }
+            | Self::Retried
+            | Self::Cancelled => None,
+        }
+    }
+}

@@ -1,0 +1,283 @@
+//! What may follow what: the one pure function that turns a ledger entry into a job's standing.
+//!
+//! The dispatcher, the operator's commands, recovery after a crash and `refleet verify` all go
+//! through [`Standing::apply`]; the database repeats the rules (guards, CHECKs) so that a fault
+//! here cannot reach the disk unseen. No arrow leads from `in_doubt` to `submitting`: what is in
+//! doubt is queued first, and only by proof or by the operator's word.
+
+use super::{Baseline, Entry, Evidence, Executed, Failure, JobId, State, Verdict};
+
+/// Everything the ledger says of a job, folded.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Standing {
+    /// Where it is.
+    pub state: State,
+    /// Submissions so far, counted from 1; 0: none. Each intent is one, sent or not.
+    pub attempt: u32,
+    /// Retries used up: only a submission that may have been executed, and was proven not to be, uses one.
+    pub retries: u32,
+    /// Was the instance touched by an attempt before the current one?
+    pub executed_before: Executed,
+    /// Was it touched by the current attempt?
+    pub executed_now: Executed,
+    /// What proves the rebuild; exactly the done jobs have it.
+    pub evidence: Option<Evidence>,
+    /// In doubt, and only the operator can settle it.
+    pub held: bool,
+    /// The instance was seen `rebuilding` since the last intent.
+    pub rebuilding_seen: bool,
+    /// May not start before this Unix time; 0: at once.
+    pub not_before_ms: i64,
+    /// When the last intent was committed, as Unix time.
+    pub intent_ms: Option<i64>,
+    /// When the last request was handed to the wire, as Unix time.
+    pub submitted_ms: Option<i64>,
+    /// When the answer arrived that ended the job, as Unix time; exactly the final jobs have it.
+    pub completed_ms: Option<i64>,
+    /// What went wrong last; `None` once all is well.
+    pub failure: Option<Failure>,
+    /// What stood on the instance when the last intent was written.
+    pub baseline: Option<Baseline>,
+    /// Name of the image that it should have afterwards.
+    pub target: Option<String>,
+}
+
+/// An entry that may not follow.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("`{entry}` may not follow in state `{state}`")]
+pub struct IllegalTransition {
+    /// The state.
+    pub state: State,
+    /// The entry's kind.
+    pub entry: &'static str,
+}
+
+impl Default for Standing {
+    fn default() -> Self {
+        Self::queued()
+    }
+}
+
+impl Standing {
+    /// How every job begins.
+    pub fn queued() -> Self {
+        Self {
+            state: State::Queued,
+            attempt: 0,
+            retries: 0,
+            executed_before: Executed::No,
+            executed_now: Executed::No,
+            evidence: None,
+            held: false,
+            rebuilding_seen: false,
+            not_before_ms: 0,
+            intent_ms: None,
+            submitted_ms: None,
+            completed_ms: None,
+            failure: None,
+            baseline: None,
+            target: None,
+        }
+    }
+
+    /// The standing after `entry`, which happened at `at_ms` (Unix time).
+    pub fn apply(&self, entry: &Entry, at_ms: i64) -> Result<Self, IllegalTransition> {
+        use State::{Cancelled, Done, Failed, InDoubt, Queued, Rebuilding, Submitting};
+
+        let illegal = || IllegalTransition {
+            state: self.state,
+            entry: entry.kind(),
+        };
+        let mut next = self.clone();
+        if let Some(failure) = entry.failure() {
+            next.failure = Some(failure.clone());
+        }
+        match (self.state, entry) {
+            (
+                Queued,
+                Entry::Intent {
+                    zone: _,
+                    baseline,
+                    target,
+                },
+            ) => {
+                next.state = Submitting;
+                next.attempt += 1;
+                next.executed_before = self.executed();
+                next.executed_now = Executed::Maybe;
+                next.rebuilding_seen = false;
+                next.not_before_ms = 0;
+                next.intent_ms = Some(at_ms);
+                next.submitted_ms = None;
+                next.failure = None;
+                next.baseline.clone_from(baseline);
+                next.target.clone_from(target);
+            }
+            (Submitting, Entry::NotExecuted { not_before_ms, .. }) => {
+                next.state = Queued;
+                next.executed_now = Executed::No;
+                next.not_before_ms = *not_before_ms;
+            }
+            (Submitting, Entry::Refused { .. }) => {
+                next.end(Failed, at_ms);
+                next.executed_now = Executed::No;
+            }
+            (Submitting, Entry::Accepted { submitted_ms }) => {
+                next.state = Rebuilding;
+                next.executed_now = Executed::Yes;
+                next.submitted_ms = Some(*submitted_ms);
+            }
+            (Submitting, Entry::Unknown { submitted_ms, .. }) => {
+                next.state = InDoubt;
+                next.submitted_ms = *submitted_ms;
+            }
+            (Submitting, Entry::Interrupted) => {
+                next.state = InDoubt;
+                next.failure = Some(Failure::new(
+                    "interrupted",
+                    "the process ended between the intent and the recorded answer",
+                ));
+            }
+            (InDoubt | Rebuilding, Entry::Sighted { status, .. }) => {
+                next.state = Rebuilding;
+                next.executed_now = Executed::Yes;
+                next.held = false;
+                next.rebuilding_seen |= status == "rebuilding";
+                next.failure = None;
+            }
+            (Rebuilding, Entry::Completed { evidence, .. }) => {
+                next.end(Done, at_ms);
+                next.executed_now = Executed::Yes;
+                next.evidence = Some(*evidence);
+                next.failure = None;
+            }
+            (Rebuilding, Entry::Broken { .. }) => {
+                next.end(Failed, at_ms);
+                next.executed_now = Executed::Yes;
+            }
+            (Rebuilding, Entry::Doubted { .. }) => next.state = InDoubt,
+            // What was accepted or seen cannot be disproved any more.
+            (InDoubt, Entry::Disproved { .. } | Entry::Exhausted { .. })
+                if self.executed_now == Executed::Yes =>
+            {
+                return Err(illegal());
+            }
+            (InDoubt, Entry::Disproved { not_before_ms }) => {
+                next.state = Queued;
+                next.retries += 1;
+                next.executed_now = Executed::No;
+                next.held = false;
+                next.not_before_ms = *not_before_ms;
+            }
+            (InDoubt, Entry::Exhausted { .. }) => {
+                next.end(Failed, at_ms);
+                next.executed_now = Executed::No;
+            }
+            (InDoubt, Entry::Held { .. }) if !self.held => next.held = true,
+            (Queued, Entry::Untouched { .. }) => next.end(Failed, at_ms),
+            (
+                InDoubt,
+                Entry::Resolved {
+                    verdict: Verdict::Done,
+                    ..
+                },
+            ) => {
+                next.end(Done, at_ms);
+                next.executed_now = Executed::Yes;
+                next.evidence = Some(Evidence::Operator);
+                next.failure = None;
+            }
+            (
+                InDoubt,
+                Entry::Resolved {
+                    verdict: Verdict::Failed,
+                    ..
+                },
+            ) => next.end(Failed, at_ms),
+            (
+                InDoubt,
+                Entry::Resolved {
+                    verdict: Verdict::Requeue,
+                    ..
+                },
+            ) => {
+                next.state = Queued;
+                next.held = false;
+                next.not_before_ms = 0;
+            }
+            (Failed, Entry::Retried) => {
+                next.state = Queued;
+                next.retries = 0;
+                next.not_before_ms = 0;
+                next.completed_ms = None;
+            }
+            (Queued | InDoubt, Entry::Cancelled) => next.end(Cancelled, at_ms),
+            (
+                Queued | Submitting | Rebuilding | InDoubt | Done | Failed | Cancelled,
+                Entry::Intent { .. }
+                | Entry::NotExecuted { .. }
+                | Entry::Refused { .. }
+                | Entry::Accepted { .. }
+                | Entry::Unknown { .. }
+                | Entry::Interrupted
+                | Entry::Sighted { .. }
+                | Entry::Completed { .. }
+                | Entry::Broken { .. }
+                | Entry::Doubted { .. }
+                | Entry::Disproved { .. }
+                | Entry::Exhausted { .. }
+                | Entry::Held { .. }
+                | Entry::Untouched { .. }
+                | Entry::Resolved { .. }
+                | Entry::Retried
+                | Entry::Cancelled,
+            ) => return Err(illegal()),
+        }
+        Ok(next)
+    }
+
+    /// Was the instance touched, by any attempt?
+    pub fn executed(&self) -> Executed {
+        self.executed_before.max(self.executed_now)
+    }
+
+    fn end(&mut self, state: State, at_ms: i64) {
+        self.state = state;
+        self.held = false;
+        self.completed_ms = Some(at_ms);
+    }
+}
+
+/// One step of one job, decided and ready to be written.
+#[derive(Debug, Clone)]
+pub struct Transition {
+    /// The job.
+    pub job: JobId,
+    /// Where it must still be for the step to count: the database compares state and attempt.
+    pub from: (State, u32),
+    /// What the ledger will say.
+    pub entry: Entry,
+    /// When it happened, as Unix time.
+    pub at_ms: i64,
+    /// The standing afterwards.
+    pub to: Standing,
+}
+
+impl Transition {
+    /// The step that `entry` makes from `standing`.
+    pub fn new(
+        job: JobId,
+        standing: &Standing,
+        entry: Entry,
+        at_ms: i64,
+    ) -> Result<Self, IllegalTransition> {
+        let to = standing.apply(&entry, at_ms)?;
+        Ok(Self {
+            job,
+            from: (standing.state, standing.attempt),
+            entry,
+            at_ms,
+            to,
+        })
+    }
+}

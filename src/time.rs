@@ -1,0 +1,123 @@
+//! Times and durations as people write them.
+//!
+//! Inside, a moment is Unix time in milliseconds (`…_ms: i64`), so that the database can compare it.
+
+use std::time::Duration;
+
+use jiff::{SignedDuration, Timestamp, Unit};
+
+/// Now, as Unix time.
+pub fn now_ms() -> i64 {
+    Timestamp::now().as_millisecond()
+}
+
+/// RFC 3339, UTC, with milliseconds: `2026-11-23T02:00:00.000Z`.
+pub fn rfc3339(unix_ms: i64) -> String {
+    match Timestamp::from_millisecond(unix_ms) {
+        Ok(timestamp) => format!("{timestamp:.3}"),
+        Err(_) => format!("{unix_ms}ms"), // beyond year 9999: a broken clock, shown as it is
+    }
+}
+
+/// Why a text is no duration.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("`{0}` is no duration: write for example 90s, 5m, 20h or 1h30m")]
+pub struct InvalidDuration(String);
+
+/// Reads `500ms`, `90s`, `5m`, `1h30m`, `7d`; zero and up.
+pub fn parse_duration(text: &str) -> Result<Duration, InvalidDuration> {
+    let invalid = || InvalidDuration(text.to_owned());
+    let trimmed = text.trim();
+    // A bare number would leave the unit to a guess.
+    let days = trimmed
+        .strip_suffix('d')
+        .and_then(|days| days.parse::<u32>().ok());
+    if let Some(days) = days {
+        return Ok(Duration::from_secs(u64::from(days) * 86_400));
+    }
+    let parsed: SignedDuration = trimmed.parse().map_err(|_| invalid())?;
+    Duration::try_from(parsed).map_err(|_| invalid())
+}
+
+/// A duration for people, to two units: `1h 12m`, `4m 10s`, `9s`, `0s`.
+pub fn short(duration: Duration) -> String {
+    let seconds = duration.as_secs();
+    let (days, hours, minutes, rest) = (
+        seconds / 86_400,
+        seconds / 3600 % 24,
+        seconds / 60 % 60,
+        seconds % 60,
+    );
+    if days > 0 {
+        format!("{days}d {hours}h")
+    } else if hours > 0 {
+        format!("{hours}h {minutes}m")
+    } else if minutes > 0 {
+        format!("{minutes}m {rest}s")
+    } else {
+        format!("{rest}s")
+    }
+}
+
+/// An HTTP date (`Retry-After`) as Unix time.
+pub fn parse_http_date(text: &str) -> Option<i64> {
+    let zoned = jiff::fmt::rfc2822::parse(text).ok()?;
+    Some(zoned.timestamp().as_millisecond())
+}
+
+/// Milliseconds between two moments of Unix time, zero where the clock went backwards.
+pub fn between(earlier_ms: i64, later_ms: i64) -> Duration {
+    Duration::from_millis(u64::try_from(later_ms.saturating_sub(earlier_ms)).unwrap_or(0))
+}
+
+/// `unix_ms` rounded down to the second, for people: `2026-11-23 02:00:00 UTC`.
+pub fn human(unix_ms: i64) -> String {
+    Timestamp::from_millisecond(unix_ms)
+        .ok()
+        .and_then(|timestamp| timestamp.round(Unit::Second).ok())
+        .map_or_else(
+            || format!("{unix_ms}ms"),
+            |timestamp| timestamp.strftime("%Y-%m-%d %H:%M:%S UTC").to_string(),
+        )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn times_carry_milliseconds_and_utc() {
+        assert_eq!(rfc3339(0), "1970-01-01T00:00:00.000Z");
+        assert_eq!(rfc3339(1_795_399_200_007), "2026-11-23T02:00:00.007Z");
+        assert_eq!(human(1_795_399_200_007), "2026-11-23 02:00:00 UTC");
+    }
+
+    #[test]
+    fn durations_need_a_unit_and_are_never_negative() {
+        assert_eq!(parse_duration("500ms"), Ok(Duration::from_millis(500)));
+        assert_eq!(parse_duration("1h30m"), Ok(Duration::from_secs(5400)));
+        assert_eq!(parse_duration("20h"), Ok(Duration::from_secs(72_000)));
+        assert_eq!(parse_duration("7d"), Ok(Duration::from_secs(604_800)));
+        assert_eq!(parse_duration("0s"), Ok(Duration::ZERO));
+        for text in ["", "5", "-5s", "5 parsecs", "1month", "d"] {
+            assert!(parse_duration(text).is_err(), "{text:?}");
+        }
+    }
+
+    #[test]
+    fn http_dates_are_read() {
+        assert_eq!(
+            parse_http_date("Mon, 23 Nov 2026 02:00:00 GMT"),
+            Some(1_795_399_200_000)
+        );
+        assert_eq!(parse_http_date("soon"), None);
+    }
+
+    #[test]
+    fn people_read_two_units() {
+        assert_eq!(short(Duration::from_secs(9)), "9s");
+        assert_eq!(short(Duration::from_secs(250)), "4m 10s");
+        assert_eq!(short(Duration::from_secs(4320)), "1h 12m");
+        assert_eq!(short(Duration::from_secs(90_000)), "1d 1h");
+    }
+}
