@@ -2,7 +2,7 @@
 //!
 //! The runner sends, `progress` shows; neither knows the other. An event carries facts, no layout.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use serde::Serialize;
@@ -26,6 +26,7 @@ pub enum Event {
         /// The API.
         api_url: String,
         /// The database.
+        #[serde(serialize_with = "as_text")]
         database: PathBuf,
         /// Instances rebuilt at once, at most.
         workers: usize,
@@ -131,10 +132,11 @@ pub struct JobEvent {
     pub rebuild: Option<Duration>,
 }
 
-#[expect(
-    clippy::trivially_copy_pass_by_ref,
-    reason = "the signature is serde's"
-)]
+/// A path need not be UTF-8, and must not cost the whole line.
+fn as_text<S: serde::Serializer>(path: &Path, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_str(&path.display())
+}
+
 fn as_ms<S: serde::Serializer>(duration: &Duration, serializer: S) -> Result<S::Ok, S::Error> {
     serializer.serialize_u64(u64::try_from(duration.as_millis()).unwrap_or(u64::MAX))
 }

@@ -1,4 +1,32 @@
-//! x
+//! refleet rebuilds a whole fleet of Zomro Cloud VPS instances from a spreadsheet.
+//!
+//! A rebuild destroys all data on the instance, it is not idempotent, and the API knows no
+//! idempotency key. So the heart of this crate is not the retry: it is knowing, after any crash
+//! and any network fault, which instances were wiped, which were not, and which are *in doubt*,
+//! and never wiping one twice on a guess.
+//!
+//! # The map of the house
+//!
+//! Data flows one way: manifest → queue → runner ⇄ zomro → queue → report.
+//!
+//! | module | what it is for | what it must not know |
+//! |---|---|---|
+//! | [`job`] | the domain, pure: ids, states, transitions, ledger entries and their fold | all other modules |
+//! | [`manifest`] | bytes → rows and diagnostics (line, column, remedy) | database, network |
+//! | [`queue`] | jobs and ledger in one SQLite file; the only place that knows sqlx | network |
+//! | [`zomro`] | the API client, and what each of its answers means; the only place that knows reqwest | database |
+//! | [`runner`] | one dispatcher owns the queue, workers talk HTTP; what to do next is decided by pure functions | screen |
+//! | [`event`] | what a run tells the outside: the vocabulary between runner and screen | both |
+//! | [`progress`] | events → bar, plain lines, NDJSON; the only place that knows indicatif | runner |
+//! | [`report`] | results as table, CSV, JSON | runner |
+//! | [`simulator`] | an honest stand-in for the API, over real HTTP on loopback | queue, runner |
+//! | [`cli`] | the command line: one file per command, exit codes, errors with hints | |
+//! | [`mod@failpoint`] | where the crash harness kills the process (debug builds only) | |
+//! | [`text`], [`time`] | foreign text made safe to print; times and durations as people write them | |
+//!
+//! To understand what refleet promises, read [`job::standing`] (what may follow what) and
+//! [`runner::verify`] (how a doubt ends, when a rebuild is complete), in this order.
+
 pub mod event;
 pub mod job;
 pub mod text;

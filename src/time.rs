@@ -95,9 +95,9 @@ mod tests {
     #[test]
     fn durations_need_a_unit_and_are_never_negative() {
         assert_eq!(parse_duration("500ms"), Ok(Duration::from_millis(500)));
-        assert_eq!(parse_duration("1h30m"), Ok(Duration::from_secs(5400)));
-        assert_eq!(parse_duration("20h"), Ok(Duration::from_secs(72_000)));
-        assert_eq!(parse_duration("7d"), Ok(Duration::from_secs(604_800)));
+        assert_eq!(parse_duration("1h30m"), Ok(Duration::from_mins(90)));
+        assert_eq!(parse_duration("20h"), Ok(Duration::from_hours(20)));
+        assert_eq!(parse_duration("7d"), Ok(Duration::from_hours(168)));
         assert_eq!(parse_duration("0s"), Ok(Duration::ZERO));
         for text in ["", "5", "-5s", "5 parsecs", "1month", "d"] {
             assert!(parse_duration(text).is_err(), "{text:?}");
@@ -117,7 +117,7 @@ mod tests {
     fn people_read_two_units() {
         assert_eq!(short(Duration::from_secs(9)), "9s");
         assert_eq!(short(Duration::from_secs(250)), "4m 10s");
-        assert_eq!(short(Duration::from_secs(4320)), "1h 12m");
-        assert_eq!(short(Duration::from_secs(90_000)), "1d 1h");
+        assert_eq!(short(Duration::from_mins(72)), "1h 12m");
+        assert_eq!(short(Duration::from_hours(25)), "1d 1h");
     }
 }

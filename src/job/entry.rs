@@ -21,6 +21,14 @@ impl Failure {
             error: error.into(),
         }
     }
+
+    /// The network is to blame: no answer came at all.
+    pub fn is_network(&self) -> bool {
+        matches!(
+            self.error_kind.as_str(),
+            "dns" | "connect" | "tls" | "connect_timeout" | "timeout" | "reset" | "truncated"
+        )
+    }
 }
 
 /// What the latest list reading of this run said of an instance when its submission was decided.

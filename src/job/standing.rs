@@ -24,6 +24,8 @@ pub struct Standing {
     pub evidence: Option<Evidence>,
     /// In doubt, and only the operator can settle it.
     pub held: bool,
+    /// The API accepted the current attempt.
+    pub accepted: bool,
     /// The instance was seen `rebuilding` since the last intent.
     pub rebuilding_seen: bool,
     /// May not start before this Unix time; 0: at once.
@@ -69,6 +71,7 @@ impl Standing {
             executed_now: Executed::No,
             evidence: None,
             held: false,
+            accepted: false,
             rebuilding_seen: false,
             not_before_ms: 0,
             intent_ms: None,
@@ -105,6 +108,7 @@ impl Standing {
                 next.attempt += 1;
                 next.executed_before = self.executed();
                 next.executed_now = Executed::Maybe;
+                next.accepted = false;
                 next.rebuilding_seen = false;
                 next.not_before_ms = 0;
                 next.intent_ms = Some(at_ms);
@@ -125,6 +129,7 @@ impl Standing {
             (Submitting, Entry::Accepted { submitted_ms }) => {
                 next.state = Rebuilding;
                 next.executed_now = Executed::Yes;
+                next.accepted = true;
                 next.submitted_ms = Some(*submitted_ms);
             }
             (Submitting, Entry::Unknown { submitted_ms, .. }) => {
@@ -255,6 +260,8 @@ pub struct Transition {
     pub job: JobId,
     /// Where it must still be for the step to count: the database compares state and attempt.
     pub from: (State, u32),
+    /// It was held in doubt before the step.
+    pub was_held: bool,
     /// What the ledger will say.
     pub entry: Entry,
     /// When it happened, as Unix time.
@@ -275,6 +282,7 @@ impl Transition {
         Ok(Self {
             job,
             from: (standing.state, standing.attempt),
+            was_held: standing.held,
             entry,
             at_ms,
             to,
