@@ -28,6 +28,8 @@
 //! [`runner::verify`] (how a doubt ends, when a rebuild is complete), in this order.
 
 pub mod event;
+pub mod failpoint;
 pub mod job;
+pub mod queue;
 pub mod text;
 pub mod time;

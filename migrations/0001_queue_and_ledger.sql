@@ -1,0 +1,138 @@
+-- Jobs and their history. The rules of src/job/standing.rs stand here a second time, as
+-- constraints: a fault in the code must not reach the disk unseen.
+
+-- 'refl': tells a refleet database from any other SQLite file.
+PRAGMA application_id = 1919247980;
+
+-- One order to rebuild what a manifest lists.
+CREATE TABLE batch (
+    id         INTEGER PRIMARY KEY,
+    identity   BLOB    NOT NULL CHECK (length(identity) = 32), -- digest of the manifest's rows
+    api_url    TEXT    NOT NULL,
+    number     INTEGER NOT NULL CHECK (number >= 1),           -- how often the same was ordered
+    manifest   TEXT    NOT NULL,                               -- its name, for people
+    touched_ms INTEGER NOT NULL,                               -- when a job of it last moved
+    created_ms INTEGER NOT NULL,
+    UNIQUE (identity, api_url, number)
+) STRICT;
+
+-- One process that worked on a batch.
+CREATE TABLE run (
+    id         INTEGER PRIMARY KEY,
+    batch_id   INTEGER NOT NULL REFERENCES batch (id),
+    started_ms INTEGER NOT NULL,
+    ended_ms   INTEGER,
+    exit_code  INTEGER,
+    pid        INTEGER NOT NULL,
+    host       TEXT    NOT NULL,
+    version    TEXT    NOT NULL,
+    options    TEXT    NOT NULL CHECK (json_valid(options)),
+    CHECK ((ended_ms IS NULL) = (exit_code IS NULL))
+) STRICT;
+
+CREATE INDEX run_of_batch ON run (batch_id);
+
+-- One instance in one batch. The id is batch and line in one number: unique by itself, and its
+-- order is the manifest's.
+CREATE TABLE job (
+    id              INTEGER PRIMARY KEY CHECK (id = batch_id * 4294967296 + line),
+    batch_id        INTEGER NOT NULL REFERENCES batch (id),
+    line            INTEGER NOT NULL CHECK (line BETWEEN 1 AND 4294967295),
+    service_id      INTEGER NOT NULL CHECK (service_id > 0),
+    image           TEXT    NOT NULL CHECK (length(image) = 36),
+    zone            TEXT,
+    access          TEXT    NOT NULL CHECK (access IN ('password', 'ssh_key', 'image')),
+    ssh_key         TEXT    CHECK ((ssh_key IS NOT NULL) = (access = 'ssh_key')),
+    note            TEXT,
+
+    state           TEXT    NOT NULL DEFAULT 'queued' CHECK (state IN
+                        ('queued', 'submitting', 'rebuilding', 'in_doubt', 'done', 'failed', 'cancelled')),
+    attempt         INTEGER NOT NULL DEFAULT 0 CHECK (attempt >= 0),
+    retries         INTEGER NOT NULL DEFAULT 0 CHECK (retries >= 0),
+    executed_before TEXT    NOT NULL DEFAULT 'no' CHECK (executed_before IN ('no', 'maybe', 'yes')),
+    executed_now    TEXT    NOT NULL DEFAULT 'no' CHECK (executed_now IN ('no', 'maybe', 'yes')),
+    executed        TEXT    GENERATED ALWAYS AS (CASE
+                        WHEN 'yes' IN (executed_before, executed_now) THEN 'yes'
+                        WHEN 'maybe' IN (executed_before, executed_now) THEN 'maybe'
+                        ELSE 'no' END) VIRTUAL,
+    evidence        TEXT    CHECK (evidence IN ('observed', 'image', 'accepted', 'operator')),
+    held            INTEGER NOT NULL DEFAULT 0 CHECK (held IN (0, 1)),
+    accepted        INTEGER NOT NULL DEFAULT 0 CHECK (accepted IN (0, 1)),
+    rebuilding_seen INTEGER NOT NULL DEFAULT 0 CHECK (rebuilding_seen IN (0, 1)),
+    not_before_ms   INTEGER NOT NULL DEFAULT 0,
+    intent_ms       INTEGER,
+    submitted_ms    INTEGER,
+    completed_ms    INTEGER,
+    error_kind      TEXT,
+    error           TEXT,
+    baseline        TEXT    CHECK (json_valid(baseline)), -- what stood there before the last intent
+    target          TEXT,                                 -- name that the image will have
+
+    CHECK ((state = 'done') = (evidence IS NOT NULL)),
+    CHECK ((state IN ('done', 'failed', 'cancelled')) = (completed_ms IS NOT NULL)),
+    CHECK (held = 0 OR state = 'in_doubt'),
+    CHECK ((attempt = 0) = (intent_ms IS NULL)),
+    CHECK (state <> 'submitting' OR (attempt >= 1 AND executed_now = 'maybe')),
+    CHECK (state <> 'rebuilding' OR (attempt >= 1 AND executed_now = 'yes')),
+    CHECK (state <> 'in_doubt' OR (attempt >= 1 AND executed_now <> 'no')),
+    CHECK (state <> 'done' OR executed_now = 'yes'),
+    CHECK ((error_kind IS NULL) = (error IS NULL))
+) STRICT;
+
+-- One job per service and batch. Led by the service: `show` and the look for others' jobs use it.
+CREATE UNIQUE INDEX job_of_service ON job (service_id, batch_id);
+-- One live job per service, over all batches.
+CREATE UNIQUE INDEX job_live ON job (service_id)
+    WHERE state IN ('queued', 'submitting', 'rebuilding', 'in_doubt');
+-- What may start, in the order in which it does; the manifest's order (the id) among equals.
+CREATE INDEX job_claimable ON job (batch_id, not_before_ms) WHERE state = 'queued';
+-- What a run takes over from the one before it.
+CREATE INDEX job_unsettled ON job (batch_id, state) WHERE state IN ('submitting', 'rebuilding', 'in_doubt');
+
+-- Passwords live here and nowhere else, until their job is done or cancelled.
+CREATE TABLE secret (
+    job_id   INTEGER PRIMARY KEY REFERENCES job (id),
+    password TEXT NOT NULL
+) STRICT;
+
+-- The history, append-only. Folding a job's entries gives its state.
+CREATE TABLE ledger (
+    seq     INTEGER PRIMARY KEY,
+    job_id  INTEGER NOT NULL REFERENCES job (id),
+    run_id  INTEGER REFERENCES run (id), -- NULL: an operator's command
+    attempt INTEGER NOT NULL,
+    kind    TEXT    NOT NULL,
+    at_ms   INTEGER NOT NULL,
+    body    TEXT    NOT NULL CHECK (json_valid(body))
+) STRICT;
+
+CREATE INDEX ledger_of_job ON ledger (job_id);
+-- Each submission has one intent of its own.
+CREATE UNIQUE INDEX ledger_intent ON ledger (job_id, attempt) WHERE kind = 'intent';
+
+CREATE TRIGGER ledger_is_never_changed BEFORE UPDATE ON ledger
+BEGIN SELECT RAISE(ABORT, 'the ledger is append-only'); END;
+CREATE TRIGGER ledger_is_never_deleted BEFORE DELETE ON ledger
+BEGIN SELECT RAISE(ABORT, 'the ledger is append-only'); END;
+
+-- Jobs per batch and state, kept in the transaction that moves them: `status` reads no million
+-- rows. 'held' counts the held ones among those in doubt.
+CREATE TABLE tally (
+    batch_id INTEGER NOT NULL REFERENCES batch (id),
+    state    TEXT    NOT NULL CHECK (state IN
+                 ('queued', 'submitting', 'rebuilding', 'in_doubt', 'held', 'done', 'failed', 'cancelled')),
+    jobs     INTEGER NOT NULL CHECK (jobs >= 0),
+    PRIMARY KEY (batch_id, state)
+) STRICT, WITHOUT ROWID;
+
+-- The newest batch as `refleet report` shows it: sqlite3 refleet.db 'select * from results'
+CREATE VIEW results AS
+SELECT line, service_id, image, state, executed, evidence, attempt AS attempts,
+       strftime('%Y-%m-%dT%H:%M:%S', submitted_ms / 1000, 'unixepoch')
+           || printf('.%03dZ', submitted_ms % 1000) AS submitted_at,
+       strftime('%Y-%m-%dT%H:%M:%S', completed_ms / 1000, 'unixepoch')
+           || printf('.%03dZ', completed_ms % 1000) AS completed_at,
+       error_kind, error, note
+FROM job
+WHERE batch_id = (SELECT max(id) FROM batch)
+ORDER BY id;

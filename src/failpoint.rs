@@ -1,0 +1,34 @@
+//! Named places at which the crash harness kills the process (`tests/crash.rs`).
+//!
+//! Only debug builds have them: `REFLEET_FAILPOINT=name` dies at the first passage of that place,
+//! `name:3` at the third. A release build compiles them to nothing.
+
+/// Dies here if the environment names this place.
+#[macro_export]
+macro_rules! failpoint {
+    ($name:literal) => {
+        #[cfg(debug_assertions)]
+        $crate::failpoint::pass($name);
+    };
+}
+
+/// What [`failpoint!`](crate::failpoint!) calls in debug builds.
+#[cfg(debug_assertions)]
+pub fn pass(name: &str) {
+    use std::sync::OnceLock;
+    use std::sync::atomic::{AtomicU32, Ordering};
+
+    static ARMED: OnceLock<Option<(String, AtomicU32)>> = OnceLock::new();
+    let armed = ARMED.get_or_init(|| {
+        let text = std::env::var("REFLEET_FAILPOINT").ok()?;
+        let (name, nth) = text.split_once(':').unwrap_or((&text, "1"));
+        Some((name.to_owned(), AtomicU32::new(nth.parse().ok()?)))
+    });
+    if let Some((armed, passages_left)) = armed
+        && armed == name
+        && passages_left.fetch_sub(1, Ordering::SeqCst) == 1
+    {
+        // No destructor runs and nothing is flushed: as hard as SIGKILL.
+        std::process::abort();
+    }
+}

@@ -1,0 +1,192 @@
+//! The queue: jobs and their ledger in one database.
+//!
+//! The one fact to know: [`Queue::record`] is the only way in which a job moves. It writes the new
+//! standing, the ledger entry and the tally in one transaction, and only where the job still
+//! stands as the caller believed (state and attempt); what has moved meanwhile is reported back,
+//! not forced. A second backend will come behind the same verbs, so they are few and speak of
+//! jobs, never of rows; `sqlite/` is the only place that knows sqlx.
+
+mod error;
+mod lock;
+mod sqlite;
+
+pub use error::{Conflict, EnqueueError, QueueError};
+pub use lock::{Holder, QueueLock};
+pub use sqlite::{Open, Queue};
+
+use secrecy::SecretString;
+
+use crate::job::{
+    AccessKind, BatchId, Counts, Entry, ImageId, JobId, ResultRow, RunId, ServiceId, Standing,
+};
+
+/// What a new batch is.
+#[derive(Debug, Clone)]
+pub struct NewBatch {
+    /// Digest of the manifest's rows.
+    pub identity: [u8; 32],
+    /// The API, normalised.
+    pub api_url: String,
+    /// The manifest's name, for people.
+    pub manifest: String,
+}
+
+/// What to do with rows of a new batch that concern services with a past.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct EnqueuePolicy {
+    /// Pairs of service and image that are done already.
+    pub done: DonePolicy,
+    /// Services held in doubt by another batch are left out (and named); otherwise they are conflicts.
+    pub leave_out_held: bool,
+}
+
+/// What to do with pairs of service and image that are done already.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum DonePolicy {
+    /// They are conflicts.
+    #[default]
+    Refuse,
+    /// They are not queued.
+    Skip,
+    /// They are queued again.
+    Again,
+}
+
+/// What was queued.
+#[derive(Debug, Clone)]
+pub struct Enqueued {
+    /// The new batch; `None` where no row was left to queue (then nothing was written).
+    pub batch: Option<BatchId>,
+    /// Jobs queued.
+    pub queued: u64,
+    /// Rows skipped because service and image are done already.
+    pub skipped_done: Vec<ServiceId>,
+    /// Services left out because another batch holds them in doubt.
+    pub left_out: Vec<ServiceId>,
+}
+
+/// A batch, and where it stands.
+#[derive(Debug, Clone)]
+pub struct Batch {
+    /// Its number in the database.
+    pub id: BatchId,
+    /// Digest of the manifest's rows.
+    pub identity: [u8; 32],
+    /// The API, normalised.
+    pub api_url: String,
+    /// How often the same manifest was ordered, counted from 1.
+    pub number: u32,
+    /// The manifest's name.
+    pub manifest: String,
+    /// When it was ordered, as Unix time.
+    pub created_ms: i64,
+    /// When a job of it last moved, as Unix time.
+    pub touched_ms: i64,
+    /// Jobs per state.
+    pub counts: Counts,
+}
+
+impl Batch {
+    /// A run still has something to do.
+    pub fn is_open(&self) -> bool {
+        self.counts.open() > 0
+    }
+}
+
+/// A job as a run needs it.
+#[derive(Debug, Clone)]
+pub struct QueuedJob {
+    /// Its number in the database.
+    pub id: JobId,
+    /// Line of the manifest.
+    pub line: u64,
+    /// The instance.
+    pub service: ServiceId,
+    /// The image it gets.
+    pub image: ImageId,
+    /// The manifest's zone.
+    pub zone: Option<String>,
+    /// How one gets in afterwards.
+    pub access: AccessKind,
+    /// The key, for [`AccessKind::SshKey`].
+    pub ssh_key: Option<String>,
+    /// The password, for [`AccessKind::Password`]; `None` once it was erased.
+    pub password: Option<SecretString>,
+    /// The manifest's note.
+    pub note: Option<String>,
+    /// Where it stands.
+    pub standing: Standing,
+}
+
+/// What a run is, for the records.
+#[derive(Debug, Clone)]
+pub struct NewRun {
+    /// What it works on.
+    pub batch: BatchId,
+    /// When it began, as Unix time.
+    pub started_ms: i64,
+    /// Its options, as JSON without secrets.
+    pub options: serde_json::Value,
+}
+
+/// One process that worked on a batch.
+#[derive(Debug, Clone)]
+pub struct Run {
+    /// Its number in the database.
+    pub id: RunId,
+    /// When it began, as Unix time.
+    pub started_ms: i64,
+    /// When it ended, as Unix time; `None`: it works still, or died.
+    pub ended_ms: Option<i64>,
+    /// How it ended.
+    pub exit_code: Option<u8>,
+    /// Its process.
+    pub pid: u32,
+    /// Its machine.
+    pub host: String,
+}
+
+/// One line of a job's history.
+#[derive(Debug, Clone)]
+pub struct LedgerLine {
+    /// Its number in the ledger.
+    pub seq: i64,
+    /// The run that wrote it; `None`: an operator's command.
+    pub run: Option<RunId>,
+    /// The submission it concerns.
+    pub attempt: u32,
+    /// When it happened, as Unix time.
+    pub at_ms: i64,
+    /// What happened.
+    pub entry: Entry,
+}
+
+/// Which jobs an operator speaks of.
+#[derive(Debug, Clone)]
+pub enum Selection {
+    /// All of the batch for which the command makes sense.
+    All,
+    /// These.
+    Services(Vec<ServiceId>),
+}
+
+/// What became of an operator's command.
+#[derive(Debug, Clone, Default)]
+pub struct Operated {
+    /// Jobs that moved.
+    pub changed: Vec<ServiceId>,
+    /// Jobs for which it makes no sense, and why, in words for people.
+    pub refused: Vec<(ServiceId, String)>,
+}
+
+/// Something that a sound database never shows (`refleet verify`).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Flaw {
+    /// The job's service, where it concerns one.
+    pub service: Option<ServiceId>,
+    /// What is wrong, in words for people.
+    pub what: String,
+}
+
+/// Receives results one by one; an error ends the reading.
+pub type ResultSink<'a> = dyn FnMut(ResultRow) -> std::io::Result<()> + Send + 'a;

@@ -1,0 +1,320 @@
+//! The queue in one SQLite file: opening it, and what every connection must be.
+
+mod enqueue;
+mod operate;
+mod read;
+mod record;
+mod verify;
+
+use std::fs::OpenOptions;
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use sqlx::migrate::{Migrate, MigrateError, Migrator};
+use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqliteSynchronous};
+use sqlx::{ConnectOptions, Connection, SqliteConnection};
+
+use super::{QueueError, QueueLock};
+
+static MIGRATIONS: Migrator = sqlx::migrate!();
+
+/// `application_id` of a refleet database; also in the first migration.
+const APPLICATION_ID: i64 = 0x7265_6c66;
+
+/// How long a statement waits for another program's transaction before the caller is told.
+const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// What the caller means to do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Open {
+    /// Read only: never creates, migrates or changes anything.
+    Read,
+    /// Change what stands there: never creates or migrates.
+    Change,
+    /// Create it where there is none, and bring its schema up to date.
+    Create,
+}
+
+/// The queue.
+#[derive(Debug)]
+pub struct Queue {
+    connection: SqliteConnection,
+    path: PathBuf,
+}
+
+impl Queue {
+    /// Opens the database at `path`.
+    pub async fn open(path: &Path, mode: Open) -> Result<Self, QueueError> {
+        let path = prepare_file(path, mode)?;
+        let mut options = SqliteConnectOptions::new()
+            .filename(&path)
+            .create_if_missing(false)
+            .read_only(mode == Open::Read)
+            .busy_timeout(BUSY_TIMEOUT)
+            .synchronous(SqliteSynchronous::Full)
+            .foreign_keys(true)
+            .pragma("secure_delete", "ON")
+            .pragma("recursive_triggers", "ON")
+            .pragma("trusted_schema", "OFF")
+            .disable_statement_logging();
+        if mode != Open::Read {
+            options = options.journal_mode(SqliteJournalMode::Wal);
+        }
+        let connection = SqliteConnection::connect_with(&options)
+            .await
+            .map_err(|error| unusable(&path, &error))?;
+        let mut queue = Self { connection, path };
+        let checked = queue.check(mode).await;
+        if let Err(error) = checked {
+            let _ = queue.connection.close().await;
+            return Err(error);
+        }
+        Ok(queue)
+    }
+
+    /// The database's file.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Writes everything into the main file and empties the write-ahead log, so that erased
+    /// passwords stand nowhere any more; then closes.
+    pub async fn close(mut self) -> Result<(), QueueError> {
+        self.truncate_log().await?;
+        self.connection.close().await?;
+        Ok(())
+    }
+
+    /// Empties the write-ahead log, where no reader hinders it.
+    pub(super) async fn truncate_log(&mut self) -> Result<(), QueueError> {
+        match sqlx::query("PRAGMA wal_checkpoint(TRUNCATE)")
+            .execute(&mut self.connection)
+            .await
+        {
+            Ok(_) => Ok(()),
+            Err(error) => match QueueError::from(error) {
+                // A reader looks at an older state: the next checkpoint will do it.
+                QueueError::Busy => Ok(()),
+                other => Err(other),
+            },
+        }
+    }
+
+    async fn check(&mut self, mode: Open) -> Result<(), QueueError> {
+        let id: i64 = sqlx::query_scalar("PRAGMA application_id")
+            .fetch_one(&mut self.connection)
+            .await
+            .map_err(|error| unusable(&self.path, &error))?;
+        let tables: i64 = sqlx::query_scalar("SELECT count(*) FROM sqlite_schema")
+            .fetch_one(&mut self.connection)
+            .await
+            .map_err(|error| unusable(&self.path, &error))?;
+        // `_sqlx_migrations` may stand alone where a first start was killed.
+        let ours = id == APPLICATION_ID || tables == 0 || self.only_migrations().await?;
+        if !ours {
+            return Err(QueueError::Foreign {
+                path: self.path.clone(),
+            });
+        }
+        self.migrate(mode).await?;
+        self.check_settings(mode).await
+    }
+
+    async fn only_migrations(&mut self) -> Result<bool, QueueError> {
+        let others: i64 = sqlx::query_scalar(
+            "SELECT count(*) FROM sqlite_schema WHERE tbl_name <> '_sqlx_migrations'",
+        )
+        .fetch_one(&mut self.connection)
+        .await?;
+        Ok(others == 0)
+    }
+
+    async fn migrate(&mut self, mode: Open) -> Result<(), QueueError> {
+        let has_history: bool = sqlx::query_scalar(
+            "SELECT EXISTS (SELECT 1 FROM sqlite_schema WHERE name = '_sqlx_migrations')",
+        )
+        .fetch_one(&mut self.connection)
+        .await?;
+        let applied = if has_history {
+            self.connection
+                .list_applied_migrations("_sqlx_migrations")
+                .await
+                .map_err(|error| self.migration_error(error))?
+        } else {
+            Vec::new()
+        };
+        if applied
+            .iter()
+            .any(|done| !MIGRATIONS.version_exists(done.version))
+        {
+            return Err(QueueError::Newer {
+                path: self.path.clone(),
+            });
+        }
+        if applied.len() == MIGRATIONS.iter().count() {
+            return Ok(());
+        }
+        if mode != Open::Create {
+            return Err(match applied.len() {
+                0 => QueueError::NotFound {
+                    path: self.path.clone(),
+                },
+                _ => QueueError::Older {
+                    path: self.path.clone(),
+                },
+            });
+        }
+        MIGRATIONS
+            .run(&mut self.connection)
+            .await
+            .map_err(|error| self.migration_error(error))
+    }
+
+    fn migration_error(&self, error: MigrateError) -> QueueError {
+        match error {
+            MigrateError::VersionMissing(_) | MigrateError::VersionTooNew(..) => {
+                QueueError::Newer {
+                    path: self.path.clone(),
+                }
+            }
+            MigrateError::Execute(error) | MigrateError::ExecuteMigration(error, _) => error.into(),
+            other => QueueError::Bug(other.to_string()),
+        }
+    }
+
+    /// Reads back what the promises rest on: a setting that did not take is no setting.
+    async fn check_settings(&mut self, mode: Open) -> Result<(), QueueError> {
+        let (journal, synchronous, foreign_keys, secure_delete, recursive_triggers): (
+            String,
+            i64,
+            i64,
+            i64,
+            i64,
+        ) = sqlx::query_as(
+            "SELECT (SELECT journal_mode FROM pragma_journal_mode),
+                        (SELECT synchronous FROM pragma_synchronous),
+                        (SELECT foreign_keys FROM pragma_foreign_keys),
+                        (SELECT secure_delete FROM pragma_secure_delete),
+                        (SELECT recursive_triggers FROM pragma_recursive_triggers)",
+        )
+        .fetch_one(&mut self.connection)
+        .await?;
+        let as_wanted = (mode == Open::Read || journal == "wal")
+            && synchronous == 2
+            && foreign_keys == 1
+            && secure_delete == 1
+            && recursive_triggers == 1;
+        if as_wanted {
+            Ok(())
+        } else {
+            Err(QueueError::Unusable {
+                path: self.path.clone(),
+                reason: format!(
+                    "SQLite did not take the settings that refleet's promises rest on (journal_mode={journal}, \
+                     synchronous={synchronous}, foreign_keys={foreign_keys}, secure_delete={secure_delete}, \
+                     recursive_triggers={recursive_triggers})"
+                ),
+            })
+        }
+    }
+}
+
+fn unusable(path: &Path, error: &sqlx::Error) -> QueueError {
+    match error {
+        sqlx::Error::Database(database) if database.code().as_deref() == Some("26") => {
+            QueueError::Foreign {
+                path: path.to_owned(),
+            }
+        }
+        sqlx::Error::Database(database)
+            if matches!(database.code().as_deref(), Some("5" | "6")) =>
+        {
+            QueueError::Busy
+        }
+        sqlx::Error::Database(database) => QueueError::Unusable {
+            path: path.to_owned(),
+            reason: database.message().to_owned(),
+        },
+        other => QueueError::Unusable {
+            path: path.to_owned(),
+            reason: other.to_string(),
+        },
+    }
+}
+
+/// Sees to it that the file is ours alone before SQLite opens it: the side files copy its mode.
+fn prepare_file(path: &Path, mode: Open) -> Result<PathBuf, QueueError> {
+    let unusable = |reason: String| QueueError::Unusable {
+        path: path.to_owned(),
+        reason,
+    };
+    if mode == Open::Create {
+        if let Some(folder) = path
+            .parent()
+            .filter(|folder| !folder.as_os_str().is_empty())
+        {
+            std::fs::DirBuilder::new()
+                .recursive(true)
+                .mode(0o700)
+                .create(folder)
+                .map_err(|error| unusable(format!("cannot create its folder: {error}")))?;
+        }
+        match OpenOptions::new()
+            .write(true)
+            .create_new(true)
+            .mode(0o600)
+            .open(path)
+        {
+            Ok(_) => {}
+            Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => {}
+            Err(error) => return Err(unusable(error.to_string())),
+        }
+    }
+    let metadata = match std::fs::metadata(path) {
+        Ok(metadata) => metadata,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+            return Err(QueueError::NotFound {
+                path: path.to_owned(),
+            });
+        }
+        Err(error) => return Err(unusable(error.to_string())),
+    };
+    if metadata.is_dir() {
+        return Err(unusable("it is a directory".to_owned()));
+    }
+    if !metadata.is_file() {
+        return Err(unusable("it is no regular file".to_owned()));
+    }
+    let bits = metadata.permissions().mode() & 0o777;
+    if bits & 0o077 != 0 {
+        return Err(QueueError::TooOpen {
+            path: path.to_owned(),
+            mode: bits,
+        });
+    }
+    if mode != Open::Read {
+        // SQLite would open it read-only without a word, and fail at the first write.
+        OpenOptions::new()
+            .write(true)
+            .open(path)
+            .map_err(|error| unusable(error.to_string()))?;
+    }
+    Ok(path.to_owned())
+}
+
+/// Opens for a writer of whole batches (`run`, `load`): the schema is only ever migrated by a
+/// process that holds the queue, so that no run is surprised in its work.
+impl Queue {
+    /// [`Queue::open`] with [`Open::Create`], and the lock where the schema must be brought up to date.
+    pub async fn open_for_load(path: &Path) -> Result<Self, QueueError> {
+        match Self::open(path, Open::Change).await {
+            Err(QueueError::NotFound { .. } | QueueError::Older { .. }) => {
+                prepare_file(path, Open::Create)?;
+                let _lock = QueueLock::acquire(path)?;
+                Self::open(path, Open::Create).await
+            }
+            other => other,
+        }
+    }
+}

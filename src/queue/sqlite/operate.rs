@@ -1,0 +1,196 @@
+//! The operator's word: `retry`, `resolve` and `cancel`, each in one guarded transaction, safe
+//! beside a run.
+
+use std::collections::HashSet;
+
+use sqlx::Row;
+
+use super::Queue;
+use super::read::{job_columns, queued_job};
+use super::record::{json, write};
+use crate::job::{BatchId, Entry, ServiceId, State, Transition};
+use crate::queue::{Operated, QueueError, QueuedJob, Selection};
+
+/// Jobs that are read and moved at once.
+const JOBS_PER_WAVE: i64 = 1024;
+
+/// Which states a command speaks of, and what it decides on one job.
+pub type Decision<'a> = dyn Fn(&QueuedJob) -> Result<Entry, String> + Send + Sync + 'a;
+
+impl Queue {
+    /// Applies `decide` to the selected jobs of `batch` that stand in one of `states`, all in one
+    /// transaction. A job for which it returns a reason is left alone, and reported where the
+    /// operator named it.
+    pub async fn operate(
+        &mut self,
+        batch: BatchId,
+        selection: &Selection,
+        states: &[State],
+        decide: &Decision<'_>,
+        at_ms: i64,
+    ) -> Result<Operated, QueueError> {
+        self.begin().await?;
+        let result = match selection {
+            Selection::All => self.operate_on_all(batch, states, decide, at_ms).await,
+            Selection::Services(services) => {
+                self.operate_on_named(batch, services, states, decide, at_ms)
+                    .await
+            }
+        };
+        match result {
+            Ok(operated) => {
+                self.commit().await?;
+                Ok(operated)
+            }
+            Err(error) => {
+                self.rollback().await;
+                Err(error)
+            }
+        }
+    }
+
+    async fn operate_on_all(
+        &mut self,
+        batch: BatchId,
+        states: &[State],
+        decide: &Decision<'_>,
+        at_ms: i64,
+    ) -> Result<Operated, QueueError> {
+        let words = json(
+            &states
+                .iter()
+                .map(|state| state.as_str())
+                .collect::<Vec<_>>(),
+        );
+        let mut operated = Operated::default();
+        let mut after = 0;
+        loop {
+            let rows = sqlx::query(concat!(
+                "SELECT ",
+                job_columns!(),
+                " FROM job WHERE batch_id = ?1 AND id > ?2 AND id BETWEEN ?1 * 4294967296 AND (?1 + 1) * 4294967296
+                  AND state IN (SELECT value FROM json_each(?3)) ORDER BY id LIMIT ?4"
+            ))
+            .bind(batch.0)
+            .bind(after)
+            .bind(&words)
+            .bind(JOBS_PER_WAVE)
+            .fetch_all(&mut self.connection)
+            .await?;
+            let Some(last) = rows.last() else {
+                return Ok(operated);
+            };
+            after = last.try_get(0)?;
+            let jobs = rows.iter().map(queued_job).collect::<Result<Vec<_>, _>>()?;
+            self.apply(batch, jobs, decide, at_ms, &mut operated)
+                .await?;
+        }
+    }
+
+    async fn operate_on_named(
+        &mut self,
+        batch: BatchId,
+        services: &[ServiceId],
+        states: &[State],
+        decide: &Decision<'_>,
+        at_ms: i64,
+    ) -> Result<Operated, QueueError> {
+        let mut operated = Operated::default();
+        let mut jobs = Vec::new();
+        let mut named = HashSet::new();
+        for &service in services.iter().filter(|&&service| named.insert(service)) {
+            let row = sqlx::query(concat!(
+                "SELECT ",
+                job_columns!(),
+                " FROM job WHERE service_id = ?1 AND batch_id = ?2"
+            ))
+            .bind(service.get())
+            .bind(batch.0)
+            .fetch_optional(&mut self.connection)
+            .await?;
+            match row.as_ref().map(queued_job).transpose()? {
+                None => operated
+                    .refused
+                    .push((service, format!("is not in batch {batch}"))),
+                Some(job) if !states.contains(&job.standing.state) => {
+                    operated
+                        .refused
+                        .push((service, format!("is {}", job.standing.state)));
+                }
+                Some(job) => jobs.push(job),
+            }
+        }
+        self.apply(batch, jobs, decide, at_ms, &mut operated)
+            .await?;
+        Ok(operated)
+    }
+
+    async fn apply(
+        &mut self,
+        batch: BatchId,
+        jobs: Vec<QueuedJob>,
+        decide: &Decision<'_>,
+        at_ms: i64,
+        operated: &mut Operated,
+    ) -> Result<(), QueueError> {
+        let mut steps = Vec::new();
+        let mut services = Vec::new();
+        let live_elsewhere = self.live_in_other_batches(batch, &jobs).await?;
+        for job in &jobs {
+            let step = match decide(job) {
+                Ok(entry) => Transition::new(job.id, &job.standing, entry, at_ms)
+                    .map_err(|illegal| illegal.to_string()),
+                Err(reason) => Err(reason),
+            };
+            match step {
+                Ok(step)
+                    if !step.to.state.is_final() && live_elsewhere.contains(&job.service.get()) =>
+                {
+                    operated
+                        .refused
+                        .push((job.service, "is live in another batch".to_owned()));
+                }
+                Ok(step) => {
+                    steps.push(step);
+                    services.push(job.service);
+                }
+                Err(reason) => operated.refused.push((job.service, reason)),
+            }
+        }
+        let missed = write(&mut self.connection, batch, None, &steps).await?;
+        operated.changed.extend(
+            steps
+                .iter()
+                .zip(services)
+                .filter(|(step, _)| !missed.contains(&step.job))
+                .map(|(_, service)| service),
+        );
+        Ok(())
+    }
+
+    /// Only a job that was final can meet a live one elsewhere: the database allows one live job
+    /// per service.
+    async fn live_in_other_batches(
+        &mut self,
+        batch: BatchId,
+        jobs: &[QueuedJob],
+    ) -> Result<HashSet<i64>, QueueError> {
+        let services: Vec<ServiceId> = jobs
+            .iter()
+            .filter(|job| job.standing.state.is_final())
+            .map(|job| job.service)
+            .collect();
+        if services.is_empty() {
+            return Ok(HashSet::new());
+        }
+        let live: Vec<i64> = sqlx::query_scalar(
+            "SELECT job.service_id FROM json_each(?1) AS row CROSS JOIN job ON job.service_id = row.value
+             WHERE job.state IN ('queued', 'submitting', 'rebuilding', 'in_doubt') AND job.batch_id <> ?2",
+        )
+        .bind(json(&services))
+        .bind(batch.0)
+        .fetch_all(&mut self.connection)
+        .await?;
+        Ok(live.into_iter().collect())
+    }
+}

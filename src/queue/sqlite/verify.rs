@@ -1,0 +1,204 @@
+//! `refleet verify`: does the database hold what it promises?
+
+use std::collections::HashMap;
+
+use sqlx::Row;
+
+use super::Queue;
+use super::read::{job_columns, queued_job};
+use crate::job::{Counts, Entry, JobId, ServiceId, Standing};
+use crate::queue::{Flaw, QueueError, QueuedJob};
+use crate::time;
+
+const JOBS_PER_READING: i64 = 1024;
+
+/// How far a time may lie outside what the order of events allows: clocks are set back.
+const CLOCK_TOLERANCE_MS: i64 = 86_400_000;
+
+/// 2020-01-01: no rebuild was ordered before refleet existed.
+const EPOCH_MS: i64 = 1_577_836_800_000;
+
+impl Queue {
+    /// Looks for flaws: SQLite's own checks, the ledger's fold against each job, the tally against
+    /// the jobs, passwords that should be gone, impossible times. Hands each to `found`; returns
+    /// the number of jobs looked at.
+    pub async fn verify(
+        &mut self,
+        found: &mut (dyn FnMut(Flaw) + Send),
+    ) -> Result<u64, QueueError> {
+        let general = |what: String| Flaw {
+            service: None,
+            what,
+        };
+        let integrity: Vec<String> = sqlx::query_scalar("PRAGMA integrity_check")
+            .fetch_all(&mut self.connection)
+            .await?;
+        for line in integrity.into_iter().filter(|line| line != "ok") {
+            found(general(format!("SQLite's integrity check: {line}")));
+        }
+        let orphans = sqlx::query("PRAGMA foreign_key_check")
+            .fetch_all(&mut self.connection)
+            .await?;
+        for row in &orphans {
+            let table: String = row.try_get(0)?;
+            let id: Option<i64> = row.try_get(1)?;
+            let of: String = row.try_get(2)?;
+            found(general(format!(
+                "row {} of table {table} belongs to no row of {of}",
+                id.unwrap_or(0)
+            )));
+        }
+        let secrets: i64 = sqlx::query_scalar(
+            "SELECT count(*) FROM secret JOIN job ON job.id = secret.job_id
+             WHERE job.state IN ('done', 'cancelled')",
+        )
+        .fetch_one(&mut self.connection)
+        .await?;
+        if secrets > 0 {
+            found(general(format!(
+                "{secrets} passwords of finished jobs were not erased"
+            )));
+        }
+
+        let mut jobs = 0;
+        let mut counted: HashMap<i64, Counts> = HashMap::new();
+        let mut after = 0;
+        loop {
+            let rows = sqlx::query(concat!(
+                "SELECT ",
+                job_columns!(),
+                " FROM job WHERE id > ?1 ORDER BY id LIMIT ?2"
+            ))
+            .bind(after)
+            .bind(JOBS_PER_READING)
+            .fetch_all(&mut self.connection)
+            .await?;
+            let batch = rows.iter().map(queued_job).collect::<Result<Vec<_>, _>>()?;
+            let Some((first, last)) = batch.first().zip(batch.last()) else {
+                break;
+            };
+            let folds = self.fold(first.id, last.id).await?;
+            after = last.id.0;
+            jobs += batch.len() as u64;
+            for job in &batch {
+                let counts = counted.entry(job.id.0 >> 32).or_default();
+                *counts.of_mut(job.standing.state) += 1;
+                counts.held += u64::from(job.standing.held);
+                if let Some(what) = compare(job, folds.get(&job.id)) {
+                    found(Flaw {
+                        service: Some(job.service),
+                        what,
+                    });
+                }
+            }
+        }
+        for batch in self.batches().await? {
+            let counted = counted.remove(&batch.id.0).unwrap_or_default();
+            if counted != batch.counts {
+                found(general(format!(
+                    "the tally of batch {} says {:?}, its jobs are {counted:?}",
+                    batch.id, batch.counts
+                )));
+            }
+        }
+        Ok(jobs)
+    }
+
+    async fn fold(
+        &mut self,
+        first: JobId,
+        last: JobId,
+    ) -> Result<HashMap<JobId, Result<Standing, String>>, QueueError> {
+        let rows = sqlx::query(
+            "SELECT job_id, seq, at_ms, body FROM ledger WHERE job_id BETWEEN ?1 AND ?2 ORDER BY job_id, seq",
+        )
+        .bind(first.0)
+        .bind(last.0)
+        .fetch_all(&mut self.connection)
+        .await?;
+        let mut folds: HashMap<JobId, Result<Standing, String>> = HashMap::new();
+        for row in &rows {
+            let (seq, at_ms): (i64, i64) = (row.try_get(1)?, row.try_get(2)?);
+            let body: &str = row.try_get(3)?;
+            let fold = folds
+                .entry(JobId(row.try_get(0)?))
+                .or_insert_with(|| Ok(Standing::queued()));
+            let Ok(standing) = fold else { continue };
+            *fold = serde_json::from_str::<Entry>(body)
+                .map_err(|_| format!("ledger entry {seq} cannot be read"))
+                .and_then(|entry| {
+                    standing
+                        .apply(&entry, at_ms)
+                        .map_err(|illegal| format!("ledger entry {seq}: {illegal}"))
+                });
+        }
+        Ok(folds)
+    }
+}
+
+fn compare(job: &QueuedJob, fold: Option<&Result<Standing, String>>) -> Option<String> {
+    match fold {
+        Some(Err(what)) => return Some(what.clone()),
+        Some(Ok(folded)) if *folded != job.standing => {
+            return Some(format!(
+                "its ledger says {} after {} submissions, the job says {} after {}{}",
+                folded.state,
+                folded.attempt,
+                job.standing.state,
+                job.standing.attempt,
+                if folded.state == job.standing.state {
+                    " (they differ in other respects)"
+                } else {
+                    ""
+                }
+            ));
+        }
+        None if job.standing != Standing::queued() => {
+            return Some(format!(
+                "it is {}, and its ledger is empty",
+                job.standing.state
+            ));
+        }
+        Some(Ok(_)) | None => {}
+    }
+    let Standing {
+        intent_ms,
+        submitted_ms,
+        completed_ms,
+        ..
+    } = job.standing;
+    let latest_ms = time::now_ms() + CLOCK_TOLERANCE_MS;
+    let named = [
+        ("intent", intent_ms),
+        ("submission", submitted_ms),
+        ("completion", completed_ms),
+    ];
+    for (name, at_ms) in named {
+        if let Some(at_ms) = at_ms
+            && !(EPOCH_MS..=latest_ms).contains(&at_ms)
+        {
+            return Some(format!(
+                "the time of its {name} is impossible: {}",
+                time::rfc3339(at_ms)
+            ));
+        }
+    }
+    for ((before, earlier), (after, later)) in [(named[0], named[1]), (named[1], named[2])] {
+        if let Some((earlier, later)) = earlier.zip(later)
+            && later < earlier - CLOCK_TOLERANCE_MS
+        {
+            return Some(format!("its {after} lies before its {before}"));
+        }
+    }
+    None
+}
+
+impl Flaw {
+    /// The service, as text for people.
+    pub fn subject(&self) -> String {
+        self.service.map_or_else(
+            || "database".to_owned(),
+            |service: ServiceId| format!("service {service}"),
+        )
+    }
+}

@@ -1,0 +1,465 @@
+//! The queue against a real SQLite file: what is written is what the ledger says, and what the
+//! rules forbid is refused by the database too.
+
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
+use std::collections::HashSet;
+use std::convert::Infallible;
+use std::os::unix::fs::PermissionsExt;
+use std::path::PathBuf;
+
+use proptest::prelude::*;
+use refleet::job::{
+    Access, Baseline, BatchId, Entry, Evidence, Executed, Failure, NewJob, Standing, State,
+    Transition, Verdict,
+};
+use refleet::queue::{
+    Conflict, DonePolicy, EnqueueError, EnqueuePolicy, Enqueued, NewBatch, Open, Queue, QueueError,
+    QueuedJob, Selection,
+};
+use secrecy::SecretString;
+
+const IMAGE: &str = "18d0ee2e-4d57-4f40-9b56-03c1773b5831";
+const NOW_MS: i64 = 1_795_399_200_000;
+
+struct Fixture {
+    _folder: tempfile::TempDir,
+    path: PathBuf,
+    queue: Queue,
+}
+
+async fn fixture() -> Fixture {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("state/refleet.db");
+    let queue = Queue::open_for_load(&path).await.unwrap();
+    Fixture {
+        _folder: folder,
+        path,
+        queue,
+    }
+}
+
+fn row(line: u64, service: u64) -> NewJob {
+    NewJob {
+        line,
+        service: service.to_string().parse().unwrap(),
+        image: IMAGE.parse().unwrap(),
+        zone: None,
+        access: Access::Password(SecretString::from("Mypassword1")),
+        note: None,
+    }
+}
+
+async fn load(
+    queue: &mut Queue,
+    identity: u8,
+    services: &[u64],
+    policy: EnqueuePolicy,
+) -> Result<Enqueued, EnqueueError<Infallible>> {
+    let mut line = 1;
+    let rows: Vec<NewJob> = services
+        .iter()
+        .map(|&service| {
+            line += 1;
+            row(line, service)
+        })
+        .collect();
+    let batch = NewBatch {
+        identity: [identity; 32],
+        api_url: "https://api.zomro.com/".to_owned(),
+        manifest: "fleet.csv".to_owned(),
+    };
+    queue
+        .enqueue(&batch, policy, &mut rows.into_iter().map(Ok))
+        .await
+}
+
+async fn due(queue: &mut Queue, batch: BatchId) -> Vec<QueuedJob> {
+    queue.due(batch, NOW_MS, 1000).await.unwrap()
+}
+
+fn intent() -> Entry {
+    Entry::Intent {
+        zone: "pub".to_owned(),
+        baseline: Some(Baseline {
+            image: Some("Debian-12".to_owned()),
+            status: "active".to_owned(),
+            age_ms: 5,
+        }),
+        target: Some("AlmaLinux-8".to_owned()),
+    }
+}
+
+async fn step(queue: &mut Queue, batch: BatchId, job: &mut QueuedJob, entry: Entry) {
+    let step = Transition::new(job.id, &job.standing, entry, NOW_MS).unwrap();
+    assert!(
+        queue
+            .record(batch, None, std::slice::from_ref(&step))
+            .await
+            .unwrap()
+            .is_empty()
+    );
+    job.standing = step.to;
+}
+
+async fn flaws(queue: &mut Queue) -> Vec<String> {
+    let mut found = Vec::new();
+    queue
+        .verify(&mut |flaw| found.push(format!("{}: {}", flaw.subject(), flaw.what)))
+        .await
+        .unwrap();
+    found
+}
+
+#[tokio::test]
+async fn a_manifest_becomes_queued_jobs_in_its_order() {
+    let mut fixture = fixture().await;
+    let queue = &mut fixture.queue;
+    let enqueued = load(queue, 1, &[30, 10, 20], EnqueuePolicy::default())
+        .await
+        .unwrap();
+    let batch = enqueued.batch.unwrap();
+    let jobs = due(queue, batch).await;
+    assert_eq!(
+        jobs.iter().map(|job| job.service.get()).collect::<Vec<_>>(),
+        [30, 10, 20]
+    );
+    assert!(
+        jobs.iter()
+            .all(|job| job.standing == Standing::queued() && job.password.is_some())
+    );
+    assert_eq!(queue.batches().await.unwrap()[0].counts.queued, 3);
+    assert_eq!(flaws(queue).await, Vec::<String>::new());
+}
+
+#[tokio::test]
+async fn a_step_whose_job_has_moved_meanwhile_is_reported_and_not_forced() {
+    let mut fixture = fixture().await;
+    let queue = &mut fixture.queue;
+    let batch = load(queue, 1, &[1, 2], EnqueuePolicy::default())
+        .await
+        .unwrap()
+        .batch
+        .unwrap();
+    let jobs = due(queue, batch).await;
+    let cancelled = queue
+        .operate(
+            batch,
+            &Selection::Services(vec![jobs[0].service]),
+            &[State::Queued],
+            &|_| Ok(Entry::Cancelled),
+            NOW_MS,
+        )
+        .await
+        .unwrap();
+    assert_eq!(cancelled.changed, [jobs[0].service]);
+    let steps: Vec<Transition> = jobs
+        .iter()
+        .map(|job| Transition::new(job.id, &job.standing, intent(), NOW_MS).unwrap())
+        .collect();
+    let missed = queue.record(batch, None, &steps).await.unwrap();
+    assert_eq!(missed, HashSet::from([jobs[0].id]));
+    assert!(
+        queue
+            .history(jobs[0].id)
+            .await
+            .unwrap()
+            .iter()
+            .all(|line| line.entry == Entry::Cancelled)
+    );
+    // Written again, as after a commit of unknown outcome: nothing moves twice.
+    assert_eq!(queue.record(batch, None, &steps).await.unwrap().len(), 2);
+    assert_eq!(flaws(queue).await, Vec::<String>::new());
+}
+
+#[tokio::test]
+async fn a_service_has_one_live_job_over_all_batches() {
+    let mut fixture = fixture().await;
+    let queue = &mut fixture.queue;
+    let first = load(queue, 1, &[1, 2], EnqueuePolicy::default())
+        .await
+        .unwrap()
+        .batch
+        .unwrap();
+    match load(queue, 2, &[2, 3], EnqueuePolicy::default()).await {
+        Err(EnqueueError::Conflict(Conflict::Live(live))) => {
+            assert_eq!(live, [("2".parse().unwrap(), first, false)]);
+        }
+        other => panic!("{other:?}"),
+    }
+    assert_eq!(
+        queue.batches().await.unwrap().len(),
+        1,
+        "nothing was queued"
+    );
+}
+
+#[tokio::test]
+async fn held_doubts_are_left_out_of_a_new_order_and_done_pairs_are_skipped() {
+    let mut fixture = fixture().await;
+    let queue = &mut fixture.queue;
+    let batch = load(queue, 1, &[1, 2], EnqueuePolicy::default())
+        .await
+        .unwrap()
+        .batch
+        .unwrap();
+    let mut jobs = due(queue, batch).await;
+    step(queue, batch, &mut jobs[0], intent()).await;
+    step(queue, batch, &mut jobs[0], Entry::Interrupted).await;
+    step(
+        queue,
+        batch,
+        &mut jobs[0],
+        Entry::Held {
+            reason: "no baseline".to_owned(),
+        },
+    )
+    .await;
+    step(queue, batch, &mut jobs[1], intent()).await;
+    step(
+        queue,
+        batch,
+        &mut jobs[1],
+        Entry::Accepted {
+            submitted_ms: NOW_MS,
+        },
+    )
+    .await;
+    let completed = Entry::Completed {
+        evidence: Evidence::Observed,
+        status: "active".to_owned(),
+        image: None,
+    };
+    step(queue, batch, &mut jobs[1], completed).await;
+
+    let leave = EnqueuePolicy {
+        leave_out_held: true,
+        ..EnqueuePolicy::default()
+    };
+    match load(queue, 2, &[1, 2, 3], leave).await {
+        Err(EnqueueError::Conflict(Conflict::AlreadyDone(1))) => {}
+        other => panic!("{other:?}"),
+    }
+    let skip = EnqueuePolicy {
+        done: DonePolicy::Skip,
+        leave_out_held: true,
+    };
+    let enqueued = load(queue, 2, &[1, 2, 3], skip).await.unwrap();
+    assert_eq!((enqueued.queued, enqueued.skipped_done.len()), (1, 1));
+    assert_eq!(enqueued.left_out, [jobs[0].service]);
+    let nothing = load(queue, 3, &[2], skip).await.unwrap();
+    assert_eq!(nothing.batch, None);
+    assert_eq!(queue.batches().await.unwrap().len(), 2);
+    assert_eq!(flaws(queue).await, Vec::<String>::new());
+}
+
+#[tokio::test]
+async fn passwords_are_erased_when_a_job_is_done_and_kept_when_it_failed() {
+    let mut fixture = fixture().await;
+    let queue = &mut fixture.queue;
+    let batch = load(queue, 1, &[1, 2], EnqueuePolicy::default())
+        .await
+        .unwrap()
+        .batch
+        .unwrap();
+    let mut jobs = due(queue, batch).await;
+    for job in &mut jobs {
+        step(queue, batch, job, intent()).await;
+    }
+    step(
+        queue,
+        batch,
+        &mut jobs[0],
+        Entry::Accepted {
+            submitted_ms: NOW_MS,
+        },
+    )
+    .await;
+    let completed = Entry::Completed {
+        evidence: Evidence::Accepted,
+        status: "active".to_owned(),
+        image: None,
+    };
+    step(queue, batch, &mut jobs[0], completed).await;
+    step(
+        queue,
+        batch,
+        &mut jobs[1],
+        Entry::Refused {
+            failure: Failure::new("value", "zone"),
+        },
+    )
+    .await;
+    assert!(
+        queue.jobs_of(jobs[0].service).await.unwrap()[0]
+            .1
+            .password
+            .is_none()
+    );
+    assert!(
+        queue.jobs_of(jobs[1].service).await.unwrap()[0]
+            .1
+            .password
+            .is_some()
+    );
+    let cancel = Selection::Services(vec![jobs[1].service]);
+    queue
+        .operate(
+            batch,
+            &cancel,
+            &[State::Failed],
+            &|_| Ok(Entry::Retried),
+            NOW_MS,
+        )
+        .await
+        .unwrap();
+    queue
+        .operate(
+            batch,
+            &cancel,
+            &[State::Queued],
+            &|_| Ok(Entry::Cancelled),
+            NOW_MS,
+        )
+        .await
+        .unwrap();
+    let Fixture {
+        _folder,
+        path,
+        queue,
+    } = fixture;
+    queue.close().await.unwrap();
+    let bytes = std::fs::read(&path).unwrap();
+    assert!(!bytes.windows(11).any(|window| window == b"Mypassword1"));
+}
+
+#[tokio::test]
+async fn the_ledger_cannot_be_changed_and_the_files_are_ours_alone() {
+    let fixture = fixture().await;
+    let Fixture {
+        _folder,
+        path,
+        mut queue,
+    } = fixture;
+    let batch = load(&mut queue, 1, &[1], EnqueuePolicy::default())
+        .await
+        .unwrap()
+        .batch
+        .unwrap();
+    let mut job = due(&mut queue, batch).await.remove(0);
+    step(&mut queue, batch, &mut job, intent()).await;
+    for suffix in ["", "-wal", "-shm"] {
+        let mut name = path.clone().into_os_string();
+        name.push(suffix);
+        let mode = std::fs::metadata(&name).unwrap().permissions().mode() & 0o777;
+        assert_eq!(mode, 0o600, "{name:?}");
+    }
+    for statement in [
+        "UPDATE ledger SET at_ms = 0",
+        "DELETE FROM ledger",
+        "PRAGMA recursive_triggers = ON; REPLACE INTO ledger SELECT * FROM ledger",
+        "UPDATE job SET state = 'done'",
+        "UPDATE job SET state = 'queued', completed_ms = 1",
+        "UPDATE job SET held = 1",
+        "UPDATE job SET line = line + 1",
+    ] {
+        let output = std::process::Command::new("sqlite3")
+            .arg(&path)
+            .arg(statement)
+            .output();
+        let Ok(output) = output else { return }; // no sqlite3 here: the triggers are tested elsewhere
+        assert!(!output.status.success(), "{statement}");
+    }
+    assert_eq!(flaws(&mut queue).await, Vec::<String>::new());
+}
+
+#[tokio::test]
+async fn what_is_no_database_of_ours_is_refused_with_its_reason() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("x.db");
+    assert!(matches!(
+        Queue::open(&path, Open::Read).await,
+        Err(QueueError::NotFound { .. })
+    ));
+    assert!(!path.exists(), "a reader creates nothing");
+    std::fs::write(
+        &path,
+        "not a database, but long enough to have a header of its own".repeat(20),
+    )
+    .unwrap();
+    assert!(matches!(
+        Queue::open(&path, Open::Change).await,
+        Err(QueueError::TooOpen { .. })
+    ));
+    std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o600)).unwrap();
+    assert!(matches!(
+        Queue::open_for_load(&path).await,
+        Err(QueueError::Foreign { .. })
+    ));
+    assert!(matches!(
+        Queue::open_for_load(folder.path()).await,
+        Err(QueueError::Unusable { .. })
+    ));
+}
+
+fn any_entry() -> impl Strategy<Value = Entry> {
+    let failure = || Failure::new("reset", "connection reset");
+    prop_oneof![
+        4 => Just(intent()),
+        2 => Just(Entry::NotExecuted { failure: failure(), not_before_ms: 7 }),
+        1 => Just(Entry::Refused { failure: failure() }),
+        3 => Just(Entry::Accepted { submitted_ms: NOW_MS }),
+        3 => Just(Entry::Unknown { failure: failure(), submitted_ms: Some(NOW_MS) }),
+        1 => Just(Entry::Interrupted),
+        2 => Just(Entry::Sighted { status: "rebuilding".to_owned(), image: None }),
+        2 => Just(Entry::Completed { evidence: Evidence::Image, status: "active".to_owned(), image: None }),
+        1 => Just(Entry::Broken { failure: failure() }),
+        1 => Just(Entry::Doubted { failure: failure() }),
+        1 => Just(Entry::Disproved { not_before_ms: 9 }),
+        1 => Just(Entry::Exhausted { failure: failure() }),
+        1 => Just(Entry::Held { reason: "nothing more to see".to_owned() }),
+        1 => Just(Entry::Untouched { failure: failure() }),
+        1 => Just(Entry::Resolved { verdict: Verdict::Requeue, reason: "seen".to_owned() }),
+        1 => Just(Entry::Resolved { verdict: Verdict::Done, reason: "seen".to_owned() }),
+        1 => Just(Entry::Resolved { verdict: Verdict::Failed, reason: "seen".to_owned() }),
+        1 => Just(Entry::Retried),
+        1 => Just(Entry::Cancelled),
+    ]
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(48))]
+
+    /// Whatever is allowed to follow: the constraints accept it, the stored state is the fold of
+    /// the ledger, the tally counts it, and a service in doubt is never submitted.
+    #[test]
+    fn any_legal_history_is_stored_as_its_ledger_folds(
+        steps in prop::collection::vec((0..4usize, any_entry()), 1..120)
+    ) {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        runtime.block_on(async {
+            let mut fixture = fixture().await;
+            let queue = &mut fixture.queue;
+            let batch = load(queue, 1, &[1, 2, 3, 4], EnqueuePolicy::default()).await.unwrap().batch.unwrap();
+            let mut jobs = due(queue, batch).await;
+            let mut written = Vec::new();
+            for (job, entry) in steps {
+                let job = &mut jobs[job];
+                let before = job.standing.clone();
+                if let Ok(step) = Transition::new(job.id, &before, entry, NOW_MS) {
+                    assert!(!(before.state == State::InDoubt && step.to.state == State::Submitting));
+                    assert!(before.executed() <= step.to.executed() || before.executed() == Executed::Maybe);
+                    job.standing = step.to.clone();
+                    written.push(step);
+                }
+            }
+            for chunk in written.chunks(7) {
+                assert!(queue.record(batch, None, chunk).await.unwrap().is_empty());
+            }
+            for job in &jobs {
+                assert_eq!(queue.jobs_of(job.service).await.unwrap()[0].1.standing, job.standing);
+            }
+            assert_eq!(flaws(queue).await, Vec::<String>::new());
+        });
+    }
+}
