@@ -33,3 +33,4 @@ pub mod job;
 pub mod queue;
 pub mod text;
 pub mod time;
+pub mod zomro;

@@ -1,0 +1,45 @@
+//! The API client: what is sent, over which session, and what every possible answer means.
+//!
+//! The one fact to know: a rebuild may be sent again only where the answer *proves* that nothing
+//! was done. So this module never retries, never renews a session and never follows a redirect by
+//! itself; it sends once and says exactly what it saw ([`Answer`]). Whoever calls decides.
+//!
+//! | file | what it is for |
+//! |---|---|
+//! | `endpoint` | the API's address, in one spelling |
+//! | `form` | the fields of each function |
+//! | `wire` | the moment at which a form is handed to the connection |
+//! | `client` | session and calls; the only place that knows how reqwest is set up |
+//! | `answer` | what an HTTP answer means: the table |
+//! | `fault` | what went wrong outside that table, each with its word |
+//! | `long_request` | the page that stands in for an answer which takes long |
+//! | `shape` | the API's JSON: every scalar wrapped, every list maybe single |
+//! | `instances`, `preview`, `session` | what the documents of the read-only functions hold |
+//!
+//! Nothing here was ever tried against the live API: the facts are the vendor's article
+//! "API – Operation Rebuild" and what public clients read from the answers.
+
+mod answer;
+mod client;
+mod endpoint;
+mod fault;
+mod form;
+mod instances;
+mod long_request;
+mod preview;
+mod redact;
+mod session;
+mod shape;
+mod wire;
+
+#[cfg(test)]
+mod classification_tests;
+#[cfg(test)]
+mod socket_tests;
+
+pub use answer::{Answer, Keepalive, LoginError, ReadError};
+pub use client::{Client, ClientError, Credentials, Read, Rebuild, Reply, Settings, Submitted};
+pub use endpoint::{Endpoint, EndpointError};
+pub use instances::{Instance, Page};
+pub use preview::{Image, Preview, SshKey};
+pub use wire::Sent;

@@ -1,0 +1,181 @@
+//! The moment at which a form is handed to the connection: after it, the submission is on the wire
+//! as far as anybody can know; without it, not one byte of the form was written.
+//!
+//! Why this holds: hyper's HTTP/1 dispatcher asks the body for its bytes when it has a connection,
+//! and writes nothing of a body that it did not ask for. A request that waits for a connection, or
+//! that is moved to a new one because the pooled one was found closed, has not been asked. So
+//! "never asked" proves "not executed", whatever error the call ended with.
+//!
+//! The proof needs one more step. When a call times out while its request waits in the queue of a
+//! connection, that connection's task may ask a moment *after* the verdict. [`Wire::settle`]
+//! therefore closes the door: who asks later gets an error, and hyper drops the connection with
+//! the buffered head unsent.
+
+use std::pin::Pin;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::task::{Context, Poll};
+use std::time::Instant;
+
+use http_body::{Body, Frame, SizeHint};
+
+use crate::time;
+
+/// When a request was handed to the wire.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Sent {
+    /// As Unix time.
+    pub at_ms: i64,
+    /// On the monotonic clock.
+    pub at: Instant,
+}
+
+/// What became of one form, seen from both of its ends: the connection's and the caller's.
+#[derive(Debug, Default)]
+pub(super) struct Wire(Mutex<Stage>);
+
+#[derive(Debug, Default, Clone, Copy)]
+enum Stage {
+    #[default]
+    Waiting,
+    Sent(Sent),
+    Revoked,
+}
+
+impl Wire {
+    /// The connection asks for the form; `false`: it must not have it any more.
+    fn hand_over(&self) -> bool {
+        let mut stage = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        match *stage {
+            Stage::Waiting => {
+                *stage = Stage::Sent(Sent {
+                    at_ms: time::now_ms(),
+                    at: Instant::now(),
+                });
+                true
+            }
+            Stage::Sent(_) => true,
+            Stage::Revoked => false,
+        }
+    }
+
+    /// When the form was handed over; if it was not, then it never will be.
+    pub(super) fn settle(&self) -> Option<Sent> {
+        let mut stage = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        match *stage {
+            Stage::Waiting => {
+                *stage = Stage::Revoked;
+                None
+            }
+            Stage::Sent(sent) => Some(sent),
+            Stage::Revoked => None,
+        }
+    }
+}
+
+type Chunk = <reqwest::Body as Body>::Data;
+
+/// The call had ended before its turn came.
+#[derive(Debug, thiserror::Error)]
+#[error("the call has ended")]
+struct Revoked;
+
+/// A form that notes the moment of its hand-over, and is handed over in one piece: reqwest yields
+/// a multipart form in four chunks a field, of which hyper writes 16 at a time.
+pub(super) struct WatchedForm {
+    form: reqwest::Body,
+    left: u64,
+    wire: Arc<Wire>,
+}
+
+impl WatchedForm {
+    /// `length` is the form's exact length in bytes, so that it is announced and not chunked.
+    pub(super) fn new(form: reqwest::Body, length: u64, wire: Arc<Wire>) -> Self {
+        Self {
+            form,
+            left: length,
+            wire,
+        }
+    }
+}
+
+impl Body for WatchedForm {
+    type Data = Chunk;
+    type Error = Box<dyn std::error::Error + Send + Sync>;
+
+    fn poll_frame(
+        self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Chunk>, Self::Error>>> {
+        let this = self.get_mut();
+        if !this.wire.hand_over() {
+            return Poll::Ready(Some(Err(Revoked.into())));
+        }
+        let mut bytes = Vec::with_capacity(usize::try_from(this.left).unwrap_or(0));
+        loop {
+            match Pin::new(&mut this.form).poll_frame(context) {
+                Poll::Ready(Some(Ok(frame))) => {
+                    if let Ok(chunk) = frame.into_data() {
+                        bytes.extend_from_slice(&chunk);
+                    }
+                }
+                Poll::Ready(Some(Err(error))) => return Poll::Ready(Some(Err(error.into()))),
+                Poll::Ready(None) => break,
+                Poll::Pending if bytes.is_empty() => return Poll::Pending,
+                Poll::Pending => break,
+            }
+        }
+        if bytes.is_empty() {
+            return Poll::Ready(None);
+        }
+        this.left = this.left.saturating_sub(bytes.len() as u64);
+        Poll::Ready(Some(Ok(Frame::data(Chunk::from(bytes)))))
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.left == 0
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        SizeHint::with_exact(self.left)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::task::Waker;
+
+    use super::*;
+
+    fn poll(form: &mut WatchedForm) -> Poll<Option<Result<Frame<Chunk>, String>>> {
+        Pin::new(form)
+            .poll_frame(&mut Context::from_waker(Waker::noop()))
+            .map(|frame| frame.map(|frame| frame.map_err(|error| error.to_string())))
+    }
+
+    #[test]
+    fn the_first_request_for_bytes_is_the_moment_of_sending() {
+        let wire = Arc::new(Wire::default());
+        let mut form = WatchedForm::new("form".into(), 4, Arc::clone(&wire));
+        assert_eq!(form.size_hint().exact(), Some(4));
+        let Poll::Ready(Some(Ok(frame))) = poll(&mut form) else {
+            panic!("no bytes");
+        };
+        assert_eq!(&frame.into_data().unwrap()[..], b"form");
+        assert!(form.is_end_stream());
+        let sent = wire.settle().unwrap();
+        assert!(matches!(poll(&mut form), Poll::Ready(None)));
+        assert_eq!(wire.settle(), Some(sent), "it is sent once");
+    }
+
+    #[test]
+    fn a_form_that_was_settled_as_unsent_is_never_handed_over() {
+        let wire = Arc::new(Wire::default());
+        let mut form = WatchedForm::new("form".into(), 4, Arc::clone(&wire));
+        assert_eq!(wire.settle(), None);
+        let Poll::Ready(Some(Err(error))) = poll(&mut form) else {
+            panic!("bytes after the verdict");
+        };
+        assert_eq!(error, "the call has ended");
+        assert_eq!(wire.settle(), None);
+    }
+}
