@@ -31,6 +31,7 @@ pub mod event;
 pub mod failpoint;
 pub mod job;
 pub mod queue;
+pub mod runner;
 pub mod text;
 pub mod time;
 pub mod zomro;

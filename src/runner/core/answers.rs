@@ -1,0 +1,247 @@
+//! What an answer means for its job and for the run: the table of the design's section 3.
+
+use super::{Active, Core, Suspect};
+use crate::job::ServiceId;
+use crate::job::{Entry, Failure};
+use crate::runner::verify::Watch;
+use crate::runner::{Halt, Now};
+use crate::zomro::{Answer, Keepalive, LoginError, ReadError, Submitted};
+use std::time::Duration;
+
+impl Core {
+    pub(super) fn submission_finished(
+        &mut self,
+        service: ServiceId,
+        submitted: Submitted,
+        now: Now,
+    ) {
+        let Some(mut active) = self.active.remove(&service) else {
+            return;
+        };
+        self.submissions_out -= 1;
+        let Submitted {
+            generation,
+            sent,
+            answered_ms,
+            answered_at,
+            answer,
+        } = submitted;
+        let failure = answer.failure();
+        match answer {
+            Answer::Accepted => {
+                self.read_accepted(generation);
+                let submitted_ms = sent.map_or(answered_ms, |sent| sent.at_ms);
+                self.step(
+                    &mut active.job,
+                    Entry::Accepted { submitted_ms },
+                    answered_ms,
+                );
+                self.watch(
+                    active,
+                    sent.map_or(answered_at, |sent| sent.at),
+                    answered_at,
+                );
+            }
+            Answer::Unknown(failure) => {
+                if !failure.is_network() {
+                    self.got_through();
+                }
+                let submitted_ms = sent.map(|sent| sent.at_ms);
+                self.step(
+                    &mut active.job,
+                    Entry::Unknown {
+                        failure,
+                        submitted_ms,
+                    },
+                    answered_ms,
+                );
+                // Nobody will watch it: it can only be resolved by hand, or by a later run.
+                self.damage.held += u64::from(self.options.no_wait);
+                self.watch(
+                    active,
+                    sent.map_or(answered_at, |sent| sent.at),
+                    answered_at,
+                );
+            }
+            Answer::NotSent(failure) => {
+                self.lost(&failure, now);
+                let delay = self
+                    .options
+                    .backoff
+                    .delay(active.job.standing.attempt, &mut self.random);
+                self.back_to_queue(active, failure, delay, now);
+            }
+            Answer::SlowDown { retry_after } => {
+                let pause = self
+                    .slow_down(retry_after, now)
+                    .min(self.options.backoff.max);
+                self.back_to_queue(active, failure.unwrap_or_else(no_reason), pause, now);
+            }
+            Answer::Refused(_) | Answer::Form => {
+                self.read_accepted(generation);
+                let failure = failure.unwrap_or_else(no_reason);
+                self.step(&mut active.job, Entry::Refused { failure }, answered_ms);
+                self.damage.failed += 1;
+            }
+            Answer::Unauthorized { .. } => {
+                self.got_through();
+                let before = self.refused.insert(active.job.id, generation);
+                let again = before.is_some_and(|before| before < generation);
+                self.session.refused(generation, again, now.at);
+                let suspicious = again || !self.session.can_login();
+                self.put_back_suspect(active, failure.unwrap_or_else(no_reason), suspicious, now);
+            }
+            Answer::Blocked { .. } => {
+                self.got_through();
+                self.session.check(now.at);
+                self.put_back_suspect(active, failure.unwrap_or_else(no_reason), true, now);
+            }
+        }
+    }
+
+    fn watch(
+        &mut self,
+        mut active: Active,
+        sent_at: std::time::Instant,
+        answered_at: std::time::Instant,
+    ) {
+        if !self.options.no_wait {
+            active.watch = Some(Watch::new(sent_at, answered_at));
+            self.active.insert(active.job.service, active);
+        }
+    }
+
+    fn back_to_queue(&mut self, mut active: Active, failure: Failure, delay: Duration, now: Now) {
+        let not_before_ms = after(now, delay);
+        self.step(
+            &mut active.job,
+            Entry::NotExecuted {
+                failure,
+                not_before_ms,
+            },
+            now.unix_ms,
+        );
+    }
+
+    fn put_back_suspect(
+        &mut self,
+        mut active: Active,
+        failure: Failure,
+        suspicious: bool,
+        now: Now,
+    ) {
+        let entry = Entry::NotExecuted {
+            failure: failure.clone(),
+            not_before_ms: 0,
+        };
+        self.step(&mut active.job, entry, now.unix_ms);
+        if suspicious {
+            self.suspects.push(Suspect {
+                job: active.job,
+                failure,
+            });
+        }
+    }
+
+    pub(super) fn read_accepted(&mut self, generation: u64) {
+        self.got_through();
+        self.slow_downs = 0;
+        self.session.accepted(generation);
+    }
+
+    /// What a failed read-only call means for the run.
+    pub(super) fn read_failed(&mut self, error: &ReadError, now: Now) {
+        match error {
+            ReadError::Unauthorized { generation, .. } => {
+                self.got_through();
+                let again = self.poller.refused_before(*generation);
+                self.session.refused(*generation, again, now.at);
+            }
+            ReadError::Blocked { .. } => {
+                self.got_through();
+                self.session.check(now.at);
+            }
+            ReadError::SlowDown { retry_after } => {
+                self.slow_down(*retry_after, now);
+            }
+            ReadError::Failed(failure) => self.lost(failure, now),
+        }
+    }
+
+    pub(super) fn login_finished(&mut self, result: Result<u64, LoginError>, now: Now) {
+        match result {
+            Ok(generation) => {
+                self.got_through();
+                self.session.logged_in(generation);
+                // They were refused with the token before, and nobody has asked why yet.
+                if !self.suspects.is_empty() {
+                    self.session.check(now.at);
+                }
+            }
+            Err(LoginError::Blocked { status }) => self.halt_for(Halt::Blocked { status }),
+            Err(LoginError::SlowDown { retry_after }) => {
+                let pause = self.slow_down(retry_after, now);
+                self.session.again_at(now.at + pause);
+            }
+            Err(LoginError::Failed(failure)) => {
+                self.lost(&failure, now);
+                self.session.again_at(self.probe_at);
+            }
+            Err(error) if error.is_temporary_lock() && self.session.locked(now.at) => {
+                self.got_through();
+                self.warn_once("login_locked", || format!("{error}; trying again"));
+            }
+            Err(
+                error @ (LoginError::Refused { .. }
+                | LoginError::NoCredentials
+                | LoginError::SecondFactor
+                | LoginError::NoToken),
+            ) => self.halt_for(Halt::Credentials(error.to_string())),
+        }
+    }
+
+    pub(super) fn keepalive_finished(&mut self, result: Keepalive, now: Now) {
+        let probe = std::mem::take(&mut self.probing);
+        match result {
+            Keepalive::Alive => {
+                self.got_through();
+                if probe && self.session.is_ready() {
+                    return;
+                }
+                self.session.alive();
+                self.poller.session_is_alive();
+                // The session is sound: what it was refused is refused for good.
+                for Suspect { job, failure } in std::mem::take(&mut self.suspects) {
+                    self.fail_untouched(job, failure, now);
+                }
+            }
+            Keepalive::Dead { message } => {
+                self.got_through();
+                self.suspects.clear();
+                self.supply.forget();
+                if !self.session.dead(now.at) {
+                    self.halt_for(Halt::Credentials(message));
+                }
+            }
+            Keepalive::Blocked { status } => self.halt_for(Halt::Blocked { status }),
+            Keepalive::SlowDown { retry_after } => {
+                let pause = self.slow_down(retry_after, now);
+                self.session.again_at(now.at + pause);
+            }
+            Keepalive::Failed(failure) => {
+                self.lost(&failure, now);
+                self.session.again_at(self.probe_at);
+            }
+        }
+    }
+}
+
+/// `delay` from now, as Unix time.
+pub(super) fn after(now: Now, delay: Duration) -> i64 {
+    now.unix_ms
+        .saturating_add(i64::try_from(delay.as_millis()).unwrap_or(i64::MAX))
+}
+
+fn no_reason() -> Failure {
+    Failure::new("refused", "no reason was given")
+}

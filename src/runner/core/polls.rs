@@ -1,0 +1,387 @@
+//! The one shared poller of the instance list: which page to read next, and what a page means for
+//! the jobs on it.
+
+use std::collections::{HashSet, VecDeque};
+use std::time::Instant;
+
+use super::answers::after;
+use super::{Active, Call, Core};
+use crate::job::{Entry, Failure, ServiceId, State};
+use crate::runner::Now;
+use crate::runner::fleet::Fleet;
+use crate::runner::rate::Purpose;
+use crate::runner::verify::{self, Doubt, Progress, Sighting};
+use crate::zomro::{Page, Read, Reply};
+
+/// Readings of the list: one page at a time, in rounds.
+#[derive(Debug)]
+pub(super) struct Poller {
+    /// The page being read.
+    out: Option<u32>,
+    /// Pages of this round that are still to be read.
+    round: VecDeque<u32>,
+    /// When the next round may begin.
+    next_round_at: Instant,
+    /// Failures in a row.
+    failures: u32,
+    not_before: Instant,
+    /// When the last walk ended.
+    walked_at: Option<Instant>,
+    /// Services that a complete walk did not show.
+    absent: HashSet<ServiceId>,
+    /// Generation of the token with which a reading was refused.
+    refused_generation: Option<u64>,
+}
+
+impl Poller {
+    pub(super) fn new(now: Instant) -> Self {
+        Self {
+            out: None,
+            round: VecDeque::new(),
+            next_round_at: now,
+            failures: 0,
+            not_before: now,
+            walked_at: None,
+            absent: HashSet::new(),
+            refused_generation: None,
+        }
+    }
+
+    /// A complete walk ended without it, and it was not seen since.
+    pub(super) fn is_surely_absent(&self, service: ServiceId, fleet: &Fleet) -> bool {
+        self.absent.contains(&service) || (fleet.is_read() && fleet.get(service).is_none())
+    }
+
+    /// A reading is refused with the token of `generation`; says whether one was before, with an older.
+    pub(super) fn refused_before(&mut self, generation: u64) -> bool {
+        self.refused_generation
+            .replace(generation)
+            .is_some_and(|before| before < generation)
+    }
+
+    pub(super) fn session_is_alive(&mut self) {
+        self.refused_generation = None;
+    }
+}
+
+impl Core {
+    /// Asks for the next page, if one is wanted and may be read now.
+    pub(super) fn read_list(&mut self, now: Now, calls: &mut Vec<Call>) {
+        if self.options.no_wait || self.poller.out.is_some() {
+            return;
+        }
+        let Some((page, purpose)) = self.next_page(now) else {
+            return;
+        };
+        let at = self.poller.not_before.max(self.rate.free_at(purpose));
+        if now.at < at {
+            self.wake_by(at);
+        } else if self.rate.take(purpose, now.at) {
+            if self.poller.round.front() == Some(&page) {
+                self.poller.round.pop_front();
+            }
+            self.poller.out = Some(page);
+            calls.push(Call::Page(page));
+        }
+    }
+
+    fn next_page(&mut self, now: Now) -> Option<(u32, Purpose)> {
+        if let Some(page) = self.fleet.walk_page() {
+            // Before the first walk is over nothing else is there to be called.
+            let first = self.poller.walked_at.is_none();
+            return Some((
+                page,
+                if first {
+                    Purpose::Submission
+                } else {
+                    Purpose::Poll
+                },
+            ));
+        }
+        if let Some(&page) = self.poller.round.front() {
+            return Some((page, Purpose::Poll));
+        }
+        let (stale, deferred) = self.readings_wanted(now);
+        let (pages, _) = self.fleet.pages_of(stale.into_iter());
+        if let Some(&page) = pages.first() {
+            return Some((page, Purpose::Poll));
+        }
+        let watched: Vec<ServiceId> = self
+            .active
+            .values()
+            .filter(|active| active.watch.is_some())
+            .map(|active| active.job.service)
+            .chain(deferred)
+            .collect();
+        if watched.is_empty() {
+            return None;
+        }
+        if now.at < self.poller.next_round_at {
+            let at = self.poller.next_round_at;
+            self.wake_by(at);
+            return None;
+        }
+        let (pages, _) = self.fleet.pages_of(watched.iter().copied());
+        if self.must_search(&watched, now) {
+            self.fleet.begin_walk();
+            return self.fleet.walk_page().map(|page| (page, Purpose::Poll));
+        }
+        self.poller.round = pages.into_iter().collect();
+        self.poller.round.front().map(|&page| (page, Purpose::Poll))
+    }
+
+    /// A watched service has left its page. Newly lost ones are looked for at once; those that a
+    /// whole walk did not show, only every `--settle`: they may have gone for good.
+    fn must_search(&self, watched: &[ServiceId], now: Now) -> bool {
+        let mut lost = watched
+            .iter()
+            .filter(|service| {
+                self.fleet
+                    .get(**service)
+                    .is_none_or(|listed| listed.page.is_none())
+            })
+            .peekable();
+        if lost.peek().is_none() {
+            return false;
+        }
+        let walked_lately = self
+            .poller
+            .walked_at
+            .is_some_and(|at| now.at.saturating_duration_since(at) < self.options.rules.settle);
+        !walked_lately || lost.any(|service| !self.poller.absent.contains(service))
+    }
+
+    pub(super) fn page_finished(&mut self, asked: u32, result: Read<Page>, now: Now) {
+        self.poller.out = None;
+        match result {
+            Ok(reply) => {
+                self.read_accepted(reply.generation);
+                self.poller.failures = 0;
+                self.poller.refused_generation = None;
+                self.take_in(asked, &reply, now);
+            }
+            Err(error) => {
+                self.read_failed(&error, now);
+                self.poller.failures = self.poller.failures.saturating_add(1);
+                let delay = self
+                    .options
+                    .backoff
+                    .delay(self.poller.failures, &mut self.random);
+                self.poller.not_before = now.at + delay;
+                // The page is asked for again with the next round; a walk asks for it by itself.
+            }
+        }
+        let round_over = self.poller.round.is_empty() && self.fleet.walk_page().is_none();
+        if round_over {
+            self.poller.next_round_at = now.at + self.options.rules.poll_interval;
+        }
+    }
+
+    fn take_in(&mut self, asked: u32, reply: &Reply<Page>, now: Now) {
+        let news = self.fleet.read(asked, &reply.value, reply.requested_at);
+        for (service, sighting) in news.seen {
+            self.poller.absent.remove(&service);
+            if let Some(active) = self.active.remove(&service)
+                && let Some(active) = self.judge(active, &sighting, reply, now)
+            {
+                self.active.insert(service, active);
+            }
+        }
+        if let Some((began_at, complete)) = news.walk_ended {
+            self.poller.walked_at = Some(now.at);
+            if complete {
+                self.judge_absent(began_at, now);
+            } else {
+                self.warn_once("walk", || {
+                    "the account's list contradicts itself from page to page; instances it does not show are looked for again".to_owned()
+                });
+            }
+        }
+    }
+
+    /// What a reading means for a job: the job, if it is still to be waited for.
+    fn judge(
+        &mut self,
+        mut active: Active,
+        sighting: &Sighting,
+        reply: &Reply<Page>,
+        now: Now,
+    ) -> Option<Active> {
+        let Some(mut watch) = active.watch.take() else {
+            return Some(active);
+        };
+        let rules = self.options.rules;
+        let at_ms = reply.answered_ms;
+        if active.job.standing.state == State::InDoubt {
+            match verify::judge_doubt(&active.job.standing, &mut watch, sighting, self.lag, &rules)
+            {
+                Doubt::Open => {}
+                Doubt::Executed => {
+                    let entry = Entry::Sighted {
+                        status: sighting.status.clone(),
+                        image: sighting.image.clone(),
+                    };
+                    self.step(&mut active.job, entry, at_ms);
+                }
+                Doubt::NotExecuted => {
+                    self.disprove(active, now);
+                    return None;
+                }
+                Doubt::Hold(reason) => {
+                    self.hold(active, reason, now);
+                    return None;
+                }
+            }
+        }
+        if active.job.standing.state == State::Rebuilding {
+            if active.job.standing.accepted
+                && let Some(lag) =
+                    watch.first_sign(&active.job.standing, sighting, reply.answered_at)
+            {
+                self.lag.learn(lag);
+            }
+            let entry =
+                match verify::judge_progress(&active.job.standing, &mut watch, sighting, &rules) {
+                    Progress::Waiting => None,
+                    Progress::Begun => Some(Entry::Sighted {
+                        status: sighting.status.clone(),
+                        image: sighting.image.clone(),
+                    }),
+                    Progress::Complete(evidence) => Some(Entry::Completed {
+                        evidence,
+                        status: sighting.status.clone(),
+                        image: sighting.image.clone(),
+                    }),
+                    Progress::Broken(failure) => {
+                        self.damage.failed += 1;
+                        Some(Entry::Broken { failure })
+                    }
+                    Progress::Unclear(failure) => {
+                        self.give_up(active, failure, now);
+                        return None;
+                    }
+                };
+            if let Some(entry) = entry {
+                self.step(&mut active.job, entry, at_ms);
+            }
+        }
+        active.watch = Some(watch);
+        (!active.job.standing.state.is_final()).then_some(active)
+    }
+
+    /// Proof that nothing was executed: again, if a retry is left.
+    fn disprove(&mut self, mut active: Active, now: Now) {
+        let retries = active.job.standing.retries;
+        let entry = if retries < self.options.retries {
+            let delay = self.options.backoff.delay(retries + 1, &mut self.random);
+            Entry::Disproved {
+                not_before_ms: after(now, delay),
+            }
+        } else {
+            self.damage.failed += 1;
+            let failure = active.job.standing.failure.clone();
+            Entry::Exhausted {
+                failure: failure
+                    .unwrap_or_else(|| Failure::new("not_executed", "it was never executed")),
+            }
+        };
+        self.step(&mut active.job, entry, now.unix_ms);
+    }
+
+    fn hold(&mut self, mut active: Active, reason: String, now: Now) {
+        self.step(&mut active.job, Entry::Held { reason }, now.unix_ms);
+        self.damage.held += u64::from(active.born_here);
+    }
+
+    /// A rebuild whose end cannot be told: in doubt, and nothing more is to be expected.
+    fn give_up(&mut self, mut active: Active, failure: Failure, now: Now) {
+        let reason = failure.error.clone();
+        self.step(&mut active.job, Entry::Doubted { failure }, now.unix_ms);
+        active.born_here = true;
+        self.hold(active, reason, now);
+    }
+
+    /// Rebuilds that are not back in time.
+    pub(super) fn settle_overdue(&mut self, now: Now) {
+        let rules = self.options.rules;
+        let mut next = None;
+        let mut overdue = Vec::new();
+        for (service, active) in &self.active {
+            let Some(watch) = active
+                .watch
+                .as_ref()
+                .filter(|_| active.job.standing.state == State::Rebuilding)
+            else {
+                continue;
+            };
+            if watch.is_overdue(&rules, now.at) {
+                overdue.push(*service);
+            } else {
+                let at = watch.overdue_at(&rules);
+                next = Some(next.map_or(at, |next: Instant| next.min(at)));
+            }
+        }
+        if let Some(at) = next {
+            self.wake_by(at);
+        }
+        overdue.sort_unstable();
+        for service in overdue {
+            if let Some(active) = self.active.remove(&service) {
+                let error = format!(
+                    "the rebuild was accepted, and the instance is not back after {}",
+                    crate::time::short(rules.rebuild_timeout)
+                );
+                self.give_up(active, Failure::new("rebuild_timeout", error), now);
+            }
+        }
+    }
+
+    /// A complete walk, begun at `began_at`, has ended: who is not in the list?
+    fn judge_absent(&mut self, began_at: Instant, now: Now) {
+        let fleet = &self.fleet;
+        let is_absent = |service: ServiceId| {
+            fleet
+                .get(service)
+                .is_none_or(|listed| listed.page.is_none())
+        };
+        self.poller.absent = self
+            .active
+            .keys()
+            .copied()
+            .chain(self.waiting.iter().map(|waiting| waiting.job.service))
+            .filter(|service| is_absent(*service))
+            .collect();
+        let mut absent: Vec<ServiceId> = self
+            .active
+            .keys()
+            .copied()
+            .filter(|service| is_absent(*service))
+            .collect();
+        absent.sort_unstable();
+        if let Some(first) = absent.first() {
+            let (first, count) = (*first, absent.len());
+            self.warn_once("absent", || {
+                format!(
+                    "{count} of the services being watched are missing from the account's list ({first}, …): \
+                     if a filter is set in the panel, clear it"
+                )
+            });
+        }
+        for service in absent {
+            let Some(mut active) = self.active.remove(&service) else {
+                continue;
+            };
+            let verdict = match (&mut active.watch, active.job.standing.state) {
+                (Some(watch), State::InDoubt) => {
+                    verify::judge_absence(watch, began_at, self.lag, &self.options.rules)
+                }
+                _ => Doubt::Open,
+            };
+            if let Doubt::Hold(reason) = verdict {
+                self.hold(active, reason, now);
+            } else {
+                self.active.insert(service, active);
+            }
+        }
+    }
+}

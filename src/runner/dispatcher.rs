@@ -1,0 +1,319 @@
+//! The shell of a run: one loop that owns the queue. It does all I/O and decides nothing.
+//!
+//! Each turn hands the finished calls to the core, asks the queue for due jobs if the core wants
+//! some, commits the core's entries in one transaction, and only then makes the calls that rest on
+//! them. After the first commit that fails nothing is sent any more: what is still on the wire is
+//! waited for, and its outcomes are written as soon as the database lets them.
+
+use std::collections::HashSet;
+use std::time::Duration;
+
+use tokio::sync::mpsc;
+use tokio::task::JoinSet;
+use tokio::time::{Instant, sleep_until};
+
+use super::core::{Call, Core, Finished, Step};
+use super::session::Session;
+use super::{Ending, Fleet, Now, Options, Signal};
+use crate::event::{Event, JobEvent};
+use crate::job::{BatchId, Entry, JobId, RunId, Transition};
+use crate::queue::{Queue, QueueError};
+use crate::zomro::Client;
+use crate::{text, time};
+
+/// How long another program may hold the database before the run gives up.
+const BUSY_MAX: Duration = Duration::from_mins(2);
+
+/// What a run works with.
+pub struct Setup<'a> {
+    /// The queue; the caller holds its lock.
+    pub queue: &'a mut Queue,
+    /// The API.
+    pub client: Client,
+    /// What to work on.
+    pub batch: BatchId,
+    /// This process, in the records.
+    pub run: RunId,
+    /// The options.
+    pub options: Options,
+    /// What was read of the account's list already.
+    pub fleet: Fleet,
+    /// Where events go.
+    pub events: &'a (dyn Fn(Event) + Send + Sync),
+}
+
+/// The signals that arrive while a run works: the first asks it to stop, the second ends it.
+pub type Signals = mpsc::UnboundedReceiver<Signal>;
+
+/// Works until every job of the batch has ended, or the run has to stop.
+pub async fn run(setup: Setup<'_>, signals: &mut Signals) -> Result<Ending, QueueError> {
+    let started = Now::read();
+    let Setup {
+        queue,
+        client,
+        batch,
+        run,
+        options,
+        fleet,
+        events,
+    } = setup;
+    let jobs = batch_counts(queue, batch).await?.total();
+    let session = Session::new(client.can_login(), client.generation(), started.at);
+    let core = Core::new(options, jobs, session, fleet, fastrand::u64(..), started);
+    let mut shell = Shell {
+        queue,
+        client,
+        batch,
+        run,
+        core,
+        calls: JoinSet::new(),
+        events,
+        unwritten: Vec::new(),
+        busy_since: None,
+        storage: None,
+    };
+    let unsettled = shell.queue.unsettled(batch).await?;
+    shell.core.adopt(unsettled, started);
+    let stopped_hard = shell.work(signals).await;
+    shell.calls.abort_all();
+    let (signal, halt) = (
+        shell.core.signal().or(stopped_hard),
+        shell.core.halt().cloned(),
+    );
+    let storage = shell.storage.take();
+    let counts = batch_counts(queue, batch).await?;
+    Ok(Ending {
+        counts,
+        halt,
+        signal,
+        storage,
+        elapsed: Now::read().at.saturating_duration_since(started.at),
+        database: queue.path().to_owned(),
+    })
+}
+
+async fn batch_counts(queue: &mut Queue, batch: BatchId) -> Result<crate::job::Counts, QueueError> {
+    let batches = queue.batches().await?;
+    Ok(batches
+        .iter()
+        .find(|known| known.id == batch)
+        .map(|known| known.counts)
+        .unwrap_or_default())
+}
+
+struct Shell<'a> {
+    queue: &'a mut Queue,
+    client: Client,
+    batch: BatchId,
+    run: RunId,
+    core: Core,
+    calls: JoinSet<Finished>,
+    events: &'a (dyn Fn(Event) + Send + Sync),
+    /// Steps whose commit failed: whether they were written is unknown. To write them again is safe.
+    unwritten: Vec<Step>,
+    busy_since: Option<Instant>,
+    storage: Option<QueueError>,
+}
+
+impl Shell<'_> {
+    /// The loop. Returns the second signal, if that ended it.
+    async fn work(&mut self, signals: &mut Signals) -> Option<Signal> {
+        let mut first_signal = None;
+        let mut signals_open = true;
+        loop {
+            while let Some(finished) = self.calls.try_join_next() {
+                self.core.finished(joined(finished), Now::read());
+            }
+            if let Err(error) = self.supply().await {
+                self.fail(error);
+            }
+            let now = Now::read();
+            let tick = self.core.tick(now);
+            for event in self.core.take_events() {
+                (self.events)(event);
+            }
+            let missed = self.commit(tick.steps).await;
+            for call in tick.calls {
+                self.make(call, missed.as_ref());
+            }
+            if self.is_over() {
+                return None;
+            }
+            if self.storage.is_none() && self.core.wants_jobs(Now::read()).is_some() {
+                continue;
+            }
+            let wake_at = if self.unwritten.is_empty() {
+                Instant::from_std(self.core.wake_at(now.at))
+            } else {
+                Instant::now() + Duration::from_millis(500)
+            };
+            tokio::select! {
+                Some(finished) = self.calls.join_next() => self.core.finished(joined(finished), Now::read()),
+                signal = signals.recv(), if signals_open => match signal {
+                    Some(signal) if first_signal.is_some() => return Some(signal),
+                    Some(signal) => {
+                        first_signal = Some(signal);
+                        self.core.stop(signal);
+                    }
+                    None => signals_open = false,
+                },
+                () = sleep_until(wake_at) => {}
+            }
+        }
+    }
+
+    fn is_over(&self) -> bool {
+        if self.storage.is_some() {
+            // Nothing is sent any more; what was on the wire has been waited for, and written
+            // again as far as the database lets it.
+            return self.core.submissions_out() == 0;
+        }
+        self.core.is_over()
+    }
+
+    /// Hands the core the jobs it wants.
+    async fn supply(&mut self) -> Result<(), QueueError> {
+        if self.storage.is_some() || !self.unwritten.is_empty() {
+            return Ok(());
+        }
+        let now = Now::read();
+        let Some((limit, until_ms)) = self.core.wants_jobs(now) else {
+            return Ok(());
+        };
+        let jobs = self.queue.due(self.batch, until_ms, limit).await?;
+        let exhausted = jobs.len() < limit;
+        let next_due_ms = if exhausted {
+            self.queue.next_due_ms(self.batch, until_ms).await?
+        } else {
+            None
+        };
+        self.core.supplied(jobs, exhausted, next_due_ms, now);
+        Ok(())
+    }
+
+    /// Writes what could not be written before, and `steps`. Returns the jobs that somebody else
+    /// had moved; `None`: not everything is written, and nothing that rests on it may be sent.
+    async fn commit(&mut self, steps: Vec<Step>) -> Option<HashSet<JobId>> {
+        let mut steps: Vec<Step> = self.unwritten.drain(..).chain(steps).collect();
+        let transitions: Vec<Transition> =
+            steps.iter().map(|step| step.transition.clone()).collect();
+        match self
+            .queue
+            .record(self.batch, Some(self.run), &transitions)
+            .await
+        {
+            Ok(missed) => {
+                self.busy_since = None;
+                self.core.missed(&missed);
+                steps.retain(|step| !missed.contains(&step.transition.job));
+                for step in &steps {
+                    (self.events)(Event::Job(job_event(step)));
+                }
+                self.storage.is_none().then_some(missed)
+            }
+            Err(error) => {
+                // An intent whose commit failed must not be sent, whatever the disk says of it
+                // later: its job is given up here, and the next run finds it in doubt at worst.
+                let unsent: HashSet<JobId> = steps
+                    .iter()
+                    .filter(|step| matches!(step.transition.entry, Entry::Intent { .. }))
+                    .map(|step| step.transition.job)
+                    .collect();
+                self.core.missed(&unsent);
+                steps.retain(|step| !unsent.contains(&step.transition.job));
+                self.unwritten = steps;
+                self.fail(error);
+                None
+            }
+        }
+    }
+
+    fn fail(&mut self, error: QueueError) {
+        if matches!(error, QueueError::Busy) && self.storage.is_none() {
+            let since = *self.busy_since.get_or_insert_with(|| {
+                (self.events)(Event::Warning {
+                    message: "another program holds the database; nothing is sent until it lets go"
+                        .to_owned(),
+                });
+                Instant::now()
+            });
+            if since.elapsed() < BUSY_MAX {
+                return;
+            }
+        }
+        if self.storage.is_none() {
+            (self.events)(Event::Halting {
+                reason: error.to_string(),
+            });
+            self.storage = Some(error);
+        }
+    }
+
+    fn make(&mut self, call: Call, missed: Option<&HashSet<JobId>>) {
+        if let Call::Submit(job, _) = &call
+            && missed.is_none_or(|missed| missed.contains(job))
+        {
+            return;
+        }
+        let client = self.client.clone();
+        self.calls.spawn(perform(client, call));
+    }
+}
+
+/// A worker: makes one call.
+async fn perform(client: Client, call: Call) -> Finished {
+    match call {
+        Call::Login => Finished::Login(client.login().await),
+        Call::Keepalive => Finished::Keepalive(client.keepalive().await),
+        Call::Page(page) => Finished::Page(page, client.list_page(page).await),
+        Call::Preview(image, service) => Finished::Preview(image, client.preview(service).await),
+        Call::Submit(_, rebuild) => {
+            crate::failpoint!("before_send");
+            let submitted = client.submit(&rebuild).await;
+            crate::failpoint!("after_answer");
+            Finished::Submit(rebuild.service, Box::new(submitted))
+        }
+    }
+}
+
+/// A worker that panicked has a bug; its submission's outcome is unknown, and a restart will say so.
+fn joined(result: Result<Finished, tokio::task::JoinError>) -> Finished {
+    match result {
+        Ok(finished) => finished,
+        Err(error) => std::panic::resume_unwind(error.into_panic()),
+    }
+}
+
+fn job_event(step: &Step) -> JobEvent {
+    let Step {
+        service,
+        line,
+        transition,
+    } = step;
+    let to = &transition.to;
+    let failure = transition.entry.failure();
+    let rebuild = match (&transition.entry, to.submitted_ms) {
+        (Entry::Completed { .. }, Some(submitted_ms)) => {
+            Some(time::between(submitted_ms, transition.at_ms))
+        }
+        _ => None,
+    };
+    let error = match &transition.entry {
+        Entry::Held { reason } => Some(reason.as_str()),
+        _ => failure.map(|failure| failure.error.as_str()),
+    };
+    JobEvent {
+        service: *service,
+        line: *line,
+        attempt: to.attempt,
+        kind: transition.entry.kind(),
+        from: transition.from.0,
+        to: to.state,
+        executed: to.executed(),
+        held: to.held,
+        evidence: to.evidence,
+        error_kind: failure.map(|failure| failure.error_kind.clone()),
+        error: error.map(|error| text::brief(error, text::MESSAGE_CHARS_MAX)),
+        rebuild,
+    }
+}

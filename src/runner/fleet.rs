@@ -1,0 +1,210 @@
+//! What the account's list says, and on which page each instance stands.
+//!
+//! A run reads the whole list once at its start and later only the pages it needs. The pages shift
+//! whenever an instance comes or goes, so a walk counts as complete only if it saw as many
+//! different instances as the list claims to have, and an instance that left its page makes the
+//! next reading a whole walk again.
+
+use std::collections::{BTreeSet, HashMap, HashSet};
+use std::time::Instant;
+
+use super::verify::Sighting;
+use crate::job::ServiceId;
+use crate::zomro::{Instance, Page};
+
+/// Walks that may contradict themselves before the list is taken as it is.
+const WALKS_MAX: u32 = 3;
+
+/// One instance of the account.
+#[derive(Debug, Clone)]
+pub struct Listed {
+    /// The page on which it stood; `None`: it was not there any more.
+    pub page: Option<u32>,
+    /// The latest reading of it.
+    pub sighting: Sighting,
+    /// Its name, for people.
+    pub name: Option<String>,
+    /// Its address, for people.
+    pub ip: Option<String>,
+}
+
+/// What one page brought.
+#[derive(Debug, Default)]
+pub struct News {
+    /// The instances on the page.
+    pub seen: Vec<(ServiceId, Sighting)>,
+    /// A walk ended with it: when it was begun, and whether it was complete.
+    pub walk_ended: Option<(Instant, bool)>,
+}
+
+/// The account's list, as far as it was read.
+#[derive(Debug, Default)]
+pub struct Fleet {
+    listed: HashMap<ServiceId, Listed>,
+    total: u64,
+    pages: u32,
+    walk: Option<Walk>,
+    /// A walk has ended, complete or not.
+    walked: bool,
+    /// A complete walk has ended: what no reading ever showed is surely not in the list.
+    complete: bool,
+}
+
+#[derive(Debug)]
+struct Walk {
+    began_at: Option<Instant>,
+    next: u32,
+    seen: HashSet<ServiceId>,
+    /// Rows whose id could not be read: they count, although nobody can be named.
+    unreadable: u64,
+    total: Option<u64>,
+    contradicted: bool,
+    number: u32,
+}
+
+impl Walk {
+    fn new(number: u32) -> Self {
+        Self {
+            began_at: None,
+            next: 1,
+            seen: HashSet::new(),
+            unreadable: 0,
+            total: None,
+            contradicted: false,
+            number,
+        }
+    }
+}
+
+impl Fleet {
+    /// The next page is the first of a walk through the whole list.
+    pub fn begin_walk(&mut self) {
+        if self.walk.is_none() {
+            self.walk = Some(Walk::new(1));
+        }
+    }
+
+    /// The page that the walk under way needs next.
+    pub fn walk_page(&self) -> Option<u32> {
+        self.walk.as_ref().map(|walk| walk.next)
+    }
+
+    /// The list was walked through once, as well as it could be.
+    pub fn is_walked(&self) -> bool {
+        self.walked
+    }
+
+    /// The whole list was read once: what no reading ever showed is not in it.
+    pub fn is_read(&self) -> bool {
+        self.complete
+    }
+
+    /// Instances read by the walk under way, and in the list.
+    pub fn walk_progress(&self) -> Option<(u64, Option<u64>)> {
+        self.walk
+            .as_ref()
+            .map(|walk| (walk.seen.len() as u64 + walk.unreadable, walk.total))
+    }
+
+    /// The instance, if any reading ever showed it.
+    pub fn get(&self, service: ServiceId) -> Option<&Listed> {
+        self.listed.get(&service)
+    }
+
+    /// Instances that the list has.
+    pub fn total(&self) -> u64 {
+        self.total
+    }
+
+    /// Takes in the answer to a request for page `asked`.
+    pub fn read(&mut self, asked: u32, page: &Page, requested_at: Instant) -> News {
+        let mut news = News::default();
+        self.total = page.total;
+        let here: HashSet<ServiceId> = page
+            .instances
+            .iter()
+            .map(|instance| instance.service)
+            .collect();
+        for (service, listed) in &mut self.listed {
+            if listed.page == Some(page.number) && !here.contains(service) {
+                listed.page = None;
+            }
+        }
+        for instance in &page.instances {
+            let sighting = sighting(instance, requested_at);
+            news.seen.push((instance.service, sighting.clone()));
+            self.listed.insert(
+                instance.service,
+                Listed {
+                    page: Some(page.number),
+                    sighting,
+                    name: instance.name.clone(),
+                    ip: instance.ip.clone(),
+                },
+            );
+        }
+        self.advance_walk(asked, page, requested_at, &mut news);
+        news
+    }
+
+    fn advance_walk(&mut self, asked: u32, page: &Page, requested_at: Instant, news: &mut News) {
+        let Some(walk) = self.walk.as_mut().filter(|walk| walk.next == asked) else {
+            return;
+        };
+        let began_at = *walk.began_at.get_or_insert(requested_at);
+        walk.contradicted |= walk.total.is_some_and(|total| total != page.total);
+        walk.total = Some(page.total);
+        for instance in &page.instances {
+            walk.contradicted |= !walk.seen.insert(instance.service);
+        }
+        walk.unreadable += page.rows.saturating_sub(page.instances.len() as u64);
+        let read = walk.seen.len() as u64 + walk.unreadable;
+        walk.next += 1;
+        self.pages = self.pages.max(page.number);
+        // Another page than the one asked for: the list has become shorter meanwhile.
+        if page.number == asked && page.rows > 0 && read < page.total {
+            return;
+        }
+        let complete = !walk.contradicted && read == page.total;
+        let number = walk.number;
+        if !complete && number < WALKS_MAX {
+            self.walk = Some(Walk::new(number + 1));
+            return;
+        }
+        if complete {
+            let seen = std::mem::take(&mut walk.seen);
+            for (service, listed) in &mut self.listed {
+                if !seen.contains(service) {
+                    listed.page = None;
+                }
+            }
+            self.complete = true;
+        }
+        self.walk = None;
+        self.walked = true;
+        news.walk_ended = Some((began_at, complete));
+    }
+
+    /// The pages on which `services` stand. An unlisted one adds none; `true`: there was one.
+    pub fn pages_of(&self, services: impl Iterator<Item = ServiceId>) -> (BTreeSet<u32>, bool) {
+        let mut pages = BTreeSet::new();
+        let mut lost = false;
+        for service in services {
+            match self.listed.get(&service).and_then(|listed| listed.page) {
+                Some(page) => {
+                    pages.insert(page);
+                }
+                None => lost = true,
+            }
+        }
+        (pages, lost)
+    }
+}
+
+fn sighting(instance: &Instance, requested_at: Instant) -> Sighting {
+    Sighting {
+        requested_at,
+        status: instance.status.clone(),
+        image: instance.image.clone(),
+    }
+}

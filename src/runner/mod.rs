@@ -1,0 +1,151 @@
+//! The pool: one dispatcher owns the queue, workers talk HTTP.
+//!
+//! The one fact to know: nothing is sent before its intent is committed. The shell
+//! ([`dispatcher`]) does all I/O and decides nothing; the core ([`core`]) decides everything and
+//! does no I/O: it takes the time, the finished calls and the due jobs, and answers with ledger
+//! entries to commit and calls to make after the commit. The rules it applies are small pure
+//! modules of their own: how doubts end and rebuilds complete ([`verify`]), what the list says
+//! ([`fleet`]), when to try again ([`retry`]), how fast ([`rate`]), how much may go wrong
+//! ([`budget`]), what an outage is ([`outage`]), what the session needs ([`session`]).
+
+mod account;
+pub mod budget;
+pub mod core;
+mod dispatcher;
+pub mod fleet;
+pub mod outage;
+pub mod rate;
+pub mod retry;
+pub mod session;
+pub mod verify;
+
+use std::path::PathBuf;
+use std::time::{Duration, Instant};
+
+pub use account::{Account, read_account};
+pub use budget::MaxFailures;
+pub use dispatcher::{Setup, Signals, run};
+pub use fleet::Fleet;
+
+use crate::job::Counts;
+use retry::Retry;
+use verify::Rules;
+
+/// The options of a run. Defaults and meanings stand at the command line.
+#[derive(Debug, Clone)]
+pub struct Options {
+    /// Instances being rebuilt at once, at most.
+    pub workers: usize,
+    /// API calls per second; 0: no limit.
+    pub rate_per_s: f64,
+    /// Retries of a submission that was proven not to be executed.
+    pub retries: u32,
+    /// Delays between tries.
+    pub backoff: Retry,
+    /// How long nothing may get through.
+    pub outage_timeout: Duration,
+    /// When doubts end and rebuilds are complete.
+    pub rules: Rules,
+    /// How much may go wrong.
+    pub max_failures: MaxFailures,
+    /// Ends when everything is accepted; reads no list.
+    pub no_wait: bool,
+}
+
+/// Now, on both clocks: durations inside the process are monotonic, what is stored is Unix time.
+#[derive(Debug, Clone, Copy)]
+pub struct Now {
+    /// The monotonic clock.
+    pub at: Instant,
+    /// The clock on the wall.
+    pub unix_ms: i64,
+}
+
+impl Now {
+    /// Reads both clocks.
+    pub fn read() -> Self {
+        Self {
+            at: Instant::now(),
+            unix_ms: crate::time::now_ms(),
+        }
+    }
+}
+
+/// A signal that asks the run to stop.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Signal {
+    /// Ctrl-C.
+    Interrupt,
+    /// SIGTERM or SIGHUP.
+    Terminate,
+}
+
+/// Why a run ends before its batch has ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Halt {
+    /// `--max-failures` is used up.
+    FailureBudget {
+        /// Failed jobs and held doubts of this run.
+        failed: u64,
+        /// The budget.
+        budget: u64,
+    },
+    /// The API does not accept the credentials.
+    Credentials(String),
+    /// The API blocks this address.
+    Blocked {
+        /// The HTTP status.
+        status: u16,
+    },
+    /// Nothing got through for too long.
+    Outage {
+        /// For how long.
+        lasted: Duration,
+        /// What the last call met.
+        error: String,
+    },
+}
+
+impl std::fmt::Display for Halt {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::FailureBudget { failed, budget } => write!(
+                f,
+                "the failure budget is used up: {failed} jobs failed or are in doubt, --max-failures allows {budget}"
+            ),
+            Self::Credentials(message) => {
+                write!(f, "the API does not accept the credentials: {message}")
+            }
+            Self::Blocked { status } => {
+                write!(
+                    f,
+                    "the API blocks this address (HTTP {status}); blocks are temporary"
+                )
+            }
+            Self::Outage { lasted, error } => {
+                write!(
+                    f,
+                    "nothing got through to the API for {}: {error}",
+                    crate::time::short(*lasted)
+                )
+            }
+        }
+    }
+}
+
+/// How a run ended.
+#[derive(Debug)]
+pub struct Ending {
+    /// Where the batch stands.
+    pub counts: Counts,
+    /// Why it ended before the batch, if it did.
+    pub halt: Option<Halt>,
+    /// The signal that stopped it.
+    pub signal: Option<Signal>,
+    /// The queue's fault that stopped it.
+    pub storage: Option<crate::queue::QueueError>,
+    /// What this process took.
+    pub elapsed: Duration,
+    /// The database.
+    pub database: PathBuf,
+}
