@@ -1,0 +1,221 @@
+//! One cell → one value, or what a spreadsheet did to it.
+
+use secrecy::SecretString;
+
+use super::fault::{
+    FaultKind, NOTE_CHARS_MAX, PASSWORD_CHARS_MAX, PASSWORD_CHARS_MIN, PASSWORD_PANEL_CHARS_MAX,
+    SSH_KEY_CHARS_MAX, ZONE_CHARS_MAX,
+};
+use crate::job::{ImageId, InvalidServiceId, ServiceId};
+use crate::text;
+
+/// Digits that a spreadsheet's number keeps; what comes behind becomes zeros.
+const SPREADSHEET_DIGITS: usize = 15;
+
+/// A cell that only a row of data has: an id where a column's name should be.
+pub(super) fn is_data(cell: &str) -> bool {
+    let cell = cell.trim();
+    cell.parse::<ServiceId>().is_ok() || cell.parse::<ImageId>().is_ok()
+}
+
+pub(super) fn service(cell: &str) -> Result<ServiceId, FaultKind> {
+    match cell.parse() {
+        Ok(_) if is_rounded(cell) => Err(FaultKind::Rounded),
+        Ok(service) => Ok(service),
+        Err(InvalidServiceId::Empty) => Err(FaultKind::CellEmpty),
+        Err(_) if is_rounded(cell) => Err(FaultKind::Rounded),
+        Err(InvalidServiceId::LeadingZero) => Err(FaultKind::LeadingZero),
+        Err(InvalidServiceId::TooLarge) => Err(FaultKind::ServiceTooLarge),
+        Err(InvalidServiceId::NotDigits) => Err(damage(cell)
+            .or_else(|| number_damage(cell))
+            .unwrap_or(FaultKind::ServiceInvalid)),
+    }
+}
+
+pub(super) fn image(cell: &str) -> Result<ImageId, FaultKind> {
+    cell.parse().map_err(|_| {
+        if cell.is_empty() {
+            FaultKind::CellEmpty
+        } else if is_placeholder(cell) {
+            FaultKind::ImageNull
+        } else {
+            damage(cell).unwrap_or(FaultKind::ImageInvalid)
+        }
+    })
+}
+
+pub(super) fn zone(cell: &str) -> Result<Option<String>, FaultKind> {
+    let is_valid = cell.len() <= ZONE_CHARS_MAX
+        && cell
+            .bytes()
+            .all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-'));
+    if is_valid {
+        Ok((!cell.is_empty()).then(|| cell.to_owned()))
+    } else {
+        Err(damage(cell).unwrap_or(FaultKind::ZoneInvalid))
+    }
+}
+
+pub(super) fn ssh_key(cell: &str) -> Result<Option<String>, FaultKind> {
+    if cell.is_empty() {
+        return Ok(None);
+    }
+    if is_placeholder(cell) {
+        return Err(FaultKind::SshKeyNull);
+    }
+    if let Some(kind) = damage(cell).or_else(|| number_damage(cell)) {
+        return Err(kind);
+    }
+    if is_rounded(cell) {
+        return Err(FaultKind::Rounded);
+    }
+    let is_valid = cell.len() <= SSH_KEY_CHARS_MAX
+        && cell
+            .bytes()
+            .all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-' | b'.'));
+    if is_valid {
+        Ok(Some(cell.to_owned()))
+    } else {
+        Err(FaultKind::SshKeyInvalid)
+    }
+}
+
+pub(super) fn enablessh(cell: &str) -> Result<Option<bool>, FaultKind> {
+    match cell {
+        "" => Ok(None),
+        _ if cell.eq_ignore_ascii_case("on") => Ok(Some(true)),
+        _ if cell.eq_ignore_ascii_case("off") => Ok(Some(false)),
+        _ => Err(damage(cell).unwrap_or(FaultKind::EnablesshInvalid)),
+    }
+}
+
+pub(super) fn note(cell: &str) -> Result<Option<String>, FaultKind> {
+    if cell.chars().any(char::is_control) {
+        Err(FaultKind::NoteControl)
+    } else if cell.contains(char::REPLACEMENT_CHARACTER) {
+        Err(FaultKind::Damaged)
+    } else if cell.len() > NOTE_CHARS_MAX && cell.chars().count() > NOTE_CHARS_MAX {
+        Err(FaultKind::NoteTooLong)
+    } else {
+        Ok((!cell.is_empty()).then(|| cell.to_owned()))
+    }
+}
+
+/// The password, never trimmed; everything that speaks against it is put into `kinds`, warnings
+/// included. The rules are the API's (errors) and the vendor's panel's (warnings).
+pub(super) fn password(cell: &str, mut report: impl FnMut(FaultKind)) -> Option<SecretString> {
+    if cell.is_empty() {
+        return None;
+    }
+    let chars = cell.chars().count();
+    if cell.contains(char::REPLACEMENT_CHARACTER) {
+        report(FaultKind::Damaged);
+    }
+    if cell.chars().any(text::is_unsafe) {
+        report(FaultKind::PasswordInvisible);
+    }
+    if chars < PASSWORD_CHARS_MIN {
+        report(FaultKind::PasswordTooShort);
+    }
+    if chars > PASSWORD_CHARS_MAX {
+        report(FaultKind::PasswordTooLong);
+    } else if chars > PASSWORD_PANEL_CHARS_MAX {
+        report(FaultKind::PasswordPanelLength);
+    }
+    if !cell.bytes().any(|byte| byte.is_ascii_uppercase()) {
+        report(FaultKind::PasswordNoUpper);
+    }
+    if !cell.bytes().any(|byte| byte.is_ascii_digit()) {
+        report(FaultKind::PasswordNoDigit);
+    }
+    if !cell.bytes().any(|byte| byte.is_ascii_lowercase()) {
+        report(FaultKind::PasswordPanelLower);
+    }
+    if !cell.bytes().all(panel_takes) {
+        report(FaultKind::PasswordPanelCharacters);
+    }
+    Some(SecretString::from(cell))
+}
+
+/// The panel's alphabet (zomro-api.md 4.2).
+fn panel_takes(byte: u8) -> bool {
+    byte.is_ascii_graphic() && !br##""#%&'()*;<>?@|"##.contains(&byte)
+}
+
+/// `null` and `none` are keys of the panel's placeholder entries.
+fn is_placeholder(cell: &str) -> bool {
+    cell.eq_ignore_ascii_case("null") || cell.eq_ignore_ascii_case("none")
+}
+
+/// What may have happened to a cell of any kind that holds an id or a word.
+fn damage(cell: &str) -> Option<FaultKind> {
+    if cell.chars().any(text::is_unsafe) {
+        Some(FaultKind::Invisible)
+    } else if cell.contains(char::REPLACEMENT_CHARACTER) {
+        Some(FaultKind::Damaged)
+    } else if cell.starts_with('#') || cell.starts_with("Err:") {
+        Some(FaultKind::SpreadsheetError)
+    } else if cell.starts_with('=') {
+        Some(FaultKind::Formula)
+    } else if cell.starts_with(['\'', '’', '‘']) {
+        Some(FaultKind::Apostrophe)
+    } else {
+        None
+    }
+}
+
+/// What a spreadsheet may have made of a whole number.
+fn number_damage(cell: &str) -> Option<FaultKind> {
+    if is_scientific(cell) {
+        Some(FaultKind::Scientific)
+    } else if has_separators(cell) {
+        Some(FaultKind::Separators)
+    } else if is_decimal(cell) {
+        Some(FaultKind::Decimal)
+    } else {
+        None
+    }
+}
+
+fn is_digits(text: &str) -> bool {
+    !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit())
+}
+
+/// `5113119.0`, `5113119,00`
+fn is_decimal(cell: &str) -> bool {
+    cell.split_once(['.', ','])
+        .is_some_and(|(whole, fraction)| {
+            is_digits(whole) && (fraction.is_empty() || is_digits(fraction))
+        })
+}
+
+/// `5.113119E+06`, `5,113119e6`
+fn is_scientific(cell: &str) -> bool {
+    let Some((mantissa, exponent)) = cell.split_once(['e', 'E']) else {
+        return false;
+    };
+    let mantissa = mantissa.strip_prefix(['+', '-']).unwrap_or(mantissa);
+    let exponent = exponent.strip_prefix(['+', '-']).unwrap_or(exponent);
+    (is_digits(mantissa) || is_decimal(mantissa)) && is_digits(exponent)
+}
+
+/// `5,113,119`, `5.113.119`, `5 113 119`, `5’113’119`
+fn has_separators(cell: &str) -> bool {
+    let mut groups = cell.split([
+        ',', '.', ' ', '\'', '’', '_', '\u{a0}', '\u{2009}', '\u{202f}',
+    ]);
+    let is_first = |group: &str| is_digits(group) && group.len() <= 3;
+    let is_next = |group: &str| is_digits(group) && group.len() == 3;
+    groups.next().is_some_and(is_first) && groups.clone().next().is_some() && groups.all(is_next)
+}
+
+/// `5113119000000000123` as a spreadsheet saves it: `5113119000000000000`.
+fn is_rounded(cell: &str) -> bool {
+    let (Some(kept), Some(rest)) = (
+        cell.get(..SPREADSHEET_DIGITS),
+        cell.get(SPREADSHEET_DIGITS..),
+    ) else {
+        return false;
+    };
+    is_digits(kept) && !rest.is_empty() && rest.bytes().all(|byte| byte == b'0')
+}

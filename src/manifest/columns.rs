@@ -1,0 +1,224 @@
+//! The header: which columns there are, and which of them mean something.
+
+use super::fault::{Fault, FaultKind, quoted};
+use super::{COLUMNS_MAX, cell};
+use crate::text;
+
+/// A column that means something to refleet.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Column {
+    /// The instance.
+    ServiceId,
+    /// The image it gets.
+    Image,
+    /// Where the image stands in the provider's catalogue.
+    Zone,
+    /// Password for root or Administrator.
+    Password,
+    /// An SSH key of the account.
+    SshKey,
+    /// Whether the key is used: follows from the other two.
+    Enablessh,
+    /// Free text.
+    Note,
+}
+
+impl Column {
+    /// All of them, in the order in which a person would write them.
+    pub const ALL: [Self; 7] = [
+        Self::ServiceId,
+        Self::Image,
+        Self::Zone,
+        Self::Password,
+        Self::SshKey,
+        Self::Enablessh,
+        Self::Note,
+    ];
+
+    /// Its name and its other names. Compared by [`normalised`] form.
+    pub fn aliases(self) -> &'static [&'static str] {
+        match self {
+            Self::ServiceId => &["service_id", "elid", "id", "service"],
+            Self::Image => &["image", "select_rebuild", "image_id", "os"],
+            Self::Zone => &["zone"],
+            Self::Password => &["password"],
+            Self::SshKey => &["ssh_key", "ssh_keys", "ssh_key_id"],
+            Self::Enablessh => &["enablessh", "use_ssh_key"],
+            Self::Note => &["note", "notes", "comment"],
+        }
+    }
+
+    /// Its name.
+    pub fn name(self) -> &'static str {
+        self.aliases()[0]
+    }
+
+    fn is_required(self) -> bool {
+        matches!(self, Self::ServiceId | Self::Image)
+    }
+
+    /// The column of this name.
+    fn of(name: &str) -> Option<Self> {
+        Self::best(|alias| (alias == name).then_some(0))
+    }
+
+    /// The column of which this unknown name is a misspelling.
+    fn near(name: &str) -> Option<Self> {
+        Self::best(|alias| {
+            // In a short name another letter makes another word (`notes`, `votes`); two letters
+            // do so up to `service`, `device`.
+            let distance_max = match alias.len() {
+                0..=4 => return None,
+                5..=7 => 1,
+                _ => 2,
+            };
+            // `osa_distance` takes time and memory in the product of the lengths.
+            if name.len() > alias.len() + 2 * distance_max {
+                return None;
+            }
+            let distance = strsim::osa_distance(alias, name);
+            (distance <= distance_max).then_some(distance)
+        })
+    }
+
+    /// The column whose secrets an ignored column of this name may hold.
+    fn hinted(name: &str) -> Option<Self> {
+        if name.contains("pass") || name.contains("pwd") {
+            Some(Self::Password)
+        } else if name.contains("ssh") {
+            Some(Self::SshKey)
+        } else {
+            None
+        }
+    }
+
+    fn best(distance: impl Fn(&str) -> Option<usize>) -> Option<Self> {
+        Self::ALL
+            .into_iter()
+            .flat_map(|column| column.aliases().iter().map(move |alias| (column, *alias)))
+            .filter_map(|(column, alias)| Some((distance(&normalised(alias))?, column)))
+            .min_by_key(|(distance, _)| *distance)
+            .map(|(_, column)| column)
+    }
+}
+
+/// A column's name without case, blanks and punctuation.
+fn normalised(name: &str) -> String {
+    name.chars()
+        .filter(|character| character.is_alphanumeric())
+        .flat_map(char::to_lowercase)
+        .collect()
+}
+
+/// How many of these names are known: what tells the delimiter.
+pub(super) fn known<'a>(names: impl Iterator<Item = &'a str>) -> usize {
+    names
+        .take(COLUMNS_MAX)
+        .filter(|name| Column::of(&normalised(name)).is_some())
+        .count()
+}
+
+/// Which cell of a row means what.
+#[derive(Debug, Default)]
+pub(super) struct Header {
+    /// The names as they are written, safe to print.
+    pub names: Vec<String>,
+    /// The columns that mean nothing.
+    pub ignored: Vec<String>,
+    /// What is wrong, and what is worth knowing.
+    pub faults: Vec<Fault>,
+    positions: [Option<usize>; Column::ALL.len()],
+}
+
+impl Header {
+    /// Understands the header that stands on `line`.
+    pub fn parse(cells: &csv::StringRecord, line: u64) -> Self {
+        let mut header = Self::default();
+        if cells.len() > COLUMNS_MAX {
+            let count = format!("{} columns", cells.len());
+            header
+                .faults
+                .push(Fault::line(FaultKind::TooManyColumns, line).with(count));
+            return header;
+        }
+        // A file without a header has a password where a name should be: nothing of it is shown.
+        if cells.iter().any(cell::is_data) {
+            header.faults.push(Fault::line(FaultKind::NoHeader, line));
+            return header;
+        }
+        let names: Vec<_> = cells.iter().map(normalised).collect();
+        let is_header = Column::ALL.into_iter().all(|column| {
+            !column.is_required() || names.iter().any(|name| Column::of(name) == Some(column))
+        });
+        // Nor is a name with a digit, as long as the row may be data: passwords have one.
+        let is_shown = |name: &str| is_header || !name.contains(|c: char| c.is_ascii_digit());
+        let show = |position: usize| {
+            let name = &cells[position];
+            if is_shown(name) {
+                quoted(name)
+            } else {
+                format!("column {}", position + 1)
+            }
+        };
+
+        header.names = cells.iter().map(|name| text::brief(name, 40)).collect();
+        for (position, name) in names.iter().enumerate() {
+            if let Some(column) = Column::of(name) {
+                match header.positions[column as usize] {
+                    None => header.positions[column as usize] = Some(position),
+                    Some(first) => {
+                        let both = format!("{} and {}", show(first), show(position));
+                        let fault = Fault::line(FaultKind::ColumnTwice(column), line);
+                        header.faults.push(fault.with(both));
+                    }
+                }
+            } else if let Some(column) = Column::near(name) {
+                let fault = Fault::line(FaultKind::ColumnNearMiss(column), line);
+                header.faults.push(fault.with(show(position)));
+            } else {
+                if let Some(column) = Column::hinted(name) {
+                    let fault = Fault::line(FaultKind::IgnoredColumnLooksLike(column), line);
+                    header.faults.push(fault.with(show(position)));
+                }
+                header.ignored.push(if name.is_empty() {
+                    format!("column {} (no name)", position + 1)
+                } else {
+                    header.names[position].clone()
+                });
+            }
+        }
+        for column in Column::ALL {
+            if column.is_required() && header.position(column).is_none() {
+                let shown = cells.iter().filter(|name| is_shown(name));
+                let found = found(shown.map(quoted), cells.len());
+                let fault = Fault::line(FaultKind::ColumnMissing(column), line);
+                header.faults.push(fault.with(found));
+            }
+        }
+        header
+    }
+
+    /// The position of a column's cell in each row.
+    pub fn position(&self, column: Column) -> Option<usize> {
+        self.positions[column as usize]
+    }
+
+    /// The rows can be read, whatever else is wrong.
+    pub fn is_usable(&self) -> bool {
+        Column::ALL
+            .into_iter()
+            .all(|column| !column.is_required() || self.position(column).is_some())
+    }
+}
+
+/// What a header of so many columns has, by the first of its names.
+fn found(names: impl Iterator<Item = String>, columns: usize) -> String {
+    const SHOWN_MAX: usize = 8;
+    let shown: Vec<_> = names.take(SHOWN_MAX).collect();
+    match (shown.as_slice(), columns - shown.len()) {
+        ([], 1) => "found one column".to_owned(),
+        ([], columns) => format!("found {columns} columns"),
+        (shown, 0) => format!("found {}", shown.join(", ")),
+        (shown, more) => format!("found {} and {more} more", shown.join(", ")),
+    }
+}

@@ -1,0 +1,255 @@
+//! Everything that is wrong with a manifest, so grouped that one mistake reads as one.
+
+use std::fmt;
+
+use super::fault::{Fault, FaultKind, Severity};
+
+/// Places that are listed; what comes after is only counted, but for the first of each mistake.
+const LISTED_MAX: usize = 100;
+/// Different mistakes that are shown.
+const GROUPS_MAX: usize = 100;
+/// Places of one group that are shown with what stands there.
+const SAMPLES_MAX: usize = 5;
+/// Width of a terminal that nobody has widened.
+const WIDTH: usize = 80;
+
+/// What is wrong with a manifest, or worth knowing. `Display` is plain text for people.
+#[derive(Debug, Clone, Default)]
+pub struct Diagnostics {
+    /// The manifest, safe to print.
+    source: String,
+    /// The header's columns, safe to print.
+    columns: Vec<String>,
+    groups: Vec<Group>,
+    listed: usize,
+    count: u64,
+    /// Of all: those in no group.
+    ungrouped: u64,
+}
+
+/// The same mistake in the same column, once or on many lines.
+#[derive(Debug, Clone)]
+pub struct Group {
+    kind: FaultKind,
+    /// Position in the header.
+    column: Option<usize>,
+    count: u64,
+    /// Of all: those within `lines`.
+    listed: u64,
+    /// First and last line of each unbroken run of lines.
+    lines: Vec<(u64, u64)>,
+    samples: Vec<(u64, String)>,
+}
+
+impl Group {
+    /// What is wrong.
+    pub fn kind(&self) -> FaultKind {
+        self.kind
+    }
+
+    /// How often.
+    pub fn count(&self) -> u64 {
+        self.count
+    }
+
+    /// Where it was met, as far as it is listed; none: the file as a whole.
+    pub fn listed_lines(&self) -> impl Iterator<Item = u64> {
+        self.lines.iter().flat_map(|(first, last)| *first..=*last)
+    }
+}
+
+impl Diagnostics {
+    pub(super) fn new(source: String, columns: Vec<String>) -> Self {
+        Self {
+            source,
+            columns,
+            ..Self::default()
+        }
+    }
+
+    /// Nothing is wrong.
+    pub fn is_empty(&self) -> bool {
+        self.groups.is_empty()
+    }
+
+    /// All faults, the unlisted ones included.
+    pub fn count(&self) -> u64 {
+        self.count
+    }
+
+    /// The line of the first mistake that has one.
+    pub(super) fn first_line(&self) -> Option<u64> {
+        self.groups
+            .iter()
+            .find_map(|group| group.listed_lines().next())
+    }
+
+    /// The mistakes, in the order in which they were met.
+    pub fn groups(&self) -> &[Group] {
+        &self.groups
+    }
+
+    /// The name of a group's column as the header has it, safe to print; `None`: the whole row.
+    pub fn column(&self, group: &Group) -> Option<&str> {
+        let name = self.columns.get(group.column?)?;
+        Some(name)
+    }
+
+    pub(super) fn add(&mut self, fault: Fault) {
+        self.count += 1;
+        let known = self
+            .groups
+            .iter()
+            .position(|group| group.kind == fault.kind && group.column == fault.column);
+        if known.is_none() && self.groups.len() == GROUPS_MAX {
+            self.ungrouped += 1;
+            return;
+        }
+        let index = known.unwrap_or_else(|| {
+            self.groups.push(Group {
+                kind: fault.kind,
+                column: fault.column,
+                count: 0,
+                listed: 0,
+                lines: Vec::new(),
+                samples: Vec::new(),
+            });
+            self.groups.len() - 1
+        });
+        let group = &mut self.groups[index];
+        group.count += 1;
+        let may_list = self.listed < LISTED_MAX || known.is_none();
+        let Some(line) = fault.line else {
+            group.listed += 1;
+            return;
+        };
+        match group.lines.last_mut() {
+            Some((_, last)) if line == *last || line == *last + 1 => *last = line,
+            _ if may_list => {
+                group.lines.push((line, line));
+                self.listed += 1;
+            }
+            _ => return,
+        }
+        group.listed += 1;
+        if let Some(text) = fault.text
+            && group.samples.len() < SAMPLES_MAX
+        {
+            group.samples.push((line, text));
+        }
+    }
+
+    fn show(&self, f: &mut fmt::Formatter<'_>, group: &Group) -> fmt::Result {
+        let severity = group.kind.severity().as_str();
+        wrap(f, &format!("{severity}: "), &group.kind.message())?;
+
+        let source = &self.source;
+        let column = self
+            .column(group)
+            .map_or_else(String::new, |name| format!(", column `{name}`"));
+        let place = match (group.lines.as_slice(), group.samples.as_slice()) {
+            ([], _) => source.clone(),
+            ([(line, last)], []) if line == last => format!("{source}, line {line}{column}"),
+            (_, [(line, text)]) if group.count == 1 => {
+                format!("{source}, line {line}{column}: {text}")
+            }
+            (lines, []) => {
+                let lines = line_list(lines.iter().copied());
+                match group.count - group.listed {
+                    0 => format!("{source}{column}, {lines}"),
+                    more => format!("{source}{column}, {lines} and {more} more"),
+                }
+            }
+            (_, [..]) => format!("{source}{column}"),
+        };
+        wrap(f, "  --> ", &place)?;
+
+        if let [.., (last_shown, _)] = group.samples.as_slice()
+            && group.count > 1
+        {
+            for (line, text) in &group.samples {
+                wrap(f, &format!("      line {line}: "), text)?;
+            }
+            let more = group.count - group.samples.len() as u64;
+            if more > 0 {
+                let lines = line_list(after(&group.lines, *last_shown));
+                let separator = if lines.is_empty() { "" } else { ": " };
+                let rest = if group.count > group.listed {
+                    ", …"
+                } else {
+                    ""
+                };
+                wrap(
+                    f,
+                    "      ",
+                    &format!("and {more} more{separator}{lines}{rest}"),
+                )?;
+            }
+        }
+        wrap(f, "  help: ", &group.kind.help())
+    }
+}
+
+/// What of these runs of lines comes after `line`.
+fn after(runs: &[(u64, u64)], line: u64) -> impl Iterator<Item = (u64, u64)> {
+    runs.iter()
+        .map(move |(first, last)| ((*first).max(line + 1), *last))
+        .filter(|(first, last)| first <= last)
+}
+
+/// `line 7`, `lines 2-5, 9`; empty for no lines.
+fn line_list(runs: impl Iterator<Item = (u64, u64)>) -> String {
+    let runs: Vec<_> = runs.collect();
+    let words: Vec<_> = runs
+        .iter()
+        .map(|(first, last)| match last - first {
+            0 => format!("{first}"),
+            1 => format!("{first}, {last}"),
+            _ => format!("{first}-{last}"),
+        })
+        .collect();
+    let noun = match runs.as_slice() {
+        [] => return String::new(),
+        [(first, last)] if first == last => "line",
+        _ => "lines",
+    };
+    format!("{noun} {}", words.join(", "))
+}
+
+/// Writes `text` behind `indent`, broken between words at [`WIDTH`]; further lines are indented as
+/// deeply.
+pub(super) fn wrap(f: &mut fmt::Formatter<'_>, indent: &str, text: &str) -> fmt::Result {
+    let indent_chars = indent.chars().count();
+    let mut column = indent_chars;
+    f.write_str(indent)?;
+    for (index, word) in text.split(' ').enumerate() {
+        let word_chars = word.chars().count();
+        if index > 0 && column + 1 + word_chars > WIDTH {
+            write!(f, "\n{:indent_chars$}", "")?;
+            column = indent_chars;
+        } else if index > 0 {
+            f.write_str(" ")?;
+            column += 1;
+        }
+        f.write_str(word)?;
+        column += word_chars;
+    }
+    f.write_str("\n")
+}
+
+/// Errors one below the other, each with its place and its remedy; no blank line at the end.
+impl fmt::Display for Diagnostics {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (index, group) in self.groups.iter().enumerate() {
+            if index > 0 {
+                writeln!(f)?;
+            }
+            self.show(f, group)?;
+        }
+        if self.ungrouped > 0 {
+            let severity = Severity::Error.as_str();
+            writeln!(f, "\n{severity}: {} more are not listed", self.ungrouped)?;
+        }
+        Ok(())
+    }
+}

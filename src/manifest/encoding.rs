@@ -1,0 +1,76 @@
+//! Bytes as they come → UTF-8, as far as a byte order mark tells.
+//!
+//! Without a mark the bytes pass as they are; that they are UTF-8 is looked at line by line, where
+//! the line can be named.
+
+use std::io::{self, BufRead, BufReader, Read};
+
+use encoding_rs::{Decoder, UTF_16BE, UTF_16LE};
+
+const BUFFER_BYTES: usize = 64 * 1024;
+
+/// The manifest's bytes, as UTF-8 where they said what they are.
+pub(super) type Utf8 = BufReader<Box<dyn Read + Send>>;
+
+/// How the file is written, by its first bytes.
+pub(super) enum Encoding {
+    /// Without its mark, if it had one.
+    Readable(Utf8),
+    /// UTF-16 that does not say so: it cannot be told from damage, and is not guessed at.
+    Utf16WithoutBom,
+}
+
+/// Looks at the first bytes, and takes a byte order mark away.
+pub(super) fn detect(input: Box<dyn Read + Send>) -> io::Result<Encoding> {
+    // What was looked at is put back in front of the rest.
+    let mut input = input;
+    let mut head = Vec::with_capacity(4);
+    input.by_ref().take(4).read_to_end(&mut head)?;
+    let (mark_bytes, encoding) = match head.as_slice() {
+        [0xef, 0xbb, 0xbf, ..] => (3, None),
+        [0xff, 0xfe, ..] => (2, Some(UTF_16LE)),
+        [0xfe, 0xff, ..] => (2, Some(UTF_16BE)),
+        // A header begins with two characters of ASCII.
+        [0, first, 0, second] | [first, 0, second, 0] if *first != 0 && *second != 0 => {
+            return Ok(Encoding::Utf16WithoutBom);
+        }
+        _ => (0, None),
+    };
+    let whole = io::Cursor::new(head.split_off(mark_bytes)).chain(input);
+    let utf8: Box<dyn Read + Send> = match encoding {
+        None => Box::new(whole),
+        Some(encoding) => Box::new(Utf16 {
+            input: BufReader::with_capacity(BUFFER_BYTES, whole),
+            decoder: encoding.new_decoder_without_bom_handling(),
+            ended: false,
+        }),
+    };
+    Ok(Encoding::Readable(BufReader::with_capacity(
+        BUFFER_BYTES,
+        utf8,
+    )))
+}
+
+/// UTF-16 → UTF-8. What cannot be decoded becomes U+FFFD, which no cell may hold.
+struct Utf16<R> {
+    input: BufReader<R>,
+    decoder: Decoder,
+    ended: bool,
+}
+
+impl<R: Read> Read for Utf16<R> {
+    /// `buffer` is the `BufReader`'s around it: always large enough for some characters.
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        while !self.ended {
+            let bytes = self.input.fill_buf()?;
+            let last = bytes.is_empty();
+            let (result, read, written, _) = self.decoder.decode_to_utf8(bytes, buffer, last);
+            self.input.consume(read);
+            self.ended = last && result == encoding_rs::CoderResult::InputEmpty;
+            if written > 0 {
+                return Ok(written);
+            }
+        }
+        Ok(0)
+    }
+}

@@ -1,0 +1,79 @@
+//! Text → lines, numbered as an editor numbers them.
+//!
+//! `csv` counts lines one too low in CRLF files and after blank lines, and lets an unclosed quote
+//! swallow the rest of the file. Here LF, CRLF and a lone CR each end exactly one line, a blank line
+//! counts, and no line takes more memory than [`LINE_BYTES_MAX`].
+
+use std::io::{self, BufRead};
+
+use super::LINE_BYTES_MAX;
+use super::encoding::Utf8;
+
+/// The lines of a text.
+pub(super) struct Lines {
+    input: Utf8,
+    number: u64,
+    /// The last line ended in CR: an LF that follows belongs to it.
+    after_cr: bool,
+}
+
+/// A line that was read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Line {
+    /// Counted from 1.
+    pub number: u64,
+    /// Only its beginning is there.
+    pub too_long: bool,
+}
+
+impl Lines {
+    pub fn new(input: Utf8) -> Self {
+        Self {
+            input,
+            number: 0,
+            after_cr: false,
+        }
+    }
+
+    /// Puts the next line, without its end, into `line`; `None` after the last.
+    pub fn next(&mut self, line: &mut Vec<u8>) -> io::Result<Option<Line>> {
+        line.clear();
+        let mut begun = false;
+        let mut too_long = false;
+        loop {
+            let bytes = match self.input.fill_buf() {
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+                bytes => bytes?,
+            };
+            if bytes.is_empty() {
+                if !begun {
+                    return Ok(None);
+                }
+                break;
+            }
+            if self.after_cr {
+                self.after_cr = false;
+                if bytes[0] == b'\n' {
+                    self.input.consume(1);
+                    continue;
+                }
+            }
+            begun = true;
+            let end = bytes.iter().position(|byte| matches!(byte, b'\n' | b'\r'));
+            let part = &bytes[..end.unwrap_or(bytes.len())];
+            let room = LINE_BYTES_MAX - line.len();
+            too_long |= part.len() > room;
+            line.extend_from_slice(&part[..part.len().min(room)]);
+            if let Some(end) = end {
+                self.after_cr = bytes[end] == b'\r';
+                self.input.consume(end + 1);
+                break;
+            }
+            let count = bytes.len();
+            self.input.consume(count);
+        }
+        self.number += 1;
+        let number = self.number;
+        Ok(Some(Line { number, too_long }))
+    }
+}

@@ -1,0 +1,137 @@
+//! What a manifest orders, in numbers.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use crate::job::{AccessKind, ImageId, NewJob};
+use crate::text;
+
+/// Images, and zones, that are counted each for itself. A fleet has a handful; a file that gives
+/// each row one of its own must not fill the memory.
+const KEYS_MAX: usize = 1000;
+/// Lines that [`Plan`]'s `Display` spends on images, and on zones.
+const SHOWN_MAX: usize = 20;
+
+/// Number of instances of each kind.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Tally<K> {
+    /// The first [`KEYS_MAX`] kinds.
+    pub counts: BTreeMap<K, u64>,
+    /// Instances of all further kinds.
+    pub others: u64,
+}
+
+impl<K> Default for Tally<K> {
+    fn default() -> Self {
+        Self {
+            counts: BTreeMap::new(),
+            others: 0,
+        }
+    }
+}
+
+impl<K: Ord + Clone> Tally<K> {
+    fn add(&mut self, key: &K) {
+        if let Some(count) = self.counts.get_mut(key) {
+            *count += 1;
+        } else if self.counts.len() < KEYS_MAX {
+            self.counts.insert(key.clone(), 1);
+        } else {
+            self.others += 1;
+        }
+    }
+
+    /// The most frequent first.
+    fn ranked(&self) -> Vec<(&K, u64)> {
+        let mut ranked: Vec<_> = self
+            .counts
+            .iter()
+            .map(|(key, count)| (key, *count))
+            .collect();
+        ranked.sort_by_key(|(_, count)| std::cmp::Reverse(*count));
+        ranked
+    }
+}
+
+/// What a manifest orders.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Plan {
+    /// Instances to rebuild.
+    pub rows: u64,
+    /// By the image they get.
+    pub images: Tally<ImageId>,
+    /// By the image's zone; `None`: what the preview says.
+    pub zones: Tally<Option<String>>,
+    /// By how one gets in afterwards.
+    pub access: Tally<AccessKind>,
+    /// Columns that mean nothing, as the header names them (safe to print).
+    pub ignored: Vec<String>,
+}
+
+impl Plan {
+    pub(super) fn add(&mut self, job: &NewJob) {
+        self.rows += 1;
+        self.images.add(&job.image);
+        self.zones.add(&job.zone);
+        self.access.add(&job.access.kind());
+    }
+}
+
+/// For people, 80 columns wide.
+impl fmt::Display for Plan {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let instances = if self.rows == 1 {
+            "instance"
+        } else {
+            "instances"
+        };
+        writeln!(f, "{} {instances} to rebuild", self.rows)?;
+        section(f, "image", &self.images, ImageId::to_string)?;
+        section(f, "zone", &self.zones, |zone| {
+            zone.as_deref().map_or_else(
+                || "as the API's preview says".to_owned(),
+                |zone| text::brief(zone, 40),
+            )
+        })?;
+        section(f, "access", &self.access, |kind| {
+            match kind {
+                AccessKind::Password => "password",
+                AccessKind::SshKey => "SSH key",
+                AccessKind::Image => "what the image itself holds",
+            }
+            .to_owned()
+        })?;
+        if !self.ignored.is_empty() {
+            let names: Vec<_> = self
+                .ignored
+                .iter()
+                .map(|name| format!("`{name}`"))
+                .collect();
+            super::diagnostics::wrap(f, "  ignored ", &names.join(", "))?;
+        }
+        Ok(())
+    }
+}
+
+fn section<K: Ord + Clone>(
+    f: &mut fmt::Formatter<'_>,
+    title: &str,
+    tally: &Tally<K>,
+    name: impl Fn(&K) -> String,
+) -> fmt::Result {
+    let ranked = tally.ranked();
+    for (index, (key, count)) in ranked.iter().take(SHOWN_MAX).enumerate() {
+        let title = if index == 0 { title } else { "" };
+        writeln!(f, "  {title:<8}{:<42}{count:>9}", name(key))?;
+    }
+    let hidden = ranked
+        .iter()
+        .skip(SHOWN_MAX)
+        .map(|(_, count)| count)
+        .sum::<u64>()
+        + tally.others;
+    if hidden > 0 {
+        writeln!(f, "  {:<8}{:<42}{hidden:>9}", "", "others")?;
+    }
+    Ok(())
+}

@@ -1,0 +1,132 @@
+//! The cells of one row → one job, or everything that is wrong with them.
+
+use csv::StringRecord;
+
+use super::cell;
+use super::columns::{Column, Header};
+use super::fault::{Fault, FaultKind, first_error, quoted};
+use crate::job::{Access, NewJob, ServiceId};
+
+/// What became of one line.
+#[derive(Debug, Default)]
+pub(super) struct Row {
+    /// Counted from 1.
+    pub line: u64,
+    /// The instance, even where something else is wrong with the row.
+    pub service: Option<ServiceId>,
+    /// What is wrong, and what is worth knowing.
+    pub faults: Vec<Fault>,
+    /// What is ordered; exactly the rows without an error have it.
+    pub job: Option<NewJob>,
+}
+
+impl Row {
+    /// Understands the cells of `line`, of which there are as many as columns.
+    pub fn parse(record: &StringRecord, header: &Header, line: u64) -> Self {
+        let mut cells = Cells {
+            record,
+            header,
+            line,
+            faults: Vec::new(),
+        };
+        let service = cells.read(Column::ServiceId, cell::service);
+        let image = cells.read(Column::Image, cell::image);
+        let zone = cells.read(Column::Zone, cell::zone);
+        let note = cells.read(Column::Note, cell::note);
+        let access = cells.access();
+        let faults = cells.faults;
+
+        let job = match (service, image) {
+            (Some(service), Some(image)) if first_error(&faults).is_none() => Some(NewJob {
+                line,
+                service,
+                image,
+                zone: zone.flatten(),
+                access,
+                note: note.flatten(),
+            }),
+            _ => None,
+        };
+        Self {
+            line,
+            service,
+            faults,
+            job,
+        }
+    }
+}
+
+struct Cells<'a> {
+    record: &'a StringRecord,
+    header: &'a Header,
+    line: u64,
+    faults: Vec<Fault>,
+}
+
+impl<'a> Cells<'a> {
+    /// The cell as it stands; empty where there is no such column.
+    fn raw(&self, column: Column) -> &'a str {
+        self.header
+            .position(column)
+            .and_then(|position| self.record.get(position))
+            .unwrap_or_default()
+    }
+
+    fn read<T>(
+        &mut self,
+        column: Column,
+        parse: impl FnOnce(&str) -> Result<T, FaultKind>,
+    ) -> Option<T> {
+        let cell = self.raw(column).trim();
+        parse(cell)
+            .map_err(|kind| {
+                let fault = self.fault(column, kind);
+                self.faults.push(if cell.is_empty() {
+                    fault
+                } else {
+                    fault.with(quoted(cell))
+                });
+            })
+            .ok()
+    }
+
+    /// How one gets in, as password, key and switch say together.
+    fn access(&mut self) -> Access {
+        let mut kinds = Vec::new();
+        let password = cell::password(self.raw(Column::Password), |kind| kinds.push(kind));
+        // What is wrong with a password is said without a word of it.
+        for kind in kinds {
+            let fault = self.fault(Column::Password, kind);
+            self.faults.push(fault);
+        }
+        let key_given = !self.raw(Column::SshKey).trim().is_empty();
+        let ssh_key = self.read(Column::SshKey, cell::ssh_key).flatten();
+        let enablessh = self.read(Column::Enablessh, cell::enablessh).flatten();
+
+        let conflict = match enablessh {
+            _ if key_given && password.is_some() => {
+                Some((Column::Password, FaultKind::PasswordWithSshKey))
+            }
+            Some(true) if !key_given => Some((Column::Enablessh, FaultKind::EnablesshOnWithoutKey)),
+            Some(false) if key_given => Some((Column::Enablessh, FaultKind::EnablesshOffWithKey)),
+            Some(_) | None => None,
+        };
+        if let Some((column, kind)) = conflict {
+            let fault = self.fault(column, kind);
+            self.faults.push(fault);
+        }
+        match (ssh_key, password) {
+            (Some(key), _) => Access::SshKey(key),
+            (None, Some(password)) => Access::Password(password),
+            (None, None) => Access::Image,
+        }
+    }
+
+    fn fault(&self, column: Column, kind: FaultKind) -> Fault {
+        let fault = Fault::line(kind, self.line);
+        match self.header.position(column) {
+            Some(position) => fault.at(position),
+            None => fault,
+        }
+    }
+}

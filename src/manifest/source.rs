@@ -1,0 +1,156 @@
+//! Where a manifest comes from, so that it can be read twice.
+
+use std::fmt;
+use std::fs::{self, File};
+use std::io::{self, Read};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use secrecy::zeroize::Zeroizing;
+
+use super::ManifestError;
+use crate::text;
+
+/// What is held of an input that cannot be read twice: some 3,000,000 rows.
+pub const HELD_BYTES_MAX: usize = 256 * 1024 * 1024;
+/// Such an input is held in pieces of this size: they never move, so that no copy of a password
+/// stays behind where a growing buffer has been.
+const PIECE_BYTES: usize = 64 * 1024;
+
+/// A manifest that can be read as often as needed.
+///
+/// A file is opened again for each pass; standard input, and what else flows by only once, is held
+/// in memory (at most [`HELD_BYTES_MAX`]) and wiped afterwards.
+#[derive(Debug, Clone)]
+pub struct Source {
+    name: String,
+    origin: Origin,
+}
+
+#[derive(Clone)]
+enum Origin {
+    File(PathBuf),
+    Held(Arc<Vec<Zeroizing<Vec<u8>>>>),
+}
+
+impl Source {
+    /// The file at `path`; `-` is standard input, which is read to its end.
+    pub fn open(path: &Path) -> Result<Self, ManifestError> {
+        if path.as_os_str() == "-" {
+            return Self::hold("<stdin>".to_owned(), io::stdin().lock());
+        }
+        let name = text::printable(&path.to_string_lossy()).into_owned();
+        let unreadable = |source| ManifestError::Unreadable {
+            name: name.clone(),
+            source,
+        };
+        let metadata = fs::metadata(path).map_err(unreadable)?;
+        if metadata.is_dir() {
+            return Err(ManifestError::Directory { name });
+        }
+        let file = File::open(path).map_err(unreadable)?;
+        if metadata.is_file() {
+            let origin = Origin::File(path.to_owned());
+            Ok(Self { name, origin })
+        } else {
+            // A pipe (`<(…)` in a shell, /dev/stdin) gives its bytes once.
+            Self::hold(name, file)
+        }
+    }
+
+    /// A manifest that is in memory already.
+    pub fn from_bytes(name: &str, bytes: &[u8]) -> Result<Self, ManifestError> {
+        Self::hold(text::printable(name).into_owned(), bytes)
+    }
+
+    /// The path as it was given, or `<stdin>`; safe to print.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    fn hold(name: String, mut input: impl Read) -> Result<Self, ManifestError> {
+        let mut pieces = Vec::new();
+        loop {
+            let mut piece = Zeroizing::new(vec![0; PIECE_BYTES]);
+            let filled = match fill(&mut input, &mut piece) {
+                Ok(filled) => filled,
+                Err(source) => return Err(ManifestError::Unreadable { name, source }),
+            };
+            if filled == 0 {
+                let origin = Origin::Held(Arc::new(pieces));
+                return Ok(Self { name, origin });
+            }
+            if pieces.len() == HELD_BYTES_MAX / PIECE_BYTES {
+                return Err(ManifestError::TooLarge { name });
+            }
+            piece.truncate(filled);
+            pieces.push(piece);
+        }
+    }
+
+    /// The bytes from the beginning.
+    pub(super) fn read(&self) -> io::Result<Box<dyn Read + Send>> {
+        match &self.origin {
+            Origin::File(path) => Ok(Box::new(File::open(path)?)),
+            Origin::Held(pieces) => Ok(Box::new(HeldReader {
+                pieces: Arc::clone(pieces),
+                piece: 0,
+                offset: 0,
+            })),
+        }
+    }
+
+    /// This manifest could not be read.
+    pub(super) fn unreadable(&self, source: io::Error) -> ManifestError {
+        ManifestError::Unreadable {
+            name: self.name.clone(),
+            source,
+        }
+    }
+}
+
+impl fmt::Debug for Origin {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::File(path) => write!(f, "File({})", path.display()),
+            Self::Held(pieces) => write!(f, "Held({} pieces)", pieces.len()),
+        }
+    }
+}
+
+/// Reads until `buffer` is full or the input ends.
+fn fill(input: &mut impl Read, buffer: &mut [u8]) -> io::Result<usize> {
+    let mut filled = 0;
+    while filled < buffer.len() {
+        match input.read(&mut buffer[filled..]) {
+            Ok(0) => break,
+            Ok(count) => filled += count,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(filled)
+}
+
+struct HeldReader {
+    pieces: Arc<Vec<Zeroizing<Vec<u8>>>>,
+    piece: usize,
+    offset: usize,
+}
+
+impl Read for HeldReader {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let Some(piece) = self.pieces.get(self.piece) else {
+            return Ok(0);
+        };
+        let rest = &piece[self.offset..];
+        let count = rest.len().min(buffer.len());
+        buffer[..count].copy_from_slice(&rest[..count]);
+        self.offset += count;
+        if self.offset == piece.len() {
+            self.piece += 1;
+            self.offset = 0;
+        }
+        Ok(count)
+    }
+}
