@@ -31,6 +31,7 @@ pub mod event;
 pub mod failpoint;
 pub mod job;
 pub mod manifest;
+pub mod progress;
 pub mod queue;
 pub mod runner;
 pub mod text;

@@ -1,0 +1,312 @@
+//! Events as lines of text: which are worth one, and what it says.
+
+use std::fmt::Write as _;
+
+use super::layout::Tone;
+use super::{Mode, Verbosity};
+use crate::event::{Activity, Event, JobEvent};
+use crate::job::{Counts, Executed, State};
+use crate::text::{MESSAGE_CHARS_MAX, brief, printable};
+use crate::time;
+
+/// One event for people. No time, no colour, and nothing in it can steer a terminal.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Line {
+    pub(super) text: String,
+    pub(super) tone: Tone,
+    pub(super) topic: Topic,
+}
+
+/// Lines of one topic are similar to each other; there may be as many as there are instances.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Topic {
+    Failed,
+    Doubt,
+    Warning,
+    Other,
+}
+
+impl Line {
+    pub(super) fn new(text: impl Into<String>, tone: Tone, topic: Topic) -> Self {
+        Self {
+            text: text.into(),
+            tone,
+            topic,
+        }
+    }
+}
+
+/// Is the event worth a line?
+pub(super) fn is_shown(event: &Event, mode: Mode, verbosity: Verbosity) -> bool {
+    let normal = verbosity >= Verbosity::Normal;
+    let verbose = verbosity >= Verbosity::Verbose;
+    match mode {
+        Mode::None => return false,
+        Mode::Plain if verbose => return true,
+        Mode::Plain | Mode::Bar => {}
+    }
+    let log = normal && mode == Mode::Plain;
+    match event {
+        Event::RunStarted { .. }
+        | Event::Warning { .. }
+        | Event::Paused { .. }
+        | Event::Resumed
+        | Event::BudgetLimits { .. }
+        | Event::Stopping { .. } => normal,
+        Event::Halting { .. } => true,
+        Event::RunEnded { .. } => log,
+        // The display shows what happens right now by itself.
+        Event::Activity(activity) => {
+            log && match activity {
+                Activity::LoggingIn | Activity::WatchingDoubts => true,
+                Activity::ReadingList { read, total } => *read == 0 || Some(*read) == *total,
+                Activity::Working
+                | Activity::WaitingForRebuilds
+                | Activity::WaitingToRetry { .. } => false,
+            }
+        }
+        Event::Job(job) => is_job_shown(job, normal, log),
+    }
+}
+
+fn is_job_shown(job: &JobEvent, normal: bool, log: bool) -> bool {
+    if job.held {
+        return true;
+    }
+    if job.from == job.to {
+        return false;
+    }
+    match job.to {
+        State::Failed => true,
+        // It may settle by itself; if it does not, it will be held.
+        State::InDoubt => normal,
+        State::Done | State::Cancelled => log || (normal && job.from == State::InDoubt),
+        State::Queued | State::Rebuilding => normal && job.from == State::InDoubt,
+        State::Submitting => false,
+    }
+}
+
+/// What the event says.
+pub(super) fn describe(event: &Event) -> Line {
+    match event {
+        Event::RunStarted {
+            run,
+            batch,
+            counts,
+            resumed,
+            api_url,
+            database,
+            workers,
+            simulated,
+        } => {
+            let simulation = if *simulated { "SIMULATION: " } else { "" };
+            let what = if *resumed {
+                format!(
+                    "run {run} resumes batch {batch}: {} of {} instances",
+                    standing(counts),
+                    counts.total()
+                )
+            } else {
+                format!(
+                    "run {run} begins batch {batch}: {}",
+                    instances(counts.total())
+                )
+            };
+            let text = format!(
+                "{simulation}{what}; at most {workers} at once; API {}; database {}",
+                printable(api_url),
+                printable(&database.to_string_lossy())
+            );
+            let tone = if *simulated {
+                Tone::Uncertain
+            } else {
+                Tone::Plain
+            };
+            Line::new(text, tone, Topic::Other)
+        }
+        Event::Activity(activity) => {
+            Line::new(describe_activity(activity), Tone::Plain, Topic::Other)
+        }
+        Event::Job(job) => describe_job(job),
+        Event::Warning { message } => Line::new(
+            format!("warning: {}", brief(message, MESSAGE_CHARS_MAX)),
+            Tone::Uncertain,
+            Topic::Warning,
+        ),
+        Event::Paused { reason } => Line::new(
+            format!("paused: {}", brief(reason, MESSAGE_CHARS_MAX)),
+            Tone::Uncertain,
+            Topic::Warning,
+        ),
+        Event::Resumed => Line::new("no longer paused", Tone::Plain, Topic::Warning),
+        Event::BudgetLimits { in_flight_max } => Line::new(
+            format!("the failure budget allows {in_flight_max} at once (--max-failures)"),
+            Tone::Plain,
+            Topic::Warning,
+        ),
+        Event::Halting { reason } => Line::new(
+            format!("halting: {}", brief(reason, MESSAGE_CHARS_MAX)),
+            Tone::Bad,
+            Topic::Other,
+        ),
+        Event::Stopping { calls } => Line::new(
+            format!("{}; a second signal stops at once", stopping(*calls)),
+            Tone::Uncertain,
+            Topic::Other,
+        ),
+        Event::RunEnded {
+            counts,
+            elapsed_ms,
+            exit_code,
+        } => Line::new(
+            format!(
+                "run ended after {}: {} of {} instances; exit code {exit_code}",
+                time::short(std::time::Duration::from_millis(*elapsed_ms)),
+                standing(counts),
+                counts.total()
+            ),
+            Tone::Plain,
+            Topic::Other,
+        ),
+    }
+}
+
+fn describe_job(job: &JobEvent) -> Line {
+    let mut text = format!("service {} line {}", job.service, job.line);
+    if job.attempt > 1 {
+        // Writing to a String cannot fail.
+        let _ = write!(text, " attempt {}", job.attempt);
+    }
+    text.push_str(": ");
+    if job.from != job.to {
+        text.push_str(job.from.as_str());
+        text.push_str(" → ");
+    }
+    text.push_str(job.to.as_str());
+    let (note, tone, topic) = match job.to {
+        State::Done => (
+            job.evidence
+                .map(|evidence| format!(" ({evidence})"))
+                .unwrap_or_default(),
+            Tone::Good,
+            Topic::Other,
+        ),
+        State::Failed => (
+            match job.executed {
+                Executed::No => ", not touched".to_owned(),
+                Executed::Maybe => ", may have been wiped".to_owned(),
+                Executed::Yes => ", wiped".to_owned(),
+            },
+            Tone::Bad,
+            Topic::Failed,
+        ),
+        State::InDoubt => (
+            if job.held {
+                ", held for `refleet resolve`".to_owned()
+            } else {
+                String::new()
+            },
+            Tone::Uncertain,
+            Topic::Doubt,
+        ),
+        State::Queued | State::Rebuilding => (
+            format!(" ({})", job.kind),
+            Tone::Plain,
+            if job.from == State::InDoubt {
+                Topic::Doubt
+            } else {
+                Topic::Other
+            },
+        ),
+        State::Submitting | State::Cancelled => (String::new(), Tone::Plain, Topic::Other),
+    };
+    text.push_str(&note);
+    if let Some(rebuild) = job.rebuild {
+        let _ = write!(text, " after {}", time::short(rebuild));
+    }
+    for part in [&job.error_kind, &job.error].into_iter().flatten() {
+        text.push_str(": ");
+        text.push_str(&brief(part, MESSAGE_CHARS_MAX));
+    }
+    Line::new(text, tone, topic)
+}
+
+/// What a run is doing when no job moves.
+pub(super) fn describe_activity(activity: &Activity) -> String {
+    match activity {
+        Activity::LoggingIn => "logging in".to_owned(),
+        Activity::ReadingList {
+            read,
+            total: Some(total),
+        } => format!("reading the account's list {read}/{total}"),
+        Activity::ReadingList {
+            read: 0,
+            total: None,
+        } => "reading the account's list".to_owned(),
+        Activity::ReadingList { read, total: None } => {
+            format!("reading the account's list {read}")
+        }
+        Activity::Working => "working".to_owned(),
+        Activity::WaitingForRebuilds => "waiting for rebuilds".to_owned(),
+        Activity::WaitingToRetry { remaining } => {
+            format!("next retry in {}", time::short(*remaining))
+        }
+        Activity::WatchingDoubts => "watching the doubts".to_owned(),
+    }
+}
+
+/// `done 312, failed 2, in doubt 1 (held 1), rebuilding 8, waiting 177`.
+pub(super) fn standing(counts: &Counts) -> String {
+    let pieces: Vec<String> = counters(counts).into_iter().map(|(text, _)| text).collect();
+    pieces.join(", ")
+}
+
+/// The counters that are always shown, then those that are shown when they count something.
+pub(super) fn counters(counts: &Counts) -> Vec<(String, Tone)> {
+    let some = |count: u64, tone: Tone| if count > 0 { tone } else { Tone::Plain };
+    let held = if counts.held > 0 {
+        format!(" (held {})", counts.held)
+    } else {
+        String::new()
+    };
+    let mut counters = vec![
+        (
+            format!("done {}", counts.done),
+            some(counts.done, Tone::Good),
+        ),
+        (
+            format!("failed {}", counts.failed),
+            some(counts.failed, Tone::Bad),
+        ),
+        (
+            format!("in doubt {}{held}", counts.in_doubt),
+            some(counts.in_doubt, Tone::Uncertain),
+        ),
+        (
+            // What is being submitted is on its way to being rebuilt.
+            format!("rebuilding {}", counts.rebuilding + counts.submitting),
+            Tone::Plain,
+        ),
+        (format!("waiting {}", counts.queued), Tone::Plain),
+    ];
+    if counts.cancelled > 0 {
+        counters.push((format!("cancelled {}", counts.cancelled), Tone::Plain));
+    }
+    counters
+}
+
+pub(super) fn stopping(calls: usize) -> String {
+    match calls {
+        0 => "stopping".to_owned(),
+        1 => "stopping: waiting for the answer to 1 call".to_owned(),
+        _ => format!("stopping: waiting for the answers to {calls} calls"),
+    }
+}
+
+pub(super) fn instances(count: u64) -> String {
+    if count == 1 {
+        "1 instance".to_owned()
+    } else {
+        format!("{count} instances")
+    }
+}

@@ -1,0 +1,205 @@
+//! The thread that owns stderr: a display that is redrawn, or lines.
+
+use std::fmt::Write as _;
+use std::io::Write;
+use std::time::{Duration, Instant};
+
+use super::bar::{Bar, Terminal};
+use super::layout::{Paint, Tone};
+use super::lines::{Line, Topic, describe};
+use super::mailbox::Batch;
+use super::{Letter, Mode, Shared, Verbosity};
+use crate::text::printable;
+use crate::time;
+
+/// From one frame to the next.
+const FRAME: Duration = Duration::from_millis(100);
+/// Lines that come within this time are written together.
+const LINES_PACE: Duration = Duration::from_millis(20);
+/// A log in which nothing was written for so long gets a line that says where the run stands.
+const HEARTBEAT: Duration = Duration::from_mins(5);
+/// Similar lines that are worth reading one by one.
+const SIMILAR_MAX: u64 = 20;
+
+/// Shows a run on a terminal, until its mailbox is closed.
+pub(super) fn show_bar<T: Terminal>(shared: &Shared, bar: &Bar<T>, paint: Paint) {
+    let mut similar = Similar::new(true);
+    let mut frame_due = Instant::now();
+    loop {
+        let batch = shared.screen.take(frame_due, Some(frame_due));
+        frame_due = Instant::now() + FRAME;
+        let lines: Vec<(String, Tone)> = lines_of(&batch, &mut similar, shared)
+            .map(|(at_ms, line)| (format!("{} {}", clock(at_ms), line.text), line.tone))
+            .collect();
+        if batch.closed {
+            let mut last = lines;
+            last.extend(
+                similar
+                    .leftovers(&shared.command)
+                    .map(|line| (line.text, line.tone)),
+            );
+            bar.finish(&last, &shared.closing());
+            shared.screen.done();
+            return;
+        }
+        // Bound first: the run needs the tally, and drawing may hang in a write.
+        let frame = shared
+            .tally()
+            .frame(shared.started.elapsed(), bar.width(), paint);
+        bar.draw(frame);
+        bar.print(&lines);
+    }
+}
+
+/// Writes a run as lines, until its mailbox is closed.
+pub(super) fn show_lines(shared: &Shared, out: &mut impl Write) {
+    // A log is complete; what cron mails to a person need not be.
+    let mut similar = Similar::new(shared.verbosity == Verbosity::Quiet);
+    let beats = shared.mode == Mode::Plain && shared.verbosity >= Verbosity::Normal;
+    let mut earliest = Instant::now();
+    let mut beat_due = Instant::now() + HEARTBEAT;
+    loop {
+        let batch = shared.screen.take(earliest, beats.then_some(beat_due));
+        let now = Instant::now();
+        earliest = now + LINES_PACE;
+        let mut text = String::new();
+        for (at_ms, line) in lines_of(&batch, &mut similar, shared) {
+            // Writing to a String cannot fail.
+            let _ = writeln!(text, "{} {}", time::rfc3339(at_ms), line.text);
+        }
+        if !text.is_empty() {
+            beat_due = now + HEARTBEAT;
+        } else if beats && now >= beat_due {
+            beat_due = now + HEARTBEAT;
+            let standing = shared.tally().heartbeat(shared.started.elapsed());
+            if let Some(standing) = standing {
+                text = format!("{} {standing}\n", time::rfc3339(time::now_ms()));
+            }
+        }
+        if batch.closed {
+            for line in similar.leftovers(&shared.command) {
+                let _ = writeln!(text, "{} {}", time::rfc3339(time::now_ms()), line.text);
+            }
+            text.push_str(&shared.closing());
+        }
+        // A stderr that is closed changes nothing for the run.
+        let _ = out.write_all(text.as_bytes()).and_then(|()| out.flush());
+        if batch.closed {
+            shared.screen.done();
+            return;
+        }
+    }
+}
+
+/// The lines that a batch comes to, with their moments (Unix time).
+fn lines_of<'a>(
+    batch: &'a Batch<Letter>,
+    similar: &'a mut Similar,
+    shared: &'a Shared,
+) -> impl Iterator<Item = (i64, Line)> + 'a {
+    let lost = (batch.lost > 0).then(|| {
+        let text = format!(
+            "{} lines are missing here: what shows them did not keep up; see {} list",
+            batch.lost, shared.command
+        );
+        (
+            time::now_ms(),
+            Line::new(text, Tone::Uncertain, Topic::Other),
+        )
+    });
+    batch
+        .letters
+        .iter()
+        .filter_map(|letter| match letter {
+            Letter::Event { at_ms, event } => similar
+                .admit(describe(event), &shared.command)
+                .map(|line| (*at_ms, line)),
+            Letter::Note(text) => Some((
+                time::now_ms(),
+                Line::new(printable(text), Tone::Uncertain, Topic::Other),
+            )),
+        })
+        .chain(lost)
+}
+
+/// `02:00:00Z`: the ledger's and the logs' zone.
+fn clock(at_ms: i64) -> String {
+    let full = time::rfc3339(at_ms);
+    full.get(11..19)
+        .map_or_else(|| full.clone(), |clock| format!("{clock}Z"))
+}
+
+/// Keeps a thousand failures of the same kind from pushing everything else off the screen.
+#[derive(Debug)]
+struct Similar {
+    limited: bool,
+    failed: u64,
+    doubts: u64,
+    warnings: u64,
+}
+
+impl Similar {
+    fn new(limited: bool) -> Self {
+        Self {
+            limited,
+            failed: 0,
+            doubts: 0,
+            warnings: 0,
+        }
+    }
+
+    /// The line, or what stands for it and those that follow, or nothing.
+    fn admit(&mut self, line: Line, command: &str) -> Option<Line> {
+        let count = match line.topic {
+            Topic::Failed => &mut self.failed,
+            Topic::Doubt => &mut self.doubts,
+            Topic::Warning => &mut self.warnings,
+            Topic::Other => return Some(line),
+        };
+        *count += 1;
+        if !self.limited || *count <= SIMILAR_MAX {
+            return Some(line);
+        }
+        if *count > SIMILAR_MAX + 1 {
+            return None;
+        }
+        let text = match line.topic {
+            Topic::Failed => {
+                format!("further failures are only counted: {command} list --state failed")
+            }
+            Topic::Doubt => {
+                format!("further doubts are only counted: {command} list --state in_doubt")
+            }
+            Topic::Warning | Topic::Other => "further warnings are only counted".to_owned(),
+        };
+        Some(Line::new(text, line.tone, Topic::Other))
+    }
+
+    fn leftovers<'a>(&'a self, command: &'a str) -> impl Iterator<Item = Line> + 'a {
+        [
+            (
+                self.failed,
+                "failures",
+                ": {} list --state failed",
+                Tone::Bad,
+            ),
+            (
+                self.doubts,
+                "lines about doubts",
+                ": {} list --state in_doubt",
+                Tone::Uncertain,
+            ),
+            (self.warnings, "warnings", "", Tone::Uncertain),
+        ]
+        .into_iter()
+        .filter(|(count, ..)| self.limited && *count > SIMILAR_MAX)
+        .map(move |(count, what, remedy, tone)| {
+            let text = format!(
+                "… and {} more {what}{}",
+                count - SIMILAR_MAX,
+                remedy.replace("{}", command)
+            );
+            Line::new(text, tone, Topic::Other)
+        })
+    }
+}

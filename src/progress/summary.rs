@@ -1,0 +1,407 @@
+//! The closing summary: what happened, and what to do next.
+
+use std::fmt::Write as _;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use super::Verbosity;
+use super::lines::counters;
+use super::rate::as_f64;
+use crate::job::{BatchId, Counts};
+use crate::text::{MESSAGE_CHARS_MAX, brief, printable};
+use crate::time;
+
+/// How a run ended.
+#[derive(Debug, Clone)]
+pub struct Ended {
+    /// The process's exit code.
+    pub exit_code: u8,
+    /// What it worked on.
+    pub batch: BatchId,
+    /// Where the batch stands now.
+    pub counts: Counts,
+    /// Of the failed ones: those that were or may have been wiped; `None` where nobody counted.
+    pub failed_wiped: Option<u64>,
+    /// Jobs that ended in this run ([`super::Handle::completed`]).
+    pub completed: u64,
+    /// What this run took.
+    pub elapsed: Duration,
+    /// Why it ended before the batch did.
+    pub halted: Option<String>,
+    /// What to do about that.
+    pub hint: Option<String>,
+    /// Rebuilds were not waited for.
+    pub no_wait: bool,
+    /// Nothing real was touched.
+    pub simulated: bool,
+    /// The database.
+    pub database: PathBuf,
+    /// How to call refleet on this database: `refleet`, or `refleet --db /srv/fleet.db`.
+    pub command: String,
+}
+
+/// What is printed when a run has ended. Ends with a line feed; empty where `-q` has nothing to say.
+pub fn summary(ended: &Ended, verbosity: Verbosity) -> String {
+    if verbosity == Verbosity::Quiet && ended.exit_code == 0 {
+        return String::new();
+    }
+    let mut text = String::new();
+    if ended.simulated {
+        text.push_str("SIMULATION: nothing real was touched\n");
+    }
+    // Writing to a String cannot fail.
+    let _ = writeln!(text, "{}", verdict(ended));
+    if ended.exit_code == 2 || ended.exit_code == 75 {
+        return text;
+    }
+    let _ = writeln!(
+        text,
+        "  {} of {}",
+        standing_briefly(&ended.counts),
+        ended.counts.total()
+    );
+    let _ = write!(text, "  this run took {}", time::short(ended.elapsed));
+    if ended.completed > 0 && ended.elapsed >= Duration::from_secs(1) {
+        let per_minute = as_f64(ended.completed) / ended.elapsed.as_secs_f64() * 60.0;
+        let _ = write!(
+            text,
+            ": {} ended, {per_minute:.1} a minute",
+            ended.completed
+        );
+    }
+    let _ = writeln!(
+        text,
+        "\n  database {}",
+        printable(&ended.database.to_string_lossy())
+    );
+    for step in next_steps(ended) {
+        let _ = writeln!(text, "{}", step.what);
+        for command in step.commands {
+            let _ = writeln!(text, "    {} {command}", printable(&ended.command));
+        }
+    }
+    text
+}
+
+/// Nothing is said of what there is none of, but for what everybody looks for.
+fn standing_briefly(counts: &Counts) -> String {
+    let pieces: Vec<String> = counters(counts)
+        .into_iter()
+        .map(|(text, _)| text)
+        .enumerate()
+        .filter(|(place, text)| *place < 3 || !text.ends_with(" 0"))
+        .map(|(_, text)| text)
+        .collect();
+    pieces.join(", ")
+}
+
+fn verdict(ended: &Ended) -> String {
+    let batch = ended.batch;
+    match ended.exit_code {
+        0 if ended.counts.open() > 0 => {
+            format!("batch {batch}: everything is accepted; the rebuilds were not waited for")
+        }
+        0 if ended.counts.cancelled > 0 => {
+            format!("batch {batch} has ended: all is done but what was cancelled")
+        }
+        0 => format!("batch {batch} has ended: all is done"),
+        1 => format!("batch {batch} has ended, with failures"),
+        2 => "nothing was queued, and nothing was sent".to_owned(),
+        3 => format!("batch {batch} has ended, with doubts"),
+        4 => match &ended.halted {
+            Some(reason) => format!(
+                "batch {batch} was halted: {}",
+                brief(reason, MESSAGE_CHARS_MAX)
+            ),
+            None => format!("batch {batch} was halted"),
+        },
+        70 => format!("batch {batch} was stopped by a bug in refleet"),
+        74 => format!("batch {batch} was stopped: the database cannot be written"),
+        75 => "another process works on this queue; try again later".to_owned(),
+        130 => format!("batch {batch} was interrupted (SIGINT)"),
+        143 => format!("batch {batch} was interrupted (SIGTERM or SIGHUP)"),
+        code => format!("batch {batch}: the run ended with exit code {code}"),
+    }
+}
+
+struct Step {
+    what: String,
+    commands: Vec<&'static str>,
+}
+
+impl Step {
+    fn new(what: impl Into<String>, commands: impl IntoIterator<Item = &'static str>) -> Self {
+        Self {
+            what: what.into(),
+            commands: commands.into_iter().collect(),
+        }
+    }
+}
+
+fn next_steps(ended: &Ended) -> Vec<Step> {
+    let counts = &ended.counts;
+    let run = if ended.simulated {
+        "run --simulate"
+    } else {
+        "run"
+    };
+    let mut steps = Vec::new();
+    match ended.exit_code {
+        4 => {
+            let hint = ended.hint.as_ref().map_or_else(
+                || "deal with the reason, then run again".to_owned(),
+                |hint| brief(hint, MESSAGE_CHARS_MAX),
+            );
+            steps.push(Step::new(hint, []));
+        }
+        70 => steps.push(Step::new(
+            "what was sent is in the ledger; please report this with the message above",
+            [],
+        )),
+        74 => steps.push(Step::new(
+            "nothing was sent after the first failed write: make room, then run again",
+            [],
+        )),
+        _ => {}
+    }
+    if counts.held > 0 {
+        steps.push(Step::new(
+            format!(
+                "{} held in doubt: find out whether {} rebuilt, then decide",
+                counts.held,
+                it_was(counts.held)
+            ),
+            [
+                "list --state in_doubt",
+                "resolve SERVICE_ID --as done|requeue|failed --reason TEXT",
+            ],
+        ));
+    }
+    failures(ended, run, &mut steps);
+    let watched = counts.in_doubt.saturating_sub(counts.held);
+    let in_flight = counts.rebuilding + counts.submitting;
+    if counts.open() > 0 {
+        let mut rest = Vec::new();
+        if counts.queued > 0 {
+            rest.push(format!("{} waiting", counts.queued));
+        }
+        if in_flight > 0 {
+            rest.push(format!("{in_flight} with the provider"));
+        }
+        if watched > 0 {
+            rest.push(format!("{watched} in doubt"));
+        }
+        let verb = if ended.no_wait && counts.queued == 0 {
+            "the next run sees them through"
+        } else {
+            "run again to resume"
+        };
+        steps.push(Step::new(format!("{}: {verb}", rest.join(", ")), [run]));
+    }
+    steps
+}
+
+fn it_was(count: u64) -> &'static str {
+    if count == 1 { "it was" } else { "they were" }
+}
+
+fn failures(ended: &Ended, run: &'static str, steps: &mut Vec<Step>) {
+    let failed = ended.counts.failed;
+    if failed == 0 {
+        return;
+    }
+    // What is left of the batch asks for the same command, once.
+    let run: Option<&'static str> = (ended.counts.open() == 0).then_some(run);
+    let wiped = ended.failed_wiped.map(|wiped| wiped.min(failed));
+    let untouched = failed - wiped.unwrap_or(0);
+    if untouched > 0 {
+        let what = if wiped.is_some() {
+            format!("{untouched} failed, not touched: see why, then try again")
+        } else {
+            format!("{untouched} failed: see why, then try again those that were not touched")
+        };
+        steps.push(Step::new(
+            what,
+            ["list --state failed", "retry --failed"]
+                .into_iter()
+                .chain(run),
+        ));
+    }
+    if let Some(wiped) = wiped.filter(|wiped| *wiped > 0) {
+        steps.push(Step::new(
+            format!(
+                "{wiped} failed after {} wiped, or perhaps wiped: see why, then rebuild anew",
+                it_was(wiped)
+            ),
+            ["list --state failed", "retry --failed --wiped"]
+                .into_iter()
+                .chain(run),
+        ));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn ended(exit_code: u8, counts: Counts) -> Ended {
+        Ended {
+            exit_code,
+            batch: BatchId(7),
+            counts,
+            failed_wiped: Some(0),
+            completed: counts.done + counts.failed + counts.held,
+            elapsed: Duration::from_secs(2470),
+            halted: None,
+            hint: None,
+            no_wait: false,
+            simulated: false,
+            database: PathBuf::from("/var/lib/refleet/refleet.db"),
+            command: "refleet".to_owned(),
+        }
+    }
+
+    const ALL_DONE: Counts = Counts {
+        queued: 0,
+        submitting: 0,
+        rebuilding: 0,
+        in_doubt: 0,
+        held: 0,
+        done: 500,
+        failed: 0,
+        cancelled: 0,
+    };
+
+    fn show(ended: &Ended) -> String {
+        let text = summary(ended, Verbosity::Normal);
+        assert!(text.ends_with('\n') && !text.contains('\u{1b}'));
+        for line in text.lines() {
+            assert!(line.chars().count() <= 80, "{line}");
+        }
+        text
+    }
+
+    #[test]
+    fn every_ending_says_what_happened_and_what_to_do_next() {
+        let broken = Counts {
+            done: 495,
+            failed: 5,
+            ..ALL_DONE
+        };
+        let doubtful = Counts {
+            done: 497,
+            failed: 2,
+            in_doubt: 1,
+            held: 1,
+            ..ALL_DONE
+        };
+        let open = Counts {
+            done: 312,
+            failed: 2,
+            rebuilding: 7,
+            submitting: 1,
+            in_doubt: 3,
+            held: 1,
+            queued: 175,
+            ..ALL_DONE
+        };
+        let endings = [
+            ("all done", ended(0, ALL_DONE)),
+            (
+                "cancelled",
+                ended(
+                    0,
+                    Counts {
+                        done: 498,
+                        cancelled: 2,
+                        ..ALL_DONE
+                    },
+                ),
+            ),
+            (
+                "accepted under --no-wait",
+                Ended {
+                    no_wait: true,
+                    ..ended(
+                        0,
+                        Counts {
+                            done: 0,
+                            rebuilding: 500,
+                            ..ALL_DONE
+                        },
+                    )
+                },
+            ),
+            ("failures", ended(1, broken)),
+            (
+                "failures, one of them wiped",
+                Ended {
+                    failed_wiped: Some(1),
+                    ..ended(1, broken)
+                },
+            ),
+            (
+                "failures nobody looked into",
+                Ended {
+                    failed_wiped: None,
+                    command: "refleet --db /srv/fleet.db".to_owned(),
+                    ..ended(1, broken)
+                },
+            ),
+            ("refused", ended(2, ALL_DONE)),
+            ("doubts", ended(3, doubtful)),
+            (
+                "halted",
+                Ended {
+                    halted: Some("the API refused the credentials (badpassword)".to_owned()),
+                    hint: Some(
+                        "check ZOMRO_USERNAME and ZOMRO_PASSWORD, then run again".to_owned(),
+                    ),
+                    ..ended(4, open)
+                },
+            ),
+            (
+                "halted, in a simulation",
+                Ended {
+                    halted: Some("failure budget: 4 of 4 used up".to_owned()),
+                    simulated: true,
+                    ..ended(4, open)
+                },
+            ),
+            ("a bug", ended(70, open)),
+            ("disk full", ended(74, open)),
+            ("locked", ended(75, ALL_DONE)),
+            ("SIGINT", ended(130, open)),
+            ("SIGTERM", ended(143, open)),
+            ("a code of the future", ended(9, open)),
+        ];
+        let mut all = String::new();
+        for (name, ended) in &endings {
+            let _ = write!(all, "== {name} ({})\n{}\n", ended.exit_code, show(ended));
+        }
+        insta::assert_snapshot!(all);
+    }
+
+    #[test]
+    fn quiet_says_nothing_when_all_is_well_and_everything_else_otherwise() {
+        assert_eq!(summary(&ended(0, ALL_DONE), Verbosity::Quiet), "");
+        for exit_code in [1, 2, 3, 4, 70, 74, 75, 130, 143] {
+            let ended = ended(exit_code, ALL_DONE);
+            assert_eq!(
+                summary(&ended, Verbosity::Quiet),
+                summary(&ended, Verbosity::Normal)
+            );
+        }
+    }
+
+    #[test]
+    fn foreign_text_cannot_steer_the_terminal() {
+        let hostile = Ended {
+            halted: Some("\u{1b}[2J\nall is done".to_owned()),
+            hint: Some("\u{202e}x".to_owned()),
+            database: PathBuf::from("/tmp/\u{1b}]0;x\u{7}"),
+            ..ended(4, ALL_DONE)
+        };
+        assert!(!summary(&hostile, Verbosity::Normal).contains(['\u{1b}', '\u{7}', '\u{202e}']));
+    }
+}

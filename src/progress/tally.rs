@@ -1,0 +1,251 @@
+//! Where a run stands right now, kept up to date by the sender, so that the numbers stay right
+//! however many lines a stalled terminal costs.
+
+use std::fmt::Write as _;
+use std::time::Duration;
+
+use super::layout::{Paint, Tone, edges, fit, flow};
+use super::lines::{counters, describe_activity, standing, stopping};
+use super::rate::Rate;
+use crate::event::{Activity, Event, JobEvent};
+use crate::job::{Counts, State};
+use crate::text::{MESSAGE_CHARS_MAX, brief};
+use crate::time;
+
+/// A bar of fewer columns shows little; on a narrow terminal it gets a quarter.
+const BAR_COLUMNS_MIN: usize = 12;
+
+/// Where a run stands. Moments are durations since the display started.
+#[derive(Debug)]
+pub(super) struct Tally {
+    counts: Counts,
+    begun: bool,
+    simulated: bool,
+    no_wait: bool,
+    activity: Option<(Activity, Duration)>,
+    paused: Option<(String, Duration)>,
+    halting: Option<String>,
+    stopping: Option<usize>,
+    in_flight_max: Option<usize>,
+    completed: u64,
+    rate: Rate,
+}
+
+/// The display at one moment.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub(super) struct Frame {
+    /// The terminal's width.
+    pub(super) width: usize,
+    /// Ended jobs and all jobs; `None` before the run has begun.
+    pub(super) ended: Option<(u64, u64)>,
+    /// What stands right of the bar.
+    pub(super) tail: String,
+    /// The lines below it.
+    pub(super) below: Vec<String>,
+}
+
+impl Frame {
+    /// Lines of the display, the bar included.
+    pub(super) fn rows(&self) -> usize {
+        usize::from(self.ended.is_some()) + self.below.len()
+    }
+}
+
+impl Tally {
+    /// `no_wait`: a job has ended for this run when it was accepted.
+    pub(super) fn new(no_wait: bool) -> Self {
+        Self {
+            counts: Counts::default(),
+            begun: false,
+            simulated: false,
+            no_wait,
+            activity: None,
+            paused: None,
+            halting: None,
+            stopping: None,
+            in_flight_max: None,
+            completed: 0,
+            rate: Rate::new(),
+        }
+    }
+
+    pub(super) fn apply(&mut self, event: &Event, now: Duration) {
+        match event {
+            Event::RunStarted {
+                counts, simulated, ..
+            } => {
+                self.counts = *counts;
+                self.simulated = *simulated;
+                self.begun = true;
+            }
+            Event::Activity(activity) => self.activity = Some((activity.clone(), now)),
+            Event::Job(job) => self.step(job, now),
+            Event::Warning { .. } => {}
+            Event::Paused { reason } => {
+                self.paused = Some((brief(reason, MESSAGE_CHARS_MAX), now));
+            }
+            Event::Resumed => self.paused = None,
+            Event::BudgetLimits { in_flight_max } => self.in_flight_max = Some(*in_flight_max),
+            Event::Halting { reason } => self.halting = Some(brief(reason, MESSAGE_CHARS_MAX)),
+            Event::Stopping { calls } => self.stopping = Some(*calls),
+            Event::RunEnded { counts, .. } => self.counts = *counts,
+        }
+    }
+
+    fn step(&mut self, job: &JobEvent, now: Duration) {
+        self.rate.begin(now);
+        let ended_before = self.ended();
+        if job.from != job.to {
+            let from = self.counts.of_mut(job.from);
+            *from = from.saturating_sub(1);
+            *self.counts.of_mut(job.to) += 1;
+        }
+        if job.held {
+            self.counts.held += 1;
+        }
+        // An event does not tell whether a doubt that ended had been held; this bound does.
+        self.counts.held = self.counts.held.min(self.counts.in_doubt);
+        self.completed += self.ended().saturating_sub(ended_before);
+        // What never started (not listed, cancelled) says nothing about the pace.
+        if self.ended() > ended_before && job.from != State::Queued {
+            self.rate.completed(now);
+        }
+    }
+
+    /// Jobs that this run has nothing left to do for.
+    fn ended(&self) -> u64 {
+        let accepted = if self.no_wait {
+            self.counts.rebuilding
+        } else {
+            0
+        };
+        self.counts.done + self.counts.failed + self.counts.cancelled + self.counts.held + accepted
+    }
+
+    /// Jobs that ended since the start.
+    pub(super) fn completed(&self) -> u64 {
+        self.completed
+    }
+
+    /// Why the run ends early.
+    pub(super) fn halted(&self) -> Option<String> {
+        self.halting.clone()
+    }
+
+    /// The display for a terminal of `width` columns.
+    pub(super) fn frame(&mut self, now: Duration, width: usize, paint: Paint) -> Frame {
+        let (doing, tone) = self.doing(now);
+        let elapsed = time::short(now);
+        let mut below = Vec::new();
+        let mut ended = None;
+        let mut tail = String::new();
+        if self.begun {
+            let (done, total) = (self.ended(), self.counts.total());
+            ended = Some((done, total));
+            tail = self.tail(done, total, now, width);
+            let pieces: Vec<String> = counters(&self.counts)
+                .into_iter()
+                .map(|(text, tone)| paint.apply(tone, &text))
+                .collect();
+            below = flow(&pieces, width);
+        }
+        let simulation = if self.simulated { "SIMULATION  " } else { "" };
+        let line = edges(&format!("{simulation}{doing}"), &elapsed, width);
+        below.push(paint.apply(tone, &line));
+        Frame {
+            width,
+            ended,
+            tail,
+            below,
+        }
+    }
+
+    /// `312/500  62%  7.4/min  ETA 25m 10s`, or as much of it as leaves room for a bar.
+    fn tail(&mut self, done: u64, total: u64, now: Duration, width: usize) -> String {
+        let count = format!("{done}/{total}");
+        let percent = format!("{}%", done * 100 / total.max(1));
+        let (rate, eta) = self.pace(done, total, now);
+        // Two brackets and a space stand beside the bar.
+        let room = width.saturating_sub(3 + BAR_COLUMNS_MIN.min(width / 4));
+        let mut pieces = vec![count];
+        for piece in [percent, eta, rate] {
+            let taken: usize = pieces.iter().map(|piece| piece.chars().count() + 2).sum();
+            if taken + piece.chars().count() <= room {
+                pieces.push(piece);
+            } else {
+                break;
+            }
+        }
+        fit(&pieces.join("  "), room)
+    }
+
+    fn pace(&mut self, done: u64, total: u64, now: Duration) -> (String, String) {
+        let remaining = total.saturating_sub(done);
+        let rate = match self.rate.per_minute(now) {
+            Some(rate) if rate >= 9.95 => format!("{rate:.0}/min"),
+            Some(rate) => format!("{rate:.1}/min"),
+            None => "–/min".to_owned(),
+        };
+        let eta = match self.rate.eta(remaining, now) {
+            Some(_) if remaining == 0 || self.paused.is_some() => "ETA –".to_owned(),
+            Some(eta) => format!("ETA {}", time::short(eta)),
+            None => "ETA –".to_owned(),
+        };
+        (rate, eta)
+    }
+
+    /// What is happening right now.
+    fn doing(&self, now: Duration) -> (String, Tone) {
+        if let Some(reason) = &self.halting {
+            return (format!("halting: {reason}"), Tone::Bad);
+        }
+        if let Some(calls) = self.stopping {
+            return (stopping(calls), Tone::Uncertain);
+        }
+        if let Some((reason, since)) = &self.paused {
+            let long = time::short(now.saturating_sub(*since));
+            return (format!("paused for {long}: {reason}"), Tone::Uncertain);
+        }
+        let Some((activity, since)) = &self.activity else {
+            return ("starting".to_owned(), Tone::Faint);
+        };
+        let in_flight = self.counts.submitting + self.counts.rebuilding;
+        let mut text = match activity {
+            Activity::Working if self.counts.submitting > 0 => {
+                format!("submitting {}", self.counts.submitting)
+            }
+            Activity::WaitingForRebuilds if in_flight == 1 => "waiting for 1 rebuild".to_owned(),
+            Activity::WaitingForRebuilds if in_flight > 1 => {
+                format!("waiting for {in_flight} rebuilds")
+            }
+            Activity::WaitingToRetry { remaining } => {
+                describe_activity(&Activity::WaitingToRetry {
+                    remaining: remaining.saturating_sub(now.saturating_sub(*since)),
+                })
+            }
+            Activity::LoggingIn
+            | Activity::ReadingList { .. }
+            | Activity::Working
+            | Activity::WaitingForRebuilds
+            | Activity::WatchingDoubts => describe_activity(activity),
+        };
+        if let Some(in_flight_max) = self.in_flight_max {
+            let _ = write!(text, " (at most {in_flight_max} at once: failure budget)");
+        }
+        (text, Tone::Faint)
+    }
+
+    /// The display as one line, for a log in which nothing was written for a while.
+    pub(super) fn heartbeat(&mut self, now: Duration) -> Option<String> {
+        if !self.begun {
+            return None;
+        }
+        let (done, total) = (self.ended(), self.counts.total());
+        let (rate, eta) = self.pace(done, total, now);
+        Some(format!(
+            "{done}/{total} ended: {}; {rate}, {eta}; {}",
+            standing(&self.counts),
+            self.doing(now).0
+        ))
+    }
+}
