@@ -33,6 +33,7 @@ pub mod job;
 pub mod manifest;
 pub mod progress;
 pub mod queue;
+pub mod report;
 pub mod runner;
 pub mod text;
 pub mod time;

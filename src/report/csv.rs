@@ -1,0 +1,69 @@
+//! CSV for spreadsheets: comma, LF, UTF-8 without a byte order mark, quotes where they are needed.
+
+use std::io::{self, Write};
+
+use super::{COLUMNS, cell, stamp};
+use crate::job::ResultRow;
+
+/// Large enough that a million rows are a few thousand writes.
+const BUFFER_BYTES: usize = 1 << 16;
+
+#[derive(Debug)]
+pub(super) struct Csv<W: Write> {
+    writer: csv::Writer<W>,
+    scratch: Vec<u8>,
+}
+
+impl<W: Write> Csv<W> {
+    pub(super) fn new(out: W) -> io::Result<Self> {
+        let mut writer = csv::WriterBuilder::new()
+            .buffer_capacity(BUFFER_BYTES)
+            .from_writer(out);
+        writer.write_record(COLUMNS)?;
+        Ok(Self {
+            writer,
+            scratch: Vec::with_capacity(64),
+        })
+    }
+
+    pub(super) fn row(&mut self, row: &ResultRow) -> io::Result<()> {
+        self.field(row.line)?;
+        self.field(row.service)?;
+        self.field(row.image)?;
+        self.writer.write_field(row.state.as_str())?;
+        self.writer.write_field(row.executed.as_str())?;
+        self.writer
+            .write_field(row.evidence.map_or("", |evidence| evidence.as_str()))?;
+        self.field(row.attempts)?;
+        self.moment(row.submitted_ms)?;
+        self.moment(row.completed_ms)?;
+        for text in [&row.error_kind, &row.error, &row.note] {
+            let text = text.as_deref().unwrap_or_default();
+            self.writer.write_field(cell::neutral(text).as_bytes())?;
+        }
+        self.writer.write_record(None::<&[u8]>)?;
+        Ok(())
+    }
+
+    pub(super) fn finish(self) -> io::Result<W> {
+        self.writer
+            .into_inner()
+            .map_err(csv::IntoInnerError::into_error)
+    }
+
+    fn field(&mut self, value: impl std::fmt::Display) -> io::Result<()> {
+        self.scratch.clear();
+        write!(self.scratch, "{value}")?;
+        self.writer.write_field(&self.scratch)?;
+        Ok(())
+    }
+
+    fn moment(&mut self, unix_ms: Option<i64>) -> io::Result<()> {
+        match unix_ms {
+            Some(unix_ms) => stamp::rfc3339(unix_ms, &mut self.scratch),
+            None => self.scratch.clear(),
+        }
+        self.writer.write_field(&self.scratch)?;
+        Ok(())
+    }
+}

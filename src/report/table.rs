@@ -1,0 +1,236 @@
+//! The table for people: aligned columns, as many as fit, then what went wrong, then the counts.
+//!
+//! Widths are chosen from the first rows; later ones are held to them, so that a table of a
+//! million rows streams like any other.
+
+use std::io::{self, BufWriter, Write};
+
+use console::{measure_text_width, truncate_str};
+
+use super::stamp;
+use crate::job::{Counts, ResultRow, State};
+use crate::text::printable;
+
+/// Rows that decide about the layout.
+const SAMPLE: usize = 256;
+/// What is left for the last column before another column gives way to it.
+const DETAIL_COLUMNS: usize = 20;
+/// Between two columns.
+const GAP: usize = 2;
+
+#[derive(Debug)]
+pub(super) struct Table<W: Write> {
+    out: BufWriter<W>,
+    width: Option<usize>,
+    sample: Vec<Cells>,
+    layout: Option<Layout>,
+}
+
+/// A row as the table shows it.
+#[derive(Debug)]
+struct Cells {
+    fixed: [String; FIXED.len()],
+    detail: String,
+}
+
+/// The columns before the last one; the higher the rank, the earlier it gives way.
+const FIXED: [(&str, u8); 8] = [
+    ("line", 3),
+    ("service", 0),
+    ("image", 4),
+    ("state", 0),
+    ("executed", 0),
+    ("evidence", 2),
+    ("attempts", 5),
+    ("completed (UTC)", 1),
+];
+const DETAIL: &str = "error or note";
+
+#[derive(Debug, Clone, Copy)]
+struct Layout {
+    /// Width of each column; `None`: it gave way.
+    widths: [Option<usize>; FIXED.len()],
+    /// Width of the last column; `None`: as wide as its text.
+    detail: Option<usize>,
+}
+
+impl<W: Write> Table<W> {
+    pub(super) fn new(out: W, width: Option<usize>) -> Self {
+        Self {
+            out: BufWriter::with_capacity(1 << 16, out),
+            width,
+            sample: Vec::new(),
+            layout: None,
+        }
+    }
+
+    pub(super) fn row(&mut self, row: &ResultRow) -> io::Result<()> {
+        let cells = Cells::of(row);
+        if let Some(layout) = self.layout {
+            return layout.write(&mut self.out, &cells);
+        }
+        self.sample.push(cells);
+        if self.sample.len() == SAMPLE {
+            self.lay_out()?;
+        }
+        Ok(())
+    }
+
+    pub(super) fn finish(mut self, counts: &Counts) -> io::Result<W> {
+        if self.layout.is_none() && !self.sample.is_empty() {
+            self.lay_out()?;
+        }
+        if self.layout.is_some() {
+            writeln!(self.out)?;
+        }
+        writeln!(self.out, "{}", footer(counts))?;
+        self.out
+            .into_inner()
+            .map_err(io::IntoInnerError::into_error)
+    }
+
+    fn lay_out(&mut self) -> io::Result<()> {
+        let layout = Layout::of(&self.sample, self.width);
+        self.layout = Some(layout);
+        layout.write(
+            &mut self.out,
+            &Cells {
+                fixed: FIXED.map(|(name, _)| name.to_owned()),
+                detail: DETAIL.to_owned(),
+            },
+        )?;
+        for cells in std::mem::take(&mut self.sample) {
+            layout.write(&mut self.out, &cells)?;
+        }
+        Ok(())
+    }
+}
+
+impl Cells {
+    fn of(row: &ResultRow) -> Self {
+        let mut image = row.image.to_string();
+        image.truncate(8); // as people compare them; the whole is in CSV and JSON
+        let state = if row.held {
+            format!("{} (held)", row.state)
+        } else {
+            row.state.to_string()
+        };
+        Self {
+            fixed: [
+                row.line.to_string(),
+                row.service.to_string(),
+                image,
+                state,
+                row.executed.to_string(),
+                row.evidence
+                    .map_or("", |evidence| evidence.as_str())
+                    .to_owned(),
+                row.attempts.to_string(),
+                row.completed_ms.map(moment).unwrap_or_default(),
+            ],
+            detail: detail(row),
+        }
+    }
+}
+
+/// `2026-11-23 02:00:00`; the header says that it is UTC.
+fn moment(unix_ms: i64) -> String {
+    let mut buffer = Vec::with_capacity(32);
+    stamp::rfc3339(unix_ms, &mut buffer);
+    let mut text = String::from_utf8_lossy(&buffer).replacen('T', " ", 1);
+    text.truncate(19);
+    text
+}
+
+/// `value: no such image [the manifest's note]`
+fn detail(row: &ResultRow) -> String {
+    let text = |text: &Option<String>| {
+        let text = text.as_deref().unwrap_or_default();
+        printable(text).into_owned()
+    };
+    let mut pieces = vec![text(&row.error_kind), text(&row.error)];
+    pieces.retain(|piece| !piece.is_empty());
+    let failure = pieces.join(": ");
+    let note = text(&row.note);
+    match (failure.is_empty(), note.is_empty()) {
+        (true, _) => note,
+        (false, true) => failure,
+        (false, false) => format!("{failure} [{note}]"),
+    }
+}
+
+impl Layout {
+    fn of(sample: &[Cells], width: Option<usize>) -> Self {
+        let mut widths = [None; FIXED.len()];
+        for (column, (name, _)) in FIXED.iter().enumerate() {
+            let widest = sample.iter().map(|cells| cells.fixed[column].len()).max();
+            widths[column] = Some(name.len().max(widest.unwrap_or(0)));
+        }
+        let Some(width) = width else {
+            return Self {
+                widths,
+                detail: None,
+            };
+        };
+        let widest = sample
+            .iter()
+            .map(|cells| measure_text_width(&cells.detail))
+            .max();
+        let wanted = widest.unwrap_or(0).max(DETAIL.len()).min(DETAIL_COLUMNS);
+        let taken = |widths: &[Option<usize>]| -> usize {
+            widths.iter().flatten().map(|width| width + GAP).sum()
+        };
+        for rank in (1..=FIXED.len()).rev() {
+            if taken(&widths) + wanted <= width {
+                break;
+            }
+            for (column, (_, its_rank)) in FIXED.iter().enumerate() {
+                if usize::from(*its_rank) == rank {
+                    widths[column] = None;
+                }
+            }
+        }
+        Self {
+            widths,
+            detail: Some(width.saturating_sub(taken(&widths))),
+        }
+    }
+
+    fn write(&self, out: &mut impl Write, cells: &Cells) -> io::Result<()> {
+        let mut line = String::with_capacity(160);
+        for (cell, width) in cells.fixed.iter().zip(self.widths) {
+            let Some(width) = width else { continue };
+            // A cell that is wider than every one of the sample pushes the rest to the right.
+            line.push_str(cell);
+            let padding = width.saturating_sub(cell.len()) + GAP;
+            line.extend(std::iter::repeat_n(' ', padding));
+        }
+        match self.detail {
+            None => line.push_str(&cells.detail),
+            Some(0) => {}
+            Some(width) => line.push_str(&truncate_str(&cells.detail, width, "…")),
+        }
+        writeln!(out, "{}", line.trim_end())
+    }
+}
+
+/// `500 instances: 497 done, 2 failed, 1 in_doubt (1 held)`.
+fn footer(counts: &Counts) -> String {
+    let pieces: Vec<String> = State::ALL
+        .iter()
+        .filter(|state| counts.of(**state) > 0)
+        .map(|state| {
+            let held = if *state == State::InDoubt && counts.held > 0 {
+                format!(" ({} held)", counts.held)
+            } else {
+                String::new()
+            };
+            format!("{} {state}{held}", counts.of(*state))
+        })
+        .collect();
+    match counts.total() {
+        0 => "no instances".to_owned(),
+        1 => format!("1 instance: {}", pieces.join(", ")),
+        total => format!("{total} instances: {}", pieces.join(", ")),
+    }
+}
