@@ -35,6 +35,7 @@ pub mod progress;
 pub mod queue;
 pub mod report;
 pub mod runner;
+pub mod simulator;
 pub mod text;
 pub mod time;
 pub mod zomro;

@@ -1,0 +1,722 @@
+//! The account behind the API: sessions, instances, rules.
+//!
+//! Everything here happens at one moment, under one lock, and returns at once.
+
+use std::cmp::Reverse;
+use std::collections::{BTreeMap, BinaryHeap, HashMap};
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+use tokio::time::Instant;
+
+use super::answer::{self, Refusal, Row};
+use super::config::Config;
+use super::control::{InstanceChange, Settings};
+use super::fault::{Call, Fault, FaultKind, Script, random};
+use super::form::Fields;
+use super::instance::{Behaviour, Instance, Outcome, Rebuild, View};
+use super::record::{CallRecord, Record, ServiceRecord};
+use crate::job::{ImageId, ServiceId};
+
+const VIOLATIONS_MAX: usize = 1000;
+const CALLS_MAX: usize = 200_000;
+
+/// The function that lists the instances.
+pub(super) const LIST: &str = "instances";
+/// The function that shows the rebuild form and takes it.
+pub(super) const REBUILD: &str = "instances.fleio.rebuild";
+
+/// What a login is answered with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Login {
+    /// Whether the credentials are right.
+    #[default]
+    Check,
+    /// `badpassword`, whatever they are.
+    BadPassword,
+    /// `badip`.
+    BadIp,
+    /// `blocklogon`: blocked for 20 seconds.
+    BlockLogon,
+    /// `blockgeoip`.
+    BlockGeoIp,
+}
+
+/// What happens to sessions.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Sessions {
+    /// All that exist are forgotten; new ones work.
+    Expire,
+    /// No session works any more, new ones included.
+    Refuse,
+    /// They work again.
+    Accept,
+}
+
+/// An answer, and the execution that it speaks of.
+#[derive(Debug)]
+pub(super) struct Answer {
+    pub(super) body: Vec<u8>,
+    pub(super) wipe: Option<WipeId>,
+}
+
+/// The nth execution (from 0) on an instance.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct WipeId {
+    instance: usize,
+    nth: usize,
+}
+
+/// An answer that waits behind a long-request page.
+#[derive(Debug)]
+struct Pending {
+    answer: Answer,
+    pages: u32,
+}
+
+/// What a long-request page's link leads to.
+#[derive(Debug)]
+pub(super) enum Followed {
+    Answer(Answer),
+    /// The same page again.
+    NotYet,
+    Unknown,
+}
+
+#[derive(Debug)]
+pub(super) struct Account {
+    config: Config,
+    started: Instant,
+    instances: Vec<Instance>,
+    by_service: HashMap<i64, usize>,
+    /// Indices of `instances` in ascending order of the service, for `p_col`.
+    sorted: Vec<usize>,
+    unlisted: usize,
+    images: HashMap<ImageId, usize>,
+    sessions: HashMap<String, Instant>,
+    tokens: fastrand::Rng,
+    refuse_sessions: bool,
+    login: Login,
+    scripts: Vec<Script>,
+    pending: HashMap<String, Pending>,
+    list_shift: usize,
+    list_offset: usize,
+    calls: Vec<CallRecord>,
+    calls_count: BTreeMap<Call, u64>,
+    faults_count: BTreeMap<FaultKind, u64>,
+    violations: Vec<String>,
+    in_flight: u64,
+    in_flight_max: u64,
+    rebuilds: BinaryHeap<Reverse<Instant>>,
+    endless_rebuilds: u64,
+    rebuilds_max: u64,
+}
+
+impl Account {
+    pub(super) fn new(config: Config) -> Self {
+        let now = Instant::now();
+        let mut names: HashMap<String, std::sync::Arc<str>> = HashMap::new();
+        let mut shared = |text: &str| {
+            let name = names.entry(text.to_owned());
+            std::sync::Arc::clone(name.or_insert_with(|| text.into()))
+        };
+        let instances: Vec<_> = config
+            .instances
+            .iter()
+            .map(|instance| {
+                let view = View {
+                    status: shared(&instance.status),
+                    image: shared(&instance.image),
+                };
+                let (name, ip) = (instance.name.clone(), instance.ip.clone());
+                Instance::new(instance.service.get(), name, ip, view, now)
+            })
+            .collect();
+        let by_service: HashMap<i64, usize> = instances
+            .iter()
+            .enumerate()
+            .map(|(index, instance)| (instance.id, index))
+            .collect();
+        let mut sorted: Vec<usize> = (0..instances.len()).collect();
+        sorted.sort_unstable_by_key(|index| instances[*index].id);
+        Self {
+            images: config
+                .images
+                .iter()
+                .enumerate()
+                .map(|(index, image)| (image.id, index))
+                .collect(),
+            sessions: config
+                .session
+                .iter()
+                .map(|token| (token.clone(), now))
+                .collect(),
+            tokens: random(&[config.faults.seed]),
+            started: now,
+            instances,
+            by_service,
+            sorted,
+            unlisted: 0,
+            refuse_sessions: false,
+            login: Login::Check,
+            scripts: Vec::new(),
+            pending: HashMap::new(),
+            list_shift: 0,
+            list_offset: 0,
+            calls: Vec::new(),
+            calls_count: BTreeMap::new(),
+            faults_count: BTreeMap::new(),
+            violations: Vec::new(),
+            in_flight: 0,
+            in_flight_max: 0,
+            rebuilds: BinaryHeap::new(),
+            endless_rebuilds: 0,
+            rebuilds_max: 0,
+            config,
+        }
+    }
+
+    pub(super) fn latency(&self) -> Duration {
+        self.config.latency
+    }
+
+    // ---- a call --------------------------------------------------------------------------------
+
+    /// A call has arrived: counts it, and says what it meets.
+    pub(super) fn arrived(&mut self, call: Call, fields: &Fields, now: Instant) -> Option<Fault> {
+        let elid = fields
+            .get("elid")
+            .and_then(|id| id.parse::<ServiceId>().ok());
+        if self.calls.len() < CALLS_MAX {
+            self.calls.push(CallRecord {
+                at_us: u64::try_from((now - self.started).as_micros()).unwrap_or(u64::MAX),
+                call,
+                elid: elid.map(ServiceId::get),
+            });
+        }
+        let count = self.calls_count.entry(call).or_default();
+        *count += 1;
+        let mut nth = *count;
+        let mut subject = 0;
+        self.watch(call, fields);
+        let instance = elid.and_then(|elid| self.by_service.get(&elid.get()));
+        if let Some(instance) = instance.map(|index| &mut self.instances[*index]) {
+            match call {
+                Call::Submission => {
+                    instance.submissions += 1;
+                    (subject, nth) = (instance.id.unsigned_abs(), instance.submissions);
+                }
+                Call::Preview => {
+                    instance.previews += 1;
+                    (subject, nth) = (instance.id.unsigned_abs(), instance.previews);
+                }
+                Call::Auth
+                | Call::Keepalive
+                | Call::Instances
+                | Call::LongRequest
+                | Call::Other => {}
+            }
+        }
+        // The first script that takes the call hides it from those queued after it.
+        let scripted = self
+            .scripts
+            .iter_mut()
+            .find_map(|script| script.matches(call, elid).then(|| script.fault.clone()));
+        if scripted.is_some() {
+            self.scripts.retain(|script| script.times > 0);
+        }
+        let fault = scripted.or_else(|| self.config.faults.draw(call, subject, nth));
+        if let Some(fault) = &fault {
+            *self.faults_count.entry(fault.kind).or_default() += 1;
+            if fault.kind == FaultKind::SessionExpiry
+                && let Some(token) = fields.get("auth")
+            {
+                self.sessions.remove(token);
+            }
+        }
+        fault
+    }
+
+    /// Notes what no client may do.
+    fn watch(&mut self, call: Call, fields: &Fields) {
+        if call == Call::LongRequest {
+            return;
+        }
+        let func = fields.get("func").unwrap_or_default();
+        if call == Call::Instances
+            && let Some((name, _)) = fields.iter().find(|(name, _)| {
+                !matches!(
+                    *name,
+                    "func" | "auth" | "authinfo" | "out" | "lang" | "p_num" | "p_col"
+                )
+            })
+        {
+            self.violation(format!(
+                "func=instances with `{name}`: the panel would keep it"
+            ));
+        }
+        if call == Call::Other && func != "whoami" {
+            self.violation(format!("func={func}"));
+        }
+        if let Some(name) = fields.repeated() {
+            self.violation(format!("func={func}: `{name}` more than once"));
+        }
+        if fields.get("out") != Some("json") {
+            self.violation(format!("func={func} without out=json"));
+        }
+    }
+
+    pub(super) fn violation(&mut self, what: String) {
+        if self.violations.len() < VIOLATIONS_MAX {
+            self.violations.push(what);
+        }
+    }
+
+    pub(super) fn submission_begins(&mut self) {
+        self.in_flight += 1;
+        self.in_flight_max = self.in_flight_max.max(self.in_flight);
+    }
+
+    pub(super) fn submission_ends(&mut self) {
+        self.in_flight -= 1;
+    }
+
+    /// Executes the call. `fault`: the one that it meets, where that changes what is executed.
+    pub(super) fn execute(
+        &mut self,
+        call: Call,
+        fields: &Fields,
+        fault: Option<FaultKind>,
+        now: Instant,
+    ) -> Answer {
+        let result = match call {
+            Call::Auth => self.log_in(fields, now),
+            Call::Keepalive => self.authorise(fields, now).map(|()| answer::ok(fields)),
+            Call::Instances => self.list(fields, now),
+            Call::Preview => self.preview(fields, now),
+            Call::Submission => match self.submit(fields, fault, now) {
+                Ok(wipe) => {
+                    let body = answer::ok(fields);
+                    return Answer { body, wipe };
+                }
+                Err(refusal) => Err(refusal),
+            },
+            Call::LongRequest | Call::Other => self.authorise(fields, now).and_then(|()| {
+                match fields.get("func").unwrap_or_default() {
+                    "whoami" => Ok(answer::ok(fields)),
+                    func => Err(Refusal::no_function(func)),
+                }
+            }),
+        };
+        Answer {
+            body: result.unwrap_or_else(|refusal| refusal.document(fields)),
+            wipe: None,
+        }
+    }
+
+    /// The ok of this execution was handed intact to the connection.
+    pub(super) fn answered(&mut self, wipe: Option<WipeId>) {
+        if let Some(WipeId { instance, nth }) = wipe {
+            self.instances[instance].answered(nth);
+        }
+    }
+
+    fn log_in(&mut self, fields: &Fields, now: Instant) -> Result<Vec<u8>, Refusal> {
+        match self.login {
+            Login::Check => {}
+            Login::BadPassword => return Err(bad_password()),
+            Login::BadIp => return Err(Refusal::login("badip", "Access from this IP denied")),
+            Login::BlockLogon => {
+                let message = "The account is blocked for 20 seconds";
+                return Err(Refusal::login("blocklogon", message));
+            }
+            Login::BlockGeoIp => {
+                let message = "Login from a new region: confirm it by e-mail";
+                return Err(Refusal::login("blockgeoip", message));
+            }
+        }
+        if !self.knows_credentials(fields) {
+            return Err(bad_password());
+        }
+        let token: String = (0..24)
+            .map(|_| char::from_digit(self.tokens.u32(..16), 16).unwrap_or('0'))
+            .collect();
+        // Sessions that nobody uses any more would pile up in a long rehearsal.
+        let ttl = self.config.session_ttl;
+        self.sessions.retain(|_, used| now - *used < ttl);
+        self.sessions.insert(token.clone(), now);
+        Ok(answer::session(fields, &token))
+    }
+
+    fn knows_credentials(&self, fields: &Fields) -> bool {
+        let (username, password) = match fields.get("authinfo") {
+            Some(pair) => pair.split_once(':').unwrap_or_default(),
+            None => (
+                fields.get("username").unwrap_or_default(),
+                fields.get("password").unwrap_or_default(),
+            ),
+        };
+        username == self.config.username && password == self.config.password
+    }
+
+    fn authorise(&mut self, fields: &Fields, now: Instant) -> Result<(), Refusal> {
+        let refused = || Refusal::access(fields.get("func").unwrap_or_default());
+        if self.refuse_sessions {
+            return Err(refused());
+        }
+        let Some(token) = fields.get("auth") else {
+            let known = fields.get("authinfo").is_some() && self.knows_credentials(fields);
+            return known.then_some(()).ok_or_else(refused);
+        };
+        let used = self.sessions.get_mut(token).ok_or_else(refused)?;
+        if now - *used >= self.config.session_ttl {
+            self.sessions.remove(token);
+            return Err(refused());
+        }
+        *used = now;
+        Ok(())
+    }
+
+    fn list(&mut self, fields: &Fields, now: Instant) -> Result<Vec<u8>, Refusal> {
+        self.authorise(fields, now)?;
+        if let Some(size) = fields
+            .get("p_cnt")
+            .and_then(|text| text.parse::<usize>().ok())
+        {
+            // Kept for the panel and for everybody else: that is why no client may send it.
+            self.config.page_size = size.clamp(5, 10_000);
+        }
+        let number = fields
+            .get("p_num")
+            .and_then(|text| text.parse().ok())
+            .unwrap_or(1)
+            .max(1);
+        let size = self.config.page_size.max(1);
+        let total = self.instances.len() - self.unlisted;
+        let first = (number - 1_usize).saturating_mul(size);
+        let moment = now
+            .checked_sub(self.config.list_lag)
+            .unwrap_or(self.started);
+        let offset = self.list_offset;
+        self.list_offset += self.list_shift;
+        let order = fields.get("p_col");
+        let index = |position: usize| match order {
+            Some("+id" | "id") => self.sorted[position],
+            Some("-id") => self.sorted[self.sorted.len() - 1 - position],
+            _ => position,
+        };
+        let row = |position: usize| {
+            let instance = &self.instances[index(position)];
+            instance.listed.then(|| Row {
+                id: instance.id,
+                name: &instance.name,
+                ip: &instance.ip,
+                view: instance.view(moment),
+            })
+        };
+        let count = self.instances.len();
+        let shifted = |position: usize| row((position + offset) % count);
+        let rows: Vec<_> = if self.unlisted == 0 {
+            let end = first.saturating_add(size).min(count);
+            (first.min(end)..end).filter_map(shifted).collect()
+        } else {
+            (0..count)
+                .filter_map(shifted)
+                .skip(first)
+                .take(size)
+                .collect()
+        };
+        Ok(answer::page(fields, rows.into_iter(), number, size, total))
+    }
+
+    fn preview(&mut self, fields: &Fields, now: Instant) -> Result<Vec<u8>, Refusal> {
+        self.authorise(fields, now)?;
+        self.instance(fields)?;
+        let elid = fields.get("elid").unwrap_or_default();
+        Ok(answer::preview(
+            fields,
+            elid,
+            &self.config.images,
+            &self.config.ssh_keys,
+        ))
+    }
+
+    /// The index of the instance that `elid` names.
+    fn instance(&self, fields: &Fields) -> Result<usize, Refusal> {
+        let text = fields.get("elid").unwrap_or_default();
+        let elid: ServiceId = text.parse().map_err(|_| Refusal::missed("elid", text))?;
+        if let Some(index) = self.by_service.get(&elid.get()) {
+            Ok(*index)
+        } else if self.config.foreign.contains(&elid) {
+            Err(Refusal::access(REBUILD))
+        } else {
+            Err(Refusal::missed("elid", text))
+        }
+    }
+
+    fn submit(
+        &mut self,
+        fields: &Fields,
+        fault: Option<FaultKind>,
+        now: Instant,
+    ) -> Result<Option<WipeId>, Refusal> {
+        self.authorise(fields, now)?;
+        let index = self.instance(fields)?;
+        let image = self.validate(fields)?;
+        let busy = self.instances[index].is_rebuilding(now);
+        match &*self.instances[index].view(now).status {
+            _ if busy => return Err(Refusal::running_operation()),
+            "active" | "stopped" | "error" => {}
+            settled @ ("resized" | "rescued" | "booted_from_iso" | "suspended" | "suspend") => {
+                let why = "the instance cannot be rebuilt in this state";
+                return Err(Refusal::value("instance_status", settled, why));
+            }
+            _ => return Err(Refusal::running_operation()),
+        }
+        let mut rebuild = self.rebuild(index, image);
+        if fault == Some(FaultKind::InstanceError) {
+            rebuild.outcome = Outcome::Error;
+        }
+        let nth = self.instances[index].wiped();
+        let ends = self.instances[index].accept(rebuild, now);
+        if self.instances[index].wiped() == nth {
+            return Ok(None); // accepted, and ignored
+        }
+        while self.rebuilds.peek().is_some_and(|Reverse(end)| *end <= now) {
+            self.rebuilds.pop();
+        }
+        match ends {
+            Some(ends) => self.rebuilds.push(Reverse(ends)),
+            None => self.endless_rebuilds += 1,
+        }
+        let running = self.rebuilds.len() as u64 + self.endless_rebuilds;
+        self.rebuilds_max = self.rebuilds_max.max(running);
+        Ok(Some(WipeId {
+            instance: index,
+            nth,
+        }))
+    }
+
+    /// How the next rebuild of this instance goes.
+    fn rebuild(&mut self, index: usize, image: usize) -> Rebuild {
+        let config = &self.config;
+        let image = &config.images[image];
+        let name: std::sync::Arc<str> = image.name.as_str().into();
+        let instance = &mut self.instances[index];
+        let Behaviour {
+            accept_lag_ms,
+            duration_ms,
+            outcome,
+            image_after,
+            image_at,
+        } = instance.next.take().unwrap_or_default();
+        let seed = [
+            config.faults.seed,
+            instance.id.unsigned_abs(),
+            instance.submissions,
+        ];
+        let jitter =
+            1.0 + config.rebuild_jitter.clamp(0.0, 1.0) * (2.0 * random(&seed).f64() - 1.0);
+        Rebuild {
+            image_id: image.id.to_string(),
+            shown: image_after.map_or_else(|| name.clone(), Into::into),
+            image: name,
+            image_at: image_at.unwrap_or(config.image_at),
+            accept_lag: accept_lag_ms.map_or(config.accept_lag, Duration::from_millis),
+            duration: duration_ms.map_or_else(
+                || config.rebuild_duration.mul_f64(jitter),
+                Duration::from_millis,
+            ),
+            outcome: outcome.unwrap_or_default(),
+        }
+    }
+
+    /// The index of the image, if all fields are as the vendor documents them.
+    fn validate(&self, fields: &Fields) -> Result<usize, Refusal> {
+        let field = |name| fields.filled(name).unwrap_or_default();
+        let id = field("select_rebuild");
+        let image = id.parse().ok().and_then(|id: ImageId| self.images.get(&id));
+        let Some(&image) = image else {
+            return Err(Refusal::value("select_rebuild", id, "no such image"));
+        };
+        let (zone, name) = (
+            &self.config.images[image].zone,
+            &self.config.images[image].name,
+        );
+        if field("zone") != "image" && field("zone") != zone {
+            return Err(Refusal::value(
+                "zone",
+                field("zone"),
+                "the image is not there",
+            ));
+        }
+        let (password, key) = (field("password"), field("ssh_keys"));
+        match field("enablessh") {
+            "on" => {
+                if name.contains("Windows") {
+                    let why = "Windows takes no SSH keys";
+                    return Err(Refusal::value("enablessh", "on", why));
+                }
+                if !password.is_empty() {
+                    let why = "must be omitted with enablessh=on";
+                    return Err(Refusal::value("password", password, why));
+                }
+                if !self.config.ssh_keys.iter().any(|known| known.id == key) {
+                    return Err(Refusal::value("ssh_keys", key, "no such key"));
+                }
+            }
+            "off" => {
+                if !key.is_empty() {
+                    let why = "must be omitted with enablessh=off";
+                    return Err(Refusal::value("ssh_keys", key, why));
+                }
+                let strong = password.chars().count() >= 8
+                    && password.chars().any(|c| c.is_ascii_uppercase())
+                    && password.chars().any(|c| c.is_ascii_digit());
+                if !password.is_empty() && !strong {
+                    let why = "at least 8 characters, an upper-case letter and a digit";
+                    return Err(Refusal::value("password", password, why));
+                }
+            }
+            other => return Err(Refusal::value("enablessh", other, "on or off")),
+        }
+        Ok(image)
+    }
+
+    // ---- long requests -------------------------------------------------------------------------
+
+    /// Keeps `answer` behind a page that must be followed `pages` times; returns its number.
+    pub(super) fn defer(&mut self, answer: Answer, pages: u32) -> String {
+        let number = format!("{:016x}", self.tokens.u64(..));
+        self.pending
+            .insert(number.clone(), Pending { answer, pages });
+        number
+    }
+
+    /// One GET of the page's link.
+    pub(super) fn follow(&mut self, number: &str) -> Followed {
+        match self.pending.get_mut(number) {
+            None => Followed::Unknown,
+            Some(pending) if pending.pages > 1 => {
+                pending.pages -= 1;
+                Followed::NotYet
+            }
+            Some(_) => match self.pending.remove(number) {
+                Some(pending) => Followed::Answer(pending.answer),
+                None => Followed::Unknown,
+            },
+        }
+    }
+
+    // ---- control and record --------------------------------------------------------------------
+
+    pub(super) fn script(&mut self, script: Script) {
+        self.scripts.push(script);
+    }
+
+    pub(super) fn clear_scripts(&mut self) {
+        self.scripts.clear();
+    }
+
+    /// `false`: there is no such instance.
+    pub(super) fn change(
+        &mut self,
+        service: ServiceId,
+        change: &InstanceChange,
+        now: Instant,
+    ) -> bool {
+        let Some(index) = self.by_service.get(&service.get()) else {
+            return false;
+        };
+        let instance = &mut self.instances[*index];
+        if let Some(listed) = change.listed
+            && listed != instance.listed
+        {
+            instance.listed = listed;
+            if listed {
+                self.unlisted -= 1;
+            } else {
+                self.unlisted += 1;
+            }
+        }
+        let steps = change.all_steps();
+        if !steps.is_empty() && instance.change(&steps, now) {
+            self.endless_rebuilds -= 1;
+        }
+        if let Some(next) = &change.next {
+            instance.next = Some(next.clone());
+        }
+        true
+    }
+
+    pub(super) fn set(&mut self, settings: Settings) {
+        let config = &mut self.config;
+        let millis = Duration::from_millis;
+        if let Some(lag) = settings.list_lag_ms {
+            config.list_lag = millis(lag);
+        }
+        if let Some(lag) = settings.accept_lag_ms {
+            config.accept_lag = millis(lag);
+        }
+        if let Some(duration) = settings.rebuild_duration_ms {
+            config.rebuild_duration = millis(duration);
+        }
+        if let Some(latency) = settings.latency_ms {
+            config.latency = millis(latency);
+        }
+        if let Some(ttl) = settings.session_ttl_ms {
+            config.session_ttl = millis(ttl);
+        }
+        if let Some(size) = settings.page_size {
+            config.page_size = size;
+        }
+        if let Some(rate) = settings.fault_rate {
+            config.faults.rate = rate;
+        }
+        if let Some(kinds) = settings.fault_kinds {
+            config.faults.kinds = kinds;
+        }
+        if let Some(shift) = settings.list_shift {
+            self.list_shift = shift;
+        }
+        if let Some(login) = settings.login {
+            self.login = login;
+        }
+        match settings.sessions {
+            Some(Sessions::Expire) => self.sessions.clear(),
+            Some(Sessions::Refuse) => self.refuse_sessions = true,
+            Some(Sessions::Accept) => self.refuse_sessions = false,
+            None => {}
+        }
+    }
+
+    pub(super) fn record(&self, now: Instant) -> Record {
+        Record {
+            services: self
+                .instances
+                .iter()
+                .map(|instance| (instance.id, instance.record(now)))
+                .collect(),
+            calls: self.calls_count.clone(),
+            faults: self.faults_count.clone(),
+            violations: self.violations.clone(),
+            submissions_in_flight_max: self.in_flight_max,
+            rebuilds_max: self.rebuilds_max,
+        }
+    }
+
+    pub(super) fn service(&self, service: ServiceId, now: Instant) -> Option<ServiceRecord> {
+        let index = self.by_service.get(&service.get())?;
+        Some(self.instances[*index].record(now))
+    }
+
+    pub(super) fn calls(&self) -> Vec<CallRecord> {
+        self.calls.clone()
+    }
+}
+
+fn bad_password() -> Refusal {
+    Refusal::login("badpassword", "Invalid username or password")
+}

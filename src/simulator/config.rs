@@ -1,0 +1,337 @@
+//! What the simulated account holds and how it behaves.
+
+use std::collections::{HashMap, HashSet};
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use super::fault::FaultPlan;
+use crate::job::{Access, ImageId, NewJob, ServiceId};
+
+/// The image of the vendor's own example.
+const EXAMPLE_IMAGE: &str = "18d0ee2e-4d57-4f40-9b56-03c1773b5831";
+/// Its name in the provider's catalogue.
+const EXAMPLE_IMAGE_NAME: &str = "AlmaLinux-8";
+/// What every instance runs before its first rebuild.
+const OLD_IMAGE_NAME: &str = "CentOS-7";
+/// What they run instead when that one is ordered.
+const OLDER_IMAGE_NAME: &str = "CentOS-6";
+const OLD_IMAGE: &str = "7c1f0a52-93d4-4b7e-8a06-5e2d94c1b370";
+/// Names for images of which only the id is known.
+const NAMES: [&str; 8] = [
+    "Ubuntu-24.04",
+    "Debian-12",
+    "AlmaLinux-9",
+    "Rocky-9",
+    "Ubuntu-22.04",
+    "Debian-13",
+    "Fedora-42",
+    "FreeBSD-14",
+];
+const PUBLIC_ZONE: &str = "pub";
+
+/// An image of the catalogue.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Image {
+    /// `select_rebuild` in the API.
+    pub id: ImageId,
+    /// As the panel shows it. With `Windows` in it, SSH keys are refused.
+    pub name: String,
+    /// Where it stands: `pub`, `own` or `shr`. The word `image` is accepted for every image.
+    pub zone: String,
+}
+
+/// An SSH key of the account.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SshKey {
+    /// `ssh_keys` in the API.
+    pub id: String,
+    /// The owner's name for it.
+    pub label: String,
+}
+
+/// An instance before anything happened to it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SimulatedInstance {
+    /// `elid` in the API.
+    pub service: ServiceId,
+    /// The owner's name for it (`servername`).
+    pub name: String,
+    /// Its IPv4 address.
+    pub ip: String,
+    /// `instance_status`, in lower case.
+    pub status: String,
+    /// The name of the image that it runs (`instances_os`).
+    pub image: String,
+}
+
+/// What an order says about one instance, as far as the simulator must know it.
+#[derive(Debug, Clone)]
+pub struct FleetRow {
+    /// The instance.
+    pub service: ServiceId,
+    /// The image ordered for it.
+    pub image: ImageId,
+    /// Where the order says the image stands.
+    pub zone: Option<String>,
+    /// The SSH key ordered for it.
+    pub ssh_key: Option<String>,
+}
+
+impl From<&NewJob> for FleetRow {
+    fn from(job: &NewJob) -> Self {
+        Self {
+            service: job.service,
+            image: job.image,
+            zone: job.zone.clone(),
+            ssh_key: match &job.access {
+                Access::SshKey(id) => Some(id.clone()),
+                Access::Password(_) | Access::Image => None,
+            },
+        }
+    }
+}
+
+/// When an instance's image changes its name in the list.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ImageAt {
+    /// At once, before the disk is written: what Nova does.
+    Accept,
+    /// When the rebuild is complete.
+    #[default]
+    End,
+}
+
+/// The account and its behaviour. All random things follow the seed of [`faults`](Self::faults).
+#[derive(Debug, Clone)]
+pub struct Config {
+    /// Who may log in.
+    pub username: String,
+    /// With which password.
+    pub password: String,
+    /// A session token that exists from the start, for `ZOMRO_AUTH`.
+    pub session: Option<String>,
+    /// A session unused for so long is forgotten.
+    pub session_ttl: Duration,
+    /// The account's instances, in the list's order.
+    pub instances: Vec<SimulatedInstance>,
+    /// Instances that exist and belong to somebody else.
+    pub foreign: Vec<ServiceId>,
+    /// What may be installed.
+    pub images: Vec<Image>,
+    /// The account's SSH keys.
+    pub ssh_keys: Vec<SshKey>,
+    /// Rows of one page of the list.
+    pub page_size: usize,
+    /// From the acceptance of a rebuild until its status shows.
+    pub accept_lag: Duration,
+    /// How long a rebuild then takes.
+    pub rebuild_duration: Duration,
+    /// By which share, 0 to 1, a duration may be longer or shorter.
+    pub rebuild_jitter: f64,
+    /// When the image changes its name.
+    pub image_at: ImageAt,
+    /// How old the list is that a call gets.
+    pub list_lag: Duration,
+    /// How long each call takes; it is executed in the middle of that, even if the client has left.
+    pub latency: Duration,
+    /// What goes wrong by itself.
+    pub faults: FaultPlan,
+}
+
+impl Default for Config {
+    /// An empty account in which rebuilds take about three seconds and nothing goes wrong.
+    fn default() -> Self {
+        Self {
+            username: "simulator".to_owned(),
+            password: "Simulator1".to_owned(),
+            session: None,
+            session_ttl: Duration::from_hours(1),
+            instances: Vec::new(),
+            foreign: Vec::new(),
+            images: vec![
+                known_image(EXAMPLE_IMAGE, EXAMPLE_IMAGE_NAME),
+                known_image(OLD_IMAGE, OLD_IMAGE_NAME),
+            ],
+            ssh_keys: Vec::new(),
+            page_size: 50,
+            accept_lag: Duration::from_millis(300),
+            rebuild_duration: Duration::from_secs(3),
+            rebuild_jitter: 0.3,
+            image_at: ImageAt::End,
+            list_lag: Duration::ZERO,
+            latency: Duration::ZERO,
+            faults: FaultPlan::default(),
+        }
+    }
+}
+
+impl Config {
+    /// An account in which every order of `rows` can succeed: each service has an instance that
+    /// runs another image than any ordered one, each image id and SSH key is known. Where two rows
+    /// name two zones for one image, the last one counts.
+    pub fn for_fleet(rows: impl IntoIterator<Item = FleetRow>) -> Self {
+        let mut config = Self::default();
+        let mut services = HashSet::new();
+        let mut keys = HashSet::new();
+        let mut images: HashMap<ImageId, usize> = config
+            .images
+            .iter()
+            .enumerate()
+            .map(|(index, image)| (image.id, index))
+            .collect();
+        let old = known_image(OLD_IMAGE, OLD_IMAGE_NAME).id;
+        let mut ordered_old = false;
+        for row in rows {
+            ordered_old |= row.image == old;
+            let index = *images.entry(row.image).or_insert_with(|| {
+                config.images.push(Image {
+                    id: row.image,
+                    // The two images of `default` are not named from the list.
+                    name: invented_name(config.images.len() - 2),
+                    zone: PUBLIC_ZONE.to_owned(),
+                });
+                config.images.len() - 1
+            });
+            // The word `image` fits every zone, so it says nothing about this image's own.
+            if let Some(zone) = row.zone.filter(|zone| zone != "image") {
+                config.images[index].zone = zone;
+            }
+            if let Some(id) = row.ssh_key
+                && keys.insert(id.clone())
+            {
+                let label = format!("key-{id}");
+                config.ssh_keys.push(SshKey { id, label });
+            }
+            if services.insert(row.service) {
+                let instance = invented_instance(row.service, config.instances.len());
+                config.instances.push(instance);
+            }
+        }
+        // Somebody may order the very image that the instances run.
+        if ordered_old {
+            for instance in &mut config.instances {
+                OLDER_IMAGE_NAME.clone_into(&mut instance.image);
+            }
+        }
+        config
+    }
+
+    /// Orders of AlmaLinux-8, the vendor's own example, for `services`.
+    pub fn example_rows(
+        services: impl IntoIterator<Item = ServiceId>,
+    ) -> impl Iterator<Item = FleetRow> {
+        let image = known_image(EXAMPLE_IMAGE, EXAMPLE_IMAGE_NAME).id;
+        services.into_iter().map(move |service| FleetRow {
+            service,
+            image,
+            zone: None,
+            ssh_key: None,
+        })
+    }
+}
+
+fn known_image(id: &str, name: &str) -> Image {
+    Image {
+        id: id.parse().expect("the constant is a UUID"),
+        name: name.to_owned(),
+        zone: PUBLIC_ZONE.to_owned(),
+    }
+}
+
+/// Distinct numbers give distinct names.
+fn invented_name(number: usize) -> String {
+    let name = NAMES[number % NAMES.len()];
+    match number / NAMES.len() {
+        0 => name.to_owned(),
+        round => format!("{name}-build{}", round + 1),
+    }
+}
+
+fn invented_instance(service: ServiceId, number: usize) -> SimulatedInstance {
+    SimulatedInstance {
+        service,
+        name: format!("web-{:02}", number + 1),
+        ip: invented_ip(number),
+        status: "active".to_owned(),
+        image: OLD_IMAGE_NAME.to_owned(),
+    }
+}
+
+/// The three documentation networks (RFC 5737), then the benchmark network (RFC 2544).
+fn invented_ip(number: usize) -> String {
+    const HOSTS: usize = 254;
+    if let Some(network) = ["192.0.2", "198.51.100", "203.0.113"].get(number / HOSTS) {
+        return format!("{network}.{}", number % HOSTS + 1);
+    }
+    let rest = number % (1 << 17);
+    let [second, third, fourth] = [18 + (rest >> 16), rest >> 8 & 255, rest & 255];
+    format!("198.{second}.{third}.{fourth}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn row(service: i64, image: &str, zone: Option<&str>, ssh_key: Option<&str>) -> FleetRow {
+        FleetRow {
+            service: ServiceId::new(service).unwrap(),
+            image: image.parse().unwrap(),
+            zone: zone.map(str::to_owned),
+            ssh_key: ssh_key.map(str::to_owned),
+        }
+    }
+
+    #[test]
+    fn a_fleet_finds_everything_that_it_orders() {
+        let own = "00000000-0000-4000-8000-000000000001";
+        let config = Config::for_fleet([
+            row(5, EXAMPLE_IMAGE, Some("image"), None),
+            row(7, own, Some("own"), Some("490")),
+            row(6, own, None, Some("490")),
+            row(6, EXAMPLE_IMAGE, None, None),
+        ]);
+        let services: Vec<_> = config.instances.iter().map(|i| i.service.get()).collect();
+        assert_eq!(services, [5, 7, 6]);
+        assert!(config.instances.iter().all(|i| i.image == OLD_IMAGE_NAME));
+        let image = |id: &str| {
+            let id = id.parse().unwrap();
+            config.images.iter().find(|image| image.id == id).unwrap()
+        };
+        assert_eq!(image(EXAMPLE_IMAGE).name, "AlmaLinux-8");
+        assert_eq!(image(EXAMPLE_IMAGE).zone, "pub");
+        assert_eq!(image(own).zone, "own");
+        assert_eq!(config.ssh_keys.len(), 1);
+    }
+
+    #[test]
+    fn distinct_images_have_distinct_names_and_instances_distinct_addresses() {
+        let rows = (0..2_000_i64).map(|number| {
+            row(
+                number + 1,
+                &format!("00000000-0000-4000-8000-{number:012}"),
+                None,
+                None,
+            )
+        });
+        let config = Config::for_fleet(rows);
+        let names: HashSet<_> = config.images.iter().map(|image| &image.name).collect();
+        assert_eq!(names.len(), 2_002);
+        let addresses: HashSet<_> = config.instances.iter().map(|i| &i.ip).collect();
+        assert_eq!(addresses.len(), 2_000);
+        assert_eq!(config.instances[0].ip, "192.0.2.1");
+        assert_eq!(config.instances[761].ip, "203.0.113.254");
+    }
+
+    #[test]
+    fn an_order_of_the_old_image_does_change_the_name() {
+        let config = Config::for_fleet([row(5, OLD_IMAGE, None, None)]);
+        let old = config
+            .images
+            .iter()
+            .find(|i| i.id.to_string() == OLD_IMAGE)
+            .unwrap();
+        assert_ne!(config.instances[0].image, old.name);
+    }
+}

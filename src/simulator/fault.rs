@@ -1,0 +1,522 @@
+//! What may go wrong with a call, and when.
+//!
+//! A [`Fault`] is one thing that goes wrong once. It comes from a script (exactly this call) or
+//! from the [`FaultPlan`] (a share of all calls). The plan is seeded *per call*: the nth submission
+//! of a service always meets the same fate, however the workers' calls interleave.
+
+use std::fmt;
+use std::str::FromStr;
+
+use serde::{Deserialize, Serialize};
+
+use crate::job::ServiceId;
+
+/// The calls that the simulator tells apart.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Call {
+    /// `func=auth`.
+    Auth,
+    /// `func=keepalive`.
+    Keepalive,
+    /// `func=instances`: one page of the list.
+    Instances,
+    /// `func=instances.fleio.rebuild` without `sok=ok`: the form.
+    Preview,
+    /// `func=instances.fleio.rebuild` with `sok=ok`: destroys the instance's data.
+    Submission,
+    /// A GET of the link in a long-request page.
+    LongRequest,
+    /// Anything else.
+    Other,
+}
+
+impl Call {
+    /// All of them.
+    pub const ALL: [Self; 7] = [
+        Self::Auth,
+        Self::Keepalive,
+        Self::Instances,
+        Self::Preview,
+        Self::Submission,
+        Self::LongRequest,
+        Self::Other,
+    ];
+}
+
+macro_rules! fault_kinds {
+    ($($(#[$doc:meta])* $name:ident = $word:literal,)*) => {
+        /// What goes wrong.
+        ///
+        /// Where the text says "executed or not", a script decides with [`Fault::executed`] and the
+        /// plan tosses a coin: to the client it looks the same.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+        pub enum FaultKind {
+            $($(#[$doc])* #[serde(rename = $word)] $name,)*
+        }
+
+        impl FaultKind {
+            /// All of them.
+            pub const ALL: &[Self] = &[$(Self::$name,)*];
+
+            /// As the command line and the scripts write it.
+            pub fn as_str(self) -> &'static str {
+                match self { $(Self::$name => $word,)* }
+            }
+        }
+    };
+}
+
+fault_kinds! {
+    /// HTTP 429, not executed.
+    TooManyRequests = "429",
+    /// HTTP 503 with an HTML page, executed or not (a script's default: not).
+    Unavailable = "503",
+    /// HTTP 403 as a firewall in front of the API answers it, not executed.
+    Forbidden = "403",
+    /// HTTP 460, the provider's own sign of a blocked address, not executed.
+    AddressBlocked = "460",
+    /// The connection is reset before anything was done.
+    ResetBefore = "reset-before",
+    /// The connection is reset after the call was executed.
+    ResetAfter = "reset-after",
+    /// No answer, and nothing was done.
+    TimeoutBefore = "timeout-before",
+    /// No answer, but the call was executed.
+    TimeoutAfter = "timeout-after",
+    /// Bytes that are no JSON, executed or not.
+    Garbage = "garbage",
+    /// A whole HTTP answer whose JSON stops in the middle, executed or not.
+    Truncated = "truncated",
+    /// The connection closes in the middle of the body, executed or not.
+    CutOff = "cut-off",
+    /// JSON of another shape, executed or not.
+    OtherShape = "other-shape",
+    /// HTTP 200 with an HTML page, executed or not.
+    Html = "html",
+    /// HTTP 200 with the page that links to the real answer, executed.
+    LongRequest = "long-request",
+    /// The call's session is forgotten, the call is not executed.
+    SessionExpiry = "session-expiry",
+    /// The rebuild is accepted and begins, and the instance ends in status `error`.
+    InstanceError = "instance-error",
+    /// `doc.error` with `$object=runningoperation`, executed or not (a script's default: not).
+    Busy = "busy",
+    /// Any `doc.error`, see [`Fault::error_type`]; executed or not (a script's default: not).
+    Error = "error",
+    /// The right answer, some bytes at a time.
+    Trickle = "trickle",
+    /// The right answer behind many megabytes of blanks.
+    Huge = "huge",
+    /// The right answer, late: only [`Fault::delay_ms`].
+    Delay = "delay",
+}
+
+/// Why a word is no fault kind.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("unknown fault kind `{word}`: known are {}", known())]
+pub struct UnknownFaultKind {
+    word: String,
+}
+
+fn known() -> String {
+    let words: Vec<_> = FaultKind::ALL.iter().map(|kind| kind.as_str()).collect();
+    words.join(", ")
+}
+
+impl FromStr for FaultKind {
+    type Err = UnknownFaultKind;
+
+    fn from_str(word: &str) -> Result<Self, Self::Err> {
+        Self::ALL
+            .iter()
+            .copied()
+            .find(|kind| kind.as_str() == word)
+            .ok_or_else(|| UnknownFaultKind {
+                word: crate::text::brief(word, 40),
+            })
+    }
+}
+
+impl fmt::Display for FaultKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+impl FaultKind {
+    /// The kinds of a plan for which none were named.
+    pub const USUAL: [Self; 8] = [
+        Self::TooManyRequests,
+        Self::Unavailable,
+        Self::ResetBefore,
+        Self::ResetAfter,
+        Self::TimeoutAfter,
+        Self::Garbage,
+        Self::SessionExpiry,
+        Self::InstanceError,
+    ];
+
+    /// May a plan hold this kind? The others need a script to say which error, and how late.
+    pub fn can_be_drawn(self) -> bool {
+        Call::ALL.into_iter().any(|call| self.fits(call))
+    }
+
+    /// May a plan draw this kind for `call`?
+    fn fits(self, call: Call) -> bool {
+        match self {
+            Self::SessionExpiry => !matches!(call, Call::Auth | Call::LongRequest),
+            Self::InstanceError | Self::Busy => call == Call::Submission,
+            Self::LongRequest => call != Call::LongRequest,
+            Self::Error | Self::Delay => false,
+            Self::TooManyRequests
+            | Self::Unavailable
+            | Self::Forbidden
+            | Self::AddressBlocked
+            | Self::ResetBefore
+            | Self::ResetAfter
+            | Self::TimeoutBefore
+            | Self::TimeoutAfter
+            | Self::Garbage
+            | Self::Truncated
+            | Self::CutOff
+            | Self::OtherShape
+            | Self::Html
+            | Self::Trickle
+            | Self::Huge => true,
+        }
+    }
+
+    /// Does the client see the call's own answer in the end?
+    pub(super) fn shows_answer(self) -> bool {
+        match self {
+            Self::LongRequest | Self::InstanceError | Self::Trickle | Self::Huge | Self::Delay => {
+                true
+            }
+            Self::TooManyRequests
+            | Self::Unavailable
+            | Self::Forbidden
+            | Self::AddressBlocked
+            | Self::ResetBefore
+            | Self::ResetAfter
+            | Self::TimeoutBefore
+            | Self::TimeoutAfter
+            | Self::Garbage
+            | Self::Truncated
+            | Self::CutOff
+            | Self::OtherShape
+            | Self::Html
+            | Self::SessionExpiry
+            | Self::Busy
+            | Self::Error => false,
+        }
+    }
+
+    /// Whether the call is executed all the same: by default, and whether a plan tosses a coin.
+    fn execution(self) -> (bool, bool) {
+        match self {
+            Self::TooManyRequests
+            | Self::Forbidden
+            | Self::AddressBlocked
+            | Self::ResetBefore
+            | Self::TimeoutBefore
+            | Self::SessionExpiry => (false, false),
+            Self::Unavailable | Self::Busy | Self::Error => (false, true),
+            Self::Garbage | Self::Truncated | Self::CutOff | Self::OtherShape | Self::Html => {
+                (true, true)
+            }
+            Self::ResetAfter
+            | Self::TimeoutAfter
+            | Self::LongRequest
+            | Self::InstanceError
+            | Self::Trickle
+            | Self::Huge
+            | Self::Delay => (true, false),
+        }
+    }
+}
+
+/// One thing that goes wrong once. Fields that do not concern its kind are ignored.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Fault {
+    /// What goes wrong.
+    pub kind: FaultKind,
+    /// Is the call executed all the same? `None`: as the kind says.
+    #[serde(default)]
+    pub executed: Option<bool>,
+    /// The call is executed this much later than its answer says; such an execution never counts as
+    /// answered.
+    #[serde(default)]
+    pub execute_after_ms: Option<u64>,
+    /// Pause before the answer; for `trickle` (default 100) between its pieces; for the time-outs
+    /// (default: until the client leaves) before the connection closes.
+    #[serde(default)]
+    pub delay_ms: Option<u64>,
+    /// Another HTTP status than the kind's.
+    #[serde(default)]
+    pub status: Option<u16>,
+    /// The header `Retry-After`, as it is.
+    #[serde(default)]
+    pub retry_after: Option<String>,
+    /// `$type` of an `error`; default `value`.
+    #[serde(default)]
+    pub error_type: Option<String>,
+    /// `$object` of an `error`; default: none.
+    #[serde(default)]
+    pub error_object: Option<String>,
+    /// The text of an `error`.
+    #[serde(default)]
+    pub message: Option<String>,
+    /// Another body than the kind's own.
+    #[serde(default)]
+    pub body: Option<String>,
+    /// `huge`: blanks before the answer (default 50 MB); `trickle`: bytes at a time (default 1).
+    #[serde(default)]
+    pub bytes: Option<usize>,
+    /// `long-request`: pages before the answer, the first one included (default 1).
+    #[serde(default)]
+    pub pages: Option<u32>,
+}
+
+impl Fault {
+    /// A fault of this kind, as it usually looks.
+    pub fn new(kind: FaultKind) -> Self {
+        Self {
+            kind,
+            executed: None,
+            execute_after_ms: None,
+            delay_ms: None,
+            status: None,
+            retry_after: None,
+            error_type: None,
+            error_object: None,
+            message: None,
+            body: None,
+            bytes: None,
+            pages: None,
+        }
+    }
+
+    /// Is the call that meets this fault executed?
+    pub fn is_executed(&self) -> bool {
+        self.executed.unwrap_or(self.kind.execution().0)
+    }
+}
+
+impl From<FaultKind> for Fault {
+    fn from(kind: FaultKind) -> Self {
+        Self::new(kind)
+    }
+}
+
+/// A fault for exactly the calls that it names. Scripts form a queue: the first that fits takes the
+/// call, and those after it do not count it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Script {
+    /// Which call; `None`: any.
+    #[serde(default)]
+    pub call: Option<Call>,
+    /// Of which service; `None`: any.
+    #[serde(default)]
+    pub elid: Option<ServiceId>,
+    /// Matching calls that are let through first.
+    #[serde(default)]
+    pub skip: u64,
+    /// Matching calls that meet the fault afterwards; default 1.
+    #[serde(default = "once")]
+    pub times: u64,
+    /// What they meet.
+    pub fault: Fault,
+}
+
+fn once() -> u64 {
+    1
+}
+
+impl Script {
+    /// `fault` for the next `call`.
+    pub fn next(call: Call, fault: impl Into<Fault>) -> Self {
+        Self {
+            call: Some(call),
+            elid: None,
+            skip: 0,
+            times: 1,
+            fault: fault.into(),
+        }
+    }
+
+    /// Does this call meet the fault? Counts it. An exhausted script never matches.
+    pub(super) fn matches(&mut self, call: Call, elid: Option<ServiceId>) -> bool {
+        let fits = self.times > 0
+            && self.call.is_none_or(|wanted| wanted == call)
+            && (self.elid.is_none() || self.elid == elid);
+        if !fits {
+            return false;
+        }
+        if self.skip > 0 {
+            self.skip -= 1;
+            return false;
+        }
+        self.times -= 1;
+        true
+    }
+}
+
+/// Faults for a share of all calls.
+#[derive(Debug, Clone, PartialEq)]
+pub struct FaultPlan {
+    /// Share of the calls that meet a fault, 0 to 1.
+    pub rate: f64,
+    /// What they meet, each kind as often as the others that fit the call.
+    pub kinds: Vec<FaultKind>,
+    /// The same seed gives the same faults, and the same of everything else that is random.
+    pub seed: u64,
+}
+
+impl Default for FaultPlan {
+    /// No faults.
+    fn default() -> Self {
+        Self {
+            rate: 0.0,
+            kinds: FaultKind::USUAL.to_vec(),
+            seed: 0,
+        }
+    }
+}
+
+impl FaultPlan {
+    /// What the `nth` call of this kind that concerns `subject` meets.
+    pub fn draw(&self, call: Call, subject: u64, nth: u64) -> Option<Fault> {
+        if self.rate <= 0.0 {
+            return None;
+        }
+        let mut random = random(&[self.seed, call as u64, subject, nth]);
+        if random.f64() >= self.rate {
+            return None;
+        }
+        let fitting = || self.kinds.iter().filter(|kind| kind.fits(call));
+        let count = fitting().count();
+        if count == 0 {
+            return None;
+        }
+        let kind = *fitting().nth(random.usize(..count))?;
+        let mut fault = Fault::new(kind);
+        if kind.execution().1 {
+            fault.executed = Some(random.bool());
+        }
+        Some(fault)
+    }
+}
+
+/// A generator that depends on all of `words` and on nothing else.
+pub(super) fn random(words: &[u64]) -> fastrand::Rng {
+    let mut state = 0_u64;
+    for word in words {
+        // The finaliser of splitmix64: neighbouring words give unrelated states.
+        state = (state ^ word).wrapping_add(0x9e37_79b9_7f4a_7c15);
+        state = (state ^ (state >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        state = (state ^ (state >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        state ^= state >> 31;
+    }
+    fastrand::Rng::with_seed(state)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn plan(rate: f64, kinds: &[FaultKind]) -> FaultPlan {
+        FaultPlan {
+            rate,
+            kinds: kinds.to_vec(),
+            seed: 7,
+        }
+    }
+
+    #[test]
+    fn every_word_is_read_back_and_others_are_refused_with_the_list() {
+        for kind in FaultKind::ALL {
+            assert_eq!(kind.as_str().parse(), Ok(*kind));
+        }
+        let error = "resett".parse::<FaultKind>().unwrap_err().to_string();
+        assert!(
+            error.contains("resett") && error.contains("reset-before"),
+            "{error}"
+        );
+    }
+
+    #[test]
+    fn the_same_seed_gives_each_call_the_same_fate_in_any_order() {
+        let plan = plan(0.5, FaultKind::ALL);
+        let draw = |nth| plan.draw(Call::Submission, 5_113_119, nth);
+        let forwards: Vec<_> = (0..200).map(draw).collect();
+        let mut backwards: Vec<_> = (0..200).rev().map(draw).collect();
+        backwards.reverse();
+        assert_eq!(forwards, backwards);
+        let other = FaultPlan {
+            seed: 8,
+            ..plan.clone()
+        };
+        let elsewhere: Vec<_> = (0..200)
+            .map(|nth| other.draw(Call::Submission, 5_113_119, nth))
+            .collect();
+        assert_ne!(forwards, elsewhere);
+    }
+
+    #[test]
+    fn the_rate_is_kept() {
+        let plan = plan(0.3, &FaultKind::USUAL);
+        let hits = (0..10_000)
+            .filter(|service| plan.draw(Call::Submission, *service, 0).is_some())
+            .count();
+        assert!((2_800..3_200).contains(&hits), "{hits}");
+        let never = FaultPlan {
+            rate: 0.0,
+            ..plan.clone()
+        };
+        assert!((0..1_000).all(|nth| never.draw(Call::Auth, 0, nth).is_none()));
+        let always = FaultPlan { rate: 1.0, ..plan };
+        assert!((0..1_000).all(|nth| always.draw(Call::Auth, 0, nth).is_some()));
+    }
+
+    #[test]
+    fn a_plan_draws_only_what_fits_the_call() {
+        let plan = plan(1.0, &[FaultKind::InstanceError, FaultKind::SessionExpiry]);
+        for nth in 0..100 {
+            assert_eq!(plan.draw(Call::Auth, 0, nth), None);
+            let fault = plan.draw(Call::Instances, 0, nth).unwrap();
+            assert_eq!(fault.kind, FaultKind::SessionExpiry);
+        }
+        let drawn =
+            |kind| (0..100).any(|nth| plan.draw(Call::Submission, 1, nth).unwrap().kind == kind);
+        assert!(drawn(FaultKind::InstanceError) && drawn(FaultKind::SessionExpiry));
+    }
+
+    #[test]
+    fn what_looks_the_same_to_the_client_is_sometimes_executed_and_sometimes_not() {
+        let plan = plan(1.0, &[FaultKind::Garbage]);
+        let executed = (0..100)
+            .filter(|nth| plan.draw(Call::Submission, 1, *nth).unwrap().is_executed())
+            .count();
+        assert!((30..70).contains(&executed), "{executed}");
+    }
+
+    #[test]
+    fn a_script_skips_then_hits_then_is_spent() {
+        let service = ServiceId::new(5);
+        let mut script = Script {
+            elid: service,
+            skip: 1,
+            times: 2,
+            ..Script::next(Call::Submission, FaultKind::Busy)
+        };
+        assert!(!script.matches(Call::Preview, service));
+        assert!(!script.matches(Call::Submission, ServiceId::new(6)));
+        let hits: Vec<_> = (0..5)
+            .map(|_| script.matches(Call::Submission, service))
+            .collect();
+        assert_eq!(hits, [false, true, true, false, false]);
+    }
+}

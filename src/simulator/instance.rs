@@ -1,0 +1,383 @@
+//! One instance: what happens to it, and what the list shows of that at any moment.
+//!
+//! There is no task per instance. A rebuild is written into the [`Timeline`] when it is accepted,
+//! its future included; reading is looking up a moment.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+use tokio::time::Instant;
+
+use super::config::ImageAt;
+use super::record::{ServiceRecord, WipeRecord};
+
+/// Readings of the past that a list lag may ask for; beyond it the oldest one counts.
+const CHANGES_MAX: usize = 64;
+
+/// How a rebuild ends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Outcome {
+    /// Back as it was, `active` or `stopped`, with the new image.
+    #[default]
+    Active,
+    /// Wiped, and then in status `error`.
+    Error,
+    /// Wiped, and `rebuilding` for ever.
+    Never,
+    /// The API said ok, and nothing happened at all.
+    Ignored,
+}
+
+/// How one rebuild differs from the usual one.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Behaviour {
+    /// From the acceptance until the status shows.
+    pub accept_lag_ms: Option<u64>,
+    /// How long it then takes. With 0 the status `rebuilding` is never seen.
+    pub duration_ms: Option<u64>,
+    /// How it ends.
+    pub outcome: Option<Outcome>,
+    /// The name that the list shows afterwards instead of the ordered image's.
+    pub image_after: Option<String>,
+    /// When that name appears.
+    pub image_at: Option<ImageAt>,
+}
+
+/// What somebody else does to an instance, at a later moment.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Step {
+    /// From now.
+    pub after_ms: u64,
+    /// The new status; `None`: as before.
+    pub status: Option<String>,
+    /// The new image's name; `None`: as before.
+    pub image: Option<String>,
+}
+
+/// What the list shows of an instance.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct View {
+    pub(super) status: Arc<str>,
+    pub(super) image: Arc<str>,
+}
+
+/// What the list shows, from which moment on. Never empty, ascending, may reach into the future.
+#[derive(Debug)]
+struct Timeline(Vec<(Instant, View)>);
+
+impl Timeline {
+    fn at(&self, moment: Instant) -> &View {
+        let later = self.0.partition_point(|(from, _)| *from <= moment);
+        &self.0[later.saturating_sub(1)].1
+    }
+
+    /// Drops what was to come after `now`.
+    fn forget_future(&mut self, now: Instant) {
+        self.0.retain(|(from, _)| *from <= now);
+        let surplus = self.0.len().saturating_sub(CHANGES_MAX);
+        self.0.drain(..surplus);
+    }
+
+    fn push(&mut self, from: Instant, status: &Arc<str>, image: &Arc<str>) {
+        debug_assert!(self.0.last().is_none_or(|(last, _)| *last <= from));
+        let (status, image) = (Arc::clone(status), Arc::clone(image));
+        self.0.push((from, View { status, image }));
+    }
+}
+
+/// A rebuild that was executed.
+#[derive(Debug)]
+struct Wipe {
+    at_ms: i64,
+    image_id: String,
+    image: Arc<str>,
+    answered: bool,
+    outcome: Outcome,
+    /// When the disk is written; `None`: never.
+    ends: Option<Instant>,
+    took: Duration,
+}
+
+/// An instance and the truth about it.
+#[derive(Debug)]
+pub(super) struct Instance {
+    pub(super) id: i64,
+    pub(super) name: String,
+    pub(super) ip: String,
+    pub(super) listed: bool,
+    pub(super) next: Option<Behaviour>,
+    pub(super) previews: u64,
+    pub(super) submissions: u64,
+    accepted: u64,
+    timeline: Timeline,
+    wipes: Vec<Wipe>,
+}
+
+/// The parts of an accepted rebuild, settled.
+#[derive(Debug)]
+pub(super) struct Rebuild {
+    pub(super) image_id: String,
+    pub(super) image: Arc<str>,
+    pub(super) shown: Arc<str>,
+    pub(super) image_at: ImageAt,
+    pub(super) accept_lag: Duration,
+    pub(super) duration: Duration,
+    pub(super) outcome: Outcome,
+}
+
+impl Instance {
+    pub(super) fn new(id: i64, name: String, ip: String, view: View, now: Instant) -> Self {
+        Self {
+            id,
+            name,
+            ip,
+            listed: true,
+            next: None,
+            previews: 0,
+            submissions: 0,
+            accepted: 0,
+            timeline: Timeline(vec![(now, view)]),
+            wipes: Vec::new(),
+        }
+    }
+
+    /// What was shown at `moment`; before the beginning: what was shown first.
+    pub(super) fn view(&self, moment: Instant) -> &View {
+        self.timeline.at(moment)
+    }
+
+    /// Is a disk being written?
+    pub(super) fn is_rebuilding(&self, now: Instant) -> bool {
+        self.wipes
+            .last()
+            .is_some_and(|wipe| wipe.ends.is_none_or(|ends| ends > now))
+    }
+
+    /// The API has said ok. Returns when the rebuild ends; `None`: never, or it does not begin.
+    pub(super) fn accept(&mut self, rebuild: Rebuild, now: Instant) -> Option<Instant> {
+        self.accepted += 1;
+        if rebuild.outcome == Outcome::Ignored {
+            return None;
+        }
+        let before = self.view(now).clone();
+        let begins = now + rebuild.accept_lag;
+        let ends = begins + rebuild.duration;
+        let during = match rebuild.image_at {
+            ImageAt::Accept => &rebuild.shown,
+            ImageAt::End => &before.image,
+        };
+        self.timeline.forget_future(now);
+        self.timeline.push(now, &before.status, during);
+        self.timeline.push(begins, &"rebuilding".into(), during);
+        let back: Arc<str> = match &*before.status {
+            "stopped" => before.status,
+            _ => "active".into(),
+        };
+        let ends = match rebuild.outcome {
+            Outcome::Active => {
+                self.timeline.push(ends, &back, &rebuild.shown);
+                Some(ends)
+            }
+            Outcome::Error => {
+                self.timeline.push(ends, &"error".into(), during);
+                Some(ends)
+            }
+            Outcome::Never | Outcome::Ignored => None,
+        };
+        self.wipes.push(Wipe {
+            at_ms: crate::time::now_ms(),
+            image_id: rebuild.image_id,
+            image: rebuild.image,
+            answered: false,
+            outcome: rebuild.outcome,
+            ends,
+            took: rebuild.accept_lag + rebuild.duration,
+        });
+        ends
+    }
+
+    /// The answer to the submission that was executed as the nth (from 0) reached the connection.
+    pub(super) fn answered(&mut self, nth: usize) {
+        if let Some(wipe) = self.wipes.get_mut(nth) {
+            wipe.answered = true;
+        }
+    }
+
+    pub(super) fn wiped(&self) -> usize {
+        self.wipes.len()
+    }
+
+    /// Somebody else changes the instance; a rebuild under way is over with that. Returns whether
+    /// it was one without an end.
+    pub(super) fn change(&mut self, steps: &[Step], now: Instant) -> bool {
+        let mut endless = false;
+        if let Some(wipe) = self.wipes.last_mut()
+            && wipe.ends.is_none_or(|ends| ends > now)
+        {
+            endless = wipe.ends.is_none();
+            wipe.outcome = Outcome::Never;
+            wipe.ends = Some(now);
+        }
+        self.timeline.forget_future(now);
+        let mut view = self.view(now).clone();
+        for step in steps {
+            if let Some(status) = &step.status {
+                view.status = status.as_str().into();
+            }
+            if let Some(image) = &step.image {
+                view.image = image.as_str().into();
+            }
+            let from = now + Duration::from_millis(step.after_ms);
+            self.timeline.push(from, &view.status, &view.image);
+        }
+        endless
+    }
+
+    pub(super) fn record(&self, now: Instant) -> ServiceRecord {
+        let view = self.view(now);
+        let wipes: Vec<_> = self
+            .wipes
+            .iter()
+            .map(|wipe| WipeRecord {
+                at_ms: wipe.at_ms,
+                image_id: wipe.image_id.clone(),
+                image: wipe.image.to_string(),
+                answered: wipe.answered,
+                completed_ms: (wipe.outcome == Outcome::Active
+                    && wipe.ends.is_some_and(|ends| ends <= now))
+                .then(|| wipe.at_ms + i64::try_from(wipe.took.as_millis()).unwrap_or(i64::MAX)),
+            })
+            .collect();
+        ServiceRecord {
+            submissions: self.submissions,
+            accepted: self.accepted,
+            wiped: wipes.len() as u64,
+            completed: wipes
+                .iter()
+                .filter(|wipe| wipe.completed_ms.is_some())
+                .count() as u64,
+            answered: wipes.iter().filter(|wipe| wipe.answered).count() as u64,
+            status: view.status.to_string(),
+            image: view.image.to_string(),
+            wipes,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SECOND: Duration = Duration::from_secs(1);
+
+    fn instance(status: &str, now: Instant) -> Instance {
+        let view = View {
+            status: status.into(),
+            image: "old".into(),
+        };
+        Instance::new(5, "web-01".to_owned(), "192.0.2.1".to_owned(), view, now)
+    }
+
+    fn rebuild(outcome: Outcome, image_at: ImageAt) -> Rebuild {
+        Rebuild {
+            image_id: "id".to_owned(),
+            image: "new".into(),
+            shown: "new".into(),
+            image_at,
+            accept_lag: 2 * SECOND,
+            duration: 10 * SECOND,
+            outcome,
+        }
+    }
+
+    fn shown(instance: &Instance, moment: Instant) -> (&str, &str) {
+        let view = instance.view(moment);
+        (&view.status, &view.image)
+    }
+
+    #[test]
+    fn a_rebuild_shows_after_its_lag_and_ends_after_its_duration() {
+        let now = Instant::now();
+        let mut instance = instance("active", now);
+        assert_eq!(
+            instance.accept(rebuild(Outcome::Active, ImageAt::End), now),
+            Some(now + 12 * SECOND)
+        );
+        assert_eq!(shown(&instance, now), ("active", "old"));
+        assert!(instance.is_rebuilding(now));
+        assert_eq!(shown(&instance, now + 2 * SECOND), ("rebuilding", "old"));
+        assert_eq!(shown(&instance, now + 11 * SECOND), ("rebuilding", "old"));
+        assert_eq!(instance.record(now + 11 * SECOND).completed, 0);
+        assert_eq!(shown(&instance, now + 12 * SECOND), ("active", "new"));
+        assert!(!instance.is_rebuilding(now + 12 * SECOND));
+        assert_eq!(instance.record(now + 12 * SECOND).completed, 1);
+    }
+
+    #[test]
+    fn the_image_may_change_while_the_disk_is_still_being_written() {
+        let now = Instant::now();
+        let mut instance = instance("active", now);
+        instance.accept(rebuild(Outcome::Active, ImageAt::Accept), now);
+        assert_eq!(shown(&instance, now + SECOND), ("active", "new"));
+        assert!(instance.is_rebuilding(now + SECOND));
+    }
+
+    #[test]
+    fn a_stopped_instance_is_stopped_again_and_a_broken_one_works_again() {
+        let now = Instant::now();
+        for (before, after) in [("stopped", "stopped"), ("error", "active")] {
+            let mut instance = instance(before, now);
+            instance.accept(rebuild(Outcome::Active, ImageAt::End), now);
+            assert_eq!(shown(&instance, now + 12 * SECOND), (after, "new"));
+        }
+    }
+
+    #[test]
+    fn other_outcomes_are_wiped_but_not_completed() {
+        let now = Instant::now();
+        let much_later = now + 1000 * SECOND;
+        for (outcome, status, wiped) in [
+            (Outcome::Error, "error", 1),
+            (Outcome::Never, "rebuilding", 1),
+            (Outcome::Ignored, "active", 0),
+        ] {
+            let mut instance = instance("active", now);
+            instance.accept(rebuild(outcome, ImageAt::End), now);
+            assert_eq!(shown(&instance, much_later), (status, "old"), "{outcome:?}");
+            let record = instance.record(much_later);
+            assert_eq!(
+                (record.accepted, record.wiped, record.completed),
+                (1, wiped, 0)
+            );
+        }
+    }
+
+    #[test]
+    fn somebody_elses_steps_end_a_rebuild_and_happen_in_their_time() {
+        let now = Instant::now();
+        let mut instance = instance("active", now);
+        instance.accept(rebuild(Outcome::Active, ImageAt::End), now);
+        let later = now + 5 * SECOND;
+        let step = |after_ms, status: &str, image: Option<&str>| Step {
+            after_ms,
+            status: Some(status.to_owned()),
+            image: image.map(str::to_owned),
+        };
+        let steps = [
+            step(0, "stopped", None),
+            step(3000, "active", Some("backup")),
+        ];
+        instance.change(&steps, later);
+        assert!(!instance.is_rebuilding(later));
+        assert_eq!(shown(&instance, later), ("stopped", "old"));
+        assert_eq!(shown(&instance, later + 3 * SECOND), ("active", "backup"));
+        assert_eq!(shown(&instance, now + 100 * SECOND), ("active", "backup"));
+        assert_eq!(instance.record(now + 100 * SECOND).completed, 0);
+        // The past stays what it was: a list that lags still shows it.
+        assert_eq!(shown(&instance, now + 4 * SECOND), ("rebuilding", "old"));
+    }
+}

@@ -1,0 +1,158 @@
+//! A stand-in for the provider's API: real HTTP on loopback, real shapes, and the truth beside it.
+//!
+//! It serves rehearsals, tests and benchmarks. It imports nothing of the client, the queue or the
+//! runner: what it says about who was wiped, and how often, is independent of what they believe.
+//! The one fact to know: the [`Record`] is the truth, the answers need not be. A [`Script`] or a
+//! [`FaultPlan`] decides which answers are lost, late or lies.
+//!
+//! What it does where the real API's behaviour is not known (see the sources named in the wire
+//! documentation of the client) is one guess of several; tests script the others.
+//!
+//! Tests in another process use the requests under `/_simulator/`, see [`control`].
+
+mod account;
+mod answer;
+mod config;
+pub mod control;
+mod fault;
+mod form;
+mod instance;
+mod record;
+mod serve;
+#[cfg(test)]
+mod tests;
+mod wire;
+
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::net::TcpListener;
+use tokio::sync::watch;
+use tokio::task::JoinHandle;
+use tokio::time::Instant;
+
+pub use account::{Login, Sessions};
+pub use config::{Config, FleetRow, Image, ImageAt, SimulatedInstance, SshKey};
+pub use control::{InstanceChange, Settings};
+pub use fault::{Call, Fault, FaultKind, FaultPlan, Script, UnknownFaultKind};
+pub use instance::{Behaviour, Outcome, Step};
+pub use record::{CallRecord, Record, ServiceRecord, WipeRecord};
+
+use account::Account;
+use serve::Shared;
+use wire::{Link, Port};
+
+use crate::job::ServiceId;
+
+/// How long answers under way may still take when the simulator is shut down.
+const GRACE: Duration = Duration::from_secs(1);
+
+/// A running simulator. Dropping it stops it.
+#[derive(Debug)]
+pub struct Simulator {
+    url: String,
+    shared: Arc<Shared>,
+    stop: watch::Sender<bool>,
+    server: JoinHandle<()>,
+}
+
+impl Simulator {
+    /// Starts on `listen` (port 0: any free one), within the current tokio runtime.
+    ///
+    /// # Errors
+    ///
+    /// `InvalidInput` if the address is not on loopback: it must never be mistaken for the real
+    /// thing by another machine. Otherwise what the operating system says about listening there.
+    pub async fn start(config: Config, listen: SocketAddr) -> io::Result<Self> {
+        if !listen.ip().is_loopback() {
+            let message = format!(
+                "the simulator listens on loopback only, not on {}",
+                listen.ip()
+            );
+            return Err(io::Error::new(io::ErrorKind::InvalidInput, message));
+        }
+        let listener = TcpListener::bind(listen).await?;
+        let url = format!("http://{}/", listener.local_addr()?);
+        let (stop, stopping) = watch::channel(false);
+        let shared = Arc::new(Shared::new(Account::new(config), stopping.clone()));
+        let service =
+            serve::router(Arc::clone(&shared)).into_make_service_with_connect_info::<Link>();
+        let mut stopped = stopping;
+        let stopped = async move {
+            // An error means that the `Simulator` is gone, which is the same.
+            let _ = stopped.wait_for(|stopping| *stopping).await;
+        };
+        let serving = axum::serve(Port(listener), service).with_graceful_shutdown(stopped);
+        let server = tokio::spawn(async move {
+            // It never returns an error: what fails is one connection.
+            let _ = serving.await;
+        });
+        Ok(Self {
+            url,
+            shared,
+            stop,
+            server,
+        })
+    }
+
+    /// Where it listens, with a slash at the end.
+    pub fn url(&self) -> &str {
+        &self.url
+    }
+
+    /// The truth.
+    pub fn record(&self) -> Record {
+        self.shared.account().record(Instant::now())
+    }
+
+    /// The truth about one service; `None`: there is no such instance.
+    pub fn service(&self, service: ServiceId) -> Option<ServiceRecord> {
+        self.shared.account().service(service, Instant::now())
+    }
+
+    /// When which call arrived, the first 200,000.
+    pub fn calls(&self) -> Vec<CallRecord> {
+        self.shared.account().calls()
+    }
+
+    /// Queues exact faults for the next matching calls.
+    pub fn script(&self, script: Script) {
+        self.shared.account().script(script);
+    }
+
+    /// Forgets all scripts.
+    pub fn clear_scripts(&self) {
+        self.shared.account().clear_scripts();
+    }
+
+    /// Changes an instance behind the client's back; `false`: there is no such instance.
+    #[must_use]
+    pub fn change(&self, service: ServiceId, change: &InstanceChange) -> bool {
+        self.shared
+            .account()
+            .change(service, change, Instant::now())
+    }
+
+    /// Changes the account's behaviour.
+    pub fn set(&self, settings: Settings) {
+        self.shared.account().set(settings);
+    }
+
+    /// Stops listening, lets answers under way be finished (for a second at most), and returns
+    /// the truth.
+    pub async fn shutdown(mut self) -> Record {
+        self.stop.send_replace(true);
+        if tokio::time::timeout(GRACE, &mut self.server).await.is_err() {
+            self.server.abort();
+        }
+        self.record()
+    }
+}
+
+impl Drop for Simulator {
+    fn drop(&mut self) {
+        self.stop.send_replace(true);
+    }
+}

@@ -1,0 +1,71 @@
+//! The truth: what really happened, whatever the clients were told.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use super::fault::{Call, FaultKind};
+
+/// Everything that happened since the start.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Record {
+    /// Per service.
+    pub services: BTreeMap<i64, ServiceRecord>,
+    /// Calls that arrived, also those that met a fault.
+    pub calls: BTreeMap<Call, u64>,
+    /// Faults that calls met.
+    pub faults: BTreeMap<FaultKind, u64>,
+    /// What no client may ever do (`p_cnt`, filters, unknown functions, …), the first 1000.
+    pub violations: Vec<String>,
+    /// Submissions whose answers were outstanding at the same time, at most.
+    pub submissions_in_flight_max: u64,
+    /// Disks that were being written at the same time, at most (by each rebuild's planned end).
+    pub rebuilds_max: u64,
+}
+
+/// The truth about one service.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ServiceRecord {
+    /// Submissions that arrived.
+    pub submissions: u64,
+    /// Of those: found valid and answered with ok, whether or not the answer got through.
+    pub accepted: u64,
+    /// Of those: really executed. More than 1: the data was destroyed twice.
+    pub wiped: u64,
+    /// Of those: back with the new image.
+    pub completed: u64,
+    /// Of the wiped ones: those whose ok was handed intact to the connection.
+    pub answered: u64,
+    /// Status now.
+    pub status: String,
+    /// Image now, by name.
+    pub image: String,
+    /// Each execution.
+    pub wipes: Vec<WipeRecord>,
+}
+
+/// One executed rebuild.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct WipeRecord {
+    /// When it was accepted, as Unix time.
+    pub at_ms: i64,
+    /// To which image.
+    pub image_id: String,
+    /// And its name.
+    pub image: String,
+    /// The ok was handed intact to the connection.
+    pub answered: bool,
+    /// When it was complete, as Unix time; `None`: not yet, or never.
+    pub completed_ms: Option<i64>,
+}
+
+/// One call that arrived.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CallRecord {
+    /// Since the simulator started, in microseconds.
+    pub at_us: u64,
+    /// Which one.
+    pub call: Call,
+    /// Of which service.
+    pub elid: Option<i64>,
+}

@@ -1,0 +1,362 @@
+//! From a request to its answer, through the fault that it meets.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use axum::Router;
+use axum::body::Body;
+use axum::extract::{ConnectInfo, Path, Request, State};
+use axum::http::header::{CONTENT_TYPE, RETRY_AFTER};
+use axum::http::{HeaderValue, Method, StatusCode};
+use axum::response::{IntoResponse, Response};
+use axum::routing::{any, get};
+use tokio::sync::watch;
+use tokio::time::{Instant, sleep};
+
+use super::account::{Account, Answer, Followed, LIST, REBUILD};
+use super::answer::{self, Refusal};
+use super::control;
+use super::fault::{Call, Fault, FaultKind};
+use super::form::Fields;
+use super::wire::{Link, Pieces};
+
+const JSON: &str = "application/json; charset=utf-8";
+const HTML: &str = "text/html; charset=utf-8";
+const HUGE_BYTES: usize = 50 * 1024 * 1024;
+const TRICKLE_PAUSE: Duration = Duration::from_millis(100);
+/// How long a call without an answer holds its connection if the client never leaves.
+const STALL: Duration = Duration::from_hours(1);
+
+const PAGE_UNAVAILABLE: &[u8] =
+    b"<html><head><title>503 Service Temporarily Unavailable</title></head>\
+    <body><h1>503 Service Temporarily Unavailable</h1></body></html>\n";
+const PAGE_FORBIDDEN: &[u8] = b"<html><head><title>Forbidden</title></head>\
+    <body>Your IP address is temporarily blocked</body></html>\n";
+const OTHER_SHAPE: &[u8] = b"{\"result\":[{\"accepted\":true}],\"doc\":[]}";
+const PAGE_PANEL: &[u8] = b"<!DOCTYPE html><html><head><title>Panel</title></head>\
+    <body><div id=\"app\">Please enable JavaScript</div></body></html>\n";
+
+/// What all connections share.
+#[derive(Debug)]
+pub(super) struct Shared {
+    account: Mutex<Account>,
+    /// Becomes `true` when the simulator stops.
+    pub(super) stopping: watch::Receiver<bool>,
+}
+
+impl Shared {
+    pub(super) fn new(account: Account, stopping: watch::Receiver<bool>) -> Self {
+        Self {
+            account: Mutex::new(account),
+            stopping,
+        }
+    }
+
+    /// Held for one step only, never across an await.
+    pub(super) fn account(&self) -> MutexGuard<'_, Account> {
+        self.account.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Returns after `pause`, or earlier when the simulator stops.
+    async fn pause(&self, pause: Duration) {
+        if pause.is_zero() {
+            return;
+        }
+        let mut stopping = self.stopping.clone();
+        tokio::select! {
+            () = sleep(pause) => {}
+            _ = stopping.wait_for(|stopping| *stopping) => {}
+        }
+    }
+}
+
+/// The whole server.
+pub(super) fn router(shared: Arc<Shared>) -> Router {
+    Router::new()
+        .route("/", any(function))
+        .route("/billmgr", any(function))
+        .route("/long/{number}/billmgr", get(long_request))
+        .nest("/_simulator", control::routes())
+        .with_state(shared)
+}
+
+/// `POST /` and its variants: one call of the API.
+async fn function(
+    State(shared): State<Arc<Shared>>,
+    ConnectInfo(link): ConnectInfo<Link>,
+    request: Request,
+) -> Response {
+    if !matches!(*request.method(), Method::POST | Method::GET) {
+        return StatusCode::METHOD_NOT_ALLOWED.into_response();
+    }
+    let fields = match Fields::of(request).await {
+        Ok(fields) => fields,
+        Err(error) => {
+            shared.account().violation(error.to_string());
+            return (StatusCode::BAD_REQUEST, error.to_string()).into_response();
+        }
+    };
+    let call = Call::of(&fields);
+    let _in_flight = (call == Call::Submission).then(|| InFlight::new(&shared));
+    let (fault, latency) = {
+        let mut account = shared.account();
+        let fault = account.arrived(call, &fields, Instant::now());
+        (fault, account.latency())
+    };
+    let (before, after) = (latency / 2, latency / 2);
+    let Some(fault) = fault else {
+        let Some(answer) = execute(&shared, call, fields, None, before).await else {
+            return broken(&link);
+        };
+        shared.pause(after).await;
+        return intact(&shared, answer);
+    };
+    let answer = match fault.execute_after_ms {
+        Some(after_ms) if fault.is_executed() => {
+            let (shared, body) = (Arc::clone(&shared), answer::ok(&fields));
+            let after = before + Duration::from_millis(after_ms);
+            let kind = fault.kind;
+            tokio::spawn(async move { execute(&shared, call, fields, Some(kind), after).await });
+            Answer { body, wipe: None }
+        }
+        None if fault.is_executed() => {
+            match execute(&shared, call, fields, Some(fault.kind), before).await {
+                Some(answer) => answer,
+                None => return broken(&link),
+            }
+        }
+        Some(_) | None => Answer {
+            // Where the fault shows a part of it, it shows a lie.
+            body: answer::ok(&fields),
+            wipe: None,
+        },
+    };
+    shared.pause(after).await;
+    respond(&shared, &link, call, fault, answer).await
+}
+
+/// `GET /long/{number}/billmgr`: the link of a long-request page.
+async fn long_request(
+    State(shared): State<Arc<Shared>>,
+    ConnectInfo(link): ConnectInfo<Link>,
+    Path(number): Path<String>,
+) -> Response {
+    let call = Call::LongRequest;
+    let (fault, latency, followed) = {
+        let mut account = shared.account();
+        let fault = account.arrived(call, &Fields::default(), Instant::now());
+        let untouched = fault.as_ref().is_some_and(|fault| !fault.is_executed());
+        let followed = if untouched {
+            Followed::NotYet
+        } else {
+            account.follow(&number)
+        };
+        (fault, account.latency(), followed)
+    };
+    shared.pause(latency).await;
+    let fault = match fault {
+        Some(fault) if fault.kind.shows_answer() && !matches!(followed, Followed::Answer(_)) => {
+            // There is no answer yet that it could show.
+            shared
+                .pause(Duration::from_millis(fault.delay_ms.unwrap_or(0)))
+                .await;
+            None
+        }
+        other => other,
+    };
+    match (fault, followed) {
+        (None, Followed::Answer(answer)) => intact(&shared, answer),
+        (None, Followed::NotYet) => long_page(&number),
+        (None, Followed::Unknown) => StatusCode::NOT_FOUND.into_response(),
+        (Some(fault), Followed::Answer(answer)) => {
+            respond(&shared, &link, call, fault, answer).await
+        }
+        (Some(fault), Followed::NotYet | Followed::Unknown) => {
+            let body = answer::ok(&Fields::default());
+            let answer = Answer { body, wipe: None };
+            respond(&shared, &link, call, fault, answer).await
+        }
+    }
+}
+
+impl Call {
+    fn of(fields: &Fields) -> Self {
+        match fields.get("func").unwrap_or_default() {
+            "auth" => Self::Auth,
+            "keepalive" => Self::Keepalive,
+            LIST => Self::Instances,
+            REBUILD if fields.get("sok") == Some("ok") => Self::Submission,
+            REBUILD => Self::Preview,
+            _ => Self::Other,
+        }
+    }
+
+    fn func(self) -> &'static str {
+        match self {
+            Self::Auth => "auth",
+            Self::Keepalive => "keepalive",
+            Self::Instances => LIST,
+            Self::Preview | Self::Submission => REBUILD,
+            Self::LongRequest | Self::Other => "",
+        }
+    }
+}
+
+/// Counts a submission as outstanding for as long as the client waits for it.
+struct InFlight<'a>(&'a Shared);
+
+impl<'a> InFlight<'a> {
+    fn new(shared: &'a Shared) -> Self {
+        shared.account().submission_begins();
+        Self(shared)
+    }
+}
+
+impl Drop for InFlight<'_> {
+    fn drop(&mut self) {
+        self.0.account().submission_ends();
+    }
+}
+
+/// Executes the call after a while, also when the client has left meanwhile: like the real thing,
+/// which has the whole request by then. `None`: the simulator is going down.
+async fn execute(
+    shared: &Arc<Shared>,
+    call: Call,
+    fields: Fields,
+    fault: Option<FaultKind>,
+    after: Duration,
+) -> Option<Answer> {
+    if after.is_zero() {
+        let answer = shared
+            .account()
+            .execute(call, &fields, fault, Instant::now());
+        return Some(answer);
+    }
+    let shared = Arc::clone(shared);
+    let execution = async move {
+        sleep(after).await;
+        shared
+            .account()
+            .execute(call, &fields, fault, Instant::now())
+    };
+    tokio::spawn(execution).await.ok()
+}
+
+/// The right answer, as it is.
+fn intact(shared: &Shared, answer: Answer) -> Response {
+    if answer.wipe.is_some() {
+        shared.account().answered(answer.wipe);
+    }
+    json(answer.body)
+}
+
+/// No answer at all.
+fn broken(link: &Link) -> Response {
+    link.close();
+    StatusCode::SERVICE_UNAVAILABLE.into_response()
+}
+
+fn error(fault: Fault) -> Refusal {
+    let text =
+        |text: Option<String>, default: &'static str| text.map_or(default.into(), Into::into);
+    Refusal {
+        kind: text(fault.error_type, "value"),
+        object: text(fault.error_object, ""),
+        value: String::new(),
+        message: text(fault.message, "The simulator was told to refuse this"),
+    }
+}
+
+fn long_page(number: &str) -> Response {
+    let page = format!(
+        "<html><head><title>Request in progress</title>\
+         <meta http-equiv=\"refresh\" content=\"1; url=/long/{number}/billmgr\"></head>\
+         <body><a href=\"/long/{number}/billmgr\">Continue</a></body></html>\n"
+    );
+    ([(CONTENT_TYPE, HeaderValue::from_static(HTML))], page).into_response()
+}
+
+/// What the client sees of `fault`; `answer` is what it would have seen.
+async fn respond(
+    shared: &Shared,
+    link: &Link,
+    call: Call,
+    fault: Fault,
+    answer: Answer,
+) -> Response {
+    let delay = fault.delay_ms.map(Duration::from_millis);
+    match fault.kind {
+        FaultKind::TimeoutBefore | FaultKind::TimeoutAfter => {
+            shared.pause(delay.unwrap_or(STALL)).await;
+        }
+        FaultKind::Trickle => {}
+        _ => shared.pause(delay.unwrap_or_default()).await,
+    }
+    let half = answer.body.len() / 2;
+    match fault.kind {
+        FaultKind::TooManyRequests => disguise(fault, 429, HTML, b"Too Many Requests\n"),
+        FaultKind::Unavailable => disguise(fault, 503, HTML, PAGE_UNAVAILABLE),
+        FaultKind::Forbidden => disguise(fault, 403, HTML, PAGE_FORBIDDEN),
+        FaultKind::AddressBlocked => disguise(fault, 460, HTML, PAGE_FORBIDDEN),
+        FaultKind::Garbage => disguise(fault, 200, JSON, b"\x01\xff\xfe{]\x00\x80garbage\xc3"),
+        FaultKind::OtherShape => disguise(fault, 200, JSON, OTHER_SHAPE),
+        FaultKind::Html => disguise(fault, 200, HTML, PAGE_PANEL),
+        FaultKind::ResetBefore | FaultKind::ResetAfter => {
+            link.reset();
+            StatusCode::SERVICE_UNAVAILABLE.into_response()
+        }
+        FaultKind::TimeoutBefore | FaultKind::TimeoutAfter => broken(link),
+        FaultKind::Truncated => {
+            let mut body = answer.body;
+            body.truncate(half);
+            json(body)
+        }
+        FaultKind::CutOff => {
+            let pieces = Pieces::cut_off(answer.body.into(), half, link.clone());
+            json(Body::new(pieces))
+        }
+        FaultKind::Trickle => {
+            let (bytes, pause) = (fault.bytes.unwrap_or(1), delay.unwrap_or(TRICKLE_PAUSE));
+            let pieces = Pieces::trickle(answer.body.into(), bytes, pause, link.clone());
+            json(Body::new(pieces))
+        }
+        FaultKind::Huge => {
+            let mut body = vec![b' '; fault.bytes.unwrap_or(HUGE_BYTES)];
+            body.extend_from_slice(&answer.body);
+            json(body)
+        }
+        FaultKind::LongRequest => {
+            let number = shared.account().defer(answer, fault.pages.unwrap_or(1));
+            long_page(&number)
+        }
+        FaultKind::Busy => refuse(&Refusal::running_operation()),
+        FaultKind::Error => refuse(&error(fault)),
+        FaultKind::SessionExpiry => refuse(&Refusal::access(call.func())),
+        FaultKind::InstanceError | FaultKind::Delay => intact(shared, answer),
+    }
+}
+
+fn json(body: impl Into<Body>) -> Response {
+    let headers = [(CONTENT_TYPE, HeaderValue::from_static(JSON))];
+    (headers, body.into()).into_response()
+}
+
+/// Like errors of the real thing: without the request's echo.
+fn refuse(refusal: &Refusal) -> Response {
+    json(refusal.document(&Fields::default()))
+}
+
+/// What somebody between client and API may answer.
+fn disguise(fault: Fault, status: u16, kind: &'static str, body: &'static [u8]) -> Response {
+    let body = fault.body.map_or(Body::from(body), Body::from);
+    let mut response = Response::new(body);
+    *response.status_mut() = StatusCode::from_u16(fault.status.unwrap_or(status))
+        .unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    let headers = response.headers_mut();
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static(kind));
+    if let Some(Ok(value)) = fault.retry_after.map(HeaderValue::try_from) {
+        headers.insert(RETRY_AFTER, value);
+    }
+    response
+}

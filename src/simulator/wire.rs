@@ -1,0 +1,199 @@
+//! The connection itself: what a handler cannot do through HTTP.
+//!
+//! A handler that wants its connection reset or closed says so on its [`Link`]; the [`Wire`] then
+//! refuses the write of the answer, whatever that was, and the server drops the connection.
+
+use std::io;
+use std::net::SocketAddr;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU8, Ordering};
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
+
+use axum::body::Bytes;
+use axum::extract::connect_info::Connected;
+use axum::serve::{IncomingStream, Listener};
+use http_body::{Body, Frame, SizeHint};
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::time::Sleep;
+
+const OPEN: u8 = 0;
+const RESET: u8 = 1;
+const CLOSED: u8 = 2;
+
+/// A handler's hold on the connection its request came from.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Link(Arc<AtomicU8>);
+
+impl Link {
+    /// The client gets a RST instead of (the rest of) the answer.
+    pub(super) fn reset(&self) {
+        self.0.store(RESET, Ordering::Release);
+    }
+
+    /// The client gets an orderly end (FIN) instead of (the rest of) the answer.
+    pub(super) fn close(&self) {
+        self.0.store(CLOSED, Ordering::Release);
+    }
+}
+
+impl Connected<IncomingStream<'_, Port>> for Link {
+    fn connect_info(stream: IncomingStream<'_, Port>) -> Self {
+        stream.io().link.clone()
+    }
+}
+
+/// The listening socket.
+#[derive(Debug)]
+pub(super) struct Port(pub(super) TcpListener);
+
+impl Listener for Port {
+    type Io = Wire;
+    type Addr = SocketAddr;
+
+    async fn accept(&mut self) -> (Wire, SocketAddr) {
+        // axum's own `accept` waits out a shortage of file descriptors.
+        let (stream, address) = Listener::accept(&mut self.0).await;
+        // Answers are small: Nagle's algorithm would only delay them. Failing is harmless.
+        let _ = stream.set_nodelay(true);
+        let wire = Wire {
+            stream,
+            link: Link::default(),
+        };
+        (wire, address)
+    }
+
+    fn local_addr(&self) -> io::Result<SocketAddr> {
+        self.0.local_addr()
+    }
+}
+
+/// A TCP connection that its [`Link`] can break.
+#[derive(Debug)]
+pub(super) struct Wire {
+    stream: TcpStream,
+    link: Link,
+}
+
+impl Wire {
+    fn broken(&self) -> io::Result<()> {
+        match self.link.0.load(Ordering::Acquire) {
+            OPEN => Ok(()),
+            RESET => {
+                self.stream.set_zero_linger()?;
+                Err(io::ErrorKind::ConnectionReset.into())
+            }
+            _ => Err(io::ErrorKind::ConnectionAborted.into()),
+        }
+    }
+}
+
+impl AsyncRead for Wire {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_read(context, buffer)
+    }
+}
+
+impl AsyncWrite for Wire {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        buffer: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        self.broken()?;
+        Pin::new(&mut self.stream).poll_write(context, buffer)
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.broken()?;
+        Pin::new(&mut self.stream).poll_flush(context)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.broken()?;
+        Pin::new(&mut self.stream).poll_shutdown(context)
+    }
+}
+
+/// A body that comes in pieces with pauses between them, and may end too early.
+#[derive(Debug)]
+pub(super) struct Pieces {
+    /// What is still to be sent, or, beyond `stop_at`, never is.
+    rest: Bytes,
+    piece_bytes: usize,
+    pause: Duration,
+    /// Bytes of `rest` after which the connection closes; `None`: all of them are sent.
+    stop_after: Option<usize>,
+    link: Link,
+    timer: Option<Pin<Box<Sleep>>>,
+}
+
+impl Pieces {
+    /// All of `body`, `piece_bytes` at a time.
+    pub(super) fn trickle(body: Bytes, piece_bytes: usize, pause: Duration, link: Link) -> Self {
+        Self {
+            rest: body,
+            piece_bytes: piece_bytes.max(1),
+            pause,
+            stop_after: None,
+            link,
+            timer: None,
+        }
+    }
+
+    /// Announces all of `body`, sends `bytes` of it and closes the connection.
+    pub(super) fn cut_off(body: Bytes, bytes: usize, link: Link) -> Self {
+        Self {
+            piece_bytes: bytes.max(1),
+            // Long enough that the server flushes the first part before it meets the end.
+            pause: Duration::from_millis(20),
+            stop_after: Some(bytes),
+            rest: body,
+            link,
+            timer: None,
+        }
+    }
+}
+
+impl Body for Pieces {
+    type Data = Bytes;
+    type Error = io::Error;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<io::Result<Frame<Bytes>>>> {
+        if let Some(timer) = &mut self.timer {
+            ready!(timer.as_mut().poll(context));
+            self.timer = None;
+        }
+        if self.stop_after == Some(0) {
+            self.link.close();
+            return Poll::Ready(Some(Err(io::ErrorKind::ConnectionAborted.into())));
+        }
+        if self.rest.is_empty() {
+            return Poll::Ready(None);
+        }
+        let bytes = self.piece_bytes.min(self.rest.len());
+        let piece = self.rest.split_to(bytes);
+        self.stop_after = self.stop_after.map(|left| left.saturating_sub(bytes));
+        if !self.is_end_stream() {
+            self.timer = Some(Box::pin(tokio::time::sleep(self.pause)));
+        }
+        Poll::Ready(Some(Ok(Frame::data(piece))))
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.rest.is_empty() && self.stop_after.is_none()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        SizeHint::with_exact(self.rest.len() as u64)
+    }
+}
