@@ -27,6 +27,7 @@
 //! To understand what refleet promises, read [`job::standing`] (what may follow what) and
 //! [`runner::verify`] (how a doubt ends, when a rebuild is complete), in this order.
 
+pub mod cli;
 pub mod event;
 pub mod failpoint;
 pub mod job;

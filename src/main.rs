@@ -1,3 +1,5 @@
 //! Parse, start, exit code: nothing else.
 
-fn main() {}
+fn main() -> std::process::ExitCode {
+    refleet::cli::main()
+}

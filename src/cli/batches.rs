@@ -1,0 +1,35 @@
+//! Which batch a command speaks of: the newest, unless `--batch` says otherwise.
+
+use super::Global;
+use super::error::CliError;
+use crate::job::BatchId;
+use crate::queue::{Batch, Open, Queue};
+
+/// Which batch.
+#[derive(Debug, Clone, clap::Args)]
+pub struct BatchArg {
+    /// Number of the batch [default: the newest]
+    #[arg(long, value_name = "ID")]
+    pub batch: Option<i64>,
+}
+
+/// Opens the database of `global` and finds the batch that `arg` names.
+pub async fn open(global: &Global, arg: &BatchArg, mode: Open) -> Result<(Queue, Batch), CliError> {
+    let mut queue = Queue::open(&global.database(super::options::DATABASE)?, mode).await?;
+    let batch = find(&mut queue, arg.batch.map(BatchId)).await?;
+    Ok((queue, batch))
+}
+
+/// The batch `wanted`, or the newest.
+pub async fn find(queue: &mut Queue, wanted: Option<BatchId>) -> Result<Batch, CliError> {
+    let mut batches = queue.batches().await?;
+    match wanted {
+        Some(id) => batches
+            .into_iter()
+            .find(|batch| batch.id == id)
+            .ok_or(CliError::NoSuchBatch(id)),
+        None => batches
+            .pop()
+            .ok_or_else(|| CliError::NothingLoaded(queue.path().to_owned())),
+    }
+}

@@ -1,0 +1,303 @@
+//! What a person is told when a command cannot do its work: what, where, and what to do next.
+
+use std::fmt::Write as _;
+use std::io;
+use std::path::PathBuf;
+
+use super::exit;
+use crate::job::{BatchId, ServiceId};
+use crate::manifest::ManifestError;
+use crate::progress::StartError;
+use crate::queue::{Conflict, EnqueueError, QueueError};
+use crate::text;
+use crate::time;
+use crate::zomro::{ClientError, EndpointError};
+
+/// Services that are named before the rest is only counted.
+const NAMED_MAX: usize = 20;
+
+/// Why a command ends without having done its work.
+#[derive(Debug, thiserror::Error)]
+pub enum CliError {
+    /// The manifest.
+    #[error("{}", with_source(.0))]
+    Manifest(#[from] ManifestError),
+    /// The queue.
+    #[error(transparent)]
+    Queue(#[from] QueueError),
+    /// Rows that concern services with a past.
+    #[error("{}", conflict(.0))]
+    Conflict(Conflict),
+    /// `--api-url`.
+    #[error("the API's address cannot be used: {0}")]
+    Endpoint(#[from] EndpointError),
+    /// The HTTP client.
+    #[error(transparent)]
+    Client(#[from] ClientError),
+    /// No way to log in.
+    #[error("there are no credentials for the API")]
+    NoCredentials,
+    /// One half of a login.
+    #[error("{0} is set, {1} is not")]
+    HalfCredentials(&'static str, &'static str),
+    /// A secret's file.
+    #[error("cannot read the file that {variable} names: {}: {source}", path.display())]
+    SecretFile {
+        /// The environment variable.
+        variable: String,
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+    /// A secret that is no text, or empty.
+    #[error("{variable} is {what}")]
+    BadSecret {
+        /// The environment variable.
+        variable: String,
+        /// What is wrong with it.
+        what: &'static str,
+    },
+    /// The display.
+    #[error("{}", with_source(.0))]
+    Display(#[from] StartError),
+    /// The question was not answered with yes.
+    #[error("not confirmed: nothing was queued, nothing was sent")]
+    NotConfirmed,
+    /// Nobody is there to be asked.
+    #[error("this destroys {instances} instances, and there is no terminal to ask on")]
+    NobodyToAsk {
+        /// Instances that would be rebuilt.
+        instances: u64,
+    },
+    /// An open batch that was left alone for long.
+    #[error(
+        "batch {batch} is unfinished, and nothing has happened in it since {}",
+        time::human(*.touched_ms)
+    )]
+    Stale {
+        /// The batch.
+        batch: BatchId,
+        /// When a job of it last moved, as Unix time.
+        touched_ms: i64,
+    },
+    /// `run` without a manifest, and nothing unambiguous to go on with.
+    #[error("{}", unfinished(.0))]
+    WhichBatch(Vec<(BatchId, String)>),
+    /// A batch that does not exist.
+    #[error("there is no batch {0} in this database")]
+    NoSuchBatch(BatchId),
+    /// A database without any batch.
+    #[error("nothing was ever loaded into {}", .0.display())]
+    NothingLoaded(PathBuf),
+    /// A batch of another API.
+    #[error("batch {batch} belongs to {theirs}, and the API given is {ours}")]
+    OtherApi {
+        /// The batch.
+        batch: BatchId,
+        /// Its API.
+        theirs: String,
+        /// The one given.
+        ours: String,
+    },
+    /// A service that no batch knows.
+    #[error("service {0} is in no batch of this database")]
+    NoSuchService(ServiceId),
+    /// The account's list could not be read for the question.
+    #[error("cannot read the account's list: {0}")]
+    List(String),
+    /// A file or stdout.
+    #[error("cannot write {what}: {source}")]
+    Output {
+        /// What was to be written.
+        what: String,
+        /// Why.
+        source: io::Error,
+    },
+    /// The simulator.
+    #[error("the simulator cannot run: {0}")]
+    Simulator(io::Error),
+    /// The operating system.
+    #[error("cannot start: {0}")]
+    System(io::Error),
+    /// Options that do not go together.
+    #[error("{0}")]
+    Usage(String),
+}
+
+impl From<EnqueueError<ManifestError>> for CliError {
+    fn from(error: EnqueueError<ManifestError>) -> Self {
+        match error {
+            EnqueueError::Rows(error) => error.into(),
+            EnqueueError::Conflict(conflict) => Self::Conflict(conflict),
+            EnqueueError::Queue(error) => Self::Queue(error),
+        }
+    }
+}
+
+impl CliError {
+    /// The process's exit code.
+    pub fn exit_code(&self) -> u8 {
+        match self {
+            Self::Queue(error) => exit::of_queue(error),
+            Self::List(_) => exit::HALTED,
+            Self::Output { .. } | Self::Simulator(_) | Self::System(_) => exit::STORAGE,
+            Self::Manifest(_)
+            | Self::Conflict(_)
+            | Self::Endpoint(_)
+            | Self::Client(_)
+            | Self::NoCredentials
+            | Self::HalfCredentials(..)
+            | Self::SecretFile { .. }
+            | Self::BadSecret { .. }
+            | Self::Display(_)
+            | Self::NotConfirmed
+            | Self::NobodyToAsk { .. }
+            | Self::Stale { .. }
+            | Self::WhichBatch(_)
+            | Self::NoSuchBatch(_)
+            | Self::NothingLoaded(_)
+            | Self::OtherApi { .. }
+            | Self::NoSuchService(_)
+            | Self::Usage(_) => exit::USAGE,
+        }
+    }
+
+    /// What to do next, one line each.
+    pub fn hints(&self) -> Vec<String> {
+        let hint = |text: &str| vec![text.to_owned()];
+        match self {
+            Self::NoCredentials => hint(
+                "set ZOMRO_USERNAME and ZOMRO_PASSWORD, or ZOMRO_AUTH with a session token; each also as …_FILE with a file's path",
+            ),
+            Self::HalfCredentials(_, missing) => vec![format!(
+                "set {missing} too, or {missing}_FILE with a file's path"
+            )],
+            Self::NobodyToAsk { .. } => hint("pass --yes once you are sure"),
+            Self::Stale { .. } => hint(
+                "its servers may be in use by now; look at `refleet status`, then pass --stale to go on, or `refleet cancel --all`",
+            ),
+            Self::WhichBatch(batches) if !batches.is_empty() => {
+                hint("name the manifest of the one you mean")
+            }
+            Self::WhichBatch(_) | Self::NothingLoaded(_) => {
+                hint("name a manifest: refleet run fleet.csv")
+            }
+            Self::OtherApi { .. } => {
+                hint("leave --api-url and REFLEET_API_URL away, or use another --db")
+            }
+            Self::Conflict(Conflict::Live(_)) => hint(
+                "finish that batch (run), settle its doubts (resolve), or take these services out of it (cancel)",
+            ),
+            Self::Conflict(Conflict::AlreadyDone(_)) => {
+                hint("--skip-done queues only the rest, --again rebuilds all of them once more")
+            }
+            Self::Queue(error) => hint(queue_hint(error)),
+            Self::List(_) => hint(
+                "nothing was queued, nothing was sent; try again, or pass --yes to do without the question",
+            ),
+            Self::NoSuchBatch(_) | Self::NoSuchService(_) => {
+                hint("`refleet status` shows what is there")
+            }
+            Self::Client(_) => hint(
+                "install the system's CA certificates (for example the package ca-certificates)",
+            ),
+            Self::Manifest(error) => error.hint().map_or_else(Vec::new, hint),
+            Self::Endpoint(_)
+            | Self::SecretFile { .. }
+            | Self::BadSecret { .. }
+            | Self::Display(_)
+            | Self::NotConfirmed
+            | Self::Output { .. }
+            | Self::Simulator(_)
+            | Self::System(_)
+            | Self::Usage(_) => Vec::new(),
+        }
+    }
+
+    /// The whole text for stderr, ending with a line feed.
+    pub fn render(&self) -> String {
+        if let Self::Manifest(ManifestError::Faults(faults)) = self {
+            return faults.to_string();
+        }
+        let message = self.to_string();
+        let mut lines = String::new();
+        for (index, line) in message.trim_end().lines().enumerate() {
+            lines.push_str(if index == 0 { "error: " } else { "" });
+            lines.push_str(&text::printable(line));
+            lines.push('\n');
+        }
+        for hint in self.hints() {
+            lines.push_str("hint: ");
+            lines.push_str(&text::printable(&hint));
+            lines.push('\n');
+        }
+        lines
+    }
+}
+
+/// What to do about a queue's fault.
+pub fn queue_hint(error: &QueueError) -> &'static str {
+    match error {
+        QueueError::NotFound { .. } => {
+            "`refleet run MANIFEST` creates it; is --db or REFLEET_DB right?"
+        }
+        QueueError::Unusable { .. } | QueueError::Foreign { .. } => {
+            "name another file with --db or REFLEET_DB"
+        }
+        QueueError::TooOpen { .. } => "close it: chmod 600 on the file",
+        QueueError::Newer { .. } => "use that version, or another --db",
+        QueueError::Older { .. } => "`refleet run` or `refleet load` brings it up to date",
+        QueueError::Locked(_) => "wait until it has ended; `refleet status` shows how far it is",
+        QueueError::Busy => {
+            "close whatever else has it open for writing (a sqlite3 shell?) and try again"
+        }
+        QueueError::Storage { .. } => {
+            "nothing more was sent; see to the disk, then run again: nothing is repeated"
+        }
+        QueueError::Bug(_) => "please report this; nothing more was sent, and the ledger is intact",
+    }
+}
+
+fn conflict(conflict: &Conflict) -> String {
+    match conflict {
+        Conflict::AlreadyDone(1) => {
+            "one of these services already got this image by an earlier manifest".to_owned()
+        }
+        Conflict::AlreadyDone(count) => {
+            format!("{count} of these services already got this image by an earlier manifest")
+        }
+        Conflict::Live(live) => {
+            let mut lines = match live.len() {
+                1 => "one of these services is still live in another batch:".to_owned(),
+                count => format!("{count} of these services are still live in another batch:"),
+            };
+            for (service, batch, held) in live.iter().take(NAMED_MAX) {
+                let state = if *held { ", held in doubt" } else { "" };
+                let _ = write!(lines, "\n  service {service} (batch {batch}{state})");
+            }
+            if live.len() > NAMED_MAX {
+                let _ = write!(lines, "\n  … and {} more", live.len() - NAMED_MAX);
+            }
+            lines
+        }
+    }
+}
+
+fn unfinished(batches: &[(BatchId, String)]) -> String {
+    if batches.is_empty() {
+        return "there is no unfinished batch".to_owned();
+    }
+    let mut lines = format!("{} batches are unfinished:", batches.len());
+    for (batch, manifest) in batches.iter().take(NAMED_MAX) {
+        let _ = write!(lines, "\n  batch {batch}: {}", text::brief(manifest, 100));
+    }
+    lines
+}
+
+fn with_source(error: &dyn std::error::Error) -> String {
+    match error.source() {
+        Some(source) => format!("{error}: {source}"),
+        None => error.to_string(),
+    }
+}

@@ -1,0 +1,229 @@
+//! The command line: one file per command.
+//!
+//! The one fact to know: nothing is printed outside this module and `progress`; results go to
+//! stdout, everything a person is told goes to stderr, and every way a command can end has its
+//! exit code in [`exit`].
+
+mod batches;
+mod check;
+mod confirm;
+mod credentials;
+mod error;
+pub mod exit;
+mod list;
+mod load;
+mod options;
+mod order;
+mod output;
+mod report;
+mod resolve;
+mod run;
+mod show;
+pub mod simulate;
+mod status;
+mod verify;
+
+use std::io::IsTerminal as _;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{ArgAction, Args, Parser, Subcommand};
+
+use crate::progress::Verbosity;
+use crate::zomro::Endpoint;
+use error::CliError;
+
+/// What `refleet --help` ends with.
+const AFTER_HELP: &str = "\
+Credentials come from the environment, never from an argument:
+  ZOMRO_USERNAME and ZOMRO_PASSWORD   log in, and renew the session when it ends
+  ZOMRO_AUTH                          a session token that somebody else opened
+  Each also as …_FILE with the path of a file that holds it.
+
+Examples:
+  refleet check fleet.csv                   validate, show the plan, send nothing
+  refleet run fleet.csv --simulate --yes    rehearse against a built-in simulator
+  refleet run fleet.csv                     rebuild; run it again to resume
+  refleet report --format csv --output results.csv
+
+Exit codes:
+  0 all done   1 some failed   2 invalid input, nothing sent   3 some in doubt
+  4 halted     70 a bug        74 database not writable        75 busy
+  130, 143 interrupted: run again to resume";
+
+/// Rebuild a whole fleet of Zomro Cloud VPS instances from a spreadsheet.
+///
+/// A rebuild destroys all data on the instance. refleet may be killed at any moment, on a network
+/// that fails in any way, and afterwards it still knows which instances were wiped, which were not,
+/// and which are in doubt; and it never wipes one twice on its own guess.
+#[derive(Debug, Parser)]
+#[command(name = "refleet", version, after_help = AFTER_HELP, max_term_width = 100)]
+struct Cli {
+    #[command(flatten)]
+    global: Global,
+
+    #[command(subcommand)]
+    command: Command,
+}
+
+/// Options of every command.
+#[derive(Debug, Clone, Args)]
+pub struct Global {
+    /// Database with the queue and the ledger [default: `$XDG_STATE_HOME/refleet/refleet.db`]
+    #[arg(long, global = true, env = "REFLEET_DB", value_name = "PATH")]
+    db: Option<PathBuf>,
+
+    /// Address of the API [default: <https://api.zomro.com/>]
+    #[arg(long, global = true, env = "REFLEET_API_URL", value_name = "URL")]
+    api_url: Option<String>,
+
+    /// Tell more: every step; twice and thrice: what goes over the wire, without secrets
+    #[arg(short, long, global = true, action = ArgAction::Count)]
+    verbose: u8,
+
+    /// Tell nothing but what needs a human
+    #[arg(short, long, global = true, conflicts_with = "verbose")]
+    quiet: bool,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Rebuild what a manifest lists, or go on where an earlier run stopped
+    Run(Box<run::RunArgs>),
+    /// Validate a manifest and print the plan; no database, nothing sent
+    Check(check::CheckArgs),
+    /// Queue a manifest without working on it
+    Load(load::LoadArgs),
+    /// Show how far the newest batch is
+    Status(status::StatusArgs),
+    /// List jobs, one a line
+    List(list::ListArgs),
+    /// Show everything that is known of one instance
+    Show(show::ShowArgs),
+    /// Put failed jobs back in the queue
+    Retry(resolve::RetryArgs),
+    /// Give the operator's word on doubts
+    Resolve(resolve::ResolveArgs),
+    /// Drop jobs that have not started, or doubts
+    Cancel(resolve::CancelArgs),
+    /// Print the results, or write them to a file
+    Report(report::ReportArgs),
+    /// Check the database: integrity, ledger against jobs, impossible times
+    Verify(verify::VerifyArgs),
+    /// Run the API simulator on loopback
+    Simulate(simulate::SimulateCommand),
+}
+
+impl Global {
+    /// The database: what was given, else the state folder's.
+    fn database(&self, file: &str) -> Result<PathBuf, CliError> {
+        if let Some(path) = &self.db {
+            return Ok(path.clone());
+        }
+        let absolute = |name: &str| {
+            std::env::var_os(name)
+                .map(PathBuf::from)
+                .filter(|path| path.is_absolute())
+        };
+        let state = absolute("XDG_STATE_HOME")
+            .or_else(|| Some(absolute("HOME")?.join(".local/state")))
+            .ok_or_else(|| {
+                CliError::Usage(
+                    "neither HOME nor XDG_STATE_HOME is set: say with --db where the database is"
+                        .to_owned(),
+                )
+            })?;
+        Ok(state.join("refleet").join(file))
+    }
+
+    fn endpoint(&self) -> Result<Endpoint, CliError> {
+        Ok(Endpoint::parse(
+            self.api_url.as_deref().unwrap_or("https://api.zomro.com/"),
+        )?)
+    }
+
+    fn verbosity(&self) -> Verbosity {
+        match (self.quiet, self.verbose) {
+            (true, _) => Verbosity::Quiet,
+            (false, 0) => Verbosity::Normal,
+            (false, _) => Verbosity::Verbose,
+        }
+    }
+
+    /// How to call refleet on the same database again, for hints.
+    fn command(&self) -> String {
+        match &self.db {
+            Some(path) => format!("refleet --db {}", path.display()),
+            None => "refleet".to_owned(),
+        }
+    }
+}
+
+/// Parses the arguments, carries out the command, and says how it ended.
+pub fn main() -> ExitCode {
+    let cli = Cli::parse();
+    start_log(&cli.global);
+    std::panic::set_hook(Box::new(|panic| {
+        let place = panic
+            .location()
+            .map(ToString::to_string)
+            .unwrap_or_default();
+        let what = panic.payload_as_str().unwrap_or("no message");
+        output::tell(&format!(
+            "error: a bug in refleet, at {place}: {}\nhint: please report it; run again to resume, the ledger is intact\n",
+            crate::text::brief(what, 300)
+        ));
+    }));
+    let ended = std::panic::catch_unwind(|| carry_out(cli));
+    match ended {
+        Ok(Ok(code)) => ExitCode::from(code),
+        Ok(Err(error)) => {
+            output::tell(&error.render());
+            ExitCode::from(error.exit_code())
+        }
+        Err(_) => ExitCode::from(exit::BUG),
+    }
+}
+
+fn carry_out(cli: Cli) -> Result<u8, CliError> {
+    let Cli { global, command } = cli;
+    // Only a run and the simulator have more than one thing to do at a time.
+    let mut builder = match &command {
+        Command::Run(_) | Command::Simulate(_) => tokio::runtime::Builder::new_multi_thread(),
+        _ => tokio::runtime::Builder::new_current_thread(),
+    };
+    let runtime = builder.enable_all().build().map_err(CliError::System)?;
+    let code = runtime.block_on(async {
+        match command {
+            Command::Run(args) => run::run(&global, &args).await,
+            Command::Check(args) => check::check(&args),
+            Command::Load(args) => load::load(&global, &args).await,
+            Command::Status(args) => status::status(&global, &args).await,
+            Command::List(args) => list::list(&global, &args).await,
+            Command::Show(args) => show::show(&global, &args).await,
+            Command::Retry(args) => resolve::retry(&global, &args).await,
+            Command::Resolve(args) => resolve::resolve(&global, &args).await,
+            Command::Cancel(args) => resolve::cancel(&global, &args).await,
+            Command::Report(args) => report::report(&global, &args).await,
+            Command::Verify(args) => verify::verify(&global, &args).await,
+            Command::Simulate(args) => simulate::run(&args).await,
+        }
+    });
+    // A reader of a pipe or a name look-up that hangs must not keep the process.
+    runtime.shutdown_background();
+    code
+}
+
+/// The log for those who look into the wire: `-vv`, `-vvv`. It never holds a secret.
+fn start_log(global: &Global) {
+    let level = match global.verbose {
+        0 | 1 => return,
+        2 => "refleet=debug",
+        _ => "refleet=trace,reqwest=debug,hyper_util=debug",
+    };
+    tracing_subscriber::fmt()
+        .with_env_filter(tracing_subscriber::EnvFilter::new(level))
+        .with_writer(std::io::stderr)
+        .with_ansi(std::io::stderr().is_terminal())
+        .init();
+}

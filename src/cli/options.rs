@@ -1,0 +1,181 @@
+//! The options of `run`: as a person gives them, and as the runner takes them.
+
+use std::time::Duration;
+
+use clap::Args;
+
+use crate::runner::retry::Retry;
+use crate::runner::verify::Rules;
+use crate::runner::{MaxFailures, Options};
+use crate::time::parse_duration;
+
+/// The database's file in the state folder.
+pub const DATABASE: &str = "refleet.db";
+/// The same for `--simulate`: rehearsals never touch the real one.
+pub const SIMULATION_DATABASE: &str = "simulation.db";
+
+/// How a run works. Defaults are resolved later: a simulation has quicker ones.
+#[derive(Debug, Clone, Args)]
+pub struct PaceArgs {
+    /// Instances being rebuilt at once, each from its submission until it is back [default: 8]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=100_000))]
+    pub workers: Option<u32>,
+
+    /// API calls per second of every kind, evenly spaced; 0: no limit [default: 1]
+    #[arg(long, value_name = "N", value_parser = parse_rate)]
+    pub rate: Option<f64>,
+
+    /// Retries of a submission that was proven not to be executed [default: 5]
+    #[arg(long, value_name = "N")]
+    pub retries: Option<u32>,
+
+    /// Bound of the first delay before a retry [default: 1s]
+    #[arg(long, value_name = "DURATION", value_parser = parse_positive)]
+    pub backoff_initial: Option<Duration>,
+
+    /// No delay before a retry is longer [default: 60s]
+    #[arg(long, value_name = "DURATION", value_parser = parse_positive)]
+    pub backoff_max: Option<Duration>,
+
+    /// Longest duration of one API call [default: 60s]
+    #[arg(long, value_name = "DURATION", value_parser = parse_positive)]
+    pub timeout: Option<Duration>,
+
+    /// End with exit 4 when nothing got through for so long [default: 30m]
+    #[arg(long, value_name = "DURATION", value_parser = parse_positive)]
+    pub outage_timeout: Option<Duration>,
+
+    /// Pause between two readings of the instance list [default: 10s]
+    #[arg(long, value_name = "DURATION", value_parser = parse_positive)]
+    pub poll_interval: Option<Duration>,
+
+    /// How long a doubt is watched, at least, before it is decided [default: 5m]
+    #[arg(long, value_name = "DURATION", value_parser = parse_positive)]
+    pub settle: Option<Duration>,
+
+    /// Take an accepted rebuild of which nothing was seen for done after so long [default: 10m]
+    #[arg(long, value_name = "DURATION", value_parser = parse_positive)]
+    pub unseen_after: Option<Duration>,
+
+    /// A rebuild that is not back after so long is in doubt [default: 60m]
+    #[arg(long, value_name = "DURATION", value_parser = parse_positive)]
+    pub rebuild_timeout: Option<Duration>,
+
+    /// Halt when so many jobs, or such a share of the batch, failed or are in doubt; 100%: never [default: 20%]
+    #[arg(long, value_name = "N|P%")]
+    pub max_failures: Option<MaxFailures>,
+
+    /// End when everything is accepted; a later run sees the rebuilds through
+    #[arg(long)]
+    pub no_wait: bool,
+}
+
+/// What is used where nothing was given.
+struct Defaults {
+    rate_per_s: f64,
+    backoff_initial: Duration,
+    backoff_max: Duration,
+    timeout: Duration,
+    outage_timeout: Duration,
+    poll_interval: Duration,
+    settle: Duration,
+    unseen_after: Duration,
+    rebuild_timeout: Duration,
+}
+
+const REAL: Defaults = Defaults {
+    rate_per_s: 1.0,
+    backoff_initial: Duration::from_secs(1),
+    backoff_max: Duration::from_mins(1),
+    timeout: Duration::from_mins(1),
+    outage_timeout: Duration::from_mins(30),
+    poll_interval: Duration::from_secs(10),
+    settle: Duration::from_mins(5),
+    unseen_after: Duration::from_mins(10),
+    rebuild_timeout: Duration::from_hours(1),
+};
+
+/// The simulator rebuilds in seconds.
+const SIMULATED: Defaults = Defaults {
+    rate_per_s: 50.0,
+    backoff_initial: Duration::from_millis(200),
+    backoff_max: Duration::from_secs(2),
+    timeout: Duration::from_secs(2),
+    outage_timeout: Duration::from_secs(20),
+    poll_interval: Duration::from_millis(400),
+    settle: Duration::from_secs(4),
+    unseen_after: Duration::from_secs(8),
+    rebuild_timeout: Duration::from_secs(30),
+};
+
+impl PaceArgs {
+    /// What the runner takes, and the longest duration of one call.
+    pub fn resolve(&self, simulated: bool) -> (Options, Duration) {
+        let defaults = if simulated { &SIMULATED } else { &REAL };
+        let options = Options {
+            workers: self.workers.unwrap_or(8) as usize,
+            rate_per_s: self.rate.unwrap_or(defaults.rate_per_s),
+            retries: self.retries.unwrap_or(5),
+            backoff: Retry {
+                initial: self.backoff_initial.unwrap_or(defaults.backoff_initial),
+                max: self.backoff_max.unwrap_or(defaults.backoff_max),
+            },
+            outage_timeout: self.outage_timeout.unwrap_or(defaults.outage_timeout),
+            rules: Rules {
+                settle: self.settle.unwrap_or(defaults.settle),
+                poll_interval: self.poll_interval.unwrap_or(defaults.poll_interval),
+                unseen_after: self.unseen_after.unwrap_or(defaults.unseen_after),
+                rebuild_timeout: self.rebuild_timeout.unwrap_or(defaults.rebuild_timeout),
+            },
+            max_failures: self.max_failures.unwrap_or(MaxFailures::Percent(20)),
+            no_wait: self.no_wait,
+        };
+        (options, self.timeout.unwrap_or(defaults.timeout))
+    }
+}
+
+/// The options for the records of a run.
+pub fn as_json(options: &Options) -> serde_json::Value {
+    let ms = |duration: Duration| u64::try_from(duration.as_millis()).unwrap_or(u64::MAX);
+    serde_json::json!({
+        "workers": options.workers,
+        "rate_per_s": options.rate_per_s,
+        "retries": options.retries,
+        "backoff_initial_ms": ms(options.backoff.initial),
+        "backoff_max_ms": ms(options.backoff.max),
+        "outage_timeout_ms": ms(options.outage_timeout),
+        "poll_interval_ms": ms(options.rules.poll_interval),
+        "settle_ms": ms(options.rules.settle),
+        "unseen_after_ms": ms(options.rules.unseen_after),
+        "rebuild_timeout_ms": ms(options.rules.rebuild_timeout),
+        "max_failures": options.max_failures.to_string(),
+        "no_wait": options.no_wait,
+    })
+}
+
+/// Why a text is no rate.
+#[derive(Debug, Clone, Copy, thiserror::Error)]
+#[error("write a number of calls per second, 0 (no limit) up to 100000")]
+struct InvalidRate;
+
+fn parse_rate(text: &str) -> Result<f64, InvalidRate> {
+    let rate: f64 = text.parse().map_err(|_| InvalidRate)?;
+    // Below one call a day nothing would ever be done.
+    let possible = rate == 0.0 || (1.0 / 86_400.0..=100_000.0).contains(&rate);
+    possible.then_some(rate).ok_or(InvalidRate)
+}
+
+/// Why a text is no positive duration.
+#[derive(Debug, Clone, thiserror::Error)]
+enum InvalidPositive {
+    #[error(transparent)]
+    Duration(#[from] crate::time::InvalidDuration),
+    #[error("must be more than zero, and at most 366d")]
+    Range,
+}
+
+fn parse_positive(text: &str) -> Result<Duration, InvalidPositive> {
+    let duration = parse_duration(text)?;
+    let possible = !duration.is_zero() && duration <= Duration::from_hours(366 * 24);
+    possible.then_some(duration).ok_or(InvalidPositive::Range)
+}

@@ -1,0 +1,495 @@
+//! `refleet run`: load the manifest if it is new, then work until every job has ended.
+
+use std::net::{Ipv4Addr, SocketAddr};
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::Args;
+use tokio::sync::mpsc;
+
+use super::confirm::{Victim, Victims, confirm};
+use super::error::CliError;
+use super::load::{self, Loaded, WishArgs};
+use super::options::{self, PaceArgs};
+use super::output::tell;
+use super::simulate::FaultArgs;
+use super::{Global, credentials, exit};
+use crate::event::Event;
+use crate::job::BatchId;
+use crate::manifest::{self, Source, Survey};
+use crate::progress::{self, Choice, Ended, EventsTo, Mode, Surroundings, Verbosity, summary};
+use crate::queue::{Batch, NewRun, Open, Queue, QueueLock};
+use crate::runner::{self, Ending, Fleet, Halt, Options, Signal, Signals};
+use crate::simulator::{Config, FleetRow, Simulator};
+use crate::time;
+use crate::zomro::{Client, Credentials, Endpoint, Settings};
+
+/// An open batch that was left alone for so long is only resumed when asked.
+const STALE_AFTER: Duration = Duration::from_hours(24);
+
+/// Identity of the simulated API: its port differs from run to run.
+const SIMULATION: &str = "simulation:";
+
+/// The longest time a long request is followed.
+const FOLLOW_TIMEOUT: Duration = Duration::from_mins(10);
+
+const EXAMPLES: &str = "\
+Examples:
+  refleet run fleet.csv --simulate --yes      rehearse: a built-in simulator, nothing real is touched
+  refleet run fleet.csv                       ask, then rebuild; the same again resumes
+  refleet run fleet.csv --yes -q --every 20h  nightly, from cron: silent unless a human is needed
+  refleet run fleet.csv --skip-done           one row was corrected: rebuild only that
+  refleet run                                 go on with the unfinished batch";
+
+/// Rebuild what a manifest lists, or go on where an earlier run stopped.
+#[derive(Debug, Args)]
+#[command(after_help = EXAMPLES)]
+pub struct RunArgs {
+    /// The spreadsheet, or `-` for stdin; without it: the unfinished batch
+    pub manifest: Option<PathBuf>,
+
+    /// Do not ask before instances are destroyed
+    #[arg(long, short)]
+    pub yes: bool,
+
+    /// Which of a manifest's orders this is.
+    #[command(flatten)]
+    pub wish: WishArgs,
+
+    /// Go on with an unfinished batch in which nothing has happened for 24 hours
+    #[arg(long)]
+    pub stale: bool,
+
+    /// How it works.
+    #[command(flatten)]
+    pub pace: PaceArgs,
+
+    /// How to show what happens
+    #[arg(long, value_enum, default_value_t, value_name = "KIND")]
+    pub progress: Choice,
+
+    /// Append every event as NDJSON to a file; `-`: stdout
+    #[arg(long, value_name = "FILE|-")]
+    pub events: Option<PathBuf>,
+
+    /// Rehearse against a built-in simulator, with a database of its own and quick timings
+    #[arg(long, requires = "manifest")]
+    pub simulate: bool,
+
+    /// What goes wrong in the simulation.
+    #[command(flatten, next_help_heading = "Simulation")]
+    pub faults: FaultArgs,
+}
+
+/// Where the work is, and who does it.
+struct Place {
+    database: PathBuf,
+    /// As the batch knows the API.
+    api_url: String,
+    client: Client,
+    simulator: Option<Simulator>,
+    options: Options,
+}
+
+/// Carries out the command.
+pub async fn run(global: &Global, args: &RunArgs) -> Result<u8, CliError> {
+    let verbosity = global.verbosity();
+    let mut signals = listen()?;
+    let manifest = match &args.manifest {
+        Some(path) => {
+            let source = Source::open(path)?;
+            let survey = manifest::survey(&source)?;
+            load::tell_warnings(&survey, verbosity);
+            Some((source, survey))
+        }
+        None => None,
+    };
+    let mut place = place(global, args, manifest.as_ref().map(|(source, _)| source)).await?;
+    let result = work(global, args, manifest.as_ref(), &mut place, &mut signals).await;
+    if let Some(simulator) = place.simulator.take() {
+        simulator.shutdown().await;
+    }
+    result
+}
+
+async fn place(
+    global: &Global,
+    args: &RunArgs,
+    source: Option<&Source>,
+) -> Result<Place, CliError> {
+    let (options, timeout) = args.pace.resolve(args.simulate);
+    let settings = |endpoint, credentials| Settings {
+        endpoint,
+        credentials,
+        timeout,
+        follow_interval: Duration::from_secs(2).min(timeout),
+        follow_timeout: FOLLOW_TIMEOUT,
+    };
+    if !args.simulate {
+        if args.faults.fault_rate > 0.0 {
+            return Err(CliError::Usage(
+                "--fault-rate needs --simulate: faults are only simulated".to_owned(),
+            ));
+        }
+        let endpoint = global.endpoint()?;
+        let client = Client::new(settings(endpoint.clone(), credentials::from_environment()?))?;
+        return Ok(Place {
+            database: global.database(options::DATABASE)?,
+            api_url: endpoint.to_string(),
+            client,
+            simulator: None,
+            options,
+        });
+    }
+    if global.api_url.is_some() {
+        return Err(CliError::Usage(
+            "--simulate brings its own API: leave --api-url and REFLEET_API_URL away".to_owned(),
+        ));
+    }
+    let mut rows = Vec::new();
+    if let Some(source) = source {
+        for row in manifest::rows(source)? {
+            rows.push(FleetRow::from(&row?));
+        }
+    }
+    let database = global.database(options::SIMULATION_DATABASE)?;
+    let config = Config {
+        faults: args.faults.plan(),
+        ..Config::for_fleet(rows)
+    };
+    let credentials = Credentials::Login {
+        username: config.username.clone(),
+        password: config.password.clone().into(),
+    };
+    let any_port = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
+    let simulator = Simulator::start(config, any_port)
+        .await
+        .map_err(CliError::Simulator)?;
+    let endpoint = Endpoint::parse(simulator.url())?;
+    let client = Client::new(settings(endpoint, credentials))?;
+    Ok(Place {
+        database,
+        api_url: SIMULATION.to_owned(),
+        client,
+        simulator: Some(simulator),
+        options,
+    })
+}
+
+async fn work(
+    global: &Global,
+    args: &RunArgs,
+    manifest: Option<&(Source, Survey)>,
+    place: &mut Place,
+    signals: &mut Signals,
+) -> Result<u8, CliError> {
+    let verbosity = global.verbosity();
+    let mut queue = match manifest {
+        Some(_) => Queue::open_for_load(&place.database).await?,
+        None => Queue::open(&place.database, Open::Change).await?,
+    };
+    let _lock = QueueLock::acquire(&place.database)?;
+    let (loaded, fleet) = if let Some((source, survey)) = manifest {
+        order(args, verbosity, place, &mut queue, source, survey).await?
+    } else {
+        let batch = unfinished(global, &mut queue, place).await?;
+        resume(args, verbosity, place, &mut queue, batch).await?
+    };
+    load::tell_left_out(&loaded, &global.command());
+    let Some(batch) = loaded.batch else {
+        queue.close().await?;
+        return Ok(loaded.exit_code);
+    };
+    let code = run_batch(
+        global, args, place, &mut queue, batch, &loaded, fleet, signals,
+    )
+    .await?;
+    match queue.close().await {
+        Err(error) if code != exit::STORAGE => Err(error.into()),
+        _ => Ok(code),
+    }
+}
+
+/// Which order the manifest is, asked for and queued.
+async fn order(
+    args: &RunArgs,
+    verbosity: Verbosity,
+    place: &Place,
+    queue: &mut Queue,
+    source: &Source,
+    survey: &Survey,
+) -> Result<(Loaded, Fleet), CliError> {
+    let wish = args.wish.wish();
+    let plan = load::plan(queue, &place.api_url, survey, wish).await?;
+    match plan {
+        load::Plan::Resume(batch) => resume(args, verbosity, place, queue, batch).await,
+        load::Plan::Ended(batch) => {
+            if verbosity != Verbosity::Quiet {
+                tell(&load::ended(&batch));
+            }
+            let exit_code = exit::of_counts(&batch.counts);
+            Ok((
+                Loaded {
+                    batch: None,
+                    exit_code,
+                    ..Loaded::default()
+                },
+                Fleet::default(),
+            ))
+        }
+        load::Plan::New(policy) => {
+            let mut fleet = Fleet::default();
+            if !args.yes {
+                let victims = load::rehearse(queue, &place.api_url, source, survey, policy).await?;
+                if victims.count() > 0 {
+                    fleet = ask(&victims, place, verbosity).await?;
+                }
+            }
+            let loaded = load::enqueue(queue, &place.api_url, source, survey, policy).await?;
+            Ok((loaded, fleet))
+        }
+    }
+}
+
+/// Goes on with an open batch, after asking where that is called for.
+async fn resume(
+    args: &RunArgs,
+    verbosity: Verbosity,
+    place: &Place,
+    queue: &mut Queue,
+    batch: Batch,
+) -> Result<(Loaded, Fleet), CliError> {
+    let is_stale = time::between(batch.touched_ms, time::now_ms()) >= STALE_AFTER;
+    if is_stale && !args.stale && args.yes {
+        return Err(CliError::Stale {
+            batch: batch.id,
+            touched_ms: batch.touched_ms,
+        });
+    }
+    let mut fleet = Fleet::default();
+    if !args.yes && batch.counts.queued > 0 {
+        let mut victims = Victims::default();
+        let limit = usize::try_from(batch.counts.queued).unwrap_or(usize::MAX);
+        for job in queue.due(batch.id, i64::MAX, limit).await? {
+            victims.add(Victim {
+                service: job.service,
+                image: job.image,
+            });
+        }
+        if is_stale && !args.stale {
+            tell(&format!(
+                "batch {} is unfinished, and nothing has happened in it since {}: its servers may be in use by now\n",
+                batch.id,
+                time::human(batch.touched_ms)
+            ));
+        }
+        fleet = ask(&victims, place, verbosity).await?;
+    }
+    Ok((
+        Loaded {
+            batch: Some(batch.id),
+            resumed: true,
+            ..Loaded::default()
+        },
+        fleet,
+    ))
+}
+
+async fn ask(victims: &Victims, place: &Place, verbosity: Verbosity) -> Result<Fleet, CliError> {
+    confirm(
+        victims,
+        &place.client,
+        place.options.rate_per_s,
+        &place.api_url,
+        verbosity,
+    )
+    .await
+}
+
+/// The one batch that is open.
+async fn unfinished(global: &Global, queue: &mut Queue, place: &Place) -> Result<Batch, CliError> {
+    let mut open: Vec<Batch> = queue
+        .batches()
+        .await?
+        .into_iter()
+        .filter(Batch::is_open)
+        .collect();
+    match open.len() {
+        1 => {
+            let batch = open.remove(0);
+            if batch.api_url == place.api_url {
+                Ok(batch)
+            } else {
+                let ours = global.endpoint()?.to_string();
+                Err(CliError::OtherApi {
+                    batch: batch.id,
+                    theirs: batch.api_url,
+                    ours,
+                })
+            }
+        }
+        _ => Err(CliError::WhichBatch(
+            open.into_iter()
+                .map(|batch| (batch.id, batch.manifest))
+                .collect(),
+        )),
+    }
+}
+
+#[expect(
+    clippy::too_many_arguments,
+    reason = "the one place where everything comes together"
+)]
+async fn run_batch(
+    global: &Global,
+    args: &RunArgs,
+    place: &Place,
+    queue: &mut Queue,
+    batch: BatchId,
+    loaded: &Loaded,
+    fleet: Fleet,
+    signals: &mut Signals,
+) -> Result<u8, CliError> {
+    let verbosity = global.verbosity();
+    let surroundings = Surroundings::of_this_process();
+    let simulated = place.simulator.is_some();
+    let (sender, display) = progress::start(&progress::Options {
+        mode: Mode::resolve(args.progress, verbosity, surroundings),
+        verbosity,
+        colour: surroundings.colour(),
+        events: args.events.as_ref().map(|path| match path.to_str() {
+            Some("-") => EventsTo::Stdout,
+            _ => EventsTo::File(path.clone()),
+        }),
+        no_wait: place.options.no_wait,
+        command: global.command(),
+    })?;
+    let started_ms = time::now_ms();
+    let run = queue
+        .begin_run(&NewRun {
+            batch,
+            started_ms,
+            options: options::as_json(&place.options),
+        })
+        .await?;
+    let counts = super::batches::find(queue, Some(batch)).await?.counts;
+    let api_url = match &place.simulator {
+        Some(simulator) => simulator.url().to_owned(),
+        None => place.api_url.clone(),
+    };
+    sender.send(Event::RunStarted {
+        run,
+        batch,
+        counts,
+        resumed: loaded.resumed,
+        api_url,
+        database: place.database.clone(),
+        workers: place.options.workers,
+        simulated,
+    });
+    let ended = runner::run(
+        runner::Setup {
+            queue,
+            client: place.client.clone(),
+            batch,
+            run,
+            options: place.options.clone(),
+            fleet,
+            events: &|event| sender.send(event),
+        },
+        signals,
+    )
+    .await;
+    let ending = match ended {
+        Ok(ending) => ending,
+        Err(error) => {
+            display.finish("");
+            return Err(error.into());
+        }
+    };
+    let code = exit::of_run(&ending, !loaded.left_out.is_empty());
+    if let Err(error) = queue.end_run(run, time::now_ms(), code).await {
+        tracing::debug!(%error, "the end of the run was not recorded");
+    }
+    let failed_wiped = queue.failed_wiped(batch).await.ok();
+    sender.send(Event::RunEnded {
+        counts: ending.counts,
+        elapsed_ms: u64::try_from(ending.elapsed.as_millis()).unwrap_or(u64::MAX),
+        exit_code: code,
+    });
+    let closing = summary(
+        &Ended {
+            exit_code: code,
+            batch,
+            counts: ending.counts,
+            failed_wiped,
+            completed: display.completed(),
+            elapsed: ending.elapsed,
+            halted: halted(&ending).or_else(|| display.halted()),
+            hint: ending
+                .halt
+                .as_ref()
+                .map(halt_hint)
+                .or_else(|| storage_hint(&ending)),
+            no_wait: place.options.no_wait,
+            simulated,
+            database: ending.database.clone(),
+            command: global.command(),
+        },
+        verbosity,
+    );
+    display.finish(&closing);
+    Ok(code)
+}
+
+fn halted(ending: &Ending) -> Option<String> {
+    let storage = ending.storage.as_ref().map(ToString::to_string);
+    storage.or_else(|| ending.halt.as_ref().map(ToString::to_string))
+}
+
+fn storage_hint(ending: &Ending) -> Option<String> {
+    ending
+        .storage
+        .as_ref()
+        .map(|error| super::error::queue_hint(error).to_owned())
+}
+
+fn halt_hint(halt: &Halt) -> String {
+    match halt {
+        Halt::FailureBudget { .. } => {
+            "look at what went wrong (`refleet list --state failed --state in_doubt`), then run again: the budget counts anew, or raise --max-failures".to_owned()
+        }
+        Halt::Credentials(_) => {
+            "check ZOMRO_USERNAME and ZOMRO_PASSWORD, or ZOMRO_AUTH (a session ends an hour after its last call), then run again".to_owned()
+        }
+        Halt::Blocked { .. } => {
+            "wait a while, leave VPNs and shared addresses, lower --rate, then run again".to_owned()
+        }
+        Halt::Outage { .. } => {
+            "see to the network, or wait for the API, then run again: nothing is lost".to_owned()
+        }
+    }
+}
+
+/// Ctrl-C asks to stop, so do SIGTERM and a terminal that goes away.
+fn listen() -> Result<Signals, CliError> {
+    use tokio::signal::unix::{SignalKind, signal};
+
+    let (sender, receiver) = mpsc::unbounded_channel();
+    for (kind, meaning) in [
+        (SignalKind::interrupt(), Signal::Interrupt),
+        (SignalKind::terminate(), Signal::Terminate),
+        (SignalKind::hangup(), Signal::Terminate),
+    ] {
+        let mut stream = signal(kind).map_err(CliError::System)?;
+        let sender = sender.clone();
+        tokio::spawn(async move {
+            while stream.recv().await.is_some() {
+                if sender.send(meaning).is_err() {
+                    return;
+                }
+            }
+        });
+    }
+    Ok(receiver)
+}

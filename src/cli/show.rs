@@ -1,0 +1,238 @@
+//! `refleet show`: everything that is known of one instance.
+
+use std::fmt::Write as _;
+
+use clap::Args;
+use serde_json::json;
+
+use super::error::CliError;
+use super::output::{print_json, print_text};
+use super::{Global, exit, options};
+use crate::job::{BatchId, Entry, ServiceId, State};
+use crate::queue::{LedgerLine, Open, Queue, QueuedJob};
+use crate::{text, time};
+
+/// Show one instance's whole history, over all batches.
+#[derive(Debug, Args)]
+pub struct ShowArgs {
+    /// The instance
+    pub service_id: ServiceId,
+
+    /// As one JSON object
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// Carries out the command.
+pub async fn show(global: &Global, args: &ShowArgs) -> Result<u8, CliError> {
+    let mut queue = Queue::open(&global.database(options::DATABASE)?, Open::Read).await?;
+    let jobs = queue.jobs_of(args.service_id).await?;
+    if jobs.is_empty() {
+        return Err(CliError::NoSuchService(args.service_id));
+    }
+    let mut histories = Vec::with_capacity(jobs.len());
+    for (batch, job) in jobs {
+        let history = queue.history(job.id).await?;
+        histories.push((batch, job, history));
+    }
+    if args.json {
+        let jobs: Vec<serde_json::Value> = histories
+            .iter()
+            .map(|(batch, job, history)| as_json(*batch, job, history))
+            .collect();
+        print_json(&json!({ "version": 1, "service_id": args.service_id, "jobs": jobs }))?;
+    } else {
+        let mut out = format!("service {}\n", args.service_id);
+        for (batch, job, history) in &histories {
+            as_text(*batch, job, history, &mut out);
+        }
+        print_text(&out)?;
+    }
+    Ok(exit::DONE)
+}
+
+fn as_json(batch: BatchId, job: &QueuedJob, history: &[LedgerLine]) -> serde_json::Value {
+    let standing = &job.standing;
+    json!({
+        "batch": batch,
+        "line": job.line,
+        "image": job.image.to_string(),
+        "image_name": standing.target,
+        "zone": job.zone,
+        "access": job.access.as_str(),
+        "note": job.note,
+        "state": standing.state,
+        "held": standing.held,
+        "executed": standing.executed(),
+        "evidence": standing.evidence,
+        "attempts": standing.attempt,
+        "submitted_at": standing.submitted_ms.map(time::rfc3339),
+        "completed_at": standing.completed_ms.map(time::rfc3339),
+        "baseline": standing.baseline,
+        "failure": standing.failure,
+        "history": history.iter().map(|line| json!({
+            "seq": line.seq,
+            "run": line.run,
+            "attempt": line.attempt,
+            "at": time::rfc3339(line.at_ms),
+            "entry": line.entry,
+        })).collect::<Vec<_>>(),
+    })
+}
+
+fn as_text(batch: BatchId, job: &QueuedJob, history: &[LedgerLine], out: &mut String) {
+    let standing = &job.standing;
+    let mut line = |text: String| {
+        out.push_str(&text);
+        out.push('\n');
+    };
+    line(format!("\nbatch {batch}, line {}", job.line));
+    let name = standing
+        .target
+        .as_deref()
+        .map(|name| format!(" ({})", text::brief(name, 60)));
+    line(format!(
+        "  image     {}{}",
+        job.image,
+        name.unwrap_or_default()
+    ));
+    line(format!("  access    {}", job.access.as_str()));
+    if let Some(note) = &job.note {
+        line(format!("  note      {}", text::brief(note, 200)));
+    }
+    let held = if standing.held { ", held" } else { "" };
+    line(format!(
+        "  state     {}{held}, executed: {}",
+        standing.state,
+        standing.executed()
+    ));
+    if let Some(failure) = &standing.failure {
+        line(format!(
+            "  problem   {}: {}",
+            text::brief(&failure.error_kind, 40),
+            text::brief(&failure.error, 300)
+        ));
+    }
+    if let Some(next) = next_step(job) {
+        line(format!("  next      {next}"));
+    }
+    line("  history".to_owned());
+    if history.is_empty() {
+        line("    nothing has happened yet".to_owned());
+    }
+    for entry in history {
+        let attempt = match entry.attempt {
+            0 => String::new(),
+            attempt => format!("attempt {attempt}: "),
+        };
+        let who = if entry.run.is_none() {
+            " [operator]"
+        } else {
+            ""
+        };
+        line(format!(
+            "    {}  {attempt}{}{who}",
+            time::rfc3339(entry.at_ms),
+            describe(&entry.entry)
+        ));
+    }
+}
+
+fn next_step(job: &QueuedJob) -> Option<String> {
+    let service = job.service;
+    match job.standing.state {
+        State::InDoubt if job.standing.held => Some(format!(
+            "look at the instance, then: refleet resolve {service} --as done|requeue|failed --reason TEXT"
+        )),
+        State::InDoubt | State::Queued | State::Submitting | State::Rebuilding => {
+            Some("refleet run goes on with it".to_owned())
+        }
+        State::Failed => Some(match job.standing.executed() {
+            crate::job::Executed::No => format!("refleet retry {service}, then run"),
+            _ => format!("it may have been wiped: refleet retry {service} --wiped, then run"),
+        }),
+        State::Done | State::Cancelled => None,
+    }
+}
+
+/// A ledger entry in words.
+fn describe(entry: &Entry) -> String {
+    let name = |image: &Option<String>| match image {
+        Some(image) => text::brief(image, 60),
+        None => "an unknown image".to_owned(),
+    };
+    let mut words = match entry {
+        Entry::Intent {
+            zone,
+            baseline,
+            target,
+        } => {
+            let mut words = format!("to be submitted (zone {}", text::brief(zone, 40));
+            if let Some(baseline) = baseline {
+                // Writing to a String cannot fail.
+                let _ = write!(
+                    words,
+                    "; was {} with {}",
+                    text::brief(&baseline.status, 40),
+                    name(&baseline.image)
+                );
+            }
+            if let Some(target) = target {
+                let _ = write!(words, "; becomes {}", text::brief(target, 60));
+            }
+            words + ")"
+        }
+        Entry::NotExecuted { .. } => "not executed, back in the queue".to_owned(),
+        Entry::Refused { .. } => "refused, nothing was done".to_owned(),
+        Entry::Accepted { submitted_ms } => {
+            format!("accepted (on the wire at {})", time::rfc3339(*submitted_ms))
+        }
+        Entry::Unknown { .. } => "no answer that tells: in doubt".to_owned(),
+        Entry::Interrupted => {
+            "the process ended before an answer was recorded: in doubt".to_owned()
+        }
+        Entry::Sighted { status, image } => {
+            format!(
+                "seen {} with {}: it was executed",
+                text::brief(status, 40),
+                name(image)
+            )
+        }
+        Entry::Completed {
+            evidence,
+            status,
+            image,
+        } => {
+            format!(
+                "done ({evidence}): {} with {}",
+                text::brief(status, 40),
+                name(image)
+            )
+        }
+        Entry::Broken { .. } => "failed after it was executed".to_owned(),
+        Entry::Doubted { .. } => "in doubt how it ended".to_owned(),
+        Entry::Disproved { .. } => "proven not executed, back in the queue".to_owned(),
+        Entry::Exhausted { .. } => "proven not executed, and no retry is left".to_owned(),
+        Entry::Held { reason } => format!("held for the operator: {}", text::brief(reason, 200)),
+        Entry::Untouched { .. } => "not sent".to_owned(),
+        Entry::Resolved { verdict, reason } => {
+            let verdict = match verdict {
+                crate::job::Verdict::Done => "done",
+                crate::job::Verdict::Requeue => "to be sent again",
+                crate::job::Verdict::Failed => "failed",
+            };
+            format!("resolved as {verdict}: {}", text::brief(reason, 200))
+        }
+        Entry::Retried => "put back in the queue".to_owned(),
+        Entry::Cancelled => "cancelled".to_owned(),
+    };
+    if let Some(failure) = entry.failure() {
+        let _ = write!(
+            words,
+            " ({}: {})",
+            text::brief(&failure.error_kind, 40),
+            text::brief(&failure.error, 200)
+        );
+    }
+    words
+}

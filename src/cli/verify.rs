@@ -1,0 +1,54 @@
+//! `refleet verify`: does the database hold what it promises?
+
+use std::fmt::Write as _;
+
+use clap::Args;
+
+use super::error::CliError;
+use super::output::print_text;
+use super::{Global, exit, options};
+use crate::queue::{Flaw, Open, Queue};
+use crate::text;
+
+/// Flaws that are listed before the rest is only counted.
+const LISTED_MAX: usize = 100;
+
+/// Check the database: SQLite's own integrity check, the ledger folded against each job, the tally,
+/// passwords that should be gone, impossible times.
+///
+/// Exit 0: sound. Exit 1: the flaws are listed. Changes nothing.
+#[derive(Debug, Args)]
+pub struct VerifyArgs {}
+
+/// Carries out the command.
+pub async fn verify(global: &Global, _: &VerifyArgs) -> Result<u8, CliError> {
+    let mut queue = Queue::open(&global.database(options::DATABASE)?, Open::Read).await?;
+    let mut flaws = Vec::new();
+    let mut count = 0_usize;
+    let mut found = |flaw: Flaw| {
+        count += 1;
+        if flaws.len() < LISTED_MAX {
+            flaws.push(flaw);
+        }
+    };
+    let jobs = queue.verify(&mut found).await?;
+    let path = queue.path().display().to_string();
+    if count == 0 {
+        print_text(&format!("{}: sound, {jobs} jobs\n", text::printable(&path)))?;
+        return Ok(exit::DONE);
+    }
+    let mut out = String::new();
+    for flaw in &flaws {
+        let _ = writeln!(out, "{}: {}", flaw.subject(), text::brief(&flaw.what, 400));
+    }
+    if count > LISTED_MAX {
+        let _ = writeln!(out, "… and {} more", count - LISTED_MAX);
+    }
+    let _ = writeln!(
+        out,
+        "{}: {count} flaws in {jobs} jobs",
+        text::printable(&path)
+    );
+    print_text(&out)?;
+    Ok(exit::FAILED)
+}
