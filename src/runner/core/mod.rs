@@ -260,6 +260,10 @@ impl Core {
         }
         self.tell_pause(now);
         self.tell_activity(now);
+        // Only now: asked before these steps are committed, the queue would not know of them yet.
+        if self.steps.iter().any(|step| step.transition.to.state == State::Queued) {
+            self.supply.forget();
+        }
         Tick {
             steps: std::mem::take(&mut self.steps),
             calls,
@@ -360,9 +364,6 @@ impl Core {
         let transition = Transition::new(job.id, &job.standing, entry, at_ms)
             .expect("the core takes no step that the domain forbids");
         job.standing = transition.to.clone();
-        if job.standing.state == State::Queued {
-            self.supply.forget();
-        }
         self.steps.push(Step {
             service: job.service,
             line: job.line,
