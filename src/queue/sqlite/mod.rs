@@ -20,7 +20,7 @@ use super::{QueueError, QueueLock};
 static MIGRATIONS: Migrator = sqlx::migrate!();
 
 /// `application_id` of a refleet database; also in the first migration.
-const APPLICATION_ID: i64 = 0x7265_6c66;
+const APPLICATION_ID: i64 = 0x7265_666c;
 
 /// How long a statement waits for another program's transaction before the caller is told.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
