@@ -94,7 +94,7 @@ pub async fn load(global: &Global, args: &LoadArgs) -> Result<u8, CliError> {
                 "batch {} of this manifest is open, {} jobs are left: `{} run` goes on with it\n",
                 batch.id,
                 batch.counts.open(),
-                global.command()
+                global.command(None)
             );
             (text, Loaded::default())
         }
@@ -118,7 +118,7 @@ pub async fn load(global: &Global, args: &LoadArgs) -> Result<u8, CliError> {
                         .queued;
                     format!(
                         "{queued} jobs queued as batch {batch}: `{} run` works on them\n",
-                        global.command()
+                        global.command(None)
                     )
                 }
                 None => "nothing is left to queue\n".to_owned(),
@@ -130,7 +130,7 @@ pub async fn load(global: &Global, args: &LoadArgs) -> Result<u8, CliError> {
     if verbosity != Verbosity::Quiet {
         tell(&text);
     }
-    tell_left_out(&loaded, &global.command());
+    tell_left_out(&loaded, &global.command(None));
     Ok(if loaded.left_out.is_empty() {
         loaded.exit_code
     } else {

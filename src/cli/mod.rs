@@ -24,7 +24,7 @@ mod status;
 mod verify;
 
 use std::io::IsTerminal as _;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::{ArgAction, Args, Parser, Subcommand};
@@ -150,9 +150,10 @@ impl Global {
         }
     }
 
-    /// How to call refleet on the same database again, for hints.
-    fn command(&self) -> String {
-        match &self.db {
+    /// How to call refleet on the same database again, for hints. `database`: where it is, if it is
+    /// not the usual one.
+    fn command(&self, database: Option<&Path>) -> String {
+        match database.or(self.db.as_deref()) {
             Some(path) => format!("refleet --db {}", path.display()),
             None => "refleet".to_owned(),
         }

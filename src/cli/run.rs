@@ -195,7 +195,7 @@ async fn work(
         let batch = unfinished(global, &mut queue, place).await?;
         resume(args, verbosity, place, &mut queue, batch).await?
     };
-    load::tell_left_out(&loaded, &global.command());
+    load::tell_left_out(&loaded, &command(global, place));
     let Some(batch) = loaded.batch else {
         queue.close().await?;
         return Ok(loaded.exit_code);
@@ -362,7 +362,7 @@ async fn run_batch(
             _ => EventsTo::File(path.clone()),
         }),
         no_wait: place.options.no_wait,
-        command: global.command(),
+        command: command(global, place),
     })?;
     let started_ms = time::now_ms();
     let run = queue
@@ -434,12 +434,21 @@ async fn run_batch(
             no_wait: place.options.no_wait,
             simulated,
             database: ending.database.clone(),
-            command: global.command(),
+            command: command(global, place),
         },
         verbosity,
     );
     display.finish(&closing);
     Ok(code)
+}
+
+/// How to call refleet on this run's database again.
+fn command(global: &Global, place: &Place) -> String {
+    let own_database = place
+        .simulator
+        .is_some()
+        .then_some(place.database.as_path());
+    global.command(own_database)
 }
 
 fn halted(ending: &Ending) -> Option<String> {

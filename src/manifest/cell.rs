@@ -90,9 +90,9 @@ pub(super) fn enablessh(cell: &str) -> Result<Option<bool>, FaultKind> {
 }
 
 pub(super) fn note(cell: &str) -> Result<Option<String>, FaultKind> {
-    if cell.chars().any(char::is_control) {
+    if !is_plain(cell) && cell.chars().any(char::is_control) {
         Err(FaultKind::NoteControl)
-    } else if cell.contains(char::REPLACEMENT_CHARACTER) {
+    } else if is_lossy(cell) {
         Err(FaultKind::Damaged)
     } else if cell.len() > NOTE_CHARS_MAX && cell.chars().count() > NOTE_CHARS_MAX {
         Err(FaultKind::NoteTooLong)
@@ -101,17 +101,17 @@ pub(super) fn note(cell: &str) -> Result<Option<String>, FaultKind> {
     }
 }
 
-/// The password, never trimmed; everything that speaks against it is put into `kinds`, warnings
+/// The password, never trimmed; everything that speaks against it is reported, warnings
 /// included. The rules are the API's (errors) and the vendor's panel's (warnings).
 pub(super) fn password(cell: &str, mut report: impl FnMut(FaultKind)) -> Option<SecretString> {
     if cell.is_empty() {
         return None;
     }
     let chars = cell.chars().count();
-    if cell.contains(char::REPLACEMENT_CHARACTER) {
+    if is_lossy(cell) {
         report(FaultKind::Damaged);
     }
-    if cell.chars().any(text::is_unsafe) {
+    if is_invisible(cell) {
         report(FaultKind::PasswordInvisible);
     }
     if chars < PASSWORD_CHARS_MIN {
@@ -139,7 +139,23 @@ pub(super) fn password(cell: &str, mut report: impl FnMut(FaultKind)) -> Option<
 
 /// The panel's alphabet (zomro-api.md 4.2).
 fn panel_takes(byte: u8) -> bool {
-    byte.is_ascii_graphic() && !br##""#%&'()*;<>?@|"##.contains(&byte)
+    byte.is_ascii_graphic()
+        && !matches!(
+            byte,
+            b'"' | b'#'
+                | b'%'
+                | b'&'
+                | b'\''
+                | b'('
+                | b')'
+                | b'*'
+                | b';'
+                | b'<'
+                | b'>'
+                | b'?'
+                | b'@'
+                | b'|'
+        )
 }
 
 /// `null` and `none` are keys of the panel's placeholder entries.
@@ -147,11 +163,26 @@ fn is_placeholder(cell: &str) -> bool {
     cell.eq_ignore_ascii_case("null") || cell.eq_ignore_ascii_case("none")
 }
 
+/// Printable ASCII: almost every cell, and told apart quickly.
+fn is_plain(cell: &str) -> bool {
+    cell.bytes().all(|byte| matches!(byte, b' '..=b'~'))
+}
+
+/// Holds something that cannot be seen.
+fn is_invisible(cell: &str) -> bool {
+    !is_plain(cell) && cell.chars().any(text::is_unsafe)
+}
+
+/// Holds the mark of a character that was lost.
+fn is_lossy(cell: &str) -> bool {
+    !is_plain(cell) && cell.contains(char::REPLACEMENT_CHARACTER)
+}
+
 /// What may have happened to a cell of any kind that holds an id or a word.
 fn damage(cell: &str) -> Option<FaultKind> {
-    if cell.chars().any(text::is_unsafe) {
+    if is_invisible(cell) {
         Some(FaultKind::Invisible)
-    } else if cell.contains(char::REPLACEMENT_CHARACTER) {
+    } else if is_lossy(cell) {
         Some(FaultKind::Damaged)
     } else if cell.starts_with('#') || cell.starts_with("Err:") {
         Some(FaultKind::SpreadsheetError)

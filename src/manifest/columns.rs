@@ -35,7 +35,7 @@ impl Column {
         Self::Note,
     ];
 
-    /// Its name and its other names. Compared by [`normalised`] form.
+    /// Its name and its other names. Compared without case, blanks and punctuation.
     pub fn aliases(self) -> &'static [&'static str] {
         match self {
             Self::ServiceId => &["service_id", "elid", "id", "service"],

@@ -7,17 +7,17 @@ use super::{COLUMNS_MAX, LINE_BYTES_MAX};
 use crate::text;
 
 /// The longest note, in characters.
-pub const NOTE_CHARS_MAX: usize = 1000;
+pub(super) const NOTE_CHARS_MAX: usize = 1000;
 /// The longest password that is taken, in characters.
-pub const PASSWORD_CHARS_MAX: usize = 256;
+pub(super) const PASSWORD_CHARS_MAX: usize = 256;
 /// The shortest password that the API takes, in characters (vendor's article 466).
-pub const PASSWORD_CHARS_MIN: usize = 8;
+pub(super) const PASSWORD_CHARS_MIN: usize = 8;
 /// The longest password that the vendor's panel takes, in characters.
-pub const PASSWORD_PANEL_CHARS_MAX: usize = 48;
+pub(super) const PASSWORD_PANEL_CHARS_MAX: usize = 48;
 /// The longest zone, in characters.
-pub const ZONE_CHARS_MAX: usize = 32;
+pub(super) const ZONE_CHARS_MAX: usize = 32;
 /// The longest SSH key id, in characters.
-pub const SSH_KEY_CHARS_MAX: usize = 64;
+pub(super) const SSH_KEY_CHARS_MAX: usize = 64;
 
 /// Does a fault stop the manifest, or is it only worth knowing?
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -120,9 +120,9 @@ pub enum FaultKind {
     SshKeyInvalid,
     /// `null` or `none`, as the panel's placeholders have it.
     SshKeyNull,
-    /// Fewer characters than [`PASSWORD_CHARS_MIN`].
+    /// Fewer than 8 characters.
     PasswordTooShort,
-    /// More characters than [`PASSWORD_CHARS_MAX`].
+    /// More than 256 characters.
     PasswordTooLong,
     /// No letter A-Z.
     PasswordNoUpper,
@@ -138,7 +138,7 @@ pub enum FaultKind {
     EnablesshOnWithoutKey,
     /// `off`, and a key.
     EnablesshOffWithKey,
-    /// More characters than [`NOTE_CHARS_MAX`].
+    /// More than 1000 characters.
     NoteTooLong,
     /// Control characters in a note.
     NoteControl,

@@ -15,7 +15,7 @@ const SHOWN_MAX: usize = 20;
 /// Number of instances of each kind.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Tally<K> {
-    /// The first [`KEYS_MAX`] kinds.
+    /// The first 1000 kinds.
     pub counts: BTreeMap<K, u64>,
     /// Instances of all further kinds.
     pub others: u64,
@@ -134,4 +134,20 @@ fn section<K: Ord + Clone>(
         writeln!(f, "  {:<8}{:<42}{hidden:>9}", "", "others")?;
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_kind_of_its_own_for_each_row_does_not_fill_the_memory() {
+        let mut tally = Tally::default();
+        for key in (0..2 * KEYS_MAX).chain([0]) {
+            tally.add(&key);
+        }
+        assert_eq!(tally.counts.len(), KEYS_MAX);
+        assert_eq!(tally.others, KEYS_MAX as u64);
+        assert_eq!(tally.ranked().first(), Some(&(&0, 2)));
+    }
 }

@@ -143,7 +143,10 @@ impl Records {
                             column: cells - 1,
                             cells,
                         });
-                        continue;
+                        if faults.is_empty() {
+                            continue;
+                        }
+                        return Ok(Next::Faulty);
                     }
                     Ending::Misplaced(kind) => {
                         faults.push(Fault::line(kind, line.number).at(cells - 1));
@@ -158,7 +161,7 @@ impl Records {
                 faults.push(Fault::line(FaultKind::NotUtf8, line.number).at(column));
                 return Ok(Next::Faulty);
             }
-            if self.record.iter().all(|cell| cell.trim().is_empty()) {
+            if self.record.iter().all(is_blank) {
                 continue;
             }
             if self.record.len() != self.columns {
@@ -203,6 +206,10 @@ impl Open {
     fn newline(&self) -> Fault {
         Fault::line(FaultKind::NewlineInField, self.line).at(self.column)
     }
+}
+
+fn is_blank(cell: &str) -> bool {
+    cell.trim_start().is_empty()
 }
 
 /// What hinders reading a line at all.

@@ -37,7 +37,7 @@ impl Source {
     /// The file at `path`; `-` is standard input, which is read to its end.
     pub fn open(path: &Path) -> Result<Self, ManifestError> {
         if path.as_os_str() == "-" {
-            return Self::hold("<stdin>".to_owned(), io::stdin().lock());
+            return Self::hold("<stdin>".to_owned(), io::stdin().lock(), HELD_BYTES_MAX);
         }
         let name = text::printable(&path.to_string_lossy()).into_owned();
         let unreadable = |source| ManifestError::Unreadable {
@@ -54,13 +54,13 @@ impl Source {
             Ok(Self { name, origin })
         } else {
             // A pipe (`<(…)` in a shell, /dev/stdin) gives its bytes once.
-            Self::hold(name, file)
+            Self::hold(name, file, HELD_BYTES_MAX)
         }
     }
 
     /// A manifest that is in memory already.
     pub fn from_bytes(name: &str, bytes: &[u8]) -> Result<Self, ManifestError> {
-        Self::hold(text::printable(name).into_owned(), bytes)
+        Self::hold(text::printable(name).into_owned(), bytes, HELD_BYTES_MAX)
     }
 
     /// The path as it was given, or `<stdin>`; safe to print.
@@ -68,7 +68,7 @@ impl Source {
         &self.name
     }
 
-    fn hold(name: String, mut input: impl Read) -> Result<Self, ManifestError> {
+    fn hold(name: String, mut input: impl Read, bytes_max: usize) -> Result<Self, ManifestError> {
         let mut pieces = Vec::new();
         loop {
             let mut piece = Zeroizing::new(vec![0; PIECE_BYTES]);
@@ -80,7 +80,7 @@ impl Source {
                 let origin = Origin::Held(Arc::new(pieces));
                 return Ok(Self { name, origin });
             }
-            if pieces.len() == HELD_BYTES_MAX / PIECE_BYTES {
+            if pieces.len() == bytes_max / PIECE_BYTES {
                 return Err(ManifestError::TooLarge { name });
             }
             piece.truncate(filled);
@@ -152,5 +152,26 @@ impl Read for HeldReader {
             self.offset = 0;
         }
         Ok(count)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_held_has_a_limit_and_is_read_as_it_came() {
+        let bytes: Vec<u8> = (0..=255).cycle().take(2 * PIECE_BYTES).collect();
+        let hold = |bytes_max| Source::hold("x".to_owned(), bytes.as_slice(), bytes_max);
+        assert!(matches!(
+            hold(PIECE_BYTES),
+            Err(ManifestError::TooLarge { .. })
+        ));
+        let source = hold(2 * PIECE_BYTES).unwrap();
+        for _pass in 1..=2 {
+            let mut read = Vec::new();
+            source.read().unwrap().read_to_end(&mut read).unwrap();
+            assert!(read == bytes);
+        }
     }
 }

@@ -330,6 +330,18 @@ fn an_unclosed_quote_stays_on_its_line() {
 }
 
 #[test]
+fn faults_leave_one_by_one_even_if_every_line_opens_a_quote() {
+    let source = source(format!("id,image,note\n{}", "5,\"a\n\"\n".repeat(1000)));
+    let mut reader = Reader::open(&source).unwrap();
+    let mut count = 0;
+    while let Some(row) = reader.next().unwrap() {
+        assert!(row.faults.len() <= 2, "{:?}", row.faults);
+        count += row.faults.len();
+    }
+    assert!(count >= 1000, "{count}");
+}
+
+#[test]
 fn a_cell_of_several_lines_is_one_fault() {
     let text =
         format!("service_id,image,note\n1,{A},\"one\n\ntwo, \"\"three\"\"\nfour\"\nx,{A},\n");

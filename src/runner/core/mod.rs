@@ -261,7 +261,11 @@ impl Core {
         self.tell_pause(now);
         self.tell_activity(now);
         // Only now: asked before these steps are committed, the queue would not know of them yet.
-        if self.steps.iter().any(|step| step.transition.to.state == State::Queued) {
+        if self
+            .steps
+            .iter()
+            .any(|step| step.transition.to.state == State::Queued)
+        {
             self.supply.forget();
         }
         Tick {
