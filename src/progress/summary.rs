@@ -141,7 +141,7 @@ impl Step {
 fn next_steps(ended: &Ended) -> Vec<Step> {
     let counts = &ended.counts;
     let run = if ended.simulated {
-        "run --simulate"
+        "run MANIFEST --simulate"
     } else {
         "run"
     };

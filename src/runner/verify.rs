@@ -93,6 +93,8 @@ pub struct Watch {
     unbroken: bool,
     /// Sent by an earlier process.
     inherited: bool,
+    /// When a reading of this run first showed what became of it, or that the list has it not.
+    read_since: Option<Instant>,
     /// Start of the unbroken series of readings that show what stood there before.
     quiet_since: Option<Instant>,
     /// Start of the unbroken series of readings that show the target, settled.
@@ -109,6 +111,7 @@ impl Watch {
             answered_at,
             unbroken: true,
             inherited: false,
+            read_since: None,
             quiet_since: None,
             target_since: None,
             sign_seen: false,
@@ -132,14 +135,21 @@ impl Watch {
         self.target_since = None;
     }
 
-    /// The instance has not come back in time.
-    pub fn is_overdue(&self, rules: &Rules, now: Instant) -> bool {
-        now.saturating_duration_since(self.sent_at) >= rules.rebuild_timeout
+    /// When the instance will not have come back in time. Of an earlier process's rebuild nobody
+    /// knows how it went meanwhile: this run looks for `--settle` before it gives up; `None`: it has
+    /// not looked yet.
+    pub fn overdue_at(&self, rules: &Rules) -> Option<Instant> {
+        let at = self.sent_at + rules.rebuild_timeout;
+        if self.inherited {
+            self.read_since.map(|since| at.max(since + rules.settle))
+        } else {
+            Some(at)
+        }
     }
 
-    /// When it will be overdue.
-    pub fn overdue_at(&self, rules: &Rules) -> Instant {
-        self.sent_at + rules.rebuild_timeout
+    /// A reading of this run has been judged.
+    fn note_reading(&mut self, requested_at: Instant) {
+        self.read_since.get_or_insert(requested_at);
     }
 
     /// When the request was handed to the wire.
@@ -188,7 +198,11 @@ pub fn judge_doubt(
         return Doubt::Open;
     }
     // Of an earlier process's submission, later sightings may be somebody else's work.
-    let positive_counts = !watch.inherited || !watch.is_overdue(rules, sighting.requested_at);
+    watch.note_reading(sighting.requested_at);
+    let age = sighting
+        .requested_at
+        .saturating_duration_since(watch.sent_at);
+    let positive_counts = !watch.inherited || age < rules.rebuild_timeout;
     if positive_counts && (sighting.is_rebuilding() || became_target(standing, sighting)) {
         return Doubt::Executed;
     }
@@ -239,6 +253,7 @@ pub fn judge_doubt(
 /// Judges a job in doubt whose instance is missing from a complete reading that was requested at
 /// `requested_at`. Absence is never evidence: the owner's panel may hold a filter.
 pub fn judge_absence(watch: &mut Watch, requested_at: Instant, lag: Lag, rules: &Rules) -> Doubt {
+    watch.note_reading(requested_at);
     watch.quiet_since = None;
     watch.target_since = None;
     if requested_at >= watch.answered_at && is_window_over(watch, lag, rules, requested_at) {
@@ -279,6 +294,7 @@ pub fn judge_progress(
     if sighting.requested_at < watch.sent_at {
         return Progress::Waiting;
     }
+    watch.note_reading(sighting.requested_at);
     let baseline = standing.baseline.as_ref();
     if sighting.is_rebuilding() {
         watch.target_since = None;

@@ -314,11 +314,10 @@ impl Core {
             else {
                 continue;
             };
-            if watch.is_overdue(&rules, now.at) {
-                overdue.push(*service);
-            } else {
-                let at = watch.overdue_at(&rules);
-                next = Some(next.map_or(at, |next: Instant| next.min(at)));
+            match watch.overdue_at(&rules) {
+                Some(at) if at <= now.at => overdue.push(*service),
+                Some(at) => next = Some(next.map_or(at, |next: Instant| next.min(at))),
+                None => {}
             }
         }
         if let Some(at) = next {
@@ -371,13 +370,16 @@ impl Core {
             let Some(mut active) = self.active.remove(&service) else {
                 continue;
             };
-            let verdict = match (&mut active.watch, active.job.standing.state) {
-                (Some(watch), State::InDoubt) => {
+            let verdict = match &mut active.watch {
+                Some(watch) => {
                     verify::judge_absence(watch, began_at, self.lag, &self.options.rules)
                 }
-                _ => Doubt::Open,
+                None => Doubt::Open,
             };
-            if let Doubt::Hold(reason) = verdict {
+            // Absence says nothing of a rebuild that was accepted: it is overdue in its own time.
+            if let Doubt::Hold(reason) = verdict
+                && active.job.standing.state == State::InDoubt
+            {
                 self.hold(active, reason, now);
             } else {
                 self.active.insert(service, active);

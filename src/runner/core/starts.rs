@@ -169,9 +169,6 @@ impl Core {
             self.wake_by(due_at);
         }
         let mut slots = self.slots();
-        if self.waiting.is_empty() {
-            return;
-        }
         let mut kept = Vec::with_capacity(self.waiting.len());
         for mut waiting in std::mem::take(&mut self.waiting) {
             match self.readiness(&mut waiting, now) {
@@ -179,49 +176,52 @@ impl Core {
                     baseline,
                     target,
                     zone,
-                } => {
-                    if slots > 0 && self.rate.take(Purpose::Submission, now.at) {
+                } if slots > 0 => {
+                    if self.rate.take(Purpose::Submission, now.at) {
                         slots -= 1;
-                        self.start(
-                            waiting.job,
-                            Entry::Intent {
-                                zone,
-                                baseline,
-                                target,
-                            },
-                            now,
-                            calls,
-                        );
+                        let intent = Entry::Intent {
+                            zone,
+                            baseline,
+                            target,
+                        };
+                        self.start(waiting.job, intent, now, calls);
                         continue;
                     }
-                    if slots > 0 {
-                        let free_at = self.rate.free_at(Purpose::Submission);
-                        self.wake_by(free_at);
-                    }
+                    let free_at = self.rate.free_at(Purpose::Submission);
+                    self.wake_by(free_at);
                 }
+                Readiness::Ready { .. } => {}
                 Readiness::NeedsPreview => {
                     self.ask_for_image(waiting.job.image, waiting.job.service, now, calls);
                 }
-                Readiness::NeedsReading { deferred } => {
+                Readiness::NeedsReading { deferred: false } => waiting.deferred_since = None,
+                Readiness::NeedsReading { deferred: true } => {
                     let since = *waiting.deferred_since.get_or_insert(now.at);
-                    if !deferred {
-                        waiting.deferred_since = None;
-                    } else if now.at.saturating_duration_since(since)
-                        >= self.options.rules.rebuild_timeout
-                    {
+                    let overdue = now.at.saturating_duration_since(since)
+                        >= self.options.rules.rebuild_timeout;
+                    if overdue && self.may_fail() {
                         let failure = self.never_ready(waiting.job.service);
                         self.fail_untouched(waiting.job, failure, now);
+                        slots = slots.min(self.slots());
                         continue;
                     }
                 }
                 Readiness::Never(failure) => {
-                    self.fail_untouched(waiting.job, failure, now);
-                    continue;
+                    if self.may_fail() {
+                        self.fail_untouched(waiting.job, failure, now);
+                        slots = slots.min(self.slots());
+                        continue;
+                    }
                 }
             }
             kept.push(waiting);
         }
         self.waiting = kept;
+    }
+
+    /// One more failure is within the budget, even if everything in flight fails too.
+    fn may_fail(&self) -> bool {
+        budget::room(self.budget, self.damage(), self.in_flight()) > 0
     }
 
     fn readiness(&self, waiting: &mut Waiting, now: Now) -> Readiness {
@@ -428,7 +428,7 @@ impl Core {
         let mut deferred = Vec::new();
         // No more than can start soon: a page read too early must be read again.
         let soon = self.options.workers.saturating_mul(2).max(1);
-        for waiting in self.waiting.iter().take(soon.max(LOOKAHEAD_MIN)) {
+        for waiting in &self.waiting {
             match self.baseline(waiting.job.service, now) {
                 Err(Readiness::NeedsReading { deferred: false }) if stale.len() < soon => {
                     stale.push(waiting.job.service);
