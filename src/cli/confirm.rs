@@ -112,7 +112,7 @@ pub async fn confirm(
 fn question(victims: &Victims, account: &Account, api_url: &str) -> String {
     let Account { fleet, image_names } = account;
     let mut text = format!(
-        "{} at {} will be rebuilt. ALL DATA ON THEM WILL BE DESTROYED.\n\n",
+        "{} at {} will be rebuilt.\nALL DATA ON THEM WILL BE DESTROYED.\n\n",
         match victims.count {
             1 => "1 instance".to_owned(),
             count => format!("{count} instances"),

@@ -42,10 +42,8 @@ pub fn of_run(ending: &Ending, left_out: bool) -> u8 {
     if let Some(error) = &ending.storage {
         return of_queue(error);
     }
-    match ending.signal {
-        Some(Signal::Interrupt) => return INTERRUPTED,
-        Some(Signal::Terminate) => return TERMINATED,
-        None => {}
+    if let Some(signal) = ending.signal {
+        return of_signal(signal);
     }
     if ending.halt.is_some() {
         HALTED
@@ -53,6 +51,14 @@ pub fn of_run(ending: &Ending, left_out: bool) -> u8 {
         IN_DOUBT
     } else {
         of_counts(&ending.counts)
+    }
+}
+
+/// The code of a process that a signal has stopped.
+pub fn of_signal(signal: Signal) -> u8 {
+    match signal {
+        Signal::Interrupt => INTERRUPTED,
+        Signal::Terminate => TERMINATED,
     }
 }
 

@@ -183,17 +183,19 @@ async fn work(
     place: &mut Place,
     signals: &mut Signals,
 ) -> Result<u8, CliError> {
-    let verbosity = global.verbosity();
     let mut queue = match manifest {
         Some(_) => Queue::open_for_load(&place.database).await?,
         None => Queue::open(&place.database, Open::Change).await?,
     };
     let _lock = QueueLock::acquire(&place.database)?;
-    let (loaded, fleet) = if let Some((source, survey)) = manifest {
-        order(args, verbosity, place, &mut queue, source, survey).await?
-    } else {
-        let batch = unfinished(global, &mut queue, place).await?;
-        resume(args, verbosity, place, &mut queue, batch).await?
+    // Ctrl-C at the question means no: what was begun in the database is undone with it.
+    let (loaded, fleet) = tokio::select! {
+        biased;
+        Some(signal) = signals.recv() => {
+            tell("\ninterrupted before anything was sent\n");
+            return Ok(exit::of_signal(signal));
+        }
+        prepared = prepare(global, args, manifest, place, &mut queue) => prepared?,
     };
     load::tell_left_out(&loaded, &command(global, place));
     let Some(batch) = loaded.batch else {
@@ -207,6 +209,23 @@ async fn work(
     match queue.close().await {
         Err(error) if code != exit::STORAGE => Err(error.into()),
         _ => Ok(code),
+    }
+}
+
+/// The batch to work on, and what was read of the account on the way.
+async fn prepare(
+    global: &Global,
+    args: &RunArgs,
+    manifest: Option<&(Source, Survey)>,
+    place: &Place,
+    queue: &mut Queue,
+) -> Result<(Loaded, Fleet), CliError> {
+    let verbosity = global.verbosity();
+    if let Some((source, survey)) = manifest {
+        order(args, verbosity, place, queue, source, survey).await
+    } else {
+        let batch = unfinished(global, queue, place).await?;
+        resume(args, verbosity, place, queue, batch).await
     }
 }
 
@@ -224,10 +243,10 @@ async fn order(
     match plan {
         load::Plan::Resume(batch) => resume(args, verbosity, place, queue, batch).await,
         load::Plan::Ended(batch) => {
-            if verbosity != Verbosity::Quiet {
+            let exit_code = exit::of_counts(&batch.counts);
+            if verbosity != Verbosity::Quiet || exit_code != exit::DONE {
                 tell(&load::ended(&batch));
             }
-            let exit_code = exit::of_counts(&batch.counts);
             Ok((
                 Loaded {
                     batch: None,
