@@ -4,6 +4,7 @@
 
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BinaryHeap, HashMap};
+use std::io;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
@@ -15,8 +16,10 @@ use super::control::{InstanceChange, Settings};
 use super::fault::{Call, Fault, FaultKind, Script, random};
 use super::form::Fields;
 use super::instance::{Behaviour, Instance, Outcome, Rebuild, View};
+use super::journal::{Answered, Clocks, Journal, Line, Misfit, NotWritten};
 use super::record::{CallRecord, Record, ServiceRecord};
 use crate::job::{ImageId, ServiceId};
+use crate::time::now_ms;
 
 const VIOLATIONS_MAX: usize = 1000;
 const CALLS_MAX: usize = 200_000;
@@ -69,6 +72,25 @@ pub(super) struct WipeId {
     nth: usize,
 }
 
+/// Why a submission is not executed.
+#[derive(Debug)]
+enum Unexecuted {
+    Refused(Refusal),
+    NotWritten,
+}
+
+impl From<Refusal> for Unexecuted {
+    fn from(refusal: Refusal) -> Self {
+        Self::Refused(refusal)
+    }
+}
+
+impl From<NotWritten> for Unexecuted {
+    fn from(NotWritten: NotWritten) -> Self {
+        Self::NotWritten
+    }
+}
+
 /// An answer that waits behind a long-request page.
 #[derive(Debug)]
 struct Pending {
@@ -112,11 +134,30 @@ pub(super) struct Account {
     rebuilds: BinaryHeap<Reverse<Instant>>,
     endless_rebuilds: u64,
     rebuilds_max: u64,
+    journal: Option<Journal>,
 }
 
 impl Account {
-    pub(super) fn new(config: Config) -> Self {
-        let now = Instant::now();
+    /// The account as `config` describes it, and as its journal goes on from there.
+    ///
+    /// # Errors
+    ///
+    /// The journal cannot be opened, or holds what cannot have happened.
+    pub(super) fn new(config: Config) -> io::Result<Self> {
+        let clocks = Clocks {
+            now: Instant::now(),
+            now_ms: now_ms(),
+        };
+        let path = config.journal.clone();
+        let mut account = Self::fresh(config, clocks.now);
+        if let Some(path) = path {
+            let journal = Journal::open(&path, |line| account.replay(line, clocks))?;
+            account.journal = Some(journal);
+        }
+        Ok(account)
+    }
+
+    fn fresh(config: Config, now: Instant) -> Self {
         let mut names: HashMap<String, std::sync::Arc<str>> = HashMap::new();
         let mut shared = |text: &str| {
             let name = names.entry(text.to_owned());
@@ -174,7 +215,54 @@ impl Account {
             rebuilds: BinaryHeap::new(),
             endless_rebuilds: 0,
             rebuilds_max: 0,
+            journal: None,
             config,
+        }
+    }
+
+    /// Something that happened before this process was there.
+    fn replay(&mut self, line: Line<'_>, clocks: Clocks) -> Result<(), Misfit> {
+        match line {
+            Line::Accepted(accepted) => {
+                let (at, accept_lag, duration) = accepted.times(clocks)?;
+                let Some(&index) = self.by_service.get(&accepted.service) else {
+                    return Ok(());
+                };
+                let instance = &mut self.instances[index];
+                instance.submissions = instance.submissions.max(accepted.submissions);
+                let before = View {
+                    status: accepted.status_before.into(),
+                    image: accepted.image_before.into(),
+                };
+                // It would have been refused during another rebuild: somebody had ended that one.
+                if instance.supersede(&before, at) {
+                    self.endless_rebuilds -= 1;
+                }
+                let rebuild = Rebuild {
+                    image_id: accepted.image_id.into_owned(),
+                    image: accepted.image.into(),
+                    shown: accepted.shown.into(),
+                    image_at: accepted.image_at,
+                    accept_lag,
+                    duration,
+                    outcome: accepted.outcome,
+                };
+                self.accept(index, rebuild, accepted.at_ms, at);
+            }
+            Line::Answered(Answered { service, nth }) => {
+                let index = self.by_service.get(&service);
+                if index.is_some_and(|index| !self.instances[*index].answered(nth)) {
+                    return Err(Misfit::NoSuchExecution { service, nth });
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Nothing is executed any more, and the journal is free for the next simulator.
+    pub(super) fn close_journal(&mut self) {
+        if let Some(journal) = &mut self.journal {
+            journal.close();
         }
     }
 
@@ -284,13 +372,14 @@ impl Account {
     }
 
     /// Executes the call. `fault`: the one that it meets, where that changes what is executed.
+    /// `None`: the journal failed, so nothing was executed and nobody may get an answer.
     pub(super) fn execute(
         &mut self,
         call: Call,
         fields: &Fields,
         fault: Option<FaultKind>,
         now: Instant,
-    ) -> Answer {
+    ) -> Option<Answer> {
         let result = match call {
             Call::Auth => self.log_in(fields, now),
             Call::Keepalive => self.authorise(fields, now).map(|()| answer::ok(fields)),
@@ -299,9 +388,10 @@ impl Account {
             Call::Submission => match self.submit(fields, fault, now) {
                 Ok(wipe) => {
                     let body = answer::ok(fields);
-                    return Answer { body, wipe };
+                    return Some(Answer { body, wipe });
                 }
-                Err(refusal) => Err(refusal),
+                Err(Unexecuted::Refused(refusal)) => Err(refusal),
+                Err(Unexecuted::NotWritten) => return None,
             },
             Call::LongRequest | Call::Other => self.authorise(fields, now).and_then(|()| {
                 match fields.get("func").unwrap_or_default() {
@@ -310,17 +400,21 @@ impl Account {
                 }
             }),
         };
-        Answer {
+        Some(Answer {
             body: result.unwrap_or_else(|refusal| refusal.document(fields)),
             wipe: None,
-        }
+        })
     }
 
-    /// The ok of this execution was handed intact to the connection.
-    pub(super) fn answered(&mut self, wipe: Option<WipeId>) {
-        if let Some(WipeId { instance, nth }) = wipe {
-            self.instances[instance].answered(nth);
+    /// The ok of this execution is handed intact to the connection, unless that cannot be kept.
+    pub(super) fn answered(&mut self, WipeId { instance, nth }: WipeId) -> Result<(), NotWritten> {
+        let instance = &mut self.instances[instance];
+        if let Some(journal) = &mut self.journal {
+            let service = instance.id;
+            journal.write(&Line::Answered(Answered { service, nth }))?;
         }
+        instance.answered(nth);
+        Ok(())
     }
 
     fn log_in(&mut self, fields: &Fields, now: Instant) -> Result<Vec<u8>, Refusal> {
@@ -461,28 +555,44 @@ impl Account {
         fields: &Fields,
         fault: Option<FaultKind>,
         now: Instant,
-    ) -> Result<Option<WipeId>, Refusal> {
+    ) -> Result<Option<WipeId>, Unexecuted> {
         self.authorise(fields, now)?;
         let index = self.instance(fields)?;
         let image = self.validate(fields)?;
         let busy = self.instances[index].is_rebuilding(now);
         match &*self.instances[index].view(now).status {
-            _ if busy => return Err(Refusal::running_operation()),
+            _ if busy => return Err(Refusal::running_operation().into()),
             "active" | "stopped" | "error" => {}
             settled @ ("resized" | "rescued" | "booted_from_iso" | "suspended" | "suspend") => {
                 let why = "the instance cannot be rebuilt in this state";
-                return Err(Refusal::value("instance_status", settled, why));
+                return Err(Refusal::value("instance_status", settled, why).into());
             }
-            _ => return Err(Refusal::running_operation()),
+            _ => return Err(Refusal::running_operation().into()),
         }
         let mut rebuild = self.rebuild(index, image);
         if fault == Some(FaultKind::InstanceError) {
             rebuild.outcome = Outcome::Error;
         }
+        let at_ms = now_ms();
+        if let Some(journal) = &mut self.journal {
+            let line = self.instances[index].accepted_line(&rebuild, at_ms, now);
+            journal.write(&Line::Accepted(line))?;
+        }
+        Ok(self.accept(index, rebuild, at_ms, now))
+    }
+
+    /// The API says ok. `None`: and does nothing.
+    fn accept(
+        &mut self,
+        index: usize,
+        rebuild: Rebuild,
+        at_ms: i64,
+        now: Instant,
+    ) -> Option<WipeId> {
         let nth = self.instances[index].wiped();
-        let ends = self.instances[index].accept(rebuild, now);
+        let ends = self.instances[index].accept(rebuild, at_ms, now);
         if self.instances[index].wiped() == nth {
-            return Ok(None); // accepted, and ignored
+            return None;
         }
         while self.rebuilds.peek().is_some_and(|Reverse(end)| *end <= now) {
             self.rebuilds.pop();
@@ -493,10 +603,10 @@ impl Account {
         }
         let running = self.rebuilds.len() as u64 + self.endless_rebuilds;
         self.rebuilds_max = self.rebuilds_max.max(running);
-        Ok(Some(WipeId {
+        Some(WipeId {
             instance: index,
             nth,
-        }))
+        })
     }
 
     /// How the next rebuild of this instance goes.

@@ -1,6 +1,7 @@
 //! What the simulated account holds and how it behaves.
 
 use std::collections::{HashMap, HashSet};
+use std::path::PathBuf;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
@@ -138,6 +139,11 @@ pub struct Config {
     pub latency: Duration,
     /// What goes wrong by itself.
     pub faults: FaultPlan,
+    /// A file that keeps every rebuild and every ok over restarts, killed processes included: the
+    /// next simulator with the same file goes on where the wall clock is by then. Sessions, faults
+    /// and what [`change`](super::Simulator::change) did are not kept; lines about services that
+    /// are not among the [`instances`](Self::instances) are passed over. `None`: nothing is kept.
+    pub journal: Option<PathBuf>,
 }
 
 impl Default for Config {
@@ -163,6 +169,7 @@ impl Default for Config {
             list_lag: Duration::ZERO,
             latency: Duration::ZERO,
             faults: FaultPlan::default(),
+            journal: None,
         }
     }
 }

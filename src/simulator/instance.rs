@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use tokio::time::Instant;
 
 use super::config::ImageAt;
+use super::journal::Accepted;
 use super::record::{ServiceRecord, WipeRecord};
 
 /// Readings of the past that a list lag may ask for; beyond it the oldest one counts.
@@ -158,7 +159,7 @@ impl Instance {
     }
 
     /// The API has said ok. Returns when the rebuild ends; `None`: never, or it does not begin.
-    pub(super) fn accept(&mut self, rebuild: Rebuild, now: Instant) -> Option<Instant> {
+    pub(super) fn accept(&mut self, rebuild: Rebuild, at_ms: i64, now: Instant) -> Option<Instant> {
         self.accepted += 1;
         if rebuild.outcome == Outcome::Ignored {
             return None;
@@ -189,7 +190,7 @@ impl Instance {
             Outcome::Never | Outcome::Ignored => None,
         };
         self.wipes.push(Wipe {
-            at_ms: crate::time::now_ms(),
+            at_ms,
             image_id: rebuild.image_id,
             image: rebuild.image,
             answered: false,
@@ -200,11 +201,44 @@ impl Instance {
         ends
     }
 
-    /// The answer to the submission that was executed as the nth (from 0) reached the connection.
-    pub(super) fn answered(&mut self, nth: usize) {
-        if let Some(wipe) = self.wipes.get_mut(nth) {
-            wipe.answered = true;
+    /// What the journal says of [`accept`](Self::accept).
+    pub(super) fn accepted_line<'a>(
+        &'a self,
+        rebuild: &'a Rebuild,
+        at_ms: i64,
+        now: Instant,
+    ) -> Accepted<'a> {
+        let before = self.view(now);
+        Accepted {
+            service: self.id,
+            submissions: self.submissions,
+            at_ms,
+            begins_ms: after(at_ms, rebuild.accept_lag),
+            ends_ms: after(at_ms, rebuild.accept_lag + rebuild.duration),
+            outcome: rebuild.outcome,
+            image_id: rebuild.image_id.as_str().into(),
+            image: (&*rebuild.image).into(),
+            shown: (&*rebuild.shown).into(),
+            image_at: rebuild.image_at,
+            status_before: (&*before.status).into(),
+            image_before: (&*before.image).into(),
         }
+    }
+
+    /// Makes the list show `view` from `now` on; a rebuild under way is over with that. Returns
+    /// whether it was one without an end.
+    pub(super) fn supersede(&mut self, view: &View, now: Instant) -> bool {
+        let endless = self.interrupt(now);
+        self.timeline.forget_future(now);
+        self.timeline.push(now, &view.status, &view.image);
+        endless
+    }
+
+    /// The answer to the submission that was executed as the nth (from 0) reaches the connection.
+    /// `false`: there is no such execution.
+    pub(super) fn answered(&mut self, nth: usize) -> bool {
+        let wipe = self.wipes.get_mut(nth);
+        wipe.map(|wipe| wipe.answered = true).is_some()
     }
 
     pub(super) fn wiped(&self) -> usize {
@@ -214,14 +248,7 @@ impl Instance {
     /// Somebody else changes the instance; a rebuild under way is over with that. Returns whether
     /// it was one without an end.
     pub(super) fn change(&mut self, steps: &[Step], now: Instant) -> bool {
-        let mut endless = false;
-        if let Some(wipe) = self.wipes.last_mut()
-            && wipe.ends.is_none_or(|ends| ends > now)
-        {
-            endless = wipe.ends.is_none();
-            wipe.outcome = Outcome::Never;
-            wipe.ends = Some(now);
-        }
+        let endless = self.interrupt(now);
         self.timeline.forget_future(now);
         let mut view = self.view(now).clone();
         for step in steps {
@@ -233,6 +260,19 @@ impl Instance {
             }
             let from = now + Duration::from_millis(step.after_ms);
             self.timeline.push(from, &view.status, &view.image);
+        }
+        endless
+    }
+
+    /// A rebuild under way is over, and never complete. Returns whether it was one without an end.
+    fn interrupt(&mut self, now: Instant) -> bool {
+        let mut endless = false;
+        if let Some(wipe) = self.wipes.last_mut()
+            && wipe.ends.is_none_or(|ends| ends > now)
+        {
+            endless = wipe.ends.is_none();
+            wipe.outcome = Outcome::Never;
+            wipe.ends = Some(now);
         }
         endless
     }
@@ -249,7 +289,7 @@ impl Instance {
                 answered: wipe.answered,
                 completed_ms: (wipe.outcome == Outcome::Active
                     && wipe.ends.is_some_and(|ends| ends <= now))
-                .then(|| wipe.at_ms + i64::try_from(wipe.took.as_millis()).unwrap_or(i64::MAX)),
+                .then(|| after(wipe.at_ms, wipe.took)),
             })
             .collect();
         ServiceRecord {
@@ -266,6 +306,12 @@ impl Instance {
             wipes,
         }
     }
+}
+
+/// Unix time `duration` after `unix_ms`.
+fn after(unix_ms: i64, duration: Duration) -> i64 {
+    let duration_ms = i64::try_from(duration.as_millis()).unwrap_or(i64::MAX);
+    unix_ms.saturating_add(duration_ms)
 }
 
 #[cfg(test)]
@@ -304,7 +350,7 @@ mod tests {
         let now = Instant::now();
         let mut instance = instance("active", now);
         assert_eq!(
-            instance.accept(rebuild(Outcome::Active, ImageAt::End), now),
+            instance.accept(rebuild(Outcome::Active, ImageAt::End), 0, now),
             Some(now + 12 * SECOND)
         );
         assert_eq!(shown(&instance, now), ("active", "old"));
@@ -321,7 +367,7 @@ mod tests {
     fn the_image_may_change_while_the_disk_is_still_being_written() {
         let now = Instant::now();
         let mut instance = instance("active", now);
-        instance.accept(rebuild(Outcome::Active, ImageAt::Accept), now);
+        instance.accept(rebuild(Outcome::Active, ImageAt::Accept), 0, now);
         assert_eq!(shown(&instance, now + SECOND), ("active", "new"));
         assert!(instance.is_rebuilding(now + SECOND));
     }
@@ -331,7 +377,7 @@ mod tests {
         let now = Instant::now();
         for (before, after) in [("stopped", "stopped"), ("error", "active")] {
             let mut instance = instance(before, now);
-            instance.accept(rebuild(Outcome::Active, ImageAt::End), now);
+            instance.accept(rebuild(Outcome::Active, ImageAt::End), 0, now);
             assert_eq!(shown(&instance, now + 12 * SECOND), (after, "new"));
         }
     }
@@ -346,7 +392,7 @@ mod tests {
             (Outcome::Ignored, "active", 0),
         ] {
             let mut instance = instance("active", now);
-            instance.accept(rebuild(outcome, ImageAt::End), now);
+            instance.accept(rebuild(outcome, ImageAt::End), 0, now);
             assert_eq!(shown(&instance, much_later), (status, "old"), "{outcome:?}");
             let record = instance.record(much_later);
             assert_eq!(
@@ -360,7 +406,7 @@ mod tests {
     fn somebody_elses_steps_end_a_rebuild_and_happen_in_their_time() {
         let now = Instant::now();
         let mut instance = instance("active", now);
-        instance.accept(rebuild(Outcome::Active, ImageAt::End), now);
+        instance.accept(rebuild(Outcome::Active, ImageAt::End), 0, now);
         let later = now + 5 * SECOND;
         let step = |after_ms, status: &str, image: Option<&str>| Step {
             after_ms,

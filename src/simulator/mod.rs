@@ -17,6 +17,7 @@ pub mod control;
 mod fault;
 mod form;
 mod instance;
+mod journal;
 mod record;
 mod serve;
 #[cfg(test)]
@@ -64,7 +65,9 @@ impl Simulator {
     /// # Errors
     ///
     /// `InvalidInput` if the address is not on loopback: it must never be mistaken for the real
-    /// thing by another machine. Otherwise what the operating system says about listening there.
+    /// thing by another machine. `ResourceBusy` if another simulator has the journal open;
+    /// `InvalidData`, with file and line, if that holds what no simulator wrote. Otherwise what the
+    /// operating system says about listening there, or about the journal.
     pub async fn start(config: Config, listen: SocketAddr) -> io::Result<Self> {
         if !listen.ip().is_loopback() {
             let message = format!(
@@ -76,7 +79,7 @@ impl Simulator {
         let listener = TcpListener::bind(listen).await?;
         let url = format!("http://{}/", listener.local_addr()?);
         let (stop, stopping) = watch::channel(false);
-        let shared = Arc::new(Shared::new(Account::new(config), stopping.clone()));
+        let shared = Arc::new(Shared::new(Account::new(config)?, stopping.clone()));
         let service =
             serve::router(Arc::clone(&shared)).into_make_service_with_connect_info::<Link>();
         let mut stopped = stopping;
@@ -147,12 +150,17 @@ impl Simulator {
         if tokio::time::timeout(GRACE, &mut self.server).await.is_err() {
             self.server.abort();
         }
-        self.record()
+        // Under one lock: what comes too late for this record is not executed.
+        let mut account = self.shared.account();
+        account.close_journal();
+        account.record(Instant::now())
     }
 }
 
 impl Drop for Simulator {
     fn drop(&mut self) {
         self.stop.send_replace(true);
+        // Calls under way may hold the account for longer; the next simulator must not wait.
+        self.shared.account().close_journal();
     }
 }

@@ -6,7 +6,8 @@ use serde::{Deserialize, Serialize};
 
 use super::fault::{Call, FaultKind};
 
-/// Everything that happened since the start.
+/// Everything that happened since the start; what is said of services and of rebuilds: since the
+/// beginning of the journal, where there is one.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Record {
     /// Per service.
@@ -26,7 +27,7 @@ pub struct Record {
 /// The truth about one service.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ServiceRecord {
-    /// Submissions that arrived.
+    /// Submissions that arrived. Over a restart, those after the last accepted one are forgotten.
     pub submissions: u64,
     /// Of those: found valid and answered with ok, whether or not the answer got through.
     pub accepted: u64,

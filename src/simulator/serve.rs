@@ -18,6 +18,7 @@ use super::answer::{self, Refusal};
 use super::control;
 use super::fault::{Call, Fault, FaultKind};
 use super::form::Fields;
+use super::journal::NotWritten;
 use super::wire::{Link, Pieces};
 
 const JSON: &str = "application/json; charset=utf-8";
@@ -109,7 +110,7 @@ async fn function(
             return broken(&link);
         };
         shared.pause(after).await;
-        return intact(&shared, answer);
+        return intact(&shared, &link, answer);
     };
     let answer = match fault.execute_after_ms {
         Some(after_ms) if fault.is_executed() => {
@@ -165,7 +166,7 @@ async fn long_request(
         other => other,
     };
     match (fault, followed) {
-        (None, Followed::Answer(answer)) => intact(&shared, answer),
+        (None, Followed::Answer(answer)) => intact(&shared, &link, answer),
         (None, Followed::NotYet) => long_page(&number),
         (None, Followed::Unknown) => StatusCode::NOT_FOUND.into_response(),
         (Some(fault), Followed::Answer(answer)) => {
@@ -219,7 +220,8 @@ impl Drop for InFlight<'_> {
 }
 
 /// Executes the call after a while, also when the client has left meanwhile: like the real thing,
-/// which has the whole request by then. `None`: the simulator is going down.
+/// which has the whole request by then. `None`: the simulator is going down, or cannot keep what it
+/// would do.
 async fn execute(
     shared: &Arc<Shared>,
     call: Call,
@@ -228,10 +230,9 @@ async fn execute(
     after: Duration,
 ) -> Option<Answer> {
     if after.is_zero() {
-        let answer = shared
+        return shared
             .account()
             .execute(call, &fields, fault, Instant::now());
-        return Some(answer);
     }
     let shared = Arc::clone(shared);
     let execution = async move {
@@ -240,15 +241,18 @@ async fn execute(
             .account()
             .execute(call, &fields, fault, Instant::now())
     };
-    tokio::spawn(execution).await.ok()
+    tokio::spawn(execution).await.ok().flatten()
 }
 
 /// The right answer, as it is.
-fn intact(shared: &Shared, answer: Answer) -> Response {
-    if answer.wipe.is_some() {
-        shared.account().answered(answer.wipe);
+fn intact(shared: &Shared, link: &Link, answer: Answer) -> Response {
+    let kept = answer
+        .wipe
+        .map_or(Ok(()), |wipe| shared.account().answered(wipe));
+    match kept {
+        Ok(()) => json(answer.body),
+        Err(NotWritten) => broken(link),
     }
-    json(answer.body)
 }
 
 /// No answer at all.
@@ -333,7 +337,7 @@ async fn respond(
         FaultKind::Busy => refuse(&Refusal::running_operation()),
         FaultKind::Error => refuse(&error(fault)),
         FaultKind::SessionExpiry => refuse(&Refusal::access(call.func())),
-        FaultKind::InstanceError | FaultKind::Delay => intact(shared, answer),
+        FaultKind::InstanceError | FaultKind::Delay => intact(shared, link, answer),
     }
 }
 

@@ -1,6 +1,8 @@
 //! The simulator from outside: raw HTTP over real sockets, so that nothing of a client hides what
 //! is on the wire.
 
+mod journal;
+
 use std::io;
 use std::time::Duration;
 
