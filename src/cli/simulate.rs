@@ -98,6 +98,10 @@ pub struct SimulateArgs {
     #[arg(long, value_name = "TOKEN")]
     pub session: Option<String>,
 
+    /// Keeps what happened over restarts: the same file again goes on where it stopped
+    #[arg(long, value_name = "FILE")]
+    pub journal: Option<PathBuf>,
+
     /// What goes wrong.
     #[command(flatten)]
     pub faults: FaultArgs,
@@ -121,6 +125,7 @@ impl SimulateArgs {
             session_ttl: self.session_ttl,
             session: self.session.clone(),
             faults: self.faults.plan(),
+            journal: self.journal.clone(),
             ..Config::for_fleet(fleet.into_iter().chain(invented))
         }
     }
@@ -409,6 +414,13 @@ mod tests {
         assert_eq!(config.accept_lag, usual.accept_lag);
         assert_eq!(config.rebuild_duration, usual.rebuild_duration);
         assert_eq!(config.session_ttl, usual.session_ttl);
+        assert_eq!(config.journal, None);
+    }
+
+    #[test]
+    fn a_journal_is_kept_where_the_command_line_says() {
+        let config = parse(&["--journal", "kept.ndjson"]).unwrap().config([]);
+        assert_eq!(config.journal, Some(PathBuf::from("kept.ndjson")));
     }
 
     #[test]
