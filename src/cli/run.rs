@@ -1,7 +1,8 @@
 //! `refleet run`: load the manifest if it is new, then work until every job has ended.
 
 use std::net::{Ipv4Addr, SocketAddr};
-use std::path::PathBuf;
+use std::os::unix::fs::DirBuilderExt as _;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use clap::Args;
@@ -18,7 +19,7 @@ use crate::event::Event;
 use crate::job::BatchId;
 use crate::manifest::{self, Source, Survey};
 use crate::progress::{self, Choice, Ended, EventsTo, Mode, Surroundings, Verbosity, summary};
-use crate::queue::{Batch, NewRun, Open, Queue, QueueLock};
+use crate::queue::{Batch, NewRun, Open, Queue, QueueError, QueueLock};
 use crate::runner::{self, Ending, Fleet, Halt, Options, Signal, Signals};
 use crate::simulator::{Config, FleetRow, Simulator};
 use crate::time;
@@ -155,6 +156,7 @@ async fn place(
     let database = global.database(options::SIMULATION_DATABASE)?;
     let config = Config {
         faults: args.faults.plan(),
+        journal: journal(&database)?,
         ..Config::for_fleet(rows)
     };
     let credentials = Credentials::Login {
@@ -162,9 +164,14 @@ async fn place(
         password: config.password.clone().into(),
     };
     let any_port = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
-    let simulator = Simulator::start(config, any_port)
-        .await
-        .map_err(CliError::Simulator)?;
+    let simulator = Simulator::start(config, any_port).await.map_err(|error| {
+        match QueueLock::holder(&database) {
+            Some(holder) if error.kind() == std::io::ErrorKind::ResourceBusy => {
+                CliError::Queue(QueueError::Locked(holder))
+            }
+            _ => CliError::Simulator(error),
+        }
+    })?;
     let endpoint = Endpoint::parse(simulator.url())?;
     let client = Client::new(settings(endpoint, credentials))?;
     Ok(Place {
@@ -174,6 +181,33 @@ async fn place(
         simulator: Some(simulator),
         options,
     })
+}
+
+/// What the simulated instances have been through, kept beside the database so that a rehearsal
+/// can be interrupted and resumed like the real thing. A new database begins with new instances.
+fn journal(database: &Path) -> Result<Option<PathBuf>, CliError> {
+    if database.is_dir() {
+        return Ok(None); // the queue will say so; nothing is to be left beside it
+    }
+    let mut name = database.as_os_str().to_owned();
+    name.push(".simulator");
+    let path = PathBuf::from(name);
+    if let Some(folder) = database.parent() {
+        std::fs::DirBuilder::new()
+            .recursive(true)
+            .mode(0o700)
+            .create(folder)
+            .map_err(CliError::Simulator)?;
+    }
+    if !database.exists() {
+        match std::fs::remove_file(&path) {
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+                return Err(CliError::Simulator(error));
+            }
+            _ => {}
+        }
+    }
+    Ok(Some(path))
 }
 
 async fn work(
