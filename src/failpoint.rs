@@ -3,6 +3,31 @@
 //! Only debug builds have them: `REFLEET_FAILPOINT=name` dies at the first passage of that place,
 //! `name:3` at the third. A release build compiles them to nothing.
 
+/// Every place, in the order in which a batch meets them.
+pub const NAMES: [&str; 16] = [
+    // The database is made.
+    "file_created",
+    "migration_begun",
+    "migration_done",
+    // A manifest becomes a batch.
+    "load_before_commit",
+    "load_after_commit",
+    // A run: each turn of the dispatcher, and around each request.
+    "before_commit",
+    "after_commit",
+    "before_send",
+    "form_handed_over",
+    "after_answer",
+    "outcome_taken",
+    "run_ended",
+    // The operator's word.
+    "operate_before_commit",
+    "operate_after_commit",
+    // The results become a file.
+    "report_before_rename",
+    "report_after_rename",
+];
+
 /// Dies here if the environment names this place.
 #[macro_export]
 macro_rules! failpoint {
@@ -19,6 +44,7 @@ pub fn pass(name: &str) {
     use std::sync::atomic::{AtomicU32, Ordering};
 
     static ARMED: OnceLock<Option<(String, AtomicU32)>> = OnceLock::new();
+    debug_assert!(NAMES.contains(&name), "`{name}` is not in NAMES");
     let armed = ARMED.get_or_init(|| {
         let text = std::env::var("REFLEET_FAILPOINT").ok()?;
         let (name, nth) = text.split_once(':').unwrap_or((&text, "1"));

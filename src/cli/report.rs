@@ -63,6 +63,7 @@ pub async fn report(global: &Global, args: &ReportArgs) -> Result<u8, CliError> 
         .map_err(failed)?;
     crate::failpoint!("report_before_rename");
     file.commit().map_err(failed)?;
+    crate::failpoint!("report_after_rename");
     Ok(exit::DONE)
 }
 

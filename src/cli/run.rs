@@ -240,6 +240,7 @@ async fn work(
         global, args, place, &mut queue, batch, &loaded, fleet, signals,
     )
     .await?;
+    crate::failpoint!("run_ended");
     match queue.close().await {
         Err(error) if code != exit::STORAGE => Err(error.into()),
         _ => Ok(code),

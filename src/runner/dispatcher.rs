@@ -127,6 +127,7 @@ impl Shell<'_> {
             if let Err(error) = self.supply().await {
                 self.fail(error);
             }
+            crate::failpoint!("outcome_taken");
             let now = Now::read();
             let tick = self.core.tick(now);
             for event in self.core.take_events() {

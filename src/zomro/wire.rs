@@ -127,6 +127,7 @@ impl Body for WatchedForm {
         if bytes.is_empty() {
             return Poll::Ready(None);
         }
+        crate::failpoint!("form_handed_over");
         this.left = this.left.saturating_sub(bytes.len() as u64);
         Poll::Ready(Some(Ok(Frame::data(Chunk::from(bytes)))))
     }

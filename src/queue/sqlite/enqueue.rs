@@ -59,10 +59,9 @@ impl Queue {
         let result = match result {
             Ok(enqueued) if keep && enqueued.batch.is_some() => {
                 crate::failpoint!("load_before_commit");
-                self.commit()
-                    .await
-                    .map(|()| enqueued)
-                    .map_err(EnqueueError::from)
+                let committed = self.commit().await;
+                crate::failpoint!("load_after_commit");
+                committed.map(|()| enqueued).map_err(EnqueueError::from)
             }
             other => {
                 self.rollback().await;

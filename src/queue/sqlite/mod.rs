@@ -19,6 +19,9 @@ use super::{QueueError, QueueLock};
 
 static MIGRATIONS: Migrator = sqlx::migrate!();
 
+/// sqlx's own table of applied migrations.
+const MIGRATIONS_TABLE: &str = "_sqlx_migrations";
+
 /// `application_id` of a refleet database; also in the first migration.
 const APPLICATION_ID: i64 = 0x7265_666c;
 
@@ -138,7 +141,7 @@ impl Queue {
         .await?;
         let applied = if has_history {
             self.connection
-                .list_applied_migrations("_sqlx_migrations")
+                .list_applied_migrations(MIGRATIONS_TABLE)
                 .await
                 .map_err(|error| self.migration_error(error))?
         } else {
@@ -165,10 +168,17 @@ impl Queue {
                 },
             });
         }
+        self.connection
+            .ensure_migrations_table(MIGRATIONS_TABLE)
+            .await
+            .map_err(|error| self.migration_error(error))?;
+        crate::failpoint!("migration_begun");
         MIGRATIONS
             .run(&mut self.connection)
             .await
-            .map_err(|error| self.migration_error(error))
+            .map_err(|error| self.migration_error(error))?;
+        crate::failpoint!("migration_done");
+        Ok(())
     }
 
     fn migration_error(&self, error: MigrateError) -> QueueError {
@@ -266,7 +276,9 @@ fn prepare_file(path: &Path, mode: Open) -> Result<PathBuf, QueueError> {
             .mode(0o600)
             .open(path)
         {
-            Ok(_) => {}
+            Ok(_) => {
+                crate::failpoint!("file_created");
+            }
             Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => {}
             Err(error) => return Err(unusable(error.to_string())),
         }

@@ -39,7 +39,9 @@ impl Queue {
         };
         match result {
             Ok(operated) => {
+                crate::failpoint!("operate_before_commit");
                 self.commit().await?;
+                crate::failpoint!("operate_after_commit");
                 Ok(operated)
             }
             Err(error) => {
