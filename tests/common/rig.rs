@@ -1,0 +1,383 @@
+//! A small fleet, a simulator that outlives the process under test, and both of their stories:
+//! what really happened to each instance, and what the ledger says of it.
+
+#![allow(
+    dead_code,
+    reason = "each test binary uses the part of it that it needs"
+)]
+
+use std::fmt::Write as _;
+use std::future::Future;
+use std::io::Read as _;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::path::PathBuf;
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::OnceLock;
+use std::time::{Duration, Instant};
+
+use refleet::job::{Entry, Executed, ServiceId, Standing, State};
+use refleet::queue::{LedgerLine, Open, Queue};
+use refleet::simulator::{Config, ServiceRecord, Simulator};
+use tokio::runtime::Runtime;
+
+/// What is ordered: the image of the vendor's own example.
+pub const IMAGE: &str = "18d0ee2e-4d57-4f40-9b56-03c1773b5831";
+/// No process under test may take longer, whatever it waits for.
+const PROCESS_MAX: Duration = Duration::from_mins(1);
+const FIRST_SERVICE: i64 = 5_113_119;
+
+/// One runtime for all simulators of a test binary.
+pub fn block_on<T>(future: impl Future<Output = T>) -> T {
+    static RUNTIME: OnceLock<Runtime> = OnceLock::new();
+    let runtime = RUNTIME.get_or_init(|| {
+        tokio::runtime::Builder::new_multi_thread()
+            .worker_threads(2)
+            .enable_all()
+            .build()
+            .expect("a runtime")
+    });
+    runtime.block_on(future)
+}
+
+/// The times with which the tests run: a hundred to a thousand times the usual pace.
+#[derive(Debug, Clone)]
+pub struct Pace {
+    /// Words for the command line.
+    pub words: Vec<(&'static str, String)>,
+}
+
+impl Default for Pace {
+    fn default() -> Self {
+        let words = [
+            ("--rate", "0"),
+            ("--backoff-initial", "5ms"),
+            ("--backoff-max", "30ms"),
+            ("--timeout", "400ms"),
+            ("--outage-timeout", "2s"),
+            ("--poll-interval", "20ms"),
+            ("--settle", "400ms"),
+            ("--unseen-after", "800ms"),
+            ("--rebuild-timeout", "3s"),
+            ("--max-failures", "100%"),
+        ];
+        Self {
+            words: words.map(|(name, value)| (name, value.to_owned())).to_vec(),
+        }
+    }
+}
+
+impl Pace {
+    /// The same with another value of `name`.
+    #[must_use]
+    pub fn with(mut self, name: &'static str, value: impl Into<String>) -> Self {
+        self.words.retain(|(known, _)| *known != name);
+        self.words.push((name, value.into()));
+        self
+    }
+}
+
+/// A fleet, its manifest, an empty folder for the database, and the simulated account.
+pub struct Rig {
+    folder: tempfile::TempDir,
+    /// The manifest's services, in its order.
+    pub services: Vec<ServiceId>,
+    /// The account.
+    pub simulator: Simulator,
+    /// With which times it runs.
+    pub pace: Pace,
+    /// `ZOMRO_AUTH` instead of a login.
+    pub token: Option<String>,
+}
+
+/// What the ledger says of one instance.
+#[derive(Debug)]
+pub struct Story {
+    /// Where its job stands.
+    pub standing: Standing,
+    /// Everything that happened to it, in order.
+    pub lines: Vec<LedgerLine>,
+}
+
+/// A quick account for `services`: rebuilds take 60 ms, the list lags by `list_lag`.
+pub fn account(services: &[ServiceId]) -> Config {
+    let rows = Config::example_rows(services.iter().copied());
+    Config {
+        accept_lag: Duration::from_millis(10),
+        rebuild_duration: Duration::from_millis(60),
+        rebuild_jitter: 0.2,
+        ..Config::for_fleet(rows)
+    }
+}
+
+/// `count` services with numbers in a row.
+pub fn services(count: i64) -> Vec<ServiceId> {
+    (0..count)
+        .map(|nth| ServiceId::new(FIRST_SERVICE + nth).expect("a positive number"))
+        .collect()
+}
+
+impl Rig {
+    /// A fleet of `count` on an account that `adjust` has made of the quick one.
+    pub fn new(count: i64, adjust: impl FnOnce(&mut Config)) -> Self {
+        let services = services(count);
+        let mut config = account(&services);
+        adjust(&mut config);
+        let token = config.session.clone();
+        let listen = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
+        let simulator = block_on(Simulator::start(config, listen)).expect("a simulator");
+        let folder = tempfile::tempdir().expect("a folder");
+        let mut manifest = "service_id,image,password\n".to_owned();
+        for service in &services {
+            let _ = writeln!(manifest, "{service},{IMAGE},Mypassword1");
+        }
+        std::fs::write(folder.path().join("fleet.csv"), manifest).expect("a manifest");
+        Self {
+            folder,
+            services,
+            simulator,
+            pace: Pace::default(),
+            token,
+        }
+    }
+
+    /// The database.
+    pub fn database(&self) -> PathBuf {
+        self.folder.path().join("state").join("refleet.db")
+    }
+
+    /// A file beside it.
+    pub fn file(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    /// `refleet` with its global options, in an environment of its own.
+    pub fn refleet(&self, words: &[&str]) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_refleet"));
+        command
+            .env_clear()
+            .env("HOME", self.folder.path())
+            .arg("--db")
+            .arg(self.database())
+            .arg("--api-url")
+            .arg(self.simulator.url())
+            .args(words)
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped());
+        match &self.token {
+            Some(token) => command.env("ZOMRO_AUTH", token),
+            None => command
+                .env("ZOMRO_USERNAME", "simulator")
+                .env("ZOMRO_PASSWORD", "Simulator1"),
+        };
+        command
+    }
+
+    /// `refleet run` of the manifest at this rig's pace.
+    pub fn run(&self, words: &[&str]) -> Command {
+        let mut command = self.refleet(&["run"]);
+        command
+            .arg(self.file("fleet.csv"))
+            .args(["--yes", "--progress", "none"]);
+        for (name, value) in &self.pace.words {
+            command.arg(name).arg(value);
+        }
+        command.args(words);
+        command
+    }
+
+    /// What the ledger says of every service; `None` where nothing is queued yet.
+    pub fn stories(&self) -> Option<Vec<Story>> {
+        if !self.database().exists() {
+            return None;
+        }
+        block_on(async {
+            let Ok(mut queue) = Queue::open(&self.database(), Open::Read).await else {
+                return None;
+            };
+            let mut stories = Vec::new();
+            for service in &self.services {
+                let jobs = queue.jobs_of(*service).await.expect("a job");
+                let (_, job) = jobs.into_iter().next()?;
+                let lines = queue.history(job.id).await.expect("its history");
+                stories.push(Story {
+                    standing: job.standing,
+                    lines,
+                });
+            }
+            Some(stories)
+        })
+    }
+
+    /// What really happened to `service`.
+    pub fn truth(&self, service: ServiceId) -> ServiceRecord {
+        self.simulator.service(service).expect("an instance")
+    }
+
+    /// What must hold at every moment at which no process works, however the last one ended.
+    /// `Err` says what does not.
+    pub fn check(&self) -> Result<(), String> {
+        // The truth first: a request of a killed process may still arrive and be executed.
+        let truths: Vec<_> = self.services.iter().map(|id| self.truth(*id)).collect();
+        let Some(stories) = self.stories() else {
+            return if truths.iter().all(|truth| truth.submissions == 0) {
+                Ok(())
+            } else {
+                Err("something was sent, and there is no ledger of it".to_owned())
+            };
+        };
+        for ((service, truth), story) in self.services.iter().zip(&truths).zip(&stories) {
+            check_one(truth, story).map_err(|what| {
+                let kinds: Vec<_> = story
+                    .lines
+                    .iter()
+                    .map(|line| format!("{}#{}", line.entry.kind(), line.attempt))
+                    .collect();
+                format!(
+                    "service {service}: {what}\nledger: {}\ntruth: {truth:?}",
+                    kinds.join(" ")
+                )
+            })?;
+        }
+        Ok(())
+    }
+
+    /// [`check`](Self::check), and that the batch has come to its end and the database is sound.
+    pub fn check_end(&self) -> Result<(), String> {
+        self.check()?;
+        let stories = self.stories().ok_or("nothing was ever queued")?;
+        for (service, story) in self.services.iter().zip(&stories) {
+            let standing = &story.standing;
+            let ended = standing.state.is_final() || standing.held;
+            if !ended {
+                return Err(format!("service {service} is still {}", standing.state));
+            }
+        }
+        let verified = finish(self.refleet(&["verify"]));
+        if verified.status.code() != Some(0) {
+            return Err(format!("verify: {verified}"));
+        }
+        let violations = self.simulator.record().violations;
+        match violations.first() {
+            None => Ok(()),
+            Some(first) => Err(format!("{} violations: {first}", violations.len())),
+        }
+    }
+}
+
+fn check_one(truth: &ServiceRecord, story: &Story) -> Result<(), String> {
+    let Story { standing, lines } = story;
+    if truth.wiped > 1 {
+        return Err(format!("wiped {} times", truth.wiped));
+    }
+    if truth.accepted > truth.wiped {
+        return Err("the simulator contradicts itself".to_owned());
+    }
+    let intents = lines
+        .iter()
+        .filter(|line| matches!(line.entry, Entry::Intent { .. }))
+        .count();
+    if truth.submissions > intents as u64 {
+        return Err(format!(
+            "{} submissions arrived, the ledger knows {intents}",
+            truth.submissions
+        ));
+    }
+    if truth.wiped == 1 && standing.executed() == Executed::No {
+        return Err(format!(
+            "it was wiped, and the ledger says it was not ({})",
+            standing.state
+        ));
+    }
+    match standing.state {
+        State::Done if truth.wiped != 1 => Err("it is done, and was never wiped".to_owned()),
+        State::Done if truth.completed != 1 => Err("it is done, and not complete".to_owned()),
+        State::Rebuilding if truth.wiped != 1 => {
+            Err("it is rebuilding, and was never wiped".to_owned())
+        }
+        State::Failed if standing.executed() == Executed::Yes && truth.wiped == 0 => {
+            Err("it failed as executed, and was never wiped".to_owned())
+        }
+        State::Queued
+        | State::Submitting
+        | State::Rebuilding
+        | State::InDoubt
+        | State::Done
+        | State::Failed
+        | State::Cancelled => Ok(()),
+    }
+}
+
+/// A process that does not outlive the test.
+pub struct Running(pub Child);
+
+impl Running {
+    /// Starts it.
+    pub fn start(mut command: Command) -> Self {
+        Self(command.spawn().expect("refleet starts"))
+    }
+
+    /// Kills it with SIGKILL, if it still works.
+    pub fn kill(&mut self) -> ExitStatus {
+        let _ = self.0.kill();
+        self.0.wait().expect("its end")
+    }
+
+    /// What it has said; only after its end.
+    pub fn said(&mut self) -> String {
+        let mut bytes = Vec::new();
+        // What is written in these tests fits into a pipe, so nobody had to read it before.
+        if let Some(mut out) = self.0.stdout.take() {
+            let _ = out.read_to_end(&mut bytes);
+        }
+        if let Some(mut err) = self.0.stderr.take() {
+            let _ = err.read_to_end(&mut bytes);
+        }
+        String::from_utf8_lossy(&bytes).into_owned()
+    }
+
+    /// Waits until it has ended, or `stop` says that it should be looked after.
+    pub fn wait_until(&mut self, mut stop: impl FnMut() -> bool) -> Option<ExitStatus> {
+        let began = Instant::now();
+        loop {
+            if let Some(status) = self.0.try_wait().expect("its state") {
+                return Some(status);
+            }
+            if stop() {
+                return None;
+            }
+            assert!(began.elapsed() < PROCESS_MAX, "it does not end");
+            std::thread::sleep(Duration::from_millis(1));
+        }
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+/// How a process ended, and everything that it said.
+#[derive(Debug)]
+pub struct Ended {
+    /// How.
+    pub status: ExitStatus,
+    /// What it said.
+    pub said: String,
+}
+
+/// Runs it to its end.
+pub fn finish(command: Command) -> Ended {
+    let mut running = Running::start(command);
+    let status = running.wait_until(|| false).expect("its end");
+    let said = running.said();
+    Ended { status, said }
+}
+
+impl std::fmt::Display for Ended {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}\n{}", self.status, self.said)
+    }
+}

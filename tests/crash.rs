@@ -1,0 +1,459 @@
+//! Nothing is lost and nothing is wiped twice, whenever the process dies.
+//!
+//! A *history* is one small fleet on one simulated account, and a chain of processes of which the
+//! first ones are killed: at a named failpoint, with SIGKILL at a random moment, or at the moment
+//! when a submission has arrived and its answer has not. Whatever is left is begun again until the
+//! batch has ended; doubts are resolved as an operator would who looks at the instance. After each
+//! death the simulator's own record is held against the ledger.
+//!
+//! `REFLEET_CRASH_HISTORIES=5000` runs more of them, `REFLEET_CRASH_SEED=n` begins with another
+//! seed: with `REFLEET_CRASH_HISTORIES=1` it repeats the one that failed. What a history does
+//! follows from its seed; how the operating system interleaves it does not.
+
+#![expect(
+    clippy::unwrap_used,
+    clippy::print_stderr,
+    reason = "a test that cannot go on has failed; its figures are for those who look"
+)]
+
+#[path = "common/rig.rs"]
+mod rig;
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+use std::os::unix::process::ExitStatusExt as _;
+use std::process::{Command, ExitStatus};
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+
+use refleet::failpoint;
+use refleet::job::{Entry, State, Verdict};
+use refleet::simulator::{Call, Fault, FaultKind, FaultPlan, Script};
+use rig::{Pace, Rig, Running, finish};
+
+/// Histories that run at once: they mostly wait.
+const THREADS: usize = 12;
+/// Processes of one history; it ends far earlier.
+const PROCESSES_MAX: u32 = 40;
+/// With aborts, `refleet` has no exit code.
+const SIGABRT: i32 = 6;
+
+/// How a process is ended.
+#[derive(Debug, Clone, Copy)]
+enum Death {
+    /// At the nth passage of a failpoint.
+    At(&'static str, u32),
+    /// So many milliseconds after its start.
+    After(u64),
+    /// As soon as so many submissions have arrived at the API, in all.
+    Arrived(u64),
+}
+
+impl Death {
+    fn word(self) -> &'static str {
+        match self {
+            Self::At(name, _) => name,
+            Self::After(_) => "random moment",
+            Self::Arrived(_) => "submission arrived",
+        }
+    }
+}
+
+/// What all histories did together.
+#[derive(Debug, Default)]
+struct Figures {
+    histories: u64,
+    processes: u64,
+    instances: u64,
+    wiped: u64,
+    faults: u64,
+    deaths: BTreeMap<&'static str, u64>,
+    doubts: u64,
+    doubts_ended: BTreeMap<&'static str, u64>,
+    states: BTreeMap<State, u64>,
+}
+
+impl Figures {
+    fn add(&mut self, other: Self) {
+        self.histories += other.histories;
+        self.processes += other.processes;
+        self.instances += other.instances;
+        self.wiped += other.wiped;
+        self.faults += other.faults;
+        self.doubts += other.doubts;
+        for (word, count) in other.deaths {
+            *self.deaths.entry(word).or_default() += count;
+        }
+        for (word, count) in other.doubts_ended {
+            *self.doubts_ended.entry(word).or_default() += count;
+        }
+        for (state, count) in other.states {
+            *self.states.entry(state).or_default() += count;
+        }
+    }
+}
+
+struct History {
+    rig: Rig,
+    random: fastrand::Rng,
+    /// Deaths that are still to come.
+    deaths: Vec<Death>,
+    /// The failpoint of the operator's commands or of the report, until it has been met.
+    aside: Option<&'static str>,
+    figures: Figures,
+}
+
+/// Kinds of faults that never stop a whole run for long: blocked addresses and refused sessions
+/// have tests of their own.
+const KINDS: [FaultKind; 15] = [
+    FaultKind::TooManyRequests,
+    FaultKind::Unavailable,
+    FaultKind::ResetBefore,
+    FaultKind::ResetAfter,
+    FaultKind::TimeoutBefore,
+    FaultKind::TimeoutAfter,
+    FaultKind::Garbage,
+    FaultKind::Truncated,
+    FaultKind::CutOff,
+    FaultKind::OtherShape,
+    FaultKind::Html,
+    FaultKind::LongRequest,
+    FaultKind::InstanceError,
+    FaultKind::Busy,
+    FaultKind::Trickle,
+];
+
+impl History {
+    fn new(seed: u64) -> Self {
+        let mut random = fastrand::Rng::with_seed(seed);
+        let count = random.i64(3..=8);
+        let rate = random.choice([0.0, 0.0, 0.05, 0.1, 0.2, 0.3]).unwrap();
+        let kinds = if random.bool() {
+            KINDS.to_vec()
+        } else {
+            random.choose_multiple(KINDS, 3)
+        };
+        let (latency, lag, page) = (random.u64(0..=8), random.u64(0..=20), random.usize(2..=8));
+        let rig = Rig::new(count, |config| {
+            config.latency = Duration::from_millis(latency);
+            config.list_lag = Duration::from_millis(lag);
+            config.page_size = page;
+            config.faults = FaultPlan { rate, kinds, seed };
+        });
+        if random.u32(..8) == 0 {
+            let mut script = Script::next(
+                random.choice([Call::Submission, Call::Instances]).unwrap(),
+                Fault::new(FaultKind::SessionExpiry),
+            );
+            script.skip = random.u64(..6);
+            rig.simulator.script(script);
+        }
+        let name = failpoint::NAMES[usize::try_from(seed).unwrap() % failpoint::NAMES.len()];
+        let (first, aside) = match name {
+            // They need something to be resolved: what was never sent stays in doubt.
+            "operate_before_commit" | "operate_after_commit" => ("before_send", Some(name)),
+            "report_before_rename" | "report_after_rename" => ("after_commit", Some(name)),
+            name => (name, None),
+        };
+        let nth = match first {
+            "before_commit" | "after_commit" | "outcome_taken" => random.u32(1..=8),
+            "form_handed_over" => random.u32(1..=10),
+            "before_send" | "after_answer" => random.u32(1..=u32::try_from(count).unwrap().min(4)),
+            _ => 1,
+        };
+        let mut deaths = vec![Death::At(first, nth)];
+        for _ in 0..random.u32(..4) {
+            deaths.push(match random.u32(..4) {
+                0 => Death::Arrived(random.u64(1..=count.unsigned_abs() + 1)),
+                1 => Death::At(
+                    random
+                        .choice([
+                            "before_commit",
+                            "after_commit",
+                            "before_send",
+                            "after_answer",
+                        ])
+                        .unwrap(),
+                    random.u32(1..=3),
+                ),
+                _ => Death::After(random.u64(1..=350)),
+            });
+        }
+        deaths.reverse();
+        Self {
+            rig,
+            random,
+            deaths,
+            aside,
+            figures: Figures {
+                histories: 1,
+                instances: count.unsigned_abs(),
+                ..Figures::default()
+            },
+        }
+    }
+
+    /// Lives it to its end. `Err` says what was wrong.
+    fn live(mut self) -> Result<Figures, String> {
+        let workers = self.random.u32(1..=6).to_string();
+        self.rig.pace = Pace::default().with("--workers", workers);
+        if self.random.u32(..3) == 0 {
+            self.command(|rig| {
+                let manifest = rig.file("fleet.csv");
+                let mut command = rig.refleet(&["load", "-q"]);
+                command.arg(manifest);
+                command
+            })?;
+        }
+        let mut operations = 0;
+        loop {
+            let status = self.command(|rig| rig.run(&["-q"]))?;
+            match status.code() {
+                Some(0) => break,
+                // Once in a while the operator tries the failed ones again.
+                Some(1) if operations < 3 && self.random.u32(..3) == 0 => {
+                    operations += 1;
+                    if self.retry()? == 0 {
+                        break;
+                    }
+                }
+                Some(1) => break,
+                Some(3) if operations < 6 => {
+                    operations += 1;
+                    self.resolve()?;
+                }
+                Some(3) => break,
+                // Faults that look like an outage.
+                Some(4) | None => {}
+                _ => return Err(format!("a run ended with {status}")),
+            }
+        }
+        self.rig.check_end()?;
+        self.report()?;
+        self.count();
+        Ok(self.figures)
+    }
+
+    /// Starts a process, lets it die as planned, and looks at what is left.
+    fn command(&mut self, make: impl Fn(&Rig) -> Command) -> Result<ExitStatus, String> {
+        self.figures.processes += 1;
+        if self.figures.processes > u64::from(PROCESSES_MAX) {
+            return Err(format!("no end after {PROCESSES_MAX} processes"));
+        }
+        let mut command = make(&self.rig);
+        let death = self.deaths.pop();
+        if let Some(Death::At(name, nth)) = death {
+            command.env("REFLEET_FAILPOINT", format!("{name}:{nth}"));
+        }
+        let mut running = Running::start(command);
+        let began = Instant::now();
+        let simulator = &self.rig.simulator;
+        let status = running.wait_until(|| match death {
+            Some(Death::After(ms)) => began.elapsed() >= Duration::from_millis(ms),
+            Some(Death::Arrived(count)) => {
+                let record = simulator.record();
+                record.calls.get(&Call::Submission) >= Some(&count)
+            }
+            Some(Death::At(..)) | None => false,
+        });
+        let status = status.unwrap_or_else(|| running.kill());
+        if let Some(death) = death
+            && status.signal().is_some()
+        {
+            *self.figures.deaths.entry(death.word()).or_default() += 1;
+        } else if let Some(signal) = status.signal() {
+            return Err(format!("it died by itself, of signal {signal}"));
+        }
+        let said = running.said();
+        self.rig
+            .check()
+            .map_err(|what| format!("after {death:?}, {status}: {what}\n{said}"))?;
+        match status.code() {
+            Some(2 | 70..) => Err(format!("{status}\n{said}")),
+            _ => Ok(status),
+        }
+    }
+
+    /// The operator looks at each instance in doubt, and says what happened to it.
+    fn resolve(&mut self) -> Result<(), String> {
+        let stories = self.rig.stories().ok_or("nothing was ever queued")?;
+        let mut verdicts: BTreeMap<&str, Vec<String>> = BTreeMap::new();
+        for (service, story) in self.rig.services.iter().zip(&stories) {
+            if story.standing.state == State::InDoubt {
+                let truth = self.rig.truth(*service);
+                let verdict = match (truth.wiped, truth.completed) {
+                    (0, _) => "requeue",
+                    (_, 0) => "failed",
+                    (_, _) => "done",
+                };
+                verdicts
+                    .entry(verdict)
+                    .or_default()
+                    .push(service.to_string());
+            }
+        }
+        for (verdict, services) in verdicts {
+            self.operate(|rig| {
+                let mut command = rig.refleet(&["resolve", "--as", verdict]);
+                command.args(["--reason", "looked at it"]).args(&services);
+                command
+            })?;
+        }
+        Ok(())
+    }
+
+    /// The operator tries again what failed untouched; says how many jobs that were.
+    fn retry(&mut self) -> Result<usize, String> {
+        self.operate(|rig| rig.refleet(&["retry", "--failed"]))?;
+        let stories = self.rig.stories().ok_or("nothing was ever queued")?;
+        let queued = stories
+            .iter()
+            .filter(|story| story.standing.state == State::Queued);
+        Ok(queued.count())
+    }
+
+    /// Runs an operator's command, which may die in its transaction: then it is said again.
+    fn operate(&mut self, make: impl Fn(&Rig) -> Command) -> Result<(), String> {
+        if let Some(name) = self.aside.take_if(|name| name.starts_with("operate")) {
+            let mut command = make(&self.rig);
+            command.env("REFLEET_FAILPOINT", name);
+            let output = finish(command);
+            if output.status.signal() != Some(SIGABRT) {
+                return Err(format!("it survived {name}: {output}"));
+            }
+            *self.figures.deaths.entry(name).or_default() += 1;
+            self.rig.check()?;
+            let verified = finish(self.rig.refleet(&["verify"]));
+            if !verified.status.success() {
+                return Err(format!("after {name}: {verified}"));
+            }
+        }
+        let output = finish(make(&self.rig));
+        // Said twice, there is nothing left to be resolved: that is told with exit 2.
+        match output.status.code() {
+            Some(0 | 2) => self.rig.check(),
+            _ => Err(output.to_string()),
+        }
+    }
+
+    /// The results become a file, whole or not at all.
+    fn report(&mut self) -> Result<(), String> {
+        let file = self.rig.file("results.csv");
+        let report = |rig: &Rig| {
+            let mut command = rig.refleet(&["report", "--format", "csv", "--output"]);
+            command.arg(rig.file("results.csv"));
+            command
+        };
+        if let Some(name) = self.aside.take() {
+            std::fs::write(&file, "what stood there before").unwrap();
+            let mut command = report(&self.rig);
+            command.env("REFLEET_FAILPOINT", name);
+            let output = finish(command);
+            if output.status.signal() != Some(SIGABRT) && name.starts_with("report") {
+                return Err(format!("it survived {name}: {output}"));
+            }
+            *self.figures.deaths.entry(name).or_default() += 1;
+            let old = std::fs::read_to_string(&file).unwrap() == "what stood there before";
+            if old != (name == "report_before_rename") {
+                return Err(format!("{name}: the file is not whole"));
+            }
+        }
+        let output = finish(report(&self.rig));
+        let lines = std::fs::read_to_string(&file).unwrap().lines().count();
+        if output.status.success() && lines == self.rig.services.len() + 1 {
+            return Ok(());
+        }
+        Err(format!("a report of {lines} lines: {output}"))
+    }
+
+    fn count(&mut self) {
+        let record = self.rig.simulator.record();
+        let figures = &mut self.figures;
+        figures.faults = record.faults.values().sum();
+        figures.wiped = record.services.values().map(|service| service.wiped).sum();
+        for story in self.rig.stories().unwrap() {
+            *figures.states.entry(story.standing.state).or_default() += 1;
+            let mut held = false;
+            let mut doubt = false;
+            for line in &story.lines {
+                let ended = match &line.entry {
+                    Entry::Unknown { .. } | Entry::Interrupted | Entry::Doubted { .. } => {
+                        figures.doubts += 1;
+                        (doubt, held) = (true, false);
+                        continue;
+                    }
+                    Entry::Held { .. } => {
+                        held = true;
+                        continue;
+                    }
+                    Entry::Sighted { .. } if doubt => "executed, by evidence",
+                    Entry::Disproved { .. } => "not executed, by proof: sent again",
+                    Entry::Exhausted { .. } => "not executed, by proof: no retry left",
+                    Entry::Resolved { verdict, .. } => match verdict {
+                        Verdict::Done => "operator: done",
+                        Verdict::Requeue => "operator: sent again",
+                        Verdict::Failed => "operator: failed",
+                    },
+                    _ => continue,
+                };
+                *figures.doubts_ended.entry(ended).or_default() += 1;
+                (doubt, held) = (false, false);
+            }
+            if held {
+                *figures.doubts_ended.entry("still held").or_default() += 1;
+            }
+        }
+    }
+}
+
+fn number(name: &str, default: u64) -> u64 {
+    std::env::var(name).map_or(default, |text| text.parse().unwrap())
+}
+
+#[test]
+fn no_crash_loses_a_rebuild_or_repeats_one() {
+    let first = number("REFLEET_CRASH_SEED", 0);
+    let histories = number("REFLEET_CRASH_HISTORIES", 208);
+    let began = Instant::now();
+    let next = AtomicU64::new(first);
+    let figures = Mutex::new(Figures::default());
+    let failed = Mutex::new(Vec::new());
+    std::thread::scope(|scope| {
+        for _ in 0..THREADS {
+            scope.spawn(|| {
+                loop {
+                    let seed = next.fetch_add(1, Ordering::Relaxed);
+                    if seed >= first + histories || failed.lock().unwrap().len() >= 3 {
+                        return;
+                    }
+                    let lived = std::panic::catch_unwind(|| History::new(seed).live());
+                    match lived {
+                        Ok(Ok(lived)) => figures.lock().unwrap().add(lived),
+                        Ok(Err(what)) => failed.lock().unwrap().push((seed, what)),
+                        Err(_) => failed.lock().unwrap().push((seed, "a panic".to_owned())),
+                    }
+                }
+            });
+        }
+    });
+    let figures = figures.into_inner().unwrap();
+    eprintln!("{figures:#?}\nin {:?}", began.elapsed());
+    let mut message = String::new();
+    for (seed, what) in failed.into_inner().unwrap() {
+        let _ = writeln!(
+            message,
+            "history {seed} failed; repeat it with REFLEET_CRASH_SEED={seed} \
+             REFLEET_CRASH_HISTORIES=1 cargo test --test crash\n{what}\n"
+        );
+    }
+    assert!(message.is_empty(), "{message}");
+    if histories >= 200 {
+        for name in failpoint::NAMES {
+            assert!(
+                figures.deaths.contains_key(name),
+                "nothing ever died at {name}"
+            );
+        }
+    }
+}
