@@ -463,3 +463,29 @@ proptest! {
         });
     }
 }
+
+#[tokio::test]
+async fn a_command_on_all_jobs_reaches_each_of_the_batch_and_none_of_another() {
+    let mut fixture = fixture().await;
+    let queue = &mut fixture.queue;
+    let policy = EnqueuePolicy::default();
+    // More than one reading's worth, so that the second begins where the first ended.
+    let services: Vec<u64> = (1..=1500).collect();
+    let first = load(queue, 1, &services, policy).await.unwrap();
+    let second = load(queue, 2, &[7001, 7002], policy).await.unwrap();
+    let (first, second) = (first.batch.unwrap(), second.batch.unwrap());
+    let cancelled = queue
+        .operate(
+            first,
+            &Selection::All,
+            &[State::Queued],
+            &|_| Ok(Entry::Cancelled),
+            NOW_MS,
+        )
+        .await
+        .unwrap();
+    assert_eq!(cancelled.changed.len(), 1500);
+    assert_eq!(due(queue, first).await.len(), 0);
+    assert_eq!(due(queue, second).await.len(), 2);
+    assert_eq!(flaws(queue).await, Vec::<String>::new());
+}

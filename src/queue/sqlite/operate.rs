@@ -65,7 +65,7 @@ impl Queue {
                 .collect::<Vec<_>>(),
         );
         let mut operated = Operated::default();
-        let mut after = 0;
+        let mut after: i64 = 0;
         loop {
             let rows = sqlx::query(concat!(
                 "SELECT ",
