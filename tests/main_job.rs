@@ -1,0 +1,97 @@
+//! The main job, from outside: a fleet is rebuilt, and report, database and simulator agree.
+
+mod common;
+
+use common::{QUICK, World, bare, ended, manifest, quick};
+use refleet::simulator::FaultPlan;
+use sqlx::Row as _;
+use std::time::Duration;
+
+#[test]
+fn the_first_command_of_the_readme_rebuilds_the_example_fleet() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut command = bare(folder.path());
+    command
+        .args(["run", concat!(env!("CARGO_MANIFEST_DIR"), "/examples/fleet.csv")])
+        .args(["--simulate", "--yes", "--workers", "12"])
+        .args(QUICK);
+    let run = ended(command)
+        .exit(0)
+        .says("done 12, failed 0, in doubt 0 of 12")
+        .says("refleet/simulation.db");
+    assert_eq!(run.out, "", "results go to stdout, and a run has none");
+
+    let mut command = bare(folder.path());
+    let database = folder.path().join(".local/state/refleet/simulation.db");
+    command.args(["report", "--format", "csv", "--db"]).arg(database);
+    let report = ended(command).exit(0).out;
+    assert_eq!(report.matches(",done,yes,observed,1,20").count(), 12, "{report}");
+}
+
+#[test]
+fn five_hundred_services_with_a_fifth_of_all_calls_going_wrong_are_never_rebuilt_twice() {
+    let count = 500;
+    let world = World::with(count, |config| {
+        config.rebuild_duration = Duration::from_millis(200);
+        config.faults = FaultPlan {
+            rate: 0.2,
+            seed: 20_260,
+            ..FaultPlan::default()
+        };
+    });
+    world.fleet(count);
+    let run = world.run(&["--workers", "64", "--settle", "1s", "--timeout", "500ms"]);
+
+    world.assert_truth(1);
+    let states = world.states();
+    let number = |state: &str| states.get(state).map_or(0, Vec::len);
+    assert_eq!(number("done") + number("failed") + number("in_doubt"), count);
+    assert!(number("done") > count * 3 / 4, "{states:?}");
+    let record = world.record();
+    assert!(record.faults.len() >= 6, "every usual kind came up: {:?}", record.faults);
+    let expected = match (number("in_doubt"), number("failed")) {
+        (0, 0) => 0,
+        (0, _) => 1,
+        _ => 3,
+    };
+    let run = run.exit(expected);
+    for (state, words) in [("done", "done"), ("failed", "failed"), ("in_doubt", "in doubt")] {
+        if number(state) > 0 {
+            assert!(run.err.contains(&format!("{words} {}", number(state))), "{}", run.err);
+        }
+    }
+
+    // The report is the database, row by row, and so is the view for the `sqlite3` shell.
+    let told: Vec<(i64, String)> = world
+        .report()
+        .iter()
+        .map(|row| (row["service_id"].as_i64().unwrap(), row["state"].as_str().unwrap().to_owned()))
+        .collect();
+    for statement in [
+        "SELECT service_id, state FROM job ORDER BY line",
+        "SELECT service_id, state FROM results",
+    ] {
+        let rows = world.sql(statement);
+        let stored: Vec<(i64, String)> = rows.iter().map(|row| (row.get(0), row.get(1))).collect();
+        assert_eq!(stored, told, "{statement}");
+    }
+}
+
+#[test]
+fn a_service_that_is_named_in_a_note_only_is_left_alone() {
+    let world = World::new(3);
+    world.fleet(2);
+    world.run(&[]).exit(0).says("done 2, failed 0");
+    assert_eq!(world.wiped(), [1, 1, 0]);
+    world.assert_truth(1);
+}
+
+#[test]
+fn a_manifest_comes_from_stdin_too() {
+    let world = World::new(2);
+    let mut command = assert_cmd::Command::from_std(
+        world.refleet(&quick("-", &[])),
+    );
+    command.write_stdin(manifest(2)).assert().code(0);
+    assert_eq!(world.wiped(), [1, 1]);
+}
