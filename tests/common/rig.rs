@@ -10,7 +10,7 @@ use std::fmt::Write as _;
 use std::future::Future;
 use std::io::Read as _;
 use std::net::{Ipv4Addr, SocketAddr};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::OnceLock;
 use std::time::{Duration, Instant};
@@ -125,7 +125,14 @@ impl Rig {
         let token = config.session.clone();
         let listen = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
         let simulator = block_on(Simulator::start(config, listen)).expect("a simulator");
-        let folder = tempfile::tempdir().expect("a folder");
+        // A process that is killed loses nothing that it had handed to the system, so memory will do.
+        let memory = Path::new("/dev/shm");
+        let folder = if memory.is_dir() {
+            tempfile::tempdir_in(memory)
+        } else {
+            tempfile::tempdir()
+        }
+        .expect("a folder");
         let mut manifest = "service_id,image,password\n".to_owned();
         for service in &services {
             let _ = writeln!(manifest, "{service},{IMAGE},Mypassword1");

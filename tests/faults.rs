@@ -1,0 +1,388 @@
+//! Every fault at every call: what becomes of the job, and what the ledger says of it.
+//!
+//! Each line of the snapshot is one run of the real binary over two instances. The first is rebuilt
+//! before anything goes wrong, so that the run knows how far the list lags behind; then one call
+//! meets one fault, and the line tells the second instance's fate. `keepalive` is only asked when a
+//! request was blocked, so in its lines the submission meets an HTTP 403 first: that is where a
+//! failed job comes from. `sighted` entries are left out: whether a poll meets the short moment in
+//! which an instance is `rebuilding` is chance.
+//!
+//! Whatever the table says, each line is also held against the simulator's own record: wiped at
+//! most once, `done` only if wiped and complete, never wiped where the ledger says it was not.
+
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
+#[path = "common/rig.rs"]
+mod rig;
+
+use std::fmt::Write as _;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
+
+use refleet::job::{Entry, State};
+use refleet::simulator::{Call, Fault, FaultKind, Script, Sessions, Settings};
+use rig::{Pace, Rig, Running, Story, finish};
+
+/// Lines that are written at once: they mostly wait.
+const THREADS: usize = 20;
+
+const READS_AND_REBUILD: [Call; 5] = [
+    Call::Auth,
+    Call::Keepalive,
+    Call::Instances,
+    Call::Preview,
+    Call::Submission,
+];
+
+/// One line: which call meets what, how often.
+struct Cell {
+    call: Call,
+    name: String,
+    fault: Fault,
+    times: u64,
+}
+
+fn status(status: u16) -> Fault {
+    Fault {
+        status: Some(status),
+        ..Fault::new(FaultKind::Unavailable)
+    }
+}
+
+fn error(kind: &str) -> Fault {
+    Fault {
+        error_type: Some(kind.to_owned()),
+        message: Some("the API's own words".to_owned()),
+        ..Fault::new(FaultKind::Error)
+    }
+}
+
+fn slow_down(retry_after: Option<String>) -> Fault {
+    Fault {
+        retry_after,
+        ..Fault::new(FaultKind::TooManyRequests)
+    }
+}
+
+/// An HTTP date that lies a second or two ahead.
+fn soon() -> String {
+    let at = jiff::Timestamp::now() + Duration::from_secs(2);
+    at.strftime("%a, %d %b %Y %H:%M:%S GMT").to_string()
+}
+
+/// The faults that every call may meet.
+fn usual() -> Vec<(&'static str, Fault)> {
+    let kind = Fault::new;
+    vec![
+        ("reset", kind(FaultKind::ResetBefore)),
+        ("time-out", kind(FaultKind::TimeoutBefore)),
+        ("HTTP 301", status(301)),
+        ("HTTP 400", status(400)),
+        ("HTTP 404", status(404)),
+        ("HTTP 500", status(500)),
+        ("HTTP 502", status(502)),
+        ("HTTP 503", status(503)),
+        ("HTTP 504", status(504)),
+        ("HTTP 403", kind(FaultKind::Forbidden)),
+        ("HTTP 460", kind(FaultKind::AddressBlocked)),
+        ("HTTP 429", slow_down(None)),
+        ("HTTP 429, seconds", slow_down(Some("1".to_owned()))),
+        ("HTTP 429, a date", slow_down(Some(soon()))),
+        ("garbage", kind(FaultKind::Garbage)),
+        ("truncated JSON", kind(FaultKind::Truncated)),
+        ("cut off", kind(FaultKind::CutOff)),
+        ("JSON of another shape", kind(FaultKind::OtherShape)),
+        ("HTML page", kind(FaultKind::Html)),
+        ("long request", kind(FaultKind::LongRequest)),
+        ("slow trickle", kind(FaultKind::Trickle)),
+        ("50 MB", kind(FaultKind::Huge)),
+        ("error value", error("value")),
+        ("error missed", error("missed")),
+        ("error exists", error("exists")),
+        ("error limit", error("limit")),
+        ("error nofunc", error("nofunc")),
+        ("error license", error("license")),
+        ("error auth", error("auth")),
+        ("error access", error("access")),
+        ("error of no known type", error("cloud_trouble")),
+        ("running operation", kind(FaultKind::Busy)),
+        ("session expired", kind(FaultKind::SessionExpiry)),
+    ]
+}
+
+/// What only a submission can meet: the same faults, executed or not.
+fn submissions() -> Vec<(&'static str, Fault, u64)> {
+    let executed = |fault: Fault, executed| Fault {
+        executed: Some(executed),
+        ..fault
+    };
+    let kind = Fault::new;
+    vec![
+        ("reset, executed", kind(FaultKind::ResetAfter), 1),
+        ("time-out, executed", kind(FaultKind::TimeoutAfter), 1),
+        ("HTTP 503, executed", executed(status(503), true), 1),
+        ("HTTP 404, executed", executed(status(404), true), 1),
+        (
+            "garbage, not executed",
+            executed(kind(FaultKind::Garbage), false),
+            1,
+        ),
+        (
+            "truncated JSON, not executed",
+            executed(kind(FaultKind::Truncated), false),
+            1,
+        ),
+        (
+            "cut off, not executed",
+            executed(kind(FaultKind::CutOff), false),
+            1,
+        ),
+        (
+            "HTML page, not executed",
+            executed(kind(FaultKind::Html), false),
+            1,
+        ),
+        (
+            "running operation, executed",
+            executed(kind(FaultKind::Busy), true),
+            1,
+        ),
+        (
+            "unknown type, executed",
+            executed(error("cloud_trouble"), true),
+            1,
+        ),
+        ("error access, always", error("access"), 1000),
+        ("HTTP 403, always", kind(FaultKind::Forbidden), 1000),
+        ("reset, always", kind(FaultKind::ResetBefore), 1000),
+        ("instance ends in error", kind(FaultKind::InstanceError), 1),
+    ]
+}
+
+fn cells() -> Vec<Cell> {
+    let mut cells = Vec::new();
+    for call in READS_AND_REBUILD {
+        for (name, fault) in usual() {
+            cells.push(Cell {
+                call,
+                name: name.to_owned(),
+                fault,
+                times: 1,
+            });
+        }
+    }
+    for (name, fault, times) in submissions() {
+        cells.push(Cell {
+            call: Call::Submission,
+            name: name.to_owned(),
+            fault,
+            times,
+        });
+    }
+    cells
+}
+
+fn rig() -> Rig {
+    let mut rig = Rig::new(2, |_| {});
+    rig.pace = Pace::default()
+        .with("--workers", "1")
+        .with("--retries", "2");
+    rig
+}
+
+impl Cell {
+    /// Runs it; the line for the table. `Err` says what must never be.
+    fn line(&self) -> Result<String, String> {
+        let rig = rig();
+        let second = rig.services[1];
+        let of_second = |call, fault: Fault, times| Script {
+            elid: Some(second),
+            times,
+            ..Script::next(call, fault)
+        };
+        match self.call {
+            Call::Submission => {
+                rig.simulator
+                    .script(of_second(self.call, self.fault.clone(), self.times));
+            }
+            Call::Keepalive => {
+                let blocked = Fault::new(FaultKind::Forbidden);
+                rig.simulator
+                    .script(of_second(Call::Submission, blocked, 1));
+                rig.simulator
+                    .script(Script::next(self.call, self.fault.clone()));
+            }
+            _ => rig
+                .simulator
+                .script(Script::next(self.call, self.fault.clone())),
+        }
+        let ended = finish(rig.run(&["-q"]));
+        let code = ended.status.code().ok_or_else(|| ended.to_string())?;
+        let checked = match code {
+            0 | 1 | 3 => rig.check_end(),
+            _ => rig.check(),
+        };
+        checked.map_err(|what| format!("{what}\n{ended}"))?;
+        if rig.simulator.record().faults.is_empty() {
+            return Err(format!("it met no fault\n{ended}"));
+        }
+        let stories = rig.stories().ok_or_else(|| ended.to_string())?;
+        Ok(line(
+            call_name(self.call),
+            &self.name,
+            code,
+            &stories[1],
+            rig.truth(second).wiped,
+        ))
+    }
+}
+
+fn call_name(call: Call) -> &'static str {
+    match call {
+        Call::Auth => "auth",
+        Call::Keepalive => "keepalive",
+        Call::Instances => "instances",
+        Call::Preview => "preview",
+        Call::Submission => "rebuild",
+        Call::LongRequest | Call::Other => "other",
+    }
+}
+
+fn line(call: &str, fault: &str, code: i32, story: &Story, wiped: u64) -> String {
+    let standing = &story.standing;
+    let mut entries = String::new();
+    for line in &story.lines {
+        if matches!(line.entry, Entry::Sighted { .. }) {
+            continue;
+        }
+        let _ = write!(entries, " {}", line.entry.kind());
+        if let Some(failure) = line.entry.failure() {
+            let _ = write!(entries, "({})", failure.error_kind);
+        }
+    }
+    let line = format!(
+        "{call:<9}  {fault:<28}  {code:>4}  {:<8}  {:<8}  {wiped:>5} {entries}",
+        standing.state.as_str(),
+        standing.executed().as_str(),
+    );
+    line.trim_end().to_owned()
+}
+
+#[test]
+fn every_fault_at_every_call_ends_as_the_table_says() {
+    let cells = cells();
+    let next = AtomicUsize::new(0);
+    let lines = Mutex::new(vec![Ok(String::new()); cells.len()]);
+    std::thread::scope(|scope| {
+        for _ in 0..THREADS {
+            scope.spawn(|| {
+                loop {
+                    let nth = next.fetch_add(1, Ordering::Relaxed);
+                    let Some(cell) = cells.get(nth) else { return };
+                    let line = cell.line();
+                    lines.lock().unwrap()[nth] = line;
+                }
+            });
+        }
+    });
+    let mut table = "call       fault                         exit  state     executed  wiped  ledger of the second instance\n".to_owned();
+    let mut wrong = String::new();
+    for (cell, line) in cells.iter().zip(lines.into_inner().unwrap()) {
+        match line {
+            Ok(line) => {
+                let _ = writeln!(table, "{line}");
+            }
+            Err(what) => {
+                let _ = writeln!(wrong, "{} × {}: {what}", call_name(cell.call), cell.name);
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{wrong}");
+    insta::assert_snapshot!(table);
+}
+
+/// Both instances are as they were, both jobs wait.
+fn assert_untouched(rig: &Rig) {
+    rig.check().unwrap();
+    for (service, story) in rig.services.iter().zip(rig.stories().unwrap()) {
+        assert_eq!(rig.truth(*service).submissions, 0);
+        assert_eq!(story.standing.state, State::Queued);
+    }
+}
+
+#[test]
+fn a_session_that_is_over_for_good_halts_the_run_and_touches_nothing() {
+    let mut rig = Rig::new(2, |config| config.session = Some("ab".repeat(12)));
+    rig.token = Some("ab".repeat(12));
+    rig.simulator.set(Settings {
+        sessions: Some(Sessions::Refuse),
+        ..Settings::default()
+    });
+    let ended = finish(rig.run(&[]));
+    assert_eq!(ended.status.code(), Some(4), "{ended}");
+    assert_untouched(&rig);
+    rig.simulator.set(Settings {
+        sessions: Some(Sessions::Accept),
+        ..Settings::default()
+    });
+    let ended = finish(rig.run(&["-q"]));
+    assert_eq!(ended.status.code(), Some(0), "{ended}");
+    rig.check_end().unwrap();
+}
+
+#[test]
+fn a_name_that_is_not_resolved_and_a_refused_connection_are_outages() {
+    for (url, word) in [
+        ("https://no-such-host.invalid/", "not resolved"),
+        // Port 1 is nobody's.
+        ("http://127.0.0.1:1/", "no connection"),
+    ] {
+        let mut rig = rig();
+        rig.pace = rig.pace.with("--outage-timeout", "300ms");
+        let ended = finish(rig.run(&["--api-url", url]));
+        assert_eq!(ended.status.code(), Some(4), "{ended}");
+        assert!(ended.said.contains(word), "{ended}");
+        assert_untouched(&rig);
+    }
+}
+
+#[test]
+fn an_api_that_goes_away_in_the_middle_fails_no_job() {
+    let mut rig = Rig::new(2, |_| {});
+    rig.pace = Pace::default()
+        .with("--workers", "1")
+        .with("--outage-timeout", "400ms");
+    // The second submission is never answered, and every later call is refused by a reset.
+    let second = rig.services[1];
+    let script = Script {
+        elid: Some(second),
+        ..Script::next(Call::Submission, FaultKind::ResetBefore)
+    };
+    rig.simulator.script(script);
+    let mut running = Running::start(rig.run(&["-q"]));
+    let began = Instant::now();
+    let arrived = running.wait_until(|| rig.truth(second).submissions == 1);
+    assert!(
+        arrived.is_none(),
+        "{:?} {}",
+        began.elapsed(),
+        running.said()
+    );
+    rig.simulator.script(Script {
+        call: None,
+        times: 1_000_000,
+        ..Script::next(Call::Other, FaultKind::ResetBefore)
+    });
+    let status = running.wait_until(|| false).unwrap();
+    assert_eq!(status.code(), Some(4), "{}", running.said());
+    rig.check().unwrap();
+    let stories = rig.stories().unwrap();
+    assert_eq!(stories[0].standing.state, State::Done);
+    assert_eq!(stories[1].standing.state, State::InDoubt);
+    // It comes back: nothing proves what happened, so the doubt is held.
+    rig.simulator.clear_scripts();
+    let ended = finish(rig.run(&["-q"]));
+    assert_eq!(ended.status.code(), Some(3), "{ended}");
+    rig.check_end().unwrap();
+}
