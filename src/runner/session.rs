@@ -96,8 +96,9 @@ impl Session {
 
     /// A login succeeded.
     pub fn logged_in(&mut self, generation: u64) {
+        // The login with which a run begins renews nothing.
+        self.renewals += u32::from(self.generation > 0);
         self.generation = generation;
-        self.renewals += 1;
         self.end_call();
     }
 
@@ -167,6 +168,18 @@ mod tests {
             session.is_ready(),
             "a late refusal of the old token says nothing of the new one"
         );
+    }
+
+    #[test]
+    fn a_session_that_ends_right_after_the_first_login_is_renewed_at_once() {
+        let now = Instant::now();
+        let mut session = Session::new(true, 0, now);
+        session.logged_in(1);
+        session.refused(1, false, now);
+        assert_eq!(session.due(), Some((SessionCall::Login, now)));
+        session.logged_in(2);
+        session.refused(2, false, now);
+        assert_eq!(session.due(), Some((SessionCall::Login, now + LOGIN_PAUSE)));
     }
 
     #[test]
