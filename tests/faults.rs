@@ -1,8 +1,10 @@
 //! Every fault at every call: what becomes of the job, and what the ledger says of it.
 //!
-//! Each line of the snapshot is one run of the real binary over two instances. The first is rebuilt
+//! Each fault in the snapshot is one run of the real binary over two instances, and stands under the
+//! fate of the second one, together with the faults that end alike; where it leaves a doubt, the
+//! ledger's word for it follows the arrow. The first is rebuilt
 //! before anything goes wrong, so that the run knows how far the list lags behind; then one call
-//! meets one fault, and the line tells the second instance's fate. `keepalive` is only asked when a
+//! meets one fault. `keepalive` is only asked when a
 //! request was blocked, so in its lines the submission meets an HTTP 403 first: that is where a
 //! failed job comes from. `sighted` entries are left out: whether a poll meets the short moment in
 //! which an instance is `rebuilding` is chance.
@@ -15,6 +17,7 @@
 #[path = "common/rig.rs"]
 mod rig;
 
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -24,7 +27,7 @@ use refleet::job::{Entry, State};
 use refleet::simulator::{Call, Fault, FaultKind, Script, Sessions, Settings};
 use rig::{Pace, Rig, Running, Story, finish};
 
-/// Lines that are written at once: they mostly wait.
+/// Runs at once: they mostly wait.
 const THREADS: usize = 20;
 
 const READS_AND_REBUILD: [Call; 5] = [
@@ -35,7 +38,7 @@ const READS_AND_REBUILD: [Call; 5] = [
     Call::Submission,
 ];
 
-/// One line: which call meets what, how often.
+/// One run: which call meets what, how often.
 struct Cell {
     call: Call,
     name: String,
@@ -192,9 +195,13 @@ fn rig() -> Rig {
 }
 
 impl Cell {
-    /// Runs it; the line for the table. `Err` says what must never be.
-    fn line(&self) -> Result<String, String> {
-        let rig = rig();
+    /// Runs it; the second instance's fate, and the fault's name. `Err` says what must never be.
+    fn run(&self) -> Result<(String, String), String> {
+        let mut rig = rig();
+        if self.fault.kind == FaultKind::Huge {
+            // The simulator takes a moment to make them.
+            rig.pace = rig.pace.with("--timeout", "10s");
+        }
         let second = rig.services[1];
         let of_second = |call, fault: Fault, times| Script {
             elid: Some(second),
@@ -228,13 +235,12 @@ impl Cell {
             return Err(format!("it met no fault\n{ended}"));
         }
         let stories = rig.stories().ok_or_else(|| ended.to_string())?;
-        Ok(line(
-            call_name(self.call),
-            &self.name,
-            code,
-            &stories[1],
-            rig.truth(second).wiped,
-        ))
+        let (story, wiped) = (&stories[1], rig.truth(second).wiped);
+        let name = match doubt(story) {
+            Some(word) => format!("{} → {word}", self.name),
+            None => self.name.clone(),
+        };
+        Ok((fate(code, story, wiped), name))
     }
 }
 
@@ -249,56 +255,87 @@ fn call_name(call: Call) -> &'static str {
     }
 }
 
-fn line(call: &str, fault: &str, code: i32, story: &Story, wiped: u64) -> String {
+/// The fate of one instance, in words that do not depend on chance.
+fn fate(code: i32, story: &Story, wiped: u64) -> String {
     let standing = &story.standing;
-    let mut entries = String::new();
+    let mut entries = Vec::new();
     for line in &story.lines {
         if matches!(line.entry, Entry::Sighted { .. }) {
             continue;
         }
-        let _ = write!(entries, " {}", line.entry.kind());
-        if let Some(failure) = line.entry.failure() {
-            let _ = write!(entries, "({})", failure.error_kind);
-        }
+        entries.push(match line.entry.failure() {
+            // Its word is the fault's own, and stands in the fault's column.
+            Some(_) if matches!(line.entry, Entry::Unknown { .. }) => "unknown(…)".to_owned(),
+            Some(failure) => format!("{}({})", line.entry.kind(), failure.error_kind),
+            None => line.entry.kind().to_owned(),
+        });
     }
-    let line = format!(
-        "{call:<9}  {fault:<28}  {code:>4}  {:<8}  {:<8}  {wiped:>5} {entries}",
+    format!(
+        "{code:>4}  {:<8}  {:<8}  {wiped:>5}  {}",
         standing.state.as_str(),
         standing.executed().as_str(),
-    );
-    line.trim_end().to_owned()
+        if entries.is_empty() {
+            "nothing".to_owned()
+        } else {
+            entries.join(", ")
+        },
+    )
+}
+
+/// How a doubt is called, where the fault left one.
+fn doubt(story: &Story) -> Option<String> {
+    story.lines.iter().find_map(|line| match &line.entry {
+        Entry::Unknown { failure, .. } => Some(failure.error_kind.clone()),
+        _ => None,
+    })
 }
 
 #[test]
 fn every_fault_at_every_call_ends_as_the_table_says() {
     let cells = cells();
     let next = AtomicUsize::new(0);
-    let lines = Mutex::new(vec![Ok(String::new()); cells.len()]);
+    let results = Mutex::new(BTreeMap::new());
     std::thread::scope(|scope| {
         for _ in 0..THREADS {
             scope.spawn(|| {
                 loop {
                     let nth = next.fetch_add(1, Ordering::Relaxed);
                     let Some(cell) = cells.get(nth) else { return };
-                    let line = cell.line();
-                    lines.lock().unwrap()[nth] = line;
+                    let result = cell.run();
+                    results.lock().unwrap().insert(nth, result);
                 }
             });
         }
     });
-    let mut table = "call       fault                         exit  state     executed  wiped  ledger of the second instance\n".to_owned();
+    // Faults that end alike stand together.
+    let mut fates: Vec<(Call, String, Vec<String>)> = Vec::new();
     let mut wrong = String::new();
-    for (cell, line) in cells.iter().zip(lines.into_inner().unwrap()) {
-        match line {
-            Ok(line) => {
-                let _ = writeln!(table, "{line}");
-            }
+    for (nth, result) in results.into_inner().unwrap() {
+        let cell = &cells[nth];
+        let (fate, name) = match result {
+            Ok(line) => line,
             Err(what) => {
                 let _ = writeln!(wrong, "{} × {}: {what}", call_name(cell.call), cell.name);
+                continue;
             }
+        };
+        let known = fates
+            .iter_mut()
+            .find(|(call, known, _)| (*call, known.as_str()) == (cell.call, fate.as_str()));
+        match known {
+            Some((.., names)) => names.push(name),
+            None => fates.push((cell.call, fate, vec![name])),
         }
     }
     assert!(wrong.is_empty(), "{wrong}");
+    let mut table =
+        "call       exit  state     executed  wiped  ledger of the second instance\n".to_owned();
+    for (call, fate, names) in fates {
+        let _ = writeln!(table, "\n{:<9}  {fate}", call_name(call));
+        for names in names.chunks(4) {
+            let _ = writeln!(table, "             {}", names.join(" · "));
+        }
+    }
     insta::assert_snapshot!(table);
 }
 
