@@ -56,7 +56,7 @@ pub const QUICK: &[&str] = &[
     "--unseen-after",
     "2s",
     "--rebuild-timeout",
-    "20s",
+    "1m",
     "--timeout",
     "1s",
     "--backoff-initial",
@@ -109,7 +109,9 @@ impl World {
             .build()
             .unwrap();
         let any_port = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
-        let simulator = runtime.block_on(Simulator::start(config, any_port)).unwrap();
+        let simulator = runtime
+            .block_on(Simulator::start(config, any_port))
+            .unwrap();
         Self {
             simulator,
             folder: tempfile::tempdir().unwrap(),
@@ -172,7 +174,11 @@ impl World {
 
     /// How often each instance was really wiped, in the order of the services.
     pub fn wiped(&self) -> Vec<u64> {
-        self.record().services.values().map(|service| service.wiped).collect()
+        self.record()
+            .services
+            .values()
+            .map(|service| service.wiped)
+            .collect()
     }
 
     /// Calls that arrived so far, of every kind.
@@ -210,7 +216,10 @@ impl World {
         let mut states: BTreeMap<String, Vec<i64>> = BTreeMap::new();
         for row in self.report() {
             let state = row["state"].as_str().unwrap().to_owned();
-            states.entry(state).or_default().push(row["service_id"].as_i64().unwrap());
+            states
+                .entry(state)
+                .or_default()
+                .push(row["service_id"].as_i64().unwrap());
         }
         states
     }
@@ -223,7 +232,10 @@ impl World {
         for row in self.report() {
             let service = row["service_id"].as_i64().unwrap();
             let truth = &record.services[&service];
-            assert!(truth.wiped <= orders, "{service} was wiped twice: {row} {truth:?}");
+            assert!(
+                truth.wiped <= orders,
+                "{service} was wiped twice: {row} {truth:?}"
+            );
             let executed = row["executed"].as_str().unwrap();
             match row["state"].as_str().unwrap() {
                 "done" => {
@@ -254,11 +266,17 @@ impl World {
 /// Runs SQL on any database.
 pub fn sql(path: &Path, statement: &'static str) -> Vec<sqlx::sqlite::SqliteRow> {
     use sqlx::{ConnectOptions as _, Connection as _};
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .unwrap();
     runtime.block_on(async {
         let options = sqlx::sqlite::SqliteConnectOptions::new().filename(path);
         let mut connection = options.create_if_missing(true).connect().await.unwrap();
-        let rows = sqlx::query(statement).fetch_all(&mut connection).await.unwrap();
+        let rows = sqlx::query(statement)
+            .fetch_all(&mut connection)
+            .await
+            .unwrap();
         connection.close().await.unwrap();
         rows
     })
@@ -287,7 +305,10 @@ pub fn quick<'a>(manifest: &'a str, more: &[&'a str]) -> Vec<&'a str> {
 
 /// Carries out a command to its end.
 pub fn ended(command: Command) -> Ended {
-    let output = assert_cmd::Command::from_std(command).timeout(LIMIT).output().unwrap();
+    let output = assert_cmd::Command::from_std(command)
+        .timeout(LIMIT)
+        .output()
+        .unwrap();
     Ended {
         code: code(output.status),
         out: String::from_utf8(output.stdout).unwrap(),
@@ -296,7 +317,9 @@ pub fn ended(command: Command) -> Ended {
 }
 
 fn code(status: ExitStatus) -> i32 {
-    status.code().unwrap_or_else(|| -status.signal().unwrap_or(0))
+    status
+        .code()
+        .unwrap_or_else(|| -status.signal().unwrap_or(0))
 }
 
 /// How a command ended.
@@ -312,7 +335,11 @@ impl Ended {
     /// It ended with this exit code.
     #[track_caller]
     pub fn exit(self, code: i32) -> Self {
-        assert_eq!(self.code, code, "stdout:\n{}\nstderr:\n{}", self.out, self.err);
+        assert_eq!(
+            self.code, code,
+            "stdout:\n{}\nstderr:\n{}",
+            self.out, self.err
+        );
         self
     }
 
@@ -391,7 +418,10 @@ impl Running {
         let deadline = Instant::now() + LIMIT;
         let mut left = count;
         while left > 0 {
-            match self.events.recv_timeout(deadline.saturating_duration_since(Instant::now())) {
+            match self
+                .events
+                .recv_timeout(deadline.saturating_duration_since(Instant::now()))
+            {
                 Ok(line) => {
                     let event = serde_json::from_str(&line).unwrap();
                     left -= usize::from(wanted(&event));
@@ -405,14 +435,22 @@ impl Running {
     /// Waits for the `count`th job that becomes `state`.
     #[track_caller]
     pub fn wait_for(&mut self, count: usize, state: &str) {
-        self.wait(count, |event| event["type"] == "job" && event["to"] == state);
+        self.wait(count, |event| {
+            event["type"] == "job" && event["to"] == state
+        });
     }
 
     /// Sends it a signal: `INT`, `TERM`, `HUP`, `KILL`, …
     pub fn signal(&self, name: &str) {
         // The shell's own `kill` is everywhere.
         let kill = format!("kill -{name} {}", self.pid());
-        assert!(Command::new("sh").args(["-c", &kill]).status().unwrap().success());
+        assert!(
+            Command::new("sh")
+                .args(["-c", &kill])
+                .status()
+                .unwrap()
+                .success()
+        );
     }
 
     /// Waits for its end; its stdout is the events.
@@ -420,7 +458,10 @@ impl Running {
     pub fn end(mut self) -> Ended {
         let deadline = Instant::now() + LIMIT;
         loop {
-            match self.events.recv_timeout(deadline.saturating_duration_since(Instant::now())) {
+            match self
+                .events
+                .recv_timeout(deadline.saturating_duration_since(Instant::now()))
+            {
                 Ok(line) => self.lines.push(line),
                 Err(RecvTimeoutError::Disconnected) => break,
                 Err(RecvTimeoutError::Timeout) => panic!("it does not end"),
@@ -467,7 +508,11 @@ pub fn id(service: i64) -> ServiceId {
 pub fn manifest(count: usize) -> String {
     let mut text = "service_id,image,password,note\n".to_owned();
     for service in services(count) {
-        writeln!(text, "{service},{IMAGE},{PASSWORD}-{service},row of {service}").unwrap();
+        writeln!(
+            text,
+            "{service},{IMAGE},{PASSWORD}-{service},row of {service}"
+        )
+        .unwrap();
     }
     text
 }
