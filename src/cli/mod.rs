@@ -226,5 +226,7 @@ fn start_log(global: &Global) {
         .with_env_filter(tracing_subscriber::EnvFilter::new(level))
         .with_writer(std::io::stderr)
         .with_ansi(std::io::stderr().is_terminal())
+        // It would complain on stderr that stderr is gone, and panic.
+        .log_internal_errors(false)
         .init();
 }
