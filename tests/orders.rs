@@ -1,0 +1,525 @@
+//! Which order is it? What the same manifest again, an edited one, and the operator's own commands
+//! mean.
+
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
+mod common;
+
+use common::{FIRST, IMAGE, OTHER_IMAGE, PASSWORD, QUICK, World, id, manifest, quick};
+use refleet::simulator::{Fault, FaultKind, InstanceChange};
+
+/// Three services.
+fn world() -> World {
+    let world = World::new(3);
+    world.fleet(3);
+    world
+}
+
+/// Puts the clock of the newest order back.
+const A_DAY_AGO: &str =
+    "UPDATE batch SET created_ms = created_ms - 86400000, touched_ms = touched_ms - 86400000
+     WHERE id = (SELECT max(id) FROM batch)";
+
+#[test]
+fn the_same_manifest_again_does_nothing_and_again_does_it_all_once_more() {
+    let world = world();
+    world.run(&[]).exit(0);
+    let calls = world.calls();
+    world
+        .run(&[])
+        .exit(0)
+        .says("nothing to do")
+        .says("3 done")
+        .says("--again");
+    world.run(&["-q"]).exit(0).said_nothing();
+    // Line ends, order of columns and rows, and a new password make no new order.
+    let crlf = manifest(3)
+        .replace('\n', "\r\n")
+        .replace(PASSWORD, "Another-Pass-1");
+    world.write("fleet.csv", format!("\u{feff}{crlf}"));
+    world.run(&[]).exit(0).says("nothing to do");
+    assert_eq!(world.calls(), calls, "nothing was asked of the API");
+    assert_eq!(world.wiped(), [1, 1, 1]);
+
+    world.run(&["--again"]).exit(0).says("done 3");
+    assert_eq!(world.wiped(), [2, 2, 2]);
+    world.assert_truth(2);
+    world
+        .call(&["status"])
+        .exit(0)
+        .says_out("batch 2")
+        .says_out("order 2");
+    assert_eq!(
+        world
+            .call(&["list", "--batch", "1"])
+            .exit(0)
+            .out
+            .lines()
+            .count(),
+        3
+    );
+}
+
+#[test]
+fn the_same_manifest_again_ends_with_the_exit_code_of_its_batch() {
+    let world = world();
+    let refusal = Fault {
+        error_type: Some("value".to_owned()),
+        ..Fault::new(FaultKind::Error)
+    };
+    world.fault(FIRST, refusal);
+    world.run(&[]).exit(1).says("retry --failed");
+    world
+        .run(&[])
+        .exit(1)
+        .says("nothing to do")
+        .says("retry --failed");
+    world.doubt(FIRST + 1);
+    // The second service has the image already by now: its next order cannot be told from the list.
+    world.run(&["--again"]).exit(3).says("resolve");
+    world
+        .run(&[])
+        .exit(3)
+        .says("nothing to do")
+        .says("1 in doubt");
+    assert_eq!(world.wiped(), [1, 1, 2]);
+}
+
+#[test]
+fn every_20h_orders_once_a_day_however_often_it_is_called() {
+    let world = world();
+    let nightly = &["--every", "20h", "-q"];
+    world.run(nightly).exit(0).said_nothing();
+    world.run(nightly).exit(0).said_nothing();
+    assert_eq!(world.wiped(), [1, 1, 1], "called twice in a minute");
+
+    world.sql(A_DAY_AGO);
+    world.run(nightly).exit(0).said_nothing();
+    world.run(nightly).exit(0).said_nothing();
+    assert_eq!(world.wiped(), [2, 2, 2], "and the next night");
+    world.assert_truth(2);
+}
+
+#[test]
+fn every_20h_goes_on_with_what_a_crash_left() {
+    let world = world();
+    let nightly = ["--every", "20h", "--workers", "1"];
+    let mut run = world.start(&nightly);
+    run.wait_for(1, "done");
+    run.signal("KILL");
+    run.end();
+    world.run(&nightly).says("resumes batch 1");
+    world.run(&nightly).says("nothing to do");
+    assert!(
+        world.wiped().iter().all(|&wiped| wiped <= 1),
+        "{:?}",
+        world.wiped()
+    );
+    world.assert_truth(1);
+}
+
+#[test]
+fn every_20h_leaves_out_and_names_what_is_held_in_doubt() {
+    let world = world();
+    world.doubt(FIRST);
+    world.run(&["--every", "20h"]).exit(3);
+    world.sql(A_DAY_AGO);
+    let night = world.run(&["--every", "20h", "-q"]).exit(3);
+    assert_eq!(night.out, "");
+    let night = night
+        .says("left out")
+        .says(&FIRST.to_string())
+        .says("resolve");
+    assert!(
+        !night.err.contains(&(FIRST + 1).to_string()),
+        "{}",
+        night.err
+    );
+    assert_eq!(world.wiped(), [0, 2, 2], "the others had their turn");
+
+    world
+        .call(&[
+            "resolve",
+            &FIRST.to_string(),
+            "--batch",
+            "1",
+            "--as",
+            "failed",
+            "--reason",
+            "looked",
+        ])
+        .exit(0);
+    world.sql(A_DAY_AGO);
+    world.run(&["--every", "20h"]).exit(0);
+    assert_eq!(world.wiped(), [1, 3, 3]);
+}
+
+#[test]
+fn one_corrected_row_with_skip_done_rebuilds_one_instance() {
+    let world = world();
+    world.run(&[]).exit(0);
+    let corrected = manifest(3).replacen(IMAGE, OTHER_IMAGE, 1);
+    world.write("fleet.csv", corrected);
+    let calls = world.calls();
+    world
+        .run(&[])
+        .exit(2)
+        .says("2 of these services already got this image")
+        .says("--skip-done");
+    assert_eq!(world.calls(), calls);
+    world.run(&["--skip-done"]).exit(0).says("done 1");
+    assert_eq!(world.wiped(), [2, 1, 1]);
+    assert_eq!(world.report().len(), 1);
+    world.run(&["--skip-done"]).exit(0);
+    assert_eq!(world.wiped(), [2, 1, 1], "and that is done now");
+}
+
+#[test]
+fn again_takes_all_of_an_edited_manifest() {
+    let world = world();
+    world.run(&[]).exit(0);
+    world.write("fleet.csv", manifest(3).replacen(IMAGE, OTHER_IMAGE, 1));
+    world.run(&["--again"]).exit(0);
+    assert_eq!(world.wiped(), [2, 2, 2]);
+    world.assert_truth(2);
+}
+
+#[test]
+fn an_edited_manifest_whose_services_are_live_elsewhere_is_refused_and_names_them() {
+    let world = world();
+    world
+        .call(&["load", "fleet.csv"])
+        .exit(0)
+        .says("3 jobs queued as batch 1");
+    world.write("edited.csv", manifest(2).replacen(IMAGE, OTHER_IMAGE, 1));
+    for args in [
+        quick("edited.csv", &[]),
+        quick("edited.csv", &["--again"]),
+        quick("edited.csv", &["--skip-done"]),
+        vec!["load", "edited.csv"],
+    ] {
+        let refused = world
+            .call(&args)
+            .exit(2)
+            .says("2 of these services are still live");
+        for service in [FIRST, FIRST + 1] {
+            assert!(
+                refused.err.contains(&format!("service {service} (batch 1")),
+                "{}",
+                refused.err
+            );
+        }
+    }
+    assert_eq!(world.calls(), 0);
+    world.call(&["status"]).exit(0).says_out("batch 1");
+}
+
+#[test]
+fn load_and_then_run_without_a_manifest_is_the_same_as_run() {
+    let world = world();
+    world
+        .call(&["run", "--yes"])
+        .exit(2)
+        .says("there is no database");
+    world.call(&["load", "fleet.csv"]).exit(0);
+    assert_eq!(world.calls(), 0);
+    world
+        .call(&["load", "fleet.csv"])
+        .exit(0)
+        .says("batch 1 of this manifest is open, 3 jobs are left");
+    world
+        .call(&[&["run", "--yes"], QUICK].concat())
+        .exit(0)
+        .says("done 3");
+    world
+        .call(&[&["run", "--yes"], QUICK].concat())
+        .exit(2)
+        .says("there is no unfinished batch");
+    assert_eq!(world.wiped(), [1, 1, 1]);
+}
+
+#[test]
+fn with_two_unfinished_batches_run_asks_which() {
+    let world = world();
+    world.write("a.csv", format!("service_id,image\n{FIRST},{IMAGE}\n"));
+    world.write(
+        "b.csv",
+        format!("service_id,image\n{},{IMAGE}\n", FIRST + 1),
+    );
+    world.call(&["load", "a.csv"]).exit(0);
+    world.call(&["load", "b.csv"]).exit(0);
+    world
+        .call(&["run", "--yes"])
+        .exit(2)
+        .says("batch 1: a.csv")
+        .says("batch 2: b.csv");
+    world.call(&quick("a.csv", &[])).exit(0).says("done 1");
+    assert_eq!(world.wiped(), [1, 0, 0]);
+}
+
+#[test]
+fn a_batch_left_alone_for_a_day_goes_on_only_when_told_to() {
+    let world = world();
+    world.call(&["load", "fleet.csv"]).exit(0);
+    world.sql(A_DAY_AGO);
+    world
+        .run(&[])
+        .exit(2)
+        .says("nothing has happened in it since")
+        .says("--stale");
+    assert_eq!(world.calls(), 0);
+    world.run(&["--stale"]).exit(0);
+    assert_eq!(world.wiped(), [1, 1, 1]);
+}
+
+#[test]
+fn a_batch_of_another_api_is_never_sent_to_this_one() {
+    let (world, other) = (world(), World::new(3));
+    world.call(&["load", "fleet.csv"]).exit(0);
+    let mut args = quick("fleet.csv", &["--api-url", other.simulator.url()]);
+    world
+        .call(&args)
+        .exit(2)
+        .says("still live in another batch");
+    args.remove(1);
+    world
+        .call(&args)
+        .exit(2)
+        .says("belongs to")
+        .says(other.simulator.url());
+    assert_eq!((world.calls(), other.calls()), (0, 0));
+}
+
+#[test]
+fn a_refused_job_is_retried_on_request_and_a_wiped_one_only_on_a_second_word() {
+    let world = world();
+    let refusal = Fault {
+        error_type: Some("value".to_owned()),
+        error_object: Some("password".to_owned()),
+        message: Some("too simple".to_owned()),
+        ..Fault::new(FaultKind::Error)
+    };
+    world.fault(FIRST, refusal);
+    world.fault(FIRST + 1, FaultKind::InstanceError);
+    world
+        .run(&[])
+        .exit(1)
+        .says("1 failed, not touched")
+        .says("1 failed after it was wiped");
+    world
+        .call(&["list", "--state", "failed"])
+        .exit(0)
+        .says_out("too simple")
+        .says_out("executed=yes");
+    world.assert_truth(1);
+
+    let [first, second] = [FIRST, FIRST + 1].map(|service| service.to_string());
+    world.call(&["retry", &second]).exit(2).says("pass --wiped");
+    world
+        .call(&["retry", "--failed"])
+        .exit(0)
+        .says_out("1 job of batch 1")
+        .says(&second);
+    world.call(&["retry", &first]).exit(2).says("is queued");
+    world.run(&[]).exit(1);
+    assert_eq!(world.wiped(), [1, 1, 1]);
+    world.call(&["retry", &second, "--wiped"]).exit(0);
+    let active = InstanceChange {
+        status: Some("active".to_owned()),
+        ..InstanceChange::default()
+    };
+    assert!(world.simulator.change(id(FIRST + 1), &active));
+    world.run(&[]).exit(0);
+    assert_eq!(world.wiped(), [1, 2, 1]);
+    world.assert_truth(2);
+    world
+        .call(&["retry", "--failed"])
+        .exit(0)
+        .says_out("0 jobs");
+}
+
+#[test]
+fn resolve_takes_each_of_the_three_words_and_keeps_the_reason() {
+    let world = world();
+    for service in [FIRST, FIRST + 1, FIRST + 2] {
+        world.doubt(service);
+    }
+    world.run(&[]).exit(3).says("3 held in doubt");
+    let [first, second, third] = [FIRST, FIRST + 1, FIRST + 2].map(|service| service.to_string());
+    let resolve = |service: &str, word: &str| {
+        world.call(&[
+            "resolve",
+            service,
+            "--as",
+            word,
+            "--reason",
+            "seen in the panel",
+        ])
+    };
+    world
+        .call(&["resolve", &first, "--as", "done"])
+        .exit(2)
+        .says("--reason");
+    world
+        .call(&["resolve", &first, "--as", "maybe", "--reason", "x"])
+        .exit(2);
+    resolve("1", "done").exit(2).says("is not in batch 1");
+    resolve(&first, "done").exit(0).says_out("resolved as done");
+    resolve(&first, "done").exit(2).says("is done");
+    resolve(&second, "failed").exit(0);
+    resolve(&third, "requeue").exit(0);
+    world.run(&[]).exit(1);
+    let rows = world.report();
+    assert_eq!(rows[0]["state"], "done");
+    assert_eq!(rows[0]["evidence"], "operator");
+    assert_eq!(
+        (&rows[1]["state"], &rows[1]["executed"]),
+        (&"failed".into(), &"maybe".into())
+    );
+    assert_eq!(
+        (&rows[2]["state"], &rows[2]["attempts"]),
+        (&"done".into(), &2.into())
+    );
+    world
+        .call(&["show", &first])
+        .exit(0)
+        .says_out("seen in the panel")
+        .says_out("[operator]");
+    world.call(&["verify"]).exit(0);
+}
+
+#[test]
+fn cancel_drops_what_has_not_started_and_nothing_else() {
+    let world = world();
+    world.call(&["load", "fleet.csv"]).exit(0);
+    let first = FIRST.to_string();
+    world
+        .call(&["cancel", &first])
+        .exit(0)
+        .says_out("1 job of batch 1 cancelled");
+    world.run(&[]).exit(0);
+    assert_eq!(world.wiped(), [0, 1, 1]);
+    world
+        .call(&["cancel", &(FIRST + 1).to_string()])
+        .exit(2)
+        .says("is done");
+    world.call(&["cancel", "--all"]).exit(0).says_out("0 jobs");
+    world.call(&["cancel"]).exit(2);
+    world.assert_truth(1);
+}
+
+#[test]
+fn list_show_status_and_report_tell_the_same_to_people_and_to_scripts() {
+    let world = world();
+    world.doubt(FIRST);
+    world.run(&[]).exit(3);
+    let [first, second] = [FIRST, FIRST + 1].map(|service| service.to_string());
+
+    let list = world.call(&["list"]).exit(0).out;
+    assert_eq!(list.lines().count(), 3, "{list}");
+    assert!(
+        list.starts_with(&format!("{first}    in_doubt held")),
+        "{list}"
+    );
+    let lines = world
+        .call(&["list", "--json", "--state", "done"])
+        .exit(0)
+        .out;
+    let rows: Vec<serde_json::Value> = lines
+        .lines()
+        .map(|line| serde_json::from_str(line).unwrap())
+        .collect();
+    assert_eq!(rows.len(), 2);
+    assert_eq!(rows[0]["service_id"].to_string(), second);
+    world.call(&["list", "--state", "lost"]).exit(2);
+
+    let status = world.call(&["status"]).exit(0);
+    status
+        .says_out("done         2")
+        .says_out("in doubt     1 (1 held")
+        .says_out(&first);
+    let status = world.call(&["status", "--json"]).exit(0).json();
+    assert_eq!(status["counts"]["done"], 2);
+    assert_eq!(status["counts"]["held"], 1);
+    assert_eq!(status["oldest_doubt"]["service_id"].to_string(), first);
+    assert_eq!(status["last_run"]["exit_code"], 3);
+    assert!(status["running"].is_null());
+
+    world
+        .call(&["show", &second])
+        .exit(0)
+        .says_out("state     done, executed: yes")
+        .says_out("accepted");
+    let show = world.call(&["show", &second, "--json"]).exit(0).json();
+    assert_eq!(show["jobs"][0]["state"], "done");
+    assert_eq!(show["jobs"][0]["history"][0]["entry"]["kind"], "intent");
+    world.call(&["show", "1"]).exit(2).says("in no batch");
+
+    let table = world.call(&["report"]).exit(0).out;
+    assert!(
+        table.contains(&first) && table.contains("in_doubt"),
+        "{table}"
+    );
+    let csv = world.call(&["report", "--format", "csv"]).exit(0).out;
+    assert_eq!(
+        csv.lines().next().unwrap(),
+        "line,service_id,image,state,executed,evidence,attempts,submitted_at,completed_at,error_kind,error,note"
+    );
+    assert_eq!(csv.lines().count(), 4);
+    for format in ["table", "csv", "json"] {
+        let out = world.call(&["report", "--format", format]).exit(0).out;
+        world
+            .call(&["report", "--format", format, "--output", "results"])
+            .exit(0)
+            .said_nothing();
+        assert_eq!(std::fs::read_to_string(world.path("results")).unwrap(), out);
+    }
+    world
+        .call(&["report", "--batch", "7"])
+        .exit(2)
+        .says("no batch 7");
+    world
+        .call(&["report", "--output", "nowhere/results"])
+        .exit(74);
+}
+
+#[test]
+fn every_event_is_a_json_object_on_one_line_and_quiet_runs_say_nothing() {
+    let world = world();
+    let run = world.run(&["--events", "-", "-q"]).exit(0);
+    assert_eq!(run.err, "");
+    let mut kinds = Vec::new();
+    for line in run.out.lines() {
+        let event: serde_json::Value = serde_json::from_str(line).unwrap();
+        assert_eq!(event["v"], 1, "{line}");
+        kinds.push(event["type"].as_str().unwrap().to_owned());
+    }
+    assert_eq!(kinds.first().unwrap(), "run_started");
+    assert_eq!(kinds.last().unwrap(), "run_ended");
+    assert!(
+        kinds.iter().filter(|kind| *kind == "job").count() >= 6,
+        "{kinds:?}"
+    );
+
+    world.run(&["--events", "events.ndjson", "--again"]).exit(0);
+    world.run(&["--events", "events.ndjson", "--again"]).exit(0);
+    let events = std::fs::read_to_string(world.path("events.ndjson")).unwrap();
+    assert_eq!(
+        events.matches("\"run_ended\"").count(),
+        2,
+        "the file is appended to"
+    );
+}
+
+#[test]
+fn verify_finds_what_somebody_changed_behind_our_back() {
+    let world = world();
+    world.run(&[]).exit(0);
+    world.call(&["verify"]).exit(0).says_out("sound, 3 jobs");
+    world.sql("UPDATE job SET evidence = 'accepted' WHERE line = 2");
+    world
+        .call(&["verify"])
+        .exit(1)
+        .says_out(&FIRST.to_string())
+        .says_out("1 flaws in 3 jobs");
+}
