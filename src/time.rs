@@ -4,7 +4,7 @@
 
 use std::time::Duration;
 
-use jiff::{SignedDuration, Timestamp, Unit};
+use jiff::{RoundMode, SignedDuration, Timestamp, TimestampRound, Unit};
 
 /// Now, as Unix time.
 pub fn now_ms() -> i64 {
@@ -74,7 +74,12 @@ pub fn between(earlier_ms: i64, later_ms: i64) -> Duration {
 pub fn human(unix_ms: i64) -> String {
     Timestamp::from_millisecond(unix_ms)
         .ok()
-        .and_then(|timestamp| timestamp.round(Unit::Second).ok())
+        .and_then(|timestamp| {
+            let down = TimestampRound::new()
+                .smallest(Unit::Second)
+                .mode(RoundMode::Floor);
+            timestamp.round(down).ok()
+        })
         .map_or_else(
             || format!("{unix_ms}ms"),
             |timestamp| timestamp.strftime("%Y-%m-%d %H:%M:%S UTC").to_string(),
@@ -90,6 +95,11 @@ mod tests {
         assert_eq!(rfc3339(0), "1970-01-01T00:00:00.000Z");
         assert_eq!(rfc3339(1_795_399_200_007), "2026-11-23T02:00:00.007Z");
         assert_eq!(human(1_795_399_200_007), "2026-11-23 02:00:00 UTC");
+        assert_eq!(
+            human(1_795_399_200_999),
+            "2026-11-23 02:00:00 UTC",
+            "never ahead of its time"
+        );
     }
 
     #[test]
