@@ -24,6 +24,15 @@ pub fn printable(text: &str) -> Cow<'_, str> {
     Cow::Owned(safe)
 }
 
+/// `text` as one word of a shell's command line, quoted where it has to be.
+pub fn shell_word(text: &str) -> Cow<'_, str> {
+    let plain = |character: char| character.is_alphanumeric() || "-_./:=@%+,".contains(character);
+    if !text.is_empty() && text.chars().all(plain) {
+        return Cow::Borrowed(text);
+    }
+    Cow::Owned(format!("'{}'", text.replace('\'', r"'\''")))
+}
+
 /// [`printable`], trimmed, on one line, and at most `chars_max` characters long.
 pub fn brief(text: &str, chars_max: usize) -> String {
     let mut words = String::new();
@@ -65,6 +74,14 @@ pub fn is_unsafe(character: char) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_path_becomes_one_word_of_a_command() {
+        assert_eq!(shell_word("/srv/fleet-2.db"), "/srv/fleet-2.db");
+        assert_eq!(shell_word("my fleet's.csv"), r"'my fleet'\''s.csv'");
+        assert_eq!(shell_word("$(x)"), "'$(x)'");
+        assert_eq!(shell_word(""), "''");
+    }
 
     #[test]
     fn nothing_that_steers_a_terminal_survives() {

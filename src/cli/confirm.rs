@@ -83,20 +83,25 @@ pub async fn confirm(
         .take(IMAGES_MAX)
         .map(|(image, (service, _))| (*image, *service))
         .collect();
-    let mut progress = |read: u64, total: Option<u64>| {
+    // A call a second and a large account take their time: never in silence.
+    let say = |doing: &str| {
         if verbosity != Verbosity::Quiet {
-            let of = total
-                .map(|total| format!(" of {total}"))
-                .unwrap_or_default();
-            tell(&format!(
-                "\rreading the account's list: {read}{of} instances"
-            ));
+            tell(&format!("\r\x1b[K{doing}"));
         }
     };
-    let account = read_account(client, rate_per_s, &images, &mut progress)
-        .await
-        .map_err(CliError::List)?;
+    say("reading the account's list");
+    let mut progress = |read: u64, total: Option<u64>| match total {
+        Some(total) if read < total => {
+            say(&format!(
+                "reading the account's list: {read} of {total} instances"
+            ));
+        }
+        Some(_) => say("asking for the names of the images"),
+        None => say(&format!("reading the account's list: {read} instances")),
+    };
+    let account = read_account(client, rate_per_s, &images, &mut progress).await;
     tell("\r\x1b[K");
+    let account = account.map_err(CliError::List)?;
     tell(&question(victims, &account, api_url));
     let answer = tokio::task::spawn_blocking(|| {
         let mut line = String::new();
@@ -167,7 +172,10 @@ fn question(victims: &Victims, account: &Account, api_url: &str) -> String {
             "\n{missing} of those shown are not in the account's list and will not be sent (is a filter set in the panel?)."
         );
     }
-    let _ = write!(text, "\nType the number of instances to go on: ");
+    let _ = write!(
+        text,
+        "\nType the number of instances to go on, anything else to stop: "
+    );
     text
 }
 

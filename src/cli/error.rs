@@ -62,7 +62,7 @@ pub enum CliError {
     #[error("{}", with_source(.0))]
     Display(#[from] StartError),
     /// The question was not answered with yes.
-    #[error("not confirmed: nothing was queued, nothing was sent")]
+    #[error("not confirmed: nothing was changed, nothing was sent")]
     NotConfirmed,
     /// Nobody is there to be asked.
     #[error("this destroys {instances} instances, and there is no terminal to ask on")]
@@ -193,9 +193,7 @@ impl CliError {
                 hint("--skip-done queues only the rest, --again rebuilds all of them once more")
             }
             Self::Queue(error) => hint(queue_hint(error)),
-            Self::List(_) => hint(
-                "nothing was queued, nothing was sent; try again, or pass --yes to do without the question",
-            ),
+            Self::List(_) => hint("nothing was sent: deal with the reason, then run again"),
             Self::NoSuchBatch(_) | Self::NoSuchService(_) => {
                 hint("`refleet status` shows what is there")
             }

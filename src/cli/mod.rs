@@ -154,7 +154,10 @@ impl Global {
     /// not the usual one.
     fn command(&self, database: Option<&Path>) -> String {
         match database.or(self.db.as_deref()) {
-            Some(path) => format!("refleet --db {}", path.display()),
+            Some(path) => {
+                let path = path.to_string_lossy();
+                format!("refleet --db {}", crate::text::shell_word(&path))
+            }
             None => "refleet".to_owned(),
         }
     }

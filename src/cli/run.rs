@@ -22,8 +22,8 @@ use crate::progress::{self, Choice, Ended, EventsTo, Mode, Surroundings, Verbosi
 use crate::queue::{Batch, NewRun, Open, Queue, QueueError, QueueLock};
 use crate::runner::{self, Ending, Fleet, Halt, Options, Signal, Signals};
 use crate::simulator::{Config, FleetRow, Simulator};
-use crate::time;
 use crate::zomro::{Client, Credentials, Endpoint, Settings};
+use crate::{text, time};
 
 /// An open batch that was left alone for so long is only resumed when asked.
 const STALE_AFTER: Duration = Duration::from_hours(24);
@@ -489,6 +489,7 @@ async fn run_batch(
             simulated,
             database: ending.database.clone(),
             command: command(global, place),
+            resume: resume_command(args, simulated),
         },
         verbosity,
     );
@@ -503,6 +504,19 @@ fn command(global: &Global, place: &Place) -> String {
         .is_some()
         .then_some(place.database.as_path());
     global.command(own_database)
+}
+
+/// What follows [`command`] to go on with this run's batch. A simulation needs its manifest: the
+/// simulated account is made of it.
+fn resume_command(args: &RunArgs, simulated: bool) -> String {
+    match &args.manifest {
+        Some(path) if simulated => {
+            let path = text::shell_word(&path.to_string_lossy()).into_owned();
+            let yes = if args.yes { " --yes" } else { "" };
+            format!("run {path} --simulate{yes}")
+        }
+        _ => "run".to_owned(),
+    }
 }
 
 fn halted(ending: &Ending) -> Option<String> {
@@ -520,7 +534,7 @@ fn storage_hint(ending: &Ending) -> Option<String> {
 fn halt_hint(halt: &Halt) -> String {
     match halt {
         Halt::FailureBudget { .. } => {
-            "look at what went wrong (`refleet list --state failed --state in_doubt`), then run again: the budget counts anew, or raise --max-failures".to_owned()
+            "see what went wrong before you run again: the budget then counts anew (--max-failures raises it)".to_owned()
         }
         Halt::Credentials(_) => {
             "check ZOMRO_USERNAME and ZOMRO_PASSWORD, or ZOMRO_AUTH (a session ends an hour after its last call), then run again".to_owned()

@@ -269,8 +269,9 @@ pub async fn simulate(
     said(write!(
         out,
         "simulator listening on {url}\n\
-         {instances} instances, none of them real. To work with them:\n  \
-         export REFLEET_API_URL={url} {credentials}\n  \
+         {instances} instances, none of them real. To work with them, elsewhere:\n  \
+         export REFLEET_API_URL={url} REFLEET_DB=simulator.db\n  \
+         export {credentials}\n  \
          refleet run MANIFEST\n\
          What really happened: {url}_simulator/record\n\
          Ctrl-C ends it.\n"

@@ -10,6 +10,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressState, ProgressStyle, TermLike};
 
 use super::layout::{Paint, Tone, wrap};
+use super::summary::COMMAND_INDENT;
 use super::tally::Frame;
 
 /// What can be drawn on.
@@ -62,6 +63,7 @@ impl<T: Terminal> Bar<T> {
                 state.set_len(total);
             }
         });
+        self.park();
     }
 
     /// Writes lines that stay, above the display.
@@ -71,6 +73,17 @@ impl<T: Terminal> Bar<T> {
         }
         // A terminal that is gone changes nothing for the run.
         let _ = self.display.suspend(|| self.write(lines));
+        self.park();
+    }
+
+    /// Leaves the cursor at the left edge of the last row. indicatif leaves it at the right one,
+    /// where a typed Ctrl-C, which the terminal shows as `^C`, would begin a row that is not known
+    /// to be there; one row of the display would then never be taken away.
+    fn park(&self) {
+        let _ = self
+            .terminal
+            .write_str("\r")
+            .and_then(|()| self.terminal.flush());
     }
 
     /// Takes the display away and writes what stays.
@@ -78,7 +91,16 @@ impl<T: Terminal> Bar<T> {
         self.display.finish_and_clear();
         let _ = self.write(lines);
         for line in closing.lines() {
-            let _ = self.terminal.write_line(line);
+            if line.starts_with(COMMAND_INDENT) {
+                // Whole, however long, so that it can be copied.
+                let _ = self.terminal.write_line(line);
+                continue;
+            }
+            let text = line.trim_start();
+            let indent = line.len() - text.len();
+            for line in wrap(text, self.width().saturating_sub(indent), 2) {
+                let _ = self.terminal.write_line(&format!("{:indent$}{line}", ""));
+            }
         }
         let _ = self.terminal.flush();
     }

@@ -102,9 +102,9 @@ pub(super) fn describe(event: &Event) -> Line {
             let simulation = if *simulated { "SIMULATION: " } else { "" };
             let what = if *resumed {
                 format!(
-                    "run {run} resumes batch {batch}: {} of {} instances",
-                    standing(counts),
-                    counts.total()
+                    "run {run} resumes batch {batch}, {}: {}",
+                    instances(counts.total()),
+                    standing(counts)
                 )
             } else {
                 format!(
@@ -160,10 +160,10 @@ pub(super) fn describe(event: &Event) -> Line {
             exit_code,
         } => Line::new(
             format!(
-                "run ended after {}: {} of {} instances; exit code {exit_code}",
+                "run ended after {} with exit code {exit_code}; {}: {}",
                 time::short(std::time::Duration::from_millis(*elapsed_ms)),
-                standing(counts),
-                counts.total()
+                instances(counts.total()),
+                standing(counts)
             ),
             Tone::Plain,
             Topic::Other,
@@ -255,7 +255,7 @@ pub(super) fn describe_activity(activity: &Activity) -> String {
     }
 }
 
-/// `done 312, failed 2, in doubt 1 (held 1), rebuilding 8, waiting 177`.
+/// `done 312, failed 2, in doubt 1 (held 1), rebuilding 8, queued 177`.
 pub(super) fn standing(counts: &Counts) -> String {
     let pieces: Vec<String> = counters(counts).into_iter().map(|(text, _)| text).collect();
     pieces.join(", ")
@@ -287,7 +287,7 @@ pub(super) fn counters(counts: &Counts) -> Vec<(String, Tone)> {
             format!("rebuilding {}", counts.rebuilding + counts.submitting),
             Tone::Plain,
         ),
-        (format!("waiting {}", counts.queued), Tone::Plain),
+        (format!("queued {}", counts.queued), Tone::Plain),
     ];
     if counts.cancelled > 0 {
         counters.push((format!("cancelled {}", counts.cancelled), Tone::Plain));

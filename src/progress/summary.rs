@@ -11,6 +11,9 @@ use crate::job::{BatchId, Counts};
 use crate::text::{MESSAGE_CHARS_MAX, brief, printable};
 use crate::time;
 
+/// What stands before a command to copy.
+pub(super) const COMMAND_INDENT: &str = "    ";
+
 /// How a run ended.
 #[derive(Debug, Clone)]
 pub struct Ended {
@@ -38,6 +41,8 @@ pub struct Ended {
     pub database: PathBuf,
     /// How to call refleet on this database: `refleet`, or `refleet --db /srv/fleet.db`.
     pub command: String,
+    /// What follows it to go on with this batch: `run`, or `run fleet.csv --simulate`.
+    pub resume: String,
 }
 
 /// What is printed when a run has ended. Ends with a line feed; empty where `-q` has nothing to say.
@@ -56,9 +61,9 @@ pub fn summary(ended: &Ended, verbosity: Verbosity) -> String {
     }
     let _ = writeln!(
         text,
-        "  {} of {}",
-        standing_briefly(&ended.counts),
-        ended.counts.total()
+        "  of {}: {}",
+        ended.counts.total(),
+        standing_briefly(&ended.counts)
     );
     let _ = write!(text, "  this run took {}", time::short(ended.elapsed));
     if ended.completed > 0 && ended.elapsed >= Duration::from_secs(1) {
@@ -77,7 +82,12 @@ pub fn summary(ended: &Ended, verbosity: Verbosity) -> String {
     for step in next_steps(ended) {
         let _ = writeln!(text, "{}", step.what);
         for command in step.commands {
-            let _ = writeln!(text, "    {} {command}", printable(&ended.command));
+            let _ = writeln!(
+                text,
+                "{COMMAND_INDENT}{} {}",
+                printable(&ended.command),
+                printable(&command)
+            );
         }
     }
     text
@@ -126,25 +136,20 @@ fn verdict(ended: &Ended) -> String {
 
 struct Step {
     what: String,
-    commands: Vec<&'static str>,
+    commands: Vec<String>,
 }
 
 impl Step {
-    fn new(what: impl Into<String>, commands: impl IntoIterator<Item = &'static str>) -> Self {
+    fn new<'a>(what: impl Into<String>, commands: impl IntoIterator<Item = &'a str>) -> Self {
         Self {
             what: what.into(),
-            commands: commands.into_iter().collect(),
+            commands: commands.into_iter().map(str::to_owned).collect(),
         }
     }
 }
 
 fn next_steps(ended: &Ended) -> Vec<Step> {
     let counts = &ended.counts;
-    let run = if ended.simulated {
-        "run MANIFEST --simulate"
-    } else {
-        "run"
-    };
     let mut steps = Vec::new();
     match ended.exit_code {
         4 => {
@@ -177,13 +182,13 @@ fn next_steps(ended: &Ended) -> Vec<Step> {
             ],
         ));
     }
-    failures(ended, run, &mut steps);
+    failures(ended, &mut steps);
     let watched = counts.in_doubt.saturating_sub(counts.held);
     let in_flight = counts.rebuilding + counts.submitting;
     if counts.open() > 0 {
         let mut rest = Vec::new();
         if counts.queued > 0 {
-            rest.push(format!("{} waiting", counts.queued));
+            rest.push(format!("{} queued", counts.queued));
         }
         if in_flight > 0 {
             rest.push(format!("{in_flight} with the provider"));
@@ -196,7 +201,15 @@ fn next_steps(ended: &Ended) -> Vec<Step> {
         } else {
             "run again to resume"
         };
-        steps.push(Step::new(format!("{}: {verb}", rest.join(", ")), [run]));
+        steps.push(Step::new(
+            format!("{}: {verb}", rest.join(", ")),
+            [ended.resume.as_str()],
+        ));
+    } else if matches!(ended.exit_code, 0 | 1 | 3) {
+        steps.push(Step::new(
+            "what happened to each instance, and when it was complete",
+            ["report"],
+        ));
     }
     steps
 }
@@ -205,13 +218,13 @@ fn it_was(count: u64) -> &'static str {
     if count == 1 { "it was" } else { "they were" }
 }
 
-fn failures(ended: &Ended, run: &'static str, steps: &mut Vec<Step>) {
+fn failures(ended: &Ended, steps: &mut Vec<Step>) {
     let failed = ended.counts.failed;
     if failed == 0 {
         return;
     }
     // What is left of the batch asks for the same command, once.
-    let run: Option<&'static str> = (ended.counts.open() == 0).then_some(run);
+    let run = (ended.counts.open() == 0).then_some(ended.resume.as_str());
     let wiped = ended.failed_wiped.map(|wiped| wiped.min(failed));
     let untouched = failed - wiped.unwrap_or(0);
     if untouched > 0 {
@@ -258,6 +271,7 @@ mod tests {
             simulated: false,
             database: PathBuf::from("/var/lib/refleet/refleet.db"),
             command: "refleet".to_owned(),
+            resume: "run".to_owned(),
         }
     }
 
@@ -365,6 +379,7 @@ mod tests {
                 Ended {
                     halted: Some("failure budget: 4 of 4 used up".to_owned()),
                     simulated: true,
+                    resume: "run fleet.csv --simulate".to_owned(),
                     ..ended(4, open)
                 },
             ),

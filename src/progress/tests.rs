@@ -315,6 +315,34 @@ fn failures_and_doubts_last_and_the_display_goes_away_cleanly() {
 }
 
 #[test]
+fn a_typed_ctrl_c_leaves_nothing_of_the_display_behind() {
+    let mut tally = tally_of(&middle_of_a_run());
+    let terminal = InMemoryTerm::new(10, 80);
+    let bar = Bar::new(terminal.clone(), Paint(false));
+    bar.draw(tally.frame(Duration::from_secs(1720), 80, Paint(false)));
+    indicatif::TermLike::write_str(&terminal, "^C").unwrap();
+    tally.apply(&Event::Stopping { calls: 1 }, Duration::from_secs(1721));
+    bar.draw(tally.frame(Duration::from_secs(1721), 80, Paint(false)));
+    bar.finish(&[], "batch 1 was interrupted (SIGINT)\n");
+    assert_eq!(terminal.contents(), "batch 1 was interrupted (SIGINT)");
+}
+
+#[test]
+fn the_closing_words_fit_the_terminal_and_commands_stay_whole() {
+    let command = format!("    refleet --db /{}.db report", "x".repeat(40));
+    let closing = format!("halted: so many words that they need two lines\n{command}\n");
+    let terminal = InMemoryTerm::new(10, 40);
+    Bar::new(terminal.clone(), Paint(false)).finish(&[], &closing);
+    let shown = terminal.contents();
+    let lines: Vec<&str> = shown.lines().collect();
+    assert_eq!(
+        lines[..2],
+        ["halted: so many words that they need two", "  lines"]
+    );
+    assert_eq!(lines[2..].concat(), command);
+}
+
+#[test]
 fn similar_lines_are_capped_on_a_terminal() {
     let failures = (0..1000).map(|number| {
         let mut event = step(number, "refused", State::Submitting, State::Failed);
@@ -433,7 +461,7 @@ fn a_silent_log_says_from_time_to_time_where_the_run_stands() {
     assert_eq!(
         tally.heartbeat(Duration::from_secs(1720)).as_deref(),
         Some(
-            "315/500 ended: done 312, failed 2, in doubt 1 (held 1), rebuilding 8, waiting 177; \
+            "315/500 ended: done 312, failed 2, in doubt 1 (held 1), rebuilding 8, queued 177; \
              10/min, ETA 17m 50s; waiting for 8 rebuilds"
         )
     );
@@ -689,6 +717,7 @@ fn look_at_it() {
         simulated: false,
         database: PathBuf::from("/root/.local/state/refleet/refleet.db"),
         command: "refleet".to_owned(),
+        resume: "run".to_owned(),
     };
     handle.finish(&summary(&ended, Verbosity::Normal));
 }
