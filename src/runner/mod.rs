@@ -5,8 +5,9 @@
 //! does no I/O: it takes the time, the finished calls and the due jobs, and answers with ledger
 //! entries to commit and calls to make after the commit. The rules it applies are small pure
 //! modules of their own: how doubts end and rebuilds complete ([`verify`]), what the list says
-//! ([`fleet`]), when to try again ([`retry`]), how fast ([`rate`]), how much may go wrong
-//! ([`budget`]), what an outage is ([`outage`]), what the session needs ([`session`]).
+//! ([`fleet`]), when a page of it is read again ([`pace`]), when to try again ([`retry`]), how fast
+//! ([`rate`]), how much may go wrong ([`budget`]), what an outage is ([`outage`]), what the session
+//! needs ([`session`]).
 
 mod account;
 pub mod budget;
@@ -14,6 +15,7 @@ pub mod core;
 mod dispatcher;
 pub mod fleet;
 pub mod outage;
+pub mod pace;
 pub mod rate;
 pub mod retry;
 pub mod session;

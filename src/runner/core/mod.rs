@@ -15,6 +15,7 @@ use std::time::{Duration, Instant};
 use super::budget::{self, Damage};
 use super::fleet::Fleet;
 use super::outage::Outage;
+use super::pace::Pace;
 use super::rate::{Purpose, Rate};
 use super::session::{Session, SessionCall};
 use super::verify::{Lag, Watch};
@@ -116,6 +117,7 @@ pub struct Core {
     fleet: Fleet,
     poller: Poller,
     lag: Lag,
+    pace: Pace,
     images: HashMap<ImageId, KnownImage>,
 
     supply: Supply,
@@ -163,6 +165,7 @@ impl Core {
             poller: Poller::new(now.at),
             fleet,
             lag: Lag::default(),
+            pace: Pace::default(),
             images: HashMap::new(),
             supply: Supply::default(),
             waiting: Vec::new(),

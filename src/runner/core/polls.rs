@@ -1,27 +1,28 @@
 //! The one shared poller of the instance list: which page to read next, and what a page means for
 //! the jobs on it.
 
-use std::collections::{HashSet, VecDeque};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::time::Instant;
 
 use super::answers::after;
 use super::{Active, Call, Core};
-use crate::job::{Entry, Failure, ServiceId, State};
+use crate::job::{Entry, Evidence, Failure, ServiceId, State};
 use crate::runner::Now;
 use crate::runner::fleet::Fleet;
+use crate::runner::pace::Stage;
 use crate::runner::rate::Purpose;
 use crate::runner::verify::{self, Doubt, Progress, Sighting};
 use crate::zomro::{Page, Read, Reply};
 
-/// Readings of the list: one page at a time, in rounds.
+/// Readings of the list: one page at a time, each when it is due.
 #[derive(Debug)]
 pub(super) struct Poller {
     /// The page being read.
     out: Option<u32>,
-    /// Pages of this round that are still to be read.
-    round: VecDeque<u32>,
-    /// When the next round may begin.
-    next_round_at: Instant,
+    /// When the latest reading of each page ended, whatever it brought.
+    read_at: HashMap<u32, Instant>,
+    /// When the next search for what left its page may begin.
+    next_walk_at: Instant,
     /// Failures in a row.
     failures: u32,
     not_before: Instant,
@@ -37,8 +38,8 @@ impl Poller {
     pub(super) fn new(now: Instant) -> Self {
         Self {
             out: None,
-            round: VecDeque::new(),
-            next_round_at: now,
+            read_at: HashMap::new(),
+            next_walk_at: now,
             failures: 0,
             not_before: now,
             walked_at: None,
@@ -77,9 +78,6 @@ impl Core {
         if now.at < at {
             self.wake_by(at);
         } else if self.rate.take(purpose, now.at) {
-            if self.poller.round.front() == Some(&page) {
-                self.poller.round.pop_front();
-            }
             self.poller.out = Some(page);
             calls.push(Call::Page(page));
         }
@@ -98,46 +96,60 @@ impl Core {
                 },
             ));
         }
-        if let Some(&page) = self.poller.round.front() {
-            return Some((page, Purpose::Poll));
-        }
         let (stale, deferred) = self.readings_wanted(now);
         let (pages, _) = self.fleet.pages_of(stale.into_iter());
         if let Some(&page) = pages.first() {
             return Some((page, Purpose::Poll));
         }
-        let watched: Vec<ServiceId> = self
+        let watched: Vec<(ServiceId, Stage)> = self
             .active
             .values()
-            .filter(|active| active.watch.is_some())
-            .map(|active| active.job.service)
-            .chain(deferred)
+            .filter_map(|active| Some((active.job.service, stage(active)?)))
+            .chain(deferred.into_iter().map(|service| (service, Stage::Open)))
             .collect();
-        if watched.is_empty() {
+        if self.must_search(watched.iter().map(|(service, _)| *service), now) {
+            if now.at >= self.poller.next_walk_at {
+                self.fleet.begin_walk();
+                return self.fleet.walk_page().map(|page| (page, Purpose::Poll));
+            }
+            self.wake_by(self.poller.next_walk_at);
+        }
+        let (due_at, page) = self.next_due_page(&watched, now)?;
+        if now.at < due_at {
+            self.wake_by(due_at);
             return None;
         }
-        if now.at < self.poller.next_round_at {
-            let at = self.poller.next_round_at;
-            self.wake_by(at);
-            return None;
+        Some((page, Purpose::Poll))
+    }
+
+    /// The page that is to be read next for the sake of those who stand on it, and when.
+    fn next_due_page(&self, watched: &[(ServiceId, Stage)], now: Now) -> Option<(Instant, u32)> {
+        let mut due: BTreeMap<u32, Instant> = BTreeMap::new();
+        for (service, stage) in watched {
+            let Some(page) = self.fleet.get(*service).and_then(|listed| listed.page) else {
+                continue;
+            };
+            let at = match self.poller.read_at.get(&page) {
+                Some(&read_at) => {
+                    let interval = self.options.rules.poll_interval;
+                    self.pace.due_at(*stage, read_at, interval)
+                }
+                None => now.at,
+            };
+            due.entry(page)
+                .and_modify(|due| *due = at.min(*due))
+                .or_insert(at);
         }
-        let (pages, _) = self.fleet.pages_of(watched.iter().copied());
-        if self.must_search(&watched, now) {
-            self.fleet.begin_walk();
-            return self.fleet.walk_page().map(|page| (page, Purpose::Poll));
-        }
-        self.poller.round = pages.into_iter().collect();
-        self.poller.round.front().map(|&page| (page, Purpose::Poll))
+        due.into_iter().map(|(page, at)| (at, page)).min()
     }
 
     /// A watched service has left its page. Newly lost ones are looked for at once; those that a
     /// whole walk did not show, only every `--settle`: they may have gone for good.
-    fn must_search(&self, watched: &[ServiceId], now: Now) -> bool {
+    fn must_search(&self, watched: impl Iterator<Item = ServiceId>, now: Now) -> bool {
         let mut lost = watched
-            .iter()
             .filter(|service| {
                 self.fleet
-                    .get(**service)
+                    .get(*service)
                     .is_none_or(|listed| listed.page.is_none())
             })
             .peekable();
@@ -148,7 +160,7 @@ impl Core {
             .poller
             .walked_at
             .is_some_and(|at| now.at.saturating_duration_since(at) < self.options.rules.settle);
-        !walked_lately || lost.any(|service| !self.poller.absent.contains(service))
+        !walked_lately || lost.any(|service| !self.poller.absent.contains(&service))
     }
 
     pub(super) fn page_finished(&mut self, asked: u32, result: Read<Page>, now: Now) {
@@ -168,12 +180,13 @@ impl Core {
                     .backoff
                     .delay(self.poller.failures, &mut self.random);
                 self.poller.not_before = now.at + delay;
-                // The page is asked for again with the next round; a walk asks for it by itself.
             }
         }
-        let round_over = self.poller.round.is_empty() && self.fleet.walk_page().is_none();
-        if round_over {
-            self.poller.next_round_at = now.at + self.options.rules.poll_interval;
+        // A page that fails is not asked for again at once: the others must have their turn. A walk
+        // asks for it by itself.
+        self.poller.read_at.insert(asked, now.at);
+        if self.fleet.walk_page().is_none() {
+            self.poller.next_walk_at = now.at + self.options.rules.poll_interval;
         }
     }
 
@@ -247,11 +260,17 @@ impl Core {
                         status: sighting.status.clone(),
                         image: sighting.image.clone(),
                     }),
-                    Progress::Complete(evidence) => Some(Entry::Completed {
-                        evidence,
-                        status: sighting.status.clone(),
-                        image: sighting.image.clone(),
-                    }),
+                    Progress::Complete(evidence) => {
+                        if evidence == Evidence::Observed && active.job.standing.accepted {
+                            let took = reply.answered_at.saturating_duration_since(watch.sent_at());
+                            self.pace.learn(took);
+                        }
+                        Some(Entry::Completed {
+                            evidence,
+                            status: sighting.status.clone(),
+                            image: sighting.image.clone(),
+                        })
+                    }
                     Progress::Broken(failure) => {
                         self.damage.failed += 1;
                         Some(Entry::Broken { failure })
@@ -386,4 +405,16 @@ impl Core {
             }
         }
     }
+}
+
+/// What the next reading may tell of a job; `None`: nothing, its answer is still outstanding.
+fn stage(active: &Active) -> Option<Stage> {
+    let watch = active.watch.as_ref()?;
+    let standing = &active.job.standing;
+    let is_sighted = standing.state == State::Rebuilding && standing.rebuilding_seen;
+    Some(if is_sighted {
+        Stage::Sighted(watch.sent_at())
+    } else {
+        Stage::Open
+    })
 }

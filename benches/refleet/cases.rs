@@ -1,0 +1,369 @@
+//! The figures.
+
+use std::error::Error;
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::thread::sleep;
+use std::time::{Duration, Instant};
+
+use crate::account::{Scene, rebuild_all};
+use crate::place::{self, Ended, Memory, Place, ended, refleet};
+use crate::server::{MARK_EVERY, Server, now_us};
+use crate::{Figure, Goal, Sizes, bare};
+
+type Figures = Result<Vec<Figure>, Box<dyn Error>>;
+
+/// What every dispatch but the schedule works with.
+const WORKERS: usize = 64;
+/// Where nothing is sent.
+const NOWHERE: &str = "http://127.0.0.1:9/";
+const MIB: f64 = 1024.0 * 1024.0;
+/// Of the list, as the vendor's panel reads it.
+const POLL_INTERVAL: Duration = Duration::from_secs(10);
+
+/// Every intent and every outcome committed, against loops that record nothing.
+pub fn dispatch(sizes: &Sizes) -> Figures {
+    let place = Place::new()?;
+    let server = Server::start(Duration::ZERO)?;
+    let mut bare = Duration::MAX;
+    let mut ours = Duration::MAX;
+    for _ in 0..sizes.rounds {
+        bare = bare.min(bare::submit(&server.url(), WORKERS, sizes.dispatch)?);
+        let database = place.loaded("dispatch.db", sizes.dispatch, &server.url())?;
+        server.seen(true)?;
+        ours = ours.min(ended(&mut place::run(&database, &server.url(), WORKERS))?.elapsed);
+        assert_eq!(
+            server.seen(true)?.forms,
+            sizes.dispatch,
+            "each job is submitted once"
+        );
+    }
+    let rate = |elapsed: Duration| sizes.dispatch as f64 / elapsed.as_secs_f64();
+    Ok(vec![Figure {
+        name: "durable dispatch",
+        measured: format!("{:.0}/s", rate(ours)),
+        ceiling: format!("bare loop: {:.0}/s", rate(bare)),
+        ratio: rate(ours) / rate(bare),
+        goal: Goal::AtLeast {
+            floor: 0.5,
+            aim: 0.7,
+        },
+    }])
+}
+
+/// Validated twice, de-duplicated, indexed and synced, against a table without an index.
+pub fn load(sizes: &Sizes) -> Figures {
+    let place = Place::new()?;
+    let manifest = place.manifest(sizes.large)?;
+    let (ours, theirs) = (place.path("load.db"), place.path("import.db"));
+    let mut load = Duration::MAX;
+    let mut import = Duration::MAX;
+    let mut peak_bytes = 0;
+    for _ in 0..sizes.rounds {
+        place::remove(&theirs)?;
+        let script = format!(".import --csv {} fleet", manifest.display());
+        import = import.min(ended(Command::new("sqlite3").arg(&theirs).arg(script))?.elapsed);
+        place::remove(&ours)?;
+        let ended = ended(refleet(&ours, NOWHERE).arg("load").arg(&manifest))?;
+        load = load.min(ended.elapsed);
+        peak_bytes = peak_bytes.max(ended.peak_bytes);
+    }
+    Ok(vec![
+        times("load", load, "sqlite3 .import", import, (3.0, 2.0)),
+        memory_figure("memory of load", peak_bytes),
+    ])
+}
+
+/// The whole report, against the view of the same columns.
+pub fn report(sizes: &Sizes) -> Figures {
+    let place = Place::new()?;
+    let database = place.loaded("report.db", sizes.large, NOWHERE)?;
+    // As after a run: times and outcomes stand in the rows.
+    let ran = "UPDATE job SET state = 'rebuilding', attempt = 1, executed_now = 'yes', accepted = 1,
+               intent_ms = 1795399200000 + id % 100000, submitted_ms = 1795399200007 + id % 100000;";
+    ended(Command::new("sqlite3").arg(&database).arg(ran))?;
+    let out = place.path("report.csv");
+    let mut ours = Duration::MAX;
+    let mut theirs = Duration::MAX;
+    let mut peak_bytes = 0;
+    for _ in 0..sizes.rounds {
+        let dump = format!(".once '{}'", out.display());
+        let mut sqlite3 = Command::new("sqlite3");
+        sqlite3
+            .arg("-readonly")
+            .args(["-csv", "-header"])
+            .arg(&database);
+        theirs = theirs.min(ended(sqlite3.arg(dump).arg("SELECT * FROM results"))?.elapsed);
+        let mut report = refleet(&database, NOWHERE);
+        report
+            .args(["report", "--format", "csv", "--output"])
+            .arg(&out);
+        let ended = ended(&mut report)?;
+        ours = ours.min(ended.elapsed);
+        peak_bytes = peak_bytes.max(ended.peak_bytes);
+    }
+    Ok(vec![
+        times("report", ours, "sqlite3 -csv", theirs, (2.0, 1.2)),
+        memory_figure("memory of report", peak_bytes),
+    ])
+}
+
+/// How close to the calls alone a run of slow calls comes.
+pub fn schedule(sizes: &Sizes) -> Figures {
+    const SLOW: Duration = Duration::from_millis(100);
+    let workers = 32;
+    let place = Place::new()?;
+    let server = Server::start(SLOW)?;
+    let mut bare = Duration::MAX;
+    let mut ours = Duration::MAX;
+    for _ in 0..sizes.rounds {
+        bare = bare.min(bare::submit(&server.url(), workers, sizes.schedule)?);
+        let database = place.loaded("schedule.db", sizes.schedule, &server.url())?;
+        ours = ours.min(ended(&mut place::run(&database, &server.url(), workers))?.elapsed);
+    }
+    Ok(vec![times(
+        "schedule",
+        ours,
+        "bare loop",
+        bare,
+        (1.03, 1.01),
+    )])
+}
+
+/// What a large queue costs a run that works on it.
+pub fn large(sizes: &Sizes) -> Figures {
+    const MARKS: usize = 10_000 / MARK_EVERY;
+    let place = Place::new()?;
+    let server = Server::start(Duration::ZERO)?;
+    let url = server.url();
+
+    let mut small_us = u64::MAX;
+    for _ in 0..sizes.rounds {
+        let database = place.loaded("small.db", 10_000, &url)?;
+        server.seen(true)?;
+        ended(&mut place::run(&database, &url, WORKERS))?;
+        small_us = small_us.min(quickest(&server.seen(true)?.marks_us, MARKS));
+    }
+    let mut fresh = Duration::MAX;
+    for _ in 0..sizes.rounds {
+        let database = place.loaded("fresh.db", 1_000, &url)?;
+        let (child, first) = first_submission(&server, &database)?;
+        fresh = fresh.min(first);
+        place::stop(child)?;
+    }
+
+    let database = place.loaded("large.db", sizes.large, &url)?;
+    server.seen(true)?;
+    let child = place::run(&database, &url, WORKERS).spawn()?;
+    wait_for(&server, MARKS * MARK_EVERY)?;
+    let mut slowest_status = Duration::ZERO;
+    for _ in 0..5 {
+        let status = ended(refleet(&database, &url).arg("status"))?;
+        slowest_status = slowest_status.max(status.elapsed);
+        sleep(Duration::from_millis(100));
+    }
+    wait_for(&server, sizes.large / 2)?;
+    place::stop(child)?;
+    let large_us = quickest(&server.seen(true)?.marks_us, MARKS);
+    let wal = std::fs::metadata(place.path("large.db-wal")).map_or(0, |wal| wal.len());
+
+    let mut half = Duration::MAX;
+    let mut peak_bytes = 0;
+    for _ in 0..sizes.rounds {
+        let (child, first) = first_submission(&server, &database)?;
+        half = half.min(first);
+        let memory = Memory::watch(&child);
+        sleep(Duration::from_millis(200));
+        peak_bytes = peak_bytes.max(memory.peak());
+        place::stop(child)?;
+    }
+    let rate = |us: u64| ((MARKS - 1) * MARK_EVERY) as f64 / (us as f64 / 1e6);
+    let ms = |duration: Duration| duration.as_secs_f64() * 1e3;
+    Ok(vec![
+        Figure {
+            name: "rate at a large queue",
+            measured: format!("{:.0}/s of {}", rate(large_us), sizes.large),
+            ceiling: format!("{:.0}/s of 10000", rate(small_us)),
+            ratio: rate(large_us) / rate(small_us),
+            goal: Goal::AtLeast {
+                floor: 0.9,
+                aim: 0.97,
+            },
+        },
+        Figure {
+            name: "resume, first call",
+            measured: format!("{:.1} ms", ms(half)),
+            ceiling: format!("fresh queue: {:.1} ms", ms(fresh)),
+            ratio: ms(half) - ms(fresh),
+            goal: Goal::AtMost {
+                floor: 150.0,
+                aim: 50.0,
+            },
+        },
+        memory_figure("memory of resume", peak_bytes),
+        Figure {
+            name: "status beside a run",
+            measured: format!("{:.1} ms", ms(slowest_status)),
+            ceiling: format!("log of {:.1} MiB left", wal as f64 / MIB),
+            ratio: ms(slowest_status),
+            goal: Goal::AtMost {
+                floor: 100.0,
+                aim: 20.0,
+            },
+        },
+    ])
+}
+
+/// The memory of a whole run.
+pub fn memory(sizes: &Sizes) -> Figures {
+    let place = Place::new()?;
+    let server = Server::start(Duration::ZERO)?;
+    let database = place.loaded("memory.db", sizes.large, &server.url())?;
+    let Ended {
+        peak_bytes,
+        elapsed,
+    } = ended(&mut place::run(&database, &server.url(), WORKERS))?;
+    let mut figure = memory_figure("memory of run", peak_bytes);
+    figure.ceiling = format!("{} jobs in {:.1} s", sizes.large, elapsed.as_secs_f64());
+    Ok(vec![figure])
+}
+
+/// What waiting for rebuilds costs, in virtual time.
+pub fn polls(_: &Sizes) -> Figures {
+    let mut figures = Vec::new();
+    for (name, lag_name, shuffled) in [
+        ("calls per rebuild", "lag of completed_at", false),
+        ("… list in other order", "… list in other order", true),
+    ] {
+        let cost = rebuild_all(Scene {
+            instances: 500,
+            workers: 50,
+            rate_per_s: 1.0,
+            rebuild: Duration::from_mins(5),
+            jitter: 0.05,
+            page_rows: 50,
+            poll_interval: POLL_INTERVAL,
+            shuffled,
+            seed: 1,
+        });
+        assert_eq!(cost.done, 500, "every rebuild is seen through");
+        let lag = cost.median_lag();
+        figures.push(Figure {
+            name,
+            measured: format!("{} calls, {} pages", cost.calls, cost.pages),
+            ceiling: format!("{} rebuilds", cost.done),
+            ratio: cost.calls as f64 / cost.done as f64,
+            goal: Goal::AtMost {
+                floor: 2.5,
+                aim: 1.8,
+            },
+        });
+        figures.push(Figure {
+            name: lag_name,
+            measured: format!("{:.1} s", lag.as_secs_f64()),
+            ceiling: "polls every 10 s".to_owned(),
+            ratio: lag.as_secs_f64() / POLL_INTERVAL.as_secs_f64(),
+            goal: Goal::AtMost {
+                floor: 0.6,
+                aim: 0.5,
+            },
+        });
+    }
+    Ok(figures)
+}
+
+/// How long nothing takes.
+pub fn start(sizes: &Sizes) -> Figures {
+    let place = Place::new()?;
+    let database = place.loaded("start.db", 1_000, NOWHERE)?;
+    let mut version = Duration::MAX;
+    let mut status = Duration::MAX;
+    for _ in 0..sizes.rounds * 5 {
+        version = version.min(ended(refleet(&database, NOWHERE).arg("--version"))?.elapsed);
+        status = status.min(ended(refleet(&database, NOWHERE).arg("status"))?.elapsed);
+    }
+    let bytes = std::fs::metadata(env!("CARGO_BIN_EXE_refleet"))?.len();
+    let figure = |name, elapsed: Duration| Figure {
+        name,
+        measured: format!("{:.1} ms", elapsed.as_secs_f64() * 1e3),
+        ceiling: format!("a binary of {:.1} MiB", bytes as f64 / MIB),
+        ratio: elapsed.as_secs_f64() * 1e3,
+        goal: Goal::AtMost {
+            floor: 10.0,
+            aim: 10.0,
+        },
+    };
+    Ok(vec![
+        figure("start: --version", version),
+        figure("start: status", status),
+    ])
+}
+
+/// The shortest time in which so many marks passed in a row, in microseconds.
+fn quickest(marks_us: &[u64], marks: usize) -> u64 {
+    let windows = marks_us.windows(marks).take(4 * marks);
+    windows
+        .map(|marks| marks[marks.len() - 1] - marks[0])
+        .min()
+        .unwrap_or(u64::MAX)
+}
+
+/// Starts a run, and waits for its first submission.
+fn first_submission(server: &Server, database: &Path) -> Result<(Child, Duration), Box<dyn Error>> {
+    server.seen(true)?;
+    let began_us = now_us();
+    let child = place::run(database, &server.url(), WORKERS)
+        .stderr(Stdio::null())
+        .spawn()?;
+    let first_us = loop {
+        if let Some(&first_us) = server.seen(false)?.marks_us.first() {
+            break first_us;
+        }
+        sleep(Duration::from_millis(5));
+    };
+    Ok((
+        child,
+        Duration::from_micros(first_us.saturating_sub(began_us)),
+    ))
+}
+
+fn wait_for(server: &Server, forms: usize) -> Result<(), Box<dyn Error>> {
+    let began = Instant::now();
+    while server.seen(false)?.forms < forms {
+        if began.elapsed() > Duration::from_mins(10) {
+            return Err("the run does not get on".into());
+        }
+        sleep(Duration::from_millis(20));
+    }
+    Ok(())
+}
+
+fn times(
+    name: &'static str,
+    ours: Duration,
+    whose: &str,
+    theirs: Duration,
+    (floor, aim): (f64, f64),
+) -> Figure {
+    Figure {
+        name,
+        measured: format!("{:.3} s", ours.as_secs_f64()),
+        ceiling: format!("{whose}: {:.3} s", theirs.as_secs_f64()),
+        ratio: ours.as_secs_f64() / theirs.as_secs_f64(),
+        goal: Goal::AtMost { floor, aim },
+    }
+}
+
+fn memory_figure(name: &'static str, peak_bytes: u64) -> Figure {
+    let mib = peak_bytes as f64 / MIB;
+    Figure {
+        name,
+        measured: format!("{mib:.1} MiB"),
+        ceiling: "MiB at most".to_owned(),
+        ratio: mib,
+        goal: Goal::AtMost {
+            floor: 64.0,
+            aim: 40.0,
+        },
+    }
+}
