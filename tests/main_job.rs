@@ -20,7 +20,7 @@ fn the_first_command_of_the_readme_rebuilds_the_example_fleet() {
         .args(QUICK);
     let run = ended(command)
         .exit(0)
-        .says("done 12, failed 0, in doubt 0 of 12")
+        .says("of 12: done 12, failed 0, in doubt 0")
         .says("refleet/simulation.db");
     assert_eq!(run.out, "", "results go to stdout, and a run has none");
 
