@@ -409,6 +409,35 @@ fn cancel_drops_what_has_not_started_and_nothing_else() {
 }
 
 #[test]
+fn cancel_all_and_resolve_all_mean_the_whole_batch() {
+    let world = world();
+    world.call(&["load", "fleet.csv"]).exit(0);
+    world
+        .call(&["cancel", "--all"])
+        .exit(0)
+        .says_out("3 jobs of batch 1 cancelled");
+    world.run(&[]).exit(0).says("3 cancelled");
+    assert_eq!(world.calls(), 0);
+
+    world.doubt(FIRST);
+    world.doubt(FIRST + 1);
+    world.run(&["--again"]).exit(3);
+    world
+        .call(&[
+            "resolve",
+            "--all",
+            "--as",
+            "failed",
+            "--reason",
+            "looked at both",
+        ])
+        .exit(0)
+        .says_out("2 jobs of batch 2 resolved as failed");
+    world.run(&[]).exit(1).says("2 failed, 0 in doubt");
+    assert_eq!(world.wiped(), [0, 0, 1]);
+}
+
+#[test]
 fn list_show_status_and_report_tell_the_same_to_people_and_to_scripts() {
     let world = world();
     world.doubt(FIRST);
