@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use sqlx::migrate::{Migrate, MigrateError, Migrator};
-use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqliteSynchronous};
+use sqlx::sqlite::{SqliteConnectOptions, SqliteSynchronous};
 use sqlx::{ConnectOptions, Connection, SqliteConnection};
 
 use super::{QueueError, QueueLock};
@@ -50,7 +50,7 @@ impl Queue {
     /// Opens the database at `path`.
     pub async fn open(path: &Path, mode: Open) -> Result<Self, QueueError> {
         let path = prepare_file(path, mode)?;
-        let mut options = SqliteConnectOptions::new()
+        let options = SqliteConnectOptions::new()
             .filename(&path)
             .create_if_missing(false)
             .read_only(mode == Open::Read)
@@ -61,9 +61,6 @@ impl Queue {
             .pragma("recursive_triggers", "ON")
             .pragma("trusted_schema", "OFF")
             .disable_statement_logging();
-        if mode != Open::Read {
-            options = options.journal_mode(SqliteJournalMode::Wal);
-        }
         let connection = SqliteConnection::connect_with(&options)
             .await
             .map_err(|error| unusable(&path, &error))?;
@@ -121,6 +118,12 @@ impl Queue {
             });
         }
         self.migrate(mode).await?;
+        if mode != Open::Read {
+            // Not before it is known to be ours: this is written into the file.
+            sqlx::query("PRAGMA journal_mode = WAL")
+                .execute(&mut self.connection)
+                .await?;
+        }
         self.check_settings(mode).await
     }
 
