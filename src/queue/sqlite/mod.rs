@@ -1,6 +1,7 @@
 //! The queue in one SQLite file: opening it, and what every connection must be.
 
 mod enqueue;
+mod files;
 mod operate;
 mod read;
 mod record;
@@ -16,6 +17,7 @@ use sqlx::sqlite::{SqliteConnectOptions, SqliteSynchronous};
 use sqlx::{ConnectOptions, Connection, SqliteConnection};
 
 use super::{QueueError, QueueLock};
+use files::Files;
 
 static MIGRATIONS: Migrator = sqlx::migrate!();
 
@@ -44,6 +46,7 @@ pub enum Open {
 pub struct Queue {
     connection: SqliteConnection,
     path: PathBuf,
+    files: Files,
 }
 
 impl Queue {
@@ -64,12 +67,18 @@ impl Queue {
         let connection = SqliteConnection::connect_with(&options)
             .await
             .map_err(|error| unusable(&path, &error))?;
-        let mut queue = Self { connection, path };
+        let files = Files::default();
+        let mut queue = Self {
+            connection,
+            path,
+            files,
+        };
         let checked = queue.check(mode).await;
         if let Err(error) = checked {
             let _ = queue.connection.close().await;
             return Err(error);
         }
+        queue.files.look(&queue.path)?;
         Ok(queue)
     }
 

@@ -50,13 +50,18 @@ impl Queue {
     }
 
     pub(super) async fn commit(&mut self) -> Result<(), QueueError> {
-        match sqlx::query("COMMIT").execute(&mut self.connection).await {
-            Ok(_) => Ok(()),
-            Err(error) => {
-                self.rollback().await;
-                Err(error.into())
-            }
+        let result = match self.files.look(&self.path) {
+            Ok(()) => sqlx::query("COMMIT")
+                .execute(&mut self.connection)
+                .await
+                .map(|_| ())
+                .map_err(QueueError::from),
+            Err(error) => Err(error),
+        };
+        if result.is_err() {
+            self.rollback().await;
         }
+        result
     }
 
     /// Best effort: SQLite has rolled back by itself after most errors, and a connection that
