@@ -131,19 +131,21 @@ impl Watch {
     /// The process was suspended: what happened meanwhile was not seen.
     pub fn interrupt(&mut self) {
         self.unbroken = false;
+        self.read_since = None;
         self.quiet_since = None;
         self.target_since = None;
     }
 
-    /// When the instance will not have come back in time. Of an earlier process's rebuild nobody
-    /// knows how it went meanwhile: this run looks for `--settle` before it gives up; `None`: it has
+    /// When the instance will not have come back in time. Of an earlier process's rebuild, and while
+    /// this one stood still, nobody
+    /// knows how it went: this run looks for `--settle` before it gives up; `None`: it has
     /// not looked yet.
     pub fn overdue_at(&self, rules: &Rules) -> Option<Instant> {
         let at = self.sent_at + rules.rebuild_timeout;
-        if self.inherited {
-            self.read_since.map(|since| at.max(since + rules.settle))
-        } else {
+        if self.unbroken {
             Some(at)
+        } else {
+            self.read_since.map(|since| at.max(since + rules.settle))
         }
     }
 
