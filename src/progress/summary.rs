@@ -125,8 +125,20 @@ fn verdict(ended: &Ended) -> String {
             ),
             None => format!("batch {batch} was halted"),
         },
-        70 => format!("batch {batch} was stopped by a bug in refleet"),
-        74 => format!("batch {batch} was stopped: the database cannot be written"),
+        70 => match &ended.halted {
+            Some(reason) => format!(
+                "batch {batch} was stopped by a bug in refleet: {}",
+                brief(reason, MESSAGE_CHARS_MAX)
+            ),
+            None => format!("batch {batch} was stopped by a bug in refleet"),
+        },
+        74 => match &ended.halted {
+            Some(reason) => format!(
+                "batch {batch} was stopped: {}",
+                brief(reason, MESSAGE_CHARS_MAX)
+            ),
+            None => format!("batch {batch} was stopped: the database cannot be written"),
+        },
         75 => "another process works on this queue; try again later".to_owned(),
         130 => format!("batch {batch} was interrupted (SIGINT)"),
         143 => format!("batch {batch} was interrupted (SIGTERM or SIGHUP)"),
@@ -164,7 +176,7 @@ fn next_steps(ended: &Ended) -> Vec<Step> {
             [],
         )),
         74 => steps.push(Step::new(
-            "nothing was sent after the first failed write: make room, then run again",
+            "nothing was sent after the first failed write: see to the disk, then run again",
             [],
         )),
         _ => {}
@@ -384,7 +396,15 @@ mod tests {
                 },
             ),
             ("a bug", ended(70, open)),
-            ("disk full", ended(74, open)),
+            (
+                "disk full",
+                Ended {
+                    halted: Some(
+                        "the database cannot be written: database or disk is full".to_owned(),
+                    ),
+                    ..ended(74, open)
+                },
+            ),
             ("locked", ended(75, ALL_DONE)),
             ("SIGINT", ended(130, open)),
             ("SIGTERM", ended(143, open)),
