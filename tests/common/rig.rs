@@ -49,6 +49,7 @@ pub struct Pace {
 impl Default for Pace {
     fn default() -> Self {
         let words = [
+            ("--progress", "none"),
             ("--rate", "0"),
             ("--backoff-initial", "5ms"),
             ("--backoff-max", "30ms"),
@@ -183,9 +184,7 @@ impl Rig {
     /// `refleet run` of the manifest at this rig's pace.
     pub fn run(&self, words: &[&str]) -> Command {
         let mut command = self.refleet(&["run"]);
-        command
-            .arg(self.file("fleet.csv"))
-            .args(["--yes", "--progress", "none"]);
+        command.arg(self.file("fleet.csv")).arg("--yes");
         for (name, value) in &self.pace.words {
             command.arg(name).arg(value);
         }

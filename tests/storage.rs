@@ -1,0 +1,254 @@
+//! The database under stress: full, locked, taken away, cut short, asked for twice, in another time.
+//!
+//! Each test drives the real binary, and holds the ledger against the simulator's own record.
+
+#[path = "common/rig.rs"]
+mod rig;
+
+use std::process::Command;
+use std::time::{Duration, Instant};
+
+use refleet::job::{Entry, Failure, State, Transition};
+use refleet::queue::{Open, Queue};
+use rig::{Pace, Rig, Running, block_on, finish};
+use sqlx::{ConnectOptions as _, Connection as _};
+
+const FULL: i32 = 74;
+const BUSY: i32 = 75;
+
+fn rig(count: i64) -> Rig {
+    let mut rig = Rig::new(count, |_| {});
+    rig.pace = Pace::default().with("--workers", "2");
+    rig
+}
+
+fn submissions(rig: &Rig) -> u64 {
+    let record = rig.simulator.record();
+    record.services.values().map(|one| one.submissions).sum()
+}
+
+fn load(rig: &Rig) {
+    let mut command = rig.refleet(&["load", "-q"]);
+    command.arg(rig.file("fleet.csv"));
+    let ended = finish(command);
+    assert!(ended.status.success(), "{ended}");
+}
+
+/// Starts a run and returns when `count` submissions have arrived.
+fn run_until(rig: &Rig, count: u64) -> Running {
+    let mut running = Running::start(rig.run(&[]));
+    let ended = running.wait_until(|| submissions(rig) >= count);
+    assert!(ended.is_none(), "it ended early: {}", running.said());
+    running
+}
+
+/// `command` with files of at most `bytes`: what a full disk looks like, and everybody may do it.
+fn limited(command: &Command, bytes: u64) -> Command {
+    let mut limited = Command::new("/bin/sh");
+    limited
+        .env_clear()
+        .arg("-c")
+        // POSIX counts blocks of 512 bytes. The signal would kill; ignored, it is an error.
+        .arg(format!(
+            "trap '' XFSZ; ulimit -f {}; exec \"$0\" \"$@\"",
+            bytes / 512
+        ))
+        .arg(command.get_program())
+        .args(command.get_args())
+        .stdin(std::process::Stdio::null())
+        .stdout(std::process::Stdio::piped())
+        .stderr(std::process::Stdio::piped());
+    for (name, value) in command.get_envs() {
+        if let Some(value) = value {
+            limited.env(name, value);
+        }
+    }
+    limited
+}
+
+#[test]
+fn a_full_disk_stops_the_sending_and_loses_nothing() {
+    let mut stopped = 0;
+    for kilobytes in [112, 128, 160, 208, 272, 352] {
+        let rig = rig(8);
+        load(&rig);
+        let ended = finish(limited(&rig.run(&[]), kilobytes * 1024));
+        let code = ended.status.code();
+        assert!(
+            code == Some(FULL) || code == Some(0),
+            "{kilobytes} kB: {ended}"
+        );
+        rig.check()
+            .unwrap_or_else(|what| panic!("{kilobytes} kB: {what}\n{ended}"));
+        let intents: usize = rig
+            .stories()
+            .unwrap()
+            .iter()
+            .map(|story| story.lines.len())
+            .sum();
+        if code == Some(FULL) {
+            stopped += 1;
+            assert!(
+                ended.said.contains("the database cannot be written"),
+                "{ended}"
+            );
+            assert!(submissions(&rig) <= intents as u64);
+        }
+        // There is room again: what was under way shows itself.
+        let ended = finish(rig.run(&["-q"]));
+        assert_eq!(ended.status.code(), Some(0), "{kilobytes} kB: {ended}");
+        rig.check_end()
+            .unwrap_or_else(|what| panic!("{kilobytes} kB: {what}"));
+    }
+    assert!(stopped >= 3, "only {stopped} of these limits were ever met");
+}
+
+#[test]
+fn nothing_is_sent_while_another_program_holds_the_database() {
+    let mut rig = rig(6);
+    rig.pace = rig.pace.with("--progress", "plain");
+    let mut running = run_until(&rig, 1);
+    let mut connection = block_on(
+        sqlx::sqlite::SqliteConnectOptions::new()
+            .filename(rig.database())
+            .busy_timeout(Duration::from_secs(5))
+            .connect(),
+    )
+    .unwrap();
+    block_on(sqlx::query("BEGIN IMMEDIATE").execute(&mut connection)).unwrap();
+    // What was committed before may still be on its way.
+    let held = Instant::now();
+    let ended = running.wait_until(|| held.elapsed() > Duration::from_millis(150));
+    assert!(ended.is_none(), "{}", running.said());
+    let before = submissions(&rig);
+    assert!(before < 6, "the batch was over before it was hindered");
+    // Longer than a statement waits by itself.
+    let ended = running.wait_until(|| held.elapsed() > Duration::from_millis(6500));
+    assert!(ended.is_none(), "{}", running.said());
+    assert_eq!(submissions(&rig), before);
+    block_on(sqlx::query("ROLLBACK").execute(&mut connection)).unwrap();
+    block_on(connection.close()).unwrap();
+    let status = running.wait_until(|| false).unwrap();
+    let said = running.said();
+    assert_eq!(status.code(), Some(0), "{said}");
+    assert!(
+        said.contains("another program holds the database"),
+        "{said}"
+    );
+    rig.check_end().unwrap();
+}
+
+#[test]
+fn a_database_that_is_taken_away_stops_the_sending() {
+    for suffix in ["", "-wal"] {
+        let rig = rig(8);
+        let mut running = run_until(&rig, 2);
+        let mut name = rig.database().into_os_string();
+        name.push(suffix);
+        std::fs::remove_file(&name).unwrap();
+        // Two intents may be committed already, one for each worker.
+        let sent = submissions(&rig);
+        assert!(sent <= 4, "it was too quick to be hindered: {sent}");
+        let status = running.wait_until(|| false).unwrap();
+        let said = running.said();
+        assert_eq!(status.code(), Some(FULL), "{name:?}: {said}");
+        assert!(submissions(&rig) <= sent + 2, "{name:?}: {said}");
+        assert!(said.contains("was removed or replaced"), "{name:?}: {said}");
+    }
+}
+
+#[test]
+fn a_database_that_is_cut_short_stops_the_sending() {
+    let rig = rig(8);
+    let mut running = run_until(&rig, 2);
+    let file = std::fs::File::options()
+        .write(true)
+        .open(rig.database())
+        .unwrap();
+    file.set_len(0).unwrap();
+    let sent = submissions(&rig);
+    assert!(sent <= 4, "it was too quick to be hindered: {sent}");
+    let status = running.wait_until(|| false).unwrap();
+    let said = running.said();
+    assert_eq!(status.code(), Some(FULL), "{said}");
+    assert!(submissions(&rig) <= sent + 2, "{said}");
+}
+
+#[test]
+fn of_two_runs_in_the_same_moment_one_works_and_one_says_that_it_is_busy() {
+    for _ in 0..8 {
+        let rig = rig(3);
+        let mut both = [rig.run(&["-q"]), rig.run(&["-q"])].map(Running::start);
+        let mut codes: Vec<_> = both
+            .iter_mut()
+            .map(|running| running.wait_until(|| false).unwrap().code().unwrap())
+            .collect();
+        codes.sort_unstable();
+        let said: Vec<_> = both.iter_mut().map(Running::said).collect();
+        assert_eq!(codes, [0, BUSY], "{said:?}");
+        rig.check_end().unwrap();
+    }
+}
+
+#[test]
+fn the_lock_of_a_killed_run_needs_no_hand() {
+    let rig = rig(4);
+    let mut running = run_until(&rig, 1);
+    let second = finish(rig.run(&[]));
+    assert_eq!(second.status.code(), Some(BUSY), "{second}");
+    assert!(
+        second.said.contains(&running.0.id().to_string()),
+        "{second}"
+    );
+    running.kill();
+    let ended = finish(rig.run(&["-q"]));
+    assert!(matches!(ended.status.code(), Some(0 | 3)), "{ended}");
+    rig.check_end().unwrap();
+}
+
+#[test]
+fn a_clock_that_was_set_back_delays_a_retry_by_the_longest_backoff_at_most() {
+    let rig = rig(2);
+    load(&rig);
+    // What a run leaves that was told to slow down while its clock was an hour ahead.
+    block_on(async {
+        let mut queue = Queue::open(&rig.database(), Open::Change).await.unwrap();
+        let now_ms = refleet::time::now_ms();
+        for service in &rig.services {
+            let (batch, mut job) = queue.jobs_of(*service).await.unwrap().remove(0);
+            let intent = Entry::Intent {
+                zone: "pub".to_owned(),
+                baseline: None,
+                target: None,
+            };
+            let back = Entry::NotExecuted {
+                failure: Failure::new("rate_limited", "the API asks to slow down (HTTP 429)"),
+                not_before_ms: now_ms + 3_600_000,
+            };
+            for entry in [intent, back] {
+                let step = Transition::new(job.id, &job.standing, entry, now_ms).unwrap();
+                queue
+                    .record(batch, None, std::slice::from_ref(&step))
+                    .await
+                    .unwrap();
+                job.standing = step.to;
+            }
+        }
+        queue.close().await.unwrap();
+    });
+    let began = Instant::now();
+    let ended = finish(rig.run(&["-q"]));
+    assert_eq!(ended.status.code(), Some(0), "{ended}");
+    assert!(
+        began.elapsed() < Duration::from_secs(10),
+        "{:?}",
+        began.elapsed()
+    );
+    rig.check_end().unwrap();
+    for story in rig.stories().unwrap() {
+        assert_eq!(
+            (story.standing.state, story.standing.attempt),
+            (State::Done, 2)
+        );
+    }
+}
