@@ -104,7 +104,7 @@ enum Command {
     Retry(resolve::RetryArgs),
     /// Give the operator's word on doubts
     Resolve(resolve::ResolveArgs),
-    /// Drop jobs that have not started, or doubts
+    /// Drop jobs that have not started, doubts, or failed jobs
     Cancel(resolve::CancelArgs),
     /// Print the results, or write them to a file
     Report(report::ReportArgs),

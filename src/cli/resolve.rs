@@ -61,7 +61,7 @@ pub struct ResolveArgs {
     pub batch: BatchArg,
 }
 
-/// Drop jobs that have not started, or doubts. Erases their passwords.
+/// Drop jobs that have not started, doubts, or failed jobs. Erases their passwords.
 #[derive(Debug, Args)]
 #[command(group = clap::ArgGroup::new("which").required(true))]
 pub struct CancelArgs {
@@ -72,6 +72,10 @@ pub struct CancelArgs {
     /// All jobs of the batch that have not started, and all its doubts
     #[arg(long, group = "which")]
     pub all: bool,
+
+    /// All failed jobs of the batch: they are not to be retried
+    #[arg(long, group = "which")]
+    pub failed: bool,
 
     /// Which batch.
     #[command(flatten)]
@@ -139,9 +143,17 @@ pub async fn resolve(global: &Global, args: &ResolveArgs) -> Result<u8, CliError
 
 /// Carries out `refleet cancel`.
 pub async fn cancel(global: &Global, args: &CancelArgs) -> Result<u8, CliError> {
+    // What failed is given up only when it is named, or asked for in so many words.
+    let states: &[State] = if args.all {
+        &[State::Queued, State::InDoubt]
+    } else if args.failed {
+        &[State::Failed]
+    } else {
+        &[State::Queued, State::InDoubt, State::Failed]
+    };
     let command = Operation {
-        selection: selection(args.all, &args.services),
-        states: &[State::Queued, State::InDoubt],
+        selection: selection(args.all || args.failed, &args.services),
+        states,
         decide: &|_| Ok(Entry::Cancelled),
         done: "cancelled",
     };

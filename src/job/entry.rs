@@ -157,7 +157,7 @@ pub enum Entry {
     },
     /// `failed → queued`: `refleet retry`.
     Retried,
-    /// `queued | in_doubt → cancelled`: `refleet cancel`.
+    /// `queued | in_doubt | failed → cancelled`: `refleet cancel`.
     Cancelled,
 }
 

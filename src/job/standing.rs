@@ -216,7 +216,8 @@ impl Standing {
                 next.not_before_ms = 0;
                 next.completed_ms = None;
             }
-            (Queued | InDoubt, Entry::Cancelled) => next.end(Cancelled, at_ms),
+            // A failed job keeps its password for a retry; cancelled, it gives that up.
+            (Queued | InDoubt | Failed, Entry::Cancelled) => next.end(Cancelled, at_ms),
             (
                 Queued | Submitting | Rebuilding | InDoubt | Done | Failed | Cancelled,
                 Entry::Intent { .. }

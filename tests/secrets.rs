@@ -1,0 +1,216 @@
+//! No password and no token is left anywhere: not in the database's files, not in logs, events,
+//! reports or errors, and never among a process's arguments.
+
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
+mod common;
+
+use std::fs;
+use std::path::PathBuf;
+
+use common::{FIRST, LOGIN_PASSWORD, PASSWORD, Running, World, ended, quick};
+use refleet::simulator::{Fault, FaultKind};
+
+/// As a session of the simulator looks; given as `ZOMRO_AUTH`.
+const TOKEN: &str = "0123456789abcdef76543210";
+
+/// Every file in the world's folder but the manifest: database, write-ahead log, lock, reports, …
+fn files(world: &World) -> Vec<(PathBuf, Vec<u8>)> {
+    let mut files = Vec::new();
+    let mut folders = vec![world.folder.path().to_owned()];
+    while let Some(folder) = folders.pop() {
+        for entry in fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                folders.push(path);
+            } else if !path.ends_with("fleet.csv") {
+                let content = fs::read(&path).unwrap();
+                files.push((path, content));
+            }
+        }
+    }
+    files
+}
+
+fn holds(content: &[u8], secret: &str) -> bool {
+    content
+        .windows(secret.len())
+        .any(|window| window == secret.as_bytes())
+}
+
+/// Words of 24 hexadecimal digits: every session of the simulator looks like that.
+fn tokens(text: &str) -> Vec<&str> {
+    text.split(|c: char| !c.is_ascii_hexdigit())
+        .filter(|word| word.len() == 24)
+        .collect()
+}
+
+fn assert_clean(name: &str, content: &[u8]) {
+    for secret in [PASSWORD, LOGIN_PASSWORD, TOKEN] {
+        assert!(!holds(content, secret), "{name} holds {secret}");
+    }
+    let text = String::from_utf8_lossy(content);
+    assert_eq!(tokens(&text), [""; 0], "{name}");
+}
+
+fn assert_all_clean(world: &World) {
+    let files = files(world);
+    assert!(
+        files.iter().any(|(path, _)| path.ends_with("refleet.db")),
+        "{files:?}"
+    );
+    for (path, content) in files {
+        assert_clean(&path.display().to_string(), &content);
+    }
+}
+
+/// Three services; what can go wrong with the session and the answers does.
+fn world() -> World {
+    let world = World::with(3, |config| config.session = Some(TOKEN.to_owned()));
+    world.fleet(3);
+    world.fault(FIRST, FaultKind::SessionExpiry);
+    world.fault(FIRST + 1, FaultKind::ResetAfter);
+    world
+}
+
+#[test]
+fn after_a_finished_run_no_password_and_no_token_is_left_anywhere() {
+    let world = world();
+    let run = world
+        .run(&["-vvv", "--events", "events.ndjson"])
+        .exit(0)
+        .says("done 3");
+    assert!(
+        run.err.contains("instances.fleio.rebuild"),
+        "the log is a log: {}",
+        run.err
+    );
+    assert_clean("stdout", run.out.as_bytes());
+    assert_clean("the log", run.err.as_bytes());
+    for format in ["table", "csv", "json"] {
+        world
+            .call(&["report", "--format", format, "--output", format])
+            .exit(0);
+    }
+    for args in [
+        &["list", "--json"][..],
+        &["show", "5113119", "--json"],
+        &["status", "--json"],
+    ] {
+        assert_clean(args[0], world.call(args).exit(0).out.as_bytes());
+    }
+    assert_all_clean(&world);
+}
+
+#[test]
+fn a_bare_token_is_not_left_anywhere_either() {
+    let world = World::with(3, |config| config.session = Some(TOKEN.to_owned()));
+    world.fleet(3);
+    let mut command = world.refleet(&quick("fleet.csv", &["-vvv", "--events", "events.ndjson"]));
+    command
+        .env_remove("ZOMRO_USERNAME")
+        .env_remove("ZOMRO_PASSWORD");
+    command.env("ZOMRO_AUTH", TOKEN);
+    let run = ended(command).exit(0);
+    assert_clean("the log", run.err.as_bytes());
+    assert_all_clean(&world);
+}
+
+#[test]
+fn a_failed_job_keeps_its_password_for_a_retry_until_it_is_cancelled() {
+    let world = World::new(3);
+    world.fleet(3);
+    let refusal = Fault {
+        error_type: Some("value".to_owned()),
+        // A server that quotes what it was sent.
+        message: Some(format!("invalid password {PASSWORD}-{FIRST}")),
+        ..Fault::new(FaultKind::Error)
+    };
+    world.fault(FIRST, refusal);
+    world.doubt(FIRST + 1);
+    let run = world.run(&["-vvv"]).exit(3);
+    assert_clean("the log", run.err.as_bytes());
+    let passwords = world.sql("SELECT job_id FROM secret");
+    assert_eq!(passwords.len(), 2, "of the failed job and of the doubt");
+
+    let calls = world.calls();
+    world
+        .call(&["cancel", "--all"])
+        .exit(0)
+        .says_out("1 job of batch 1 cancelled");
+    assert_eq!(
+        world.sql("SELECT job_id FROM secret").len(),
+        1,
+        "what failed is not meant"
+    );
+    world
+        .call(&["cancel", "--failed"])
+        .exit(0)
+        .says_out("1 job of batch 1 cancelled");
+    assert_all_clean(&world);
+    world.call(&["verify"]).exit(0);
+    world.run(&[]).exit(0).says("2 cancelled");
+    assert_eq!(world.calls(), calls);
+}
+
+#[test]
+fn cancelling_what_was_only_loaded_erases_its_passwords() {
+    let world = World::new(3);
+    world.fleet(3);
+    world.call(&["load", "fleet.csv"]).exit(0);
+    assert!(
+        files(&world)
+            .iter()
+            .any(|(_, content)| holds(content, PASSWORD))
+    );
+    world.call(&["cancel", "--all"]).exit(0);
+    assert_all_clean(&world);
+}
+
+#[test]
+fn no_secret_is_among_the_arguments_of_a_running_process() {
+    if !PathBuf::from("/proc/self/cmdline").exists() {
+        return;
+    }
+    let world = World::new(3);
+    world.fleet(3);
+    let args = quick("fleet.csv", &["--events", "-"]);
+    let mut run = Running::new(world.refleet(&args));
+    run.wait_for(1, "rebuilding");
+    let cmdline = fs::read(format!("/proc/{}/cmdline", run.pid())).unwrap();
+    assert!(holds(&cmdline, "fleet.csv"));
+    assert_clean("cmdline", &cmdline);
+    assert_clean("events", run.end().exit(0).out.as_bytes());
+}
+
+#[test]
+fn the_database_and_its_side_files_are_for_their_owner_only() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let world = World::new(3);
+    world.fleet(3);
+    let mut run = world.start(&["--workers", "1"]);
+    run.wait_for(1, "rebuilding");
+    let state = world.path("state");
+    let mut names = Vec::new();
+    for entry in fs::read_dir(&state).unwrap() {
+        let entry = entry.unwrap();
+        let mode = entry.metadata().unwrap().permissions().mode() & 0o777;
+        assert_eq!(mode, 0o600, "{}", entry.path().display());
+        names.push(entry.file_name().into_string().unwrap());
+    }
+    names.sort();
+    assert_eq!(
+        names,
+        [
+            "refleet.db",
+            "refleet.db-shm",
+            "refleet.db-wal",
+            "refleet.db.lock"
+        ]
+    );
+    assert_eq!(
+        state.metadata().unwrap().permissions().mode() & 0o777,
+        0o700
+    );
+    run.end().exit(0);
+}
