@@ -41,15 +41,18 @@ Credentials come from the environment, never from an argument:
   Each also as …_FILE with the path of a file that holds it.
 
 Examples:
-  refleet check fleet.csv                   validate, show the plan, send nothing
-  refleet run fleet.csv --simulate --yes    rehearse against a built-in simulator
-  refleet run fleet.csv                     rebuild; run it again to resume
+  refleet check fleet.csv                  validate, show the plan, send nothing
+  refleet run fleet.csv --simulate --yes   rehearse, nothing real is touched
+  refleet run fleet.csv                    rebuild; run it again to resume
   refleet report --format csv --output results.csv
 
 Exit codes:
   0 all done   1 some failed   2 invalid input, nothing sent   3 some in doubt
   4 halted     70 a bug        74 database not writable        75 busy
   130, 143 interrupted: run again to resume";
+
+/// Options of every command stand apart from its own.
+const GLOBAL: &str = "Global options";
 
 /// Rebuild a whole fleet of Zomro Cloud VPS instances from a spreadsheet.
 ///
@@ -70,47 +73,36 @@ struct Cli {
 #[derive(Debug, Clone, Args)]
 pub struct Global {
     /// Database with the queue and the ledger [default: `$XDG_STATE_HOME/refleet/refleet.db`]
-    #[arg(long, global = true, env = "REFLEET_DB", value_name = "PATH")]
+    #[arg(long, global = true, help_heading = GLOBAL, env = "REFLEET_DB", value_name = "PATH")]
     db: Option<PathBuf>,
 
-    /// Address of the API [default: <https://api.zomro.com/>]
-    #[arg(long, global = true, env = "REFLEET_API_URL", value_name = "URL")]
+    /// Address of the API [default: `https://api.zomro.com/`]
+    #[arg(long, global = true, help_heading = GLOBAL, env = "REFLEET_API_URL", value_name = "URL")]
     api_url: Option<String>,
 
     /// Tell more: every step; twice and thrice: what goes over the wire, without secrets
-    #[arg(short, long, global = true, action = ArgAction::Count)]
+    #[arg(short, long, global = true, help_heading = GLOBAL, action = ArgAction::Count)]
     verbose: u8,
 
     /// Tell nothing but what needs a human
-    #[arg(short, long, global = true, conflicts_with = "verbose")]
+    #[arg(short, long, global = true, help_heading = GLOBAL, conflicts_with = "verbose")]
     quiet: bool,
 }
 
+// What each one does is said at its arguments.
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Rebuild what a manifest lists, or go on where an earlier run stopped
     Run(Box<run::RunArgs>),
-    /// Validate a manifest and print the plan; no database, nothing sent
     Check(check::CheckArgs),
-    /// Queue a manifest without working on it
     Load(load::LoadArgs),
-    /// Show how far the newest batch is
     Status(status::StatusArgs),
-    /// List jobs, one a line
     List(list::ListArgs),
-    /// Show everything that is known of one instance
     Show(show::ShowArgs),
-    /// Put failed jobs back in the queue
     Retry(resolve::RetryArgs),
-    /// Give the operator's word on doubts
     Resolve(resolve::ResolveArgs),
-    /// Drop jobs that have not started, doubts, or failed jobs
     Cancel(resolve::CancelArgs),
-    /// Print the results, or write them to a file
     Report(report::ReportArgs),
-    /// Check the database: integrity, ledger against jobs, impossible times
     Verify(verify::VerifyArgs),
-    /// Run the API simulator on loopback
     Simulate(simulate::SimulateCommand),
 }
 

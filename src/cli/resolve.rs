@@ -15,7 +15,9 @@ use crate::time;
 /// Services that are named before the rest is only counted.
 const NAMED_MAX: usize = 20;
 
-/// Put failed jobs back in the queue: those that were not touched, unless --wiped is given.
+/// Put failed jobs back in the queue.
+///
+/// Those that were not touched, unless --wiped is given.
 #[derive(Debug, Args)]
 #[command(group = clap::ArgGroup::new("which").required(true))]
 pub struct RetryArgs {
@@ -36,7 +38,9 @@ pub struct RetryArgs {
     pub batch: BatchArg,
 }
 
-/// Give the operator's word on doubts: what happened to these instances is known now.
+/// Give the operator's word on doubts.
+///
+/// What happened to these instances is known now, because somebody has looked.
 #[derive(Debug, Args)]
 #[command(group = clap::ArgGroup::new("which").required(true))]
 pub struct ResolveArgs {
@@ -61,7 +65,9 @@ pub struct ResolveArgs {
     pub batch: BatchArg,
 }
 
-/// Drop jobs that have not started, doubts, or failed jobs. Erases their passwords.
+/// Drop jobs that have not started, doubts, or failed jobs.
+///
+/// Their passwords are erased. A failed job that is dropped cannot be retried.
 #[derive(Debug, Args)]
 #[command(group = clap::ArgGroup::new("which").required(true))]
 pub struct CancelArgs {

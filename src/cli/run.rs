@@ -36,11 +36,11 @@ const FOLLOW_TIMEOUT: Duration = Duration::from_mins(10);
 
 const EXAMPLES: &str = "\
 Examples:
-  refleet run fleet.csv --simulate --yes      rehearse: a built-in simulator, nothing real is touched
-  refleet run fleet.csv                       ask, then rebuild; the same again resumes
-  refleet run fleet.csv --yes -q --every 20h  nightly, from cron: silent unless a human is needed
-  refleet run fleet.csv --skip-done           one row was corrected: rebuild only that
-  refleet run                                 go on with the unfinished batch";
+  refleet run fleet.csv --simulate --yes   rehearse, nothing real is touched
+  refleet run fleet.csv                    ask, then rebuild; again: resume
+  refleet run fleet.csv --skip-done        one row was corrected: only that
+  refleet run fleet.csv -yq --every 20h    nightly, from cron
+  refleet run                              go on with the unfinished batch";
 
 /// Rebuild what a manifest lists, or go on where an earlier run stopped.
 #[derive(Debug, Args)]

@@ -204,7 +204,7 @@ fn parse_drawn_kind(word: &str) -> Result<FaultKind, InvalidKind> {
     }
 }
 
-/// `refleet simulate`, with a manifest's services known to it.
+/// Run the API simulator on loopback.
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
 pub struct SimulateCommand {
@@ -219,7 +219,7 @@ pub struct SimulateCommand {
 const EXAMPLES: &str = "\
 Examples:
   refleet simulate fleet.csv
-  refleet simulate --services 500 --fault-rate 0.2 --seed 7 --listen 127.0.0.1:8080";
+  refleet simulate --services 500 --fault-rate 0.2 --listen 127.0.0.1:8080";
 
 /// Carries out the command.
 pub async fn run(command: &SimulateCommand) -> Result<u8, CliError> {

@@ -17,7 +17,9 @@ use crate::{text, time};
 /// The rate is that of so long back.
 const RATE_WINDOW: Duration = Duration::from_mins(10);
 
-/// Show how far the newest batch is: counts per state, rate, ETA, oldest doubt.
+/// Show how far the newest batch is.
+///
+/// Counts per state, rate, ETA, oldest doubt. Reads no job, so it is quick on any batch.
 #[derive(Debug, Args)]
 pub struct StatusArgs {
     /// Which batch.

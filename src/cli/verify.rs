@@ -13,8 +13,10 @@ use crate::text;
 /// Flaws that are listed before the rest is only counted.
 const LISTED_MAX: usize = 100;
 
-/// Check the database: SQLite's own integrity check, the ledger folded against each job, the tally,
-/// passwords that should be gone, impossible times.
+/// Check the database.
+///
+/// SQLite's own integrity check, the ledger folded against each job, the tally, passwords that
+/// should be gone, impossible times.
 ///
 /// Exit 0: sound. Exit 1: the flaws are listed. Changes nothing.
 #[derive(Debug, Args)]
