@@ -115,11 +115,11 @@ fn a_run_killed_in_the_middle_is_taken_up_by_the_same_command() {
     world.fault(FIRST + 1, FaultKind::TimeoutBefore);
     let mut run = world.start(&["--workers", "6", "--timeout", "50s"]);
     run.wait_for(3, "done");
-    let status = world.call(&["status"]).exit(0);
+    let now = world.call(&["status"]).exit(0);
     assert!(
-        status.out.contains(&format!("process {}", run.pid())),
+        now.out.contains(&format!("process {}", run.pid())),
         "{}",
-        status.out
+        now.out
     );
     run.signal("KILL");
     assert_eq!(run.end().code, -9);

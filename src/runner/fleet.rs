@@ -42,7 +42,6 @@ pub struct News {
 pub struct Fleet {
     listed: HashMap<ServiceId, Listed>,
     total: u64,
-    pages: u32,
     walk: Option<Walk>,
     /// A walk has ended, complete or not.
     walked: bool,
@@ -74,6 +73,10 @@ impl Walk {
             number,
         }
     }
+
+    fn read(&self) -> u64 {
+        self.seen.len() as u64 + self.unreadable
+    }
 }
 
 impl Fleet {
@@ -101,9 +104,7 @@ impl Fleet {
 
     /// Instances read by the walk under way, and in the list.
     pub fn walk_progress(&self) -> Option<(u64, Option<u64>)> {
-        self.walk
-            .as_ref()
-            .map(|walk| (walk.seen.len() as u64 + walk.unreadable, walk.total))
+        self.walk.as_ref().map(|walk| (walk.read(), walk.total))
     }
 
     /// The instance, if any reading ever showed it.
@@ -125,8 +126,10 @@ impl Fleet {
             .iter()
             .map(|instance| instance.service)
             .collect();
+        // Another page than the one asked for: that one is gone, the list has become shorter.
         for (service, listed) in &mut self.listed {
-            if listed.page == Some(page.number) && !here.contains(service) {
+            let was_here = listed.page == Some(page.number) || listed.page == Some(asked);
+            if was_here && !here.contains(service) {
                 listed.page = None;
             }
         }
@@ -154,15 +157,19 @@ impl Fleet {
         let began_at = *walk.began_at.get_or_insert(requested_at);
         walk.contradicted |= walk.total.is_some_and(|total| total != page.total);
         walk.total = Some(page.total);
+        let read_before = walk.read();
         for instance in &page.instances {
             walk.contradicted |= !walk.seen.insert(instance.service);
         }
-        walk.unreadable += page.rows.saturating_sub(page.instances.len() as u64);
-        let read = walk.seen.len() as u64 + walk.unreadable;
+        // Rows that name nobody cannot be told from each other: two pages may show the same one.
+        let unreadable = page.rows.saturating_sub(page.instances.len() as u64);
+        walk.contradicted |= unreadable > 0 && walk.unreadable > 0;
+        walk.unreadable += unreadable;
+        let read = walk.read();
         walk.next += 1;
-        self.pages = self.pages.max(page.number);
-        // Another page than the one asked for: the list has become shorter meanwhile.
-        if page.number == asked && page.rows > 0 && read < page.total {
+        // Another page than the one asked for: the list has become shorter meanwhile. Nothing new: an
+        // API that shows the same page whatever is asked for would be read for ever.
+        if page.number == asked && read > read_before && read < page.total {
             return;
         }
         let complete = !walk.contradicted && read == page.total;
@@ -185,19 +192,11 @@ impl Fleet {
         news.walk_ended = Some((began_at, complete));
     }
 
-    /// The pages on which `services` stand. An unlisted one adds none; `true`: there was one.
-    pub fn pages_of(&self, services: impl Iterator<Item = ServiceId>) -> (BTreeSet<u32>, bool) {
-        let mut pages = BTreeSet::new();
-        let mut lost = false;
-        for service in services {
-            match self.listed.get(&service).and_then(|listed| listed.page) {
-                Some(page) => {
-                    pages.insert(page);
-                }
-                None => lost = true,
-            }
-        }
-        (pages, lost)
+    /// The pages on which `services` stand. One that is not listed adds none.
+    pub fn pages_of(&self, services: impl Iterator<Item = ServiceId>) -> BTreeSet<u32> {
+        services
+            .filter_map(|service| self.listed.get(&service)?.page)
+            .collect()
     }
 }
 

@@ -43,14 +43,17 @@ impl Outage {
             .map_or(Duration::ZERO, |since| now.saturating_duration_since(since))
     }
 
-    /// It lasts longer than `timeout`.
+    /// It lasts longer than `timeout`. A failure or two, and then nothing to be asked for a while,
+    /// is none.
     pub fn is_over_limit(&self, timeout: Duration, now: Instant) -> bool {
-        self.failures > 0 && self.lasts(now) >= timeout
+        self.is_on() && self.lasts(now) >= timeout
     }
 
     /// When it will last longer than `timeout`.
     pub fn limit_at(&self, timeout: Duration) -> Option<Instant> {
-        self.since.map(|since| since + timeout)
+        self.since
+            .filter(|_| self.is_on())
+            .map(|since| since + timeout)
     }
 }
 

@@ -76,17 +76,21 @@ impl Session {
     }
 
     /// A call with the token of `generation` was refused for want of rights. `again`: the same
-    /// call had been refused before, with another token.
-    pub fn refused(&mut self, generation: u64, again: bool, now: Instant) {
-        // A token that was replaced meanwhile: the call just goes again with the new one.
-        if generation < self.generation || self.needs.is_some() {
-            return;
+    /// call had been refused before, with another token. `false`: the token was replaced meanwhile,
+    /// so the refusal says nothing, and the call just goes again with the new one.
+    pub fn refused(&mut self, generation: u64, again: bool, now: Instant) -> bool {
+        if generation < self.generation {
+            return false;
+        }
+        if self.needs.is_some() {
+            return true;
         }
         self.needs = Some(if again || !self.can_login {
             (SessionCall::Keepalive, now)
         } else {
             (SessionCall::Login, now + self.pause())
         });
+        true
     }
 
     /// The API blocks something: ask whether it blocks everything.

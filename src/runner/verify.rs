@@ -9,7 +9,7 @@
 use std::time::{Duration, Instant};
 
 use crate::job::{Evidence, Failure, Standing};
-use crate::text;
+use crate::{text, time};
 
 /// What the list said of one instance, once.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -75,6 +75,17 @@ impl Lag {
         self.longest = Some(self.longest.map_or(lag, |longest| longest.max(lag)));
     }
 
+    /// The same, if a rebuild that was accepted has not shown for `silence`. That alone teaches
+    /// nothing: it may never show.
+    #[must_use]
+    pub fn at_least(self, silence: Option<Duration>) -> Self {
+        Self {
+            longest: self
+                .longest
+                .map(|longest| silence.map_or(longest, |silence| longest.max(silence))),
+        }
+    }
+
     /// How long a doubt is watched before it is decided.
     fn window(self, settle: Duration) -> Duration {
         self.longest
@@ -101,6 +112,8 @@ pub struct Watch {
     target_since: Option<Instant>,
     /// A first sign was seen.
     sign_seen: bool,
+    /// The latest reading that showed none.
+    silent_until: Option<Instant>,
 }
 
 impl Watch {
@@ -115,6 +128,7 @@ impl Watch {
             quiet_since: None,
             target_since: None,
             sign_seen: false,
+            silent_until: None,
         }
     }
 
@@ -136,17 +150,24 @@ impl Watch {
         self.target_since = None;
     }
 
-    /// When the instance will not have come back in time. Of an earlier process's rebuild, and while
-    /// this one stood still, nobody
-    /// knows how it went: this run looks for `--settle` before it gives up; `None`: it has
-    /// not looked yet.
-    pub fn overdue_at(&self, rules: &Rules) -> Option<Instant> {
-        let at = self.sent_at + rules.rebuild_timeout;
-        if self.unbroken {
-            Some(at)
-        } else {
-            self.read_since.map(|since| at.max(since + rules.settle))
-        }
+    /// A reading that was requested at `at` shows that the instance has not come back in time. How
+    /// it went while nobody watched is not known: then this process looks for `--settle` before it
+    /// gives up.
+    fn is_overdue(&self, rules: &Rules, at: Instant) -> bool {
+        let is_late = at.saturating_duration_since(self.sent_at) >= rules.rebuild_timeout;
+        let has_looked = self.unbroken
+            || self
+                .read_since
+                .is_some_and(|since| at.saturating_duration_since(since) >= rules.settle);
+        // Where the target shows, the next readings tell whether it is settled.
+        is_late && has_looked && self.target_since.is_none()
+    }
+
+    /// The list did not show it.
+    fn note_absence(&mut self, requested_at: Instant) {
+        self.note_reading(requested_at);
+        self.quiet_since = None;
+        self.target_since = None;
     }
 
     /// A reading of this run has been judged.
@@ -166,12 +187,28 @@ impl Watch {
         sighting: &Sighting,
         seen_at: Instant,
     ) -> Option<Duration> {
-        let counts = sighting.requested_at >= self.sent_at && !self.inherited && !self.sign_seen;
-        if counts && (sighting.is_rebuilding() || became_target(standing, sighting)) {
-            self.sign_seen = true;
-            return Some(seen_at.saturating_duration_since(self.sent_at));
+        if sighting.requested_at < self.sent_at || self.sign_seen {
+            return None;
         }
+        if sighting.is_rebuilding() || became_target(standing, sighting) {
+            self.sign_seen = true;
+            // Nobody knows for how much of the time nobody watched it could have been seen.
+            return self
+                .unbroken
+                .then(|| seen_at.saturating_duration_since(self.sent_at));
+        }
+        self.silent_until = Some(sighting.requested_at);
         None
+    }
+
+    /// How long an accepted rebuild that must show in the list has not shown: the list lags at
+    /// least so far behind.
+    pub fn silence(&self, standing: &Standing) -> Option<Duration> {
+        let must_show = standing.accepted && !self.sign_seen && self.unbroken;
+        let silent_until = self
+            .silent_until
+            .filter(|_| must_show && changes_name(standing))?;
+        Some(silent_until.saturating_duration_since(self.sent_at))
     }
 }
 
@@ -252,19 +289,49 @@ pub fn judge_doubt(
     Doubt::Hold(reason)
 }
 
-/// Judges a job in doubt whose instance is missing from a complete reading that was requested at
-/// `requested_at`. Absence is never evidence: the owner's panel may hold a filter.
-pub fn judge_absence(watch: &mut Watch, requested_at: Instant, lag: Lag, rules: &Rules) -> Doubt {
-    watch.note_reading(requested_at);
-    watch.quiet_since = None;
-    watch.target_since = None;
-    if requested_at >= watch.answered_at && is_window_over(watch, lag, rules, requested_at) {
+/// A walk through the list, begun at `began_at`, that did not show an instance.
+#[derive(Debug, Clone, Copy)]
+pub struct Absence {
+    /// When its first page was requested.
+    pub began_at: Instant,
+    /// The list did not contradict itself: it surely does not hold the instance.
+    pub complete: bool,
+}
+
+/// Judges a job in doubt whose instance was not shown. Absence is never evidence: the owner's panel
+/// may hold a filter.
+pub fn judge_absence(watch: &mut Watch, absence: Absence, lag: Lag, rules: &Rules) -> Doubt {
+    let Absence { began_at, complete } = absence;
+    watch.note_absence(began_at);
+    // A list that contradicts itself for so long will not become complete any more.
+    let age = began_at.saturating_duration_since(watch.answered_at);
+    let counts = complete || age >= rules.rebuild_timeout;
+    if counts && began_at >= watch.answered_at && is_window_over(watch, lag, rules, began_at) {
         Doubt::Hold(
             "the account's list does not show it (is a filter set in the panel?)".to_owned(),
         )
     } else {
         Doubt::Open
     }
+}
+
+/// Judges a rebuilding job whose instance was not shown: that says nothing of the rebuild, but its
+/// time may be over.
+pub fn judge_absent_rebuild(watch: &mut Watch, absence: Absence, rules: &Rules) -> Progress {
+    watch.note_absence(absence.began_at);
+    if watch.is_overdue(rules, absence.began_at) {
+        Progress::Unclear(overdue(rules))
+    } else {
+        Progress::Waiting
+    }
+}
+
+fn overdue(rules: &Rules) -> Failure {
+    let error = format!(
+        "the rebuild was accepted, and the instance is not back after {}",
+        time::short(rules.rebuild_timeout)
+    );
+    Failure::new("rebuild_timeout", error)
 }
 
 fn is_window_over(watch: &Watch, lag: Lag, rules: &Rules, at: Instant) -> bool {
@@ -297,6 +364,20 @@ pub fn judge_progress(
         return Progress::Waiting;
     }
     watch.note_reading(sighting.requested_at);
+    match judge_sighting(standing, watch, sighting, rules) {
+        Progress::Waiting if watch.is_overdue(rules, sighting.requested_at) => {
+            Progress::Unclear(overdue(rules))
+        }
+        progress => progress,
+    }
+}
+
+fn judge_sighting(
+    standing: &Standing,
+    watch: &mut Watch,
+    sighting: &Sighting,
+    rules: &Rules,
+) -> Progress {
     let baseline = standing.baseline.as_ref();
     if sighting.is_rebuilding() {
         watch.target_since = None;
@@ -307,6 +388,7 @@ pub fn judge_progress(
         };
     }
     if sighting.status == "error" {
+        watch.target_since = None;
         let stood_in_error = baseline.is_none_or(|baseline| baseline.status == "error");
         return if stood_in_error && !standing.rebuilding_seen {
             Progress::Waiting
@@ -354,14 +436,16 @@ pub fn judge_progress(
 
 /// The image's name became the target's, and was another one before.
 fn became_target(standing: &Standing, sighting: &Sighting) -> bool {
+    changes_name(standing) && sighting.image == standing.target
+}
+
+/// The rebuild gives the instance's image another name, as far as both are known.
+fn changes_name(standing: &Standing) -> bool {
     let before = standing
         .baseline
         .as_ref()
         .and_then(|baseline| baseline.image.as_ref());
-    match (before, &standing.target, &sighting.image) {
-        (Some(before), Some(target), Some(now)) => now == target && before != target,
-        _ => false,
-    }
+    matches!((before, &standing.target), (Some(before), Some(target)) if before != target)
 }
 
 fn is_third_image(standing: &Standing, sighting: &Sighting) -> bool {

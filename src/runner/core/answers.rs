@@ -87,8 +87,8 @@ impl Core {
                 self.got_through();
                 let before = self.refused.insert(active.job.id, generation);
                 let again = before.is_some_and(|before| before < generation);
-                self.session.refused(generation, again, now.at);
-                let suspicious = again || !self.session.can_login();
+                let counts = self.session.refused(generation, again, now.at);
+                let suspicious = counts && (again || !self.session.can_login());
                 self.put_back_suspect(active, failure.unwrap_or_else(no_reason), suspicious, now);
             }
             Answer::Blocked { .. } => {
@@ -106,7 +106,11 @@ impl Core {
         answered_at: std::time::Instant,
     ) {
         if !self.options.no_wait {
-            active.watch = Some(Watch::new(sent_at, answered_at));
+            let mut watch = Watch::new(sent_at, answered_at);
+            if std::mem::take(&mut active.slept) {
+                watch.interrupt();
+            }
+            active.watch = Some(watch);
             self.active.insert(active.job.service, active);
         }
     }
@@ -202,10 +206,23 @@ impl Core {
 
     pub(super) fn keepalive_finished(&mut self, result: Keepalive, now: Now) {
         let probe = std::mem::take(&mut self.probing);
+        // What the session needs is a call of its own: a probe that was under way before must not
+        // be taken for that one's end.
+        if probe && !self.session.is_ready() {
+            match result {
+                Keepalive::Alive | Keepalive::Dead { .. } => self.got_through(),
+                Keepalive::Blocked { status } => self.halt_for(Halt::Blocked { status }),
+                Keepalive::SlowDown { retry_after } => {
+                    self.slow_down(retry_after, now);
+                }
+                Keepalive::Failed(failure) => self.lost(&failure, now),
+            }
+            return;
+        }
         match result {
             Keepalive::Alive => {
                 self.got_through();
-                if probe && self.session.is_ready() {
+                if probe {
                     return;
                 }
                 self.session.alive();

@@ -8,6 +8,8 @@
 mod answers;
 mod polls;
 mod starts;
+#[cfg(test)]
+mod tests;
 
 use std::collections::{HashMap, HashSet};
 use std::time::{Duration, Instant};
@@ -87,6 +89,8 @@ struct Active {
     job: QueuedJob,
     /// `None` while its answer is outstanding.
     watch: Option<Watch>,
+    /// The process was suspended while its answer was outstanding.
+    slept: bool,
     /// Its doubt, if it is in doubt, arose in this run.
     born_here: bool,
 }
@@ -217,6 +221,7 @@ impl Core {
                 Active {
                     job,
                     watch: Some(watch),
+                    slept: false,
                     born_here: false,
                 },
             );
@@ -251,7 +256,6 @@ impl Core {
         self.notice_suspension(now);
         self.last_tick = Some(now);
         self.wake_at = Some(now.at + HEARTBEAT);
-        self.settle_overdue(now);
         self.check_limits(now);
         let mut calls = Vec::new();
         if !self.is_ending() {
@@ -401,12 +405,14 @@ impl Core {
         // The monotonic clock stands still while the machine sleeps, the one on the wall does not.
         let by_wall = time::between(last.unix_ms, now.unix_ms);
         if by_clock > limit || by_wall > by_clock + limit {
-            for watch in self
-                .active
-                .values_mut()
-                .filter_map(|active| active.watch.as_mut())
-            {
-                watch.interrupt();
+            for active in self.active.values_mut() {
+                match &mut active.watch {
+                    Some(watch) => watch.interrupt(),
+                    None => active.slept = true,
+                }
+            }
+            for waiting in &mut self.waiting {
+                waiting.deferred_since = None;
             }
             if !self.active.is_empty() {
                 let silence = time::short(by_clock.max(by_wall));
@@ -439,6 +445,8 @@ impl Core {
                 lasted: self.outage.lasts(now.at),
                 error: self.last_error.clone(),
             });
+        } else if let Some(outage) = self.poller.outage(self.options.outage_timeout, now.at) {
+            self.halt_for(outage);
         } else if let Some(at) = self.outage.limit_at(self.options.outage_timeout) {
             self.wake_by(at);
         }

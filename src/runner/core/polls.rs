@@ -2,17 +2,21 @@
 //! the jobs on it.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use super::answers::after;
 use super::{Active, Call, Core};
 use crate::job::{Entry, Evidence, Failure, ServiceId, State};
-use crate::runner::Now;
 use crate::runner::fleet::Fleet;
 use crate::runner::pace::Stage;
 use crate::runner::rate::Purpose;
-use crate::runner::verify::{self, Doubt, Progress, Sighting};
-use crate::zomro::{Page, Read, Reply};
+use crate::runner::verify::{self, Absence, Doubt, Progress, Sighting};
+use crate::runner::{Halt, Now};
+use crate::zomro::{Page, Read, ReadError, Reply};
+
+/// Readings that fail in a row before the list counts as out of order: one and then nothing to be
+/// read for a while says little.
+const FAILURES_MIN: u32 = 3;
 
 /// Readings of the list: one page at a time, each when it is due.
 #[derive(Debug)]
@@ -23,8 +27,12 @@ pub(super) struct Poller {
     read_at: HashMap<u32, Instant>,
     /// When the next search for what left its page may begin.
     next_walk_at: Instant,
-    /// Failures in a row.
+    /// The latest page was read for the sake of jobs that wait to start.
+    read_for_starts: bool,
+    /// Failures in a row, and since when.
     failures: u32,
+    failing_since: Option<Instant>,
+    last_error: String,
     not_before: Instant,
     /// When the last walk ended.
     walked_at: Option<Instant>,
@@ -40,7 +48,10 @@ impl Poller {
             out: None,
             read_at: HashMap::new(),
             next_walk_at: now,
+            read_for_starts: false,
             failures: 0,
+            failing_since: None,
+            last_error: String::new(),
             not_before: now,
             walked_at: None,
             absent: HashSet::new(),
@@ -51,6 +62,15 @@ impl Poller {
     /// A complete walk ended without it, and it was not seen since.
     pub(super) fn is_surely_absent(&self, service: ServiceId, fleet: &Fleet) -> bool {
         self.absent.contains(&service) || (fleet.is_read() && fleet.get(service).is_none())
+    }
+
+    /// Why the run cannot go on, if the list could not be read for `timeout`.
+    pub(super) fn outage(&self, timeout: Duration, now: Instant) -> Option<Halt> {
+        let lasted = now.saturating_duration_since(self.failing_since?);
+        (self.failures >= FAILURES_MIN && lasted >= timeout).then(|| Halt::Outage {
+            lasted,
+            error: self.last_error.clone(),
+        })
     }
 
     /// A reading is refused with the token of `generation`; says whether one was before, with an older.
@@ -86,7 +106,7 @@ impl Core {
     fn next_page(&mut self, now: Now) -> Option<(u32, Purpose)> {
         if let Some(page) = self.fleet.walk_page() {
             // Before the first walk is over nothing else is there to be called.
-            let first = self.poller.walked_at.is_none();
+            let first = !self.fleet.is_walked();
             return Some((
                 page,
                 if first {
@@ -97,10 +117,6 @@ impl Core {
             ));
         }
         let (stale, deferred) = self.readings_wanted(now);
-        let (pages, _) = self.fleet.pages_of(stale.into_iter());
-        if let Some(&page) = pages.first() {
-            return Some((page, Purpose::Poll));
-        }
         let watched: Vec<(ServiceId, Stage)> = self
             .active
             .values()
@@ -114,12 +130,21 @@ impl Core {
             }
             self.wake_by(self.poller.next_walk_at);
         }
-        let (due_at, page) = self.next_due_page(&watched, now)?;
-        if now.at < due_at {
-            self.wake_by(due_at);
-            return None;
-        }
-        Some((page, Purpose::Poll))
+        let stale = self.fleet.pages_of(stale.into_iter()).first().copied();
+        let due = match self.next_due_page(&watched, now) {
+            Some((due_at, page)) if due_at <= now.at => Some(page),
+            Some((due_at, _)) => {
+                self.wake_by(due_at);
+                None
+            }
+            None => None,
+        };
+        // In turns: many jobs in flight must not keep others from starting, and many that wait on
+        // many pages must not keep the poller from ever seeing what is in flight end.
+        let for_starts = stale.is_some() && (due.is_none() || !self.poller.read_for_starts);
+        let page = if for_starts { stale } else { due };
+        self.poller.read_for_starts = for_starts;
+        page.map(|page| (page, Purpose::Poll))
     }
 
     /// The page that is to be read next for the sake of those who stand on it, and when.
@@ -169,12 +194,18 @@ impl Core {
             Ok(reply) => {
                 self.read_accepted(reply.generation);
                 self.poller.failures = 0;
+                self.poller.failing_since = None;
                 self.poller.refused_generation = None;
                 self.take_in(asked, &reply, now);
             }
             Err(error) => {
                 self.read_failed(&error, now);
                 self.poller.failures = self.poller.failures.saturating_add(1);
+                // Probes may get through while the list fails: it has a clock of its own.
+                if !matches!(error, ReadError::SlowDown { .. }) {
+                    self.poller.failing_since.get_or_insert(now.at);
+                    self.poller.last_error = error.to_string();
+                }
                 let delay = self
                     .options
                     .backoff
@@ -202,9 +233,8 @@ impl Core {
         }
         if let Some((began_at, complete)) = news.walk_ended {
             self.poller.walked_at = Some(now.at);
-            if complete {
-                self.judge_absent(began_at, now);
-            } else {
+            self.judge_absent(Absence { began_at, complete }, now);
+            if !complete {
                 self.warn_once("walk", || {
                     "the account's list contradicts itself from page to page; instances it does not show are looked for again".to_owned()
                 });
@@ -226,8 +256,8 @@ impl Core {
         let rules = self.options.rules;
         let at_ms = reply.answered_ms;
         if active.job.standing.state == State::InDoubt {
-            match verify::judge_doubt(&active.job.standing, &mut watch, sighting, self.lag, &rules)
-            {
+            let lag = self.lag.at_least(self.longest_silence());
+            match verify::judge_doubt(&active.job.standing, &mut watch, sighting, lag, &rules) {
                 Doubt::Open => {}
                 Doubt::Executed => {
                     let entry = Entry::Sighted {
@@ -264,6 +294,11 @@ impl Core {
                         if evidence == Evidence::Observed && active.job.standing.accepted {
                             let took = reply.answered_at.saturating_duration_since(watch.sent_at());
                             self.pace.learn(took);
+                        }
+                        if evidence == Evidence::Accepted
+                            && let Some(silence) = watch.silence(&active.job.standing)
+                        {
+                            self.lag.learn(silence);
                         }
                         Some(Entry::Completed {
                             evidence,
@@ -320,90 +355,63 @@ impl Core {
         self.hold(active, reason, now);
     }
 
-    /// Rebuilds that are not back in time.
-    pub(super) fn settle_overdue(&mut self, now: Now) {
-        let rules = self.options.rules;
-        let mut next = None;
-        let mut overdue = Vec::new();
-        for (service, active) in &self.active {
-            let Some(watch) = active
-                .watch
-                .as_ref()
-                .filter(|_| active.job.standing.state == State::Rebuilding)
-            else {
-                continue;
-            };
-            match watch.overdue_at(&rules) {
-                Some(at) if at <= now.at => overdue.push(*service),
-                Some(at) => next = Some(next.map_or(at, |next: Instant| next.min(at))),
-                None => {}
-            }
-        }
-        if let Some(at) = next {
-            self.wake_by(at);
-        }
-        overdue.sort_unstable();
-        for service in overdue {
-            if let Some(active) = self.active.remove(&service) {
-                let error = format!(
-                    "the rebuild was accepted, and the instance is not back after {}",
-                    crate::time::short(rules.rebuild_timeout)
-                );
-                self.give_up(active, Failure::new("rebuild_timeout", error), now);
-            }
-        }
-    }
-
-    /// A complete walk, begun at `began_at`, has ended: who is not in the list?
-    fn judge_absent(&mut self, began_at: Instant, now: Now) {
+    /// A walk has ended: who is not in the list?
+    fn judge_absent(&mut self, absence: Absence, now: Now) {
         let fleet = &self.fleet;
-        let is_absent = |service: ServiceId| {
+        let is_absent = |service: &ServiceId| {
             fleet
-                .get(service)
+                .get(*service)
                 .is_none_or(|listed| listed.page.is_none())
         };
-        self.poller.absent = self
-            .active
-            .keys()
-            .copied()
-            .chain(self.waiting.iter().map(|waiting| waiting.job.service))
-            .filter(|service| is_absent(*service))
-            .collect();
-        let mut absent: Vec<ServiceId> = self
-            .active
-            .keys()
-            .copied()
-            .filter(|service| is_absent(*service))
-            .collect();
+        let mut absent: Vec<ServiceId> = self.active.keys().copied().filter(is_absent).collect();
         absent.sort_unstable();
-        if let Some(first) = absent.first() {
-            let (first, count) = (*first, absent.len());
-            self.warn_once("absent", || {
-                format!(
-                    "{count} of the services being watched are missing from the account's list ({first}, …): \
-                     if a filter is set in the panel, clear it"
-                )
-            });
+        if absence.complete {
+            let waiting = self.waiting.iter().map(|waiting| waiting.job.service);
+            let waiting = waiting.filter(is_absent);
+            self.poller.absent = absent.iter().copied().chain(waiting).collect();
+            if let Some(first) = absent.first() {
+                let (first, count) = (*first, absent.len());
+                self.warn_once("absent", || {
+                    format!(
+                        "{count} of the services being watched are missing from the account's list ({first}, …): \
+                         if a filter is set in the panel, clear it"
+                    )
+                });
+            }
         }
         for service in absent {
             let Some(mut active) = self.active.remove(&service) else {
                 continue;
             };
-            let verdict = match &mut active.watch {
-                Some(watch) => {
-                    verify::judge_absence(watch, began_at, self.lag, &self.options.rules)
+            let rules = &self.options.rules;
+            let lag = self.lag.at_least(self.longest_silence());
+            match (&mut active.watch, active.job.standing.state) {
+                (Some(watch), State::InDoubt) => {
+                    if let Doubt::Hold(reason) = verify::judge_absence(watch, absence, lag, rules) {
+                        self.hold(active, reason, now);
+                        continue;
+                    }
                 }
-                None => Doubt::Open,
-            };
-            // Absence says nothing of a rebuild that was accepted: it is overdue in its own time.
-            if let Doubt::Hold(reason) = verdict
-                && active.job.standing.state == State::InDoubt
-            {
-                self.hold(active, reason, now);
-            } else {
-                self.active.insert(service, active);
+                (Some(watch), State::Rebuilding) => {
+                    let progress = verify::judge_absent_rebuild(watch, absence, rules);
+                    if let Progress::Unclear(failure) = progress {
+                        self.give_up(active, failure, now);
+                        continue;
+                    }
+                }
+                _ => {}
             }
+            self.active.insert(service, active);
         }
+    }
+
+    /// The longest time for which an accepted rebuild that must show in the list has not shown.
+    fn longest_silence(&self) -> Option<Duration> {
+        let active = self.active.values();
+        active
+            .filter(|active| active.job.standing.state == State::Rebuilding)
+            .filter_map(|active| active.watch.as_ref()?.silence(&active.job.standing))
+            .max()
     }
 }
 

@@ -1,11 +1,12 @@
 //! Which jobs start now: what a job needs before its intent may be written.
 
+use std::collections::HashSet;
 use std::time::{Duration, Instant};
 
 use secrecy::SecretString;
 
 use super::{Active, Call, Core};
-use crate::job::{Access, AccessKind, Baseline, Entry, Failure, ImageId, ServiceId};
+use crate::job::{Access, AccessKind, Baseline, Entry, Failure, ImageId, JobId, ServiceId};
 use crate::queue::QueuedJob;
 use crate::runner::Now;
 use crate::runner::budget;
@@ -85,7 +86,8 @@ pub(super) enum KnownImage {
 }
 
 /// May a job start?
-enum Readiness {
+#[derive(Debug)]
+pub(super) enum Readiness {
     Ready {
         baseline: Option<Baseline>,
         target: Option<String>,
@@ -122,10 +124,9 @@ impl Core {
             Some((at, due_ms)) if at <= now.at => now.unix_ms.max(due_ms),
             _ => now.unix_ms,
         };
-        Some((
-            self.waiting.len() + self.suspects.len() + lookahead,
-            until_ms,
-        ))
+        // What an operator has put back meanwhile is in the queue, and still watched here.
+        let known = self.waiting.len() + self.suspects.len() + self.active.len();
+        Some((known + lookahead, until_ms))
     }
 
     /// The queue's answer: `jobs` due, and when the next one falls due after them (Unix time).
@@ -136,11 +137,13 @@ impl Core {
         next_due_ms: Option<i64>,
         now: Now,
     ) {
+        // The queue does not know yet of steps that are still to be committed.
+        let suspects = self.suspects.iter().map(|suspect| suspect.job.id);
+        let moving = self.steps.iter().map(|step| step.transition.job);
+        let mut known: HashSet<JobId> = suspects.chain(moving).collect();
+        known.extend(self.waiting.iter().map(|waiting| waiting.job.id));
         for job in jobs {
-            let known = self.waiting.iter().any(|waiting| waiting.job.id == job.id)
-                || self.suspects.iter().any(|suspect| suspect.job.id == job.id)
-                || self.active.contains_key(&job.service);
-            if !known {
+            if !known.contains(&job.id) && !self.active.contains_key(&job.service) {
                 self.waiting.push(Waiting {
                     job,
                     deferred_since: None,
@@ -155,7 +158,7 @@ impl Core {
     }
 
     /// Jobs that may start now: free workers, as far as the failure budget goes.
-    fn slots(&self) -> usize {
+    pub(super) fn slots(&self) -> usize {
         let in_flight = self.in_flight();
         let workers = self.options.workers.saturating_sub(in_flight);
         workers.min(budget::room(self.budget, self.damage(), in_flight))
@@ -165,13 +168,18 @@ impl Core {
         if !self.options.no_wait && !self.fleet.is_walked() {
             return;
         }
-        if let Some(due_at) = self.supply.next_due() {
+        // One that fell due already waits for a slot, and a slot is freed by an answer.
+        if let Some(due_at) = self.supply.next_due().filter(|due_at| *due_at > now.at) {
             self.wake_by(due_at);
         }
         let mut slots = self.slots();
         let mut kept = Vec::with_capacity(self.waiting.len());
         for mut waiting in std::mem::take(&mut self.waiting) {
-            match self.readiness(&mut waiting, now) {
+            let readiness = self.readiness(&waiting.job, now);
+            if matches!(readiness, Readiness::Ready { .. } | Readiness::NeedsPreview) {
+                waiting.deferred_since = None;
+            }
+            match readiness {
                 Readiness::Ready {
                     baseline,
                     target,
@@ -194,7 +202,8 @@ impl Core {
                 Readiness::NeedsPreview => {
                     self.ask_for_image(waiting.job.image, waiting.job.service, now, calls);
                 }
-                Readiness::NeedsReading { deferred: false } => waiting.deferred_since = None,
+                // Its patience goes on: a reading that has grown old is no sign of life.
+                Readiness::NeedsReading { deferred: false } => {}
                 Readiness::NeedsReading { deferred: true } => {
                     let since = *waiting.deferred_since.get_or_insert(now.at);
                     let overdue = now.at.saturating_duration_since(since)
@@ -224,8 +233,7 @@ impl Core {
         budget::room(self.budget, self.damage(), self.in_flight()) > 0
     }
 
-    fn readiness(&self, waiting: &mut Waiting, now: Now) -> Readiness {
-        let job = &waiting.job;
+    pub(super) fn readiness(&self, job: &QueuedJob, now: Now) -> Readiness {
         let (target, image_zone) = if self.options.no_wait && job.zone.is_some() {
             (None, None)
         } else {
@@ -242,15 +250,11 @@ impl Core {
         };
         match self.baseline(job.service, now) {
             Err(readiness) => readiness,
-            Ok(baseline) => {
-                waiting.deferred_since = None;
-                let zone = waiting.job.zone.clone().or(image_zone);
-                Readiness::Ready {
-                    baseline,
-                    target,
-                    zone: zone.unwrap_or_else(|| ZONE_DEFAULT.to_owned()),
-                }
-            }
+            Ok(baseline) => Readiness::Ready {
+                baseline,
+                target,
+                zone: (job.zone.clone().or(image_zone)).unwrap_or_else(|| ZONE_DEFAULT.to_owned()),
+            },
         }
     }
 
@@ -316,6 +320,7 @@ impl Core {
             Active {
                 job,
                 watch: None,
+                slept: false,
                 born_here: true,
             },
         );
@@ -391,14 +396,25 @@ impl Core {
                 }
             }
             Err(error) => {
-                // The API's own refusal of a preview: of what was read from elsewhere it says nothing.
-                let refusal = matches!(&error, ReadError::Failed(failure) if !failure.is_network());
-                if refusal {
-                    self.got_through();
-                } else {
-                    self.read_failed(&error, now);
-                }
-                let failures = failures + u32::from(refusal);
+                let counts = match &error {
+                    // The API's own refusal of a preview: of what else it gives it says nothing.
+                    ReadError::Failed(failure) if !failure.is_network() => {
+                        self.got_through();
+                        true
+                    }
+                    ReadError::Failed(_)
+                    | ReadError::Unauthorized { .. }
+                    | ReadError::Blocked { .. } => {
+                        self.read_failed(&error, now);
+                        // An outage says nothing about previews.
+                        !self.outage.is_on()
+                    }
+                    ReadError::SlowDown { .. } => {
+                        self.read_failed(&error, now);
+                        false
+                    }
+                };
+                let failures = failures + u32::from(counts);
                 if failures >= PREVIEW_TRIES_MAX {
                     self.warn_once("preview", || {
                         format!("the rebuild preview fails ({error}): images stay without names, which is less evidence")
@@ -427,7 +443,7 @@ impl Core {
         let mut stale = Vec::new();
         let mut deferred = Vec::new();
         // No more than can start soon: a page read too early must be read again.
-        let soon = self.options.workers.saturating_mul(2).max(1);
+        let soon = self.slots().min(self.options.workers).saturating_mul(2);
         for waiting in &self.waiting {
             match self.baseline(waiting.job.service, now) {
                 Err(Readiness::NeedsReading { deferred: false }) if stale.len() < soon => {

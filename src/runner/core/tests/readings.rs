@@ -1,0 +1,349 @@
+//! What readings of the list mean for the jobs of a run, in the order in which they really come.
+
+use super::world::{End, Fate, MINUTE, OLD, Rebuilding, SECOND, World, options, service, usual};
+use crate::job::{Evidence, Executed, State};
+use std::time::Duration;
+
+fn error(world: &World, number: u64) -> String {
+    let failure = world.job(number).standing.failure.clone();
+    failure.map(|failure| failure.error).unwrap_or_default()
+}
+
+fn executed_after(lag: Duration) -> Fate {
+    Fate::Unknown(Some(Rebuilding { lag, ..usual() }))
+}
+
+#[test]
+fn a_doubt_that_was_executed_is_seen_and_never_sent_again() {
+    let mut world = World::new(3, options());
+    world.submits.push_back(executed_after(30 * SECOND));
+    world.run();
+    assert_eq!(world.submissions(1), 1);
+    assert_eq!(world.state(1), State::Done);
+    assert_eq!(world.kinds(1)[..3], ["intent", "unknown", "sighted"]);
+}
+
+#[test]
+fn a_doubt_that_was_not_executed_is_disproved_and_sent_again() {
+    let mut world = World::new(3, options());
+    world.submits.push_back(Fate::Unknown(None));
+    world.run();
+    assert_eq!(world.submissions(1), 2);
+    assert_eq!(world.state(1), State::Done);
+    assert_eq!(world.job(1).standing.retries, 1);
+}
+
+#[test]
+fn after_the_last_retry_what_was_never_executed_has_failed_untouched() {
+    let mut world = World::new(2, options());
+    world.truth(1).always = Some(Fate::Unknown(None));
+    world.run();
+    assert_eq!(world.state(1), State::Failed);
+    assert_eq!(world.job(1).standing.executed(), Executed::No);
+    assert_eq!(
+        world.submissions(1),
+        4,
+        "the first attempt and three retries"
+    );
+}
+
+/// Nothing may be disproved before a rebuild of this run was seen to begin.
+#[test]
+fn a_list_that_lags_for_longer_than_the_window_leads_to_no_second_wipe() {
+    let mut world = World::new(1, options());
+    world.submits.push_back(executed_after(10 * MINUTE));
+    world.run();
+    assert_eq!((world.truth(1).wiped, world.submissions(1)), (1, 1));
+    assert!(
+        world.job(1).standing.held,
+        "nobody knows how far the list lags"
+    );
+}
+
+/// The list was quick at first and then stands still: what was accepted meanwhile shows no sign
+/// either, so the lag is at least as long as that has waited.
+#[test]
+fn a_list_that_freezes_leads_to_no_second_wipe() {
+    let mut options = options();
+    options.workers = 2;
+    options.rules.unseen_after = 6 * MINUTE;
+    let mut world = World::new(4, options);
+    world.run_until(|world| world.state(2) == State::Done);
+    assert_eq!(world.truth(3).wiped, 0);
+    let slow = Rebuilding {
+        lag: 15 * MINUTE,
+        ..usual()
+    };
+    world
+        .submits
+        .extend([Fate::Accepted(slow.clone()), Fate::Unknown(Some(slow))]);
+    world.run_until(|world| world.core.is_over());
+    assert!(
+        (1..=4).all(|number| world.account[&service(number)].wiped <= 1),
+        "wiped twice: {:?}",
+        world.kinds(4)
+    );
+    assert_eq!(world.submissions(4), 1, "{:?}", world.kinds(4));
+}
+
+/// The machine sleeps while the answer is outstanding; meanwhile the rebuild happens and a human
+/// puts the old image back. Nothing of that was watched.
+#[test]
+fn a_process_that_slept_while_its_answer_was_outstanding_proves_nothing_by_silence() {
+    let mut world = World::new(3, options());
+    world.submits.extend([
+        Fate::Accepted(usual()),
+        Fate::Accepted(usual()),
+        executed_after(SECOND),
+    ]);
+    world.slow.insert(service(3), Duration::from_hours(3));
+    world.run_until(|world| world.submissions(3) == 1 && world.state(2) == State::Done);
+    world.pass(Duration::from_hours(2));
+    world.show(3, "active", "old");
+    world.run();
+    assert_eq!(world.submissions(3), 1);
+    assert!(world.job(3).standing.held);
+    assert!(
+        error(&world, 3).contains("no answer"),
+        "{}",
+        error(&world, 3)
+    );
+}
+
+#[test]
+fn a_process_that_slept_while_it_watched_proves_nothing_by_silence() {
+    let mut world = World::new(3, options());
+    world.submits.extend([
+        Fate::Accepted(usual()),
+        Fate::Accepted(usual()),
+        executed_after(SECOND),
+    ]);
+    world.run_until(|world| world.state(3) == State::InDoubt);
+    world.pass(Duration::from_hours(2));
+    world.show(3, "active", "old");
+    world.run();
+    assert_eq!(world.submissions(3), 1);
+    assert!(world.job(3).standing.held);
+}
+
+/// After a sleep everything in flight is older than its time: the run looks before it gives up.
+#[test]
+fn rebuilds_that_came_back_while_the_process_slept_are_done() {
+    let mut world = World::new(4, options());
+    world.run_until(|world| (1..=4).all(|number| world.state(number) == State::Rebuilding));
+    world.pass(Duration::from_hours(2));
+    world.run();
+    assert!((1..=4).all(|number| world.state(number) == State::Done));
+}
+
+/// The same after an outage that is shorter than the time it may last.
+#[test]
+fn rebuilds_that_came_back_during_an_outage_are_done() {
+    let mut options = options();
+    options.rules.rebuild_timeout = 8 * MINUTE;
+    let mut world = World::new(4, options);
+    world.run_until(|world| (1..=4).all(|number| world.state(number) == State::Rebuilding));
+    world.down = true;
+    world.run_for(9 * MINUTE);
+    world.down = false;
+    world.run();
+    assert_eq!(world.core.halt(), None);
+    assert!((1..=4).all(|number| world.state(number) == State::Done));
+}
+
+#[test]
+fn a_rebuild_that_never_ends_is_held_after_its_time() {
+    let mut world = World::new(2, options());
+    let never = Rebuilding {
+        ends: End::Never,
+        ..usual()
+    };
+    world.submits.push_back(Fate::Accepted(never));
+    world.run();
+    assert_eq!(world.state(1), State::InDoubt);
+    assert!(world.job(1).standing.held);
+    assert_eq!(world.job(1).standing.executed(), Executed::Yes);
+    assert!((20 * MINUTE..22 * MINUTE).contains(&world.elapsed()));
+}
+
+#[test]
+fn an_instance_that_ends_in_error_has_failed_wiped() {
+    let mut world = World::new(2, options());
+    let broken = Rebuilding {
+        ends: End::Error,
+        ..usual()
+    };
+    world.submits.push_back(Fate::Accepted(broken));
+    world.run();
+    assert_eq!(world.state(1), State::Failed);
+    assert_eq!(world.job(1).standing.executed(), Executed::Yes);
+}
+
+#[test]
+fn with_the_same_image_before_and_after_a_doubt_is_left_to_the_operator() {
+    let mut world = World::new(3, options());
+    for job in world.queue.values_mut().take(1) {
+        job.image = OLD.parse().unwrap();
+    }
+    world.submits.push_back(Fate::Unknown(None));
+    world.run();
+    assert!(world.job(1).standing.held);
+    assert_eq!(world.submissions(1), 1);
+}
+
+#[test]
+fn an_accepted_rebuild_of_the_same_image_that_nobody_saw_is_done_by_acceptance() {
+    let mut world = World::new(1, options());
+    world.queue.values_mut().next().unwrap().image = OLD.parse().unwrap();
+    let unseen = Rebuilding {
+        takes: SECOND,
+        ..usual()
+    };
+    world.submits.push_back(Fate::Accepted(unseen));
+    world.run();
+    assert_eq!(world.job(1).standing.evidence, Some(Evidence::Accepted));
+    assert!(world.elapsed() >= 4 * MINUTE);
+}
+
+#[test]
+fn a_doubt_whose_service_has_left_the_list_is_held_and_the_run_ends() {
+    let mut world = World::new(3, options());
+    world.submits.push_back(executed_after(10 * SECOND));
+    world.run_until(|world| world.state(1) == State::InDoubt);
+    world.list(1, false);
+    world.run();
+    assert!(world.job(1).standing.held);
+    assert_eq!(world.submissions(1), 1);
+}
+
+#[test]
+fn a_service_that_changes_its_page_is_found_again() {
+    for submitted in [Fate::Accepted(usual()), executed_after(SECOND)] {
+        let mut world = World::new(12, options());
+        world.page_size = 3;
+        world.submits.push_back(submitted);
+        world.run_until(|world| world.submissions(1) == 1);
+        world.move_to_the_end(1);
+        world.run();
+        assert_eq!(world.state(1), State::Done);
+    }
+}
+
+/// The list has become shorter, and the page on which the service stood is gone: the API answers
+/// with another one. The service stands on a page that nobody reads.
+#[test]
+fn a_service_whose_page_is_gone_is_found_again() {
+    for submitted in [Fate::Accepted(usual()), executed_after(SECOND)] {
+        let mut world = World::new(1, options());
+        world.add_strangers(1, 8);
+        world.page_size = 3;
+        world.move_to_the_end(1);
+        world.submits.push_back(submitted);
+        world.run_until(|world| world.submissions(1) == 1);
+        world.remove_strangers(3);
+        world.move_to_the_front(1);
+        world.run();
+        assert_eq!(world.state(1), State::Done, "{:?}", world.kinds(1));
+        assert!(world.elapsed() < 10 * MINUTE);
+    }
+}
+
+/// A list that never agrees with itself gives no complete reading: that must not keep a run alive
+/// for ever.
+#[test]
+fn a_list_that_always_contradicts_itself_ends_every_doubt_all_the_same() {
+    for submitted in [
+        executed_after(SECOND),
+        Fate::Unknown(None),
+        Fate::Accepted(usual()),
+    ] {
+        let mut world = World::new(2, options());
+        world.add_strangers(2, 9);
+        world.page_size = 4;
+        world.submits.push_back(submitted);
+        world.run_until(|world| world.submissions(1) == 1);
+        world.total_off_by = 3;
+        world.list(1, false);
+        world.run();
+        assert!(world.job(1).standing.held, "{:?}", world.job(1).standing);
+        assert_eq!(world.submissions(1), 1);
+        assert_eq!(world.state(2), State::Done);
+    }
+}
+
+/// A run of an earlier process, whose doubt nobody watched: only positive evidence counts.
+#[test]
+fn after_a_restart_silence_proves_nothing() {
+    let mut world = World::new(3, options());
+    world.submits.extend([
+        Fate::Accepted(usual()),
+        Fate::Accepted(usual()),
+        Fate::Unknown(None),
+    ]);
+    world.run_until(|world| world.state(3) == State::InDoubt && world.state(2) == State::Done);
+    world.crash(SECOND);
+    world.run();
+    assert!(world.job(3).standing.held);
+    assert_eq!(world.count_all_submissions(3), 1);
+}
+
+/// Killed for hours between intent and restart, while a human restored the old image, or installed
+/// the ordered one by hand.
+#[test]
+fn what_is_seen_hours_after_a_crash_proves_nothing() {
+    for (status, image) in [("active", "old"), ("active", "new"), ("rebuilding", "new")] {
+        let mut world = World::new(2, options());
+        world.slow.insert(service(1), MINUTE);
+        world.submits.push_back(executed_after(SECOND));
+        world.run_until(|world| world.submissions(1) == 1);
+        assert_eq!(world.state(1), State::Submitting);
+        world.crash(Duration::from_hours(5));
+        world.show(1, status, image);
+        world.run();
+        assert!(world.job(1).standing.held, "{status} {image}");
+        assert_eq!(world.job(1).standing.executed(), Executed::Maybe);
+        assert_eq!(world.truth(1).wiped, 1);
+        assert_eq!(world.state(2), State::Done);
+    }
+}
+
+#[test]
+fn what_is_seen_soon_after_a_crash_is_evidence() {
+    let mut world = World::new(2, options());
+    world.slow.insert(service(1), MINUTE);
+    world.submits.push_back(executed_after(SECOND));
+    world.run_until(|world| world.submissions(1) == 1);
+    world.crash(5 * MINUTE);
+    world.run();
+    assert_eq!(world.state(1), State::Done);
+    assert_eq!(world.kinds(1)[..3], ["intent", "interrupted", "sighted"]);
+}
+
+/// Many workers on many pages: pages that grew old for waiting jobs once took every reading, and
+/// the rebuilds in flight were never seen to end.
+#[test]
+fn jobs_that_wait_do_not_keep_the_rebuilds_in_flight_from_being_watched() {
+    let mut options = options();
+    options.workers = 20;
+    options.rate_per_s = 0.2;
+    options.rules.rebuild_timeout = Duration::from_hours(2);
+    let mut world = World::new(60, options);
+    world.page_size = 1;
+    // Their pages are read again in another order than they stand in.
+    world.show(1, "active", "old");
+    world.run();
+    assert!((1..=60).all(|number| world.state(number) == State::Done));
+}
+
+/// The question before the run has read the list already: searches of the run are polls.
+#[test]
+fn a_search_in_the_middle_of_a_run_takes_every_second_slot_at_most() {
+    let mut world = World::new(12, options());
+    world.page_size = 3;
+    world.with_the_list_read();
+    world.run_until(|world| world.submissions(1) == 1);
+    world.list(1, false);
+    // `World::check_rate` looks at every poll.
+    world.run();
+    assert_eq!(world.state(12), State::Done);
+}

@@ -1,0 +1,1085 @@
+//! A world for the core: a model of the queue, an account that keeps the truth, and a clock that
+//! only this module moves. It drives the core in the order in which the dispatcher does, and checks
+//! at every step what must hold at every instant.
+
+use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
+use std::time::{Duration, Instant};
+
+use secrecy::SecretString;
+
+use crate::event::Event;
+use crate::job::{
+    AccessKind, Entry, Executed, Failure, ImageId, JobId, ServiceId, Standing, State, Transition,
+    Verdict,
+};
+use crate::queue::QueuedJob;
+use crate::runner::core::starts::Readiness;
+use crate::runner::core::{Call, Core, Finished, Tick};
+use crate::runner::rate::Purpose;
+use crate::runner::retry::Retry;
+use crate::runner::session::Session;
+use crate::runner::verify::Rules;
+use crate::runner::{Fleet, Halt, MaxFailures, Now, Options};
+use crate::zomro::{
+    Answer, Image, Instance, Keepalive, LoginError, Page, Preview, Read, ReadError, Reply, Sent,
+    Submitted,
+};
+
+/// The image that the manifest orders, and the one that already runs.
+pub const NEW: &str = "18d0ee2e-4d57-4f40-9b56-03c1773b5831";
+pub const OLD: &str = "28d0ee2e-4d57-4f40-9b56-03c1773b5831";
+const NAMES: [(&str, &str); 2] = [(NEW, "new"), (OLD, "old")];
+
+pub const SECOND: Duration = Duration::from_secs(1);
+pub const MINUTE: Duration = Duration::from_mins(1);
+
+/// The clock on the wall at the start.
+const EPOCH_MS: i64 = 1_795_399_200_000;
+/// A run that takes more turns than this hangs.
+const TURNS_MAX: u32 = 100_000;
+
+pub fn options() -> Options {
+    Options {
+        workers: 4,
+        rate_per_s: 1.0,
+        retries: 3,
+        backoff: Retry {
+            initial: SECOND,
+            max: MINUTE,
+        },
+        outage_timeout: 10 * MINUTE,
+        rules: Rules {
+            settle: 2 * MINUTE,
+            poll_interval: 10 * SECOND,
+            unseen_after: 4 * MINUTE,
+            rebuild_timeout: 20 * MINUTE,
+        },
+        max_failures: MaxFailures::Percent(100),
+        no_wait: false,
+    }
+}
+
+/// What becomes of one submission.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Fate {
+    /// Accepted, and the rebuild goes this way.
+    Accepted(Rebuilding),
+    /// The answer tells nothing; where a rebuild is given, it is executed.
+    Unknown(Option<Rebuilding>),
+    NotSent,
+    SlowDown(Option<Duration>),
+    Refused,
+    Unauthorized,
+    Blocked,
+    Form,
+}
+
+/// How a rebuild that is executed goes.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Rebuilding {
+    /// From the arrival of the submission until the status shows.
+    pub lag: Duration,
+    pub takes: Duration,
+    pub ends: End,
+    /// The new name shows at once.
+    pub name_first: bool,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum End {
+    Back,
+    Error,
+    Never,
+}
+
+pub fn usual() -> Rebuilding {
+    Rebuilding {
+        lag: 5 * SECOND,
+        takes: MINUTE,
+        ends: End::Back,
+        name_first: false,
+    }
+}
+
+/// What the list shows of an instance, from which moment on.
+#[derive(Debug, Clone)]
+pub struct Shown {
+    pub from: Instant,
+    pub status: &'static str,
+    pub image: &'static str,
+}
+
+/// An instance, and the truth about it.
+#[derive(Debug, Clone)]
+pub struct Truth {
+    pub shown: Vec<Shown>,
+    pub listed: bool,
+    /// Executed rebuilds.
+    pub wiped: u32,
+    /// When the last one was complete.
+    pub back_at: Option<Instant>,
+    /// Every submission meets this.
+    pub always: Option<Fate>,
+}
+
+/// A call that was made.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Made {
+    Login,
+    Keepalive,
+    Page(u32),
+    Preview(ImageId),
+    Submit(ServiceId),
+}
+
+/// How often what goes wrong by itself: shares from 0 to 1.
+#[derive(Debug, Clone, Default)]
+pub struct Chances {
+    pub unknown: f64,
+    pub not_sent: f64,
+    pub slow_down: f64,
+    pub refused: f64,
+    pub read_fails: f64,
+    pub session_ends: f64,
+    pub broken: f64,
+    pub operator: f64,
+}
+
+pub struct World {
+    pub now: Now,
+    started: Instant,
+    pub options: Options,
+    pub core: Core,
+    pub queue: BTreeMap<JobId, QueuedJob>,
+    pub account: BTreeMap<ServiceId, Truth>,
+    /// The order of the list; `shifts`: it is turned by so many rows after each page.
+    order: Vec<ServiceId>,
+    pub shifts: usize,
+    pub page_size: usize,
+    /// The list claims so many rows more than it has.
+    pub total_off_by: u64,
+    pub list_lag: Duration,
+    pub latency: Duration,
+    pub random: fastrand::Rng,
+    pub chances: Chances,
+
+    pub can_login: bool,
+    generation: u64,
+    pub session_lives: bool,
+    /// Scripts: what the next calls of a kind meet, before chance decides.
+    pub submits: VecDeque<Fate>,
+    pub keepalives: VecDeque<Keepalive>,
+    pub logins: VecDeque<LoginError>,
+    pub pages: VecDeque<ReadError>,
+    pub previews: VecDeque<ReadError>,
+    /// Every call of the kind meets this.
+    pub page_always: Option<ReadError>,
+    pub preview_always: Option<ReadError>,
+    /// Submissions of these are answered so much later.
+    pub slow: HashMap<ServiceId, Duration>,
+    /// Nothing gets through.
+    pub down: bool,
+    /// Answers that come after a later moment than others asked before them.
+    under_way: Vec<(Instant, Finished)>,
+
+    pub calls: Vec<(Instant, Made)>,
+    pub events: Vec<Event>,
+    pub entries: Vec<(ServiceId, Entry)>,
+    /// No call may be made before.
+    held_until: Instant,
+    /// Jobs taken over from an earlier process that may still come back to life.
+    inherited: u64,
+    last_poll: Option<Instant>,
+    starts: Vec<u64>,
+    /// Lines of the manifest that something may keep from starting in their turn.
+    deferred: HashSet<ServiceId>,
+    turns: u32,
+    /// Operators moved jobs behind the run's back, at some time and in this turn.
+    pub meddled: bool,
+    moved_now: bool,
+}
+
+pub fn service(number: u64) -> ServiceId {
+    number.to_string().parse().unwrap()
+}
+
+pub fn network() -> Failure {
+    Failure::new("timeout", "no answer within 60 s")
+}
+
+pub fn garbled() -> Failure {
+    Failure::new("garbled", "this is no list")
+}
+
+impl World {
+    /// A batch of `jobs` jobs that order the new image, and an account in which all is well.
+    pub fn new(jobs: u64, options: Options) -> Self {
+        let started = Instant::now() + Duration::from_hours(1000);
+        let now = Now {
+            at: started,
+            unix_ms: EPOCH_MS,
+        };
+        let queue = (1..=jobs)
+            .map(|number| {
+                let job = QueuedJob {
+                    id: JobId((1 << 32) | i64::try_from(number).unwrap()),
+                    line: number + 1,
+                    service: service(number),
+                    image: NEW.parse().unwrap(),
+                    zone: None,
+                    access: AccessKind::Password,
+                    ssh_key: None,
+                    password: Some(SecretString::from("Mypassword1")),
+                    note: None,
+                    standing: Standing::queued(),
+                };
+                (job.id, job)
+            })
+            .collect();
+        let truth = Truth {
+            shown: vec![Shown {
+                from: started,
+                status: "active",
+                image: "old",
+            }],
+            listed: true,
+            wiped: 0,
+            back_at: None,
+            always: None,
+        };
+        let order: Vec<ServiceId> = (1..=jobs).map(service).collect();
+        let core = Self::core_of(&options, jobs, true, 1, now);
+        Self {
+            now,
+            started,
+            core,
+            queue,
+            account: order.iter().map(|&id| (id, truth.clone())).collect(),
+            order,
+            shifts: 0,
+            page_size: 50,
+            total_off_by: 0,
+            list_lag: Duration::ZERO,
+            latency: Duration::from_millis(200),
+            random: fastrand::Rng::with_seed(7),
+            chances: Chances::default(),
+            can_login: true,
+            generation: 1,
+            session_lives: true,
+            submits: VecDeque::new(),
+            keepalives: VecDeque::new(),
+            logins: VecDeque::new(),
+            pages: VecDeque::new(),
+            previews: VecDeque::new(),
+            page_always: None,
+            preview_always: None,
+            slow: HashMap::new(),
+            down: false,
+            under_way: Vec::new(),
+            calls: Vec::new(),
+            events: Vec::new(),
+            entries: Vec::new(),
+            held_until: started,
+            inherited: 0,
+            last_poll: None,
+            starts: Vec::new(),
+            deferred: HashSet::new(),
+            turns: 0,
+            meddled: false,
+            moved_now: false,
+            options,
+        }
+    }
+
+    fn core_of(options: &Options, jobs: u64, can_login: bool, generation: u64, now: Now) -> Core {
+        let session = Session::new(can_login, generation, now.at);
+        Core::new(options.clone(), jobs, session, Fleet::default(), 1, now)
+    }
+
+    /// The process dies now, and another one takes over after `pause`.
+    pub fn crash(&mut self, pause: Duration) {
+        self.under_way.clear();
+        self.pass(pause);
+        self.core = Self::core_of(
+            &self.options,
+            self.queue.len() as u64,
+            self.can_login,
+            self.generation,
+            self.now,
+        );
+        let unsettled: Vec<QueuedJob> = self
+            .queue
+            .values()
+            .filter(|job| {
+                matches!(
+                    job.standing.state,
+                    State::Submitting | State::Rebuilding | State::InDoubt
+                )
+            })
+            .cloned()
+            .collect();
+        self.inherited = unsettled.len() as u64;
+        self.held_until = self.now.at;
+        self.calls.clear();
+        self.last_poll = None;
+        self.core.adopt(unsettled, self.now);
+    }
+
+    /// With a bare token there is nothing to log in with.
+    pub fn with_bare_token(mut self) -> Self {
+        self.can_login = false;
+        self.core = Self::core_of(
+            &self.options,
+            self.queue.len() as u64,
+            false,
+            self.generation,
+            self.now,
+        );
+        self
+    }
+
+    /// Time passes, and the run does not notice.
+    pub fn pass(&mut self, time: Duration) {
+        self.now.at += time;
+        self.now.unix_ms += i64::try_from(time.as_millis()).unwrap();
+    }
+
+    pub fn elapsed(&self) -> Duration {
+        self.now.at - self.started
+    }
+
+    pub fn job(&self, number: u64) -> &QueuedJob {
+        self.queue
+            .values()
+            .find(|job| job.service == service(number))
+            .unwrap()
+    }
+
+    pub fn state(&self, number: u64) -> State {
+        self.job(number).standing.state
+    }
+
+    /// The list shows it no more, or again.
+    pub fn list(&mut self, number: u64, listed: bool) {
+        self.deferred.insert(service(number));
+        self.truth(number).listed = listed;
+    }
+
+    pub fn truth(&mut self, number: u64) -> &mut Truth {
+        self.account.get_mut(&service(number)).unwrap()
+    }
+
+    /// Somebody else changes what stands there, from now on.
+    pub fn show(&mut self, number: u64, status: &'static str, image: &'static str) {
+        let from = self.now.at;
+        self.deferred.insert(service(number));
+        let shown = &mut self.truth(number).shown;
+        shown.retain(|shown| shown.from <= from);
+        shown.push(Shown {
+            from,
+            status,
+            image,
+        });
+    }
+
+    pub fn kinds(&self, number: u64) -> Vec<&'static str> {
+        self.entries
+            .iter()
+            .filter(|(id, _)| *id == service(number))
+            .map(|(_, entry)| entry.kind())
+            .collect()
+    }
+
+    /// Submissions of all processes.
+    pub fn count_all_submissions(&self, number: u64) -> usize {
+        let kinds = self.kinds(number);
+        kinds.iter().filter(|kind| **kind == "intent").count()
+    }
+
+    pub fn move_to_the_end(&mut self, number: u64) {
+        self.order.retain(|id| *id != service(number));
+        self.order.push(service(number));
+    }
+
+    pub fn move_to_the_front(&mut self, number: u64) {
+        self.order.retain(|id| *id != service(number));
+        self.order.insert(0, service(number));
+    }
+
+    /// Instances of the account that nobody ordered to rebuild.
+    pub fn add_strangers(&mut self, jobs: u64, count: u64) {
+        for number in jobs + 1..=jobs + count {
+            self.account
+                .insert(service(number), self.account[&service(1)].clone());
+            self.order.push(service(number));
+        }
+    }
+
+    /// The last ones of them are gone.
+    pub fn remove_strangers(&mut self, count: usize) {
+        for id in self
+            .account
+            .keys()
+            .copied()
+            .collect::<Vec<_>>()
+            .iter()
+            .rev()
+            .take(count)
+        {
+            self.order.retain(|listed| listed != id);
+        }
+    }
+
+    /// The question before the run has read the whole list.
+    pub fn with_the_list_read(&mut self) {
+        let mut fleet = Fleet::default();
+        fleet.begin_walk();
+        while let Some(page) = fleet.walk_page() {
+            let reply = self.read_page(page, self.now.at).unwrap();
+            fleet.read(page, &reply.value, self.now.at);
+        }
+        let jobs = self.queue.len() as u64;
+        let session = Session::new(self.can_login, self.generation, self.now.at);
+        self.core = Core::new(self.options.clone(), jobs, session, fleet, 1, self.now);
+    }
+
+    pub fn submissions(&self, number: u64) -> usize {
+        self.count(&Made::Submit(service(number)))
+    }
+
+    pub fn count(&self, made: &Made) -> usize {
+        self.calls.iter().filter(|(_, call)| call == made).count()
+    }
+
+    /// Works until the run ends.
+    pub fn run(&mut self) {
+        self.run_until(|_| false);
+        assert!(self.core.is_over(), "it stopped in the middle");
+        self.check_end();
+    }
+
+    /// Works until the run ends, or `enough` is true after a turn.
+    pub fn run_until(&mut self, enough: impl Fn(&Self) -> bool) {
+        while !self.core.is_over() {
+            self.turn();
+            if enough(self) {
+                return;
+            }
+            self.wait();
+        }
+    }
+
+    /// Works for so long.
+    pub fn run_for(&mut self, time: Duration) {
+        let until = self.now.at + time;
+        self.run_until(|world| world.now.at >= until);
+    }
+
+    /// One turn of the dispatcher's loop, without the sleep at its end; repeated as the dispatcher
+    /// would repeat it.
+    pub fn turn(&mut self) {
+        for repetition in 0.. {
+            assert!(repetition < 20, "the run asks the queue again and again");
+            self.turns += 1;
+            assert!(self.turns < TURNS_MAX, "the run hangs: {:?}", self.core);
+            self.deliver();
+            self.supply();
+            let tick = self.core.tick(self.now);
+            self.events.extend(self.core.take_events());
+            self.commit_and_call(tick);
+            self.check();
+            if self.core.is_over() || self.core.wants_jobs(self.now).is_none() {
+                return;
+            }
+        }
+    }
+
+    /// Sleeps until an answer comes or the core wants to look at the clock.
+    fn wait(&mut self) {
+        let wake_at = self.core.wake_at(self.now.at);
+        assert!(wake_at > self.now.at, "it never sleeps: {:?}", self.core);
+        let next = self
+            .under_way
+            .iter()
+            .map(|(at, _)| *at)
+            .min()
+            .map_or(wake_at, |at| at.min(wake_at));
+        // Never less than a millisecond: the clock on the wall has to follow.
+        let time = next
+            .saturating_duration_since(self.now.at)
+            .max(Duration::from_millis(1));
+        let time = Duration::from_millis(u64::try_from(time.as_micros().div_ceil(1000)).unwrap());
+        self.pass(time);
+    }
+
+    fn deliver(&mut self) {
+        self.under_way.sort_by_key(|(at, _)| *at);
+        let later = self.under_way.partition_point(|(at, _)| *at <= self.now.at);
+        for (_, finished) in self.under_way.drain(..later).collect::<Vec<_>>() {
+            if let Some(pause) = asked_pause(&finished) {
+                self.held_until = self.held_until.max(self.now.at + pause);
+            }
+            self.core.finished(finished, self.now);
+        }
+    }
+
+    /// As `queue/sqlite/read.rs` answers.
+    fn due(&self, now_ms: i64, limit: usize) -> Vec<QueuedJob> {
+        let mut due: Vec<&QueuedJob> = self
+            .queue
+            .values()
+            .filter(|job| {
+                job.standing.state == State::Queued && job.standing.not_before_ms <= now_ms
+            })
+            .collect();
+        due.sort_by_key(|job| (job.standing.not_before_ms, job.id));
+        due.into_iter().take(limit).cloned().collect()
+    }
+
+    fn next_due_ms(&self, after_ms: i64) -> Option<i64> {
+        self.queue
+            .values()
+            .filter(|job| job.standing.state == State::Queued)
+            .map(|job| job.standing.not_before_ms)
+            .filter(|at| *at > after_ms)
+            .min()
+    }
+
+    fn supply(&mut self) {
+        let Some((limit, until_ms)) = self.core.wants_jobs(self.now) else {
+            return;
+        };
+        let jobs = self.due(until_ms, limit);
+        let exhausted = jobs.len() < limit;
+        let next_due_ms = if exhausted {
+            self.next_due_ms(until_ms)
+        } else {
+            None
+        };
+        self.core.supplied(jobs, exhausted, next_due_ms, self.now);
+    }
+
+    fn commit_and_call(&mut self, tick: Tick) {
+        self.meddle();
+        let mut missed = HashSet::new();
+        for step in &tick.steps {
+            let Transition {
+                job,
+                from,
+                was_held,
+                entry,
+                at_ms: _,
+                to,
+            } = &step.transition;
+            let row = self.queue.get_mut(job).unwrap();
+            let standing = &row.standing;
+            if (standing.state, standing.attempt) != *from || standing.held != *was_held {
+                assert!(
+                    self.meddled,
+                    "{entry:?} missed although nobody meddled: {standing:?}, {:?}",
+                    self.entries
+                        .iter()
+                        .filter(|(id, _)| *id == row.service)
+                        .map(|(_, entry)| entry.kind())
+                        .collect::<Vec<_>>()
+                );
+                missed.insert(*job);
+                continue;
+            }
+            if missed.contains(job) {
+                continue;
+            }
+            if matches!(entry, Entry::Intent { .. }) && standing.attempt == 0 {
+                self.starts.push(row.line);
+            }
+            row.standing = to.clone();
+            self.entries.push((step.service, entry.clone()));
+        }
+        self.core.missed(&missed);
+        self.moved_now = !missed.is_empty();
+        for call in tick.calls {
+            self.make(call, &missed);
+        }
+    }
+
+    /// An operator's commands beside the run.
+    fn meddle(&mut self) {
+        if self.random.f64() >= self.chances.operator {
+            return;
+        }
+        let jobs: Vec<JobId> = self.queue.keys().copied().collect();
+        let job = jobs[self.random.usize(..jobs.len())];
+        let row = self.queue.get_mut(&job).unwrap();
+        let entry = match row.standing.state {
+            State::Queued => Entry::Cancelled,
+            State::InDoubt => Entry::Resolved {
+                verdict: Verdict::Failed,
+                reason: "I looked".to_owned(),
+            },
+            _ => return,
+        };
+        row.standing = row.standing.apply(&entry, self.now.unix_ms).unwrap();
+        self.meddled = true;
+    }
+
+    fn make(&mut self, call: Call, missed: &HashSet<JobId>) {
+        if let Call::Submit(job, rebuild) = &call {
+            if missed.contains(job) {
+                return;
+            }
+            let row = &self.queue[job];
+            assert_eq!(row.service, rebuild.service);
+            assert_eq!(
+                row.standing.state,
+                State::Submitting,
+                "sent without a committed intent"
+            );
+        }
+        self.check_rate(&call);
+        let at = self.now.at;
+        let mut latency = self.latency.mul_f64(0.5 + self.random.f64());
+        if let Call::Submit(_, rebuild) = &call {
+            latency += self.slow.get(&rebuild.service).copied().unwrap_or_default();
+        }
+        if self.random.f64() < self.chances.session_ends {
+            self.session_lives = false;
+        }
+        let (made, finished) = match call {
+            Call::Login => (Made::Login, Finished::Login(self.login())),
+            Call::Keepalive => (Made::Keepalive, Finished::Keepalive(self.keepalive())),
+            Call::Page(page) => {
+                let read = self.read_page(page, at + latency);
+                (Made::Page(page), Finished::Page(page, read))
+            }
+            Call::Preview(image, _) => {
+                let read = self.preview(at + latency);
+                (Made::Preview(image), Finished::Preview(image, read))
+            }
+            Call::Submit(_, rebuild) => {
+                let submitted = self.submit(rebuild.service, rebuild.image, at + latency);
+                (
+                    Made::Submit(rebuild.service),
+                    Finished::Submit(rebuild.service, Box::new(submitted)),
+                )
+            }
+        };
+        self.calls.push((at, made));
+        self.under_way.push((at + latency, finished));
+    }
+
+    fn check_rate(&mut self, call: &Call) {
+        let at = self.now.at;
+        assert!(
+            at >= self.held_until,
+            "a call while the API had asked for none"
+        );
+        if !self.options.rate_per_s.is_normal() {
+            return;
+        }
+        let interval = Duration::from_secs_f64(1.0 / self.options.rate_per_s);
+        if let Some((last, _)) = self.calls.last() {
+            assert!(at - *last >= interval, "two calls within {:?}", at - *last);
+        }
+        // The first walk may use every slot: nothing else is there to be called.
+        if matches!(call, Call::Page(_)) && self.core.fleet.is_walked() {
+            if let Some(last) = self.last_poll {
+                assert!(
+                    at - last >= interval * 2,
+                    "two polls within {:?}",
+                    at - last
+                );
+            }
+            self.last_poll = Some(at);
+        }
+    }
+
+    fn login(&mut self) -> Result<u64, LoginError> {
+        if self.down {
+            return Err(LoginError::Failed(network()));
+        }
+        if let Some(error) = self.logins.pop_front() {
+            return Err(error);
+        }
+        self.session_lives = true;
+        self.generation += 1;
+        Ok(self.generation)
+    }
+
+    fn keepalive(&mut self) -> Keepalive {
+        if self.down {
+            return Keepalive::Failed(network());
+        }
+        if let Some(answer) = self.keepalives.pop_front() {
+            return answer;
+        }
+        if self.session_lives {
+            Keepalive::Alive
+        } else {
+            Keepalive::Dead {
+                message: "your session has expired".to_owned(),
+            }
+        }
+    }
+
+    fn obstacle(&mut self) -> Option<ReadError> {
+        if self.down {
+            return Some(ReadError::Failed(network()));
+        }
+        if !self.session_lives {
+            return Some(ReadError::Unauthorized {
+                generation: self.generation,
+                message: "access denied".to_owned(),
+            });
+        }
+        (self.random.f64() < self.chances.read_fails).then(|| match self.random.u8(0..4) {
+            0 => ReadError::Failed(network()),
+            1 => ReadError::Failed(garbled()),
+            2 => ReadError::SlowDown { retry_after: None },
+            _ => ReadError::Blocked { status: 403 },
+        })
+    }
+
+    fn read_page(&mut self, asked: u32, answered_at: Instant) -> Read<Page> {
+        if let Some(error) = self.pages.pop_front().or(self.page_always.clone()) {
+            return Err(error);
+        }
+        if let Some(error) = self.obstacle() {
+            return Err(error);
+        }
+        let listed: Vec<ServiceId> = self
+            .order
+            .iter()
+            .copied()
+            .filter(|id| self.account[id].listed)
+            .collect();
+        let read_at = self.now.at - self.list_lag.min(self.elapsed());
+        let pages = listed.len().div_ceil(self.page_size).max(1);
+        // Beyond the end comes the last page, as the panel does it.
+        let number = (asked as usize).min(pages);
+        let instances: Vec<Instance> = listed
+            .iter()
+            .skip((number - 1) * self.page_size)
+            .take(self.page_size)
+            .map(|id| {
+                let shown = &self.account[id].shown;
+                let later = shown.partition_point(|shown| shown.from <= read_at);
+                let shown = &shown[later.saturating_sub(1)];
+                Instance {
+                    service: *id,
+                    status: shown.status.to_owned(),
+                    image: Some(shown.image.to_owned()),
+                    name: None,
+                    ip: None,
+                }
+            })
+            .collect();
+        let turn = self.shifts.min(self.order.len());
+        self.order.rotate_left(turn);
+        Ok(self.reply(
+            Page {
+                number: u32::try_from(number).unwrap(),
+                per_page: None,
+                total: listed.len() as u64 + self.total_off_by,
+                rows: instances.len() as u64,
+                instances,
+            },
+            answered_at,
+        ))
+    }
+
+    fn preview(&mut self, answered_at: Instant) -> Read<Preview> {
+        if let Some(error) = self.previews.pop_front().or(self.preview_always.clone()) {
+            return Err(error);
+        }
+        if let Some(error) = self.obstacle() {
+            return Err(error);
+        }
+        let images = NAMES
+            .iter()
+            .map(|(id, name)| Image {
+                id: id.parse().unwrap(),
+                name: (*name).to_owned(),
+                zone: Some("pub".to_owned()),
+            })
+            .collect();
+        let ssh_keys = Vec::new();
+        Ok(self.reply(Preview { images, ssh_keys }, answered_at))
+    }
+
+    fn reply<T>(&self, value: T, answered_at: Instant) -> Reply<T> {
+        Reply {
+            value,
+            generation: self.generation,
+            requested_at: self.now.at,
+            answered_at,
+            answered_ms: self.unix_ms(answered_at),
+        }
+    }
+
+    fn unix_ms(&self, at: Instant) -> i64 {
+        self.now.unix_ms + i64::try_from((at - self.now.at).as_millis()).unwrap()
+    }
+
+    fn submit(&mut self, service: ServiceId, image: ImageId, answered_at: Instant) -> Submitted {
+        let fate = self.fate(service);
+        let executed = match &fate {
+            Fate::Accepted(rebuilding) => Some(rebuilding.clone()),
+            Fate::Unknown(rebuilding) => rebuilding.clone(),
+            _ => None,
+        };
+        if let Some(rebuilding) = executed {
+            let name = NAMES
+                .iter()
+                .find(|(id, _)| image == id.parse().unwrap())
+                .unwrap()
+                .1;
+            self.execute(service, name, &rebuilding);
+        }
+        let answer = match &fate {
+            Fate::Accepted(_) => Answer::Accepted,
+            Fate::Unknown(_) => Answer::Unknown(network()),
+            Fate::NotSent => Answer::NotSent(Failure::new("connect", "connection refused")),
+            Fate::SlowDown(retry_after) => Answer::SlowDown {
+                retry_after: *retry_after,
+            },
+            Fate::Refused => Answer::Refused(Failure::new("value", "no such image")),
+            Fate::Unauthorized => Answer::Unauthorized {
+                message: "access denied".to_owned(),
+            },
+            Fate::Blocked => Answer::Blocked { status: 403 },
+            Fate::Form => Answer::Form,
+        };
+        Submitted {
+            generation: self.generation,
+            sent: (fate != Fate::NotSent).then_some(Sent {
+                at_ms: self.now.unix_ms,
+                at: self.now.at,
+            }),
+            answered_ms: self.unix_ms(answered_at),
+            answered_at,
+            answer,
+        }
+    }
+
+    fn fate(&mut self, service: ServiceId) -> Fate {
+        if self.down {
+            return Fate::NotSent;
+        }
+        if !self.session_lives {
+            return Fate::Unauthorized;
+        }
+        if let Some(fate) = self.account[&service].always.clone() {
+            return fate;
+        }
+        if let Some(fate) = self.submits.pop_front() {
+            return fate;
+        }
+        let mut rebuilding = usual();
+        rebuilding.lag = rebuilding.lag.mul_f64(2.0 * self.random.f64());
+        rebuilding.takes = rebuilding.takes.mul_f64(2.0 * self.random.f64());
+        rebuilding.name_first = self.random.bool();
+        if self.random.f64() < self.chances.broken {
+            rebuilding.ends = if self.random.bool() {
+                End::Error
+            } else {
+                End::Never
+            };
+        }
+        let chance = self.random.f64();
+        let Chances {
+            unknown,
+            not_sent,
+            slow_down,
+            refused,
+            ..
+        } = self.chances;
+        if chance < unknown {
+            Fate::Unknown(self.random.bool().then_some(rebuilding))
+        } else if chance < unknown + not_sent {
+            Fate::NotSent
+        } else if chance < unknown + not_sent + slow_down {
+            Fate::SlowDown(self.random.bool().then_some(30 * SECOND))
+        } else if chance < unknown + not_sent + slow_down + refused {
+            match self.random.u8(0..4) {
+                0 => Fate::Refused,
+                1 => Fate::Form,
+                2 => Fate::Blocked,
+                _ => Fate::Unauthorized,
+            }
+        } else {
+            Fate::Accepted(rebuilding)
+        }
+    }
+
+    fn execute(&mut self, service: ServiceId, name: &'static str, rebuilding: &Rebuilding) {
+        let at = self.now.at;
+        let truth = self.account.get_mut(&service).unwrap();
+        truth.shown.retain(|shown| shown.from <= at);
+        let before = truth.shown.last().unwrap().clone();
+        let begins = at + rebuilding.lag;
+        let ends = begins + rebuilding.takes;
+        let during = if rebuilding.name_first {
+            name
+        } else {
+            before.image
+        };
+        let mut push = |from, status, image| {
+            truth.shown.push(Shown {
+                from,
+                status,
+                image,
+            });
+        };
+        push(at, before.status, during);
+        push(begins, "rebuilding", during);
+        match rebuilding.ends {
+            End::Back => push(ends, "active", name),
+            End::Error => push(ends, "error", name),
+            End::Never => {}
+        }
+        truth.wiped += 1;
+        truth.back_at = (rebuilding.ends == End::Back).then_some(ends);
+    }
+
+    /// What must hold at every instant.
+    fn check(&self) {
+        let core = &self.core;
+        // Nothing was made of the same job twice, and nothing of a job in doubt.
+        let out = self
+            .under_way
+            .iter()
+            .filter(|(_, finished)| matches!(finished, Finished::Submit(..)))
+            .count();
+        assert_eq!(out, core.submissions_out(), "submissions are miscounted");
+        assert!(core.in_flight() <= self.options.workers + self.inherited_or_doubted());
+        if let Some(budget) = core.budget {
+            let damage = core.damage();
+            let at_risk = damage.failed + damage.watched + damage.held + core.in_flight() as u64;
+            let suspects = core.suspects.len() as u64;
+            assert!(
+                at_risk + suspects <= budget + self.inherited,
+                "{damage:?} with {} in flight of {budget}",
+                core.in_flight()
+            );
+        }
+        self.check_nothing_is_left_undone();
+    }
+
+    /// Doubts that turned out to be rebuilding take a slot each, beyond the workers.
+    fn inherited_or_doubted(&self) -> usize {
+        self.entries
+            .iter()
+            .filter(|(_, entry)| matches!(entry, Entry::Unknown { .. } | Entry::Interrupted))
+            .count()
+    }
+
+    /// What may start, starts: no job waits for nothing.
+    fn check_nothing_is_left_undone(&self) {
+        let core = &self.core;
+        // A slot that a missed guard freed is found within a heartbeat.
+        let may_start = !core.is_ending()
+            && !self.moved_now
+            && core.session.is_ready()
+            && !core.outage.is_on()
+            && (self.options.no_wait || core.fleet.is_walked())
+            && core.slots() > 0;
+        if !may_start || core.rate.free_at(Purpose::Submission) > self.now.at {
+            return;
+        }
+        let ready = core.waiting.iter().find(|waiting| {
+            matches!(
+                core.readiness(&waiting.job, self.now),
+                Readiness::Ready { .. }
+            )
+        });
+        assert!(ready.is_none(), "a job could start and does not: {ready:?}");
+        if core.wants_jobs(self.now).is_none() && !self.meddled {
+            let known: HashSet<JobId> = core
+                .waiting
+                .iter()
+                .map(|waiting| waiting.job.id)
+                .chain(core.suspects.iter().map(|suspect| suspect.job.id))
+                .collect();
+            let buffered = core
+                .waiting
+                .iter()
+                .any(|waiting| waiting.deferred_since.is_none());
+            let forgotten = self
+                .due(self.now.unix_ms, usize::MAX)
+                .into_iter()
+                .find(|job| !known.contains(&job.id));
+            assert!(
+                buffered || forgotten.is_none(),
+                "a due job is not asked for: {forgotten:?}"
+            );
+        }
+    }
+
+    /// What must hold when the run has ended.
+    fn check_end(&self) {
+        let early = self.core.halt().is_some() || self.core.signal().is_some();
+        for job in self.queue.values() {
+            let standing = &job.standing;
+            let truth = &self.account[&job.service];
+            assert!(
+                truth.wiped <= 1,
+                "{} was wiped {} times",
+                job.service,
+                truth.wiped
+            );
+            if standing.executed() == Executed::No {
+                assert_eq!(
+                    truth.wiped, 0,
+                    "{} was wiped, and nobody knows",
+                    job.service
+                );
+            }
+            if standing.state == State::Done {
+                assert!(
+                    truth.wiped > 0,
+                    "{} is done, and was never wiped",
+                    job.service
+                );
+                assert!(
+                    truth.back_at.is_some_and(|at| at <= self.now.at),
+                    "{} is done, and its disk is still being written",
+                    job.service
+                );
+            }
+            assert_ne!(
+                standing.state,
+                State::Submitting,
+                "an answer was not waited for"
+            );
+            let settled = standing.state.is_final() || standing.held;
+            let no_wait = self.options.no_wait && standing.state != State::Queued;
+            assert!(settled || no_wait || early, "{job:?} was left behind");
+        }
+        if let Some(Halt::FailureBudget { failed, budget }) = self.core.halt() {
+            assert!(failed >= budget);
+        }
+        // Fresh jobs start in the manifest's order: nothing here defers one before another.
+        if self.deferred.is_empty() && self.shifts == 0 {
+            assert!(
+                self.starts.is_sorted(),
+                "the manifest's order was not kept: {:?}",
+                self.starts
+            );
+        }
+    }
+}
+
+/// The pause that an answer asks for.
+fn asked_pause(finished: &Finished) -> Option<Duration> {
+    match finished {
+        Finished::Submit(_, submitted) => match submitted.answer {
+            Answer::SlowDown { retry_after } => retry_after,
+            _ => None,
+        },
+        Finished::Page(_, Err(ReadError::SlowDown { retry_after }))
+        | Finished::Preview(_, Err(ReadError::SlowDown { retry_after }))
+        | Finished::Keepalive(Keepalive::SlowDown { retry_after })
+        | Finished::Login(Err(LoginError::SlowDown { retry_after })) => *retry_after,
+        _ => None,
+    }
+}
