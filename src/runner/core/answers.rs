@@ -1,6 +1,6 @@
 //! What an answer means for its job and for the run: the table of the design's section 3.
 
-use super::{Active, Core, Suspect};
+use super::{Active, Core, Suspect, Suspicion};
 use crate::job::ServiceId;
 use crate::job::{Entry, Failure};
 use crate::runner::verify::Watch;
@@ -89,12 +89,14 @@ impl Core {
                 let again = before.is_some_and(|before| before < generation);
                 let counts = self.session.refused(generation, again, now.at);
                 let suspicious = counts && (again || !self.session.can_login());
-                self.put_back_suspect(active, failure.unwrap_or_else(no_reason), suspicious, now);
+                let why = suspicious.then_some(Suspicion::Rights);
+                self.put_back_suspect(active, failure.unwrap_or_else(no_reason), why, now);
             }
             Answer::Blocked { .. } => {
                 self.got_through();
                 self.session.check(now.at);
-                self.put_back_suspect(active, failure.unwrap_or_else(no_reason), true, now);
+                let why = Some(Suspicion::Block);
+                self.put_back_suspect(active, failure.unwrap_or_else(no_reason), why, now);
             }
         }
     }
@@ -131,7 +133,7 @@ impl Core {
         &mut self,
         mut active: Active,
         failure: Failure,
-        suspicious: bool,
+        why: Option<Suspicion>,
         now: Now,
     ) {
         let entry = Entry::NotExecuted {
@@ -139,10 +141,11 @@ impl Core {
             not_before_ms: 0,
         };
         self.step(&mut active.job, entry, now.unix_ms);
-        if suspicious {
+        if let Some(why) = why {
             self.suspects.push(Suspect {
                 job: active.job,
                 failure,
+                why,
             });
         }
     }
@@ -177,7 +180,14 @@ impl Core {
             Ok(generation) => {
                 self.got_through();
                 self.session.logged_in(generation);
-                // They were refused with the token before, and nobody has asked why yet.
+                // Whom the session before refused goes again: that this one lives proves nothing
+                // about that one. Who was blocked is still to be explained.
+                let before = self.suspects.len();
+                self.suspects
+                    .retain(|suspect| suspect.why == Suspicion::Block);
+                if self.suspects.len() < before {
+                    self.supply.forget();
+                }
                 if !self.suspects.is_empty() {
                     self.session.check(now.at);
                 }
@@ -228,7 +238,7 @@ impl Core {
                 self.session.alive();
                 self.poller.session_is_alive();
                 // The session is sound: what it was refused is refused for good.
-                for Suspect { job, failure } in std::mem::take(&mut self.suspects) {
+                for Suspect { job, failure, .. } in std::mem::take(&mut self.suspects) {
                     self.fail_untouched(job, failure, now);
                 }
             }
@@ -261,4 +271,158 @@ pub(super) fn after(now: Now, delay: Duration) -> i64 {
 
 fn no_reason() -> Failure {
     Failure::new("refused", "no reason was given")
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Instant;
+
+    use super::*;
+    use crate::job::{AccessKind, JobId, Standing};
+    use crate::queue::QueuedJob;
+    use crate::runner::core::{Call, Finished, Tick};
+    use crate::runner::retry::Retry;
+    use crate::runner::session::{LOGIN_PAUSE, Session};
+    use crate::runner::verify::Rules;
+    use crate::runner::{Fleet, MaxFailures, Options};
+
+    fn core(now: Now) -> Core {
+        let second = Duration::from_secs(1);
+        let options = Options {
+            workers: 8,
+            rate_per_s: 0.0,
+            retries: 5,
+            backoff: Retry {
+                initial: second,
+                max: second,
+            },
+            outage_timeout: 60 * second,
+            rules: Rules {
+                settle: second,
+                poll_interval: second,
+                unseen_after: second,
+                rebuild_timeout: 60 * second,
+            },
+            max_failures: MaxFailures::Percent(100),
+            // Neither list nor preview: nothing but sessions and submissions.
+            no_wait: true,
+        };
+        let session = Session::new(true, 1, now.at);
+        Core::new(options, 2, session, Fleet::default(), 7, now)
+    }
+
+    fn job(service: i64) -> QueuedJob {
+        QueuedJob {
+            id: JobId(service),
+            line: 1,
+            service: ServiceId::new(service).unwrap(),
+            image: "18d0ee2e-4d57-4f40-9b56-03c1773b5831".parse().unwrap(),
+            zone: Some("pub".to_owned()),
+            access: AccessKind::Image,
+            ssh_key: None,
+            password: None,
+            note: None,
+            standing: Standing::queued(),
+        }
+    }
+
+    /// Hands over what the core wants, and returns whom it submits, or `login`, `keepalive`.
+    fn next(core: &mut Core, services: &[i64], now: Now) -> Vec<String> {
+        if core.wants_jobs(now).is_some() {
+            let jobs = services.iter().map(|service| job(*service)).collect();
+            core.supplied(jobs, true, None, now);
+        }
+        let Tick { steps, calls } = core.tick(now);
+        for step in steps {
+            assert_ne!(step.transition.entry.kind(), "untouched", "{step:?}");
+        }
+        let mut calls: Vec<String> = calls
+            .into_iter()
+            .map(|call| match call {
+                Call::Submit(job, _) => job.0.to_string(),
+                Call::Login => "login".to_owned(),
+                Call::Keepalive => "keepalive".to_owned(),
+                call => panic!("{call:?}"),
+            })
+            .collect();
+        calls.sort();
+        calls
+    }
+
+    fn refuse(core: &mut Core, service: i64, generation: u64, now: Now) {
+        let submitted = Submitted {
+            generation,
+            sent: None,
+            answered_ms: now.unix_ms,
+            answered_at: now.at,
+            answer: Answer::Unauthorized {
+                message: "insufficient privileges".to_owned(),
+            },
+        };
+        let service = ServiceId::new(service).unwrap();
+        core.finished(Finished::Submit(service, Box::new(submitted)), now);
+    }
+
+    fn log_in(core: &mut Core, generation: u64, now: Now) {
+        core.finished(Finished::Login(Ok(generation)), now);
+    }
+
+    fn later(now: Now) -> Now {
+        Now {
+            at: now.at + LOGIN_PAUSE,
+            unix_ms: now.unix_ms + 20_000,
+        }
+    }
+
+    fn start() -> Now {
+        Now {
+            at: Instant::now(),
+            unix_ms: 1_795_399_200_000,
+        }
+    }
+
+    #[test]
+    fn whom_two_dying_sessions_refused_is_sent_again_with_the_third() {
+        let now = start();
+        let mut core = core(now);
+        assert_eq!(next(&mut core, &[1], now), ["1"]);
+        refuse(&mut core, 1, 1, now);
+        assert_eq!(next(&mut core, &[1], now), ["login"]);
+        log_in(&mut core, 2, now);
+        assert_eq!(next(&mut core, &[1, 2], now), ["1", "2"]);
+        // The second is refused for the first time: a login is due before anybody asks about the
+        // first, and that the third session lives says nothing of the second one.
+        refuse(&mut core, 2, 2, now);
+        refuse(&mut core, 1, 2, now);
+        let now = later(now);
+        assert_eq!(next(&mut core, &[1, 2], now), ["login"]);
+        log_in(&mut core, 3, now);
+        assert_eq!(next(&mut core, &[1, 2], now), ["1", "2"]);
+        // Refused again by a session that nobody has replaced: now it is to be explained.
+        refuse(&mut core, 1, 3, now);
+        assert_eq!(next(&mut core, &[], now), ["keepalive"]);
+    }
+
+    #[test]
+    fn a_late_refusal_by_a_replaced_session_is_explained_by_that() {
+        let now = start();
+        let mut core = core(now);
+        assert_eq!(next(&mut core, &[1], now), ["1"]);
+        refuse(&mut core, 1, 1, now);
+        assert_eq!(next(&mut core, &[1], now), ["login"]);
+        log_in(&mut core, 2, now);
+        assert_eq!(next(&mut core, &[1, 2], now), ["1", "2"]);
+        refuse(&mut core, 2, 2, now);
+        let now = later(now);
+        assert_eq!(next(&mut core, &[2], now), ["login"]);
+        log_in(&mut core, 3, now);
+        refuse(&mut core, 1, 2, now);
+        // What came back to the queue is asked for once that is committed.
+        assert_eq!(next(&mut core, &[2], now), ["2"]);
+        assert_eq!(
+            next(&mut core, &[1], now),
+            ["1"],
+            "it does not wait for an answer to a question that nobody asks"
+        );
+    }
 }

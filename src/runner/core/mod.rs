@@ -100,6 +100,16 @@ struct Active {
 struct Suspect {
     job: QueuedJob,
     failure: Failure,
+    why: Suspicion,
+}
+
+/// What `keepalive` is to explain.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Suspicion {
+    /// A refusal for want of rights: is the session over? Only the session in use can tell.
+    Rights,
+    /// A block: of this request, or of the address?
+    Block,
 }
 
 /// Everything that a run knows beyond the queue.
