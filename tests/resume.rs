@@ -244,6 +244,27 @@ fn an_outage_ends_the_run_fails_no_job_and_the_same_command_goes_on() {
 }
 
 #[test]
+fn a_rebuild_that_ended_while_the_list_could_not_be_read_is_not_overdue_unseen() {
+    let world = world();
+    // After the first reading none gets through until the time for a rebuild is over.
+    world.simulator.script(Script {
+        skip: 1,
+        times: 2,
+        ..Script::next(Call::Instances, FaultKind::TimeoutBefore)
+    });
+    let run = world.run(&[
+        "--workers",
+        "12",
+        "--timeout",
+        "900ms",
+        "--rebuild-timeout",
+        "1500ms",
+    ]);
+    run.exit(0).says("done 12");
+    world.assert_truth(1);
+}
+
+#[test]
 fn rebuilds_that_were_not_waited_for_are_seen_through_by_the_next_run() {
     let world = world();
     world.simulator.set(Settings {
