@@ -202,3 +202,68 @@ fn image_name(image: ImageId, names: &HashMap<ImageId, String>) -> String {
         None => image.to_string(),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::Instant;
+
+    use super::*;
+    use crate::zomro::{Instance, Page};
+
+    fn service(number: i64) -> ServiceId {
+        ServiceId::new(number).unwrap()
+    }
+
+    fn image(number: u32) -> ImageId {
+        format!("18d0ee2e-4d57-4f40-9b56-{number:012}")
+            .parse()
+            .unwrap()
+    }
+
+    /// An account with the first two services.
+    fn account() -> Account {
+        let instance = |number, name: &str, image: Option<&str>| Instance {
+            service: service(number),
+            status: "active".to_owned(),
+            image: image.map(str::to_owned),
+            name: Some(name.to_owned()),
+            ip: Some(format!("192.0.2.{number}")),
+        };
+        let page = Page {
+            number: 1,
+            per_page: None,
+            total: 2,
+            rows: 2,
+            instances: vec![
+                instance(1, "web-1", Some("CentOS-7")),
+                instance(2, "a name\x1b[2J with an escape", None),
+            ],
+        };
+        let mut fleet = Fleet::default();
+        fleet.begin_walk();
+        fleet.read(1, &page, Instant::now());
+        Account {
+            fleet,
+            image_names: HashMap::from([(image(1), "AlmaLinux-8".to_owned())]),
+        }
+    }
+
+    fn ask(victims: impl IntoIterator<Item = (i64, u32)>) -> String {
+        let mut all = Victims::default();
+        for (number, picture) in victims {
+            all.add(Victim {
+                service: service(number),
+                image: image(picture),
+            });
+        }
+        question(&all, &account(), "https://api.zomro.com/")
+    }
+
+    #[test]
+    fn the_question_says_what_will_be_lost() {
+        let one = ask([(1, 1)]);
+        let some = ask([(1, 1), (2, 2), (3, 1)]);
+        let many = ask((1..=40).map(|number| (number, u32::try_from(number).unwrap())));
+        insta::assert_snapshot!(format!("{one}\n----\n{some}\n----\n{many}"));
+    }
+}
