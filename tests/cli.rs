@@ -4,6 +4,7 @@
 
 mod common;
 
+use std::fmt::Write as _;
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 use std::process::Command;
@@ -15,7 +16,7 @@ use common::{
 
 /// It was refused: exit 2, nothing was queued, nothing was sent, and no password is shown.
 #[track_caller]
-fn assert_refused(world: &World, name: &str, refused: Ended, says: &str) {
+fn assert_refused(world: &World, name: &str, refused: &Ended, says: &str) {
     assert_eq!(refused.code, 2, "{name}: {}{}", refused.out, refused.err);
     assert!(
         refused.err.contains(says),
@@ -162,7 +163,7 @@ fn a_bad_manifest_is_refused_before_anything_is_queued_or_sent() {
         ] {
             let refused = world.call(&args);
             assert!(refused.err.contains("fleet.csv"), "{name}: {}", refused.err);
-            assert_refused(&world, name, refused, says);
+            assert_refused(&world, name, &refused, says);
         }
         assert!(!world.database().exists(), "{name}: not even a database");
     }
@@ -193,7 +194,7 @@ fn a_manifest_that_is_no_file_is_refused() {
     fs::create_dir(world.path("folder")).unwrap();
     for name in ["missing.csv", "folder", "missing/fleet.csv"] {
         for args in [quick(name, &[]), vec!["load", name], vec!["check", name]] {
-            assert_refused(&world, name, world.call(&args), name);
+            assert_refused(&world, name, &world.call(&args), name);
         }
     }
     assert!(!world.database().exists());
@@ -237,7 +238,7 @@ fn assert_database_is_refused(world: &World, says: &str) {
     world.fleet(3);
     let content = fs::read(world.database()).ok();
     for args in ON_A_DATABASE {
-        assert_refused(world, &args.join(" "), world.call(args), says);
+        assert_refused(world, &args.join(" "), &world.call(args), says);
     }
     assert!(
         fs::read(world.database()).ok() == content,
@@ -307,7 +308,7 @@ fn a_database_that_cannot_be_written_is_refused_by_all_that_write() {
         assert_refused(
             &world,
             "load",
-            ended(command),
+            &ended(command),
             "cannot open the database /proc/refleet.db",
         );
         return;
@@ -320,7 +321,7 @@ fn a_database_that_cannot_be_written_is_refused_by_all_that_write() {
         assert_refused(
             &world,
             args[0],
-            world.call(args),
+            &world.call(args),
             "cannot open the database",
         );
     }
@@ -334,7 +335,7 @@ fn commands_that_only_look_create_no_database() {
         assert_refused(
             &world,
             &args.join(" "),
-            world.call(args),
+            &world.call(args),
             "there is no database",
         );
     }
@@ -368,7 +369,7 @@ fn an_address_that_cannot_be_meant_is_refused() {
     ] {
         let refused = world.call(&quick("fleet.csv", &["--api-url", url]));
         assert!(!refused.err.contains("Secret123"), "{}", refused.err);
-        assert_refused(&world, url, refused, "address");
+        assert_refused(&world, url, &refused, "address");
         assert!(!world.database().exists(), "{url}");
     }
 }
@@ -404,7 +405,7 @@ fn a_run_without_whole_credentials_is_refused() {
         command.envs(environment.iter().copied());
         let refused = ended(command);
         assert!(!refused.err.contains(LOGIN_PASSWORD), "{}", refused.err);
-        assert_refused(&world, says, refused, says);
+        assert_refused(&world, says, &refused, says);
         assert!(!world.database().exists(), "{says}");
     }
 }
@@ -492,7 +493,7 @@ fn a_run_without_yes_and_without_a_terminal_is_refused() {
     assert_refused(
         &world,
         "run",
-        world.call(&["run", "fleet.csv"]),
+        &world.call(&["run", "fleet.csv"]),
         "this destroys 3 instances, and there is no terminal",
     );
     assert_eq!(
@@ -507,10 +508,10 @@ fn a_run_without_yes_and_without_a_terminal_is_refused() {
     assert_refused(
         &world,
         "run",
-        world.call(&["run", "fleet.csv"]),
+        &world.call(&["run", "fleet.csv"]),
         "pass --yes",
     );
-    assert_refused(&world, "run", world.call(&["run"]), "pass --yes");
+    assert_refused(&world, "run", &world.call(&["run"]), "pass --yes");
 }
 
 #[test]
@@ -596,7 +597,7 @@ fn the_help_of_every_command_tells_all_that_one_needs() {
         for line in help.lines() {
             assert!(line.chars().count() <= 100, "{args:?}: {line}");
         }
-        text.push_str(&format!("$ refleet {}\n{help}\n", args.join(" ")));
+        writeln!(text, "$ refleet {}\n{help}", args.join(" ")).unwrap();
     }
     insta::assert_snapshot!(text);
 }

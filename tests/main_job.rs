@@ -119,7 +119,7 @@ fn five_hundred_services_with_a_fifth_of_all_calls_going_wrong_are_never_rebuilt
 }
 
 #[test]
-fn a_service_that_is_named_in_a_note_only_is_left_alone() {
+fn a_service_that_the_manifest_does_not_name_is_left_alone() {
     let world = World::new(3);
     world.fleet(2);
     world.run(&[]).exit(0).says("done 2, failed 0");
