@@ -65,9 +65,19 @@ pub struct Figure {
 #[derive(Clone, Copy)]
 pub enum Goal {
     /// At least so much.
-    AtLeast { floor: f64, aim: f64 },
+    AtLeast {
+        /// What it must reach.
+        floor: f64,
+        /// What it should reach.
+        aim: f64,
+    },
     /// At most so much.
-    AtMost { floor: f64, aim: f64 },
+    AtMost {
+        /// What it must not exceed.
+        floor: f64,
+        /// What it should not exceed.
+        aim: f64,
+    },
 }
 
 impl Goal {

@@ -137,8 +137,8 @@ pub fn ended(command: &mut Command) -> io::Result<Ended> {
     let elapsed = began.elapsed();
     if !status.success() {
         return Err(io::Error::other(format!(
-            "{:?} ended with {status}",
-            command.get_program()
+            "{} ended with {status}",
+            command.get_program().display()
         )));
     }
     Ok(Ended {

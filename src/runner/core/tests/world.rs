@@ -145,6 +145,10 @@ pub struct Chances {
     pub operator: f64,
 }
 
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is a fact about the world of its own"
+)]
 pub struct World {
     pub now: Now,
     started: Instant,
@@ -752,7 +756,11 @@ impl World {
             .copied()
             .filter(|id| self.account[id].listed)
             .collect();
-        let read_at = self.now.at - self.list_lag.min(self.elapsed());
+        let read_at = self
+            .now
+            .at
+            .checked_sub(self.list_lag.min(self.elapsed()))
+            .unwrap();
         let pages = listed.len().div_ceil(self.page_size).max(1);
         // Beyond the end comes the last page, as the panel does it.
         let number = (asked as usize).min(pages);
