@@ -10,7 +10,7 @@ use super::confirm::{Victim, Victims};
 use super::error::CliError;
 use super::options;
 use super::order::{self, Order, Wish};
-use super::output::tell;
+use super::output::tell_prose;
 use super::{Global, exit};
 use crate::job::{BatchId, NewJob, ServiceId};
 use crate::manifest::{self, ManifestError, Source, Survey};
@@ -128,7 +128,7 @@ pub async fn load(global: &Global, args: &LoadArgs) -> Result<u8, CliError> {
     };
     queue.close().await?;
     if verbosity != Verbosity::Quiet {
-        tell(&text);
+        tell_prose(&text);
     }
     tell_left_out(&loaded, &global.command(None));
     Ok(if loaded.left_out.is_empty() {
@@ -239,7 +239,7 @@ fn new_batch(api_url: &str, source: &Source, survey: &Survey) -> NewBatch {
 /// What is worth a look in a manifest that is otherwise sound.
 pub fn tell_warnings(survey: &Survey, verbosity: Verbosity) {
     if verbosity != Verbosity::Quiet && !survey.warnings.is_empty() {
-        tell(&survey.warnings.to_string());
+        tell_prose(&survey.warnings.to_string());
     }
 }
 
@@ -278,7 +278,7 @@ pub fn tell_left_out(loaded: &Loaded, command: &str) {
         0 => String::new(),
         more => format!(" … and {more} more"),
     };
-    tell(&format!(
+    tell_prose(&format!(
         "warning: left out, because an earlier batch holds them in doubt: {}{more}\n\
          hint: `{command} resolve SERVICE_ID --batch ID --as done|requeue|failed --reason TEXT` settles a doubt\n",
         named.join(", ")

@@ -174,7 +174,7 @@ pub fn main() -> ExitCode {
     match ended {
         Ok(Ok(code)) => ExitCode::from(code),
         Ok(Err(error)) => {
-            output::tell(&error.render());
+            output::tell_prose(&error.render());
             ExitCode::from(error.exit_code())
         }
         Err(_) => ExitCode::from(exit::BUG),

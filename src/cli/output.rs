@@ -1,8 +1,9 @@
 //! Writing to stdout. A reader that has gone away is no error: it has seen what it wanted.
 
-use std::io::{self, Write};
+use std::io::{self, IsTerminal as _, Write};
 
 use super::error::CliError;
+use crate::progress::fold;
 
 /// Runs `write` on a buffered stdout.
 pub fn print(write: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> Result<(), CliError> {
@@ -23,6 +24,32 @@ pub fn print_text(text: &str) -> Result<(), CliError> {
     print(|out| out.write_all(text.as_bytes()))
 }
 
+/// Prints prose: on a terminal no word is broken at its edge.
+pub fn print_prose(text: &str) -> Result<(), CliError> {
+    if !io::stdout().is_terminal() {
+        return print_text(text);
+    }
+    print_text(&folded(text, &console::Term::stdout()))
+}
+
+fn folded(text: &str, terminal: &console::Term) -> String {
+    let width = usize::from(terminal.size().1);
+    let mut out = String::with_capacity(text.len() + text.len() / 8);
+    for line in text.split_inclusive('\n') {
+        match line.strip_suffix('\n') {
+            Some(line) => {
+                for line in fold(line, width) {
+                    out.push_str(&line);
+                    out.push('\n');
+                }
+            }
+            // What is not ended is a question, or a line to be overwritten.
+            None => out.push_str(line),
+        }
+    }
+    out
+}
+
 /// Prints one JSON value, indented.
 pub fn print_json(value: &serde_json::Value) -> Result<(), CliError> {
     print(|out| {
@@ -31,7 +58,16 @@ pub fn print_json(value: &serde_json::Value) -> Result<(), CliError> {
     })
 }
 
-/// Tells a person something on stderr; where nobody listens, nothing is lost.
+/// [`tell`] for prose: on a terminal no word is broken at its edge.
+pub fn tell_prose(text: &str) {
+    if io::stderr().is_terminal() {
+        tell(&folded(text, &console::Term::stderr()));
+    } else {
+        tell(text);
+    }
+}
+
+/// Tells a person something on stderr, as it is; where nobody listens, nothing is lost.
 pub fn tell(text: &str) {
     let _ = io::stderr().lock().write_all(text.as_bytes());
 }

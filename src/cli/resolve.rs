@@ -5,7 +5,7 @@ use clap::{Args, ValueEnum};
 
 use super::batches::{self, BatchArg};
 use super::error::CliError;
-use super::output::{print_text, tell};
+use super::output::{print_text, tell, tell_prose};
 use super::{Global, exit};
 use crate::job::{Entry, Executed, ServiceId, State, Verdict};
 use crate::progress::Verbosity;
@@ -207,7 +207,7 @@ async fn operate(
         ))?;
     }
     for (service, reason) in refused.iter().take(NAMED_MAX) {
-        tell(&format!("left alone: service {service} {reason}\n"));
+        tell_prose(&format!("left alone: service {service} {reason}\n"));
     }
     if refused.len() > NAMED_MAX {
         tell(&format!(

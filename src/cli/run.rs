@@ -12,7 +12,7 @@ use super::confirm::{Victim, Victims, confirm};
 use super::error::CliError;
 use super::load::{self, Loaded, WishArgs};
 use super::options::{self, PaceArgs};
-use super::output::tell;
+use super::output::{tell, tell_prose};
 use super::simulate::FaultArgs;
 use super::{Global, credentials, exit};
 use crate::event::Event;
@@ -280,7 +280,7 @@ async fn order(
         load::Plan::Ended(batch) => {
             let exit_code = exit::of_counts(&batch.counts);
             if verbosity != Verbosity::Quiet || exit_code != exit::DONE {
-                tell(&load::ended(&batch));
+                tell_prose(&load::ended(&batch));
             }
             Ok((
                 Loaded {
@@ -331,7 +331,7 @@ async fn resume(
             });
         }
         if is_stale && !args.stale {
-            tell(&format!(
+            tell_prose(&format!(
                 "batch {} is unfinished, and nothing has happened in it since {}: its servers may be in use by now\n",
                 batch.id,
                 time::human(batch.touched_ms)
@@ -483,7 +483,7 @@ async fn run_batch(
             hint: ending
                 .halt
                 .as_ref()
-                .map(halt_hint)
+                .map(|halt| halt_hint(halt, &command(global, place)))
                 .or_else(|| storage_hint(&ending)),
             no_wait: place.options.no_wait,
             simulated,
@@ -531,10 +531,12 @@ fn storage_hint(ending: &Ending) -> Option<String> {
         .map(|error| super::error::queue_hint(error).to_owned())
 }
 
-fn halt_hint(halt: &Halt) -> String {
+fn halt_hint(halt: &Halt, command: &str) -> String {
     match halt {
         Halt::FailureBudget { .. } => {
-            "see what went wrong before you run again: the budget then counts anew (--max-failures raises it)".to_owned()
+            format!(
+                "see what went wrong (`{command} list --state failed,in_doubt`), then run again: the budget counts anew, and --max-failures raises it"
+            )
         }
         Halt::Credentials(_) => {
             "check ZOMRO_USERNAME and ZOMRO_PASSWORD, or ZOMRO_AUTH (a session ends an hour after its last call), then run again".to_owned()

@@ -6,7 +6,7 @@ use clap::Args;
 use serde_json::json;
 
 use super::error::CliError;
-use super::output::{print_json, print_text};
+use super::output::{print_json, print_prose};
 use super::{Global, exit, options};
 use crate::job::{BatchId, Entry, ServiceId, State};
 use crate::queue::{LedgerLine, Open, Queue, QueuedJob};
@@ -46,7 +46,7 @@ pub async fn show(global: &Global, args: &ShowArgs) -> Result<u8, CliError> {
         for (batch, job, history) in &histories {
             as_text(*batch, job, history, &mut out);
         }
-        print_text(&out)?;
+        print_prose(&out)?;
     }
     Ok(exit::DONE)
 }

@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressState, ProgressStyle, TermLike};
 
-use super::layout::{Paint, Tone, wrap};
+use super::layout::{Paint, Tone, fold, wrap};
 use super::summary::COMMAND_INDENT;
 use super::tally::Frame;
 
@@ -96,10 +96,8 @@ impl<T: Terminal> Bar<T> {
                 let _ = self.terminal.write_line(line);
                 continue;
             }
-            let text = line.trim_start();
-            let indent = line.len() - text.len();
-            for line in wrap(text, self.width().saturating_sub(indent), 2) {
-                let _ = self.terminal.write_line(&format!("{:indent$}{line}", ""));
+            for line in fold(line, self.width()) {
+                let _ = self.terminal.write_line(&line);
             }
         }
         let _ = self.terminal.flush();

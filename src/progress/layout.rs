@@ -60,6 +60,16 @@ pub(super) fn wrap(text: &str, width: usize, indent: usize) -> Vec<String> {
     lines
 }
 
+/// [`wrap`] for a line that may be indented: what is wrapped stands two columns further in.
+pub fn fold(line: &str, width: usize) -> Vec<String> {
+    let text = line.trim_start_matches(' ');
+    let indent = line.len() - text.len();
+    wrap(text, width.saturating_sub(indent), 2)
+        .into_iter()
+        .map(|text| format!("{:indent$}{text}", ""))
+        .collect()
+}
+
 /// Pieces joined by two spaces into as many lines of at most `width` columns as it takes.
 pub(super) fn flow(pieces: &[String], width: usize) -> Vec<String> {
     let mut lines: Vec<String> = Vec::new();
@@ -108,6 +118,8 @@ mod tests {
             ["in", "  /var/lib/refleet.db", "  now"]
         );
         assert_eq!(wrap("", 10, 2), [""]);
+        assert_eq!(fold("  one two three", 9), ["  one two", "    three"]);
+        assert_eq!(fold("", 9), [""]);
     }
 
     #[test]

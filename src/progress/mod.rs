@@ -25,6 +25,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
+pub use layout::fold;
 pub use mode::{Choice, Mode, Surroundings, Verbosity};
 pub use summary::{Ended, summary};
 

@@ -115,8 +115,14 @@ fn verdict(ended: &Ended) -> String {
             format!("batch {batch} has ended: all is done but what was cancelled")
         }
         0 => format!("batch {batch} has ended: all is done"),
+        1 if ended.counts.open() > 0 => {
+            format!("batch {batch}: everything that could be was accepted; there are failures")
+        }
         1 => format!("batch {batch} has ended, with failures"),
         2 => "nothing was queued, and nothing was sent".to_owned(),
+        3 if ended.counts.open() > 0 => {
+            format!("batch {batch}: everything was sent; there are doubts")
+        }
         3 => format!("batch {batch} has ended, with doubts"),
         4 => match &ended.halted {
             Some(reason) => format!(
@@ -353,6 +359,21 @@ mod tests {
                         Counts {
                             done: 0,
                             rebuilding: 500,
+                            ..ALL_DONE
+                        },
+                    )
+                },
+            ),
+            (
+                "doubts under --no-wait",
+                Ended {
+                    no_wait: true,
+                    ..ended(
+                        3,
+                        Counts {
+                            done: 0,
+                            rebuilding: 498,
+                            in_doubt: 2,
                             ..ALL_DONE
                         },
                     )
