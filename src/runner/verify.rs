@@ -458,3 +458,264 @@ fn is_third_image(standing: &Standing, sighting: &Sighting) -> bool {
         _ => false,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    //! Each rule with the trap that it guards against. Minutes and hours cost nothing here.
+
+    use super::*;
+    use crate::job::{Baseline, Entry};
+
+    const RULES: Rules = Rules {
+        settle: Duration::from_mins(5),
+        poll_interval: Duration::from_secs(10),
+        unseen_after: Duration::from_mins(10),
+        rebuild_timeout: Duration::from_hours(1),
+    };
+    const OLD: &str = "Debian-12";
+    const NEW: &str = "AlmaLinux-8";
+
+    /// One submission, its readings at seconds after it was handed to the wire.
+    struct Scene {
+        sent_at: Instant,
+        standing: Standing,
+        watch: Watch,
+        lag: Lag,
+    }
+
+    impl Scene {
+        fn submitted(before: &str, outcome: &Entry) -> Self {
+            let sent_at = Instant::now() + Duration::from_hours(100);
+            let intent = Entry::Intent {
+                zone: "pub".to_owned(),
+                baseline: Some(Baseline {
+                    image: Some(before.to_owned()),
+                    status: "active".to_owned(),
+                    age_ms: 0,
+                }),
+                target: Some(NEW.to_owned()),
+            };
+            let standing = Standing::queued()
+                .apply(&intent, 0)
+                .and_then(|standing| standing.apply(outcome, 0))
+                .unwrap();
+            let watch = Watch::new(sent_at, sent_at);
+            let mut lag = Lag::default();
+            lag.learn(Duration::from_secs(2));
+            Self {
+                sent_at,
+                standing,
+                watch,
+                lag,
+            }
+        }
+
+        fn in_doubt(before: &str) -> Self {
+            let failure = Failure::new("reset", "the connection ended");
+            let unknown = Entry::Unknown {
+                failure,
+                submitted_ms: Some(0),
+            };
+            Self::submitted(before, &unknown)
+        }
+
+        fn accepted(before: &str) -> Self {
+            Self::submitted(before, &Entry::Accepted { submitted_ms: 0 })
+        }
+
+        /// The list is read `at_s` seconds after the send; negative: before it.
+        fn sighting(&self, at_s: i64, status: &str, image: &str) -> Sighting {
+            let distance = Duration::from_secs(at_s.unsigned_abs());
+            let requested_at = if at_s < 0 {
+                self.sent_at.checked_sub(distance).unwrap()
+            } else {
+                self.sent_at + distance
+            };
+            Sighting {
+                requested_at,
+                status: status.to_owned(),
+                image: Some(image.to_owned()),
+            }
+        }
+
+        fn doubt(&mut self, at_s: i64, status: &str, image: &str) -> Doubt {
+            let sighting = self.sighting(at_s, status, image);
+            judge_doubt(&self.standing, &mut self.watch, &sighting, self.lag, &RULES)
+        }
+
+        fn progress(&mut self, at_s: i64, status: &str, image: &str) -> Progress {
+            let sighting = self.sighting(at_s, status, image);
+            let progress = judge_progress(&self.standing, &mut self.watch, &sighting, &RULES);
+            if progress == Progress::Begun {
+                let entry = Entry::Sighted {
+                    status: sighting.status,
+                    image: sighting.image,
+                };
+                self.standing = self.standing.apply(&entry, 0).unwrap();
+            }
+            progress
+        }
+    }
+
+    #[test]
+    fn a_reading_requested_before_the_send_says_nothing_however_late_it_arrives() {
+        let mut scene = Scene::in_doubt(OLD);
+        assert_eq!(scene.doubt(-1, "rebuilding", NEW), Doubt::Open);
+        let mut scene = Scene::accepted(OLD);
+        assert_eq!(scene.progress(-1, "error", OLD), Progress::Waiting);
+        assert_eq!(scene.progress(-1, "rebuilding", OLD), Progress::Waiting);
+    }
+
+    #[test]
+    fn a_doubt_is_disproved_by_two_quiet_readings_after_its_window_and_not_before() {
+        let mut scene = Scene::in_doubt(OLD);
+        assert_eq!(scene.doubt(10, "active", OLD), Doubt::Open);
+        assert_eq!(scene.doubt(300, "active", OLD), Doubt::Open);
+        assert_eq!(scene.doubt(301, "active", OLD), Doubt::NotExecuted);
+        let mut scene = Scene::in_doubt(OLD);
+        assert_eq!(scene.doubt(400, "active", OLD), Doubt::Open, "only one yet");
+        assert_eq!(scene.doubt(410, "active", OLD), Doubt::NotExecuted);
+    }
+
+    #[test]
+    fn a_list_that_lags_for_minutes_disproves_nothing_before_its_lag_was_learned() {
+        let mut scene = Scene::in_doubt(OLD);
+        scene.lag = Lag::default();
+        assert_eq!(scene.doubt(10, "active", OLD), Doubt::Open);
+        assert!(matches!(scene.doubt(310, "active", OLD), Doubt::Hold(_)));
+        let mut scene = Scene::in_doubt(OLD);
+        scene.lag.learn(Duration::from_mins(4));
+        assert_eq!(scene.doubt(10, "active", OLD), Doubt::Open);
+        assert_eq!(scene.doubt(719, "active", OLD), Doubt::Open);
+        assert_eq!(scene.doubt(721, "active", OLD), Doubt::NotExecuted);
+    }
+
+    #[test]
+    fn rebuilding_or_the_ordered_image_proves_the_execution() {
+        assert_eq!(
+            Scene::in_doubt(OLD).doubt(1, "rebuilding", OLD),
+            Doubt::Executed
+        );
+        assert_eq!(
+            Scene::in_doubt(OLD).doubt(1, "active", NEW),
+            Doubt::Executed
+        );
+        let mut same = Scene::in_doubt(NEW);
+        assert_eq!(
+            same.doubt(1, "active", NEW),
+            Doubt::Open,
+            "it had it before"
+        );
+        assert!(matches!(same.doubt(301, "active", NEW), Doubt::Hold(_)));
+    }
+
+    #[test]
+    fn hours_after_a_crash_a_restored_image_disproves_nothing_and_a_new_one_proves_nothing() {
+        for image in [OLD, NEW] {
+            let mut scene = Scene::in_doubt(OLD);
+            let now = scene.sent_at + Duration::from_hours(3);
+            scene.watch = Watch::inherited(now, Duration::from_hours(3));
+            assert!(
+                matches!(scene.doubt(10_801, "active", image), Doubt::Hold(_)),
+                "{image}"
+            );
+        }
+        let mut soon = Scene::in_doubt(OLD);
+        let now = soon.sent_at + Duration::from_mins(1);
+        soon.watch = Watch::inherited(now, Duration::from_mins(1));
+        assert_eq!(soon.doubt(61, "rebuilding", OLD), Doubt::Executed);
+    }
+
+    #[test]
+    fn a_third_image_leaves_the_end_unclear() {
+        let unclear = |progress| matches!(progress, Progress::Unclear(failure) if failure.error_kind == "third_image");
+        assert!(unclear(Scene::accepted(OLD).progress(
+            60,
+            "active",
+            "Windows-2022"
+        )));
+        // A human's own rebuild got in between: it was seen, and its image is not ours.
+        let mut scene = Scene::accepted(OLD);
+        assert_eq!(scene.progress(5, "rebuilding", OLD), Progress::Begun);
+        assert!(unclear(scene.progress(60, "active", "Windows-2022")));
+    }
+
+    #[test]
+    fn the_new_name_while_the_disk_is_still_being_written_completes_nothing() {
+        let mut scene = Scene::accepted(OLD);
+        assert_eq!(scene.progress(1, "active", NEW), Progress::Waiting);
+        assert_eq!(
+            scene.progress(11, "active", NEW),
+            Progress::Waiting,
+            "too close"
+        );
+        assert_eq!(scene.progress(21, "rebuilding", NEW), Progress::Begun);
+        assert_eq!(
+            scene.progress(200, "active", NEW),
+            Progress::Complete(Evidence::Observed)
+        );
+        let mut unseen = Scene::accepted(OLD);
+        assert_eq!(unseen.progress(1, "active", NEW), Progress::Waiting);
+        assert_eq!(
+            unseen.progress(31, "active", NEW),
+            Progress::Complete(Evidence::Image)
+        );
+    }
+
+    #[test]
+    fn an_accepted_rebuild_that_nothing_showed_is_done_only_after_its_time() {
+        let mut scene = Scene::accepted(NEW);
+        assert_eq!(scene.progress(599, "active", NEW), Progress::Waiting);
+        assert_eq!(
+            scene.progress(600, "active", NEW),
+            Progress::Complete(Evidence::Accepted)
+        );
+    }
+
+    #[test]
+    fn an_error_after_the_send_is_a_broken_rebuild_unless_it_stood_there_before() {
+        assert!(matches!(
+            Scene::accepted(OLD).progress(30, "error", NEW),
+            Progress::Broken(_)
+        ));
+        let mut scene = Scene::accepted(OLD);
+        if let Some(baseline) = &mut scene.standing.baseline {
+            "error".clone_into(&mut baseline.status);
+        }
+        assert_eq!(scene.progress(30, "error", OLD), Progress::Waiting);
+        assert_eq!(scene.progress(40, "rebuilding", OLD), Progress::Begun);
+        assert!(matches!(
+            scene.progress(90, "error", NEW),
+            Progress::Broken(_)
+        ));
+    }
+
+    #[test]
+    fn what_is_never_back_is_unclear_when_a_reading_says_so_after_its_time() {
+        let mut scene = Scene::accepted(OLD);
+        assert_eq!(scene.progress(5, "rebuilding", OLD), Progress::Begun);
+        assert_eq!(scene.progress(3599, "rebuilding", OLD), Progress::Waiting);
+        assert!(matches!(
+            scene.progress(3600, "rebuilding", OLD),
+            Progress::Unclear(_)
+        ));
+    }
+
+    #[test]
+    fn absence_proves_nothing_and_a_process_that_slept_cannot_disprove() {
+        let mut scene = Scene::in_doubt(OLD);
+        let absence = |at_s| Absence {
+            began_at: scene.sent_at + Duration::from_secs(at_s),
+            complete: true,
+        };
+        let (early, late) = (absence(60), absence(301));
+        let open = judge_absence(&mut scene.watch, early, scene.lag, &RULES);
+        assert_eq!(open, Doubt::Open);
+        let held = judge_absence(&mut scene.watch, late, scene.lag, &RULES);
+        assert!(matches!(held, Doubt::Hold(_)));
+        let mut slept = Scene::in_doubt(OLD);
+        assert_eq!(slept.doubt(10, "active", OLD), Doubt::Open);
+        slept.watch.interrupt();
+        assert!(matches!(slept.doubt(400, "active", OLD), Doubt::Hold(_)));
+    }
+}
