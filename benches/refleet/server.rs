@@ -18,7 +18,7 @@ pub const SERVE: &str = "REFLEET_BENCH_SERVE";
 /// Every so many forms the time is noted.
 pub const MARK_EVERY: usize = 500;
 
-const OK: &[u8] = b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: 26\r\n\r\n{\"doc\":{\"ok\":{\"$\":\"done\"}}}";
+const OK: &[u8] = b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: 27\r\n\r\n{\"doc\":{\"ok\":{\"$\":\"done\"}}}";
 
 /// A server that runs until it is dropped.
 pub struct Server {
