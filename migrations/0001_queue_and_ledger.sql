@@ -1,5 +1,8 @@
 -- Jobs and their history. The rules of src/job/standing.rs stand here a second time, as
 -- constraints: a fault in the code must not reach the disk unseen.
+--
+-- The words of a column are compared one by one: for IN with three or more of them SQLite builds
+-- a table anew for each row that it checks, which cost more than all the rest of an insertion.
 
 -- 'refl': tells a refleet database from any other SQLite file.
 PRAGMA application_id = 1919247980;
@@ -41,21 +44,23 @@ CREATE TABLE job (
     service_id      INTEGER NOT NULL CHECK (service_id > 0),
     image           TEXT    NOT NULL CHECK (length(image) = 36),
     zone            TEXT,
-    access          TEXT    NOT NULL CHECK (access IN ('password', 'ssh_key', 'image')),
+    access          TEXT    NOT NULL CHECK (access = 'password' OR access = 'ssh_key' OR access = 'image'),
     ssh_key         TEXT    CHECK ((ssh_key IS NOT NULL) = (access = 'ssh_key')),
     note            TEXT,
 
-    state           TEXT    NOT NULL DEFAULT 'queued' CHECK (state IN
-                        ('queued', 'submitting', 'rebuilding', 'in_doubt', 'done', 'failed', 'cancelled')),
+    state           TEXT    NOT NULL DEFAULT 'queued',
     attempt         INTEGER NOT NULL DEFAULT 0 CHECK (attempt >= 0),
     retries         INTEGER NOT NULL DEFAULT 0 CHECK (retries >= 0),
-    executed_before TEXT    NOT NULL DEFAULT 'no' CHECK (executed_before IN ('no', 'maybe', 'yes')),
-    executed_now    TEXT    NOT NULL DEFAULT 'no' CHECK (executed_now IN ('no', 'maybe', 'yes')),
+    executed_before TEXT    NOT NULL DEFAULT 'no' CHECK (
+                        executed_before = 'no' OR executed_before = 'maybe' OR executed_before = 'yes'),
+    executed_now    TEXT    NOT NULL DEFAULT 'no' CHECK (
+                        executed_now = 'no' OR executed_now = 'maybe' OR executed_now = 'yes'),
     executed        TEXT    GENERATED ALWAYS AS (CASE
                         WHEN 'yes' IN (executed_before, executed_now) THEN 'yes'
                         WHEN 'maybe' IN (executed_before, executed_now) THEN 'maybe'
                         ELSE 'no' END) VIRTUAL,
-    evidence        TEXT    CHECK (evidence IN ('observed', 'image', 'accepted', 'operator')),
+    evidence        TEXT    CHECK (evidence = 'observed' OR evidence = 'image' OR
+                        evidence = 'accepted' OR evidence = 'operator'),
     held            INTEGER NOT NULL DEFAULT 0 CHECK (held IN (0, 1)),
     accepted        INTEGER NOT NULL DEFAULT 0 CHECK (accepted IN (0, 1)),
     rebuilding_seen INTEGER NOT NULL DEFAULT 0 CHECK (rebuilding_seen IN (0, 1)),
@@ -65,29 +70,35 @@ CREATE TABLE job (
     completed_ms    INTEGER,
     error_kind      TEXT,
     error           TEXT,
-    baseline        TEXT    CHECK (json_valid(baseline)), -- what stood there before the last intent
+    baseline        TEXT    CHECK (baseline IS NULL OR json_valid(baseline)), -- what stood there before the last intent
     target          TEXT,                                 -- name that the image will have
 
-    CHECK ((state = 'done') = (evidence IS NOT NULL)),
-    CHECK ((state IN ('done', 'failed', 'cancelled')) = (completed_ms IS NOT NULL)),
-    CHECK (held = 0 OR state = 'in_doubt'),
+    -- What each state demands; there is no other state.
+    CHECK (CASE state
+        WHEN 'queued'     THEN completed_ms IS NULL AND evidence IS NULL AND held = 0
+        WHEN 'submitting' THEN completed_ms IS NULL AND evidence IS NULL AND held = 0
+                               AND attempt >= 1 AND executed_now = 'maybe'
+        WHEN 'rebuilding' THEN completed_ms IS NULL AND evidence IS NULL AND held = 0
+                               AND attempt >= 1 AND executed_now = 'yes'
+        WHEN 'in_doubt'   THEN completed_ms IS NULL AND evidence IS NULL
+                               AND attempt >= 1 AND executed_now <> 'no'
+        WHEN 'done'       THEN completed_ms IS NOT NULL AND evidence IS NOT NULL AND held = 0
+                               AND executed_now = 'yes'
+        WHEN 'failed'     THEN completed_ms IS NOT NULL AND evidence IS NULL AND held = 0
+        WHEN 'cancelled'  THEN completed_ms IS NOT NULL AND evidence IS NULL AND held = 0
+        ELSE 0 END),
     CHECK ((attempt = 0) = (intent_ms IS NULL)),
-    CHECK (state <> 'submitting' OR (attempt >= 1 AND executed_now = 'maybe')),
-    CHECK (state <> 'rebuilding' OR (attempt >= 1 AND executed_now = 'yes')),
-    CHECK (state <> 'in_doubt' OR (attempt >= 1 AND executed_now <> 'no')),
-    CHECK (state <> 'done' OR executed_now = 'yes'),
     CHECK ((error_kind IS NULL) = (error IS NULL))
 ) STRICT;
 
 -- One job per service and batch. Led by the service: `show` and the look for others' jobs use it.
 CREATE UNIQUE INDEX job_of_service ON job (service_id, batch_id);
--- One live job per service, over all batches.
-CREATE UNIQUE INDEX job_live ON job (service_id)
-    WHERE state IN ('queued', 'submitting', 'rebuilding', 'in_doubt');
+-- One live job per service, over all batches. Live is what has not completed.
+CREATE UNIQUE INDEX job_live ON job (service_id) WHERE completed_ms IS NULL;
 -- What may start, in the order in which it does; the manifest's order (the id) among equals.
 CREATE INDEX job_claimable ON job (batch_id, not_before_ms) WHERE state = 'queued';
 -- What a run takes over from the one before it.
-CREATE INDEX job_unsettled ON job (batch_id, state) WHERE state IN ('submitting', 'rebuilding', 'in_doubt');
+CREATE INDEX job_unsettled ON job (batch_id, state) WHERE state <> 'queued' AND completed_ms IS NULL;
 
 -- Passwords live here and nowhere else, until their job is done or cancelled.
 CREATE TABLE secret (

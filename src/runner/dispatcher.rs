@@ -16,7 +16,7 @@ use super::core::{Call, Core, Finished, Step};
 use super::session::Session;
 use super::{Ending, Fleet, Now, Options, Signal};
 use crate::event::{Event, JobEvent};
-use crate::job::{BatchId, Entry, JobId, RunId, Transition};
+use crate::job::{BatchId, Entry, JobId, RunId, State, Transition};
 use crate::queue::{Queue, QueueError};
 use crate::zomro::Client;
 use crate::{text, time};
@@ -58,6 +58,7 @@ pub async fn run(setup: Setup<'_>, signals: &mut Signals) -> Result<Ending, Queu
         events,
     } = setup;
     let jobs = batch_counts(queue, batch).await?.total();
+    let waits = !options.no_wait;
     let session = Session::new(client.can_login(), client.generation(), started.at);
     let core = Core::new(options, jobs, session, fleet, fastrand::u64(..), started);
     let mut shell = Shell {
@@ -72,7 +73,13 @@ pub async fn run(setup: Setup<'_>, signals: &mut Signals) -> Result<Ending, Queu
         busy_since: None,
         storage: None,
     };
-    let unsettled = shell.queue.unsettled(batch).await?;
+    // A run that does not wait takes over only what it may have to call a doubt.
+    let states: &[State] = if waits {
+        &[State::Submitting, State::Rebuilding, State::InDoubt]
+    } else {
+        &[State::Submitting]
+    };
+    let unsettled = shell.queue.unsettled(batch, states).await?;
     shell.core.adopt(unsettled, started);
     let stopped_hard = shell.work(signals).await;
     shell.calls.abort_all();

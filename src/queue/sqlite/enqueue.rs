@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 
 use secrecy::ExposeSecret;
-use sqlx::SqliteConnection;
+use sqlx::{QueryBuilder, Sqlite, SqliteConnection};
 
 use super::Queue;
 use super::record::json;
@@ -14,7 +14,7 @@ use crate::queue::{
 use crate::time;
 
 /// Rows that go to SQLite as one statement. More costs memory and gains nothing.
-const ROWS_PER_STATEMENT: usize = 2048;
+const ROWS_PER_STATEMENT: usize = 512;
 
 /// How many conflicting services are remembered by name.
 const CONFLICTS_MAX: usize = 100_000;
@@ -111,22 +111,25 @@ impl<'a> Load<'a> {
     ) -> Result<Enqueued, EnqueueError<E>> {
         let id = self.create_batch().await?;
         let mut queued = 0;
-        let mut chunk = Vec::with_capacity(ROWS_PER_STATEMENT);
+        let mut chunk = Vec::new();
+        let mut insertion = None;
         loop {
-            let row = rows.next().transpose().map_err(EnqueueError::Rows)?;
-            let finished = row.is_none();
-            chunk.extend(row);
-            if chunk.len() == ROWS_PER_STATEMENT || (finished && !chunk.is_empty()) {
-                if self.past {
-                    self.settle_past(id, &mut chunk).await?;
-                }
-                self.insert(id, &chunk).await?;
-                queued += chunk.len() as u64;
-                chunk.clear();
-            }
-            if finished {
+            // SQLite works in a thread of its own: while it inserts, the next rows are made ready.
+            let (inserted, ready) = tokio::join!(
+                biased;
+                insert(self.connection, insertion),
+                async { (Insertion::of(id, &chunk), read_chunk(rows)) }
+            );
+            inserted?;
+            insertion = ready.0;
+            chunk = ready.1?;
+            if chunk.is_empty() && insertion.is_none() {
                 break;
             }
+            if self.past && !chunk.is_empty() {
+                self.settle_past(id, &mut chunk).await?;
+            }
+            queued += chunk.len() as u64;
         }
         if !self.live.is_empty() {
             return Err(EnqueueError::Conflict(Conflict::Live(self.live)));
@@ -184,7 +187,7 @@ impl<'a> Load<'a> {
         let live: Vec<(i64, i64, bool)> = sqlx::query_as(
             "SELECT job.service_id, job.batch_id, job.held
              FROM json_each(?1) AS row CROSS JOIN job ON job.service_id = row.value ->> 0
-             WHERE job.state IN ('queued', 'submitting', 'rebuilding', 'in_doubt') AND job.batch_id <> ?2",
+             WHERE job.completed_ms IS NULL AND job.batch_id <> ?2",
         )
         .bind(&pairs)
         .bind(id.0)
@@ -220,54 +223,6 @@ impl<'a> Load<'a> {
         Ok(())
     }
 
-    async fn insert(&mut self, id: BatchId, chunk: &[NewJob]) -> Result<(), QueueError> {
-        if chunk.is_empty() {
-            return Ok(());
-        }
-        let mut jobs = Vec::with_capacity(chunk.len());
-        let mut secrets = Vec::new();
-        for row in chunk {
-            let ssh_key = match &row.access {
-                Access::Password(password) => {
-                    secrets.push((row.line, password.expose_secret()));
-                    None
-                }
-                Access::SshKey(key) => Some(key.as_str()),
-                Access::Image => None,
-            };
-            jobs.push((
-                row.line,
-                row.service,
-                row.image.to_string(),
-                row.zone.as_deref(),
-                row.access.kind().as_str(),
-                ssh_key,
-                row.note.as_deref(),
-            ));
-        }
-        sqlx::query(
-            "INSERT INTO job (id, batch_id, line, service_id, image, zone, access, ssh_key, note)
-             SELECT ?1 * 4294967296 + (value ->> 0), ?1, value ->> 0, value ->> 1, value ->> 2,
-                    value ->> 3, value ->> 4, value ->> 5, value ->> 6
-             FROM json_each(?2)",
-        )
-        .bind(id.0)
-        .bind(json(&jobs))
-        .execute(&mut *self.connection)
-        .await?;
-        if !secrets.is_empty() {
-            sqlx::query(
-                "INSERT INTO secret (job_id, password)
-                 SELECT ?1 * 4294967296 + (value ->> 0), value ->> 1 FROM json_each(?2)",
-            )
-            .bind(id.0)
-            .bind(json(&secrets))
-            .execute(&mut *self.connection)
-            .await?;
-        }
-        Ok(())
-    }
-
     async fn open_tally(&mut self, id: BatchId, queued: u64) -> Result<(), QueueError> {
         sqlx::query(
             "INSERT INTO tally (batch_id, state, jobs)
@@ -280,4 +235,91 @@ impl<'a> Load<'a> {
         .await?;
         Ok(())
     }
+}
+
+/// The statements that insert a chunk of rows.
+struct Insertion {
+    jobs: QueryBuilder<Sqlite>,
+    secrets: Option<QueryBuilder<Sqlite>>,
+    /// Of the usual length: prepared once, and used again.
+    usual: bool,
+}
+
+impl Insertion {
+    /// Of `chunk`, into batch `id`; `None` where it is empty.
+    fn of(id: BatchId, chunk: &[NewJob]) -> Option<Self> {
+        if chunk.is_empty() {
+            return None;
+        }
+        let mut jobs = QueryBuilder::new(
+            "INSERT INTO job (id, batch_id, line, service_id, image, zone, access, ssh_key, note) ",
+        );
+        let mut passwords = Vec::new();
+        jobs.push_values(chunk, |mut values, row| {
+            let line = i64::try_from(row.line).unwrap_or(i64::MAX);
+            let job = (id.0 << 32) + line;
+            let ssh_key = match &row.access {
+                Access::Password(password) => {
+                    passwords.push((job, password.expose_secret()));
+                    None
+                }
+                Access::SshKey(key) => Some(key.as_str()),
+                Access::Image => None,
+            };
+            values
+                .push_bind(job)
+                .push(id.0)
+                .push_bind(line)
+                .push_bind(row.service.get())
+                .push_bind(row.image.to_string())
+                .push_bind(row.zone.as_deref())
+                .push_bind(row.access.kind().as_str())
+                .push_bind(ssh_key)
+                .push_bind(row.note.as_deref());
+        });
+        let usual = chunk.len() == ROWS_PER_STATEMENT
+            && (passwords.is_empty() || passwords.len() == ROWS_PER_STATEMENT);
+        let secrets = (!passwords.is_empty()).then(|| {
+            let mut secrets = QueryBuilder::new("INSERT INTO secret (job_id, password) ");
+            secrets.push_values(passwords, |mut values, (job, password)| {
+                values.push_bind(job).push_bind(password);
+            });
+            secrets
+        });
+        Some(Self {
+            jobs,
+            secrets,
+            usual,
+        })
+    }
+}
+
+async fn insert(
+    connection: &mut SqliteConnection,
+    insertion: Option<Insertion>,
+) -> Result<(), QueueError> {
+    let Some(Insertion {
+        mut jobs,
+        secrets,
+        usual,
+    }) = insertion
+    else {
+        return Ok(());
+    };
+    let jobs = jobs.build().persistent(usual);
+    jobs.execute(&mut *connection).await?;
+    if let Some(mut secrets) = secrets {
+        let secrets = secrets.build().persistent(usual);
+        secrets.execute(&mut *connection).await?;
+    }
+    Ok(())
+}
+
+/// The next rows, none at the end.
+fn read_chunk<E: std::error::Error + 'static>(
+    rows: &mut (dyn Iterator<Item = Result<NewJob, E>> + Send),
+) -> Result<Vec<NewJob>, EnqueueError<E>> {
+    rows.take(ROWS_PER_STATEMENT)
+        .collect::<Result<_, _>>()
+        .map_err(EnqueueError::Rows)
 }

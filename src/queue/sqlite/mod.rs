@@ -3,6 +3,8 @@
 mod enqueue;
 mod files;
 mod operate;
+#[cfg(test)]
+mod plans;
 mod read;
 mod record;
 mod verify;

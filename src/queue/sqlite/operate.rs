@@ -6,7 +6,7 @@ use std::collections::HashSet;
 use sqlx::Row;
 
 use super::Queue;
-use super::read::{job_columns, queued_job};
+use super::read::{damaged, job_columns, queued_job};
 use super::record::{json, write};
 use crate::job::{BatchId, Entry, ServiceId, State, Transition};
 use crate::queue::{Operated, QueueError, QueuedJob, Selection};
@@ -159,14 +159,11 @@ impl Queue {
                 Err(reason) => operated.refused.push((job.service, reason)),
             }
         }
-        let missed = write(&mut self.connection, batch, None, &steps).await?;
-        operated.changed.extend(
-            steps
-                .iter()
-                .zip(services)
-                .filter(|(step, _)| !missed.contains(&step.job))
-                .map(|(_, service)| service),
-        );
+        // They were read in this transaction: none can have moved.
+        match write(&mut self.connection, batch, None, &steps, false).await? {
+            Some(_) => operated.changed.extend(services),
+            None => return Err(damaged("where a job stands")),
+        }
         Ok(())
     }
 
@@ -187,7 +184,7 @@ impl Queue {
         }
         let live: Vec<i64> = sqlx::query_scalar(
             "SELECT job.service_id FROM json_each(?1) AS row CROSS JOIN job ON job.service_id = row.value
-             WHERE job.state IN ('queued', 'submitting', 'rebuilding', 'in_doubt') AND job.batch_id <> ?2",
+             WHERE job.completed_ms IS NULL AND job.batch_id <> ?2",
         )
         .bind(json(&services))
         .bind(batch.0)

@@ -27,6 +27,30 @@ macro_rules! job_columns {
 }
 pub(super) use job_columns;
 
+/// Fresh jobs in the manifest's order, then the delayed ones as they fall due.
+pub(super) const DUE: &str = concat!(
+    "SELECT ",
+    job_columns!(),
+    " FROM job WHERE batch_id = ?1 AND state = 'queued' AND not_before_ms <= ?2
+      ORDER BY not_before_ms, id LIMIT ?3"
+);
+
+pub(super) const NEXT_DUE: &str = "SELECT min(not_before_ms) FROM job
+     WHERE batch_id = ?1 AND state = 'queued' AND not_before_ms > ?2";
+
+/// The conditions of the index `job_unsettled` are repeated word for word: else SQLite does not
+/// know that it may use it.
+pub(super) const UNSETTLED: &str = concat!(
+    "SELECT ",
+    job_columns!(),
+    " FROM job WHERE batch_id = ?1 AND state <> 'queued' AND completed_ms IS NULL
+        AND state IN (SELECT value FROM json_each(?2))"
+);
+
+pub(super) const OLDEST_DOUBT: &str = "SELECT service_id, min(intent_ms) FROM job
+     WHERE batch_id = ?1 AND state <> 'queued' AND completed_ms IS NULL AND state = 'in_doubt'
+     GROUP BY batch_id";
+
 impl Queue {
     /// All batches, the oldest first.
     pub async fn batches(&mut self) -> Result<Vec<Batch>, QueueError> {
@@ -77,17 +101,12 @@ impl Queue {
         now_ms: i64,
         limit: usize,
     ) -> Result<Vec<QueuedJob>, QueueError> {
-        let rows = sqlx::query(concat!(
-            "SELECT ",
-            job_columns!(),
-            " FROM job WHERE batch_id = ?1 AND state = 'queued' AND not_before_ms <= ?2
-              ORDER BY not_before_ms, id LIMIT ?3"
-        ))
-        .bind(batch.0)
-        .bind(now_ms)
-        .bind(i64::try_from(limit).unwrap_or(i64::MAX))
-        .fetch_all(&mut self.connection)
-        .await?;
+        let rows = sqlx::query(DUE)
+            .bind(batch.0)
+            .bind(now_ms)
+            .bind(i64::try_from(limit).unwrap_or(i64::MAX))
+            .fetch_all(&mut self.connection)
+            .await?;
         rows.iter().map(queued_job).collect()
     }
 
@@ -98,27 +117,29 @@ impl Queue {
         batch: BatchId,
         after_ms: i64,
     ) -> Result<Option<i64>, QueueError> {
-        Ok(sqlx::query_scalar(
-            "SELECT min(not_before_ms) FROM job WHERE batch_id = ?1 AND state = 'queued'
-               AND not_before_ms > ?2",
-        )
-        .bind(batch.0)
-        .bind(after_ms)
-        .fetch_one(&mut self.connection)
-        .await?)
+        Ok(sqlx::query_scalar(NEXT_DUE)
+            .bind(batch.0)
+            .bind(after_ms)
+            .fetch_one(&mut self.connection)
+            .await?)
     }
 
-    /// What a run takes over: jobs of `batch` that are submitting, rebuilding or in doubt.
-    pub async fn unsettled(&mut self, batch: BatchId) -> Result<Vec<QueuedJob>, QueueError> {
-        let rows = sqlx::query(concat!(
-            "SELECT ",
-            job_columns!(),
-            " FROM job WHERE batch_id = ?1 AND state IN ('submitting', 'rebuilding', 'in_doubt') ORDER BY id"
-        ))
-        .bind(batch.0)
-        .fetch_all(&mut self.connection)
-        .await?;
-        rows.iter().map(queued_job).collect()
+    /// Jobs of `batch` in one of `states`, of those that an earlier run can have left behind:
+    /// submitting, rebuilding or in doubt.
+    pub async fn unsettled(
+        &mut self,
+        batch: BatchId,
+        states: &[State],
+    ) -> Result<Vec<QueuedJob>, QueueError> {
+        let words: Vec<&str> = states.iter().map(|state| state.as_str()).collect();
+        let rows = sqlx::query(UNSETTLED)
+            .bind(batch.0)
+            .bind(json(&words))
+            .fetch_all(&mut self.connection)
+            .await?;
+        let mut jobs: Vec<QueuedJob> = rows.iter().map(queued_job).collect::<Result<_, _>>()?;
+        jobs.sort_unstable_by_key(|job| job.id);
+        Ok(jobs)
     }
 
     /// All jobs of `service`, the newest batch first.
@@ -232,13 +253,10 @@ impl Queue {
         &mut self,
         batch: BatchId,
     ) -> Result<Option<(ServiceId, i64)>, QueueError> {
-        let row: Option<(i64, i64)> = sqlx::query_as(
-            "SELECT service_id, intent_ms FROM job WHERE batch_id = ?1 AND state = 'in_doubt'
-             ORDER BY intent_ms LIMIT 1",
-        )
-        .bind(batch.0)
-        .fetch_optional(&mut self.connection)
-        .await?;
+        let row: Option<(i64, i64)> = sqlx::query_as(OLDEST_DOUBT)
+            .bind(batch.0)
+            .fetch_optional(&mut self.connection)
+            .await?;
         Ok(row.and_then(|(service, since_ms)| Some((ServiceId::new(service)?, since_ms))))
     }
 

@@ -3,12 +3,30 @@
 use std::collections::{HashMap, HashSet};
 
 use serde::Serialize;
-use serde::ser::SerializeSeq;
-use sqlx::SqliteConnection;
+use sqlx::{QueryBuilder, Sqlite, SqliteConnection};
 
 use super::Queue;
 use crate::job::{BatchId, Entry, Evidence, JobId, RunId, Standing, State, Transition};
 use crate::queue::QueueError;
+
+/// Rows that go to SQLite as one statement: one of 20 columns stays below its 32,766 bound values.
+const ROWS_PER_STATEMENT: usize = 256;
+
+pub(super) const STANDING: &str =
+    "SELECT job.id FROM json_each(?1) AS step CROSS JOIN job ON job.id = step.value ->> 0
+     WHERE job.state = step.value ->> 1 AND job.attempt = step.value ->> 2";
+
+pub(super) const ERASE: &str =
+    "DELETE FROM secret WHERE job_id IN (SELECT value FROM json_each(?1))";
+
+pub(super) const TOUCH: &str = "UPDATE batch SET touched_ms = max(touched_ms, ?2) WHERE id = ?1";
+
+pub(super) const COUNT: &str =
+    "UPDATE tally SET jobs = jobs + (change.value ->> 1) FROM json_each(?2) AS change
+     WHERE batch_id = ?1 AND state = change.value ->> 0";
+
+/// Below this number of rows a statement is not worth a length of its own.
+const ROWS_PADDED_MIN: usize = 8;
 
 impl Queue {
     /// Writes `transitions` of jobs of `batch` in one durable transaction, each only where its job
@@ -26,19 +44,26 @@ impl Queue {
         if transitions.is_empty() {
             return Ok(HashSet::new());
         }
-        self.begin().await?;
-        match write(&mut self.connection, batch, run, transitions).await {
-            Ok(missed) => {
-                crate::failpoint!("before_commit");
-                self.commit().await?;
-                crate::failpoint!("after_commit");
-                Ok(missed)
-            }
-            Err(error) => {
-                self.rollback().await;
-                Err(error)
+        // That a job has moved is rare: only then is it asked which, in a second transaction.
+        for look in [false, true] {
+            self.begin().await?;
+            match write(&mut self.connection, batch, run, transitions, look).await {
+                Ok(Some(missed)) => {
+                    crate::failpoint!("before_commit");
+                    self.commit().await?;
+                    crate::failpoint!("after_commit");
+                    return Ok(missed);
+                }
+                Ok(None) => self.rollback().await,
+                Err(error) => {
+                    self.rollback().await;
+                    return Err(error);
+                }
             }
         }
+        Err(QueueError::Bug(
+            "a job moved inside a transaction that nobody else writes in".to_owned(),
+        ))
     }
 
     /// Takes the write lock at once: a reading transaction that wants to write later can fail.
@@ -72,12 +97,17 @@ impl Queue {
 }
 
 /// Inside a transaction: moves the jobs, writes the ledger, keeps the tally, erases passwords.
+///
+/// With `look` it first asks which of the jobs still stand where their transitions begin, moves
+/// only those, and returns the others. Without, all of them must: else `None`, and the transaction
+/// must be rolled back.
 pub(super) async fn write(
     connection: &mut SqliteConnection,
     batch: BatchId,
     run: Option<RunId>,
     transitions: &[Transition],
-) -> Result<HashSet<JobId>, QueueError> {
+    look: bool,
+) -> Result<Option<HashSet<JobId>>, QueueError> {
     let mut missed = HashSet::new();
     let mut rest = transitions;
     while !rest.is_empty() {
@@ -88,55 +118,59 @@ pub(super) async fn write(
             .position(|step| !seen.insert(step.job))
             .unwrap_or(rest.len());
         let (wave, later) = rest.split_at(end);
-        write_wave(connection, batch, run, wave, &mut missed).await?;
+        let mut steps: Vec<&Transition> = wave.iter().collect();
+        if look {
+            let standing = still_standing(connection, wave).await?;
+            steps.retain(|step| standing.contains(&step.job));
+            let moved = wave.iter().map(|step| step.job);
+            missed.extend(moved.filter(|job| !standing.contains(job)));
+        }
+        if !write_wave(connection, batch, run, &steps).await? {
+            return Ok(None);
+        }
         rest = later;
     }
-    Ok(missed)
+    Ok(Some(missed))
 }
 
+/// The jobs that stand where their transitions begin.
+async fn still_standing(
+    connection: &mut SqliteConnection,
+    wave: &[Transition],
+) -> Result<HashSet<JobId>, QueueError> {
+    let guards: Vec<_> = wave
+        .iter()
+        .map(|step| (step.job, step.from.0.as_str(), step.from.1))
+        .collect();
+    let standing: Vec<i64> = sqlx::query_scalar(STANDING)
+        .bind(json(&guards))
+        .fetch_all(connection)
+        .await?;
+    Ok(standing.into_iter().map(JobId).collect())
+}
+
+/// Writes steps of different jobs. `false`: not every job stood where its step begins.
 async fn write_wave(
     connection: &mut SqliteConnection,
     batch: BatchId,
     run: Option<RunId>,
-    wave: &[Transition],
-    missed: &mut HashSet<JobId>,
-) -> Result<(), QueueError> {
-    let rows = json(&wave.iter().map(JobRow).collect::<Vec<_>>());
-    let moved: Vec<i64> = sqlx::query_scalar(MOVE_JOBS)
-        .bind(rows)
-        .fetch_all(&mut *connection)
-        .await?;
-    let written: Vec<&Transition> = if moved.len() == wave.len() {
-        wave.iter().collect()
-    } else {
-        let moved: HashSet<i64> = moved.into_iter().collect();
-        missed.extend(
-            wave.iter()
-                .map(|step| step.job)
-                .filter(|job| !moved.contains(&job.0)),
-        );
-        wave.iter()
-            .filter(|step| moved.contains(&step.job.0))
-            .collect()
-    };
+    written: &[&Transition],
+) -> Result<bool, QueueError> {
     if written.is_empty() {
-        return Ok(());
+        return Ok(true);
     }
-
-    let entries = json(
-        &written
-            .iter()
-            .map(|step| LedgerRow(step))
-            .collect::<Vec<_>>(),
-    );
-    sqlx::query(
-        "INSERT INTO ledger (job_id, run_id, attempt, kind, at_ms, body)
-         SELECT value ->> 0, ?1, value ->> 1, value ->> 2, value ->> 3, value ->> 4 FROM json_each(?2)",
-    )
-    .bind(run.map(|run| run.0))
-    .bind(entries)
-    .execute(&mut *connection)
-    .await?;
+    for set in written.chunks(ROWS_PER_STATEMENT) {
+        let moved = move_jobs(set).build().execute(&mut *connection).await?;
+        if moved.rows_affected() != set.len() as u64 {
+            return Ok(false);
+        }
+    }
+    for set in written.chunks(ROWS_PER_STATEMENT) {
+        add_entries(run, set)
+            .build()
+            .execute(&mut *connection)
+            .await?;
+    }
 
     let erased: Vec<i64> = written
         .iter()
@@ -144,13 +178,14 @@ async fn write_wave(
         .map(|step| step.job.0)
         .collect();
     if !erased.is_empty() {
-        sqlx::query("DELETE FROM secret WHERE job_id IN (SELECT value FROM json_each(?1))")
+        sqlx::query(ERASE)
             .bind(json(&erased))
             .execute(&mut *connection)
             .await?;
     }
 
-    keep_tally(connection, batch, &written).await
+    keep_tally(connection, batch, written).await?;
+    Ok(true)
 }
 
 async fn keep_tally(
@@ -172,15 +207,12 @@ async fn keep_tally(
     change.retain(|_, jobs| *jobs != 0);
     let changes: Vec<(&str, i64)> = change.into_iter().collect();
     let touched_ms = written.iter().map(|step| step.at_ms).max().unwrap_or(0);
-    sqlx::query(
-        "UPDATE tally SET jobs = jobs + (change.value ->> 1) FROM json_each(?2) AS change
-         WHERE batch_id = ?1 AND state = change.value ->> 0",
-    )
-    .bind(batch.0)
-    .bind(json(&changes))
-    .execute(&mut *connection)
-    .await?;
-    sqlx::query("UPDATE batch SET touched_ms = max(touched_ms, ?2) WHERE id = ?1")
+    sqlx::query(COUNT)
+        .bind(batch.0)
+        .bind(json(&changes))
+        .execute(&mut *connection)
+        .await?;
+    sqlx::query(TOUCH)
         .bind(batch.0)
         .bind(touched_ms)
         .execute(&mut *connection)
@@ -188,28 +220,20 @@ async fn keep_tally(
     Ok(())
 }
 
-const MOVE_JOBS: &str = "
-    UPDATE job SET
-        state = step.v ->> 3, attempt = step.v ->> 4, retries = step.v ->> 5,
-        executed_before = step.v ->> 6, executed_now = step.v ->> 7, evidence = step.v ->> 8,
-        held = step.v ->> 9, rebuilding_seen = step.v ->> 10, not_before_ms = step.v ->> 11,
-        intent_ms = step.v ->> 12, submitted_ms = step.v ->> 13, completed_ms = step.v ->> 14,
-        error_kind = step.v ->> 15, error = step.v ->> 16, baseline = step.v ->> 17,
-        target = step.v ->> 18, accepted = step.v ->> 19
-    FROM (SELECT value AS v FROM json_each(?1)) AS step
-    WHERE job.id = step.v ->> 0 AND job.state = step.v ->> 1 AND job.attempt = step.v ->> 2
-    RETURNING job.id";
-
-pub(super) fn json<T: Serialize + ?Sized>(value: &T) -> String {
-    serde_json::to_string(value).expect("plain data is always JSON")
-}
-
-/// A transition as one row for [`MOVE_JOBS`]: the guard, then the standing in the statement's order.
-struct JobRow<'a>(&'a Transition);
-
-impl Serialize for JobRow<'_> {
-    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let Transition { job, from, to, .. } = self.0;
+/// The statement that moves the jobs of `set`, each only where its guard holds.
+pub(super) fn move_jobs(set: &[&Transition]) -> QueryBuilder<Sqlite> {
+    let mut query = QueryBuilder::new(
+        "WITH step (id, from_state, from_attempt, state, attempt, retries, executed_before, executed_now,
+             evidence, held, accepted, rebuilding_seen, not_before_ms, intent_ms, submitted_ms,
+             completed_ms, error_kind, error, baseline, target) AS (",
+    );
+    query.push_values(padded(set.iter()), |mut row, step| {
+        let Some(Transition { job, from, to, .. }) = step else {
+            for _ in 0..20 {
+                row.push_bind(None::<i64>);
+            }
+            return;
+        };
         // Destructured, so that a new field cannot be forgotten here.
         let Standing {
             state,
@@ -229,44 +253,83 @@ impl Serialize for JobRow<'_> {
             baseline,
             target,
         } = to;
-        let mut row = serializer.serialize_seq(Some(20))?;
-        row.serialize_element(job)?;
-        row.serialize_element(from.0.as_str())?;
-        row.serialize_element(&from.1)?;
-        row.serialize_element(state.as_str())?;
-        row.serialize_element(attempt)?;
-        row.serialize_element(retries)?;
-        row.serialize_element(executed_before.as_str())?;
-        row.serialize_element(executed_now.as_str())?;
-        row.serialize_element(&evidence.map(Evidence::as_str))?;
-        row.serialize_element(&u8::from(*held))?;
-        row.serialize_element(&u8::from(*rebuilding_seen))?;
-        row.serialize_element(not_before_ms)?;
-        row.serialize_element(intent_ms)?;
-        row.serialize_element(submitted_ms)?;
-        row.serialize_element(completed_ms)?;
-        row.serialize_element(&failure.as_ref().map(|failure| &failure.error_kind))?;
-        row.serialize_element(&failure.as_ref().map(|failure| &failure.error))?;
-        // An object: `->>` hands it over as JSON text, which is what the column holds.
-        row.serialize_element(baseline)?;
-        row.serialize_element(target)?;
-        row.serialize_element(&u8::from(*accepted))?;
-        row.end()
-    }
+        row.push_bind(job.0)
+            .push_bind(from.0.as_str())
+            .push_bind(from.1)
+            .push_bind(state.as_str())
+            .push_bind(*attempt)
+            .push_bind(*retries)
+            .push_bind(executed_before.as_str())
+            .push_bind(executed_now.as_str())
+            .push_bind(evidence.map(Evidence::as_str))
+            .push_bind(*held)
+            .push_bind(*accepted)
+            .push_bind(*rebuilding_seen)
+            .push_bind(*not_before_ms)
+            .push_bind(*intent_ms)
+            .push_bind(*submitted_ms)
+            .push_bind(*completed_ms)
+            .push_bind(failure.as_ref().map(|failure| failure.error_kind.as_str()))
+            .push_bind(failure.as_ref().map(|failure| failure.error.as_str()))
+            .push_bind(baseline.as_ref().map(json))
+            .push_bind(target.as_deref());
+    });
+    query.push(
+        ") UPDATE job SET
+             state = step.state, attempt = step.attempt, retries = step.retries,
+             executed_before = step.executed_before, executed_now = step.executed_now,
+             evidence = step.evidence, held = step.held, accepted = step.accepted,
+             rebuilding_seen = step.rebuilding_seen, not_before_ms = step.not_before_ms,
+             intent_ms = step.intent_ms, submitted_ms = step.submitted_ms,
+             completed_ms = step.completed_ms, error_kind = step.error_kind, error = step.error,
+             baseline = step.baseline, target = step.target
+         FROM step
+         WHERE job.id = step.id AND job.state = step.from_state AND job.attempt = step.from_attempt",
+    );
+    query
 }
 
-/// A transition as one row of the ledger.
-struct LedgerRow<'a>(&'a Transition);
-
-impl Serialize for LedgerRow<'_> {
-    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let Transition {
+/// The statement that adds the entries of `set` to the ledger, in its order.
+pub(super) fn add_entries(run: Option<RunId>, set: &[&Transition]) -> QueryBuilder<Sqlite> {
+    let mut query =
+        QueryBuilder::new("WITH entry (job_id, run_id, attempt, kind, at_ms, body) AS (");
+    query.push_values(padded(set.iter()), |mut row, step| match step {
+        Some(Transition {
             job,
             to,
             entry,
             at_ms,
             ..
-        } = self.0;
-        (job, to.attempt, entry.kind(), at_ms, entry).serialize(serializer)
-    }
+        }) => {
+            row.push_bind(job.0)
+                .push_bind(run.map(|run| run.0))
+                .push_bind(to.attempt)
+                .push_bind(entry.kind())
+                .push_bind(*at_ms)
+                .push_bind(json(entry));
+        }
+        None => {
+            for _ in 0..6 {
+                row.push_bind(None::<i64>);
+            }
+        }
+    });
+    query.push(
+        ") INSERT INTO ledger (job_id, run_id, attempt, kind, at_ms, body)
+         SELECT * FROM entry WHERE job_id IS NOT NULL",
+    );
+    query
+}
+
+/// `rows` and as many `None` as make their number a power of two: so the statements that a run
+/// repeats all the time have few lengths, and each of them is prepared once.
+fn padded<T>(rows: impl ExactSizeIterator<Item = T>) -> impl Iterator<Item = Option<T>> {
+    let length = rows.len().next_power_of_two().max(ROWS_PADDED_MIN);
+    rows.map(Some)
+        .chain(std::iter::repeat_with(|| None))
+        .take(length)
+}
+
+pub(super) fn json<T: Serialize + ?Sized>(value: &T) -> String {
+    serde_json::to_string(value).expect("plain data is always JSON")
 }

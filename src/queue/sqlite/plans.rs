@@ -1,0 +1,70 @@
+//! No statement that a run repeats may cost more as the queue grows.
+
+use sqlx::{AssertSqlSafe, Row};
+
+use super::read::{DUE, NEXT_DUE, OLDEST_DOUBT, UNSETTLED};
+use super::record::{COUNT, ERASE, STANDING, TOUCH, add_entries, move_jobs};
+use super::{Open, Queue};
+use crate::job::{Entry, JobId, Standing, Transition};
+
+async fn plan(queue: &mut Queue, statement: &str) -> Vec<String> {
+    let statement = format!("EXPLAIN QUERY PLAN {statement}");
+    let rows = sqlx::query(AssertSqlSafe(statement))
+        .fetch_all(&mut queue.connection)
+        .await
+        .unwrap();
+    rows.iter().map(|row| row.get("detail")).collect()
+}
+
+#[tokio::test]
+async fn the_statements_that_a_run_repeats_use_indexes_and_sort_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut queue = Queue::open(&folder.path().join("refleet.db"), Open::Create)
+        .await
+        .unwrap();
+    let entry = Entry::Intent {
+        zone: "pub".to_owned(),
+        baseline: None,
+        target: None,
+    };
+    let step = Transition::new(JobId(1), &Standing::queued(), entry, 0).unwrap();
+    let move_jobs = move_jobs(&[&step]).into_string();
+    let add_entries = add_entries(None, &[&step]).into_string();
+    let statements = [
+        DUE,
+        NEXT_DUE,
+        UNSETTLED,
+        OLDEST_DOUBT,
+        STANDING,
+        ERASE,
+        COUNT,
+        TOUCH,
+        &move_jobs,
+        &add_entries,
+    ];
+    for statement in statements {
+        let plan = plan(&mut queue, statement).await;
+        // What is scanned is what the caller hands over.
+        let handed_over = ["SCAN step", "SCAN entry", "SCAN change", "SCAN json_each"];
+        let scans = |step: &&String| {
+            step.starts_with("SCAN")
+                && !step.contains(" CONSTANT ROW")
+                && !handed_over.iter().any(|known| step.starts_with(known))
+        };
+        let sorts = |step: &&String| step.contains("TEMP B-TREE");
+        assert_eq!(plan.iter().find(scans), None, "{plan:?}\n{statement}");
+        assert_eq!(plan.iter().find(sorts), None, "{plan:?}\n{statement}");
+    }
+}
+
+#[tokio::test]
+async fn the_look_at_the_plan_sees_a_scan_and_a_sort() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut queue = Queue::open(&folder.path().join("refleet.db"), Open::Create)
+        .await
+        .unwrap();
+    let slow = "SELECT id FROM job WHERE state = 'queued' ORDER BY note";
+    let plan = plan(&mut queue, slow).await;
+    assert!(plan[0].starts_with("SCAN job"), "{plan:?}");
+    assert!(plan[1].contains("TEMP B-TREE"), "{plan:?}");
+}
