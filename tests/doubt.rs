@@ -1,0 +1,615 @@
+//! The ways out of doubt and the ends of a rebuild, each against the trap that it guards against.
+//!
+//! Each test drives the real binary over a small fleet, and compares one line per instance: what
+//! the ledger says became of it, and what the simulator says really happened. Most rebuilds take no
+//! time here, so that no poll sees them and the image's name alone speaks; where `rebuilding` is to
+//! be seen, they last for many polls.
+
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
+#[path = "common/rig.rs"]
+mod rig;
+
+use std::fmt::Write as _;
+use std::time::{Duration, Instant};
+
+use refleet::job::{Entry, ServiceId, State};
+use refleet::simulator::{
+    Behaviour, Call, CallRecord, Config, Fault, FaultKind, ImageAt, InstanceChange, Outcome,
+    Script, Settings, Step,
+};
+use rig::{Pace, Rig, Running, Story, finish};
+
+const DONE: i32 = 0;
+const FAILED: i32 = 1;
+const DOUBT: i32 = 3;
+const OLD: &str = "CentOS-7";
+const NEW: &str = "AlmaLinux-8";
+/// Long enough for a poll to see it, however busy the machine is.
+const LONG_MS: u64 = 500;
+/// How a rebuild without a fault ends here.
+const REBUILT: &str = "done, executed yes, image, 1 attempts; 1 sent, 1 wiped";
+
+/// `count` instances whose rebuilds nobody sees; `adjust` changes the account.
+fn rig(count: i64, adjust: impl FnOnce(&mut Config)) -> Rig {
+    let mut rig = Rig::new(count, |config| {
+        config.rebuild_duration = Duration::ZERO;
+        adjust(config);
+    });
+    // Where being late is not the matter, a busy machine must not make anything late.
+    rig.pace = Pace::default().with("--rebuild-timeout", "20s");
+    rig
+}
+
+fn set(rig: &mut Rig, name: &'static str, value: &str) {
+    rig.pace = std::mem::take(&mut rig.pace).with(name, value);
+}
+
+fn change(rig: &Rig, nth: usize, change: &InstanceChange) {
+    assert!(rig.simulator.change(rig.services[nth], change));
+}
+
+fn stands(rig: &Rig, nth: usize, status: &str, image: &str) {
+    let (status, image) = (Some(status.to_owned()), Some(image.to_owned()));
+    let now = InstanceChange {
+        status,
+        image,
+        ..InstanceChange::default()
+    };
+    change(rig, nth, &now);
+}
+
+/// How the next rebuild of the instance goes.
+fn next(rig: &Rig, nth: usize, next: Behaviour) {
+    let next = InstanceChange {
+        next: Some(next),
+        ..InstanceChange::default()
+    };
+    change(rig, nth, &next);
+}
+
+fn lasting(duration_ms: u64) -> Behaviour {
+    Behaviour {
+        duration_ms: Some(duration_ms),
+        ..Behaviour::default()
+    }
+}
+
+/// The instance's next submission meets `fault`.
+fn submission_meets(rig: &Rig, nth: usize, fault: impl Into<Fault>) {
+    let elid = Some(rig.services[nth]);
+    rig.simulator.script(Script {
+        elid,
+        ..Script::next(Call::Submission, fault)
+    });
+}
+
+fn late(kind: FaultKind, delay_ms: u64) -> Fault {
+    Fault {
+        delay_ms: Some(delay_ms),
+        ..Fault::new(kind)
+    }
+}
+
+fn calls(rig: &Rig, call: Call, elid: Option<ServiceId>) -> Vec<CallRecord> {
+    let mut calls = rig.simulator.calls();
+    let elid = elid.map(ServiceId::get);
+    calls.retain(|one| one.call == call && (elid.is_none() || one.elid == elid));
+    calls
+}
+
+/// Waits until the running process has brought it about.
+fn until(running: &mut Running, mut met: impl FnMut() -> bool) {
+    let ended = running.wait_until(&mut met);
+    // It may have been the last thing that it did.
+    assert!(ended.is_none() || met(), "it ended: {}", running.said());
+}
+
+fn run(rig: &Rig, code: i32) {
+    let ended = finish(rig.run(&[]));
+    assert_eq!(ended.status.code(), Some(code), "{ended}");
+}
+
+fn ends(mut running: Running, code: i32) {
+    let status = running.wait_until(|| false).unwrap();
+    assert_eq!(status.code(), Some(code), "{}", running.said());
+}
+
+/// What the ledger says of each instance, and after the semicolon what is true.
+fn fates(rig: &Rig) -> Vec<String> {
+    let stories = rig.stories().unwrap();
+    let fate = |(service, story): (&ServiceId, &Story)| {
+        let (truth, standing) = (rig.truth(*service), &story.standing);
+        let mut fate = standing.state.to_string();
+        if standing.held {
+            fate.push_str(" held");
+        }
+        if standing.state == State::Failed || standing.state == State::InDoubt {
+            let failure = standing.failure.as_ref().unwrap();
+            let _ = write!(fate, " ({})", failure.error_kind);
+        }
+        let evidence = standing.evidence.map_or("-", |evidence| evidence.as_str());
+        format!(
+            "{fate}, executed {}, {evidence}, {} attempts; {} sent, {} wiped",
+            standing.executed(),
+            standing.attempt,
+            truth.submissions,
+            truth.wiped
+        )
+    };
+    rig.services.iter().zip(&stories).map(fate).collect()
+}
+
+#[track_caller]
+fn assert_fates(rig: &Rig, expected: &[&str]) {
+    assert_eq!(fates(rig), expected);
+    rig.check_end().unwrap();
+}
+
+/// Why the instance's doubt was left to the operator.
+fn held_for(rig: &Rig, nth: usize) -> String {
+    let story = rig.stories().unwrap().swap_remove(nth);
+    let held = story.lines.into_iter().find_map(|line| match line.entry {
+        Entry::Held { reason } => Some(reason),
+        _ => None,
+    });
+    held.unwrap()
+}
+
+/// From the first entry of one kind to the first of another.
+fn between(rig: &Rig, nth: usize, from: &str, to: &str) -> Duration {
+    let story = rig.stories().unwrap().swap_remove(nth);
+    let at_ms = |kind| {
+        let line = story.lines.iter().find(|line| line.entry.kind() == kind);
+        line.unwrap().at_ms
+    };
+    Duration::from_millis(u64::try_from(at_ms(to) - at_ms(from)).unwrap())
+}
+
+// ---- doubt -------------------------------------------------------------------------------------
+
+#[test]
+fn a_reading_requested_before_the_send_is_no_evidence_however_late_it_arrives() {
+    // The first is in flight all the time, so the list is read; the second occupies the other slot
+    // until it is refused, and that starts the third in the middle of a reading.
+    let mut rig = rig(3, |_| {});
+    set(&mut rig, "--workers", "2");
+    set(&mut rig, "--timeout", "5s");
+    next(&rig, 0, lasting(1500));
+    submission_meets(&rig, 1, late(FaultKind::Error, 700));
+    submission_meets(&rig, 2, FaultKind::ResetBefore);
+    let reads = || calls(&rig, Call::Instances, None).len();
+    let mut running = Running::start(rig.run(&[]));
+    until(&mut running, || {
+        calls(&rig, Call::Submission, None).len() == 2
+    });
+    // One page is read at a time: while one answer is late, the next reading can be prepared.
+    let before = reads();
+    rig.simulator
+        .script(Script::next(Call::Instances, late(FaultKind::Delay, 100)));
+    rig.simulator
+        .script(Script::next(Call::Instances, late(FaultKind::Delay, 1000)));
+    until(&mut running, || reads() > before);
+    // The owner's own rebuild, over before ours is sent: only the late reading shows it.
+    stands(&rig, 2, "rebuilding", OLD);
+    until(&mut running, || reads() > before + 1);
+    stands(&rig, 2, "active", OLD);
+    ends(running, FAILED);
+
+    let late_read = calls(&rig, Call::Instances, None)[before + 1].at_us;
+    let third = calls(&rig, Call::Submission, Some(rig.services[2]))[0].at_us;
+    assert!(
+        late_read < third && third < late_read + 1_000_000,
+        "the trap was not set: read at {late_read}, sent at {third}"
+    );
+    assert_fates(
+        &rig,
+        &[
+            "done, executed yes, observed, 1 attempts; 1 sent, 1 wiped",
+            "failed (value), executed no, -, 1 attempts; 1 sent, 0 wiped",
+            "done, executed yes, image, 2 attempts; 2 sent, 1 wiped",
+        ],
+    );
+}
+
+#[test]
+fn before_the_lists_lag_was_learned_no_silence_sends_anything_again() {
+    // The list shows nothing of what happens until long after the doubts are decided.
+    let mut rig = rig(4, |config| config.list_lag = Duration::from_millis(1200));
+    set(&mut rig, "--settle", "200ms");
+    set(&mut rig, "--unseen-after", "5s");
+    submission_meets(&rig, 1, FaultKind::ResetAfter);
+    submission_meets(&rig, 2, FaultKind::Busy);
+    submission_meets(&rig, 3, FaultKind::ResetBefore);
+    run(&rig, DOUBT);
+    assert_fates(
+        &rig,
+        &[
+            REBUILT,
+            "in_doubt held (reset), executed maybe, -, 1 attempts; 1 sent, 1 wiped",
+            "in_doubt held (running_operation), executed maybe, -, 1 attempts; 1 sent, 0 wiped",
+            "in_doubt held (reset), executed maybe, -, 1 attempts; 1 sent, 0 wiped",
+        ],
+    );
+    for nth in 1..4 {
+        let reason = held_for(&rig, nth);
+        assert!(reason.contains("how far the list lags behind"), "{reason}");
+        assert!(between(&rig, nth, "unknown", "held") > Duration::from_millis(200));
+    }
+}
+
+#[test]
+fn a_list_that_lags_for_longer_than_settle_hides_no_rebuild_once_that_was_learned() {
+    let mut rig = rig(3, |config| config.list_lag = Duration::from_millis(400));
+    set(&mut rig, "--settle", "100ms");
+    set(&mut rig, "--workers", "1");
+    submission_meets(&rig, 1, FaultKind::ResetAfter);
+    submission_meets(&rig, 2, FaultKind::ResetBefore);
+    run(&rig, DONE);
+    assert_fates(
+        &rig,
+        &[
+            REBUILT,
+            REBUILT,
+            "done, executed yes, image, 2 attempts; 2 sent, 1 wiped",
+        ],
+    );
+    let watched = between(&rig, 2, "unknown", "disproved");
+    assert!(watched > Duration::from_millis(3 * 400), "{watched:?}");
+}
+
+#[test]
+fn what_was_really_not_executed_is_sent_again_and_wiped_once() {
+    let mut rig = rig(3, |_| {});
+    set(&mut rig, "--workers", "1");
+    submission_meets(&rig, 1, FaultKind::ResetBefore);
+    submission_meets(&rig, 2, FaultKind::Busy);
+    run(&rig, DONE);
+    let again = "done, executed yes, image, 2 attempts; 2 sent, 1 wiped";
+    assert_fates(&rig, &[REBUILT, again, again]);
+    for nth in 1..3 {
+        assert!(between(&rig, nth, "unknown", "disproved") > Duration::from_millis(400));
+    }
+}
+
+#[test]
+fn pages_that_shift_between_two_calls_lose_nobody_and_wipe_nobody_twice() {
+    let mut rig = rig(7, |config| config.page_size = 3);
+    set(&mut rig, "--workers", "3");
+    rig.simulator.set(Settings {
+        list_shift: Some(1),
+        ..Settings::default()
+    });
+    submission_meets(&rig, 3, FaultKind::ResetAfter);
+    submission_meets(&rig, 4, FaultKind::ResetBefore);
+    submission_meets(&rig, 6, FaultKind::ResetAfter);
+    run(&rig, DONE);
+    let again = "done, executed yes, image, 2 attempts; 2 sent, 1 wiped";
+    assert_fates(
+        &rig,
+        &[REBUILT, REBUILT, REBUILT, REBUILT, again, REBUILT, REBUILT],
+    );
+}
+
+#[test]
+fn a_service_that_the_panels_filter_hides_is_not_sent() {
+    let rig = rig(3, |_| {});
+    let hidden = InstanceChange {
+        listed: Some(false),
+        ..InstanceChange::default()
+    };
+    change(&rig, 1, &hidden);
+    run(&rig, FAILED);
+    let untouched = "failed (not_listed), executed no, -, 0 attempts; 0 sent, 0 wiped";
+    assert_fates(&rig, &[REBUILT, untouched, REBUILT]);
+    let failure = rig.stories().unwrap()[1].standing.failure.clone().unwrap();
+    assert!(failure.error.contains("filter"), "{failure:?}");
+}
+
+#[test]
+fn what_leaves_the_list_while_it_is_in_doubt_is_held_and_never_sent_again() {
+    let mut rig = rig(3, |_| {});
+    set(&mut rig, "--workers", "1");
+    set(&mut rig, "--timeout", "5s");
+    // The lag is known by then, so with the baseline before its eyes it would send them again.
+    submission_meets(&rig, 1, late(FaultKind::ResetBefore, 150));
+    submission_meets(&rig, 2, late(FaultKind::ResetAfter, 150));
+    let mut running = Running::start(rig.run(&[]));
+    let hidden = InstanceChange {
+        listed: Some(false),
+        ..InstanceChange::default()
+    };
+    for nth in 1..3 {
+        until(&mut running, || {
+            rig.truth(rig.services[nth]).submissions == 1
+        });
+        change(&rig, nth, &hidden);
+    }
+    ends(running, DOUBT);
+    assert_fates(
+        &rig,
+        &[
+            REBUILT,
+            "in_doubt held (reset), executed maybe, -, 1 attempts; 1 sent, 0 wiped",
+            "in_doubt held (reset), executed maybe, -, 1 attempts; 1 sent, 1 wiped",
+        ],
+    );
+    for nth in 1..3 {
+        let reason = held_for(&rig, nth);
+        assert!(reason.contains("filter"), "{reason}");
+    }
+}
+
+#[test]
+fn with_the_same_image_before_and_after_only_the_status_can_end_a_doubt() {
+    let mut rig = rig(4, |config| {
+        for instance in &mut config.instances[1..] {
+            NEW.clone_into(&mut instance.image);
+        }
+    });
+    set(&mut rig, "--workers", "1");
+    submission_meets(&rig, 1, FaultKind::ResetBefore);
+    submission_meets(&rig, 2, FaultKind::ResetAfter);
+    submission_meets(&rig, 3, FaultKind::ResetAfter);
+    next(&rig, 3, lasting(LONG_MS));
+    run(&rig, DOUBT);
+    assert_fates(
+        &rig,
+        &[
+            REBUILT,
+            "in_doubt held (reset), executed maybe, -, 1 attempts; 1 sent, 0 wiped",
+            "in_doubt held (reset), executed maybe, -, 1 attempts; 1 sent, 1 wiped",
+            "done, executed yes, observed, 1 attempts; 1 sent, 1 wiped",
+        ],
+    );
+    for nth in 1..3 {
+        let reason = held_for(&rig, nth);
+        assert!(reason.contains("the same image before"), "{reason}");
+    }
+}
+
+// ---- after a crash -----------------------------------------------------------------------------
+
+/// A run of one instance that dies when its submission has arrived, executed.
+fn killed_after_the_wire(rig: &Rig) {
+    submission_meets(rig, 0, FaultKind::TimeoutAfter);
+    let mut running = Running::start(rig.run(&[]));
+    until(&mut running, || rig.truth(rig.services[0]).wiped == 1);
+    running.kill();
+    rig.check().unwrap();
+}
+
+/// A run of one instance that dies between its intent and the wire.
+fn killed_before_the_wire(rig: &Rig) {
+    let mut command = rig.run(&[]);
+    command.env("REFLEET_FAILPOINT", "before_send");
+    let ended = finish(command);
+    assert_eq!(ended.status.code(), None, "{ended}");
+    rig.check().unwrap();
+}
+
+/// Until so much time has passed since the intent, by the clock on the wall.
+fn pass_since_the_intent(rig: &Rig, time: Duration) {
+    let intent_ms = rig.stories().unwrap()[0].standing.intent_ms.unwrap();
+    let began = Instant::now();
+    while jiff::Timestamp::now().as_millisecond() - intent_ms
+        <= i64::try_from(time.as_millis()).unwrap()
+    {
+        assert!(
+            began.elapsed() < Duration::from_secs(30),
+            "time stands still"
+        );
+        std::thread::sleep(Duration::from_millis(1));
+    }
+}
+
+#[test]
+fn a_restored_old_image_after_a_crash_sends_nothing_again() {
+    let rig = rig(1, |_| {});
+    killed_after_the_wire(&rig);
+    // The owner saw the empty server and put the backup back: the list looks as if nothing had been.
+    stands(&rig, 0, "active", OLD);
+    pass_since_the_intent(&rig, Duration::from_millis(500));
+    // Once more: what is held stays held.
+    for _ in 0..2 {
+        run(&rig, DOUBT);
+        assert_fates(
+            &rig,
+            &["in_doubt held (interrupted), executed maybe, -, 1 attempts; 1 sent, 1 wiped"],
+        );
+    }
+    let reason = held_for(&rig, 0);
+    assert!(reason.contains("nobody watched all the time"), "{reason}");
+}
+
+#[test]
+fn what_is_seen_after_a_crash_counts_only_within_the_rebuild_timeout_of_the_intent() {
+    // In time: our own rebuild.
+    let rig_in_time = rig(1, |_| {});
+    killed_after_the_wire(&rig_in_time);
+    run(&rig_in_time, DONE);
+    assert_fates(&rig_in_time, &[REBUILT]);
+
+    // Too late: nothing was sent, and the owner rebuilt it alone.
+    for status in ["active", "rebuilding"] {
+        let mut rig = rig(1, |_| {});
+        set(&mut rig, "--rebuild-timeout", "300ms");
+        killed_before_the_wire(&rig);
+        stands(&rig, 0, status, NEW);
+        pass_since_the_intent(&rig, Duration::from_millis(300));
+        run(&rig, DOUBT);
+        assert_fates(
+            &rig,
+            &["in_doubt held (interrupted), executed maybe, -, 1 attempts; 0 sent, 0 wiped"],
+        );
+    }
+}
+
+// ---- before the send ---------------------------------------------------------------------------
+
+#[test]
+fn a_rebuild_of_the_owners_own_is_waited_for_and_only_then_ours_is_sent() {
+    let rig = rig(2, |_| {});
+    let step = |after_ms, status: &str| Step {
+        after_ms,
+        status: Some(status.to_owned()),
+        image: None,
+    };
+    let began = Instant::now();
+    let own = InstanceChange {
+        steps: vec![step(0, "rebuilding"), step(500, "active")],
+        ..InstanceChange::default()
+    };
+    change(&rig, 1, &own);
+    let mut running = Running::start(rig.run(&[]));
+    until(&mut running, || rig.truth(rig.services[1]).submissions > 0);
+    assert!(began.elapsed() >= Duration::from_millis(500));
+    ends(running, DONE);
+    assert_fates(&rig, &[REBUILT, REBUILT]);
+}
+
+#[test]
+fn what_is_not_ready_within_the_rebuild_timeout_fails_untouched() {
+    let mut rig = rig(2, |_| {});
+    set(&mut rig, "--rebuild-timeout", "1s");
+    stands(&rig, 1, "rebuilding", OLD);
+    run(&rig, FAILED);
+    let untouched = "failed (not_ready), executed no, -, 0 attempts; 0 sent, 0 wiped";
+    assert_fates(&rig, &[REBUILT, untouched]);
+}
+
+// ---- the ends of a rebuild ---------------------------------------------------------------------
+
+#[test]
+fn a_third_image_is_nobodys_proof_and_left_to_the_operator() {
+    let mut rig = rig(4, |_| {});
+    set(&mut rig, "--workers", "1");
+    let third = |duration_ms| Behaviour {
+        image_after: Some("Debian-12".to_owned()),
+        ..lasting(duration_ms)
+    };
+    next(&rig, 1, third(0));
+    next(&rig, 2, third(LONG_MS));
+    next(&rig, 3, third(0));
+    submission_meets(&rig, 3, FaultKind::ResetAfter);
+    run(&rig, DOUBT);
+    let doubted = "in_doubt held (third_image), executed yes, -, 1 attempts; 1 sent, 1 wiped";
+    assert_fates(
+        &rig,
+        &[
+            REBUILT,
+            doubted,
+            doubted,
+            "in_doubt held (reset), executed maybe, -, 1 attempts; 1 sent, 1 wiped",
+        ],
+    );
+    let reason = held_for(&rig, 3);
+    assert!(
+        reason.contains("the list shows active with Debian-12"),
+        "{reason}"
+    );
+}
+
+#[test]
+fn the_new_name_on_a_working_instance_completes_nothing_while_its_disk_is_written() {
+    // The name changes at once; the instance is shown `active` for some polls more, then `rebuilding`.
+    let mut rig = rig(3, |config| config.image_at = ImageAt::Accept);
+    set(&mut rig, "--settle", "5s");
+    let slow = || Behaviour {
+        accept_lag_ms: Some(150),
+        ..lasting(LONG_MS)
+    };
+    next(&rig, 0, slow());
+    next(&rig, 1, slow());
+    submission_meets(&rig, 1, FaultKind::ResetAfter);
+    run(&rig, DONE);
+    let observed = "done, executed yes, observed, 1 attempts; 1 sent, 1 wiped";
+    assert_fates(&rig, &[observed, observed, REBUILT]);
+    let stories = rig.stories().unwrap();
+    for (service, story) in rig.services.iter().zip(&stories) {
+        let written_ms = rig.truth(*service).wipes[0].completed_ms;
+        assert!(story.standing.completed_ms >= written_ms, "{story:?}");
+    }
+    // Two readings a tenth of `--settle` apart, where the name is all that is ever seen.
+    let settled = between(&rig, 2, "accepted", "completed");
+    assert!(settled >= Duration::from_millis(500), "{settled:?}");
+}
+
+#[test]
+fn an_instance_that_ends_in_error_has_failed_and_was_executed() {
+    let rig = rig(4, |config| {
+        for instance in &mut config.instances[2..] {
+            "error".clone_into(&mut instance.status);
+        }
+    });
+    let broken = |duration_ms| Behaviour {
+        outcome: Some(Outcome::Error),
+        ..lasting(duration_ms)
+    };
+    next(&rig, 0, broken(0));
+    next(&rig, 1, broken(0));
+    submission_meets(&rig, 1, FaultKind::ResetAfter);
+    // What stood in `error` before shows that for a while longer: no sign of ours.
+    let lagging = |behaviour| Behaviour {
+        accept_lag_ms: Some(200),
+        ..behaviour
+    };
+    next(&rig, 2, lagging(lasting(LONG_MS)));
+    next(&rig, 3, lagging(broken(LONG_MS)));
+    run(&rig, DOUBT);
+    let failed = "failed (instance_error), executed yes, -, 1 attempts; 1 sent, 1 wiped";
+    assert_fates(
+        &rig,
+        &[
+            failed,
+            // Never seen to begin: its error may have any cause.
+            "in_doubt held (reset), executed maybe, -, 1 attempts; 1 sent, 1 wiped",
+            "done, executed yes, observed, 1 attempts; 1 sent, 1 wiped",
+            failed,
+        ],
+    );
+}
+
+#[test]
+fn what_never_comes_back_is_in_doubt_after_the_rebuild_timeout_and_was_executed() {
+    let mut rig = rig(2, |_| {});
+    set(&mut rig, "--rebuild-timeout", "1s");
+    let never = Behaviour {
+        outcome: Some(Outcome::Never),
+        ..Behaviour::default()
+    };
+    next(&rig, 1, never);
+    run(&rig, DOUBT);
+    assert_fates(
+        &rig,
+        &[
+            REBUILT,
+            "in_doubt held (rebuild_timeout), executed yes, -, 1 attempts; 1 sent, 1 wiped",
+        ],
+    );
+    let waited = between(&rig, 1, "intent", "doubted");
+    assert!(waited >= Duration::from_secs(1), "{waited:?}");
+}
+
+#[test]
+fn what_was_accepted_and_never_seen_is_done_by_the_apis_word_alone() {
+    let rig = rig(3, |config| {
+        for instance in &mut config.instances {
+            NEW.clone_into(&mut instance.image);
+        }
+    });
+    // Seen in the end, only late: then its own signs count, and not the silence before them.
+    let seen_late = Behaviour {
+        accept_lag_ms: Some(400),
+        ..lasting(LONG_MS)
+    };
+    next(&rig, 1, seen_late);
+    run(&rig, DONE);
+    let unseen = "done, executed yes, accepted, 1 attempts; 1 sent, 1 wiped";
+    let observed = "done, executed yes, observed, 1 attempts; 1 sent, 1 wiped";
+    assert_fates(&rig, &[unseen, observed, unseen]);
+    for nth in [0, 2] {
+        let silent = between(&rig, nth, "accepted", "completed");
+        assert!(silent >= Duration::from_millis(800), "{silent:?}");
+    }
+}
