@@ -178,25 +178,29 @@ fn a_reading_requested_before_the_send_is_no_evidence_however_late_it_arrives() 
     next(&rig, 0, lasting(1500));
     submission_meets(&rig, 1, late(FaultKind::Error, 700));
     submission_meets(&rig, 2, FaultKind::ResetBefore);
-    let reads = || calls(&rig, Call::Instances, None).len();
     let mut running = Running::start(rig.run(&[]));
     until(&mut running, || {
         calls(&rig, Call::Submission, None).len() == 2
     });
-    // One page is read at a time: while one answer is late, the next reading can be prepared.
-    let before = reads();
-    rig.simulator
-        .script(Script::next(Call::Instances, late(FaultKind::Delay, 100)));
-    rig.simulator
-        .script(Script::next(Call::Instances, late(FaultKind::Delay, 1000)));
-    until(&mut running, || reads() > before);
+    // When a reading's answer is fetched the list has been looked at, and until it is there no other
+    // reading begins: during the first one the trap is set for the second.
+    rig.simulator.script(Script {
+        times: 2,
+        ..Script::next(Call::Instances, FaultKind::LongRequest)
+    });
+    for delay_ms in [100, 1000] {
+        let late = late(FaultKind::Delay, delay_ms);
+        rig.simulator.script(Script::next(Call::LongRequest, late));
+    }
+    let fetched = || calls(&rig, Call::LongRequest, None);
+    until(&mut running, || !fetched().is_empty());
     // The owner's own rebuild, over before ours is sent: only the late reading shows it.
     stands(&rig, 2, "rebuilding", OLD);
-    until(&mut running, || reads() > before + 1);
+    until(&mut running, || fetched().len() == 2);
     stands(&rig, 2, "active", OLD);
     ends(running, FAILED);
 
-    let late_read = calls(&rig, Call::Instances, None)[before + 1].at_us;
+    let late_read = fetched()[1].at_us;
     let third = calls(&rig, Call::Submission, Some(rig.services[2]))[0].at_us;
     assert!(
         late_read < third && third < late_read + 1_000_000,
