@@ -15,6 +15,10 @@ use crate::zomro::{Instance, Page};
 /// Walks that may contradict themselves before the list is taken as it is.
 const WALKS_MAX: u32 = 3;
 
+/// Pages of one walk at most: a million instances, ten to a page. An API that always shows somebody
+/// new would be read for ever.
+const PAGES_MAX: u32 = 100_000;
+
 /// One instance of the account.
 #[derive(Debug, Clone)]
 pub struct Listed {
@@ -157,7 +161,7 @@ impl Fleet {
         let began_at = *walk.began_at.get_or_insert(requested_at);
         walk.contradicted |= walk.total.is_some_and(|total| total != page.total);
         walk.total = Some(page.total);
-        let read_before = walk.read();
+        let named_before = walk.seen.len();
         for instance in &page.instances {
             walk.contradicted |= !walk.seen.insert(instance.service);
         }
@@ -166,10 +170,12 @@ impl Fleet {
         walk.contradicted |= unreadable > 0 && walk.unreadable > 0;
         walk.unreadable += unreadable;
         let read = walk.read();
-        walk.next += 1;
-        // Another page than the one asked for: the list has become shorter meanwhile. Nothing new: an
-        // API that shows the same page whatever is asked for would be read for ever.
-        if page.number == asked && read > read_before && read < page.total {
+        // An API that shows the same page whatever is asked for would be read for ever; rows that name
+        // nobody may be the same ones again.
+        let brought_news = walk.seen.len() > named_before || (unreadable > 0 && !walk.contradicted);
+        // Another page than the one asked for: the list has become shorter meanwhile.
+        if page.number == asked && brought_news && read < page.total && asked < PAGES_MAX {
+            walk.next += 1;
             return;
         }
         let complete = !walk.contradicted && read == page.total;
@@ -207,3 +213,6 @@ fn sighting(instance: &Instance, requested_at: Instant) -> Sighting {
         image: instance.image.clone(),
     }
 }
+
+#[cfg(test)]
+mod tests;
