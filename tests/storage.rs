@@ -2,6 +2,8 @@
 //!
 //! Each test drives the real binary, and holds the ledger against the simulator's own record.
 
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
 #[path = "common/rig.rs"]
 mod rig;
 
@@ -101,6 +103,127 @@ fn a_full_disk_stops_the_sending_and_loses_nothing() {
             .unwrap_or_else(|what| panic!("{kilobytes} kB: {what}"));
     }
     assert!(stopped >= 3, "only {stopped} of these limits were ever met");
+}
+
+/// From now on nothing that `running` writes reaches a file, though it holds them open: to `SQLite`
+/// that is what a device is that turned read-only, and everybody may do it.
+#[cfg(target_os = "linux")]
+fn turn_read_only(running: &Running) {
+    use rustix::process::{Pid, Resource, Rlimit, prlimit};
+    let pid = Pid::from_raw(running.0.id().try_into().unwrap());
+    let none = Rlimit {
+        current: Some(0),
+        maximum: Some(0),
+    };
+    prlimit(pid, Resource::Fsize, none).unwrap();
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_database_that_turns_read_only_while_a_run_works_stops_the_sending() {
+    for count in [1, 2, 3] {
+        let rig = rig(8);
+        // A limit that is never met, for its ignored signal.
+        let mut running = Running::start(limited(&rig.run(&[]), 1 << 30));
+        let ended = running.wait_until(|| submissions(&rig) >= count);
+        assert!(ended.is_none(), "it ended early: {}", running.said());
+        turn_read_only(&running);
+        // Two intents may be committed already, one for each worker.
+        let sent = submissions(&rig);
+        assert!(sent <= 5, "it was too quick to be hindered: {sent}");
+        let status = running.wait_until(|| false).unwrap();
+        let said = running.said();
+        assert_eq!(status.code(), Some(FULL), "{said}");
+        assert!(said.contains("the database cannot be written"), "{said}");
+        assert!(submissions(&rig) <= sent + 2, "{said}");
+        rig.check().unwrap_or_else(|what| panic!("{what}\n{said}"));
+        let ended = finish(rig.run(&["-q"]));
+        assert!(matches!(ended.status.code(), Some(0 | 3)), "{ended}");
+        rig.check_end().unwrap();
+    }
+}
+
+/// Says to a test that it is in a mount namespace of its own.
+const OWN_MOUNTS: &str = "REFLEET_TEST_OWN_MOUNTS";
+
+/// Carries out the test `name` once more in a mount namespace of its own, where one may be had.
+fn in_own_mounts(name: &str) {
+    let folder = tempfile::tempdir().unwrap();
+    for flags in ["-m", "-rm"] {
+        let unshare = |command: &[&std::ffi::OsStr]| {
+            Command::new("unshare")
+                .arg(flags)
+                .args(command)
+                .env(OWN_MOUNTS, "yes")
+                .output()
+        };
+        let mount = ["mount", "-t", "tmpfs", "tmpfs"].map(std::ffi::OsStr::new);
+        let probe = unshare(&[&mount[..], &[folder.path().as_os_str()]].concat());
+        if !probe.is_ok_and(|probe| probe.status.success()) {
+            continue;
+        }
+        let this = std::env::current_exe().unwrap();
+        let [exact, name] = ["--exact", name].map(std::ffi::OsStr::new);
+        let inner = unshare(&[this.as_os_str(), exact, name]).unwrap();
+        let said = String::from_utf8_lossy(&inner.stdout);
+        assert!(inner.status.success(), "{said}");
+        assert!(said.contains("1 passed"), "{said}");
+        return;
+    }
+    #[expect(clippy::print_stderr, reason = "who reads the log is to know")]
+    {
+        eprintln!("skipped {name}: nobody may mount here");
+    }
+}
+
+fn mount(words: &[&str], folder: &std::path::Path) {
+    let mounted = Command::new(words[0])
+        .args(&words[1..])
+        .arg(folder)
+        .status();
+    assert!(mounted.unwrap().success(), "{words:?}");
+}
+
+#[test]
+fn a_device_that_is_full_and_then_read_only_loses_nothing() {
+    if std::env::var_os(OWN_MOUNTS).is_none() {
+        return in_own_mounts("a_device_that_is_full_and_then_read_only_loses_nothing");
+    }
+    let rig = rig(8);
+    let state = rig.file("state");
+    std::fs::create_dir(&state).unwrap();
+    mount(
+        &["mount", "-t", "tmpfs", "-o", "size=4m,mode=700", "tmpfs"],
+        &state,
+    );
+    let mut running = run_until(&rig, 2);
+    let filler = state.join("filler");
+    let full = std::io::copy(
+        &mut std::io::repeat(0),
+        &mut std::fs::File::create(&filler).unwrap(),
+    );
+    assert_eq!(full.unwrap_err().kind(), std::io::ErrorKind::StorageFull);
+    let sent = submissions(&rig);
+    assert!(sent <= 5, "it was too quick to be hindered: {sent}");
+    let status = running.wait_until(|| false).unwrap();
+    let said = running.said();
+    assert_eq!(status.code(), Some(FULL), "{said}");
+    assert!(said.contains("the database cannot be written"), "{said}");
+    rig.check().unwrap_or_else(|what| panic!("{what}\n{said}"));
+
+    let sent = submissions(&rig);
+    std::fs::remove_file(&filler).unwrap();
+    mount(&["mount", "-o", "remount,ro"], &state);
+    let ended = finish(rig.run(&[]));
+    assert_eq!(ended.status.code(), Some(2), "{ended}");
+    assert!(ended.said.contains("cannot open the database"), "{ended}");
+    assert_eq!(submissions(&rig), sent, "{ended}");
+
+    mount(&["mount", "-o", "remount,rw"], &state);
+    let ended = finish(rig.run(&["-q"]));
+    assert!(matches!(ended.status.code(), Some(0 | 3)), "{ended}");
+    rig.check_end().unwrap();
+    mount(&["umount"], &state);
 }
 
 #[test]
