@@ -1,7 +1,8 @@
 //! Named places at which the crash harness kills the process (`tests/crash.rs`).
 //!
 //! Only debug builds have them: `REFLEET_FAILPOINT=name` dies at the first passage of that place,
-//! `name:3` at the third. A release build compiles them to nothing.
+//! `name:3` at the third, and `panic@name` panics there, as a bug would. A release build compiles
+//! them to nothing.
 
 /// Every place, in the order in which a batch meets them.
 pub const NAMES: [&str; 16] = [
@@ -43,17 +44,22 @@ pub fn pass(name: &str) {
     use std::sync::OnceLock;
     use std::sync::atomic::{AtomicU32, Ordering};
 
-    static ARMED: OnceLock<Option<(String, AtomicU32)>> = OnceLock::new();
+    static ARMED: OnceLock<Option<(String, AtomicU32, bool)>> = OnceLock::new();
     debug_assert!(NAMES.contains(&name), "`{name}` is not in NAMES");
     let armed = ARMED.get_or_init(|| {
         let text = std::env::var("REFLEET_FAILPOINT").ok()?;
-        let (name, nth) = text.split_once(':').unwrap_or((&text, "1"));
-        Some((name.to_owned(), AtomicU32::new(nth.parse().ok()?)))
+        let (panics, place) = match text.strip_prefix("panic@") {
+            Some(place) => (true, place),
+            None => (false, text.as_str()),
+        };
+        let (name, nth) = place.split_once(':').unwrap_or((place, "1"));
+        Some((name.to_owned(), AtomicU32::new(nth.parse().ok()?), panics))
     });
-    if let Some((armed, passages_left)) = armed
+    if let Some((armed, passages_left, panics)) = armed
         && armed == name
         && passages_left.fetch_sub(1, Ordering::SeqCst) == 1
     {
+        assert!(!panics, "the failpoint `{name}`");
         // No destructor runs and nothing is flushed: as hard as SIGKILL.
         std::process::abort();
     }

@@ -614,13 +614,15 @@ fn the_help_documents_every_exit_code_and_never_shows_a_secret() {
     ] {
         assert!(codes.contains(code), "{code}: {codes}");
     }
-    for args in [
-        &["-h"][..],
-        &["run", "--help"],
-        &["simulate", "-h"],
-        &["--help"],
-    ] {
-        let mut command = world.refleet(args);
+    let commands = [
+        "", "run", "check", "load", "status", "list", "show", "retry", "resolve", "cancel",
+        "report", "verify", "simulate",
+    ];
+    for args in commands
+        .map(|name| [[name, "--help"], [name, "-h"]])
+        .as_flattened()
+    {
+        let mut command = world.refleet(&args[usize::from(args[0].is_empty())..]);
         command.env("ZOMRO_AUTH", "0123456789abcdef01234567");
         let help = ended(command).exit(0).out;
         for secret in [LOGIN_PASSWORD, "0123456789abcdef", &format!("={USERNAME}")] {

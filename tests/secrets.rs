@@ -167,6 +167,43 @@ fn cancelling_what_was_only_loaded_erases_its_passwords() {
     assert_all_clean(&world);
 }
 
+#[cfg(debug_assertions)] // a release build has no failpoints
+#[test]
+fn a_panic_shows_no_secret_and_the_next_run_goes_on() {
+    // In a worker, and in the dispatcher.
+    for place in ["before_send", "before_commit"] {
+        for nth in 1..=3 {
+            let world = World::with(3, |config| config.session = Some(TOKEN.to_owned()));
+            world.fleet(3);
+            let words = ["-vvv", "--workers", "2", "--events", "events.ndjson"];
+            let mut command = world.refleet(&quick("fleet.csv", &words));
+            command
+                .env("REFLEET_FAILPOINT", format!("panic@{place}:{nth}"))
+                .env("RUST_BACKTRACE", "full");
+            let run = ended(command)
+                .exit(70)
+                .says(&format!("the failpoint `{place}`"))
+                .says("run again to resume");
+            assert_clean("stdout", run.out.as_bytes());
+            assert_clean("the log", run.err.as_bytes());
+            for format in ["table", "csv", "json"] {
+                let report = world.call(&["report", "--format", format]).exit(0);
+                assert_clean(format, report.out.as_bytes());
+            }
+            for (path, content) in files(&world) {
+                // The database still holds the passwords of those that are to be sent.
+                if !path.starts_with(world.path("state")) {
+                    assert_clean(&path.display().to_string(), &content);
+                }
+            }
+            let next = world.run(&[]);
+            assert!(matches!(next.code, 0 | 3), "{place}:{nth}: {}", next.err);
+            world.assert_truth(1);
+            assert!(!world.states().contains_key("queued"), "{}", next.err);
+        }
+    }
+}
+
 #[test]
 fn no_secret_is_among_the_arguments_of_a_running_process() {
     if !PathBuf::from("/proc/self/cmdline").exists() {
