@@ -170,6 +170,35 @@ fn a_bad_manifest_is_refused_before_anything_is_queued_or_sent() {
 }
 
 #[test]
+fn a_huge_or_invisible_manifest_is_refused_in_few_words_and_little_memory() {
+    let world = World::new(1);
+    let row = |id: &str, note: &str| format!("service_id,image,note\n{id},{IMAGE},{note}\n");
+    let many = "x,".repeat(10_000);
+    let cases = [
+        (row("1", &"x".repeat(10_000_000)), "line 2"),
+        ("x".repeat(50_000_000), "line 1"),
+        (
+            format!("{many}service_id\n{many}1\n"),
+            "line 1: 10001 columns",
+        ),
+        (row("1", "a\0b"), "line 2"),
+        (row("1\u{200f}", ""), "line 2, column `service_id`"),
+    ];
+    for (content, place) in cases {
+        world.write("fleet.csv", content);
+        // 128 MiB, of which the program itself is a part.
+        let mut command = Command::new("/bin/sh");
+        command
+            .args(["-c", "ulimit -v 131072; exec \"$0\" check fleet.csv"])
+            .arg(bare(world.folder.path()).get_program())
+            .current_dir(world.folder.path());
+        let refused = ended(command).exit(2).says(place);
+        assert!(refused.err.len() < 64 << 10, "{place}");
+        assert!(!refused.err.contains(['\0', '\u{200f}']), "{place}");
+    }
+}
+
+#[test]
 fn all_faults_of_a_manifest_are_listed_at_once() {
     let world = World::new(1);
     world.write(
