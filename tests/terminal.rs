@@ -1,0 +1,205 @@
+//! What reaches a real terminal when the account and the manifest hold text that wants to steer it.
+
+#![cfg(target_os = "linux")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    reason = "a test that cannot go on has failed"
+)]
+
+mod common;
+
+use std::fmt::Write as _;
+use std::fs::File;
+use std::io::{Read as _, Write as _};
+use std::os::fd::OwnedFd;
+use std::process::Command;
+use std::sync::mpsc::{self, RecvTimeoutError};
+use std::time::{Duration, Instant};
+
+use common::{FIRST, IMAGE, World, id, manifest, quick, services};
+use refleet::simulator::{Fault, FaultKind, InstanceChange};
+use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
+use rustix::termios::{Winsize, tcsetwinsize};
+
+/// Sets the title, clears the screen, rings, does so with C1, breaks the line, turns the reading
+/// direction, hides.
+const HOSTILE: [&str; 8] = [
+    "\x1b]0;HOSTILE\x07",
+    "\x1b[2JHOSTILE",
+    "\x07HOSTILE",
+    "\u{9b}2JHOSTILE",
+    "\rHOSTILE",
+    "\nHOSTILE",
+    "\u{202e}HOSTILE",
+    "\u{200b}HOSTILE",
+];
+/// How the same may be shown, wherever it stands.
+const HARMLESS: [&str; 8] = [
+    "left\\u{1b}]0;HOSTILE",
+    "left\\u{1b}[2JHOSTILE",
+    "left\\u{7}HOSTILE",
+    "left\\u{9b}2JHOSTILE",
+    "left HOSTILE",
+    "left HOSTILE",
+    "left\\u{202e}HOSTILE",
+    "left\\u{200b}HOSTILE",
+];
+/// No command may take longer.
+const LIMIT: Duration = Duration::from_mins(1);
+
+/// Everything that `command` writes to a terminal of its own, at which somebody has typed `typed`.
+fn on_a_terminal(mut command: Command, typed: &str) -> (i32, String) {
+    let master = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY | OpenptFlags::CLOEXEC).unwrap();
+    grantpt(&master).unwrap();
+    unlockpt(&master).unwrap();
+    let size = Winsize {
+        ws_row: 50,
+        ws_col: 400,
+        ws_xpixel: 0,
+        ws_ypixel: 0,
+    };
+    tcsetwinsize(&master, size).unwrap();
+    let name = ptsname(&master, Vec::new()).unwrap().into_string().unwrap();
+    let mut options = File::options();
+    let slave: OwnedFd = options.read(true).write(true).open(name).unwrap().into();
+    command
+        .env("TERM", "xterm-256color")
+        .stdin(slave.try_clone().unwrap())
+        .stdout(slave.try_clone().unwrap())
+        .stderr(slave);
+    let mut child = command.spawn().unwrap();
+    // It holds the other ends, and would keep the terminal open.
+    drop(command);
+    let mut master = File::from(master);
+    master.write_all(typed.as_bytes()).unwrap();
+    let (sender, pieces) = mpsc::channel();
+    let reader = std::thread::spawn(move || {
+        let mut piece = [0; 4096];
+        // Linux reports the end of the other side as an error (EIO).
+        while let Ok(count @ 1..) = master.read(&mut piece) {
+            let _ = sender.send(piece[..count].to_vec());
+        }
+    });
+    let deadline = Instant::now() + LIMIT;
+    let mut bytes = Vec::new();
+    loop {
+        match pieces.recv_timeout(deadline.saturating_duration_since(Instant::now())) {
+            Ok(piece) => bytes.extend(piece),
+            Err(RecvTimeoutError::Disconnected) => break,
+            Err(RecvTimeoutError::Timeout) => {
+                let _ = child.kill();
+                let _ = child.wait();
+                panic!("it does not end: {}", String::from_utf8_lossy(&bytes));
+            }
+        }
+    }
+    reader.join().unwrap();
+    let code = child.wait().unwrap().code().unwrap();
+    (code, String::from_utf8(bytes).unwrap())
+}
+
+/// Nothing of [`HOSTILE`] has come through, and each of `harmless` is there.
+#[track_caller]
+fn assert_harmless(said: &str, harmless: &[&str]) {
+    for mark in ['\x07', '\u{9b}', '\u{202e}', '\u{200b}'] {
+        assert!(!said.contains(mark), "{mark:?} came through: {said:?}");
+    }
+    // The bar moves the cursor and erases lines; nobody sets a title or clears the screen.
+    for escape in ["\x1b]", "\x1b[2J", "left\x1b"] {
+        assert!(!said.contains(escape), "{escape:?} came through: {said:?}");
+    }
+    for split in ["left\r", "left\n"] {
+        assert!(!said.contains(split), "the line was split: {said:?}");
+    }
+    for words in harmless {
+        assert!(said.contains(words), "{words:?} is not in {said:?}");
+    }
+}
+
+#[test]
+fn no_foreign_text_steers_the_terminal_of_any_command() {
+    let count = HOSTILE.len();
+    let names = HOSTILE.map(|hostile| format!("left{hostile}"));
+    let world = World::with(count, |config| {
+        for (instance, name) in config.instances.iter_mut().zip(&names) {
+            instance.name.clone_from(name);
+            instance.image.clone_from(name);
+        }
+        for image in &mut config.images {
+            if image.id.to_string() == IMAGE {
+                image.name = names[0].clone();
+            }
+        }
+    });
+    // The first has a status that nobody knows, and is never sent; of the others every second one
+    // is refused, the rest is rebuilt.
+    let strange = InstanceChange {
+        status: Some(names[0].clone()),
+        image: Some("CentOS-7".to_owned()),
+        ..InstanceChange::default()
+    };
+    assert!(world.simulator.change(id(FIRST), &strange));
+    let refused = Fault {
+        message: Some(names.join(" ")),
+        error_object: Some(names[1].clone()),
+        ..Fault::new(FaultKind::Error)
+    };
+    for service in services(count).skip(1).step_by(2) {
+        world.fault(service, refused.clone());
+    }
+
+    // A note takes what is invisible, but nothing that controls; a file's name takes all.
+    let fleet = format!("fleet-{}.csv", names[..4].concat());
+    let note = format!("{}{}", names[6], names[7]);
+    world.write(&fleet, manifest(count).replace("row of", &note));
+
+    let on_terminal = |args: &[&str], typed: &str| on_a_terminal(world.refleet(args), typed);
+    let (code, said) = on_terminal(&["check", &fleet], "");
+    assert_eq!(code, 0, "{said}");
+    assert_harmless(&said, &HARMLESS[..4]);
+
+    // Without `--yes`: the question shows the account's names, and the bar what is refused.
+    let mut args = quick(&fleet, &["--progress", "bar", "--rebuild-timeout", "2s"]);
+    args.retain(|arg| *arg != "--yes");
+    let (code, said) = on_terminal(&args, &format!("{count}\n"));
+    assert_eq!(code, 1, "{said}");
+    let (asked, answered) = said.split_once("anything else to stop").expect(&said);
+    assert_harmless(asked, &HARMLESS);
+    assert!(answered.contains("\x1b["), "there was no bar: {answered:?}");
+    assert_harmless(answered, &HARMLESS);
+    let truth: u64 = world.wiped().iter().sum();
+    assert_eq!(truth, 3, "some are rebuilt, and some are not: {said}");
+
+    for (words, harmless) in [
+        (&["show", "5113120"][..], &HARMLESS[..]),
+        (&["show", "5113121"], &HARMLESS[6..]),
+        (&["list"], &HARMLESS[..5]),
+        (&["status"], &HARMLESS[..2]),
+        (&["report"], &HARMLESS),
+        (&["report", "--format", "csv"], &HARMLESS),
+    ] {
+        let (code, said) = on_terminal(words, "");
+        assert_eq!(code, 0, "{words:?}: {said}");
+        assert_harmless(&said, harmless);
+    }
+
+    // What breaks a line is no cell at all.
+    let mut bad = format!("service_id,image,{},{}\n", names[1], names[6]);
+    for name in [0, 1, 2, 3, 6].map(|nth| &names[nth]) {
+        writeln!(bad, "{name},{IMAGE},,\n7,{name},,").unwrap();
+    }
+    world.write("bad.csv", bad);
+    let (code, said) = on_terminal(&["check", "bad.csv"], "");
+    assert_eq!(code, 2, "{said}");
+    assert_harmless(
+        &said,
+        &[
+            HARMLESS[0],
+            HARMLESS[1],
+            HARMLESS[2],
+            HARMLESS[3],
+            HARMLESS[6],
+        ],
+    );
+}
