@@ -169,7 +169,7 @@ fn is_plain(cell: &str) -> bool {
 }
 
 /// Holds something that cannot be seen.
-fn is_invisible(cell: &str) -> bool {
+pub(super) fn is_invisible(cell: &str) -> bool {
     !is_plain(cell) && cell.chars().any(text::is_unsafe)
 }
 

@@ -4,6 +4,8 @@ use super::fault::{Fault, FaultKind, quoted};
 use super::{COLUMNS_MAX, cell};
 use crate::text;
 
+const BOM: char = '\u{feff}';
+
 /// A column that means something to refleet.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Column {
@@ -110,6 +112,14 @@ fn normalised(name: &str) -> String {
         .collect()
 }
 
+/// The name holds something that cannot be seen. Blanks of all kinds are none of it, nor is a byte
+/// order mark before the name, which comes along when files or sheets are joined.
+fn is_invisible(name: &str) -> bool {
+    name.trim_start_matches(BOM)
+        .split_whitespace()
+        .any(cell::is_invisible)
+}
+
 /// How many of these names are known: what tells the delimiter.
 pub(super) fn known<'a>(names: impl Iterator<Item = &'a str>) -> usize {
     names
@@ -163,6 +173,12 @@ impl Header {
 
         header.names = cells.iter().map(|name| text::brief(name, 40)).collect();
         for (position, name) in names.iter().enumerate() {
+            // The comparison passes over what cannot be seen, a person does not see it: a column
+            // may be another one than it looks like, or be ignored and look like one that is not.
+            if is_invisible(&cells[position]) {
+                let fault = Fault::line(FaultKind::Invisible, line);
+                header.faults.push(fault.with(show(position)));
+            }
             if let Some(column) = Column::of(name) {
                 match header.positions[column as usize] {
                     None => header.positions[column as usize] = Some(position),

@@ -374,6 +374,41 @@ fn names_are_matched_without_case_blanks_and_punctuation() {
 }
 
 #[test]
+fn a_column_whose_name_hides_something_is_refused_even_if_it_would_be_ignored() {
+    let refused = [
+        "pass\u{200b}word",
+        "password\u{200b}",
+        "pass\u{feff}word",
+        "\u{202e}drowssap",
+        "pass\u{ad}word",
+        "\x1b[2Jpassword",
+        "owner\u{200e}",
+    ];
+    for name in refused {
+        let text = format!("service_id,image,{name}\n7,{A},Mypassword1\n");
+        let found = faults(&text);
+        assert!(
+            found.contains(&(FaultKind::Invisible, vec![1])),
+            "{name:?}: {found:?}"
+        );
+        let complaint = complaint(&text);
+        assert!(!complaint.contains(name), "{complaint}");
+        assert!(complaint.contains("\\u{"), "{complaint}");
+    }
+    for name in [
+        "\u{a0}password\u{a0}",
+        "\u{feff}password",
+        "\u{feff} password\t",
+        "pass\u{a0}word",
+        "pass\tword",
+    ] {
+        let text = format!("\u{feff}service_id;image;{name}\n7;{A};Mypassword1\n");
+        let jobs = jobs(text);
+        assert_eq!(jobs[0].access.kind(), AccessKind::Password, "{name:?}");
+    }
+}
+
+#[test]
 fn cells_are_trimmed_and_passwords_are_not() {
     let jobs = jobs(format!(
         "service_id,image,zone,password,note\n\u{a0}7 ,{} , pub\t, Mypassword1 ,\u{a0}x\n",
