@@ -3,8 +3,7 @@
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::{Duration, Instant};
 
-use reqwest::header::{CONTENT_LENGTH, RETRY_AFTER};
-use reqwest::multipart::Form;
+use reqwest::header::{CONTENT_TYPE, RETRY_AFTER};
 use reqwest::{Response, redirect, retry};
 use secrecy::{ExposeSecret, SecretString};
 use tracing::debug;
@@ -17,6 +16,7 @@ use super::answer::{
 };
 use super::endpoint::Endpoint;
 use super::fault::Fault;
+use super::form::Form;
 use super::instances::Page;
 use super::preview::Preview;
 use super::wire::{Sent, WatchedForm, Wire};
@@ -439,16 +439,15 @@ impl Client {
 
     async fn send(&self, form: Form, wire: &Arc<Wire>) -> reqwest::Result<Response> {
         let url = self.inner.settings.endpoint.url().clone();
-        let mut request = self.inner.http.post(url).multipart(form).build()?;
-        let length = request
-            .headers()
-            .get(CONTENT_LENGTH)
-            .and_then(|length| length.to_str().ok()?.parse().ok())
-            .expect("a form of texts has a length");
-        let form = request.body_mut().take().expect("a form is a body");
-        let watched = WatchedForm::new(form, length, Arc::clone(wire));
-        *request.body_mut() = Some(reqwest::Body::wrap(watched));
-        self.inner.http.execute(request).await
+        let (content_type, body) = form.encode();
+        let form = WatchedForm::new(body, Arc::clone(wire));
+        self.inner
+            .http
+            .post(url)
+            .header(CONTENT_TYPE, content_type)
+            .body(reqwest::Body::wrap(form))
+            .send()
+            .await
     }
 
     fn session(&self) -> Session {

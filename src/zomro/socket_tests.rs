@@ -798,7 +798,7 @@ async fn a_form_that_was_settled_as_unsent_leaves_no_byte_on_the_wire() {
     });
     let wire = Arc::new(Wire::default());
     assert_eq!(wire.settle(), None);
-    let form = WatchedForm::new("form".into(), 4, wire);
+    let form = WatchedForm::new(b"form".to_vec(), wire);
     let http = client::builder(&settings(&url, PLENTY)).build().unwrap();
     let request = http.post(&url).body(reqwest::Body::wrap(form));
     assert!(request.send().await.is_err());

@@ -77,22 +77,19 @@ type Chunk = <reqwest::Body as Body>::Data;
 /// The call had ended before its turn came.
 #[derive(Debug, thiserror::Error)]
 #[error("the call has ended")]
-struct Revoked;
+pub(super) struct Revoked;
 
-/// A form that notes the moment of its hand-over, and is handed over in one piece: reqwest yields
-/// a multipart form in four chunks a field, of which hyper writes 16 at a time.
+/// An encoded form that notes the moment of its hand-over, and is handed over in one piece.
 pub(super) struct WatchedForm {
-    form: reqwest::Body,
-    left: u64,
+    /// `None`: it was handed over.
+    form: Option<Chunk>,
     wire: Arc<Wire>,
 }
 
 impl WatchedForm {
-    /// `length` is the form's exact length in bytes, so that it is announced and not chunked.
-    pub(super) fn new(form: reqwest::Body, length: u64, wire: Arc<Wire>) -> Self {
+    pub(super) fn new(form: Vec<u8>, wire: Arc<Wire>) -> Self {
         Self {
-            form,
-            left: length,
+            form: Some(Chunk::from(form)),
             wire,
         }
     }
@@ -100,44 +97,30 @@ impl WatchedForm {
 
 impl Body for WatchedForm {
     type Data = Chunk;
-    type Error = Box<dyn std::error::Error + Send + Sync>;
+    type Error = Revoked;
 
     fn poll_frame(
         self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Chunk>, Self::Error>>> {
+        _: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Chunk>, Revoked>>> {
         let this = self.get_mut();
         if !this.wire.hand_over() {
-            return Poll::Ready(Some(Err(Revoked.into())));
+            return Poll::Ready(Some(Err(Revoked)));
         }
-        let mut bytes = Vec::with_capacity(usize::try_from(this.left).unwrap_or(0));
-        loop {
-            match Pin::new(&mut this.form).poll_frame(context) {
-                Poll::Ready(Some(Ok(frame))) => {
-                    if let Ok(chunk) = frame.into_data() {
-                        bytes.extend_from_slice(&chunk);
-                    }
-                }
-                Poll::Ready(Some(Err(error))) => return Poll::Ready(Some(Err(error.into()))),
-                Poll::Ready(None) => break,
-                Poll::Pending if bytes.is_empty() => return Poll::Pending,
-                Poll::Pending => break,
-            }
-        }
-        if bytes.is_empty() {
+        let Some(form) = this.form.take() else {
             return Poll::Ready(None);
-        }
+        };
         crate::failpoint!("form_handed_over");
-        this.left = this.left.saturating_sub(bytes.len() as u64);
-        Poll::Ready(Some(Ok(Frame::data(Chunk::from(bytes)))))
+        Poll::Ready(Some(Ok(Frame::data(form))))
     }
 
     fn is_end_stream(&self) -> bool {
-        self.left == 0
+        self.form.is_none()
     }
 
+    /// Exact, so that the length is announced and the form not chunked.
     fn size_hint(&self) -> SizeHint {
-        SizeHint::with_exact(self.left)
+        SizeHint::with_exact(self.form.as_ref().map_or(0, |form| form.len() as u64))
     }
 }
 
@@ -156,7 +139,7 @@ mod tests {
     #[test]
     fn the_first_request_for_bytes_is_the_moment_of_sending() {
         let wire = Arc::new(Wire::default());
-        let mut form = WatchedForm::new("form".into(), 4, Arc::clone(&wire));
+        let mut form = WatchedForm::new(b"form".to_vec(), Arc::clone(&wire));
         assert_eq!(form.size_hint().exact(), Some(4));
         let Poll::Ready(Some(Ok(frame))) = poll(&mut form) else {
             panic!("no bytes");
@@ -171,7 +154,7 @@ mod tests {
     #[test]
     fn a_form_that_was_settled_as_unsent_is_never_handed_over() {
         let wire = Arc::new(Wire::default());
-        let mut form = WatchedForm::new("form".into(), 4, Arc::clone(&wire));
+        let mut form = WatchedForm::new(b"form".to_vec(), Arc::clone(&wire));
         assert_eq!(wire.settle(), None);
         let Poll::Ready(Some(Err(error))) = poll(&mut form) else {
             panic!("bytes after the verdict");

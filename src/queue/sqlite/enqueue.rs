@@ -5,8 +5,8 @@ use std::collections::HashSet;
 use secrecy::ExposeSecret;
 use sqlx::{QueryBuilder, Sqlite, SqliteConnection};
 
-use super::Queue;
 use super::record::json;
+use super::{Queue, job_id};
 use crate::job::{Access, BatchId, NewJob, ServiceId};
 use crate::queue::{
     Conflict, DonePolicy, EnqueueError, EnqueuePolicy, Enqueued, NewBatch, QueueError,
@@ -256,8 +256,7 @@ impl Insertion {
         );
         let mut passwords = Vec::new();
         jobs.push_values(chunk, |mut values, row| {
-            let line = i64::try_from(row.line).unwrap_or(i64::MAX);
-            let job = (id.0 << 32) + line;
+            let job = job_id(id, row.line).0;
             let ssh_key = match &row.access {
                 Access::Password(password) => {
                     passwords.push((job, password.expose_secret()));
@@ -269,7 +268,7 @@ impl Insertion {
             values
                 .push_bind(job)
                 .push(id.0)
-                .push_bind(line)
+                .push_bind(i64::try_from(row.line).unwrap_or(i64::MAX))
                 .push_bind(row.service.get())
                 .push_bind(row.image.to_string())
                 .push_bind(row.zone.as_deref())

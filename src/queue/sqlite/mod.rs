@@ -19,6 +19,7 @@ use sqlx::sqlite::{SqliteConnectOptions, SqliteSynchronous};
 use sqlx::{ConnectOptions, Connection, SqliteConnection};
 
 use super::{QueueError, QueueLock};
+use crate::job::{BatchId, JobId};
 use files::Files;
 
 static MIGRATIONS: Migrator = sqlx::migrate!();
@@ -327,6 +328,16 @@ fn prepare_file(path: &Path, mode: Open) -> Result<PathBuf, QueueError> {
             .map_err(|error| unusable(error.to_string()))?;
     }
     Ok(path.to_owned())
+}
+
+/// The number of the job on `line`: batch and line in one, as the schema demands.
+fn job_id(batch: BatchId, line: u64) -> JobId {
+    JobId((batch.0 << 32) + i64::try_from(line).unwrap_or(i64::MAX))
+}
+
+/// The batch of a job.
+fn batch_of(job: JobId) -> BatchId {
+    BatchId(job.0 >> 32)
 }
 
 /// Opens for a writer of whole batches (`run`, `load`): the schema is only ever migrated by a

@@ -3,11 +3,9 @@
 
 use std::collections::HashSet;
 
-use sqlx::Row;
-
-use super::Queue;
-use super::read::{damaged, job_columns, queued_job};
+use super::read::{damaged, job_as_text, queued_job};
 use super::record::{json, write};
+use super::{Queue, job_id};
 use crate::job::{BatchId, Entry, ServiceId, State, Transition};
 use crate::queue::{Operated, QueueError, QueuedJob, Selection};
 
@@ -65,25 +63,24 @@ impl Queue {
                 .collect::<Vec<_>>(),
         );
         let mut operated = Operated::default();
-        let mut after: i64 = 0;
+        let mut after = job_id(batch, 0).0;
         loop {
             let rows = sqlx::query(concat!(
                 "SELECT ",
-                job_columns!(),
-                " FROM job WHERE batch_id = ?1 AND id > ?2 AND id BETWEEN ?1 * 4294967296 AND (?1 + 1) * 4294967296
-                  AND state IN (SELECT value FROM json_each(?3)) ORDER BY id LIMIT ?4"
+                job_as_text!(),
+                " FROM job WHERE id > ?1 AND id < ?2 AND state IN (SELECT value FROM json_each(?3)) ORDER BY id LIMIT ?4"
             ))
-            .bind(batch.0)
             .bind(after)
+            .bind(job_id(BatchId(batch.0 + 1), 0).0)
             .bind(&words)
             .bind(JOBS_PER_WAVE)
             .fetch_all(&mut self.connection)
             .await?;
-            let Some(last) = rows.last() else {
+            let jobs = rows.iter().map(queued_job).collect::<Result<Vec<_>, _>>()?;
+            let Some(last) = jobs.last() else {
                 return Ok(operated);
             };
-            after = last.try_get(0)?;
-            let jobs = rows.iter().map(queued_job).collect::<Result<Vec<_>, _>>()?;
+            after = last.id.0;
             self.apply(batch, jobs, decide, at_ms, &mut operated)
                 .await?;
         }
@@ -103,7 +100,7 @@ impl Queue {
         for &service in services.iter().filter(|&&service| named.insert(service)) {
             let row = sqlx::query(concat!(
                 "SELECT ",
-                job_columns!(),
+                job_as_text!(),
                 " FROM job WHERE service_id = ?1 AND batch_id = ?2"
             ))
             .bind(service.get())

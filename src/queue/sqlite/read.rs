@@ -1,36 +1,43 @@
 //! What can be asked of the queue. Nothing here changes anything.
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 
 use secrecy::SecretString;
+use serde::Deserialize;
 use sqlx::sqlite::SqliteRow;
 use sqlx::{QueryBuilder, Row, Sqlite};
 
 use super::Queue;
 use super::record::json;
-use crate::job::{BatchId, Counts, Failure, JobId, ResultRow, RunId, ServiceId, Standing, State};
+use super::{batch_of, job_id};
+use crate::job::{
+    Baseline, BatchId, Counts, Evidence, Executed, Failure, JobId, ResultRow, RunId, ServiceId,
+    Standing, State,
+};
 use crate::queue::lock::host;
 use crate::queue::{Batch, LedgerLine, NewRun, QueueError, QueuedJob, ResultSink, Run};
 
 /// Rows that are read at once where all are walked through: memory stays flat.
 const ROWS_PER_READING: i64 = 1024;
 
-/// The columns of [`queued_job`], in its order.
-macro_rules! job_columns {
+/// A job as one column of text, for [`queued_job`]: each column of a row costs sqlx two allocations
+/// on each side of a channel, and a job has 26.
+macro_rules! job_as_text {
     () => {
-        "job.id, job.line, job.service_id, job.image, job.zone, job.access, job.ssh_key,
-         (SELECT password FROM secret WHERE job_id = job.id), job.note,
-         job.state, job.attempt, job.retries, job.executed_before, job.executed_now, job.evidence,
-         job.held, job.rebuilding_seen, job.not_before_ms, job.intent_ms, job.submitted_ms,
-         job.completed_ms, job.error_kind, job.error, job.baseline, job.target, job.accepted"
+        "json_array(job.id, job.line, job.service_id, job.image, job.zone, job.access, job.ssh_key,
+             (SELECT password FROM secret WHERE job_id = job.id), job.note,
+             job.state, job.attempt, job.retries, job.executed_before, job.executed_now, job.evidence,
+             job.held, job.accepted, job.rebuilding_seen, job.not_before_ms, job.intent_ms,
+             job.submitted_ms, job.completed_ms, job.error_kind, job.error, json(job.baseline), job.target)"
     };
 }
-pub(super) use job_columns;
+pub(super) use job_as_text;
 
 /// Fresh jobs in the manifest's order, then the delayed ones as they fall due.
 pub(super) const DUE: &str = concat!(
     "SELECT ",
-    job_columns!(),
+    job_as_text!(),
     " FROM job WHERE batch_id = ?1 AND state = 'queued' AND not_before_ms <= ?2
       ORDER BY not_before_ms, id LIMIT ?3"
 );
@@ -42,7 +49,7 @@ pub(super) const NEXT_DUE: &str = "SELECT min(not_before_ms) FROM job
 /// know that it may use it.
 pub(super) const UNSETTLED: &str = concat!(
     "SELECT ",
-    job_columns!(),
+    job_as_text!(),
     " FROM job WHERE batch_id = ?1 AND state <> 'queued' AND completed_ms IS NULL
         AND state IN (SELECT value FROM json_each(?2))"
 );
@@ -149,14 +156,14 @@ impl Queue {
     ) -> Result<Vec<(BatchId, QueuedJob)>, QueueError> {
         let rows = sqlx::query(concat!(
             "SELECT ",
-            job_columns!(),
-            ", job.batch_id FROM job WHERE service_id = ?1 ORDER BY batch_id DESC"
+            job_as_text!(),
+            " FROM job WHERE service_id = ?1 ORDER BY batch_id DESC"
         ))
         .bind(service.get())
         .fetch_all(&mut self.connection)
         .await?;
         rows.iter()
-            .map(|row| Ok((BatchId(row.try_get(26)?), queued_job(row)?)))
+            .map(|row| queued_job(row).map(|job| (batch_of(job.id), job)))
             .collect()
     }
 
@@ -190,17 +197,17 @@ impl Queue {
         states: &[State],
         sink: &mut ResultSink<'_>,
     ) -> Result<std::io::Result<()>, QueueError> {
-        let mut after = 0;
+        let mut after = job_id(batch, 0).0;
         loop {
             let mut query = QueryBuilder::<Sqlite>::new(
-                "SELECT id, line, service_id, image, state, executed, evidence, attempt, submitted_ms,
-                        completed_ms, error_kind, error, note, held
+                "SELECT json_array(line, service_id, image, state, executed, evidence, attempt, submitted_ms,
+                        completed_ms, error_kind, error, note, held)
                  FROM job WHERE id > ",
             );
             query
-                .push_bind(after.max(batch.0 << 32))
+                .push_bind(after)
                 .push(" AND id < ")
-                .push_bind((batch.0 + 1) << 32);
+                .push_bind(job_id(BatchId(batch.0 + 1), 0).0);
             if !states.is_empty() {
                 let words: Vec<&str> = states.iter().map(|state| state.as_str()).collect();
                 query
@@ -213,8 +220,9 @@ impl Queue {
                 .push_bind(ROWS_PER_READING);
             let rows = query.build().fetch_all(&mut self.connection).await?;
             for row in &rows {
-                after = row.try_get(0)?;
-                if let Err(error) = sink(result_row(row)?) {
+                let result = result_row(row)?;
+                after = job_id(batch, result.line).0;
+                if let Err(error) = sink(result) {
                     return Ok(Err(error));
                 }
             }
@@ -321,66 +329,118 @@ impl Queue {
     }
 }
 
+/// The columns of [`job_as_text`], in its order.
+#[derive(Deserialize)]
+struct StoredJob<'a> {
+    id: i64,
+    line: u64,
+    service: i64,
+    #[serde(borrow)]
+    image: Cow<'a, str>,
+    zone: Option<String>,
+    #[serde(borrow)]
+    access: Cow<'a, str>,
+    ssh_key: Option<String>,
+    password: Option<String>,
+    note: Option<String>,
+    state: State,
+    attempt: u32,
+    retries: u32,
+    executed_before: Executed,
+    executed_now: Executed,
+    evidence: Option<Evidence>,
+    held: u8,
+    accepted: u8,
+    rebuilding_seen: u8,
+    not_before_ms: i64,
+    intent_ms: Option<i64>,
+    submitted_ms: Option<i64>,
+    completed_ms: Option<i64>,
+    error_kind: Option<String>,
+    error: Option<String>,
+    baseline: Option<Baseline>,
+    target: Option<String>,
+}
+
+/// The job in the only column of `row`, which is [`job_as_text`].
 pub(super) fn queued_job(row: &SqliteRow) -> Result<QueuedJob, QueueError> {
-    let service: i64 = row.try_get(2)?;
-    let image: &str = row.try_get(3)?;
-    let baseline: Option<&str> = row.try_get(23)?;
-    let error_kind: Option<String> = row.try_get(21)?;
-    let error: Option<String> = row.try_get(22)?;
+    let job: StoredJob<'_> = stored(row, "a job")?;
     Ok(QueuedJob {
-        id: JobId(row.try_get(0)?),
-        line: row.try_get(1)?,
-        service: ServiceId::new(service).ok_or_else(|| damaged("a service id"))?,
-        image: image.parse().map_err(|_| damaged("an image id"))?,
-        zone: row.try_get(4)?,
-        access: word(row.try_get(5)?)?,
-        ssh_key: row.try_get(6)?,
-        password: row.try_get::<Option<String>, _>(7)?.map(SecretString::from),
-        note: row.try_get(8)?,
+        id: JobId(job.id),
+        line: job.line,
+        service: ServiceId::new(job.service).ok_or_else(|| damaged("a service id"))?,
+        image: job.image.parse().map_err(|_| damaged("an image id"))?,
+        zone: job.zone,
+        access: word(&job.access)?,
+        ssh_key: job.ssh_key,
+        password: job.password.map(SecretString::from),
+        note: job.note,
         standing: Standing {
-            state: word(row.try_get(9)?)?,
-            attempt: row.try_get(10)?,
-            retries: row.try_get(11)?,
-            executed_before: word(row.try_get(12)?)?,
-            executed_now: word(row.try_get(13)?)?,
-            evidence: row.try_get::<Option<&str>, _>(14)?.map(word).transpose()?,
-            held: row.try_get(15)?,
-            accepted: row.try_get(25)?,
-            rebuilding_seen: row.try_get(16)?,
-            not_before_ms: row.try_get(17)?,
-            intent_ms: row.try_get(18)?,
-            submitted_ms: row.try_get(19)?,
-            completed_ms: row.try_get(20)?,
-            failure: error_kind
-                .zip(error)
+            state: job.state,
+            attempt: job.attempt,
+            retries: job.retries,
+            executed_before: job.executed_before,
+            executed_now: job.executed_now,
+            evidence: job.evidence,
+            held: job.held != 0,
+            accepted: job.accepted != 0,
+            rebuilding_seen: job.rebuilding_seen != 0,
+            not_before_ms: job.not_before_ms,
+            intent_ms: job.intent_ms,
+            submitted_ms: job.submitted_ms,
+            completed_ms: job.completed_ms,
+            failure: job
+                .error_kind
+                .zip(job.error)
                 .map(|(kind, error)| Failure::new(kind, error)),
-            baseline: baseline
-                .map(serde_json::from_str)
-                .transpose()
-                .map_err(|_| damaged("a baseline"))?,
-            target: row.try_get(24)?,
+            baseline: job.baseline,
+            target: job.target,
         },
     })
 }
 
+/// The columns of a result, in the order of [`Queue::results`].
+#[derive(Deserialize)]
+struct StoredResult<'a> {
+    line: u64,
+    service: i64,
+    #[serde(borrow)]
+    image: Cow<'a, str>,
+    state: State,
+    #[serde(borrow)]
+    executed: Cow<'a, str>,
+    evidence: Option<Evidence>,
+    attempts: u32,
+    submitted_ms: Option<i64>,
+    completed_ms: Option<i64>,
+    error_kind: Option<String>,
+    error: Option<String>,
+    note: Option<String>,
+    held: u8,
+}
+
 fn result_row(row: &SqliteRow) -> Result<ResultRow, QueueError> {
-    let service: i64 = row.try_get(2)?;
-    let image: &str = row.try_get(3)?;
+    let result: StoredResult<'_> = stored(row, "a job")?;
     Ok(ResultRow {
-        line: row.try_get(1)?,
-        service: ServiceId::new(service).ok_or_else(|| damaged("a service id"))?,
-        image: image.parse().map_err(|_| damaged("an image id"))?,
-        state: word(row.try_get(4)?)?,
-        executed: word(row.try_get(5)?)?,
-        evidence: row.try_get::<Option<&str>, _>(6)?.map(word).transpose()?,
-        attempts: row.try_get(7)?,
-        submitted_ms: row.try_get(8)?,
-        completed_ms: row.try_get(9)?,
-        error_kind: row.try_get(10)?,
-        error: row.try_get(11)?,
-        note: row.try_get(12)?,
-        held: row.try_get(13)?,
+        line: result.line,
+        service: ServiceId::new(result.service).ok_or_else(|| damaged("a service id"))?,
+        image: result.image.parse().map_err(|_| damaged("an image id"))?,
+        state: result.state,
+        executed: word(&result.executed)?,
+        evidence: result.evidence,
+        attempts: result.attempts,
+        submitted_ms: result.submitted_ms,
+        completed_ms: result.completed_ms,
+        error_kind: result.error_kind,
+        error: result.error,
+        note: result.note,
+        held: result.held != 0,
     })
+}
+
+/// What stands as JSON in the only column of `row`.
+fn stored<'a, T: Deserialize<'a>>(row: &'a SqliteRow, what: &str) -> Result<T, QueueError> {
+    serde_json::from_str(row.try_get(0)?).map_err(|_| damaged(what))
 }
 
 fn word<T: std::str::FromStr<Err = crate::job::UnknownWord>>(word: &str) -> Result<T, QueueError> {

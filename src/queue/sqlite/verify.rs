@@ -4,9 +4,9 @@ use std::collections::HashMap;
 
 use sqlx::Row;
 
-use super::Queue;
-use super::read::{job_columns, queued_job};
-use crate::job::{Counts, Entry, JobId, ServiceId, Standing};
+use super::read::{job_as_text, queued_job};
+use super::{Queue, batch_of};
+use crate::job::{BatchId, Counts, Entry, JobId, ServiceId, Standing};
 use crate::queue::{Flaw, QueueError, QueuedJob};
 use crate::time;
 
@@ -61,12 +61,12 @@ impl Queue {
         }
 
         let mut jobs = 0;
-        let mut counted: HashMap<i64, Counts> = HashMap::new();
+        let mut counted: HashMap<BatchId, Counts> = HashMap::new();
         let mut after = 0;
         loop {
             let rows = sqlx::query(concat!(
                 "SELECT ",
-                job_columns!(),
+                job_as_text!(),
                 " FROM job WHERE id > ?1 ORDER BY id LIMIT ?2"
             ))
             .bind(after)
@@ -81,7 +81,7 @@ impl Queue {
             after = last.id.0;
             jobs += batch.len() as u64;
             for job in &batch {
-                let counts = counted.entry(job.id.0 >> 32).or_default();
+                let counts = counted.entry(batch_of(job.id)).or_default();
                 *counts.of_mut(job.standing.state) += 1;
                 counts.held += u64::from(job.standing.held);
                 if let Some(what) = compare(job, folds.get(&job.id)) {
@@ -93,7 +93,7 @@ impl Queue {
             }
         }
         for batch in self.batches().await? {
-            let counted = counted.remove(&batch.id.0).unwrap_or_default();
+            let counted = counted.remove(&batch.id).unwrap_or_default();
             if counted != batch.counts {
                 found(general(format!(
                     "the tally of batch {} says {:?}, its jobs are {counted:?}",
