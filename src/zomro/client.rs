@@ -3,7 +3,7 @@
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::{Duration, Instant};
 
-use reqwest::header::{CONTENT_TYPE, RETRY_AFTER};
+use reqwest::header::{CONTENT_LENGTH, CONTENT_TYPE, RETRY_AFTER};
 use reqwest::{Response, redirect, retry};
 use secrecy::{ExposeSecret, SecretString};
 use tracing::debug;
@@ -440,11 +440,13 @@ impl Client {
     async fn send(&self, form: Form, wire: &Arc<Wire>) -> reqwest::Result<Response> {
         let url = self.inner.settings.endpoint.url().clone();
         let (content_type, body) = form.encode();
+        let length = body.len();
         let form = WatchedForm::new(body, Arc::clone(wire));
         self.inner
             .http
             .post(url)
             .header(CONTENT_TYPE, content_type)
+            .header(CONTENT_LENGTH, length)
             .body(reqwest::Body::wrap(form))
             .send()
             .await
