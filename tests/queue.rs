@@ -6,7 +6,7 @@
 use std::collections::HashSet;
 use std::convert::Infallible;
 use std::os::unix::fs::PermissionsExt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use proptest::prelude::*;
 use refleet::job::{
@@ -18,6 +18,8 @@ use refleet::queue::{
     QueuedJob, Selection,
 };
 use secrecy::SecretString;
+use sqlx::ConnectOptions as _;
+use sqlx::sqlite::SqliteConnectOptions;
 
 const IMAGE: &str = "18d0ee2e-4d57-4f40-9b56-03c1773b5831";
 const NOW_MS: i64 = 1_795_399_200_000;
@@ -170,6 +172,71 @@ async fn a_step_whose_job_has_moved_meanwhile_is_reported_and_not_forced() {
     // Written again, as after a commit of unknown outcome: nothing moves twice.
     assert_eq!(queue.record(batch, None, &steps).await.unwrap().len(), 2);
     assert_eq!(flaws(queue).await, Vec::<String>::new());
+}
+
+#[tokio::test]
+async fn a_first_load_ends_in_the_write_ahead_log_also_while_somebody_looks() {
+    for looked_at in [false, true] {
+        let mut fixture = fixture().await;
+        let reader = if looked_at {
+            let mut reader = Queue::open(&fixture.path, Open::Read).await.unwrap();
+            assert!(reader.batches().await.unwrap().is_empty());
+            Some(reader)
+        } else {
+            None
+        };
+        let loaded = load(&mut fixture.queue, 1, &[5, 6], EnqueuePolicy::default()).await;
+        assert_eq!(loaded.unwrap().queued, 2);
+        let mut after = Queue::open(&fixture.path, Open::Read).await.unwrap();
+        assert_eq!(after.batches().await.unwrap()[0].counts.queued, 2);
+        let log = fixture.path.with_extension("db-wal");
+        assert!(log.exists(), "looked at: {looked_at}");
+        drop(reader);
+    }
+}
+
+/// The database as a process leaves it that is killed in its first load, pages already written.
+async fn cut_off(path: &Path, copy: &Path) {
+    let mut connection = SqliteConnectOptions::new()
+        .filename(path)
+        .connect()
+        .await
+        .unwrap();
+    for statement in [
+        "PRAGMA journal_mode = TRUNCATE",
+        "PRAGMA cache_size = 2",
+        "BEGIN IMMEDIATE",
+        "WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 2000)
+         INSERT INTO batch (identity, api_url, number, manifest, touched_ms, created_ms)
+         SELECT zeroblob(32), 'https://api.zomro.com/', i, 'fleet.csv', 0, 0 FROM n",
+    ] {
+        sqlx::query(statement)
+            .execute(&mut connection)
+            .await
+            .unwrap();
+    }
+    for suffix in ["", "-journal"] {
+        let name = |path: &Path| PathBuf::from(format!("{}{suffix}", path.display()));
+        std::fs::copy(name(path), name(copy)).unwrap();
+    }
+}
+
+#[tokio::test]
+async fn a_first_load_that_was_killed_is_undone_by_the_next_writer_and_readers_say_so() {
+    let Fixture {
+        _folder,
+        path,
+        queue,
+    } = fixture().await;
+    queue.close().await.unwrap();
+    let copy = path.with_file_name("killed.db");
+    cut_off(&path, &copy).await;
+    let refused = Queue::open(&copy, Open::Read).await.unwrap_err();
+    assert!(refused.to_string().contains("was cut off"), "{refused}");
+    let mut queue = Queue::open_for_load(&copy).await.unwrap();
+    assert!(queue.batches().await.unwrap().is_empty());
+    let loaded = load(&mut queue, 1, &[5], EnqueuePolicy::default()).await;
+    assert_eq!(loaded.unwrap().queued, 1);
 }
 
 #[tokio::test]

@@ -52,11 +52,29 @@ impl Queue {
             .execute(&mut self.connection)
             .await
             .map_err(QueueError::from)?;
+        let alone = keep && self.leave_log().await?;
+        let result = self.load_all(batch, policy, rows, keep).await;
+        if alone {
+            self.enter_log().await?;
+        }
+        let _ = sqlx::query("PRAGMA cache_size = -2000")
+            .execute(&mut self.connection)
+            .await;
+        result
+    }
+
+    async fn load_all<E: std::error::Error + 'static>(
+        &mut self,
+        batch: &NewBatch,
+        policy: EnqueuePolicy,
+        rows: &mut (dyn Iterator<Item = Result<NewJob, E>> + Send),
+        keep: bool,
+    ) -> Result<Enqueued, EnqueueError<E>> {
         self.begin().await?;
         let result = Load::new(&mut self.connection, batch, policy)
             .run(rows)
             .await;
-        let result = match result {
+        match result {
             Ok(enqueued) if keep && enqueued.batch.is_some() => {
                 crate::failpoint!("load_before_commit");
                 let committed = self.commit().await;
@@ -69,11 +87,32 @@ impl Queue {
                 let _ = self.truncate_log().await;
                 other
             }
+        }
+    }
+
+    /// Before the first load of a database: its pages are all new, so that a rollback journal holds
+    /// next to nothing of them, and the write-ahead log would hold each a second time. As durable
+    /// either way. `false`: it is not the first, or somebody else looks at the database just now.
+    ///
+    /// `TRUNCATE`, because SQLite syncs the end of such a journal: one that is only deleted may come
+    /// back after a power cut, and roll back what was written since.
+    async fn leave_log(&mut self) -> Result<bool, QueueError> {
+        let first: bool = sqlx::query_scalar("SELECT NOT EXISTS (SELECT 1 FROM batch)")
+            .fetch_one(&mut self.connection)
+            .await?;
+        let journal = if first {
+            self.set_journal("TRUNCATE").await.ok()
+        } else {
+            None
         };
-        let _ = sqlx::query("PRAGMA cache_size = -2000")
-            .execute(&mut self.connection)
-            .await;
-        result
+        Ok(journal.is_some_and(|journal| journal == "truncate"))
+    }
+
+    async fn enter_log(&mut self) -> Result<(), QueueError> {
+        match self.set_journal("WAL").await?.as_str() {
+            "wal" => Ok(()),
+            _ => Err(QueueError::Busy),
+        }
     }
 }
 

@@ -132,11 +132,23 @@ impl Queue {
         self.migrate(mode).await?;
         if mode != Open::Read {
             // Not before it is known to be ours: this is written into the file.
-            sqlx::query("PRAGMA journal_mode = WAL")
-                .execute(&mut self.connection)
-                .await?;
+            self.set_journal("WAL").await?;
         }
         self.check_settings(mode).await
+    }
+
+    /// Changes how transactions are made safe; returns what SQLite does now.
+    async fn set_journal(&mut self, mode: &'static str) -> Result<String, QueueError> {
+        let statement = match mode {
+            "WAL" => "PRAGMA journal_mode = WAL",
+            _ => "PRAGMA journal_mode = TRUNCATE",
+        };
+        let now = sqlx::query_scalar(statement)
+            .fetch_one(&mut self.connection)
+            .await?;
+        // The log comes and goes with it.
+        self.files = Files::default();
+        Ok(now)
     }
 
     async fn only_migrations(&mut self) -> Result<bool, QueueError> {
@@ -256,6 +268,13 @@ fn unusable(path: &Path, error: &sqlx::Error) -> QueueError {
             if matches!(database.code().as_deref(), Some("5" | "6")) =>
         {
             QueueError::Busy
+        }
+        // SQLITE_READONLY_ROLLBACK: a first load was killed, and who only reads may not undo it.
+        sqlx::Error::Database(database) if database.code().as_deref() == Some("776") => {
+            QueueError::Unusable {
+                path: path.to_owned(),
+                reason: "its first load was cut off, the next `refleet load` or `refleet run` undoes that".to_owned(),
+            }
         }
         sqlx::Error::Database(database) => QueueError::Unusable {
             path: path.to_owned(),
