@@ -25,25 +25,28 @@ const POLL_INTERVAL: Duration = Duration::from_secs(10);
 pub fn dispatch(sizes: &Sizes) -> Figures {
     let place = Place::new()?;
     let server = Server::start(Duration::ZERO)?;
-    let mut bare = Duration::MAX;
-    let mut ours = Duration::MAX;
+    // Of the rounds the one in the middle: the machine's speed changes, but hardly within a round.
+    let mut rounds = Vec::new();
     for _ in 0..sizes.rounds {
-        bare = bare.min(bare::submit(&server.url(), WORKERS, sizes.dispatch)?);
+        let bare = bare::submit(&server.url(), WORKERS, sizes.dispatch)?;
         let database = place.loaded("dispatch.db", sizes.dispatch, &server.url())?;
         server.seen(true)?;
-        ours = ours.min(ended(&mut place::run(&database, &server.url(), WORKERS))?.elapsed);
+        let ours = ended(&mut place::run(&database, &server.url(), WORKERS))?.elapsed;
         assert_eq!(
             server.seen(true)?.forms,
             sizes.dispatch,
             "each job is submitted once"
         );
+        rounds.push((bare.as_secs_f64() / ours.as_secs_f64(), bare, ours));
     }
+    rounds.sort_by(|one, other| one.0.total_cmp(&other.0));
+    let (ratio, bare, ours) = rounds[rounds.len() / 2];
     let rate = |elapsed: Duration| sizes.dispatch as f64 / elapsed.as_secs_f64();
     Ok(vec![Figure {
         name: "durable dispatch",
         measured: format!("{:.0}/s", rate(ours)),
         ceiling: format!("bare loop: {:.0}/s", rate(bare)),
-        ratio: rate(ours) / rate(bare),
+        ratio,
         goal: Goal::AtLeast {
             floor: 0.5,
             aim: 0.7,
@@ -163,9 +166,9 @@ pub fn large(sizes: &Sizes) -> Figures {
         sleep(Duration::from_millis(100));
     }
     wait_for(&server, sizes.large / 2)?;
+    let wal = std::fs::metadata(place.path("large.db-wal")).map_or(0, |wal| wal.len());
     place::stop(child)?;
     let large_us = quickest(&server.seen(true)?.marks_us, MARKS);
-    let wal = std::fs::metadata(place.path("large.db-wal")).map_or(0, |wal| wal.len());
 
     let mut half = Duration::MAX;
     let mut peak_bytes = 0;
@@ -204,7 +207,7 @@ pub fn large(sizes: &Sizes) -> Figures {
         Figure {
             name: "status beside a run",
             measured: format!("{:.1} ms", ms(slowest_status)),
-            ceiling: format!("log of {:.1} MiB left", wal as f64 / MIB),
+            ceiling: format!("its log: {:.1} MiB", wal as f64 / MIB),
             ratio: ms(slowest_status),
             goal: Goal::AtMost {
                 floor: 100.0,

@@ -30,7 +30,7 @@ pub struct Sizes {
     large: usize,
     /// Jobs of the schedule.
     schedule: usize,
-    /// Measurements, of which the best counts.
+    /// Measurements, of which the best counts (of the dispatch the one in the middle).
     rounds: usize,
 }
 
@@ -38,7 +38,7 @@ const SMALL: Sizes = Sizes {
     dispatch: 20_000,
     large: 100_000,
     schedule: 960,
-    rounds: 2,
+    rounds: 3,
 };
 const FULL: Sizes = Sizes {
     dispatch: 100_000,

@@ -25,8 +25,8 @@ pub(super) const COUNT: &str =
     "UPDATE tally SET jobs = jobs + (change.value ->> 1) FROM json_each(?2) AS change
      WHERE batch_id = ?1 AND state = change.value ->> 0";
 
-/// Below this number of rows a statement is not worth a length of its own.
-const ROWS_PADDED_MIN: usize = 8;
+/// By how many rows the lengths of statements differ.
+const ROWS_PER_STEP: usize = 8;
 
 impl Queue {
     /// Writes `transitions` of jobs of `batch` in one durable transaction, each only where its job
@@ -321,10 +321,10 @@ pub(super) fn add_entries(run: Option<RunId>, set: &[&Transition]) -> QueryBuild
     query
 }
 
-/// `rows` and as many `None` as make their number a power of two: so the statements that a run
-/// repeats all the time have few lengths, and each of them is prepared once.
+/// `rows` and as many `None` as fill the last step of [`ROWS_PER_STEP`]: so the statements that a
+/// run repeats all the time have few lengths, and each of them is prepared once.
 fn padded<T>(rows: impl ExactSizeIterator<Item = T>) -> impl Iterator<Item = Option<T>> {
-    let length = rows.len().next_power_of_two().max(ROWS_PADDED_MIN);
+    let length = rows.len().next_multiple_of(ROWS_PER_STEP);
     rows.map(Some)
         .chain(std::iter::repeat_with(|| None))
         .take(length)
