@@ -105,6 +105,16 @@ fn a_full_disk_stops_the_sending_and_loses_nothing() {
     assert!(stopped >= 3, "only {stopped} of these limits were ever met");
 }
 
+/// Waits until `running` has ended because it cannot write, its ledger true; returns what it said.
+fn stopped_by_storage(rig: &Rig, running: &mut Running) -> String {
+    let status = running.wait_until(|| false).unwrap();
+    let said = running.said();
+    assert_eq!(status.code(), Some(FULL), "{said}");
+    assert!(said.contains("the database cannot be written"), "{said}");
+    rig.check().unwrap_or_else(|what| panic!("{what}\n{said}"));
+    said
+}
+
 /// From now on nothing that `running` writes reaches a file, though it holds them open: to `SQLite`
 /// that is what a device is that turned read-only, and everybody may do it.
 #[cfg(target_os = "linux")]
@@ -131,12 +141,8 @@ fn a_database_that_turns_read_only_while_a_run_works_stops_the_sending() {
         // Two intents may be committed already, one for each worker.
         let sent = submissions(&rig);
         assert!(sent <= 5, "it was too quick to be hindered: {sent}");
-        let status = running.wait_until(|| false).unwrap();
-        let said = running.said();
-        assert_eq!(status.code(), Some(FULL), "{said}");
-        assert!(said.contains("the database cannot be written"), "{said}");
+        let said = stopped_by_storage(&rig, &mut running);
         assert!(submissions(&rig) <= sent + 2, "{said}");
-        rig.check().unwrap_or_else(|what| panic!("{what}\n{said}"));
         let ended = finish(rig.run(&["-q"]));
         assert!(matches!(ended.status.code(), Some(0 | 3)), "{ended}");
         rig.check_end().unwrap();
@@ -205,11 +211,7 @@ fn a_device_that_is_full_and_then_read_only_loses_nothing() {
     assert_eq!(full.unwrap_err().kind(), std::io::ErrorKind::StorageFull);
     let sent = submissions(&rig);
     assert!(sent <= 5, "it was too quick to be hindered: {sent}");
-    let status = running.wait_until(|| false).unwrap();
-    let said = running.said();
-    assert_eq!(status.code(), Some(FULL), "{said}");
-    assert!(said.contains("the database cannot be written"), "{said}");
-    rig.check().unwrap_or_else(|what| panic!("{what}\n{said}"));
+    stopped_by_storage(&rig, &mut running);
 
     let sent = submissions(&rig);
     std::fs::remove_file(&filler).unwrap();

@@ -6,7 +6,7 @@ use secrecy::ExposeSecret;
 use sqlx::{QueryBuilder, Sqlite, SqliteConnection};
 
 use super::record::json;
-use super::{Queue, job_id};
+use super::{Queue, ROLLBACK_JOURNAL, WRITE_AHEAD_LOG, job_id};
 use crate::job::{Access, BatchId, NewJob, ServiceId};
 use crate::queue::{
     Conflict, DonePolicy, EnqueueError, EnqueuePolicy, Enqueued, NewBatch, QueueError,
@@ -53,9 +53,10 @@ impl Queue {
             .await
             .map_err(QueueError::from)?;
         let alone = keep && self.leave_log().await?;
-        let result = self.load_all(batch, policy, rows, keep).await;
-        if alone {
-            self.enter_log().await?;
+        let mut result = self.load_all(batch, policy, rows, keep).await;
+        if alone && let Err(error) = self.enter_log().await {
+            // What went wrong first is what the operator has to know.
+            result = result.and(Err(error.into()));
         }
         let _ = sqlx::query("PRAGMA cache_size = -2000")
             .execute(&mut self.connection)
@@ -101,7 +102,7 @@ impl Queue {
             .fetch_one(&mut self.connection)
             .await?;
         let journal = if first {
-            self.set_journal("TRUNCATE").await.ok()
+            self.set_journal(ROLLBACK_JOURNAL).await.ok()
         } else {
             None
         };
@@ -109,7 +110,7 @@ impl Queue {
     }
 
     async fn enter_log(&mut self) -> Result<(), QueueError> {
-        match self.set_journal("WAL").await?.as_str() {
+        match self.set_journal(WRITE_AHEAD_LOG).await?.as_str() {
             "wal" => Ok(()),
             _ => Err(QueueError::Busy),
         }

@@ -30,6 +30,9 @@ const MIGRATIONS_TABLE: &str = "_sqlx_migrations";
 /// `application_id` of a refleet database; also in the first migration.
 const APPLICATION_ID: i64 = 0x7265_666c;
 
+const WRITE_AHEAD_LOG: &str = "PRAGMA journal_mode = WAL";
+const ROLLBACK_JOURNAL: &str = "PRAGMA journal_mode = TRUNCATE";
+
 /// How long a statement waits for another program's transaction before the caller is told.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 
@@ -132,17 +135,13 @@ impl Queue {
         self.migrate(mode).await?;
         if mode != Open::Read {
             // Not before it is known to be ours: this is written into the file.
-            self.set_journal("WAL").await?;
+            self.set_journal(WRITE_AHEAD_LOG).await?;
         }
         self.check_settings(mode).await
     }
 
     /// Changes how transactions are made safe; returns what SQLite does now.
-    async fn set_journal(&mut self, mode: &'static str) -> Result<String, QueueError> {
-        let statement = match mode {
-            "WAL" => "PRAGMA journal_mode = WAL",
-            _ => "PRAGMA journal_mode = TRUNCATE",
-        };
+    async fn set_journal(&mut self, statement: &'static str) -> Result<String, QueueError> {
         let now = sqlx::query_scalar(statement)
             .fetch_one(&mut self.connection)
             .await?;

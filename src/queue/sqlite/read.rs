@@ -407,8 +407,7 @@ struct StoredResult<'a> {
     #[serde(borrow)]
     image: Cow<'a, str>,
     state: State,
-    #[serde(borrow)]
-    executed: Cow<'a, str>,
+    executed: Executed,
     evidence: Option<Evidence>,
     attempts: u32,
     submitted_ms: Option<i64>,
@@ -426,7 +425,7 @@ fn result_row(row: &SqliteRow) -> Result<ResultRow, QueueError> {
         service: ServiceId::new(result.service).ok_or_else(|| damaged("a service id"))?,
         image: result.image.parse().map_err(|_| damaged("an image id"))?,
         state: result.state,
-        executed: word(&result.executed)?,
+        executed: result.executed,
         evidence: result.evidence,
         attempts: result.attempts,
         submitted_ms: result.submitted_ms,
