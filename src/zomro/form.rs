@@ -6,8 +6,6 @@
 //! `lang=en` keeps messages in one language; `p_cnt` and filters are never sent, because the server
 //! stores them for the human who uses the panel.
 
-use std::fmt::Write as _;
-
 use secrecy::ExposeSecret;
 
 use crate::job::{Access, ServiceId};
@@ -36,19 +34,28 @@ impl Form {
     }
 
     fn text(mut self, name: &'static str, value: impl AsRef<str>) -> Self {
-        let (boundary, value) = (&self.boundary, value.as_ref());
-        let _ = write!(
-            self.body,
-            "--{boundary}\r\nContent-Disposition: form-data; name=\"{name}\"\r\n\r\n{value}\r\n"
-        );
+        let head = "\r\nContent-Disposition: form-data; name=\"";
+        let value = value.as_ref();
+        for part in [
+            "--",
+            &self.boundary,
+            head,
+            name,
+            "\"\r\n\r\n",
+            value,
+            "\r\n",
+        ] {
+            self.body.push_str(part);
+        }
         self
     }
 
     /// The value of `Content-Type`, and the body that it describes.
     pub(super) fn encode(mut self) -> (String, Vec<u8>) {
-        let boundary = &self.boundary;
-        let _ = write!(self.body, "--{boundary}--\r\n");
-        let content_type = format!("multipart/form-data; boundary={boundary}");
+        for part in ["--", &self.boundary, "--\r\n"] {
+            self.body.push_str(part);
+        }
+        let content_type = format!("multipart/form-data; boundary={}", self.boundary);
         (content_type, self.body.into_bytes())
     }
 }
