@@ -14,7 +14,6 @@ CREATE TABLE batch (
     api_url    TEXT    NOT NULL,
     number     INTEGER NOT NULL CHECK (number >= 1),           -- how often the same was ordered
     manifest   TEXT    NOT NULL,                               -- its name, for people
-    touched_ms INTEGER NOT NULL,                               -- when a job of it last moved
     created_ms INTEGER NOT NULL,
     UNIQUE (identity, api_url, number)
 ) STRICT;
@@ -126,13 +125,14 @@ BEGIN SELECT RAISE(ABORT, 'the ledger is append-only'); END;
 CREATE TRIGGER ledger_is_never_deleted BEFORE DELETE ON ledger
 BEGIN SELECT RAISE(ABORT, 'the ledger is append-only'); END;
 
--- Jobs per batch and state, kept in the transaction that moves them: `status` reads no million
--- rows. 'held' counts the held ones among those in doubt.
+-- Jobs per batch and state, and when that last changed, kept in the transaction that moves them:
+-- `status` reads no million rows. 'held' counts the held ones among those in doubt.
 CREATE TABLE tally (
     batch_id INTEGER NOT NULL REFERENCES batch (id),
     state    TEXT    NOT NULL CHECK (state IN
                  ('queued', 'submitting', 'rebuilding', 'in_doubt', 'held', 'done', 'failed', 'cancelled')),
     jobs     INTEGER NOT NULL CHECK (jobs >= 0),
+    moved_ms INTEGER NOT NULL DEFAULT 0,
     PRIMARY KEY (batch_id, state)
 ) STRICT, WITHOUT ROWID;
 

@@ -310,7 +310,20 @@ fn a_database_of_a_newer_version_is_refused() {
         "INSERT INTO _sqlx_migrations (version, description, success, checksum, execution_time)
          VALUES (9999, 'from the future', 1, x'00', 0)",
     );
-    assert_database_is_refused(&world, "was written by a newer version");
+    assert_database_is_refused(
+        &world,
+        "was written by a version of refleet that this one does not know",
+    );
+}
+
+#[test]
+fn a_database_of_a_version_that_was_never_released_is_refused() {
+    let world = loaded();
+    world.sql("UPDATE _sqlx_migrations SET checksum = x'00'");
+    assert_database_is_refused(
+        &world,
+        "was written by a version of refleet that this one does not know",
+    );
 }
 
 #[test]

@@ -16,9 +16,10 @@ fn world() -> World {
 }
 
 /// Puts the clock of the newest order back.
-const A_DAY_AGO: &str =
-    "UPDATE batch SET created_ms = created_ms - 86400000, touched_ms = touched_ms - 86400000
-     WHERE id = (SELECT max(id) FROM batch)";
+const A_DAY_AGO: &str = "UPDATE batch SET created_ms = created_ms - 86400000
+     WHERE id = (SELECT max(id) FROM batch);
+     UPDATE tally SET moved_ms = moved_ms - 86400000
+     WHERE batch_id = (SELECT max(id) FROM batch)";
 
 #[test]
 fn the_same_manifest_again_does_nothing_and_again_does_it_all_once_more() {

@@ -93,7 +93,7 @@ fn intent() -> Entry {
 }
 
 async fn step(queue: &mut Queue, batch: BatchId, job: &mut QueuedJob, entry: Entry) {
-    let step = Transition::new(job.id, &job.standing, entry, NOW_MS).unwrap();
+    let step = Transition::new(job.id, job.standing.clone(), entry, NOW_MS).unwrap();
     assert!(
         queue
             .record(batch, None, std::slice::from_ref(&step))
@@ -157,7 +157,7 @@ async fn a_step_whose_job_has_moved_meanwhile_is_reported_and_not_forced() {
     assert_eq!(cancelled.changed, [jobs[0].service]);
     let steps: Vec<Transition> = jobs
         .iter()
-        .map(|job| Transition::new(job.id, &job.standing, intent(), NOW_MS).unwrap())
+        .map(|job| Transition::new(job.id, job.standing.clone(), intent(), NOW_MS).unwrap())
         .collect();
     let missed = queue.record(batch, None, &steps).await.unwrap();
     assert_eq!(missed, HashSet::from([jobs[0].id]));
@@ -207,8 +207,8 @@ async fn cut_off(path: &Path, copy: &Path) {
         "PRAGMA cache_size = 2",
         "BEGIN IMMEDIATE",
         "WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 2000)
-         INSERT INTO batch (identity, api_url, number, manifest, touched_ms, created_ms)
-         SELECT zeroblob(32), 'https://api.zomro.com/', i, 'fleet.csv', 0, 0 FROM n",
+         INSERT INTO batch (identity, api_url, number, manifest, created_ms)
+         SELECT zeroblob(32), 'https://api.zomro.com/', i, 'fleet.csv', 0 FROM n",
     ] {
         sqlx::query(statement)
             .execute(&mut connection)
@@ -513,7 +513,7 @@ proptest! {
             for (job, entry) in steps {
                 let job = &mut jobs[job];
                 let before = job.standing.clone();
-                if let Ok(step) = Transition::new(job.id, &before, entry, NOW_MS) {
+                if let Ok(step) = Transition::new(job.id, before.clone(), entry, NOW_MS) {
                     assert!(!(before.state == State::InDoubt && step.to.state == State::Submitting));
                     assert!(before.executed() <= step.to.executed() || before.executed() == Executed::Maybe);
                     job.standing = step.to.clone();

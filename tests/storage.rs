@@ -351,7 +351,7 @@ fn a_clock_that_was_set_back_delays_a_retry_by_the_longest_backoff_at_most() {
                 not_before_ms: now_ms + 3_600_000,
             };
             for entry in [intent, back] {
-                let step = Transition::new(job.id, &job.standing, entry, now_ms).unwrap();
+                let step = Transition::new(job.id, job.standing.clone(), entry, now_ms).unwrap();
                 queue
                     .record(batch, None, std::slice::from_ref(&step))
                     .await

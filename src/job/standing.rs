@@ -259,10 +259,10 @@ impl Standing {
 pub struct Transition {
     /// The job.
     pub job: JobId,
-    /// Where it must still be for the step to count: the database compares state and attempt.
-    pub from: (State, u32),
-    /// It was held in doubt before the step.
-    pub was_held: bool,
+    /// The standing before. The step counts only where the job still stands there: the database
+    /// compares state and attempt, since nothing changes the rest and leaves these two alone but
+    /// the run that took the job.
+    pub from: Standing,
     /// What the ledger will say.
     pub entry: Entry,
     /// When it happened, as Unix time.
@@ -272,18 +272,17 @@ pub struct Transition {
 }
 
 impl Transition {
-    /// The step that `entry` makes from `standing`.
+    /// The step that `entry` makes from `from`.
     pub fn new(
         job: JobId,
-        standing: &Standing,
+        from: Standing,
         entry: Entry,
         at_ms: i64,
     ) -> Result<Self, IllegalTransition> {
-        let to = standing.apply(&entry, at_ms)?;
+        let to = from.apply(&entry, at_ms)?;
         Ok(Self {
             job,
-            from: (standing.state, standing.attempt),
-            was_held: standing.held,
+            from,
             entry,
             at_ms,
             to,

@@ -36,8 +36,8 @@ pub enum QueueError {
         /// Its permission bits.
         mode: u32,
     },
-    /// Written by a newer refleet.
-    #[error("{} was written by a newer version of refleet", path.display())]
+    /// Written by a newer refleet, or by one that was never released.
+    #[error("{} was written by a version of refleet that this one does not know", path.display())]
     Newer {
         /// The file.
         path: PathBuf,

@@ -16,7 +16,7 @@ use super::core::{Call, Core, Finished, Step};
 use super::session::Session;
 use super::{Ending, Fleet, Now, Options, Signal};
 use crate::event::{Event, JobEvent};
-use crate::job::{BatchId, Entry, JobId, RunId, State, Transition};
+use crate::job::{BatchId, Entry, JobId, RunId, State};
 use crate::queue::{Queue, QueueError};
 use crate::zomro::Client;
 use crate::{text, time};
@@ -203,11 +203,10 @@ impl Shell<'_> {
     /// had moved; `None`: not everything is written, and nothing that rests on it may be sent.
     async fn commit(&mut self, steps: Vec<Step>) -> Option<HashSet<JobId>> {
         let mut steps: Vec<Step> = self.unwritten.drain(..).chain(steps).collect();
-        let transitions: Vec<Transition> =
-            steps.iter().map(|step| step.transition.clone()).collect();
+        let transitions = steps.iter().map(|step| &step.transition);
         match self
             .queue
-            .record(self.batch, Some(self.run), &transitions)
+            .record(self.batch, Some(self.run), transitions)
             .await
         {
             Ok(missed) => {
@@ -315,7 +314,7 @@ fn job_event(step: &Step) -> JobEvent {
         line: *line,
         attempt: to.attempt,
         kind: transition.entry.kind(),
-        from: transition.from.0,
+        from: transition.from.state,
         to: to.state,
         executed: to.executed(),
         held: to.held,

@@ -3,9 +3,10 @@
 use std::collections::HashSet;
 
 use secrecy::ExposeSecret;
-use sqlx::{QueryBuilder, Sqlite, SqliteConnection};
+use sqlx::SqliteConnection;
 
 use super::record::json;
+use super::statement::{Statement, bound, values};
 use super::{Queue, ROLLBACK_JOURNAL, WRITE_AHEAD_LOG, job_id};
 use crate::job::{Access, BatchId, NewJob, ServiceId};
 use crate::queue::{
@@ -200,8 +201,8 @@ impl<'a> Load<'a> {
         self.past = others > 0;
         let now_ms = time::now_ms();
         let id: i64 = sqlx::query_scalar(
-            "INSERT INTO batch (identity, api_url, number, manifest, created_ms, touched_ms)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?5) RETURNING id",
+            "INSERT INTO batch (identity, api_url, number, manifest, created_ms)
+             VALUES (?1, ?2, ?3, ?4, ?5) RETURNING id",
         )
         .bind(self.batch.identity.as_slice())
         .bind(&self.batch.api_url)
@@ -279,8 +280,8 @@ impl<'a> Load<'a> {
 
 /// The statements that insert a chunk of rows.
 struct Insertion {
-    jobs: QueryBuilder<Sqlite>,
-    secrets: Option<QueryBuilder<Sqlite>>,
+    jobs: Statement,
+    secrets: Option<Statement>,
     /// Of the usual length: prepared once, and used again.
     usual: bool,
 }
@@ -291,11 +292,12 @@ impl Insertion {
         if chunk.is_empty() {
             return None;
         }
-        let mut jobs = QueryBuilder::new(
-            "INSERT INTO job (id, batch_id, line, service_id, image, zone, access, ssh_key, note) ",
-        );
+        let mut jobs = Statement::new(format!(
+            "INSERT INTO job (id, batch_id, line, service_id, image, zone, access, ssh_key, note) {}",
+            values(&format!("(?,{},?,?,?,?,?,?,?)", id.0), chunk.len())
+        ));
         let mut passwords = Vec::new();
-        jobs.push_values(chunk, |mut values, row| {
+        for row in chunk {
             let job = job_id(id, row.line).0;
             let ssh_key = match &row.access {
                 Access::Password(password) => {
@@ -305,24 +307,26 @@ impl Insertion {
                 Access::SshKey(key) => Some(key.as_str()),
                 Access::Image => None,
             };
-            values
-                .push_bind(job)
-                .push(id.0)
-                .push_bind(i64::try_from(row.line).unwrap_or(i64::MAX))
-                .push_bind(row.service.get())
-                .push_bind(row.image.to_string())
-                .push_bind(row.zone.as_deref())
-                .push_bind(row.access.kind().as_str())
-                .push_bind(ssh_key)
-                .push_bind(row.note.as_deref());
-        });
+            jobs.bind(job);
+            jobs.bind(i64::try_from(row.line).unwrap_or(i64::MAX));
+            jobs.bind(row.service.get());
+            jobs.bind(row.image.to_string());
+            jobs.bind(row.zone.as_deref());
+            jobs.bind(row.access.kind().as_str());
+            jobs.bind(ssh_key);
+            jobs.bind(row.note.as_deref());
+        }
         let usual = chunk.len() == ROWS_PER_STATEMENT
             && (passwords.is_empty() || passwords.len() == ROWS_PER_STATEMENT);
         let secrets = (!passwords.is_empty()).then(|| {
-            let mut secrets = QueryBuilder::new("INSERT INTO secret (job_id, password) ");
-            secrets.push_values(passwords, |mut values, (job, password)| {
-                values.push_bind(job).push_bind(password);
-            });
+            let mut secrets = Statement::new(format!(
+                "INSERT INTO secret (job_id, password) {}",
+                values(&bound(2), passwords.len())
+            ));
+            for (job, password) in passwords {
+                secrets.bind(job);
+                secrets.bind(password);
+            }
             secrets
         });
         Some(Self {
@@ -338,17 +342,17 @@ async fn insert(
     insertion: Option<Insertion>,
 ) -> Result<(), QueueError> {
     let Some(Insertion {
-        mut jobs,
+        jobs,
         secrets,
         usual,
     }) = insertion
     else {
         return Ok(());
     };
-    let jobs = jobs.build().persistent(usual);
+    let jobs = jobs.query().persistent(usual);
     jobs.execute(&mut *connection).await?;
-    if let Some(mut secrets) = secrets {
-        let secrets = secrets.build().persistent(usual);
+    if let Some(secrets) = secrets {
+        let secrets = secrets.query().persistent(usual);
         secrets.execute(&mut *connection).await?;
     }
     Ok(())

@@ -1,5 +1,6 @@
 //! The queue in one SQLite file: opening it, and what every connection must be.
 
+mod change;
 mod enqueue;
 mod files;
 mod operate;
@@ -7,6 +8,7 @@ mod operate;
 mod plans;
 mod read;
 mod record;
+mod statement;
 mod verify;
 
 use std::fs::OpenOptions;
@@ -14,7 +16,7 @@ use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use sqlx::migrate::{Migrate, MigrateError, Migrator};
+use sqlx::migrate::{AppliedMigration, Migrate, MigrateError, Migrator};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteSynchronous};
 use sqlx::{ConnectOptions, Connection, SqliteConnection};
 
@@ -173,10 +175,11 @@ impl Queue {
         } else {
             Vec::new()
         };
-        if applied
-            .iter()
-            .any(|done| !MIGRATIONS.version_exists(done.version))
-        {
+        let known = |done: &AppliedMigration| {
+            let mut ours = MIGRATIONS.iter();
+            ours.any(|ours| ours.version == done.version && ours.checksum == done.checksum)
+        };
+        if !applied.iter().all(known) {
             return Err(QueueError::Newer {
                 path: self.path.clone(),
             });

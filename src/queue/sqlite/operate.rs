@@ -137,7 +137,7 @@ impl Queue {
         let live_elsewhere = self.live_in_other_batches(batch, &jobs).await?;
         for job in &jobs {
             let step = match decide(job) {
-                Ok(entry) => Transition::new(job.id, &job.standing, entry, at_ms)
+                Ok(entry) => Transition::new(job.id, job.standing.clone(), entry, at_ms)
                     .map_err(|illegal| illegal.to_string()),
                 Err(reason) => Err(reason),
             };
@@ -157,7 +157,15 @@ impl Queue {
             }
         }
         // They were read in this transaction: none can have moved.
-        match write(&mut self.connection, batch, None, &steps, false).await? {
+        match write(
+            &mut self.connection,
+            batch,
+            None,
+            &steps.iter().collect::<Vec<_>>(),
+            false,
+        )
+        .await?
+        {
             Some(_) => operated.changed.extend(services),
             None => return Err(damaged("where a job stands")),
         }

@@ -21,25 +21,44 @@ use crate::queue::{Batch, LedgerLine, NewRun, QueueError, QueuedJob, ResultSink,
 /// Rows that are read at once where all are walked through: memory stays flat.
 const ROWS_PER_READING: i64 = 1024;
 
-/// A job as one column of text, for [`queued_job`]: each column of a row costs sqlx two allocations
-/// on each side of a channel, and a job has 26.
-macro_rules! job_as_text {
+/// The standing of a job as JSON.
+macro_rules! standing_as_json {
     () => {
-        "json_array(job.id, job.line, job.service_id, job.image, job.zone, job.access, job.ssh_key,
-             (SELECT password FROM secret WHERE job_id = job.id), job.note,
-             job.state, job.attempt, job.retries, job.executed_before, job.executed_now, job.evidence,
+        "json_array(job.state, job.attempt, job.retries, job.executed_before, job.executed_now, job.evidence,
              job.held, job.accepted, job.rebuilding_seen, job.not_before_ms, job.intent_ms,
              job.submitted_ms, job.completed_ms, job.error_kind, job.error, json(job.baseline), job.target)"
     };
 }
-pub(super) use job_as_text;
 
-/// Fresh jobs in the manifest's order, then the delayed ones as they fall due.
+/// A job as one column of text, for [`queued_job`]: each column of a row costs sqlx two allocations
+/// on each side of a channel, and a job has 26. `standing`: see [`StoredJob::standing`].
+macro_rules! job_as_text {
+    () => {
+        job_as_text!(crate::queue::sqlite::read::standing_as_json!())
+    };
+    ($($standing:tt)*) => {
+        concat!(
+            "json_array(job.id, job.line, job.service_id, job.image, job.zone, job.access, job.ssh_key,
+             (SELECT password FROM secret WHERE job_id = job.id), job.note, ",
+            $($standing)*,
+            ")"
+        )
+    };
+}
+pub(super) use job_as_text;
+pub(super) use standing_as_json;
+
+/// Fresh jobs in the manifest's order, then the delayed ones as they fall due: all as one text,
+/// because a run asks for the next hundred all the time, and a row costs a walk between threads.
 pub(super) const DUE: &str = concat!(
-    "SELECT ",
-    job_as_text!(),
-    " FROM job WHERE batch_id = ?1 AND state = 'queued' AND not_before_ms <= ?2
-      ORDER BY not_before_ms, id LIMIT ?3"
+    "SELECT '[' || coalesce(group_concat(text), '') || ']' FROM (SELECT ",
+    job_as_text!(concat!(
+        "CASE WHEN job.attempt > 0 OR job.error_kind IS NOT NULL THEN ",
+        standing_as_json!(),
+        " END"
+    )),
+    " AS text FROM job WHERE batch_id = ?1 AND state = 'queued' AND not_before_ms <= ?2
+      ORDER BY not_before_ms, id LIMIT ?3) AS due"
 );
 
 pub(super) const NEXT_DUE: &str = "SELECT min(not_before_ms) FROM job
@@ -62,18 +81,19 @@ impl Queue {
     /// All batches, the oldest first.
     pub async fn batches(&mut self) -> Result<Vec<Batch>, QueueError> {
         let rows = sqlx::query(
-            "SELECT id, identity, api_url, number, manifest, created_ms, touched_ms FROM batch ORDER BY id",
+            "SELECT id, identity, api_url, number, manifest, created_ms FROM batch ORDER BY id",
         )
         .fetch_all(&mut self.connection)
         .await?;
-        let tallies: Vec<(i64, String, i64)> =
-            sqlx::query_as("SELECT batch_id, state, jobs FROM tally")
+        let tallies: Vec<(i64, String, i64, i64)> =
+            sqlx::query_as("SELECT batch_id, state, jobs, moved_ms FROM tally")
                 .fetch_all(&mut self.connection)
                 .await?;
-        let mut counts: HashMap<i64, Counts> = HashMap::new();
-        for (batch, state, jobs) in tallies {
+        let mut by_batch: HashMap<i64, (Counts, i64)> = HashMap::new();
+        for (batch, state, jobs, moved) in tallies {
             let jobs = u64::try_from(jobs).map_err(|_| damaged("a negative tally"))?;
-            let counts = counts.entry(batch).or_default();
+            let (counts, moved_ms) = by_batch.entry(batch).or_default();
+            *moved_ms = moved.max(*moved_ms);
             match state.as_str() {
                 "held" => counts.held = jobs,
                 state => *counts.of_mut(word(state)?) = jobs,
@@ -84,6 +104,8 @@ impl Queue {
                 let id: i64 = row.try_get(0)?;
                 let identity: &[u8] = row.try_get(1)?;
                 let number: i64 = row.try_get(3)?;
+                let created_ms: i64 = row.try_get(5)?;
+                let (counts, moved_ms) = by_batch.get(&id).copied().unwrap_or_default();
                 Ok(Batch {
                     id: BatchId(id),
                     identity: identity
@@ -92,9 +114,9 @@ impl Queue {
                     api_url: row.try_get(2)?,
                     number: u32::try_from(number).map_err(|_| damaged("a batch's number"))?,
                     manifest: row.try_get(4)?,
-                    created_ms: row.try_get(5)?,
-                    touched_ms: row.try_get(6)?,
-                    counts: counts.get(&id).copied().unwrap_or_default(),
+                    created_ms,
+                    touched_ms: moved_ms.max(created_ms),
+                    counts,
                 })
             })
             .collect()
@@ -108,13 +130,20 @@ impl Queue {
         now_ms: i64,
         limit: usize,
     ) -> Result<Vec<QueuedJob>, QueueError> {
-        let rows = sqlx::query(DUE)
+        let row = sqlx::query(DUE)
             .bind(batch.0)
             .bind(now_ms)
             .bind(i64::try_from(limit).unwrap_or(i64::MAX))
-            .fetch_all(&mut self.connection)
+            .fetch_one(&mut self.connection)
             .await?;
-        rows.iter().map(queued_job).collect()
+        let jobs: Vec<StoredJob<'_>> = stored(&row, "a job")?;
+        let mut jobs: Vec<QueuedJob> = jobs
+            .into_iter()
+            .map(QueuedJob::try_from)
+            .collect::<Result<_, _>>()?;
+        // An aggregate promises no order.
+        jobs.sort_by_key(|job| (job.standing.not_before_ms, job.id));
+        Ok(jobs)
     }
 
     /// When the next queued job of `batch` falls due after `after_ms` (both as Unix time); `None`:
@@ -343,6 +372,13 @@ struct StoredJob<'a> {
     ssh_key: Option<String>,
     password: Option<String>,
     note: Option<String>,
+    /// `None`: as every job begins.
+    standing: Option<StoredStanding>,
+}
+
+/// The columns of [`standing_as_json`], in its order.
+#[derive(Deserialize)]
+struct StoredStanding {
     state: State,
     attempt: u32,
     retries: u32,
@@ -364,39 +400,52 @@ struct StoredJob<'a> {
 
 /// The job in the only column of `row`, which is [`job_as_text`].
 pub(super) fn queued_job(row: &SqliteRow) -> Result<QueuedJob, QueueError> {
-    let job: StoredJob<'_> = stored(row, "a job")?;
-    Ok(QueuedJob {
-        id: JobId(job.id),
-        line: job.line,
-        service: ServiceId::new(job.service).ok_or_else(|| damaged("a service id"))?,
-        image: job.image.parse().map_err(|_| damaged("an image id"))?,
-        zone: job.zone,
-        access: word(&job.access)?,
-        ssh_key: job.ssh_key,
-        password: job.password.map(SecretString::from),
-        note: job.note,
-        standing: Standing {
-            state: job.state,
-            attempt: job.attempt,
-            retries: job.retries,
-            executed_before: job.executed_before,
-            executed_now: job.executed_now,
-            evidence: job.evidence,
-            held: job.held != 0,
-            accepted: job.accepted != 0,
-            rebuilding_seen: job.rebuilding_seen != 0,
-            not_before_ms: job.not_before_ms,
-            intent_ms: job.intent_ms,
-            submitted_ms: job.submitted_ms,
-            completed_ms: job.completed_ms,
-            failure: job
+    stored::<StoredJob<'_>>(row, "a job")?.try_into()
+}
+
+impl TryFrom<StoredJob<'_>> for QueuedJob {
+    type Error = QueueError;
+
+    fn try_from(job: StoredJob<'_>) -> Result<Self, QueueError> {
+        Ok(Self {
+            id: JobId(job.id),
+            line: job.line,
+            service: ServiceId::new(job.service).ok_or_else(|| damaged("a service id"))?,
+            image: job.image.parse().map_err(|_| damaged("an image id"))?,
+            zone: job.zone,
+            access: word(&job.access)?,
+            ssh_key: job.ssh_key,
+            password: job.password.map(SecretString::from),
+            note: job.note,
+            standing: job.standing.map_or_else(Standing::queued, Standing::from),
+        })
+    }
+}
+
+impl From<StoredStanding> for Standing {
+    fn from(stored: StoredStanding) -> Self {
+        Self {
+            state: stored.state,
+            attempt: stored.attempt,
+            retries: stored.retries,
+            executed_before: stored.executed_before,
+            executed_now: stored.executed_now,
+            evidence: stored.evidence,
+            held: stored.held != 0,
+            accepted: stored.accepted != 0,
+            rebuilding_seen: stored.rebuilding_seen != 0,
+            not_before_ms: stored.not_before_ms,
+            intent_ms: stored.intent_ms,
+            submitted_ms: stored.submitted_ms,
+            completed_ms: stored.completed_ms,
+            failure: stored
                 .error_kind
-                .zip(job.error)
+                .zip(stored.error)
                 .map(|(kind, error)| Failure::new(kind, error)),
-            baseline: job.baseline,
-            target: job.target,
-        },
-    })
+            baseline: stored.baseline,
+            target: stored.target,
+        }
+    }
 }
 
 /// The columns of a result, in the order of [`Queue::results`].

@@ -382,7 +382,8 @@ impl Core {
 
     /// Moves `job` and notes the step.
     fn step(&mut self, job: &mut QueuedJob, entry: Entry, at_ms: i64) {
-        let transition = Transition::new(job.id, &job.standing, entry, at_ms)
+        let from = std::mem::take(&mut job.standing);
+        let transition = Transition::new(job.id, from, entry, at_ms)
             .expect("the core takes no step that the domain forbids");
         job.standing = transition.to.clone();
         self.steps.push(Step {

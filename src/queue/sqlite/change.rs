@@ -1,0 +1,281 @@
+//! The statement that moves jobs. It writes the columns that a step changes and no others: SQLite
+//! checks and indexes anew whatever is written, even where the value stays the same.
+//!
+//! Words stand in it as literals. A bound value that is compared with a column of which a partial
+//! index speaks makes SQLite prepare the statement again each time.
+
+use std::fmt;
+
+use sqlx::encode::IsNull;
+use sqlx::error::BoxDynError;
+use sqlx::sqlite::{SqliteArgumentsBuffer, SqliteTypeInfo};
+use sqlx::{Encode, Sqlite, Type};
+
+use super::record::json;
+use super::statement::{Statement, bound, padded, values};
+use crate::job::{Baseline, Standing, State, Transition};
+
+/// The columns of a standing that take few values.
+const WORDS: [&str; 7] = [
+    "state",
+    "executed_before",
+    "executed_now",
+    "evidence",
+    "held",
+    "accepted",
+    "rebuilding_seen",
+];
+
+/// The other columns of a standing.
+const DATA: [&str; 10] = [
+    "attempt",
+    "retries",
+    "not_before_ms",
+    "intent_ms",
+    "submitted_ms",
+    "completed_ms",
+    "error_kind",
+    "error",
+    "baseline",
+    "target",
+];
+
+/// What stands in one of the [`WORDS`]; shown, it is SQL.
+#[derive(Debug, Clone, Copy, PartialEq)]
+enum Word {
+    Null,
+    Text(&'static str),
+    Flag(bool),
+}
+
+/// What stands in one of the columns of [`DATA`].
+#[derive(Debug, Clone, Copy, PartialEq)]
+enum Datum<'a> {
+    Number(Option<i64>),
+    Text(Option<&'a str>),
+    Baseline(Option<&'a Baseline>),
+}
+
+type Words = [Word; WORDS.len()];
+type Data<'a> = [Datum<'a>; DATA.len()];
+
+/// The columns of `standing`, in the order of [`WORDS`] and [`DATA`].
+fn columns(standing: &Standing) -> (Words, Data<'_>) {
+    // Destructured, so that a new field cannot be forgotten here.
+    let Standing {
+        state,
+        attempt,
+        retries,
+        executed_before,
+        executed_now,
+        evidence,
+        held,
+        accepted,
+        rebuilding_seen,
+        not_before_ms,
+        intent_ms,
+        submitted_ms,
+        completed_ms,
+        failure,
+        baseline,
+        target,
+    } = standing;
+    let failure = failure.as_ref();
+    let words = [
+        Word::Text(state.as_str()),
+        Word::Text(executed_before.as_str()),
+        Word::Text(executed_now.as_str()),
+        evidence.map_or(Word::Null, |evidence| Word::Text(evidence.as_str())),
+        Word::Flag(*held),
+        Word::Flag(*accepted),
+        Word::Flag(*rebuilding_seen),
+    ];
+    let data = [
+        Datum::Number(Some((*attempt).into())),
+        Datum::Number(Some((*retries).into())),
+        Datum::Number(Some(*not_before_ms)),
+        Datum::Number(*intent_ms),
+        Datum::Number(*submitted_ms),
+        Datum::Number(*completed_ms),
+        Datum::Text(failure.map(|failure| failure.error_kind.as_str())),
+        Datum::Text(failure.map(|failure| failure.error.as_str())),
+        Datum::Baseline(baseline.as_ref()),
+        Datum::Text(target.as_deref()),
+    ];
+    (words, data)
+}
+
+/// What a step changes: those of the same shape are one statement.
+#[derive(Debug, PartialEq)]
+struct Shape {
+    from: State,
+    /// What is written, where it changes.
+    words: [Option<Word>; WORDS.len()],
+    /// What changes, from job to job differently.
+    data: [bool; DATA.len()],
+}
+
+impl Shape {
+    fn of(step: &Transition) -> Self {
+        let (words_before, data_before) = columns(&step.from);
+        let (words_after, data_after) = columns(&step.to);
+        let mut words = std::array::from_fn(|column| {
+            (words_before[column] != words_after[column]).then_some(words_after[column])
+        });
+        // What only adds to the ledger writes its job all the same: the guard must hold for it too.
+        words[0] = Some(words_after[0]);
+        Self {
+            from: step.from.state,
+            words,
+            data: std::array::from_fn(|column| data_before[column] != data_after[column]),
+        }
+    }
+}
+
+/// `steps` of different jobs, in sets for [`move_jobs`].
+pub(super) fn alike<'a>(steps: &[&'a Transition]) -> Vec<Vec<&'a Transition>> {
+    let mut sets: Vec<(Shape, Vec<&'a Transition>)> = Vec::new();
+    for step in steps {
+        let shape = Shape::of(step);
+        match sets.iter_mut().find(|(known, _)| *known == shape) {
+            Some((_, set)) => set.push(step),
+            None => sets.push((shape, vec![step])),
+        }
+    }
+    sets.into_iter().map(|(_, set)| set).collect()
+}
+
+/// The statement that moves the jobs of `set`, which are [`alike`]: each only where its guard holds.
+pub(super) fn move_jobs(set: &[&Transition]) -> Statement {
+    let shape = Shape::of(set[0]);
+    let changing = || (0..DATA.len()).filter(|column| shape.data[*column]);
+    let mut columns_of_step = String::from("id, attempt_before");
+    let mut written = Vec::new();
+    for (column, word) in WORDS.iter().zip(shape.words) {
+        if let Some(word) = word {
+            written.push(format!("{column} = {word}"));
+        }
+    }
+    for column in changing() {
+        let column = DATA[column];
+        columns_of_step.push_str(", ");
+        columns_of_step.push_str(column);
+        written.push(format!("{column} = step.{column}"));
+    }
+    let rows = padded(set.len());
+    let mut statement = Statement::new(format!(
+        "WITH step ({columns_of_step}) AS ({values}) UPDATE job SET {written} FROM step
+         WHERE job.id = step.id AND job.state = '{from}' AND job.attempt = step.attempt_before",
+        values = values(&bound(2 + changing().count()), rows),
+        written = written.join(", "),
+        from = shape.from,
+    ));
+    for step in set {
+        let (_, data) = columns(&step.to);
+        statement.bind(step.job.0);
+        statement.bind(step.from.attempt);
+        for column in changing() {
+            statement.bind(data[column]);
+        }
+    }
+    statement
+}
+
+impl fmt::Display for Word {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Null => f.write_str("NULL"),
+            Self::Text(word) => write!(f, "'{word}'"),
+            Self::Flag(flag) => write!(f, "{}", u8::from(*flag)),
+        }
+    }
+}
+
+impl Type<Sqlite> for Datum<'_> {
+    fn type_info() -> SqliteTypeInfo {
+        <str as Type<Sqlite>>::type_info()
+    }
+}
+
+impl Encode<'_, Sqlite> for Datum<'_> {
+    fn encode_by_ref(&self, arguments: &mut SqliteArgumentsBuffer) -> Result<IsNull, BoxDynError> {
+        match *self {
+            Self::Number(number) => number.encode(arguments),
+            Self::Text(text) => text.encode(arguments),
+            Self::Baseline(baseline) => baseline.map(json).encode(arguments),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::job::{Entry, JobId};
+
+    fn written(step: &Transition) -> String {
+        let sql = move_jobs(&[step]).sql().to_owned();
+        let (_, rest) = sql.split_once(" SET ").unwrap();
+        rest.split_once(" FROM ").unwrap().0.to_owned()
+    }
+
+    #[test]
+    fn what_does_not_change_is_not_written() {
+        let intent = Entry::Intent {
+            zone: "pub".to_owned(),
+            baseline: None,
+            target: None,
+        };
+        let intent = Transition::new(JobId(1), Standing::queued(), intent, 7).unwrap();
+        assert_eq!(
+            written(&intent),
+            "state = 'submitting', executed_now = 'maybe', attempt = step.attempt, intent_ms = step.intent_ms"
+        );
+        let accepted = Entry::Accepted { submitted_ms: 8 };
+        let accepted = Transition::new(JobId(1), intent.to, accepted, 9).unwrap();
+        assert_eq!(
+            written(&accepted),
+            "state = 'rebuilding', executed_now = 'yes', accepted = 1, submitted_ms = step.submitted_ms"
+        );
+    }
+
+    #[test]
+    fn an_entry_that_changes_nothing_still_writes_its_job() {
+        let standing = Standing {
+            state: State::Rebuilding,
+            rebuilding_seen: true,
+            executed_now: crate::job::Executed::Yes,
+            ..Standing::queued()
+        };
+        let sighted = Entry::Sighted {
+            status: "rebuilding".to_owned(),
+            image: None,
+        };
+        let step = Transition::new(JobId(1), standing, sighted, 7).unwrap();
+        assert_eq!(written(&step), "state = 'rebuilding'");
+    }
+
+    #[test]
+    fn only_steps_that_write_the_same_words_from_the_same_state_share_a_statement() {
+        let step = |job, from: &Standing, entry| {
+            Transition::new(JobId(job), from.clone(), entry, 7).unwrap()
+        };
+        let intent = || Entry::Intent {
+            zone: "pub".to_owned(),
+            baseline: None,
+            target: None,
+        };
+        let queued = Standing::queued();
+        let submitting = step(0, &queued, intent()).to;
+        let steps = [
+            step(1, &queued, intent()),
+            step(2, &submitting, Entry::Interrupted),
+            step(3, &queued, intent()),
+            step(4, &queued, Entry::Cancelled),
+        ];
+        let sets: Vec<Vec<i64>> = alike(&steps.iter().collect::<Vec<_>>())
+            .iter()
+            .map(|set| set.iter().map(|step| step.job.0).collect())
+            .collect();
+        assert_eq!(sets, [vec![1, 3], vec![2], vec![4]]);
+    }
+}
