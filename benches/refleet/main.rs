@@ -30,7 +30,7 @@ pub struct Sizes {
     large: usize,
     /// Jobs of the schedule.
     schedule: usize,
-    /// Measurements, of which the best counts (of the dispatch the one in the middle).
+    /// Measurements, of which the best counts; of ratios the one in the middle.
     rounds: usize,
 }
 
