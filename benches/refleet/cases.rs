@@ -139,13 +139,21 @@ pub fn large(sizes: &Sizes) -> Figures {
     let server = Server::start(Duration::ZERO)?;
     let url = server.url();
 
-    let mut small_us = u64::MAX;
+    let large = place.loaded("large.db", sizes.large, &url)?;
+    let mut rounds = Vec::new();
     for _ in 0..sizes.rounds {
         let database = place.loaded("small.db", 10_000, &url)?;
         server.seen(true)?;
         ended(&mut place::run(&database, &url, WORKERS))?;
-        small_us = small_us.min(quickest(&server.seen(true)?.marks_us, MARKS));
+        let small = quickest(&server.seen(true)?.marks_us, MARKS);
+        let child = place::run(&large, &url, WORKERS)
+            .stderr(Stdio::null())
+            .spawn()?;
+        wait_for(&server, MARKS * MARK_EVERY)?;
+        place::stop(child)?;
+        rounds.push((quickest(&server.seen(true)?.marks_us, MARKS), small));
     }
+    let (large_took, small_took) = middle(rounds);
     let mut fresh = Duration::MAX;
     for _ in 0..sizes.rounds {
         let database = place.loaded("fresh.db", 1_000, &url)?;
@@ -154,39 +162,39 @@ pub fn large(sizes: &Sizes) -> Figures {
         place::stop(child)?;
     }
 
-    let database = place.loaded("large.db", sizes.large, &url)?;
     server.seen(true)?;
-    let child = place::run(&database, &url, WORKERS).spawn()?;
+    let child = place::run(&large, &url, WORKERS)
+        .stderr(Stdio::null())
+        .spawn()?;
     wait_for(&server, MARKS * MARK_EVERY)?;
     let mut slowest_status = Duration::ZERO;
     for _ in 0..5 {
-        let status = ended(refleet(&database, &url).arg("status"))?;
+        let status = ended(refleet(&large, &url).arg("status"))?;
         slowest_status = slowest_status.max(status.elapsed);
         sleep(Duration::from_millis(100));
     }
     wait_for(&server, sizes.large / 2)?;
     let wal = std::fs::metadata(place.path("large.db-wal")).map_or(0, |wal| wal.len());
     place::stop(child)?;
-    let large_us = quickest(&server.seen(true)?.marks_us, MARKS);
 
     let mut half = Duration::MAX;
     let mut peak_bytes = 0;
     for _ in 0..sizes.rounds {
-        let (child, first) = first_submission(&server, &database)?;
+        let (child, first) = first_submission(&server, &large)?;
         half = half.min(first);
         let memory = Memory::watch(&child);
         sleep(Duration::from_millis(200));
         peak_bytes = peak_bytes.max(memory.peak());
         place::stop(child)?;
     }
-    let rate = |us: u64| ((MARKS - 1) * MARK_EVERY) as f64 / (us as f64 / 1e6);
+    let rate = |took: Duration| ((MARKS - 1) * MARK_EVERY) as f64 / took.as_secs_f64();
     let ms = |duration: Duration| duration.as_secs_f64() * 1e3;
     Ok(vec![
         Figure {
             name: "rate at a large queue",
-            measured: format!("{:.0}/s of {}", rate(large_us), sizes.large),
-            ceiling: format!("{:.0}/s of 10000", rate(small_us)),
-            ratio: rate(large_us) / rate(small_us),
+            measured: format!("{:.0}/s of {}", rate(large_took), sizes.large),
+            ceiling: format!("{:.0}/s of 10000", rate(small_took)),
+            ratio: rate(large_took) / rate(small_took),
             goal: Goal::AtLeast {
                 floor: 0.9,
                 aim: 0.97,
@@ -305,13 +313,13 @@ pub fn start(sizes: &Sizes) -> Figures {
     ])
 }
 
-/// The shortest time in which so many marks passed in a row, in microseconds.
-fn quickest(marks_us: &[u64], marks: usize) -> u64 {
-    let windows = marks_us.windows(marks).take(4 * marks);
+/// The shortest time in which so many marks passed in a row.
+fn quickest(marks_us: &[u64], marks: usize) -> Duration {
+    let windows = marks_us.windows(marks);
     windows
-        .map(|marks| marks[marks.len() - 1] - marks[0])
+        .map(|marks| Duration::from_micros(marks[marks.len() - 1] - marks[0]))
         .min()
-        .unwrap_or(u64::MAX)
+        .unwrap_or(Duration::MAX)
 }
 
 /// Starts a run, and waits for its first submission.
