@@ -107,7 +107,7 @@ fn columns(standing: &Standing) -> (Words, Data<'_>) {
 
 /// What a step changes: those of the same shape are one statement.
 #[derive(Debug, PartialEq)]
-struct Shape {
+pub(super) struct Shape {
     from: State,
     /// What is written, where it changes.
     words: [Option<Word>; WORDS.len()],
@@ -133,7 +133,7 @@ impl Shape {
 }
 
 /// `steps` of different jobs, in sets for [`move_jobs`].
-pub(super) fn alike<'a>(steps: &[&'a Transition]) -> Vec<Vec<&'a Transition>> {
+pub(super) fn alike<'a>(steps: &[&'a Transition]) -> Vec<(Shape, Vec<&'a Transition>)> {
     let mut sets: Vec<(Shape, Vec<&'a Transition>)> = Vec::new();
     for step in steps {
         let shape = Shape::of(step);
@@ -142,12 +142,11 @@ pub(super) fn alike<'a>(steps: &[&'a Transition]) -> Vec<Vec<&'a Transition>> {
             None => sets.push((shape, vec![step])),
         }
     }
-    sets.into_iter().map(|(_, set)| set).collect()
+    sets
 }
 
-/// The statement that moves the jobs of `set`, which are [`alike`]: each only where its guard holds.
-pub(super) fn move_jobs(set: &[&Transition]) -> Statement {
-    let shape = Shape::of(set[0]);
+/// The statement that moves the jobs of `set`, all of this `shape`: each only where its guard holds.
+pub(super) fn move_jobs(shape: &Shape, set: &[&Transition]) -> Statement {
     let changing = || (0..DATA.len()).filter(|column| shape.data[*column]);
     let mut columns_of_step = String::from("id, attempt_before");
     let mut written = Vec::new();
@@ -213,7 +212,7 @@ mod tests {
     use crate::job::{Entry, JobId};
 
     fn written(step: &Transition) -> String {
-        let sql = move_jobs(&[step]).sql().to_owned();
+        let sql = move_jobs(&Shape::of(step), &[step]).sql().to_owned();
         let (_, rest) = sql.split_once(" SET ").unwrap();
         rest.split_once(" FROM ").unwrap().0.to_owned()
     }
@@ -274,7 +273,7 @@ mod tests {
         ];
         let sets: Vec<Vec<i64>> = alike(&steps.iter().collect::<Vec<_>>())
             .iter()
-            .map(|set| set.iter().map(|step| step.job.0).collect())
+            .map(|(_, set)| set.iter().map(|step| step.job.0).collect())
             .collect();
         assert_eq!(sets, [vec![1, 3], vec![2], vec![4]]);
     }

@@ -2,7 +2,7 @@
 
 use sqlx::{AssertSqlSafe, Row};
 
-use super::change::move_jobs;
+use super::change::{alike, move_jobs};
 use super::read::{DUE, NEXT_DUE, OLDEST_DOUBT, UNSETTLED};
 use super::record::{COUNT, ERASE, STANDING, add_entries};
 use super::{Open, Queue};
@@ -29,7 +29,8 @@ async fn the_statements_that_a_run_repeats_use_indexes_and_sort_nothing() {
         target: None,
     };
     let step = Transition::new(JobId(1), Standing::queued(), entry, 0).unwrap();
-    let move_jobs = move_jobs(&[&step]);
+    let (shape, set) = &alike(&[&step])[0];
+    let move_jobs = move_jobs(shape, set);
     let add_entries = add_entries(None, &[&step]);
     let statements = [
         DUE,

@@ -158,9 +158,12 @@ async fn write_wave(
     if written.is_empty() {
         return Ok(true);
     }
-    for set in &alike(written) {
+    for (shape, set) in &alike(written) {
         for set in set.chunks(ROWS_PER_STATEMENT) {
-            let moved = move_jobs(set).query().execute(&mut *connection).await?;
+            let moved = move_jobs(shape, set)
+                .query()
+                .execute(&mut *connection)
+                .await?;
             if moved.rows_affected() != set.len() as u64 {
                 return Ok(false);
             }
