@@ -472,7 +472,7 @@ fn credentials_that_the_api_refuses_end_the_run_and_fail_no_job() {
     let mut command = world.refleet(&quick("fleet.csv", &[]));
     command.env("ZOMRO_PASSWORD", "Wrong-Password-1");
     let run = ended(command)
-        .exit(4)
+        .exit(7)
         .says("does not accept the credentials");
     assert!(!run.err.contains("Wrong-Password-1"), "{}", run.err);
     assert_eq!(world.states()["queued"].len(), 2);

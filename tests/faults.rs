@@ -357,7 +357,7 @@ fn a_session_that_is_over_for_good_halts_the_run_and_touches_nothing() {
         ..Settings::default()
     });
     let ended = finish(rig.run(&[]));
-    assert_eq!(ended.status.code(), Some(4), "{ended}");
+    assert_eq!(ended.status.code(), Some(7), "{ended}");
     assert_untouched(&rig);
     rig.simulator.set(Settings {
         sessions: Some(Sessions::Accept),

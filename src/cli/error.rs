@@ -140,7 +140,7 @@ impl CliError {
     pub fn exit_code(&self) -> u8 {
         match self {
             Self::Queue(error) => exit::of_queue(error),
-            Self::List(_) => exit::HALTED,
+            Self::List(_) => exit::OUTAGE,
             Self::Output { .. } | Self::Simulator(_) | Self::System(_) => exit::STORAGE,
             Self::Manifest(_)
             | Self::Conflict(_)

@@ -48,7 +48,9 @@ Examples:
 
 Exit codes:
   0 all done   1 some failed   2 invalid input, nothing sent   3 some in doubt
-  4 halted     70 a bug        74 database not writable        75 busy
+  4 halted by an outage: run again   6 by the failure budget: look into it
+  7 credentials refused   8 address blocked
+  70 a bug   74 database not writable   75 busy
   130, 143 interrupted: run again to resume";
 
 /// Options of every command stand apart from its own.

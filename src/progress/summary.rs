@@ -56,7 +56,7 @@ pub fn summary(ended: &Ended, verbosity: Verbosity) -> String {
     }
     // Writing to a String cannot fail.
     let _ = writeln!(text, "{}", verdict(ended));
-    if ended.exit_code == 2 || ended.exit_code == 75 {
+    if (ended.exit_code == 2 && ended.halted.is_none()) || ended.exit_code == 75 {
         return text;
     }
     let _ = writeln!(
@@ -119,12 +119,12 @@ fn verdict(ended: &Ended) -> String {
             format!("batch {batch}: everything that could be was accepted; there are failures")
         }
         1 => format!("batch {batch} has ended, with failures"),
-        2 => "nothing was queued, and nothing was sent".to_owned(),
+        2 if ended.halted.is_none() => "nothing was queued, and nothing was sent".to_owned(),
         3 if ended.counts.open() > 0 => {
             format!("batch {batch}: everything was sent; there are doubts")
         }
         3 => format!("batch {batch} has ended, with doubts"),
-        4 => match &ended.halted {
+        2 | 4 | 6 | 7 | 8 => match &ended.halted {
             Some(reason) => format!(
                 "batch {batch} was halted: {}",
                 brief(reason, MESSAGE_CHARS_MAX)
@@ -170,7 +170,7 @@ fn next_steps(ended: &Ended) -> Vec<Step> {
     let counts = &ended.counts;
     let mut steps = Vec::new();
     match ended.exit_code {
-        4 => {
+        2 | 4 | 6 | 7 | 8 => {
             let hint = ended.hint.as_ref().map_or_else(
                 || "deal with the reason, then run again".to_owned(),
                 |hint| brief(hint, MESSAGE_CHARS_MAX),

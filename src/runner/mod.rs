@@ -30,6 +30,7 @@ pub use dispatcher::{Setup, Signals, run};
 pub use fleet::Fleet;
 
 use crate::job::Counts;
+use crate::zomro::Incurable;
 use retry::Retry;
 use verify::Rules;
 
@@ -94,6 +95,12 @@ pub enum Halt {
     },
     /// The API does not accept the credentials.
     Credentials(String),
+    /// The account asks for a one-time code, which nobody is there to give.
+    SecondFactor,
+    /// The session lives, and may not do what a run needs.
+    Rights(String),
+    /// The first call met what no retry can cure.
+    Incurable(Incurable),
     /// The API blocks this address.
     Blocked {
         /// The HTTP status.
@@ -118,6 +125,11 @@ impl std::fmt::Display for Halt {
             Self::Credentials(message) => {
                 write!(f, "the API does not accept the credentials: {message}")
             }
+            Self::SecondFactor => f.write_str("the account asks for a second factor"),
+            Self::Rights(message) => {
+                write!(f, "the session may not read the account's list: {message}")
+            }
+            Self::Incurable(why) => why.fmt(f),
             Self::Blocked { status } => {
                 write!(
                     f,

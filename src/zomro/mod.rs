@@ -12,6 +12,7 @@
 //! | `client` | session and calls; the only place that knows how reqwest is set up |
 //! | `answer` | what an HTTP answer means: the table |
 //! | `fault` | what went wrong outside that table, each with its word |
+//! | `incurable` | those of them that no retry can cure |
 //! | `long_request` | the page that stands in for an answer which takes long |
 //! | `shape` | the API's JSON: every scalar wrapped, every list maybe single |
 //! | `instances`, `preview`, `session` | what the documents of the read-only functions hold |
@@ -24,6 +25,7 @@ mod client;
 mod endpoint;
 mod fault;
 mod form;
+mod incurable;
 mod instances;
 mod long_request;
 mod preview;
@@ -40,6 +42,7 @@ mod socket_tests;
 pub use answer::{Answer, Keepalive, LoginError, ReadError};
 pub use client::{Client, ClientError, Credentials, Read, Rebuild, Reply, Settings, Submitted};
 pub use endpoint::{Endpoint, EndpointError};
+pub use incurable::Incurable;
 pub use instances::{Instance, Page};
 pub use preview::{Image, Preview, SshKey};
 pub use wire::Sent;
