@@ -11,11 +11,13 @@ PRAGMA application_id = 1919247980;
 CREATE TABLE batch (
     id         INTEGER PRIMARY KEY,
     identity   BLOB    NOT NULL CHECK (length(identity) = 32), -- digest of the manifest's rows
-    api_url    TEXT    NOT NULL,
+    provider   TEXT    NOT NULL,                               -- whose API: no spelling of its address
+    api_url    TEXT    NOT NULL,                               -- where it was ordered, for people
     number     INTEGER NOT NULL CHECK (number >= 1),           -- how often the same was ordered
     manifest   TEXT    NOT NULL,                               -- its name, for people
+    path       BLOB    NOT NULL,                               -- the file, absolute; `-`: stdin
     created_ms INTEGER NOT NULL,
-    UNIQUE (identity, api_url, number)
+    UNIQUE (identity, provider, number)
 ) STRICT;
 
 -- One process that worked on a batch.

@@ -5,7 +5,7 @@
 
 mod common;
 
-use common::{FIRST, IMAGE, OTHER_IMAGE, PASSWORD, QUICK, World, id, manifest, quick};
+use common::{FIRST, IMAGE, OTHER_IMAGE, PASSWORD, QUICK, World, ended, id, manifest, quick};
 use refleet::simulator::{Fault, FaultKind, InstanceChange};
 
 /// Three services.
@@ -273,22 +273,107 @@ fn a_batch_left_alone_for_a_day_goes_on_only_when_told_to() {
     assert_eq!(world.wiped(), [1, 1, 1]);
 }
 
+/// The port of this world's API.
+fn port(world: &World) -> String {
+    let url = world.simulator.url().trim_end_matches('/');
+    url.rsplit(':').next().unwrap().to_owned()
+}
+
+/// A host that refuses every name under it (RFC 6761), so that nothing is ever sent.
+const ELSEWHERE: &str = "https://elsewhere.invalid/";
+
+/// Field case B1: an order belongs to the provider, not to a spelling of its address.
 #[test]
-fn a_batch_of_another_api_is_never_sent_to_this_one() {
-    let (world, other) = (world(), World::new(3));
+fn no_other_spelling_of_the_address_makes_the_same_order_a_new_one() {
+    let (world, other_port) = (world(), World::new(3));
+    world.run(&[]).exit(0);
+    let calls = world.calls();
+    let port = port(&world);
+    let spellings = [
+        format!("http://127.0.0.1:{port}/billmgr"),
+        format!("http://localhost:{port}/"),
+        format!("HTTP://LocalHost.:{port}/billmgr/"),
+        format!("http://127.9.9.9:{port}"),
+        format!("http://[::1]:{port}"),
+        other_port.simulator.url().to_owned(),
+    ];
+    for spelling in &spellings {
+        world
+            .run(&["--api-url", spelling])
+            .exit(0)
+            .says("nothing to do");
+    }
+    world.write("edited.csv", format!("{}1,{IMAGE},,\n", manifest(3)));
+    for spelling in &spellings {
+        world
+            .call(&quick("edited.csv", &["--api-url", spelling]))
+            .exit(2)
+            .says("3 of these services already got this image");
+    }
+    assert_eq!((world.calls(), other_port.calls()), (calls, 0));
+    assert_eq!(world.wiped(), [1, 1, 1]);
+}
+
+/// Field case B1: what is live counts as well, and a resumed order goes to the address given now.
+#[test]
+fn an_open_order_is_resumed_at_whatever_address_its_provider_has_now() {
+    let (world, moved) = (world(), World::new(3));
     world.call(&["load", "fleet.csv"]).exit(0);
-    let mut args = quick("fleet.csv", &["--api-url", other.simulator.url()]);
+    world.write("edited.csv", manifest(2).replacen(IMAGE, OTHER_IMAGE, 1));
+    let address = format!("http://localhost:{}/billmgr", port(&moved));
     world
-        .call(&args)
+        .call(&quick("edited.csv", &["--api-url", &address]))
         .exit(2)
-        .says("still live in another batch");
-    args.remove(1);
+        .says("2 of these services are still live in another batch");
     world
-        .call(&args)
+        .run(&["--api-url", &address])
+        .exit(0)
+        .says("resumes batch 1")
+        .says("done 3");
+    assert_eq!((world.calls(), moved.wiped()), (0, vec![1, 1, 1]));
+}
+
+/// Field case B1: the same numbers at another provider are other instances.
+#[test]
+fn a_really_different_provider_is_refused_and_needs_a_database_of_its_own() {
+    let world = world();
+    world.call(&["load", "fleet.csv"]).exit(0);
+    let elsewhere = ["--api-url", ELSEWHERE];
+    let run = quick("fleet.csv", &elsewhere);
+    for args in [
+        run.clone(),
+        quick("fleet.csv", &["--api-url", ELSEWHERE, "--again"]),
+        vec!["load", "fleet.csv", "--api-url", ELSEWHERE],
+        vec!["run", "--yes", "--api-url", ELSEWHERE],
+    ] {
+        world
+            .call(&args)
+            .exit(2)
+            .says("batch 1 of this database belongs to")
+            .says(world.simulator.url())
+            .says(ELSEWHERE)
+            .says("--db");
+    }
+    // What was given up before anything was sent binds nobody.
+    world
+        .call(&run)
+        .says("cancel --all --batch 1` gives that order up");
+    world.call(&["cancel", "--all"]).exit(0);
+    world
+        .call(&["load", "fleet.csv", "--api-url", ELSEWHERE])
+        .exit(0);
+    world.call(&["cancel", "--all"]).exit(0);
+
+    world.run(&["--again"]).exit(0);
+    let refused = world.call(&run).exit(2).says("batch 3 of this database");
+    assert!(!refused.err.contains("cancel"), "{}", refused.err);
+    // A rehearsal is a provider of its own.
+    let mut rehearsal = world.refleet(&["run", "fleet.csv", "--simulate", "--yes"]);
+    rehearsal.env_remove("REFLEET_API_URL");
+    ended(rehearsal)
         .exit(2)
-        .says("belongs to")
-        .says(other.simulator.url());
-    assert_eq!((world.calls(), other.calls()), (0, 0));
+        .says("and the API given is simulation");
+    assert_eq!(world.wiped(), [1, 1, 1]);
 }
 
 #[test]

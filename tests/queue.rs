@@ -68,8 +68,10 @@ async fn load(
         .collect();
     let batch = NewBatch {
         identity: [identity; 32],
+        provider: "api.zomro.com".to_owned(),
         api_url: "https://api.zomro.com/".to_owned(),
         manifest: "fleet.csv".to_owned(),
+        path: PathBuf::from("/srv/fleet.csv"),
     };
     queue
         .enqueue(&batch, policy, &mut rows.into_iter().map(Ok))
@@ -207,8 +209,8 @@ async fn cut_off(path: &Path, copy: &Path) {
         "PRAGMA cache_size = 2",
         "BEGIN IMMEDIATE",
         "WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 2000)
-         INSERT INTO batch (identity, api_url, number, manifest, created_ms)
-         SELECT zeroblob(32), 'https://api.zomro.com/', i, 'fleet.csv', 0 FROM n",
+         INSERT INTO batch (identity, provider, api_url, number, manifest, path, created_ms)
+         SELECT zeroblob(32), 'api.zomro.com', 'https://api.zomro.com/', i, 'fleet.csv', x'2d', 0 FROM n",
     ] {
         sqlx::query(statement)
             .execute(&mut connection)

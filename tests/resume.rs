@@ -176,7 +176,7 @@ fn a_second_run_is_refused_while_the_first_works_and_says_who_that_is() {
         .says("another process works on this queue")
         .says(&format!("process {} on ", run.pid()))
         .says(", since 20");
-    assert!(second.err.contains("refleet status"), "{}", second.err);
+    assert!(second.err.contains(" status`"), "{}", second.err);
     // Commands that only look, and the operator's word, go on beside it.
     world.call(&["status"]).exit(0).says_out("running");
     world.call(&["list"]).exit(0);

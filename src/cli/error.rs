@@ -16,6 +16,9 @@ use crate::zomro::{ClientError, EndpointError};
 /// Services that are named before the rest is only counted.
 const NAMED_MAX: usize = 20;
 
+/// What to do where a database belongs to another provider.
+const OTHER_PROVIDER: &str = "give that address with --api-url or REFLEET_API_URL (another port, path or spelling of the same host will do); a really different provider needs a database of its own: --db";
+
 /// Why a command ends without having done its work.
 #[derive(Debug, thiserror::Error)]
 pub enum CliError {
@@ -91,7 +94,7 @@ pub enum CliError {
     #[error("nothing was ever loaded into {}", .0.display())]
     NothingLoaded(PathBuf),
     /// A batch of another API.
-    #[error("batch {batch} belongs to {theirs}, and the API given is {ours}")]
+    #[error("{}", other_api(*.batch, .theirs, .ours))]
     OtherApi {
         /// The batch.
         batch: BatchId,
@@ -181,11 +184,17 @@ impl CliError {
                 hint("name the manifest of the one you mean")
             }
             Self::WhichBatch(_) | Self::NothingLoaded(_) => {
-                hint("name a manifest: refleet run fleet.csv")
+                hint("name a manifest: `refleet run fleet.csv`")
             }
-            Self::OtherApi { .. } => {
-                hint("leave --api-url and REFLEET_API_URL away, or use another --db")
+            Self::OtherApi { .. } | Self::Conflict(Conflict::OtherProvider { sent: true, .. }) => {
+                hint(OTHER_PROVIDER)
             }
+            Self::Conflict(Conflict::OtherProvider { batch, .. }) => vec![
+                OTHER_PROVIDER.to_owned(),
+                format!(
+                    "nothing was sent there: `refleet cancel --all --batch {batch}` gives that order up"
+                ),
+            ],
             Self::Conflict(Conflict::Live(_)) => hint(
                 "finish that batch (run), settle its doubts (resolve), or take these services out of it (cancel)",
             ),
@@ -213,8 +222,9 @@ impl CliError {
         }
     }
 
-    /// The whole text for stderr, ending with a line feed.
-    pub fn render(&self) -> String {
+    /// The whole text for stderr, ending with a line feed. `command`: how to call refleet on this
+    /// very queue again ([`super::Global::command`]); it stands in each hint that can be typed.
+    pub fn render(&self, command: &str) -> String {
         if let Self::Manifest(ManifestError::Faults(faults)) = self {
             return faults.to_string();
         }
@@ -227,11 +237,16 @@ impl CliError {
         }
         for hint in self.hints() {
             lines.push_str("hint: ");
-            lines.push_str(&text::printable(&hint));
+            lines.push_str(&text::printable(&typed(&hint, command)));
             lines.push('\n');
         }
         lines
     }
+}
+
+/// `hint`, with `command` wherever it says how to call refleet.
+pub fn typed(hint: &str, command: &str) -> String {
+    hint.replace("`refleet ", &format!("`{command} "))
 }
 
 /// What to do about a queue's fault.
@@ -259,6 +274,12 @@ pub fn queue_hint(error: &QueueError) -> &'static str {
 
 fn conflict(conflict: &Conflict) -> String {
     match conflict {
+        Conflict::OtherProvider {
+            batch,
+            theirs,
+            ours,
+            ..
+        } => other_api(*batch, theirs, ours),
         Conflict::AlreadyDone(1) => {
             "one of these services already got this image by an earlier manifest".to_owned()
         }
@@ -280,6 +301,10 @@ fn conflict(conflict: &Conflict) -> String {
             lines
         }
     }
+}
+
+fn other_api(batch: BatchId, theirs: &str, ours: &str) -> String {
+    format!("batch {batch} of this database belongs to {theirs}, and the API given is {ours}")
 }
 
 fn unfinished(batches: &[(BatchId, String)]) -> String {

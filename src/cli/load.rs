@@ -1,7 +1,7 @@
 //! `refleet load`, and the part of `run` that turns a manifest into a batch.
 
 use std::collections::HashSet;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use clap::Args;
@@ -15,7 +15,7 @@ use super::{Global, exit};
 use crate::job::{BatchId, NewJob, ServiceId};
 use crate::manifest::{self, ManifestError, Source, Survey};
 use crate::progress::Verbosity;
-use crate::queue::{Batch, EnqueuePolicy, NewBatch, Queue, QueueError};
+use crate::queue::{Batch, EnqueuePolicy, NewBatch, Queue};
 use crate::time;
 use crate::time::parse_duration;
 
@@ -80,15 +80,36 @@ pub enum Plan {
     New(EnqueuePolicy),
 }
 
+/// A manifest that is ordered, and of whom.
+pub struct Sheet<'a> {
+    /// Where its rows come from.
+    pub source: &'a Source,
+    /// What is known of it.
+    pub survey: &'a Survey,
+    /// Its path, as the command line gives it.
+    pub path: &'a Path,
+    /// Whose API it is.
+    pub provider: &'a str,
+    /// The API's address, for people.
+    pub api_url: &'a str,
+}
+
 /// Carries out the command.
 pub async fn load(global: &Global, args: &LoadArgs) -> Result<u8, CliError> {
     let verbosity = global.verbosity();
-    let api_url = global.endpoint()?.to_string();
+    let endpoint = global.endpoint()?;
     let source = Source::open(&args.manifest)?;
     let survey = manifest::survey(&source)?;
     tell_warnings(&survey, verbosity);
     let mut queue = Queue::open_for_load(&global.database(options::DATABASE)?).await?;
-    let (text, loaded) = match plan(&mut queue, &api_url, &survey, args.wish.wish()).await? {
+    let sheet = Sheet {
+        source: &source,
+        survey: &survey,
+        path: &args.manifest,
+        provider: &endpoint.provider(),
+        api_url: &endpoint.to_string(),
+    };
+    let (text, loaded) = match plan(&mut queue, &sheet, args.wish.wish()).await? {
         Plan::Resume(batch) => {
             let text = format!(
                 "batch {} of this manifest is open, {} jobs are left: `{} run` goes on with it\n",
@@ -109,7 +130,7 @@ pub async fn load(global: &Global, args: &LoadArgs) -> Result<u8, CliError> {
             )
         }
         Plan::New(policy) => {
-            let loaded = enqueue(&mut queue, &api_url, &source, &survey, policy).await?;
+            let loaded = enqueue(&mut queue, &sheet, policy).await?;
             let text = match loaded.batch {
                 Some(batch) => {
                     let queued = super::batches::find(&mut queue, Some(batch))
@@ -139,14 +160,13 @@ pub async fn load(global: &Global, args: &LoadArgs) -> Result<u8, CliError> {
 }
 
 /// Decides which order the surveyed manifest is.
-pub async fn plan(
-    queue: &mut Queue,
-    api_url: &str,
-    survey: &Survey,
-    wish: Wish,
-) -> Result<Plan, QueueError> {
+pub async fn plan(queue: &mut Queue, sheet: &Sheet<'_>, wish: Wish) -> Result<Plan, CliError> {
+    if let Some(conflict) = queue.other_provider(&new_batch(sheet)?).await? {
+        return Err(CliError::Conflict(conflict));
+    }
     let mut same = queue.batches().await?;
-    same.retain(|batch| batch.identity == *survey.identity.as_bytes() && batch.api_url == api_url);
+    let identity = *sheet.survey.identity.as_bytes();
+    same.retain(|batch| batch.identity == identity && batch.provider == sheet.provider);
     Ok(match order::decide(&same, wish, time::now_ms()) {
         Order::Resume(batch) => Plan::Resume(batch.clone()),
         Order::Ended(batch) => Plan::Ended(batch.clone()),
@@ -157,15 +177,11 @@ pub async fn plan(
 /// Queues the manifest: all of it, or nothing.
 pub async fn enqueue(
     queue: &mut Queue,
-    api_url: &str,
-    source: &Source,
-    survey: &Survey,
+    sheet: &Sheet<'_>,
     policy: EnqueuePolicy,
 ) -> Result<Loaded, CliError> {
-    let mut rows = sound_rows(source, survey)?;
-    let enqueued = queue
-        .enqueue(&new_batch(api_url, source, survey), policy, &mut rows)
-        .await?;
+    let mut rows = sound_rows(sheet)?;
+    let enqueued = queue.enqueue(&new_batch(sheet)?, policy, &mut rows).await?;
     let nothing_but_doubts = enqueued.batch.is_none() && !enqueued.left_out.is_empty();
     Ok(Loaded {
         batch: enqueued.batch,
@@ -182,14 +198,12 @@ pub async fn enqueue(
 /// What [`enqueue`] would queue, without a trace: for the question before it.
 pub async fn rehearse(
     queue: &mut Queue,
-    api_url: &str,
-    source: &Source,
-    survey: &Survey,
+    sheet: &Sheet<'_>,
     policy: EnqueuePolicy,
 ) -> Result<Victims, CliError> {
-    let mut rows = sound_rows(source, survey)?;
+    let mut rows = sound_rows(sheet)?;
     let rehearsed = queue
-        .rehearse(&new_batch(api_url, source, survey), policy, &mut rows)
+        .rehearse(&new_batch(sheet)?, policy, &mut rows)
         .await?;
     let left_out: HashSet<ServiceId> = rehearsed
         .skipped_done
@@ -197,7 +211,7 @@ pub async fn rehearse(
         .chain(rehearsed.left_out)
         .collect();
     let mut victims = Victims::default();
-    for row in sound_rows(source, survey)? {
+    for row in sound_rows(sheet)? {
         let row = row?;
         if !left_out.contains(&row.service) {
             victims.add(Victim::from(&row));
@@ -208,12 +222,11 @@ pub async fn rehearse(
 
 /// The manifest's rows once more. If they are not those that were surveyed, the last item is an error.
 fn sound_rows(
-    source: &Source,
-    survey: &Survey,
+    sheet: &Sheet<'_>,
 ) -> Result<impl Iterator<Item = Result<NewJob, ManifestError>> + Send, ManifestError> {
-    let mut rows = manifest::rows(source)?;
-    let identity = survey.identity;
-    let name = source.name().to_owned();
+    let mut rows = manifest::rows(sheet.source)?;
+    let identity = sheet.survey.identity;
+    let name = sheet.source.name().to_owned();
     let mut ended = false;
     Ok(std::iter::from_fn(move || match rows.next() {
         Some(row) => Some(row),
@@ -228,12 +241,14 @@ fn sound_rows(
     }))
 }
 
-fn new_batch(api_url: &str, source: &Source, survey: &Survey) -> NewBatch {
-    NewBatch {
-        identity: *survey.identity.as_bytes(),
-        api_url: api_url.to_owned(),
-        manifest: source.name().to_owned(),
-    }
+fn new_batch(sheet: &Sheet<'_>) -> Result<NewBatch, CliError> {
+    Ok(NewBatch {
+        identity: *sheet.survey.identity.as_bytes(),
+        provider: sheet.provider.to_owned(),
+        api_url: sheet.api_url.to_owned(),
+        manifest: sheet.source.name().to_owned(),
+        path: order::absolute(sheet.path).map_err(CliError::System)?,
+    })
 }
 
 /// What is worth a look in a manifest that is otherwise sound.

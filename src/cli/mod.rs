@@ -108,6 +108,19 @@ enum Command {
     Simulate(simulate::SimulateCommand),
 }
 
+impl Command {
+    /// How to call refleet on the same queue again.
+    fn command(&self, global: &Global) -> String {
+        if let Self::Run(args) = self
+            && args.simulate
+            && let Ok(database) = global.database(options::SIMULATION_DATABASE)
+        {
+            return global.command(Some(&database));
+        }
+        global.command(None)
+    }
+}
+
 impl Global {
     /// The database: what was given, else the state folder's.
     fn database(&self, file: &str) -> Result<PathBuf, CliError> {
@@ -144,16 +157,23 @@ impl Global {
         }
     }
 
-    /// How to call refleet on the same database again, for hints. `database`: where it is, if it is
-    /// not the usual one.
+    /// How to call refleet on the same queue again, for hints. `database`: that of a simulation,
+    /// which has its own API too.
     fn command(&self, database: Option<&Path>) -> String {
-        match database.or(self.db.as_deref()) {
-            Some(path) => {
-                let path = path.to_string_lossy();
-                format!("refleet --db {}", crate::text::shell_word(&path))
-            }
-            None => "refleet".to_owned(),
+        let mut command = "refleet".to_owned();
+        if let Some(path) = database.or(self.db.as_deref()) {
+            command.push_str(" --db ");
+            command.push_str(&crate::text::shell_word(&path.to_string_lossy()));
         }
+        // An address that cannot be used may hold a password.
+        if self.api_url.is_some()
+            && database.is_none()
+            && let Ok(endpoint) = self.endpoint()
+        {
+            command.push_str(" --api-url ");
+            command.push_str(&crate::text::shell_word(&endpoint.to_string()));
+        }
+        command
     }
 }
 
@@ -172,11 +192,12 @@ pub fn main() -> ExitCode {
             crate::text::brief(what, 300)
         ));
     }));
+    let command = cli.command.command(&cli.global);
     let ended = std::panic::catch_unwind(|| carry_out(cli));
     match ended {
         Ok(Ok(code)) => ExitCode::from(code),
         Ok(Err(error)) => {
-            output::tell_prose(&error.render());
+            output::tell_prose(&error.render(&command));
             ExitCode::from(error.exit_code())
         }
         Err(_) => ExitCode::from(exit::BUG),

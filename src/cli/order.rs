@@ -1,5 +1,7 @@
 //! Which order is it? What `run` and `load` do with a manifest that may have been seen before.
 
+use std::io;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use crate::queue::{Batch, DonePolicy, EnqueuePolicy};
@@ -25,6 +27,15 @@ pub enum Order<'a> {
     Ended(&'a Batch),
     /// A new order.
     New(EnqueuePolicy),
+}
+
+/// A manifest's path as a batch remembers it: absolute, links as they are; `-` stays `-`.
+pub fn absolute(path: &Path) -> io::Result<PathBuf> {
+    if path.as_os_str() == "-" {
+        Ok(path.to_owned())
+    } else {
+        std::path::absolute(path)
+    }
 }
 
 /// Decides, given the batches of the same manifest and API, the oldest first.
@@ -66,9 +77,11 @@ mod tests {
         Batch {
             id: BatchId(created_ms),
             identity: [0; 32],
+            provider: String::new(),
             api_url: String::new(),
             number: 1,
             manifest: String::new(),
+            path: PathBuf::new(),
             created_ms,
             touched_ms: created_ms,
             counts,

@@ -10,7 +10,7 @@ use tokio::sync::mpsc;
 
 use super::confirm::{Victim, Victims, confirm};
 use super::error::CliError;
-use super::load::{self, Loaded, WishArgs};
+use super::load::{self, Loaded, Sheet, WishArgs};
 use super::options::{self, PaceArgs};
 use super::output::{tell, tell_prose};
 use super::simulate::FaultArgs;
@@ -28,7 +28,7 @@ use crate::{text, time};
 /// An open batch that was left alone for so long is only resumed when asked.
 const STALE_AFTER: Duration = Duration::from_hours(24);
 
-/// Identity of the simulated API: its port differs from run to run.
+/// The provider of the simulated instances: they are nobody else's.
 const SIMULATION: &str = "simulation:";
 
 /// The longest time a long request is followed.
@@ -85,7 +85,9 @@ pub struct RunArgs {
 /// Where the work is, and who does it.
 struct Place {
     database: PathBuf,
-    /// As the batch knows the API.
+    /// Whose API it is.
+    provider: String,
+    /// As the batch knows the API's address.
     api_url: String,
     client: Client,
     simulator: Option<Simulator>,
@@ -136,6 +138,7 @@ async fn place(
         let client = Client::new(settings(endpoint.clone(), credentials::from_environment()?))?;
         return Ok(Place {
             database: global.database(options::DATABASE)?,
+            provider: endpoint.provider(),
             api_url: endpoint.to_string(),
             client,
             simulator: None,
@@ -176,6 +179,7 @@ async fn place(
     let client = Client::new(settings(endpoint, credentials))?;
     Ok(Place {
         database,
+        provider: SIMULATION.to_owned(),
         api_url: SIMULATION.to_owned(),
         client,
         simulator: Some(simulator),
@@ -229,7 +233,7 @@ async fn work(
             tell("\ninterrupted before anything was sent\n");
             return Ok(exit::of_signal(signal));
         }
-        prepared = prepare(global, args, manifest, place, &mut queue) => prepared?,
+        prepared = prepare(args, global.verbosity(), manifest, place, &mut queue) => prepared?,
     };
     load::tell_left_out(&loaded, &command(global, place));
     let Some(batch) = loaded.batch else {
@@ -249,17 +253,16 @@ async fn work(
 
 /// The batch to work on, and what was read of the account on the way.
 async fn prepare(
-    global: &Global,
     args: &RunArgs,
+    verbosity: Verbosity,
     manifest: Option<&(Source, Survey)>,
     place: &Place,
     queue: &mut Queue,
 ) -> Result<(Loaded, Fleet), CliError> {
-    let verbosity = global.verbosity();
     if let Some((source, survey)) = manifest {
         order(args, verbosity, place, queue, source, survey).await
     } else {
-        let batch = unfinished(global, queue, place).await?;
+        let batch = unfinished(queue, place).await?;
         resume(args, verbosity, place, queue, batch).await
     }
 }
@@ -274,7 +277,14 @@ async fn order(
     survey: &Survey,
 ) -> Result<(Loaded, Fleet), CliError> {
     let wish = args.wish.wish();
-    let plan = load::plan(queue, &place.api_url, survey, wish).await?;
+    let sheet = Sheet {
+        source,
+        survey,
+        path: args.manifest.as_deref().unwrap_or(Path::new("-")),
+        provider: &place.provider,
+        api_url: &place.api_url,
+    };
+    let plan = load::plan(queue, &sheet, wish).await?;
     match plan {
         load::Plan::Resume(batch) => resume(args, verbosity, place, queue, batch).await,
         load::Plan::Ended(batch) => {
@@ -294,12 +304,12 @@ async fn order(
         load::Plan::New(policy) => {
             let mut fleet = Fleet::default();
             if !args.yes {
-                let victims = load::rehearse(queue, &place.api_url, source, survey, policy).await?;
+                let victims = load::rehearse(queue, &sheet, policy).await?;
                 if victims.count() > 0 {
                     fleet = ask(&victims, place, verbosity).await?;
                 }
             }
-            let loaded = load::enqueue(queue, &place.api_url, source, survey, policy).await?;
+            let loaded = load::enqueue(queue, &sheet, policy).await?;
             Ok((loaded, fleet))
         }
     }
@@ -361,7 +371,7 @@ async fn ask(victims: &Victims, place: &Place, verbosity: Verbosity) -> Result<F
 }
 
 /// The one batch that is open.
-async fn unfinished(global: &Global, queue: &mut Queue, place: &Place) -> Result<Batch, CliError> {
+async fn unfinished(queue: &mut Queue, place: &Place) -> Result<Batch, CliError> {
     let mut open: Vec<Batch> = queue
         .batches()
         .await?
@@ -371,14 +381,13 @@ async fn unfinished(global: &Global, queue: &mut Queue, place: &Place) -> Result
     match open.len() {
         1 => {
             let batch = open.remove(0);
-            if batch.api_url == place.api_url {
+            if batch.provider == place.provider {
                 Ok(batch)
             } else {
-                let ours = global.endpoint()?.to_string();
                 Err(CliError::OtherApi {
                     batch: batch.id,
                     theirs: batch.api_url,
-                    ours,
+                    ours: place.api_url.clone(),
                 })
             }
         }

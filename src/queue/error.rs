@@ -85,6 +85,18 @@ pub enum Conflict {
     /// Services that are live in another batch, with that batch and whether they are held in doubt.
     #[error("{} of these services are still live in another batch", .0.len())]
     Live(Vec<(ServiceId, BatchId, bool)>),
+    /// The database holds orders of another provider: there the same numbers are other instances.
+    #[error("batch {batch} belongs to another provider")]
+    OtherProvider {
+        /// The newest such batch.
+        batch: BatchId,
+        /// Its API's address.
+        theirs: String,
+        /// The address that was given now.
+        ours: String,
+        /// Something was sent to that provider, or may still be.
+        sent: bool,
+    },
     /// Number of rows whose service and image are done already.
     #[error("{0} of these services already got this image")]
     AlreadyDone(u64),

@@ -14,6 +14,8 @@ pub use error::{Conflict, EnqueueError, QueueError};
 pub use lock::{Holder, QueueLock};
 pub use sqlite::{Open, Queue};
 
+use std::path::PathBuf;
+
 use secrecy::SecretString;
 
 use crate::job::{
@@ -25,10 +27,14 @@ use crate::job::{
 pub struct NewBatch {
     /// Digest of the manifest's rows.
     pub identity: [u8; 32],
-    /// The API, normalised.
+    /// Whose API it is: an order belongs to the provider, not to a spelling of its address.
+    pub provider: String,
+    /// The API's address, normalised: for people.
     pub api_url: String,
     /// The manifest's name, for people.
     pub manifest: String,
+    /// The manifest's absolute path; `-`: standard input.
+    pub path: PathBuf,
 }
 
 /// What to do with rows of a new batch that concern services with a past.
@@ -72,12 +78,16 @@ pub struct Batch {
     pub id: BatchId,
     /// Digest of the manifest's rows.
     pub identity: [u8; 32],
-    /// The API, normalised.
+    /// Whose API it is.
+    pub provider: String,
+    /// The API's address when it was ordered, normalised: for people.
     pub api_url: String,
     /// How often the same manifest was ordered, counted from 1.
     pub number: u32,
     /// The manifest's name.
     pub manifest: String,
+    /// The manifest's absolute path; `-`: standard input.
+    pub path: PathBuf,
     /// When it was ordered, as Unix time.
     pub created_ms: i64,
     /// When a job of it last moved, as Unix time.

@@ -1,13 +1,16 @@
-//! The API's address, in one spelling.
+//! The API's address, in one spelling, and whose API it is.
 //!
-//! The spelling matters: a batch is known by it, so `HTTPS://API.zomro.com:443` must be the same
-//! account as `https://api.zomro.com/`.
+//! The provider matters: an order belongs to it, so that no other spelling of its address
+//! (`HTTPS://API.zomro.com:443/billmgr`, `https://api.zomro.com./`) makes the same order a new one.
 
 use std::fmt;
 use std::net::IpAddr;
 use std::str::FromStr;
 
 use reqwest::Url;
+
+/// The provider of whatever answers on this machine.
+const LOOPBACK: &str = "loopback";
 
 /// Where the API answers: a normalised `https://` URL, or `http://` on loopback.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -58,14 +61,45 @@ impl Endpoint {
         Ok(endpoint)
     }
 
+    /// Whose API it is: the host, without port, path, final dot and case. Two addresses with the
+    /// same provider are one account with the same instances; all names of this machine are one.
+    pub fn provider(&self) -> String {
+        let host = self.host();
+        let here = match self.ip() {
+            Some(address) => address.is_loopback() || address.is_unspecified(),
+            // RFC 6761 keeps the whole domain for this machine.
+            None => host == "localhost" || host.ends_with(".localhost"),
+        };
+        match self.ip() {
+            _ if here => LOOPBACK.to_owned(),
+            Some(address) => address.to_string(),
+            None => host.to_owned(),
+        }
+    }
+
     /// The host is this machine: `localhost`, `127.0.0.0/8` or `::1`.
     pub fn is_loopback(&self) -> bool {
+        match self.ip() {
+            Some(address) => address.is_loopback(),
+            None => self.host() == "localhost",
+        }
+    }
+
+    /// In lower case (and as punycode) already; without the dot that may end it.
+    fn host(&self) -> &str {
         let host = self.url.host_str().unwrap_or_default();
-        let address = host.trim_start_matches('[').trim_end_matches(']');
-        host == "localhost"
-            || address
-                .parse::<IpAddr>()
-                .is_ok_and(|address| address.is_loopback())
+        host.trim_end_matches('.')
+    }
+
+    /// The host, where it is an address: an IPv4 one that IPv6 has wrapped is itself.
+    fn ip(&self) -> Option<IpAddr> {
+        let host = self.host();
+        let address: IpAddr = host
+            .trim_start_matches('[')
+            .trim_end_matches(']')
+            .parse()
+            .ok()?;
+        Some(address.to_canonical())
     }
 
     /// `http://`, that is, without TLS.
@@ -159,6 +193,58 @@ mod tests {
         ] {
             assert_eq!(Endpoint::parse(text), Err(why), "{text:?}");
         }
+    }
+
+    /// Field case B1.
+    #[test]
+    fn a_provider_is_one_however_its_address_is_spelled() {
+        let provider = |text: &str| Endpoint::parse(text).unwrap().provider();
+        for (provider_of, spellings) in [
+            (
+                "api.zomro.com",
+                &[
+                    "https://api.zomro.com/",
+                    "https://API.zomro.COM./billmgr",
+                    "https://api.zomro.com:8443/billmgr/",
+                ][..],
+            ),
+            (
+                "loopback",
+                &[
+                    "http://127.0.0.1:1/",
+                    "http://127.9.9.9:2/billmgr",
+                    "http://localhost",
+                    "http://LOCALHOST.:3/",
+                    "http://[::1]:4/",
+                    "http://[0:0:0:0:0:0:0:1]/",
+                    "http://[::ffff:127.0.0.1]:5/",
+                    "http://2130706433/",
+                    "https://api.localhost/",
+                    "https://0.0.0.0/",
+                ],
+            ),
+            (
+                "192.0.2.7",
+                &["https://192.0.2.7/", "https://[::ffff:c000:207]:8/"],
+            ),
+            (
+                "2001:db8::1",
+                &[
+                    "https://[2001:db8::1]/",
+                    "https://[2001:DB8:0:0:0:0:0:1]:443/x",
+                ],
+            ),
+            (
+                "xn--bcher-kva.example",
+                &["https://Bücher.example/", "https://xn--Bcher-kva.example./"],
+            ),
+        ] {
+            for spelling in spellings {
+                assert_eq!(provider(spelling), provider_of, "{spelling}");
+            }
+        }
+        assert_ne!(provider("https://api2.zomro.com/"), "api.zomro.com");
+        assert_ne!(provider("https://localhost.example.com/"), "loopback");
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! How a manifest's rows become jobs: all of them or none, in one transaction.
 
 use std::collections::HashSet;
+use std::os::unix::ffi::OsStrExt as _;
 
 use secrecy::ExposeSecret;
 use sqlx::SqliteConnection;
@@ -39,6 +40,14 @@ impl Queue {
         rows: &mut (dyn Iterator<Item = Result<NewJob, E>> + Send),
     ) -> Result<Enqueued, EnqueueError<E>> {
         self.load(batch, policy, rows, false).await
+    }
+
+    /// Why `batch` may not be ordered here, where the database belongs to another provider.
+    pub async fn other_provider(
+        &mut self,
+        batch: &NewBatch,
+    ) -> Result<Option<Conflict>, QueueError> {
+        other_provider(&mut self.connection, batch).await
     }
 
     async fn load<E: std::error::Error + 'static>(
@@ -177,6 +186,9 @@ impl<'a> Load<'a> {
         mut self,
         rows: &mut (dyn Iterator<Item = Result<NewJob, E>> + Send),
     ) -> Result<Enqueued, EnqueueError<E>> {
+        if let Some(conflict) = other_provider(self.connection, self.batch).await? {
+            return Err(EnqueueError::Conflict(conflict));
+        }
         let id = self.create_batch().await?;
         let mut queued = 0;
         let mut chunk = Vec::new();
@@ -218,23 +230,25 @@ impl<'a> Load<'a> {
 
     async fn create_batch(&mut self) -> Result<BatchId, QueueError> {
         let (number, others): (i64, i64) = sqlx::query_as(
-            "SELECT (SELECT coalesce(max(number), 0) + 1 FROM batch WHERE identity = ?1 AND api_url = ?2),
+            "SELECT (SELECT coalesce(max(number), 0) + 1 FROM batch WHERE identity = ?1 AND provider = ?2),
                     (SELECT count(*) FROM batch)",
         )
         .bind(self.batch.identity.as_slice())
-        .bind(&self.batch.api_url)
+        .bind(&self.batch.provider)
         .fetch_one(&mut *self.connection)
         .await?;
         self.past = others > 0;
         let now_ms = time::now_ms();
         let id: i64 = sqlx::query_scalar(
-            "INSERT INTO batch (identity, api_url, number, manifest, created_ms)
-             VALUES (?1, ?2, ?3, ?4, ?5) RETURNING id",
+            "INSERT INTO batch (identity, provider, api_url, number, manifest, path, created_ms)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7) RETURNING id",
         )
         .bind(self.batch.identity.as_slice())
+        .bind(&self.batch.provider)
         .bind(&self.batch.api_url)
         .bind(number)
         .bind(&self.batch.manifest)
+        .bind(self.batch.path.as_os_str().as_bytes())
         .bind(now_ms)
         .fetch_one(&mut *self.connection)
         .await?;
@@ -277,11 +291,9 @@ impl<'a> Load<'a> {
             let done: Vec<i64> = sqlx::query_scalar(
                 "SELECT DISTINCT job.service_id
                  FROM json_each(?1) AS row CROSS JOIN job ON job.service_id = row.value ->> 0
-                 WHERE job.state = 'done' AND job.image = row.value ->> 1
-                   AND job.batch_id IN (SELECT id FROM batch WHERE api_url = ?2)",
+                 WHERE job.state = 'done' AND job.image = row.value ->> 1",
             )
             .bind(&pairs)
-            .bind(&self.batch.api_url)
             .fetch_all(&mut *self.connection)
             .await?;
             let done = done.into_iter().filter(|&service| drop.insert(service));
@@ -303,6 +315,33 @@ impl<'a> Load<'a> {
         .await?;
         Ok(())
     }
+}
+
+/// One database is the ledger of one provider: with another, the same numbers would be other
+/// instances. An order that was given up before anything was sent binds nobody.
+async fn other_provider(
+    connection: &mut SqliteConnection,
+    batch: &NewBatch,
+) -> Result<Option<Conflict>, QueueError> {
+    let other: Option<(i64, String, bool)> = sqlx::query_as(
+        "SELECT id, api_url, sent FROM (
+             SELECT id, api_url,
+                    EXISTS (SELECT 1 FROM job WHERE attempt > 0 AND job.id BETWEEN batch.id * 4294967296
+                            AND batch.id * 4294967296 + 4294967295) AS sent,
+                    EXISTS (SELECT 1 FROM tally WHERE batch_id = batch.id AND jobs > 0
+                            AND state NOT IN ('done', 'failed', 'cancelled')) AS live
+             FROM batch WHERE provider <> ?1)
+         WHERE sent OR live ORDER BY sent DESC, id DESC LIMIT 1",
+    )
+    .bind(&batch.provider)
+    .fetch_optional(connection)
+    .await?;
+    Ok(other.map(|(id, theirs, sent)| Conflict::OtherProvider {
+        batch: BatchId(id),
+        theirs,
+        ours: batch.api_url.clone(),
+        sent,
+    }))
 }
 
 /// The statements that insert a chunk of rows.

@@ -2,6 +2,9 @@
 
 use std::borrow::Cow;
 use std::collections::HashMap;
+use std::ffi::OsStr;
+use std::os::unix::ffi::OsStrExt as _;
+use std::path::PathBuf;
 
 use secrecy::SecretString;
 use serde::Deserialize;
@@ -81,7 +84,7 @@ impl Queue {
     /// All batches, the oldest first.
     pub async fn batches(&mut self) -> Result<Vec<Batch>, QueueError> {
         let rows = sqlx::query(
-            "SELECT id, identity, api_url, number, manifest, created_ms FROM batch ORDER BY id",
+            "SELECT id, identity, provider, number, manifest, created_ms, api_url, path FROM batch ORDER BY id",
         )
         .fetch_all(&mut self.connection)
         .await?;
@@ -111,9 +114,11 @@ impl Queue {
                     identity: identity
                         .try_into()
                         .map_err(|_| damaged("a batch's identity"))?,
-                    api_url: row.try_get(2)?,
+                    provider: row.try_get(2)?,
+                    api_url: row.try_get(6)?,
                     number: u32::try_from(number).map_err(|_| damaged("a batch's number"))?,
                     manifest: row.try_get(4)?,
+                    path: PathBuf::from(OsStr::from_bytes(row.try_get(7)?)),
                     created_ms,
                     touched_ms: moved_ms.max(created_ms),
                     counts,
