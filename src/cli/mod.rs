@@ -105,7 +105,7 @@ enum Command {
     Cancel(resolve::CancelArgs),
     Report(report::ReportArgs),
     Verify(verify::VerifyArgs),
-    Simulate(simulate::SimulateCommand),
+    Simulate(Box<simulate::SimulateCommand>),
 }
 
 impl Command {

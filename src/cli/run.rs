@@ -129,9 +129,9 @@ async fn place(
         follow_timeout: FOLLOW_TIMEOUT,
     };
     if !args.simulate {
-        if args.faults.fault_rate > 0.0 {
+        if args.faults.is_odd() {
             return Err(CliError::Usage(
-                "--fault-rate needs --simulate: faults are only simulated".to_owned(),
+                "--fault-rate and --odd need --simulate: faults are only simulated".to_owned(),
             ));
         }
         let endpoint = global.endpoint()?;
@@ -159,6 +159,7 @@ async fn place(
     let database = global.database(options::SIMULATION_DATABASE)?;
     let config = Config {
         faults: args.faults.plan(),
+        odd: args.faults.oddities(),
         journal: journal(&database)?,
         ..Config::for_fleet(rows)
     };

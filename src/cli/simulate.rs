@@ -12,7 +12,8 @@ use super::exit;
 use crate::job::ServiceId;
 use crate::manifest::{self, Source};
 use crate::simulator::{
-    Config, FaultKind, FaultPlan, FleetRow, ImageAt, Record, Simulator, UnknownFaultKind,
+    Config, FaultKind, FaultPlan, FleetRow, ImageAt, InvalidOddity, Oddities, Record, Simulator,
+    UnknownFaultKind,
 };
 use crate::time::parse_duration;
 
@@ -29,10 +30,34 @@ pub struct FaultArgs {
 
     /// What goes wrong [default: 429,503,reset-before,reset-after,timeout-after,garbage,session-expiry,instance-error]
     ///
-    /// Also known: 403, 460, timeout-before, truncated, cut-off, other-shape, html, long-request,
-    /// busy, trickle, huge.
+    /// Also known: 301, 403, 404, 405, 460, maintenance, html, link-storm, timeout-before, cut-off,
+    /// close-soon, trickle, truncated, other-shape, huge, long-request, gzip, header-noise,
+    /// half-surrogate, cut-utf8, control-characters, windows-1251, koi8-r, unnamed-charset, busy,
+    /// secret-echo, ok-and-error, ok-elsewhere, other-func, other-elid, form, other-page,
+    /// second-factor, captcha.
     #[arg(long, value_name = "KIND,...", value_delimiter = ',', value_parser = parse_drawn_kind)]
     pub fault_kinds: Vec<FaultKind>,
+
+    /// What is odd all the time; several times, or with commas between
+    ///
+    /// never-shown (the list shows no rebuild); freeze=DURATION|rebuilding|renamed (the list goes
+    /// on showing that moment), freeze-pages (each page by itself), thaw=DURATION (for so long
+    /// only); status-lag=DURATION, name-lag=DURATION (how old those are in the list);
+    /// names=case|punctuation|longer|family|template|mixed|broken (how it spells images);
+    /// double-rows (while it is rebuilt, an instance has a second row, as it was);
+    /// alien-rows=ROWS (of each page, unreadable); endless=BYTES (pages of so many bytes, without
+    /// end); shift=ROWS (its order moves after each call); unlisted=ID (a filter hides it).
+    ///
+    /// baseline=STATUS (of all instances at the start); fails-at-once=SHARE, rolls-back=SHARE,
+    /// ignored=SHARE, third-name=SHARE (rebuilds that end so); preview-lacks=ID, preview-fails=ID
+    /// (its form); strict-zone (the zone `image` is refused); session-calls=CALLS (a session lasts
+    /// so many).
+    ///
+    /// always=KIND[@CALL][:FROM[..UNTIL]] (what every call meets that meets no other fault, for
+    /// example 429@submission, or 403:2s..5s after the start; calls are auth, keepalive, instances,
+    /// preview, submission, long-request, other); retry-after=TEXT|past (of every 429 and 503).
+    #[arg(long, value_name = "KIND[=VALUE],...", value_delimiter = ',', value_parser = parse_oddity)]
+    pub odd: Vec<String>,
 
     /// The same seed gives the same faults
     #[arg(long, value_name = "NUMBER", default_value_t = 0)]
@@ -40,6 +65,21 @@ pub struct FaultArgs {
 }
 
 impl FaultArgs {
+    /// Whether they ask for anything that the usual simulation does not do.
+    pub fn is_odd(&self) -> bool {
+        self.fault_rate > 0.0 || !self.odd.is_empty()
+    }
+
+    /// The standing oddities that they describe.
+    ///
+    /// # Panics
+    ///
+    /// If a word is none: each has been read once before.
+    pub fn oddities(&self) -> Oddities {
+        let words = self.odd.iter().map(String::as_str);
+        Oddities::parse(words).expect("each word was understood before")
+    }
+
     /// The plan they describe.
     pub fn plan(&self) -> FaultPlan {
         let usual = FaultPlan::default();
@@ -125,6 +165,7 @@ impl SimulateArgs {
             session_ttl: self.session_ttl,
             session: self.session.clone(),
             faults: self.faults.plan(),
+            odd: self.faults.oddities(),
             journal: self.journal.clone(),
             ..Config::for_fleet(fleet.into_iter().chain(invented))
         }
@@ -204,6 +245,10 @@ fn parse_drawn_kind(word: &str) -> Result<FaultKind, InvalidKind> {
     }
 }
 
+fn parse_oddity(word: &str) -> Result<String, InvalidOddity> {
+    Oddities::parse([word]).map(|_| word.trim().to_owned())
+}
+
 /// Run the API simulator on loopback.
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
@@ -219,7 +264,8 @@ pub struct SimulateCommand {
 const EXAMPLES: &str = "\
 Examples:
   refleet simulate fleet.csv
-  refleet simulate --services 500 --fault-rate 0.2 --listen 127.0.0.1:8080";
+  refleet simulate --services 500 --fault-rate 0.2 --listen 127.0.0.1:8080
+  refleet simulate fleet.csv --odd freeze=renamed,names=family,always=429@submission:1m..3m";
 
 /// Carries out the command.
 pub async fn run(command: &SimulateCommand) -> Result<u8, CliError> {
@@ -469,7 +515,7 @@ mod tests {
         };
         let kinds = help.split("--fault-kinds").nth(1).unwrap();
         let (usual, rest) = kinds.split_once("Also known:").unwrap();
-        let (usual, rest) = (words(usual), words(rest.split("--seed").next().unwrap()));
+        let (usual, rest) = (words(usual), words(rest.split("--odd").next().unwrap()));
         for kind in FaultKind::ALL {
             let word = kind.as_str().to_owned();
             let is_usual = FaultKind::USUAL.contains(kind);
@@ -479,6 +525,24 @@ mod tests {
                 kind.can_be_drawn() && !is_usual,
                 "{kind}"
             );
+        }
+    }
+
+    #[test]
+    fn oddities_are_read_from_the_command_line_and_all_are_named_in_its_help() {
+        let args = parse(&["--odd", "freeze=2s,name-lag=1s", "--odd", "never-shown"]);
+        let config = args.unwrap().config([]);
+        let words = ["freeze=2s", "name-lag=1s", "never-shown"];
+        assert_eq!(Ok(config.odd), Oddities::parse(words));
+        assert_eq!(parse(&[]).unwrap().config([]).odd, Oddities::default());
+        let error = parse(&["--odd", "freeze=soon"]).unwrap_err().to_string();
+        assert!(error.contains("a duration"), "{error}");
+        let help = Line::command().render_long_help().to_string();
+        let help: Vec<_> = help
+            .split(|c: char| c.is_whitespace() || "=,;()".contains(c))
+            .collect();
+        for (word, ..) in Oddities::WORDS {
+            assert!(help.contains(word), "{word} is not in the help");
         }
     }
 

@@ -10,13 +10,15 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 use tokio::time::Instant;
 
-use super::answer::{self, Refusal, Row};
-use super::config::Config;
+use super::answer::{self, Refusal};
+use super::config::{Config, Image, ImageAt};
 use super::control::{InstanceChange, Settings};
-use super::fault::{Call, Fault, FaultKind, Script, random};
+use super::fault::{Call, Fault, Script, random};
 use super::form::Fields;
 use super::instance::{Behaviour, Instance, Outcome, Rebuild, View};
 use super::journal::{Answered, Clocks, Journal, Line, Misfit, NotWritten};
+use super::kind::FaultKind;
+use super::list::Frozen;
 use super::record::{CallRecord, Record, ServiceRecord};
 use crate::job::{ImageId, ServiceId};
 use crate::time::now_ms;
@@ -107,24 +109,42 @@ pub(super) enum Followed {
     Unknown,
 }
 
+/// A session that works.
+#[derive(Debug)]
+struct Session {
+    used: Instant,
+    calls: u64,
+}
+
+impl Session {
+    fn new(now: Instant) -> Self {
+        Self {
+            used: now,
+            calls: 0,
+        }
+    }
+}
+
 #[derive(Debug)]
 pub(super) struct Account {
-    config: Config,
-    started: Instant,
-    instances: Vec<Instance>,
+    pub(super) config: Config,
+    pub(super) started: Instant,
+    /// Since when everything is as odd as it is.
+    pub(super) odd_since: Instant,
+    pub(super) instances: Vec<Instance>,
     by_service: HashMap<i64, usize>,
     /// Indices of `instances` in ascending order of the service, for `p_col`.
-    sorted: Vec<usize>,
-    unlisted: usize,
+    pub(super) sorted: Vec<usize>,
+    pub(super) unlisted: usize,
     images: HashMap<ImageId, usize>,
-    sessions: HashMap<String, Instant>,
+    sessions: HashMap<String, Session>,
     tokens: fastrand::Rng,
     refuse_sessions: bool,
     login: Login,
     scripts: Vec<Script>,
     pending: HashMap<String, Pending>,
-    list_shift: usize,
-    list_offset: usize,
+    pub(super) list_offset: usize,
+    pub(super) frozen: Frozen,
     calls: Vec<CallRecord>,
     calls_count: BTreeMap<Call, u64>,
     faults_count: BTreeMap<FaultKind, u64>,
@@ -150,6 +170,7 @@ impl Account {
         };
         let path = config.journal.clone();
         let mut account = Self::fresh(config, clocks.now);
+        account.hide_unlisted();
         if let Some(path) = path {
             let journal = Journal::open(&path, |line| account.replay(line, clocks))?;
             account.journal = Some(journal);
@@ -167,8 +188,9 @@ impl Account {
             .instances
             .iter()
             .map(|instance| {
+                let status = config.odd.baseline.as_ref().unwrap_or(&instance.status);
                 let view = View {
-                    status: shared(&instance.status),
+                    status: shared(status),
                     image: shared(&instance.image),
                 };
                 let (name, ip) = (instance.name.clone(), instance.ip.clone());
@@ -192,10 +214,11 @@ impl Account {
             sessions: config
                 .session
                 .iter()
-                .map(|token| (token.clone(), now))
+                .map(|token| (token.clone(), Session::new(now)))
                 .collect(),
             tokens: random(&[config.faults.seed]),
             started: now,
+            odd_since: now,
             instances,
             by_service,
             sorted,
@@ -204,8 +227,8 @@ impl Account {
             login: Login::Check,
             scripts: Vec::new(),
             pending: HashMap::new(),
-            list_shift: 0,
             list_offset: 0,
+            frozen: Frozen::default(),
             calls: Vec::new(),
             calls_count: BTreeMap::new(),
             faults_count: BTreeMap::new(),
@@ -217,6 +240,17 @@ impl Account {
             rebuilds_max: 0,
             journal: None,
             config,
+        }
+    }
+
+    /// The filter that hides services is there from the start.
+    fn hide_unlisted(&mut self) {
+        let unlisted = InstanceChange {
+            listed: Some(false),
+            ..InstanceChange::default()
+        };
+        for service in self.config.odd.unlisted.clone() {
+            self.change(service, &unlisted, self.started);
         }
     }
 
@@ -315,8 +349,13 @@ impl Account {
         if scripted.is_some() {
             self.scripts.retain(|script| script.times > 0);
         }
-        let fault = scripted.or_else(|| self.config.faults.draw(call, subject, nth));
-        if let Some(fault) = &fault {
+        let mut fault = scripted
+            .or_else(|| self.config.faults.draw(call, subject, nth))
+            .or_else(|| self.always(call, subject, nth, now));
+        if let Some(fault) = &mut fault {
+            if is_paused(fault.kind) && fault.retry_after.is_none() {
+                fault.retry_after.clone_from(&self.config.odd.retry_after);
+            }
             *self.faults_count.entry(fault.kind).or_default() += 1;
             if fault.kind == FaultKind::SessionExpiry
                 && let Some(token) = fields.get("auth")
@@ -325,6 +364,15 @@ impl Account {
             }
         }
         fault
+    }
+
+    /// What every call meets that meets nothing else.
+    fn always(&self, call: Call, subject: u64, nth: u64, now: Instant) -> Option<Fault> {
+        let age = now.saturating_duration_since(self.odd_since);
+        let always = &self.config.odd.always;
+        let met = always.iter().find(|always| always.meets(call, age))?;
+        let words = [self.config.faults.seed, call as u64, subject, nth];
+        Some(met.fault.clone().decided(&mut random(&words)))
     }
 
     /// Notes what no client may do.
@@ -439,8 +487,8 @@ impl Account {
             .collect();
         // Sessions that nobody uses any more would pile up in a long rehearsal.
         let ttl = self.config.session_ttl;
-        self.sessions.retain(|_, used| now - *used < ttl);
-        self.sessions.insert(token.clone(), now);
+        self.sessions.retain(|_, session| now - session.used < ttl);
+        self.sessions.insert(token.clone(), Session::new(now));
         Ok(answer::session(fields, &token))
     }
 
@@ -455,7 +503,7 @@ impl Account {
         username == self.config.username && password == self.config.password
     }
 
-    fn authorise(&mut self, fields: &Fields, now: Instant) -> Result<(), Refusal> {
+    pub(super) fn authorise(&mut self, fields: &Fields, now: Instant) -> Result<(), Refusal> {
         let refused = || Refusal::access(fields.get("func").unwrap_or_default());
         if self.refuse_sessions {
             return Err(refused());
@@ -464,77 +512,39 @@ impl Account {
             let known = fields.get("authinfo").is_some() && self.knows_credentials(fields);
             return known.then_some(()).ok_or_else(refused);
         };
-        let used = self.sessions.get_mut(token).ok_or_else(refused)?;
-        if now - *used >= self.config.session_ttl {
+        let session = self.sessions.get_mut(token).ok_or_else(refused)?;
+        let calls_max = self.config.odd.session_calls;
+        if now - session.used >= self.config.session_ttl
+            || calls_max.is_some_and(|max| session.calls >= max)
+        {
             self.sessions.remove(token);
             return Err(refused());
         }
-        *used = now;
+        session.used = now;
+        session.calls += 1;
         Ok(())
-    }
-
-    fn list(&mut self, fields: &Fields, now: Instant) -> Result<Vec<u8>, Refusal> {
-        self.authorise(fields, now)?;
-        if let Some(size) = fields
-            .get("p_cnt")
-            .and_then(|text| text.parse::<usize>().ok())
-        {
-            // Kept for the panel and for everybody else: that is why no client may send it.
-            self.config.page_size = size.clamp(5, 10_000);
-        }
-        let number = fields
-            .get("p_num")
-            .and_then(|text| text.parse().ok())
-            .unwrap_or(1)
-            .max(1);
-        let size = self.config.page_size.max(1);
-        let total = self.instances.len() - self.unlisted;
-        let first = (number - 1_usize).saturating_mul(size);
-        let moment = now
-            .checked_sub(self.config.list_lag)
-            .unwrap_or(self.started);
-        let offset = self.list_offset;
-        self.list_offset += self.list_shift;
-        let order = fields.get("p_col");
-        let index = |position: usize| match order {
-            Some("+id" | "id") => self.sorted[position],
-            Some("-id") => self.sorted[self.sorted.len() - 1 - position],
-            _ => position,
-        };
-        let row = |position: usize| {
-            let instance = &self.instances[index(position)];
-            instance.listed.then(|| Row {
-                id: instance.id,
-                name: &instance.name,
-                ip: &instance.ip,
-                view: instance.view(moment),
-            })
-        };
-        let count = self.instances.len();
-        let shifted = |position: usize| row((position + offset) % count);
-        let rows: Vec<_> = if self.unlisted == 0 {
-            let end = first.saturating_add(size).min(count);
-            (first.min(end)..end).filter_map(shifted).collect()
-        } else {
-            (0..count)
-                .filter_map(shifted)
-                .skip(first)
-                .take(size)
-                .collect()
-        };
-        Ok(answer::page(fields, rows.into_iter(), number, size, total))
     }
 
     fn preview(&mut self, fields: &Fields, now: Instant) -> Result<Vec<u8>, Refusal> {
         self.authorise(fields, now)?;
-        self.instance(fields)?;
+        let index = self.instance(fields)?;
+        let (odd, id) = (&self.config.odd, self.instances[index].id);
+        if odd.preview_fails.iter().any(|service| service.get() == id) {
+            return Err(Refusal::failed_form());
+        }
+        Ok(self.form(fields))
+    }
+
+    /// The rebuild form, for whatever `elid` names.
+    pub(super) fn form(&self, fields: &Fields) -> Vec<u8> {
         let elid = fields.get("elid").unwrap_or_default();
-        Ok(answer::preview(
-            fields,
-            elid,
-            &self.config.images,
-            &self.config.ssh_keys,
-        ))
+        let lacks = &self.config.odd.preview_lacks;
+        let images: &[Image] = if lacks.iter().any(|service| service.to_string() == elid) {
+            &[]
+        } else {
+            &self.config.images
+        };
+        answer::preview(fields, elid, images, &self.config.ssh_keys)
     }
 
     /// The index of the instance that `elid` names.
@@ -629,7 +639,8 @@ impl Account {
         ];
         let jitter =
             1.0 + config.rebuild_jitter.clamp(0.0, 1.0) * (2.0 * random(&seed).f64() - 1.0);
-        Rebuild {
+        let odd = &config.odd;
+        let mut rebuild = Rebuild {
             image_id: image.id.to_string(),
             shown: image_after.map_or_else(|| name.clone(), Into::into),
             image: name,
@@ -640,7 +651,22 @@ impl Account {
                 Duration::from_millis,
             ),
             outcome: outcome.unwrap_or_default(),
+        };
+        let mut share = random(&[seed[0], seed[1], seed[2], 1]);
+        let mut hits = |rate: f64| share.f64() < rate;
+        if hits(odd.fails_at_once) {
+            rebuild.outcome = Outcome::Error;
+            rebuild.image_at = ImageAt::End;
+            (rebuild.accept_lag, rebuild.duration) = (Duration::ZERO, Duration::ZERO);
+        } else if hits(odd.rolls_back) {
+            rebuild.outcome = Outcome::RolledBack;
+            rebuild.image_at = ImageAt::End;
+        } else if hits(odd.ignored) {
+            rebuild.outcome = Outcome::Ignored;
+        } else if hits(odd.third_name) {
+            rebuild.shown = format!("{}-custom", rebuild.image).into();
         }
+        rebuild
     }
 
     /// The index of the image, if all fields are as the vendor documents them.
@@ -655,7 +681,8 @@ impl Account {
             &self.config.images[image].zone,
             &self.config.images[image].name,
         );
-        if field("zone") != "image" && field("zone") != zone {
+        let any_zone = field("zone") == "image" && !self.config.odd.strict_zone;
+        if !any_zone && field("zone") != zone {
             return Err(Refusal::value(
                 "zone",
                 field("zone"),
@@ -751,6 +778,12 @@ impl Account {
                 self.unlisted += 1;
             }
         }
+        if let Some(frozen) = change.frozen {
+            instance.frozen_at = frozen.then_some(now);
+        }
+        if let Some(readable) = change.readable {
+            instance.readable = readable;
+        }
         let steps = change.all_steps();
         if !steps.is_empty() && instance.change(&steps, now) {
             self.endless_rebuilds -= 1;
@@ -761,7 +794,13 @@ impl Account {
         true
     }
 
-    pub(super) fn set(&mut self, settings: Settings) {
+    pub(super) fn set(&mut self, settings: Settings, now: Instant) {
+        if let Some(odd) = settings.odd {
+            self.config.odd = odd;
+            self.odd_since = now;
+            self.frozen = Frozen::default();
+            self.hide_unlisted();
+        }
         let config = &mut self.config;
         let millis = Duration::from_millis;
         if let Some(lag) = settings.list_lag_ms {
@@ -789,7 +828,7 @@ impl Account {
             config.faults.kinds = kinds;
         }
         if let Some(shift) = settings.list_shift {
-            self.list_shift = shift;
+            config.odd.shift = shift;
         }
         if let Some(login) = settings.login {
             self.login = login;
@@ -825,6 +864,14 @@ impl Account {
     pub(super) fn calls(&self) -> Vec<CallRecord> {
         self.calls.clone()
     }
+}
+
+/// Does the real thing say when to come back, with this one?
+fn is_paused(kind: FaultKind) -> bool {
+    matches!(
+        kind,
+        FaultKind::TooManyRequests | FaultKind::Unavailable | FaultKind::Maintenance
+    )
 }
 
 fn bad_password() -> Refusal {

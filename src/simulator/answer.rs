@@ -5,10 +5,10 @@
 //! collapses to an object, an empty list has no `elem`, texts carry blanks at their ends.
 
 use std::borrow::Cow;
+use std::sync::Arc;
 
 use super::config::{Image, SshKey};
 use super::form::Fields;
-use super::instance::View;
 
 /// Why the API does not do what it was asked for: `doc.error`.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -63,6 +63,12 @@ impl Refusal {
         }
     }
 
+    /// A login that only a person can pass. Nobody has documented the type.
+    pub(super) fn captcha() -> Self {
+        let message = "Confirm that you are not a robot".to_owned();
+        Self::new("captcha_required", "g-recaptcha-response", message)
+    }
+
     /// The instance is busy with a rebuild or something like it. The type misleads on purpose.
     pub(super) fn running_operation() -> Self {
         let message = "Another operation is being performed on this element".to_owned();
@@ -78,10 +84,32 @@ impl Refusal {
         )
     }
 
+    /// The form of an instance cannot be made.
+    pub(super) fn failed_form() -> Self {
+        let message = "The list of images could not be read".to_owned();
+        Self::new("cloud_error", "images", message)
+    }
+
     /// The document.
     pub(super) fn document(&self, fields: &Fields) -> Vec<u8> {
         let mut json = Json::default();
-        json.raw("{\"doc\":{\"error\":{\"$type\":").text(&self.kind);
+        json.raw("{\"doc\":{");
+        self.node(&mut json);
+        json.echo(fields).raw("}}");
+        json.0
+    }
+
+    /// The document of a call that was refused, and accepted as well.
+    pub(super) fn document_with_ok(&self, fields: &Fields) -> Vec<u8> {
+        let mut json = Json::head(fields);
+        self.node(&mut json);
+        json.raw("\"ok\":{},").echo(fields).raw("}}");
+        json.0
+    }
+
+    /// `"error":{…},`
+    fn node(&self, json: &mut Json) {
+        json.raw("\"error\":{\"$type\":").text(&self.kind);
         if !self.object.is_empty() {
             json.raw(",\"$object\":").text(&self.object);
         }
@@ -98,16 +126,15 @@ impl Refusal {
                 .raw("}");
         };
         if self.value.is_empty() {
-            object(&mut json);
+            object(json);
         } else {
             json.raw("[");
-            object(&mut json);
+            object(json);
             json.raw(",{\"$name\":\"value\",\"$\":")
                 .text(&self.value)
                 .raw("}]");
         }
-        json.raw("},").echo(fields).raw("}}");
-        json.0
+        json.raw("},");
     }
 }
 
@@ -117,6 +144,14 @@ pub(super) fn ok(fields: &Fields) -> Vec<u8> {
     json.raw("\"ok\":{},\"saved_filters\":{},")
         .echo(fields)
         .raw("}}");
+    json.0
+}
+
+/// A `doc.ok` that leads elsewhere.
+pub(super) fn ok_to(fields: &Fields, leads_to: &str) -> Vec<u8> {
+    let mut json = Json::head(fields);
+    json.raw("\"ok\":{\"$\":").text(leads_to).raw("},");
+    json.echo(fields).raw("}}");
     json.0
 }
 
@@ -169,31 +204,65 @@ pub(super) fn preview(fields: &Fields, elid: &str, images: &[Image], keys: &[Ssh
     json.0
 }
 
+/// Stands for one half of a surrogate pair, which no `String` can hold.
+pub(super) const BROKEN: char = '\u{f8ff}';
+/// What is written in its place.
+const HALF_SURROGATE: &str = "\\ud83d";
+
+/// Rows that nobody can read.
+const ALIEN_ROWS: [&str; 6] = [
+    "{\"servername\":{\"$\":\"no id\"},\"instance_status\":{\"$\":\"active\"}}",
+    "{\"id\":{\"$\":\"five\"},\"servername\":{\"$\":\"no number\"}}",
+    "null",
+    "{\"id\":{\"$\":{\"$\":\"5\"}},\"instance_status\":[[]]}",
+    "\"a row\"",
+    "{\"id\":[],\"instance_status\":{\"$\":7}}",
+];
+
 /// One row of the list.
 #[derive(Debug)]
 pub(super) struct Row<'a> {
     pub(super) id: i64,
+    /// It has an id.
+    pub(super) readable: bool,
     pub(super) name: &'a str,
     pub(super) ip: &'a str,
-    pub(super) view: &'a View,
+    pub(super) status: Arc<str>,
+    /// As the list spells it; [`BROKEN`] in it is written as what it stands for.
+    pub(super) image: String,
+    /// Blanks in it, to make it long.
+    pub(super) padding: usize,
 }
 
-/// One page of the list.
-pub(super) fn page<'a>(
+/// One page of the list, `alien` unreadable rows among its own.
+pub(super) fn page(
     fields: &Fields,
-    rows: impl Iterator<Item = Row<'a>>,
+    rows: &[Row<'_>],
+    alien: usize,
     number: usize,
     size: usize,
     total: usize,
 ) -> Vec<u8> {
     let mut json = Json::head(fields);
-    json.0.reserve(size.min(total) * 640);
-    for (index, row) in rows.enumerate() {
-        json.raw(if index == 0 { "\"elem\":[" } else { "," });
-        json.row(&row);
-        if index + 1 == row_count(number, size, total) {
-            json.raw("],");
+    json.0.reserve(rows.len() * 640);
+    if rows.len() + alien > 0 {
+        json.raw("\"elem\":[");
+        // One before each of the first rows, and the rest at the end.
+        let mut aliens = ALIEN_ROWS.iter().cycle().take(alien);
+        let mut index = 0;
+        for row in rows {
+            if let Some(alien) = aliens.next() {
+                json.comma(index).raw(alien);
+                index += 1;
+            }
+            json.comma(index).row(row);
+            index += 1;
         }
+        for alien in aliens {
+            json.comma(index).raw(alien);
+            index += 1;
+        }
+        json.raw("],");
     }
     for (name, value) in [("p_cnt", size), ("p_num", number), ("p_elems", total)] {
         json.raw("\"")
@@ -204,13 +273,6 @@ pub(super) fn page<'a>(
     }
     json.raw("\"saved_filters\":{},").echo(fields).raw("}}");
     json.0
-}
-
-/// Rows on page `number` of a list of `total` rows.
-pub(super) fn row_count(number: usize, size: usize, total: usize) -> usize {
-    total
-        .saturating_sub((number - 1).saturating_mul(size))
-        .min(size)
 }
 
 #[derive(Default)]
@@ -243,6 +305,12 @@ impl Json {
         self
     }
 
+    /// Text without its quotes.
+    fn inner_text(&mut self, text: &str) -> &mut Self {
+        let quoted = serde_json::to_string(text).expect("text goes into memory");
+        self.raw(&quoted[1..quoted.len() - 1])
+    }
+
     /// `tparams`: the request's parameters, the password among them.
     fn echo(&mut self, fields: &Fields) -> &mut Self {
         self.raw("\"tparams\":{");
@@ -265,8 +333,11 @@ impl Json {
     }
 
     fn row(&mut self, row: &Row<'_>) {
-        let stopped = &*row.view.status == "stopped";
-        self.raw("{").field("id", &row.id.to_string());
+        let stopped = &*row.status == "stopped";
+        self.raw("{");
+        if row.readable {
+            self.field("id", &row.id.to_string());
+        }
         self.field("name", "Cloud VPS 2")
             .field("servername", row.name);
         self.field("status", if stopped { "3" } else { "2" });
@@ -278,9 +349,16 @@ impl Json {
                 "Active"
             },
         );
-        self.field("instance_status", &spelling(&row.view.status, row.id));
-        self.field("instances_os", &row.view.image);
-        self.field("ip", row.ip);
+        self.field("instance_status", &spelling(&row.status, row.id));
+        self.raw("\"instances_os\":{\"$\":\"");
+        for (nth, part) in row.image.split(BROKEN).enumerate() {
+            self.raw(if nth == 0 { "" } else { HALF_SURROGATE });
+            self.inner_text(part);
+        }
+        self.raw("\"},").field("ip", row.ip);
+        if row.padding > 0 {
+            self.field("used_traffic", &" ".repeat(row.padding));
+        }
         if row.id % 2 == 0 {
             self.raw("\"ip_v6\":{},\"createdate\":{\"$\":\"2026-01-15\"},");
         } else {
@@ -349,7 +427,7 @@ mod tests {
 
     #[test]
     fn an_empty_list_has_no_elem() {
-        let document = page(&Fields::default(), std::iter::empty(), 3, 50, 100);
+        let document = page(&Fields::default(), &[], 0, 3, 50, 100);
         let doc = &parsed(&document)["doc"];
         assert_eq!(doc.get("elem"), None);
         assert_eq!(doc["p_elems"]["$"], "100");

@@ -7,6 +7,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::fault::FaultPlan;
+use super::oddity::Oddities;
 use crate::job::{Access, ImageId, NewJob, ServiceId};
 
 /// The image of the vendor's own example.
@@ -137,8 +138,11 @@ pub struct Config {
     pub list_lag: Duration,
     /// How long each call takes; it is executed in the middle of that, even if the client has left.
     pub latency: Duration,
-    /// What goes wrong by itself.
+    /// What goes wrong by itself, now and then.
     pub faults: FaultPlan,
+    /// What is odd all the time: frozen lists, other spellings, rebuilds that roll back, a kind of
+    /// fault at every call, … Each of its fields has a word for the command line's `--odd`.
+    pub odd: Oddities,
     /// A file that keeps every rebuild and every ok over restarts, killed processes included: the
     /// next simulator with the same file goes on where the wall clock is by then. Sessions, faults
     /// and what [`change`](super::Simulator::change) did are not kept; lines about services that
@@ -169,6 +173,7 @@ impl Default for Config {
             list_lag: Duration::ZERO,
             latency: Duration::ZERO,
             faults: FaultPlan::default(),
+            odd: Oddities::default(),
             journal: None,
         }
     }

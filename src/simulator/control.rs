@@ -24,8 +24,10 @@ use serde_json::{Value, json};
 use tokio::time::Instant;
 
 use super::account::{Login, Sessions};
-use super::fault::{FaultKind, Script};
+use super::fault::Script;
 use super::instance::{Behaviour, Step};
+use super::kind::FaultKind;
+use super::oddity::Oddities;
 use super::record::{CallRecord, Record, ServiceRecord};
 use super::serve::Shared;
 use crate::job::ServiceId;
@@ -42,6 +44,10 @@ pub struct InstanceChange {
     pub steps: Vec<Step>,
     /// Does the list show it? `false`: the panel holds a filter.
     pub listed: Option<bool>,
+    /// Does its row alone go on showing this moment, while its page lives? `false`: no longer.
+    pub frozen: Option<bool>,
+    /// Can its row be read? `false`: it has no id.
+    pub readable: Option<bool>,
     /// How its next rebuild differs from the usual.
     pub next: Option<Behaviour>,
 }
@@ -63,7 +69,7 @@ impl InstanceChange {
 }
 
 /// Changes of the account's behaviour; what is `None` stays.
-#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Settings {
     /// How old the list is that a call gets.
@@ -88,6 +94,9 @@ pub struct Settings {
     pub fault_rate: Option<f64>,
     /// What they meet.
     pub fault_kinds: Option<Vec<FaultKind>>,
+    /// What is odd from now on, in place of all that was odd before (a `baseline` stays what it
+    /// was). As JSON: a list of the words of [`Oddities`].
+    pub odd: Option<Oddities>,
 }
 
 type Simulated = State<Arc<Shared>>;
@@ -138,6 +147,6 @@ async fn change(
 }
 
 async fn config(State(shared): Simulated, Json(settings): Json<Settings>) -> Json<Value> {
-    shared.account().set(settings);
+    shared.account().set(settings, Instant::now());
     Json(json!({}))
 }

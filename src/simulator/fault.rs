@@ -4,11 +4,9 @@
 //! from the [`FaultPlan`] (a share of all calls). The plan is seeded *per call*: the nth submission
 //! of a service always meets the same fate, however the workers' calls interleave.
 
-use std::fmt;
-use std::str::FromStr;
-
 use serde::{Deserialize, Serialize};
 
+use super::kind::FaultKind;
 use crate::job::ServiceId;
 
 /// The calls that the simulator tells apart.
@@ -42,196 +40,17 @@ impl Call {
         Self::LongRequest,
         Self::Other,
     ];
-}
 
-macro_rules! fault_kinds {
-    ($($(#[$doc:meta])* $name:ident = $word:literal,)*) => {
-        /// What goes wrong.
-        ///
-        /// Where the text says "executed or not", a script decides with [`Fault::executed`] and the
-        /// plan tosses a coin: to the client it looks the same.
-        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-        pub enum FaultKind {
-            $($(#[$doc])* #[serde(rename = $word)] $name,)*
-        }
-
-        impl FaultKind {
-            /// All of them.
-            pub const ALL: &[Self] = &[$(Self::$name,)*];
-
-            /// As the command line and the scripts write it.
-            pub fn as_str(self) -> &'static str {
-                match self { $(Self::$name => $word,)* }
-            }
-        }
-    };
-}
-
-fault_kinds! {
-    /// HTTP 429, not executed.
-    TooManyRequests = "429",
-    /// HTTP 503 with an HTML page, executed or not (a script's default: not).
-    Unavailable = "503",
-    /// HTTP 403 as a firewall in front of the API answers it, not executed.
-    Forbidden = "403",
-    /// HTTP 460, the provider's own sign of a blocked address, not executed.
-    AddressBlocked = "460",
-    /// The connection is reset before anything was done.
-    ResetBefore = "reset-before",
-    /// The connection is reset after the call was executed.
-    ResetAfter = "reset-after",
-    /// No answer, and nothing was done.
-    TimeoutBefore = "timeout-before",
-    /// No answer, but the call was executed.
-    TimeoutAfter = "timeout-after",
-    /// Bytes that are no JSON, executed or not.
-    Garbage = "garbage",
-    /// A whole HTTP answer whose JSON stops in the middle, executed or not.
-    Truncated = "truncated",
-    /// The connection closes in the middle of the body, executed or not.
-    CutOff = "cut-off",
-    /// JSON of another shape, executed or not.
-    OtherShape = "other-shape",
-    /// HTTP 200 with an HTML page, executed or not.
-    Html = "html",
-    /// HTTP 200 with the page that links to the real answer, executed.
-    LongRequest = "long-request",
-    /// The call's session is forgotten, the call is not executed.
-    SessionExpiry = "session-expiry",
-    /// The rebuild is accepted and begins, and the instance ends in status `error`.
-    InstanceError = "instance-error",
-    /// `doc.error` with `$object=runningoperation`, executed or not (a script's default: not).
-    Busy = "busy",
-    /// Any `doc.error`, see [`Fault::error_type`]; executed or not (a script's default: not).
-    Error = "error",
-    /// The right answer, some bytes at a time.
-    Trickle = "trickle",
-    /// The right answer behind many megabytes of blanks.
-    Huge = "huge",
-    /// The right answer, late: only [`Fault::delay_ms`].
-    Delay = "delay",
-}
-
-/// Why a word is no fault kind.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("unknown fault kind `{word}`: known are {}", known())]
-pub struct UnknownFaultKind {
-    word: String,
-}
-
-fn known() -> String {
-    let words: Vec<_> = FaultKind::ALL.iter().map(|kind| kind.as_str()).collect();
-    words.join(", ")
-}
-
-impl FromStr for FaultKind {
-    type Err = UnknownFaultKind;
-
-    fn from_str(word: &str) -> Result<Self, Self::Err> {
-        Self::ALL
-            .iter()
-            .copied()
-            .find(|kind| kind.as_str() == word)
-            .ok_or_else(|| UnknownFaultKind {
-                word: crate::text::brief(word, 40),
-            })
-    }
-}
-
-impl fmt::Display for FaultKind {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.as_str())
-    }
-}
-
-impl FaultKind {
-    /// The kinds of a plan for which none were named.
-    pub const USUAL: [Self; 8] = [
-        Self::TooManyRequests,
-        Self::Unavailable,
-        Self::ResetBefore,
-        Self::ResetAfter,
-        Self::TimeoutAfter,
-        Self::Garbage,
-        Self::SessionExpiry,
-        Self::InstanceError,
-    ];
-
-    /// May a plan hold this kind? The others need a script to say which error, and how late.
-    pub fn can_be_drawn(self) -> bool {
-        Call::ALL.into_iter().any(|call| self.fits(call))
-    }
-
-    /// May a plan draw this kind for `call`?
-    fn fits(self, call: Call) -> bool {
+    /// As the command line writes it.
+    pub fn as_str(self) -> &'static str {
         match self {
-            Self::SessionExpiry => !matches!(call, Call::Auth | Call::LongRequest),
-            Self::InstanceError | Self::Busy => call == Call::Submission,
-            Self::LongRequest => call != Call::LongRequest,
-            Self::Error | Self::Delay => false,
-            Self::TooManyRequests
-            | Self::Unavailable
-            | Self::Forbidden
-            | Self::AddressBlocked
-            | Self::ResetBefore
-            | Self::ResetAfter
-            | Self::TimeoutBefore
-            | Self::TimeoutAfter
-            | Self::Garbage
-            | Self::Truncated
-            | Self::CutOff
-            | Self::OtherShape
-            | Self::Html
-            | Self::Trickle
-            | Self::Huge => true,
-        }
-    }
-
-    /// Does the client see the call's own answer in the end?
-    pub(super) fn shows_answer(self) -> bool {
-        match self {
-            Self::LongRequest | Self::InstanceError | Self::Trickle | Self::Huge | Self::Delay => {
-                true
-            }
-            Self::TooManyRequests
-            | Self::Unavailable
-            | Self::Forbidden
-            | Self::AddressBlocked
-            | Self::ResetBefore
-            | Self::ResetAfter
-            | Self::TimeoutBefore
-            | Self::TimeoutAfter
-            | Self::Garbage
-            | Self::Truncated
-            | Self::CutOff
-            | Self::OtherShape
-            | Self::Html
-            | Self::SessionExpiry
-            | Self::Busy
-            | Self::Error => false,
-        }
-    }
-
-    /// Whether the call is executed all the same: by default, and whether a plan tosses a coin.
-    fn execution(self) -> (bool, bool) {
-        match self {
-            Self::TooManyRequests
-            | Self::Forbidden
-            | Self::AddressBlocked
-            | Self::ResetBefore
-            | Self::TimeoutBefore
-            | Self::SessionExpiry => (false, false),
-            Self::Unavailable | Self::Busy | Self::Error => (false, true),
-            Self::Garbage | Self::Truncated | Self::CutOff | Self::OtherShape | Self::Html => {
-                (true, true)
-            }
-            Self::ResetAfter
-            | Self::TimeoutAfter
-            | Self::LongRequest
-            | Self::InstanceError
-            | Self::Trickle
-            | Self::Huge
-            | Self::Delay => (true, false),
+            Self::Auth => "auth",
+            Self::Keepalive => "keepalive",
+            Self::Instances => "instances",
+            Self::Preview => "preview",
+            Self::Submission => "submission",
+            Self::LongRequest => "long-request",
+            Self::Other => "other",
         }
     }
 }
@@ -249,8 +68,9 @@ pub struct Fault {
     /// answered.
     #[serde(default)]
     pub execute_after_ms: Option<u64>,
-    /// Pause before the answer; for `trickle` (default 100) between its pieces; for the time-outs
-    /// (default: until the client leaves) before the connection closes.
+    /// Pause before the answer; for `trickle` (default 100) between its pieces; for `close-soon`
+    /// (default 100) after the answer; for the time-outs (default: until the client leaves) before
+    /// the connection closes.
     #[serde(default)]
     pub delay_ms: Option<u64>,
     /// Another HTTP status than the kind's.
@@ -259,19 +79,27 @@ pub struct Fault {
     /// The header `Retry-After`, as it is.
     #[serde(default)]
     pub retry_after: Option<String>,
-    /// `$type` of an `error`; default `value`.
+    /// The header `Location`, as it is; default of `301`: an address that nobody resolves.
+    #[serde(default)]
+    pub location: Option<String>,
+    /// `$type` of an `error`, an `ok-and-error`, a `secret-echo`; default `value`. In this and in
+    /// the next two, `{secrets}` becomes the call's secrets in every usual encoding.
     #[serde(default)]
     pub error_type: Option<String>,
-    /// `$object` of an `error`; default: none.
+    /// Its `$object`; default: none.
     #[serde(default)]
     pub error_object: Option<String>,
-    /// The text of an `error`.
+    /// Its text.
     #[serde(default)]
     pub message: Option<String>,
+    /// The text of an `ok-elsewhere`'s ok; default `func=instances`.
+    #[serde(default)]
+    pub leads_to: Option<String>,
     /// Another body than the kind's own.
     #[serde(default)]
     pub body: Option<String>,
-    /// `huge`: blanks before the answer (default 50 MB); `trickle`: bytes at a time (default 1).
+    /// `huge`: blanks before the answer (default 50 MB); `link-storm`: the page's length (default
+    /// 1 MB); `trickle`: bytes at a time (default 1).
     #[serde(default)]
     pub bytes: Option<usize>,
     /// `long-request`: pages before the answer, the first one included (default 1).
@@ -289,18 +117,29 @@ impl Fault {
             delay_ms: None,
             status: None,
             retry_after: None,
+            location: None,
             error_type: None,
             error_object: None,
             message: None,
+            leads_to: None,
             body: None,
             bytes: None,
             pages: None,
         }
     }
 
+    /// The same, with the coin tossed where both is possible and nobody has said.
+    #[must_use]
+    pub(super) fn decided(mut self, random: &mut fastrand::Rng) -> Self {
+        if self.kind.tosses_a_coin() && self.executed.is_none() {
+            self.executed = Some(random.bool());
+        }
+        self
+    }
+
     /// Is the call that meets this fault executed?
     pub fn is_executed(&self) -> bool {
-        self.executed.unwrap_or(self.kind.execution().0)
+        self.executed.unwrap_or(self.kind.executes_by_default())
     }
 }
 
@@ -402,11 +241,7 @@ impl FaultPlan {
             return None;
         }
         let kind = *fitting().nth(random.usize(..count))?;
-        let mut fault = Fault::new(kind);
-        if kind.execution().1 {
-            fault.executed = Some(random.bool());
-        }
-        Some(fault)
+        Some(Fault::new(kind).decided(&mut random))
     }
 }
 

@@ -45,6 +45,24 @@ impl Fields {
         multipart(&body, &boundary).ok_or(Unreadable::Multipart)
     }
 
+    /// These fields.
+    pub(super) fn from_pairs<const N: usize>(pairs: [(&str, &str); N]) -> Self {
+        Self(
+            pairs
+                .map(|(name, value)| (name.to_owned(), value.to_owned()))
+                .into(),
+        )
+    }
+
+    /// The same with another value of `name`.
+    #[must_use]
+    pub(super) fn with(&self, name: &str, value: &str) -> Self {
+        let others = self.0.iter().filter(|(field, _)| field != name);
+        let mut fields: Vec<_> = others.cloned().collect();
+        fields.push((name.to_owned(), value.to_owned()));
+        Self(fields)
+    }
+
     /// The first value of `name`.
     pub(super) fn get(&self, name: &str) -> Option<&str> {
         self.iter()

@@ -27,6 +27,8 @@ pub enum Outcome {
     Error,
     /// Wiped, and `rebuilding` for ever.
     Never,
+    /// Wiped, and back as it was before, under the old image's name.
+    RolledBack,
     /// The API said ok, and nothing happened at all.
     Ignored,
 }
@@ -93,6 +95,8 @@ impl Timeline {
 /// A rebuild that was executed.
 #[derive(Debug)]
 struct Wipe {
+    /// What the list showed when it was accepted.
+    before: View,
     at_ms: i64,
     image_id: String,
     image: Arc<str>,
@@ -110,11 +114,17 @@ pub(super) struct Instance {
     pub(super) name: String,
     pub(super) ip: String,
     pub(super) listed: bool,
+    /// Its row can be read: it has an id.
+    pub(super) readable: bool,
+    /// Its row goes on showing this moment.
+    pub(super) frozen_at: Option<Instant>,
     pub(super) next: Option<Behaviour>,
     pub(super) previews: u64,
     pub(super) submissions: u64,
     accepted: u64,
     timeline: Timeline,
+    /// The same, as if nobody had ever rebuilt it.
+    untouched: Timeline,
     wipes: Vec<Wipe>,
 }
 
@@ -137,10 +147,13 @@ impl Instance {
             name,
             ip,
             listed: true,
+            readable: true,
+            frozen_at: None,
             next: None,
             previews: 0,
             submissions: 0,
             accepted: 0,
+            untouched: Timeline(vec![(now, view.clone())]),
             timeline: Timeline(vec![(now, view)]),
             wipes: Vec::new(),
         }
@@ -149,6 +162,17 @@ impl Instance {
     /// What was shown at `moment`; before the beginning: what was shown first.
     pub(super) fn view(&self, moment: Instant) -> &View {
         self.timeline.at(moment)
+    }
+
+    /// The same for a list that shows no rebuild: only what somebody else did to the instance.
+    pub(super) fn untouched(&self, moment: Instant) -> &View {
+        self.untouched.at(moment)
+    }
+
+    /// What was shown before the rebuild that is under way; `None`: there is none.
+    pub(super) fn before_rebuild(&self, now: Instant) -> Option<&View> {
+        let under_way = self.wipes.last().filter(|_| self.is_rebuilding(now));
+        under_way.map(|wipe| &wipe.before)
     }
 
     /// Is a disk being written?
@@ -175,7 +199,7 @@ impl Instance {
         self.timeline.push(now, &before.status, during);
         self.timeline.push(begins, &"rebuilding".into(), during);
         let back: Arc<str> = match &*before.status {
-            "stopped" => before.status,
+            "stopped" => Arc::clone(&before.status),
             _ => "active".into(),
         };
         let ends = match rebuild.outcome {
@@ -187,9 +211,14 @@ impl Instance {
                 self.timeline.push(ends, &"error".into(), during);
                 Some(ends)
             }
+            Outcome::RolledBack => {
+                self.timeline.push(ends, &back, &before.image);
+                Some(ends)
+            }
             Outcome::Never | Outcome::Ignored => None,
         };
         self.wipes.push(Wipe {
+            before,
             at_ms,
             image_id: rebuild.image_id,
             image: rebuild.image,
@@ -250,6 +279,7 @@ impl Instance {
     pub(super) fn change(&mut self, steps: &[Step], now: Instant) -> bool {
         let endless = self.interrupt(now);
         self.timeline.forget_future(now);
+        self.untouched.forget_future(now);
         let mut view = self.view(now).clone();
         for step in steps {
             if let Some(status) = &step.status {
@@ -260,6 +290,7 @@ impl Instance {
             }
             let from = now + Duration::from_millis(step.after_ms);
             self.timeline.push(from, &view.status, &view.image);
+            self.untouched.push(from, &view.status, &view.image);
         }
         endless
     }
@@ -389,6 +420,7 @@ mod tests {
         for (outcome, status, wiped) in [
             (Outcome::Error, "error", 1),
             (Outcome::Never, "rebuilding", 1),
+            (Outcome::RolledBack, "active", 1),
             (Outcome::Ignored, "active", 0),
         ] {
             let mut instance = instance("active", now);

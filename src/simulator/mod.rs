@@ -3,7 +3,8 @@
 //! It serves rehearsals, tests and benchmarks. It imports nothing of the client, the queue or the
 //! runner: what it says about who was wiped, and how often, is independent of what they believe.
 //! The one fact to know: the [`Record`] is the truth, the answers need not be. A [`Script`] or a
-//! [`FaultPlan`] decides which answers are lost, late or lies.
+//! [`FaultPlan`] decides which answers are lost, late or lies; [`Oddities`] say what is odd about
+//! the account all the time.
 //!
 //! What it does where the real API's behaviour is not known (see the sources named in the wire
 //! documentation of the client) is one guess of several; tests script the others.
@@ -14,10 +15,14 @@ mod account;
 mod answer;
 mod config;
 pub mod control;
+mod dress;
 mod fault;
 mod form;
 mod instance;
 mod journal;
+mod kind;
+mod list;
+mod oddity;
 mod record;
 mod serve;
 #[cfg(test)]
@@ -37,8 +42,10 @@ use tokio::time::Instant;
 pub use account::{Login, Sessions};
 pub use config::{Config, FleetRow, Image, ImageAt, SimulatedInstance, SshKey};
 pub use control::{InstanceChange, Settings};
-pub use fault::{Call, Fault, FaultKind, FaultPlan, Script, UnknownFaultKind};
+pub use fault::{Call, Fault, FaultPlan, Script};
 pub use instance::{Behaviour, Outcome, Step};
+pub use kind::{FaultKind, UnknownFaultKind};
+pub use oddity::{Always, Freeze, FreezeAt, InvalidOddity, Names, Oddities};
 pub use record::{CallRecord, Record, ServiceRecord, WipeRecord};
 
 use account::Account;
@@ -140,7 +147,7 @@ impl Simulator {
 
     /// Changes the account's behaviour.
     pub fn set(&self, settings: Settings) {
-        self.shared.account().set(settings);
+        self.shared.account().set(settings, Instant::now());
     }
 
     /// Stops listening, lets answers under way be finished (for a second at most), and returns

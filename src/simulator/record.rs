@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::fault::{Call, FaultKind};
+use super::fault::Call;
+use super::kind::FaultKind;
 
 /// Everything that happened since the start; what is said of services and of rebuilds: since the
 /// beginning of the journal, where there is one.

@@ -1,12 +1,13 @@
 //! From a request to its answer, through the fault that it meets.
 
+use std::borrow::Cow;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use axum::Router;
 use axum::body::Body;
 use axum::extract::{ConnectInfo, Path, Request, State};
-use axum::http::header::{CONTENT_TYPE, RETRY_AFTER};
+use axum::http::header::{CONTENT_ENCODING, CONTENT_TYPE, LOCATION, RETRY_AFTER};
 use axum::http::{HeaderValue, Method, StatusCode};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{any, get};
@@ -16,13 +17,22 @@ use tokio::time::{Instant, sleep};
 use super::account::{Account, Answer, Followed, LIST, REBUILD};
 use super::answer::{self, Refusal};
 use super::control;
-use super::fault::{Call, Fault, FaultKind};
+use super::dress;
+use super::fault::{Call, Fault};
 use super::form::Fields;
 use super::journal::NotWritten;
+use super::kind::FaultKind;
 use super::wire::{Link, Pieces};
 
 const JSON: &str = "application/json; charset=utf-8";
 const HTML: &str = "text/html; charset=utf-8";
+/// A charset is named by whoever knows it.
+const BARE_JSON: &str = "application/json";
+/// Nobody resolves it.
+const ELSEWHERE: &str = "https://panel.invalid/billmgr";
+const SECOND_FACTOR: &str = "func=totp.confirm";
+const LINK_STORM_BYTES: usize = 1024 * 1024;
+const CLOSE_AFTER: Duration = Duration::from_millis(100);
 const HUGE_BYTES: usize = 50 * 1024 * 1024;
 const TRICKLE_PAUSE: Duration = Duration::from_millis(100);
 /// How long a call without an answer holds its connection if the client never leaves.
@@ -33,6 +43,11 @@ const PAGE_UNAVAILABLE: &[u8] =
     <body><h1>503 Service Temporarily Unavailable</h1></body></html>\n";
 const PAGE_FORBIDDEN: &[u8] = b"<html><head><title>Forbidden</title></head>\
     <body>Your IP address is temporarily blocked</body></html>\n";
+const PAGE_MAINTENANCE: &[u8] = b"<html><head><title>Maintenance</title></head>\
+    <body>We are improving our service. Please come back later.</body></html>\n";
+const PAGE_MOVED: &[u8] = b"<html><head><title>301 Moved Permanently</title></head></html>\n";
+const PAGE_NOT_FOUND: &[u8] = b"<html><head><title>404 Not Found</title></head></html>\n";
+const PAGE_NOT_ALLOWED: &[u8] = b"<html><head><title>405 Not Allowed</title></head></html>\n";
 const OTHER_SHAPE: &[u8] = b"{\"result\":[{\"accepted\":true}],\"doc\":[]}";
 const PAGE_PANEL: &[u8] = b"<!DOCTYPE html><html><head><title>Panel</title></head>\
     <body><div id=\"app\">Please enable JavaScript</div></body></html>\n";
@@ -98,6 +113,7 @@ async fn function(
         }
     };
     let call = Call::of(&fields);
+    let mut fields = Arc::new(fields);
     let _in_flight = (call == Call::Submission).then(|| InFlight::new(&shared));
     let (fault, latency) = {
         let mut account = shared.account();
@@ -112,6 +128,14 @@ async fn function(
         shared.pause(after).await;
         return intact(&shared, &link, answer);
     };
+    if fault.kind == FaultKind::OtherPage {
+        let other = match fields.get("p_num") {
+            None | Some("1") => "2",
+            Some(_) => "1",
+        };
+        fields = Arc::new(fields.with("p_num", other));
+    }
+    let asked = Arc::clone(&fields);
     let answer = match fault.execute_after_ms {
         Some(after_ms) if fault.is_executed() => {
             let (shared, body) = (Arc::clone(&shared), answer::ok(&fields));
@@ -133,7 +157,7 @@ async fn function(
         },
     };
     shared.pause(after).await;
-    respond(&shared, &link, call, fault, answer).await
+    respond(&shared, &link, call, &asked, fault, answer).await
 }
 
 /// `GET /long/{number}/billmgr`: the link of a long-request page.
@@ -170,12 +194,13 @@ async fn long_request(
         (None, Followed::NotYet) => long_page(&number),
         (None, Followed::Unknown) => StatusCode::NOT_FOUND.into_response(),
         (Some(fault), Followed::Answer(answer)) => {
-            respond(&shared, &link, call, fault, answer).await
+            respond(&shared, &link, call, &Fields::default(), fault, answer).await
         }
         (Some(fault), Followed::NotYet | Followed::Unknown) => {
-            let body = answer::ok(&Fields::default());
+            let fields = Fields::default();
+            let body = answer::ok(&fields);
             let answer = Answer { body, wipe: None };
-            respond(&shared, &link, call, fault, answer).await
+            respond(&shared, &link, call, &fields, fault, answer).await
         }
     }
 }
@@ -225,7 +250,7 @@ impl Drop for InFlight<'_> {
 async fn execute(
     shared: &Arc<Shared>,
     call: Call,
-    fields: Fields,
+    fields: Arc<Fields>,
     fault: Option<FaultKind>,
     after: Duration,
 ) -> Option<Answer> {
@@ -246,11 +271,21 @@ async fn execute(
 
 /// The right answer, as it is.
 fn intact(shared: &Shared, link: &Link, answer: Answer) -> Response {
+    dressed(shared, link, answer, json)
+}
+
+/// The right answer, as `dress` makes a response of its body.
+fn dressed(
+    shared: &Shared,
+    link: &Link,
+    answer: Answer,
+    dress: impl FnOnce(Vec<u8>) -> Response,
+) -> Response {
     let kept = answer
         .wipe
         .map_or(Ok(()), |wipe| shared.account().answered(wipe));
     match kept {
-        Ok(()) => json(answer.body),
+        Ok(()) => dress(answer.body),
         Err(NotWritten) => broken(link),
     }
 }
@@ -261,14 +296,51 @@ fn broken(link: &Link) -> Response {
     StatusCode::SERVICE_UNAVAILABLE.into_response()
 }
 
-fn error(fault: Fault) -> Refusal {
-    let text =
-        |text: Option<String>, default: &'static str| text.map_or(default.into(), Into::into);
+/// The `doc.error` of `fault`, for a call of these fields.
+fn error(fault: &Fault, fields: &Fields, usual: &'static str) -> Refusal {
+    let secrets: Vec<_> = ["auth", "authinfo", "password"]
+        .into_iter()
+        .filter_map(|name| fields.filled(name))
+        .collect();
+    let text = |text: &Option<String>, usual: &'static str| {
+        let text = text.clone().map_or(Cow::Borrowed(usual), Cow::Owned);
+        dress::with_secrets(text, &secrets)
+    };
     Refusal {
-        kind: text(fault.error_type, "value"),
-        object: text(fault.error_object, ""),
+        kind: text(&fault.error_type, "value"),
+        object: text(&fault.error_object, ""),
         value: String::new(),
-        message: text(fault.message, "The simulator was told to refuse this"),
+        message: text(&fault.message, usual),
+    }
+}
+
+/// What an answer to another request would be.
+fn other_answer(call: Call) -> Vec<u8> {
+    let func = match call {
+        Call::Keepalive => "whoami",
+        Call::Auth
+        | Call::Instances
+        | Call::Preview
+        | Call::Submission
+        | Call::LongRequest
+        | Call::Other => "keepalive",
+    };
+    answer::ok(&Fields::from_pairs([("func", func), ("out", "json")]))
+}
+
+/// The answer to the same question about the next service.
+fn answer_about_another(shared: &Shared, call: Call, fields: &Fields) -> Vec<u8> {
+    let elid = fields.get("elid").and_then(|elid| elid.parse::<u64>().ok());
+    let other = elid.map_or(1, |elid| elid.wrapping_add(1)).to_string();
+    let fields = fields.with("elid", &other);
+    match call {
+        Call::Preview => shared.account().form(&fields),
+        Call::Auth
+        | Call::Keepalive
+        | Call::Instances
+        | Call::Submission
+        | Call::LongRequest
+        | Call::Other => answer::ok(&fields),
     }
 }
 
@@ -286,6 +358,7 @@ async fn respond(
     shared: &Shared,
     link: &Link,
     call: Call,
+    fields: &Fields,
     fault: Fault,
     answer: Answer,
 ) -> Response {
@@ -294,7 +367,7 @@ async fn respond(
         FaultKind::TimeoutBefore | FaultKind::TimeoutAfter => {
             shared.pause(delay.unwrap_or(STALL)).await;
         }
-        FaultKind::Trickle => {}
+        FaultKind::Trickle | FaultKind::CloseSoon => {}
         _ => shared.pause(delay.unwrap_or_default()).await,
     }
     let half = answer.body.len() / 2;
@@ -303,6 +376,14 @@ async fn respond(
         FaultKind::Unavailable => disguise(fault, 503, HTML, PAGE_UNAVAILABLE),
         FaultKind::Forbidden => disguise(fault, 403, HTML, PAGE_FORBIDDEN),
         FaultKind::AddressBlocked => disguise(fault, 460, HTML, PAGE_FORBIDDEN),
+        FaultKind::Moved => disguise(fault, 301, HTML, PAGE_MOVED),
+        FaultKind::NotFound => disguise(fault, 404, HTML, PAGE_NOT_FOUND),
+        FaultKind::MethodNotAllowed => disguise(fault, 405, HTML, PAGE_NOT_ALLOWED),
+        FaultKind::Maintenance => disguise(fault, 503, HTML, PAGE_MAINTENANCE),
+        FaultKind::LinkStorm => {
+            let page = dress::link_storm(fault.bytes.unwrap_or(LINK_STORM_BYTES));
+            typed(HTML, page)
+        }
         FaultKind::Garbage => disguise(fault, 200, JSON, b"\x01\xff\xfe{]\x00\x80garbage\xc3"),
         FaultKind::OtherShape => disguise(fault, 200, JSON, OTHER_SHAPE),
         FaultKind::Html => disguise(fault, 200, HTML, PAGE_PANEL),
@@ -334,15 +415,74 @@ async fn respond(
             let number = shared.account().defer(answer, fault.pages.unwrap_or(1));
             long_page(&number)
         }
+        FaultKind::Gzip => dressed(shared, link, answer, |body| {
+            let mut response = json(dress::gzip(&body));
+            let gzip = HeaderValue::from_static("gzip");
+            response.headers_mut().insert(CONTENT_ENCODING, gzip);
+            response
+        }),
+        FaultKind::HeaderNoise => {
+            link.noise();
+            intact(shared, link, answer)
+        }
+        FaultKind::CloseSoon => {
+            link.close_after(delay.unwrap_or(CLOSE_AFTER));
+            intact(shared, link, answer)
+        }
+        FaultKind::HalfSurrogate => dressed(shared, link, answer, |body| {
+            json(dress::half_surrogate(&body))
+        }),
+        FaultKind::CutUtf8 => dressed(shared, link, answer, |body| json(dress::cut_utf8(&body))),
+        FaultKind::ControlCharacters => dressed(shared, link, answer, |body| {
+            json(dress::control_characters(&body))
+        }),
+        FaultKind::Windows1251 => dressed(shared, link, answer, |body| {
+            let kind = "application/json; charset=windows-1251";
+            typed(kind, dress::recoded(&body, encoding_rs::WINDOWS_1251))
+        }),
+        FaultKind::Koi8R => dressed(shared, link, answer, |body| {
+            let kind = "application/json; charset=KOI8-R";
+            typed(kind, dress::recoded(&body, encoding_rs::KOI8_R))
+        }),
+        FaultKind::UnnamedCharset => dressed(shared, link, answer, |body| {
+            typed(BARE_JSON, dress::recoded(&body, encoding_rs::WINDOWS_1251))
+        }),
         FaultKind::Busy => refuse(&Refusal::running_operation()),
-        FaultKind::Error => refuse(&error(fault)),
+        FaultKind::Error => refuse(&error(
+            &fault,
+            fields,
+            "The simulator was told to refuse this",
+        )),
+        FaultKind::SecretEcho => refuse(&error(&fault, fields, "could not use {secrets}")),
+        FaultKind::OkAndError => {
+            json(error(&fault, fields, "something went wrong").document_with_ok(fields))
+        }
+        FaultKind::OkElsewhere => {
+            let leads_to = fault.leads_to.as_deref().unwrap_or("func=instances");
+            json(answer::ok_to(fields, leads_to))
+        }
+        FaultKind::OtherFunc => json(other_answer(call)),
+        FaultKind::OtherElid => json(answer_about_another(shared, call, fields)),
+        FaultKind::Form => {
+            let elid = fields.get("elid").unwrap_or_default();
+            let asked = Fields::from_pairs([("func", REBUILD), ("elid", elid), ("out", "json")]);
+            json(shared.account().form(&asked))
+        }
+        FaultKind::SecondFactor => json(answer::ok_to(fields, SECOND_FACTOR)),
+        FaultKind::Captcha => refuse(&Refusal::captcha()),
         FaultKind::SessionExpiry => refuse(&Refusal::access(call.func())),
-        FaultKind::InstanceError | FaultKind::Delay => intact(shared, link, answer),
+        FaultKind::OtherPage | FaultKind::InstanceError | FaultKind::Delay => {
+            intact(shared, link, answer)
+        }
     }
 }
 
 fn json(body: impl Into<Body>) -> Response {
-    let headers = [(CONTENT_TYPE, HeaderValue::from_static(JSON))];
+    typed(JSON, body)
+}
+
+fn typed(kind: &'static str, body: impl Into<Body>) -> Response {
+    let headers = [(CONTENT_TYPE, HeaderValue::from_static(kind))];
     (headers, body.into()).into_response()
 }
 
@@ -353,14 +493,24 @@ fn refuse(refusal: &Refusal) -> Response {
 
 /// What somebody between client and API may answer.
 fn disguise(fault: Fault, status: u16, kind: &'static str, body: &'static [u8]) -> Response {
+    let retry_after = match fault.kind {
+        FaultKind::Maintenance => fault.retry_after.or_else(|| Some("1".to_owned())),
+        _ => fault.retry_after,
+    };
+    let location = match fault.kind {
+        FaultKind::Moved => fault.location.or_else(|| Some(ELSEWHERE.to_owned())),
+        _ => fault.location,
+    };
     let body = fault.body.map_or(Body::from(body), Body::from);
     let mut response = Response::new(body);
     *response.status_mut() = StatusCode::from_u16(fault.status.unwrap_or(status))
         .unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
     let headers = response.headers_mut();
     headers.insert(CONTENT_TYPE, HeaderValue::from_static(kind));
-    if let Some(Ok(value)) = fault.retry_after.map(HeaderValue::try_from) {
-        headers.insert(RETRY_AFTER, value);
+    for (name, text) in [(RETRY_AFTER, retry_after), (LOCATION, location)] {
+        if let Some(Ok(value)) = text.map(HeaderValue::try_from) {
+            headers.insert(name, value);
+        }
     }
     response
 }

@@ -2,6 +2,8 @@
 //! is on the wire.
 
 mod journal;
+mod kinds;
+mod odd;
 
 use std::io;
 use std::time::Duration;

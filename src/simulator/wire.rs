@@ -7,7 +7,7 @@ use std::io;
 use std::net::SocketAddr;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU8, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering};
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
@@ -23,19 +23,44 @@ const OPEN: u8 = 0;
 const RESET: u8 = 1;
 const CLOSED: u8 = 2;
 
+/// Header lines that are none; whoever follows the letter refuses the whole answer.
+const NOISE: &[u8] = b"X-Cache Status: HIT\r\nserved by node 7\r\n: nameless\r\n";
+const STATUS_LINE: &[u8] = b"HTTP/1.1 ";
+
 /// A handler's hold on the connection its request came from.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Link(Arc<AtomicU8>);
+pub(super) struct Link(Arc<Hold>);
+
+#[derive(Debug, Default)]
+struct Hold {
+    state: AtomicU8,
+    /// The next answer's head has lines in it that are no headers.
+    noise: AtomicBool,
+    /// So long after the next answer the connection ends; 0: it stays.
+    close_after_ms: AtomicU64,
+}
 
 impl Link {
     /// The client gets a RST instead of (the rest of) the answer.
     pub(super) fn reset(&self) {
-        self.0.store(RESET, Ordering::Release);
+        self.0.state.store(RESET, Ordering::Release);
     }
 
     /// The client gets an orderly end (FIN) instead of (the rest of) the answer.
     pub(super) fn close(&self) {
-        self.0.store(CLOSED, Ordering::Release);
+        self.0.state.store(CLOSED, Ordering::Release);
+    }
+
+    /// The next answer's head has lines in it that are no headers.
+    pub(super) fn noise(&self) {
+        self.0.noise.store(true, Ordering::Release);
+    }
+
+    /// The connection ends so long after the next answer, as a server ends one that was idle for
+    /// too long: what the client sends at that moment is lost.
+    pub(super) fn close_after(&self, pause: Duration) {
+        let ms = u64::try_from(pause.as_millis()).unwrap_or(u64::MAX);
+        self.0.close_after_ms.store(ms.max(1), Ordering::Release);
     }
 }
 
@@ -61,6 +86,8 @@ impl Listener for Port {
         let wire = Wire {
             stream,
             link: Link::default(),
+            unsent: Bytes::new(),
+            end: None,
         };
         (wire, address)
     }
@@ -75,11 +102,15 @@ impl Listener for Port {
 pub(super) struct Wire {
     stream: TcpStream,
     link: Link,
+    /// Taken from the server, and not yet handed to the system.
+    unsent: Bytes,
+    /// When it ends.
+    end: Option<Pin<Box<Sleep>>>,
 }
 
 impl Wire {
     fn broken(&self) -> io::Result<()> {
-        match self.link.0.load(Ordering::Acquire) {
+        match self.link.0.state.load(Ordering::Acquire) {
             OPEN => Ok(()),
             RESET => {
                 self.stream.set_zero_linger()?;
@@ -87,6 +118,14 @@ impl Wire {
             }
             _ => Err(io::ErrorKind::ConnectionAborted.into()),
         }
+    }
+
+    fn poll_unsent(&mut self, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        while !self.unsent.is_empty() {
+            let written = ready!(Pin::new(&mut self.stream).poll_write(context, &self.unsent))?;
+            let _ = self.unsent.split_to(written);
+        }
+        Poll::Ready(Ok(()))
     }
 }
 
@@ -96,6 +135,12 @@ impl AsyncRead for Wire {
         context: &mut Context<'_>,
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
+        if let Some(end) = &mut self.end
+            && end.as_mut().poll(context).is_ready()
+        {
+            // The end of what the client sends: the server closes the connection.
+            return Poll::Ready(Ok(()));
+        }
         Pin::new(&mut self.stream).poll_read(context, buffer)
     }
 }
@@ -107,11 +152,30 @@ impl AsyncWrite for Wire {
         buffer: &[u8],
     ) -> Poll<io::Result<usize>> {
         self.broken()?;
+        ready!(self.poll_unsent(context))?;
+        let close_after_ms = self.link.0.close_after_ms.swap(0, Ordering::AcqRel);
+        if close_after_ms > 0 {
+            let pause = Duration::from_millis(close_after_ms);
+            let mut end = Box::pin(tokio::time::sleep(pause));
+            // So that it wakes the connection, which may have nothing else to wait for.
+            let _ = end.as_mut().poll(context);
+            self.end = Some(end);
+        }
+        if buffer.starts_with(STATUS_LINE)
+            && let Some(end) = buffer.iter().position(|byte| *byte == b'\n')
+            && self.link.0.noise.swap(false, Ordering::AcqRel)
+        {
+            self.unsent = [&buffer[..=end], NOISE].concat().into();
+            // What cannot be written now is written with the next piece.
+            let _ = self.poll_unsent(context)?;
+            return Poll::Ready(Ok(end + 1));
+        }
         Pin::new(&mut self.stream).poll_write(context, buffer)
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
         self.broken()?;
+        ready!(self.poll_unsent(context))?;
         Pin::new(&mut self.stream).poll_flush(context)
     }
 
