@@ -63,6 +63,8 @@ const GLOBAL: &str = "Global options";
 /// and which are in doubt; and it never wipes one twice on its own guess.
 #[derive(Debug, Parser)]
 #[command(name = "refleet", version, after_help = AFTER_HELP, max_term_width = 100)]
+// Of an option that is given twice the last one counts, as aliases and wrappers expect.
+#[command(args_override_self = true)]
 struct Cli {
     #[command(flatten)]
     global: Global,
@@ -256,4 +258,118 @@ fn start_log(global: &Global) {
         // It would complain on stderr that stderr is gone, and panic.
         .log_internal_errors(false)
         .init();
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory as _;
+
+    use super::*;
+
+    /// What an option of this kind may be given, in the order of trial.
+    const VALUES: &[&str] = &[
+        "7",
+        "3",
+        "0.5",
+        "0.25",
+        "2s",
+        "1m",
+        "127.0.0.1:1",
+        "http://127.0.0.1:1/",
+        "auto",
+        "none",
+        "table",
+        "json",
+        "done",
+        "failed",
+        "dropped",
+        "lost",
+        "a.csv",
+        "b.csv",
+    ];
+
+    /// Two values that `option` takes on this command line.
+    fn two_values(line: &[String], option: &str) -> Option<[String; 2]> {
+        let possible = |value: &&str| {
+            let line = line.iter().cloned().chain([format!("{option}={value}")]);
+            Cli::try_parse_from(line).is_ok()
+        };
+        let mut taken = VALUES.iter().copied().filter(possible);
+        let first = taken.next()?;
+        Some([first, taken.next().unwrap_or(first)].map(str::to_owned))
+    }
+
+    #[test]
+    fn of_an_option_that_is_given_twice_the_last_one_counts() {
+        // DESIGN section 9; field case E10.
+        let mut tree = Cli::command();
+        tree.build();
+        let mut tried = 0;
+        for command in tree
+            .get_subcommands()
+            .filter(|command| command.get_name() != "help")
+        {
+            let mut line = vec!["refleet".to_owned(), command.get_name().to_owned()];
+            match command.get_name() {
+                "check" | "load" | "run" => line.push("fleet.csv".to_owned()),
+                "show" => line.push("5113119".to_owned()),
+                _ => {}
+            }
+            for argument in command.get_arguments() {
+                let Some(name) = argument.get_long() else {
+                    continue;
+                };
+                // An option that may be repeated collects what it is given.
+                if ["help", "version"].contains(&name)
+                    || matches!(argument.get_action(), ArgAction::Append)
+                {
+                    continue;
+                }
+                let option = format!("--{name}");
+                let mut line = line.clone();
+                // What these ask for besides.
+                let others: &[&str] = match command.get_name() {
+                    "resolve" => &["--all", "--as=failed", "--reason=seen"],
+                    "cancel" => &["--all"],
+                    "retry" => &["--failed"],
+                    _ => &[],
+                };
+                let others = others.iter().filter(|other| !other.starts_with(&option));
+                line.extend(others.map(ToString::to_string));
+                tried += 1;
+                if !argument.get_action().takes_values() {
+                    line.push(option.clone());
+                    // Some flags exclude those that the line has already.
+                    if Cli::try_parse_from(&line).is_ok() {
+                        line.push(option.clone());
+                        let parsed = Cli::try_parse_from(&line);
+                        assert!(parsed.is_ok(), "{line:?}: {}", parsed.unwrap_err());
+                    }
+                    continue;
+                }
+                // Some go with another one only.
+                let values = two_values(&line, &option).or_else(|| {
+                    line.push("--simulate".to_owned());
+                    two_values(&line, &option)
+                });
+                let [first, last] = values.unwrap_or_else(|| panic!("no value: {line:?} {option}"));
+                line.extend([format!("{option}={first}"), format!("{option}={last}")]);
+                let matches = Cli::command().try_get_matches_from(&line);
+                let matches = matches.unwrap_or_else(|error| panic!("{line:?}: {error}"));
+                let (_, matches) = matches.subcommand().unwrap();
+                let mut values = matches.get_raw(argument.get_id().as_str()).unwrap();
+                assert_eq!(values.len(), 1, "{line:?}");
+                assert_eq!(values.next_back().unwrap(), last.as_str(), "{line:?}");
+            }
+        }
+        assert!(tried > 60, "{tried}");
+    }
+
+    #[test]
+    fn of_two_manifests_none_is_taken() {
+        for command in ["run", "load", "check"] {
+            let line = ["refleet", command, "one.csv", "two.csv"];
+            assert!(Cli::try_parse_from(line).is_err(), "{command}");
+        }
+    }
 }
