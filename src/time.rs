@@ -6,6 +6,10 @@ use std::time::Duration;
 
 use jiff::{RoundMode, SignedDuration, Timestamp, TimestampRound, Unit};
 
+/// How far clocks are put back every day (NTP): what lies further in the future was dated by a
+/// clock that was wrong.
+pub const CLOCK_STEP_MS: i64 = 60_000;
+
 /// Now, as Unix time.
 pub fn now_ms() -> i64 {
     Timestamp::now().as_millisecond()

@@ -21,6 +21,12 @@ const A_DAY_AGO: &str = "UPDATE batch SET created_ms = created_ms - 86400000
      UPDATE tally SET moved_ms = moved_ms - 86400000
      WHERE batch_id = (SELECT max(id) FROM batch)";
 
+/// Makes a day of all that has happened so far, but for the ledger, which cannot be changed: only
+/// for databases that nobody verifies.
+const ALL_A_DAY_AGO: &str = "UPDATE batch SET created_ms = created_ms - 86400000;
+     UPDATE tally SET moved_ms = moved_ms - 86400000;
+     UPDATE job SET intent_ms = intent_ms - 86400000";
+
 #[test]
 fn the_same_manifest_again_does_nothing_and_again_does_it_all_once_more() {
     let world = world();
@@ -124,7 +130,7 @@ fn every_20h_leaves_out_and_names_what_is_held_in_doubt() {
     let world = world();
     world.doubt(FIRST);
     world.run(&["--every", "20h"]).exit(3);
-    world.sql(A_DAY_AGO);
+    world.sql(ALL_A_DAY_AGO);
     let night = world.run(&["--every", "20h", "-q"]).exit(3);
     assert_eq!(night.out, "");
     let night = night
@@ -150,9 +156,299 @@ fn every_20h_leaves_out_and_names_what_is_held_in_doubt() {
             "looked",
         ])
         .exit(0);
-    world.sql(A_DAY_AGO);
+    world.sql(ALL_A_DAY_AGO);
     world.run(&["--every", "20h"]).exit(0);
     assert_eq!(world.wiped(), [1, 3, 3]);
+}
+
+/// Field case C9: what is due is ordered, the rest is left out.
+#[test]
+fn a_nightly_sheet_may_gain_a_row_and_only_that_is_rebuilt() {
+    let world = World::new(4);
+    world.fleet(3);
+    let nightly = &["--every", "20h"];
+    world.run(nightly).exit(0);
+    world.fleet(4);
+    world
+        .run(nightly)
+        .exit(0)
+        .says("left out: 3 submitted less than 20h 0m ago")
+        .says("done 1");
+    assert_eq!(world.wiped(), [1, 1, 1, 1]);
+    world.run(nightly).exit(0).says("nothing to do");
+    world.run(&["--every", "20h", "-q"]).exit(0).said_nothing();
+    assert_eq!(world.wiped(), [1, 1, 1, 1]);
+
+    // The next night they all have their turn, in one order.
+    world.sql("UPDATE tally SET moved_ms = moved_ms - 86400000");
+    world.run(nightly).exit(0).says("done 4");
+    assert_eq!(world.wiped(), [2, 2, 2, 2]);
+    world.assert_truth(2);
+}
+
+/// Field case C9: the last submission counts, not the order's date.
+#[test]
+fn a_batch_that_was_resumed_late_is_not_wiped_again_soon_after() {
+    let world = world();
+    world.call(&["load", "fleet.csv"]).exit(0);
+    world.sql("UPDATE batch SET created_ms = created_ms - 80000000");
+    world
+        .run(&["--every", "20h"])
+        .exit(0)
+        .says("resumes batch 1");
+    world.run(&["--every", "20h"]).exit(0).says("nothing to do");
+    // Nor what was submitted by another order, or put back into an old one.
+    world.write("one.csv", format!("service_id,image\n{FIRST},{IMAGE}\n"));
+    world
+        .call(&quick("one.csv", &["--every", "20h"]))
+        .exit(0)
+        .says("nothing to do");
+    assert_eq!(world.wiped(), [1, 1, 1]);
+}
+
+/// Field case C9: last night's open batch is finished first, then what is due is ordered.
+#[test]
+fn last_nights_open_batch_is_finished_before_a_new_order_of_what_is_due() {
+    let world = World::new(4);
+    world.fleet(2);
+    world.call(&["load", "./fleet.csv"]).exit(0);
+    world.fleet(3);
+    // What forbids the new order is looked at first.
+    world.write(
+        "other.csv",
+        format!("service_id,image\n{},{IMAGE}\n", FIRST + 2),
+    );
+    world.call(&["load", "other.csv"]).exit(0);
+    world
+        .run(&["--every", "20h"])
+        .exit(2)
+        .says(&format!("service {} (batch 2)", FIRST + 2));
+    assert_eq!(world.calls(), 0);
+    world.call(&["cancel", "--all"]).exit(0);
+
+    world
+        .run(&["--every", "20h"])
+        .exit(0)
+        .says("resumes batch 1")
+        .says("done 2")
+        .says("left out: 2")
+        .says("batch 3 has ended")
+        .says("done 1");
+    assert_eq!(world.wiped(), [1, 1, 1, 0]);
+    world.run(&["--every", "20h"]).exit(0).says("nothing to do");
+    assert_eq!(world.wiped(), [1, 1, 1, 0]);
+    world.assert_truth(1);
+}
+
+/// Field case C9: with nothing due, the newest jobs tell the exit code; what was never submitted
+/// is due.
+#[test]
+fn what_failed_untouched_is_due_at_once_and_what_failed_wiped_is_named_until_it_is_due() {
+    let world = world();
+    let refusal = Fault {
+        error_type: Some("value".to_owned()),
+        ..Fault::new(FaultKind::Error)
+    };
+    world.fault(FIRST, refusal);
+    world.fault(FIRST + 1, FaultKind::InstanceError);
+    let nightly = &["--every", "20h", "-q"];
+    world.run(nightly).exit(1);
+    assert_eq!(world.wiped(), [0, 1, 1]);
+    let wiped = (FIRST + 1).to_string();
+    world.run(nightly).exit(1).says(&wiped);
+    assert_eq!(world.wiped(), [1, 1, 1], "the refused one had its turn");
+    world
+        .run(nightly)
+        .exit(1)
+        .says("not due yet, and their last rebuild failed")
+        .says(&format!("retry {wiped} --wiped --batch 1"));
+    let image = manifest(3).replace(IMAGE, OTHER_IMAGE);
+    world.write("fleet.csv", image);
+    world
+        .run(nightly)
+        .exit(1)
+        .says("another image than the manifest asks for")
+        .says(&FIRST.to_string());
+    assert_eq!(world.wiped(), [1, 1, 1]);
+}
+
+/// Field case C9: neither a cancelled doubt nor a retry in an old batch is forgotten.
+#[test]
+fn every_submission_of_any_batch_counts_for_what_is_due() {
+    let world = world();
+    world.doubt(FIRST);
+    world.run(&[]).exit(3);
+    world.call(&["cancel", &FIRST.to_string()]).exit(0);
+    world.run(&["--every", "20h"]).exit(0).says("nothing to do");
+    assert_eq!(world.wiped(), [0, 1, 1]);
+    // A day later a new order, and then the old batch's job once more.
+    world.sql(ALL_A_DAY_AGO);
+    world.fault(FIRST + 1, FaultKind::InstanceError);
+    world.run(&["--every", "20h"]).exit(1);
+    assert_eq!(world.wiped(), [1, 2, 2]);
+    world.sql(ALL_A_DAY_AGO);
+    world.write(
+        "one.csv",
+        format!("service_id,image\n{},{IMAGE}\n", FIRST + 2),
+    );
+    world.call(&quick("one.csv", &["--again"])).exit(0);
+    let active = InstanceChange {
+        status: Some("active".to_owned()),
+        ..InstanceChange::default()
+    };
+    assert!(world.simulator.change(id(FIRST + 1), &active));
+    world
+        .call(&["retry", &(FIRST + 1).to_string(), "--wiped", "--batch", "2"])
+        .exit(0);
+    world.run(&["--every", "20h"]).exit(0);
+    assert_eq!(world.wiped(), [2, 3, 3], "only the first was due");
+}
+
+/// Field case D7: a date in the future is said, and never waited for.
+#[test]
+fn an_order_dated_in_the_future_is_refused_under_every_until_it_is_ordered_again() {
+    let nightly = &["--every", "20h", "-q"];
+    for dated in [
+        "UPDATE batch SET created_ms = created_ms + 31536000000",
+        "UPDATE job SET intent_ms = intent_ms + 31536000000 WHERE line = 2;
+         UPDATE tally SET moved_ms = moved_ms + 31536000000",
+    ] {
+        let world = world();
+        world.run(&[]).exit(0);
+        world.sql(dated);
+        let calls = world.calls();
+        world
+            .run(nightly)
+            .exit(2)
+            .says("lies in the future")
+            .says("--again");
+        world.call(&["load", "fleet.csv", "--every", "20h"]).exit(2);
+        assert_eq!(world.calls(), calls);
+        world.run(&["--again"]).exit(0);
+        world.run(nightly).exit(0).said_nothing();
+        assert_eq!(world.wiped(), [2, 2, 2]);
+    }
+}
+
+/// Field case D7: nor does such a date make an old batch young.
+#[test]
+fn an_open_batch_dated_in_the_future_goes_on_only_when_told_to() {
+    let world = world();
+    world.call(&["load", "fleet.csv"]).exit(0);
+    world.sql("UPDATE batch SET created_ms = created_ms + 31536000000");
+    world
+        .run(&[])
+        .exit(2)
+        .says("lies in the future")
+        .says("--stale");
+    assert_eq!(world.calls(), 0);
+    world.run(&["--stale"]).exit(0);
+}
+
+/// Field case B4: what may have been wiped, and did not end well, is not wiped again unasked.
+#[test]
+fn a_corrected_row_does_not_take_what_an_earlier_order_may_have_wiped_with_it() {
+    let world = World::new(5);
+    world.fleet(5);
+    let named = [FIRST, FIRST + 1, FIRST + 2].map(|service| service.to_string());
+    world.doubt(FIRST);
+    world.doubt(FIRST + 1);
+    world.fault(FIRST + 2, FaultKind::InstanceError);
+    world.run(&[]).exit(3);
+    let failed = ["--as", "failed", "--reason", "looked"];
+    world
+        .call(&[&["resolve", &named[0]], &failed[..]].concat())
+        .exit(0);
+    world.call(&["cancel", &named[1]]).exit(0);
+    let wiped = world.wiped();
+
+    let at = manifest(5).rfind(IMAGE).unwrap();
+    let mut corrected = manifest(5);
+    corrected.replace_range(at..at + IMAGE.len(), OTHER_IMAGE);
+    world.write("fleet.csv", &corrected);
+    for args in [
+        quick("fleet.csv", &[]),
+        quick("fleet.csv", &["--skip-done"]),
+        vec!["load", "fleet.csv", "--skip-done"],
+    ] {
+        let mut refused = world.call(&args).exit(2).says("--wiped");
+        for service in &named {
+            refused = refused.says(&format!("service {service} (batch 1: "));
+        }
+        refused
+            .says("failed, executed=maybe")
+            .says("cancelled, executed=maybe")
+            .says("failed, executed=yes");
+    }
+    assert_eq!(world.wiped(), wiped);
+    // What is done is said with it, so that nobody has to ask twice.
+    world
+        .run(&[])
+        .exit(2)
+        .says("one of these services already got this image")
+        .says("--skip-done");
+    let active = InstanceChange {
+        status: Some("active".to_owned()),
+        ..InstanceChange::default()
+    };
+    assert!(world.simulator.change(id(FIRST + 2), &active));
+    world
+        .run(&["--skip-done", "--wiped"])
+        .exit(0)
+        .says("left out: 1 that already got this image")
+        .says("done 4");
+    let again: Vec<u64> = wiped
+        .iter()
+        .zip([1, 1, 1, 0, 1])
+        .map(|(one, more)| one + more)
+        .collect();
+    assert_eq!(world.wiped(), again);
+    world.assert_truth(2);
+}
+
+/// Field case B4: an order that was given up untouched does not hide what was wiped before it.
+#[test]
+fn a_given_up_order_hides_nothing_and_again_is_the_word_for_all() {
+    let world = world();
+    world.fault(FIRST, FaultKind::InstanceError);
+    world.run(&[]).exit(1);
+    world.write("b.csv", format!("service_id,image\n{FIRST},{IMAGE}\n"));
+    world.write(
+        "c.csv",
+        format!("service_id,image\n{FIRST},{OTHER_IMAGE}\n"),
+    );
+    world.call(&["load", "b.csv", "--wiped"]).exit(0);
+    world.call(&["cancel", "--all"]).exit(0);
+    world
+        .call(&quick("c.csv", &[]))
+        .exit(2)
+        .says(&format!("service {FIRST} (batch 1: failed, executed=yes)"));
+    assert_eq!(world.wiped(), [1, 1, 1]);
+    let active = InstanceChange {
+        status: Some("active".to_owned()),
+        ..InstanceChange::default()
+    };
+    assert!(world.simulator.change(id(FIRST), &active));
+    world.call(&quick("c.csv", &["--again"])).exit(0);
+    assert_eq!(world.wiped(), [2, 1, 1]);
+}
+
+/// What got another image since is no longer what `--skip-done` takes it for: it is named.
+#[test]
+fn what_got_another_image_since_is_named_when_it_is_left_out_as_done() {
+    let world = world();
+    world.run(&[]).exit(0);
+    world.write(
+        "one.csv",
+        format!("service_id,image\n{FIRST},{OTHER_IMAGE}\n"),
+    );
+    world.call(&quick("one.csv", &[])).exit(0);
+    world.write("two.csv", manifest(2));
+    world
+        .call(&quick("two.csv", &["--skip-done", "-q"]))
+        .exit(0)
+        .says(&format!("another image since: {FIRST}\n"));
+    assert_eq!(world.wiped(), [2, 1, 1]);
 }
 
 #[test]

@@ -311,11 +311,11 @@ async fn held_doubts_are_left_out_of_a_new_order_and_done_pairs_are_skipped() {
     }
     let skip = EnqueuePolicy {
         done: DonePolicy::Skip,
-        leave_out_held: true,
+        ..leave
     };
     let enqueued = load(queue, 2, &[1, 2, 3], skip).await.unwrap();
-    assert_eq!((enqueued.queued, enqueued.skipped_done.len()), (1, 1));
-    assert_eq!(enqueued.left_out, [jobs[0].service]);
+    assert_eq!((enqueued.queued, enqueued.left_out.done.len()), (1, 1));
+    assert_eq!(enqueued.left_out.held, [(jobs[0].service, batch)]);
     let nothing = load(queue, 3, &[2], skip).await.unwrap();
     assert_eq!(nothing.batch, None);
     assert_eq!(queue.batches().await.unwrap().len(), 2);

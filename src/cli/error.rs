@@ -19,6 +19,13 @@ const NAMED_MAX: usize = 20;
 /// What to do where a database belongs to another provider.
 const OTHER_PROVIDER: &str = "give that address with --api-url or REFLEET_API_URL (another port, path or spelling of the same host will do); a really different provider needs a database of its own: --db";
 
+/// What to do about services that have the image already.
+const ALREADY_DONE: &str =
+    "--skip-done queues only the rest, --again rebuilds all of them once more";
+
+/// What to do about a date in the future.
+const FUTURE: &str = "see to this machine's clock (`date`); if it is right now, it was wrong then: run it once with --again, which orders all of it now";
+
 /// Why a command ends without having done its work.
 #[derive(Debug, thiserror::Error)]
 pub enum CliError {
@@ -74,15 +81,23 @@ pub enum CliError {
         instances: u64,
     },
     /// An open batch that was left alone for long.
-    #[error(
-        "batch {batch} is unfinished, and nothing has happened in it since {}",
-        time::human(*.touched_ms)
-    )]
+    #[error("{}", stale(*.batch, *.touched_ms))]
     Stale {
         /// The batch.
         batch: BatchId,
         /// When a job of it last moved, as Unix time.
         touched_ms: i64,
+    },
+    /// An order by the clock, and the last one lies in the future.
+    #[error(
+        "the last order of this manifest, batch {batch}, is dated {}: that lies in the future",
+        time::human(*.at_ms)
+    )]
+    FutureOrder {
+        /// The order.
+        batch: BatchId,
+        /// Its date, as Unix time.
+        at_ms: i64,
     },
     /// `run` without a manifest, and nothing unambiguous to go on with.
     #[error("{}", unfinished(.0))]
@@ -157,6 +172,7 @@ impl CliError {
             | Self::NotConfirmed
             | Self::NobodyToAsk { .. }
             | Self::Stale { .. }
+            | Self::FutureOrder { .. }
             | Self::WhichBatch(_)
             | Self::NoSuchBatch(_)
             | Self::NothingLoaded(_)
@@ -177,9 +193,10 @@ impl CliError {
                 "set {missing} too, or {missing}_FILE with a file's path"
             )],
             Self::NobodyToAsk { .. } => hint("pass --yes once you are sure"),
-            Self::Stale { .. } => hint(
-                "its servers may be in use by now; look at `refleet status`, then pass --stale to go on, or `refleet cancel --all`",
-            ),
+            Self::Stale { batch, .. } => vec![format!(
+                "its servers may be in use by now; look at `refleet status --batch {batch}`, then pass --stale to go on, or `refleet cancel --all --batch {batch}`",
+            )],
+            Self::FutureOrder { .. } | Self::Conflict(Conflict::Future(_)) => hint(FUTURE),
             Self::WhichBatch(batches) if !batches.is_empty() => {
                 hint("name the manifest of the one you mean")
             }
@@ -195,12 +212,32 @@ impl CliError {
                     "nothing was sent there: `refleet cancel --all --batch {batch}` gives that order up"
                 ),
             ],
-            Self::Conflict(Conflict::Live(_)) => hint(
-                "finish that batch (run), settle its doubts (resolve), or take these services out of it (cancel)",
-            ),
-            Self::Conflict(Conflict::AlreadyDone(_)) => {
-                hint("--skip-done queues only the rest, --again rebuilds all of them once more")
+            Self::Conflict(Conflict::Live(live)) => {
+                let (service, batch) = live
+                    .first()
+                    .map_or_else(Default::default, |(service, batch, _)| {
+                        (service.to_string(), batch.to_string())
+                    });
+                vec![format!(
+                    "finish that batch (`refleet run` with its manifest), settle its doubts (`refleet resolve {service} --batch {batch} --as done|requeue|failed --reason TEXT`), or take these services out of it (`refleet cancel {service} --batch {batch}`)",
+                )]
             }
+            Self::Conflict(Conflict::Touched {
+                touched,
+                already_done,
+            }) => {
+                let service = touched
+                    .first()
+                    .map_or_else(String::new, |touched| touched.service.to_string());
+                let mut hints = vec![format!(
+                    "`refleet show {service}` tells what happened; take their rows out of the manifest, or pass --wiped to wipe them once more"
+                )];
+                if *already_done > 0 {
+                    hints.push(ALREADY_DONE.to_owned());
+                }
+                hints
+            }
+            Self::Conflict(Conflict::AlreadyDone(_)) => hint(ALREADY_DONE),
             Self::Queue(error) => hint(queue_hint(error)),
             Self::List(_) => hint("nothing was sent: deal with the reason, then run again"),
             Self::NoSuchBatch(_) | Self::NoSuchService(_) => {
@@ -280,26 +317,79 @@ fn conflict(conflict: &Conflict) -> String {
             ours,
             ..
         } => other_api(*batch, theirs, ours),
-        Conflict::AlreadyDone(1) => {
-            "one of these services already got this image by an earlier manifest".to_owned()
+        Conflict::AlreadyDone(count) => already_done(*count),
+        Conflict::Touched {
+            touched,
+            already_done: done,
+        } => {
+            let mut lines = match touched.len() {
+                1 => "one of these services was, or may have been, wiped by an order that did not end well:".to_owned(),
+                count => format!("{count} of these services were, or may have been, wiped by orders that did not end well:"),
+            };
+            listed(&mut lines, touched, |touched| {
+                format!(
+                    "service {} (batch {}: {}, executed={})",
+                    touched.service, touched.batch, touched.state, touched.executed
+                )
+            });
+            if *done > 0 {
+                let _ = write!(lines, "\n{}", already_done(*done));
+            }
+            lines
         }
-        Conflict::AlreadyDone(count) => {
-            format!("{count} of these services already got this image by an earlier manifest")
+        Conflict::Future(services) => {
+            let mut lines = match services.len() {
+                1 => "the last submission of one of these services lies in the future:".to_owned(),
+                count => {
+                    format!("the last submission of {count} of these services lies in the future:")
+                }
+            };
+            listed(&mut lines, services, |(service, at_ms)| {
+                format!("service {service} ({})", time::human(*at_ms))
+            });
+            lines
         }
         Conflict::Live(live) => {
             let mut lines = match live.len() {
                 1 => "one of these services is still live in another batch:".to_owned(),
                 count => format!("{count} of these services are still live in another batch:"),
             };
-            for (service, batch, held) in live.iter().take(NAMED_MAX) {
+            listed(&mut lines, live, |(service, batch, held)| {
                 let state = if *held { ", held in doubt" } else { "" };
-                let _ = write!(lines, "\n  service {service} (batch {batch}{state})");
-            }
-            if live.len() > NAMED_MAX {
-                let _ = write!(lines, "\n  … and {} more", live.len() - NAMED_MAX);
-            }
+                format!("service {service} (batch {batch}{state})")
+            });
             lines
         }
+    }
+}
+
+/// Adds a line for each of the first `items`, and the number of the rest.
+fn listed<T>(lines: &mut String, items: &[T], line: impl Fn(&T) -> String) {
+    // Writing to a String cannot fail.
+    for item in items.iter().take(NAMED_MAX) {
+        let _ = write!(lines, "\n  {}", line(item));
+    }
+    if items.len() > NAMED_MAX {
+        let _ = write!(lines, "\n  … and {} more", items.len() - NAMED_MAX);
+    }
+}
+
+fn already_done(count: u64) -> String {
+    match count {
+        1 => "one of these services already got this image by an earlier manifest".to_owned(),
+        count => format!("{count} of these services already got this image by an earlier manifest"),
+    }
+}
+
+/// Says that a batch was left alone for long, or that nobody can tell for how long.
+pub fn stale(batch: BatchId, touched_ms: i64) -> String {
+    let when = time::human(touched_ms);
+    if touched_ms > time::now_ms() {
+        format!(
+            "batch {batch} is unfinished, and its last change is dated {when}: that lies in the future"
+        )
+    } else {
+        format!("batch {batch} is unfinished, and nothing has happened in it since {when}")
     }
 }
 

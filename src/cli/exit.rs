@@ -74,6 +74,20 @@ pub fn of_halt(halt: &Halt) -> u8 {
     }
 }
 
+/// The run came to its batch's end, whatever that was.
+pub fn has_ended(code: u8) -> bool {
+    matches!(code, DONE | FAILED | IN_DOUBT)
+}
+
+/// The code of a process that did one thing after the other: what stopped it, else the worse end.
+pub fn worse(before: u8, code: u8) -> u8 {
+    if has_ended(before) && has_ended(code) {
+        before.max(code)
+    } else {
+        code
+    }
+}
+
 /// The code of a process that a signal has stopped.
 pub fn of_signal(signal: Signal) -> u8 {
     match signal {

@@ -1,6 +1,7 @@
 //! `refleet load`, and the part of `run` that turns a manifest into a batch.
 
 use std::collections::HashSet;
+use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -9,13 +10,13 @@ use clap::Args;
 use super::confirm::{Victim, Victims};
 use super::error::CliError;
 use super::options;
-use super::order::{self, Order, Wish};
-use super::output::tell_prose;
+use super::order::{self, Known, Order, Wish};
+use super::output::{self, tell_prose};
 use super::{Global, exit};
 use crate::job::{BatchId, NewJob, ServiceId};
 use crate::manifest::{self, ManifestError, Source, Survey};
 use crate::progress::Verbosity;
-use crate::queue::{Batch, EnqueuePolicy, NewBatch, Queue};
+use crate::queue::{Batch, EnqueuePolicy, LeftOut, NewBatch, Queue};
 use crate::time;
 use crate::time::parse_duration;
 
@@ -26,13 +27,27 @@ pub struct WishArgs {
     #[arg(long, conflicts_with_all = ["every", "skip_done"])]
     pub again: bool,
 
-    /// Order it once more if the last order began at least so long ago: for cron
+    /// Order once more what was last submitted at least so long ago, or never: for cron
     #[arg(long, value_name = "DURATION", value_parser = parse_duration)]
     pub every: Option<Duration>,
 
     /// Leave out services that already got this image by an earlier manifest
     #[arg(long)]
     pub skip_done: bool,
+
+    /// Take services, too, that an earlier order may have wiped without ending well
+    #[arg(long)]
+    pub wiped: bool,
+}
+
+impl Loaded {
+    /// Of a batch that has ended.
+    pub fn of_ended(batch: &Batch) -> Self {
+        Self {
+            exit_code: exit::of_counts(&batch.counts),
+            ..Self::default()
+        }
+    }
 }
 
 impl WishArgs {
@@ -42,6 +57,7 @@ impl WishArgs {
             again: self.again,
             every: self.every,
             skip_done: self.skip_done,
+            wiped: self.wiped,
         }
     }
 }
@@ -64,16 +80,24 @@ pub struct Loaded {
     pub batch: Option<BatchId>,
     /// It had been begun before.
     pub resumed: bool,
-    /// Services that were left out, because another batch holds them in doubt.
-    pub left_out: Vec<ServiceId>,
-    /// Where nothing is to be done: the process's exit code.
+    /// When it has ended, the same command is to look once more (`--every`).
+    pub once_more: bool,
+    /// Rows of the manifest that did not become jobs.
+    pub left_out: LeftOut,
+    /// The process's exit code, where nothing worse is to be said: that of what was left out, or of
+    /// the batch that has ended.
     pub exit_code: u8,
 }
 
 /// What is to be done with a manifest.
 pub enum Plan {
     /// Its batch is open.
-    Resume(Batch),
+    Resume {
+        /// The batch.
+        batch: Batch,
+        /// When it has ended, there is a new order to be made.
+        once_more: bool,
+    },
     /// Its batch has ended.
     Ended(Batch),
     /// It is to be queued.
@@ -109,37 +133,30 @@ pub async fn load(global: &Global, args: &LoadArgs) -> Result<u8, CliError> {
         provider: &endpoint.provider(),
         api_url: &endpoint.to_string(),
     };
-    let (text, loaded) = match plan(&mut queue, &sheet, args.wish.wish()).await? {
-        Plan::Resume(batch) => {
+    let wish = args.wish.wish();
+    let command = global.command(None);
+    let (text, loaded) = match plan(&mut queue, &sheet, wish).await? {
+        Plan::Resume { batch, .. } => {
             let text = format!(
-                "batch {} of this manifest is open, {} jobs are left: `{} run` goes on with it\n",
+                "batch {} of this manifest is open, {} left: `{command} run` goes on with it\n",
                 batch.id,
-                batch.counts.open(),
-                global.command(None)
+                match batch.counts.open() {
+                    1 => "1 job is".to_owned(),
+                    open => format!("{open} jobs are"),
+                },
             );
             (text, Loaded::default())
         }
-        Plan::Ended(batch) => {
-            let exit_code = exit::of_counts(&batch.counts);
-            (
-                ended(&batch),
-                Loaded {
-                    exit_code,
-                    ..Loaded::default()
-                },
-            )
-        }
+        Plan::Ended(batch) => (ended(&batch, &command), Loaded::of_ended(&batch)),
         Plan::New(policy) => {
             let loaded = enqueue(&mut queue, &sheet, policy).await?;
             let text = match loaded.batch {
                 Some(batch) => {
-                    let queued = super::batches::find(&mut queue, Some(batch))
-                        .await?
-                        .counts
-                        .queued;
+                    let batch = super::batches::find(&mut queue, Some(batch)).await?;
                     format!(
-                        "{queued} jobs queued as batch {batch}: `{} run` works on them\n",
-                        global.command(None)
+                        "{} queued as batch {}: `{command} run` works on them\n",
+                        output::jobs(batch.counts.queued),
+                        batch.id
                     )
                 }
                 None => "nothing is left to queue\n".to_owned(),
@@ -148,15 +165,11 @@ pub async fn load(global: &Global, args: &LoadArgs) -> Result<u8, CliError> {
         }
     };
     queue.close().await?;
+    tell_left_out(&loaded.left_out, wish, &command, verbosity);
     if verbosity != Verbosity::Quiet {
         tell_prose(&text);
     }
-    tell_left_out(&loaded, &global.command(None));
-    Ok(if loaded.left_out.is_empty() {
-        loaded.exit_code
-    } else {
-        exit::IN_DOUBT
-    })
+    Ok(loaded.exit_code)
 }
 
 /// Decides which order the surveyed manifest is.
@@ -164,13 +177,38 @@ pub async fn plan(queue: &mut Queue, sheet: &Sheet<'_>, wish: Wish) -> Result<Pl
     if let Some(conflict) = queue.other_provider(&new_batch(sheet)?).await? {
         return Err(CliError::Conflict(conflict));
     }
-    let mut same = queue.batches().await?;
-    let identity = *sheet.survey.identity.as_bytes();
-    same.retain(|batch| batch.identity == identity && batch.provider == sheet.provider);
-    Ok(match order::decide(&same, wish, time::now_ms()) {
-        Order::Resume(batch) => Plan::Resume(batch.clone()),
+    let mut batches = queue.batches().await?;
+    batches.retain(|batch| batch.provider == sheet.provider);
+    let file = order::absolute(sheet.path).map_err(CliError::System)?;
+    let mut path = batches.clone();
+    path.retain(|batch| order::is_same_file(&batch.path, &file));
+    batches.retain(|batch| batch.identity == *sheet.survey.identity.as_bytes());
+    let known = Known {
+        same: &batches,
+        path: &path,
+    };
+    Ok(match order::decide(&known, wish, time::now_ms()) {
+        Order::Resume { batch, then } => {
+            if let Some(policy) = then {
+                // What forbids the order that follows is said before anything is sent.
+                let mut rows = sound_rows(sheet)?;
+                queue
+                    .rehearse(&new_batch(sheet)?, policy, &mut rows)
+                    .await?;
+            }
+            Plan::Resume {
+                batch: batch.clone(),
+                once_more: then.is_some(),
+            }
+        }
         Order::Ended(batch) => Plan::Ended(batch.clone()),
         Order::New(policy) => Plan::New(policy),
+        Order::Future(batch) => {
+            return Err(CliError::FutureOrder {
+                batch: batch.id,
+                at_ms: batch.created_ms,
+            });
+        }
     })
 }
 
@@ -182,16 +220,16 @@ pub async fn enqueue(
 ) -> Result<Loaded, CliError> {
     let mut rows = sound_rows(sheet)?;
     let enqueued = queue.enqueue(&new_batch(sheet)?, policy, &mut rows).await?;
-    let nothing_but_doubts = enqueued.batch.is_none() && !enqueued.left_out.is_empty();
+    let left_out = enqueued.left_out;
     Ok(Loaded {
         batch: enqueued.batch,
-        resumed: false,
-        left_out: enqueued.left_out,
-        exit_code: if nothing_but_doubts {
-            exit::IN_DOUBT
-        } else {
-            exit::DONE
+        exit_code: match (left_out.held.is_empty(), left_out.failed.is_empty()) {
+            (false, _) => exit::IN_DOUBT,
+            (true, false) => exit::FAILED,
+            (true, true) => exit::DONE,
         },
+        left_out,
+        ..Loaded::default()
     })
 }
 
@@ -205,11 +243,16 @@ pub async fn rehearse(
     let rehearsed = queue
         .rehearse(&new_batch(sheet)?, policy, &mut rows)
         .await?;
-    let left_out: HashSet<ServiceId> = rehearsed
-        .skipped_done
-        .into_iter()
-        .chain(rehearsed.left_out)
-        .collect();
+    let LeftOut {
+        done,
+        replaced: _,
+        held,
+        not_due,
+        other_image: _,
+        failed: _,
+    } = rehearsed.left_out;
+    let held = held.into_iter().map(|(service, _)| service);
+    let left_out: HashSet<ServiceId> = done.into_iter().chain(held).chain(not_due).collect();
     let mut victims = Victims::default();
     for row in sound_rows(sheet)? {
         let row = row?;
@@ -259,43 +302,106 @@ pub fn tell_warnings(survey: &Survey, verbosity: Verbosity) {
 }
 
 /// Says that a batch has ended, and what to do about what is left of it.
-pub fn ended(batch: &Batch) -> String {
+pub fn ended(batch: &Batch, command: &str) -> String {
     let counts = &batch.counts;
+    let id = batch.id;
     let mut text = format!(
-        "nothing to do: batch {} of this manifest has ended ({} done, {} failed, {} in doubt, {} cancelled)\n",
-        batch.id, counts.done, counts.failed, counts.in_doubt, counts.cancelled
+        "nothing to do: batch {id} of this manifest has ended ({} done, {} failed, {} in doubt, {} cancelled)\n",
+        counts.done, counts.failed, counts.in_doubt, counts.cancelled
     );
+    // Writing to a String cannot fail.
     if counts.in_doubt > 0 {
-        text.push_str("hint: `refleet list --state in_doubt` names the doubts, `refleet resolve` settles them\n");
+        let _ = writeln!(
+            text,
+            "hint: `{command} list --state in_doubt --batch {id}` names the doubts, `{command} resolve` settles them"
+        );
     }
     if counts.failed > 0 {
-        text.push_str(
-            "hint: `refleet retry --failed` puts the failed, untouched ones back in the queue\n",
+        let _ = writeln!(
+            text,
+            "hint: `{command} retry --failed --batch {id}` puts the failed, untouched ones back in the queue"
         );
     }
     text.push_str("hint: --again orders all of it once more\n");
     text
 }
 
-/// Names the services that were left out: always, since they need a human.
-pub fn tell_left_out(loaded: &Loaded, command: &str) {
-    const NAMED_MAX: usize = 20;
-    if loaded.left_out.is_empty() {
-        return;
+/// Says which rows were left out: the harmless ones by number, and by name, always, those that
+/// need a human.
+pub fn tell_left_out(left_out: &LeftOut, wish: Wish, command: &str, verbosity: Verbosity) {
+    let LeftOut {
+        done,
+        replaced,
+        held,
+        not_due,
+        other_image,
+        failed,
+    } = left_out;
+    let mut text = String::new();
+    // Writing to a String cannot fail.
+    if verbosity != Verbosity::Quiet {
+        if !done.is_empty() {
+            let _ = writeln!(text, "left out: {} that already got this image", done.len());
+        }
+        if let Some(every) = wish.every.filter(|_| !not_due.is_empty()) {
+            let every = time::short(every);
+            let _ = writeln!(
+                text,
+                "left out: {} submitted less than {every} ago",
+                not_due.len()
+            );
+        }
     }
-    let named: Vec<String> = loaded
-        .left_out
+    if !replaced.is_empty() {
+        let _ = writeln!(
+            text,
+            "warning: left out, though they got another image since: {}\n\
+             hint: a manifest of these rows alone, ordered with --again, brings it back",
+            named(replaced)
+        );
+    }
+    if !other_image.is_empty() {
+        let _ = writeln!(
+            text,
+            "warning: not due yet, and last rebuilt with another image than the manifest asks for: {}\n\
+             hint: they get it when they are due; a manifest of these rows alone, ordered with --again, does it now",
+            named(other_image)
+        );
+    }
+    if let Some((service, batch)) = failed.first() {
+        let services: Vec<ServiceId> = failed.iter().map(|(service, _)| *service).collect();
+        let _ = writeln!(
+            text,
+            "warning: not due yet, and their last rebuild failed: {}\n\
+             hint: `{command} show {service}` tells why, `{command} retry {service} --wiped --batch {batch}` wipes it once more",
+            named(&services)
+        );
+    }
+    if let Some((service, batch)) = held.first() {
+        let services: Vec<ServiceId> = held.iter().map(|(service, _)| *service).collect();
+        let _ = writeln!(
+            text,
+            "warning: left out, because an earlier batch holds them in doubt: {}\n\
+             hint: `{command} resolve {service} --batch {batch} --as done|requeue|failed --reason TEXT` settles a doubt",
+            named(&services)
+        );
+    }
+    if !text.is_empty() {
+        tell_prose(&text);
+    }
+}
+
+/// The first services by name, the rest by number.
+fn named(services: &[ServiceId]) -> String {
+    const NAMED_MAX: usize = 20;
+    let named: Vec<String> = services
         .iter()
         .take(NAMED_MAX)
         .map(ToString::to_string)
         .collect();
-    let more = match loaded.left_out.len().saturating_sub(NAMED_MAX) {
+    let more = match services.len().saturating_sub(NAMED_MAX) {
         0 => String::new(),
         more => format!(" … and {more} more"),
     };
-    tell_prose(&format!(
-        "warning: left out, because an earlier batch holds them in doubt: {}{more}\n\
-         hint: `{command} resolve SERVICE_ID --batch ID --as done|requeue|failed --reason TEXT` settles a doubt\n",
-        named.join(", ")
-    ));
+    format!("{}{more}", named.join(", "))
 }

@@ -4,7 +4,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use crate::queue::{Batch, DonePolicy, EnqueuePolicy};
+use crate::queue::{Batch, DonePolicy, Due, EnqueuePolicy};
 use crate::time;
 
 /// What the operator asked for.
@@ -16,17 +16,55 @@ pub struct Wish {
     pub every: Option<Duration>,
     /// `--skip-done`
     pub skip_done: bool,
+    /// `--wiped`
+    pub wiped: bool,
+}
+
+impl Wish {
+    /// How a new order treats services with a past.
+    ///
+    /// `--again` and `--every` are words to wipe what was wiped before, however it ended; without
+    /// them nothing is wiped once more unless the operator says which.
+    fn policy(self, now_ms: i64) -> EnqueuePolicy {
+        let anew = self.again || self.every.is_some();
+        EnqueuePolicy {
+            done: match (self.skip_done, anew) {
+                (true, _) => DonePolicy::Skip,
+                (false, true) => DonePolicy::Again,
+                (false, false) => DonePolicy::Refuse,
+            },
+            wiped: self.wiped || anew,
+            leave_out_held: anew,
+            due: self.every.map(|every| Due { every, now_ms }),
+            beside: None,
+        }
+    }
 }
 
 /// What is to be done.
 #[derive(Debug)]
 pub enum Order<'a> {
     /// The batch is open: go on with it, whatever else was asked.
-    Resume(&'a Batch),
+    Resume {
+        /// The batch.
+        batch: &'a Batch,
+        /// What is ordered when it has ended.
+        then: Option<EnqueuePolicy>,
+    },
     /// The batch has ended: nothing to do.
     Ended(&'a Batch),
     /// A new order.
     New(EnqueuePolicy),
+    /// An order by the clock, and the last one lies in the future.
+    Future(&'a Batch),
+}
+
+/// Which batches of the same provider a manifest may be, the oldest first.
+pub struct Known<'a> {
+    /// Those with the same rows.
+    pub same: &'a [Batch],
+    /// Those of the same path, whatever stood in it then.
+    pub path: &'a [Batch],
 }
 
 /// A manifest's path as a batch remembers it: absolute, links as they are; `-` stays `-`.
@@ -38,31 +76,39 @@ pub fn absolute(path: &Path) -> io::Result<PathBuf> {
     }
 }
 
-/// Decides, given the batches of the same manifest and API, the oldest first.
-pub fn decide(same: &[Batch], wish: Wish, now_ms: i64) -> Order<'_> {
-    if let Some(open) = same.iter().rev().find(|batch| batch.is_open()) {
-        return Order::Resume(open);
+/// Two paths of [`absolute`] lead to the same file.
+pub fn is_same_file(one: &Path, other: &Path) -> bool {
+    one == other
+        || matches!(
+            (one.canonicalize(), other.canonicalize()),
+            (Ok(one), Ok(other)) if one == other
+        )
+}
+
+/// Decides, given the batches that the manifest may be, and the time as Unix time.
+pub fn decide<'a>(known: &Known<'a>, wish: Wish, now_ms: i64) -> Order<'a> {
+    let Known { same, path } = *known;
+    let is_open = |batch: &&Batch| batch.is_open();
+    if wish.every.is_none() {
+        return match (same.iter().rev().find(is_open), same.last()) {
+            (Some(batch), _) => Order::Resume { batch, then: None },
+            (None, Some(last)) if !wish.again => Order::Ended(last),
+            (None, _) => Order::New(wish.policy(now_ms)),
+        };
     }
-    let Some(last) = same.last() else {
-        return Order::New(EnqueuePolicy {
-            done: match (wish.skip_done, wish.again) {
-                (true, _) => DonePolicy::Skip,
-                (false, true) => DonePolicy::Again,
-                (false, false) => DonePolicy::Refuse,
-            },
-            leave_out_held: wish.again || wish.every.is_some(),
+    // The sheet of a nightly order changes from night to night: its path tells which one it is.
+    let open = same.iter().rev().find(is_open);
+    if let Some(batch) = open.or_else(|| path.iter().rev().find(is_open)) {
+        let then = Some(EnqueuePolicy {
+            beside: Some(batch.id),
+            ..wish.policy(now_ms)
         });
-    };
-    let due = wish
-        .every
-        .is_some_and(|every| time::between(last.created_ms, now_ms) >= every);
-    if wish.again || due {
-        Order::New(EnqueuePolicy {
-            done: DonePolicy::Again,
-            leave_out_held: true,
-        })
-    } else {
-        Order::Ended(last)
+        return Order::Resume { batch, then };
+    }
+    let last = same.last().into_iter().chain(path.last());
+    match last.max_by_key(|batch| batch.id) {
+        Some(last) if last.created_ms > now_ms + time::CLOCK_STEP_MS => Order::Future(last),
+        Some(_) | None => Order::New(wish.policy(now_ms)),
     }
 }
 
@@ -107,98 +153,154 @@ mod tests {
         }
     }
 
+    const AGAIN: Wish = Wish {
+        again: true,
+        every: None,
+        skip_done: false,
+        wiped: false,
+    };
+
+    fn open(created_ms: i64) -> Batch {
+        let counts = Counts {
+            queued: 1,
+            ..Counts::default()
+        };
+        batch(created_ms, counts)
+    }
+
+    fn order(same: &[Batch], wish: Wish, now_ms: i64) -> Order<'_> {
+        decide(&Known { same, path: &[] }, wish, now_ms)
+    }
+
     #[test]
     fn an_open_batch_is_resumed_whatever_else_is_asked() {
-        let open = batch(
-            0,
-            Counts {
-                queued: 1,
-                ..Counts::default()
-            },
-        );
-        let same = [open, ended(5)];
-        for wish in [
-            Wish::default(),
-            Wish {
-                again: true,
-                ..Wish::default()
-            },
-            every(1),
-        ] {
-            assert!(
-                matches!(decide(&same, wish, 99 * HOUR_MS), Order::Resume(batch) if batch.id.0 == 0)
-            );
+        let same = [open(0), ended(5)];
+        for wish in [Wish::default(), AGAIN, every(1)] {
+            match order(&same, wish, 99 * HOUR_MS) {
+                Order::Resume { batch, then } => {
+                    assert_eq!(batch.id.0, 0);
+                    assert_eq!(then.is_some(), wish.every.is_some());
+                }
+                other => panic!("{other:?}"),
+            }
         }
-        let watched = [batch(
-            0,
-            Counts {
-                in_doubt: 2,
-                held: 1,
-                ..Counts::default()
-            },
-        )];
-        assert!(matches!(
-            decide(&watched, Wish::default(), 0),
-            Order::Resume(_)
-        ));
+        let counts = Counts {
+            in_doubt: 2,
+            held: 1,
+            ..Counts::default()
+        };
+        let watched = [batch(0, counts)];
+        let order = order(&watched, Wish::default(), 0);
+        assert!(matches!(order, Order::Resume { .. }));
     }
 
     #[test]
-    fn an_ended_batch_is_ordered_again_only_when_asked_or_due() {
+    fn an_open_batch_of_the_same_path_comes_before_a_new_order_by_the_clock_only() {
+        let path = [open(0), ended(5)];
+        let decide = |wish| {
+            let known = Known {
+                same: &[],
+                path: &path,
+            };
+            decide(&known, wish, 99 * HOUR_MS)
+        };
+        match decide(every(20)) {
+            Order::Resume { batch, then } => {
+                let then = then.unwrap();
+                assert_eq!((batch.id.0, then.beside), (0, Some(batch.id)));
+                assert_eq!(then.due.unwrap().now_ms, 99 * HOUR_MS);
+            }
+            other => panic!("{other:?}"),
+        }
+        for wish in [Wish::default(), AGAIN] {
+            assert!(matches!(decide(wish), Order::New(_)));
+        }
+    }
+
+    #[test]
+    fn an_ended_batch_is_ordered_again_only_when_asked() {
         let same = [ended(0)];
         assert!(matches!(
-            decide(&same, Wish::default(), 99 * HOUR_MS),
+            order(&same, Wish::default(), 99 * HOUR_MS),
             Order::Ended(_)
         ));
-        assert!(matches!(
-            decide(&same, every(20), 19 * HOUR_MS),
-            Order::Ended(_)
-        ));
+        // Which services are due, the queue knows.
+        for wish in [AGAIN, every(20)] {
+            match order(&same, wish, 0) {
+                Order::New(policy) => {
+                    assert!(policy.wiped && policy.leave_out_held);
+                    assert_eq!(policy.done, DonePolicy::Again);
+                    assert_eq!(policy.due.is_some(), wish.every.is_some());
+                }
+                other => panic!("{other:?}"),
+            }
+        }
+    }
+
+    /// Field case D7.
+    #[test]
+    fn an_order_that_lies_in_the_future_is_never_waited_for() {
+        let same = [ended(HOUR_MS), ended(3 * HOUR_MS)];
+        let order = |wish, now_ms| order(&same, wish, now_ms);
         assert!(
-            matches!(decide(&same, every(20), -HOUR_MS), Order::Ended(_)),
-            "a clock set back"
+            matches!(order(every(20), 2 * HOUR_MS), Order::Future(batch) if batch.id.0 == 3 * HOUR_MS)
         );
-        let held_is_left_out = |order| {
-            matches!(
-                order,
-                Order::New(EnqueuePolicy {
-                    done: DonePolicy::Again,
-                    leave_out_held: true
-                })
-            )
-        };
-        assert!(held_is_left_out(decide(&same, every(20), 20 * HOUR_MS)));
-        assert!(held_is_left_out(decide(
-            &same,
-            Wish {
-                again: true,
-                ..Wish::default()
+        // A clock is put back by a little every day, and only the last order counts.
+        assert!(matches!(
+            order(every(20), 3 * HOUR_MS - 9_000),
+            Order::New(_)
+        ));
+        assert!(matches!(order(AGAIN, 2 * HOUR_MS), Order::New(_)));
+        let mended = [
+            ended(3 * HOUR_MS),
+            Batch {
+                created_ms: HOUR_MS,
+                ..ended(4 * HOUR_MS)
             },
-            0
-        )));
+        ];
+        let known = Known {
+            same: &mended[..1],
+            path: &mended,
+        };
+        assert!(matches!(
+            decide(&known, every(1), 2 * HOUR_MS),
+            Order::New(_)
+        ));
     }
 
     #[test]
-    fn a_new_manifest_refuses_what_is_done_unless_told_what_to_do_with_it() {
-        let done = |wish| match decide(&[], wish, 0) {
-            Order::New(policy) => policy.done,
+    fn a_new_manifest_refuses_what_is_done_or_was_touched_unless_told_what_to_do_with_it() {
+        let policy = |wish| match order(&[], wish, 0) {
+            Order::New(policy) => (policy.done, policy.wiped),
             order => panic!("{order:?}"),
         };
-        assert_eq!(done(Wish::default()), DonePolicy::Refuse);
-        assert_eq!(
-            done(Wish {
-                skip_done: true,
-                ..Wish::default()
-            }),
-            DonePolicy::Skip
-        );
-        assert_eq!(
-            done(Wish {
-                again: true,
-                ..Wish::default()
-            }),
-            DonePolicy::Again
-        );
-        assert_eq!(done(every(20)), DonePolicy::Refuse);
+        let skip_done = Wish {
+            skip_done: true,
+            ..Wish::default()
+        };
+        let wiped = Wish {
+            wiped: true,
+            ..Wish::default()
+        };
+        assert_eq!(policy(Wish::default()), (DonePolicy::Refuse, false));
+        assert_eq!(policy(skip_done), (DonePolicy::Skip, false));
+        assert_eq!(policy(wiped), (DonePolicy::Refuse, true));
+        assert_eq!(policy(AGAIN), (DonePolicy::Again, true));
+        assert_eq!(policy(every(20)), (DonePolicy::Again, true));
+    }
+
+    #[test]
+    fn a_file_is_the_same_by_whatever_path_it_is_reached() {
+        let folder = tempfile::tempdir().unwrap();
+        let at = |name: &str| folder.path().join(name);
+        std::fs::write(at("fleet.csv"), "").unwrap();
+        std::fs::write(at("other.csv"), "").unwrap();
+        std::os::unix::fs::symlink(at("fleet.csv"), at("link.csv")).unwrap();
+        assert!(is_same_file(&at("fleet.csv"), &at("link.csv")));
+        assert!(is_same_file(&at("gone.csv"), &at("gone.csv")));
+        assert!(!is_same_file(&at("fleet.csv"), &at("other.csv")));
+        assert!(!is_same_file(&at("fleet.csv"), Path::new("-")));
+        assert!(absolute(Path::new("fleet.csv")).unwrap().is_absolute());
+        assert_eq!(absolute(Path::new("-")).unwrap(), Path::new("-"));
     }
 }

@@ -71,3 +71,11 @@ pub fn tell_prose(text: &str) {
 pub fn tell(text: &str) {
     let _ = io::stderr().lock().write_all(text.as_bytes());
 }
+
+/// `1 job`, `7 jobs`.
+pub fn jobs(count: u64) -> String {
+    match count {
+        1 => "1 job".to_owned(),
+        count => format!("{count} jobs"),
+    }
+}

@@ -5,7 +5,7 @@ use clap::{Args, ValueEnum};
 
 use super::batches::{self, BatchArg};
 use super::error::CliError;
-use super::output::{print_text, tell, tell_prose};
+use super::output::{jobs, print_text, tell, tell_prose};
 use super::{Global, exit};
 use crate::job::{Entry, Executed, ServiceId, State, Verdict};
 use crate::progress::Verbosity;
@@ -202,7 +202,7 @@ async fn operate(
     if global.verbosity() != Verbosity::Quiet {
         print_text(&format!(
             "{} of batch {} {done}\n",
-            jobs(changed.len()),
+            jobs(changed.len() as u64),
             batch.id
         ))?;
     }
@@ -222,13 +222,6 @@ async fn operate(
     } else {
         exit::DONE
     })
-}
-
-fn jobs(count: usize) -> String {
-    match count {
-        1 => "1 job".to_owned(),
-        count => format!("{count} jobs"),
-    }
 }
 
 fn parse_reason(text: &str) -> Result<String, &'static str> {

@@ -227,24 +227,34 @@ async fn work(
         None => Queue::open(&place.database, Open::Change).await?,
     };
     let _lock = QueueLock::acquire(&place.database)?;
-    // Ctrl-C at the question means no: what was begun in the database is undone with it.
-    let (loaded, fleet) = tokio::select! {
-        biased;
-        Some(signal) = signals.recv() => {
-            tell("\ninterrupted before anything was sent\n");
-            return Ok(exit::of_signal(signal));
+    let mut code = exit::DONE;
+    loop {
+        // Ctrl-C at the question means no: what was begun in the database is undone with it.
+        let (loaded, fleet) = tokio::select! {
+            biased;
+            Some(signal) = signals.recv() => {
+                tell("\ninterrupted before anything was sent\n");
+                return Ok(exit::of_signal(signal));
+            }
+            prepared = prepare(global, args, manifest, place, &mut queue) => prepared?,
+        };
+        code = exit::worse(code, loaded.exit_code);
+        let Some(batch) = loaded.batch else {
+            break;
+        };
+        let of_batch = run_batch(
+            global, args, place, &mut queue, batch, &loaded, fleet, signals,
+        )
+        .await?;
+        code = exit::worse(code, of_batch);
+        let has_ended = exit::has_ended(of_batch)
+            && !super::batches::find(&mut queue, Some(batch))
+                .await?
+                .is_open();
+        if !(loaded.once_more && has_ended) {
+            break;
         }
-        prepared = prepare(args, global.verbosity(), manifest, place, &mut queue) => prepared?,
-    };
-    load::tell_left_out(&loaded, &command(global, place));
-    let Some(batch) = loaded.batch else {
-        queue.close().await?;
-        return Ok(loaded.exit_code);
-    };
-    let code = run_batch(
-        global, args, place, &mut queue, batch, &loaded, fleet, signals,
-    )
-    .await?;
+    }
     crate::failpoint!("run_ended");
     match queue.close().await {
         Err(error) if code != exit::STORAGE => Err(error.into()),
@@ -254,24 +264,24 @@ async fn work(
 
 /// The batch to work on, and what was read of the account on the way.
 async fn prepare(
+    global: &Global,
     args: &RunArgs,
-    verbosity: Verbosity,
     manifest: Option<&(Source, Survey)>,
     place: &Place,
     queue: &mut Queue,
 ) -> Result<(Loaded, Fleet), CliError> {
     if let Some((source, survey)) = manifest {
-        order(args, verbosity, place, queue, source, survey).await
+        order(global, args, place, queue, source, survey).await
     } else {
         let batch = unfinished(queue, place).await?;
-        resume(args, verbosity, place, queue, batch).await
+        resume(args, global.verbosity(), place, queue, batch).await
     }
 }
 
 /// Which order the manifest is, asked for and queued.
 async fn order(
+    global: &Global,
     args: &RunArgs,
-    verbosity: Verbosity,
     place: &Place,
     queue: &mut Queue,
     source: &Source,
@@ -285,22 +295,24 @@ async fn order(
         provider: &place.provider,
         api_url: &place.api_url,
     };
-    let plan = load::plan(queue, &sheet, wish).await?;
-    match plan {
-        load::Plan::Resume(batch) => resume(args, verbosity, place, queue, batch).await,
-        load::Plan::Ended(batch) => {
-            let exit_code = exit::of_counts(&batch.counts);
-            if verbosity != Verbosity::Quiet || exit_code != exit::DONE {
-                tell_prose(&load::ended(&batch));
-            }
+    let verbosity = global.verbosity();
+    match load::plan(queue, &sheet, wish).await? {
+        load::Plan::Resume { batch, once_more } => {
+            let (loaded, fleet) = resume(args, verbosity, place, queue, batch).await?;
             Ok((
                 Loaded {
-                    batch: None,
-                    exit_code,
-                    ..Loaded::default()
+                    once_more,
+                    ..loaded
                 },
-                Fleet::default(),
+                fleet,
             ))
+        }
+        load::Plan::Ended(batch) => {
+            let loaded = Loaded::of_ended(&batch);
+            if verbosity != Verbosity::Quiet || loaded.exit_code != exit::DONE {
+                tell_prose(&load::ended(&batch, &command(global, place)));
+            }
+            Ok((loaded, Fleet::default()))
         }
         load::Plan::New(policy) => {
             let mut fleet = Fleet::default();
@@ -311,6 +323,10 @@ async fn order(
                 }
             }
             let loaded = load::enqueue(queue, &sheet, policy).await?;
+            load::tell_left_out(&loaded.left_out, wish, &command(global, place), verbosity);
+            if loaded.batch.is_none() && verbosity != Verbosity::Quiet {
+                tell("nothing to do: no row of this manifest is left to be rebuilt now\n");
+            }
             Ok((loaded, fleet))
         }
     }
@@ -324,7 +340,10 @@ async fn resume(
     queue: &mut Queue,
     batch: Batch,
 ) -> Result<(Loaded, Fleet), CliError> {
-    let is_stale = time::between(batch.touched_ms, time::now_ms()) >= STALE_AFTER;
+    let now_ms = time::now_ms();
+    // A date in the future tells nothing of how long it was left alone.
+    let is_stale = time::between(batch.touched_ms, now_ms) >= STALE_AFTER
+        || batch.touched_ms > now_ms + time::CLOCK_STEP_MS;
     if is_stale && !args.stale && args.yes {
         return Err(CliError::Stale {
             batch: batch.id,
@@ -342,11 +361,8 @@ async fn resume(
             });
         }
         if is_stale && !args.stale {
-            tell_prose(&format!(
-                "batch {} is unfinished, and nothing has happened in it since {}: its servers may be in use by now\n",
-                batch.id,
-                time::human(batch.touched_ms)
-            ));
+            let stale = super::error::stale(batch.id, batch.touched_ms);
+            tell_prose(&format!("{stale}: its servers may be in use by now\n"));
         }
         fleet = ask(&victims, place, verbosity).await?;
     }
@@ -471,7 +487,7 @@ async fn run_batch(
             return Err(error.into());
         }
     };
-    let code = exit::of_run(&ending, !loaded.left_out.is_empty());
+    let code = exit::of_run(&ending, !loaded.left_out.held.is_empty());
     if let Err(error) = queue.end_run(run, time::now_ms(), code).await {
         tracing::debug!(%error, "the end of the run was not recorded");
     }

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use super::Holder;
-use crate::job::{BatchId, ServiceId};
+use crate::job::{BatchId, Executed, ServiceId, State};
 
 /// Why the queue could not be used.
 #[derive(Debug, thiserror::Error)]
@@ -79,6 +79,19 @@ pub enum EnqueueError<E: std::error::Error + 'static> {
     Queue(#[from] QueueError),
 }
 
+/// A service that may have been wiped by an order that did not end well.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Touched {
+    /// The instance.
+    pub service: ServiceId,
+    /// The order.
+    pub batch: BatchId,
+    /// How it ended.
+    pub state: State,
+    /// Whether it was wiped.
+    pub executed: Executed,
+}
+
 /// Why rows may not be queued.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Conflict {
@@ -97,6 +110,17 @@ pub enum Conflict {
         /// Something was sent to that provider, or may still be.
         sent: bool,
     },
+    /// Services that an earlier order wiped, or may have wiped, without ending well.
+    #[error("{} of these services may have been wiped by an order that did not end well", .touched.len())]
+    Touched {
+        /// Each with its last order.
+        touched: Vec<Touched>,
+        /// Number of other rows whose service and image are done already, where that is a conflict.
+        already_done: u64,
+    },
+    /// Services whose last submission lies in the future, with its Unix time.
+    #[error("the last submission of {} of these services lies in the future", .0.len())]
+    Future(Vec<(ServiceId, i64)>),
     /// Number of rows whose service and image are done already.
     #[error("{0} of these services already got this image")]
     AlreadyDone(u64),

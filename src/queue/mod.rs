@@ -10,11 +10,12 @@ mod error;
 mod lock;
 mod sqlite;
 
-pub use error::{Conflict, EnqueueError, QueueError};
+pub use error::{Conflict, EnqueueError, QueueError, Touched};
 pub use lock::{Holder, QueueLock};
 pub use sqlite::{Open, Queue};
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use secrecy::SecretString;
 
@@ -42,8 +43,25 @@ pub struct NewBatch {
 pub struct EnqueuePolicy {
     /// Pairs of service and image that are done already.
     pub done: DonePolicy,
+    /// Services that an earlier order may have wiped and that did not end well are queued all the
+    /// same; otherwise they are conflicts.
+    pub wiped: bool,
     /// Services held in doubt by another batch are left out (and named); otherwise they are conflicts.
     pub leave_out_held: bool,
+    /// Only services that are due: an order by the clock, which wipes again whatever is.
+    pub due: Option<Due>,
+    /// What is live in this batch is no conflict, and left out: it is finished first.
+    pub beside: Option<BatchId>,
+}
+
+/// Which services are due: those whose last submission lies at least `every` back, or that were
+/// never submitted. Which submission was the last, the ledger's order says and no clock.
+#[derive(Debug, Clone, Copy)]
+pub struct Due {
+    /// So long.
+    pub every: Duration,
+    /// Back from here, as Unix time.
+    pub now_ms: i64,
 }
 
 /// What to do with pairs of service and image that are done already.
@@ -65,10 +83,25 @@ pub struct Enqueued {
     pub batch: Option<BatchId>,
     /// Jobs queued.
     pub queued: u64,
-    /// Rows skipped because service and image are done already.
-    pub skipped_done: Vec<ServiceId>,
-    /// Services left out because another batch holds them in doubt.
-    pub left_out: Vec<ServiceId>,
+    /// Rows that were not queued.
+    pub left_out: LeftOut,
+}
+
+/// Rows of a manifest that did not become jobs.
+#[derive(Debug, Clone, Default)]
+pub struct LeftOut {
+    /// Service and image are done already.
+    pub done: Vec<ServiceId>,
+    /// Of those: the ones that got another image since.
+    pub replaced: Vec<ServiceId>,
+    /// They are held in doubt by this other batch.
+    pub held: Vec<(ServiceId, BatchId)>,
+    /// Their last submission is too recent.
+    pub not_due: Vec<ServiceId>,
+    /// Of those: the ones that got another image than the row asks for.
+    pub other_image: Vec<ServiceId>,
+    /// Of those: the ones whose last job, in this batch, failed.
+    pub failed: Vec<(ServiceId, BatchId)>,
 }
 
 /// A batch, and where it stands.

@@ -6,12 +6,14 @@ use std::os::unix::ffi::OsStrExt as _;
 use secrecy::ExposeSecret;
 use sqlx::SqliteConnection;
 
+use super::read::damaged;
 use super::record::json;
 use super::statement::{Statement, bound, values};
 use super::{Queue, ROLLBACK_JOURNAL, WRITE_AHEAD_LOG, job_id};
-use crate::job::{Access, BatchId, NewJob, ServiceId};
+use crate::job::{Access, BatchId, Executed, NewJob, ServiceId, State};
 use crate::queue::{
-    Conflict, DonePolicy, EnqueueError, EnqueuePolicy, Enqueued, NewBatch, QueueError,
+    Conflict, DonePolicy, Due, EnqueueError, EnqueuePolicy, Enqueued, LeftOut, NewBatch,
+    QueueError, Touched,
 };
 use crate::time;
 
@@ -20,6 +22,70 @@ const ROWS_PER_STATEMENT: usize = 512;
 
 /// How many conflicting services are remembered by name.
 const CONFLICTS_MAX: usize = 100_000;
+
+/// The services of ?1 (pairs of service and image) that are live in another batch than ?2.
+pub(super) const LIVE: &str = "SELECT job.service_id, job.batch_id, job.held
+     FROM json_each(?1) AS pair CROSS JOIN job ON job.service_id = pair.value ->> 0
+     WHERE job.completed_ms IS NULL AND job.batch_id <> ?2";
+
+/// The batches in which anything moved after ?1: no other one holds a submission of that time.
+pub(super) const RECENT: &str =
+    "SELECT json_group_array(DISTINCT batch_id) FROM tally WHERE moved_ms > ?1";
+
+/// [`Last`] of the job that had the service's last submission, among those that may have touched it.
+macro_rules! last_submitted {
+    ($($condition:literal)?) => {
+        concat!(
+            "(SELECT json_array(batch_id, state, executed, intent_ms, image = pair.value ->> 1) FROM job
+              WHERE service_id = pair.value ->> 0 AND executed <> 'no' ", $($condition,)?
+            "ORDER BY (SELECT seq FROM ledger WHERE kind = 'intent' AND job_id = job.id AND attempt = job.attempt) DESC
+              LIMIT 1)"
+        )
+    };
+}
+
+/// The last submission of each service of ?1, in the batches ?2.
+pub(super) const SUBMITTED: &str = concat!(
+    "SELECT service_id, last FROM (SELECT pair.value ->> 0 AS service_id, ",
+    last_submitted!("AND batch_id IN (SELECT value FROM json_each(?2)) "),
+    " AS last FROM json_each(?1) AS pair) WHERE last IS NOT NULL"
+);
+
+/// The last submission of each service of ?1, and whether any made it the image that it asks for.
+pub(super) const ENDED: &str = concat!(
+    "SELECT service_id, last, has_image FROM (SELECT pair.value ->> 0 AS service_id, ",
+    last_submitted!(),
+    " AS last, EXISTS (SELECT 1 FROM job WHERE service_id = pair.value ->> 0 AND state = 'done'
+                       AND image = pair.value ->> 1) AS has_image
+     FROM json_each(?1) AS pair) WHERE last IS NOT NULL"
+);
+
+/// A service's last submission.
+#[derive(serde::Deserialize)]
+struct Last {
+    batch: i64,
+    state: State,
+    executed: Executed,
+    intent_ms: i64,
+    /// 1: it asked for the same image.
+    same_image: u8,
+}
+
+impl Last {
+    fn parse(json: &str) -> Result<Self, QueueError> {
+        serde_json::from_str(json).map_err(|_| damaged("a service's last submission"))
+    }
+}
+
+/// What was submitted before is due, as Unix time.
+fn before(due: Due) -> i64 {
+    let every_ms = i64::try_from(due.every.as_millis()).unwrap_or(i64::MAX);
+    due.now_ms.saturating_sub(every_ms)
+}
+
+fn service_id(number: i64) -> Result<ServiceId, QueueError> {
+    ServiceId::new(number).ok_or_else(|| damaged("a service id"))
+}
 
 impl Queue {
     /// Queues `rows` as a new batch, or nothing at all. An error among the rows undoes everything.
@@ -160,9 +226,12 @@ struct Load<'a> {
     policy: EnqueuePolicy,
     /// Other batches exist, so that services may have a past.
     past: bool,
+    /// Under [`EnqueuePolicy::due`]: the batches in which anything moved since, as JSON.
+    recent: String,
     live: Vec<(ServiceId, BatchId, bool)>,
-    already_done: Vec<ServiceId>,
-    left_out: Vec<ServiceId>,
+    touched: Vec<Touched>,
+    future: Vec<(ServiceId, i64)>,
+    left_out: LeftOut,
 }
 
 impl<'a> Load<'a> {
@@ -176,9 +245,11 @@ impl<'a> Load<'a> {
             batch,
             policy,
             past: false,
+            recent: String::new(),
             live: Vec::new(),
-            already_done: Vec::new(),
-            left_out: Vec::new(),
+            touched: Vec::new(),
+            future: Vec::new(),
+            left_out: LeftOut::default(),
         }
     }
 
@@ -211,21 +282,35 @@ impl<'a> Load<'a> {
             }
             queued += chunk.len() as u64;
         }
-        if !self.live.is_empty() {
-            return Err(EnqueueError::Conflict(Conflict::Live(self.live)));
-        }
-        if self.policy.done == DonePolicy::Refuse && !self.already_done.is_empty() {
-            return Err(EnqueueError::Conflict(Conflict::AlreadyDone(
-                self.already_done.len() as u64,
-            )));
-        }
         self.open_tally(id, queued).await?;
-        Ok(Enqueued {
-            batch: (queued > 0).then_some(id),
-            queued,
-            skipped_done: self.already_done,
-            left_out: self.left_out,
-        })
+        match self.conflict() {
+            Some(conflict) => Err(EnqueueError::Conflict(conflict)),
+            None => Ok(Enqueued {
+                batch: (queued > 0).then_some(id),
+                queued,
+                left_out: self.left_out,
+            }),
+        }
+    }
+
+    /// What forbids the order. What is live comes first: until that has ended nobody can tell.
+    fn conflict(&mut self) -> Option<Conflict> {
+        let already_done = match self.policy.done {
+            DonePolicy::Refuse => self.left_out.done.len() as u64,
+            DonePolicy::Skip | DonePolicy::Again => 0,
+        };
+        if !self.live.is_empty() {
+            Some(Conflict::Live(std::mem::take(&mut self.live)))
+        } else if !self.future.is_empty() {
+            Some(Conflict::Future(std::mem::take(&mut self.future)))
+        } else if !self.touched.is_empty() {
+            Some(Conflict::Touched {
+                touched: std::mem::take(&mut self.touched),
+                already_done,
+            })
+        } else {
+            (already_done > 0).then_some(Conflict::AlreadyDone(already_done))
+        }
     }
 
     async fn create_batch(&mut self) -> Result<BatchId, QueueError> {
@@ -238,6 +323,12 @@ impl<'a> Load<'a> {
         .fetch_one(&mut *self.connection)
         .await?;
         self.past = others > 0;
+        if let Some(due) = self.policy.due {
+            self.recent = sqlx::query_scalar(RECENT)
+                .bind(before(due))
+                .fetch_one(&mut *self.connection)
+                .await?;
+        }
         let now_ms = time::now_ms();
         let id: i64 = sqlx::query_scalar(
             "INSERT INTO batch (identity, provider, api_url, number, manifest, path, created_ms)
@@ -266,40 +357,116 @@ impl<'a> Load<'a> {
             .map(|row| (row.service, row.image.to_string()))
             .collect();
         let pairs = json(&pairs);
-        let live: Vec<(i64, i64, bool)> = sqlx::query_as(
-            "SELECT job.service_id, job.batch_id, job.held
-             FROM json_each(?1) AS row CROSS JOIN job ON job.service_id = row.value ->> 0
-             WHERE job.completed_ms IS NULL AND job.batch_id <> ?2",
-        )
-        .bind(&pairs)
-        .bind(id.0)
-        .fetch_all(&mut *self.connection)
-        .await?;
-        let mut drop = HashSet::new();
-        for (service, batch, held) in live {
-            drop.insert(service);
-            let Some(service) = ServiceId::new(service) else {
-                continue;
-            };
-            if held && self.policy.leave_out_held {
-                self.left_out.push(service);
-            } else if self.live.len() < CONFLICTS_MAX {
-                self.live.push((service, BatchId(batch), held));
-            }
+        let mut drop = self.settle_live(id, &pairs).await?;
+        if let Some(due) = self.policy.due {
+            self.settle_due(due, &pairs, &mut drop).await?;
         }
-        if self.policy.done != DonePolicy::Again {
-            let done: Vec<i64> = sqlx::query_scalar(
-                "SELECT DISTINCT job.service_id
-                 FROM json_each(?1) AS row CROSS JOIN job ON job.service_id = row.value ->> 0
-                 WHERE job.state = 'done' AND job.image = row.value ->> 1",
-            )
-            .bind(&pairs)
+        if self.policy.done != DonePolicy::Again || !self.policy.wiped {
+            self.settle_ended(&pairs, &mut drop).await?;
+        }
+        chunk.retain(|row| !drop.contains(&row.service));
+        Ok(())
+    }
+
+    /// The services that another batch still has to deal with.
+    async fn settle_live(
+        &mut self,
+        id: BatchId,
+        pairs: &str,
+    ) -> Result<HashSet<ServiceId>, QueueError> {
+        let live: Vec<(i64, i64, bool)> = sqlx::query_as(LIVE)
+            .bind(pairs)
+            .bind(id.0)
             .fetch_all(&mut *self.connection)
             .await?;
-            let done = done.into_iter().filter(|&service| drop.insert(service));
-            self.already_done.extend(done.filter_map(ServiceId::new));
+        let mut drop = HashSet::new();
+        for (service, batch, held) in live {
+            let (service, batch) = (service_id(service)?, BatchId(batch));
+            drop.insert(service);
+            if held && self.policy.leave_out_held {
+                self.left_out.held.push((service, batch));
+            } else if self.policy.beside != Some(batch) && self.live.len() < CONFLICTS_MAX {
+                self.live.push((service, batch, held));
+            }
         }
-        chunk.retain(|row| !drop.contains(&row.service.get()));
+        Ok(drop)
+    }
+
+    /// Of an order by the clock: the services that are not due.
+    async fn settle_due(
+        &mut self,
+        due: Due,
+        pairs: &str,
+        drop: &mut HashSet<ServiceId>,
+    ) -> Result<(), QueueError> {
+        let submitted: Vec<(i64, String)> = sqlx::query_as(SUBMITTED)
+            .bind(pairs)
+            .bind(&self.recent)
+            .fetch_all(&mut *self.connection)
+            .await?;
+        for (service, last) in submitted {
+            let (service, last) = (service_id(service)?, Last::parse(&last)?);
+            if drop.contains(&service) {
+                continue;
+            }
+            if last.intent_ms > due.now_ms + time::CLOCK_STEP_MS {
+                if self.future.len() < CONFLICTS_MAX {
+                    self.future.push((service, last.intent_ms));
+                }
+            } else if last.intent_ms > before(due) {
+                self.left_out.not_due.push(service);
+                if last.same_image == 0 {
+                    self.left_out.other_image.push(service);
+                }
+                if last.state == State::Failed {
+                    self.left_out.failed.push((service, BatchId(last.batch)));
+                }
+            } else {
+                continue;
+            }
+            drop.insert(service);
+        }
+        Ok(())
+    }
+
+    /// The services that have the image already, and those that an earlier
+    /// order may have wiped without ending well.
+    async fn settle_ended(
+        &mut self,
+        pairs: &str,
+        drop: &mut HashSet<ServiceId>,
+    ) -> Result<(), QueueError> {
+        let ended: Vec<(i64, String, bool)> = sqlx::query_as(ENDED)
+            .bind(pairs)
+            .fetch_all(&mut *self.connection)
+            .await?;
+        for (service, last, has_image) in ended {
+            let (service, last) = (service_id(service)?, Last::parse(&last)?);
+            if drop.contains(&service) {
+                continue;
+            }
+            if last.state != State::Done {
+                if self.policy.wiped {
+                    continue;
+                }
+                if self.touched.len() < CONFLICTS_MAX {
+                    self.touched.push(Touched {
+                        service,
+                        batch: BatchId(last.batch),
+                        state: last.state,
+                        executed: last.executed,
+                    });
+                }
+            } else if has_image && self.policy.done != DonePolicy::Again {
+                self.left_out.done.push(service);
+                if last.same_image == 0 {
+                    self.left_out.replaced.push(service);
+                }
+            } else {
+                continue;
+            }
+            drop.insert(service);
+        }
         Ok(())
     }
 

@@ -3,6 +3,7 @@
 use sqlx::{AssertSqlSafe, Row};
 
 use super::change::{alike, move_jobs};
+use super::enqueue::{ENDED, LIVE, SUBMITTED};
 use super::read::{DUE, NEXT_DUE, OLDEST_DOUBT, UNSETTLED};
 use super::record::{COUNT, ERASE, STANDING, add_entries};
 use super::{Open, Queue};
@@ -61,6 +62,28 @@ async fn the_statements_that_a_run_repeats_use_indexes_and_sort_nothing() {
         let sorts = |step: &&String| step.contains("TEMP B-TREE");
         assert_eq!(plan.iter().find(scans), None, "{plan:?}\n{statement}");
         assert_eq!(plan.iter().find(sorts), None, "{plan:?}\n{statement}");
+    }
+}
+
+/// What a load asks of each row's past is answered by indexes, however many batches there are.
+#[tokio::test]
+async fn a_load_looks_up_the_past_of_its_rows_by_indexes() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut queue = Queue::open(&folder.path().join("refleet.db"), Open::Create)
+        .await
+        .unwrap();
+    for statement in [LIVE, SUBMITTED, ENDED] {
+        let plan = plan(&mut queue, statement).await;
+        let scans = |step: &&String| {
+            step.starts_with("SCAN") && !step.contains("pair") && !step.contains("json_each")
+        };
+        assert_eq!(plan.iter().find(scans), None, "{plan:?}\n{statement}");
+        let uses = |index: &str| plan.iter().any(|step| step.contains(index));
+        assert!(uses("(service_id="), "{plan:?}\n{statement}");
+        assert!(
+            statement == LIVE || uses("ledger_intent (job_id=? AND attempt=?)"),
+            "{plan:?}"
+        );
     }
 }
 
