@@ -31,8 +31,8 @@ pub struct FaultArgs {
     /// What goes wrong [default: 429,503,reset-before,reset-after,timeout-after,garbage,session-expiry,instance-error]
     ///
     /// Also known: 301, 403, 404, 405, 460, maintenance, html, link-storm, timeout-before, cut-off,
-    /// close-soon, trickle, truncated, other-shape, huge, long-request, gzip, header-noise,
-    /// half-surrogate, cut-utf8, control-characters, windows-1251, koi8-r, unnamed-charset, busy,
+    /// close-soon, trickle, empty, truncated, other-shape, huge, long-request, bom, gzip,
+    /// header-noise, half-surrogate, cut-utf8, control-characters, windows-1251, koi8-r, unnamed-charset, busy,
     /// secret-echo, ok-and-error, ok-elsewhere, other-func, other-elid, form, other-page,
     /// second-factor, captcha.
     #[arg(long, value_name = "KIND,...", value_delimiter = ',', value_parser = parse_drawn_kind)]
@@ -46,12 +46,13 @@ pub struct FaultArgs {
     /// names=case|punctuation|longer|family|template|mixed|broken (how it spells images);
     /// double-rows (while it is rebuilt, an instance has a second row, as it was);
     /// alien-rows=ROWS (of each page, unreadable); endless=BYTES (pages of so many bytes, without
-    /// end); shift=ROWS (its order moves after each call); unlisted=ID (a filter hides it).
+    /// end); shift=ROWS (its order moves after each call); unlisted=ID (a filter hides it);
+    /// unreadable=ID (its row has no id).
     ///
     /// baseline=STATUS (of all instances at the start); fails-at-once=SHARE, rolls-back=SHARE,
     /// ignored=SHARE, third-name=SHARE (rebuilds that end so); preview-lacks=ID, preview-fails=ID
-    /// (its form); strict-zone (the zone `image` is refused); session-calls=CALLS (a session lasts
-    /// so many).
+    /// (its form); zone=ZONE (where all images stand), strict-zone (the zone `image` is refused);
+    /// session-calls=CALLS (a session lasts so many).
     ///
     /// always=KIND[@CALL][:FROM[..UNTIL]] (what every call meets that meets no other fault, for
     /// example 429@submission, or 403:2s..5s after the start; calls are auth, keepalive, instances,

@@ -170,7 +170,7 @@ impl Account {
         };
         let path = config.journal.clone();
         let mut account = Self::fresh(config, clocks.now);
-        account.hide_unlisted();
+        account.furnish();
         if let Some(path) = path {
             let journal = Journal::open(&path, |line| account.replay(line, clocks))?;
             account.journal = Some(journal);
@@ -243,14 +243,24 @@ impl Account {
         }
     }
 
-    /// The filter that hides services is there from the start.
-    fn hide_unlisted(&mut self) {
-        let unlisted = InstanceChange {
-            listed: Some(false),
+    /// What is odd about single services and images.
+    fn furnish(&mut self) {
+        let [unlisted, unreadable] = [true, false].map(|is_hidden| InstanceChange {
+            listed: is_hidden.then_some(false),
+            readable: (!is_hidden).then_some(false),
             ..InstanceChange::default()
-        };
-        for service in self.config.odd.unlisted.clone() {
-            self.change(service, &unlisted, self.started);
+        });
+        let odd = &self.config.odd;
+        let [hidden, damaged] = [odd.unlisted.clone(), odd.unreadable.clone()];
+        for (services, change) in [(hidden, unlisted), (damaged, unreadable)] {
+            for service in services {
+                self.change(service, &change, self.started);
+            }
+        }
+        if let Some(zone) = &self.config.odd.zone {
+            for image in &mut self.config.images {
+                image.zone.clone_from(zone);
+            }
         }
     }
 
@@ -799,7 +809,7 @@ impl Account {
             self.config.odd = odd;
             self.odd_since = now;
             self.frozen = Frozen::default();
-            self.hide_unlisted();
+            self.furnish();
         }
         let config = &mut self.config;
         let millis = Duration::from_millis;

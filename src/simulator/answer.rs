@@ -229,7 +229,7 @@ pub(super) struct Row<'a> {
     pub(super) ip: &'a str,
     pub(super) status: Arc<str>,
     /// As the list spells it; [`BROKEN`] in it is written as what it stands for.
-    pub(super) image: String,
+    pub(super) image: Arc<str>,
     /// Blanks in it, to make it long.
     pub(super) padding: usize,
 }

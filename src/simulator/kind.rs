@@ -97,6 +97,8 @@ fault_kinds! {
     Delay = "delay": Always, Shown;
 
     // ---- bytes that are no answer ----
+    /// HTTP 200 with nothing in it, executed or not.
+    Empty = "empty": Either(true), Hidden;
     /// Bytes that are no JSON, executed or not.
     Garbage = "garbage": Either(true), Hidden;
     /// A whole HTTP answer whose JSON stops in the middle, executed or not.
@@ -109,6 +111,8 @@ fault_kinds! {
     Huge = "huge": Always, Shown;
     /// HTTP 200 with the page that links to the real answer, executed.
     LongRequest = "long-request": Always, Shown;
+    /// The right answer behind a byte order mark.
+    ByteOrderMark = "bom": Always, Shown;
     /// The right answer, compressed, whether or not the client asked for it.
     Gzip = "gzip": Always, Shown;
     /// The right answer under header lines that are none: a name with a blank, no colon at all.
@@ -244,10 +248,12 @@ impl FaultKind {
             | Self::CutOff
             | Self::CloseSoon
             | Self::Trickle
+            | Self::Empty
             | Self::Garbage
             | Self::Truncated
             | Self::OtherShape
             | Self::Huge
+            | Self::ByteOrderMark
             | Self::Gzip
             | Self::HeaderNoise
             | Self::HalfSurrogate

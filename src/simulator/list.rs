@@ -95,10 +95,17 @@ impl<'a> Reading<'a> {
     }
 
     fn row(&self, instance: &'a Instance, view: &View) -> Row<'a> {
-        let mut image = self.names.spell(&view.image, instance.id);
-        if self.names == Names::Broken {
-            image.push(answer::BROKEN);
-        }
+        let image = match self.names {
+            // The usual one, of long lists as well: nothing is copied.
+            Names::AsPreviewed => view.image.clone(),
+            Names::Broken => format!("{}{}", view.image, answer::BROKEN).into(),
+            Names::Case
+            | Names::Punctuation
+            | Names::Longer
+            | Names::Family
+            | Names::Template
+            | Names::Mixed => self.names.spell(&view.image, instance.id).into(),
+        };
         Row {
             id: instance.id,
             readable: instance.readable,
@@ -111,17 +118,18 @@ impl<'a> Reading<'a> {
     }
 
     /// Its row; or its two rows, the true one first on every second instance.
-    fn rows(&self, instance: &'a Instance) -> Vec<Row<'a>> {
+    fn rows(&self, instance: &'a Instance) -> impl Iterator<Item = Row<'a>> + use<'a> {
         let view = self.view(instance);
-        let mut rows = vec![self.row(instance, &view)];
+        let row = self.row(instance, &view);
         let before = instance.before_rebuild(self.now);
-        if let Some(before) = before.filter(|before| self.double_rows && **before != view) {
-            rows.push(self.row(instance, before));
-            if instance.id % 2 == 0 {
-                rows.reverse();
-            }
-        }
-        rows
+        let other = before
+            .filter(|before| self.double_rows && **before != view)
+            .map(|before| self.row(instance, before));
+        let (first, second) = match other {
+            Some(other) if instance.id % 2 == 0 => (other, Some(row)),
+            other => (row, other),
+        };
+        std::iter::once(first).chain(second)
     }
 
     /// Does page `shown` show what a freeze waits for?
@@ -217,7 +225,7 @@ fn invented_rows(number: usize, size: usize, bytes: usize) -> Vec<Row<'static>> 
                 name: "more",
                 ip: "192.0.2.250",
                 status: "active".into(),
-                image: "CentOS-7".to_owned(),
+                image: "CentOS-7".into(),
                 padding: bytes / size,
             }
         })

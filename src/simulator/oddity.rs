@@ -149,6 +149,8 @@ pub struct Oddities {
     pub shift: usize,
     /// `unlisted=…`: services that the owner's filter hides.
     pub unlisted: Vec<ServiceId>,
+    /// `unreadable=…`: services whose rows cannot be read: they have no id.
+    pub unreadable: Vec<ServiceId>,
     /// `baseline=…`: in which status all instances stand at the start of the simulator.
     pub baseline: Option<String>,
     /// `fails-at-once=…`: share of the rebuilds that end in `error` under the old name, and before
@@ -164,6 +166,8 @@ pub struct Oddities {
     pub preview_lacks: Vec<ServiceId>,
     /// `preview-fails=…`: services whose rebuild form is refused.
     pub preview_fails: Vec<ServiceId>,
+    /// `zone=…`: where all images stand, from the start of the simulator on.
+    pub zone: Option<String>,
     /// `strict-zone`: the zone `image` is not accepted for every image, only the right one is.
     pub strict_zone: bool,
     /// `session-calls=…`: a session is forgotten after so many calls.
@@ -246,6 +250,7 @@ impl Oddities {
             "the list's order moves after each call",
         ),
         ("unlisted", "a service id", "a filter hides it"),
+        ("unreadable", "a service id", "its row has no id"),
         ("baseline", "a status", "in which all instances begin"),
         (
             "fails-at-once",
@@ -277,6 +282,7 @@ impl Oddities {
             "a service id",
             "its rebuild form is refused",
         ),
+        ("zone", "a zone", "where all images stand"),
         ("strict-zone", "", "the zone `image` is refused"),
         (
             "session-calls",
@@ -374,6 +380,8 @@ impl Oddities {
             "endless" => self.endless = Some(number()?),
             "shift" => self.shift = number()?,
             "unlisted" => self.unlisted.push(service()?),
+            "unreadable" => self.unreadable.push(service()?),
+            "zone" => self.zone = Some(value.to_owned()),
             "baseline" => self.baseline = Some(value.to_lowercase()),
             "fails-at-once" => self.fails_at_once = share()?,
             "rolls-back" => self.rolls_back = share()?,
@@ -448,7 +456,7 @@ mod tests {
                 "a service id" | "a number of rows" | "a number of bytes" | "a number of calls" => {
                     "=7"
                 }
-                "a status" => "=error",
+                "a status" | "a zone" => "=error",
                 _ if *word == "names" => "=family",
                 _ if *word == "always" => "=429@submission:2s..5s",
                 _ if *word == "retry-after" => "=past",

@@ -384,6 +384,7 @@ async fn respond(
             let page = dress::link_storm(fault.bytes.unwrap_or(LINK_STORM_BYTES));
             typed(HTML, page)
         }
+        FaultKind::Empty => disguise(fault, 200, JSON, b""),
         FaultKind::Garbage => disguise(fault, 200, JSON, b"\x01\xff\xfe{]\x00\x80garbage\xc3"),
         FaultKind::OtherShape => disguise(fault, 200, JSON, OTHER_SHAPE),
         FaultKind::Html => disguise(fault, 200, HTML, PAGE_PANEL),
@@ -415,6 +416,9 @@ async fn respond(
             let number = shared.account().defer(answer, fault.pages.unwrap_or(1));
             long_page(&number)
         }
+        FaultKind::ByteOrderMark => dressed(shared, link, answer, |body| {
+            json([&b"\xef\xbb\xbf"[..], &body].concat())
+        }),
         FaultKind::Gzip => dressed(shared, link, answer, |body| {
             let mut response = json(dress::gzip(&body));
             let gzip = HeaderValue::from_static("gzip");

@@ -60,6 +60,9 @@ async fn what_is_dressed_otherwise_is_executed_and_answered() {
 
 #[tokio::test]
 async fn a_body_may_be_compressed_and_a_head_hold_lines_that_are_no_headers() {
+    let reply = list_with(FaultKind::ByteOrderMark).await;
+    assert!(reply.body.starts_with(b"\xef\xbb\xbf{\"doc\""));
+    assert_eq!(list_with(FaultKind::Empty).await.body, b"");
     let reply = list_with(FaultKind::Gzip).await;
     assert_eq!(reply.header("content-encoding"), Some("gzip"));
     assert_eq!(reply.body[..2], [0x1f, 0x8b]);

@@ -243,8 +243,20 @@ async fn a_list_may_have_no_end() {
 #[tokio::test]
 async fn a_filter_may_hide_services_from_the_start() {
     let hidden = format!("unlisted={SERVICE}");
-    let simulator = odd(&[&hidden, "shift=2"]).await;
+    let damaged = format!("unreadable={}", SERVICE + 1);
+    let simulator = odd(&[&hidden, &damaged, "shift=2"]).await;
+    let rows = page(&simulator, "1").await["elem"].clone();
+    assert_eq!(rows[0].get("id"), None);
     assert_eq!(listed(&simulator, SERVICE).await, None);
+    simulator.set(Settings {
+        odd: Some(Oddities::parse([&*hidden, "shift=2"]).unwrap()),
+        ..Settings::default()
+    });
+    let whole = InstanceChange {
+        readable: Some(true),
+        ..InstanceChange::default()
+    };
+    assert!(simulator.change(id(SERVICE + 1), &whole));
     assert_eq!(page(&simulator, "1").await["p_elems"]["$"], "11");
     let one = page_ids(&simulator, &[]).await;
     assert_ne!(one, page_ids(&simulator, &[]).await, "the order moves");
@@ -291,7 +303,8 @@ async fn a_rebuild_may_be_rolled_back_ignored_or_end_under_a_third_name() {
 #[tokio::test]
 async fn a_form_may_lack_every_image_or_fail_and_a_zone_be_asked_for() {
     let (lacks, fails) = (format!("preview-lacks={SERVICE}"), SERVICE + 1);
-    let simulator = odd(&[&lacks, &format!("preview-fails={fails}"), "strict-zone"]).await;
+    let fails_word = format!("preview-fails={fails}");
+    let simulator = odd(&[&lacks, &fails_word, "zone=own", "strict-zone"]).await;
     let form = async |service: i64| {
         let elid = service.to_string();
         authorised(&simulator, &[REBUILD, ("elid", &elid)])
@@ -313,7 +326,7 @@ async fn a_form_may_lack_every_image_or_fail_and_a_zone_be_asked_for() {
         pair("value", "zone")
     );
     assert!(
-        submit_with(&simulator, &[("zone", "pub")])
+        submit_with(&simulator, &[("zone", "own")])
             .await
             .unwrap()
             .is_ok()
