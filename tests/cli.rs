@@ -327,15 +327,6 @@ fn a_database_of_a_version_that_was_never_released_is_refused() {
 }
 
 #[test]
-fn a_database_that_others_may_read_is_refused() {
-    let world = loaded();
-    for mode in [0o644, 0o640, 0o604, 0o666] {
-        fs::set_permissions(world.database(), fs::Permissions::from_mode(mode)).unwrap();
-        assert_database_is_refused(&world, &format!("is open to others (mode {mode:03o})"));
-    }
-}
-
-#[test]
 fn a_database_that_cannot_be_written_is_refused_by_all_that_write() {
     let world = loaded();
     fs::set_permissions(world.database(), fs::Permissions::from_mode(0o400)).unwrap();

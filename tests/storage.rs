@@ -4,12 +4,15 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
+#[path = "common/mounts.rs"]
+mod mounts;
 #[path = "common/rig.rs"]
 mod rig;
 
 use std::process::Command;
 use std::time::{Duration, Instant};
 
+use mounts::{OWN_MOUNTS, in_own_mounts, mount};
 use refleet::job::{Entry, Failure, State, Transition};
 use refleet::queue::{Open, Queue};
 use rig::{Pace, Rig, Running, block_on, finish};
@@ -147,47 +150,6 @@ fn a_database_that_turns_read_only_while_a_run_works_stops_the_sending() {
         assert!(matches!(ended.status.code(), Some(0 | 3)), "{ended}");
         rig.check_end().unwrap();
     }
-}
-
-/// Says to a test that it is in a mount namespace of its own.
-const OWN_MOUNTS: &str = "REFLEET_TEST_OWN_MOUNTS";
-
-/// Carries out the test `name` once more in a mount namespace of its own, where one may be had.
-fn in_own_mounts(name: &str) {
-    let folder = tempfile::tempdir().unwrap();
-    for flags in ["-m", "-rm"] {
-        let unshare = |command: &[&std::ffi::OsStr]| {
-            Command::new("unshare")
-                .arg(flags)
-                .args(command)
-                .env(OWN_MOUNTS, "yes")
-                .output()
-        };
-        let mount = ["mount", "-t", "tmpfs", "tmpfs"].map(std::ffi::OsStr::new);
-        let probe = unshare(&[&mount[..], &[folder.path().as_os_str()]].concat());
-        if !probe.is_ok_and(|probe| probe.status.success()) {
-            continue;
-        }
-        let this = std::env::current_exe().unwrap();
-        let [exact, name] = ["--exact", name].map(std::ffi::OsStr::new);
-        let inner = unshare(&[this.as_os_str(), exact, name]).unwrap();
-        let said = String::from_utf8_lossy(&inner.stdout);
-        assert!(inner.status.success(), "{said}");
-        assert!(said.contains("1 passed"), "{said}");
-        return;
-    }
-    #[expect(clippy::print_stderr, reason = "who reads the log is to know")]
-    {
-        eprintln!("skipped {name}: nobody may mount here");
-    }
-}
-
-fn mount(words: &[&str], folder: &std::path::Path) {
-    let mounted = Command::new(words[0])
-        .args(&words[1..])
-        .arg(folder)
-        .status();
-    assert!(mounted.unwrap().success(), "{words:?}");
 }
 
 #[test]

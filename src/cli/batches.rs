@@ -15,7 +15,7 @@ pub struct BatchArg {
 
 /// Opens the database of `global` and finds the batch that `arg` names.
 pub async fn open(global: &Global, arg: &BatchArg, mode: Open) -> Result<(Queue, Batch), CliError> {
-    let mut queue = Queue::open(&global.database(super::options::DATABASE)?, mode).await?;
+    let mut queue = super::files::open(global, mode).await?;
     let batch = find(&mut queue, arg.batch.map(BatchId)).await?;
     Ok((queue, batch))
 }

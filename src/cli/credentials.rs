@@ -7,6 +7,7 @@ use std::path::PathBuf;
 use secrecy::SecretString;
 
 use super::error::CliError;
+use super::files::check_meant;
 use crate::zomro::Credentials;
 
 /// The credentials that the environment names: a login before a bare token, since a login renews
@@ -37,6 +38,13 @@ pub fn from_environment() -> Result<Credentials, CliError> {
     }
 }
 
+/// The files that hold a secret.
+pub fn files() -> impl Iterator<Item = PathBuf> {
+    ["ZOMRO_USERNAME", "ZOMRO_PASSWORD", "ZOMRO_AUTH"]
+        .into_iter()
+        .filter_map(|name| env::var_os(format!("{name}_FILE")).map(PathBuf::from))
+}
+
 /// The secret that the variable `name`, or the file that `name_FILE` names, holds.
 fn secret(name: &str) -> Result<Option<SecretString>, CliError> {
     let bad = |variable: &str, what| CliError::BadSecret {
@@ -53,6 +61,7 @@ fn secret(name: &str) -> Result<Option<SecretString>, CliError> {
     let Some(path) = env::var_os(&variable).map(PathBuf::from) else {
         return Ok(None);
     };
+    check_meant(&variable, &path)?;
     let text = match std::fs::read_to_string(&path) {
         Ok(text) => text,
         Err(source) => {

@@ -2,13 +2,13 @@
 
 use std::fmt::Write as _;
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use super::exit;
 use crate::job::{BatchId, ServiceId};
 use crate::manifest::ManifestError;
 use crate::progress::StartError;
-use crate::queue::{Conflict, EnqueueError, QueueError};
+use crate::queue::{Conflict, EnqueueError, Precious, QueueError};
 use crate::text;
 use crate::time;
 use crate::zomro::{ClientError, EndpointError};
@@ -138,6 +138,26 @@ pub enum CliError {
     /// The operating system.
     #[error("cannot start: {0}")]
     System(io::Error),
+    /// A path that nobody has expanded.
+    #[error("{option}: {} {what}", path.display())]
+    NotMeant {
+        /// Where it was given.
+        option: String,
+        /// As it was given.
+        path: PathBuf,
+        /// What is wrong with it.
+        what: &'static str,
+    },
+    /// A file that is worth more than what would be written over it.
+    #[error("{option}: {} is {what}, and is not written over", path.display())]
+    Precious {
+        /// Where it was given.
+        option: &'static str,
+        /// The file.
+        path: PathBuf,
+        /// What it is.
+        what: Precious,
+    },
     /// Options that do not go together.
     #[error("{0}")]
     Usage(String),
@@ -178,6 +198,8 @@ impl CliError {
             | Self::NothingLoaded(_)
             | Self::OtherApi { .. }
             | Self::NoSuchService(_)
+            | Self::NotMeant { .. }
+            | Self::Precious { .. }
             | Self::Usage(_) => exit::USAGE,
         }
     }
@@ -238,7 +260,7 @@ impl CliError {
                 hints
             }
             Self::Conflict(Conflict::AlreadyDone(_)) => hint(ALREADY_DONE),
-            Self::Queue(error) => hint(queue_hint(error)),
+            Self::Queue(error) => queue_hints(error),
             Self::List(_) => hint("nothing was sent: deal with the reason, then run again"),
             Self::NoSuchBatch(_) | Self::NoSuchService(_) => {
                 hint("`refleet status` shows what is there")
@@ -246,6 +268,8 @@ impl CliError {
             Self::Client(_) => hint(
                 "install the system's CA certificates (for example the package ca-certificates)",
             ),
+            Self::NotMeant { path, .. } => not_meant_hint(path),
+            Self::Precious { .. } => hint("name another file"),
             Self::Manifest(error) => error.hint().map_or_else(Vec::new, hint),
             Self::Endpoint(_)
             | Self::SecretFile { .. }
@@ -286,17 +310,19 @@ pub fn typed(hint: &str, command: &str) -> String {
     hint.replace("`refleet ", &format!("`{command} "))
 }
 
-/// What to do about a queue's fault.
-pub fn queue_hint(error: &QueueError) -> &'static str {
-    match error {
+/// What to do about a queue's fault, one line each. Never another database: it would know nothing
+/// of what was wiped.
+pub fn queue_hints(error: &QueueError) -> Vec<String> {
+    let hint = match error {
+        QueueError::Unfit(unfit) => return unfit.remedies(),
         QueueError::NotFound { .. } => {
             "`refleet run MANIFEST` creates it; is --db or REFLEET_DB right?"
         }
-        QueueError::Unusable { .. } | QueueError::Foreign { .. } => {
-            "name another file with --db or REFLEET_DB"
+        QueueError::Foreign { .. } => "is --db or REFLEET_DB right?",
+        QueueError::Unusable { .. } => {
+            "see to that, and try again: what was wiped is known to this database alone"
         }
-        QueueError::TooOpen { .. } => "close it: chmod 600 on the file",
-        QueueError::Newer { .. } => "use that version, or another --db",
+        QueueError::Newer { .. } => "use the version of refleet that has written it",
         QueueError::Older { .. } => "`refleet run` or `refleet load` brings it up to date",
         QueueError::Locked(_) => "wait until it has ended; `refleet status` shows how far it is",
         QueueError::Busy => {
@@ -306,6 +332,24 @@ pub fn queue_hint(error: &QueueError) -> &'static str {
             "nothing more was sent; see to the disk, then run again: nothing is repeated"
         }
         QueueError::Bug(_) => "please report this; nothing more was sent, and the ledger is intact",
+    };
+    vec![hint.to_owned()]
+}
+
+/// What was probably meant by a path that nobody has expanded.
+fn not_meant_hint(path: &Path) -> Vec<String> {
+    let whole = "write the whole path, from the / on: cron, systemd and files with variables expand nothing";
+    let home = std::env::var_os("HOME").map(PathBuf::from);
+    let text = path.to_string_lossy();
+    let behind = ["~/", "$HOME/", "${HOME}/", "%h/"]
+        .iter()
+        .find_map(|prefix| text.strip_prefix(prefix));
+    match (home, behind) {
+        (Some(home), Some(behind)) => vec![format!(
+            "{whole}; here that is {}",
+            text::shell_word(&home.join(behind).to_string_lossy())
+        )],
+        _ => vec![whole.to_owned()],
     }
 }
 

@@ -102,7 +102,7 @@ pub fn of_queue(error: &QueueError) -> u8 {
         QueueError::NotFound { .. }
         | QueueError::Unusable { .. }
         | QueueError::Foreign { .. }
-        | QueueError::TooOpen { .. }
+        | QueueError::Unfit(_)
         | QueueError::Newer { .. }
         | QueueError::Older { .. } => USAGE,
         QueueError::Locked(_) | QueueError::Busy => BUSY,

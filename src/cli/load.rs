@@ -12,7 +12,7 @@ use super::error::CliError;
 use super::options;
 use super::order::{self, Known, Order, Wish};
 use super::output::{self, tell_prose};
-use super::{Global, exit};
+use super::{Global, exit, files};
 use crate::job::{BatchId, NewJob, ServiceId};
 use crate::manifest::{self, ManifestError, Source, Survey};
 use crate::progress::Verbosity;
@@ -126,6 +126,7 @@ pub async fn load(global: &Global, args: &LoadArgs) -> Result<u8, CliError> {
     let survey = manifest::survey(&source)?;
     tell_warnings(&survey, verbosity);
     let mut queue = Queue::open_for_load(&global.database(options::DATABASE)?).await?;
+    files::tell_notes(global, queue.notes());
     let sheet = Sheet {
         source: &source,
         survey: &survey,
@@ -149,6 +150,7 @@ pub async fn load(global: &Global, args: &LoadArgs) -> Result<u8, CliError> {
         }
         Plan::Ended(batch) => (ended(&batch, &command), Loaded::of_ended(&batch)),
         Plan::New(policy) => {
+            files::announce_if_empty(&mut queue).await?;
             let loaded = enqueue(&mut queue, &sheet, policy).await?;
             let text = match loaded.batch {
                 Some(batch) => {

@@ -10,6 +10,7 @@ mod confirm;
 mod credentials;
 mod error;
 pub mod exit;
+mod files;
 mod list;
 mod load;
 mod options;
@@ -212,6 +213,7 @@ const TASKS_PER_TURN: u32 = 8;
 
 fn carry_out(cli: Cli) -> Result<u8, CliError> {
     let Cli { global, command } = cli;
+    files::check(&global, &command)?;
     let mut builder = match &command {
         Command::Simulate(_) => tokio::runtime::Builder::new_multi_thread(),
         // SQLite and the display have threads of their own; one for all the rest is quicker than

@@ -7,9 +7,9 @@ use clap::Args;
 
 use super::batches::{self, BatchArg};
 use super::error::CliError;
-use super::{Global, exit};
+use super::{Global, exit, files};
 use crate::job::{BatchId, ResultRow};
-use crate::queue::{Open, Queue};
+use crate::queue::{Open, Precious, Queue};
 use crate::report::{Format, Report, WholeFile};
 
 const EXAMPLES: &str = "\
@@ -53,6 +53,9 @@ pub async fn report(global: &Global, args: &ReportArgs) -> Result<u8, CliError> 
             Ok(_) => Ok(exit::DONE),
         };
     };
+    let manifest = (batch.path.clone(), Precious::Manifest);
+    let database = (queue.path().to_owned(), Precious::Database);
+    files::refuse_precious("--output", path, &[database, manifest])?;
     let failed = |source| CliError::Output {
         what: path.display().to_string(),
         source,

@@ -14,12 +14,12 @@ use super::load::{self, Loaded, Sheet, WishArgs};
 use super::options::{self, PaceArgs};
 use super::output::{tell, tell_prose};
 use super::simulate::FaultArgs;
-use super::{Global, credentials, exit};
+use super::{Global, credentials, exit, files};
 use crate::event::Event;
 use crate::job::BatchId;
 use crate::manifest::{self, Source, Survey};
 use crate::progress::{self, Choice, Ended, EventsTo, Mode, Surroundings, Verbosity, summary};
-use crate::queue::{Batch, NewRun, Open, Queue, QueueError, QueueLock};
+use crate::queue::{self, Batch, NewRun, Open, Queue, QueueError, QueueLock, Side};
 use crate::runner::{self, Ending, Fleet, Halt, Options, Signal, Signals};
 use crate::simulator::{Config, FleetRow, Simulator};
 use crate::zomro::{Client, Credentials, Endpoint, Settings};
@@ -156,7 +156,9 @@ async fn place(
             rows.push(FleetRow::from(&row?));
         }
     }
-    let database = global.database(options::SIMULATION_DATABASE)?;
+    // Its journal lies beside the file itself, not beside a link.
+    let given = global.database(options::SIMULATION_DATABASE)?;
+    let database = queue::resolve(&given).map_err(QueueError::from)?;
     let config = Config {
         faults: args.faults.plan(),
         odd: args.faults.oddities(),
@@ -194,9 +196,7 @@ fn journal(database: &Path) -> Result<Option<PathBuf>, CliError> {
     if database.is_dir() {
         return Ok(None); // the queue will say so; nothing is to be left beside it
     }
-    let mut name = database.as_os_str().to_owned();
-    name.push(".simulator");
-    let path = PathBuf::from(name);
+    let path = Side::Simulation.beside(database);
     if let Some(folder) = database.parent() {
         std::fs::DirBuilder::new()
             .recursive(true)
@@ -226,6 +226,7 @@ async fn work(
         Some(_) => Queue::open_for_load(&place.database).await?,
         None => Queue::open(&place.database, Open::Change).await?,
     };
+    files::tell_notes(global, queue.notes());
     let _lock = QueueLock::acquire(&place.database)?;
     let mut code = exit::DONE;
     loop {
@@ -316,6 +317,9 @@ async fn order(
         }
         load::Plan::New(policy) => {
             let mut fleet = Fleet::default();
+            if place.simulator.is_none() {
+                files::announce_if_empty(queue).await?;
+            }
             if !args.yes {
                 let victims = load::rehearse(queue, &sheet, policy).await?;
                 if victims.count() > 0 {
@@ -554,7 +558,7 @@ fn storage_hint(ending: &Ending) -> Option<String> {
     ending
         .storage
         .as_ref()
-        .map(|error| super::error::queue_hint(error).to_owned())
+        .map(|error| super::error::queue_hints(error).join("; "))
 }
 
 pub fn halt_hint(halt: &Halt, command: &str) -> String {

@@ -7,9 +7,9 @@ use serde_json::json;
 
 use super::error::CliError;
 use super::output::{print_json, print_prose};
-use super::{Global, exit, options};
+use super::{Global, exit, files};
 use crate::job::{BatchId, Entry, ServiceId, State};
-use crate::queue::{LedgerLine, Open, Queue, QueuedJob};
+use crate::queue::{LedgerLine, Open, QueuedJob};
 use crate::{text, time};
 
 /// Show one instance's whole history, over all batches.
@@ -25,7 +25,7 @@ pub struct ShowArgs {
 
 /// Carries out the command.
 pub async fn show(global: &Global, args: &ShowArgs) -> Result<u8, CliError> {
-    let mut queue = Queue::open(&global.database(options::DATABASE)?, Open::Read).await?;
+    let mut queue = files::open(global, Open::Read).await?;
     let jobs = queue.jobs_of(args.service_id).await?;
     if jobs.is_empty() {
         return Err(CliError::NoSuchService(args.service_id));

@@ -6,8 +6,8 @@ use clap::Args;
 
 use super::error::CliError;
 use super::output::print_text;
-use super::{Global, exit, options};
-use crate::queue::{Flaw, Open, Queue};
+use super::{Global, exit, files};
+use crate::queue::{Flaw, Open};
 use crate::text;
 
 /// Flaws that are listed before the rest is only counted.
@@ -24,7 +24,7 @@ pub struct VerifyArgs {}
 
 /// Carries out the command.
 pub async fn verify(global: &Global, _: &VerifyArgs) -> Result<u8, CliError> {
-    let mut queue = Queue::open(&global.database(options::DATABASE)?, Open::Read).await?;
+    let mut queue = files::open(global, Open::Read).await?;
     let mut flaws = Vec::new();
     let mut count = 0_usize;
     let mut found = |flaw: Flaw| {

@@ -108,6 +108,16 @@ pub struct Survey {
     pub warnings: Diagnostics,
 }
 
+/// Whether a file that begins like this is a manifest, as far as its header tells: it has the
+/// columns that one needs, and is no report.
+pub fn looks_like_one(beginning: &[u8]) -> bool {
+    let reader = Source::from_bytes("", beginning).and_then(|source| Reader::open(&source));
+    reader.is_ok_and(|reader| {
+        let names = &reader.header().names;
+        !names.iter().any(|name| name == "executed")
+    })
+}
+
 /// Pass 1: reads and validates all of it, and changes nothing. Lists every fault, not the first
 /// one only.
 ///

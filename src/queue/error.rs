@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use super::Holder;
+use super::{Holder, Unfit};
 use crate::job::{BatchId, Executed, ServiceId, State};
 
 /// Why the queue could not be used.
@@ -28,14 +28,9 @@ pub enum QueueError {
         /// The file.
         path: PathBuf,
     },
-    /// Others may read the passwords in it.
-    #[error("{} is open to others (mode {mode:03o}): it holds passwords", path.display())]
-    TooOpen {
-        /// The file.
-        path: PathBuf,
-        /// Its permission bits.
-        mode: u32,
-    },
+    /// The place cannot carry a ledger.
+    #[error(transparent)]
+    Unfit(#[from] Unfit),
     /// Written by a newer refleet, or by one that was never released.
     #[error("{} was written by a version of refleet that this one does not know", path.display())]
     Newer {

@@ -8,10 +8,12 @@
 
 mod error;
 mod lock;
+mod place;
 mod sqlite;
 
 pub use error::{Conflict, EnqueueError, QueueError, Touched};
 pub use lock::{Holder, QueueLock};
+pub use place::{Note, Precious, Side, Unfit, precious, resolve, unexpanded};
 pub use sqlite::{Open, Queue};
 
 use std::path::PathBuf;

@@ -9,7 +9,7 @@ use std::io;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;
 
-use crate::queue::QueueError;
+use crate::queue::{QueueError, Side};
 
 /// The database and its write-ahead log, as they were last seen. Both are there for as long as a
 /// connection is open: only the last one to close removes the log.
@@ -38,11 +38,9 @@ impl From<Metadata> for Seen {
 
 impl Files {
     /// Remembers the files of the database at `path`, or says which of those that were remembered
-    /// is gone.
-    pub(super) fn look(&mut self, path: &Path) -> Result<(), QueueError> {
-        let mut log = path.as_os_str().to_owned();
-        log.push("-wal");
-        let log = Path::new(&log);
+    /// is gone. Returns what became of the log.
+    pub(super) fn look(&mut self, path: &Path) -> Result<LogSize, QueueError> {
+        let log = Side::Log.beside(path);
         let main = same(self.main, path)?;
         // The log is emptied at checkpoints; the database never shrinks, since nothing vacuums it.
         if let (Some(before), Some(now)) = (self.main, main)
@@ -51,9 +49,22 @@ impl Files {
             return Err(lost(path, "was cut short while it was in use"));
         }
         self.main = main;
-        self.log = same(self.log, log)?;
-        Ok(())
+        let before = self.log;
+        self.log = same(before, &log)?;
+        let bytes = |log: Option<Seen>| log.map_or(0, |log| log.bytes);
+        Ok(LogSize {
+            bytes: bytes(self.log),
+            was_emptied: bytes(self.log) < bytes(before),
+        })
     }
+}
+
+/// The write-ahead log since the last look.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct LogSize {
+    pub(super) bytes: u64,
+    /// Somebody has carried it over into the main file.
+    pub(super) was_emptied: bool,
 }
 
 fn same(before: Option<Seen>, path: &Path) -> Result<Option<Seen>, QueueError> {

@@ -3,6 +3,7 @@
 mod change;
 mod enqueue;
 mod files;
+mod log;
 mod operate;
 #[cfg(test)]
 mod plans;
@@ -11,7 +12,7 @@ mod record;
 mod statement;
 mod verify;
 
-use std::fs::OpenOptions;
+use std::fs::{File, OpenOptions, Permissions};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -20,6 +21,8 @@ use sqlx::migrate::{AppliedMigration, Migrate, MigrateError, Migrator};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteSynchronous};
 use sqlx::{ConnectOptions, Connection, SqliteConnection};
 
+use super::lock::hand_over;
+use super::place::{self, Note, Place, Unfit};
 use super::{QueueError, QueueLock};
 use crate::job::{BatchId, JobId};
 use files::Files;
@@ -30,7 +33,7 @@ static MIGRATIONS: Migrator = sqlx::migrate!();
 const MIGRATIONS_TABLE: &str = "_sqlx_migrations";
 
 /// `application_id` of a refleet database; also in the first migration.
-const APPLICATION_ID: i64 = 0x7265_666c;
+pub(super) const APPLICATION_ID: u32 = 0x7265_666c;
 
 const WRITE_AHEAD_LOG: &str = "PRAGMA journal_mode = WAL";
 const ROLLBACK_JOURNAL: &str = "PRAGMA journal_mode = TRUNCATE";
@@ -45,6 +48,8 @@ pub enum Open {
     Read,
     /// Change what stands there: never creates or migrates.
     Change,
+    /// The same, although the log that belongs to it is lost: on the operator's word.
+    WithoutLog,
     /// Create it where there is none, and bring its schema up to date.
     Create,
 }
@@ -55,31 +60,46 @@ pub struct Queue {
     connection: SqliteConnection,
     path: PathBuf,
     files: Files,
+    notes: Vec<Note>,
+    /// A run works with it: the main file says that its log belongs to it.
+    at_work: bool,
 }
 
 impl Queue {
     /// Opens the database at `path`.
     pub async fn open(path: &Path, mode: Open) -> Result<Self, QueueError> {
-        let path = prepare_file(path, mode)?;
+        let Place {
+            path,
+            open_to_others,
+            immutable,
+            mut notes,
+        } = place::find(path, mode)?;
+        prepare_file(&path, mode)?;
+        notes.extend(close_files(&path, open_to_others)?);
         let options = SqliteConnectOptions::new()
             .filename(&path)
             .create_if_missing(false)
             .read_only(mode == Open::Read)
+            .immutable(immutable)
             .busy_timeout(BUSY_TIMEOUT)
             .synchronous(SqliteSynchronous::Full)
             .foreign_keys(true)
             .pragma("secure_delete", "ON")
+            // A log that was begun anew is cut to what is in it: its size tells, and no page with
+            // an erased password stays behind its end.
+            .pragma("journal_size_limit", "0")
             .pragma("recursive_triggers", "ON")
             .pragma("trusted_schema", "OFF")
             .disable_statement_logging();
         let connection = SqliteConnection::connect_with(&options)
             .await
             .map_err(|error| unusable(&path, &error))?;
-        let files = Files::default();
         let mut queue = Self {
             connection,
             path,
-            files,
+            files: Files::default(),
+            notes,
+            at_work: false,
         };
         let checked = queue.check(mode).await;
         if let Err(error) = checked {
@@ -95,9 +115,17 @@ impl Queue {
         &self.path
     }
 
+    /// What the operator should know about where it lies.
+    pub fn notes(&self) -> &[Note] {
+        &self.notes
+    }
+
     /// Writes everything into the main file and empties the write-ahead log, so that erased
     /// passwords stand nowhere any more; then closes.
     pub async fn close(mut self) -> Result<(), QueueError> {
+        if self.at_work {
+            self.unmark().await?;
+        }
         self.truncate_log().await?;
         self.connection.close().await?;
         Ok(())
@@ -128,7 +156,7 @@ impl Queue {
             .await
             .map_err(|error| unusable(&self.path, &error))?;
         // `_sqlx_migrations` may stand alone where a first start was killed.
-        let ours = id == APPLICATION_ID || tables == 0 || self.only_migrations().await?;
+        let ours = id == i64::from(APPLICATION_ID) || tables == 0 || self.only_migrations().await?;
         if !ours {
             return Err(QueueError::Foreign {
                 path: self.path.clone(),
@@ -289,56 +317,19 @@ fn unusable(path: &Path, error: &sqlx::Error) -> QueueError {
     }
 }
 
-/// Sees to it that the file is ours alone before SQLite opens it: the side files copy its mode.
-fn prepare_file(path: &Path, mode: Open) -> Result<PathBuf, QueueError> {
+/// Sees to it that the file is there, and ours alone before SQLite opens it: the side files copy its
+/// mode.
+fn prepare_file(path: &Path, mode: Open) -> Result<(), QueueError> {
     let unusable = |reason: String| QueueError::Unusable {
         path: path.to_owned(),
         reason,
     };
     if mode == Open::Create {
-        if let Some(folder) = path
-            .parent()
-            .filter(|folder| !folder.as_os_str().is_empty())
-        {
-            std::fs::DirBuilder::new()
-                .recursive(true)
-                .mode(0o700)
-                .create(folder)
-                .map_err(|error| unusable(format!("cannot create its folder: {error}")))?;
-        }
-        match OpenOptions::new()
-            .write(true)
-            .create_new(true)
-            .mode(0o600)
-            .open(path)
-        {
-            Ok(_) => {
-                crate::failpoint!("file_created");
-            }
-            Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => {}
-            Err(error) => return Err(unusable(error.to_string())),
-        }
+        create(path)?;
     }
-    let metadata = match std::fs::metadata(path) {
-        Ok(metadata) => metadata,
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
-            return Err(QueueError::NotFound {
-                path: path.to_owned(),
-            });
-        }
-        Err(error) => return Err(unusable(error.to_string())),
-    };
-    if metadata.is_dir() {
-        return Err(unusable("it is a directory".to_owned()));
-    }
-    if !metadata.is_file() {
-        return Err(unusable("it is no regular file".to_owned()));
-    }
-    let bits = metadata.permissions().mode() & 0o777;
-    if bits & 0o077 != 0 {
-        return Err(QueueError::TooOpen {
+    if !path.exists() {
+        return Err(QueueError::NotFound {
             path: path.to_owned(),
-            mode: bits,
         });
     }
     if mode != Open::Read {
@@ -348,7 +339,85 @@ fn prepare_file(path: &Path, mode: Open) -> Result<PathBuf, QueueError> {
             .open(path)
             .map_err(|error| unusable(error.to_string()))?;
     }
-    Ok(path.to_owned())
+    Ok(())
+}
+
+/// Creates the file and its folder, where there is none.
+fn create(path: &Path) -> Result<(), QueueError> {
+    let unusable = |reason: String| QueueError::Unusable {
+        path: path.to_owned(),
+        reason,
+    };
+    let folder = path.parent().unwrap_or(Path::new("/"));
+    let known = folder.ancestors().find(|folder| folder.is_dir());
+    std::fs::DirBuilder::new()
+        .recursive(true)
+        .mode(0o700)
+        .create(folder)
+        .map_err(|error| unusable(format!("cannot create its folder: {error}")))?;
+    let created = OpenOptions::new()
+        .write(true)
+        .create_new(true)
+        .mode(0o600)
+        .open(path);
+    let file = match created {
+        Ok(file) => file,
+        Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => return Ok(()),
+        Err(error) => return Err(unusable(error.to_string())),
+    };
+    crate::failpoint!("file_created");
+    let metadata = file
+        .metadata()
+        .map_err(|error| unusable(error.to_string()))?;
+    let bits = metadata.permissions().mode() & 0o777;
+    if bits & 0o077 != 0 {
+        // Nothing stands in it yet, and nothing may.
+        let _ = std::fs::remove_file(path);
+        return Err(Unfit::cannot_close(path, bits).into());
+    }
+    // What root creates in somebody's folder is that somebody's: else it locks the owner out.
+    if let Some(known) = known {
+        for new in folder.ancestors().take_while(|folder| *folder != known) {
+            if let Ok((file, metadata)) =
+                File::open(new).and_then(|file| file.metadata().map(|metadata| (file, metadata)))
+            {
+                hand_over(&file, &metadata, known);
+            }
+        }
+        hand_over(&file, &metadata, known);
+    }
+    Ok(())
+}
+
+/// Closes files of ours that others can look into: a volume that is mounted for a group opens them.
+fn close_files(path: &Path, files: Vec<(PathBuf, u32)>) -> Result<Vec<Note>, QueueError> {
+    if files.is_empty() {
+        return Ok(Vec::new());
+    }
+    // Whoever works on it has closed them already, or does so next time.
+    let lock = match QueueLock::acquire(path) {
+        Ok(lock) => lock,
+        Err(QueueError::Locked(_)) => {
+            let open = |(path, mode)| Note::OpenToOthers { path, mode };
+            return Ok(files.into_iter().map(open).collect());
+        }
+        Err(error) => return Err(error),
+    };
+    let mut notes = Vec::new();
+    for (file, mode) in files {
+        // One that has vanished meanwhile is open to nobody; what has failed shows in the mode.
+        let _ = std::fs::set_permissions(&file, Permissions::from_mode(0o600));
+        let Ok(metadata) = file.symlink_metadata() else {
+            continue;
+        };
+        let bits = metadata.permissions().mode() & 0o777;
+        if bits & 0o077 != 0 {
+            return Err(Unfit::cannot_close(&file, bits).into());
+        }
+        notes.push(Note::Closed { path: file, mode });
+    }
+    drop(lock);
+    Ok(notes)
 }
 
 /// The number of the job on `line`: batch and line in one, as the schema demands.
@@ -368,8 +437,9 @@ impl Queue {
     pub async fn open_for_load(path: &Path) -> Result<Self, QueueError> {
         match Self::open(path, Open::Change).await {
             Err(QueueError::NotFound { .. } | QueueError::Older { .. }) => {
-                prepare_file(path, Open::Create)?;
-                let _lock = QueueLock::acquire(path)?;
+                let place = place::find(path, Open::Create)?;
+                prepare_file(&place.path, Open::Create)?;
+                let _lock = QueueLock::acquire(&place.path)?;
                 Self::open(path, Open::Create).await
             }
             other => other,

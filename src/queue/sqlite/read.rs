@@ -327,7 +327,8 @@ impl Queue {
         Ok(u64::try_from(jobs).unwrap_or(0))
     }
 
-    /// Records that this process begins to work.
+    /// Records that this process begins to work, in the main file too: who later finds that file
+    /// without its log is to know that something is missing.
     pub async fn begin_run(&mut self, run: &NewRun) -> Result<RunId, QueueError> {
         let id = sqlx::query_scalar(
             "INSERT INTO run (batch_id, started_ms, pid, host, version, options)
@@ -341,6 +342,7 @@ impl Queue {
         .bind(run.options.to_string())
         .fetch_one(&mut self.connection)
         .await?;
+        self.mark_work().await?;
         Ok(RunId(id))
     }
 

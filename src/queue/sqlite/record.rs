@@ -7,6 +7,7 @@ use sqlx::SqliteConnection;
 
 use super::Queue;
 use super::change::{alike, move_jobs};
+use super::log::LOG_BYTES_MAX;
 use super::statement::{Statement, bound, padded, values};
 use crate::job::{BatchId, Entry, JobId, RunId, State, Transition};
 use crate::queue::QueueError;
@@ -75,17 +76,24 @@ impl Queue {
 
     pub(super) async fn commit(&mut self) -> Result<(), QueueError> {
         let result = match self.files.look(&self.path) {
-            Ok(()) => sqlx::query("COMMIT")
+            Ok(log) => sqlx::query("COMMIT")
                 .execute(&mut self.connection)
                 .await
-                .map(|_| ())
+                .map(|_| log)
                 .map_err(QueueError::from),
             Err(error) => Err(error),
         };
-        if result.is_err() {
-            self.rollback().await;
+        match result {
+            // Before anything of what was committed is acted upon.
+            Ok(log) if self.at_work && (log.was_emptied || log.bytes > LOG_BYTES_MAX) => {
+                self.renew_mark().await
+            }
+            Ok(_) => Ok(()),
+            Err(error) => {
+                self.rollback().await;
+                Err(error)
+            }
         }
-        result
     }
 
     /// Best effort: SQLite has rolled back by itself after most errors, and a connection that

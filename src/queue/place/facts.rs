@@ -1,0 +1,357 @@
+//! What the system says of a path: the thin part that asks. Nothing is judged here.
+
+use std::fs::{File, Metadata};
+use std::io::Read as _;
+use std::os::unix::ffi::OsStringExt as _;
+use std::os::unix::fs::{FileExt as _, MetadataExt as _, PermissionsExt as _};
+use std::path::{Path, PathBuf};
+
+use rustix::fs::{Access, AtFlags, CWD, accessat, statfs};
+
+use super::{Side, folder_of};
+use crate::queue::sqlite::APPLICATION_ID;
+
+/// All that is asked of a path.
+#[derive(Debug, Clone)]
+pub(in crate::queue) struct Facts {
+    /// The database's own name.
+    pub(super) path: PathBuf,
+    /// Who we are.
+    pub(super) user: u32,
+    /// The main file; `None`: there is none.
+    pub(super) main: Option<FileFacts>,
+    /// What its first bytes say.
+    pub(super) head: Head,
+    /// Those of the side files that exist.
+    pub(super) sides: Vec<(Side, FileFacts)>,
+    /// The log.
+    pub(super) log: Log,
+    /// Of these files, those that are mounted by themselves.
+    pub(super) mounted: Vec<PathBuf>,
+    /// The folder, or as much of the way to it as exists.
+    pub(super) folder: Folder,
+    /// What the folder lies on.
+    pub(super) file_system: FileSystem,
+}
+
+/// One file, links not followed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct FileFacts {
+    pub(super) kind: Kind,
+    /// Its names.
+    pub(super) links: u64,
+    /// Its owner's number.
+    pub(super) owner: u32,
+    /// Its permission bits.
+    pub(super) mode: u32,
+    pub(super) bytes: u64,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Kind {
+    File,
+    Folder,
+    Link,
+    Other,
+}
+
+/// The first bytes of the main file.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(super) struct Head {
+    /// It is a database of refleet's.
+    pub(super) is_ours: bool,
+    /// What the main file says of its log, see [`super::mark`].
+    pub(super) log_mark: u32,
+}
+
+/// The write-ahead log.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(super) struct Log {
+    /// The first half of its salt, where it holds at least one page; `None`: it says nothing.
+    pub(super) salt: Option<u32>,
+}
+
+/// The folder.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Folder {
+    pub(super) path: PathBuf,
+    pub(super) owner: u32,
+    pub(super) mode: u32,
+    pub(super) writable: Writable,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Writable {
+    Yes,
+    /// The file system is mounted read-only.
+    ReadOnly,
+    /// Not by us.
+    Denied,
+}
+
+/// What something lies on.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(super) struct FileSystem {
+    /// `f_type` of statfs; 0 where it could not be asked.
+    pub(super) magic: u64,
+    /// As mountinfo calls it (`ext4`, `fuse.sshfs`); empty where it is not known.
+    pub(super) name: String,
+}
+
+/// SQLite's header and more of the main file.
+const HEAD_BYTES: usize = 100;
+pub(super) const HEAD_MAGIC: &[u8] = b"SQLite format 3\0";
+/// Where `user_version` and `application_id` stand, big-endian.
+const USER_VERSION_AT: usize = 60;
+const APPLICATION_ID_AT: usize = 68;
+/// The log's own header; a frame follows for each page.
+const LOG_HEADER_BYTES: usize = 32;
+const LOG_FRAME_BYTES_MIN: u64 = 24 + 512;
+/// Its last bit says in which byte order sums are made.
+pub(super) const LOG_MAGIC: u32 = 0x377f_0682;
+const LOG_SALT_AT: usize = 16;
+
+impl Facts {
+    /// Asks the system about the resolved `path`.
+    pub(in crate::queue) fn gather(path: &Path) -> Self {
+        let mounts = mounts();
+        let sides = Side::ALL.into_iter().filter_map(|side| {
+            let facts = look(&side.beside(path))?;
+            Some((side, facts))
+        });
+        let sides: Vec<_> = sides.collect();
+        let files =
+            std::iter::once(path.to_owned()).chain(sides.iter().map(|(side, _)| side.beside(path)));
+        let mounted = files
+            .filter(|file| mounts.iter().any(|mount| mount.point == *file))
+            .collect();
+        let folder = folder(path);
+        let main = look(path);
+        let is_file = main.as_ref().is_some_and(|main| main.kind == Kind::File);
+        Self {
+            user: rustix::process::geteuid().as_raw(),
+            head: if is_file { head(path) } else { Head::default() },
+            main,
+            log: log(&Side::Log.beside(path)),
+            sides,
+            mounted,
+            file_system: file_system(&folder.path, &mounts),
+            folder,
+            path: path.to_owned(),
+        }
+    }
+}
+
+fn look(path: &Path) -> Option<FileFacts> {
+    let metadata = path.symlink_metadata().ok()?;
+    Some(FileFacts::from(&metadata))
+}
+
+impl From<&Metadata> for FileFacts {
+    fn from(metadata: &Metadata) -> Self {
+        let kind = metadata.file_type();
+        Self {
+            kind: match () {
+                () if kind.is_file() => Kind::File,
+                () if kind.is_dir() => Kind::Folder,
+                () if kind.is_symlink() => Kind::Link,
+                () => Kind::Other,
+            },
+            links: metadata.nlink(),
+            owner: metadata.uid(),
+            mode: metadata.permissions().mode() & 0o7777,
+            bytes: metadata.len(),
+        }
+    }
+}
+
+/// The beginning of the file at `path`, as much of it as there is.
+pub(super) fn beginning<const N: usize>(path: &Path) -> Option<([u8; N], usize)> {
+    let file = File::open(path).ok()?;
+    let mut bytes = [0; N];
+    let mut filled = 0;
+    while filled < N {
+        match file.read_at(&mut bytes[filled..], filled as u64) {
+            Ok(0) | Err(_) => break,
+            Ok(count) => filled += count,
+        }
+    }
+    Some((bytes, filled))
+}
+
+/// Before SQLite opens it: to close any descriptor of a file gives up all the locks that a process
+/// holds on it.
+fn head(path: &Path) -> Head {
+    let Some((bytes, filled)) = beginning::<HEAD_BYTES>(path) else {
+        return Head::default();
+    };
+    Head {
+        is_ours: filled == HEAD_BYTES
+            && bytes.starts_with(HEAD_MAGIC)
+            && number(&bytes, APPLICATION_ID_AT) == APPLICATION_ID,
+        log_mark: number(&bytes, USER_VERSION_AT),
+    }
+}
+
+fn log(path: &Path) -> Log {
+    let bytes = path.symlink_metadata().map_or(0, |metadata| metadata.len());
+    let salt = log_salt(path).filter(|_| bytes >= LOG_HEADER_BYTES as u64 + LOG_FRAME_BYTES_MIN);
+    Log { salt }
+}
+
+/// The first half of the salt of the log at `path`. It grows by one each time SQLite begins the
+/// same log anew, and is random in a new one.
+pub(in crate::queue) fn log_salt(path: &Path) -> Option<u32> {
+    let (bytes, filled) = beginning::<LOG_HEADER_BYTES>(path)?;
+    let is_log = filled == LOG_HEADER_BYTES && number(&bytes, 0) & !1 == LOG_MAGIC;
+    is_log.then(|| number(&bytes, LOG_SALT_AT))
+}
+
+pub(super) fn number(bytes: &[u8], at: usize) -> u32 {
+    let word = bytes.get(at..at + 4).and_then(|word| word.try_into().ok());
+    u32::from_be_bytes(word.unwrap_or_default())
+}
+
+fn folder(path: &Path) -> Folder {
+    let mut folder = folder_of(path);
+    let metadata = loop {
+        match folder.metadata() {
+            Ok(metadata) => break Some(metadata),
+            Err(_) => match folder.parent() {
+                Some(parent) => folder = parent,
+                None => break None,
+            },
+        }
+    };
+    let may = accessat(
+        CWD,
+        folder,
+        Access::WRITE_OK | Access::EXEC_OK,
+        AtFlags::EACCESS,
+    );
+    Folder {
+        path: folder.to_owned(),
+        owner: metadata.as_ref().map_or(0, Metadata::uid),
+        mode: metadata.map_or(0, |metadata| metadata.permissions().mode() & 0o7777),
+        writable: match may {
+            Ok(()) => Writable::Yes,
+            Err(rustix::io::Errno::ROFS) => Writable::ReadOnly,
+            Err(_) => Writable::Denied,
+        },
+    }
+}
+
+/// What the file at `path` lies on, as mountinfo calls it.
+pub(super) fn file_system_of(path: &Path) -> String {
+    file_system(path, &mounts()).name
+}
+
+fn file_system(folder: &Path, mounts: &[Mount]) -> FileSystem {
+    let magic = statfs(folder).map_or(0, |answer| {
+        // Its type differs from one architecture to the next, and is 32 bits of sense.
+        #[expect(clippy::cast_sign_loss, reason = "a bit pattern")]
+        let magic = answer.f_type as u64;
+        magic & 0xffff_ffff
+    });
+    // Of two mounts at one point the later hides the earlier.
+    let name = mounts
+        .iter()
+        .filter(|mount| folder.starts_with(&mount.point))
+        .max_by_key(|mount| mount.point.as_os_str().len())
+        .map(|mount| mount.kind.clone());
+    FileSystem {
+        magic,
+        name: name.unwrap_or_default(),
+    }
+}
+
+/// One line of mountinfo.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Mount {
+    point: PathBuf,
+    kind: String,
+}
+
+/// What is mounted where; nothing where the system does not say.
+fn mounts() -> Vec<Mount> {
+    let mut bytes = Vec::new();
+    let read = File::open("/proc/self/mountinfo").and_then(|mut file| file.read_to_end(&mut bytes));
+    read.map_or_else(|_| Vec::new(), |_| parse_mounts(&bytes))
+}
+
+/// `36 35 98:0 /root /mount/point rw,noatime shared:1 - ext4 /dev/sda1 rw`: the point is the fifth
+/// word, the kind follows the dash. (See `proc_pid_mountinfo(5)`.)
+fn parse_mounts(bytes: &[u8]) -> Vec<Mount> {
+    let line = |line: &[u8]| {
+        let mut words = line.split(|byte| *byte == b' ');
+        let point = unescape(words.nth(4)?);
+        let kind = words.skip_while(|word| *word != b"-").nth(1)?;
+        Some(Mount {
+            point: PathBuf::from(std::ffi::OsString::from_vec(point)),
+            kind: String::from_utf8_lossy(kind).into_owned(),
+        })
+    };
+    bytes
+        .split(|byte| *byte == b'\n')
+        .filter_map(line)
+        .collect()
+}
+
+/// Spaces, tabs, line ends and backslashes stand there as three octal digits.
+fn unescape(word: &[u8]) -> Vec<u8> {
+    let mut out = Vec::with_capacity(word.len());
+    let mut rest = word;
+    while let Some((first, behind)) = rest.split_first() {
+        let digits = behind.get(..3).filter(|_| *first == b'\\');
+        let code = digits
+            .and_then(|digits| std::str::from_utf8(digits).ok())
+            .and_then(|digits| u8::from_str_radix(digits, 8).ok());
+        if let Some(code) = code {
+            out.push(code);
+            rest = &behind[3..];
+        } else {
+            out.push(*first);
+            rest = behind;
+        }
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn mounts_are_read_as_the_kernel_writes_them() {
+        let lines = b"22 1 259:2 / / rw,relatime shared:1 - ext4 /dev/root rw\n\
+            31 22 0:27 / /dev/shm rw,nosuid - tmpfs tmpfs rw\n\
+            99 22 259:2 /srv/a /srv/my\\040fleet\\134.db rw master:1 propagate_from:2 - fuse.sshfs a@b:/ rw\n\
+            \n\
+            broken\n";
+        let mounts = parse_mounts(lines);
+        assert_eq!(mounts.len(), 3);
+        assert_eq!(mounts[2].point, Path::new("/srv/my fleet\\.db"));
+        assert_eq!(mounts[2].kind, "fuse.sshfs");
+        let on = |path: &str| file_system(Path::new(path), &mounts).name;
+        assert_eq!(on("/home"), "ext4");
+        assert_eq!(on("/dev/shm/x"), "tmpfs");
+    }
+
+    #[test]
+    fn a_log_says_something_only_with_a_page_in_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("x-wal");
+        let mut bytes = vec![0; LOG_HEADER_BYTES];
+        bytes[..4].copy_from_slice(&(LOG_MAGIC | 1).to_be_bytes());
+        bytes[LOG_SALT_AT..LOG_SALT_AT + 4].copy_from_slice(&7_u32.to_be_bytes());
+        assert_eq!(log(&path).salt, None, "missing");
+        for (length, salt) in [(0, None), (32, None), (600, Some(7)), (20, None)] {
+            let mut bytes = bytes.clone();
+            bytes.resize(length, 0);
+            std::fs::write(&path, &bytes).unwrap();
+            assert_eq!(log(&path).salt, salt, "{length}");
+        }
+        std::fs::write(&path, vec![b'x'; 4096]).unwrap();
+        assert_eq!(log(&path).salt, None, "something else");
+    }
+}

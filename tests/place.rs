@@ -1,0 +1,687 @@
+//! Where the database lies: other names for it, parts of it, other people's files, shared folders,
+//! media that cannot be written, and what must not be written over.
+//!
+//! Each test drives the real binary; what cannot be had on every machine (network file systems) is
+//! decided upon in `src/queue/place/decide.rs`, from answers that are made up.
+
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
+#[path = "common/mounts.rs"]
+mod mounts;
+#[path = "common/rig.rs"]
+mod rig;
+
+use std::fs;
+use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _, symlink};
+use std::os::unix::process::CommandExt as _;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use mounts::{OWN_MOUNTS, in_own_mounts, mount};
+use refleet::queue::{Open, Queue};
+use rig::{Ended, Pace, Rig, Running, block_on, finish};
+use sqlx::{ConnectOptions as _, Connection as _};
+
+const USAGE: i32 = 2;
+const BUSY: i32 = 75;
+const COMMANDS_THAT_READ: [&[&str]; 4] = [&["status"], &["list"], &["report"], &["verify"]];
+
+fn rig(count: i64) -> Rig {
+    let mut rig = Rig::new(count, |_| {});
+    rig.pace = Pace::default().with("--workers", "2");
+    rig
+}
+
+/// The option that comes last is the one that counts.
+fn with_database(mut command: Command, path: &Path) -> Command {
+    let arguments: Vec<_> = command
+        .get_args()
+        .map(|word| {
+            if Path::new(word).ends_with("state/refleet.db") {
+                path.as_os_str().to_owned()
+            } else {
+                word.to_owned()
+            }
+        })
+        .collect();
+    let mut other = Command::new(command.get_program());
+    other.env_clear().args(arguments);
+    for (name, value) in command.get_envs() {
+        if let Some(value) = value {
+            other.env(name, value);
+        }
+    }
+    other
+        .stdin(std::process::Stdio::null())
+        .stdout(std::process::Stdio::piped())
+        .stderr(std::process::Stdio::piped());
+    command.env_clear();
+    other
+}
+
+fn beside(path: &Path, suffix: &str) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(suffix);
+    name.into()
+}
+
+fn submissions(rig: &Rig) -> u64 {
+    let record = rig.simulator.record();
+    record.services.values().map(|one| one.submissions).sum()
+}
+
+fn refused(rig: &Rig, command: Command, code: i32, what: &str) -> Ended {
+    let before = submissions(rig);
+    let ended = ended_with(command, code, what);
+    assert_eq!(submissions(rig), before, "{ended}");
+    ended
+}
+
+fn ended_with(command: Command, code: i32, what: &str) -> Ended {
+    let ended = finish(command);
+    assert_eq!(ended.status.code(), Some(code), "{ended}");
+    assert!(ended.said.contains(what), "{what}: {ended}");
+    assert!(!ended.said.contains("another --db"), "{ended}");
+    assert!(!ended.said.contains("another file with --db"), "{ended}");
+    ended
+}
+
+fn load(rig: &Rig) {
+    let mut command = rig.refleet(&["load", "-q"]);
+    command.arg(rig.file("fleet.csv"));
+    let ended = finish(command);
+    assert!(ended.status.success(), "{ended}");
+}
+
+fn run_until(rig: &Rig, count: u64) -> Running {
+    let mut running = Running::start(rig.run(&[]));
+    let ended = running.wait_until(|| submissions(rig) >= count);
+    assert!(ended.is_none(), "it ended early: {}", running.said());
+    running
+}
+
+/// A run that was killed after `count` submissions had arrived.
+fn killed(count: u64) -> Rig {
+    let rig = rig(8);
+    run_until(&rig, count).kill();
+    rig
+}
+
+fn mode_of(path: &Path) -> u32 {
+    path.metadata().unwrap().permissions().mode() & 0o777
+}
+
+fn set_mode(path: &Path, mode: u32) {
+    fs::set_permissions(path, fs::Permissions::from_mode(mode)).unwrap();
+}
+
+// Field case B3.
+#[test]
+fn a_second_run_by_another_name_or_without_the_lock_file_is_busy() {
+    let rig = rig(8);
+    let mut running = run_until(&rig, 1);
+    let link = rig.file("link.db");
+    symlink(rig.database(), &link).unwrap();
+    let folder = rig.file("other");
+    symlink(rig.file("state"), &folder).unwrap();
+    let pid = running.0.id().to_string();
+    for name in [
+        link,
+        folder.join("refleet.db"),
+        rig.file("other/../state/./refleet.db"),
+    ] {
+        let ended = ended_with(with_database(rig.run(&[]), &name), BUSY, &pid);
+        assert!(!beside(&name, ".lock").is_symlink(), "{ended}");
+    }
+    assert!(!rig.file("link.db.lock").exists() && !rig.file("link.db-wal").exists());
+
+    fs::remove_file(beside(&rig.database(), ".lock")).unwrap();
+    let ended = running.wait_until(|| true);
+    assert!(ended.is_none(), "it was over too early");
+    // The second one finds no lock file and makes one, the third finds that one.
+    for _ in 0..2 {
+        ended_with(rig.run(&[]), BUSY, &pid);
+    }
+    let status = running.wait_until(|| false).unwrap();
+    assert_eq!(status.code(), Some(0), "{}", running.said());
+    rig.check_end().unwrap();
+}
+
+// Field case B6.
+#[test]
+fn the_lock_is_never_followed_nor_created_through_a_link() {
+    let rig = rig(2);
+    load(&rig);
+    let lock = beside(&rig.database(), ".lock");
+    let _ = fs::remove_file(&lock);
+    for (target, content) in [("precious", Some("precious")), ("nowhere", None)] {
+        let target = rig.file(target);
+        if let Some(content) = content {
+            fs::write(&target, content).unwrap();
+        }
+        symlink(&target, &lock).unwrap();
+        refused(&rig, rig.run(&[]), USAGE, "is no regular file");
+        assert_eq!(fs::read_to_string(&target).ok().as_deref(), content);
+        fs::remove_file(&lock).unwrap();
+    }
+}
+
+// Field case B2.
+#[test]
+fn a_database_with_two_names_is_refused() {
+    let rig = rig(2);
+    load(&rig);
+    let hard = rig.file("hard.db");
+    fs::hard_link(rig.database(), &hard).unwrap();
+    for path in [rig.database(), hard.clone()] {
+        let ended = refused(
+            &rig,
+            with_database(rig.run(&[]), &path),
+            USAGE,
+            "hard links",
+        );
+        assert!(ended.said.contains("-samefile"), "{ended}");
+        for words in COMMANDS_THAT_READ {
+            refused(
+                &rig,
+                with_database(rig.refleet(words), &path),
+                USAGE,
+                "hard links",
+            );
+        }
+    }
+    assert!(!beside(&hard, ".lock").exists() && !beside(&hard, "-wal").exists());
+    fs::remove_file(&hard).unwrap();
+    let ended = finish(rig.run(&["-q"]));
+    assert_eq!(ended.status.code(), Some(0), "{ended}");
+}
+
+// Field case B2.
+#[test]
+fn a_database_that_is_mounted_by_itself_is_refused() {
+    if std::env::var_os(OWN_MOUNTS).is_none() {
+        return in_own_mounts("a_database_that_is_mounted_by_itself_is_refused");
+    }
+    let rig = killed(2);
+    let container = rig.file("con tainer");
+    fs::create_dir(&container).unwrap();
+    let path = container.join("refleet.db");
+    fs::write(&path, "").unwrap();
+    let database = rig.database();
+    mount(&["mount", "--bind", database.to_str().unwrap()], &path);
+    let ended = refused(
+        &rig,
+        with_database(rig.run(&[]), &path),
+        USAGE,
+        "mounted by itself",
+    );
+    assert!(ended.said.contains("mount the folder"), "{ended}");
+    refused(
+        &rig,
+        with_database(rig.refleet(&["status"]), &path),
+        USAGE,
+        "mounted by itself",
+    );
+    mount(&["umount"], &path);
+    // The folder may be mounted, and the runs meet.
+    mount(
+        &["mount", "--bind", rig.file("state").to_str().unwrap()],
+        &container,
+    );
+    let mut running = Running::start(with_database(rig.run(&[]), &path));
+    let sent = submissions(&rig);
+    let ended = running.wait_until(|| submissions(&rig) > sent);
+    assert!(ended.is_none(), "{}", running.said());
+    ended_with(rig.run(&[]), BUSY, &running.0.id().to_string());
+    let status = running.wait_until(|| false).unwrap();
+    assert!(matches!(status.code(), Some(0 | 3)), "{}", running.said());
+    rig.check_end().unwrap();
+    mount(&["umount"], &container);
+}
+
+// Field case B2.
+#[test]
+fn a_main_file_without_the_log_of_its_killed_run_is_refused() {
+    for count in [1, 3] {
+        let rig = killed(count);
+        let copy = rig.file("copy.db");
+        fs::copy(rig.database(), &copy).unwrap();
+        for log in ["missing", "empty"] {
+            if log == "empty" {
+                fs::write(beside(&copy, "-wal"), "").unwrap();
+            }
+            for command in [rig.run(&[]), rig.refleet(&["cancel", "--all"])] {
+                let ended = refused(
+                    &rig,
+                    with_database(command, &copy),
+                    USAGE,
+                    "without its log",
+                );
+                assert!(ended.said.contains("copy.db-wal too"), "{ended}");
+            }
+            // Who only looks is shown what there is, and told.
+            let ended = finish(with_database(rig.refleet(&["status"]), &copy));
+            assert!(ended.said.contains("warning: "), "{ended}");
+            assert!(ended.said.contains("without its log"), "{ended}");
+        }
+        // The log of another database is not its own.
+        let other = killed(2);
+        let stranger = beside(&other.database(), "-wal");
+        fs::copy(&stranger, beside(&copy, "-wal")).unwrap();
+        refused(
+            &rig,
+            with_database(rig.run(&[]), &copy),
+            USAGE,
+            "is not the log that belongs",
+        );
+        // Both together are whole.
+        fs::copy(beside(&rig.database(), "-wal"), beside(&copy, "-wal")).unwrap();
+        fs::remove_file(rig.database()).unwrap();
+        fs::remove_file(beside(&rig.database(), "-wal")).unwrap();
+        let _ = fs::remove_file(beside(&rig.database(), "-shm"));
+        let _ = fs::remove_file(beside(&copy, "-shm"));
+        fs::rename(&copy, rig.database()).unwrap();
+        fs::rename(beside(&copy, "-wal"), beside(&rig.database(), "-wal")).unwrap();
+        let ended = finish(rig.run(&["-q"]));
+        assert!(matches!(ended.status.code(), Some(0 | 3)), "{ended}");
+        rig.check_end().unwrap();
+    }
+}
+
+// Field case B2: what carries the log over in the right way is no loss.
+#[test]
+fn a_killed_run_is_resumed_whoever_has_looked_at_it_since() {
+    for looker in ["command", "program", "reader"] {
+        let rig = killed(2);
+        match looker {
+            "command" => {
+                let ended = finish(rig.refleet(&["retry", "--failed"]));
+                assert_eq!(ended.status.code(), Some(0), "{ended}");
+            }
+            "program" => block_on(async {
+                let mut connection = sqlx::sqlite::SqliteConnectOptions::new()
+                    .filename(rig.database())
+                    .connect()
+                    .await
+                    .unwrap();
+                sqlx::query("SELECT * FROM results")
+                    .fetch_all(&mut connection)
+                    .await
+                    .unwrap();
+                connection.close().await.unwrap();
+            }),
+            _ => {
+                let ended = finish(rig.refleet(&["status"]));
+                assert_eq!(ended.status.code(), Some(0), "{ended}");
+                assert!(!ended.said.contains("warning"), "{ended}");
+            }
+        }
+        let log = beside(&rig.database(), "-wal");
+        assert_eq!(log.exists(), looker == "reader", "{looker}");
+        let ended = finish(rig.run(&["-q"]));
+        assert!(matches!(ended.status.code(), Some(0 | 3)), "{ended}");
+        rig.check_end().unwrap();
+    }
+}
+
+// Field case B2: commands beside a run carry its log over, and the run marks it anew.
+#[test]
+fn a_command_beside_a_run_does_not_make_a_copy_of_the_main_file_look_whole() {
+    let rig = rig(8);
+    let mut running = run_until(&rig, 1);
+    let ended = finish(rig.refleet(&["retry", "--failed"]));
+    assert_eq!(ended.status.code(), Some(0), "{ended}");
+    let sent = submissions(&rig);
+    let ended = running.wait_until(|| submissions(&rig) >= sent + 2);
+    assert!(ended.is_none(), "it ended early: {}", running.said());
+    running.kill();
+    let copy = rig.file("copy.db");
+    fs::copy(rig.database(), &copy).unwrap();
+    refused(
+        &rig,
+        with_database(rig.run(&[]), &copy),
+        USAGE,
+        "without its log",
+    );
+}
+
+// Field case B2.
+#[test]
+fn a_log_without_its_main_file_is_not_thrown_away() {
+    for empty in [false, true] {
+        let rig = killed(2);
+        let log = beside(&rig.database(), "-wal");
+        let before = fs::read(&log).unwrap();
+        fs::remove_file(rig.database()).unwrap();
+        if empty {
+            fs::write(rig.database(), "").unwrap();
+            set_mode(&rig.database(), 0o600);
+        }
+        let what = if empty { "is empty" } else { "is missing" };
+        refused(&rig, rig.run(&[]), USAGE, what);
+        refused(&rig, rig.refleet(&["status"]), USAGE, what);
+        assert_eq!(fs::read(&log).unwrap(), before);
+    }
+}
+
+// Field case D8.
+#[test]
+fn what_a_volume_has_opened_to_a_group_is_closed_and_said() {
+    let rig = killed(2);
+    let files = ["", "-wal", "-shm", ".lock"].map(|suffix| beside(&rig.database(), suffix));
+    for file in &files {
+        set_mode(file, 0o660);
+    }
+    let ended = finish(rig.refleet(&["status"]));
+    assert_eq!(ended.status.code(), Some(0), "{ended}");
+    assert!(
+        ended.said.contains("is open to others (mode 660)"),
+        "{ended}"
+    );
+    assert_eq!(mode_of(&files[0]), 0o660, "who reads changes nothing");
+    let ended = finish(rig.run(&["-q"]));
+    assert!(matches!(ended.status.code(), Some(0 | 3)), "{ended}");
+    assert!(
+        ended.said.contains("was open to others (mode 660)"),
+        "{ended}"
+    );
+    for file in files.iter().filter(|file| file.exists()) {
+        assert_eq!(mode_of(file), 0o600, "{}", file.display());
+    }
+    rig.check_end().unwrap();
+
+    // A folder that is meant to be shared would open them again.
+    set_mode(&rig.database(), 0o660);
+    for mode in [0o2770, 0o770] {
+        set_mode(&rig.file("state"), mode);
+        let ended = refused(&rig, rig.run(&[]), USAGE, "made to be shared");
+        assert!(ended.said.contains("chmod g-ws"), "{ended}");
+        assert_eq!(mode_of(&rig.database()), 0o660);
+    }
+    set_mode(&rig.file("state"), 0o755);
+    let ended = finish(rig.run(&["-q"]));
+    assert!(matches!(ended.status.code(), Some(0 | 3)), "{ended}");
+}
+
+/// `nobody`, as far as files are concerned.
+const OTHER_USER: u32 = 65_534;
+
+/// As another user, where this one is root.
+fn as_other(mut command: Command) -> Command {
+    command.uid(OTHER_USER).gid(OTHER_USER);
+    command
+}
+
+/// Hands everything below `path` to another user. `false`: this one may not.
+fn hand_over(path: &Path, user: u32) -> bool {
+    if path.is_dir() {
+        for entry in fs::read_dir(path).unwrap() {
+            if !hand_over(&entry.unwrap().path(), user) {
+                return false;
+            }
+        }
+    }
+    std::os::unix::fs::chown(path, Some(user), Some(user)).is_ok()
+}
+
+fn skip(why: &str) {
+    #[expect(clippy::print_stderr, reason = "who reads the log is to know")]
+    {
+        eprintln!("skipped: {why}");
+    }
+}
+
+// Field case C7.
+#[test]
+fn what_belongs_to_somebody_else_is_named_with_its_owner_and_the_remedy() {
+    let rig = rig(2);
+    load(&rig);
+    // As if it had been created by `sudo refleet run`.
+    let root = rig.file(".");
+    fs::write(beside(&rig.database(), ".lock"), "").unwrap();
+    if !hand_over(&root, OTHER_USER) {
+        return skip("only root can give files away");
+    }
+    let works = as_other(rig.refleet(&["status"])).output();
+    if !works.is_ok_and(|output| output.status.success()) {
+        return skip("another user does not reach the binary");
+    }
+    for suffix in ["", ".lock"] {
+        let file = beside(&rig.database(), suffix);
+        assert!(hand_over(&file, 0));
+        let ended = refused(
+            &rig,
+            as_other(rig.run(&[])),
+            USAGE,
+            "belongs to root (uid 0)",
+        );
+        assert!(ended.said.contains("`sudo` made it"), "{ended}");
+        assert!(ended.said.contains("sudo chown"), "{ended}");
+        assert!(ended.said.contains(file.to_str().unwrap()), "{ended}");
+        assert!(hand_over(&file, OTHER_USER));
+    }
+    // A folder in which nothing can be created.
+    assert!(hand_over(&rig.file("state"), 0));
+    assert!(hand_over(&rig.database(), OTHER_USER));
+    assert!(hand_over(&beside(&rig.database(), ".lock"), OTHER_USER));
+    set_mode(&rig.file("state"), 0o755);
+    let ended = refused(
+        &rig,
+        as_other(rig.run(&[])),
+        USAGE,
+        "belongs to root (uid 0)",
+    );
+    assert!(ended.said.contains("sudo chown"), "{ended}");
+    assert!(hand_over(&rig.file("state"), OTHER_USER));
+
+    // What root does here locks nobody out.
+    let ended = finish(rig.run(&["-q"]));
+    assert_eq!(ended.status.code(), Some(0), "{ended}");
+    let fresh = rig.file("fresh/refleet.db");
+    let mut command = with_database(rig.refleet(&["load", "-q"]), &fresh);
+    command.arg(rig.file("fleet.csv"));
+    let ended = finish(command);
+    assert_eq!(ended.status.code(), Some(0), "{ended}");
+    for file in [
+        rig.database(),
+        beside(&rig.database(), ".lock"),
+        fresh.clone(),
+        fresh.parent().unwrap().to_owned(),
+    ] {
+        assert_eq!(
+            file.metadata().unwrap().uid(),
+            OTHER_USER,
+            "{}",
+            file.display()
+        );
+    }
+    let ended = finish(as_other(rig.refleet(&["cancel", "--failed"])));
+    assert_eq!(ended.status.code(), Some(0), "{ended}");
+}
+
+// Field case B11.
+#[test]
+fn a_path_that_nobody_expanded_is_refused_and_nothing_is_created() {
+    let rig = rig(1);
+    let here = rig.file("here");
+    fs::create_dir(&here).unwrap();
+    let mut calls: Vec<Command> = Vec::new();
+    for path in ["~/x.db", "$HOME/x.db", "%h/x.db", "'/srv/x.db'"] {
+        let mut command = with_database(rig.run(&[]), Path::new(path));
+        command.env("REFLEET_DB", path);
+        calls.push(command);
+        calls.push(with_database(rig.refleet(&["status"]), Path::new(path)));
+        calls.push(rig.run(&["--events", path]));
+        calls.push(rig.refleet(&["report", "--output", path]));
+        calls.push(rig.refleet(&["check", path]));
+        calls.push(rig.refleet(&["simulate", "--services", "1", "--journal", path]));
+        let mut command = rig.run(&[]);
+        command
+            .env("ZOMRO_PASSWORD_FILE", path)
+            .env_remove("ZOMRO_PASSWORD");
+        calls.push(command);
+    }
+    for mut command in calls {
+        command.current_dir(&here);
+        let words = format!("{command:?}");
+        let ended = refused(&rig, command, USAGE, "hint: write the whole path");
+        assert_eq!(fs::read_dir(&here).unwrap().count(), 0, "{words}: {ended}");
+    }
+    // Where it does exist, it is meant.
+    fs::create_dir(here.join("~")).unwrap();
+    fs::copy(rig.file("fleet.csv"), here.join("~/fleet.csv")).unwrap();
+    let mut command = rig.refleet(&["check", "~/fleet.csv"]);
+    command.current_dir(&here);
+    let ended = finish(command);
+    assert_eq!(ended.status.code(), Some(0), "{ended}");
+}
+
+// Field case C8.
+#[test]
+fn a_database_that_knows_of_nothing_is_announced_before_anything_is_destroyed() {
+    const WORDS: &str = "is a new database: it knows of nothing that was wiped before";
+    for quiet in [&["-q"][..], &[]] {
+        let rig = rig(2);
+        let ended = finish(rig.run(quiet));
+        assert_eq!(ended.status.code(), Some(0), "{ended}");
+        assert_eq!(ended.said.matches(WORDS).count(), 1, "{ended}");
+        let ended = finish(rig.run(&[quiet, &["--again"]].concat()));
+        assert_eq!(ended.status.code(), Some(0), "{ended}");
+        assert!(!ended.said.contains(WORDS), "{ended}");
+    }
+}
+
+// Field case B6.
+#[test]
+fn a_report_and_events_are_written_over_nothing_that_is_needed() {
+    let rig = rig(2);
+    load(&rig);
+    let token = rig.file("token");
+    fs::write(&token, "secret").unwrap();
+    fs::write(beside(&rig.database(), ".lock"), "").unwrap();
+    symlink(rig.database(), rig.file("link")).unwrap();
+    fs::hard_link(rig.file("fleet.csv"), rig.file("other.csv")).unwrap();
+    symlink(beside(&rig.database(), "-wal"), rig.file("dangling")).unwrap();
+    fs::write(rig.file("another.csv"), "id;os\n5;x\n").unwrap();
+    let targets = [
+        rig.database(),
+        beside(&rig.database(), ".lock"),
+        beside(&rig.database(), "-wal"),
+        beside(&rig.database(), "-journal"),
+        rig.file("link"),
+        rig.file("dangling"),
+        rig.file("fleet.csv"),
+        rig.file("other.csv"),
+        rig.file("another.csv"),
+        token.clone(),
+    ];
+    let content = |path: &Path| fs::read(path).ok();
+    for target in &targets {
+        let before = content(target);
+        let file = target.to_str().unwrap();
+        for mut command in [
+            rig.refleet(&["report", "--format", "csv", "--output", file]),
+            rig.run(&["--events", file]),
+            rig.refleet(&["simulate", "--services", "1", "--journal", file]),
+        ] {
+            command.env("ZOMRO_AUTH_FILE", &token);
+            let ended = refused(&rig, command, USAGE, "is not written over");
+            assert!(content(target) == before, "{file}: {ended}");
+        }
+    }
+    // Reports and events of yesterday are.
+    for _ in 0..2 {
+        let events = rig.file("events.ndjson");
+        let ended = finish(rig.run(&["-q", "--events", events.to_str().unwrap()]));
+        assert_eq!(ended.status.code(), Some(0), "{ended}");
+        for format in ["csv", "json", "table"] {
+            let file = rig.file("results.csv");
+            let words = [
+                "report",
+                "--format",
+                format,
+                "--output",
+                file.to_str().unwrap(),
+            ];
+            let ended = finish(rig.refleet(&words));
+            assert_eq!(ended.status.code(), Some(0), "{ended}");
+        }
+    }
+    rig.check_end().unwrap();
+}
+
+// Field case E13.
+#[test]
+fn an_archive_on_a_read_only_medium_is_read_or_says_what_is_missing() {
+    if std::env::var_os(OWN_MOUNTS).is_none() {
+        return in_own_mounts("an_archive_on_a_read_only_medium_is_read_or_says_what_is_missing");
+    }
+    let rig = killed(2);
+    let archive = rig.file("archive");
+    fs::create_dir(&archive).unwrap();
+    mount(
+        &["mount", "-t", "tmpfs", "-o", "mode=700", "tmpfs"],
+        &archive,
+    );
+    let path = archive.join("refleet.db");
+    let put = |suffix: &str| {
+        mount(&["mount", "-o", "remount,rw"], &archive);
+        fs::copy(beside(&rig.database(), suffix), beside(&path, suffix)).unwrap();
+        mount(&["mount", "-o", "remount,ro"], &archive);
+    };
+    let service = rig.services[0].to_string();
+    let show = ["show", service.as_str()];
+    let mut readers = COMMANDS_THAT_READ.to_vec();
+    readers.push(&show);
+
+    // With a log that nobody can read there, no old state is shown.
+    put("");
+    put("-wal");
+    for words in &readers {
+        let command = with_database(rig.refleet(words), &path);
+        let ended = refused(
+            &rig,
+            command,
+            USAGE,
+            "holds what is not in the database yet",
+        );
+        assert!(ended.said.contains("copy both"), "{ended}");
+    }
+    // With its index it can be read: also where a run works and only this view is read-only.
+    put("-shm");
+    for words in &readers {
+        let ended = finish(with_database(rig.refleet(words), &path));
+        assert_eq!(ended.status.code(), Some(0), "{words:?} {ended}");
+    }
+    mount(&["mount", "-o", "remount,rw"], &archive);
+    fs::remove_file(beside(&path, "-wal")).unwrap();
+    fs::remove_file(beside(&path, "-shm")).unwrap();
+    // After a whole run there is no log.
+    let ended = finish(rig.run(&["-q"]));
+    assert!(matches!(ended.status.code(), Some(0 | 3)), "{ended}");
+    put("");
+    for words in &readers {
+        let ended = finish(with_database(rig.refleet(words), &path));
+        assert_eq!(ended.status.code(), Some(0), "{words:?} {ended}");
+        assert!(!ended.said.contains("warning"), "{ended}");
+    }
+    let ended = refused(
+        &rig,
+        with_database(rig.run(&[]), &path),
+        USAGE,
+        "mounted read-only",
+    );
+    assert!(!ended.said.contains("--db"), "{ended}");
+    mount(&["umount"], &archive);
+}
+
+#[test]
+fn the_library_meets_the_same_door() {
+    let rig = rig(1);
+    load(&rig);
+    let link = rig.file("link.db");
+    symlink(rig.database(), &link).unwrap();
+    let queue = block_on(Queue::open(&link, Open::Change)).unwrap();
+    assert_eq!(queue.path(), rig.database().canonicalize().unwrap());
+    block_on(queue.close()).unwrap();
+}
