@@ -214,6 +214,7 @@ fn answer(
     match call {
         Call::Login => Finished::Login(Ok(1)),
         Call::Keepalive => Finished::Keepalive(Keepalive::Alive),
+        Call::Whoami => Finished::Whoami(Keepalive::Alive),
         Call::Page(number) => {
             let page = page(scene, account, number, seen);
             Finished::Page(number, Ok(reply(page, at(asked), answered)))
@@ -246,6 +247,7 @@ fn answer(
                 answered_ms: answered.unix_ms,
                 answered_at: answered.at,
                 answer: Answer::Accepted,
+                pause: None,
             };
             Finished::Submit(rebuild.service, Box::new(submitted))
         }

@@ -69,7 +69,7 @@ pub fn of_halt(halt: &Halt) -> u8 {
         Halt::Blocked { .. } => BLOCKED,
         Halt::Credentials(_) | Halt::SecondFactor | Halt::Rights(_) => CREDENTIALS,
         Halt::FailureBudget { .. } => BUDGET,
-        Halt::Outage { .. } => OUTAGE,
+        Halt::Outage { .. } | Halt::SlowedDown { .. } => OUTAGE,
         Halt::Incurable(_) => USAGE,
     }
 }
@@ -150,6 +150,13 @@ mod tests {
         };
         for (halt, code) in [
             (outage, 4),
+            (
+                Halt::SlowedDown {
+                    lasted: Duration::from_mins(30),
+                    only_submissions: true,
+                },
+                4,
+            ),
             (budget, 6),
             (Halt::Credentials("badpassword".to_owned()), 7),
             (Halt::SecondFactor, 7),

@@ -581,6 +581,9 @@ pub fn halt_hint(halt: &Halt, command: &str) -> String {
         Halt::Blocked { .. } => {
             "wait a while, leave VPNs and shared addresses, lower --rate, then run again".to_owned()
         }
+        Halt::SlowedDown { .. } => {
+            "wait for the API, give a lower --rate, then run again: nothing is lost".to_owned()
+        }
         Halt::Outage { .. } => {
             "see to the network, or wait for the API, then run again: nothing is lost".to_owned()
         }

@@ -26,7 +26,14 @@ impl Failure {
     pub fn is_network(&self) -> bool {
         matches!(
             self.error_kind.as_str(),
-            "dns" | "connect" | "tls" | "connect_timeout" | "timeout" | "reset" | "truncated"
+            "dns"
+                | "connect"
+                | "tls"
+                | "connect_timeout"
+                | "proxy"
+                | "timeout"
+                | "reset"
+                | "truncated"
         )
     }
 }

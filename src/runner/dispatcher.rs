@@ -272,6 +272,7 @@ async fn perform(client: Client, call: Call) -> Finished {
     match call {
         Call::Login => Finished::Login(client.login().await),
         Call::Keepalive => Finished::Keepalive(client.keepalive().await),
+        Call::Whoami => Finished::Whoami(client.whoami().await),
         Call::Page(page) => Finished::Page(page, client.list_page(page).await),
         Call::Preview(image, service) => Finished::Preview(image, client.preview(service).await),
         Call::Submit(_, rebuild) => {

@@ -106,6 +106,13 @@ pub enum Halt {
         /// The HTTP status.
         status: u16,
     },
+    /// For too long the API has only asked to slow down.
+    SlowedDown {
+        /// For how long.
+        lasted: Duration,
+        /// Readings succeeded meanwhile.
+        only_submissions: bool,
+    },
     /// Nothing got through for too long.
     Outage {
         /// For how long.
@@ -136,6 +143,19 @@ impl std::fmt::Display for Halt {
                     "the API blocks this address (HTTP {status}); blocks are temporary"
                 )
             }
+            Self::SlowedDown {
+                lasted,
+                only_submissions,
+            } => write!(
+                f,
+                "for {} the API has answered every {} with a request to slow down (HTTP 429 or 503)",
+                crate::time::short(*lasted),
+                if *only_submissions {
+                    "submission"
+                } else {
+                    "call"
+                },
+            ),
             Self::Outage { lasted, error } => {
                 write!(
                     f,

@@ -3,6 +3,8 @@
 
 use std::time::{Duration, Instant};
 
+use super::Halt;
+
 /// Failures in a row, without any answer between them, that make an outage. One lost connection
 /// among many is none.
 const FAILURES_MIN: u32 = 3;
@@ -57,9 +59,120 @@ impl Outage {
     }
 }
 
+/// How long the API has done nothing but ask for patience (429, 503 with `Retry-After`). These are
+/// answers and so no outage, and yet nothing comes of them.
+#[derive(Debug, Clone, Default)]
+pub struct SlowDowns {
+    /// Since the last answer of another kind to any call.
+    calls: Streak,
+    /// Since the last answer of another kind to a submission: readings may succeed meanwhile.
+    submissions: Streak,
+}
+
+#[derive(Debug, Clone, Copy, Default)]
+struct Streak {
+    since: Option<Instant>,
+    count: u32,
+}
+
+impl Streak {
+    fn asked(&mut self, now: Instant) {
+        self.since.get_or_insert(now);
+        self.count = self.count.saturating_add(1);
+    }
+
+    /// How long it lasts, if that is longer than `timeout`. One such answer, and then nothing to be
+    /// asked for a while, says little; a pause that goes on does.
+    fn over_limit(&self, timeout: Duration, is_paused: bool, now: Instant) -> Option<Duration> {
+        let lasts = now.saturating_duration_since(self.since?);
+        let is_certain = is_paused || self.count >= FAILURES_MIN;
+        (is_certain && lasts >= timeout).then_some(lasts)
+    }
+}
+
+impl SlowDowns {
+    /// A call was asked to slow down. Returns how many were in a row.
+    pub fn asked(&mut self, is_submission: bool, now: Instant) -> u32 {
+        self.calls.asked(now);
+        if is_submission {
+            self.submissions.asked(now);
+            self.submissions.count.max(self.calls.count)
+        } else {
+            self.calls.count
+        }
+    }
+
+    /// A call was answered otherwise.
+    pub fn answered(&mut self) {
+        self.calls = Streak::default();
+    }
+
+    /// A submission was answered otherwise.
+    pub fn submission_answered(&mut self) {
+        self.submissions = Streak::default();
+    }
+
+    /// Why the run cannot go on, if it lasts longer than `timeout`. `is_paused`: no call may be made
+    /// now, because the API has asked for it.
+    pub fn over_limit(&self, timeout: Duration, is_paused: bool, now: Instant) -> Option<Halt> {
+        let all = self.calls.over_limit(timeout, is_paused, now);
+        let submissions = || self.submissions.over_limit(timeout, is_paused, now);
+        let only_submissions = all.is_none();
+        all.or_else(submissions).map(|lasted| Halt::SlowedDown {
+            lasted,
+            only_submissions,
+        })
+    }
+
+    /// When it may last longer than `timeout`.
+    pub fn limit_at(&self, timeout: Duration) -> Option<Instant> {
+        let limits = [self.calls.since, self.submissions.since];
+        limits
+            .into_iter()
+            .flatten()
+            .min()
+            .map(|since| since + timeout)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    // field case D1
+    #[test]
+    fn readings_that_succeed_do_not_hide_that_no_submission_is_taken() {
+        let start = Instant::now();
+        let minute = Duration::from_mins(1);
+        let mut slow_downs = SlowDowns::default();
+        for nth in 0..4 {
+            assert_eq!(slow_downs.asked(true, start + minute * nth), nth + 1);
+            slow_downs.answered();
+        }
+        let over = |slow_downs: &SlowDowns, minutes| {
+            slow_downs.over_limit(5 * minute, false, start + minute * minutes)
+        };
+        assert_eq!(over(&slow_downs, 4), None);
+        let halt = Halt::SlowedDown {
+            lasted: 5 * minute,
+            only_submissions: true,
+        };
+        assert_eq!(over(&slow_downs, 5), Some(halt));
+        slow_downs.submission_answered();
+        assert_eq!(over(&slow_downs, 50), None);
+    }
+
+    // field case D1
+    #[test]
+    fn one_request_to_slow_down_followed_by_silence_is_no_outage() {
+        let start = Instant::now();
+        let minute = Duration::from_mins(1);
+        let mut slow_downs = SlowDowns::default();
+        slow_downs.asked(false, start);
+        let later = start + 6 * minute;
+        assert_eq!(slow_downs.over_limit(5 * minute, false, later), None);
+        assert!(slow_downs.over_limit(5 * minute, true, later).is_some());
+    }
 
     #[test]
     fn any_answer_ends_it_and_single_failures_make_none() {

@@ -19,6 +19,8 @@ pub enum SessionCall {
     Login,
     /// Ask whether it lives.
     Keepalive,
+    /// Ask whose it is: whether it is whole.
+    Whoami,
 }
 
 /// Where the session stands.
@@ -96,6 +98,12 @@ impl Session {
     /// The API blocks something: ask whether it blocks everything.
     pub fn check(&mut self, now: Instant) {
         self.needs.get_or_insert((SessionCall::Keepalive, now));
+    }
+
+    /// `keepalive` does not settle whether it is whole.
+    pub fn ask_whoami(&mut self, now: Instant) {
+        self.calling = false;
+        self.needs = Some((SessionCall::Whoami, now));
     }
 
     /// A login succeeded.

@@ -7,16 +7,19 @@
 use std::borrow::Cow;
 use std::time::Duration;
 
-use serde::Deserialize;
 use serde_json::value::RawValue;
+
+use zeroize::Zeroizing;
 
 use crate::job::Failure;
 use crate::{text, time};
 
-use super::fault::Fault;
+use super::fault::{Fault, Place};
+use super::incurable::Incurable;
 use super::long_request;
 use super::redact::redact;
-use super::shape::{self, Many, Text};
+use super::shape;
+use super::verdict::{self, ErrorNode, HalfSession, Lead, Ours, Verdict};
 
 /// `Retry-After` is believed up to here.
 const RETRY_AFTER_MAX: Duration = Duration::from_mins(15);
@@ -46,8 +49,14 @@ pub enum Answer {
         /// The HTTP status.
         status: u16,
     },
-    /// The rebuild form came back: the server did not take this for a submission.
-    Form,
+    /// An `ok` that names the second factor or a login: nothing was done if the session answers
+    /// everything like that, which another call has to tell; else nothing is known.
+    HalfSession {
+        /// What it names.
+        asks_for: HalfSession,
+        /// What it means if no other call is answered alike.
+        failure: Failure,
+    },
     /// Anything else: it may or may not have been executed.
     Unknown(Failure),
 }
@@ -62,19 +71,20 @@ impl Answer {
             Self::Refused(_) => "refused",
             Self::Unauthorized { .. } => "unauthorized",
             Self::Blocked { .. } => "blocked",
-            Self::Form => "form",
+            Self::HalfSession { .. } => "half_session",
             Self::Unknown(_) => "unknown",
         }
     }
 
     /// What a ledger says of it; `None` where nothing went wrong. The words of the classes that do
-    /// not bring their own: `rate_limited`, `unauthorized`, `blocked_request`, `form`.
+    /// not bring their own: `rate_limited`, `unauthorized`, `blocked_request`.
     pub fn failure(&self) -> Option<Failure> {
         match self {
             Self::Accepted => None,
-            Self::NotSent(failure) | Self::Refused(failure) | Self::Unknown(failure) => {
-                Some(failure.clone())
-            }
+            Self::NotSent(failure)
+            | Self::Refused(failure)
+            | Self::Unknown(failure)
+            | Self::HalfSession { failure, .. } => Some(failure.clone()),
             Self::SlowDown { .. } => Some(Failure::new(
                 "rate_limited",
                 "the API asks to slow down (HTTP 429)",
@@ -83,10 +93,6 @@ impl Answer {
             Self::Blocked { status } => Some(Failure::new(
                 "blocked_request",
                 format!("the API blocks this request (HTTP {status})"),
-            )),
-            Self::Form => Some(Failure::new(
-                "form",
-                "the API answered with the form: it did not take this for a submission",
             )),
         }
     }
@@ -102,16 +108,20 @@ pub enum Keepalive {
         /// The API's words.
         message: String,
     },
+    /// It answers like a session that is not whole.
+    Half(HalfSession),
     /// HTTP 403 or 460: this address is blocked.
     Blocked {
         /// The HTTP status.
         status: u16,
     },
-    /// HTTP 429.
+    /// HTTP 429, or a 5xx with `Retry-After`.
     SlowDown {
         /// What the API asks for, at most 15 minutes.
         retry_after: Option<Duration>,
     },
+    /// The API cannot be reached as things are set up.
+    Incurable(Incurable),
     /// Anything else: nothing is known about the session.
     Failed(Failure),
 }
@@ -131,7 +141,7 @@ pub enum LoginError {
         message: String,
     },
     /// The account asks for a one-time code, which nobody is there to give.
-    #[error("the account asks for a second factor: use a session token instead")]
+    #[error("the account asks for a second factor")]
     SecondFactor,
     /// The API did not say no, but its answer holds no session.
     #[error("the answer to the login holds no session token")]
@@ -142,12 +152,15 @@ pub enum LoginError {
         /// The HTTP status.
         status: u16,
     },
-    /// HTTP 429.
-    #[error("the API asks to slow down (HTTP 429)")]
+    /// HTTP 429, or a 5xx with `Retry-After`.
+    #[error("the API asks to slow down")]
     SlowDown {
         /// What the API asks for, at most 15 minutes.
         retry_after: Option<Duration>,
     },
+    /// The API cannot be reached as things are set up.
+    #[error("{0}")]
+    Incurable(Incurable),
     /// Anything else: the login may work later.
     #[error("the login failed: {}", .0.error)]
     Failed(Failure),
@@ -156,7 +169,7 @@ pub enum LoginError {
 impl LoginError {
     /// The API locks an account for 20 s after bad logins: a refusal that passes.
     pub fn is_temporary_lock(&self) -> bool {
-        matches!(self, Self::Refused { object, .. } if object == "blocklogon")
+        matches!(self, Self::Refused { object, .. } if object.eq_ignore_ascii_case("blocklogon"))
     }
 }
 
@@ -177,12 +190,21 @@ pub enum ReadError {
         /// The HTTP status.
         status: u16,
     },
-    /// HTTP 429.
-    #[error("the API asks to slow down (HTTP 429)")]
+    /// HTTP 429, or a 5xx with `Retry-After`.
+    #[error("the API asks to slow down")]
     SlowDown {
         /// What the API asks for, at most 15 minutes.
         retry_after: Option<Duration>,
     },
+    /// A document that belongs to no list and no form: the session is not whole, or seems so.
+    #[error("the session is not whole: the API asks for {}", .asks_for)]
+    HalfSession {
+        /// What it asks for.
+        asks_for: HalfSession,
+    },
+    /// The API cannot be reached as things are set up.
+    #[error("{0}")]
+    Incurable(Incurable),
     /// Anything else, other error types included.
     #[error("{}", .0.error)]
     Failed(Failure),
@@ -193,8 +215,10 @@ pub enum ReadError {
 pub(super) struct Received {
     pub(super) status: u16,
     pub(super) retry_after: Option<Duration>,
+    /// Where a redirect leads.
+    pub(super) location: Option<String>,
     /// The status stands even where the body did not arrive whole.
-    pub(super) body: Result<Vec<u8>, Fault>,
+    pub(super) body: Result<Zeroizing<String>, Fault>,
 }
 
 /// What one answer says, whichever function was called.
@@ -207,10 +231,10 @@ pub(super) enum Finding {
 }
 
 /// A document without `doc.error`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Document {
-    /// It has `doc.ok`.
-    Ok,
+    /// It has `doc.ok`, which may lead elsewhere.
+    Ok(Option<Lead>),
     /// It has `doc.slist`, and no `doc.ok`: a form.
     Form,
     /// It has neither.
@@ -222,8 +246,19 @@ pub(super) enum Document {
 pub(super) enum Obstacle {
     Refused(ApiError),
     Unauthorized(ApiError),
-    SlowDown { retry_after: Option<Duration> },
-    Blocked { status: u16 },
+    /// HTTP 429: not executed.
+    SlowDown {
+        retry_after: Option<Duration>,
+    },
+    /// A 5xx with `Retry-After`: whether it was executed is not known.
+    Overloaded {
+        fault: Fault,
+        retry_after: Duration,
+    },
+    Blocked {
+        status: u16,
+    },
+    HalfSession(HalfSession),
     Fault(Fault),
 }
 
@@ -252,64 +287,45 @@ impl ApiError {
     }
 }
 
-#[derive(Deserialize)]
-struct Verdict<'a> {
-    #[serde(borrow, default, deserialize_with = "shape::present")]
-    ok: Option<Text<'a>>,
-    #[serde(borrow, default, deserialize_with = "shape::present")]
-    error: Option<Many<ErrorNode<'a>>>,
-    #[serde(borrow, default)]
-    slist: Option<&'a RawValue>,
-}
-
-#[derive(Default, Deserialize)]
-#[serde(default)]
-struct ErrorNode<'a> {
-    #[serde(borrow, rename = "$type")]
-    kind: Text<'a>,
-    /// A word, or JSON of the cloud behind the panel: as a string, or who knows, as such.
-    #[serde(borrow, rename = "$object")]
-    object: Option<&'a RawValue>,
-    #[serde(borrow)]
-    msg: Text<'a>,
-    #[serde(borrow)]
-    detail: Text<'a>,
-}
-
-/// What an answer says. `secrets` are those that its request held: an error may echo them.
-pub(super) fn read(received: &Received, secrets: &[&str]) -> Finding {
+/// What an answer to `ours` says. `secrets` are those that the request held: the answer may echo them.
+pub(super) fn read(received: &Received, ours: &Ours, secrets: &[&str]) -> Finding {
     let status = received.status;
     let body = match &received.body {
-        Ok(body) => body.as_slice(),
+        Ok(body) => body.as_str(),
         Err(fault) if status == 200 => return fault.clone().into(),
-        Err(_) => b"",
+        Err(_) => "",
     };
-    let verdict = match shape::document::<Verdict<'_>>(body) {
+    let verdict = match verdict::verdict(body) {
         Ok(verdict) => verdict,
         Err(error) if status == 200 => return no_document(body, &error),
-        Err(_) => Verdict {
-            ok: None,
-            error: None,
-            slist: None,
-        },
+        Err(_) => Verdict::default(),
     };
-    let nodes = verdict.error.map(|Many(nodes)| nodes);
-    let error = nodes.as_deref().map(|nodes| match nodes.first() {
+    let error = verdict.errors.as_ref().map(|nodes| match nodes.first() {
         Some(node) => api_error(node, secrets),
         None => api_error(&ErrorNode::default(), secrets),
     });
     // Looked at before everything else: the operation that runs may be the one just asked for.
-    if let (Some(nodes), Some(error)) = (&nodes, &error)
+    if let (Some(nodes), Some(error)) = (&verdict.errors, &error)
         && nodes.iter().any(says_running_operation)
     {
         return Fault::RunningOperation(error.text()).into();
+    }
+    // An error to a call that changes nothing is one, whoever it was meant for.
+    if verdict.is_foreign(ours) && (ours.submits || error.is_none()) {
+        return Fault::Foreign.into();
+    }
+    if ours.submits && error.is_some() && verdict.ok.is_some() {
+        return Fault::Contradiction.into();
+    }
+    if ours.submits && verdict.is_form && verdict.ok.is_none() && error.is_none() {
+        return Fault::Form.into();
     }
     let accepted = verdict.ok.is_some() && error.is_none();
     match status {
         200 => match error {
             Some(error) => error.into(),
-            None if accepted => Finding::Document(Document::Ok),
-            None if verdict.slist.is_some() => Finding::Document(Document::Form),
+            None if accepted => Finding::Document(Document::Ok(lead(&verdict, secrets))),
+            None if verdict.is_form => Finding::Document(Document::Form),
             None => Finding::Document(Document::Data),
         },
         // A status that says "not executed" over a document that says "accepted" proves nothing.
@@ -317,12 +333,32 @@ pub(super) fn read(received: &Received, secrets: &[&str]) -> Finding {
             retry_after: received.retry_after,
         }),
         403 | 460 if !accepted => Finding::Obstacle(Obstacle::Blocked { status }),
-        _ => Fault::Status {
+        300..400 if let Some(location) = &received.location => Fault::Redirect {
             status,
-            message: error.map(|error| error.text()).unwrap_or_default(),
+            location: text::brief(&redact(location, secrets), text::MESSAGE_CHARS_MAX),
         }
         .into(),
+        _ => {
+            let fault = Fault::Status {
+                status,
+                message: error.map(|error| error.text()).unwrap_or_default(),
+            };
+            match received.retry_after {
+                Some(retry_after) if (500..600).contains(&status) => {
+                    Finding::Obstacle(Obstacle::Overloaded { fault, retry_after })
+                }
+                Some(_) | None => fault.into(),
+            }
+        }
     }
+}
+
+/// Where an `ok` leads, safe to show.
+fn lead(verdict: &Verdict<'_>, secrets: &[&str]) -> Option<Lead> {
+    verdict.lead().map(|lead| Lead {
+        target: text::brief(&redact(&lead.target, secrets), text::MESSAGE_CHARS_MAX),
+        half: lead.half,
+    })
 }
 
 impl From<Fault> for Finding {
@@ -331,13 +367,21 @@ impl From<Fault> for Finding {
     }
 }
 
+/// Types that refuse for good.
+const REFUSALS: [&str; 6] = ["value", "missed", "exists", "limit", "nofunc", "license"];
+/// Types that mean a session without rights.
+const NO_RIGHTS: [&str; 2] = ["auth", "access"];
+
+/// An error type that is the API's word and nobody's secret.
+fn is_known(kind: &str) -> bool {
+    REFUSALS.contains(&kind) || NO_RIGHTS.contains(&kind)
+}
+
 impl From<ApiError> for Finding {
     fn from(error: ApiError) -> Self {
         Self::Obstacle(match error.kind.as_str() {
-            "value" | "missed" | "exists" | "limit" | "nofunc" | "license" => {
-                Obstacle::Refused(error)
-            }
-            "auth" | "access" => Obstacle::Unauthorized(error),
+            kind if REFUSALS.contains(&kind) => Obstacle::Refused(error),
+            kind if NO_RIGHTS.contains(&kind) => Obstacle::Unauthorized(error),
             // The set of types is open: modules invent their own.
             _ => Obstacle::Fault(Fault::Api(error)),
         })
@@ -345,26 +389,35 @@ impl From<ApiError> for Finding {
 }
 
 /// A body with status 200 that holds no `doc`.
-fn no_document(body: &[u8], error: &serde_json::Error) -> Finding {
-    if body.trim_ascii_start().first() != Some(&b'<') {
+fn no_document(body: &str, error: &serde_json::Error) -> Finding {
+    if !body.trim_start().starts_with('<') {
         return Fault::json(error).into();
     }
-    match long_request::link(&String::from_utf8_lossy(body)) {
+    match long_request::link(body) {
         Some(link) => Finding::LongRequest(link),
         None => Fault::Html.into(),
     }
 }
 
 fn api_error(node: &ErrorNode<'_>, secrets: &[&str]) -> ApiError {
-    let safe = |text: &str| text::brief(&redact(text, secrets), text::MESSAGE_CHARS_MAX);
+    let safe = |text: &str| shape::for_people(&redact(text, secrets), text::MESSAGE_CHARS_MAX);
     let kind = node.kind.trimmed();
+    let kind = if is_known(kind) {
+        Cow::Borrowed(kind)
+    } else {
+        redact(kind, secrets)
+    };
     let is_word = !kind.is_empty()
         && kind.len() <= 64
         && kind
             .bytes()
             .all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-' | b'.'));
     ApiError {
-        kind: if is_word { kind } else { "api_error" }.to_owned(),
+        kind: if is_word {
+            kind.into_owned()
+        } else {
+            "api_error".to_owned()
+        },
         object: safe(&object(node.object)),
         message: safe(
             node.msg
@@ -405,8 +458,16 @@ fn says_running_operation(node: &ErrorNode<'_>) -> bool {
 /// What a submission's answer means, long-request pages aside.
 pub(super) fn submission(document: Result<Document, Obstacle>) -> Answer {
     match document {
-        Ok(Document::Ok) => Answer::Accepted,
-        Ok(Document::Form) => Answer::Form,
+        Ok(Document::Ok(None)) => Answer::Accepted,
+        Ok(Document::Ok(Some(lead))) => {
+            let half = lead.half;
+            let failure = Fault::Elsewhere(lead.target).into();
+            match half {
+                Some(asks_for) => Answer::HalfSession { asks_for, failure },
+                None => Answer::Unknown(failure),
+            }
+        }
+        Ok(Document::Form) => Answer::Unknown(Fault::Form.into()),
         Ok(Document::Data) => Answer::Unknown(Fault::NoVerdict.into()),
         Err(Obstacle::Refused(error)) => Answer::Refused(error.failure()),
         Err(Obstacle::Unauthorized(error)) => Answer::Unauthorized {
@@ -414,52 +475,92 @@ pub(super) fn submission(document: Result<Document, Obstacle>) -> Answer {
         },
         Err(Obstacle::SlowDown { retry_after }) => Answer::SlowDown { retry_after },
         Err(Obstacle::Blocked { status }) => Answer::Blocked { status },
-        Err(Obstacle::Fault(fault)) => Answer::Unknown(fault.into()),
+        Err(Obstacle::Overloaded { fault, .. } | Obstacle::Fault(fault)) => {
+            Answer::Unknown(fault.into())
+        }
+        Err(Obstacle::HalfSession(asks_for)) => {
+            Answer::Unknown(Fault::Elsewhere(asks_for.to_string()).into())
+        }
     }
 }
 
-/// What `keepalive` says of the session.
-pub(super) fn keepalive(document: Result<(), Obstacle>) -> Keepalive {
+/// The document of a call that changes nothing: one that asks for more than the session has is none.
+pub(super) fn whole(document: Document) -> Result<Document, Obstacle> {
+    match document {
+        Document::Ok(Some(Lead {
+            half: Some(half), ..
+        })) => Err(Obstacle::HalfSession(half)),
+        Document::Ok(_) | Document::Form | Document::Data => Ok(document),
+    }
+}
+
+/// What `keepalive` and `whoami` say of the session.
+pub(super) fn keepalive(document: Result<(), Obstacle>, place: &Place) -> Keepalive {
     match document {
         Ok(()) => Keepalive::Alive,
         Err(Obstacle::Unauthorized(error)) => Keepalive::Dead {
             message: error.text(),
         },
+        Err(Obstacle::HalfSession(half)) => Keepalive::Half(half),
         Err(Obstacle::Refused(error)) => Keepalive::Failed(error.failure()),
         Err(Obstacle::SlowDown { retry_after }) => Keepalive::SlowDown { retry_after },
+        Err(Obstacle::Overloaded { retry_after, .. }) => Keepalive::SlowDown {
+            retry_after: Some(retry_after),
+        },
         Err(Obstacle::Blocked { status }) => Keepalive::Blocked { status },
-        Err(Obstacle::Fault(fault)) => Keepalive::Failed(fault.into()),
+        Err(Obstacle::Fault(fault)) => match fault.incurable(place) {
+            Some(incurable) => Keepalive::Incurable(incurable),
+            None => Keepalive::Failed(fault.into()),
+        },
     }
 }
 
-/// Why a login gave no session.
-pub(super) fn login_error(obstacle: Obstacle) -> LoginError {
+/// Why a login gave no session. Any error of the API is a refusal: a captcha that was switched on for
+/// the account has a type of its own, and asking again locks the account.
+pub(super) fn login_error(obstacle: Obstacle, place: &Place) -> LoginError {
     match obstacle {
-        Obstacle::Refused(error) | Obstacle::Unauthorized(error) => LoginError::Refused {
+        Obstacle::Refused(error)
+        | Obstacle::Unauthorized(error)
+        | Obstacle::Fault(Fault::Api(error)) => LoginError::Refused {
             message: error.text(),
             object: error.object,
         },
         Obstacle::SlowDown { retry_after } => LoginError::SlowDown { retry_after },
+        Obstacle::Overloaded { retry_after, .. } => LoginError::SlowDown {
+            retry_after: Some(retry_after),
+        },
         Obstacle::Blocked { status } => LoginError::Blocked { status },
-        Obstacle::Fault(fault) => LoginError::Failed(fault.into()),
+        Obstacle::HalfSession(HalfSession::SecondFactor) => LoginError::SecondFactor,
+        Obstacle::HalfSession(HalfSession::Login) => LoginError::NoToken,
+        Obstacle::Fault(fault) => match fault.incurable(place) {
+            Some(incurable) => LoginError::Incurable(incurable),
+            None => LoginError::Failed(fault.into()),
+        },
     }
 }
 
 /// Why a read-only call with the token of this `generation` gave nothing.
-pub(super) fn read_error(obstacle: Obstacle, generation: u64) -> ReadError {
+pub(super) fn read_error(obstacle: Obstacle, generation: u64, place: &Place) -> ReadError {
     match obstacle {
         Obstacle::Unauthorized(error) => ReadError::Unauthorized {
             generation,
             message: error.text(),
         },
+        Obstacle::HalfSession(asks_for) => ReadError::HalfSession { asks_for },
         Obstacle::Refused(error) => ReadError::Failed(error.failure()),
         Obstacle::SlowDown { retry_after } => ReadError::SlowDown { retry_after },
+        Obstacle::Overloaded { retry_after, .. } => ReadError::SlowDown {
+            retry_after: Some(retry_after),
+        },
         Obstacle::Blocked { status } => ReadError::Blocked { status },
-        Obstacle::Fault(fault) => ReadError::Failed(fault.into()),
+        Obstacle::Fault(fault) => match fault.incurable(place) {
+            Some(incurable) => ReadError::Incurable(incurable),
+            None => ReadError::Failed(fault.into()),
+        },
     }
 }
 
-/// `Retry-After`: seconds, or an HTTP date.
+/// `Retry-After`: seconds, or an HTTP date. No time at all, and one that has passed, is none.
 pub(super) fn retry_after(value: &str, now_ms: i64) -> Option<Duration> {
     let value = value.trim();
     let wait = if value.bytes().all(|byte| byte.is_ascii_digit()) && !value.is_empty() {
@@ -468,7 +569,7 @@ pub(super) fn retry_after(value: &str, now_ms: i64) -> Option<Duration> {
     } else {
         time::between(now_ms, time::parse_http_date(value)?)
     };
-    Some(wait.min(RETRY_AFTER_MAX))
+    (!wait.is_zero()).then(|| wait.min(RETRY_AFTER_MAX))
 }
 
 impl std::fmt::Display for Obstacle {
@@ -477,7 +578,8 @@ impl std::fmt::Display for Obstacle {
             Self::Refused(error) | Self::Unauthorized(error) => f.write_str(&error.text()),
             Self::SlowDown { .. } => f.write_str("the answer is HTTP 429"),
             Self::Blocked { status } => write!(f, "the answer is HTTP {status}"),
-            Self::Fault(fault) => fault.fmt(f),
+            Self::HalfSession(half) => write!(f, "the API asks for {half}"),
+            Self::Overloaded { fault, .. } | Self::Fault(fault) => fault.fmt(f),
         }
     }
 }

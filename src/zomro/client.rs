@@ -3,10 +3,11 @@
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::{Duration, Instant};
 
-use reqwest::header::{CONTENT_LENGTH, CONTENT_TYPE, RETRY_AFTER};
+use reqwest::header::{CONTENT_LENGTH, CONTENT_TYPE, HeaderName, LOCATION, RETRY_AFTER};
 use reqwest::{Response, redirect, retry};
 use secrecy::{ExposeSecret, SecretString};
 use tracing::debug;
+use zeroize::Zeroizing;
 
 use crate::job::{Access, ImageId, ServiceId};
 use crate::time;
@@ -15,17 +16,23 @@ use super::answer::{
     self, Answer, Document, Finding, Keepalive, LoginError, Obstacle, ReadError, Received,
 };
 use super::endpoint::Endpoint;
-use super::fault::Fault;
+use super::fault::{Fault, Place};
 use super::form::Form;
 use super::instances::Page;
 use super::preview::Preview;
+use super::verdict::Ours;
+use super::wiped::Wiped;
 use super::wire::{Sent, WatchedForm, Wire};
-use super::{fault, form, session};
+use super::{fault, form, lenient, proxy, session};
 
 /// A connection comes about in this time or not at all.
 const CONNECT_TIMEOUT_MAX: Duration = Duration::from_secs(10);
-/// A connection that was idle for longer may be half closed: it is not reused.
-const POOL_IDLE_MAX: Duration = Duration::from_secs(2);
+/// A connection that was idle for longer may be closed by now, and a submission over it would be in
+/// doubt: it is not reused. Calls that follow each other at once share one, calls at the pace of a
+/// careful operator get a new one each.
+const POOL_IDLE_MAX: Duration = Duration::from_millis(25);
+/// Lines of an answer's head.
+const HEADERS_MAX: usize = 500;
 /// Answers to submissions, `keepalive` and login are small.
 const ANSWER_BYTES_MAX: usize = 1 << 20;
 /// Lists and forms are not.
@@ -66,6 +73,20 @@ pub enum ClientError {
     /// For example: this machine has no CA certificates.
     #[error("the HTTPS client could not be set up: {0}")]
     Setup(String),
+    /// The environment asks for a proxy of another kind than HTTP.
+    #[error("{variable} names a proxy of the kind `{scheme}`, which is not supported")]
+    ProxyScheme {
+        /// The environment variable.
+        variable: &'static str,
+        /// What stands before `://`.
+        scheme: String,
+    },
+    /// The environment asks for a proxy, and what it says is no address.
+    #[error("{variable} is no address of a proxy")]
+    Proxy {
+        /// The environment variable.
+        variable: &'static str,
+    },
 }
 
 /// A rebuild to submit.
@@ -94,6 +115,9 @@ pub struct Submitted {
     pub answered_at: Instant,
     /// What it means.
     pub answer: Answer,
+    /// The pause that an overloaded API asks for beside an answer that says nothing more: at most 15
+    /// minutes.
+    pub pause: Option<Duration>,
 }
 
 /// What a read-only call gave.
@@ -123,6 +147,7 @@ pub struct Client {
 struct Inner {
     http: reqwest::Client,
     settings: Settings,
+    place: Place,
     session: RwLock<Session>,
 }
 
@@ -143,13 +168,18 @@ struct Exchange {
 impl Client {
     /// Sets up the connection pool; nothing is sent yet.
     pub fn new(settings: Settings) -> Result<Self, ClientError> {
+        let proxy = proxy::on_the_way_to(&settings.endpoint)?;
         let http = builder(&settings)
             .build()
             .map_err(|error| ClientError::Setup(fault::cause(error)))?;
-        Ok(Self::with_http(settings, http))
+        Ok(Self::with_http(settings, http, proxy))
     }
 
-    pub(super) fn with_http(settings: Settings, http: reqwest::Client) -> Self {
+    pub(super) fn with_http(
+        settings: Settings,
+        http: reqwest::Client,
+        proxy: Option<String>,
+    ) -> Self {
         let session = match &settings.credentials {
             Credentials::Token(token) => Session {
                 generation: 1,
@@ -163,6 +193,11 @@ impl Client {
         Self {
             inner: Arc::new(Inner {
                 http,
+                place: Place {
+                    host: settings.endpoint.host().to_owned(),
+                    is_vendors: settings.endpoint.is_vendors(),
+                    proxy,
+                },
                 settings,
                 session: RwLock::new(session),
             }),
@@ -191,11 +226,12 @@ impl Client {
         let (_, body) = self
             .conclude(
                 exchange.outcome,
+                &reading(form::AUTH, None),
                 &self.secrets(None, None),
                 ANSWER_BYTES_MAX,
             )
             .await
-            .map_err(answer::login_error)?;
+            .map_err(|obstacle| answer::login_error(obstacle, &self.inner.place))?;
         let token = session::token(&body)?;
         let mut session = self
             .inner
@@ -209,6 +245,16 @@ impl Client {
 
     /// Asks whether the session lives.
     pub async fn keepalive(&self) -> Keepalive {
+        self.ask(form::KEEPALIVE).await
+    }
+
+    /// Asks whose the session is, only to see how it answers: what waits for a second factor says so
+    /// here, whatever `keepalive` says.
+    pub async fn whoami(&self) -> Keepalive {
+        self.ask(form::WHOAMI).await
+    }
+
+    async fn ask(&self, func: &'static str) -> Keepalive {
         let Some(token) = self.session().token else {
             return Keepalive::Dead {
                 message: NO_SESSION.to_owned(),
@@ -217,20 +263,21 @@ impl Client {
         let token = token.expose_secret();
         let exchange = self
             .exchange(
-                form::KEEPALIVE,
+                func,
                 None,
-                form::keepalive(token),
+                form::about_session(func, token),
                 ANSWER_BYTES_MAX,
             )
             .await;
         let document = self
             .conclude(
                 exchange.outcome,
+                &reading(func, None),
                 &self.secrets(Some(token), None),
                 ANSWER_BYTES_MAX,
             )
             .await;
-        answer::keepalive(document.map(|_| ()))
+        answer::keepalive(document.map(|_| ()), &self.inner.place)
     }
 
     /// Reads one page of the account's list, counted from 1.
@@ -252,7 +299,7 @@ impl Client {
             |token| form::preview(token, service),
             |document, body| match document {
                 Document::Form => Preview::decode(body),
-                Document::Ok | Document::Data => {
+                Document::Ok(_) | Document::Data => {
                     Err(Fault::Garbled("the preview is no form".to_owned()))
                 }
             },
@@ -272,6 +319,7 @@ impl Client {
                 answer: Answer::Unauthorized {
                     message: NO_SESSION.to_owned(),
                 },
+                pause: None,
             };
         };
         let token = token.expose_secret();
@@ -280,15 +328,32 @@ impl Client {
             .exchange(form::REBUILD, Some(rebuild.service), form, ANSWER_BYTES_MAX)
             .await;
         let secrets = self.secrets(Some(token), Some(&rebuild.access));
+        let ours = Ours {
+            func: form::REBUILD,
+            service: Some(rebuild.service),
+            image: Some(rebuild.image),
+            submits: true,
+        };
+        let mut pause = None;
         let answer = match exchange.outcome {
             Err(fault) if exchange.sent.is_none() => Answer::NotSent(fault.into()),
             Err(fault) => Answer::Unknown(fault.into()),
-            Ok(received) => match answer::read(&received, &secrets) {
+            Ok(received) => match answer::read(&received, &ours, &secrets) {
                 Finding::Document(document) => answer::submission(Ok(document)),
-                Finding::Obstacle(obstacle) => answer::submission(Err(obstacle)),
+                Finding::Obstacle(obstacle) => {
+                    if let Obstacle::Overloaded { retry_after, .. } = &obstacle {
+                        pause = Some(*retry_after);
+                    }
+                    answer::submission(Err(obstacle))
+                }
                 Finding::LongRequest(link) => {
-                    match self.follow(link, &secrets, ANSWER_BYTES_MAX).await {
-                        Ok((Document::Ok, _)) => Answer::Accepted,
+                    match self.follow(link, &ours, &secrets, ANSWER_BYTES_MAX).await {
+                        Ok((Document::Ok(None), _)) => Answer::Accepted,
+                        Ok((Document::Ok(Some(lead)), _)) => {
+                            let fault =
+                                Fault::LongRequest(Fault::Elsewhere(lead.target).to_string());
+                            Answer::Unknown(fault.into())
+                        }
                         Ok((Document::Form | Document::Data, _)) => {
                             let fault = Fault::LongRequest(Fault::NoVerdict.to_string());
                             Answer::Unknown(fault.into())
@@ -309,6 +374,7 @@ impl Client {
             answered_ms: time::now_ms(),
             answered_at: Instant::now(),
             answer,
+            pause,
         }
     }
 
@@ -317,7 +383,7 @@ impl Client {
         func: &'static str,
         service: Option<ServiceId>,
         form: impl FnOnce(&str) -> Form,
-        decode: impl FnOnce(Document, &[u8]) -> Result<T, Fault>,
+        decode: impl FnOnce(Document, &str) -> Result<T, Fault>,
     ) -> Read<T> {
         let Session { generation, token } = self.session();
         let Some(token) = token else {
@@ -332,9 +398,14 @@ impl Client {
             .await;
         let secrets = self.secrets(Some(token), None);
         let (document, body) = self
-            .conclude(exchange.outcome, &secrets, DOCUMENT_BYTES_MAX)
+            .conclude(
+                exchange.outcome,
+                &reading(func, service),
+                &secrets,
+                DOCUMENT_BYTES_MAX,
+            )
             .await
-            .map_err(|obstacle| answer::read_error(obstacle, generation))?;
+            .map_err(|obstacle| answer::read_error(obstacle, generation, &self.inner.place))?;
         let value = decode(document, &body).map_err(|fault| ReadError::Failed(fault.into()))?;
         Ok(Reply {
             value,
@@ -349,18 +420,20 @@ impl Client {
     async fn conclude(
         &self,
         outcome: Result<Received, Fault>,
+        ours: &Ours,
         secrets: &[&str],
         body_max: usize,
-    ) -> Result<(Document, Vec<u8>), Obstacle> {
+    ) -> Result<(Document, Zeroizing<String>), Obstacle> {
         let received = outcome.map_err(Obstacle::Fault)?;
-        match answer::read(&received, secrets) {
-            Finding::Document(document) => Ok((document, received.body.unwrap_or_default())),
-            Finding::Obstacle(obstacle) => Err(obstacle),
+        let (document, body) = match answer::read(&received, ours, secrets) {
+            Finding::Document(document) => (document, received.body.unwrap_or_default()),
+            Finding::Obstacle(obstacle) => return Err(obstacle),
             Finding::LongRequest(link) => self
-                .follow(link, secrets, body_max)
+                .follow(link, ours, secrets, body_max)
                 .await
-                .map_err(Obstacle::Fault),
-        }
+                .map_err(Obstacle::Fault)?,
+        };
+        Ok((answer::whole(document)?, body))
     }
 
     /// The final document of a long request. Whatever else is found there says nothing about the
@@ -369,9 +442,10 @@ impl Client {
     async fn follow(
         &self,
         mut link: String,
+        ours: &Ours,
         secrets: &[&str],
         body_max: usize,
-    ) -> Result<(Document, Vec<u8>), Fault> {
+    ) -> Result<(Document, Zeroizing<String>), Fault> {
         let settings = &self.inner.settings;
         let looks = async {
             loop {
@@ -385,11 +459,12 @@ impl Client {
                 let received = match self.inner.http.get(url).send().await {
                     Ok(response) => receive(response, body_max).await,
                     Err(error) if error.is_connect() => {
-                        return Err(Fault::before_sending(error).to_string());
+                        let place = &self.inner.place;
+                        return Err(Fault::before_sending(error, place).to_string());
                     }
                     Err(error) => return Err(Fault::after_sending(error).to_string()),
                 };
-                link = match answer::read(&received, secrets) {
+                link = match answer::read(&received, ours, secrets) {
                     Finding::Document(document) => {
                         return Ok((document, received.body.unwrap_or_default()));
                     }
@@ -419,7 +494,7 @@ impl Client {
         let sent = wire.settle();
         let outcome = match result {
             Ok(response) => Ok(receive(response, body_max).await),
-            Err(error) if sent.is_none() => Err(Fault::before_sending(error)),
+            Err(error) if sent.is_none() => Err(Fault::before_sending(error, &self.inner.place)),
             Err(error) => Err(Fault::after_sending(error)),
         };
         debug!(
@@ -477,12 +552,27 @@ impl Client {
 /// What the API would say to a call without a session.
 const NO_SESSION: &str = "there is no session yet";
 
+/// What a call that changes nothing names.
+fn reading(func: &'static str, service: Option<ServiceId>) -> Ours {
+    Ours {
+        func,
+        service,
+        image: None,
+        submits: false,
+    }
+}
+
 /// One HTTP/1.1 request a call: no redirects, no retries.
 pub(super) fn builder(settings: &Settings) -> reqwest::ClientBuilder {
     let mut builder = reqwest::Client::builder()
         .user_agent(concat!("refleet/", env!("CARGO_PKG_VERSION")))
         // One reset of an HTTP/2 connection would put everything in flight in doubt.
         .http1_only()
+        // What browsers and curl pass over must not hide an answer.
+        .http1_ignore_invalid_headers_in_responses(true)
+        .http1_allow_spaces_after_header_name_in_responses(true)
+        .http1_allow_obsolete_multiline_headers_in_responses(true)
+        .http1_max_headers(HEADERS_MAX)
         .redirect(redirect::Policy::none())
         .retry(retry::never())
         .timeout(settings.timeout)
@@ -512,29 +602,37 @@ pub(super) fn trusting_nobody() -> rustls::ClientConfig {
 
 /// Takes an answer's head and body. An answer beyond `body_max` is left unread.
 async fn receive(mut response: Response, body_max: usize) -> Received {
-    let retry_after = response
-        .headers()
-        .get(RETRY_AFTER)
-        .and_then(|value| answer::retry_after(value.to_str().ok()?, time::now_ms()));
-    let too_large = Fault::BodyTooLarge { max: body_max };
-    let length = response.content_length().unwrap_or(0);
-    let body = match usize::try_from(length) {
-        Ok(length) if length <= body_max => {
-            let mut body = Vec::with_capacity(length);
-            loop {
-                match response.chunk().await {
-                    Ok(Some(chunk)) if body.len() + chunk.len() > body_max => break Err(too_large),
-                    Ok(Some(chunk)) => body.extend_from_slice(&chunk),
-                    Ok(None) => break Ok(body),
-                    Err(error) => break Err(Fault::within_body(error)),
-                }
-            }
-        }
-        Ok(_) | Err(_) => Err(too_large),
+    let header = |name: HeaderName| response.headers().get(name)?.to_str().ok();
+    let retry_after =
+        header(RETRY_AFTER).and_then(|value| answer::retry_after(value, time::now_ms()));
+    let location = header(LOCATION).map(str::to_owned);
+    let content_type = header(CONTENT_TYPE).map(str::to_owned);
+    let status = response.status().as_u16();
+    let body = match body(&mut response, body_max).await {
+        Ok(body) => lenient::text(body, content_type.as_deref(), body_max).map(Zeroizing::new),
+        Err(fault) => Err(fault),
     };
     Received {
-        status: response.status().as_u16(),
+        status,
         retry_after,
+        location,
         body,
+    }
+}
+
+async fn body(response: &mut Response, body_max: usize) -> Result<Wiped, Fault> {
+    let too_large = Fault::BodyTooLarge { max: body_max };
+    let length = usize::try_from(response.content_length().unwrap_or(0)).unwrap_or(usize::MAX);
+    if length > body_max {
+        return Err(too_large);
+    }
+    let mut body = Wiped::with_capacity(length);
+    loop {
+        match response.chunk().await {
+            Ok(Some(chunk)) if body.len() + chunk.len() > body_max => return Err(too_large),
+            Ok(Some(chunk)) => body.push(&chunk),
+            Ok(None) => return Ok(body),
+            Err(error) => return Err(Fault::within_body(error)),
+        }
     }
 }

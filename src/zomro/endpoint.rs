@@ -86,7 +86,7 @@ impl Endpoint {
     }
 
     /// In lower case (and as punycode) already; without the dot that may end it.
-    fn host(&self) -> &str {
+    pub(super) fn host(&self) -> &str {
         let host = self.url.host_str().unwrap_or_default();
         host.trim_end_matches('.')
     }
@@ -100,6 +100,11 @@ impl Endpoint {
             .parse()
             .ok()?;
         Some(address.to_canonical())
+    }
+
+    /// The vendor's own address, which is used unless another one is given.
+    pub(super) fn is_vendors(&self) -> bool {
+        self.host() == "api.zomro.com"
     }
 
     /// `http://`, that is, without TLS.

@@ -6,12 +6,17 @@
 //! |---|---|---|
 //! | `dns` | the host name was not resolved | no |
 //! | `connect` | no connection: refused, unreachable, a proxy that says no, a pooled one found closed | no |
-//! | `tls` | the TLS handshake failed | no |
+//! | `tls` | the TLS handshake failed, or the server's certificate is not accepted | no |
+//! | `proxy` | the way to the API goes through a proxy, and ended before or at it | no |
 //! | `connect_timeout` | no connection in time | no |
 //! | `timeout` | no answer, or not all of it, in time | yes |
 //! | `reset` | the connection ended before the answer began | yes |
 //! | `truncated` | the connection ended within the answer | yes |
 //! | `body_too_large` | the answer was longer than this function's answers can be | yes |
+//! | `foreign` | a document that names another function, instance or image: the answer to another request | yes |
+//! | `contradiction` | a document with `ok` and `error` | yes |
+//! | `form` | the rebuild form as the answer to a submission | yes |
+//! | `elsewhere` | an `ok` that leads elsewhere (`func=…`, a path, an address) | yes |
 //! | `http_301`, `http_502`, … | a status that says nothing about what was done | yes |
 //! | `html` | a page that is no long-request page | yes |
 //! | `garbled` | no HTTP, no JSON, or JSON of another shape | yes |
@@ -32,6 +37,7 @@ use crate::job::Failure;
 use crate::text;
 
 use super::answer::ApiError;
+use super::incurable::Incurable;
 
 /// What went wrong. Holds no secret: details are the network's words, or redacted ones of the API.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -40,8 +46,14 @@ pub(super) enum Fault {
     Dns(String),
     #[error("no connection: {0}")]
     Connect(String),
+    #[error("the host name does not exist: {0}")]
+    NoSuchHost(String),
     #[error("the TLS handshake failed: {0}")]
     Tls(String),
+    #[error("the server's certificate is not accepted: {0}")]
+    Certificate(String),
+    #[error("through the proxy {proxy}: {fault}")]
+    Proxy { proxy: String, fault: Box<Fault> },
     #[error("no connection within the time limit")]
     ConnectTimeout,
     #[error("no answer within the time limit")]
@@ -52,6 +64,16 @@ pub(super) enum Fault {
     Truncated(String),
     #[error("the answer is longer than {max} bytes")]
     BodyTooLarge { max: usize },
+    #[error("the answer belongs to another request")]
+    Foreign,
+    #[error("the answer says both ok and error")]
+    Contradiction,
+    #[error("the answer is the form: it may belong to another request")]
+    Form,
+    #[error("the answer only leads elsewhere: {0}")]
+    Elsewhere(String),
+    #[error("the answer is HTTP {status} and leads to {location}")]
+    Redirect { status: u16, location: String },
     #[error("the answer is HTTP {status}{}", suffix(.message))]
     Status { status: u16, message: String },
     #[error("the answer is a web page")]
@@ -80,15 +102,22 @@ impl Fault {
     /// The word.
     pub(super) fn word(&self) -> Cow<'static, str> {
         Cow::Borrowed(match self {
-            Self::Dns(_) => "dns",
+            Self::Dns(_) | Self::NoSuchHost(_) => "dns",
             Self::Connect(_) => "connect",
-            Self::Tls(_) => "tls",
+            Self::Tls(_) | Self::Certificate(_) => "tls",
+            Self::Proxy { .. } => "proxy",
             Self::ConnectTimeout => "connect_timeout",
             Self::Timeout => "timeout",
             Self::Reset(_) => "reset",
             Self::Truncated(_) => "truncated",
             Self::BodyTooLarge { .. } => "body_too_large",
-            Self::Status { status, .. } => return format!("http_{status}").into(),
+            Self::Foreign => "foreign",
+            Self::Contradiction => "contradiction",
+            Self::Form => "form",
+            Self::Elsewhere(_) => "elsewhere",
+            Self::Redirect { status, .. } | Self::Status { status, .. } => {
+                return format!("http_{status}").into();
+            }
             Self::Html => "html",
             Self::Garbled(_) => "garbled",
             Self::NoVerdict => "no_verdict",
@@ -99,15 +128,72 @@ impl Fault {
     }
 
     /// A call that ended before its form was handed over.
-    pub(super) fn before_sending(error: reqwest::Error) -> Self {
-        if error.is_dns() {
-            Self::Dns(cause(error))
+    pub(super) fn before_sending(error: reqwest::Error, place: &Place) -> Self {
+        let fault = if error.is_dns() {
+            let cause = cause(error);
+            if place.is_vendors || !says_no_such_host(&cause) && !place.cannot_exist() {
+                Self::Dns(cause)
+            } else {
+                Self::NoSuchHost(cause)
+            }
         } else if error.is_timeout() {
             Self::ConnectTimeout
-        } else if is_tls(&error) {
-            Self::Tls(cause(error))
+        } else if let Some(tls) = tls_error(&error) {
+            match verdict(tls) {
+                Some(verdict) => Self::Certificate(verdict),
+                None => Self::Tls(cause(error)),
+            }
         } else {
             Self::Connect(cause(error))
+        };
+        match &place.proxy {
+            Some(proxy) => Self::Proxy {
+                proxy: proxy.clone(),
+                fault: Box::new(fault),
+            },
+            None => fault,
+        }
+    }
+
+    /// What a person has to change first, if there is anything: no retry helps.
+    pub(super) fn incurable(&self, place: &Place) -> Option<Incurable> {
+        match self {
+            Self::Certificate(why) => Some(Incurable::Certificate(why.clone())),
+            Self::NoSuchHost(_) => Some(Incurable::NoSuchHost(place.host.clone())),
+            Self::Proxy { proxy, fault } => match fault.as_ref() {
+                Self::NoSuchHost(_) => Some(Incurable::NoSuchProxy(proxy.clone())),
+                Self::Connect(cause) if cause.contains("proxy authorization required") => {
+                    Some(Incurable::ProxyPassword(proxy.clone()))
+                }
+                fault => fault.incurable(place),
+            },
+            Self::Redirect { status, location } => Some(Incurable::Redirect {
+                status: *status,
+                location: location.clone(),
+            }),
+            Self::Status {
+                status: status @ (404 | 405),
+                ..
+            } => Some(Incurable::NoApi { status: *status }),
+            Self::Dns(_)
+            | Self::Connect(_)
+            | Self::Tls(_)
+            | Self::ConnectTimeout
+            | Self::Timeout
+            | Self::Reset(_)
+            | Self::Truncated(_)
+            | Self::BodyTooLarge { .. }
+            | Self::Foreign
+            | Self::Contradiction
+            | Self::Form
+            | Self::Elsewhere(_)
+            | Self::Status { .. }
+            | Self::Html
+            | Self::Garbled(_)
+            | Self::NoVerdict
+            | Self::RunningOperation(_)
+            | Self::LongRequest(_)
+            | Self::Api(_) => None,
         }
     }
 
@@ -177,13 +263,63 @@ pub(super) fn cause(error: reqwest::Error) -> String {
     text::brief(&cause, text::MESSAGE_CHARS_MAX)
 }
 
-fn is_tls(error: &reqwest::Error) -> bool {
-    sources(error).any(|source| {
+fn tls_error(error: &reqwest::Error) -> Option<&rustls::Error> {
+    sources(error).find_map(|source| {
         let mut source = Some(source);
         // An I/O error does not name what it wraps as its source, and each layer wraps once more.
         while let Some(io) = source.and_then(<dyn std::error::Error>::downcast_ref::<io::Error>) {
             source = io.get_ref().map(|inner| inner as _);
         }
-        source.is_some_and(<dyn std::error::Error>::is::<rustls::Error>)
+        source.and_then(<dyn std::error::Error>::downcast_ref::<rustls::Error>)
     })
+}
+
+/// Why the server's certificate was not accepted, in words; `None`: the handshake did not come so far.
+fn verdict(error: &rustls::Error) -> Option<String> {
+    use rustls::CertificateError as Why;
+
+    let rustls::Error::InvalidCertificate(why) = error else {
+        return None;
+    };
+    Some(match why {
+        Why::UnknownIssuer => "nobody whom this machine trusts has issued it".to_owned(),
+        Why::Expired | Why::ExpiredContext { .. } => "it has expired".to_owned(),
+        Why::NotValidYet | Why::NotValidYetContext { .. } => "it is not valid yet".to_owned(),
+        Why::NotValidForName | Why::NotValidForNameContext { .. } => {
+            "it belongs to another name".to_owned()
+        }
+        why => text::brief(&why.to_string(), text::MESSAGE_CHARS_MAX),
+    })
+}
+
+/// The resolver's words for "this name does not exist"; everything else may pass. The system gives
+/// no number.
+fn says_no_such_host(cause: &str) -> bool {
+    [
+        "Name or service not known",
+        "No address associated with hostname",
+        "Name does not resolve",
+        "Name has no usable address",
+        "nodename nor servname provided",
+    ]
+    .iter()
+    .any(|words| cause.contains(words))
+}
+
+/// Whom the calls go to, and which way.
+#[derive(Debug, Clone)]
+pub(super) struct Place {
+    /// The API's host.
+    pub(super) host: String,
+    /// It is the vendor's own: that it does not exist is an outage.
+    pub(super) is_vendors: bool,
+    /// The proxy on the way, without its password.
+    pub(super) proxy: Option<String>,
+}
+
+impl Place {
+    /// Names under `.invalid` never exist (RFC 6761), whatever a resolver without a network says.
+    fn cannot_exist(&self) -> bool {
+        self.proxy.is_none() && self.host.trim_end_matches('.').ends_with(".invalid")
+    }
 }

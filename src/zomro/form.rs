@@ -11,9 +11,11 @@ use secrecy::ExposeSecret;
 use crate::job::{Access, ServiceId};
 
 use super::client::Rebuild;
+use super::wiped::Wiped;
 
 pub(super) const AUTH: &str = "auth";
 pub(super) const KEEPALIVE: &str = "keepalive";
+pub(super) const WHOAMI: &str = "whoami";
 pub(super) const INSTANCES: &str = "instances";
 pub(super) const REBUILD: &str = "instances.fleio.rebuild";
 
@@ -22,14 +24,15 @@ pub(super) const REBUILD: &str = "instances.fleio.rebuild";
 pub(super) struct Form {
     /// 128 random bits: no value holds them.
     boundary: String,
-    body: String,
+    /// It may hold a password.
+    body: Wiped,
 }
 
 impl Form {
     fn new() -> Self {
         Self {
             boundary: format!("{:032x}", fastrand::u128(..)),
-            body: String::with_capacity(1536),
+            body: Wiped::with_capacity(1536),
         }
     }
 
@@ -45,18 +48,18 @@ impl Form {
             value,
             "\r\n",
         ] {
-            self.body.push_str(part);
+            self.body.push(part.as_bytes());
         }
         self
     }
 
     /// The value of `Content-Type`, and the body that it describes.
-    pub(super) fn encode(mut self) -> (String, Vec<u8>) {
+    pub(super) fn encode(mut self) -> (String, Wiped) {
         for part in ["--", &self.boundary, "--\r\n"] {
-            self.body.push_str(part);
+            self.body.push(part.as_bytes());
         }
         let content_type = format!("multipart/form-data; boundary={}", self.boundary);
-        (content_type, self.body.into_bytes())
+        (content_type, self.body)
     }
 }
 
@@ -79,9 +82,9 @@ pub(super) fn login(username: &str, password: &str) -> Form {
         .text("lang", "en")
 }
 
-/// Asks whether the session lives.
-pub(super) fn keepalive(token: &str) -> Form {
-    within_session(KEEPALIVE, token).text("lang", "en")
+/// Asks about the session itself: [`KEEPALIVE`], [`WHOAMI`].
+pub(super) fn about_session(func: &'static str, token: &str) -> Form {
+    within_session(func, token).text("lang", "en")
 }
 
 /// One page of the account's list, counted from 1.

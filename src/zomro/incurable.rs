@@ -3,6 +3,10 @@
 //! Only the first call of a run ends it for such a fault: what worked a minute ago and does not now
 //! is an outage.
 
+use std::borrow::Cow;
+
+use crate::job::Failure;
+
 /// Why the API cannot be reached as things are set up.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Incurable {
@@ -26,14 +30,12 @@ pub enum Incurable {
         /// The HTTP status.
         status: u16,
     },
-    /// The environment asks for a proxy of a kind that is not supported.
-    #[error("a proxy of the kind `{scheme}` is not supported ({variable})")]
-    ProxyScheme {
-        /// The environment variable.
-        variable: String,
-        /// What stands before `://`.
-        scheme: String,
-    },
+    /// The proxy's host name does not exist.
+    #[error("there is no host for the proxy {0}")]
+    NoSuchProxy(String),
+    /// The proxy does not let us through without a user and a password, or not with this one.
+    #[error("the proxy {0} asks for a user and a password")]
+    ProxyPassword(String),
 }
 
 impl Incurable {
@@ -48,7 +50,25 @@ impl Incurable {
                 "if that is where the API is, give that address with --api-url"
             }
             Self::NoApi { .. } => "is the path in --api-url or REFLEET_API_URL right?",
-            Self::ProxyScheme { .. } => "name an http:// or https:// proxy, or unset the variable",
+            Self::NoSuchProxy(_) => "is HTTPS_PROXY or ALL_PROXY right?",
+            Self::ProxyPassword(_) => {
+                "write them into HTTPS_PROXY or ALL_PROXY: http://USER:PASSWORD@HOST:PORT"
+            }
         }
+    }
+}
+
+/// Later in a run it is a fault like others. The words are those of [`super::fault`].
+impl From<Incurable> for Failure {
+    fn from(incurable: Incurable) -> Self {
+        let kind = match &incurable {
+            Incurable::Certificate(_) => Cow::Borrowed("tls"),
+            Incurable::NoSuchHost(_) => Cow::Borrowed("dns"),
+            Incurable::NoSuchProxy(_) | Incurable::ProxyPassword(_) => Cow::Borrowed("proxy"),
+            Incurable::Redirect { status, .. } | Incurable::NoApi { status } => {
+                format!("http_{status}").into()
+            }
+        };
+        Self::new(kind, incurable.to_string())
     }
 }

@@ -1,12 +1,20 @@
 //! What a page of the account's list holds (`func=instances`).
 
+use std::fmt;
+
 use serde::Deserialize;
+use serde::de::{Deserializer as _, Error as _, SeqAccess, Visitor};
+use serde_json::value::RawValue;
 
 use crate::job::ServiceId;
-use crate::text::{self, MESSAGE_CHARS_MAX};
 
 use super::fault::Fault;
-use super::shape::{self, Many, Text};
+use super::shape::{self, Object, Text};
+
+/// Rows of one page at most; the panel itself shows a few hundred.
+const ROWS_MAX: usize = 10_000;
+/// A name in the list is no longer than this; longer ones are cut.
+const NAME_CHARS_MAX: usize = 120;
 
 /// One page of the account's list.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -17,7 +25,8 @@ pub struct Page {
     pub per_page: Option<u32>,
     /// Rows of the whole list (`p_elems`): the reading is complete when as many rows were read.
     pub total: u64,
-    /// Rows on this page, those included that name no instance.
+    /// Rows on this page, those included that name no instance or cannot be read: then an instance
+    /// that is not among `instances` may still be on it.
     pub rows: u64,
     /// The instances on this page.
     pub instances: Vec<Instance>,
@@ -31,7 +40,8 @@ pub struct Instance {
     /// Its status in the cloud, trimmed and in lower case; empty where the list gives none, as it
     /// may while the instance is being ordered.
     pub status: String,
-    /// Name of the image it runs (the list knows no image ids).
+    /// Name of the image it runs (the list knows no image ids). What of it could not be read is
+    /// U+FFFD.
     pub image: Option<String>,
     /// The owner's name for it, else the tariff's.
     pub name: Option<String>,
@@ -42,8 +52,9 @@ pub struct Instance {
 #[derive(Default, Deserialize)]
 #[serde(default)]
 struct List<'a> {
+    /// Each row by itself: one that cannot be read must not hide the others.
     #[serde(borrow)]
-    elem: Many<Row<'a>>,
+    elem: Option<&'a RawValue>,
     #[serde(borrow)]
     p_num: Text<'a>,
     #[serde(borrow)]
@@ -74,31 +85,75 @@ struct Row<'a> {
 impl Page {
     /// Reads the answer to a request for page `asked`. Without the number of all rows it could not
     /// be told whether the reading is complete, so such an answer is none.
-    pub(super) fn decode(body: &[u8], asked: u32) -> Result<Self, Fault> {
+    pub(super) fn decode(body: &str, asked: u32) -> Result<Self, Fault> {
         let list: List<'_> = shape::document(body).map_err(|error| Fault::json(&error))?;
         let total =
             list.p_elems.trimmed().parse().map_err(|_| {
                 Fault::Garbled("the list does not say how many rows it has".to_owned())
             })?;
-        let Many(mut rows) = list.elem;
+        let rows = match list.elem {
+            Some(raw) => rows(raw).map_err(|error| Fault::json(&error))?,
+            None => Vec::new(),
+        };
         // An empty list may be written as one empty element.
-        rows.retain(|row| *row != Row::default());
+        let rows: Vec<Option<Row<'_>>> = rows
+            .into_iter()
+            .map(|row| serde_json::from_str(row.get()).map(|Object(row)| row).ok())
+            .filter(|row| *row != Some(Row::default()))
+            .collect();
         Ok(Self {
             number: list.p_num.trimmed().parse().unwrap_or(asked),
             per_page: list.p_cnt.trimmed().parse().ok(),
             total,
             rows: rows.len() as u64,
-            instances: rows.iter().filter_map(Row::instance).collect(),
+            instances: rows.iter().flatten().filter_map(Row::instance).collect(),
         })
     }
 }
 
+/// The rows of a list, unread: an array, one row alone, or an empty element in any dress.
+fn rows(list: &RawValue) -> serde_json::Result<Vec<&RawValue>> {
+    match list.get().as_bytes().first() {
+        Some(b'[') => serde_json::Deserializer::from_str(list.get()).deserialize_seq(Bounded),
+        Some(b'{') => Ok(vec![list]),
+        // `null` or a text: no rows.
+        Some(_) | None => Ok(Vec::new()),
+    }
+}
+
+struct Bounded;
+
+impl<'de> Visitor<'de> for Bounded {
+    type Value = Vec<&'de RawValue>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "at most {ROWS_MAX} rows")
+    }
+
+    fn visit_seq<S: SeqAccess<'de>>(self, mut seq: S) -> Result<Self::Value, S::Error> {
+        let mut rows = Vec::new();
+        while let Some(row) = seq.next_element()? {
+            if rows.len() == ROWS_MAX {
+                return Err(S::Error::invalid_length(ROWS_MAX + 1, &self));
+            }
+            rows.push(row);
+        }
+        Ok(rows)
+    }
+}
+
 impl Row<'_> {
+    /// `None` for a row that names no instance, or whose id or status is damaged: these are read
+    /// strictly, everything else is for people.
     fn instance(&self) -> Option<Instance> {
-        let brief = |text: &str| text::brief(text, MESSAGE_CHARS_MAX);
+        let brief = |text: &str| shape::for_people(text, NAME_CHARS_MAX);
+        let status = self.instance_status.trimmed();
+        if shape::is_damaged(status) {
+            return None;
+        }
         Some(Instance {
             service: self.id.trimmed().parse().ok()?,
-            status: brief(self.instance_status.trimmed()).to_lowercase(),
+            status: brief(status).to_lowercase(),
             image: self.instances_os.filled().map(brief),
             name: self.servername.filled().or(self.name.filled()).map(brief),
             ip: self.ip.filled().or(self.ip_v6.filled()).map(brief),
@@ -114,7 +169,7 @@ mod tests {
 
     #[test]
     fn a_page_is_read_through_noise() {
-        let body = br#"{"doc":{"$lang":"en","$func":"instances","metadata":{"x":[1,{}]},
+        let body = r#"{"doc":{"$lang":"en","$func":"instances","metadata":{"x":[1,{}]},
             "p_num":{"$":"2"},"p_cnt":{"$":"50"},"p_elems":{"$":" 53 "},
             "elem":[
               {"id":{"$":"5113119"},"instance_status":{"$":" Active "},"instances_os":{"$":"Ubuntu-22.04 ","$orig":"x"},
@@ -166,14 +221,14 @@ mod tests {
 
     #[test]
     fn a_list_of_one_and_an_empty_list_are_lists() {
-        let one = br#"{"doc":{"p_elems":"1","elem":{"id":{"$":"7"}}}}"#;
+        let one = r#"{"doc":{"p_elems":"1","elem":{"id":{"$":"7"}}}}"#;
         let page = Page::decode(one, 1).unwrap();
         assert_eq!((page.number, page.total, page.rows), (1, 1, 1));
         assert_eq!(page.instances[0].service.get(), 7);
         for empty in [
-            &br#"{"doc":{"p_elems":{"$":"0"}}}"#[..],
-            br#"{"doc":{"p_elems":{"$":"0"},"elem":{}}}"#,
-            br#"{"doc":{"p_elems":{"$":"0"},"elem":[]}}"#,
+            r#"{"doc":{"p_elems":{"$":"0"}}}"#,
+            r#"{"doc":{"p_elems":{"$":"0"},"elem":{}}}"#,
+            r#"{"doc":{"p_elems":{"$":"0"},"elem":[]}}"#,
         ] {
             let page = Page::decode(empty, 1).unwrap();
             assert_eq!((page.total, page.rows, page.instances), (0, 0, Vec::new()));
@@ -183,29 +238,73 @@ mod tests {
     #[test]
     fn a_document_without_the_number_of_rows_is_no_list() {
         for body in [
-            &br#"{"doc":{"ok":{}}}"#[..],
-            br#"{"doc":{"elem":[{"id":{"$":"7"}}]}}"#,
-            br#"{"doc":{"p_elems":{"$":"many"},"elem":[{"id":{"$":"7"}}]}}"#,
-            br#"{"doc":{"p_elems":{"$":"1"},"elem":["7"]}}"#,
+            r#"{"doc":{"ok":{}}}"#,
+            r#"{"doc":{"elem":[{"id":{"$":"7"}}]}}"#,
+            r#"{"doc":{"p_elems":{"$":"many"},"elem":[{"id":{"$":"7"}}]}}"#,
         ] {
             assert_eq!(Page::decode(body, 1).unwrap_err().word(), "garbled");
         }
     }
 
+    // field case D3
+    #[test]
+    fn a_row_that_cannot_be_read_hides_no_other() {
+        let deep = format!(r#"{{"id":{}{}}}"#, "[".repeat(200), "]".repeat(200));
+        for odd in [
+            r#""7""#,
+            "7",
+            "[]",
+            "[[]]",
+            r#"{"id":"9","id":"8"}"#,
+            "{\"id\":\"5113\u{fffd}19\"}",
+            r#"{"id":"8","instance_status":"act\u0000ive"}"#,
+            "{\"id\":\"8\",\"instance_status\":\"act\u{fffd}ive\"}",
+            &deep,
+        ] {
+            let body = format!(
+                r#"{{"doc":{{"p_elems":"3","elem":[{{"id":"1"}},{odd},{{"id":"3","servername":"shop {}"}}]}}}}"#,
+                '\u{fffd}'
+            );
+            let page = Page::decode(&body, 1).unwrap();
+            assert_eq!((page.rows, page.instances.len()), (3, 2), "{odd}");
+            assert_eq!(page.instances[1].name.as_deref(), Some("shop \u{fffd}"));
+        }
+    }
+
+    // field case A13
+    #[test]
+    fn a_page_with_more_rows_than_any_panel_shows_is_none() {
+        let page = |count| {
+            let rows = vec![r#"{"id":"1"}"#; count].join(",");
+            Page::decode(
+                &format!(r#"{{"doc":{{"p_elems":"9","elem":[{rows}]}}}}"#),
+                1,
+            )
+        };
+        assert_eq!(page(ROWS_MAX).unwrap().rows, ROWS_MAX as u64);
+        assert_eq!(page(ROWS_MAX + 1).unwrap_err().word(), "garbled");
+        let long = "x".repeat(1 << 20);
+        let row = format!(r#"{{"id":"1","instances_os":"{long}"}}"#);
+        let page =
+            Page::decode(&format!(r#"{{"doc":{{"p_elems":"1","elem":{row}}}}}"#), 1).unwrap();
+        let image = page.instances[0].image.as_deref().unwrap();
+        assert_eq!(image.chars().count(), NAME_CHARS_MAX);
+    }
+
     #[test]
     fn foreign_names_cannot_steer_a_terminal() {
-        let body = br#"{"doc":{"p_elems":"1","elem":{"id":"7","servername":"\u001b[2J\u202ex"}}}"#;
+        let body = r#"{"doc":{"p_elems":"1","elem":{"id":"7","servername":"\u001b[2J\u202ex"}}}"#;
         let page = Page::decode(body, 1).unwrap();
         assert_eq!(
             page.instances[0].name.as_deref(),
-            Some("\\u{1b}[2J\\u{202e}x")
+            Some("\u{fffd}[2J\\u{202e}x")
         );
     }
 
     proptest! {
         #[test]
         fn no_body_panics(json in r#"\{"doc":\{"p_elems":("1"|1|\{\}),"elem":[\[\]{}":,a-z0-9$]{0,60}"#) {
-            let _ = Page::decode(json.as_bytes(), 1);
+            let _ = Page::decode(&json, 1);
         }
     }
 }

@@ -10,7 +10,11 @@
 //! | `form` | the fields of each function |
 //! | `wire` | the moment at which a form is handed to the connection |
 //! | `client` | session and calls; the only place that knows how reqwest is set up |
+//! | `wiped` | bytes that held a password, and hold it no longer |
+//! | `proxy` | what stands between here and the API |
 //! | `answer` | what an HTTP answer means: the table |
+//! | `verdict` | what a document says: whose answer it is, and where its `ok` leads |
+//! | `lenient` | bytes in any charset, broken or not → text |
 //! | `fault` | what went wrong outside that table, each with its word |
 //! | `incurable` | those of them that no retry can cure |
 //! | `long_request` | the page that stands in for an answer which takes long |
@@ -27,11 +31,15 @@ mod fault;
 mod form;
 mod incurable;
 mod instances;
+mod lenient;
 mod long_request;
 mod preview;
+mod proxy;
 mod redact;
 mod session;
 mod shape;
+mod verdict;
+mod wiped;
 mod wire;
 
 #[cfg(test)]
@@ -45,4 +53,5 @@ pub use endpoint::{Endpoint, EndpointError};
 pub use incurable::Incurable;
 pub use instances::{Instance, Page};
 pub use preview::{Image, Preview, SshKey};
+pub use verdict::HalfSession;
 pub use wire::Sent;

@@ -3,7 +3,7 @@
 use serde::Deserialize;
 
 use crate::job::ImageId;
-use crate::text::{self, MESSAGE_CHARS_MAX};
+use crate::text::MESSAGE_CHARS_MAX;
 
 use super::fault::Fault;
 use super::shape::{self, Many, Text};
@@ -73,7 +73,7 @@ struct Choice<'a> {
 
 impl Preview {
     /// Reads the form.
-    pub(super) fn decode(body: &[u8]) -> Result<Self, Fault> {
+    pub(super) fn decode(body: &str) -> Result<Self, Fault> {
         let form: Lists<'_> = shape::document(body).map_err(|error| Fault::json(&error))?;
         let mut preview = Self::default();
         for list in &form.slist.0 {
@@ -93,7 +93,7 @@ impl Choice<'_> {
     fn image(&self) -> Option<Image> {
         Some(Image {
             id: self.key.trimmed().parse().ok()?,
-            name: text::brief(self.label.trimmed(), MESSAGE_CHARS_MAX),
+            name: shape::for_people(self.label.trimmed(), MESSAGE_CHARS_MAX),
             zone: self.depend.filled().map(str::to_owned),
         })
     }
@@ -103,7 +103,7 @@ impl Choice<'_> {
         let id = self.key.filled()?;
         (!matches!(id, "none" | "null")).then(|| SshKey {
             id: id.to_owned(),
-            label: text::brief(self.label.trimmed(), MESSAGE_CHARS_MAX),
+            label: shape::for_people(self.label.trimmed(), MESSAGE_CHARS_MAX),
         })
     }
 }
@@ -116,7 +116,7 @@ mod tests {
 
     #[test]
     fn images_keys_and_zones_are_read_and_placeholders_are_not() {
-        let body = br#"{"doc":{"elid":{"$":"5113119"},"zone":{"$":"pub"},
+        let body = r#"{"doc":{"elid":{"$":"5113119"},"zone":{"$":"pub"},
             "select_rebuild":{"$":"18d0ee2e-4d57-4f40-9b56-03c1773b5831"},
             "slist":[
               {"$name":"zone","val":[{"$key":"pub","$":"pub"},{"$key":"own","$":"own"}]},
@@ -157,14 +157,14 @@ mod tests {
 
     #[test]
     fn an_account_without_keys_offers_none() {
-        let body = br#"{"doc":{"slist":{"$name":"ssh_keys","val":[{"$key":"none","$":"-"}]}}}"#;
+        let body = r#"{"doc":{"slist":{"$name":"ssh_keys","val":[{"$key":"none","$":"-"}]}}}"#;
         assert_eq!(Preview::decode(body).unwrap(), Preview::default());
     }
 
     proptest! {
         #[test]
         fn no_body_panics(json in r#"\{"doc":\{"slist":[\[\]{}":,a-z0-9$]{0,60}"#) {
-            let _ = Preview::decode(json.as_bytes());
+            let _ = Preview::decode(&json);
         }
     }
 }

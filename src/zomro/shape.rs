@@ -8,6 +8,7 @@ use std::borrow::Cow;
 use std::fmt;
 use std::marker::PhantomData;
 
+use crate::text;
 use serde::de::value::MapAccessDeserializer;
 use serde::de::{Deserialize, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 
@@ -25,6 +26,22 @@ impl Text<'_> {
     pub(super) fn filled(&self) -> Option<&str> {
         Some(self.trimmed()).filter(|text| !text.is_empty())
     }
+}
+
+/// A text that was written for people, safe to show and at most `chars_max` characters long. What no
+/// text for people holds becomes U+FFFD.
+pub(super) fn for_people(text: &str, chars_max: usize) -> String {
+    let is_broken = |c: char| c.is_control() && !c.is_whitespace();
+    if text.contains(is_broken) {
+        text::brief(&text.replace(is_broken, "\u{fffd}"), chars_max)
+    } else {
+        text::brief(text, chars_max)
+    }
+}
+
+/// Something of this text was lost on the way, or never belonged into one.
+pub(super) fn is_damaged(text: &str) -> bool {
+    text.contains(|c: char| c == '\u{fffd}' || c.is_control())
 }
 
 impl<'de: 'a, 'a> Deserialize<'de> for Text<'a> {
@@ -86,6 +103,81 @@ impl<'de: 'a, 'a> Deserialize<'de> for Text<'a> {
         }
 
         deserializer.deserialize_any(Scalar)
+    }
+}
+
+/// Every text that a node holds, however deep: for nodes of which nobody knows the dress.
+#[derive(Debug, Default, Clone, PartialEq, Eq)]
+pub(super) struct Words(Vec<String>);
+
+impl Words {
+    /// The texts, without the space around them; empty ones say nothing.
+    pub(super) fn iter(&self) -> impl Iterator<Item = &str> {
+        self.0
+            .iter()
+            .map(|text| text.trim())
+            .filter(|text| !text.is_empty())
+    }
+
+    /// Takes in those of `more`.
+    pub(super) fn extend(&mut self, more: Self) {
+        self.0.extend(more.0);
+    }
+}
+
+impl<'de> Deserialize<'de> for Words {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct AnyNode;
+
+        impl<'de> Visitor<'de> for AnyNode {
+            type Value = Words;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("anything")
+            }
+
+            fn visit_str<E>(self, text: &str) -> Result<Words, E> {
+                Ok(Words(vec![text.to_owned()]))
+            }
+
+            fn visit_bool<E>(self, value: bool) -> Result<Words, E> {
+                Ok(Words(vec![value.to_string()]))
+            }
+
+            fn visit_i64<E>(self, value: i64) -> Result<Words, E> {
+                Ok(Words(vec![value.to_string()]))
+            }
+
+            fn visit_u64<E>(self, value: u64) -> Result<Words, E> {
+                Ok(Words(vec![value.to_string()]))
+            }
+
+            fn visit_f64<E>(self, value: f64) -> Result<Words, E> {
+                Ok(Words(vec![value.to_string()]))
+            }
+
+            fn visit_unit<E>(self) -> Result<Words, E> {
+                Ok(Words::default())
+            }
+
+            fn visit_map<M: MapAccess<'de>>(self, mut map: M) -> Result<Words, M::Error> {
+                let mut words = Words::default();
+                while let Some((_, inner)) = map.next_entry::<IgnoredAny, Words>()? {
+                    words.extend(inner);
+                }
+                Ok(words)
+            }
+
+            fn visit_seq<S: SeqAccess<'de>>(self, mut seq: S) -> Result<Words, S::Error> {
+                let mut words = Words::default();
+                while let Some(inner) = seq.next_element()? {
+                    words.extend(inner);
+                }
+                Ok(words)
+            }
+        }
+
+        deserializer.deserialize_any(AnyNode)
     }
 }
 
@@ -165,15 +257,14 @@ impl<'de, T: Deserialize<'de>> Deserialize<'de> for Many<T> {
 }
 
 /// The `doc` of a body.
-pub(super) fn document<'de, T: Deserialize<'de>>(body: &'de [u8]) -> serde_json::Result<T> {
+pub(super) fn document<'de, T: Deserialize<'de>>(body: &'de str) -> serde_json::Result<T> {
     #[derive(serde::Deserialize)]
     #[serde(bound = "T: Deserialize<'de>")]
     struct Root<T> {
         doc: Object<T>,
     }
 
-    let json = body.strip_prefix(b"\xef\xbb\xbf").unwrap_or(body);
-    let Object(Root { doc: Object(doc) }) = serde_json::from_slice(json)?;
+    let Object(Root { doc: Object(doc) }) = serde_json::from_str(body)?;
     Ok(doc)
 }
 
@@ -236,6 +327,19 @@ mod tests {
     }
 
     #[test]
+    fn the_texts_of_a_node_are_found_at_any_depth() {
+        let words = |json| -> Vec<String> {
+            let words: Words = serde_json::from_str(json).unwrap();
+            words.iter().map(str::to_owned).collect()
+        };
+        assert_eq!(
+            words(r#"[" a ",{"$":"b","x":[{"y":7},true]},null,"",{}]"#),
+            ["a", "b", "7", "true"]
+        );
+        assert!(words("{}").is_empty());
+    }
+
+    #[test]
     fn a_list_is_read_with_one_element_and_with_many() {
         let ids = |json| -> Vec<String> {
             let Many(rows) = serde_json::from_str::<Many<Row<'_>>>(json).unwrap();
@@ -258,19 +362,20 @@ mod tests {
             "{}",
             "",
         ] {
-            assert!(document::<Row<'_>>(json.as_bytes()).is_err(), "{json}");
+            assert!(document::<Row<'_>>(json).is_err(), "{json}");
         }
         assert!(serde_json::from_str::<Many<Row<'_>>>(r#"[["1"]]"#).is_err());
-        let row: Row<'_> = document("\u{feff}{\"doc\":{\"id\":\"1\"}}".as_bytes()).unwrap();
+        let row: Row<'_> = document(r#"{"doc":{"id":"1"}}"#).unwrap();
         assert_eq!(row.id.trimmed(), "1");
     }
 
     proptest! {
         #[test]
-        fn nothing_that_is_no_json_panics(bytes in prop::collection::vec(any::<u8>(), 0..256)) {
-            let _ = document::<Row<'_>>(&bytes);
-            let _ = serde_json::from_slice::<Text<'_>>(&bytes);
-            let _ = serde_json::from_slice::<Many<Row<'_>>>(&bytes);
+        fn nothing_that_is_no_json_panics(text: String) {
+            let _ = document::<Row<'_>>(&text);
+            let _ = serde_json::from_str::<Text<'_>>(&text);
+            let _ = serde_json::from_str::<Many<Row<'_>>>(&text);
+            let _ = serde_json::from_str::<Words>(&text);
         }
     }
 
@@ -280,5 +385,6 @@ mod tests {
         assert!(serde_json::from_str::<Text<'_>>(&deep).is_err());
         let deep = r#"{"$":"#.repeat(100_000);
         assert!(serde_json::from_str::<Text<'_>>(&deep).is_err());
+        assert!(serde_json::from_str::<Words>(&deep).is_err());
     }
 }

@@ -18,6 +18,7 @@ use std::time::Instant;
 
 use http_body::{Body, Frame, SizeHint};
 
+use super::wiped::Wiped;
 use crate::time;
 
 /// When a request was handed to the wire.
@@ -87,9 +88,10 @@ pub(super) struct WatchedForm {
 }
 
 impl WatchedForm {
-    pub(super) fn new(form: Vec<u8>, wire: Arc<Wire>) -> Self {
+    pub(super) fn new(form: Wiped, wire: Arc<Wire>) -> Self {
         Self {
-            form: Some(Chunk::from(form)),
+            // Wiped when the connection is done with it.
+            form: Some(Chunk::from_owner(form)),
             wire,
         }
     }
@@ -130,6 +132,12 @@ mod tests {
 
     use super::*;
 
+    fn form(bytes: &[u8], wire: &Arc<Wire>) -> WatchedForm {
+        let mut form = Wiped::default();
+        form.push(bytes);
+        WatchedForm::new(form, Arc::clone(wire))
+    }
+
     fn poll(form: &mut WatchedForm) -> Poll<Option<Result<Frame<Chunk>, String>>> {
         Pin::new(form)
             .poll_frame(&mut Context::from_waker(Waker::noop()))
@@ -139,7 +147,7 @@ mod tests {
     #[test]
     fn the_first_request_for_bytes_is_the_moment_of_sending() {
         let wire = Arc::new(Wire::default());
-        let mut form = WatchedForm::new(b"form".to_vec(), Arc::clone(&wire));
+        let mut form = form(b"form", &wire);
         assert_eq!(form.size_hint().exact(), Some(4));
         let Poll::Ready(Some(Ok(frame))) = poll(&mut form) else {
             panic!("no bytes");
@@ -154,7 +162,7 @@ mod tests {
     #[test]
     fn a_form_that_was_settled_as_unsent_is_never_handed_over() {
         let wire = Arc::new(Wire::default());
-        let mut form = WatchedForm::new(b"form".to_vec(), Arc::clone(&wire));
+        let mut form = form(b"form", &wire);
         assert_eq!(wire.settle(), None);
         let Poll::Ready(Some(Err(error))) = poll(&mut form) else {
             panic!("bytes after the verdict");

@@ -5,7 +5,6 @@ use std::time::Duration;
 use super::{Core, Now};
 use crate::event::{Activity, Event};
 use crate::job::State;
-use crate::runner::rate::Purpose;
 use crate::time;
 
 impl Core {
@@ -18,21 +17,14 @@ impl Core {
                 self.last_error
             ))
         } else {
-            let held = self
-                .rate
-                .free_at(Purpose::Session)
-                .saturating_duration_since(now.at);
-            let slot = if self.rate.is_unlimited() {
-                Duration::ZERO
-            } else {
-                Duration::from_secs_f64(1.0 / self.options.rate_per_s)
-            };
-            (held > slot.max(Duration::from_secs(1))).then(|| {
-                format!(
-                    "the API asks to slow down: no call for {}",
-                    time::short(held)
-                )
-            })
+            let held = self.pause_left(now);
+            held.filter(|held| *held > Duration::from_secs(1))
+                .map(|held| {
+                    format!(
+                        "the API asks to slow down: no call for {}",
+                        time::short(held)
+                    )
+                })
         };
         match (self.paused, reason) {
             (false, Some(reason)) => {

@@ -1,11 +1,12 @@
 //! What an answer means for its job and for the run: the table of the design's section 3.
 
+use super::half_session::Unconfirmed;
 use super::{Active, Core, Suspect, Suspicion};
 use crate::job::ServiceId;
 use crate::job::{Entry, Failure};
 use crate::runner::verify::Watch;
 use crate::runner::{Halt, Now};
-use crate::zomro::{Answer, Keepalive, LoginError, ReadError, Submitted};
+use crate::zomro::{Answer, Incurable, Keepalive, LoginError, ReadError, Submitted};
 use std::time::Duration;
 
 impl Core {
@@ -25,8 +26,12 @@ impl Core {
             answered_ms,
             answered_at,
             answer,
+            pause,
         } = submitted;
         let failure = answer.failure();
+        if !matches!(answer, Answer::SlowDown { .. } | Answer::NotSent(_)) && pause.is_none() {
+            self.slow_downs.submission_answered();
+        }
         match answer {
             Answer::Accepted => {
                 self.read_accepted(generation);
@@ -43,25 +48,32 @@ impl Core {
                 );
             }
             Answer::Unknown(failure) => {
-                if !failure.is_network() {
+                if pause.is_some() {
+                    self.slow_down(pause, true, now);
+                } else if !failure.is_network() {
                     self.got_through();
                 }
-                let submitted_ms = sent.map(|sent| sent.at_ms);
-                self.step(
-                    &mut active.job,
-                    Entry::Unknown {
-                        failure,
-                        submitted_ms,
-                    },
+                let unknown = Unconfirmed {
+                    service,
+                    sent,
                     answered_ms,
-                );
-                // Nobody will watch it: it can only be resolved by hand, or by a later run.
-                self.damage.held += u64::from(self.options.no_wait);
-                self.watch(
-                    active,
-                    sent.map_or(answered_at, |sent| sent.at),
                     answered_at,
-                );
+                    failure,
+                };
+                self.in_doubt(active, unknown);
+            }
+            Answer::HalfSession { asks_for, failure } => {
+                // Its answer is still outstanding, in a way: another call has to give it.
+                self.submissions_out += 1;
+                self.active.insert(service, active);
+                self.unconfirmed.push(Unconfirmed {
+                    service,
+                    sent,
+                    answered_ms,
+                    answered_at,
+                    failure,
+                });
+                self.half_session_seen(asks_for, now);
             }
             Answer::NotSent(failure) => {
                 self.lost(&failure, now);
@@ -73,11 +85,11 @@ impl Core {
             }
             Answer::SlowDown { retry_after } => {
                 let pause = self
-                    .slow_down(retry_after, now)
+                    .slow_down(retry_after, true, now)
                     .min(self.options.backoff.max);
                 self.back_to_queue(active, failure.unwrap_or_else(no_reason), pause, now);
             }
-            Answer::Refused(_) | Answer::Form => {
+            Answer::Refused(_) => {
                 self.read_accepted(generation);
                 let failure = failure.unwrap_or_else(no_reason);
                 self.step(&mut active.job, Entry::Refused { failure }, answered_ms);
@@ -99,6 +111,26 @@ impl Core {
                 self.put_back_suspect(active, failure.unwrap_or_else(no_reason), why, now);
             }
         }
+    }
+
+    /// It may or may not have been executed.
+    pub(super) fn in_doubt(&mut self, mut active: Active, unknown: Unconfirmed) {
+        let Unconfirmed {
+            service: _,
+            sent,
+            answered_ms,
+            answered_at,
+            failure,
+        } = unknown;
+        let entry = Entry::Unknown {
+            failure,
+            submitted_ms: sent.map(|sent| sent.at_ms),
+        };
+        self.step(&mut active.job, entry, answered_ms);
+        // Nobody will watch it: it can only be resolved by hand, or by a later run.
+        self.damage.held += u64::from(self.options.no_wait);
+        let sent_at = sent.map_or(answered_at, |sent| sent.at);
+        self.watch(active, sent_at, answered_at);
     }
 
     fn watch(
@@ -152,7 +184,6 @@ impl Core {
 
     pub(super) fn read_accepted(&mut self, generation: u64) {
         self.got_through();
-        self.slow_downs = 0;
         self.session.accepted(generation);
     }
 
@@ -168,11 +199,22 @@ impl Core {
                 self.got_through();
                 self.session.check(now.at);
             }
+            ReadError::HalfSession { asks_for } => self.half_session_seen(*asks_for, now),
             ReadError::SlowDown { retry_after } => {
-                self.slow_down(*retry_after, now);
+                self.slow_down(*retry_after, false, now);
             }
+            ReadError::Incurable(why) => self.unreachable(why, now),
             ReadError::Failed(failure) => self.lost(failure, now),
         }
+    }
+
+    /// What no retry can cure ends a run that has not reached the API yet. Later it is an outage: it
+    /// was reached with the very same settings.
+    fn unreachable(&mut self, why: &Incurable, now: Now) {
+        if !self.reached {
+            self.halt_for(Halt::Incurable(why.clone()));
+        }
+        self.lost(&why.clone().into(), now);
     }
 
     pub(super) fn login_finished(&mut self, result: Result<u64, LoginError>, now: Now) {
@@ -180,6 +222,8 @@ impl Core {
             Ok(generation) => {
                 self.got_through();
                 self.session.logged_in(generation);
+                // What the session before was asked for, this one cannot confirm.
+                self.half_session_not_confirmed();
                 // Whom the session before refused goes again: that this one lives proves nothing
                 // about that one. Who was blocked is still to be explained.
                 let before = self.suspects.len();
@@ -194,9 +238,14 @@ impl Core {
             }
             Err(LoginError::Blocked { status }) => self.halt_for(Halt::Blocked { status }),
             Err(LoginError::SlowDown { retry_after }) => {
-                let pause = self.slow_down(retry_after, now);
+                let pause = self.slow_down(retry_after, false, now);
                 self.session.again_at(now.at + pause);
             }
+            Err(LoginError::Incurable(why)) => {
+                self.unreachable(&why, now);
+                self.session.again_at(self.probe_at);
+            }
+            Err(LoginError::SecondFactor) => self.halt_for(Halt::SecondFactor),
             Err(LoginError::Failed(failure)) => {
                 self.lost(&failure, now);
                 self.session.again_at(self.probe_at);
@@ -208,7 +257,6 @@ impl Core {
             Err(
                 error @ (LoginError::Refused { .. }
                 | LoginError::NoCredentials
-                | LoginError::SecondFactor
                 | LoginError::NoToken),
             ) => self.halt_for(Halt::Credentials(error.to_string())),
         }
@@ -223,16 +271,24 @@ impl Core {
                 Keepalive::Alive | Keepalive::Dead { .. } => self.got_through(),
                 Keepalive::Blocked { status } => self.halt_for(Halt::Blocked { status }),
                 Keepalive::SlowDown { retry_after } => {
-                    self.slow_down(retry_after, now);
+                    self.slow_down(retry_after, false, now);
                 }
+                Keepalive::Half(half) => self.half_session_answers(half, now),
+                Keepalive::Incurable(why) => self.unreachable(&why, now),
                 Keepalive::Failed(failure) => self.lost(&failure, now),
             }
             return;
         }
         match result {
+            Keepalive::Alive if !probe && self.doubts_keepalive(now) => {}
+            Keepalive::Half(half) => self.half_session_answers(half, now),
             Keepalive::Alive => {
                 self.got_through();
                 if probe {
+                    return;
+                }
+                if let Some(message) = self.poller.missing_rights() {
+                    self.halt_for(Halt::Rights(message));
                     return;
                 }
                 self.session.alive();
@@ -244,6 +300,7 @@ impl Core {
             }
             Keepalive::Dead { message } => {
                 self.got_through();
+                self.half_session_not_confirmed();
                 self.suspects.clear();
                 self.supply.forget();
                 if !self.session.dead(now.at) {
@@ -252,10 +309,17 @@ impl Core {
             }
             Keepalive::Blocked { status } => self.halt_for(Halt::Blocked { status }),
             Keepalive::SlowDown { retry_after } => {
-                let pause = self.slow_down(retry_after, now);
+                self.half_session_not_confirmed();
+                let pause = self.slow_down(retry_after, false, now);
                 self.session.again_at(now.at + pause);
             }
+            Keepalive::Incurable(why) => {
+                self.half_session_not_confirmed();
+                self.unreachable(&why, now);
+                self.session.again_at(self.probe_at);
+            }
             Keepalive::Failed(failure) => {
+                self.half_session_not_confirmed();
                 self.lost(&failure, now);
                 self.session.again_at(self.probe_at);
             }
@@ -358,6 +422,7 @@ mod tests {
             answer: Answer::Unauthorized {
                 message: "insufficient privileges".to_owned(),
             },
+            pause: None,
         };
         let service = ServiceId::new(service).unwrap();
         core.finished(Finished::Submit(service, Box::new(submitted)), now);

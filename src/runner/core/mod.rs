@@ -7,6 +7,7 @@
 
 mod activity;
 mod answers;
+mod half_session;
 mod polls;
 mod starts;
 #[cfg(test)]
@@ -17,7 +18,7 @@ use std::time::{Duration, Instant};
 
 use super::budget::{self, Damage};
 use super::fleet::Fleet;
-use super::outage::Outage;
+use super::outage::{Outage, SlowDowns};
 use super::pace::Pace;
 use super::rate::{Purpose, Rate};
 use super::session::{Session, SessionCall};
@@ -27,7 +28,8 @@ use crate::event::{Activity, Event};
 use crate::job::{Entry, Failure, ImageId, JobId, ServiceId, State, Transition};
 use crate::queue::QueuedJob;
 use crate::time;
-use crate::zomro::{Keepalive, LoginError, Page, Preview, Read, Rebuild, Submitted};
+use crate::zomro::{HalfSession, Keepalive, LoginError, Page, Preview, Read, Rebuild, Submitted};
+use half_session::Unconfirmed;
 use polls::Poller;
 use starts::{KnownImage, Supply, Waiting};
 
@@ -52,6 +54,8 @@ pub enum Call {
     Login,
     /// Ask whether the session lives, and whether anything gets through.
     Keepalive,
+    /// Ask whose the session is, and so whether it is whole.
+    Whoami,
     /// Read a page of the list.
     Page(u32),
     /// Ask for the name and zone of an image, through an instance that is to get it.
@@ -67,6 +71,8 @@ pub enum Finished {
     Login(Result<u64, LoginError>),
     /// [`Call::Keepalive`]
     Keepalive(Keepalive),
+    /// [`Call::Whoami`]
+    Whoami(Keepalive),
     /// [`Call::Page`]
     Page(u32, Read<Page>),
     /// [`Call::Preview`]
@@ -125,7 +131,9 @@ pub struct Core {
     outage: Outage,
     probe_at: Instant,
     probing: bool,
-    slow_downs: u32,
+    slow_downs: SlowDowns,
+    /// The API was reached by this process: what it cannot reach now is an outage.
+    reached: bool,
     /// What a call that did not get through met last.
     last_error: String,
 
@@ -142,6 +150,10 @@ pub struct Core {
     refused: HashMap<JobId, u64>,
     active: HashMap<ServiceId, Active>,
     submissions_out: usize,
+    /// Submissions whose answers another call has to explain.
+    unconfirmed: Vec<Unconfirmed>,
+    /// What an answer asked for that the session does not have.
+    half_seen: Option<HalfSession>,
     damage: Damage,
 
     halt: Option<Halt>,
@@ -175,7 +187,8 @@ impl Core {
             outage: Outage::default(),
             probe_at: now.at,
             probing: false,
-            slow_downs: 0,
+            slow_downs: SlowDowns::default(),
+            reached: fleet.is_walked(),
             last_error: String::new(),
             poller: Poller::new(now.at),
             fleet,
@@ -188,6 +201,8 @@ impl Core {
             refused: HashMap::new(),
             active: HashMap::new(),
             submissions_out: 0,
+            unconfirmed: Vec::new(),
+            half_seen: None,
             damage: Damage::default(),
             halt: None,
             signal: None,
@@ -202,6 +217,11 @@ impl Core {
         };
         if !core.options.no_wait && !core.fleet.is_walked() {
             core.fleet.begin_walk();
+        }
+        if core.options.no_wait && core.session.is_ready() && !core.session.can_login() {
+            // A submission must not be the first call of a run: whether anything is there, and
+            // whether the token is worth anything, is asked without risk.
+            core.session.check(now.at);
         }
         let room = budget::room(core.budget, Damage::default(), 0);
         if room < core.options.workers {
@@ -244,6 +264,7 @@ impl Core {
         match finished {
             Finished::Login(result) => self.login_finished(result, now),
             Finished::Keepalive(result) => self.keepalive_finished(result, now),
+            Finished::Whoami(result) => self.whoami_finished(result, now),
             Finished::Page(asked, result) => self.page_finished(asked, result, now),
             Finished::Preview(image, result) => self.preview_finished(image, result, now),
             Finished::Submit(service, submitted) => {
@@ -269,7 +290,9 @@ impl Core {
         self.wake_at = Some(now.at + HEARTBEAT);
         self.check_limits(now);
         let mut calls = Vec::new();
-        if !self.is_ending() {
+        if self.is_ending() {
+            self.half_session_not_confirmed();
+        } else {
             self.call_for_session(now, &mut calls);
             if self.session.is_ready() && !self.outage.is_on() {
                 self.start_jobs(now, &mut calls);
@@ -457,10 +480,24 @@ impl Core {
                 lasted: self.outage.lasts(now.at),
                 error: self.last_error.clone(),
             });
+        } else if let Some(halt) = self.slow_downs.over_limit(
+            self.options.outage_timeout,
+            self.pause_left(now).is_some(),
+            now.at,
+        ) {
+            self.halt_for(halt);
         } else if let Some(outage) = self.poller.outage(self.options.outage_timeout, now.at) {
             self.halt_for(outage);
-        } else if let Some(at) = self.outage.limit_at(self.options.outage_timeout) {
-            self.wake_by(at);
+        } else {
+            let timeout = self.options.outage_timeout;
+            for at in [
+                self.outage.limit_at(timeout),
+                self.slow_downs.limit_at(timeout),
+            ] {
+                if let Some(at) = at.filter(|at| *at > now.at) {
+                    self.wake_by(at);
+                }
+            }
         }
     }
 
@@ -469,6 +506,7 @@ impl Core {
         let (call, due_at) = match self.session.due() {
             Some((SessionCall::Login, at)) => (Call::Login, at),
             Some((SessionCall::Keepalive, at)) => (Call::Keepalive, at),
+            Some((SessionCall::Whoami, at)) => (Call::Whoami, at),
             None if self.session.is_ready() && self.outage.is_on() && !self.probing => {
                 (Call::Keepalive, self.probe_at)
             }
@@ -489,7 +527,9 @@ impl Core {
 
     /// Something got through, whatever it said.
     fn got_through(&mut self) {
+        self.reached = true;
         self.outage.answered();
+        self.slow_downs.answered();
     }
 
     /// Nothing got through.
@@ -503,12 +543,34 @@ impl Core {
                 .delay(self.outage.failures(), &mut self.random);
     }
 
-    /// The API asks to slow down: no call of any kind for a while. Returns how long.
-    fn slow_down(&mut self, retry_after: Option<Duration>, now: Now) -> Duration {
-        self.got_through();
-        self.slow_downs = self.slow_downs.saturating_add(1);
-        let pause = retry_after.unwrap_or_else(|| self.options.backoff.bound(self.slow_downs));
+    /// The API asks to slow down: no call of any kind for a while. What it asks for never shortens our
+    /// own backoff. Returns how long.
+    fn slow_down(
+        &mut self,
+        retry_after: Option<Duration>,
+        is_submission: bool,
+        now: Now,
+    ) -> Duration {
+        self.reached = true;
+        self.outage.answered();
+        let in_a_row = self.slow_downs.asked(is_submission, now.at);
+        let own = self.options.backoff.bound(in_a_row);
+        let pause = retry_after.unwrap_or_default().max(own);
         self.rate.hold(now.at + pause);
         pause
+    }
+
+    /// The end of the pause that the API has asked for, if it is not over.
+    fn pause_left(&self, now: Now) -> Option<Duration> {
+        let held = self
+            .rate
+            .free_at(Purpose::Session)
+            .saturating_duration_since(now.at);
+        let slot = if self.rate.is_unlimited() {
+            Duration::ZERO
+        } else {
+            Duration::from_secs_f64(1.0 / self.options.rate_per_s)
+        };
+        (held > slot).then_some(held)
     }
 }

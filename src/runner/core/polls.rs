@@ -40,6 +40,8 @@ pub(super) struct Poller {
     absent: HashSet<ServiceId>,
     /// Generation of the token with which a reading was refused.
     refused_generation: Option<u64>,
+    /// Refusals for want of rights in a row.
+    refusals: u32,
 }
 
 impl Poller {
@@ -56,6 +58,7 @@ impl Poller {
             walked_at: None,
             absent: HashSet::new(),
             refused_generation: None,
+            refusals: 0,
         }
     }
 
@@ -78,6 +81,11 @@ impl Poller {
         self.refused_generation
             .replace(generation)
             .is_some_and(|before| before < generation)
+    }
+
+    /// What the API says, if it refuses every reading for want of rights.
+    pub(super) fn missing_rights(&self) -> Option<String> {
+        (self.refusals >= FAILURES_MIN).then(|| self.last_error.clone())
     }
 
     pub(super) fn session_is_alive(&mut self) {
@@ -196,11 +204,17 @@ impl Core {
                 self.poller.failures = 0;
                 self.poller.failing_since = None;
                 self.poller.refused_generation = None;
+                self.poller.refusals = 0;
                 self.take_in(asked, &reply, now);
             }
             Err(error) => {
                 self.read_failed(&error, now);
                 self.poller.failures = self.poller.failures.saturating_add(1);
+                if matches!(error, ReadError::Unauthorized { .. }) {
+                    self.poller.refusals = self.poller.refusals.saturating_add(1);
+                } else {
+                    self.poller.refusals = 0;
+                }
                 // Probes may get through while the list fails: it has a clock of its own.
                 if !matches!(error, ReadError::SlowDown { .. }) {
                     self.poller.failing_since.get_or_insert(now.at);

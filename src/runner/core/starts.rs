@@ -404,6 +404,8 @@ impl Core {
                     }
                     ReadError::Failed(_)
                     | ReadError::Unauthorized { .. }
+                    | ReadError::HalfSession { .. }
+                    | ReadError::Incurable(_)
                     | ReadError::Blocked { .. } => {
                         self.read_failed(&error, now);
                         // An outage says nothing about previews.

@@ -19,7 +19,7 @@ fn failures_and_doubts_together_use_up_the_budget() {
     world.submits.extend([
         Fate::Refused,
         Fate::Unknown(None),
-        Fate::Form,
+        Fate::Refused,
         Fate::Accepted(usual()),
     ]);
     world.run();

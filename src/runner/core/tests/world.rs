@@ -21,8 +21,8 @@ use crate::runner::session::Session;
 use crate::runner::verify::Rules;
 use crate::runner::{Fleet, Halt, MaxFailures, Now, Options};
 use crate::zomro::{
-    Answer, Image, Instance, Keepalive, LoginError, Page, Preview, Read, ReadError, Reply, Sent,
-    Submitted,
+    Answer, HalfSession, Image, Instance, Keepalive, LoginError, Page, Preview, Read, ReadError,
+    Reply, Sent, Submitted,
 };
 
 /// The image that the manifest orders, and the one that already runs.
@@ -71,7 +71,8 @@ pub enum Fate {
     Refused,
     Unauthorized,
     Blocked,
-    Form,
+    /// An `ok` that names the second factor.
+    HalfSession,
 }
 
 /// How a rebuild that is executed goes.
@@ -127,6 +128,7 @@ pub struct Truth {
 pub enum Made {
     Login,
     Keepalive,
+    Whoami,
     Page(u32),
     Preview(ImageId),
     Submit(ServiceId),
@@ -174,6 +176,7 @@ pub struct World {
     pub submits: VecDeque<Fate>,
     pub keepalives: VecDeque<Keepalive>,
     pub logins: VecDeque<LoginError>,
+    pub whoamis: VecDeque<Keepalive>,
     pub pages: VecDeque<ReadError>,
     pub previews: VecDeque<ReadError>,
     /// Every call of the kind meets this.
@@ -273,6 +276,7 @@ impl World {
             submits: VecDeque::new(),
             keepalives: VecDeque::new(),
             logins: VecDeque::new(),
+            whoamis: VecDeque::new(),
             pages: VecDeque::new(),
             previews: VecDeque::new(),
             page_always: None,
@@ -652,6 +656,7 @@ impl World {
         let (made, finished) = match call {
             Call::Login => (Made::Login, Finished::Login(self.login())),
             Call::Keepalive => (Made::Keepalive, Finished::Keepalive(self.keepalive())),
+            Call::Whoami => (Made::Whoami, Finished::Whoami(self.whoami())),
             Call::Page(page) => {
                 let read = self.read_page(page, at + latency);
                 (Made::Page(page), Finished::Page(page, read))
@@ -724,6 +729,13 @@ impl World {
                 message: "your session has expired".to_owned(),
             }
         }
+    }
+
+    fn whoami(&mut self) -> Keepalive {
+        if let Some(answer) = self.whoamis.pop_front() {
+            return answer;
+        }
+        self.keepalive()
     }
 
     fn obstacle(&mut self) -> Option<ReadError> {
@@ -856,7 +868,10 @@ impl World {
                 message: "access denied".to_owned(),
             },
             Fate::Blocked => Answer::Blocked { status: 403 },
-            Fate::Form => Answer::Form,
+            Fate::HalfSession => Answer::HalfSession {
+                asks_for: HalfSession::SecondFactor,
+                failure: Failure::new("elsewhere", "func=totp.confirm"),
+            },
         };
         Submitted {
             generation: self.generation,
@@ -867,6 +882,7 @@ impl World {
             answered_ms: self.unix_ms(answered_at),
             answered_at,
             answer,
+            pause: None,
         }
     }
 
@@ -911,7 +927,7 @@ impl World {
         } else if chance < unknown + not_sent + slow_down + refused {
             match self.random.u8(0..4) {
                 0 => Fate::Refused,
-                1 => Fate::Form,
+                1 => Fate::HalfSession,
                 2 => Fate::Blocked,
                 _ => Fate::Unauthorized,
             }
@@ -959,6 +975,7 @@ impl World {
             .iter()
             .filter(|(_, finished)| matches!(finished, Finished::Submit(..)))
             .count();
+        let out = out + core.unconfirmed.len();
         assert_eq!(out, core.submissions_out(), "submissions are miscounted");
         assert!(core.in_flight() <= self.options.workers + self.inherited_or_doubted());
         if let Some(budget) = core.budget {
