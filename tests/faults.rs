@@ -11,6 +11,7 @@
 //!
 //! Whatever the table says, each line is also held against the simulator's own record: wiped at
 //! most once, `done` only if wiped and complete, never wiped where the ledger says it was not.
+//! What is odd about an account all the time has a table of its own, see `odd.rs`.
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
@@ -68,6 +69,8 @@ fn slow_down(retry_after: Option<String>) -> Fault {
     }
 }
 
+const PAST: &str = "Thu, 01 Jan 2015 00:00:00 GMT";
+
 /// An HTTP date that lies a second or two ahead.
 fn soon() -> String {
     let at = jiff::Timestamp::now() + Duration::from_secs(2);
@@ -80,24 +83,40 @@ fn usual() -> Vec<(&'static str, Fault)> {
     vec![
         ("reset", kind(FaultKind::ResetBefore)),
         ("time-out", kind(FaultKind::TimeoutBefore)),
-        ("HTTP 301", status(301)),
+        ("HTTP 301", kind(FaultKind::Moved)),
         ("HTTP 400", status(400)),
-        ("HTTP 404", status(404)),
+        ("HTTP 404", kind(FaultKind::NotFound)),
+        ("HTTP 405", kind(FaultKind::MethodNotAllowed)),
         ("HTTP 500", status(500)),
         ("HTTP 502", status(502)),
         ("HTTP 503", status(503)),
+        ("maintenance", kind(FaultKind::Maintenance)),
         ("HTTP 504", status(504)),
         ("HTTP 403", kind(FaultKind::Forbidden)),
         ("HTTP 460", kind(FaultKind::AddressBlocked)),
         ("HTTP 429", slow_down(None)),
         ("HTTP 429, seconds", slow_down(Some("1".to_owned()))),
         ("HTTP 429, a date", slow_down(Some(soon()))),
+        ("HTTP 429, zero", slow_down(Some("0".to_owned()))),
+        ("HTTP 429, a past date", slow_down(Some(PAST.to_owned()))),
+        ("nothing at all", kind(FaultKind::Empty)),
         ("garbage", kind(FaultKind::Garbage)),
         ("truncated JSON", kind(FaultKind::Truncated)),
         ("cut off", kind(FaultKind::CutOff)),
         ("JSON of another shape", kind(FaultKind::OtherShape)),
         ("HTML page", kind(FaultKind::Html)),
+        ("HTML, a megabyte of links", kind(FaultKind::LinkStorm)),
         ("long request", kind(FaultKind::LongRequest)),
+        ("byte order mark", kind(FaultKind::ByteOrderMark)),
+        ("gzip", kind(FaultKind::Gzip)),
+        ("header noise", kind(FaultKind::HeaderNoise)),
+        ("closed soon after", kind(FaultKind::CloseSoon)),
+        ("half a surrogate", kind(FaultKind::HalfSurrogate)),
+        ("cut UTF-8", kind(FaultKind::CutUtf8)),
+        ("control characters", kind(FaultKind::ControlCharacters)),
+        ("windows-1251", kind(FaultKind::Windows1251)),
+        ("koi8-r", kind(FaultKind::Koi8R)),
+        ("windows-1251, unnamed", kind(FaultKind::UnnamedCharset)),
         ("slow trickle", kind(FaultKind::Trickle)),
         ("50 MB", kind(FaultKind::Huge)),
         ("error value", error("value")),
@@ -109,7 +128,16 @@ fn usual() -> Vec<(&'static str, Fault)> {
         ("error auth", error("auth")),
         ("error access", error("access")),
         ("error of no known type", error("cloud_trouble")),
+        ("error with secrets", kind(FaultKind::SecretEcho)),
         ("running operation", kind(FaultKind::Busy)),
+        ("ok and error", kind(FaultKind::OkAndError)),
+        ("ok elsewhere", kind(FaultKind::OkElsewhere)),
+        ("ok, second factor", kind(FaultKind::SecondFactor)),
+        ("another function", kind(FaultKind::OtherFunc)),
+        ("another service", kind(FaultKind::OtherElid)),
+        ("another page", kind(FaultKind::OtherPage)),
+        ("the form", kind(FaultKind::Form)),
+        ("captcha", kind(FaultKind::Captcha)),
         ("session expired", kind(FaultKind::SessionExpiry)),
     ]
 }
@@ -126,6 +154,41 @@ fn submissions() -> Vec<(&'static str, Fault, u64)> {
         ("time-out, executed", kind(FaultKind::TimeoutAfter), 1),
         ("HTTP 503, executed", executed(status(503), true), 1),
         ("HTTP 404, executed", executed(status(404), true), 1),
+        (
+            "HTTP 301, executed",
+            executed(kind(FaultKind::Moved), true),
+            1,
+        ),
+        (
+            "maintenance, executed",
+            executed(kind(FaultKind::Maintenance), true),
+            1,
+        ),
+        (
+            "ok and error, not executed",
+            executed(kind(FaultKind::OkAndError), false),
+            1,
+        ),
+        (
+            "ok elsewhere, not executed",
+            executed(kind(FaultKind::OkElsewhere), false),
+            1,
+        ),
+        (
+            "another function, not executed",
+            executed(kind(FaultKind::OtherFunc), false),
+            1,
+        ),
+        (
+            "another service, not executed",
+            executed(kind(FaultKind::OtherElid), false),
+            1,
+        ),
+        (
+            "the form, not executed",
+            executed(kind(FaultKind::Form), false),
+            1,
+        ),
         (
             "garbage, not executed",
             executed(kind(FaultKind::Garbage), false),
@@ -167,6 +230,15 @@ fn cells() -> Vec<Cell> {
     let mut cells = Vec::new();
     for call in READS_AND_REBUILD {
         for (name, fault) in usual() {
+            // Scripted ones, and those of every call, fit any.
+            let fits = fault.kind.fits(call)
+                || matches!(
+                    fault.kind,
+                    FaultKind::Error | FaultKind::Busy | FaultKind::SessionExpiry
+                );
+            if !fits {
+                continue;
+            }
             cells.push(Cell {
                 call,
                 name: name.to_owned(),
