@@ -288,6 +288,45 @@ fn a_main_file_without_the_log_of_its_killed_run_is_refused() {
     }
 }
 
+// Field case B2: the operator's word.
+#[test]
+fn a_database_whose_log_is_lost_is_adopted_and_nothing_of_it_is_sent_again() {
+    let rig = killed(3);
+    refused(
+        &rig,
+        rig.refleet(&["adopt", "--reason", "x"]),
+        USAGE,
+        "lacks no log",
+    );
+    let rig = killed(3);
+    for suffix in ["-wal", "-shm"] {
+        fs::remove_file(beside(&rig.database(), suffix)).unwrap();
+    }
+    refused(&rig, rig.run(&[]), USAGE, "adopt --reason");
+    let adopt = rig.refleet(&["adopt", "--reason", "the disk is gone"]);
+    let ended = refused(&rig, adopt, 3, "8 jobs of batch 1 may have been sent");
+    assert!(
+        ended.said.contains("resolve SERVICE_ID --batch 1"),
+        "{ended}"
+    );
+    // All of them are held, and none is sent.
+    refused(&rig, rig.run(&["-q"]), 3, "");
+    refused(&rig, rig.run(&["-q", "--again"]), 3, "left out");
+    rig.check_end().unwrap();
+    let history = finish(rig.refleet(&["show", &rig.services[0].to_string()]));
+    assert!(history.said.contains("the disk is gone"), "{history}");
+    // What the operator knows is done.
+    for (service, word) in [(0, "done"), (7, "requeue")] {
+        let service = rig.services[service].to_string();
+        let words = ["resolve", &service, "--as", word, "--reason", "looked"];
+        let ended = finish(rig.refleet(&words));
+        assert_eq!(ended.status.code(), Some(0), "{ended}");
+    }
+    let ended = finish(rig.run(&["-q"]));
+    assert_eq!(ended.status.code(), Some(3), "{ended}");
+    assert_eq!(rig.truth(rig.services[7]).wiped, 1);
+}
+
 // Field case B2: what carries the log over in the right way is no loss.
 #[test]
 fn a_killed_run_is_resumed_whoever_has_looked_at_it_since() {

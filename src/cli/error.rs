@@ -325,9 +325,7 @@ pub fn queue_hints(error: &QueueError) -> Vec<String> {
         QueueError::Newer { .. } => "use the version of refleet that has written it",
         QueueError::Older { .. } => "`refleet run` or `refleet load` brings it up to date",
         QueueError::Locked(_) => "wait until it has ended; `refleet status` shows how far it is",
-        QueueError::Busy => {
-            "close whatever else has it open for writing (a sqlite3 shell?) and try again"
-        }
+        QueueError::Busy => "close whatever else has it open (a sqlite3 shell?) and try again",
         QueueError::Storage { .. } => {
             "nothing more was sent; see to the disk, then run again: nothing is repeated"
         }

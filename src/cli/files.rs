@@ -48,7 +48,8 @@ fn paths(command: &Command) -> (Option<&Path>, Option<(&'static str, &Path)>) {
         | Command::Retry(_)
         | Command::Resolve(_)
         | Command::Cancel(_)
-        | Command::Verify(_) => (None, None),
+        | Command::Verify(_)
+        | Command::Adopt(_) => (None, None),
     };
     let is_stream = |path: &Path| path.as_os_str() == "-";
     (

@@ -4,6 +4,7 @@
 //! stdout, everything a person is told goes to stderr, and every way a command can end has its
 //! exit code in [`exit`].
 
+mod adopt;
 mod batches;
 mod check;
 mod confirm;
@@ -108,6 +109,7 @@ enum Command {
     Cancel(resolve::CancelArgs),
     Report(report::ReportArgs),
     Verify(verify::VerifyArgs),
+    Adopt(adopt::AdoptArgs),
     Simulate(Box<simulate::SimulateCommand>),
 }
 
@@ -238,6 +240,7 @@ fn carry_out(cli: Cli) -> Result<u8, CliError> {
             Command::Cancel(args) => resolve::cancel(&global, &args).await,
             Command::Report(args) => report::report(&global, &args).await,
             Command::Verify(args) => verify::verify(&global, &args).await,
+            Command::Adopt(args) => adopt::adopt(&global, &args).await,
             Command::Simulate(args) => simulate::run(&args).await,
         }
     });

@@ -224,7 +224,8 @@ async fn operate(
     })
 }
 
-fn parse_reason(text: &str) -> Result<String, &'static str> {
+/// Words that are kept in the ledger.
+pub fn parse_reason(text: &str) -> Result<String, &'static str> {
     let reason = text.trim();
     match reason.chars().count() {
         0 => Err("say how you know"),

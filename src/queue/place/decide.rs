@@ -104,8 +104,9 @@ pub(super) fn decide(facts: &Facts, mode: Open) -> Result<Place, Unfit> {
                 file_system: facts.file_system.name.clone(),
             });
         }
-        if mode != Open::WithoutLog {
-            log_is_its_own(facts)?;
+        match log_is_its_own(facts) {
+            Err(Unfit::LogMissing { .. }) if mode == Open::WithoutLog => {}
+            decided => decided?,
         }
     }
     Ok(Place {
@@ -443,8 +444,12 @@ mod tests {
             decide(&foreign, Open::Create),
             Err(Unfit::LogForeign { .. })
         ));
+        assert!(decide(&missing, Open::WithoutLog).is_ok());
+        assert!(
+            decide(&foreign, Open::WithoutLog).is_err(),
+            "SQLite would read it"
+        );
         for facts in [&missing, &foreign] {
-            assert!(decide(facts, Open::WithoutLog).is_ok());
             let seen = decide(facts, Open::Read).unwrap();
             assert!(matches!(seen.notes.as_slice(), [Note::Outdated(_)]));
         }

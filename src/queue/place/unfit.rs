@@ -230,6 +230,7 @@ impl Unfit {
                     "bring {} too, from where this file came, and lay both beside each other",
                     word(&Side::Log.beside(path))
                 ),
+                "only where it is nowhere to be found: `refleet adopt --reason TEXT` puts all that may have been sent in doubt, and sends none of it".to_owned(),
             ],
             Self::LogForeign { path } => one(format!(
                 "bring the {} that lay beside this very file; keep the other one for its own database",

@@ -1,5 +1,6 @@
 //! The queue in one SQLite file: opening it, and what every connection must be.
 
+mod adopt;
 mod change;
 mod enqueue;
 mod files;

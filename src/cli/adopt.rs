@@ -1,0 +1,55 @@
+//! `refleet adopt`: the operator's word that a log is lost, and that the main file is all there is.
+
+use clap::Args;
+
+use super::error::CliError;
+use super::output::{print_text, tell_prose};
+use super::resolve::parse_reason;
+use super::{Global, exit, files, options};
+use crate::queue::{Open, Queue, QueueError, QueueLock, Unfit};
+use crate::time;
+
+/// Take over a database whose log is lost.
+///
+/// For a main file that came without its -wal file while a run had not ended. Whatever that run may
+/// have sent is put in doubt and held, so that nothing is wiped twice; settle it with `resolve`.
+#[derive(Debug, Args)]
+pub struct AdoptArgs {
+    /// How you know that the log is nowhere to be found: kept in the ledger
+    #[arg(long, value_name = "TEXT", value_parser = parse_reason)]
+    pub reason: String,
+}
+
+/// Carries out the command.
+pub async fn adopt(global: &Global, args: &AdoptArgs) -> Result<u8, CliError> {
+    let path = global.database(options::DATABASE)?;
+    match Queue::open(&path, Open::Change).await {
+        Err(QueueError::Unfit(Unfit::LogMissing { .. })) => {}
+        Ok(queue) => {
+            queue.close().await?;
+            return Err(CliError::Usage(
+                "nothing is to be adopted: this database lacks no log".to_owned(),
+            ));
+        }
+        Err(error) => return Err(error.into()),
+    }
+    let _lock = QueueLock::acquire(&path)?;
+    let mut queue = Queue::open(&path, Open::WithoutLog).await?;
+    files::tell_notes(global, queue.notes());
+    let adopted = queue.adopt(&args.reason, time::now_ms()).await?;
+    queue.close().await?;
+    let Some((batch, doubts)) = adopted.filter(|(_, doubts)| *doubts > 0) else {
+        print_text("adopted: nothing can have been sent that is not known\n")?;
+        return Ok(exit::DONE);
+    };
+    let command = global.command(None);
+    print_text(&format!(
+        "adopted: {} of batch {batch} may have been sent, and are in doubt now\n",
+        super::output::jobs(doubts)
+    ))?;
+    tell_prose(&format!(
+        "hint: `{command} list --state in_doubt --batch {batch}` names them; see in the account what stands there\n\
+         hint: `{command} resolve SERVICE_ID --batch {batch} --as done|requeue|failed --reason TEXT` settles a doubt\n"
+    ));
+    Ok(exit::IN_DOUBT)
+}
