@@ -69,8 +69,8 @@ fn a_bad_manifest_is_refused_before_anything_is_queued_or_sent() {
         ("no header", with(&row, ""), "the first row holds data"),
         (
             "short row",
-            rows(&format!("{row}{FIRST},{IMAGE}\n")),
-            "line 3: 2 cells instead of 4",
+            rows(&format!("{row}{FIRST}\n")),
+            "line 3: 1 cell instead of 4",
         ),
         (
             "long row",

@@ -5,11 +5,10 @@ use std::path::PathBuf;
 use clap::Args;
 
 use super::error::CliError;
-use super::exit;
-use super::load::tell_warnings;
 use super::output::print_text;
-use crate::manifest::{self, Source};
-use crate::progress::Verbosity;
+use super::sheet::{SheetArgs, tell_warnings};
+use super::{Global, exit};
+use crate::manifest;
 
 /// Validate a manifest and print the plan; no database, nothing sent.
 ///
@@ -18,13 +17,18 @@ use crate::progress::Verbosity;
 pub struct CheckArgs {
     /// The spreadsheet, or `-` for stdin
     pub manifest: PathBuf,
+
+    /// How it is read.
+    #[command(flatten)]
+    pub sheet: SheetArgs,
 }
 
 /// Carries out the command.
-pub fn check(args: &CheckArgs) -> Result<u8, CliError> {
-    let source = Source::open(&args.manifest)?;
+pub fn check(global: &Global, args: &CheckArgs) -> Result<u8, CliError> {
+    let source = args.sheet.open(&args.manifest)?;
     let survey = manifest::survey(&source)?;
-    tell_warnings(&survey, Verbosity::Normal);
+    tell_warnings(&survey, global.verbosity());
+    // What is passed over is part of the plan.
     print_text(&format!("{}: sound\n{}", source.name(), survey.plan))?;
     Ok(exit::DONE)
 }

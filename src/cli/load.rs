@@ -12,6 +12,7 @@ use super::error::CliError;
 use super::options;
 use super::order::{self, Known, Order, Wish};
 use super::output::{self, tell_prose};
+use super::sheet::{SheetArgs, tell_passed_over, tell_warnings};
 use super::{Global, exit, files};
 use crate::job::{BatchId, NewJob, ServiceId};
 use crate::manifest::{self, ManifestError, Source, Survey};
@@ -71,6 +72,10 @@ pub struct LoadArgs {
     /// Which of a manifest's orders this is.
     #[command(flatten)]
     pub wish: WishArgs,
+
+    /// How it is read.
+    #[command(flatten)]
+    pub sheet: SheetArgs,
 }
 
 /// What became of a manifest.
@@ -122,9 +127,10 @@ pub struct Sheet<'a> {
 pub async fn load(global: &Global, args: &LoadArgs) -> Result<u8, CliError> {
     let verbosity = global.verbosity();
     let endpoint = global.endpoint()?;
-    let source = Source::open(&args.manifest)?;
+    let source = args.sheet.open(&args.manifest)?;
     let survey = manifest::survey(&source)?;
     tell_warnings(&survey, verbosity);
+    tell_passed_over(&survey, verbosity);
     let mut queue = Queue::open_for_load(&global.database(options::DATABASE)?).await?;
     files::tell_notes(global, queue.notes());
     let sheet = Sheet {
@@ -294,13 +300,6 @@ fn new_batch(sheet: &Sheet<'_>) -> Result<NewBatch, CliError> {
         manifest: sheet.source.name().to_owned(),
         path: order::absolute(sheet.path).map_err(CliError::System)?,
     })
-}
-
-/// What is worth a look in a manifest that is otherwise sound.
-pub fn tell_warnings(survey: &Survey, verbosity: Verbosity) {
-    if verbosity != Verbosity::Quiet && !survey.warnings.is_empty() {
-        tell_prose(&survey.warnings.to_string());
-    }
 }
 
 /// Says that a batch has ended, and what to do about what is left of it.

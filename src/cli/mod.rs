@@ -20,6 +20,7 @@ mod output;
 mod report;
 mod resolve;
 mod run;
+mod sheet;
 mod show;
 pub mod simulate;
 mod status;
@@ -230,7 +231,7 @@ fn carry_out(cli: Cli) -> Result<u8, CliError> {
     let code = runtime.block_on(async {
         match command {
             Command::Run(args) => run::run(&global, &args).await,
-            Command::Check(args) => check::check(&args),
+            Command::Check(args) => check::check(&global, &args),
             Command::Load(args) => load::load(&global, &args).await,
             Command::Status(args) => status::status(&global, &args).await,
             Command::List(args) => list::list(&global, &args).await,

@@ -13,6 +13,7 @@ use super::error::CliError;
 use super::load::{self, Loaded, Sheet, WishArgs};
 use super::options::{self, PaceArgs};
 use super::output::{tell, tell_prose};
+use super::sheet::{SheetArgs, tell_passed_over, tell_warnings};
 use super::simulate::FaultArgs;
 use super::{Global, credentials, exit, files};
 use crate::event::Event;
@@ -61,6 +62,10 @@ pub struct RunArgs {
     #[arg(long)]
     pub stale: bool,
 
+    /// How it is read.
+    #[command(flatten)]
+    pub sheet: SheetArgs,
+
     /// How it works.
     #[command(flatten)]
     pub pace: PaceArgs,
@@ -100,9 +105,10 @@ pub async fn run(global: &Global, args: &RunArgs) -> Result<u8, CliError> {
     let mut signals = listen()?;
     let manifest = match &args.manifest {
         Some(path) => {
-            let source = Source::open(path)?;
+            let source = args.sheet.open(path)?;
             let survey = manifest::survey(&source)?;
-            load::tell_warnings(&survey, verbosity);
+            tell_warnings(&survey, verbosity);
+            tell_passed_over(&survey, verbosity);
             Some((source, survey))
         }
         None => None,

@@ -9,8 +9,9 @@ use clap::Args;
 
 use super::error::CliError;
 use super::exit;
+use super::sheet::SheetArgs;
 use crate::job::ServiceId;
-use crate::manifest::{self, Source};
+use crate::manifest;
 use crate::simulator::{
     Config, FaultKind, FaultPlan, FleetRow, ImageAt, InvalidOddity, Oddities, Record, Simulator,
     UnknownFaultKind,
@@ -257,6 +258,10 @@ pub struct SimulateCommand {
     /// A manifest whose services and images the simulated account has
     pub manifest: Option<PathBuf>,
 
+    /// How it is read.
+    #[command(flatten)]
+    pub sheet: SheetArgs,
+
     /// The simulated account.
     #[command(flatten)]
     pub args: SimulateArgs,
@@ -272,7 +277,9 @@ Examples:
 pub async fn run(command: &SimulateCommand) -> Result<u8, CliError> {
     let mut rows = Vec::new();
     if let Some(path) = &command.manifest {
-        for row in manifest::rows(&Source::open(path)?)? {
+        let source = command.sheet.open(path)?;
+        manifest::survey(&source)?;
+        for row in manifest::rows(&source)? {
             rows.push(FleetRow::from(&row?));
         }
     }

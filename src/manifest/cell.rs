@@ -6,11 +6,9 @@ use super::fault::{
     FaultKind, NOTE_CHARS_MAX, PASSWORD_CHARS_MAX, PASSWORD_CHARS_MIN, PASSWORD_PANEL_CHARS_MAX,
     SSH_KEY_CHARS_MAX, ZONE_CHARS_MAX,
 };
+use super::spreadsheet::{self, has_separators, is_date, is_decimal, is_rounded, is_scientific};
 use crate::job::{ImageId, InvalidServiceId, ServiceId};
 use crate::text;
-
-/// Digits that a spreadsheet's number keeps; what comes behind becomes zeros.
-const SPREADSHEET_DIGITS: usize = 15;
 
 /// A cell that only a row of data has: an id where a column's name should be.
 pub(super) fn is_data(cell: &str) -> bool {
@@ -49,7 +47,9 @@ pub(super) fn zone(cell: &str) -> Result<Option<String>, FaultKind> {
         && cell
             .bytes()
             .all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-'));
-    if is_valid {
+    if is_valid && is_date(cell) {
+        Err(FaultKind::Date)
+    } else if is_valid {
         Ok((!cell.is_empty()).then(|| cell.to_owned()))
     } else {
         Err(damage(cell).unwrap_or(FaultKind::ZoneInvalid))
@@ -107,6 +107,11 @@ pub(super) fn password(cell: &str, mut report: impl FnMut(FaultKind)) -> Option<
     if cell.is_empty() {
         return None;
     }
+    // What else is wrong with it then speaks of the spreadsheet's text, not of the password.
+    if let Some(shape) = spreadsheet::shape(cell) {
+        report(FaultKind::PasswordReshaped(shape));
+        return Some(SecretString::from(cell));
+    }
     let chars = cell.chars().count();
     if is_lossy(cell) {
         report(FaultKind::Damaged);
@@ -135,6 +140,14 @@ pub(super) fn password(cell: &str, mut report: impl FnMut(FaultKind)) -> Option<
         report(FaultKind::PasswordPanelCharacters);
     }
     Some(SecretString::from(cell))
+}
+
+/// What the API wants of a password (zomro-api.md 4.2).
+pub(super) fn fits_password_rule(cell: &str) -> bool {
+    cell.len() >= PASSWORD_CHARS_MIN
+        && cell.bytes().any(|byte| byte.is_ascii_uppercase())
+        && cell.bytes().any(|byte| byte.is_ascii_digit())
+        && (PASSWORD_CHARS_MIN..=PASSWORD_CHARS_MAX).contains(&cell.chars().count())
 }
 
 /// The panel's alphabet (zomro-api.md 4.2).
@@ -203,50 +216,9 @@ fn number_damage(cell: &str) -> Option<FaultKind> {
         Some(FaultKind::Separators)
     } else if is_decimal(cell) {
         Some(FaultKind::Decimal)
+    } else if is_date(cell) {
+        Some(FaultKind::Date)
     } else {
         None
     }
-}
-
-fn is_digits(text: &str) -> bool {
-    !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit())
-}
-
-/// `5113119.0`, `5113119,00`
-fn is_decimal(cell: &str) -> bool {
-    cell.split_once(['.', ','])
-        .is_some_and(|(whole, fraction)| {
-            is_digits(whole) && (fraction.is_empty() || is_digits(fraction))
-        })
-}
-
-/// `5.113119E+06`, `5,113119e6`
-fn is_scientific(cell: &str) -> bool {
-    let Some((mantissa, exponent)) = cell.split_once(['e', 'E']) else {
-        return false;
-    };
-    let mantissa = mantissa.strip_prefix(['+', '-']).unwrap_or(mantissa);
-    let exponent = exponent.strip_prefix(['+', '-']).unwrap_or(exponent);
-    (is_digits(mantissa) || is_decimal(mantissa)) && is_digits(exponent)
-}
-
-/// `5,113,119`, `5.113.119`, `5 113 119`, `5’113’119`
-fn has_separators(cell: &str) -> bool {
-    let mut groups = cell.split([
-        ',', '.', ' ', '\'', '’', '_', '\u{a0}', '\u{2009}', '\u{202f}',
-    ]);
-    let is_first = |group: &str| is_digits(group) && group.len() <= 3;
-    let is_next = |group: &str| is_digits(group) && group.len() == 3;
-    groups.next().is_some_and(is_first) && groups.clone().next().is_some() && groups.all(is_next)
-}
-
-/// `5113119000000000123` as a spreadsheet saves it: `5113119000000000000`.
-fn is_rounded(cell: &str) -> bool {
-    let (Some(kept), Some(rest)) = (
-        cell.get(..SPREADSHEET_DIGITS),
-        cell.get(SPREADSHEET_DIGITS..),
-    ) else {
-        return false;
-    };
-    is_digits(kept) && !rest.is_empty() && rest.bytes().all(|byte| byte == b'0')
 }

@@ -1,6 +1,7 @@
 //! The header: which columns there are, and which of them mean something.
 
 use super::fault::{Fault, FaultKind, quoted};
+use super::names::{self, latinised, normalised};
 use super::{COLUMNS_MAX, cell};
 use crate::text;
 
@@ -64,6 +65,16 @@ impl Column {
         Self::best(|alias| (alias == name).then_some(0))
     }
 
+    /// The column whose name, or nearly so, is written here in letters of another alphabet.
+    fn lookalike(name: &str) -> Option<Self> {
+        if name.is_ascii() {
+            return None;
+        }
+        let latin = latinised(name);
+        let column = Self::of(&latin).or_else(|| Self::near(&latin));
+        column.filter(|_| latin != normalised(name))
+    }
+
     /// The column of which this unknown name is a misspelling.
     fn near(name: &str) -> Option<Self> {
         Self::best(|alias| {
@@ -83,17 +94,6 @@ impl Column {
         })
     }
 
-    /// The column whose secrets an ignored column of this name may hold.
-    fn hinted(name: &str) -> Option<Self> {
-        if name.contains("pass") || name.contains("pwd") {
-            Some(Self::Password)
-        } else if name.contains("ssh") {
-            Some(Self::SshKey)
-        } else {
-            None
-        }
-    }
-
     fn best(distance: impl Fn(&str) -> Option<usize>) -> Option<Self> {
         Self::ALL
             .into_iter()
@@ -102,14 +102,6 @@ impl Column {
             .min_by_key(|(distance, _)| *distance)
             .map(|(_, column)| column)
     }
-}
-
-/// A column's name without case, blanks and punctuation.
-fn normalised(name: &str) -> String {
-    name.chars()
-        .filter(|character| character.is_alphanumeric())
-        .flat_map(char::to_lowercase)
-        .collect()
 }
 
 /// The name holds something that cannot be seen. Blanks of all kinds are none of it, nor is a byte
@@ -128,6 +120,45 @@ pub(super) fn known<'a>(names: impl Iterator<Item = &'a str>) -> usize {
         .count()
 }
 
+/// These cells are a header that says which column is which.
+pub(super) fn is_header<'a>(names: impl Iterator<Item = &'a str>) -> bool {
+    let mut found = [false; Column::ALL.len()];
+    let known = names.take(COLUMNS_MAX);
+    for column in known.filter_map(|name| Column::of(&normalised(name))) {
+        found[column as usize] = true;
+    }
+    let is_found = |column: Column| found[column as usize] || !column.is_required();
+    Column::ALL.into_iter().all(is_found)
+}
+
+/// The header of a report of ours, as it was written or saved by a spreadsheet program.
+fn is_report(cells: &csv::StringRecord) -> bool {
+    /// Columns that only results have.
+    const RESULTS: [&str; 8] = [
+        "executed",
+        "state",
+        "evidence",
+        "attempts",
+        "submittedat",
+        "completedat",
+        "errorkind",
+        "error",
+    ];
+    let count = |names: &[String]| {
+        RESULTS
+            .iter()
+            .filter(|result| names.iter().any(|name| name == *result))
+            .count()
+    };
+    // The table for people stands in one cell.
+    let names: Vec<String> = match cells.len() {
+        1 => cells[0].split_whitespace().map(normalised).collect(),
+        _ => cells.iter().map(normalised).collect(),
+    };
+    let results = count(&names);
+    results >= 4 || (results >= 3 && names.iter().any(|name| name == RESULTS[0]))
+}
+
 /// Which cell of a row means what.
 #[derive(Debug, Default)]
 pub(super) struct Header {
@@ -135,15 +166,23 @@ pub(super) struct Header {
     pub names: Vec<String>,
     /// The columns that mean nothing.
     pub ignored: Vec<String>,
+    /// Of these, the positions of those that nobody named with `--ignore-column`.
+    pub unnoticed: Vec<usize>,
     /// What is wrong, and what is worth knowing.
     pub faults: Vec<Fault>,
     positions: [Option<usize>; Column::ALL.len()],
+    /// The first column was named with `--ignore-column`.
+    is_first_told: bool,
 }
 
 impl Header {
-    /// Understands the header that stands on `line`.
-    pub fn parse(cells: &csv::StringRecord, line: u64) -> Self {
+    /// Understands the header that stands on `line`; columns of these names are to be `ignored`.
+    pub fn parse(cells: &csv::StringRecord, line: u64, ignored: &[String]) -> Self {
         let mut header = Self::default();
+        if is_report(cells) {
+            header.faults.push(Fault::line(FaultKind::Report, line));
+            return header;
+        }
         if cells.len() > COLUMNS_MAX {
             let count = format!("{} columns", cells.len());
             header
@@ -157,9 +196,7 @@ impl Header {
             return header;
         }
         let names: Vec<_> = cells.iter().map(normalised).collect();
-        let is_header = Column::ALL.into_iter().all(|column| {
-            !column.is_required() || names.iter().any(|name| Column::of(name) == Some(column))
-        });
+        let is_header = is_header(cells.iter());
         // Nor is a name with a digit, as long as the row may be data: passwords have one.
         let is_shown = |name: &str| is_header || !name.contains(|c: char| c.is_ascii_digit());
         let show = |position: usize| {
@@ -171,7 +208,19 @@ impl Header {
             }
         };
 
+        // What one types to have it ignored.
+        let way_out = |position: usize| {
+            let name = text::brief(&cells[position], 40);
+            if is_shown(&name) && !is_invisible(&cells[position]) {
+                let word = text::shell_word(&name);
+                format!("{} (or `--ignore-column {word}`)", show(position))
+            } else {
+                show(position)
+            }
+        };
+
         header.names = cells.iter().map(|name| text::brief(name, 40)).collect();
+        let mut missing: Vec<&String> = ignored.iter().collect();
         for (position, name) in names.iter().enumerate() {
             // The comparison passes over what cannot be seen, a person does not see it: a column
             // may be another one than it looks like, or be ignored and look like one that is not.
@@ -179,29 +228,54 @@ impl Header {
                 let fault = Fault::line(FaultKind::Invisible, line);
                 header.faults.push(fault.with(show(position)));
             }
-            if let Some(column) = Column::of(name) {
-                match header.positions[column as usize] {
-                    None => header.positions[column as usize] = Some(position),
-                    Some(first) => {
-                        let both = format!("{} and {}", show(first), show(position));
-                        let fault = Fault::line(FaultKind::ColumnTwice(column), line);
-                        header.faults.push(fault.with(both));
-                    }
-                }
+            let is_named = |ignored: &str| !name.is_empty() && normalised(ignored) == *name;
+            let is_told = ignored.iter().any(|ignored| is_named(ignored));
+            missing.retain(|ignored| !is_named(ignored));
+            let kind = if is_told {
+                None
+            } else if let Some(column) = Column::of(name) {
+                let Some(first) = header.positions[column as usize] else {
+                    header.positions[column as usize] = Some(position);
+                    continue;
+                };
+                let both = format!("{} and {}", show(first), show(position));
+                let fault = Fault::line(FaultKind::ColumnTwice(column), line);
+                header.faults.push(fault.with(both));
+                continue;
+            } else if let Some(column) = Column::lookalike(&cells[position]) {
+                Some(FaultKind::ColumnLookalike(column))
             } else if let Some(column) = Column::near(name) {
-                let fault = Fault::line(FaultKind::ColumnNearMiss(column), line);
-                header.faults.push(fault.with(show(position)));
+                Some(FaultKind::ColumnNearMiss(column))
+            } else if is_shown(name) {
+                names::access(&cells[position]).map(FaultKind::ColumnLooksLikeAccess)
             } else {
-                if let Some(column) = Column::hinted(name) {
-                    let fault = Fault::line(FaultKind::IgnoredColumnLooksLike(column), line);
-                    header.faults.push(fault.with(show(position)));
-                }
-                header.ignored.push(if name.is_empty() {
-                    format!("column {} (no name)", position + 1)
-                } else {
-                    header.names[position].clone()
-                });
+                None
+            };
+            if let Some(kind) = kind {
+                let fault = Fault::line(kind, line);
+                header.faults.push(fault.with(way_out(position)));
+                continue;
             }
+            if is_told {
+                header.is_first_told |= position == 0;
+            } else {
+                header.unnoticed.push(position);
+            }
+            header.ignored.push(if name.is_empty() {
+                format!("column {} (no name)", position + 1)
+            } else {
+                header.names[position].clone()
+            });
+        }
+        for name in missing {
+            let fault = Fault::line(FaultKind::IgnoredColumnMissing, line);
+            let found = found(
+                cells.iter().filter(|name| is_shown(name)).map(quoted),
+                cells.len(),
+            );
+            header
+                .faults
+                .push(fault.with(format!("{}; {found}", quoted(name))));
         }
         for column in Column::ALL {
             if column.is_required() && header.position(column).is_none() {
@@ -217,6 +291,21 @@ impl Header {
     /// The position of a column's cell in each row.
     pub fn position(&self, column: Column) -> Option<usize> {
         self.positions[column as usize]
+    }
+
+    /// Nobody has said that a `#` at the beginning of a row means nothing.
+    pub fn may_be_left_out(&self) -> bool {
+        !self.is_first_told
+    }
+
+    /// How many cells a row has at least: up to the last column that is required.
+    pub fn cells_min(&self) -> usize {
+        Column::ALL
+            .into_iter()
+            .filter(|column| column.is_required())
+            .filter_map(|column| self.position(column))
+            .max()
+            .map_or(0, |last| last + 1)
     }
 
     /// The rows can be read, whatever else is wrong.

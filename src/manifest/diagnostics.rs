@@ -95,6 +95,15 @@ impl Diagnostics {
         Some(name)
     }
 
+    /// Those that are told under `-q`, too.
+    #[must_use]
+    pub fn that_need_a_human(&self) -> Self {
+        let mut urgent = self.clone();
+        urgent.groups.retain(|group| group.kind.needs_a_human());
+        urgent.ungrouped = 0;
+        urgent
+    }
+
     pub(super) fn add(&mut self, fault: Fault) {
         self.count += 1;
         let known = self
@@ -148,7 +157,7 @@ impl Diagnostics {
             .column(group)
             .map_or_else(String::new, |name| format!(", column `{name}`"));
         let place = match (group.lines.as_slice(), group.samples.as_slice()) {
-            ([], _) => source.clone(),
+            ([], _) => format!("{source}{column}"),
             ([(line, last)], []) if line == last => format!("{source}, line {line}{column}"),
             (_, [(line, text)]) if group.count == 1 => {
                 format!("{source}, line {line}{column}: {text}")

@@ -7,6 +7,9 @@ use std::io::{self, BufRead, BufReader, Read};
 
 use encoding_rs::{Decoder, UTF_16BE, UTF_16LE};
 
+use super::fault::FaultKind;
+use super::format::{self, Format, HEAD_BYTES};
+
 const BUFFER_BYTES: usize = 64 * 1024;
 
 /// The manifest's bytes, as UTF-8 where they said what they are.
@@ -16,23 +19,30 @@ pub(super) type Utf8 = BufReader<Box<dyn Read + Send>>;
 pub(super) enum Encoding {
     /// Without its mark, if it had one.
     Readable(Utf8),
-    /// UTF-16 that does not say so: it cannot be told from damage, and is not guessed at.
-    Utf16WithoutBom,
+    /// It cannot be read as text: UTF-16 that does not say so (which is not guessed at), or
+    /// something else than CSV.
+    Unreadable(FaultKind),
 }
 
 /// Looks at the first bytes, and takes a byte order mark away.
 pub(super) fn detect(input: Box<dyn Read + Send>) -> io::Result<Encoding> {
     // What was looked at is put back in front of the rest.
     let mut input = input;
-    let mut head = Vec::with_capacity(4);
-    input.by_ref().take(4).read_to_end(&mut head)?;
+    let mut head = Vec::with_capacity(HEAD_BYTES);
+    let bytes_max = u64::try_from(HEAD_BYTES).unwrap_or(u64::MAX);
+    input.by_ref().take(bytes_max).read_to_end(&mut head)?;
+    if let Some(format) = Format::of(&head) {
+        return Ok(Encoding::Unreadable(match format {
+            Format::Json if format::is_json_report(&head) => FaultKind::Report,
+            format => FaultKind::NotCsv(format),
+        }));
+    }
     let (mark_bytes, encoding) = match head.as_slice() {
         [0xef, 0xbb, 0xbf, ..] => (3, None),
         [0xff, 0xfe, ..] => (2, Some(UTF_16LE)),
         [0xfe, 0xff, ..] => (2, Some(UTF_16BE)),
-        // A header begins with two characters of ASCII.
-        [0, first, 0, second] | [first, 0, second, 0] if *first != 0 && *second != 0 => {
-            return Ok(Encoding::Utf16WithoutBom);
+        head if format::is_bare_utf16(head) => {
+            return Ok(Encoding::Unreadable(FaultKind::Utf16WithoutBom));
         }
         _ => (0, None),
     };

@@ -2,12 +2,16 @@
 //!
 //! `csv` counts lines one too low in CRLF files and after blank lines, and lets an unclosed quote
 //! swallow the rest of the file. Here LF, CRLF and a lone CR each end exactly one line, a blank line
-//! counts, and no line takes more memory than [`LINE_BYTES_MAX`].
+//! counts, and no line takes more memory than [`LINE_BYTES_MAX`]. The mark with which DOS ended a
+//! text is no part of it.
 
 use std::io::{self, BufRead};
 
 use super::LINE_BYTES_MAX;
 use super::encoding::Utf8;
+
+/// Control-Z: behind it a text of DOS had nothing to say.
+const END_OF_TEXT: u8 = 0x1a;
 
 /// The lines of a text.
 pub(super) struct Lines {
@@ -72,8 +76,23 @@ impl Lines {
             let count = bytes.len();
             self.input.consume(count);
         }
+        if line.last() == Some(&END_OF_TEXT) && self.is_at_end()? {
+            while line.pop_if(|last| *last == END_OF_TEXT).is_some() {}
+            if line.is_empty() {
+                return Ok(None);
+            }
+        }
         self.number += 1;
         let number = self.number;
         Ok(Some(Line { number, too_long }))
+    }
+
+    /// Nothing follows but the second half of a line end.
+    fn is_at_end(&mut self) -> io::Result<bool> {
+        if self.after_cr && self.input.fill_buf()?.first() == Some(&b'\n') {
+            self.after_cr = false;
+            self.input.consume(1);
+        }
+        Ok(self.input.fill_buf()?.is_empty())
     }
 }

@@ -6,38 +6,49 @@
 //! last one, because a file may change in between.
 //!
 //! The way of a byte: `source` (file or memory) → `encoding` (UTF-8) → `lines` (numbered, bounded)
-//! → `records` (`csv`, one line at a time) → `columns` and `row` (what the cells mean) → `cell`.
-//! What is wrong is a `fault`, with its remedy; [`Diagnostics`] groups them.
+//! → `records` (`csv`, one line at a time; `preamble` finds the header) → `columns` and `row` (what
+//! the cells mean) → `cell`. What is wrong is a `fault`, with its remedy in `wording`;
+//! [`Diagnostics`] groups them. What spreadsheets do to a sheet is known in `format` (files),
+//! `names` (columns) and `spreadsheet` (cells).
 
 mod cell;
 mod columns;
 mod diagnostics;
 mod encoding;
 mod fault;
+mod format;
 mod identity;
 mod lines;
+mod names;
 mod plan;
+mod preamble;
 mod quotes;
 mod reader;
 mod records;
 mod row;
 mod source;
+mod spreadsheet;
+mod suspects;
 #[cfg(test)]
 mod tests;
+mod wording;
 
 use std::io;
 
 pub use columns::Column;
 pub use diagnostics::{Diagnostics, Group};
 pub use fault::{FaultKind, Severity};
+pub use format::{Format, Legacy};
 pub use identity::Identity;
 pub use plan::{Plan, Tally};
 pub use source::{HELD_BYTES_MAX, Source};
+pub use spreadsheet::Shape;
 
 use crate::job::NewJob;
 use fault::{Fault, first_error};
 use identity::Sum;
 use reader::Reader;
+use suspects::Suspects;
 
 /// The longest line. A row needs a few hundred bytes.
 pub const LINE_BYTES_MAX: usize = 1024 * 1024;
@@ -137,6 +148,7 @@ pub fn survey(source: &Source) -> Result<Survey, ManifestError> {
         Severity::Warning => warnings.add(fault),
     };
     reader.header().faults.iter().cloned().for_each(&mut report);
+    let mut suspects = Suspects::new(&reader.header().unnoticed);
     let mut any = false;
     while let Some(row) = reader.next()? {
         any = true;
@@ -147,6 +159,13 @@ pub fn survey(source: &Source) -> Result<Survey, ManifestError> {
         if let Some(job) = &row.job {
             plan.add(job);
             sum.add(job);
+            suspects.see(reader.record());
+        }
+    }
+    plan.taken_out = reader.taken_out();
+    if plan.gives_no_access() {
+        for position in suspects.left() {
+            report(Fault::file(FaultKind::CellsLookLikePasswords).at(position));
         }
     }
     if !any {

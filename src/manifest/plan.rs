@@ -1,7 +1,7 @@
 //! What a manifest orders, in numbers.
 
 use std::collections::BTreeMap;
-use std::fmt;
+use std::fmt::{self, Write as _};
 
 use crate::job::{AccessKind, ImageId, NewJob};
 use crate::text;
@@ -41,6 +41,11 @@ impl<K: Ord + Clone> Tally<K> {
         }
     }
 
+    /// Instances of this kind, if it is among those that are counted for themselves.
+    pub fn of(&self, key: &K) -> u64 {
+        self.counts.get(key).copied().unwrap_or_default()
+    }
+
     /// The most frequent first.
     fn ranked(&self) -> Vec<(&K, u64)> {
         let mut ranked: Vec<_> = self
@@ -53,7 +58,8 @@ impl<K: Ord + Clone> Tally<K> {
     }
 }
 
-/// What a manifest orders.
+/// What a manifest orders. How one gets in afterwards is `access`: `access.of(&AccessKind::Password)`
+/// instances get a password, and so on.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Plan {
     /// Instances to rebuild.
@@ -66,6 +72,8 @@ pub struct Plan {
     pub access: Tally<AccessKind>,
     /// Columns that mean nothing, as the header names them (safe to print).
     pub ignored: Vec<String>,
+    /// Rows that a person took out with `#`, remarks between the rows included.
+    pub taken_out: u64,
 }
 
 impl Plan {
@@ -74,6 +82,43 @@ impl Plan {
         self.images.add(&job.image);
         self.zones.add(&job.zone);
         self.access.add(&job.access.kind());
+    }
+
+    /// Whether nobody is given a way in: each instance keeps what its image holds.
+    pub(super) fn gives_no_access(&self) -> bool {
+        self.access.of(&AccessKind::Image) == self.rows
+    }
+
+    /// What of the sheet is not used, a line for each: ignored columns, rows that were taken out.
+    /// Empty if all of it is.
+    pub fn passed_over(&self) -> String {
+        let mut text = String::new();
+        if !self.ignored.is_empty() {
+            let names = self.ignored_names();
+            let columns = if self.ignored.len() == 1 {
+                "column"
+            } else {
+                "columns"
+            };
+            // Writing to a String cannot fail.
+            let _ = writeln!(text, "ignored {columns}: {names}");
+        }
+        if self.taken_out > 0 {
+            let _ = writeln!(text, "{}", taken_out(self.taken_out));
+        }
+        text
+    }
+
+    fn ignored_names(&self) -> String {
+        let names = self.ignored.iter().map(|name| format!("`{name}`"));
+        names.collect::<Vec<_>>().join(", ")
+    }
+}
+
+fn taken_out(rows: u64) -> String {
+    match rows {
+        1 => "1 row is taken out with `#`".to_owned(),
+        rows => format!("{rows} rows are taken out with `#`"),
     }
 }
 
@@ -102,12 +147,10 @@ impl fmt::Display for Plan {
             .to_owned()
         })?;
         if !self.ignored.is_empty() {
-            let names: Vec<_> = self
-                .ignored
-                .iter()
-                .map(|name| format!("`{name}`"))
-                .collect();
-            super::diagnostics::wrap(f, "  ignored ", &names.join(", "))?;
+            super::diagnostics::wrap(f, "  ignored ", &self.ignored_names())?;
+        }
+        if self.taken_out > 0 {
+            writeln!(f, "  {}", taken_out(self.taken_out))?;
         }
         Ok(())
     }

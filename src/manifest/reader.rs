@@ -2,11 +2,11 @@
 
 use std::io;
 
-use super::columns::Header;
+use super::columns::{Column, Header};
 use super::encoding::{self, Encoding};
 use super::fault::{Fault, FaultKind, Severity};
 use super::lines::Lines;
-use super::records::{Next, Records};
+use super::records::{Layout, Next, Records};
 use super::row::Row;
 use super::{Diagnostics, ManifestError, Source};
 
@@ -22,15 +22,31 @@ impl Reader {
     /// what else is wrong with the header is in [`Header::faults`].
     pub fn open(source: &Source) -> Result<Self, ManifestError> {
         let mut faults = Vec::new();
-        let (records, line) = match begin(source, &mut faults) {
+        let (mut records, line) = match begin(source, &mut faults) {
             Ok(Some(begun)) => begun,
             Ok(None) => return Err(faulty(source, faults)),
             Err(error) => return Err(source.unreadable(error)),
         };
-        let mut header = Header::parse(records.record(), line);
+        let mut header = Header::parse(records.record(), line, source.ignored_columns());
         if !header.is_usable() {
-            return Err(faulty(source, std::mem::take(&mut header.faults)));
+            let mut faults = std::mem::take(&mut header.faults);
+            if faults.iter().all(|fault| fault.kind != FaultKind::Report) {
+                if let Some(delimiter) = records.foreign_delimiter() {
+                    let fault = Fault::line(FaultKind::DelimiterUnknown, line);
+                    faults = vec![fault.with(format!("`{delimiter}`"))];
+                } else if let Some(below) = records
+                    .header_below()
+                    .map_err(|error| source.unreadable(error))?
+                {
+                    faults = vec![Fault::line(FaultKind::HeaderBelow, below)];
+                }
+            }
+            return Err(faulty(source, faults));
         }
+        records.set_layout(Layout {
+            cells_min: header.cells_min(),
+            has_remarks: header.position(Column::ServiceId) == Some(0),
+        });
         Ok(Self {
             source: source.clone(),
             header,
@@ -40,6 +56,16 @@ impl Reader {
 
     pub fn header(&self) -> &Header {
         &self.header
+    }
+
+    /// The cells of the last row.
+    pub fn record(&self) -> &csv::StringRecord {
+        self.records.record()
+    }
+
+    /// Lines so far that a person took out with `#`.
+    pub fn taken_out(&self) -> u64 {
+        self.records.taken_out()
     }
 
     /// No faults yet, ready to name the columns.
@@ -53,6 +79,9 @@ impl Reader {
         match self.records.next(&mut faults) {
             Ok(Next::Row(line)) => {
                 let mut row = Row::parse(self.records.record(), &self.header, line);
+                if row.job.is_none() {
+                    self.look_again(&mut row);
+                }
                 if !faults.is_empty() {
                     // Of the line before; this row is one of a faulty file anyway.
                     row.faults.splice(..0, faults);
@@ -70,11 +99,25 @@ impl Reader {
     }
 }
 
+impl Reader {
+    /// What is wrong with a row may be wrong with all of it, and then its cells are not what their
+    /// columns say: nothing of them is shown, for one may be a password.
+    fn look_again(&self, row: &mut Row) {
+        if let Some(kind) = self.records.joint() {
+            row.faults = vec![Fault::line(kind, row.line)];
+        } else if self.records.is_misfit() {
+            for fault in &mut row.faults {
+                fault.text = None;
+            }
+        }
+    }
+}
+
 fn begin(source: &Source, faults: &mut Vec<Fault>) -> io::Result<Option<(Records, u64)>> {
     let input = match encoding::detect(source.read()?)? {
         Encoding::Readable(input) => input,
-        Encoding::Utf16WithoutBom => {
-            faults.push(Fault::file(FaultKind::Utf16WithoutBom));
+        Encoding::Unreadable(kind) => {
+            faults.push(Fault::file(kind));
             return Ok(None);
         }
     };

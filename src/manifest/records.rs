@@ -7,15 +7,16 @@ use std::io::{self, Read};
 
 use csv::StringRecord;
 
-use super::columns;
 use super::fault::{Fault, FaultKind};
+use super::format::Legacy;
 use super::lines::{Line, Lines};
+use super::preamble::{self, DELIMITERS};
 use super::quotes::{Ending, Scan, scan};
+use super::spreadsheet::{is_error, is_hashes};
 
 /// How many lines a cell that was left open is followed for its closing quote.
 const OPEN_LINES_MAX: u64 = 100;
-const BOM: &[u8] = "\u{feff}".as_bytes();
-const DELIMITERS: [u8; 3] = [b',', b';', b'\t'];
+pub(super) const BOM: &[u8] = "\u{feff}".as_bytes();
 
 /// The rows of a manifest.
 pub(super) struct Records {
@@ -23,9 +24,21 @@ pub(super) struct Records {
     csv: csv::Reader<Feed>,
     delimiter: u8,
     columns: usize,
+    layout: Layout,
+    /// Lines that a person took out.
+    taken_out: u64,
     record: StringRecord,
     /// A quoted cell that the last lines left open.
     open: Option<Open>,
+}
+
+/// What the header says about the shape of its rows.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Layout {
+    /// Cells that a row has at least; those at its end may be left out.
+    pub cells_min: usize,
+    /// A line that begins with `#` is taken out.
+    pub has_remarks: bool,
 }
 
 struct Open {
@@ -50,26 +63,14 @@ impl Records {
     /// Reads the header; its delimiter is the file's. `None`: there is none, or the faults say why
     /// it could not be read.
     pub fn open(mut lines: Lines, faults: &mut Vec<Fault>) -> io::Result<Option<(Self, u64)>> {
-        let mut bytes = Vec::new();
-        let line = loop {
-            let Some(line) = lines.next(&mut bytes)? else {
-                faults.push(Fault::file(FaultKind::Empty));
-                return Ok(None);
-            };
-            // Marks that were doubled on the way; `csv` would drop the first one, too, and find no
-            // record where nothing is left.
-            let marks = bytes.chunks(BOM.len()).take_while(|mark| *mark == BOM);
-            let marks_bytes = marks.count() * BOM.len();
-            bytes.drain(..marks_bytes);
-            if !bytes.trim_ascii().is_empty() {
-                break line;
-            }
-        };
-        if let Some(kind) = unreadable(line, &bytes) {
-            faults.push(Fault::line(kind, line.number));
+        let Some(preamble::First {
+            line,
+            bytes,
+            delimiter,
+        }) = preamble::first(&mut lines, faults)?
+        else {
             return Ok(None);
-        }
-        let delimiter = delimiter(&String::from_utf8_lossy(&bytes));
+        };
         let quotes = match scan(&bytes, delimiter, false).ending {
             Ending::Closed => None,
             Ending::Open => Some(FaultKind::UnclosedQuote),
@@ -83,7 +84,8 @@ impl Records {
         let mut record = StringRecord::new();
         csv.get_mut().line = bytes;
         if parse(&mut csv, &mut record)?.is_err() {
-            faults.push(Fault::line(FaultKind::NotUtf8, line.number));
+            let legacy = Legacy::of(&csv.get_ref().line);
+            faults.push(Fault::line(FaultKind::NotUtf8(legacy), line.number));
             return Ok(None);
         }
         let records = Self {
@@ -91,10 +93,48 @@ impl Records {
             csv,
             delimiter,
             columns: record.len(),
+            layout: Layout {
+                cells_min: record.len(),
+                ..Layout::default()
+            },
+            taken_out: 0,
             record,
             open: None,
         };
         Ok(Some((records, line.number)))
+    }
+
+    /// What the rows are like; until it is told, a row is as long as the header.
+    pub fn set_layout(&mut self, layout: Layout) {
+        self.layout = layout;
+    }
+
+    /// Lines so far that a person took out with `#`.
+    pub fn taken_out(&self) -> u64 {
+        self.taken_out
+    }
+
+    /// Where the header seems to stand, if it was not what was taken for it. Nothing can be read
+    /// afterwards.
+    pub fn header_below(&mut self) -> io::Result<Option<u64>> {
+        preamble::header_below(&mut self.lines)
+    }
+
+    /// The character that the header seems to be delimited by, if that is none of ours.
+    pub fn foreign_delimiter(&self) -> Option<char> {
+        preamble::foreign_delimiter(&self.csv.get_ref().line)
+    }
+
+    /// What the last line is, if it cannot be a row because files were joined.
+    pub fn joint(&self) -> Option<FaultKind> {
+        let line = &self.csv.get_ref().line;
+        if preamble::looks_like_header(line) {
+            Some(FaultKind::HeaderAgain)
+        } else if line.windows(BOM.len()).any(|bytes| bytes == BOM) {
+            Some(FaultKind::MarkInside)
+        } else {
+            None
+        }
     }
 
     /// The cells of the header, and later of the last row.
@@ -102,8 +142,9 @@ impl Records {
         &self.record
     }
 
-    /// Reads on to the next row, or to what should have been one. Blank lines, and rows whose
-    /// cells are all empty, as spreadsheets leave them at the end, are passed over.
+    /// Reads on to the next row, or to what should have been one. Blank lines, rows whose cells are
+    /// all empty, as spreadsheets leave them at the end, and those that were taken out are passed
+    /// over.
     pub fn next(&mut self, faults: &mut Vec<Fault>) -> io::Result<Next> {
         loop {
             let Some(line) = self.lines.next(&mut self.csv.get_mut().line)? else {
@@ -133,10 +174,13 @@ impl Records {
                 faults.push(Fault::line(kind, line.number));
                 return Ok(Next::Faulty);
             }
+            let is_taken_out = self.layout.has_remarks && is_taken_out(bytes, self.delimiter);
             if bytes.contains(&b'"') {
                 let Scan { cells, ending } = scan(bytes, self.delimiter, false);
                 match ending {
                     Ending::Closed => {}
+                    // A remark may hold what it likes, as long as it ends with its line.
+                    Ending::Misplaced(_) if is_taken_out => {}
                     Ending::Open => {
                         self.open = Some(Open {
                             line: line.number,
@@ -154,23 +198,70 @@ impl Records {
                     }
                 }
             }
+            if is_taken_out {
+                self.taken_out += 1;
+                if faults.is_empty() {
+                    continue;
+                }
+                return Ok(Next::Faulty);
+            }
             if bytes.is_empty() {
                 continue;
             }
             if let Err(column) = parse(&mut self.csv, &mut self.record)? {
-                faults.push(Fault::line(FaultKind::NotUtf8, line.number).at(column));
+                let legacy = Legacy::of(&self.csv.get_ref().line);
+                faults.push(Fault::line(FaultKind::NotUtf8(legacy), line.number).at(column));
                 return Ok(Next::Faulty);
             }
             if self.record.iter().all(is_blank) {
                 continue;
             }
-            if self.record.len() != self.columns {
-                let counts = format!("{} cells instead of {}", self.record.len(), self.columns);
-                faults.push(Fault::line(FaultKind::Ragged, line.number).with(counts));
+            if self.record.len() != self.columns && !self.is_as_good_as_whole() {
+                faults.push(self.misfit(line.number));
                 return Ok(Next::Faulty);
             }
             return Ok(Next::Row(line.number));
         }
+    }
+
+    /// Nothing is missing but cells at the end that may be empty: spreadsheets leave them out.
+    /// (Empty cells too many may be the rest of a password that nobody put into quotes.)
+    fn is_as_good_as_whole(&self) -> bool {
+        (self.layout.cells_min..self.columns).contains(&self.record.len())
+    }
+
+    /// The last line does not have as many cells as the header.
+    pub fn is_misfit(&self) -> bool {
+        self.record.len() != self.columns
+    }
+
+    /// Why the last line does not have as many cells as the header.
+    fn misfit(&self, line: u64) -> Fault {
+        let bytes = &self.csv.get_ref().line;
+        if let Some(kind) = self.joint() {
+            return Fault::line(kind, line);
+        }
+        let other = DELIMITERS.into_iter().find(|delimiter| {
+            let other = scan(bytes, *delimiter, false);
+            *delimiter != self.delimiter
+                && self.columns > 1
+                && other.ending == Ending::Closed
+                && other.cells == self.columns
+        });
+        if let Some(other) = other {
+            let name = |delimiter: u8| match delimiter {
+                b'\t' => "a tab".to_owned(),
+                _ => format!("`{}`", char::from(delimiter)),
+            };
+            let both = format!("{} instead of {}", name(other), name(self.delimiter));
+            return Fault::line(FaultKind::OtherDelimiter, line).with(both);
+        }
+        let cells = match self.record.len() {
+            1 => "1 cell".to_owned(),
+            cells => format!("{cells} cells"),
+        };
+        let counts = format!("{cells} instead of {}", self.columns);
+        Fault::line(FaultKind::Ragged, line).with(counts)
     }
 
     /// A line after one that left a cell open: the rest of that cell, or a row of its own?
@@ -212,8 +303,32 @@ fn is_blank(cell: &str) -> bool {
     cell.trim_start().is_empty()
 }
 
+/// The line begins with `#`: a person has taken it out. A spreadsheet's error value begins so, too,
+/// and is none: the instance behind it would be left out without anybody knowing.
+fn is_taken_out(line: &[u8], delimiter: u8) -> bool {
+    let line = line.trim_ascii_start();
+    let (cell, rest) = match line {
+        [b'#', ..] => {
+            let end = line.iter().position(|byte| *byte == delimiter);
+            line.split_at(end.unwrap_or(line.len()))
+        }
+        [b'"', quoted @ ..] if quoted.trim_ascii_start().first() == Some(&b'#') => {
+            let end = quoted.iter().position(|byte| *byte == b'"');
+            quoted.split_at(end.unwrap_or(quoted.len()))
+        }
+        _ => return false,
+    };
+    let cell = String::from_utf8_lossy(cell);
+    let cell = cell.trim();
+    let is_alone = || {
+        rest.iter()
+            .all(|byte| *byte == delimiter || *byte == b'"' || byte.is_ascii_whitespace())
+    };
+    !is_error(cell) && (!is_hashes(cell) || is_alone())
+}
+
 /// What hinders reading a line at all.
-fn unreadable(line: Line, bytes: &[u8]) -> Option<FaultKind> {
+pub(super) fn unreadable(line: Line, bytes: &[u8]) -> Option<FaultKind> {
     // A tail of zero bytes is often a long one.
     if bytes.contains(&0) {
         Some(FaultKind::Nul)
@@ -222,18 +337,6 @@ fn unreadable(line: Line, bytes: &[u8]) -> Option<FaultKind> {
     } else {
         None
     }
-}
-
-/// The delimiter that makes the most of the header: known columns first, then columns.
-fn delimiter(header: &str) -> u8 {
-    DELIMITERS
-        .into_iter()
-        .rev() // `max_by_key` takes the last of equals
-        .max_by_key(|delimiter| {
-            let cells = header.split(char::from(*delimiter));
-            (columns::known(cells.clone()), cells.count())
-        })
-        .unwrap_or(b',')
 }
 
 fn reader(delimiter: u8) -> csv::Reader<Feed> {

@@ -5,6 +5,7 @@ use csv::StringRecord;
 use super::cell;
 use super::columns::{Column, Header};
 use super::fault::{Fault, FaultKind, first_error, quoted};
+use super::spreadsheet::is_error;
 use crate::job::{Access, NewJob, ServiceId};
 
 /// What became of one line.
@@ -21,7 +22,7 @@ pub(super) struct Row {
 }
 
 impl Row {
-    /// Understands the cells of `line`, of which there are as many as columns.
+    /// Understands the cells of `line`. Those that are missing at its end are empty.
     pub fn parse(record: &StringRecord, header: &Header, line: u64) -> Self {
         let mut cells = Cells {
             record,
@@ -29,6 +30,7 @@ impl Row {
             line,
             faults: Vec::new(),
         };
+        cells.look_at_shape();
         let service = cells.read(Column::ServiceId, cell::service);
         let image = cells.read(Column::Image, cell::image);
         let zone = cells.read(Column::Zone, cell::zone);
@@ -64,6 +66,47 @@ struct Cells<'a> {
 }
 
 impl<'a> Cells<'a> {
+    /// Was the row to be left out, or does a cell stand where another one should?
+    fn look_at_shape(&mut self) {
+        let first = self.record.get(0).unwrap_or_default();
+        if first.trim_start().starts_with('#')
+            && self.header.position(Column::ServiceId) != Some(0)
+            && self.header.may_be_left_out()
+            && !is_error(first.trim())
+        {
+            self.faults
+                .push(Fault::line(FaultKind::NoComment, self.line));
+        }
+        if self.record.len() < self.header.names.len() && self.is_shifted() {
+            self.faults.push(Fault::line(FaultKind::Shifted, self.line));
+        }
+    }
+
+    /// A short row from which a cell in the middle was left out, not those at the end: what should
+    /// be a password or a key stands in another column.
+    fn is_shifted(&self) -> bool {
+        let is_missing = |column| {
+            let position = self.header.position(column);
+            position.is_some_and(|position| position >= self.record.len())
+        };
+        let others = || {
+            let known = [
+                Column::ServiceId,
+                Column::Image,
+                Column::Password,
+                Column::SshKey,
+            ];
+            let known = known.map(|column| self.header.position(column));
+            (0..)
+                .zip(self.record.iter())
+                .filter_map(move |(position, cell)| {
+                    (!known.contains(&Some(position))).then_some(cell.trim())
+                })
+        };
+        (is_missing(Column::Password) && others().any(cell::fits_password_rule))
+            || (is_missing(Column::SshKey) && self.raw(Column::Zone).trim().parse::<u64>().is_ok())
+    }
+
     /// The cell as it stands; empty where there is no such column.
     fn raw(&self, column: Column) -> &'a str {
         self.header

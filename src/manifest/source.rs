@@ -25,6 +25,7 @@ const PIECE_BYTES: usize = 64 * 1024;
 pub struct Source {
     name: String,
     origin: Origin,
+    ignored_columns: Arc<[String]>,
 }
 
 #[derive(Clone)]
@@ -50,8 +51,7 @@ impl Source {
         }
         let file = File::open(path).map_err(unreadable)?;
         if metadata.is_file() {
-            let origin = Origin::File(path.to_owned());
-            Ok(Self { name, origin })
+            Ok(Self::of(name, Origin::File(path.to_owned())))
         } else {
             // A pipe (`<(…)` in a shell, /dev/stdin) gives its bytes once.
             Self::hold(name, file, HELD_BYTES_MAX)
@@ -61,6 +61,28 @@ impl Source {
     /// A manifest that is in memory already.
     pub fn from_bytes(name: &str, bytes: &[u8]) -> Result<Self, ManifestError> {
         Self::hold(text::printable(name).into_owned(), bytes, HELD_BYTES_MAX)
+    }
+
+    fn of(name: String, origin: Origin) -> Self {
+        Self {
+            name,
+            origin,
+            ignored_columns: Arc::default(),
+        }
+    }
+
+    /// Passes over the columns of these names, whatever they look like. A name that the header
+    /// does not have is a fault.
+    #[must_use]
+    pub fn ignoring(self, columns: &[String]) -> Self {
+        Self {
+            ignored_columns: columns.into(),
+            ..self
+        }
+    }
+
+    pub(super) fn ignored_columns(&self) -> &[String] {
+        &self.ignored_columns
     }
 
     /// The path as it was given, or `<stdin>`; safe to print.
@@ -77,8 +99,7 @@ impl Source {
                 Err(source) => return Err(ManifestError::Unreadable { name, source }),
             };
             if filled == 0 {
-                let origin = Origin::Held(Arc::new(pieces));
-                return Ok(Self { name, origin });
+                return Ok(Self::of(name, Origin::Held(Arc::new(pieces))));
             }
             if pieces.len() == bytes_max / PIECE_BYTES {
                 return Err(ManifestError::TooLarge { name });

@@ -253,13 +253,13 @@ fn passwords_that_are_wrong_are_explained_without_a_word_of_them() {
 #[test]
 fn what_the_panel_would_refuse_is_only_a_warning() {
     let survey = surveyed(format!(
-        "service_id,image,password,root_password\n\
-         1,{A},Mypassword1,\n\
-         2,{A},MYPASSWORD1,\n\
-         3,{A},My#password1,\n\
-         4,{A},My password 1,\n\
-         5,{A},Mypässword1,\n\
-         6,{A},My1{},\n",
+        "service_id,image,password\n\
+         1,{A},Mypassword1\n\
+         2,{A},MYPASSWORD1\n\
+         3,{A},My#password1\n\
+         4,{A},My password 1\n\
+         5,{A},Mypässword1\n\
+         6,{A},My1{}\n",
         "x".repeat(50)
     ));
     assert_eq!(survey.plan.rows, 6);

@@ -1,0 +1,45 @@
+//! How a manifest is read, and what is told of it: the same for `check`, `load` and `run`.
+
+use std::path::Path;
+
+use clap::Args;
+
+use super::output::tell_prose;
+use crate::manifest::{ManifestError, Source, Survey};
+use crate::progress::Verbosity;
+
+/// How a manifest is read.
+#[derive(Debug, Clone, Default, Args)]
+pub struct SheetArgs {
+    /// Pass over this column, even if it looks like a password or a key; may be repeated
+    // Given without a manifest it would do nothing.
+    #[arg(long, value_name = "NAME", requires = "manifest")]
+    pub ignore_column: Vec<String>,
+}
+
+impl SheetArgs {
+    /// The manifest at `path`, to be read so.
+    pub fn open(&self, path: &Path) -> Result<Source, ManifestError> {
+        Ok(Source::open(path)?.ignoring(&self.ignore_column))
+    }
+}
+
+/// What is worth a look in a manifest that is otherwise sound. Quiet: only what locks somebody out,
+/// if it is true.
+pub fn tell_warnings(survey: &Survey, verbosity: Verbosity) {
+    let warnings = match verbosity {
+        Verbosity::Quiet => survey.warnings.that_need_a_human(),
+        Verbosity::Normal | Verbosity::Verbose => survey.warnings.clone(),
+    };
+    if !warnings.is_empty() {
+        tell_prose(&warnings.to_string());
+    }
+}
+
+/// What of the sheet is not used: columns, and rows that were taken out.
+pub fn tell_passed_over(survey: &Survey, verbosity: Verbosity) {
+    let text = survey.plan.passed_over();
+    if verbosity != Verbosity::Quiet && !text.is_empty() {
+        tell_prose(&text);
+    }
+}

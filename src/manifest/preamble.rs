@@ -1,0 +1,172 @@
+//! What stands above the header, and where the header is.
+//!
+//! Lines of nothing, remarks that begin with `#`, and Excel's `sep=;` are passed over; a title is
+//! not, since nothing tells it from a header that is wrong. Where the header seems to stand is only
+//! said, never taken for granted: the rows that stand above it are somebody's machines, too.
+
+use std::io;
+
+use super::columns;
+use super::fault::{Fault, FaultKind};
+use super::lines::{Line, Lines};
+use super::records::{BOM, unreadable};
+
+/// The delimiters that are recognised by themselves.
+pub(super) const DELIMITERS: [u8; 3] = [b',', b';', b'\t'];
+/// What a person, or a program that cannot know better, takes for a delimiter besides.
+const OTHER_DELIMITERS: [u8; 3] = [b'|', b':', b' '];
+
+/// The first line that means something.
+pub(super) struct First {
+    pub line: Line,
+    pub bytes: Vec<u8>,
+    pub delimiter: u8,
+}
+
+/// Reads up to the header. `None`: there is none, or it cannot be read; the faults say why.
+pub(super) fn first(lines: &mut Lines, faults: &mut Vec<Fault>) -> io::Result<Option<First>> {
+    let mut bytes = Vec::new();
+    let mut told = None;
+    loop {
+        let Some(line) = lines.next(&mut bytes)? else {
+            faults.push(Fault::file(FaultKind::Empty));
+            return Ok(None);
+        };
+        // Marks that were doubled on the way; `csv` would drop the first one, too, and find no
+        // record where nothing is left.
+        let marks = bytes.chunks(BOM.len()).take_while(|mark| *mark == BOM);
+        let marks_bytes = marks.count() * BOM.len();
+        bytes.drain(..marks_bytes);
+        if let Some(kind) = unreadable(line, &bytes) {
+            faults.push(Fault::line(kind, line.number));
+            return Ok(None);
+        }
+        if is_blank(&bytes) {
+            continue;
+        }
+        let text = String::from_utf8_lossy(&bytes);
+        if told.is_none()
+            && let Some(separator) = separator(&text)
+        {
+            told = Some(separator);
+            continue;
+        }
+        let delimiter = told.unwrap_or_else(|| delimiter(&text));
+        if is_remark(&text) && columns::known(cells(&text, delimiter)) == 0 {
+            continue;
+        }
+        let first = First {
+            line,
+            bytes,
+            delimiter,
+        };
+        return Ok(Some(first));
+    }
+}
+
+/// The line further down that looks like the header.
+pub(super) fn header_below(lines: &mut Lines) -> io::Result<Option<u64>> {
+    let mut bytes = Vec::new();
+    while let Some(line) = lines.next(&mut bytes)? {
+        if looks_like_header(&bytes) {
+            return Ok(Some(line.number));
+        }
+    }
+    Ok(None)
+}
+
+/// This line names the columns that a manifest must have.
+pub(super) fn looks_like_header(line: &[u8]) -> bool {
+    // Quickly, for it is asked of each line of a file without a header.
+    if !line.iter().any(u8::is_ascii_alphabetic) {
+        return false;
+    }
+    let text = String::from_utf8_lossy(line);
+    let text = text.trim_start_matches('\u{feff}');
+    DELIMITERS
+        .into_iter()
+        .any(|delimiter| columns::is_header(cells(text, delimiter)))
+}
+
+/// Nothing but delimiters and quotes: a row whose cells are all empty.
+fn is_blank(line: &[u8]) -> bool {
+    line.iter()
+        .all(|byte| byte.is_ascii_whitespace() || matches!(byte, b',' | b';' | b'"'))
+}
+
+fn is_remark(line: &str) -> bool {
+    line.trim_start().trim_start_matches('"').starts_with('#')
+}
+
+/// The cells of a line, without care for quoted delimiters: enough to tell names.
+fn cells(line: &str, delimiter: u8) -> impl Iterator<Item = &str> + Clone {
+    line.split(char::from(delimiter))
+        .map(|cell| cell.trim().trim_matches('"'))
+}
+
+/// `sep=;`, as Excel obeys it, also quoted, and filled up with delimiters by whatever saved it.
+fn separator(line: &str) -> Option<u8> {
+    let line = line.trim_matches([' ', '"']);
+    let (name, value) = line.split_at_checked(4)?;
+    if !name.eq_ignore_ascii_case("sep=") {
+        return None;
+    }
+    let value = if value.eq_ignore_ascii_case("\\t") {
+        "\t"
+    } else {
+        value
+    };
+    let mut bytes = value.bytes().filter(|byte| *byte != b'"');
+    let first = bytes.next()?;
+    let is_one =
+        first.is_ascii() && !first.is_ascii_alphanumeric() && bytes.all(|byte| byte == first);
+    is_one.then_some(first)
+}
+
+/// The delimiter that makes the most of the header: known columns first, then columns.
+fn delimiter(header: &str) -> u8 {
+    DELIMITERS
+        .into_iter()
+        .rev() // `max_by_key` takes the last of equals
+        .max_by_key(|delimiter| {
+            let cells = cells(header, *delimiter);
+            (columns::known(cells.clone()), cells.count())
+        })
+        .unwrap_or(b',')
+}
+
+/// The character that would make this line a header, if it were taken for a delimiter.
+pub(super) fn foreign_delimiter(header: &[u8]) -> Option<char> {
+    let text = String::from_utf8_lossy(header);
+    OTHER_DELIMITERS
+        .into_iter()
+        .find(|delimiter| columns::is_header(cells(&text, *delimiter)))
+        .map(char::from)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn excels_line_about_the_delimiter_is_understood() {
+        // Field case E1.
+        for (line, told) in [
+            ("sep=;", Some(b';')),
+            ("SEP=,", Some(b',')),
+            ("\"sep=;\"", Some(b';')),
+            ("sep=\t", Some(b'\t')),
+            ("sep=\\t", Some(b'\t')),
+            ("sep=|", Some(b'|')),
+            ("sep=;;;;", Some(b';')),
+            ("\"sep=;\";;", Some(b';')),
+            ("sep=", None),
+            ("sep=a", None),
+            ("separator;image", None),
+            ("service_id;image", None),
+            ("sep", None),
+        ] {
+            assert_eq!(separator(line), told, "{line:?}");
+        }
+    }
+}
