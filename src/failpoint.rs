@@ -5,7 +5,7 @@
 //! them to nothing.
 
 /// Every place, in the order in which a batch meets them.
-pub const NAMES: [&str; 16] = [
+pub const NAMES: [&str; 18] = [
     // The database is made.
     "file_created",
     "migration_begun",
@@ -13,7 +13,10 @@ pub const NAMES: [&str; 16] = [
     // A manifest becomes a batch.
     "load_before_commit",
     "load_after_commit",
-    // A run: each turn of the dispatcher, and around each request.
+    // A run: the main file says that its log belongs to it.
+    "log_awaited",
+    "log_carried",
+    // Each turn of the dispatcher, and around each request.
     "before_commit",
     "after_commit",
     "before_send",

@@ -139,6 +139,8 @@ fn a_second_run_by_another_name_or_without_the_lock_file_is_busy() {
     let ended = running.wait_until(|| true);
     assert!(ended.is_none(), "it was over too early");
     // The second one finds no lock file and makes one, the third finds that one.
+    let status = finish(rig.refleet(&["status", "--json"]));
+    assert!(status.said.contains(&format!("\"pid\": {pid}")), "{status}");
     for _ in 0..2 {
         ended_with(rig.run(&[]), BUSY, &pid);
     }
@@ -359,6 +361,25 @@ fn a_killed_run_is_resumed_whoever_has_looked_at_it_since() {
         assert_eq!(log.exists(), looker == "reader", "{looker}");
         let ended = finish(rig.run(&["-q"]));
         assert!(matches!(ended.status.code(), Some(0 | 3)), "{ended}");
+        rig.check_end().unwrap();
+    }
+}
+
+// Field case B2: the main file is marked in steps, and may be left at each.
+#[cfg(debug_assertions)] // a release build has no failpoints
+#[test]
+fn a_run_that_dies_while_the_log_is_marked_is_resumed_by_no_hand() {
+    for point in ["log_awaited", "log_carried", "before_send", "run_ended"] {
+        let rig = rig(3);
+        let mut command = rig.run(&["-q"]);
+        command.env("REFLEET_FAILPOINT", point);
+        let ended = finish(command);
+        assert!(!ended.status.success(), "{point}: {ended}");
+        let ended = finish(rig.run(&["-q"]));
+        assert!(
+            matches!(ended.status.code(), Some(0 | 3)),
+            "{point}: {ended}"
+        );
         rig.check_end().unwrap();
     }
 }

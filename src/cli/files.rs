@@ -113,7 +113,7 @@ pub async fn open(global: &Global, mode: Open) -> Result<Queue, CliError> {
 
 /// Says what is to be known about where a database lies: also to those who want to hear nothing but
 /// what needs a human.
-pub fn tell_notes(global: &Global, notes: &[Note]) {
+pub fn tell_notes<'a>(global: &Global, notes: impl IntoIterator<Item = &'a Note>) {
     for note in notes {
         tell_prose(&format!("warning: {note}\n"));
         for remedy in note.remedies() {

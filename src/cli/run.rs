@@ -20,7 +20,7 @@ use crate::event::Event;
 use crate::job::BatchId;
 use crate::manifest::{self, Source, Survey};
 use crate::progress::{self, Choice, Ended, EventsTo, Mode, Surroundings, Verbosity, summary};
-use crate::queue::{self, Batch, NewRun, Open, Queue, QueueError, QueueLock, Side};
+use crate::queue::{self, Batch, NewRun, Note, Open, Queue, QueueError, QueueLock, Side};
 use crate::runner::{self, Ending, Fleet, Halt, Options, Signal, Signals};
 use crate::simulator::{Config, FleetRow, Simulator};
 use crate::zomro::{Client, Credentials, Endpoint, Settings};
@@ -232,7 +232,9 @@ async fn work(
         Some(_) => Queue::open_for_load(&place.database).await?,
         None => Queue::open(&place.database, Open::Change).await?,
     };
-    files::tell_notes(global, queue.notes());
+    let rehearsal = place.simulator.is_some();
+    let is_told = |note: &&Note| !rehearsal || !matches!(note, Note::Volatile { .. });
+    files::tell_notes(global, queue.notes().iter().filter(is_told));
     let _lock = QueueLock::acquire(&place.database)?;
     let mut code = exit::DONE;
     loop {

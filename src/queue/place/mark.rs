@@ -32,6 +32,11 @@ const AWAITED: u32 = 1 << 31;
 const BEGINNINGS_MAX: u32 = 1 << 20;
 
 impl LogMark {
+    /// More stands in the log that has this salt.
+    pub(in crate::queue) fn awaited(salt: u32) -> Self {
+        Self::Awaited(salt & !AWAITED)
+    }
+
     /// The mark as `user_version`.
     pub(in crate::queue) fn version(self) -> i32 {
         let bits = match self {

@@ -103,6 +103,11 @@ pub fn resolve(path: &Path) -> Result<PathBuf, Unfit> {
     if path.as_os_str().is_empty() {
         return Err(broken(io::Error::other("the path is empty")));
     }
+    if path.as_os_str().as_encoded_bytes().ends_with(b"/") {
+        return Err(Unfit::Directory {
+            path: path.to_owned(),
+        });
+    }
     let mut rest = std::path::absolute(path).map_err(broken)?;
     for _ in 0..LINKS_MAX {
         match rest.canonicalize() {
@@ -260,6 +265,7 @@ mod tests {
         assert!(resolve(&at("loop")).is_err());
         assert!(resolve(&at("a/../x.db")).is_err(), "no such folder");
         assert!(resolve(Path::new("")).is_err());
+        assert!(resolve(&at("a/")).is_err(), "a folder is meant");
     }
 
     // Field case B11.

@@ -38,8 +38,8 @@ impl From<Metadata> for Seen {
 
 impl Files {
     /// Remembers the files of the database at `path`, or says which of those that were remembered
-    /// is gone. Returns what became of the log.
-    pub(super) fn look(&mut self, path: &Path) -> Result<LogSize, QueueError> {
+    /// is gone. Returns the size of the log, in bytes.
+    pub(super) fn look(&mut self, path: &Path) -> Result<Option<u64>, QueueError> {
         let log = Side::Log.beside(path);
         let main = same(self.main, path)?;
         // The log is emptied at checkpoints; the database never shrinks, since nothing vacuums it.
@@ -49,22 +49,9 @@ impl Files {
             return Err(lost(path, "was cut short while it was in use"));
         }
         self.main = main;
-        let before = self.log;
-        self.log = same(before, &log)?;
-        let bytes = |log: Option<Seen>| log.map_or(0, |log| log.bytes);
-        Ok(LogSize {
-            bytes: bytes(self.log),
-            was_emptied: bytes(self.log) < bytes(before),
-        })
+        self.log = same(self.log, &log)?;
+        Ok(self.log.map(|log| log.bytes))
     }
-}
-
-/// The write-ahead log since the last look.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct LogSize {
-    pub(super) bytes: u64,
-    /// Somebody has carried it over into the main file.
-    pub(super) was_emptied: bool,
 }
 
 fn same(before: Option<Seen>, path: &Path) -> Result<Option<Seen>, QueueError> {

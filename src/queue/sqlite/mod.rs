@@ -27,6 +27,7 @@ use super::place::{self, Note, Place, Unfit};
 use super::{QueueError, QueueLock};
 use crate::job::{BatchId, JobId};
 use files::Files;
+use log::MarkedLog;
 
 static MIGRATIONS: Migrator = sqlx::migrate!();
 
@@ -62,8 +63,8 @@ pub struct Queue {
     path: PathBuf,
     files: Files,
     notes: Vec<Note>,
-    /// A run works with it: the main file says that its log belongs to it.
-    at_work: bool,
+    /// A run works with it: the log that the main file says belongs to it.
+    marked_log: Option<MarkedLog>,
 }
 
 impl Queue {
@@ -89,6 +90,9 @@ impl Queue {
             // A log that was begun anew is cut to what is in it: its size tells, and no page with
             // an erased password stays behind its end.
             .pragma("journal_size_limit", "0")
+            // A run does it itself, since it marks the main file each time; whoever else writes
+            // empties the log at its end.
+            .pragma("wal_autocheckpoint", "0")
             .pragma("recursive_triggers", "ON")
             .pragma("trusted_schema", "OFF")
             .disable_statement_logging();
@@ -100,7 +104,7 @@ impl Queue {
             path,
             files: Files::default(),
             notes,
-            at_work: false,
+            marked_log: None,
         };
         let checked = queue.check(mode).await;
         if let Err(error) = checked {
@@ -124,7 +128,7 @@ impl Queue {
     /// Writes everything into the main file and empties the write-ahead log, so that erased
     /// passwords stand nowhere any more; then closes.
     pub async fn close(mut self) -> Result<(), QueueError> {
-        if self.at_work {
+        if self.marked_log.is_some() {
             self.unmark().await?;
         }
         self.truncate_log().await?;

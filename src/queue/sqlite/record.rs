@@ -7,7 +7,6 @@ use sqlx::SqliteConnection;
 
 use super::Queue;
 use super::change::{alike, move_jobs};
-use super::log::LOG_BYTES_MAX;
 use super::statement::{Statement, bound, padded, values};
 use crate::job::{BatchId, Entry, JobId, RunId, State, Transition};
 use crate::queue::QueueError;
@@ -76,24 +75,18 @@ impl Queue {
 
     pub(super) async fn commit(&mut self) -> Result<(), QueueError> {
         let result = match self.files.look(&self.path) {
-            Ok(log) => sqlx::query("COMMIT")
+            Ok(_) => sqlx::query("COMMIT")
                 .execute(&mut self.connection)
                 .await
-                .map(|_| log)
+                .map(|_| ())
                 .map_err(QueueError::from),
             Err(error) => Err(error),
         };
-        match result {
-            // Before anything of what was committed is acted upon.
-            Ok(log) if self.at_work && (log.was_emptied || log.bytes > LOG_BYTES_MAX) => {
-                self.renew_mark().await
-            }
-            Ok(_) => Ok(()),
-            Err(error) => {
-                self.rollback().await;
-                Err(error)
-            }
+        if result.is_err() {
+            self.rollback().await;
+            return result;
         }
+        self.keep_mark().await
     }
 
     /// Best effort: SQLite has rolled back by itself after most errors, and a connection that
