@@ -58,7 +58,8 @@ struct Walk {
     began_at: Option<Instant>,
     next: u32,
     seen: HashSet<ServiceId>,
-    /// Rows whose id could not be read: they count, although nobody can be named.
+    /// Rows whose id could not be read, on all pages together: any instance that was not seen may be
+    /// one of them.
     unreadable: u64,
     total: Option<u64>,
     contradicted: bool,
@@ -165,22 +166,24 @@ impl Fleet {
         for instance in &page.instances {
             walk.contradicted |= !walk.seen.insert(instance.service);
         }
-        // Rows that name nobody cannot be told from each other: two pages may show the same one.
         let unreadable = page.rows.saturating_sub(page.instances.len() as u64);
-        walk.contradicted |= unreadable > 0 && walk.unreadable > 0;
-        walk.unreadable += unreadable;
-        let read = walk.read();
+        let named = walk.seen.len() as u64;
         // An API that shows the same page whatever is asked for would be read for ever; rows that name
         // nobody may be the same ones again.
-        let brought_news = walk.seen.len() > named_before || (unreadable > 0 && !walk.contradicted);
-        // Another page than the one asked for: the list has become shorter meanwhile.
-        if page.number == asked && brought_news && read < page.total && asked < PAGES_MAX {
+        let brought_news =
+            walk.seen.len() > named_before || (unreadable > 0 && walk.unreadable == 0);
+        walk.unreadable += unreadable;
+        // Another page than the one asked for: the list has become shorter meanwhile. Rows that name
+        // nobody end no walk: they may be none of the account's at all.
+        if page.number == asked && brought_news && named < page.total && asked < PAGES_MAX {
             walk.next += 1;
             return;
         }
-        let complete = !walk.contradicted && read == page.total;
+        let complete = !walk.contradicted && named == page.total;
+        // What is missing may be hidden in rows that cannot be read; another walk would not show it.
+        let is_hidden = !walk.contradicted && walk.unreadable > 0 && walk.read() >= page.total;
         let number = walk.number;
-        if !complete && number < WALKS_MAX {
+        if !complete && !is_hidden && number < WALKS_MAX {
             self.walk = Some(Walk::new(number + 1));
             return;
         }
