@@ -491,6 +491,7 @@ fn any_entry() -> impl Strategy<Value = Entry> {
         1 => Just(Entry::Resolved { verdict: Verdict::Requeue, reason: "seen".to_owned() }),
         1 => Just(Entry::Resolved { verdict: Verdict::Done, reason: "seen".to_owned() }),
         1 => Just(Entry::Resolved { verdict: Verdict::Failed, reason: "seen".to_owned() }),
+        1 => Just(Entry::Access { manifest: "fleet.csv".to_owned() }),
         1 => Just(Entry::Retried),
         1 => Just(Entry::Cancelled),
     ]

@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use super::exit;
+use super::{exit, output};
 use crate::job::{BatchId, ServiceId};
 use crate::manifest::ManifestError;
 use crate::progress::StartError;
@@ -98,6 +98,27 @@ pub enum CliError {
         batch: BatchId,
         /// Its date, as Unix time.
         at_ms: i64,
+    },
+    /// A file that gives another access than the one that the order was made from.
+    #[error(
+        "this file gives another password or key for {} of batch {batch} than {}, from which it was ordered",
+        output::jobs(*.jobs), text::brief(.manifest, 200)
+    )]
+    OtherFile {
+        /// The batch.
+        batch: BatchId,
+        /// The manifest that it was ordered from.
+        manifest: String,
+        /// Jobs that would take it.
+        jobs: u64,
+    },
+    /// An open batch of the same path, with jobs that the sheet does not order (any more).
+    #[error("{}", not_in_sheet(*.batch, .services))]
+    NotInSheet {
+        /// The batch.
+        batch: BatchId,
+        /// The jobs' services.
+        services: Vec<ServiceId>,
     },
     /// `run` without a manifest, and nothing unambiguous to go on with.
     #[error("{}", unfinished(.0))]
@@ -193,6 +214,8 @@ impl CliError {
             | Self::NobodyToAsk { .. }
             | Self::Stale { .. }
             | Self::FutureOrder { .. }
+            | Self::OtherFile { .. }
+            | Self::NotInSheet { .. }
             | Self::WhichBatch(_)
             | Self::NoSuchBatch(_)
             | Self::NothingLoaded(_)
@@ -218,6 +241,20 @@ impl CliError {
             Self::Stale { batch, .. } => vec![format!(
                 "its servers may be in use by now; look at `refleet status --batch {batch}`, then pass --stale to go on, or `refleet cancel --all --batch {batch}`",
             )],
+            Self::OtherFile { .. } => hint(
+                "--update-access takes what this file says; `refleet run` without a manifest goes on with what was ordered",
+            ),
+            Self::NotInSheet { batch, services } => {
+                let named: Vec<String> = services
+                    .iter()
+                    .take(NAMED_MAX)
+                    .map(ToString::to_string)
+                    .collect();
+                vec![format!(
+                    "`refleet cancel {} --batch {batch}` gives them up; `refleet run` without a manifest finishes the batch as it was ordered",
+                    named.join(" ")
+                )]
+            }
             Self::FutureOrder { .. } | Self::Conflict(Conflict::Future(_)) => hint(FUTURE),
             Self::WhichBatch(batches) if !batches.is_empty() => {
                 hint("name the manifest of the one you mean")
@@ -437,6 +474,15 @@ pub fn stale(batch: BatchId, touched_ms: i64) -> String {
 
 fn other_api(batch: BatchId, theirs: &str, ours: &str) -> String {
     format!("batch {batch} of this database belongs to {theirs}, and the API given is {ours}")
+}
+
+fn not_in_sheet(batch: BatchId, services: &[ServiceId]) -> String {
+    let mut lines = format!(
+        "batch {batch} of this file is unfinished, and still holds {} that the file does not order now:",
+        output::jobs(services.len() as u64)
+    );
+    listed(&mut lines, services, |service| format!("service {service}"));
+    lines
 }
 
 fn unfinished(batches: &[(BatchId, String)]) -> String {

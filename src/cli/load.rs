@@ -13,16 +13,21 @@ use super::options;
 use super::order::{self, Known, Order, Wish};
 use super::output::{self, tell_prose};
 use super::sheet::{SheetArgs, tell_passed_over, tell_warnings};
-use super::{Global, exit, files};
+use super::{Global, access, exit, files};
 use crate::job::{BatchId, NewJob, ServiceId};
 use crate::manifest::{self, ManifestError, Source, Survey};
 use crate::progress::Verbosity;
-use crate::queue::{Batch, EnqueuePolicy, LeftOut, NewBatch, Queue};
+use crate::queue::{Batch, EnqueuePolicy, LeftOut, NewBatch, Queue, QueueLock};
+use crate::text;
 use crate::time;
 use crate::time::parse_duration;
 
 /// Which of a manifest's orders this is.
 #[derive(Debug, Clone, Args)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "options, not a state machine"
+)]
 pub struct WishArgs {
     /// Order it all once more, although it was done
     #[arg(long, conflicts_with_all = ["every", "skip_done"])]
@@ -39,6 +44,10 @@ pub struct WishArgs {
     /// Take services, too, that an earlier order may have wiped without ending well
     #[arg(long)]
     pub wiped: bool,
+
+    /// Take the passwords and keys of this file for an order that was made from another one
+    #[arg(long, requires = "manifest")]
+    pub update_access: bool,
 }
 
 impl Loaded {
@@ -59,6 +68,7 @@ impl WishArgs {
             every: self.every,
             skip_done: self.skip_done,
             wiped: self.wiped,
+            update_access: self.update_access,
         }
     }
 }
@@ -144,6 +154,12 @@ pub async fn load(global: &Global, args: &LoadArgs) -> Result<u8, CliError> {
     let command = global.command(None);
     let (text, loaded) = match plan(&mut queue, &sheet, wish).await? {
         Plan::Resume { batch, .. } => {
+            let news = access::look(&mut queue, &sheet, &batch, wish).await?;
+            if news.taken > 0 || batch.identity != *survey.identity.as_bytes() {
+                let _lock = QueueLock::acquire(queue.path())?;
+                access::take(&mut queue, &sheet, &batch, &news).await?;
+            }
+            access::tell(&news, &sheet, &batch, &command, verbosity);
             let text = format!(
                 "batch {} of this manifest is open, {} left: `{command} run` goes on with it\n",
                 batch.id,
@@ -154,7 +170,7 @@ pub async fn load(global: &Global, args: &LoadArgs) -> Result<u8, CliError> {
             );
             (text, Loaded::default())
         }
-        Plan::Ended(batch) => (ended(&batch, &command), Loaded::of_ended(&batch)),
+        Plan::Ended(batch) => (ended(&batch, &sheet, &command), Loaded::of_ended(&batch)),
         Plan::New(policy) => {
             files::announce_if_empty(&mut queue).await?;
             let loaded = enqueue(&mut queue, &sheet, policy).await?;
@@ -188,36 +204,47 @@ pub async fn plan(queue: &mut Queue, sheet: &Sheet<'_>, wish: Wish) -> Result<Pl
     let mut batches = queue.batches().await?;
     batches.retain(|batch| batch.provider == sheet.provider);
     let file = order::absolute(sheet.path).map_err(CliError::System)?;
-    let mut path = batches.clone();
-    path.retain(|batch| order::is_same_file(&batch.path, &file));
-    batches.retain(|batch| batch.identity == *sheet.survey.identity.as_bytes());
-    let known = Known {
-        same: &batches,
-        path: &path,
+    let identity = *sheet.survey.identity.as_bytes();
+    let of = |wanted: &dyn Fn(&Batch) -> bool| -> Vec<Batch> {
+        let batches = batches.iter();
+        batches.filter(|batch| wanted(batch)).cloned().collect()
     };
-    Ok(match order::decide(&known, wish, time::now_ms()) {
+    let known = Known {
+        same: &of(&|batch| batch.identity == identity),
+        path: &of(&|batch| order::is_same_file(&batch.path, &file)),
+    };
+    match order::decide(&known, wish, time::now_ms()) {
         Order::Resume { batch, then } => {
             if let Some(policy) = then {
                 // What forbids the order that follows is said before anything is sent.
-                let mut rows = sound_rows(sheet)?;
+                let mut rows = sound_rows(sheet.source, sheet.survey)?;
                 queue
                     .rehearse(&new_batch(sheet)?, policy, &mut rows)
                     .await?;
             }
-            Plan::Resume {
+            Ok(Plan::Resume {
                 batch: batch.clone(),
                 once_more: then.is_some(),
+            })
+        }
+        Order::Ended(batch) => Ok(Plan::Ended(batch.clone())),
+        Order::New(policy) => {
+            // Whoever adds a forgotten key has another manifest by its digest, and the same order.
+            for batch in batches.into_iter().rev().filter(Batch::is_open) {
+                if access::is_same_but_for_access(queue, sheet, &batch).await? {
+                    return Ok(Plan::Resume {
+                        batch,
+                        once_more: wish.every.is_some(),
+                    });
+                }
             }
+            Ok(Plan::New(policy))
         }
-        Order::Ended(batch) => Plan::Ended(batch.clone()),
-        Order::New(policy) => Plan::New(policy),
-        Order::Future(batch) => {
-            return Err(CliError::FutureOrder {
-                batch: batch.id,
-                at_ms: batch.created_ms,
-            });
-        }
-    })
+        Order::Future(batch) => Err(CliError::FutureOrder {
+            batch: batch.id,
+            at_ms: batch.created_ms,
+        }),
+    }
 }
 
 /// Queues the manifest: all of it, or nothing.
@@ -226,7 +253,7 @@ pub async fn enqueue(
     sheet: &Sheet<'_>,
     policy: EnqueuePolicy,
 ) -> Result<Loaded, CliError> {
-    let mut rows = sound_rows(sheet)?;
+    let mut rows = sound_rows(sheet.source, sheet.survey)?;
     let enqueued = queue.enqueue(&new_batch(sheet)?, policy, &mut rows).await?;
     let left_out = enqueued.left_out;
     Ok(Loaded {
@@ -247,7 +274,7 @@ pub async fn rehearse(
     sheet: &Sheet<'_>,
     policy: EnqueuePolicy,
 ) -> Result<Victims, CliError> {
-    let mut rows = sound_rows(sheet)?;
+    let mut rows = sound_rows(sheet.source, sheet.survey)?;
     let rehearsed = queue
         .rehearse(&new_batch(sheet)?, policy, &mut rows)
         .await?;
@@ -262,7 +289,7 @@ pub async fn rehearse(
     let held = held.into_iter().map(|(service, _)| service);
     let left_out: HashSet<ServiceId> = done.into_iter().chain(held).chain(not_due).collect();
     let mut victims = Victims::default();
-    for row in sound_rows(sheet)? {
+    for row in sound_rows(sheet.source, sheet.survey)? {
         let row = row?;
         if !left_out.contains(&row.service) {
             victims.add(Victim::from(&row));
@@ -272,12 +299,13 @@ pub async fn rehearse(
 }
 
 /// The manifest's rows once more. If they are not those that were surveyed, the last item is an error.
-fn sound_rows(
-    sheet: &Sheet<'_>,
+pub fn sound_rows(
+    source: &Source,
+    survey: &Survey,
 ) -> Result<impl Iterator<Item = Result<NewJob, ManifestError>> + Send, ManifestError> {
-    let mut rows = manifest::rows(sheet.source)?;
-    let identity = sheet.survey.identity;
-    let name = sheet.source.name().to_owned();
+    let mut rows = manifest::rows(source)?;
+    let identity = survey.identity;
+    let name = source.name().to_owned();
     let mut ended = false;
     Ok(std::iter::from_fn(move || match rows.next() {
         Some(row) => Some(row),
@@ -303,28 +331,38 @@ fn new_batch(sheet: &Sheet<'_>) -> Result<NewBatch, CliError> {
 }
 
 /// Says that a batch has ended, and what to do about what is left of it.
-pub fn ended(batch: &Batch, command: &str) -> String {
+pub fn ended(batch: &Batch, sheet: &Sheet<'_>, command: &str) -> String {
     let counts = &batch.counts;
     let id = batch.id;
-    let mut text = format!(
+    let mut said = format!(
         "nothing to do: batch {id} of this manifest has ended ({} done, {} failed, {} in doubt, {} cancelled)\n",
         counts.done, counts.failed, counts.in_doubt, counts.cancelled
     );
     // Writing to a String cannot fail.
     if counts.in_doubt > 0 {
         let _ = writeln!(
-            text,
+            said,
             "hint: `{command} list --state in_doubt --batch {id}` names the doubts, `{command} resolve` settles them"
         );
     }
     if counts.failed > 0 {
+        let (from, access) = if sheet.path.as_os_str() == "-" {
+            (String::new(), "")
+        } else {
+            let path = sheet.path.to_string_lossy();
+            let from = format!(" --from {}", text::shell_word(&path));
+            (
+                from,
+                ", with the passwords and keys that the file gives now",
+            )
+        };
         let _ = writeln!(
-            text,
-            "hint: `{command} retry --failed --batch {id}` puts the failed, untouched ones back in the queue"
+            said,
+            "hint: `{command} retry --failed --batch {id}{from}` puts the failed, untouched ones back in the queue{access}"
         );
     }
-    text.push_str("hint: --again orders all of it once more\n");
-    text
+    said.push_str("hint: --again orders all of it once more\n");
+    said
 }
 
 /// Says which rows were left out: the harmless ones by number, and by name, always, those that

@@ -4,6 +4,7 @@
 //! stdout, everything a person is told goes to stderr, and every way a command can end has its
 //! exit code in [`exit`].
 
+mod access;
 mod adopt;
 mod batches;
 mod check;

@@ -9,6 +9,10 @@ use crate::time;
 
 /// What the operator asked for.
 #[derive(Debug, Clone, Copy, Default)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "options, not a state machine"
+)]
 pub struct Wish {
     /// `--again`
     pub again: bool,
@@ -18,6 +22,8 @@ pub struct Wish {
     pub skip_done: bool,
     /// `--wiped`
     pub wiped: bool,
+    /// `--update-access`
+    pub update_access: bool,
 }
 
 impl Wish {
@@ -158,6 +164,7 @@ mod tests {
         every: None,
         skip_done: false,
         wiped: false,
+        update_access: false,
     };
 
     fn open(created_ms: i64) -> Batch {

@@ -1,13 +1,17 @@
 //! The operator's word: `retry`, `resolve` and `cancel`. Each is one guarded transaction, safe
 //! beside a run.
 
+use std::path::PathBuf;
+
 use clap::{Args, ValueEnum};
 
 use super::batches::{self, BatchArg};
 use super::error::CliError;
 use super::output::{jobs, print_text, tell, tell_prose};
-use super::{Global, exit};
+use super::sheet::{SheetArgs, tell_warnings};
+use super::{Global, exit, load};
 use crate::job::{Entry, Executed, ServiceId, State, Verdict};
+use crate::manifest::{self, Source};
 use crate::progress::Verbosity;
 use crate::queue::{Open, Operated, QueuedJob, Selection};
 use crate::time;
@@ -32,6 +36,14 @@ pub struct RetryArgs {
     /// Also those that were, or may have been, wiped: they are wiped once more
     #[arg(long)]
     pub wiped: bool,
+
+    /// With the passwords and keys that the manifest gives now, where its row has the same image and zone
+    #[arg(id = "manifest", long = "from", value_name = "MANIFEST")]
+    pub from: Option<PathBuf>,
+
+    /// How it is read.
+    #[command(flatten)]
+    pub sheet: SheetArgs,
 
     /// Which batch.
     #[command(flatten)]
@@ -111,13 +123,17 @@ pub async fn retry(global: &Global, args: &RetryArgs) -> Result<u8, CliError> {
         }
         Ok(Entry::Retried)
     };
-    let command = Operation {
+    let operation = Operation {
         selection: selection(args.failed, &args.services),
         states: &[State::Failed],
         decide: &decide,
-        done: "put back in the queue: refleet run works on them",
+        done: Done::Queued,
+        from: match &args.from {
+            Some(path) => Some(args.sheet.open(path)?),
+            None => None,
+        },
     };
-    operate(global, &args.batch, command).await
+    operate(global, &args.batch, operation).await
 }
 
 /// Carries out `refleet resolve`.
@@ -139,10 +155,11 @@ pub async fn resolve(global: &Global, args: &ResolveArgs) -> Result<u8, CliError
         states: &[State::InDoubt],
         decide: &decide,
         done: match verdict {
-            Verdict::Done => "resolved as done",
-            Verdict::Requeue => "put back in the queue: refleet run works on them",
-            Verdict::Failed => "resolved as failed",
+            Verdict::Done => Done::Is("resolved as done"),
+            Verdict::Requeue => Done::Queued,
+            Verdict::Failed => Done::Is("resolved as failed"),
         },
+        from: None,
     };
     operate(global, &args.batch, command).await
 }
@@ -161,7 +178,8 @@ pub async fn cancel(global: &Global, args: &CancelArgs) -> Result<u8, CliError> 
         selection: selection(args.all || args.failed, &args.services),
         states,
         decide: &|_| Ok(Entry::Cancelled),
-        done: "cancelled",
+        done: Done::Is("cancelled"),
+        from: None,
     };
     operate(global, &args.batch, command).await
 }
@@ -170,7 +188,18 @@ struct Operation<'a> {
     selection: Selection,
     states: &'a [State],
     decide: &'a (dyn Fn(&QueuedJob) -> Result<Entry, String> + Send + Sync),
-    done: &'a str,
+    done: Done,
+    /// The manifest that gives the access.
+    from: Option<Source>,
+}
+
+/// What became of the jobs that moved.
+#[derive(Clone, Copy)]
+enum Done {
+    /// They wait for a run.
+    Queued,
+    /// This, in one word.
+    Is(&'static str),
 }
 
 fn selection(all: bool, services: &[ServiceId]) -> Selection {
@@ -186,25 +215,50 @@ async fn operate(
     arg: &BatchArg,
     operation: Operation<'_>,
 ) -> Result<u8, CliError> {
-    let (mut queue, batch) = batches::open(global, arg, Open::Change).await?;
     let Operation {
         selection,
         states,
         decide,
         done,
+        from,
     } = operation;
+    let manifest = match from {
+        Some(source) => {
+            let survey = manifest::survey(&source)?;
+            tell_warnings(&survey, global.verbosity());
+            Some((source, survey))
+        }
+        None => None,
+    };
+    let (mut queue, batch) = batches::open(global, arg, Open::Change).await?;
     let named = matches!(selection, Selection::Services(_));
-    let Operated { changed, refused } = queue
-        .operate(batch.id, &selection, states, decide, time::now_ms())
-        .await?;
+    let Operated { changed, refused } = match &manifest {
+        Some((source, survey)) => {
+            let mut rows = load::sound_rows(source, survey)?;
+            queue
+                .operate_from(batch.id, &selection, source.name(), &mut rows, decide)
+                .await?
+        }
+        None => {
+            queue
+                .operate(batch.id, &selection, states, decide, time::now_ms())
+                .await?
+        }
+    };
     // Empties the write-ahead log too: a cancelled job's password must not stay there.
     queue.close().await?;
     if global.verbosity() != Verbosity::Quiet {
-        print_text(&format!(
-            "{} of batch {} {done}\n",
-            jobs(changed.len() as u64),
-            batch.id
-        ))?;
+        let what = match done {
+            Done::Is(what) => what.to_owned(),
+            Done::Queued if changed.is_empty() => "put back in the queue".to_owned(),
+            Done::Queued => format!(
+                "put back in the queue: `{} run` works on {}",
+                global.command(None),
+                if changed.len() == 1 { "it" } else { "them" }
+            ),
+        };
+        let jobs = jobs(changed.len() as u64);
+        print_text(&format!("{jobs} of batch {} {what}\n", batch.id))?;
     }
     for (service, reason) in refused.iter().take(NAMED_MAX) {
         tell_prose(&format!("left alone: service {service} {reason}\n"));

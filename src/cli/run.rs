@@ -15,7 +15,7 @@ use super::options::{self, PaceArgs};
 use super::output::{tell, tell_prose};
 use super::sheet::{SheetArgs, tell_passed_over, tell_warnings};
 use super::simulate::FaultArgs;
-use super::{Global, credentials, exit, files};
+use super::{Global, access, credentials, exit, files};
 use crate::event::Event;
 use crate::job::BatchId;
 use crate::manifest::{self, Source, Survey};
@@ -283,7 +283,7 @@ async fn prepare(
         order(global, args, place, queue, source, survey).await
     } else {
         let batch = unfinished(queue, place).await?;
-        resume(args, global.verbosity(), place, queue, batch).await
+        resume(global, args, place, queue, batch, None).await
     }
 }
 
@@ -307,7 +307,7 @@ async fn order(
     let verbosity = global.verbosity();
     match load::plan(queue, &sheet, wish).await? {
         load::Plan::Resume { batch, once_more } => {
-            let (loaded, fleet) = resume(args, verbosity, place, queue, batch).await?;
+            let (loaded, fleet) = resume(global, args, place, queue, batch, Some(&sheet)).await?;
             Ok((
                 Loaded {
                     once_more,
@@ -319,7 +319,7 @@ async fn order(
         load::Plan::Ended(batch) => {
             let loaded = Loaded::of_ended(&batch);
             if verbosity != Verbosity::Quiet || loaded.exit_code != exit::DONE {
-                tell_prose(&load::ended(&batch, &command(global, place)));
+                tell_prose(&load::ended(&batch, &sheet, &command(global, place)));
             }
             Ok((loaded, Fleet::default()))
         }
@@ -346,11 +346,12 @@ async fn order(
 
 /// Goes on with an open batch, after asking where that is called for.
 async fn resume(
+    global: &Global,
     args: &RunArgs,
-    verbosity: Verbosity,
     place: &Place,
     queue: &mut Queue,
     batch: Batch,
+    sheet: Option<&Sheet<'_>>,
 ) -> Result<(Loaded, Fleet), CliError> {
     let now_ms = time::now_ms();
     // A date in the future tells nothing of how long it was left alone.
@@ -362,6 +363,15 @@ async fn resume(
             touched_ms: batch.touched_ms,
         });
     }
+    let verbosity = global.verbosity();
+    let news = match sheet {
+        Some(sheet) => {
+            let news = access::look(queue, sheet, &batch, args.wish.wish()).await?;
+            access::tell(&news, sheet, &batch, &command(global, place), verbosity);
+            Some((sheet, news))
+        }
+        None => None,
+    };
     let mut fleet = Fleet::default();
     if !args.yes && batch.counts.queued > 0 {
         let mut victims = Victims::default();
@@ -377,6 +387,9 @@ async fn resume(
             tell_prose(&format!("{stale}: its servers may be in use by now\n"));
         }
         fleet = ask(&victims, place, verbosity).await?;
+    }
+    if let Some((sheet, news)) = news {
+        access::take(queue, sheet, &batch, &news).await?;
     }
     Ok((
         Loaded {
@@ -464,7 +477,7 @@ async fn run_batch(
             options: options::as_json(&place.options),
         })
         .await?;
-    let counts = super::batches::find(queue, Some(batch)).await?.counts;
+    let Batch { counts, path, .. } = super::batches::find(queue, Some(batch)).await?;
     let api_url = match &place.simulator {
         Some(simulator) => simulator.url().to_owned(),
         None => place.api_url.clone(),
@@ -528,6 +541,14 @@ async fn run_batch(
             database: ending.database.clone(),
             command: command(global, place),
             resume: resume_command(args, simulated),
+            manifest: (path.as_os_str() != "-").then(|| {
+                // As it was typed now, else where it lay when it was ordered.
+                let typed = args.manifest.as_ref();
+                let path = typed
+                    .filter(|typed| typed.as_os_str() != "-")
+                    .unwrap_or(&path);
+                text::shell_word(&path.to_string_lossy()).into_owned()
+            }),
         },
         verbosity,
     );

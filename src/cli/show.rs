@@ -223,6 +223,10 @@ fn describe(entry: &Entry) -> String {
             };
             format!("resolved as {verdict}: {}", text::brief(reason, 200))
         }
+        Entry::Access { manifest } => format!(
+            "takes the password or key that {} gives now",
+            text::brief(manifest, 200)
+        ),
         Entry::Retried => "put back in the queue".to_owned(),
         Entry::Cancelled => "cancelled".to_owned(),
     };

@@ -162,6 +162,12 @@ pub enum Entry {
         /// The operator's reason.
         reason: String,
     },
+    /// `queued` or `failed`, and nothing moves: the password or key is another one now. Which, the
+    /// ledger never says.
+    Access {
+        /// The manifest that gave it, by name.
+        manifest: String,
+    },
     /// `failed → queued`: `refleet retry`.
     Retried,
     /// `queued | in_doubt | failed → cancelled`: `refleet cancel`.
@@ -187,6 +193,7 @@ impl Entry {
             Self::Held { .. } => "held",
             Self::Untouched { .. } => "untouched",
             Self::Resolved { .. } => "resolved",
+            Self::Access { .. } => "access",
             Self::Retried => "retried",
             Self::Cancelled => "cancelled",
         }
@@ -210,6 +217,7 @@ impl Entry {
             | Self::Disproved { .. }
             | Self::Held { .. }
             | Self::Resolved { .. }
+            | Self::Access { .. }
             | Self::Retried
             | Self::Cancelled => None,
         }

@@ -210,6 +210,10 @@ impl Standing {
                 next.held = false;
                 next.not_before_ms = 0;
             }
+            // What may have wiped the instance may have set the access that it was sent with: only a
+            // failed job takes another one then, on its way to be wiped once more.
+            (Queued, Entry::Access { .. }) if self.executed() == Executed::No => {}
+            (Failed, Entry::Access { .. }) => {}
             (Failed, Entry::Retried) => {
                 next.state = Queued;
                 next.retries = 0;
@@ -235,6 +239,7 @@ impl Standing {
                 | Entry::Held { .. }
                 | Entry::Untouched { .. }
                 | Entry::Resolved { .. }
+                | Entry::Access { .. }
                 | Entry::Retried
                 | Entry::Cancelled,
             ) => return Err(illegal()),

@@ -43,6 +43,8 @@ pub struct Ended {
     pub command: String,
     /// What follows it to go on with this batch: `run`, or `run fleet.csv --simulate`.
     pub resume: String,
+    /// The file that the batch was ordered from, as a word of a command; `None`: standard input.
+    pub manifest: Option<String>,
 }
 
 /// What is printed when a run has ended. Ends with a line feed; empty where `-q` has nothing to say.
@@ -257,6 +259,13 @@ fn failures(ended: &Ended, steps: &mut Vec<Step>) {
                 .into_iter()
                 .chain(run),
         ));
+        if let Some(manifest) = &ended.manifest {
+            let retry = format!("retry --failed --from {manifest}");
+            steps.push(Step::new(
+                "where a password or key was corrected in the file",
+                [retry.as_str()],
+            ));
+        }
     }
     if let Some(wiped) = wiped.filter(|wiped| *wiped > 0) {
         steps.push(Step::new(
@@ -290,6 +299,7 @@ mod tests {
             database: PathBuf::from("/var/lib/refleet/refleet.db"),
             command: "refleet".to_owned(),
             resume: "run".to_owned(),
+            manifest: Some("fleet.csv".to_owned()),
         }
     }
 

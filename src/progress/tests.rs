@@ -718,6 +718,7 @@ fn look_at_it() {
         database: PathBuf::from("/root/.local/state/refleet/refleet.db"),
         command: "refleet".to_owned(),
         resume: "run".to_owned(),
+        manifest: None,
     };
     handle.finish(&summary(&ended, Verbosity::Normal));
 }

@@ -14,7 +14,7 @@ mod sqlite;
 pub use error::{Conflict, EnqueueError, QueueError, Touched};
 pub use lock::{Holder, QueueLock};
 pub use place::{Note, Precious, Side, Unfit, precious, resolve, unexpanded};
-pub use sqlite::{Open, Queue};
+pub use sqlite::{Given, Open, Queue};
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -104,6 +104,26 @@ pub struct LeftOut {
     pub other_image: Vec<ServiceId>,
     /// Of those: the ones whose last job, in this batch, failed.
     pub failed: Vec<(ServiceId, BatchId)>,
+}
+
+/// What a manifest says now of the access of a batch's jobs. Jobs that were done or cancelled have
+/// had their passwords erased: nobody can compare them.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct AccessNews {
+    /// Rows of the manifest.
+    pub rows: u64,
+    /// Of those: jobs of the batch, with the same image and zone.
+    pub matched: u64,
+    /// Of those: queued.
+    pub queued: u64,
+    /// Of those: done.
+    pub done: u64,
+    /// Queued, never executed, and with another access: they take what the manifest says.
+    pub taken: u64,
+    /// With another access, and not free to take it: they keep theirs.
+    pub kept: u64,
+    /// Of those: failed without having been touched.
+    pub failed: u64,
 }
 
 /// A batch, and where it stands.

@@ -18,7 +18,7 @@ use crate::queue::{
 use crate::time;
 
 /// Rows that go to SQLite as one statement. More costs memory and gains nothing.
-const ROWS_PER_STATEMENT: usize = 512;
+pub(super) const ROWS_PER_STATEMENT: usize = 512;
 
 /// How many conflicting services are remembered by name.
 const CONFLICTS_MAX: usize = 100_000;
@@ -592,7 +592,7 @@ async fn insert(
 }
 
 /// The next rows, none at the end.
-fn read_chunk<E: std::error::Error + 'static>(
+pub(super) fn read_chunk<E: std::error::Error + 'static>(
     rows: &mut (dyn Iterator<Item = Result<NewJob, E>> + Send),
 ) -> Result<Vec<NewJob>, EnqueueError<E>> {
     rows.take(ROWS_PER_STATEMENT)

@@ -1,5 +1,6 @@
 //! The queue in one SQLite file: opening it, and what every connection must be.
 
+mod access;
 mod adopt;
 mod change;
 mod enqueue;
@@ -21,6 +22,8 @@ use std::time::Duration;
 use sqlx::migrate::{AppliedMigration, Migrate, MigrateError, Migrator};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteSynchronous};
 use sqlx::{ConnectOptions, Connection, SqliteConnection};
+
+pub use access::Given;
 
 use super::lock::hand_over;
 use super::place::{self, Note, Place, Unfit};

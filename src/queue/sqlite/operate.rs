@@ -81,7 +81,7 @@ impl Queue {
                 return Ok(operated);
             };
             after = last.id.0;
-            self.apply(batch, jobs, decide, at_ms, &mut operated)
+            self.apply(batch, jobs, &|_| None, decide, at_ms, &mut operated)
                 .await?;
         }
     }
@@ -95,6 +95,20 @@ impl Queue {
         at_ms: i64,
     ) -> Result<Operated, QueueError> {
         let mut operated = Operated::default();
+        let jobs = self.named(batch, services, states, &mut operated).await?;
+        self.apply(batch, jobs, &|_| None, decide, at_ms, &mut operated)
+            .await?;
+        Ok(operated)
+    }
+
+    /// The jobs of `services` that stand in one of `states`; why the others do not matter is noted.
+    pub(super) async fn named(
+        &mut self,
+        batch: BatchId,
+        services: &[ServiceId],
+        states: &[State],
+        operated: &mut Operated,
+    ) -> Result<Vec<QueuedJob>, QueueError> {
         let mut jobs = Vec::new();
         let mut named = HashSet::new();
         for &service in services.iter().filter(|&&service| named.insert(service)) {
@@ -119,15 +133,16 @@ impl Queue {
                 Some(job) => jobs.push(job),
             }
         }
-        self.apply(batch, jobs, decide, at_ms, &mut operated)
-            .await?;
-        Ok(operated)
+        Ok(jobs)
     }
 
-    async fn apply(
+    /// Applies `decide` to `jobs`, which were read in this transaction; where it agrees, what
+    /// `first` says of a job happens before.
+    pub(super) async fn apply(
         &mut self,
         batch: BatchId,
         jobs: Vec<QueuedJob>,
+        first: &(dyn Fn(&QueuedJob) -> Option<Entry> + Sync),
         decide: &Decision<'_>,
         at_ms: i64,
         operated: &mut Operated,
@@ -136,21 +151,22 @@ impl Queue {
         let mut services = Vec::new();
         let live_elsewhere = self.live_in_other_batches(batch, &jobs).await?;
         for job in &jobs {
-            let step = match decide(job) {
-                Ok(entry) => Transition::new(job.id, job.standing.clone(), entry, at_ms)
-                    .map_err(|illegal| illegal.to_string()),
+            let entries = decide(job).map(|entry| first(job).into_iter().chain([entry]).collect());
+            let path = match entries {
+                Ok(entries) => path(job, entries, at_ms),
                 Err(reason) => Err(reason),
             };
-            match step {
-                Ok(step)
-                    if !step.to.state.is_final() && live_elsewhere.contains(&job.service.get()) =>
+            match path {
+                Ok(path)
+                    if path.last().is_some_and(|step| !step.to.state.is_final())
+                        && live_elsewhere.contains(&job.service.get()) =>
                 {
                     operated
                         .refused
                         .push((job.service, "is live in another batch".to_owned()));
                 }
-                Ok(step) => {
-                    steps.push(step);
+                Ok(path) => {
+                    steps.extend(path);
                     services.push(job.service);
                 }
                 Err(reason) => operated.refused.push((job.service, reason)),
@@ -197,4 +213,17 @@ impl Queue {
         .await?;
         Ok(live.into_iter().collect())
     }
+}
+
+/// The steps that `entries` make from where `job` stands.
+fn path(job: &QueuedJob, entries: Vec<Entry>, at_ms: i64) -> Result<Vec<Transition>, String> {
+    let mut standing = job.standing.clone();
+    let mut steps = Vec::with_capacity(entries.len());
+    for entry in entries {
+        let step = Transition::new(job.id, standing, entry, at_ms)
+            .map_err(|illegal| illegal.to_string())?;
+        standing = step.to.clone();
+        steps.push(step);
+    }
+    Ok(steps)
 }

@@ -1,8 +1,8 @@
 //! Statements over many rows: their text, and the values bound to it.
 
-use sqlx::query::Query;
-use sqlx::sqlite::SqliteArguments;
-use sqlx::{Arguments as _, AssertSqlSafe, Encode, Sqlite, Type};
+use sqlx::query::{Query, QueryAs};
+use sqlx::sqlite::{SqliteArguments, SqliteRow};
+use sqlx::{Arguments as _, AssertSqlSafe, Encode, FromRow, Sqlite, Type};
 
 /// By how many rows the lengths of statements differ.
 const ROWS_PER_STEP: usize = 8;
@@ -32,6 +32,13 @@ impl Statement {
     /// Ready to be executed.
     pub(super) fn query(self) -> Query<'static, Sqlite, SqliteArguments> {
         sqlx::query_with(AssertSqlSafe(self.sql), self.arguments)
+    }
+
+    /// Ready to be asked for rows.
+    pub(super) fn query_as<T: for<'r> FromRow<'r, SqliteRow>>(
+        self,
+    ) -> QueryAs<'static, Sqlite, T, SqliteArguments> {
+        sqlx::query_as_with(AssertSqlSafe(self.sql), self.arguments)
     }
 
     /// Its text.

@@ -1,0 +1,159 @@
+//! Passwords and keys that were corrected in the file of an order that is still open.
+
+use std::collections::HashSet;
+use std::fmt::Write as _;
+
+use super::error::CliError;
+use super::load::{Sheet, sound_rows};
+use super::order::{self, Wish};
+use super::output::{jobs, tell_prose};
+use crate::job::{ImageId, ServiceId};
+use crate::manifest::ManifestError;
+use crate::progress::Verbosity;
+use crate::queue::{AccessNews, Batch, EnqueueError, Given, Queue};
+use crate::text;
+
+/// What the sheet says now of the access of `batch`, which is about to be resumed for it. Changes
+/// nothing.
+pub async fn look(
+    queue: &mut Queue,
+    sheet: &Sheet<'_>,
+    batch: &Batch,
+    wish: Wish,
+) -> Result<AccessNews, CliError> {
+    let news = compare(queue, sheet, batch).await?;
+    let is_same = batch.identity == *sheet.survey.identity.as_bytes() || is_whole(&news, batch);
+    if !is_same && news.queued < batch.counts.queued {
+        return Err(CliError::NotInSheet {
+            batch: batch.id,
+            services: not_in_sheet(queue, sheet, batch).await?,
+        });
+    }
+    let file = order::absolute(sheet.path).map_err(CliError::System)?;
+    if news.taken > 0 && !wish.update_access && !order::is_same_file(&batch.path, &file) {
+        return Err(CliError::OtherFile {
+            batch: batch.id,
+            manifest: batch.manifest.clone(),
+            jobs: news.taken,
+        });
+    }
+    Ok(news)
+}
+
+/// The sheet is the batch's order, whatever it says of access.
+pub async fn is_same_but_for_access(
+    queue: &mut Queue,
+    sheet: &Sheet<'_>,
+    batch: &Batch,
+) -> Result<bool, CliError> {
+    Ok(batch.counts.total() == sheet.survey.plan.rows
+        && is_whole(&compare(queue, sheet, batch).await?, batch))
+}
+
+/// Gives the jobs what [`look`] said that they take. The caller holds the queue.
+pub async fn take(
+    queue: &mut Queue,
+    sheet: &Sheet<'_>,
+    batch: &Batch,
+    news: &AccessNews,
+) -> Result<(), CliError> {
+    let identity = *sheet.survey.identity.as_bytes();
+    let renamed = batch.identity != identity && is_whole(news, batch);
+    if news.taken > 0 || renamed {
+        let given = Given {
+            manifest: sheet.source.name(),
+            identity: renamed.then_some(identity),
+        };
+        let mut rows = sound_rows(sheet.source, sheet.survey)?;
+        queue.take_access(batch.id, given, &mut rows).await?;
+    }
+    Ok(())
+}
+
+/// Says who takes another access, and who keeps the old one: under `-q` where somebody might look
+/// for a way in that is not there.
+pub fn tell(
+    news: &AccessNews,
+    sheet: &Sheet<'_>,
+    batch: &Batch,
+    command: &str,
+    verbosity: Verbosity,
+) {
+    let name = text::brief(sheet.source.name(), 200);
+    let mut text = String::new();
+    // Writing to a String cannot fail.
+    let sent = news.kept + news.done;
+    if news.taken > 0 && (verbosity != Verbosity::Quiet || news.kept > 0) {
+        let (take, who) = match news.taken {
+            1 => ("takes", "1 queued job".to_owned()),
+            taken => ("take", format!("{taken} queued jobs")),
+        };
+        let _ = write!(
+            text,
+            "{who} {take} the password or key that {name} gives now"
+        );
+        match sent {
+            0 => {}
+            1 => text.push_str("; the one that was sent before keeps its own"),
+            sent => {
+                let _ = write!(text, "; the {sent} that were sent before keep their own");
+            }
+        }
+        text.push('\n');
+    } else if news.kept > 0 {
+        let were = if news.kept == 1 { "was" } else { "were" };
+        let _ = writeln!(
+            text,
+            "warning: the password or key that {name} gives now is not taken by {} of batch {} that {were} sent before",
+            jobs(news.kept),
+            batch.id
+        );
+    }
+    if news.failed > 0 && sheet.path.as_os_str() != "-" {
+        let path = sheet.path.to_string_lossy();
+        let _ = writeln!(
+            text,
+            "hint: `{command} retry --failed --batch {} --from {}` gives it to {} that failed untouched",
+            batch.id,
+            text::shell_word(&path),
+            jobs(news.failed)
+        );
+    }
+    if !text.is_empty() {
+        tell_prose(&text);
+    }
+}
+
+/// Each row is a job of the batch, and each job a row.
+fn is_whole(news: &AccessNews, batch: &Batch) -> bool {
+    news.matched == news.rows && news.rows == batch.counts.total()
+}
+
+async fn compare(
+    queue: &mut Queue,
+    sheet: &Sheet<'_>,
+    batch: &Batch,
+) -> Result<AccessNews, EnqueueError<ManifestError>> {
+    let mut rows = sound_rows(sheet.source, sheet.survey).map_err(EnqueueError::Rows)?;
+    queue.compare_access(batch.id, &mut rows).await
+}
+
+/// The queued jobs of `batch` that the sheet does not order, or orders otherwise.
+async fn not_in_sheet(
+    queue: &mut Queue,
+    sheet: &Sheet<'_>,
+    batch: &Batch,
+) -> Result<Vec<ServiceId>, CliError> {
+    let mut ordered: HashSet<(ServiceId, ImageId, Option<String>)> = HashSet::new();
+    for row in sound_rows(sheet.source, sheet.survey)? {
+        let row = row?;
+        ordered.insert((row.service, row.image, row.zone));
+    }
+    let limit = usize::try_from(batch.counts.queued).unwrap_or(usize::MAX);
+    let queued = queue.due(batch.id, i64::MAX, limit).await?;
+    Ok(queued
+        .into_iter()
+        .filter(|job| !ordered.contains(&(job.service, job.image, job.zone.clone())))
+        .map(|job| job.service)
+        .collect())
+}

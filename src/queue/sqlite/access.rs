@@ -1,0 +1,417 @@
+//! Passwords and keys that were corrected in the manifest after its jobs were queued.
+//!
+//! The one fact to know: a job takes another way in only while it is proven that nothing of it was
+//! ever executed. Whatever may have wiped the instance may have set the way in that it was sent
+//! with, and only one of the two may be on record.
+
+use std::collections::{HashMap, HashSet};
+
+use secrecy::ExposeSecret;
+use sqlx::SqliteConnection;
+
+use super::enqueue::{ROWS_PER_STATEMENT, read_chunk};
+use super::operate::Decision;
+use super::read::{damaged, job_as_text, queued_job};
+use super::record::{ERASE, json, write};
+use super::statement::{Statement, bound, values};
+use super::{Queue, job_id};
+use crate::job::{Access, BatchId, Entry, Executed, JobId, NewJob, ServiceId, State, Transition};
+use crate::queue::{AccessNews, EnqueueError, Operated, QueueError, QueuedJob, Selection};
+use crate::time;
+
+/// The jobs of ?1 whose way in is to be looked at closely.
+const JOBS: &str = concat!(
+    "SELECT ",
+    job_as_text!(),
+    " FROM json_each(?1) AS found CROSS JOIN job ON job.id = found.value"
+);
+
+/// The failed jobs of the services ?1 in batch ?2.
+const FAILED: &str = concat!(
+    "SELECT ",
+    job_as_text!(),
+    " FROM json_each(?1) AS given CROSS JOIN job ON job.service_id = given.value
+     WHERE job.batch_id = ?2 AND job.state = 'failed'"
+);
+
+/// Whose word it is that the access of jobs is another one now.
+#[derive(Debug, Clone, Copy)]
+pub struct Given<'a> {
+    /// The manifest's name, for the ledger.
+    pub manifest: &'a str,
+    /// The batch is known by this digest of its rows from now on.
+    pub identity: Option<[u8; 32]>,
+}
+
+impl Queue {
+    /// What a manifest with these rows says of the access of `batch`'s jobs. Changes nothing.
+    pub async fn compare_access<E: std::error::Error + 'static>(
+        &mut self,
+        batch: BatchId,
+        rows: &mut (dyn Iterator<Item = Result<NewJob, E>> + Send),
+    ) -> Result<AccessNews, EnqueueError<E>> {
+        look_at_access(&mut self.connection, batch, rows, None).await
+    }
+
+    /// Gives the jobs of `batch` that were never executed the access that the manifest gives now,
+    /// all in one transaction. Only for who holds the queue: a run has its next jobs in memory.
+    pub async fn take_access<E: std::error::Error + 'static>(
+        &mut self,
+        batch: BatchId,
+        given: Given<'_>,
+        rows: &mut (dyn Iterator<Item = Result<NewJob, E>> + Send),
+    ) -> Result<AccessNews, EnqueueError<E>> {
+        self.begin().await?;
+        let looked = look_at_access(&mut self.connection, batch, rows, Some(given)).await;
+        let result = match (looked, given.identity) {
+            (Ok(news), Some(identity)) => self
+                .rename(batch, identity)
+                .await
+                .map(|()| news)
+                .map_err(EnqueueError::from),
+            (looked, _) => looked,
+        };
+        self.conclude(result).await
+    }
+
+    /// [`Queue::operate`] on failed jobs that have a row in a manifest with the same image and
+    /// zone: they take the access that it gives now, and what `decide` says happens to them.
+    pub async fn operate_from<E: std::error::Error + 'static>(
+        &mut self,
+        batch: BatchId,
+        selection: &Selection,
+        manifest: &str,
+        rows: &mut (dyn Iterator<Item = Result<NewJob, E>> + Send),
+        decide: &Decision<'_>,
+    ) -> Result<Operated, EnqueueError<E>> {
+        self.begin().await?;
+        let result = self
+            .operate_on_rows(batch, selection, manifest, rows, decide)
+            .await;
+        self.conclude(result).await
+    }
+
+    async fn conclude<T, E: std::error::Error + 'static>(
+        &mut self,
+        result: Result<T, EnqueueError<E>>,
+    ) -> Result<T, EnqueueError<E>> {
+        match result {
+            Ok(done) => {
+                crate::failpoint!("operate_before_commit");
+                self.commit().await?;
+                crate::failpoint!("operate_after_commit");
+                Ok(done)
+            }
+            Err(error) => {
+                self.rollback().await;
+                // What was rolled back may stand in the write-ahead log.
+                let _ = self.truncate_log().await;
+                Err(error)
+            }
+        }
+    }
+
+    /// The kind of access is part of what a batch is known by.
+    async fn rename(&mut self, batch: BatchId, identity: [u8; 32]) -> Result<(), QueueError> {
+        sqlx::query(
+            "UPDATE batch SET identity = ?2, number = (SELECT coalesce(max(same.number), 0) + 1 FROM batch AS same
+                 WHERE same.identity = ?2 AND same.provider = batch.provider)
+             WHERE id = ?1 AND identity <> ?2",
+        )
+        .bind(batch.0)
+        .bind(identity.as_slice())
+        .execute(&mut self.connection)
+        .await?;
+        Ok(())
+    }
+
+    async fn operate_on_rows<E: std::error::Error + 'static>(
+        &mut self,
+        batch: BatchId,
+        selection: &Selection,
+        manifest: &str,
+        rows: &mut (dyn Iterator<Item = Result<NewJob, E>> + Send),
+        decide: &Decision<'_>,
+    ) -> Result<Operated, EnqueueError<E>> {
+        let mut operated = Operated::default();
+        let mut missing: HashSet<ServiceId> = match selection {
+            Selection::All => self.failed(batch).await?,
+            Selection::Services(services) => {
+                let found = self
+                    .named(batch, services, &[State::Failed], &mut operated)
+                    .await?;
+                found.into_iter().map(|job| job.service).collect()
+            }
+        };
+        let at_ms = time::now_ms();
+        loop {
+            let mut chunk = read_chunk(rows)?;
+            if chunk.is_empty() {
+                break;
+            }
+            chunk.retain(|row| missing.remove(&row.service));
+            self.retake(batch, manifest, &chunk, decide, at_ms, &mut operated)
+                .await?;
+        }
+        let absent = missing
+            .into_iter()
+            .collect::<std::collections::BTreeSet<_>>();
+        let absent = absent.into_iter().map(|service| {
+            let reason = format!("is not in {manifest}");
+            (service, reason)
+        });
+        operated.refused.extend(absent);
+        Ok(operated)
+    }
+
+    async fn failed(&mut self, batch: BatchId) -> Result<HashSet<ServiceId>, QueueError> {
+        let services: Vec<i64> = sqlx::query_scalar(
+            "SELECT service_id FROM job WHERE id > ?1 AND id < ?2 AND state = 'failed'",
+        )
+        .bind(job_id(batch, 0).0)
+        .bind(job_id(BatchId(batch.0 + 1), 0).0)
+        .fetch_all(&mut self.connection)
+        .await?;
+        Ok(services.into_iter().filter_map(ServiceId::new).collect())
+    }
+
+    /// Operates on the failed jobs of `rows`.
+    async fn retake(
+        &mut self,
+        batch: BatchId,
+        manifest: &str,
+        rows: &[NewJob],
+        decide: &Decision<'_>,
+        at_ms: i64,
+        operated: &mut Operated,
+    ) -> Result<(), QueueError> {
+        let given: HashMap<ServiceId, &NewJob> = by_service(rows);
+        let services: Vec<ServiceId> = rows.iter().map(|row| row.service).collect();
+        let found = sqlx::query(FAILED)
+            .bind(json(&services))
+            .bind(batch.0)
+            .fetch_all(&mut self.connection)
+            .await?;
+        let jobs = found
+            .iter()
+            .map(queued_job)
+            .collect::<Result<Vec<_>, _>>()?;
+        let (same, other): (Vec<_>, Vec<_>) = jobs.into_iter().partition(|job| {
+            given
+                .get(&job.service)
+                .is_some_and(|row| row.image == job.image && row.zone == job.zone)
+        });
+        for job in other {
+            let reason = format!("has another image or zone in {manifest}: that is another order");
+            operated.refused.push((job.service, reason));
+        }
+        let before = operated.changed.len();
+        // A wiped job that is sent once more takes the access too: that was asked for twice.
+        let access: HashMap<JobId, &Access> = same
+            .iter()
+            .filter_map(|job| {
+                let access = &given.get(&job.service)?.access;
+                differs(job, access).then_some((job.id, access))
+            })
+            .collect();
+        let ids: HashMap<ServiceId, JobId> = same.iter().map(|job| (job.service, job.id)).collect();
+        let entry = Entry::Access {
+            manifest: manifest.to_owned(),
+        };
+        self.apply(
+            batch,
+            same,
+            &|job| access.contains_key(&job.id).then(|| entry.clone()),
+            decide,
+            at_ms,
+            operated,
+        )
+        .await?;
+        let taken: Vec<(JobId, &Access)> = operated.changed[before..]
+            .iter()
+            .filter_map(|service| ids.get(service))
+            .filter_map(|id| Some((*id, *access.get(id)?)))
+            .collect();
+        set_access(&mut self.connection, &taken).await
+    }
+}
+
+/// Compares the rows with the jobs of `batch`; with `given`, the jobs that may take what they say do.
+async fn look_at_access<E: std::error::Error + 'static>(
+    connection: &mut SqliteConnection,
+    batch: BatchId,
+    rows: &mut (dyn Iterator<Item = Result<NewJob, E>> + Send),
+    given: Option<Given<'_>>,
+) -> Result<AccessNews, EnqueueError<E>> {
+    let mut news = AccessNews::default();
+    let at_ms = time::now_ms();
+    loop {
+        let chunk = read_chunk(rows)?;
+        if chunk.is_empty() {
+            return Ok(news);
+        }
+        let differing = compare(connection, batch, &chunk, &mut news).await?;
+        let (free, bound): (Vec<_>, Vec<_>) = differing
+            .into_iter()
+            .partition(|job| job.standing.state == State::Queued && untouched(job));
+        news.taken += free.len() as u64;
+        news.kept += bound.len() as u64;
+        news.failed += bound
+            .iter()
+            .filter(|job| job.standing.state == State::Failed && untouched(job))
+            .count() as u64;
+        if let Some(given) = given {
+            take(connection, batch, given, &chunk, &free, at_ms).await?;
+        }
+    }
+}
+
+/// Counts the jobs that `rows` speak of, and returns those that have another access.
+async fn compare(
+    connection: &mut SqliteConnection,
+    batch: BatchId,
+    rows: &[NewJob],
+    news: &mut AccessNews,
+) -> Result<Vec<QueuedJob>, QueueError> {
+    let mut statement = Statement::new(format!(
+        "WITH given (service_id, image, zone, access, ssh_key, password) AS ({values})
+         SELECT count(*), count(*) FILTER (WHERE job.state = 'queued'), count(*) FILTER (WHERE job.state = 'done'),
+                coalesce(json_group_array(job.id) FILTER (
+                    WHERE job.state <> 'done' AND job.state <> 'cancelled' AND (
+                        job.access <> given.access OR job.ssh_key IS NOT given.ssh_key
+                        OR given.password IS NOT (SELECT password FROM secret WHERE job_id = job.id))), '[]')
+         FROM given CROSS JOIN job ON job.service_id = given.service_id AND job.batch_id = {batch}
+         WHERE job.image = given.image AND job.zone IS given.zone",
+        values = values(&bound(6), rows.len()),
+        batch = batch.0,
+    ));
+    for row in rows {
+        let (password, ssh_key) = parts(&row.access);
+        statement.bind(row.service.get());
+        statement.bind(row.image.to_string());
+        statement.bind(row.zone.as_deref());
+        statement.bind(row.access.kind().as_str());
+        statement.bind(ssh_key);
+        statement.bind(password);
+    }
+    let usual = rows.len() == ROWS_PER_STATEMENT;
+    let counted: (i64, i64, i64, String) = statement
+        .query_as()
+        .persistent(usual)
+        .fetch_one(&mut *connection)
+        .await?;
+    let (matched, queued, done, differing) = counted;
+    let count = |number: i64| u64::try_from(number).map_err(|_| damaged("a count of jobs"));
+    news.rows += rows.len() as u64;
+    news.matched += count(matched)?;
+    news.queued += count(queued)?;
+    news.done += count(done)?;
+    if differing == "[]" {
+        return Ok(Vec::new());
+    }
+    let jobs = sqlx::query(JOBS)
+        .bind(differing)
+        .fetch_all(connection)
+        .await?;
+    jobs.iter().map(queued_job).collect()
+}
+
+/// Gives `jobs` the access that their rows have.
+async fn take(
+    connection: &mut SqliteConnection,
+    batch: BatchId,
+    given: Given<'_>,
+    rows: &[NewJob],
+    jobs: &[QueuedJob],
+    at_ms: i64,
+) -> Result<(), QueueError> {
+    let rows = by_service(rows);
+    let mut steps = Vec::with_capacity(jobs.len());
+    let mut taken = Vec::with_capacity(jobs.len());
+    for job in jobs {
+        let row = rows.get(&job.service).ok_or_else(|| damaged("a job"))?;
+        let entry = Entry::Access {
+            manifest: given.manifest.to_owned(),
+        };
+        let step = Transition::new(job.id, job.standing.clone(), entry, at_ms)
+            .map_err(|illegal| QueueError::Bug(illegal.to_string()))?;
+        steps.push(step);
+        taken.push((job.id, &row.access));
+    }
+    let steps: Vec<&Transition> = steps.iter().collect();
+    match write(connection, batch, None, &steps, false).await? {
+        Some(_) => set_access(connection, &taken).await,
+        // They were read in this transaction: none can have moved.
+        None => Err(damaged("where a job stands")),
+    }
+}
+
+async fn set_access(
+    connection: &mut SqliteConnection,
+    taken: &[(JobId, &Access)],
+) -> Result<(), QueueError> {
+    for taken in taken.chunks(ROWS_PER_STATEMENT) {
+        let mut jobs = Statement::new(format!(
+            "WITH given (id, access, ssh_key) AS ({}) UPDATE job SET access = given.access, ssh_key = given.ssh_key
+             FROM given WHERE job.id = given.id",
+            values(&bound(3), taken.len())
+        ));
+        let mut passwords = Vec::new();
+        let mut erased = Vec::new();
+        for (job, access) in taken {
+            let (password, ssh_key) = parts(access);
+            jobs.bind(job.0);
+            jobs.bind(access.kind().as_str());
+            jobs.bind(ssh_key);
+            match password {
+                Some(password) => passwords.push((job.0, password)),
+                None => erased.push(job.0),
+            }
+        }
+        jobs.query().execute(&mut *connection).await?;
+        if !passwords.is_empty() {
+            let mut secrets = Statement::new(format!(
+                "INSERT INTO secret (job_id, password) {}
+                 ON CONFLICT (job_id) DO UPDATE SET password = excluded.password",
+                values(&bound(2), passwords.len())
+            ));
+            for (job, password) in passwords {
+                secrets.bind(job);
+                secrets.bind(password);
+            }
+            secrets.query().execute(&mut *connection).await?;
+        }
+        if !erased.is_empty() {
+            sqlx::query(ERASE)
+                .bind(json(&erased))
+                .execute(&mut *connection)
+                .await?;
+        }
+    }
+    Ok(())
+}
+
+fn untouched(job: &QueuedJob) -> bool {
+    job.standing.executed() == Executed::No
+}
+
+fn differs(job: &QueuedJob, access: &Access) -> bool {
+    let stored = job.password.as_ref().map(ExposeSecret::expose_secret);
+    (job.access, stored, job.ssh_key.as_deref()) != {
+        let (password, ssh_key) = parts(access);
+        (access.kind(), password, ssh_key)
+    }
+}
+
+/// Password and key.
+fn parts(access: &Access) -> (Option<&str>, Option<&str>) {
+    match access {
+        Access::Password(password) => (Some(password.expose_secret()), None),
+        Access::SshKey(key) => (None, Some(key)),
+        Access::Image => (None, None),
+    }
+}
+
+fn by_service(rows: &[NewJob]) -> HashMap<ServiceId, &NewJob> {
+    rows.iter().map(|row| (row.service, row)).collect()
+}

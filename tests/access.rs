@@ -1,0 +1,388 @@
+//! Passwords and keys that are corrected in the file after it was ordered (field case C5): what
+//! nothing was sent for takes what the file says now, and everybody is told who does and who does not.
+
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
+mod common;
+
+use std::fmt::Write as _;
+use std::io::{Read as _, Write as _};
+use std::net::{TcpListener, TcpStream};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use common::{FIRST, IMAGE, OTHER_IMAGE, PASSWORD, World, manifest, quick};
+use refleet::simulator::{Fault, FaultKind};
+use sqlx::Row as _;
+
+const CORRECTED: &str = "Corrected-Way-In-1";
+
+/// Three services.
+fn world() -> World {
+    let world = World::new(3);
+    world.fleet(3);
+    world
+}
+
+/// `fleet.csv` with other passwords.
+fn corrected() -> String {
+    manifest(3).replace(PASSWORD, CORRECTED)
+}
+
+/// What every client has sent, beside a simulator that hears the same.
+struct Tap {
+    url: String,
+    heard: Arc<Mutex<Vec<u8>>>,
+}
+
+impl Tap {
+    fn on(world: &World) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let url = format!("http://{}/", listener.local_addr().unwrap());
+        let behind = world.simulator.url().trim_start_matches("http://");
+        let behind = behind.trim_end_matches('/').to_owned();
+        let heard = Arc::new(Mutex::new(Vec::new()));
+        let record = Arc::clone(&heard);
+        std::thread::spawn(move || {
+            for client in listener.incoming() {
+                let (client, server) = (client.unwrap(), TcpStream::connect(&behind).unwrap());
+                let back = (server.try_clone().unwrap(), client.try_clone().unwrap());
+                let record = Arc::clone(&record);
+                std::thread::spawn(move || pass_on(client, server, Some(&record)));
+                std::thread::spawn(move || pass_on(back.0, back.1, None));
+            }
+        });
+        Self { url, heard }
+    }
+
+    /// How often `text` was sent.
+    fn heard(&self, text: &str) -> usize {
+        let heard = self.heard.lock().unwrap();
+        String::from_utf8_lossy(&heard).matches(text).count()
+    }
+}
+
+fn pass_on(mut from: TcpStream, mut to: TcpStream, record: Option<&Mutex<Vec<u8>>>) {
+    let mut bytes = [0; 8192];
+    while let Ok(count @ 1..) = from.read(&mut bytes) {
+        if let Some(record) = record {
+            record.lock().unwrap().extend_from_slice(&bytes[..count]);
+        }
+        if to.write_all(&bytes[..count]).is_err() {
+            break;
+        }
+    }
+    let _ = to.shutdown(std::net::Shutdown::Both);
+}
+
+fn passwords(world: &World) -> Vec<String> {
+    world
+        .sql("SELECT password FROM secret ORDER BY job_id")
+        .iter()
+        .map(|row| row.get(0))
+        .collect()
+}
+
+fn refusal() -> Fault {
+    Fault {
+        error_type: Some("value".to_owned()),
+        error_object: Some("password".to_owned()),
+        message: Some("too weak".to_owned()),
+        ..Fault::new(FaultKind::Error)
+    }
+}
+
+#[test]
+fn after_a_load_the_corrected_password_is_the_one_that_is_set() {
+    let world = world();
+    let tap = Tap::on(&world);
+    world.call(&["load", "fleet.csv"]).exit(0);
+    world.write("fleet.csv", corrected());
+    world
+        .run(&["--api-url", &tap.url])
+        .exit(0)
+        .says("3 queued jobs take the password or key that fleet.csv gives now\n");
+    assert_eq!((tap.heard(PASSWORD), tap.heard(CORRECTED)), (0, 3));
+    world.assert_truth(1);
+    // The ledger says that it happened, and never what.
+    let show = world.call(&["show", &FIRST.to_string()]).exit(0);
+    show.says_out("takes the password or key that fleet.csv gives now");
+    let bytes = std::fs::read(world.database()).unwrap();
+    assert!(
+        !bytes
+            .windows(CORRECTED.len())
+            .any(|bytes| bytes == CORRECTED.as_bytes())
+    );
+}
+
+#[test]
+fn a_load_of_the_corrected_file_is_enough_and_a_quiet_run_says_nothing() {
+    let world = world();
+    world.call(&["load", "fleet.csv"]).exit(0);
+    world.write("fleet.csv", corrected());
+    world
+        .call(&["load", "fleet.csv"])
+        .exit(0)
+        .says("3 queued jobs take the password")
+        .says("3 jobs are left");
+    assert!(
+        passwords(&world)
+            .iter()
+            .all(|password| password.starts_with(CORRECTED))
+    );
+    world
+        .call(&["load", "./fleet.csv", "-q"])
+        .exit(0)
+        .said_nothing();
+    world.write("fleet.csv", manifest(3));
+    world.run(&["-q"]).exit(0).said_nothing();
+    world.assert_truth(1);
+}
+
+#[test]
+fn after_an_interrupt_what_was_sent_keeps_its_own_and_the_rest_takes_the_new_one() {
+    let world = World::with(4, |config| {
+        config.rebuild_duration = Duration::from_millis(400);
+    });
+    world.fleet(4);
+    let tap = Tap::on(&world);
+    let one = ["--api-url", &tap.url, "--workers", "1"];
+    let mut run = world.start(&one);
+    run.wait_for(1, "done");
+    run.wait_for(1, "rebuilding");
+    run.signal("INT");
+    run.end().exit(130);
+    world.write("fleet.csv", manifest(4).replace(PASSWORD, CORRECTED));
+    world.run(&one).exit(0).says(
+        "2 queued jobs take the password or key that fleet.csv gives now; the 2 that were sent before keep their own",
+    );
+    assert_eq!((tap.heard(PASSWORD), tap.heard(CORRECTED)), (2, 2));
+    world.assert_truth(1);
+}
+
+#[test]
+fn a_job_that_may_have_been_wiped_keeps_its_password_and_that_is_said_under_q_too() {
+    let world = world();
+    world.doubt(FIRST);
+    world.run(&[]).exit(3);
+    let first = FIRST.to_string();
+    let requeue = ["resolve", &first, "--as", "requeue", "--reason", "looked"];
+    world.call(&requeue).exit(0);
+    world.write("fleet.csv", corrected());
+    world
+        .run(&["-q"])
+        .exit(0)
+        .says("not taken by 1 job of batch 1 that was sent before");
+    world.assert_truth(1);
+}
+
+#[test]
+fn another_file_with_other_access_needs_a_word() {
+    let world = world();
+    world.call(&["load", "fleet.csv"]).exit(0);
+    world.write("copy.csv", manifest(3));
+    world.call(&["load", "copy.csv"]).exit(0).says("is open");
+    world.write("copy.csv", corrected());
+    for args in [quick("copy.csv", &[]), vec!["load", "copy.csv"]] {
+        world
+            .call(&args)
+            .exit(2)
+            .says("another password or key for 3 jobs of batch 1 than fleet.csv")
+            .says("--update-access");
+    }
+    assert_eq!(world.calls(), 0);
+    assert!(
+        passwords(&world)
+            .iter()
+            .all(|password| password.starts_with(PASSWORD))
+    );
+    let tap = Tap::on(&world);
+    world
+        .call(&quick(
+            "copy.csv",
+            &["--update-access", "--api-url", &tap.url],
+        ))
+        .exit(0)
+        .says("3 queued jobs take");
+    assert_eq!((tap.heard(PASSWORD), tap.heard(CORRECTED)), (0, 3));
+    world
+        .call(&["run", "--yes", "--update-access"])
+        .exit(2)
+        .says("MANIFEST");
+}
+
+#[test]
+fn what_was_refused_takes_the_corrected_password_by_retry_from_and_the_hint_can_be_typed() {
+    let world = world();
+    let tap = Tap::on(&world);
+    world.fault(FIRST, refusal());
+    world.fault(FIRST + 1, FaultKind::InstanceError);
+    let url = ["--api-url", &tap.url];
+    let run = world.run(&url).exit(1);
+    assert!(
+        run.err.contains(" retry --failed --from fleet.csv"),
+        "{}",
+        run.err
+    );
+    world.write("fleet.csv", corrected());
+    let ended = world.run(&url).exit(1).says("nothing to do");
+    let hint = "retry --failed --batch 1 --from fleet.csv` puts";
+    assert!(ended.err.contains(hint), "{}", ended.err);
+    world
+        .call(&["retry", "--failed", "--batch", "1", "--from", "fleet.csv"])
+        .exit(0)
+        .says_out("1 job of batch 1 put back in the queue")
+        .says(&format!(
+            "left alone: service {} was, or may have been, wiped",
+            FIRST + 1
+        ));
+    assert_eq!(passwords(&world)[0], format!("{CORRECTED}-{FIRST}"));
+    world.run(&url).exit(1);
+    assert_eq!((tap.heard(PASSWORD), tap.heard(CORRECTED)), (3, 1));
+    assert_eq!(world.wiped(), [1, 1, 1]);
+    world.assert_truth(1);
+}
+
+#[test]
+fn retry_from_refuses_other_images_and_missing_rows_and_ignores_all_others() {
+    let world = world();
+    for service in [FIRST, FIRST + 1, FIRST + 2] {
+        world.fault(service, refusal());
+    }
+    world.run(&[]).exit(1);
+    world.write(
+        "part.csv",
+        format!("service_id,image,password\n1,{IMAGE},\n{FIRST},{IMAGE},{CORRECTED}\n{},{OTHER_IMAGE},{CORRECTED}\n", FIRST + 1),
+    );
+    world
+        .call(&["retry", "--failed", "--from", "part.csv"])
+        .exit(0)
+        .says_out("1 job of batch 1")
+        .says(&format!(
+            "service {} has another image or zone in part.csv",
+            FIRST + 1
+        ))
+        .says(&format!("service {} is not in part.csv", FIRST + 2));
+    world
+        .call(&["retry", &(FIRST + 2).to_string(), "1", "--from", "part.csv"])
+        .exit(2)
+        .says("is not in part.csv")
+        .says("service 1 is not in batch 1");
+    world
+        .call(&["retry", &FIRST.to_string(), "--from", "part.csv"])
+        .exit(2)
+        .says("is queued");
+    world.write("part.csv", "service_id,image\n1,no image\n");
+    world
+        .call(&["retry", "--failed", "--from", "part.csv"])
+        .exit(2)
+        .says("line 2");
+    assert_eq!(
+        passwords(&world),
+        [
+            CORRECTED.to_owned(),
+            format!("{PASSWORD}-{}", FIRST + 1),
+            format!("{PASSWORD}-{}", FIRST + 2)
+        ]
+    );
+    world.call(&["verify"]).exit(0);
+}
+
+/// The kind of access is part of what a batch is known by: whoever adds a forgotten key has the
+/// same order all the same.
+#[test]
+fn a_forgotten_key_makes_no_other_order_of_an_open_one() {
+    let world = world();
+    let (mut without, mut with) = (
+        "service_id,image\n".to_owned(),
+        "service_id,image,ssh_key\n".to_owned(),
+    );
+    for service in FIRST..FIRST + 3 {
+        writeln!(without, "{service},{IMAGE}").unwrap();
+        writeln!(with, "{service},{IMAGE},490").unwrap();
+    }
+    world.write("fleet.csv", without);
+    world.call(&["load", "fleet.csv"]).exit(0);
+    world.write("fleet.csv", &with);
+    let tap = Tap::on(&world);
+    world
+        .run(&["--api-url", &tap.url])
+        .exit(0)
+        .says("3 queued jobs take the password or key that fleet.csv gives now")
+        .says("resumes batch 1");
+    assert_eq!(tap.heard("\r\n490\r\n"), 3);
+    world.run(&[]).exit(0).says("nothing to do: batch 1");
+    // From another file it needs the word, too.
+    world.write("fleet.csv", with.replace("490", ""));
+    world.run(&["--again"]).exit(0);
+    world.assert_truth(2);
+}
+
+#[test]
+fn a_forgotten_key_in_another_file_needs_a_word() {
+    let world = world();
+    world.write("fleet.csv", format!("service_id,image\n{FIRST},{IMAGE}\n"));
+    world.call(&["load", "fleet.csv"]).exit(0);
+    world.write(
+        "copy.csv",
+        format!("service_id,image,ssh_key\n{FIRST},{IMAGE},490\n"),
+    );
+    world
+        .call(&quick("copy.csv", &[]))
+        .exit(2)
+        .says("--update-access");
+    world
+        .call(&quick("copy.csv", &["--update-access"]))
+        .exit(0)
+        .says("1 queued job takes");
+    world.assert_truth(1);
+}
+
+/// Field case C9: last night's open batch is finished, but not for what the sheet has lost since.
+#[test]
+fn what_was_taken_out_of_the_nightly_sheet_is_not_rebuilt_by_last_nights_batch() {
+    let world = world();
+    world.call(&["load", "fleet.csv"]).exit(0);
+    world.write("fleet.csv", manifest(2).replace(PASSWORD, CORRECTED));
+    let gone = (FIRST + 2).to_string();
+    let refused = world.run(&["--every", "20h"]).exit(2).says(&gone);
+    assert!(
+        refused.err.contains(&format!("cancel {gone} --batch 1`")),
+        "{}",
+        refused.err
+    );
+    assert_eq!(world.calls(), 0);
+    world.call(&["cancel", &gone, "--batch", "1"]).exit(0);
+    let tap = Tap::on(&world);
+    world
+        .run(&["--every", "20h", "--api-url", &tap.url])
+        .exit(0)
+        .says("2 queued jobs take")
+        .says("resumes batch 1");
+    assert_eq!((tap.heard(CORRECTED), world.wiped()), (2, vec![1, 1, 0]));
+}
+
+/// Beside a run the file is looked at and nothing is changed under its hands.
+#[test]
+fn a_load_beside_a_run_changes_no_access_and_retry_from_does() {
+    let world = World::with(3, |config| {
+        config.rebuild_duration = Duration::from_millis(700);
+    });
+    world.fleet(3);
+    world.fault(FIRST, refusal());
+    let mut run = world.start(&["--workers", "1"]);
+    run.wait_for(1, "failed");
+    run.wait_for(1, "rebuilding");
+    world.write("fleet.csv", corrected());
+    world.call(&["load", "fleet.csv"]).exit(75);
+    world
+        .call(&["retry", "--failed", "--from", "fleet.csv"])
+        .exit(0)
+        .says_out("1 job of batch 1 put back");
+    run.end();
+    let tap = Tap::on(&world);
+    world.run(&["--api-url", &tap.url]).exit(0);
+    assert_eq!(tap.heard(PASSWORD), 0);
+    assert_eq!(world.wiped(), [1, 1, 1]);
+    world.assert_truth(1);
+}
