@@ -214,7 +214,7 @@ const ALIEN_ROWS: [&str; 6] = [
     "{\"servername\":{\"$\":\"no id\"},\"instance_status\":{\"$\":\"active\"}}",
     "{\"id\":{\"$\":\"five\"},\"servername\":{\"$\":\"no number\"}}",
     "null",
-    "{\"id\":{\"$\":{\"$\":\"5\"}},\"instance_status\":[[]]}",
+    "{\"id\":{\"$\":true},\"instance_status\":[[]]}",
     "\"a row\"",
     "{\"id\":[],\"instance_status\":{\"$\":7}}",
 ];
