@@ -170,6 +170,8 @@ pub(super) struct Header {
     pub unnoticed: Vec<usize>,
     /// What is wrong, and what is worth knowing.
     pub faults: Vec<Fault>,
+    /// Counted from 1.
+    pub line: u64,
     positions: [Option<usize>; Column::ALL.len()],
     /// The first column was named with `--ignore-column`.
     is_first_told: bool,
@@ -178,7 +180,10 @@ pub(super) struct Header {
 impl Header {
     /// Understands the header that stands on `line`; columns of these names are to be `ignored`.
     pub fn parse(cells: &csv::StringRecord, line: u64, ignored: &[String]) -> Self {
-        let mut header = Self::default();
+        let mut header = Self {
+            line,
+            ..Self::default()
+        };
         if is_report(cells) {
             header.faults.push(Fault::line(FaultKind::Report, line));
             return header;
@@ -208,12 +213,9 @@ impl Header {
             }
         };
 
-        // What one types to have it ignored.
         let way_out = |position: usize| {
-            let name = text::brief(&cells[position], 40);
-            if is_shown(&name) && !is_invisible(&cells[position]) {
-                let word = text::shell_word(&name);
-                format!("{} (or `--ignore-column {word}`)", show(position))
+            if is_shown(&cells[position]) {
+                way_out(&cells[position])
             } else {
                 show(position)
             }
@@ -314,6 +316,19 @@ impl Header {
             .into_iter()
             .all(|column| !column.is_required() || self.position(column).is_some())
     }
+}
+
+/// A column's name, and what one types to have it ignored.
+pub(super) fn way_out(name: &str) -> String {
+    const CHARS_MAX: usize = 100;
+    let shown = quoted(name);
+    if is_invisible(name) || normalised(name).is_empty() || name.chars().count() > CHARS_MAX {
+        return shown;
+    }
+    let word = text::brief(name, CHARS_MAX);
+    let word = text::shell_word(&word);
+    let between = if word.starts_with('-') { '=' } else { ' ' };
+    format!("{shown} (or `--ignore-column{between}{word}`)")
 }
 
 /// What a header of so many columns has, by the first of its names.

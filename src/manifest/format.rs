@@ -183,7 +183,8 @@ pub(super) fn is_json_report(head: &[u8]) -> bool {
 
 /// UTF-16 that does not say so: every second byte of its ASCII is zero.
 pub(super) fn is_bare_utf16(head: &[u8]) -> bool {
-    const LOOKED_AT: usize = 256;
+    // Not further: behind a line of plain text it is another file that was joined.
+    const LOOKED_AT: usize = 64;
     let head = &head[..head.len().min(LOOKED_AT)];
     let zeros = |first: usize| {
         head.iter()

@@ -165,7 +165,12 @@ pub fn survey(source: &Source) -> Result<Survey, ManifestError> {
     plan.taken_out = reader.taken_out();
     if plan.gives_no_access() {
         for position in suspects.left() {
-            report(Fault::file(FaultKind::CellsLookLikePasswords).at(position));
+            let header = reader.header();
+            let name = match header.names[position].as_str() {
+                "" => format!("column {}", position + 1),
+                name => columns::way_out(name),
+            };
+            report(Fault::line(FaultKind::CellsLookLikePasswords, header.line).with(name));
         }
     }
     if !any {

@@ -98,10 +98,14 @@ fn is_remark(line: &str) -> bool {
     line.trim_start().trim_start_matches('"').starts_with('#')
 }
 
-/// The cells of a line, without care for quoted delimiters: enough to tell names.
+/// The cells of a line: enough to tell names.
 fn cells(line: &str, delimiter: u8) -> impl Iterator<Item = &str> + Clone {
-    line.split(char::from(delimiter))
-        .map(|cell| cell.trim().trim_matches('"'))
+    let mut inside = false;
+    line.split(move |character| {
+        inside ^= character == '"';
+        character == char::from(delimiter) && !inside
+    })
+    .map(|cell| cell.trim().trim_matches('"'))
 }
 
 /// `sep=;`, as Excel obeys it, also quoted, and filled up with delimiters by whatever saved it.

@@ -52,12 +52,12 @@ impl fmt::Display for Shape {
 /// The shape of a password that a spreadsheet seems to have had its hands on.
 pub(super) fn shape(password: &str) -> Option<Shape> {
     let text = password.trim();
-    if is_quoted(text) {
+    if is_formula(text) {
+        Some(Shape::Formula)
+    } else if is_quoted(text) {
         Some(Shape::Quoted)
     } else if is_error(text) || is_hashes(text) {
         Some(Shape::Error)
-    } else if is_formula(text) {
-        Some(Shape::Formula)
     } else if is_rewritten_as_scientific(text) {
         Some(Shape::Scientific)
     } else if is_rounded(text) {
@@ -525,7 +525,7 @@ mod tests {
             ),
             (
                 Shape::Formula,
-                &["=A2", "=$B$17", "=CONCAT(A1;B1)", "=\"Mypassword1"],
+                &["=A2", "=$B$17", "=CONCAT(A1;B1)", "=\"Mypassword1\""],
             ),
             (
                 Shape::Quoted,
@@ -535,7 +535,6 @@ mod tests {
                     "\"Mypassword1\"",
                     "’Mypassword1",
                     "Mypassword1'",
-                    "=\"Mypassword1\"",
                 ],
             ),
         ] {

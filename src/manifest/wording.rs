@@ -169,7 +169,9 @@ impl FaultKind {
                  none, say so with `--ignore-column`"
                 .into(),
             Self::LineTooLong => "is a quote or a line end missing? a row needs a few hundred bytes".into(),
-            Self::Nul => "the file was cut off or damaged while it was written: save or copy it again".into(),
+            Self::Nul => "the file was cut off or damaged while it was written, or a file in UTF-16 was \
+                 joined to it: save or copy it again"
+                .into(),
             Self::NotUtf8(legacy) => legacy.help().into(),
             Self::UnclosedQuote => "close the quote in the same line; a quote inside a quoted cell is \
                  written twice"
