@@ -336,13 +336,19 @@ mod tests {
                 let mut line = line.clone();
                 // What these ask for besides.
                 let others: &[&str] = match command.get_name() {
-                    "resolve" => &["--all", "--as=failed", "--reason=seen"],
-                    "cancel" => &["--all"],
+                    "resolve" => &["--all", "--as=failed"],
                     "retry" => &["--failed"],
+                    "cancel" => &["--all"],
                     _ => &[],
                 };
-                let others = others.iter().filter(|other| !other.starts_with(&option));
-                line.extend(others.map(ToString::to_string));
+                let required = command
+                    .get_arguments()
+                    .filter(|other| other.is_required_set());
+                let reason = required.filter_map(|other| other.get_long());
+                let reason = reason.filter(|name| *name == "reason");
+                let others = others.iter().map(ToString::to_string);
+                let others = others.chain(reason.map(|name| format!("--{name}=seen")));
+                line.extend(others.filter(|other| !other.starts_with(&option)));
                 tried += 1;
                 if !argument.get_action().takes_values() {
                     line.push(option.clone());
