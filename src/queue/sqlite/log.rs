@@ -10,6 +10,9 @@ use crate::queue::place::mark::LogMark;
 /// would let it grow, which is switched off: each time the main file has to be marked anew.
 const LOG_BYTES_MAX: u64 = 4 * 1024 * 1024;
 
+/// How often somebody else may empty the log just after a page was written to it.
+const EMPTIED_MAX: u32 = 100;
+
 /// How a log is carried over.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Carry {
@@ -43,7 +46,7 @@ impl Queue {
             return Ok(());
         };
         let log_bytes = self.files.look(&self.path)?.unwrap_or(0);
-        if !marked.is_carried || log_bytes > LOG_BYTES_MAX || self.salt()? != marked.salt {
+        if !marked.is_carried || log_bytes > LOG_BYTES_MAX || self.salt() != Some(marked.salt) {
             self.mark_log(Carry::Most).await?;
         }
         Ok(())
@@ -57,9 +60,7 @@ impl Queue {
     }
 
     async fn mark_log(&mut self, carry: Carry) -> Result<(), QueueError> {
-        // An empty log has no salt yet: it gets one with its first page.
-        self.set_mark(LogMark::Beside).await?;
-        let salt = self.salt()?;
+        let salt = self.mark_beside().await?;
         self.set_mark(LogMark::awaited(salt)).await?;
         crate::failpoint!("log_awaited");
         let statement = match carry {
@@ -75,20 +76,29 @@ impl Queue {
             return Err(QueueError::Busy);
         }
         crate::failpoint!("log_carried");
-        self.set_mark(LogMark::Beside).await?;
-        // That was the first page of the log that has been begun anew.
-        self.marked_log = Some(MarkedLog {
-            salt: self.salt()?,
-            is_carried,
-        });
+        let salt = self.mark_beside().await?;
+        self.marked_log = Some(MarkedLog { salt, is_carried });
         Ok(())
     }
 
-    fn salt(&self) -> Result<u32, QueueError> {
+    /// Says in the log that the main file belongs to it, and returns the log's salt. An empty log
+    /// has none yet: it gets one with this page, its first.
+    async fn mark_beside(&mut self) -> Result<u32, QueueError> {
+        for _ in 0..EMPTIED_MAX {
+            self.set_mark(LogMark::Beside).await?;
+            if let Some(salt) = self.salt() {
+                return Ok(salt);
+            }
+        }
         let log = Side::Log.beside(&self.path);
-        log_salt(&log).ok_or_else(|| QueueError::Storage {
-            reason: format!("{} cannot be read back", log.display()),
-        })
+        let reason = format!("{} cannot be read back", log.display());
+        Err(QueueError::Storage { reason })
+    }
+
+    /// `None`: nothing is in the log, because somebody else has carried it over and emptied it, as
+    /// every operator's command does at its end.
+    fn salt(&self) -> Option<u32> {
+        log_salt(&Side::Log.beside(&self.path))
     }
 
     async fn set_mark(&mut self, mark: LogMark) -> Result<(), QueueError> {
@@ -98,5 +108,37 @@ impl Queue {
             .execute(&mut self.connection)
             .await?;
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use sqlx::sqlite::SqliteConnectOptions;
+    use sqlx::{ConnectOptions as _, Connection as _};
+
+    use super::*;
+    use crate::queue::Open;
+
+    // Field case B2, found by the crash harness: an operator's command empties the log at its end.
+    #[tokio::test]
+    async fn a_log_that_somebody_else_has_emptied_is_marked_anew() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("refleet.db");
+        let mut queue = Queue::open(&path, Open::Create).await.unwrap();
+        queue.mark_work().await.unwrap();
+        let options = SqliteConnectOptions::new().filename(&path);
+        let mut other = options.connect().await.unwrap();
+        for _ in 0..2 {
+            sqlx::query("PRAGMA wal_checkpoint(TRUNCATE)")
+                .execute(&mut other)
+                .await
+                .unwrap();
+            assert_eq!(queue.salt(), None);
+            queue.keep_mark().await.unwrap();
+            assert_eq!(queue.salt(), queue.marked_log.map(|log| log.salt));
+            assert!(queue.salt().is_some());
+        }
+        other.close().await.unwrap();
+        queue.close().await.unwrap();
     }
 }
