@@ -518,6 +518,10 @@ fn what_belongs_to_somebody_else_is_named_with_its_owner_and_the_remedy() {
         assert!(ended.said.contains("`sudo` made it"), "{ended}");
         assert!(ended.said.contains("sudo chown"), "{ended}");
         assert!(ended.said.contains(file.to_str().unwrap()), "{ended}");
+        if suffix.is_empty() {
+            let status = as_other(rig.refleet(&["status"]));
+            refused(&rig, status, USAGE, "belongs to root (uid 0)");
+        }
         assert!(hand_over(&file, OTHER_USER));
     }
     // A folder in which nothing can be created.
@@ -532,6 +536,12 @@ fn what_belongs_to_somebody_else_is_named_with_its_owner_and_the_remedy() {
         "belongs to root (uid 0)",
     );
     assert!(ended.said.contains("sudo chown"), "{ended}");
+    // Nor anything seen.
+    set_mode(&rig.file("state"), 0o700);
+    for command in [rig.run(&[]), rig.refleet(&["status"])] {
+        let ended = refused(&rig, as_other(command), USAGE, "belongs to root (uid 0)");
+        assert!(ended.said.contains("sudo chown -R"), "{ended}");
+    }
     assert!(hand_over(&rig.file("state"), OTHER_USER));
 
     // What root does here locks nobody out.
@@ -720,10 +730,25 @@ fn an_archive_on_a_read_only_medium_is_read_or_says_what_is_missing() {
     let ended = finish(rig.run(&["-q"]));
     assert!(matches!(ended.status.code(), Some(0 | 3)), "{ended}");
     put("");
-    for words in &readers {
-        let ended = finish(with_database(rig.refleet(words), &path));
-        assert_eq!(ended.status.code(), Some(0), "{words:?} {ended}");
-        assert!(!ended.said.contains("warning"), "{ended}");
+    // An index that was copied along, or a log with nothing in it, is in nobody's way.
+    let strays: [&[&str]; 3] = [&[], &["-shm"], &["-wal"]];
+    for stray in strays {
+        mount(&["mount", "-o", "remount,rw"], &archive);
+        for suffix in stray {
+            fs::write(beside(&path, suffix), "").unwrap();
+            set_mode(&beside(&path, suffix), 0o600);
+        }
+        mount(&["mount", "-o", "remount,ro"], &archive);
+        for words in &readers {
+            let ended = finish(with_database(rig.refleet(words), &path));
+            assert_eq!(ended.status.code(), Some(0), "{words:?} {stray:?} {ended}");
+            assert!(!ended.said.contains("warning"), "{ended}");
+        }
+        mount(&["mount", "-o", "remount,rw"], &archive);
+        for suffix in stray {
+            fs::remove_file(beside(&path, suffix)).unwrap();
+        }
+        mount(&["mount", "-o", "remount,ro"], &archive);
     }
     let ended = refused(
         &rig,

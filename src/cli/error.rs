@@ -373,7 +373,7 @@ pub fn queue_hints(error: &QueueError) -> Vec<String> {
 
 /// What was probably meant by a path that nobody has expanded.
 fn not_meant_hint(path: &Path) -> Vec<String> {
-    let whole = "write the whole path, from the / on: cron, systemd and files with variables expand nothing";
+    let whole = "write the whole path, from the / on: only a shell expands ~ and variables, and only outside quotes";
     let home = std::env::var_os("HOME").map(PathBuf::from);
     let text = path.to_string_lossy();
     let behind = ["~/", "$HOME/", "${HOME}/", "%h/"]

@@ -74,15 +74,20 @@ pub(super) fn decide(facts: &Facts, mode: Open) -> Result<Place, Unfit> {
         if let Err(unfit) = log_is_its_own(facts) {
             notes.push(Note::Outdated(unfit));
         }
-        // The index is created by the first who comes, be it a reader.
-        let has_index = facts.sides.iter().any(|(side, _)| *side == Side::Index);
-        if facts.folder.writable != Writable::Yes && !has_index {
-            if facts.log.salt.is_some() {
-                return Err(Unfit::UnreadableLog {
-                    path: facts.path.clone(),
-                });
-            }
-            immutable = true;
+        readable(facts)?;
+        if facts.folder.writable != Writable::Yes {
+            let has = |side| facts.sides.iter().any(|(one, _)| *one == side);
+            // The index is created by the first who comes, be it a reader.
+            immutable = match (facts.log.salt, has(Side::Index)) {
+                (Some(_), true) => false,
+                (Some(_), false) => {
+                    return Err(Unfit::UnreadableLog {
+                        path: facts.path.clone(),
+                    });
+                }
+                // With both there somebody may be at work, and be seen to be.
+                (None, has_index) => !(has_index && has(Side::Log)),
+            };
         }
     } else {
         local(facts)?;
@@ -197,6 +202,32 @@ fn local(facts: &Facts) -> Result<(), Unfit> {
     }
 }
 
+/// We may at least read it.
+fn readable(facts: &Facts) -> Result<(), Unfit> {
+    let main = facts.main.iter().map(|main| (facts.path.clone(), main));
+    let log = facts.sides.iter().filter(|(side, _)| *side == Side::Log);
+    let log = log.map(|(side, one)| (side.beside(&facts.path), one));
+    let closed: Vec<_> = main
+        .chain(log)
+        .filter(|(_, one)| !one.is_readable)
+        .collect();
+    let Some((file, first)) = closed.first() else {
+        return Ok(());
+    };
+    if first.owner == facts.user {
+        return Err(Unfit::NotWritable {
+            path: facts.path.clone(),
+            file: file.clone(),
+            mode: first.mode,
+        });
+    }
+    Err(Unfit::Owned {
+        owner: first.owner,
+        files: closed.iter().map(|(file, _)| file.clone()).collect(),
+        me: facts.user,
+    })
+}
+
 /// We may write to all of it, and others have no say in it. Root may do everything; what it
 /// creates it hands to the owner of the folder.
 fn ours(facts: &Facts) -> Result<(), Unfit> {
@@ -303,6 +334,7 @@ mod tests {
             owner: USER,
             mode: 0o600,
             bytes,
+            is_readable: true,
         }
     }
 
@@ -499,6 +531,12 @@ mod tests {
             }
         );
         assert!(decide(&theirs, Open::Read).is_ok());
+        theirs.main.as_mut().unwrap().owner = 0;
+        theirs.main.as_mut().unwrap().is_readable = false;
+        assert!(matches!(
+            decide(&theirs, Open::Read),
+            Err(Unfit::Owned { owner: 0, .. })
+        ));
         theirs.user = 0;
         assert!(decide(&theirs, Open::Change).is_ok(), "root may");
 
@@ -534,6 +572,13 @@ mod tests {
                 Err(Unfit::UnreadableLog { .. })
             ));
             archive.sides.push((Side::Index, file(32768)));
+            assert!(!decide(&archive, Open::Read).unwrap().immutable);
+            archive.log.salt = None;
+            assert!(
+                decide(&archive, Open::Read).unwrap().immutable,
+                "an index alone is nothing"
+            );
+            archive.sides.push((Side::Log, file(0)));
             assert!(!decide(&archive, Open::Read).unwrap().immutable);
             assert!(decide(&archive, Open::Change).is_err());
         }
@@ -607,6 +652,20 @@ mod tests {
             Unfit::ReadOnly {
                 path: path.clone(),
                 folder: "/srv".into(),
+            },
+            Unfit::Closed {
+                path: path.clone(),
+                folder: "/home/x/.local/state/refleet".into(),
+                is_below_ours: true,
+                owner: 0,
+                me: 4_000_000,
+            },
+            Unfit::Closed {
+                path: path.clone(),
+                folder: "/root".into(),
+                is_below_ours: false,
+                owner: 0,
+                me: 4_000_000,
             },
             Unfit::UnreadableLog { path: path.clone() },
             Unfit::Shared {

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 
 use rustix::fs::{Access, AtFlags, CWD, accessat, statfs};
 
-use super::{Side, folder_of};
+use super::{Side, Unfit, folder_of};
 use crate::queue::sqlite::APPLICATION_ID;
 
 /// All that is asked of a path.
@@ -45,6 +45,8 @@ pub(super) struct FileFacts {
     /// Its permission bits.
     pub(super) mode: u32,
     pub(super) bytes: u64,
+    /// We may read it.
+    pub(super) is_readable: bool,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -144,25 +146,20 @@ impl Facts {
 
 fn look(path: &Path) -> Option<FileFacts> {
     let metadata = path.symlink_metadata().ok()?;
-    Some(FileFacts::from(&metadata))
-}
-
-impl From<&Metadata> for FileFacts {
-    fn from(metadata: &Metadata) -> Self {
-        let kind = metadata.file_type();
-        Self {
-            kind: match () {
-                () if kind.is_file() => Kind::File,
-                () if kind.is_dir() => Kind::Folder,
-                () if kind.is_symlink() => Kind::Link,
-                () => Kind::Other,
-            },
-            links: metadata.nlink(),
-            owner: metadata.uid(),
-            mode: metadata.permissions().mode() & 0o7777,
-            bytes: metadata.len(),
-        }
-    }
+    let kind = metadata.file_type();
+    Some(FileFacts {
+        kind: match () {
+            () if kind.is_file() => Kind::File,
+            () if kind.is_dir() => Kind::Folder,
+            () if kind.is_symlink() => Kind::Link,
+            () => Kind::Other,
+        },
+        links: metadata.nlink(),
+        owner: metadata.uid(),
+        mode: metadata.permissions().mode() & 0o7777,
+        bytes: metadata.len(),
+        is_readable: is_readable(path),
+    })
 }
 
 /// The beginning of the file at `path`, as much of it as there is.
@@ -210,6 +207,37 @@ pub(in crate::queue) fn log_salt(path: &Path) -> Option<u32> {
 pub(super) fn number(bytes: &[u8], at: usize) -> u32 {
     let word = bytes.get(at..at + 4).and_then(|word| word.try_into().ok());
     u32::from_be_bytes(word.unwrap_or_default())
+}
+
+/// The folder on the way to `path` that lets nobody in but its owner, where that is not us.
+pub(super) fn closed_folder(path: &Path) -> Option<Unfit> {
+    let path = std::path::absolute(path).ok()?;
+    let me = rustix::process::geteuid().as_raw();
+    let is_closed = |folder: &&Path| {
+        let may = accessat(CWD, *folder, Access::EXEC_OK, AtFlags::EACCESS);
+        may == Err(rustix::io::Errno::ACCESS)
+    };
+    // The last one that can be looked at is the first that is closed.
+    let folder = path
+        .ancestors()
+        .skip(1)
+        .filter(is_closed)
+        .find(|folder| folder.metadata().is_ok())?;
+    let owner = folder.metadata().ok()?.uid();
+    let parent = folder.parent().and_then(|parent| parent.metadata().ok());
+    (owner != me).then(|| Unfit::Closed {
+        path: path.clone(),
+        folder: folder.to_owned(),
+        is_below_ours: parent.is_some_and(|parent| parent.uid() == me),
+        owner,
+        me,
+    })
+}
+
+/// We may read the file at `path`, if it is there.
+fn is_readable(path: &Path) -> bool {
+    let may = accessat(CWD, path, Access::READ_OK, AtFlags::EACCESS);
+    may != Err(rustix::io::Errno::ACCESS)
 }
 
 fn folder(path: &Path) -> Folder {

@@ -96,9 +96,12 @@ const LINKS_MAX: usize = 40;
 /// links, `.` and `..`. Links that lead nowhere yet are followed too: the file would be created
 /// where they point.
 pub fn resolve(path: &Path) -> Result<PathBuf, Unfit> {
-    let broken = |reason: io::Error| Unfit::Unreachable {
-        path: path.to_owned(),
-        reason: reason.to_string(),
+    let broken = |reason: io::Error| match facts::closed_folder(path) {
+        Some(closed) if reason.kind() == io::ErrorKind::PermissionDenied => closed,
+        Some(_) | None => Unfit::Unreachable {
+            path: path.to_owned(),
+            reason: reason.to_string(),
+        },
     };
     if path.as_os_str().is_empty() {
         return Err(broken(io::Error::other("the path is empty")));

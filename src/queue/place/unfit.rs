@@ -102,7 +102,7 @@ pub enum Unfit {
         me: u32,
     },
     /// Ours, and not to be written.
-    #[error("cannot open the database {}: {} is not to be written (mode {mode:03o})", path.display(), file.display())]
+    #[error("cannot open the database {}: its own user may not read and write {} (mode {mode:03o})", path.display(), file.display())]
     NotWritable {
         /// The database.
         path: PathBuf,
@@ -123,6 +123,23 @@ pub enum Unfit {
         folder: PathBuf,
         /// There is no database yet.
         is_new: bool,
+        /// The number of its owner.
+        owner: u32,
+        /// Ours.
+        me: u32,
+    },
+    /// A folder on the way lets only its owner in.
+    #[error(
+        "cannot open the database {}: the folder {} belongs to {}, and lets {} not in",
+        path.display(), folder.display(), user(*owner), user(*me)
+    )]
+    Closed {
+        /// The database.
+        path: PathBuf,
+        /// The folder.
+        folder: PathBuf,
+        /// It lies in a folder of ours.
+        is_below_ours: bool,
         /// The number of its owner.
         owner: u32,
         /// Ours.
@@ -265,6 +282,18 @@ impl Unfit {
                 ),
                 (true, _) => "there is no database yet: name a path in a folder of yours".to_owned(),
             }),
+            Self::Closed {
+                folder,
+                is_below_ours: true,
+                owner: 0,
+                me,
+                ..
+            } => one(format!(
+                "`sudo` made it; give it back: sudo chown -R {} {}",
+                login(*me),
+                word(folder)
+            )),
+            Self::Closed { owner, .. } => one(format!("work as {}", login(*owner))),
             Self::NotWritable { file, .. } => one(format!("chmod u+rwX {}", word(file))),
             Self::ReadOnly { .. } => one(
                 "status, list, show, report and verify read it there; all else needs a place that can be written".to_owned(),
