@@ -720,6 +720,62 @@ fn a_refused_job_is_retried_on_request_and_a_wiped_one_only_on_a_second_word() {
         .says_out("0 jobs");
 }
 
+/// Field case B4: nor does a retry in an old batch wipe what a later order has rebuilt since.
+#[test]
+fn a_retry_in_an_old_batch_does_not_wipe_what_a_later_order_has_rebuilt() {
+    let world = world();
+    let refusal = Fault {
+        error_type: Some("value".to_owned()),
+        ..Fault::new(FaultKind::Error)
+    };
+    world.fault(FIRST, refusal.clone());
+    world.fault(FIRST + 1, refusal);
+    world.run(&[]).exit(1);
+    world.write("one.csv", format!("service_id,image\n{FIRST},{IMAGE}\n"));
+    world.call(&quick("one.csv", &[])).exit(0);
+    world
+        .call(&["retry", "--failed", "--batch", "1"])
+        .exit(0)
+        .says_out("1 job of batch 1 put back")
+        .says(&format!(
+            "service {FIRST} was, or may have been, wiped by batch 2 since: pass --wiped"
+        ));
+    world.run(&["--yes"]).exit(1);
+    assert_eq!(world.wiped(), [1, 1, 1]);
+    let first = FIRST.to_string();
+    let wiped = ["retry", &first, "--batch", "1", "--wiped"];
+    world.call(&wiped).exit(0).says_out("run` works on it");
+    world.run(&[]).exit(0);
+    assert_eq!(world.wiped(), [2, 1, 1]);
+}
+
+/// What is to be typed next speaks of the batch at hand, not of the newest one.
+#[test]
+fn the_hints_of_a_run_on_an_older_batch_name_that_batch() {
+    let world = world();
+    world.write("one.csv", format!("service_id,image\n{FIRST},{IMAGE}\n"));
+    let second = FIRST + 1;
+    world.write("two.csv", format!("service_id,image\n{second},{IMAGE}\n"));
+    world.call(&["load", "one.csv"]).exit(0);
+    world.call(&["load", "two.csv"]).exit(0);
+    let refusal = Fault {
+        error_type: Some("value".to_owned()),
+        ..Fault::new(FaultKind::Error)
+    };
+    world.fault(FIRST, refusal);
+    world
+        .call(&quick("one.csv", &[]))
+        .exit(1)
+        .says(" retry --failed --batch 1\n")
+        .says(" retry --failed --from one.csv --batch 1\n")
+        .says(" run one.csv\n");
+    world
+        .call(&["retry", "--failed", "--from", "one.csv", "--batch", "1"])
+        .exit(0);
+    world.call(&quick("one.csv", &[])).exit(0);
+    assert_eq!(world.wiped(), [1, 0, 0]);
+}
+
 #[test]
 fn resolve_takes_each_of_the_three_words_and_keeps_the_reason() {
     let world = world();

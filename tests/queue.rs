@@ -151,7 +151,7 @@ async fn a_step_whose_job_has_moved_meanwhile_is_reported_and_not_forced() {
             batch,
             &Selection::Services(vec![jobs[0].service]),
             &[State::Queued],
-            &|_| Ok(Entry::Cancelled),
+            &|_, _| Ok(Entry::Cancelled),
             NOW_MS,
         )
         .await
@@ -377,7 +377,7 @@ async fn passwords_are_erased_when_a_job_is_done_and_kept_when_it_failed() {
             batch,
             &cancel,
             &[State::Failed],
-            &|_| Ok(Entry::Retried),
+            &|_, _| Ok(Entry::Retried),
             NOW_MS,
         )
         .await
@@ -387,7 +387,7 @@ async fn passwords_are_erased_when_a_job_is_done_and_kept_when_it_failed() {
             batch,
             &cancel,
             &[State::Queued],
-            &|_| Ok(Entry::Cancelled),
+            &|_, _| Ok(Entry::Cancelled),
             NOW_MS,
         )
         .await
@@ -549,7 +549,7 @@ async fn a_command_on_all_jobs_reaches_each_of_the_batch_and_none_of_another() {
             first,
             &Selection::All,
             &[State::Queued],
-            &|_| Ok(Entry::Cancelled),
+            &|_, _| Ok(Entry::Cancelled),
             NOW_MS,
         )
         .await

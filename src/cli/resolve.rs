@@ -10,10 +10,10 @@ use super::error::CliError;
 use super::output::{jobs, print_text, tell, tell_prose};
 use super::sheet::{SheetArgs, tell_warnings};
 use super::{Global, exit, load};
-use crate::job::{Entry, Executed, ServiceId, State, Verdict};
+use crate::job::{BatchId, Entry, Executed, ServiceId, State, Verdict};
 use crate::manifest::{self, Source};
 use crate::progress::Verbosity;
-use crate::queue::{Open, Operated, QueuedJob, Selection};
+use crate::queue::{Decision, Open, Operated, QueuedJob, Selection};
 use crate::time;
 
 /// Services that are named before the rest is only counted.
@@ -114,7 +114,12 @@ pub enum Word {
 /// Carries out `refleet retry`.
 pub async fn retry(global: &Global, args: &RetryArgs) -> Result<u8, CliError> {
     let wiped = args.wiped;
-    let decide = move |job: &QueuedJob| {
+    let decide = move |job: &QueuedJob, wiped_by: Option<BatchId>| {
+        if let Some(batch) = wiped_by.filter(|_| !wiped) {
+            return Err(format!(
+                "was, or may have been, wiped by batch {batch} since: pass --wiped to wipe it once more"
+            ));
+        }
         let executed = job.standing.executed();
         if executed != Executed::No && !wiped {
             return Err(format!(
@@ -144,7 +149,7 @@ pub async fn resolve(global: &Global, args: &ResolveArgs) -> Result<u8, CliError
         Word::Failed => Verdict::Failed,
     };
     let reason = args.reason.clone();
-    let decide = move |_: &QueuedJob| {
+    let decide = move |_: &QueuedJob, _: Option<BatchId>| {
         Ok(Entry::Resolved {
             verdict,
             reason: reason.clone(),
@@ -177,7 +182,7 @@ pub async fn cancel(global: &Global, args: &CancelArgs) -> Result<u8, CliError> 
     let command = Operation {
         selection: selection(args.all || args.failed, &args.services),
         states,
-        decide: &|_| Ok(Entry::Cancelled),
+        decide: &|_, _| Ok(Entry::Cancelled),
         done: Done::Is("cancelled"),
         from: None,
     };
@@ -187,7 +192,7 @@ pub async fn cancel(global: &Global, args: &CancelArgs) -> Result<u8, CliError> 
 struct Operation<'a> {
     selection: Selection,
     states: &'a [State],
-    decide: &'a (dyn Fn(&QueuedJob) -> Result<Entry, String> + Send + Sync),
+    decide: &'a Decision<'a>,
     done: Done,
     /// The manifest that gives the access.
     from: Option<Source>,

@@ -517,6 +517,20 @@ async fn run_batch(
         tracing::debug!(%error, "the end of the run was not recorded");
     }
     let failed_wiped = queue.failed_wiped(batch).await.ok();
+    // Commands speak of the newest batch, and `run` of the only open one, unless they are told.
+    let batches = queue.batches().await.unwrap_or_default();
+    let is_newest = batches.last().is_none_or(|last| last.id == batch);
+    let is_alone = !batches
+        .iter()
+        .any(|other| other.id != batch && other.is_open());
+    let manifest = (path.as_os_str() != "-").then(|| {
+        // As it was typed now, else where it lay when it was ordered.
+        let typed = args.manifest.as_ref();
+        let path = typed
+            .filter(|typed| typed.as_os_str() != "-")
+            .unwrap_or(&path);
+        text::shell_word(&path.to_string_lossy()).into_owned()
+    });
     sender.send(Event::RunEnded {
         counts: ending.counts,
         elapsed_ms: u64::try_from(ending.elapsed.as_millis()).unwrap_or(u64::MAX),
@@ -540,15 +554,12 @@ async fn run_batch(
             simulated,
             database: ending.database.clone(),
             command: command(global, place),
-            resume: resume_command(args, simulated),
-            manifest: (path.as_os_str() != "-").then(|| {
-                // As it was typed now, else where it lay when it was ordered.
-                let typed = args.manifest.as_ref();
-                let path = typed
-                    .filter(|typed| typed.as_os_str() != "-")
-                    .unwrap_or(&path);
-                text::shell_word(&path.to_string_lossy()).into_owned()
-            }),
+            resume: match &manifest {
+                Some(manifest) if !is_alone && !simulated => format!("run {manifest}"),
+                _ => resume_command(args, simulated),
+            },
+            manifest,
+            is_newest,
         },
         verbosity,
     );

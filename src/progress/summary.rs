@@ -45,6 +45,8 @@ pub struct Ended {
     pub resume: String,
     /// The file that the batch was ordered from, as a word of a command; `None`: standard input.
     pub manifest: Option<String>,
+    /// No later batch is what commands speak of unless they are told.
+    pub is_newest: bool,
 }
 
 /// What is printed when a run has ended. Ends with a line feed; empty where `-q` has nothing to say.
@@ -84,9 +86,15 @@ pub fn summary(ended: &Ended, verbosity: Verbosity) -> String {
     for step in next_steps(ended) {
         let _ = writeln!(text, "{}", step.what);
         for command in step.commands {
+            // `run` finds the batch by its manifest.
+            let which = if ended.is_newest || command.starts_with("run") {
+                String::new()
+            } else {
+                format!(" --batch {}", ended.batch)
+            };
             let _ = writeln!(
                 text,
-                "{COMMAND_INDENT}{} {}",
+                "{COMMAND_INDENT}{} {}{which}",
                 printable(&ended.command),
                 printable(&command)
             );
@@ -300,6 +308,7 @@ mod tests {
             command: "refleet".to_owned(),
             resume: "run".to_owned(),
             manifest: Some("fleet.csv".to_owned()),
+            is_newest: true,
         }
     }
 

@@ -719,6 +719,7 @@ fn look_at_it() {
         command: "refleet".to_owned(),
         resume: "run".to_owned(),
         manifest: None,
+        is_newest: true,
     };
     handle.finish(&summary(&ended, Verbosity::Normal));
 }

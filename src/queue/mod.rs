@@ -14,7 +14,7 @@ mod sqlite;
 pub use error::{Conflict, EnqueueError, QueueError, Touched};
 pub use lock::{Holder, QueueLock};
 pub use place::{Note, Precious, Side, Unfit, precious, resolve, unexpanded};
-pub use sqlite::{Given, Open, Queue};
+pub use sqlite::{Decision, Given, Open, Queue};
 
 use std::path::PathBuf;
 use std::time::Duration;

@@ -24,6 +24,7 @@ use sqlx::sqlite::{SqliteConnectOptions, SqliteSynchronous};
 use sqlx::{ConnectOptions, Connection, SqliteConnection};
 
 pub use access::Given;
+pub use operate::Decision;
 
 use super::lock::hand_over;
 use super::place::{self, Note, Place, Unfit};

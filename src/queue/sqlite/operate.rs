@@ -1,7 +1,7 @@
 //! The operator's word: `retry`, `resolve` and `cancel`, each in one guarded transaction, safe
 //! beside a run.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
 use super::read::{damaged, job_as_text, queued_job};
 use super::record::{json, write};
@@ -12,8 +12,10 @@ use crate::queue::{Operated, QueueError, QueuedJob, Selection};
 /// Jobs that are read and moved at once.
 const JOBS_PER_WAVE: i64 = 1024;
 
-/// Which states a command speaks of, and what it decides on one job.
-pub type Decision<'a> = dyn Fn(&QueuedJob) -> Result<Entry, String> + Send + Sync + 'a;
+/// What a command decides on one job; for a final one, given the newest later batch that wiped its
+/// instance, or may have.
+pub type Decision<'a> =
+    dyn Fn(&QueuedJob, Option<BatchId>) -> Result<Entry, String> + Send + Sync + 'a;
 
 impl Queue {
     /// Applies `decide` to the selected jobs of `batch` that stand in one of `states`, all in one
@@ -149,17 +151,19 @@ impl Queue {
     ) -> Result<(), QueueError> {
         let mut steps = Vec::new();
         let mut services = Vec::new();
-        let live_elsewhere = self.live_in_other_batches(batch, &jobs).await?;
+        let elsewhere = self.in_other_batches(batch, &jobs).await?;
         for job in &jobs {
-            let entries = decide(job).map(|entry| first(job).into_iter().chain([entry]).collect());
+            let other = elsewhere.get(&job.service).copied().unwrap_or_default();
+            let entries = decide(job, other.wiped_by)
+                .map(|entry| first(job).into_iter().chain([entry]).collect());
             let path = match entries {
                 Ok(entries) => path(job, entries, at_ms),
                 Err(reason) => Err(reason),
             };
             match path {
                 Ok(path)
-                    if path.last().is_some_and(|step| !step.to.state.is_final())
-                        && live_elsewhere.contains(&job.service.get()) =>
+                    if other.is_live
+                        && path.last().is_some_and(|step| !step.to.state.is_final()) =>
                 {
                     operated
                         .refused
@@ -188,31 +192,51 @@ impl Queue {
         Ok(())
     }
 
-    /// Only a job that was final can meet a live one elsewhere: the database allows one live job
+    /// Only a job that was final can meet others of its service: the database allows one live job
     /// per service.
-    async fn live_in_other_batches(
+    async fn in_other_batches(
         &mut self,
         batch: BatchId,
         jobs: &[QueuedJob],
-    ) -> Result<HashSet<i64>, QueueError> {
+    ) -> Result<HashMap<ServiceId, Elsewhere>, QueueError> {
         let services: Vec<ServiceId> = jobs
             .iter()
             .filter(|job| job.standing.state.is_final())
             .map(|job| job.service)
             .collect();
         if services.is_empty() {
-            return Ok(HashSet::new());
+            return Ok(HashMap::new());
         }
-        let live: Vec<i64> = sqlx::query_scalar(
-            "SELECT job.service_id FROM json_each(?1) AS row CROSS JOIN job ON job.service_id = row.value
-             WHERE job.completed_ms IS NULL AND job.batch_id <> ?2",
+        let others: Vec<(i64, i64, bool)> = sqlx::query_as(
+            "SELECT job.service_id, job.batch_id, job.completed_ms IS NULL
+             FROM json_each(?1) AS row CROSS JOIN job ON job.service_id = row.value
+             WHERE job.batch_id <> ?2 AND (
+                 job.completed_ms IS NULL OR (job.batch_id > ?2 AND job.executed <> 'no'))",
         )
         .bind(json(&services))
         .bind(batch.0)
         .fetch_all(&mut self.connection)
         .await?;
-        Ok(live.into_iter().collect())
+        let mut elsewhere: HashMap<ServiceId, Elsewhere> = HashMap::new();
+        for (service, other, is_live) in others {
+            let service = ServiceId::new(service).ok_or_else(|| damaged("a service id"))?;
+            let known = elsewhere.entry(service).or_default();
+            if is_live {
+                known.is_live = true;
+            } else {
+                known.wiped_by = known.wiped_by.max(Some(BatchId(other)));
+            }
+        }
+        Ok(elsewhere)
     }
+}
+
+/// What other batches have to do with a service.
+#[derive(Debug, Clone, Copy, Default)]
+struct Elsewhere {
+    is_live: bool,
+    /// The newest later one that wiped it, or may have.
+    wiped_by: Option<BatchId>,
 }
 
 /// The steps that `entries` make from where `job` stands.
