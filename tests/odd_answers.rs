@@ -5,6 +5,11 @@
 
 mod common;
 
+use std::fs;
+use std::io::Read as _;
+use std::net::TcpListener;
+use std::sync::Arc;
+
 use common::{FIRST, World, ended, quick};
 use refleet::simulator::{Call, Fault, FaultKind, Script};
 
@@ -106,4 +111,284 @@ fn a_second_factor_that_only_one_answer_names_is_a_doubt() {
     world.fault(FIRST, FaultKind::SecondFactor);
     world.run(&["--settle", "200ms"]).exit(3);
     assert_eq!(outcome(&world), (1, "in_doubt".into(), "maybe".into()));
+}
+
+// field case D3
+#[test]
+fn broken_and_foreign_characters_in_names_hide_no_instance() {
+    for kind in [
+        FaultKind::HalfSurrogate,
+        FaultKind::CutUtf8,
+        FaultKind::ControlCharacters,
+        FaultKind::Windows1251,
+        FaultKind::Koi8R,
+        FaultKind::UnnamedCharset,
+        FaultKind::Gzip,
+        FaultKind::HeaderNoise,
+    ] {
+        let world = World::new(2);
+        world.fleet(2);
+        always(&world, None, kind);
+        let run = world.run(&[]);
+        assert_eq!(run.code, 0, "{kind}: {}", run.err);
+        assert_eq!(world.wiped(), [1, 1], "{kind}");
+        world.assert_truth(1);
+    }
+}
+
+// field case D3
+#[test]
+fn a_refusal_in_another_charset_is_a_refusal_in_words() {
+    for kind in [FaultKind::Windows1251, FaultKind::Koi8R] {
+        let world = World::new(1);
+        world.fleet(1);
+        // The image is not one of its own: the API refuses for good, in Russian.
+        world.write(
+            "fleet.csv",
+            format!("service_id,image,zone,password\n{FIRST},00000000-0000-4000-8000-000000000000,pub,Sesame-Xyzzy-4711\n"),
+        );
+        always(&world, Some(Call::Submission), kind);
+        world.run(&[]).exit(1);
+        let row = world.report().remove(0);
+        assert_eq!(
+            (&row["executed"], &row["error_kind"]),
+            (&"no".into(), &"value".into()),
+            "{row}"
+        );
+        let error = row["error"].as_str().unwrap();
+        assert!(error.chars().any(|c| ('а'..='я').contains(&c)), "{error}");
+    }
+}
+
+// field case D3
+#[test]
+fn a_row_that_cannot_be_read_makes_nobody_absent() {
+    let world = World::with(2, |config| config.odd.alien_rows = 1);
+    world.fleet(2);
+    world.run(&[]).exit(0);
+    world.assert_truth(1);
+}
+
+// field case D1
+#[test]
+fn an_api_that_only_asks_for_patience_ends_the_run_and_is_not_hammered() {
+    for (call, retry_after) in [
+        (None, "0"),
+        (None, "3600"),
+        (Some(Call::Submission), "0"),
+        (Some(Call::Submission), "Mon, 23 Nov 2020 02:00:00 GMT"),
+    ] {
+        let world = World::new(2);
+        world.fleet(2);
+        let busy = Fault {
+            retry_after: Some(retry_after.to_owned()),
+            ..Fault::new(FaultKind::TooManyRequests)
+        };
+        always(&world, call, busy);
+        let options = [
+            "-q",
+            "--outage-timeout",
+            "700ms",
+            "--backoff-initial",
+            "100ms",
+            "--poll-interval",
+            "20ms",
+        ];
+        let run = world.run(&options).exit(4).says("to slow down");
+        let submissions = world
+            .record()
+            .calls
+            .get(&Call::Submission)
+            .copied()
+            .unwrap_or(0);
+        assert!(submissions <= 8, "{submissions} submissions: {}", run.err);
+        assert_eq!(world.states()["queued"].len(), 2, "it is nobody's fault");
+    }
+}
+
+// field case D2
+#[test]
+fn an_overloaded_api_pauses_the_run_and_its_submission_stays_a_doubt() {
+    for kind in [FaultKind::Unavailable, FaultKind::Maintenance] {
+        let world = World::new(3);
+        world.fleet(3);
+        let overloaded = Fault {
+            retry_after: Some("3600".to_owned()),
+            ..Fault::new(kind)
+        };
+        always(&world, Some(Call::Submission), overloaded);
+        let options = ["--workers", "1", "--outage-timeout", "500ms"];
+        world.run(&options).exit(4).says("to slow down");
+        assert_eq!(
+            world.record().calls[&Call::Submission],
+            1,
+            "nothing more was sent"
+        );
+        assert_eq!(world.states()["in_doubt"].len(), 1);
+    }
+}
+
+// field case A14
+#[test]
+fn connections_that_close_soon_after_each_answer_cost_nothing() {
+    let world = World::new(6);
+    world.fleet(6);
+    always(&world, None, FaultKind::CloseSoon);
+    world.run(&["--workers", "2"]).exit(0);
+    for row in world.report() {
+        assert_eq!(row["attempts"], 1, "{row}");
+    }
+    world.assert_truth(1);
+}
+
+// field case A12
+#[test]
+fn a_page_of_links_stops_nothing() {
+    let world = World::new(1);
+    world.fleet(1);
+    for call in [Call::Instances, Call::Submission] {
+        world
+            .simulator
+            .script(Script::next(call, FaultKind::LinkStorm));
+    }
+    world.run(&[]).exit(0);
+    world.assert_truth(1);
+}
+
+// field case D4
+#[test]
+fn what_no_retry_can_cure_ends_the_run_at_its_first_call() {
+    for (kind, says) in [
+        (FaultKind::Moved, "only leads elsewhere (HTTP 301)"),
+        (FaultKind::NotFound, "no API answers at this address"),
+        (
+            FaultKind::MethodNotAllowed,
+            "no API answers at this address",
+        ),
+    ] {
+        let world = World::new(1);
+        world.fleet(1);
+        always(&world, None, kind);
+        world.run(&[]).exit(2).says(says).says("--api-url");
+        assert_eq!(world.calls(), 1, "{kind}");
+        assert_eq!(world.states()["queued"].len(), 1);
+        // Later in a run the same is an outage.
+        let world = World::new(1);
+        world.fleet(1);
+        for call in [
+            Call::Instances,
+            Call::Submission,
+            Call::Keepalive,
+            Call::Preview,
+        ] {
+            always(&world, Some(call), kind);
+        }
+        world.run(&["--outage-timeout", "300ms"]).exit(4);
+    }
+}
+
+// field case D4
+#[test]
+fn a_refused_login_is_not_tried_again_whatever_the_reason_is_called() {
+    let world = World::new(1);
+    world.fleet(1);
+    always(&world, Some(Call::Auth), FaultKind::Captcha);
+    world
+        .run(&[])
+        .exit(7)
+        .says("does not accept the credentials");
+    assert_eq!(world.calls(), 1);
+}
+
+// field case D4
+#[test]
+fn a_host_that_does_not_exist_and_a_proxy_that_does_not_work_are_named() {
+    let world = World::new(1);
+    world.fleet(1);
+    let far = "https://no-such-host.invalid/";
+    let call = |url: &str, proxy: &str| {
+        let mut command = world.refleet(&quick("fleet.csv", &["--outage-timeout", "300ms"]));
+        command.env("REFLEET_API_URL", url);
+        if !proxy.is_empty() {
+            command.env("ALL_PROXY", proxy);
+        }
+        ended(command)
+    };
+    call(far, "")
+        .exit(2)
+        .says("there is no host `no-such-host.invalid`")
+        .says("--api-url");
+    call(far, "socks5h://127.0.0.1:1")
+        .exit(2)
+        .says("ALL_PROXY names a proxy of the kind `socks5h`")
+        .says("NO_PROXY");
+    // Port 1 is nobody's.
+    let run = call(far, "http://me:Secret77@127.0.0.1:1")
+        .exit(4)
+        .says("through the proxy 127.0.0.1:1");
+    assert!(!run.err.contains("Secret77"), "{}", run.err);
+}
+
+/// A TLS server with a certificate of its own for `localhost`, valid until `year`. Returns its port and
+/// the certificate as PEM.
+fn tls_server(year: i32) -> (u16, String) {
+    let mut params = rcgen::CertificateParams::new(["localhost".to_owned()]).unwrap();
+    let name = format!("authority until {year}, {}", std::process::id());
+    params
+        .distinguished_name
+        .push(rcgen::DnType::CommonName, name);
+    params.not_before = rcgen::date_time_ymd(2020, 1, 1);
+    params.not_after = rcgen::date_time_ymd(year, 1, 1);
+    let key = rcgen::KeyPair::generate().unwrap();
+    let certificate = params.self_signed(&key).unwrap();
+    let pem = certificate.pem();
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let config = rustls::ServerConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .unwrap()
+        .with_no_client_auth()
+        .with_single_cert(
+            vec![certificate.der().clone()],
+            rustls::pki_types::PrivateKeyDer::try_from(key.serialize_der()).unwrap(),
+        )
+        .unwrap();
+    let config = Arc::new(config);
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = listener.local_addr().unwrap().port();
+    std::thread::spawn(move || {
+        for stream in listener.incoming() {
+            let mut stream = stream.unwrap();
+            let mut tls = rustls::ServerConnection::new(Arc::clone(&config)).unwrap();
+            // The client goes away within the handshake.
+            let _ = rustls::Stream::new(&mut tls, &mut stream).read(&mut [0; 1 << 14]);
+        }
+    });
+    (port, pem)
+}
+
+// field case D4
+#[test]
+fn a_certificate_that_is_not_accepted_ends_the_run_with_the_reason() {
+    let world = World::new(1);
+    world.fleet(1);
+    let (valid, pem) = tls_server(2099);
+    let (expired, expired_pem) = tls_server(2021);
+    fs::write(world.path("known.pem"), format!("{pem}{expired_pem}")).unwrap();
+    let (unknown, _) = tls_server(2098);
+    for (host, port, says) in [
+        ("localhost", unknown, "nobody whom this machine trusts"),
+        ("127.0.0.1", valid, "it belongs to another name"),
+        ("localhost", expired, "it has expired"),
+    ] {
+        let mut command = world.refleet(&quick("fleet.csv", &[]));
+        command
+            .env("REFLEET_API_URL", format!("https://{host}:{port}/"))
+            .env("SSL_CERT_FILE", world.path("known.pem"));
+        ended(command)
+            .exit(2)
+            .says("the server's certificate is not accepted")
+            .says(says)
+            .says("SSL_CERT_FILE");
+    }
+    assert_eq!(world.states()["queued"].len(), 1);
 }

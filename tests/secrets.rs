@@ -251,3 +251,79 @@ fn the_database_and_its_side_files_are_for_their_owner_only() {
     );
     run.end().exit(0);
 }
+
+#[test]
+fn an_api_that_echoes_secrets_in_other_spellings_gives_none_away() {
+    // Characters that URLs, HTML and JSON write otherwise.
+    const ODD: &str = "Pa\"ss <1>\\&+/~7";
+    let world = World::new(1);
+    world.write(
+        "fleet.csv",
+        format!(
+            "service_id,image,password\n{FIRST},{},\"{}\"\n",
+            common::IMAGE,
+            ODD.replace('"', "\"\"")
+        ),
+    );
+    world.fault(FIRST, FaultKind::SecretEcho);
+    let run = world.run(&["-v", "--events", "events.ndjson"]).exit(1);
+    let shown = [
+        run.out,
+        run.err,
+        fs::read_to_string(world.path("events.ndjson")).unwrap(),
+    ]
+    .join("\n");
+    let error = world.report()[0]["error"].as_str().unwrap().to_owned();
+    assert!(error.contains("***"), "{error}");
+    for text in [&shown, &error] {
+        // What remains of the password in whichever spelling.
+        for piece in [
+            "Pa\"ss",
+            "Pa&quot;ss",
+            "Pa%22ss",
+            "ss+",
+            "UGEic3",
+            "\\u0050",
+        ] {
+            assert!(!text.contains(piece), "{piece} in {text}");
+        }
+    }
+}
+
+/// Who may read a process's memory, and whether a core dump of it is written, is one flag of the
+/// kernel; a process that has it set belongs to root in `/proc`.
+#[test]
+fn a_process_that_holds_passwords_cannot_be_looked_into() {
+    use std::os::unix::fs::MetadataExt as _;
+    use std::os::unix::process::CommandExt as _;
+
+    let world = World::new(1);
+    world.fleet(1);
+    // Nobody's own process, where this one is root's.
+    let is_root = fs::metadata("/proc/self").unwrap().uid() == 0;
+    let mut command = common::bare(world.folder.path());
+    command
+        .args(["simulate", "fleet.csv"])
+        .stdout(std::process::Stdio::piped());
+    if is_root {
+        fs::set_permissions(
+            world.folder.path(),
+            std::os::unix::fs::PermissionsExt::from_mode(0o755),
+        )
+        .unwrap();
+        command.uid(65_534).gid(65_534);
+    }
+    let Ok(mut child) = command.spawn() else {
+        return; // the folder of the build is closed to others
+    };
+    // It has begun once it says where it listens.
+    let mut line = String::new();
+    let out = child.stdout.take().unwrap();
+    std::io::BufRead::read_line(&mut std::io::BufReader::new(out), &mut line).unwrap();
+    let owner = fs::metadata(format!("/proc/{}/environ", child.id()))
+        .unwrap()
+        .uid();
+    child.kill().unwrap();
+    child.wait().unwrap();
+    assert_eq!(owner, 0, "{line}");
+}

@@ -101,7 +101,7 @@ pub async fn confirm(
     };
     let account = read_account(client, rate_per_s, &images, &mut progress).await;
     tell("\r\x1b[K");
-    let account = account.map_err(CliError::List)?;
+    let account = account.map_err(CliError::Account)?;
     tell(&question(victims, &account, api_url));
     let answer = tokio::task::spawn_blocking(|| {
         let mut line = String::new();

@@ -4,11 +4,12 @@ use std::fmt::Write as _;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use super::{exit, output};
+use super::{exit, halt, output};
 use crate::job::{BatchId, ServiceId};
 use crate::manifest::ManifestError;
 use crate::progress::StartError;
 use crate::queue::{Conflict, EnqueueError, Precious, QueueError};
+use crate::runner::Halt;
 use crate::text;
 use crate::time;
 use crate::zomro::{ClientError, EndpointError};
@@ -142,9 +143,9 @@ pub enum CliError {
     /// A service that no batch knows.
     #[error("service {0} is in no batch of this database")]
     NoSuchService(ServiceId),
-    /// The account's list could not be read for the question.
-    #[error("cannot read the account's list: {0}")]
-    List(String),
+    /// The account could not be read for the question.
+    #[error("{0}")]
+    Account(Halt),
     /// A file or stdout.
     #[error("cannot write {what}: {source}")]
     Output {
@@ -199,7 +200,7 @@ impl CliError {
     pub fn exit_code(&self) -> u8 {
         match self {
             Self::Queue(error) => exit::of_queue(error),
-            Self::List(_) => exit::OUTAGE,
+            Self::Account(halt) => exit::of_halt(halt),
             Self::Output { .. } | Self::Simulator(_) | Self::System(_) => exit::STORAGE,
             Self::Manifest(_)
             | Self::Conflict(_)
@@ -298,13 +299,20 @@ impl CliError {
             }
             Self::Conflict(Conflict::AlreadyDone(_)) => hint(ALREADY_DONE),
             Self::Queue(error) => queue_hints(error),
-            Self::List(_) => hint("nothing was sent: deal with the reason, then run again"),
+            Self::Account(why) => hint(&halt::hint(why, "refleet")),
             Self::NoSuchBatch(_) | Self::NoSuchService(_) => {
                 hint("`refleet status` shows what is there")
             }
-            Self::Client(_) => hint(
+            Self::Client(ClientError::Setup(_)) => hint(
                 "install the system's CA certificates (for example the package ca-certificates)",
             ),
+            Self::Client(
+                ClientError::ProxyScheme { variable, .. } | ClientError::Proxy { variable },
+            ) => {
+                vec![format!(
+                    "name an http:// or https:// proxy (http://HOST:PORT), exempt the API with NO_PROXY, or unset {variable}"
+                )]
+            }
             Self::NotMeant { path, .. } => not_meant_hint(path),
             Self::Precious { .. } => hint("name another file"),
             Self::Manifest(error) => error.hint().map_or_else(Vec::new, hint),

@@ -69,7 +69,7 @@ pub fn of_halt(halt: &Halt) -> u8 {
         Halt::Blocked { .. } => BLOCKED,
         Halt::Credentials(_) | Halt::SecondFactor | Halt::Rights(_) => CREDENTIALS,
         Halt::FailureBudget { .. } => BUDGET,
-        Halt::Outage { .. } | Halt::SlowedDown { .. } => OUTAGE,
+        Halt::Outage { .. } | Halt::SlowedDown { .. } | Halt::Unread(_) => OUTAGE,
         Halt::Incurable(_) => USAGE,
     }
 }

@@ -13,6 +13,7 @@ mod credentials;
 mod error;
 pub mod exit;
 mod files;
+mod halt;
 mod list;
 mod load;
 mod options;
@@ -186,6 +187,7 @@ impl Global {
 
 /// Parses the arguments, carries out the command, and says how it ended.
 pub fn main() -> ExitCode {
+    keep_memory_private();
     let cli = Cli::parse();
     start_log(&cli.global);
     std::panic::set_hook(Box::new(|panic| {
@@ -209,6 +211,15 @@ pub fn main() -> ExitCode {
         }
         Err(_) => ExitCode::from(exit::BUG),
     }
+}
+
+/// This process holds passwords: it leaves no core dump, and other processes of the same user may
+/// neither attach to it nor read its memory and its environment.
+fn keep_memory_private() {
+    use rustix::process::{DumpableBehavior, set_dumpable_behavior};
+
+    // Where the kernel knows no such thing there is nothing to be done, and nothing is lost by going on.
+    let _ = set_dumpable_behavior(DumpableBehavior::NotDumpable);
 }
 
 /// How many tasks are polled before the runtime looks for other news. tokio's own 61 calls would

@@ -15,13 +15,13 @@ use super::options::{self, PaceArgs};
 use super::output::{tell, tell_prose};
 use super::sheet::{SheetArgs, tell_passed_over, tell_warnings};
 use super::simulate::FaultArgs;
-use super::{Global, access, credentials, exit, files};
+use super::{Global, access, credentials, exit, files, halt};
 use crate::event::Event;
 use crate::job::BatchId;
 use crate::manifest::{self, Source, Survey};
 use crate::progress::{self, Choice, Ended, EventsTo, Mode, Surroundings, Verbosity, summary};
 use crate::queue::{self, Batch, NewRun, Note, Open, Queue, QueueError, QueueLock, Side};
-use crate::runner::{self, Ending, Fleet, Halt, Options, Signal, Signals};
+use crate::runner::{self, Ending, Fleet, Options, Signal, Signals};
 use crate::simulator::{Config, FleetRow, Simulator};
 use crate::zomro::{Client, Credentials, Endpoint, Settings};
 use crate::{text, time};
@@ -548,7 +548,7 @@ async fn run_batch(
             hint: ending
                 .halt
                 .as_ref()
-                .map(|halt| halt_hint(halt, &command(global, place)))
+                .map(|halt| halt::hint(halt, &command(global, place)))
                 .or_else(|| storage_hint(&ending)),
             no_wait: place.options.no_wait,
             simulated,
@@ -599,35 +599,6 @@ fn storage_hint(ending: &Ending) -> Option<String> {
         .storage
         .as_ref()
         .map(|error| super::error::queue_hints(error).join("; "))
-}
-
-pub fn halt_hint(halt: &Halt, command: &str) -> String {
-    match halt {
-        Halt::FailureBudget { .. } => {
-            format!(
-                "see what went wrong (`{command} list --state failed,in_doubt`), deal with it (retry, resolve, cancel) or raise --max-failures, then run again"
-            )
-        }
-        Halt::Credentials(_) => {
-            "check ZOMRO_USERNAME and ZOMRO_PASSWORD, or ZOMRO_AUTH (a session ends an hour after its last call), then run again".to_owned()
-        }
-        Halt::SecondFactor => {
-            "open a session in the panel and give its token as ZOMRO_AUTH, or use an account without a second factor".to_owned()
-        }
-        Halt::Rights(_) => {
-            "give this user the right to list and rebuild instances, or use the account's owner, then run again".to_owned()
-        }
-        Halt::Incurable(why) => why.remedy().to_owned(),
-        Halt::Blocked { .. } => {
-            "wait a while, leave VPNs and shared addresses, lower --rate, then run again".to_owned()
-        }
-        Halt::SlowedDown { .. } => {
-            "wait for the API, give a lower --rate, then run again: nothing is lost".to_owned()
-        }
-        Halt::Outage { .. } => {
-            "see to the network, or wait for the API, then run again: nothing is lost".to_owned()
-        }
-    }
 }
 
 /// Ctrl-C asks to stop, so do SIGTERM and a terminal that goes away.

@@ -106,6 +106,8 @@ pub enum Halt {
         /// The HTTP status.
         status: u16,
     },
+    /// The account could not be read for the question that stands before a run.
+    Unread(String),
     /// For too long the API has only asked to slow down.
     SlowedDown {
         /// For how long.
@@ -143,6 +145,7 @@ impl std::fmt::Display for Halt {
                     "the API blocks this address (HTTP {status}); blocks are temporary"
                 )
             }
+            Self::Unread(error) => write!(f, "cannot read the account's list: {error}"),
             Self::SlowedDown {
                 lasted,
                 only_submissions,

@@ -18,7 +18,6 @@ use super::fault::{Fault, Place};
 use super::incurable::Incurable;
 use super::long_request;
 use super::redact::redact;
-use super::shape;
 use super::verdict::{self, ErrorNode, HalfSession, Lead, Ours, Verdict};
 
 /// `Retry-After` is believed up to here.
@@ -400,7 +399,7 @@ fn no_document(body: &str, error: &serde_json::Error) -> Finding {
 }
 
 fn api_error(node: &ErrorNode<'_>, secrets: &[&str]) -> ApiError {
-    let safe = |text: &str| shape::for_people(&redact(text, secrets), text::MESSAGE_CHARS_MAX);
+    let safe = |text: &str| text::brief(&redact(text, secrets), text::MESSAGE_CHARS_MAX);
     let kind = node.kind.trimmed();
     let kind = if is_known(kind) {
         Cow::Borrowed(kind)

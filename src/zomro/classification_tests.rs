@@ -509,7 +509,7 @@ fn an_error_keeps_object_and_words_and_loses_secrets() {
     Refused(
         Failure {
             error_kind: "value",
-            error: "{\"password\":[\"***\"]}: The value *** of �[31mpassword is wrong",
+            error: "{\"password\":[\"***\"]}: The value *** of \\u{1b}[31mpassword is wrong",
         },
     )
     "#);

@@ -4,28 +4,48 @@
 //! `…/long…billmgr…`, where the answer will be. Nobody recorded such a page, so every way in which a
 //! page can lead somewhere is read: a link, a meta refresh, a script.
 
+/// Such a page is short: what comes behind this many bytes is not looked at.
+const PAGE_BYTES_MAX: usize = 1 << 16;
+/// No link is longer, and no name of a member (`location.replace`). Together the bounds keep a page
+/// of nothing but `href=` from holding up the only thread.
+const LINK_BYTES_MAX: usize = 2048;
+const NAME_BYTES_MAX: usize = 32;
+/// A link may hold another one; a longer one is passed over as a whole.
+const SHORT_BYTES_MAX: usize = 64;
+
 /// Where the page leads; `None` where it is no long-request page.
 pub(super) fn link(html: &str) -> Option<String> {
+    let html = &html[..html.floor_char_boundary(PAGE_BYTES_MAX)];
     // Same byte offsets as `html`.
     let lower = html.to_ascii_lowercase();
-    (0..html.len())
-        .filter_map(|at| {
-            let rest = lower.as_bytes().get(at..)?;
-            let marker = ["href", "url", "location"]
-                .into_iter()
-                .find(|marker| rest.starts_with(marker.as_bytes()))?;
-            target(html.get(at + marker.len()..)?)
-        })
-        .find(|target| leads_to_long_request(target))
-        .map(|target| target.replace("&amp;", "&"))
+    let mut at = 0;
+    while at < html.len() {
+        let marker = ["href", "url", "location"]
+            .into_iter()
+            .find(|marker| lower.as_bytes()[at..].starts_with(marker.as_bytes()));
+        at += marker.map_or(1, str::len);
+        let Some(target) = marker.and_then(|_| target(html.get(at..)?)) else {
+            continue;
+        };
+        if leads_to_long_request(target) {
+            return Some(target.replace("&amp;", "&"));
+        }
+        // What stands within a long text that leads elsewhere is part of it.
+        if target.len() > SHORT_BYTES_MAX {
+            at += target.len();
+        }
+    }
+    None
 }
 
 /// What stands behind `href`, `url` or `location`: `="x"`, `='x'`, `=x`, `.href = "x"`,
 /// `.replace("x")`.
 fn target(rest: &str) -> Option<&str> {
-    let rest = rest.trim_start();
+    let rest = rest[..rest.floor_char_boundary(LINK_BYTES_MAX)].trim_start();
     let rest = rest.strip_prefix('.').map_or(rest, |member| {
-        member.trim_start_matches(|character: char| character.is_ascii_alphabetic())
+        let is_name = |character: &char| character.is_ascii_alphabetic();
+        let name = member.chars().take(NAME_BYTES_MAX).take_while(is_name);
+        &member[name.count()..]
     });
     let rest = rest.trim_start().strip_prefix(['=', '('])?.trim_start();
     let quote = rest.chars().next().filter(|c| matches!(c, '"' | '\''));
@@ -90,6 +110,26 @@ mod tests {
         ] {
             assert_eq!(link(page), None, "{page}");
         }
+    }
+
+    // field case A12
+    #[test]
+    fn a_megabyte_of_markers_is_searched_in_no_time() {
+        let began = std::time::Instant::now();
+        for marker in [
+            "href=",
+            "href=\"",
+            "url(",
+            "location.x=",
+            "href=/long",
+            "href=/longlong",
+        ] {
+            assert_eq!(link(&marker.repeat((1 << 20) / marker.len())), None);
+        }
+        // It took minutes. A busy machine and a build without optimisation take some hundred
+        // milliseconds.
+        let took = began.elapsed();
+        assert!(took < std::time::Duration::from_secs(5), "{took:?}");
     }
 
     proptest! {

@@ -3,7 +3,7 @@
 use serde::Deserialize;
 
 use crate::job::ImageId;
-use crate::text::MESSAGE_CHARS_MAX;
+use crate::text::{self, MESSAGE_CHARS_MAX};
 
 use super::fault::Fault;
 use super::shape::{self, Many, Text};
@@ -93,7 +93,7 @@ impl Choice<'_> {
     fn image(&self) -> Option<Image> {
         Some(Image {
             id: self.key.trimmed().parse().ok()?,
-            name: shape::for_people(self.label.trimmed(), MESSAGE_CHARS_MAX),
+            name: text::brief(self.label.trimmed(), MESSAGE_CHARS_MAX),
             zone: self.depend.filled().map(str::to_owned),
         })
     }
@@ -103,7 +103,7 @@ impl Choice<'_> {
         let id = self.key.filled()?;
         (!matches!(id, "none" | "null")).then(|| SshKey {
             id: id.to_owned(),
-            label: shape::for_people(self.label.trimmed(), MESSAGE_CHARS_MAX),
+            label: text::brief(self.label.trimmed(), MESSAGE_CHARS_MAX),
         })
     }
 }

@@ -8,7 +8,6 @@ use std::borrow::Cow;
 use std::fmt;
 use std::marker::PhantomData;
 
-use crate::text;
 use serde::de::value::MapAccessDeserializer;
 use serde::de::{Deserialize, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 
@@ -28,20 +27,9 @@ impl Text<'_> {
     }
 }
 
-/// A text that was written for people, safe to show and at most `chars_max` characters long. What no
-/// text for people holds becomes U+FFFD.
-pub(super) fn for_people(text: &str, chars_max: usize) -> String {
-    let is_broken = |c: char| c.is_control() && !c.is_whitespace();
-    if text.contains(is_broken) {
-        text::brief(&text.replace(is_broken, "\u{fffd}"), chars_max)
-    } else {
-        text::brief(text, chars_max)
-    }
-}
-
-/// Something of this text was lost on the way, or never belonged into one.
+/// Something of this text was lost on the way.
 pub(super) fn is_damaged(text: &str) -> bool {
-    text.contains(|c: char| c == '\u{fffd}' || c.is_control())
+    text.contains('\u{fffd}')
 }
 
 impl<'de: 'a, 'a> Deserialize<'de> for Text<'a> {

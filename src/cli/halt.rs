@@ -1,0 +1,34 @@
+//! What to do when a run ends before its batch has ended.
+
+use crate::runner::Halt;
+
+/// One line. `command`: how to call refleet on this database.
+pub fn hint(halt: &Halt, command: &str) -> String {
+    match halt {
+        Halt::FailureBudget { .. } => {
+            format!(
+                "see what went wrong (`{command} list --state failed,in_doubt`), deal with it (retry, resolve, cancel) or raise --max-failures, then run again"
+            )
+        }
+        Halt::Credentials(_) => {
+            "check ZOMRO_USERNAME and ZOMRO_PASSWORD, or ZOMRO_AUTH (a session ends an hour after its last call), then run again".to_owned()
+        }
+        Halt::SecondFactor => {
+            "open a session in the panel and give its token as ZOMRO_AUTH, or use an account without a second factor".to_owned()
+        }
+        Halt::Rights(_) => {
+            "give this user the right to list and rebuild instances, or use the account's owner, then run again".to_owned()
+        }
+        Halt::Incurable(why) => why.remedy().to_owned(),
+        Halt::Blocked { .. } => {
+            "wait a while, leave VPNs and shared addresses, lower --rate, then run again".to_owned()
+        }
+        Halt::Unread(_) => "nothing was sent: deal with the reason, then run again".to_owned(),
+        Halt::SlowedDown { .. } => {
+            "wait for the API, give a lower --rate, then run again: nothing is lost".to_owned()
+        }
+        Halt::Outage { .. } => {
+            "see to the network, or wait for the API, then run again: nothing is lost".to_owned()
+        }
+    }
+}
