@@ -463,6 +463,66 @@ fn what_a_volume_has_opened_to_a_group_is_closed_and_said() {
     assert!(matches!(ended.status.code(), Some(0 | 3)), "{ended}");
 }
 
+/// A floppy disk of 1.44 MB with an empty FAT file system, which knows neither owners nor modes.
+fn floppy() -> Vec<u8> {
+    const SECTOR: usize = 512;
+    let mut disk = vec![0; 2880 * SECTOR];
+    let mut put = |at: usize, bytes: &[u8]| disk[at..at + bytes.len()].copy_from_slice(bytes);
+    put(0, b"\xeb\x3c\x90MSDOS5.0");
+    // 512 bytes a sector, 1 sector a cluster, 1 reserved; 2 tables of 9 sectors; 224 names.
+    put(
+        11,
+        &[0x00, 0x02, 1, 1, 0, 2, 224, 0, 0x40, 0x0b, 0xf0, 9, 0],
+    );
+    put(24, &[18, 0, 2, 0]);
+    put(38, b"\x291234NO NAME    FAT12   ");
+    put(510, &[0x55, 0xaa]);
+    for table in [1, 10] {
+        put(table * SECTOR, &[0xf0, 0xff, 0xff]);
+    }
+    disk
+}
+
+// Field case D8.
+#[test]
+fn a_file_system_without_modes_is_refused_with_the_reason() {
+    if std::env::var_os(OWN_MOUNTS).is_none() {
+        return in_own_mounts("a_file_system_without_modes_is_refused_with_the_reason");
+    }
+    let rig = rig(1);
+    load(&rig);
+    let (image, stick) = (rig.file("image"), rig.file("stick"));
+    fs::write(&image, floppy()).unwrap();
+    fs::create_dir(&stick).unwrap();
+    let words = ["-o", "loop,umask=022", "-t", "vfat"];
+    let mounted = Command::new("mount")
+        .args(words)
+        .arg(&image)
+        .arg(&stick)
+        .output();
+    if !mounted.is_ok_and(|output| output.status.success()) {
+        return skip("no FAT file system can be mounted here");
+    }
+    let path = stick.join("refleet.db");
+    let mut create = rig.refleet(&["load"]);
+    create.arg(rig.file("fleet.csv"));
+    refused(
+        &rig,
+        with_database(create, &path),
+        USAGE,
+        "(vfat) cannot hold",
+    );
+    assert!(!path.exists(), "nothing is left behind");
+    fs::copy(rig.database(), &path).unwrap();
+    refused(
+        &rig,
+        with_database(rig.run(&[]), &path),
+        USAGE,
+        "(vfat) cannot hold",
+    );
+    mount(&["umount"], &stick);
+}
+
 /// `nobody`, as far as files are concerned.
 const OTHER_USER: u32 = 65_534;
 
