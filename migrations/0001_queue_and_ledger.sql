@@ -98,6 +98,8 @@ CREATE UNIQUE INDEX job_of_service ON job (service_id, batch_id);
 CREATE UNIQUE INDEX job_live ON job (service_id) WHERE completed_ms IS NULL;
 -- What may start, in the order in which it does; the manifest's order (the id) among equals.
 CREATE INDEX job_claimable ON job (batch_id, not_before_ms) WHERE state = 'queued';
+-- What counts against the failure budget.
+CREATE INDEX job_failed ON job (batch_id) WHERE state = 'failed';
 -- What a run takes over from the one before it.
 CREATE INDEX job_unsettled ON job (batch_id, state) WHERE state <> 'queued' AND completed_ms IS NULL;
 

@@ -179,10 +179,14 @@ fn between(rig: &Rig, nth: usize, from: &str, to: &str) -> Duration {
 fn a_reading_requested_before_the_send_is_no_evidence_however_late_it_arrives() {
     // The first is in flight all the time, so the list is read; the second occupies the other slot
     // until it is refused, and that starts the third in the middle of a reading.
-    let mut rig = rig(3, |_| {});
+    let mut rig = rig(5, |_| {});
     set(&mut rig, "--workers", "2");
     set(&mut rig, "--timeout", "5s");
-    next(&rig, 0, lasting(1500));
+    let first = Behaviour {
+        image_at: Some(ImageAt::Accept),
+        ..lasting(1500)
+    };
+    next(&rig, 0, first);
     submission_meets(&rig, 1, late(FaultKind::Error, 700));
     submission_meets(&rig, 2, FaultKind::ResetBefore);
     let mut running = Running::start(rig.run(&[]));
@@ -219,6 +223,8 @@ fn a_reading_requested_before_the_send_is_no_evidence_however_late_it_arrives() 
             "done, executed yes, observed, 1 attempts; 1 sent, 1 wiped",
             "failed (value), executed no, -, 1 attempts; 1 sent, 0 wiped",
             "done, executed yes, image, 2 attempts; 2 sent, 1 wiped",
+            REBUILT,
+            REBUILT,
         ],
     );
 }
@@ -237,21 +243,22 @@ fn before_the_lists_lag_was_learned_no_silence_sends_anything_again() {
         &rig,
         &[
             REBUILT,
-            "in_doubt held (reset), executed maybe, -, 1 attempts; 1 sent, 1 wiped",
+            // Watched for as long as the first one may still prove something.
+            REBUILT,
             "in_doubt held (running_operation), executed maybe, -, 1 attempts; 1 sent, 0 wiped",
             "in_doubt held (reset), executed maybe, -, 1 attempts; 1 sent, 0 wiped",
         ],
     );
-    for nth in 1..4 {
+    for nth in 2..4 {
         let reason = held_for(&rig, nth);
-        assert!(reason.contains("how far the list lags behind"), "{reason}");
+        assert!(reason.contains("may stand still"), "{reason}");
         assert!(between(&rig, nth, "unknown", "held") > Duration::from_millis(200));
     }
 }
 
 #[test]
 fn a_list_that_lags_for_longer_than_settle_hides_no_rebuild_once_that_was_learned() {
-    let mut rig = rig(3, |config| config.list_lag = Duration::from_millis(300));
+    let mut rig = rig(5, |config| config.list_lag = Duration::from_millis(300));
     set(&mut rig, "--settle", "100ms");
     set(&mut rig, "--workers", "1");
     submission_meets(&rig, 1, FaultKind::ResetAfter);
@@ -263,6 +270,8 @@ fn a_list_that_lags_for_longer_than_settle_hides_no_rebuild_once_that_was_learne
             REBUILT,
             REBUILT,
             "done, executed yes, image, 2 attempts; 2 sent, 1 wiped",
+            REBUILT,
+            REBUILT,
         ],
     );
     let watched = between(&rig, 2, "unknown", "disproved");
@@ -271,13 +280,14 @@ fn a_list_that_lags_for_longer_than_settle_hides_no_rebuild_once_that_was_learne
 
 #[test]
 fn what_was_really_not_executed_is_sent_again_and_wiped_once() {
-    let mut rig = rig(3, |_| {});
+    // With one worker the next job is the control of the one before.
+    let mut rig = rig(5, |_| {});
     set(&mut rig, "--workers", "1");
     submission_meets(&rig, 1, FaultKind::ResetBefore);
     submission_meets(&rig, 2, FaultKind::Busy);
     run(&rig, DONE);
     let again = "done, executed yes, image, 2 attempts; 2 sent, 1 wiped";
-    assert_fates(&rig, &[REBUILT, again, again]);
+    assert_fates(&rig, &[REBUILT, again, again, REBUILT, REBUILT]);
     for nth in 1..3 {
         assert!(between(&rig, nth, "unknown", "disproved") > Duration::from_millis(400));
     }
@@ -294,17 +304,21 @@ fn pages_that_shift_between_two_calls_lose_nobody_and_wipe_nobody_twice() {
     submission_meets(&rig, 3, FaultKind::ResetAfter);
     submission_meets(&rig, 4, FaultKind::ResetBefore);
     submission_meets(&rig, 6, FaultKind::ResetAfter);
-    run(&rig, DONE);
+    // Whether a control stands on the page of the one that was not executed is left to the shifts.
+    let ended = finish(rig.run(&[]));
+    assert!(matches!(ended.status.code(), Some(DONE | DOUBT)), "{ended}");
     let again = "done, executed yes, image, 2 attempts; 2 sent, 1 wiped";
-    assert_fates(
-        &rig,
-        &[REBUILT, REBUILT, REBUILT, REBUILT, again, REBUILT, REBUILT],
-    );
+    let held = "in_doubt held (reset), executed maybe, -, 1 attempts; 1 sent, 0 wiped";
+    let mut fates = fates(&rig);
+    let odd = fates.remove(4);
+    assert!(odd == again || odd == held, "{odd}");
+    assert_eq!(fates, [REBUILT; 6]);
+    rig.check_end().unwrap();
 }
 
 #[test]
 fn a_service_that_the_panels_filter_hides_is_not_sent() {
-    let rig = rig(3, |_| {});
+    let rig = rig(10, |_| {});
     let hidden = InstanceChange {
         listed: Some(false),
         ..InstanceChange::default()
@@ -312,7 +326,9 @@ fn a_service_that_the_panels_filter_hides_is_not_sent() {
     change(&rig, 1, &hidden);
     run(&rig, FAILED);
     let untouched = "failed (not_listed), executed no, -, 0 attempts; 0 sent, 0 wiped";
-    assert_fates(&rig, &[REBUILT, untouched, REBUILT]);
+    let mut fates = [REBUILT; 10];
+    fates[1] = untouched;
+    assert_fates(&rig, &fates);
     let failure = rig.stories().unwrap()[1].standing.failure.clone().unwrap();
     assert!(failure.error.contains("filter"), "{failure:?}");
 }

@@ -298,6 +298,7 @@ async fn held_doubts_are_left_out_of_a_new_order_and_done_pairs_are_skipped() {
         evidence: Evidence::Observed,
         status: "active".to_owned(),
         image: None,
+        remark: None,
     };
     step(queue, batch, &mut jobs[1], completed).await;
 
@@ -348,6 +349,7 @@ async fn passwords_are_erased_when_a_job_is_done_and_kept_when_it_failed() {
         evidence: Evidence::Accepted,
         status: "active".to_owned(),
         image: None,
+        remark: None,
     };
     step(queue, batch, &mut jobs[0], completed).await;
     step(
@@ -481,7 +483,8 @@ fn any_entry() -> impl Strategy<Value = Entry> {
         3 => Just(Entry::Unknown { failure: failure(), submitted_ms: Some(NOW_MS) }),
         1 => Just(Entry::Interrupted),
         2 => Just(Entry::Sighted { status: "rebuilding".to_owned(), image: None }),
-        2 => Just(Entry::Completed { evidence: Evidence::Image, status: "active".to_owned(), image: None }),
+        2 => Just(Entry::Completed { evidence: Evidence::Image, status: "active".to_owned(), image: None, remark: None }),
+        1 => Just(Entry::Completed { evidence: Evidence::Observed, status: "active".to_owned(), image: None, remark: Some(failure()) }),
         1 => Just(Entry::Broken { failure: failure() }),
         1 => Just(Entry::Doubted { failure: failure() }),
         1 => Just(Entry::Disproved { not_before_ms: 9 }),

@@ -146,6 +146,10 @@ pub fn rebuild_all(scene: Scene) -> Cost {
             let finished = answer(&scene, &mut account, &places, &mut random, asked, call, &at);
             core.finished(finished, at(now));
         }
+        if core.wants_order() {
+            let order: Vec<_> = jobs.iter().map(|job| (job.id, job.service)).collect();
+            assert!(core.check_order(&order).is_empty(), "all are listed");
+        }
         while let Some((limit, until_ms)) = core.wants_jobs(at(now)) {
             let due: Vec<QueuedJob> = jobs
                 .iter()
@@ -219,7 +223,7 @@ fn answer(
             let page = page(scene, account, number, seen);
             Finished::Page(number, Ok(reply(page, at(asked), answered)))
         }
-        Call::Preview(id, _) => {
+        Call::Preview(id, service) => {
             let name = "Debian-13".to_owned();
             let images = vec![Image {
                 id,
@@ -230,7 +234,7 @@ fn answer(
                 images,
                 ssh_keys: Vec::new(),
             };
-            Finished::Preview(id, Ok(reply(preview, at(asked), answered)))
+            Finished::Preview(id, service, Ok(reply(preview, at(asked), answered)))
         }
         Call::Submit(_, rebuild) => {
             let spread = 1.0 + scene.jitter * (2.0 * random.f64() - 1.0);
@@ -307,9 +311,11 @@ fn options(scene: &Scene) -> Options {
             poll_interval: scene.poll_interval,
             unseen_after: Duration::from_mins(10),
             rebuild_timeout: Duration::from_hours(1),
+            silence_counts: true,
         },
         max_failures: MaxFailures::Percent(100),
         no_wait: false,
+        stale: false,
     }
 }
 

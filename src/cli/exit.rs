@@ -68,7 +68,7 @@ pub fn of_halt(halt: &Halt) -> u8 {
     match halt {
         Halt::Blocked { .. } => BLOCKED,
         Halt::Credentials(_) | Halt::SecondFactor | Halt::Rights(_) => CREDENTIALS,
-        Halt::FailureBudget { .. } => BUDGET,
+        Halt::FailureBudget { .. } | Halt::NotListed { .. } | Halt::StoodStill { .. } => BUDGET,
         Halt::Outage { .. } | Halt::SlowedDown { .. } | Halt::Unread(_) => OUTAGE,
         Halt::Incurable(_) => USAGE,
     }

@@ -10,6 +10,12 @@ pub fn hint(halt: &Halt, command: &str) -> String {
                 "see what went wrong (`{command} list --state failed,in_doubt`), deal with it (retry, resolve, cancel) or raise --max-failures, then run again"
             )
         }
+        Halt::NotListed { .. } => format!(
+            "clear the filter in the panel and run again; what the account really lacks is dropped with `{command} cancel SERVICE_ID...`"
+        ),
+        Halt::StoodStill { .. } => format!(
+            "make sure that the servers are still to be wiped, then go on with `{command} run --stale`"
+        ),
         Halt::Credentials(_) => {
             "check ZOMRO_USERNAME and ZOMRO_PASSWORD, or ZOMRO_AUTH (a session ends an hour after its last call), then run again".to_owned()
         }

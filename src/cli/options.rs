@@ -65,6 +65,10 @@ pub struct PaceArgs {
     #[arg(long, value_name = "N|P%")]
     pub max_failures: Option<MaxFailures>,
 
+    /// Never send again what the list was silent about: such doubts wait for `resolve`
+    #[arg(long)]
+    pub no_requeue: bool,
+
     /// End when everything is accepted; a later run sees the rebuilds through
     #[arg(long)]
     pub no_wait: bool,
@@ -126,9 +130,11 @@ impl PaceArgs {
                 poll_interval: self.poll_interval.unwrap_or(defaults.poll_interval),
                 unseen_after: self.unseen_after.unwrap_or(defaults.unseen_after),
                 rebuild_timeout: self.rebuild_timeout.unwrap_or(defaults.rebuild_timeout),
+                silence_counts: !self.no_requeue,
             },
             max_failures: self.max_failures.unwrap_or(MaxFailures::Percent(20)),
             no_wait: self.no_wait,
+            stale: false,
         };
         (options, self.timeout.unwrap_or(defaults.timeout))
     }
@@ -149,7 +155,9 @@ pub fn as_json(options: &Options) -> serde_json::Value {
         "unseen_after_ms": ms(options.rules.unseen_after),
         "rebuild_timeout_ms": ms(options.rules.rebuild_timeout),
         "max_failures": options.max_failures.to_string(),
+        "no_requeue": !options.rules.silence_counts,
         "no_wait": options.no_wait,
+        "stale": options.stale,
     })
 }
 

@@ -21,13 +21,11 @@ use crate::job::BatchId;
 use crate::manifest::{self, Source, Survey};
 use crate::progress::{self, Choice, Ended, EventsTo, Mode, Surroundings, Verbosity, summary};
 use crate::queue::{self, Batch, NewRun, Note, Open, Queue, QueueError, QueueLock, Side};
+use crate::runner::core::STALE_AFTER;
 use crate::runner::{self, Ending, Fleet, Options, Signal, Signals};
 use crate::simulator::{Config, FleetRow, Simulator};
 use crate::zomro::{Client, Credentials, Endpoint, Settings};
 use crate::{text, time};
-
-/// An open batch that was left alone for so long is only resumed when asked.
-const STALE_AFTER: Duration = Duration::from_hours(24);
 
 /// The provider of the simulated instances: they are nobody else's.
 const SIMULATION: &str = "simulation:";
@@ -127,6 +125,10 @@ async fn place(
     source: Option<&Source>,
 ) -> Result<Place, CliError> {
     let (options, timeout) = args.pace.resolve(args.simulate);
+    let options = Options {
+        stale: args.stale,
+        ..options
+    };
     let settings = |endpoint, credentials| Settings {
         endpoint,
         credentials,

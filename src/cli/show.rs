@@ -202,6 +202,7 @@ fn describe(entry: &Entry) -> String {
             evidence,
             status,
             image,
+            remark: _,
         } => {
             format!(
                 "done ({evidence}): {} with {}",

@@ -120,6 +120,9 @@ pub enum Entry {
         status: String,
         /// The image's name in the list.
         image: Option<String>,
+        /// What a human should look at although it is done.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        remark: Option<Failure>,
     },
     /// `rebuilding → failed`: executed, and the instance ended in an error.
     Broken {
@@ -199,7 +202,7 @@ impl Entry {
         }
     }
 
-    /// What went wrong, for the entries that say it.
+    /// What went wrong, or is odd, for the entries that say it.
     pub fn failure(&self) -> Option<&Failure> {
         match self {
             Self::NotExecuted { failure, .. }
@@ -209,11 +212,11 @@ impl Entry {
             | Self::Doubted { failure }
             | Self::Exhausted { failure }
             | Self::Untouched { failure } => Some(failure),
+            Self::Completed { remark, .. } => remark.as_ref(),
             Self::Intent { .. }
             | Self::Accepted { .. }
             | Self::Interrupted
             | Self::Sighted { .. }
-            | Self::Completed { .. }
             | Self::Disproved { .. }
             | Self::Held { .. }
             | Self::Resolved { .. }

@@ -36,7 +36,7 @@ pub struct Standing {
     pub submitted_ms: Option<i64>,
     /// When the answer arrived that ended the job, as Unix time; exactly the final jobs have it.
     pub completed_ms: Option<i64>,
-    /// What went wrong last; `None` once all is well.
+    /// What went wrong last; `None` once all is well. Of a done job: what a human should look at.
     pub failure: Option<Failure>,
     /// What stood on the instance when the last intent was written.
     pub baseline: Option<Baseline>,
@@ -150,11 +150,16 @@ impl Standing {
                 next.rebuilding_seen |= status == "rebuilding";
                 next.failure = None;
             }
-            (Rebuilding, Entry::Completed { evidence, .. }) => {
+            (
+                Rebuilding,
+                Entry::Completed {
+                    evidence, remark, ..
+                },
+            ) => {
                 next.end(Done, at_ms);
                 next.executed_now = Executed::Yes;
                 next.evidence = Some(*evidence);
-                next.failure = None;
+                next.failure.clone_from(remark);
             }
             (Rebuilding, Entry::Broken { .. }) => {
                 next.end(Failed, at_ms);

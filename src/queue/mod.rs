@@ -78,6 +78,15 @@ pub enum DonePolicy {
     Again,
 }
 
+/// What has gone wrong with a batch, and nobody has dealt with.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Harm {
+    /// Failed jobs: not those that the operator has resolved, nor those that the list lacks.
+    pub failed: u64,
+    /// Jobs in doubt, held or not.
+    pub in_doubt: Vec<JobId>,
+}
+
 /// What was queued.
 #[derive(Debug, Clone)]
 pub struct Enqueued {

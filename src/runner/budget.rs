@@ -54,7 +54,8 @@ impl MaxFailures {
     }
 }
 
-/// What counts against the budget: failures and doubts born in this run.
+/// What counts against the budget: failures and doubts of the batch, whichever run bore them, until
+/// the operator has dealt with them.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Damage {
     /// Jobs that failed.

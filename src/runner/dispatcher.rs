@@ -80,7 +80,8 @@ pub async fn run(setup: Setup<'_>, signals: &mut Signals) -> Result<Ending, Queu
         &[State::Submitting]
     };
     let unsettled = shell.queue.unsettled(batch, states).await?;
-    shell.core.adopt(unsettled, started);
+    let harm = shell.queue.harm(batch).await?;
+    shell.core.adopt(unsettled, &harm, started);
     let stopped_hard = shell.work(signals).await;
     shell.calls.abort_all();
     let (signal, halt) = (
@@ -145,9 +146,12 @@ impl Shell<'_> {
                 self.make(call, missed.as_ref());
             }
             if self.is_over() {
-                return None;
+                if !self.was_given_more().await {
+                    return None;
+                }
+                continue;
             }
-            if self.storage.is_none() && self.core.wants_jobs(Now::read()).is_some() {
+            if self.storage.is_none() && self.core.asks_the_queue(Now::read()) {
                 continue;
             }
             let wake_at = if self.unwritten.is_empty() {
@@ -179,12 +183,42 @@ impl Shell<'_> {
         self.core.is_over()
     }
 
-    /// Hands the core the jobs it wants.
+    /// An operator beside the run may have put jobs back since the queue was asked last: then the
+    /// run is not over.
+    async fn was_given_more(&mut self) -> bool {
+        if self.storage.is_some() || self.core.is_ending() {
+            return false;
+        }
+        match self.queue.has_queued(self.batch).await {
+            Ok(more) => {
+                if more {
+                    self.core.look_again();
+                }
+                more
+            }
+            Err(error) => {
+                self.fail(error);
+                self.storage.is_none()
+            }
+        }
+    }
+
+    /// Hands the core the jobs it wants, and what else it asks of the queue.
     async fn supply(&mut self) -> Result<(), QueueError> {
         if self.storage.is_some() || !self.unwritten.is_empty() {
             return Ok(());
         }
         let now = Now::read();
+        if self.core.wants_harm(now) {
+            let harm = self.queue.harm(self.batch).await?;
+            self.core.bears(&harm, now);
+        }
+        if self.core.wants_order() {
+            let queued = self.queue.queued_services(self.batch).await?;
+            let missing = self.core.check_order(&queued);
+            let missing = self.queue.queued_jobs(&missing).await?;
+            self.core.leave_out(missing, now);
+        }
         let Some((limit, until_ms)) = self.core.wants_jobs(now) else {
             return Ok(());
         };
@@ -274,7 +308,9 @@ async fn perform(client: Client, call: Call) -> Finished {
         Call::Keepalive => Finished::Keepalive(client.keepalive().await),
         Call::Whoami => Finished::Whoami(client.whoami().await),
         Call::Page(page) => Finished::Page(page, client.list_page(page).await),
-        Call::Preview(image, service) => Finished::Preview(image, client.preview(service).await),
+        Call::Preview(image, service) => {
+            Finished::Preview(image, service, client.preview(service).await)
+        }
         Call::Submit(_, rebuild) => {
             crate::failpoint!("before_send");
             let submitted = client.submit(&rebuild).await;

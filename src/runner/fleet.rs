@@ -12,6 +12,11 @@ use super::verify::Sighting;
 use crate::job::ServiceId;
 use crate::zomro::{Instance, Page};
 
+/// Instances that are remembered, and bytes of their names: far more than any account has. What an
+/// API shows beyond is not looked at.
+const INSTANCES_MAX: usize = 500_000;
+const TEXT_BYTES_MAX: usize = 64 << 20;
+
 /// Walks that may contradict themselves before the list is taken as it is.
 const WALKS_MAX: u32 = 3;
 
@@ -32,6 +37,14 @@ pub struct Listed {
     pub ip: Option<String>,
 }
 
+impl Listed {
+    fn text_bytes(&self) -> usize {
+        let long = |text: &Option<String>| text.as_ref().map_or(0, String::len);
+        let image = long(&self.sighting.image);
+        self.sighting.status.len() + image + long(&self.name) + long(&self.ip)
+    }
+}
+
 /// What one page brought.
 #[derive(Debug, Default)]
 pub struct News {
@@ -45,6 +58,8 @@ pub struct News {
 #[derive(Debug, Default)]
 pub struct Fleet {
     listed: HashMap<ServiceId, Listed>,
+    /// Bytes of the texts in it.
+    text_bytes: usize,
     total: u64,
     walk: Option<Walk>,
     /// A walk has ended, complete or not.
@@ -132,27 +147,40 @@ impl Fleet {
             .map(|instance| instance.service)
             .collect();
         // Another page than the one asked for: that one is gone, the list has become shorter.
-        for (service, listed) in &mut self.listed {
-            let was_here = listed.page == Some(page.number) || listed.page == Some(asked);
-            if was_here && !here.contains(service) {
-                listed.page = None;
+        // A row that can't be read may be anybody's: such a page shows nobody to be gone.
+        if page.unreadable() == 0 {
+            for (service, listed) in &mut self.listed {
+                let was_here = listed.page == Some(page.number) || listed.page == Some(asked);
+                if was_here && !here.contains(service) {
+                    listed.page = None;
+                }
             }
         }
-        for instance in &page.instances {
+        for instance in unambiguous(&page.instances) {
             let sighting = sighting(instance, requested_at);
-            news.seen.push((instance.service, sighting.clone()));
-            self.listed.insert(
-                instance.service,
-                Listed {
-                    page: Some(page.number),
-                    sighting,
-                    name: instance.name.clone(),
-                    ip: instance.ip.clone(),
-                },
-            );
+            self.remember(instance, page.number, &sighting);
+            news.seen.push((instance.service, sighting));
         }
         self.advance_walk(asked, page, requested_at, &mut news);
         news
+    }
+
+    fn remember(&mut self, instance: &Instance, page: u32, sighting: &Sighting) {
+        let listed = Listed {
+            page: Some(page),
+            sighting: sighting.clone(),
+            name: instance.name.clone(),
+            ip: instance.ip.clone(),
+        };
+        let text_bytes = self.text_bytes + listed.text_bytes();
+        let is_known = self.listed.contains_key(&instance.service);
+        if !is_known && (self.listed.len() >= INSTANCES_MAX || text_bytes > TEXT_BYTES_MAX) {
+            return;
+        }
+        self.text_bytes = text_bytes;
+        if let Some(before) = self.listed.insert(instance.service, listed) {
+            self.text_bytes -= before.text_bytes();
+        }
     }
 
     fn advance_walk(&mut self, asked: u32, page: &Page, requested_at: Instant, news: &mut News) {
@@ -166,7 +194,7 @@ impl Fleet {
         for instance in &page.instances {
             walk.contradicted |= !walk.seen.insert(instance.service);
         }
-        let unreadable = page.rows.saturating_sub(page.instances.len() as u64);
+        let unreadable = page.unreadable();
         let named = walk.seen.len() as u64;
         // An API that shows the same page whatever is asked for would be read for ever; rows that name
         // nobody may be the same ones again.
@@ -175,7 +203,9 @@ impl Fleet {
         walk.unreadable += unreadable;
         // Another page than the one asked for: the list has become shorter meanwhile. Rows that name
         // nobody end no walk: they may be none of the account's at all.
-        if page.number == asked && brought_news && named < page.total && asked < PAGES_MAX {
+        let has_room = walk.seen.len() < INSTANCES_MAX && self.text_bytes < TEXT_BYTES_MAX;
+        let may_go_on = brought_news && has_room && asked < PAGES_MAX;
+        if page.number == asked && may_go_on && named < page.total {
             walk.next += 1;
             return;
         }
@@ -183,7 +213,7 @@ impl Fleet {
         // What is missing may be hidden in rows that cannot be read; another walk would not show it.
         let is_hidden = !walk.contradicted && walk.unreadable > 0 && walk.read() >= page.total;
         let number = walk.number;
-        if !complete && !is_hidden && number < WALKS_MAX {
+        if !complete && !is_hidden && has_room && number < WALKS_MAX {
             self.walk = Some(Walk::new(number + 1));
             return;
         }
@@ -207,6 +237,21 @@ impl Fleet {
             .filter_map(|service| self.listed.get(&service)?.page)
             .collect()
     }
+}
+
+/// The rows of a page, less those that contradict another row of the same page: which of them is
+/// true nobody knows, so they show nothing.
+fn unambiguous(rows: &[Instance]) -> impl Iterator<Item = &Instance> {
+    let mut first: HashMap<ServiceId, &Instance> = HashMap::with_capacity(rows.len());
+    let mut contradicted: HashSet<ServiceId> = HashSet::new();
+    for row in rows {
+        let before = *first.entry(row.service).or_insert(row);
+        if (&before.status, &before.image) != (&row.status, &row.image) {
+            contradicted.insert(row.service);
+        }
+    }
+    rows.iter()
+        .filter(move |row| !contradicted.contains(&row.service))
 }
 
 fn sighting(instance: &Instance, requested_at: Instant) -> Sighting {

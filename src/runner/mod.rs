@@ -53,6 +53,8 @@ pub struct Options {
     pub max_failures: MaxFailures,
     /// Ends when everything is accepted; reads no list.
     pub no_wait: bool,
+    /// Goes on however long the process, or the order, was left alone.
+    pub stale: bool,
 }
 
 /// Now, on both clocks: durations inside the process are monotonic, what is stored is Unix time.
@@ -88,10 +90,24 @@ pub enum Signal {
 pub enum Halt {
     /// `--max-failures` is used up.
     FailureBudget {
-        /// Failed jobs and held doubts of this run.
+        /// Failed jobs and held doubts of the batch that nobody has dealt with.
         failed: u64,
         /// The budget.
         budget: u64,
+    },
+    /// More than a tenth of the order is not in the account's list. Nothing was sent.
+    NotListed {
+        /// Services of the order that a complete reading of the list does not show.
+        missing: u64,
+        /// Services of the order.
+        jobs: u64,
+        /// The first of the missing ones.
+        first: crate::job::ServiceId,
+    },
+    /// The process was suspended for so long that the servers may be in use by now.
+    StoodStill {
+        /// For how long.
+        lasted: Duration,
     },
     /// The API does not accept the credentials.
     Credentials(String),
@@ -130,6 +146,19 @@ impl std::fmt::Display for Halt {
             Self::FailureBudget { failed, budget } => write!(
                 f,
                 "the failure budget is used up: {failed} jobs failed or are in doubt, --max-failures allows {budget}"
+            ),
+            Self::NotListed {
+                missing,
+                jobs,
+                first,
+            } => write!(
+                f,
+                "{missing} of {jobs} services of the order are not in the account's list ({first}, …)"
+            ),
+            Self::StoodStill { lasted } => write!(
+                f,
+                "this process stood still for {}: the servers may be in use by now",
+                crate::time::short(*lasted)
             ),
             Self::Credentials(message) => {
                 write!(f, "the API does not accept the credentials: {message}")

@@ -20,6 +20,8 @@ pub enum Stage {
     Sighted(Instant),
     /// In doubt, not yet seen `rebuilding`, or not yet ready to start: each reading may tell.
     Open,
+    /// In a doubt that only another rebuild can end, which is read for its own sake.
+    Patient,
 }
 
 /// The quickest rebuild of this run.
@@ -47,6 +49,7 @@ impl Pace {
                 let latest = read_at + poll_interval * INTERVALS_MAX;
                 next.max(sent_at + early).min(latest)
             }
+            (Stage::Patient, _) => read_at + poll_interval * INTERVALS_MAX,
             (Stage::Sighted(_) | Stage::Open, _) => next,
         }
     }

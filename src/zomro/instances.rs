@@ -84,6 +84,11 @@ struct Row<'a> {
 }
 
 impl Page {
+    /// Rows that name no instance, or not in a way that can be read.
+    pub fn unreadable(&self) -> u64 {
+        self.rows.saturating_sub(self.instances.len() as u64)
+    }
+
     /// Reads the answer to a request for page `asked`. Without the number of all rows it could not
     /// be told whether the reading is complete, so such an answer is none.
     pub(super) fn decode(body: &str, asked: u32) -> Result<Self, Fault> {

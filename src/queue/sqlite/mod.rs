@@ -7,6 +7,7 @@ mod enqueue;
 mod files;
 mod log;
 mod operate;
+mod overview;
 #[cfg(test)]
 mod plans;
 mod read;

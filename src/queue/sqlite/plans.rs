@@ -4,6 +4,7 @@ use sqlx::{AssertSqlSafe, Row};
 
 use super::change::{alike, move_jobs};
 use super::enqueue::{ENDED, LIVE, SUBMITTED};
+use super::overview::{FAILED, IN_DOUBT};
 use super::read::{DUE, NEXT_DUE, OLDEST_DOUBT, UNSETTLED};
 use super::record::{COUNT, ERASE, STANDING, add_entries};
 use super::{Open, Queue};
@@ -38,6 +39,8 @@ async fn the_statements_that_a_run_repeats_use_indexes_and_sort_nothing() {
         NEXT_DUE,
         UNSETTLED,
         OLDEST_DOUBT,
+        FAILED,
+        IN_DOUBT,
         STANDING,
         ERASE,
         COUNT,

@@ -93,7 +93,7 @@ impl Core {
                 self.read_accepted(generation);
                 let failure = failure.unwrap_or_else(no_reason);
                 self.step(&mut active.job, Entry::Refused { failure }, answered_ms);
-                self.damage.failed += 1;
+                self.count_failure();
             }
             Answer::Unauthorized { .. } => {
                 self.got_through();
@@ -128,7 +128,9 @@ impl Core {
         };
         self.step(&mut active.job, entry, answered_ms);
         // Nobody will watch it: it can only be resolved by hand, or by a later run.
-        self.damage.held += u64::from(self.options.no_wait);
+        if self.options.no_wait {
+            self.count_held();
+        }
         let sent_at = sent.map_or(answered_at, |sent| sent.at);
         self.watch(active, sent_at, answered_at);
     }
@@ -141,8 +143,8 @@ impl Core {
     ) {
         if !self.options.no_wait {
             let mut watch = Watch::new(sent_at, answered_at);
-            if std::mem::take(&mut active.slept) {
-                watch.interrupt();
+            if let Some(hidden) = active.slept.take() {
+                watch.interrupt(hidden);
             }
             active.watch = Some(watch);
             self.active.insert(active.job.service, active);
@@ -366,10 +368,12 @@ mod tests {
                 poll_interval: second,
                 unseen_after: second,
                 rebuild_timeout: 60 * second,
+                silence_counts: true,
             },
             max_failures: MaxFailures::Percent(100),
             // Neither list nor preview: nothing but sessions and submissions.
             no_wait: true,
+            stale: false,
         };
         let session = Session::new(true, 1, now.at);
         Core::new(options, 2, session, Fleet::default(), 7, now)

@@ -22,16 +22,23 @@ use super::outage::{Outage, SlowDowns};
 use super::pace::Pace;
 use super::rate::{Purpose, Rate};
 use super::session::{Session, SessionCall};
-use super::verify::{Lag, Watch};
+use super::verify::{Learned, Rules, Watch};
 use super::{Halt, Now, Options, Signal};
 use crate::event::{Activity, Event};
-use crate::job::{Entry, Failure, ImageId, JobId, ServiceId, State, Transition};
-use crate::queue::QueuedJob;
+use crate::job::{Entry, Failure, ImageId, JobId, ServiceId, Standing, State, Transition};
+use crate::queue::{Harm, QueuedJob};
 use crate::time;
 use crate::zomro::{HalfSession, Keepalive, LoginError, Page, Preview, Read, Rebuild, Submitted};
 use half_session::Unconfirmed;
 use polls::Poller;
 use starts::{KnownImage, Supply, Waiting};
+
+/// How long the queue's word on the damage is believed: an operator may deal with some of it.
+const DAMAGE_AGE_MAX: Duration = Duration::from_secs(10);
+
+/// An order that was left alone for so long is only gone on with when that was asked for: its
+/// servers may be in use by now.
+pub const STALE_AFTER: Duration = Duration::from_hours(24);
 
 /// The longest silence between two ticks: something always looks at the clock so often.
 const HEARTBEAT: Duration = Duration::from_secs(1);
@@ -76,7 +83,7 @@ pub enum Finished {
     /// [`Call::Page`]
     Page(u32, Read<Page>),
     /// [`Call::Preview`]
-    Preview(ImageId, Read<Preview>),
+    Preview(ImageId, ServiceId, Read<Preview>),
     /// [`Call::Submit`]
     Submit(ServiceId, Box<Submitted>),
 }
@@ -96,10 +103,31 @@ struct Active {
     job: QueuedJob,
     /// `None` while its answer is outstanding.
     watch: Option<Watch>,
-    /// The process was suspended while its answer was outstanding.
-    slept: bool,
-    /// Its doubt, if it is in doubt, arose in this run.
-    born_here: bool,
+    /// The process was suspended while its answer was outstanding: how much longer than the
+    /// monotonic clock says.
+    slept: Option<Duration>,
+    /// When its baseline was read, if this run sent it.
+    baseline_at: Option<Instant>,
+}
+
+impl Active {
+    /// It takes a slot: it is in flight, or it may be although nobody knows.
+    fn takes_slot(&self, learned: &Learned, rules: &Rules) -> bool {
+        match self.job.standing.state {
+            State::Submitting | State::Rebuilding => true,
+            State::InDoubt => (self.watch.as_ref())
+                .is_some_and(|watch| !watch.outlived_its_window(learned, rules)),
+            State::Queued | State::Done | State::Failed | State::Cancelled => false,
+        }
+    }
+}
+
+/// A rebuild that this run has seen through while doubts were watched: it may prove that its page
+/// of the list is alive.
+#[derive(Debug)]
+struct Proven {
+    baseline_at: Instant,
+    standing: Standing,
 }
 
 /// A job that was refused in a way that only `keepalive` can explain. It is back in the queue.
@@ -139,7 +167,10 @@ pub struct Core {
 
     fleet: Fleet,
     poller: Poller,
-    lag: Lag,
+    learned: Learned,
+    proven: HashMap<ServiceId, Proven>,
+    /// Readings requested before were overtaken by a suspension of this process.
+    fresh_since: Instant,
     pace: Pace,
     images: HashMap<ImageId, KnownImage>,
 
@@ -154,7 +185,11 @@ pub struct Core {
     unconfirmed: Vec<Unconfirmed>,
     /// What an answer asked for that the session does not have.
     half_seen: Option<HalfSession>,
+    /// Jobs of the batch; `None` once those that the list surely lacks were left out.
+    unchecked_jobs: Option<u64>,
     damage: Damage,
+    /// When the queue said so; `None`: something went wrong since.
+    damage_asked_at: Option<Instant>,
 
     halt: Option<Halt>,
     signal: Option<Signal>,
@@ -192,7 +227,9 @@ impl Core {
             last_error: String::new(),
             poller: Poller::new(now.at),
             fleet,
-            lag: Lag::default(),
+            learned: Learned::default(),
+            proven: HashMap::new(),
+            fresh_since: now.at,
             pace: Pace::default(),
             images: HashMap::new(),
             supply: Supply::default(),
@@ -203,7 +240,9 @@ impl Core {
             submissions_out: 0,
             unconfirmed: Vec::new(),
             half_seen: None,
+            unchecked_jobs: Some(jobs),
             damage: Damage::default(),
+            damage_asked_at: None,
             halt: None,
             signal: None,
             last_tick: None,
@@ -223,17 +262,16 @@ impl Core {
             // whether the token is worth anything, is asked without risk.
             core.session.check(now.at);
         }
-        let room = budget::room(core.budget, Damage::default(), 0);
-        if room < core.options.workers {
-            core.events.push(Event::BudgetLimits {
-                in_flight_max: room,
-            });
-        }
         core
     }
 
-    /// Takes over what an earlier process left unsettled. What it was submitting is in doubt now.
-    pub fn adopt(&mut self, jobs: Vec<QueuedJob>, now: Now) {
+    /// Takes over what earlier processes left: `jobs` that are unsettled (what was being submitted is
+    /// in doubt now), and what has gone wrong with the batch.
+    pub fn adopt(&mut self, jobs: Vec<QueuedJob>, harm: &Harm, now: Now) {
+        let interrupted = jobs
+            .iter()
+            .filter(|job| job.standing.state == State::Submitting);
+        let in_doubt = (harm.in_doubt.len() + interrupted.count()) as u64;
         for mut job in jobs {
             if job.standing.state == State::Submitting {
                 self.step(&mut job, Entry::Interrupted, now.unix_ms);
@@ -252,11 +290,47 @@ impl Core {
                 Active {
                     job,
                     watch: Some(watch),
-                    slept: false,
-                    born_here: false,
+                    slept: None,
+                    baseline_at: None,
                 },
             );
         }
+        self.count(harm.failed, in_doubt, now);
+        let room = budget::room(self.budget, self.damage(), self.at_risk());
+        if room < self.options.workers {
+            self.events.push(Event::BudgetLimits {
+                in_flight_max: room,
+            });
+        }
+    }
+
+    /// The run has to know what the operator has dealt with meanwhile.
+    pub fn wants_harm(&self, now: Now) -> bool {
+        let in_doubt = |active: &Active| active.job.standing.state == State::InDoubt;
+        let counts =
+            self.damage.failed + self.damage.held > 0 || self.active.values().any(in_doubt);
+        let is_old = self
+            .damage_asked_at
+            .is_none_or(|at| now.at.saturating_duration_since(at) >= DAMAGE_AGE_MAX);
+        // What is still to be committed, the queue does not know yet.
+        counts && is_old && self.steps.is_empty() && !self.is_ending()
+    }
+
+    /// The queue's answer: what has gone wrong with the batch. A doubt that is none any more is not
+    /// watched any longer: somebody has given his word on it.
+    pub fn bears(&mut self, harm: &Harm, now: Now) {
+        let in_doubt: HashSet<JobId> = harm.in_doubt.iter().copied().collect();
+        self.active.retain(|_, active| {
+            active.job.standing.state != State::InDoubt || in_doubt.contains(&active.job.id)
+        });
+        self.count(harm.failed, in_doubt.len() as u64, now);
+    }
+
+    fn count(&mut self, failed: u64, in_doubt: u64, now: Now) {
+        let watched = (self.active.len() - self.at_risk()) as u64;
+        self.damage.failed = failed;
+        self.damage.held = in_doubt.saturating_sub(watched);
+        self.damage_asked_at = Some(now.at);
     }
 
     /// A call has ended.
@@ -266,7 +340,9 @@ impl Core {
             Finished::Keepalive(result) => self.keepalive_finished(result, now),
             Finished::Whoami(result) => self.whoami_finished(result, now),
             Finished::Page(asked, result) => self.page_finished(asked, result, now),
-            Finished::Preview(image, result) => self.preview_finished(image, result, now),
+            Finished::Preview(image, service, result) => {
+                self.preview_finished(image, service, result, now);
+            }
             Finished::Submit(service, submitted) => {
                 self.submission_finished(service, *submitted, now);
             }
@@ -364,17 +440,21 @@ impl Core {
         self.signal
     }
 
-    /// Jobs in flight: submitting, or rebuilding and waited for by this run. The one rule for
-    /// slots: pool, budget and poller all mean this.
+    /// Jobs in flight: submitting, rebuilding and waited for by this run, or in a doubt whose window
+    /// has not passed yet (it may be rebuilding). The one rule for slots: pool and poller mean this.
     pub fn in_flight(&self) -> usize {
-        self.active
-            .values()
-            .filter(|active| {
-                matches!(
-                    active.job.standing.state,
-                    State::Submitting | State::Rebuilding
-                )
-            })
+        let (learned, rules) = (&self.learned, &self.options.rules);
+        let active = self.active.values();
+        active
+            .filter(|active| active.takes_slot(learned, rules))
+            .count()
+    }
+
+    /// Jobs that may still go wrong, those aside that are in doubt already.
+    fn at_risk(&self) -> usize {
+        let active = self.active.values();
+        active
+            .filter(|active| active.job.standing.state != State::InDoubt)
             .count()
     }
 
@@ -383,20 +463,38 @@ impl Core {
         self.submissions_out
     }
 
-    /// What counts against the failure budget now.
+    /// What counts against the failure budget now: all that went wrong with the batch, whichever run
+    /// bore it, until the operator has dealt with it.
     pub fn damage(&self) -> Damage {
-        let watched = self
-            .active
-            .values()
-            .filter(|active| active.born_here && active.job.standing.state == State::InDoubt)
-            .count();
+        let watched = self.active.len() - self.at_risk();
         Damage {
             watched: watched as u64,
             ..self.damage
         }
     }
 
-    fn is_ending(&self) -> bool {
+    fn count_failure(&mut self) {
+        self.damage.failed += 1;
+        self.damage_asked_at = None;
+    }
+
+    fn count_held(&mut self) {
+        self.damage.held += 1;
+        self.damage_asked_at = None;
+    }
+
+    /// Something is to be asked of the queue before anything else can be decided.
+    pub fn asks_the_queue(&self, now: Now) -> bool {
+        self.wants_jobs(now).is_some() || self.wants_harm(now) || self.wants_order()
+    }
+
+    /// The queue has more than was known: it has to be asked again.
+    pub fn look_again(&mut self) {
+        self.supply.forget();
+    }
+
+    /// The run was halted or stopped: nothing new starts.
+    pub fn is_ending(&self) -> bool {
         self.halt.is_some() || self.signal.is_some()
     }
 
@@ -432,31 +530,40 @@ impl Core {
         }
     }
 
-    /// A process that was suspended has not watched: its doubts lose the proof by silence.
+    /// A process that was suspended has not watched: its doubts lose the proof by silence, and what
+    /// it had read before says nothing of how things stand now.
     fn notice_suspension(&mut self, now: Now) {
         let Some(last) = self.last_tick else { return };
         let limit = (self.options.rules.settle / 10).clamp(HEARTBEAT * 2, Duration::from_secs(30));
         let by_clock = now.at.saturating_duration_since(last.at);
         // The monotonic clock stands still while the machine sleeps, the one on the wall does not.
         let by_wall = time::between(last.unix_ms, now.unix_ms);
-        if by_clock > limit || by_wall > by_clock + limit {
-            for active in self.active.values_mut() {
-                match &mut active.watch {
-                    Some(watch) => watch.interrupt(),
-                    None => active.slept = true,
-                }
+        if by_clock <= limit && by_wall <= by_clock + limit {
+            return;
+        }
+        let hidden = by_wall.saturating_sub(by_clock);
+        for active in self.active.values_mut() {
+            match &mut active.watch {
+                Some(watch) => watch.interrupt(hidden),
+                None => *active.slept.get_or_insert_default() += hidden,
             }
-            for waiting in &mut self.waiting {
-                waiting.deferred_since = None;
-            }
-            if !self.active.is_empty() {
-                let silence = time::short(by_clock.max(by_wall));
-                self.events.push(Event::Warning {
-                    message: format!(
-                        "this process stood still for {silence}: what happened meanwhile was not watched"
-                    ),
-                });
-            }
+        }
+        for waiting in &mut self.waiting {
+            waiting.deferred_since = None;
+        }
+        self.proven.clear();
+        self.fresh_since = now.at;
+        self.poller.forget_readings();
+        let lasted = by_clock.max(by_wall);
+        if lasted >= STALE_AFTER && !self.options.stale {
+            self.halt_for(Halt::StoodStill { lasted });
+        } else {
+            let lasted = time::short(lasted);
+            self.events.push(Event::Warning {
+                message: format!(
+                    "this process stood still for {lasted}: what happened meanwhile was not watched"
+                ),
+            });
         }
     }
 
@@ -468,6 +575,10 @@ impl Core {
         if let Some(budget) = self.budget
             && budget::is_exhausted(self.budget, damage)
         {
+            // The operator may have dealt with some of it: the queue is asked first.
+            if self.damage_asked_at.is_none() {
+                return;
+            }
             self.halt_for(Halt::FailureBudget {
                 failed: damage.failed + damage.held,
                 budget,

@@ -5,12 +5,17 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use std::time::{Duration, Instant};
 
 use super::answers::after;
-use super::{Active, Call, Core};
+use super::{Active, Call, Core, Proven};
 use crate::job::{Entry, Evidence, Failure, ServiceId, State};
+use crate::queue::QueuedJob;
+use crate::runner::budget;
 use crate::runner::fleet::Fleet;
 use crate::runner::pace::Stage;
 use crate::runner::rate::Purpose;
-use crate::runner::verify::{self, Absence, Doubt, Progress, Sighting};
+use crate::runner::verify::names::{self, Shows};
+use crate::runner::verify::{
+    self, Absence, Doubt, Learned, Progress, Rules, Sighting, Surroundings, Watch,
+};
 use crate::runner::{Halt, Now};
 use crate::zomro::{Page, Read, ReadError, Reply};
 
@@ -88,6 +93,11 @@ impl Poller {
         (self.refusals >= FAILURES_MIN).then(|| self.last_error.clone())
     }
 
+    /// What was read before says nothing any more.
+    pub(super) fn forget_readings(&mut self) {
+        self.read_at.clear();
+    }
+
     pub(super) fn session_is_alive(&mut self) {
         self.refused_generation = None;
     }
@@ -128,7 +138,10 @@ impl Core {
         let watched: Vec<(ServiceId, Stage)> = self
             .active
             .values()
-            .filter_map(|active| Some((active.job.service, stage(active)?)))
+            .filter_map(|active| {
+                let stands = stage(active, &self.learned, &self.options.rules)?;
+                Some((active.job.service, stands))
+            })
             .chain(deferred.into_iter().map(|service| (service, Stage::Open)))
             .collect();
         if self.must_search(watched.iter().map(|(service, _)| *service), now) {
@@ -237,13 +250,25 @@ impl Core {
 
     fn take_in(&mut self, asked: u32, reply: &Reply<Page>, now: Now) {
         let news = self.fleet.read(asked, &reply.value, reply.requested_at);
-        for (service, sighting) in news.seen {
-            self.poller.absent.remove(&service);
-            if let Some(active) = self.active.remove(&service)
-                && let Some(active) = self.judge(active, &sighting, reply, now)
-            {
-                self.active.insert(service, active);
-            }
+        for (service, _) in &news.seen {
+            self.poller.absent.remove(service);
+        }
+        // Doubts last: what the other rows of the page show counts for them.
+        let (doubts, others): (Vec<_>, Vec<_>) = news.seen.into_iter().partition(|(service, _)| {
+            (self.active.get(service))
+                .is_some_and(|active| active.job.standing.state == State::InDoubt)
+        });
+        let mut alive_since = None;
+        for (service, sighting) in others {
+            self.judge_row(service, &sighting, Surroundings::default(), reply, now);
+            alive_since = alive_since.max(self.proves_life(service, &sighting));
+        }
+        for (service, sighting) in doubts {
+            let around = Surroundings {
+                alive_since,
+                more_to_come: self.more_to_come(service),
+            };
+            self.judge_row(service, &sighting, around, reply, now);
         }
         if let Some((began_at, complete)) = news.walk_ended {
             self.poller.walked_at = Some(now.at);
@@ -256,11 +281,68 @@ impl Core {
         }
     }
 
+    fn judge_row(
+        &mut self,
+        service: ServiceId,
+        sighting: &Sighting,
+        around: Surroundings,
+        reply: &Reply<Page>,
+        now: Now,
+    ) {
+        if let Some(active) = self.active.remove(&service)
+            && let Some(active) = self.judge(active, sighting, around, reply, now)
+        {
+            self.active.insert(service, active);
+        }
+    }
+
+    /// This very row shows the new name of a rebuild of ours: when its baseline was read. The page
+    /// is younger than that.
+    fn proves_life(&self, service: ServiceId, sighting: &Sighting) -> Option<Instant> {
+        let (standing, baseline_at) = if let Some(active) = self.active.get(&service) {
+            (&active.job.standing, active.baseline_at?)
+        } else {
+            let proven = self.proven.get(&service)?;
+            (&proven.standing, proven.baseline_at)
+        };
+        (names::shows(standing, sighting) == Shows::Target).then_some(baseline_at)
+    }
+
+    /// A rebuild may still come that would prove the doubt's page to be alive, or that the list
+    /// spells its image's name as the preview does.
+    fn more_to_come(&self, service: ServiceId) -> bool {
+        let page = self.fleet.get(service).and_then(|listed| listed.page);
+        let Some(doubt) = self.active.get(&service) else {
+            return false;
+        };
+        let on_its_page = |other: ServiceId| {
+            page.is_some() && self.fleet.get(other).and_then(|listed| listed.page) == page
+        };
+        let serves = |job: &QueuedJob| on_its_page(job.service) || job.image == doubt.job.image;
+        let in_flight = self.active.values().any(|other| {
+            let standing = &other.job.standing;
+            let is_open = match (standing.state, &other.watch) {
+                (State::Submitting, _) => true,
+                (State::Rebuilding, Some(watch)) => !watch.has_shown_its_name(),
+                _ => false,
+            };
+            is_open && names::change(standing) && serves(&other.job)
+        });
+        // Doubts alone never make room: what is queued then has to wait for the operator.
+        let may_start = !self.is_ending()
+            && (budget::room(self.budget, self.damage(), self.at_risk()) > 0
+                || self.in_flight() > 0);
+        let queued =
+            !self.supply.is_empty() || self.waiting.iter().any(|waiting| serves(&waiting.job));
+        in_flight || (may_start && queued)
+    }
+
     /// What a reading means for a job: the job, if it is still to be waited for.
     fn judge(
         &mut self,
         mut active: Active,
         sighting: &Sighting,
+        around: Surroundings,
         reply: &Reply<Page>,
         now: Now,
     ) -> Option<Active> {
@@ -270,8 +352,16 @@ impl Core {
         let rules = self.options.rules;
         let at_ms = reply.answered_ms;
         if active.job.standing.state == State::InDoubt {
-            let lag = self.lag.at_least(self.longest_silence());
-            match verify::judge_doubt(&active.job.standing, &mut watch, sighting, lag, &rules) {
+            let standing = &active.job.standing;
+            let doubt = verify::judge_doubt(
+                standing,
+                &mut watch,
+                sighting,
+                around,
+                &self.learned,
+                &rules,
+            );
+            match doubt {
                 Doubt::Open => {}
                 Doubt::Executed => {
                     let entry = Entry::Sighted {
@@ -291,50 +381,75 @@ impl Core {
             }
         }
         if active.job.standing.state == State::Rebuilding {
-            if active.job.standing.accepted
-                && let Some(lag) =
-                    watch.first_sign(&active.job.standing, sighting, reply.answered_at)
-            {
-                self.lag.learn(lag);
-            }
-            let entry =
-                match verify::judge_progress(&active.job.standing, &mut watch, sighting, &rules) {
-                    Progress::Waiting => None,
-                    Progress::Begun => Some(Entry::Sighted {
+            let standing = &active.job.standing;
+            watch.learn_name(standing, sighting, reply.answered_at, &mut self.learned);
+            let progress =
+                verify::judge_progress(standing, &mut watch, sighting, &self.learned, &rules);
+            let entry = match progress {
+                Progress::Waiting => None,
+                Progress::Begun => Some(Entry::Sighted {
+                    status: sighting.status.clone(),
+                    image: sighting.image.clone(),
+                }),
+                Progress::Complete { evidence, remark } => {
+                    self.seen_through(&active, &watch, evidence, sighting, reply);
+                    Some(Entry::Completed {
+                        evidence,
                         status: sighting.status.clone(),
                         image: sighting.image.clone(),
-                    }),
-                    Progress::Complete(evidence) => {
-                        if evidence == Evidence::Observed && active.job.standing.accepted {
-                            let took = reply.answered_at.saturating_duration_since(watch.sent_at());
-                            self.pace.learn(took);
-                        }
-                        if evidence == Evidence::Accepted
-                            && let Some(silence) = watch.silence(&active.job.standing)
-                        {
-                            self.lag.learn(silence);
-                        }
-                        Some(Entry::Completed {
-                            evidence,
-                            status: sighting.status.clone(),
-                            image: sighting.image.clone(),
-                        })
-                    }
-                    Progress::Broken(failure) => {
-                        self.damage.failed += 1;
-                        Some(Entry::Broken { failure })
-                    }
-                    Progress::Unclear(failure) => {
-                        self.give_up(active, failure, now);
-                        return None;
-                    }
-                };
+                        remark,
+                    })
+                }
+                Progress::Broken(failure) => {
+                    self.count_failure();
+                    Some(Entry::Broken { failure })
+                }
+                Progress::Unclear(failure) => {
+                    self.give_up(active, failure, now);
+                    return None;
+                }
+            };
             if let Some(entry) = entry {
                 self.step(&mut active.job, entry, at_ms);
             }
         }
         active.watch = Some(watch);
         (!active.job.standing.state.is_final()).then_some(active)
+    }
+
+    /// A rebuild is complete: what that teaches of the list, and of how long rebuilds take.
+    fn seen_through(
+        &mut self,
+        active: &Active,
+        watch: &Watch,
+        evidence: Evidence,
+        sighting: &Sighting,
+        reply: &Reply<Page>,
+    ) {
+        let standing = &active.job.standing;
+        if evidence == Evidence::Observed && standing.accepted {
+            let took = reply.answered_at.saturating_duration_since(watch.sent_at());
+            self.pace.learn(took);
+            if let (Shows::Third(name), Some(target)) =
+                (names::shows(standing, sighting), names::target(standing))
+            {
+                self.learned.is_called(&target, &name);
+            }
+        }
+        // It can only be a control for doubts that arose before it was sent.
+        let in_doubt = |active: &Active| active.job.standing.state == State::InDoubt;
+        if !self.active.values().any(in_doubt) {
+            self.proven.clear();
+        } else if let Some(baseline_at) = active.baseline_at.filter(|_| names::change(standing)) {
+            let standing = standing.clone();
+            self.proven.insert(
+                active.job.service,
+                Proven {
+                    baseline_at,
+                    standing,
+                },
+            );
+        }
     }
 
     /// Proof that nothing was executed: again, if a retry is left.
@@ -346,7 +461,7 @@ impl Core {
                 not_before_ms: after(now, delay),
             }
         } else {
-            self.damage.failed += 1;
+            self.count_failure();
             let failure = active.job.standing.failure.clone();
             Entry::Exhausted {
                 failure: failure
@@ -358,14 +473,13 @@ impl Core {
 
     fn hold(&mut self, mut active: Active, reason: String, now: Now) {
         self.step(&mut active.job, Entry::Held { reason }, now.unix_ms);
-        self.damage.held += u64::from(active.born_here);
+        self.count_held();
     }
 
     /// A rebuild whose end cannot be told: in doubt, and nothing more is to be expected.
     fn give_up(&mut self, mut active: Active, failure: Failure, now: Now) {
         let reason = failure.error.clone();
         self.step(&mut active.job, Entry::Doubted { failure }, now.unix_ms);
-        active.born_here = true;
         self.hold(active, reason, now);
     }
 
@@ -397,11 +511,12 @@ impl Core {
             let Some(mut active) = self.active.remove(&service) else {
                 continue;
             };
-            let rules = &self.options.rules;
-            let lag = self.lag.at_least(self.longest_silence());
+            let (learned, rules) = (&self.learned, &self.options.rules);
             match (&mut active.watch, active.job.standing.state) {
                 (Some(watch), State::InDoubt) => {
-                    if let Doubt::Hold(reason) = verify::judge_absence(watch, absence, lag, rules) {
+                    if let Doubt::Hold(reason) =
+                        verify::judge_absence(watch, absence, learned, rules)
+                    {
                         self.hold(active, reason, now);
                         continue;
                     }
@@ -418,25 +533,15 @@ impl Core {
             self.active.insert(service, active);
         }
     }
-
-    /// The longest time for which an accepted rebuild that must show in the list has not shown.
-    fn longest_silence(&self) -> Option<Duration> {
-        let active = self.active.values();
-        active
-            .filter(|active| active.job.standing.state == State::Rebuilding)
-            .filter_map(|active| active.watch.as_ref()?.silence(&active.job.standing))
-            .max()
-    }
 }
 
 /// What the next reading may tell of a job; `None`: nothing, its answer is still outstanding.
-fn stage(active: &Active) -> Option<Stage> {
+fn stage(active: &Active, learned: &Learned, rules: &Rules) -> Option<Stage> {
     let watch = active.watch.as_ref()?;
     let standing = &active.job.standing;
-    let is_sighted = standing.state == State::Rebuilding && standing.rebuilding_seen;
-    Some(if is_sighted {
-        Stage::Sighted(watch.sent_at())
-    } else {
-        Stage::Open
+    Some(match standing.state {
+        State::Rebuilding if standing.rebuilding_seen => Stage::Sighted(watch.sent_at()),
+        State::InDoubt if watch.outlived_its_window(learned, rules) => Stage::Patient,
+        _ => Stage::Open,
     })
 }

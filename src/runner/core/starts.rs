@@ -6,11 +6,12 @@ use std::time::{Duration, Instant};
 use secrecy::SecretString;
 
 use super::{Active, Call, Core};
-use crate::job::{Access, AccessKind, Baseline, Entry, Failure, ImageId, JobId, ServiceId};
+use crate::event::Event;
+use crate::job::{Access, AccessKind, Baseline, Entry, Failure, ImageId, JobId, ServiceId, State};
 use crate::queue::QueuedJob;
-use crate::runner::Now;
 use crate::runner::budget;
 use crate::runner::rate::Purpose;
+use crate::runner::{Halt, Now};
 use crate::time;
 use crate::zomro::{Preview, Read, ReadError, Rebuild};
 
@@ -19,6 +20,9 @@ const BASELINE_AGE_MAX: Duration = Duration::from_mins(5);
 
 /// Failed previews after which an image's name stays unknown.
 const PREVIEW_TRIES_MAX: u32 = 3;
+
+/// Instances that are asked for an image which their forms do not offer.
+const LACKING_MAX: usize = 5;
 
 /// Previews under way at once.
 const PREVIEWS_MAX: usize = 4;
@@ -74,10 +78,18 @@ pub(super) struct Waiting {
 /// What is known of an image.
 #[derive(Debug, Clone)]
 pub(super) enum KnownImage {
-    /// To be asked for, not before a moment; the number of failures so far.
-    Wanted { not_before: Instant, failures: u32 },
-    /// The preview is under way; the number of failures before it.
-    Asked { failures: u32 },
+    /// To be asked for, not before a moment; the number of failures so far, and the instances whose
+    /// form does not offer it.
+    Wanted {
+        not_before: Instant,
+        failures: u32,
+        lacking: Vec<ServiceId>,
+    },
+    /// The preview is under way; the same of the ones before it.
+    Asked {
+        failures: u32,
+        lacking: Vec<ServiceId>,
+    },
     /// As far as it can be known.
     Known {
         name: Option<String>,
@@ -96,10 +108,9 @@ pub(super) enum Readiness {
     /// The name or zone of its image must be asked for first.
     NeedsPreview,
     /// The instance's page must be read (again), or its state must change.
-    NeedsReading {
-        deferred: bool,
-    },
-    Never(Failure),
+    NeedsReading { deferred: bool },
+    /// The list surely lacks it.
+    NotListed,
 }
 
 impl Core {
@@ -143,12 +154,20 @@ impl Core {
         let mut known: HashSet<JobId> = suspects.chain(moving).collect();
         known.extend(self.waiting.iter().map(|waiting| waiting.job.id));
         for job in jobs {
-            if !known.contains(&job.id) && !self.active.contains_key(&job.service) {
-                self.waiting.push(Waiting {
-                    job,
-                    deferred_since: None,
-                });
+            if known.contains(&job.id) {
+                continue;
             }
+            // A doubt that is queued again: an operator has put it back.
+            if let Some(active) = self.active.get(&job.service) {
+                if active.job.id != job.id || active.job.standing.state != State::InDoubt {
+                    continue;
+                }
+                self.active.remove(&job.service);
+            }
+            self.waiting.push(Waiting {
+                job,
+                deferred_since: None,
+            });
         }
         self.supply.asked_at = exhausted.then_some(now.at);
         self.supply.next = next_due_ms.map(|due_ms| {
@@ -161,11 +180,11 @@ impl Core {
     pub(super) fn slots(&self) -> usize {
         let in_flight = self.in_flight();
         let workers = self.options.workers.saturating_sub(in_flight);
-        workers.min(budget::room(self.budget, self.damage(), in_flight))
+        workers.min(budget::room(self.budget, self.damage(), self.at_risk()))
     }
 
     pub(super) fn start_jobs(&mut self, now: Now, calls: &mut Vec<Call>) {
-        if !self.options.no_wait && !self.fleet.is_walked() {
+        if !self.options.no_wait && (!self.fleet.is_walked() || self.wants_order()) {
             return;
         }
         // One that fell due already waits for a slot, and a slot is freed by an answer.
@@ -200,7 +219,10 @@ impl Core {
                 }
                 Readiness::Ready { .. } => {}
                 Readiness::NeedsPreview => {
-                    self.ask_for_image(waiting.job.image, waiting.job.service, now, calls);
+                    let (image, service) = (waiting.job.image, waiting.job.service);
+                    if self.may_show_image(image, service) {
+                        self.ask_for_image(image, service, now, calls);
+                    }
                 }
                 // Its patience goes on: a reading that has grown old is no sign of life.
                 Readiness::NeedsReading { deferred: false } => {}
@@ -215,22 +237,65 @@ impl Core {
                         continue;
                     }
                 }
-                Readiness::Never(failure) => {
-                    if self.may_fail() {
-                        self.fail_untouched(waiting.job, failure, now);
-                        slots = slots.min(self.slots());
-                        continue;
-                    }
+                Readiness::NotListed => {
+                    self.leave_out(vec![waiting.job], now);
+                    continue;
                 }
             }
             kept.push(waiting);
         }
         self.waiting = kept;
+        self.give_up_previews();
+    }
+
+    /// The queue has to say which services are still to be rebuilt, before the first one is: those
+    /// that the list surely lacks are known by then.
+    pub fn wants_order(&self) -> bool {
+        self.unchecked_jobs.is_some()
+            && !self.options.no_wait
+            && self.fleet.is_read()
+            && !self.is_ending()
+    }
+
+    /// The queue's answer, in the manifest's order. Returns the jobs to be left out; none where so
+    /// many are missing that a filter in the panel is likelier.
+    pub fn check_order(&mut self, queued: &[(JobId, ServiceId)]) -> Vec<JobId> {
+        let jobs = self.unchecked_jobs.take().unwrap_or_default();
+        let missing: Vec<(JobId, ServiceId)> = queued
+            .iter()
+            .copied()
+            .filter(|(_, service)| self.poller.is_surely_absent(*service, &self.fleet))
+            .collect();
+        let count = missing.len() as u64;
+        match missing.first() {
+            Some((_, first)) if count.saturating_mul(10) > jobs => {
+                self.halt_for(Halt::NotListed {
+                    missing: count,
+                    jobs,
+                    first: *first,
+                });
+                Vec::new()
+            }
+            _ => missing.into_iter().map(|(job, _)| job).collect(),
+        }
+    }
+
+    /// They are not in the account's list: they fail untouched, and that is no failure of the run.
+    pub fn leave_out(&mut self, jobs: Vec<QueuedJob>, now: Now) {
+        let left_out: HashSet<JobId> = jobs.iter().map(|job| job.id).collect();
+        self.waiting
+            .retain(|waiting| !left_out.contains(&waiting.job.id));
+        for mut job in jobs {
+            let entry = Entry::Untouched {
+                failure: not_listed(),
+            };
+            self.step(&mut job, entry, now.unix_ms);
+        }
     }
 
     /// One more failure is within the budget, even if everything in flight fails too.
     fn may_fail(&self) -> bool {
-        budget::room(self.budget, self.damage(), self.in_flight()) > 0
+        budget::room(self.budget, self.damage(), self.at_risk()) > 0
     }
 
     pub(super) fn readiness(&self, job: &QueuedJob, now: Now) -> Readiness {
@@ -269,7 +334,7 @@ impl Core {
             .filter(|listed| listed.page.is_some())
         else {
             return Err(if self.poller.is_surely_absent(service, &self.fleet) {
-                Readiness::Never(not_listed())
+                Readiness::NotListed
             } else {
                 Readiness::NeedsReading { deferred: true }
             });
@@ -277,7 +342,7 @@ impl Core {
         let age = now
             .at
             .saturating_duration_since(listed.sighting.requested_at);
-        if age > BASELINE_AGE_MAX {
+        if age > BASELINE_AGE_MAX || listed.sighting.requested_at < self.fresh_since {
             return Err(Readiness::NeedsReading { deferred: false });
         }
         if !listed.sighting.is_ready() {
@@ -312,6 +377,10 @@ impl Core {
             zone: zone.clone(),
             access,
         };
+        let baseline_at = self
+            .fleet
+            .get(job.service)
+            .map(|listed| listed.sighting.requested_at);
         self.step(&mut job, intent, now.unix_ms);
         calls.push(Call::Submit(job.id, Box::new(rebuild)));
         self.submissions_out += 1;
@@ -320,15 +389,15 @@ impl Core {
             Active {
                 job,
                 watch: None,
-                slept: false,
-                born_here: true,
+                slept: None,
+                baseline_at,
             },
         );
     }
 
     pub(super) fn fail_untouched(&mut self, mut job: QueuedJob, failure: Failure, now: Now) {
         self.step(&mut job, Entry::Untouched { failure }, now.unix_ms);
-        self.damage.failed += 1;
+        self.count_failure();
     }
 
     fn never_ready(&self, service: ServiceId) -> Failure {
@@ -364,35 +433,99 @@ impl Core {
         let known = self.images.entry(image).or_insert(KnownImage::Wanted {
             not_before: now.at,
             failures: 0,
+            lacking: Vec::new(),
         });
         let KnownImage::Wanted {
             not_before,
             failures,
-        } = *known
+            lacking,
+        } = known
         else {
             return;
         };
-        let at = not_before.max(self.rate.free_at(Purpose::Submission));
+        let at = (*not_before).max(self.rate.free_at(Purpose::Submission));
         if now.at < at {
             self.wake_by(at);
         } else if asked < PREVIEWS_MAX && self.rate.take(Purpose::Submission, now.at) {
-            *known = KnownImage::Asked { failures };
+            *known = KnownImage::Asked {
+                failures: *failures,
+                lacking: std::mem::take(lacking),
+            };
             calls.push(Call::Preview(image, service));
         }
     }
 
-    pub(super) fn preview_finished(&mut self, image: ImageId, result: Read<Preview>, now: Now) {
-        let failures = match self.images.get(&image) {
-            Some(KnownImage::Asked { failures }) => *failures,
-            Some(KnownImage::Wanted { .. } | KnownImage::Known { .. }) | None => 0,
+    /// The instance's form was not seen to lack the image.
+    fn may_show_image(&self, image: ImageId, service: ServiceId) -> bool {
+        match self.images.get(&image) {
+            Some(KnownImage::Wanted { lacking, .. }) => !lacking.contains(&service),
+            Some(KnownImage::Asked { .. } | KnownImage::Known { .. }) | None => true,
+        }
+    }
+
+    /// No instance is left that could show these images: they go without name and zone.
+    fn give_up_previews(&mut self) {
+        let mut given_up = Vec::new();
+        for (image, known) in &mut self.images {
+            let KnownImage::Wanted { lacking, .. } = known else {
+                continue;
+            };
+            let may_show = |waiting: &Waiting| {
+                waiting.job.image == *image
+                    && waiting.deferred_since.is_none()
+                    && !lacking.contains(&waiting.job.service)
+            };
+            if !lacking.is_empty()
+                && (lacking.len() >= LACKING_MAX || !self.waiting.iter().any(may_show))
+            {
+                given_up.push(*image);
+                *known = KnownImage::Known {
+                    name: None,
+                    zone: None,
+                };
+            }
+        }
+        for image in given_up {
+            let message = format!(
+                "no instance that is to get image {image} offers it: `{ZONE_DEFAULT}` is sent as its zone, and its name stays unknown, which is less evidence"
+            );
+            self.events.push(Event::Warning { message });
+        }
+    }
+
+    pub(super) fn preview_finished(
+        &mut self,
+        image: ImageId,
+        service: ServiceId,
+        result: Read<Preview>,
+        now: Now,
+    ) {
+        let (failures, mut lacking) = match self.images.remove(&image) {
+            Some(KnownImage::Asked { failures, lacking }) => (failures, lacking),
+            Some(KnownImage::Wanted { .. } | KnownImage::Known { .. }) | None => (0, Vec::new()),
         };
         let known = match result {
             Ok(reply) => {
                 self.read_accepted(reply.generation);
-                let found = reply.value.image(image);
-                KnownImage::Known {
-                    name: found.map(|image| image.name.clone()),
-                    zone: found.and_then(|image| image.zone.clone()),
+                if let Some(found) = reply.value.image(image) {
+                    KnownImage::Known {
+                        name: Some(found.name.clone()),
+                        zone: found.zone.clone(),
+                    }
+                } else {
+                    // Images differ from data centre to data centre: another instance may offer it.
+                    if lacking.is_empty() {
+                        let message = format!(
+                            "image {image} is not offered to service {service}: another one that is to get it is asked"
+                        );
+                        self.events.push(Event::Warning { message });
+                    }
+                    lacking.push(service);
+                    KnownImage::Wanted {
+                        not_before: now.at,
+                        failures,
+                        lacking,
+                    }
                 }
             }
             Err(error) => {
@@ -433,6 +566,7 @@ impl Core {
                     KnownImage::Wanted {
                         not_before: now.at + delay,
                         failures,
+                        lacking,
                     }
                 }
             }

@@ -1,8 +1,10 @@
 //! How runs end: budget, signals, `--no-wait`, jobs that cannot be started, operators beside the run.
 
-use super::world::{End, Fate, MINUTE, Made, NEW, SECOND, World, options, service, usual};
+use super::world::{
+    End, Fate, MINUTE, Made, NEW, Rebuilding, SECOND, World, options, service, usual,
+};
 use crate::event::Event;
-use crate::job::{Entry, Executed, State, Verdict};
+use crate::job::{Entry, Executed, ServiceId, Standing, State, Verdict};
 use crate::runner::{Halt, MaxFailures, Signal};
 use std::time::Duration;
 
@@ -60,28 +62,170 @@ fn a_run_that_has_used_up_its_budget_halts_and_leaves_the_rest_queued() {
     );
 }
 
+/// Field case D11: they are known before the first submission, and use up no budget.
 #[test]
-fn instances_that_are_not_listed_fail_untouched_and_within_the_budget() {
+fn instances_that_are_not_listed_are_left_out_and_count_against_no_budget() {
     let mut options = options();
-    options.max_failures = MaxFailures::Jobs(2);
-    let mut world = World::new(6, options);
-    for number in 2..=6 {
+    options.max_failures = MaxFailures::Jobs(1);
+    let mut world = World::new(30, options);
+    for number in [7, 8, 30] {
         world.list(number, false);
     }
+    world.run_until(|world| !world.entries.is_empty());
+    let known: Vec<ServiceId> = world.entries.iter().map(|(service, _)| *service).collect();
+    assert_eq!(known, [7, 8, 30].map(service), "before anything is sent");
     world.run();
-    assert!(matches!(
-        world.core.halt(),
-        Some(Halt::FailureBudget { .. })
-    ));
-    let failed: Vec<u64> = (1..=6)
-        .filter(|&number| world.state(number) == State::Failed)
-        .collect();
-    assert_eq!(failed.len(), 2, "{failed:?}");
-    for number in failed {
+    assert_eq!(world.core.halt(), None);
+    for number in 1..=30 {
+        if ![7, 8, 30].contains(&number) {
+            assert_eq!(world.state(number), State::Done, "{number}");
+            continue;
+        }
         assert_eq!(error_kind(&world, number).as_deref(), Some("not_listed"));
         assert_eq!(world.job(number).standing.executed(), Executed::No);
         assert_eq!(world.submissions(number), 0);
     }
+}
+
+#[test]
+fn an_order_of_which_more_than_a_tenth_is_not_listed_is_not_begun() {
+    let mut world = World::new(29, options());
+    for number in [7, 8, 29] {
+        world.list(number, false);
+    }
+    world.run();
+    let halt = Halt::NotListed {
+        missing: 3,
+        jobs: 29,
+        first: service(7),
+    };
+    assert_eq!(world.core.halt(), Some(&halt));
+    assert!((1..=29).all(|number| world.state(number) == State::Queued));
+    assert!(world.entries.is_empty());
+}
+
+/// Field case B7: the budget is the batch's, and no start of a process resets it.
+#[test]
+fn what_earlier_runs_bore_counts_until_the_operator_has_dealt_with_it() {
+    let mut options = options();
+    options.max_failures = MaxFailures::Jobs(2);
+    let mut world = World::new(9, options);
+    world.truth(1).always = Some(Fate::Refused);
+    world.truth(2).always = Some(Fate::Unknown(None));
+    world.run();
+    let halt = Halt::FailureBudget {
+        failed: 2,
+        budget: 2,
+    };
+    assert_eq!(world.core.halt(), Some(&halt));
+    let sent = world.entries.len();
+    for _ in 0..3 {
+        world.crash(SECOND);
+        world.run();
+        assert_eq!(world.core.halt(), Some(&halt));
+    }
+    assert_eq!(world.entries.len(), sent, "nothing more was sent");
+    // One word of the operator makes room for one.
+    let retried = |standing: &mut Standing| *standing = standing.apply(&Entry::Retried, 0).unwrap();
+    world.truth(1).always = None;
+    retried(&mut world.queue.values_mut().next().unwrap().standing);
+    world.crash(SECOND);
+    world.run();
+    assert_eq!(world.core.halt(), None);
+    assert!((3..=9).all(|number| world.state(number) == State::Done));
+}
+
+/// The same while the run works: it asks before it halts.
+#[test]
+fn what_the_operator_deals_with_beside_the_run_does_not_halt_it() {
+    let mut options = options();
+    options.max_failures = MaxFailures::Jobs(2);
+    options.workers = 1;
+    let mut world = World::new(9, options);
+    world
+        .submits
+        .extend([Fate::Refused, Fate::Accepted(usual()), Fate::Refused]);
+    world.run_until(|world| world.state(1) == State::Failed);
+    world.meddled = true;
+    let standing = &mut world.queue.values_mut().next().unwrap().standing;
+    *standing = standing.apply(&Entry::Retried, 0).unwrap();
+    world.run();
+    assert_eq!(world.core.halt(), None);
+    assert_eq!(world.state(3), State::Failed);
+    assert_eq!(world.state(1), State::Done);
+}
+
+/// Field case B9: a doubt keeps its slot until its window has passed.
+#[test]
+fn one_worker_never_takes_a_second_instance_down_while_the_first_may_be() {
+    let mut options = options();
+    options.workers = 1;
+    let mut world = World::new(4, options);
+    let unseen = Rebuilding {
+        lag: MINUTE,
+        takes: MINUTE,
+        ..usual()
+    };
+    world
+        .submits
+        .extend((0..4).map(|_| Fate::Unknown(Some(unseen.clone()))));
+    let mut begun = 0;
+    while !world.is_over() {
+        world.run_for(SECOND);
+        let down = (1..=4).filter(|&number| {
+            let truth = &world.account[&service(number)];
+            truth.wiped > 0 && truth.back_at.is_some_and(|at| at > world.now.at)
+        });
+        assert!(down.count() <= 1);
+        begun += 1;
+    }
+    assert!(begun > 100);
+    assert!((1..=4).all(|number| world.state(number) == State::Done));
+}
+
+/// Field case B10: a retry in the last moment of a run is taken up.
+#[test]
+fn what_is_put_back_in_the_last_moment_is_not_left_behind() {
+    let mut world = World::new(2, options());
+    world.submits.push_back(Fate::Refused);
+    world.run_until(|world| world.core.is_over());
+    assert_eq!(world.state(1), State::Failed);
+    world.meddled = true;
+    let standing = &mut world.queue.values_mut().next().unwrap().standing;
+    *standing = standing.apply(&Entry::Retried, 0).unwrap();
+    world.run();
+    assert_eq!(world.state(1), State::Done);
+}
+
+/// Field case A15: images differ from data centre to data centre.
+#[test]
+fn an_image_that_the_first_instance_lacks_is_asked_of_another() {
+    let mut world = World::new(3, options());
+    world.lacking.insert(service(1));
+    world.run();
+    assert_eq!(world.count(&Made::Preview(NEW.parse().unwrap())), 2);
+    let zones = world.entries.iter().filter_map(|(_, entry)| match entry {
+        Entry::Intent { zone, target, .. } => Some((zone.as_str(), target.as_deref())),
+        _ => None,
+    });
+    assert_eq!(zones.collect::<Vec<_>>(), [("pub", Some("new")); 3]);
+    let said = |event: &Event| matches!(event, Event::Warning { message } if message.contains("is not offered to service 1"));
+    assert_eq!(world.events.iter().filter(|event| said(event)).count(), 1);
+}
+
+#[test]
+fn an_image_that_nobody_offers_is_sent_as_the_documentation_says_and_that_is_said() {
+    let mut world = World::new(3, options());
+    world.lacking.extend((1..=3).map(service));
+    world.run();
+    assert_eq!(world.count(&Made::Preview(NEW.parse().unwrap())), 3);
+    let zones = world.entries.iter().filter_map(|(_, entry)| match entry {
+        Entry::Intent { zone, .. } => Some(zone.as_str()),
+        _ => None,
+    });
+    assert_eq!(zones.collect::<Vec<_>>(), ["image"; 3]);
+    let said = |event: &Event| matches!(event, Event::Warning { message } if message.contains("no instance that is to get image"));
+    assert!(world.events.iter().any(said));
 }
 
 #[test]
@@ -185,7 +329,9 @@ fn without_waiting_and_without_a_zone_the_preview_is_asked_for_it() {
 /// nothing, and the run ended with a job still queued.
 #[test]
 fn what_comes_back_to_the_queue_is_asked_for_after_it_was_committed() {
-    let mut world = World::new(2, options());
+    let mut one_by_one = options();
+    one_by_one.workers = 1;
+    let mut world = World::new(12, one_by_one);
     world
         .submits
         .extend([Fate::Accepted(usual()), Fate::Unknown(None)]);
@@ -228,8 +374,10 @@ fn doubts_that_an_operator_puts_back_do_not_make_the_run_spin() {
     world.submits.extend((0..100).map(|_| Fate::Unknown(None)));
     world.run_until(|world| world.state(100) == State::InDoubt);
     world.meddled = true;
+    let mut put_back = Vec::new();
     for job in world.queue.values_mut() {
         if job.standing.state == State::InDoubt {
+            put_back.push(job.id);
             let entry = Entry::Resolved {
                 verdict: Verdict::Requeue,
                 reason: "I looked".to_owned(),
@@ -239,7 +387,10 @@ fn doubts_that_an_operator_puts_back_do_not_make_the_run_spin() {
     }
     // `World::turn` counts how often the queue is asked within one moment.
     world.run();
-    assert!((1..=120).all(|number| world.state(number) == State::Done));
+    assert!(put_back.len() > 10);
+    for job in put_back {
+        assert_eq!(world.queue[&job].standing.state, State::Done);
+    }
 }
 
 #[test]

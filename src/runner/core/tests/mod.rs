@@ -11,7 +11,7 @@ use std::time::Duration;
 use proptest::prelude::*;
 
 use crate::runner::budget::MaxFailures;
-use world::{Chances, Fate, SECOND, World, options};
+use world::{Chances, Fate, Oddities, SECOND, World, options, service};
 
 /// A world in which things go wrong by themselves.
 #[derive(Debug, Clone)]
@@ -32,7 +32,39 @@ struct Weather {
     odd: Vec<(u64, u8, u64)>,
     /// When, and for how long, nothing gets through.
     outage: Option<(u64, u64)>,
+    /// When, and for how long, the process stands still (false) or the machine sleeps (true).
+    sleeps: Vec<(u64, u64, bool)>,
+    oddities: Oddities,
     seed: u64,
+}
+
+/// Each breaks an assumption of the argument why silence proves anything.
+fn oddities() -> impl Strategy<Value = Oddities> {
+    let interval = || (0..1500u64, 0..3000u64).prop_map(|(from, lasts)| (from, from + lasts));
+    (
+        prop::collection::vec(interval(), 0..2),
+        prop::option::weighted(0.3, (1..4usize, interval())),
+        prop_oneof![3 => Just(0), 1 => 0..200u64],
+        prop::option::weighted(
+            0.3,
+            prop_oneof![
+                Just("NEW!"),
+                Just("the new one"),
+                Just("n\u{fffd}w"),
+                Just("old")
+            ],
+        ),
+        prop::option::weighted(0.1, (1..20u64).prop_map(service)),
+    )
+        .prop_map(
+            |(frozen_s, frozen_page, page_lag_s, new_name, twice)| Oddities {
+                frozen_s,
+                frozen_page_s: frozen_page.map(|(page, (from, until))| (page, from, until)),
+                page_lag_s,
+                new_name,
+                twice,
+            },
+        )
 }
 
 fn weather() -> impl Strategy<Value = Weather> {
@@ -46,6 +78,8 @@ fn weather() -> impl Strategy<Value = Weather> {
         share(0.05),
         share(0.3),
         prop_oneof![3 => Just(0.0), 1 => 0.0..0.01],
+        prop_oneof![3 => Just(0.0), 1 => 0.0..0.3],
+        prop_oneof![2 => Just(0.0), 1 => 0.0..0.5],
     )
         .prop_map(
             |(
@@ -57,6 +91,8 @@ fn weather() -> impl Strategy<Value = Weather> {
                 session_ends,
                 broken,
                 operator,
+                ignored,
+                late_name,
             )| {
                 Chances {
                     unknown,
@@ -67,6 +103,8 @@ fn weather() -> impl Strategy<Value = Weather> {
                     session_ends,
                     broken,
                     operator,
+                    ignored,
+                    late_name,
                 }
             },
         );
@@ -84,8 +122,10 @@ fn weather() -> impl Strategy<Value = Weather> {
         (prop::bool::weighted(0.15), 1..30usize, 0..4usize, 0..20u64),
         (chances, prop::bool::weighted(0.8)),
         prop::collection::vec((0..600u64, 0..3000u64), 0..3),
-        prop::collection::vec((1..20u64, 0..3u8, 0..1500u64), 0..4),
+        prop::collection::vec((1..20u64, 0..4u8, 0..1500u64), 0..4),
         prop::option::weighted(0.2, (0..600u64, 0..700u64)),
+        prop::collection::vec((0..900u64, 0..5000u64, any::<bool>()), 0..2),
+        prop_oneof![2 => Just(Oddities::default()), 3 => oddities()],
         any::<u64>(),
     )
         .prop_map(
@@ -96,6 +136,8 @@ fn weather() -> impl Strategy<Value = Weather> {
                 crashes,
                 odd,
                 outage,
+                sleeps,
+                oddities,
                 seed,
             )| Weather {
                 jobs,
@@ -111,6 +153,13 @@ fn weather() -> impl Strategy<Value = Weather> {
                 crashes,
                 odd,
                 outage,
+                sleeps,
+                // A page that shifts shows an instance as it was earlier than the page before did.
+                oddities: Oddities {
+                    page_lag_s: if shifts == 0 { oddities.page_lag_s } else { 0 },
+                    frozen_page_s: oddities.frozen_page_s.filter(|_| shifts == 0),
+                    ..oddities
+                },
                 seed,
             },
         )
@@ -132,6 +181,7 @@ impl Weather {
         world.page_size = self.page_size;
         world.shifts = self.shifts;
         world.list_lag = Duration::from_secs(self.list_lag_s);
+        world.oddities = self.oddities.clone();
         world
     }
 
@@ -141,9 +191,23 @@ impl Weather {
             match kind {
                 0 => world.list(number, false),
                 1 => world.show(number, "starting", "old"),
+                2 => world.show(number, "error", "old"),
                 _ => world.truth(number).always = Some(Fate::Unauthorized),
             }
         }
+    }
+
+    fn fall_asleep(world: &mut World, sleeps: &mut Vec<(u64, u64, bool)>) {
+        sleeps.retain(|&(from, lasts, whole_machine)| {
+            let is_due = (from..from + 60).contains(&world.elapsed().as_secs());
+            let lasts = Duration::from_secs(lasts);
+            match (is_due, whole_machine) {
+                (true, true) => world.sleep(lasts),
+                (true, false) => world.pass(lasts),
+                (false, _) => {}
+            }
+            !is_due
+        });
     }
 
     fn clear_up(&self, world: &mut World) {
@@ -188,12 +252,14 @@ proptest! {
 
 /// Works until `until`, or the end.
 fn drive(weather: &Weather, world: &mut World, until: Option<std::time::Instant>) {
+    let mut asleep = weather.sleeps.clone();
     while !world.core.is_over() && until.is_none_or(|until| world.now.at < until) {
         world.down = weather.outage.is_some_and(|(from, lasts)| {
             let elapsed = world.elapsed().as_secs();
             elapsed >= from && elapsed < from + lasts
         });
         weather.clear_up(world);
+        Weather::fall_asleep(world, &mut asleep);
         let stop = world.now.at + 5 * SECOND;
         world.run_until(|world| world.now.at >= stop);
         // Time goes on, however short the turn was.

@@ -9,10 +9,10 @@ use secrecy::SecretString;
 
 use crate::event::Event;
 use crate::job::{
-    AccessKind, Entry, Executed, Failure, ImageId, JobId, ServiceId, Standing, State, Transition,
-    Verdict,
+    AccessKind, Entry, Evidence, Executed, Failure, ImageId, JobId, ServiceId, Standing, State,
+    Transition, Verdict,
 };
-use crate::queue::QueuedJob;
+use crate::queue::{Harm, QueuedJob};
 use crate::runner::core::starts::Readiness;
 use crate::runner::core::{Call, Core, Finished, Tick};
 use crate::runner::rate::Purpose;
@@ -53,9 +53,11 @@ pub fn options() -> Options {
             poll_interval: 10 * SECOND,
             unseen_after: 4 * MINUTE,
             rebuild_timeout: 20 * MINUTE,
+            silence_counts: true,
         },
         max_failures: MaxFailures::Percent(100),
         no_wait: false,
+        stale: false,
     }
 }
 
@@ -64,6 +66,8 @@ pub fn options() -> Options {
 pub enum Fate {
     /// Accepted, and the rebuild goes this way.
     Accepted(Rebuilding),
+    /// Accepted, and never done.
+    Ignored,
     /// The answer tells nothing; where a rebuild is given, it is executed.
     Unknown(Option<Rebuilding>),
     NotSent,
@@ -82,8 +86,8 @@ pub struct Rebuilding {
     pub lag: Duration,
     pub takes: Duration,
     pub ends: End,
-    /// The new name shows at once.
-    pub name_first: bool,
+    /// From the arrival of the submission until the new name shows; `None`: it shows at the end.
+    pub name_lag: Option<Duration>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -91,6 +95,26 @@ pub enum End {
     Back,
     Error,
     Never,
+    /// It works again, under the old name: somebody has undone it.
+    Undone,
+    /// It stands in `error` under the old name.
+    ErrorBefore,
+}
+
+/// How the account's list deceives who reads it.
+#[derive(Debug, Clone, Default)]
+pub struct Oddities {
+    /// From second to second after the start (both inclusive, exclusive) it shows what it showed at
+    /// the first of them.
+    pub frozen_s: Vec<(u64, u64)>,
+    /// The same of one page alone.
+    pub frozen_page_s: Option<(usize, u64, u64)>,
+    /// Each page lags so many seconds more than the one before it.
+    pub page_lag_s: u64,
+    /// What it calls the new image.
+    pub new_name: Option<&'static str>,
+    /// Rows that stand twice, the second time with another status.
+    pub twice: Option<ServiceId>,
 }
 
 pub fn usual() -> Rebuilding {
@@ -98,7 +122,7 @@ pub fn usual() -> Rebuilding {
         lag: 5 * SECOND,
         takes: MINUTE,
         ends: End::Back,
-        name_first: false,
+        name_lag: None,
     }
 }
 
@@ -119,6 +143,8 @@ pub struct Truth {
     pub wiped: u32,
     /// When the last one was complete.
     pub back_at: Option<Instant>,
+    /// Somebody put the old image back then.
+    pub undone: bool,
     /// Every submission meets this.
     pub always: Option<Fate>,
 }
@@ -145,6 +171,9 @@ pub struct Chances {
     pub session_ends: f64,
     pub broken: f64,
     pub operator: f64,
+    pub ignored: f64,
+    /// The name shows later than the end.
+    pub late_name: f64,
 }
 
 #[expect(
@@ -165,6 +194,7 @@ pub struct World {
     /// The list claims so many rows more than it has.
     pub total_off_by: u64,
     pub list_lag: Duration,
+    pub oddities: Oddities,
     pub latency: Duration,
     pub random: fastrand::Rng,
     pub chances: Chances,
@@ -179,6 +209,8 @@ pub struct World {
     pub whoamis: VecDeque<Keepalive>,
     pub pages: VecDeque<ReadError>,
     pub previews: VecDeque<ReadError>,
+    /// Their previews do not offer the new image.
+    pub lacking: HashSet<ServiceId>,
     /// Every call of the kind meets this.
     pub page_always: Option<ReadError>,
     pub preview_always: Option<ReadError>,
@@ -201,6 +233,10 @@ pub struct World {
     /// Lines of the manifest that something may keep from starting in their turn.
     deferred: HashSet<ServiceId>,
     turns: u32,
+    /// How long the machine has slept.
+    slept: Duration,
+    /// Failed by an operator's word.
+    dealt_with: HashSet<JobId>,
     /// Operators moved jobs behind the run's back, at some time and in this turn.
     pub meddled: bool,
     moved_now: bool,
@@ -252,6 +288,7 @@ impl World {
             listed: true,
             wiped: 0,
             back_at: None,
+            undone: false,
             always: None,
         };
         let order: Vec<ServiceId> = (1..=jobs).map(service).collect();
@@ -267,6 +304,7 @@ impl World {
             page_size: 50,
             total_off_by: 0,
             list_lag: Duration::ZERO,
+            oddities: Oddities::default(),
             latency: Duration::from_millis(200),
             random: fastrand::Rng::with_seed(7),
             chances: Chances::default(),
@@ -279,6 +317,7 @@ impl World {
             whoamis: VecDeque::new(),
             pages: VecDeque::new(),
             previews: VecDeque::new(),
+            lacking: HashSet::new(),
             page_always: None,
             preview_always: None,
             slow: HashMap::new(),
@@ -293,6 +332,8 @@ impl World {
             starts: Vec::new(),
             deferred: HashSet::new(),
             turns: 0,
+            slept: Duration::ZERO,
+            dealt_with: HashSet::new(),
             meddled: false,
             moved_now: false,
             options,
@@ -301,20 +342,32 @@ impl World {
 
     fn core_of(options: &Options, jobs: u64, can_login: bool, generation: u64, now: Now) -> Core {
         let session = Session::new(can_login, generation, now.at);
-        Core::new(options.clone(), jobs, session, Fleet::default(), 1, now)
+        let mut core = Core::new(options.clone(), jobs, session, Fleet::default(), 1, now);
+        core.adopt(Vec::new(), &Harm::default(), now);
+        core
+    }
+
+    /// As `queue/sqlite/overview.rs` answers.
+    fn harm(&self) -> Harm {
+        let in_state = |state| {
+            let jobs = self.queue.values();
+            jobs.filter(move |job| job.standing.state == state)
+        };
+        let counts = |job: &&QueuedJob| {
+            let failure = job.standing.failure.as_ref();
+            let left_out = failure.is_some_and(|failure| failure.error_kind == "not_listed");
+            !left_out && !self.dealt_with.contains(&job.id)
+        };
+        Harm {
+            failed: in_state(State::Failed).filter(counts).count() as u64,
+            in_doubt: in_state(State::InDoubt).map(|job| job.id).collect(),
+        }
     }
 
     /// The process dies now, and another one takes over after `pause`.
     pub fn crash(&mut self, pause: Duration) {
         self.under_way.clear();
         self.pass(pause);
-        self.core = Self::core_of(
-            &self.options,
-            self.queue.len() as u64,
-            self.can_login,
-            self.generation,
-            self.now,
-        );
         let unsettled: Vec<QueuedJob> = self
             .queue
             .values()
@@ -330,7 +383,14 @@ impl World {
         self.held_until = self.now.at;
         self.calls.clear();
         self.last_poll = None;
-        self.core.adopt(unsettled, self.now);
+        self.core = {
+            let session = Session::new(self.can_login, self.generation, self.now.at);
+            let jobs = self.queue.len() as u64;
+            let fleet = Fleet::default();
+            Core::new(self.options.clone(), jobs, session, fleet, 1, self.now)
+        };
+        let harm = self.harm();
+        self.core.adopt(unsettled, &harm, self.now);
     }
 
     /// With a bare token there is nothing to log in with.
@@ -344,6 +404,23 @@ impl World {
             self.now,
         );
         self
+    }
+
+    /// The machine sleeps: the monotonic clock stands still, the one on the wall does not, and the
+    /// world goes on.
+    pub fn sleep(&mut self, time: Duration) {
+        let earlier = |at: &mut Instant| *at = at.checked_sub(time).unwrap();
+        for truth in self.account.values_mut() {
+            for shown in &mut truth.shown {
+                earlier(&mut shown.from);
+            }
+            truth.back_at.iter_mut().for_each(earlier);
+        }
+        for (at, _) in &mut self.under_way {
+            *at = at.checked_sub(time).unwrap().max(self.now.at);
+        }
+        self.slept += time;
+        self.now.unix_ms += i64::try_from(time.as_millis()).unwrap();
     }
 
     /// Time passes, and the run does not notice.
@@ -449,6 +526,7 @@ impl World {
         let jobs = self.queue.len() as u64;
         let session = Session::new(self.can_login, self.generation, self.now.at);
         self.core = Core::new(self.options.clone(), jobs, session, fleet, 1, self.now);
+        self.core.adopt(Vec::new(), &Harm::default(), self.now);
     }
 
     pub fn submissions(&self, number: u64) -> usize {
@@ -468,13 +546,24 @@ impl World {
 
     /// Works until the run ends, or `enough` is true after a turn.
     pub fn run_until(&mut self, enough: impl Fn(&Self) -> bool) {
-        while !self.core.is_over() {
+        while !self.is_over() {
             self.turn();
             if enough(self) {
                 return;
             }
             self.wait();
         }
+    }
+
+    /// As the dispatcher asks: an operator may have put something back in the last moment.
+    pub fn is_over(&mut self) -> bool {
+        let over = self.core.is_over();
+        let queued = |job: &QueuedJob| job.standing.state == State::Queued;
+        if over && !self.core.is_ending() && self.queue.values().any(queued) {
+            self.core.look_again();
+            return false;
+        }
+        over
     }
 
     /// Works for so long.
@@ -496,7 +585,7 @@ impl World {
             self.events.extend(self.core.take_events());
             self.commit_and_call(tick);
             self.check();
-            if self.core.is_over() || self.core.wants_jobs(self.now).is_none() {
+            if self.core.is_over() || !self.core.asks_the_queue(self.now) {
                 return;
             }
         }
@@ -554,6 +643,17 @@ impl World {
     }
 
     fn supply(&mut self) {
+        if self.core.wants_harm(self.now) {
+            self.core.bears(&self.harm(), self.now);
+        }
+        if self.core.wants_order() {
+            let queued = |job: &&QueuedJob| job.standing.state == State::Queued;
+            let jobs = self.queue.values().filter(queued);
+            let order: Vec<_> = jobs.map(|job| (job.id, job.service)).collect();
+            let missing = self.core.check_order(&order);
+            let missing = missing.iter().map(|job| self.queue[job].clone()).collect();
+            self.core.leave_out(missing, self.now);
+        }
         let Some((limit, until_ms)) = self.core.wants_jobs(self.now) else {
             return;
         };
@@ -628,6 +728,7 @@ impl World {
             _ => return,
         };
         row.standing = row.standing.apply(&entry, self.now.unix_ms).unwrap();
+        self.dealt_with.insert(job);
         self.meddled = true;
     }
 
@@ -661,9 +762,12 @@ impl World {
                 let read = self.read_page(page, at + latency);
                 (Made::Page(page), Finished::Page(page, read))
             }
-            Call::Preview(image, _) => {
-                let read = self.preview(at + latency);
-                (Made::Preview(image), Finished::Preview(image, read))
+            Call::Preview(image, service) => {
+                let read = self.preview(service, at + latency);
+                (
+                    Made::Preview(image),
+                    Finished::Preview(image, service, read),
+                )
             }
             Call::Submit(_, rebuild) => {
                 let submitted = self.submit(rebuild.service, rebuild.image, at + latency);
@@ -777,7 +881,8 @@ impl World {
         let pages = listed.len().div_ceil(self.page_size).max(1);
         // Beyond the end comes the last page, as the panel does it.
         let number = (asked as usize).min(pages);
-        let instances: Vec<Instance> = listed
+        let read_at = self.shown_at(number, read_at);
+        let mut instances: Vec<Instance> = listed
             .iter()
             .skip((number - 1) * self.page_size)
             .take(self.page_size)
@@ -788,12 +893,20 @@ impl World {
                 Instance {
                     service: *id,
                     status: shown.status.to_owned(),
-                    image: Some(shown.image.to_owned()),
+                    image: Some(self.spelled(shown.image).to_owned()),
                     name: None,
                     ip: None,
                 }
             })
             .collect();
+        let twice = instances
+            .iter()
+            .find(|row| Some(row.service) == self.oddities.twice)
+            .cloned();
+        instances.extend(twice.map(|row| Instance {
+            status: "active".to_owned(),
+            ..row
+        }));
         let turn = self.shifts.min(self.order.len());
         self.order.rotate_left(turn);
         Ok(self.reply(
@@ -808,15 +921,49 @@ impl World {
         ))
     }
 
-    fn preview(&mut self, answered_at: Instant) -> Read<Preview> {
+    /// The moment that a page shows, if it is read now and everything is shown as it was at `read_at`.
+    fn shown_at(&self, page: usize, read_at: Instant) -> Instant {
+        let Oddities {
+            frozen_s,
+            frozen_page_s,
+            page_lag_s,
+            ..
+        } = &self.oddities;
+        let elapsed = self.elapsed().as_secs();
+        let whole = frozen_s.iter().copied();
+        let of_page = frozen_page_s
+            .filter(|(frozen, _, _)| *frozen == page)
+            .map(|(_, from, until)| (from, until));
+        let frozen = whole
+            .chain(of_page)
+            .filter(|(from, until)| (*from..*until).contains(&elapsed))
+            .map(|(from, _)| self.started + Duration::from_secs(from))
+            .min();
+        let lag = Duration::from_secs(page_lag_s * page as u64).min(self.elapsed());
+        let read_at = frozen.map_or(read_at, |frozen| frozen.min(read_at));
+        // What happened before a sleep has moved into the past with it.
+        read_at.checked_sub(lag).unwrap()
+    }
+
+    /// What the list calls an image.
+    fn spelled(&self, image: &'static str) -> &'static str {
+        match self.oddities.new_name {
+            Some(name) if image == "new" => name,
+            _ => image,
+        }
+    }
+
+    fn preview(&mut self, service: ServiceId, answered_at: Instant) -> Read<Preview> {
         if let Some(error) = self.previews.pop_front().or(self.preview_always.clone()) {
             return Err(error);
         }
         if let Some(error) = self.obstacle() {
             return Err(error);
         }
+        let offers = !self.lacking.contains(&service);
         let images = NAMES
             .iter()
+            .filter(|(id, _)| offers || *id != NEW)
             .map(|(id, name)| Image {
                 id: id.parse().unwrap(),
                 name: (*name).to_owned(),
@@ -857,7 +1004,7 @@ impl World {
             self.execute(service, name, &rebuilding);
         }
         let answer = match &fate {
-            Fate::Accepted(_) => Answer::Accepted,
+            Fate::Accepted(_) | Fate::Ignored => Answer::Accepted,
             Fate::Unknown(_) => Answer::Unknown(network()),
             Fate::NotSent => Answer::NotSent(Failure::new("connect", "connection refused")),
             Fate::SlowDown(retry_after) => Answer::SlowDown {
@@ -902,13 +1049,21 @@ impl World {
         let mut rebuilding = usual();
         rebuilding.lag = rebuilding.lag.mul_f64(2.0 * self.random.f64());
         rebuilding.takes = rebuilding.takes.mul_f64(2.0 * self.random.f64());
-        rebuilding.name_first = self.random.bool();
+        rebuilding.name_lag = self.random.bool().then_some(Duration::ZERO);
+        if self.random.f64() < self.chances.late_name {
+            let lag = 10 * MINUTE;
+            rebuilding.name_lag = Some(lag.mul_f64(self.random.f64()));
+        }
         if self.random.f64() < self.chances.broken {
-            rebuilding.ends = if self.random.bool() {
-                End::Error
-            } else {
-                End::Never
+            rebuilding.ends = match self.random.u8(0..4) {
+                0 => End::Error,
+                1 => End::Never,
+                2 => End::Undone,
+                _ => End::ErrorBefore,
             };
+        }
+        if self.random.f64() < self.chances.ignored {
+            return Fate::Ignored;
         }
         let chance = self.random.f64();
         let Chances {
@@ -943,27 +1098,39 @@ impl World {
         let before = truth.shown.last().unwrap().clone();
         let begins = at + rebuilding.lag;
         let ends = begins + rebuilding.takes;
-        let during = if rebuilding.name_first {
-            name
-        } else {
-            before.image
-        };
-        let mut push = |from, status, image| {
-            truth.shown.push(Shown {
-                from,
-                status,
-                image,
-            });
-        };
-        push(at, before.status, during);
-        push(begins, "rebuilding", during);
+        // Status and name show by themselves, each in its time.
+        let mut statuses = vec![(begins, "rebuilding")];
         match rebuilding.ends {
-            End::Back => push(ends, "active", name),
-            End::Error => push(ends, "error", name),
+            End::Back | End::Undone => statuses.push((ends, "active")),
+            End::Error | End::ErrorBefore => statuses.push((ends, "error")),
             End::Never => {}
         }
+        let mut names = match rebuilding.ends {
+            End::ErrorBefore => Vec::new(),
+            End::Never if rebuilding.name_lag.is_none() => Vec::new(),
+            End::Never | End::Back | End::Error | End::Undone => {
+                vec![(rebuilding.name_lag.map_or(ends, |lag| at + lag), name)]
+            }
+        };
+        if rebuilding.ends == End::Undone {
+            names.push((ends.max(names[0].0), before.image));
+        }
+        let mut moments: Vec<Instant> = statuses.iter().chain(&names).map(|(at, _)| *at).collect();
+        moments.sort_unstable();
+        let last = |changes: &[(Instant, &'static str)], at, first| {
+            let past = changes.iter().rev().find(|(from, _)| *from <= at);
+            past.map_or(first, |(_, word)| *word)
+        };
+        for from in moments {
+            truth.shown.push(Shown {
+                from,
+                status: last(&statuses, from, before.status),
+                image: last(&names, from, before.image),
+            });
+        }
         truth.wiped += 1;
-        truth.back_at = (rebuilding.ends == End::Back).then_some(ends);
+        truth.back_at = matches!(rebuilding.ends, End::Back | End::Undone).then_some(ends);
+        truth.undone = rebuilding.ends == End::Undone;
     }
 
     /// What must hold at every instant.
@@ -980,12 +1147,12 @@ impl World {
         assert!(core.in_flight() <= self.options.workers + self.inherited_or_doubted());
         if let Some(budget) = core.budget {
             let damage = core.damage();
-            let at_risk = damage.failed + damage.watched + damage.held + core.in_flight() as u64;
+            let at_risk = damage.failed + damage.watched + damage.held + core.at_risk() as u64;
             let suspects = core.suspects.len() as u64;
             assert!(
                 at_risk + suspects <= budget + self.inherited,
                 "{damage:?} with {} in flight of {budget}",
-                core.in_flight()
+                core.at_risk()
             );
         }
         self.check_nothing_is_left_undone();
@@ -1008,6 +1175,7 @@ impl World {
             && core.session.is_ready()
             && !core.outage.is_on()
             && (self.options.no_wait || core.fleet.is_walked())
+            && !core.wants_order()
             && core.slots() > 0;
         if !may_start || core.rate.free_at(Purpose::Submission) > self.now.at {
             return;
@@ -1019,7 +1187,8 @@ impl World {
             )
         });
         assert!(ready.is_none(), "a job could start and does not: {ready:?}");
-        if core.wants_jobs(self.now).is_none() && !self.meddled {
+        // Where the clock on the wall went on alone, delays still last as long as they were meant to.
+        if core.wants_jobs(self.now).is_none() && !self.meddled && self.slept.is_zero() {
             let known: HashSet<JobId> = core
                 .waiting
                 .iter()
@@ -1060,16 +1229,33 @@ impl World {
                     job.service
                 );
             }
-            if standing.state == State::Done {
+            // Acceptance alone proves no end, and says so; what is odd is flagged.
+            let is_proven =
+                standing.evidence != Some(Evidence::Accepted) && standing.failure.is_none();
+            let can_tell = standing.target.is_some() && standing.baseline.is_some();
+            if standing.state == State::Done && is_proven {
+                assert!(
+                    !truth.undone || !can_tell,
+                    "{} is done, and has its old image",
+                    job.service
+                );
                 assert!(
                     truth.wiped > 0,
                     "{} is done, and was never wiped",
                     job.service
                 );
+                // A list that froze between the new name and `rebuilding` looks like a quick rebuild.
+                let froze =
+                    !self.oddities.frozen_s.is_empty() || self.oddities.frozen_page_s.is_some();
+                let hidden = froze && standing.evidence == Some(Evidence::Image);
                 assert!(
-                    truth.back_at.is_some_and(|at| at <= self.now.at),
-                    "{} is done, and its disk is still being written",
-                    job.service
+                    hidden || truth.back_at.is_some_and(|at| at <= self.now.at),
+                    "{} is done, and its disk is still being written: {standing:?}, {truth:?}, {:?}",
+                    job.service,
+                    self.entries
+                        .iter()
+                        .filter(|(id, _)| *id == job.service)
+                        .collect::<Vec<_>>()
                 );
             }
             assert_ne!(
@@ -1103,7 +1289,7 @@ fn asked_pause(finished: &Finished) -> Option<Duration> {
             _ => None,
         },
         Finished::Page(_, Err(ReadError::SlowDown { retry_after }))
-        | Finished::Preview(_, Err(ReadError::SlowDown { retry_after }))
+        | Finished::Preview(_, _, Err(ReadError::SlowDown { retry_after }))
         | Finished::Keepalive(Keepalive::SlowDown { retry_after })
         | Finished::Login(Err(LoginError::SlowDown { retry_after })) => *retry_after,
         _ => None,

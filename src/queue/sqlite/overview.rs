@@ -1,0 +1,81 @@
+//! What a run asks of its batch as a whole: what is still queued, and what has gone wrong.
+
+use sqlx::Row as _;
+
+use super::Queue;
+use super::read::{damaged, job_as_text, queued_job};
+use super::record::json;
+use crate::job::{BatchId, JobId, ServiceId};
+use crate::queue::{Harm, QueueError, QueuedJob};
+
+/// Failed jobs that nobody has dealt with. What the operator has resolved as failed is dealt with,
+/// and what the account's list lacks was left out: neither speaks of the rebuilds of this batch.
+pub(super) const FAILED: &str = "SELECT count(*) FROM job
+     WHERE batch_id = ?1 AND state = 'failed' AND error_kind IS NOT 'not_listed'
+       AND (SELECT kind FROM ledger WHERE job_id = job.id ORDER BY seq DESC LIMIT 1) <> 'resolved'";
+
+pub(super) const IN_DOUBT: &str = "SELECT id FROM job
+     WHERE batch_id = ?1 AND state <> 'queued' AND completed_ms IS NULL AND state = 'in_doubt'";
+
+impl Queue {
+    /// What has gone wrong with `batch`, whichever run bore it, and nobody has dealt with.
+    pub async fn harm(&mut self, batch: BatchId) -> Result<Harm, QueueError> {
+        let failed: i64 = sqlx::query_scalar(FAILED)
+            .bind(batch.0)
+            .fetch_one(&mut self.connection)
+            .await?;
+        let in_doubt: Vec<i64> = sqlx::query_scalar(IN_DOUBT)
+            .bind(batch.0)
+            .fetch_all(&mut self.connection)
+            .await?;
+        Ok(Harm {
+            failed: u64::try_from(failed).unwrap_or(0),
+            in_doubt: in_doubt.into_iter().map(JobId).collect(),
+        })
+    }
+
+    /// The queued jobs of `batch` and their services, in the manifest's order.
+    pub async fn queued_services(
+        &mut self,
+        batch: BatchId,
+    ) -> Result<Vec<(JobId, ServiceId)>, QueueError> {
+        let mut queued = Vec::new();
+        let rows: Vec<(i64, i64)> = sqlx::query_as(
+            "SELECT id, service_id FROM job WHERE batch_id = ?1 AND state = 'queued'",
+        )
+        .bind(batch.0)
+        .fetch_all(&mut self.connection)
+        .await?;
+        for (job, service) in rows {
+            let service = ServiceId::new(service).ok_or_else(|| damaged("a service's id"))?;
+            queued.push((JobId(job), service));
+        }
+        queued.sort_unstable();
+        Ok(queued)
+    }
+
+    /// Those of `jobs` that are queued.
+    pub async fn queued_jobs(&mut self, jobs: &[JobId]) -> Result<Vec<QueuedJob>, QueueError> {
+        let ids: Vec<i64> = jobs.iter().map(|job| job.0).collect();
+        let rows = sqlx::query(concat!(
+            "SELECT ",
+            job_as_text!(),
+            " FROM job WHERE id IN (SELECT value FROM json_each(?1)) AND state = 'queued'"
+        ))
+        .bind(json(&ids))
+        .fetch_all(&mut self.connection)
+        .await?;
+        let mut jobs: Vec<QueuedJob> = rows.iter().map(queued_job).collect::<Result<_, _>>()?;
+        jobs.sort_unstable_by_key(|job| job.id);
+        Ok(jobs)
+    }
+
+    /// A job of `batch` is queued, due or not.
+    pub async fn has_queued(&mut self, batch: BatchId) -> Result<bool, QueueError> {
+        let row = sqlx::query("SELECT 1 FROM job WHERE batch_id = ?1 AND state = 'queued' LIMIT 1")
+            .bind(batch.0)
+            .fetch_optional(&mut self.connection)
+            .await?;
+        Ok(row.is_some_and(|row| row.get::<i64, _>(0) == 1))
+    }
+}

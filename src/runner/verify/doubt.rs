@@ -1,0 +1,177 @@
+//! How a doubt ends. Why silence may end one at all stands at [`super`].
+
+use std::time::Instant;
+
+use super::names::{self, Shows};
+use super::{Learned, Rules, Sighting, Watch};
+use crate::job::Standing;
+
+/// What a reading means for a job in doubt.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Doubt {
+    /// Watch on.
+    Open,
+    /// The rebuild was executed.
+    Executed,
+    /// It was not, and that is proven.
+    NotExecuted,
+    /// No evidence is to be expected any more, and why.
+    Hold(String),
+}
+
+/// What stands around the instance in the reading that is judged.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Surroundings {
+    /// The latest baseline among the rebuilds whose new name this very reading shows on the same
+    /// page: when it was read. The page is younger than that.
+    pub alive_since: Option<Instant>,
+    /// A rebuild that would prove the page to be alive, or the spelling of the image's name, may
+    /// still come.
+    pub more_to_come: bool,
+}
+
+/// Judges a job in doubt by one reading of its instance.
+pub fn judge_doubt(
+    standing: &Standing,
+    watch: &mut Watch,
+    sighting: &Sighting,
+    around: Surroundings,
+    learned: &Learned,
+    rules: &Rules,
+) -> Doubt {
+    let at = sighting.requested_at;
+    if at < watch.sent_at {
+        return Doubt::Open;
+    }
+    watch.note_reading(at);
+    let shows = names::shows(standing, sighting);
+    if (sighting.is_rebuilding() || shows == Shows::Target)
+        && watch.positive_counts(sighting, rules)
+    {
+        return Doubt::Executed;
+    }
+    if at < watch.answered_at {
+        return Doubt::Open;
+    }
+    let quiet_since = quiet_since(standing, watch, sighting, &shows);
+    if !watch.is_window_over(learned, rules, at) {
+        return Doubt::Open;
+    }
+    if let Some(reason) = never_provable(standing, watch, rules) {
+        return Doubt::Hold(reason.to_owned());
+    }
+    let missing = match quiet_since {
+        None => format!("the list shows {}", sighting.describe()),
+        // The window is over with the very first quiet reading: the second decides.
+        Some(since) if since == at => return Doubt::Open,
+        Some(_) => match not_yet_proven(standing, watch, around, learned, rules) {
+            None => return Doubt::NotExecuted,
+            Some(missing) => missing.to_owned(),
+        },
+    };
+    let patience_is_over = at.saturating_duration_since(watch.answered_at) >= rules.rebuild_timeout;
+    if around.more_to_come && !patience_is_over {
+        Doubt::Open
+    } else {
+        Doubt::Hold(missing)
+    }
+}
+
+/// Start of the unbroken series of readings that show exactly what stood there before.
+fn quiet_since(
+    standing: &Standing,
+    watch: &mut Watch,
+    sighting: &Sighting,
+    shows: &Shows,
+) -> Option<Instant> {
+    let status_before = standing.baseline.as_ref().map(|baseline| &baseline.status);
+    if *shows == Shows::Before && sighting.is_ready() && status_before == Some(&sighting.status) {
+        Some(*watch.quiet_since.get_or_insert(sighting.requested_at))
+    } else {
+        watch.quiet_since = None;
+        None
+    }
+}
+
+/// Why silence can't prove anything of this submission, whatever else is seen.
+fn never_provable(standing: &Standing, watch: &Watch, rules: &Rules) -> Option<&'static str> {
+    let baseline = standing.baseline.as_ref();
+    if watch.inherited {
+        Some("the process that sent it has ended, so nobody watched all the time")
+    } else if !watch.unbroken {
+        Some("this process was suspended while it should have watched")
+    } else if names::before(standing).is_none() {
+        Some("it is not known what stood on it before")
+    } else if names::target(standing).is_none() {
+        Some("the image's name is not known, so the list cannot tell")
+    } else if !names::change(standing) {
+        Some("it had the same image before, so the list cannot tell")
+    } else if baseline.is_none_or(|baseline| baseline.status == "error") {
+        Some(
+            "it stood in status error before, so a rebuild that failed at once would look like none",
+        )
+    } else if !rules.silence_counts {
+        Some("with --no-requeue silence proves nothing")
+    } else {
+        None
+    }
+}
+
+/// What is still missing for the proof, although the readings are quiet and the window is over.
+fn not_yet_proven(
+    standing: &Standing,
+    watch: &Watch,
+    around: Surroundings,
+    learned: &Learned,
+    rules: &Rules,
+) -> Option<&'static str> {
+    let spelled = names::target(standing).is_some_and(|target| learned.spells(&target));
+    let window = learned.window(rules.settle);
+    let alive = around
+        .alive_since
+        .is_some_and(|since| since.saturating_duration_since(watch.answered_at) >= window);
+    if !learned.knows_the_lag() {
+        Some(
+            "no rebuild of this run has shown its new image, so it is not known how far the list lags behind",
+        )
+    } else if !spelled {
+        Some(
+            "no instance was seen to get this image, so it is not known whether the list spells its name alike",
+        )
+    } else if !alive {
+        Some("no later rebuild has shown on its page of the list, so that page may stand still")
+    } else {
+        None
+    }
+}
+
+/// A walk through the list, begun at `began_at`, that did not show an instance.
+#[derive(Debug, Clone, Copy)]
+pub struct Absence {
+    /// When its first page was requested.
+    pub began_at: Instant,
+    /// The list did not contradict itself: it surely does not hold the instance.
+    pub complete: bool,
+}
+
+/// Judges a job in doubt whose instance was not shown. Absence is never evidence: the owner's panel
+/// may hold a filter.
+pub fn judge_absence(
+    watch: &mut Watch,
+    absence: Absence,
+    learned: &Learned,
+    rules: &Rules,
+) -> Doubt {
+    let Absence { began_at, complete } = absence;
+    watch.note_absence(began_at);
+    // A list that contradicts itself for so long will not become complete any more.
+    let age = began_at.saturating_duration_since(watch.answered_at);
+    let counts = complete || age >= rules.rebuild_timeout;
+    if counts && began_at >= watch.answered_at && watch.is_window_over(learned, rules, began_at) {
+        Doubt::Hold(
+            "the account's list does not show it (is a filter set in the panel?)".to_owned(),
+        )
+    } else {
+        Doubt::Open
+    }
+}

@@ -1,0 +1,168 @@
+//! What this process knows of one submission beyond the ledger.
+
+use std::time::{Duration, Instant};
+
+use super::names::{self, Shows};
+use super::{Learned, Rules, Sighting};
+use crate::job::Standing;
+
+/// One submission, watched.
+#[derive(Debug, Clone)]
+pub struct Watch {
+    /// When the request was handed to the wire: readings requested before say nothing.
+    pub(super) sent_at: Instant,
+    /// When its answer arrived, or failed to: readings requested before say nothing *against* it.
+    pub(super) answered_at: Instant,
+    /// This process sent it and has watched ever since.
+    pub(super) unbroken: bool,
+    /// Sent by an earlier process.
+    pub(super) inherited: bool,
+    /// When a reading of this run first showed what became of it, or that the list has it not.
+    read_since: Option<Instant>,
+    /// When the latest one was requested.
+    read_until: Option<Instant>,
+    /// Start of the unbroken series of readings that show what stood there before.
+    pub(super) quiet_since: Option<Instant>,
+    /// Start of the unbroken series of readings that show the instance back under the ordered name.
+    pub(super) target_since: Option<Instant>,
+    /// Start of the unbroken series of readings that show it back under another one.
+    pub(super) other_since: Option<Instant>,
+    /// The new name was seen.
+    name_seen: bool,
+}
+
+impl Watch {
+    /// Of a submission of this process.
+    pub fn new(sent_at: Instant, answered_at: Instant) -> Self {
+        Self {
+            sent_at,
+            answered_at,
+            unbroken: true,
+            inherited: false,
+            read_since: None,
+            read_until: None,
+            quiet_since: None,
+            target_since: None,
+            other_since: None,
+            name_seen: false,
+        }
+    }
+
+    /// Of a submission of an earlier process, `age` ago by the clock on the wall.
+    pub fn inherited(now: Instant, age: Duration) -> Self {
+        let sent_at = now.checked_sub(age).unwrap_or(now);
+        Self {
+            unbroken: false,
+            inherited: true,
+            ..Self::new(sent_at, sent_at)
+        }
+    }
+
+    /// The process was suspended: what happened meanwhile was not seen. `hidden`: how much longer
+    /// that was than the monotonic clock says, which stands still while the machine sleeps.
+    pub fn interrupt(&mut self, hidden: Duration) {
+        self.unbroken = false;
+        let earlier = |at: Instant| at.checked_sub(hidden).unwrap_or(at);
+        self.sent_at = earlier(self.sent_at);
+        self.answered_at = earlier(self.answered_at);
+        self.read_since = None;
+        self.quiet_since = None;
+        self.target_since = None;
+        self.other_since = None;
+    }
+
+    /// When the request was handed to the wire.
+    pub fn sent_at(&self) -> Instant {
+        self.sent_at
+    }
+
+    /// When its answer arrived, or failed to.
+    pub fn answered_at(&self) -> Instant {
+        self.answered_at
+    }
+
+    /// An executed rebuild would have shown its new name by `at`, as far as this run knows the list.
+    pub fn is_window_over(&self, learned: &Learned, rules: &Rules, at: Instant) -> bool {
+        at.saturating_duration_since(self.answered_at) > learned.window(rules.settle)
+    }
+
+    /// A reading has shown it after its window had ended: what starts now on its page is a control.
+    pub fn outlived_its_window(&self, learned: &Learned, rules: &Rules) -> bool {
+        self.read_until
+            .is_some_and(|at| self.is_window_over(learned, rules, at))
+    }
+
+    /// Whether a sighting of the rebuild may be taken for this submission's. What happened while
+    /// nobody watched is only taken for ours soon after the intent: later it may be anybody's.
+    pub(super) fn positive_counts(&self, sighting: &Sighting, rules: &Rules) -> bool {
+        let age = sighting
+            .requested_at
+            .saturating_duration_since(self.sent_at);
+        self.unbroken || age < rules.rebuild_timeout
+    }
+
+    /// A reading that was requested at `at` shows that the instance has not come back in time. How
+    /// it went while nobody watched is not known: then this process looks for `--settle` before it
+    /// gives up. Once the instance is back, other rules say when it is complete.
+    pub(super) fn is_overdue(&self, rules: &Rules, at: Instant) -> bool {
+        let is_late = at.saturating_duration_since(self.sent_at) >= rules.rebuild_timeout;
+        let has_looked = self.unbroken
+            || self
+                .read_since
+                .is_some_and(|since| at.saturating_duration_since(since) >= rules.settle);
+        is_late && has_looked && self.target_since.is_none() && self.other_since.is_none()
+    }
+
+    /// The list did not show it.
+    pub(super) fn note_absence(&mut self, requested_at: Instant) {
+        self.note_reading(requested_at);
+        self.quiet_since = None;
+        self.is_not_back();
+    }
+
+    /// A reading of this run has been judged.
+    pub(super) fn note_reading(&mut self, requested_at: Instant) {
+        self.read_since.get_or_insert(requested_at);
+        self.read_until = self.read_until.max(Some(requested_at));
+    }
+
+    pub(super) fn is_not_back(&mut self) {
+        self.target_since = None;
+        self.other_since = None;
+    }
+
+    /// Takes note of what `sighting` shows of the image's name: whether the list spells it as the
+    /// preview does, and how long after the acceptance it showed.
+    pub fn learn_name(
+        &mut self,
+        standing: &Standing,
+        sighting: &Sighting,
+        seen_at: Instant,
+        learned: &mut Learned,
+    ) {
+        if sighting.requested_at < self.sent_at || self.name_seen {
+            return;
+        }
+        match names::shows(standing, sighting) {
+            Shows::Target => {
+                self.name_seen = true;
+                if let Some(target) = names::target(standing) {
+                    learned.name_showed(&target);
+                }
+                // Nobody knows for how much of the time nobody watched it could have been seen.
+                if standing.accepted && self.unbroken {
+                    learned.lagged(seen_at.saturating_duration_since(self.sent_at));
+                }
+            }
+            Shows::Before if standing.accepted && self.unbroken => {
+                learned.was_silent(sighting.requested_at - self.sent_at);
+            }
+            Shows::Before | Shows::Nothing | Shows::Same | Shows::Third(_) => {}
+        }
+    }
+
+    /// The new name was seen in some reading.
+    pub fn has_shown_its_name(&self) -> bool {
+        self.name_seen
+    }
+}
