@@ -56,9 +56,16 @@ impl Core {
                 self.got_through();
                 self.end_half_session(half, now);
             }
-            Keepalive::Alive
-            | Keepalive::Dead { .. }
-            | Keepalive::Blocked { .. }
+            // That `whoami` itself is refused or not known says nothing: `keepalive` has passed.
+            Keepalive::Failed(failure) if !failure.is_network() => {
+                self.half_session_not_confirmed();
+                self.keepalive_finished(Keepalive::Alive, now);
+            }
+            Keepalive::Alive | Keepalive::Dead { .. } => {
+                self.half_session_not_confirmed();
+                self.keepalive_finished(Keepalive::Alive, now);
+            }
+            Keepalive::Blocked { .. }
             | Keepalive::SlowDown { .. }
             | Keepalive::Incurable(_)
             | Keepalive::Failed(_) => {

@@ -4,7 +4,7 @@ use super::world::{Fate, MINUTE, Made, SECOND, World, garbled, network, options,
 use crate::event::Event;
 use crate::job::{Executed, State};
 use crate::runner::Halt;
-use crate::zomro::{Keepalive, LoginError, ReadError};
+use crate::zomro::{HalfSession, Keepalive, LoginError, ReadError};
 use std::time::Duration;
 
 fn error_kind(world: &World, number: u64) -> Option<String> {
@@ -335,4 +335,59 @@ fn a_probe_that_comes_back_late_ends_no_login() {
         "two logins at once: {logins:?}"
     );
     assert!((1..=3).all(|number| world.state(number) == State::Done));
+}
+
+// field case A7
+#[test]
+fn a_second_factor_that_another_call_confirms_halts_and_touches_nothing() {
+    for keepalive_tells in [true, false] {
+        let mut world = World::new(3, options());
+        let half = || Keepalive::Half(HalfSession::SecondFactor);
+        if keepalive_tells {
+            world.keepalives.push_back(half());
+        } else {
+            world.whoamis.push_back(half());
+        }
+        world.submits.push_back(Fate::HalfSession);
+        world.run();
+        assert_eq!(world.core.halt(), Some(&Halt::SecondFactor));
+        let first = &world.job(1).standing;
+        assert_eq!(
+            (first.state, first.executed()),
+            (State::Queued, Executed::No)
+        );
+        assert_eq!(world.count(&Made::Whoami), usize::from(!keepalive_tells));
+        assert_eq!(world.count(&Made::Login), 0);
+    }
+}
+
+// field case A7
+#[test]
+fn a_second_factor_that_no_other_call_confirms_is_a_doubt_and_the_run_goes_on() {
+    for whoami in [
+        Keepalive::Alive,
+        Keepalive::Failed(garbled()),
+        Keepalive::Dead {
+            message: "no rights".to_owned(),
+        },
+    ] {
+        let mut world = World::new(3, options());
+        world.submits.push_back(Fate::HalfSession);
+        world.whoamis.push_back(whoami);
+        world.run();
+        assert_eq!(world.core.halt(), None);
+        assert_eq!(
+            (world.count(&Made::Keepalive), world.count(&Made::Whoami)),
+            (1, 1)
+        );
+        assert_ne!(
+            world
+                .job(1)
+                .standing
+                .executed_before
+                .max(world.job(1).standing.executed_now),
+            Executed::No
+        );
+        assert_eq!((world.state(2), world.state(3)), (State::Done, State::Done));
+    }
 }
