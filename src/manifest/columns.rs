@@ -295,9 +295,10 @@ impl Header {
         self.positions[column as usize]
     }
 
-    /// Nobody has said that a `#` at the beginning of a row means nothing.
+    /// A row that begins with `#` is none that is taken out, and may be meant as one: the service
+    /// is not its first cell, and nobody has said that the first column means nothing.
     pub fn may_be_left_out(&self) -> bool {
-        !self.is_first_told
+        self.position(Column::ServiceId) != Some(0) && !self.is_first_told
     }
 
     /// How many cells a row has at least: up to the last column that is required.

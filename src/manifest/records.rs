@@ -306,6 +306,10 @@ fn is_blank(cell: &str) -> bool {
 /// The line begins with `#`: a person has taken it out. A spreadsheet's error value begins so, too,
 /// and is none: the instance behind it would be left out without anybody knowing.
 fn is_taken_out(line: &[u8], delimiter: u8) -> bool {
+    // Nearly every row begins with a digit.
+    if line.first().is_some_and(u8::is_ascii_alphanumeric) {
+        return false;
+    }
     let line = line.trim_ascii_start();
     let (cell, rest) = match line {
         [b'#', ..] => {

@@ -68,12 +68,8 @@ struct Cells<'a> {
 impl<'a> Cells<'a> {
     /// Was the row to be left out, or does a cell stand where another one should?
     fn look_at_shape(&mut self) {
-        let first = self.record.get(0).unwrap_or_default();
-        if first.trim_start().starts_with('#')
-            && self.header.position(Column::ServiceId) != Some(0)
-            && self.header.may_be_left_out()
-            && !is_error(first.trim())
-        {
+        let first = || self.record.get(0).unwrap_or_default().trim();
+        if self.header.may_be_left_out() && first().starts_with('#') && !is_error(first()) {
             self.faults
                 .push(Fault::line(FaultKind::NoComment, self.line));
         }

@@ -4,10 +4,15 @@
 //! reshaped one is set without a word: so it is suspected by its shape. The operator can always
 //! choose another password, since the rebuild sets it; a lock-out is not so easily mended.
 
+use std::collections::HashSet;
 use std::fmt;
+use std::sync::LazyLock;
 
 /// Digits that a spreadsheet's number keeps; what comes behind becomes zeros.
 const NUMBER_DIGITS: usize = 15;
+
+/// Letters of a currency's name.
+const AMOUNT_LETTERS_MAX: usize = 4;
 
 /// What a spreadsheet seems to have made of a text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -52,7 +57,9 @@ impl fmt::Display for Shape {
 /// The shape of a password that a spreadsheet seems to have had its hands on.
 pub(super) fn shape(password: &str) -> Option<Shape> {
     let text = password.trim();
-    if is_formula(text) {
+    if is_ordinary(text) {
+        None
+    } else if is_formula(text) {
         Some(Shape::Formula)
     } else if is_quoted(text) {
         Some(Shape::Quoted)
@@ -73,6 +80,23 @@ pub(super) fn shape(password: &str) -> Option<Shape> {
     } else {
         None
     }
+}
+
+/// None of the shapes, told quickly: ASCII with more letters than any of them but dates and truth
+/// values, a digit among them, nothing that may stand between the parts of a date, and no mark at
+/// its beginning or end. Nearly every password is so.
+fn is_ordinary(text: &str) -> bool {
+    let (mut letters, mut digits) = (0_usize, 0_usize);
+    for byte in text.bytes() {
+        match byte {
+            b'A'..=b'Z' | b'a'..=b'z' => letters += 1,
+            b'0'..=b'9' => digits += 1,
+            b'!' | b'$' | b'%' | b'&' | b'*' | b'+' | b';' | b'<' | b'>' | b'?' | b'@' | b'_'
+            | b'^' | b'~' | b'(' | b')' | b'[' | b']' | b'{' | b'}' | b'|' => {}
+            _ => return false,
+        }
+    }
+    letters > AMOUNT_LETTERS_MAX && digits > 0
 }
 
 fn is_digits(text: &str) -> bool {
@@ -250,9 +274,8 @@ fn is_amount(text: &str) -> bool {
         "$", "€", "£", "¥", "₽", "₴", "₸", "₺", "₹", "zł", "Kč", "kr", "lei", "Ft", "руб.", "р.",
         "грн", "%",
     ];
-    const LETTERS_MAX: usize = 4;
     let letters = text.chars().filter(|character| character.is_alphabetic());
-    if letters.count() > LETTERS_MAX {
+    if letters.count() > AMOUNT_LETTERS_MAX {
         return false;
     }
     let unsigned = text
@@ -292,25 +315,31 @@ pub(super) fn is_date(text: &str) -> bool {
     if day.is_empty() {
         return time.is_some();
     }
-    let mut numbers: Vec<&str> = Vec::new();
+    let parts = || day.split(SEPARATORS).filter(|part| !part.is_empty());
+    // Numbers first, which tell most passwords from a date.
+    let (mut numbers, mut years) = (0, 0);
+    for part in parts().filter(|part| is_digits(part)) {
+        if !is_year(part) && !is_day(part) {
+            return false;
+        }
+        numbers += 1;
+        years += usize::from(is_year(part));
+    }
+    if !(1..=3).contains(&numbers) {
+        return false;
+    }
     let mut months = 0;
-    for part in day.split(SEPARATORS).filter(|part| !part.is_empty()) {
-        if is_digits(part) {
-            numbers.push(part);
-        } else if is_month(part) {
+    for part in parts().filter(|part| !is_digits(part)) {
+        if is_month(part) {
             months += 1;
         } else if !is_about_dates(part) {
             return false;
         }
     }
-    let years = numbers.iter().filter(|number| is_year(number)).count();
-    let all = numbers
-        .iter()
-        .all(|number| is_year(number) || is_day(number));
-    match (months, numbers.len()) {
-        (1, 1 | 2) => all,
+    match (months, numbers) {
+        (1, 1 | 2) => true,
         // Numbers alone: with a year, and never a mere `1.3` or an address.
-        (0, 3) => all && years >= 1 && same_separators(day),
+        (0, 3) => years >= 1 && same_separators(day),
         _ => false,
     }
 }
@@ -383,9 +412,13 @@ fn is_month(word: &str) -> bool {
         декабрь січня лютого березня квітня травня червня липня серпня вересня жовтня листопада \
         грудня січень лютий березень квітень травень червень липень серпень вересень жовтень \
         листопад грудень";
-    let lower = word.to_lowercase();
-    let is_in = |names: &str| names.split_whitespace().any(|month| month == lower);
-    is_in(SHORT) || is_in(LONG)
+    static NAMES: LazyLock<HashSet<&str>> = LazyLock::new(|| {
+        [SHORT, LONG]
+            .into_iter()
+            .flat_map(str::split_whitespace)
+            .collect()
+    });
+    NAMES.contains(word.to_lowercase().as_str())
 }
 
 /// Days of the week, and the words that stand in long dates.
@@ -396,8 +429,8 @@ fn is_about_dates(word: &str) -> bool {
         viernes sábado domingo понедельник вторник среда четверг пятница суббота воскресенье пн \
         вт ср чт пт сб вс понеділок вівторок середа четвер пʼятниця субота неділя de del г р рік \
         st nd rd th r";
-    let lower = word.to_lowercase();
-    WORDS.split_whitespace().any(|known| known == lower)
+    static NAMES: LazyLock<HashSet<&str>> = LazyLock::new(|| WORDS.split_whitespace().collect());
+    NAMES.contains(word.to_lowercase().as_str())
 }
 
 #[cfg(test)]
