@@ -15,7 +15,7 @@ use super::read::{damaged, job_as_text, queued_job};
 use super::record::{ERASE, json, write};
 use super::statement::{Statement, bound, values};
 use super::{Queue, job_id};
-use crate::job::{Access, BatchId, Entry, Executed, JobId, NewJob, ServiceId, State, Transition};
+use crate::job::{Access, BatchId, Entry, Executed, NewJob, ServiceId, State, Transition};
 use crate::queue::{AccessNews, EnqueueError, Operated, QueueError, QueuedJob, Selection};
 use crate::time;
 
@@ -61,6 +61,7 @@ impl Queue {
         given: Given<'_>,
         rows: &mut (dyn Iterator<Item = Result<NewJob, E>> + Send),
     ) -> Result<AccessNews, EnqueueError<E>> {
+        self.cache_much(true).await?;
         self.begin().await?;
         let looked = look_at_access(&mut self.connection, batch, rows, Some(given)).await;
         let result = match (looked, given.identity) {
@@ -71,7 +72,9 @@ impl Queue {
                 .map_err(EnqueueError::from),
             (looked, _) => looked,
         };
-        self.conclude(result).await
+        let result = self.conclude(result).await;
+        let _ = self.cache_much(false).await;
+        result
     }
 
     /// [`Queue::operate`] on failed jobs that have a row in a manifest with the same image and
@@ -207,30 +210,30 @@ impl Queue {
         }
         let before = operated.changed.len();
         // A wiped job that is sent once more takes the access too: that was asked for twice.
-        let access: HashMap<JobId, &Access> = same
-            .iter()
-            .filter_map(|job| {
-                let access = &given.get(&job.service)?.access;
-                differs(job, access).then_some((job.id, access))
-            })
-            .collect();
-        let ids: HashMap<ServiceId, JobId> = same.iter().map(|job| (job.service, job.id)).collect();
+        let mut access: HashMap<ServiceId, (QueuedJob, &Access)> = HashMap::new();
+        for job in &same {
+            if let Some(row) = given.get(&job.service)
+                && differs(job, &row.access)
+            {
+                access.insert(job.service, (job.clone(), &row.access));
+            }
+        }
         let entry = Entry::Access {
             manifest: manifest.to_owned(),
         };
         self.apply(
             batch,
             same,
-            &|job| access.contains_key(&job.id).then(|| entry.clone()),
+            &|job| access.contains_key(&job.service).then(|| entry.clone()),
             decide,
             at_ms,
             operated,
         )
         .await?;
-        let taken: Vec<(JobId, &Access)> = operated.changed[before..]
+        let taken: Vec<(&QueuedJob, &Access)> = operated.changed[before..]
             .iter()
-            .filter_map(|service| ids.get(service))
-            .filter_map(|id| Some((*id, *access.get(id)?)))
+            .filter_map(|service| access.get(service))
+            .map(|(job, access)| (job, *access))
             .collect();
         set_access(&mut self.connection, &taken).await
     }
@@ -336,7 +339,7 @@ async fn take(
         let step = Transition::new(job.id, job.standing.clone(), entry, at_ms)
             .map_err(|illegal| QueueError::Bug(illegal.to_string()))?;
         steps.push(step);
-        taken.push((job.id, &row.access));
+        taken.push((job, &row.access));
     }
     let steps: Vec<&Transition> = steps.iter().collect();
     match write(connection, batch, None, &steps, false).await? {
@@ -346,29 +349,39 @@ async fn take(
     }
 }
 
+/// `taken`: jobs as they are now, and what they take.
 async fn set_access(
     connection: &mut SqliteConnection,
-    taken: &[(JobId, &Access)],
+    taken: &[(&QueuedJob, &Access)],
 ) -> Result<(), QueueError> {
     for taken in taken.chunks(ROWS_PER_STATEMENT) {
-        let mut jobs = Statement::new(format!(
-            "WITH given (id, access, ssh_key) AS ({}) UPDATE job SET access = given.access, ssh_key = given.ssh_key
-             FROM given WHERE job.id = given.id",
-            values(&bound(3), taken.len())
-        ));
+        let mut columns = Vec::new();
         let mut passwords = Vec::new();
         let mut erased = Vec::new();
         for (job, access) in taken {
             let (password, ssh_key) = parts(access);
-            jobs.bind(job.0);
-            jobs.bind(access.kind().as_str());
-            jobs.bind(ssh_key);
+            // Mostly it is the password alone that is new.
+            if (job.access, job.ssh_key.as_deref()) != (access.kind(), ssh_key) {
+                columns.push((job.id.0, access.kind().as_str(), ssh_key));
+            }
             match password {
-                Some(password) => passwords.push((job.0, password)),
-                None => erased.push(job.0),
+                Some(password) => passwords.push((job.id.0, password)),
+                None => erased.push(job.id.0),
             }
         }
-        jobs.query().execute(&mut *connection).await?;
+        if !columns.is_empty() {
+            let mut jobs = Statement::new(format!(
+                "WITH given (id, access, ssh_key) AS ({}) UPDATE job SET access = given.access, ssh_key = given.ssh_key
+                 FROM given WHERE job.id = given.id",
+                values(&bound(3), columns.len())
+            ));
+            for (job, access, ssh_key) in columns {
+                jobs.bind(job);
+                jobs.bind(access);
+                jobs.bind(ssh_key);
+            }
+            jobs.query().execute(&mut *connection).await?;
+        }
         if !passwords.is_empty() {
             let mut secrets = Statement::new(format!(
                 "INSERT INTO secret (job_id, password) {}

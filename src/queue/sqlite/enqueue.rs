@@ -123,11 +123,7 @@ impl Queue {
         rows: &mut (dyn Iterator<Item = Result<NewJob, E>> + Send),
         keep: bool,
     ) -> Result<Enqueued, EnqueueError<E>> {
-        // Indexes of a million rows do not fit into the usual 2 MB; 24 MiB hold their hot part.
-        sqlx::query("PRAGMA cache_size = -24576")
-            .execute(&mut self.connection)
-            .await
-            .map_err(QueueError::from)?;
+        self.cache_much(true).await?;
         // The parent of each row is written by the same hand in the same transaction: to look each
         // of them up again is a seventh of a load.
         self.check_parents(false).await?;
@@ -141,9 +137,7 @@ impl Queue {
             // What went wrong first is what the operator has to know.
             result = result.and(Err(error.into()));
         }
-        let _ = sqlx::query("PRAGMA cache_size = -2000")
-            .execute(&mut self.connection)
-            .await;
+        let _ = self.cache_much(false).await;
         result
     }
 
@@ -191,6 +185,17 @@ impl Queue {
                 .set_journal(ROLLBACK_JOURNAL)
                 .await
                 .is_ok_and(|journal| journal == "truncate")
+    }
+
+    /// Indexes of a million rows do not fit into the usual 2 MB; 24 MiB hold their hot part.
+    pub(super) async fn cache_much(&mut self, much: bool) -> Result<(), QueueError> {
+        let statement = if much {
+            "PRAGMA cache_size = -24576"
+        } else {
+            "PRAGMA cache_size = -2000"
+        };
+        sqlx::query(statement).execute(&mut self.connection).await?;
+        Ok(())
     }
 
     /// Turns the look for the parents of new rows off, and on again.
