@@ -6,8 +6,13 @@
 //! batch has ended; doubts are resolved as an operator would who looks at the instance. After each
 //! death the simulator's own record is held against the ledger.
 //!
+//! Half of the histories live in an odd world, see [`oddities`]: lists that freeze, lag, lie or spell
+//! images otherwise, rebuilds that fail unseen, answers that contradict themselves.
+//!
 //! `REFLEET_CRASH_HISTORIES=5000` runs more of them, `REFLEET_CRASH_SEED=n` begins with another
-//! seed: with `REFLEET_CRASH_HISTORIES=1` it repeats the one that failed. What a history does
+//! seed: with `REFLEET_CRASH_HISTORIES=1` it repeats the one that failed.
+//! `REFLEET_CRASH_ODD=words` lets all of them live in the world that these words of `--odd` describe;
+//! `REFLEET_CRASH_FAILURES=n` looks for so many failures before it gives up. What a history does
 //! follows from its seed; how the operating system interleaves it does not.
 
 #![expect(
@@ -16,6 +21,8 @@
     reason = "a test that cannot go on has failed; its figures are for those who look"
 )]
 
+#[path = "common/oddities.rs"]
+mod oddities;
 #[path = "common/rig.rs"]
 mod rig;
 
@@ -27,15 +34,18 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
+use oddities::{KINDS, ODD_KINDS, World};
 use refleet::failpoint;
 use refleet::job::{Entry, State, Verdict};
-use refleet::simulator::{Call, Fault, FaultKind, FaultPlan, Script};
+use refleet::simulator::{Call, Fault, FaultKind, FaultPlan, InstanceChange, Script};
 use rig::{Pace, Rig, Running, finish};
 
 /// Histories that run at once: they mostly wait.
 const THREADS: usize = 12;
 /// Processes of one history; it ends far earlier.
 const PROCESSES_MAX: u32 = 40;
+/// Processes of one history over which the owner has a filter now and then.
+const FILTERED_MAX: u64 = 8;
 /// With aborts, `refleet` has no exit code.
 const SIGABRT: i32 = 6;
 
@@ -69,9 +79,18 @@ struct Figures {
     wiped: u64,
     faults: u64,
     deaths: BTreeMap<&'static str, u64>,
+    /// Said by an operator while a run worked.
+    words_beside: u64,
     doubts: u64,
     doubts_ended: BTreeMap<&'static str, u64>,
     states: BTreeMap<State, u64>,
+    /// Histories in whose world something was odd.
+    odd: u64,
+    /// Of those: by the first word of each oddity.
+    oddities: BTreeMap<String, u64>,
+    /// Done by the API's word alone, or flagged for a human, though the rebuild did not come to its
+    /// end: nothing else could be seen.
+    done_by_word_alone: u64,
 }
 
 impl Figures {
@@ -81,7 +100,13 @@ impl Figures {
         self.instances += other.instances;
         self.wiped += other.wiped;
         self.faults += other.faults;
+        self.words_beside += other.words_beside;
         self.doubts += other.doubts;
+        self.odd += other.odd;
+        self.done_by_word_alone += other.done_by_word_alone;
+        for (word, count) in other.oddities {
+            *self.oddities.entry(word).or_default() += count;
+        }
         for (word, count) in other.deaths {
             *self.deaths.entry(word).or_default() += count;
         }
@@ -96,6 +121,7 @@ impl Figures {
 
 struct History {
     rig: Rig,
+    world: World,
     random: fastrand::Rng,
     /// Deaths that are still to come.
     deaths: Vec<Death>,
@@ -104,35 +130,21 @@ struct History {
     figures: Figures,
 }
 
-/// Kinds of faults that never stop a whole run for long: blocked addresses and refused sessions
-/// have tests of their own.
-const KINDS: [FaultKind; 15] = [
-    FaultKind::TooManyRequests,
-    FaultKind::Unavailable,
-    FaultKind::ResetBefore,
-    FaultKind::ResetAfter,
-    FaultKind::TimeoutBefore,
-    FaultKind::TimeoutAfter,
-    FaultKind::Garbage,
-    FaultKind::Truncated,
-    FaultKind::CutOff,
-    FaultKind::OtherShape,
-    FaultKind::Html,
-    FaultKind::LongRequest,
-    FaultKind::InstanceError,
-    FaultKind::Busy,
-    FaultKind::Trickle,
-];
-
 impl History {
     fn new(seed: u64) -> Self {
         let mut random = fastrand::Rng::with_seed(seed);
         let count = random.i64(3..=8);
         let rate = random.choice([0.0, 0.0, 0.05, 0.1, 0.2, 0.3]).unwrap();
+        let world = World::choose(&mut random);
+        let known = match random.u32(..3) {
+            0 => [&KINDS[..], &ODD_KINDS[..]].concat(),
+            1 => ODD_KINDS.to_vec(),
+            _ => KINDS.to_vec(),
+        };
         let kinds = if random.bool() {
-            KINDS.to_vec()
+            known
         } else {
-            random.choose_multiple(KINDS, 3)
+            random.choose_multiple(known, 3)
         };
         let (latency, lag, page) = (random.u64(0..=8), random.u64(0..=20), random.usize(2..=8));
         let rig = Rig::new(count, |config| {
@@ -140,7 +152,11 @@ impl History {
             config.list_lag = Duration::from_millis(lag);
             config.page_size = page;
             config.faults = FaultPlan { rate, kinds, seed };
+            world.furnish(config);
         });
+        for script in &world.scripts {
+            rig.simulator.script(script.clone());
+        }
         if random.u32(..8) == 0 {
             let mut script = Script::next(
                 random.choice([Call::Submission, Call::Instances]).unwrap(),
@@ -183,11 +199,14 @@ impl History {
         deaths.reverse();
         Self {
             rig,
+            world: world.clone(),
             random,
             deaths,
             aside,
             figures: Figures {
                 histories: 1,
+                odd: u64::from(!world.describe().is_empty()),
+                oddities: world.counted(),
                 instances: count.unsigned_abs(),
                 ..Figures::default()
             },
@@ -224,8 +243,8 @@ impl History {
                     self.resolve()?;
                 }
                 Some(3) => break,
-                // Faults that look like an outage.
-                Some(4) | None => {}
+                // Faults that look like an outage, a filter, a dead session, a block.
+                Some(4 | 6 | 7 | 8) | None => {}
                 _ => return Err(format!("a run ended with {status}")),
             }
         }
@@ -241,6 +260,20 @@ impl History {
         if self.figures.processes > u64::from(PROCESSES_MAX) {
             return Err(format!("no end after {PROCESSES_MAX} processes"));
         }
+        if self.world.is("filter") {
+            // A run over a filter halts and says so; in the end the owner clears it.
+            let is_cleared = self.figures.processes > FILTERED_MAX;
+            let nth = self.random.usize(..self.rig.services.len());
+            let change = InstanceChange {
+                listed: Some(is_cleared || self.random.bool()),
+                ..InstanceChange::default()
+            };
+            for (index, service) in self.rig.services.iter().enumerate() {
+                if is_cleared || index == nth {
+                    assert!(self.rig.simulator.change(*service, &change));
+                }
+            }
+        }
         let mut command = make(&self.rig);
         let death = self.deaths.pop();
         if let Some(Death::At(name, nth)) = death {
@@ -249,14 +282,34 @@ impl History {
         let mut running = Running::start(command);
         let began = Instant::now();
         let simulator = &self.rig.simulator;
-        let status = running.wait_until(|| match death {
-            Some(Death::After(ms)) => began.elapsed() >= Duration::from_millis(ms),
-            Some(Death::Arrived(count)) => {
-                let record = simulator.record();
-                record.calls.get(&Call::Submission) >= Some(&count)
+        // Once in a while somebody says something while the process works.
+        let mut word_after = (self.random.u32(..3) == 0).then(|| self.random.u64(20..=600));
+        let choice = self.random.u32(..);
+        let mut refused = None;
+        let status = running.wait_until(|| {
+            let elapsed = began.elapsed();
+            if word_after.is_some_and(|ms| elapsed >= Duration::from_millis(ms)) {
+                word_after = None;
+                if let Some(said) = word_beside(&self.rig, choice).map(finish) {
+                    self.figures.words_beside += 1;
+                    // What it spoke of may have ended by itself meanwhile.
+                    if !matches!(said.status.code(), Some(0..=2)) {
+                        refused = Some(said.to_string());
+                    }
+                }
             }
-            Some(Death::At(..)) | None => false,
+            match death {
+                Some(Death::After(ms)) => elapsed >= Duration::from_millis(ms),
+                Some(Death::Arrived(count)) => {
+                    let record = simulator.record();
+                    record.calls.get(&Call::Submission) >= Some(&count)
+                }
+                Some(Death::At(..)) | None => false,
+            }
         });
+        if let Some(refused) = refused {
+            return Err(format!("a word beside a run: {refused}"));
+        }
         let status = status.unwrap_or_else(|| running.kill());
         if let Some(death) = death
             && status.signal().is_some()
@@ -277,28 +330,9 @@ impl History {
 
     /// The operator looks at each instance in doubt, and says what happened to it.
     fn resolve(&mut self) -> Result<(), String> {
-        let stories = self.rig.stories().ok_or("nothing was ever queued")?;
-        let mut verdicts: BTreeMap<&str, Vec<String>> = BTreeMap::new();
-        for (service, story) in self.rig.services.iter().zip(&stories) {
-            if story.standing.state == State::InDoubt {
-                let truth = self.rig.truth(*service);
-                let verdict = match (truth.wiped, truth.completed) {
-                    (0, _) => "requeue",
-                    (_, 0) => "failed",
-                    (_, _) => "done",
-                };
-                verdicts
-                    .entry(verdict)
-                    .or_default()
-                    .push(service.to_string());
-            }
-        }
+        let verdicts = verdicts(&self.rig).ok_or("nothing was ever queued")?;
         for (verdict, services) in verdicts {
-            self.operate(|rig| {
-                let mut command = rig.refleet(&["resolve", "--as", verdict]);
-                command.args(["--reason", "looked at it"]).args(&services);
-                command
-            })?;
+            self.operate(|rig| resolve(rig, verdict, &services))?;
         }
         Ok(())
     }
@@ -372,7 +406,11 @@ impl History {
         let figures = &mut self.figures;
         figures.faults = record.faults.values().sum();
         figures.wiped = record.services.values().map(|service| service.wiped).sum();
-        for story in self.rig.stories().unwrap() {
+        for (service, story) in self.rig.services.iter().zip(self.rig.stories().unwrap()) {
+            let is_complete = record.services[&service.get()].completed > 0;
+            if story.standing.state == State::Done && !is_complete {
+                figures.done_by_word_alone += 1;
+            }
             *figures.states.entry(story.standing.state).or_default() += 1;
             let mut held = false;
             let mut doubt = false;
@@ -407,6 +445,51 @@ impl History {
     }
 }
 
+/// What somebody who looks at the instances in doubt finds; `None`: nothing is queued yet.
+fn verdicts(rig: &Rig) -> Option<BTreeMap<&'static str, Vec<String>>> {
+    let mut verdicts: BTreeMap<&str, Vec<String>> = BTreeMap::new();
+    for (service, story) in rig.services.iter().zip(&rig.stories()?) {
+        if story.standing.state == State::InDoubt {
+            let truth = rig.truth(*service);
+            let verdict = match (truth.wiped, truth.completed) {
+                (0, _) => "requeue",
+                (_, 0) => "failed",
+                (_, _) => "done",
+            };
+            let services = verdicts.entry(verdict).or_default();
+            services.push(service.to_string());
+        }
+    }
+    Some(verdicts)
+}
+
+fn resolve(rig: &Rig, verdict: &str, services: &[String]) -> Command {
+    let mut command = rig.refleet(&["resolve", "--as", verdict]);
+    command.args(["--reason", "looked at it"]).args(services);
+    command
+}
+
+/// What an operator says while a run works: about a doubt, about what failed untouched, or that one
+/// instance shall be left alone. `None`: there is nothing to say.
+fn word_beside(rig: &Rig, choice: u32) -> Option<Command> {
+    match choice % 4 {
+        0 => {
+            let mut command = rig.refleet(&["cancel"]);
+            let nth = usize::try_from(choice / 4).ok()? % rig.services.len();
+            let stories = rig.stories()?;
+            // A doubt is not dropped unseen.
+            let is_queued = stories[nth].standing.state == State::Queued;
+            command.arg(rig.services[nth].to_string());
+            is_queued.then_some(command)
+        }
+        1 => rig.stories().map(|_| rig.refleet(&["retry", "--failed"])),
+        _ => {
+            let (verdict, services) = verdicts(rig)?.into_iter().next()?;
+            Some(resolve(rig, verdict, &services))
+        }
+    }
+}
+
 fn number(name: &str, default: u64) -> u64 {
     std::env::var(name).map_or(default, |text| text.parse().unwrap())
 }
@@ -415,6 +498,7 @@ fn number(name: &str, default: u64) -> u64 {
 fn no_crash_loses_a_rebuild_or_repeats_one() {
     let first = number("REFLEET_CRASH_SEED", 0);
     let histories = number("REFLEET_CRASH_HISTORIES", 208);
+    let failures_max = usize::try_from(number("REFLEET_CRASH_FAILURES", 3)).unwrap();
     let began = Instant::now();
     let next = AtomicU64::new(first);
     let figures = Mutex::new(Figures::default());
@@ -424,10 +508,16 @@ fn no_crash_loses_a_rebuild_or_repeats_one() {
             scope.spawn(|| {
                 loop {
                     let seed = next.fetch_add(1, Ordering::Relaxed);
-                    if seed >= first + histories || failed.lock().unwrap().len() >= 3 {
+                    if seed >= first + histories || failed.lock().unwrap().len() >= failures_max {
                         return;
                     }
-                    let lived = std::panic::catch_unwind(|| History::new(seed).live());
+                    let lived = std::panic::catch_unwind(|| {
+                        let history = History::new(seed);
+                        let world = history.world.describe();
+                        history
+                            .live()
+                            .map_err(|what| format!("world: {world}\n{what}"))
+                    });
                     match lived {
                         Ok(Ok(lived)) => figures.lock().unwrap().add(lived),
                         Ok(Err(what)) => failed.lock().unwrap().push((seed, what)),

@@ -322,12 +322,14 @@ fn check_one(truth: &ServiceRecord, story: &Story, odd: &Oddities) -> Result<(),
     }
 }
 
-/// Done because the API had said ok and nothing else could be seen, in a world where that may be:
-/// the report says so, and it is all that anybody could know.
+/// Done because the API had said ok and nothing else could be seen, or flagged for a human, in a
+/// world where that may be: the report says so, and it is all that anybody could know.
 fn is_by_word_alone(standing: &Standing, odd: &Oddities) -> bool {
     let hides = odd.never_shown || odd.freeze.is_some();
     let ends_otherwise = odd.fails_at_once + odd.rolls_back + odd.ignored > 0.0;
-    standing.evidence == Some(Evidence::Accepted) && (hides || ends_otherwise)
+    let is_flagged = standing.failure.is_some();
+    (standing.evidence == Some(Evidence::Accepted) && (hides || ends_otherwise))
+        || (is_flagged && ends_otherwise)
 }
 
 /// A process that does not outlive the test.
