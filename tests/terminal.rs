@@ -10,17 +10,10 @@
 mod common;
 
 use std::fmt::Write as _;
-use std::fs::File;
-use std::io::{Read as _, Write as _};
-use std::os::fd::OwnedFd;
-use std::process::Command;
-use std::sync::mpsc::{self, RecvTimeoutError};
-use std::time::{Duration, Instant};
 
+use common::pty::{Size, Typed, on_a_terminal};
 use common::{FIRST, IMAGE, World, id, manifest, quick, services};
 use refleet::simulator::{Fault, FaultKind, InstanceChange};
-use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
-use rustix::termios::{Winsize, tcsetwinsize};
 
 /// Sets the title, clears the screen, rings, does so with C1, breaks the line, turns the reading
 /// direction, hides.
@@ -45,60 +38,6 @@ const HARMLESS: [&str; 8] = [
     "left\\u{202e}HOSTILE",
     "left\\u{200b}HOSTILE",
 ];
-/// No command may take longer.
-const LIMIT: Duration = Duration::from_mins(1);
-
-/// Everything that `command` writes to a terminal of its own, at which somebody has typed `typed`.
-fn on_a_terminal(mut command: Command, typed: &str) -> (i32, String) {
-    let master = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY | OpenptFlags::CLOEXEC).unwrap();
-    grantpt(&master).unwrap();
-    unlockpt(&master).unwrap();
-    let size = Winsize {
-        ws_row: 50,
-        ws_col: 400,
-        ws_xpixel: 0,
-        ws_ypixel: 0,
-    };
-    tcsetwinsize(&master, size).unwrap();
-    let name = ptsname(&master, Vec::new()).unwrap().into_string().unwrap();
-    let mut options = File::options();
-    let slave: OwnedFd = options.read(true).write(true).open(name).unwrap().into();
-    command
-        .env("TERM", "xterm-256color")
-        .stdin(slave.try_clone().unwrap())
-        .stdout(slave.try_clone().unwrap())
-        .stderr(slave);
-    let mut child = command.spawn().unwrap();
-    // It holds the other ends, and would keep the terminal open.
-    drop(command);
-    let mut master = File::from(master);
-    master.write_all(typed.as_bytes()).unwrap();
-    let (sender, pieces) = mpsc::channel();
-    let reader = std::thread::spawn(move || {
-        let mut piece = [0; 4096];
-        // Linux reports the end of the other side as an error (EIO).
-        while let Ok(count @ 1..) = master.read(&mut piece) {
-            let _ = sender.send(piece[..count].to_vec());
-        }
-    });
-    let deadline = Instant::now() + LIMIT;
-    let mut bytes = Vec::new();
-    loop {
-        match pieces.recv_timeout(deadline.saturating_duration_since(Instant::now())) {
-            Ok(piece) => bytes.extend(piece),
-            Err(RecvTimeoutError::Disconnected) => break,
-            Err(RecvTimeoutError::Timeout) => {
-                let _ = child.kill();
-                let _ = child.wait();
-                panic!("it does not end: {}", String::from_utf8_lossy(&bytes));
-            }
-        }
-    }
-    reader.join().unwrap();
-    let code = child.wait().unwrap().code().unwrap();
-    (code, String::from_utf8(bytes).unwrap())
-}
-
 /// Nothing of [`HOSTILE`] has come through, and each of `harmless` is there.
 #[track_caller]
 fn assert_harmless(said: &str, harmless: &[&str]) {
@@ -154,17 +93,20 @@ fn no_foreign_text_steers_the_terminal_of_any_command() {
     let note = format!("{}{}", names[6], names[7]);
     world.write(&fleet, manifest(count).replace("row of", &note));
 
-    let on_terminal = |args: &[&str], typed: &str| on_a_terminal(world.refleet(args), typed);
-    let (code, said) = on_terminal(&["check", &fleet], "");
+    let on_terminal =
+        |args: &[&str], typed: &[Typed<'_>]| on_a_terminal(world.refleet(args), Size::WIDE, typed);
+    let (code, said) = on_terminal(&["check", &fleet], &[]);
     assert_eq!(code, 0, "{said}");
     assert_harmless(&said, &HARMLESS[..4]);
 
     // Without `--yes`: the question shows the account's names, and the bar what is refused.
     let mut args = quick(&fleet, &["--progress", "bar", "--rebuild-timeout", "2s"]);
     args.retain(|arg| *arg != "--yes");
-    let (code, said) = on_terminal(&args, &format!("{count}\n"));
+    // The status of the first one is none from which a rebuild starts.
+    let answer = format!("{}\n", count - 1);
+    let (code, said) = on_terminal(&args, &[("instances: ", answer.as_bytes())]);
     assert_eq!(code, 1, "{said}");
-    let (asked, answered) = said.split_once("anything else to stop").expect(&said);
+    let (asked, answered) = said.split_once("to destroy all data on").expect(&said);
     assert_harmless(asked, &HARMLESS);
     assert!(answered.contains("\x1b["), "there was no bar: {answered:?}");
     assert_harmless(answered, &HARMLESS);
@@ -179,7 +121,7 @@ fn no_foreign_text_steers_the_terminal_of_any_command() {
         (&["report"], &HARMLESS),
         (&["report", "--format", "csv"], &HARMLESS),
     ] {
-        let (code, said) = on_terminal(words, "");
+        let (code, said) = on_terminal(words, &[]);
         assert_eq!(code, 0, "{words:?}: {said}");
         assert_harmless(&said, harmless);
     }
@@ -190,7 +132,7 @@ fn no_foreign_text_steers_the_terminal_of_any_command() {
         writeln!(bad, "{name},{IMAGE},,\n7,{name},,").unwrap();
     }
     world.write("bad.csv", bad);
-    let (code, said) = on_terminal(&["check", "bad.csv"], "");
+    let (code, said) = on_terminal(&["check", "bad.csv"], &[]);
     assert_eq!(code, 2, "{said}");
     assert_harmless(
         &said,

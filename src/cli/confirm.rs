@@ -1,95 +1,112 @@
 //! The question before anything is destroyed: what will be lost, from the account's live list.
+//!
+//! The one fact to know: only what was typed after the question could be read is an answer to it.
 
-use std::collections::{BTreeMap, HashMap};
-use std::fmt::Write as _;
 use std::io::{self, BufRead as _, IsTerminal as _};
+
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::termios::{QueueSelector, tcflush};
 
 use super::error::CliError;
 use super::output::tell;
-use crate::job::{ImageId, NewJob, ServiceId};
-use crate::progress::Verbosity;
-use crate::runner::{Account, Fleet, read_account};
-use crate::text::brief;
+use super::pager::Pager;
+use super::victims::{Question, Victims};
+use crate::progress::{Surroundings, Verbosity};
+use crate::runner::{Fleet, Options, read_account};
 use crate::zomro::Client;
 
-/// Rows that are shown before the rest is only counted.
-const ROWS_MAX: usize = 15;
-/// Images whose names are asked for.
-const IMAGES_MAX: usize = 12;
+/// What is typed has come to an end when nothing came for so long: a paste arrives in pieces.
+const QUIET: Timespec = Timespec {
+    tv_sec: 0,
+    tv_nsec: 200_000_000,
+};
+/// Pieces that are thrown away at most; whoever goes on typing for so long answers the question.
+const PIECES_MAX: u32 = 50;
 
-/// An instance about to be rebuilt.
-pub struct Victim {
-    /// The instance.
-    pub service: ServiceId,
-    /// The image it gets.
-    pub image: ImageId,
+/// Who is asked, and about which API.
+pub struct Asked<'a> {
+    /// The API.
+    pub client: &'a Client,
+    /// Its address, for people.
+    pub api_url: &'a str,
+    /// What the run will do.
+    pub options: &'a Options,
+    /// How much is said on the way.
+    pub verbosity: Verbosity,
+    /// Shows the whole list.
+    pub pager: &'a Pager,
 }
 
-impl From<&NewJob> for Victim {
-    fn from(job: &NewJob) -> Self {
-        Self {
-            service: job.service,
-            image: job.image,
-        }
-    }
-}
-
-/// What is about to be rebuilt: the first ones by name, all by number.
-#[derive(Default)]
-pub struct Victims {
-    first: Vec<Victim>,
-    count: u64,
-    images: BTreeMap<ImageId, (ServiceId, u64)>,
-}
-
-impl Victims {
-    /// One more.
-    pub fn add(&mut self, victim: Victim) {
-        self.count += 1;
-        // One row of a million has an image of its own only by mistake; the map stays small.
-        if self.images.len() < 10_000 || self.images.contains_key(&victim.image) {
-            self.images
-                .entry(victim.image)
-                .or_insert((victim.service, 0))
-                .1 += 1;
-        }
-        if self.first.len() < ROWS_MAX {
-            self.first.push(victim);
-        }
-    }
-
-    /// How many.
-    pub fn count(&self) -> u64 {
-        self.count
-    }
-}
-
-/// Asks on the terminal. Returns what was read of the account, which the run goes on with.
+/// Asks on the terminal: `heading` stands first, `warning` above the number. Returns what was read of
+/// the account, which the run goes on with.
 pub async fn confirm(
     victims: &Victims,
-    client: &Client,
-    rate_per_s: f64,
-    api_url: &str,
-    verbosity: Verbosity,
+    heading: &str,
+    warning: Option<&str>,
+    asked: &Asked<'_>,
 ) -> Result<Fleet, CliError> {
     if !(io::stdin().is_terminal() && io::stderr().is_terminal()) {
         return Err(CliError::NobodyToAsk {
-            instances: victims.count,
+            instances: victims.count(),
         });
     }
-    let images: Vec<(ImageId, ServiceId)> = victims
-        .images
-        .iter()
-        .take(IMAGES_MAX)
-        .map(|(image, (service, _))| (*image, *service))
-        .collect();
-    // A call a second and a large account take their time: never in silence.
+    let capable = Surroundings::of_this_process().terminal;
+    let account = read(victims, asked, capable).await?;
+    let question = Question {
+        victims,
+        account: &account,
+        api_url: asked.api_url,
+        heading,
+        warning,
+        no_wait: asked.options.no_wait,
+        rebuild_timeout: asked.options.rules.rebuild_timeout,
+    };
+    let count = question.count();
+    let (rows, columns) = size();
+    tell(&question.text(rows, columns));
+    if count == 0 {
+        return Err(CliError::NothingToSend);
+    }
+    loop {
+        tell("l shows the whole list; anything but the number stops.\n");
+        let prompt = match count {
+            1 => "Type 1 to destroy all data on 1 instance: ".to_owned(),
+            count => format!("Type {count} to destroy all data on {count} instances: "),
+        };
+        let answer = tokio::task::spawn_blocking(move || answer(&prompt)).await;
+        match answer
+            .as_ref()
+            .map(|answer| answer.as_ref().map(|line| line.trim()))
+        {
+            Ok(Ok(number)) if number == count.to_string() => return Ok(account.fleet),
+            Ok(Ok("l" | "L")) => {
+                let (_, columns) = size();
+                asked.pager.show(question.list(columns), capable).await;
+                tell("\n");
+                tell(&question.closing(columns));
+            }
+            Ok(Ok(_) | Err(_)) | Err(_) => return Err(CliError::NotConfirmed),
+        }
+    }
+}
+
+/// Reads the account. A call a second and a large account take their time: never in silence.
+async fn read(
+    victims: &Victims,
+    asked: &Asked<'_>,
+    capable: bool,
+) -> Result<crate::runner::Account, CliError> {
+    let quiet = asked.verbosity == Verbosity::Quiet;
     let say = |doing: &str| {
-        if verbosity != Verbosity::Quiet {
+        if capable && !quiet {
             tell(&format!("\r\x1b[K{doing}"));
         }
     };
     say("reading the account's list");
+    if !capable && !quiet {
+        // A terminal that can't go back gets one line, and not one for each page.
+        tell("reading the account's list\n");
+    }
     let mut progress = |read: u64, total: Option<u64>| match total {
         Some(total) if read < total => {
             say(&format!(
@@ -99,171 +116,47 @@ pub async fn confirm(
         Some(_) => say("asking for the names of the images"),
         None => say(&format!("reading the account's list: {read} instances")),
     };
-    let account = read_account(client, rate_per_s, &images, &mut progress).await;
-    tell("\r\x1b[K");
-    let account = account.map_err(CliError::Account)?;
-    tell(&question(victims, &account, api_url));
-    let answer = tokio::task::spawn_blocking(|| {
-        let mut line = String::new();
-        io::stdin().lock().read_line(&mut line).map(|_| line)
-    })
+    let account = read_account(
+        asked.client,
+        asked.options.rate_per_s,
+        &|fleet| victims.images(fleet),
+        &mut progress,
+    )
     .await;
-    match answer {
-        Ok(Ok(line)) if line.trim() == victims.count.to_string() => Ok(account.fleet),
-        _ => Err(CliError::NotConfirmed),
-    }
+    say("");
+    account.map_err(CliError::Account)
 }
 
-fn question(victims: &Victims, account: &Account, api_url: &str) -> String {
-    let Account { fleet, image_names } = account;
-    let mut text = format!(
-        "{} at {} will be rebuilt.\nALL DATA ON THEM WILL BE DESTROYED.\n\n",
-        match victims.count {
-            1 => "1 instance".to_owned(),
-            count => format!("{count} instances"),
-        },
-        brief(api_url, 200)
-    );
-    let mut rows = vec![["service", "name", "ip", "image now", "image then"].map(str::to_owned)];
-    rows.extend(
-        victims
-            .first
-            .iter()
-            .map(|victim| row(victim, fleet, image_names)),
-    );
-    let mut widths = [0; 5];
-    for row in &rows {
-        for (width, cell) in widths.iter_mut().zip(row) {
-            *width = (*width).max(cell.chars().count());
+/// Rows and columns of the terminal.
+fn size() -> (usize, usize) {
+    let (rows, columns) = console::Term::stderr().size();
+    (usize::from(rows), usize::from(columns))
+}
+
+/// Throws away what was typed before, asks, and waits for a line. An end of file is an empty one.
+fn answer(prompt: &str) -> io::Result<String> {
+    discard_typed()?;
+    tell(prompt);
+    let mut line = String::new();
+    io::stdin().lock().read_line(&mut line)?;
+    Ok(line)
+}
+
+/// Forgets everything that was typed or pasted so far, until it has come to an end.
+fn discard_typed() -> io::Result<()> {
+    let stdin = io::stdin();
+    for _ in 0..PIECES_MAX {
+        tcflush(&stdin, QueueSelector::IFlush)?;
+        let mut typed = [PollFd::new(&stdin, PollFlags::IN)];
+        match poll(&mut typed, Some(&QUIET)) {
+            Ok(0) => break,
+            // A terminal that is gone is readable for ever; the reading finds that out.
+            Ok(_) if typed[0].revents().contains(PollFlags::HUP) => break,
+            Ok(_) | Err(rustix::io::Errno::INTR) => {}
+            Err(error) => return Err(error.into()),
         }
     }
-    for row in &rows {
-        let line: Vec<String> = row
-            .iter()
-            .zip(widths)
-            .map(|(cell, width)| format!("{cell:width$}"))
-            .collect();
-        // Writing to a String cannot fail.
-        let _ = writeln!(text, "  {}", line.join("  ").trim_end());
-    }
-    let unnamed = victims.count - victims.first.len() as u64;
-    if unnamed > 0 {
-        let _ = writeln!(text, "  … and {unnamed} more");
-    }
-    text.push('\n');
-    for (image, (_, count)) in victims.images.iter().take(IMAGES_MAX) {
-        let _ = writeln!(text, "  {count:>6} x {}", image_name(*image, image_names));
-    }
-    if victims.images.len() > IMAGES_MAX {
-        let _ = writeln!(
-            text,
-            "  … and {} more images",
-            victims.images.len() - IMAGES_MAX
-        );
-    }
-    let missing = victims
-        .first
-        .iter()
-        .filter(|victim| fleet.get(victim.service).is_none())
-        .count();
-    if missing > 0 {
-        let _ = writeln!(
-            text,
-            "\n{missing} of those shown are not in the account's list and will not be sent (is a filter set in the panel?)."
-        );
-    }
-    let _ = write!(
-        text,
-        "\nType the number of instances to go on, anything else to stop: "
-    );
-    text
-}
-
-fn row(victim: &Victim, fleet: &Fleet, names: &HashMap<ImageId, String>) -> [String; 5] {
-    let listed = fleet.get(victim.service);
-    let cell = |text: Option<&String>| text.map_or_else(|| "?".to_owned(), |text| brief(text, 24));
-    [
-        victim.service.to_string(),
-        cell(listed.and_then(|listed| listed.name.as_ref())),
-        cell(listed.and_then(|listed| listed.ip.as_ref())),
-        match listed {
-            Some(listed) => cell(listed.sighting.image.as_ref()),
-            None => "not in the list".to_owned(),
-        },
-        names
-            .get(&victim.image)
-            .map_or_else(|| victim.image.to_string(), |name| brief(name, 24)),
-    ]
-}
-
-fn image_name(image: ImageId, names: &HashMap<ImageId, String>) -> String {
-    match names.get(&image) {
-        Some(name) => format!("{} ({image})", brief(name, 40)),
-        None => image.to_string(),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use std::time::Instant;
-
-    use super::*;
-    use crate::zomro::{Instance, Page};
-
-    fn service(number: i64) -> ServiceId {
-        ServiceId::new(number).unwrap()
-    }
-
-    fn image(number: u32) -> ImageId {
-        format!("18d0ee2e-4d57-4f40-9b56-{number:012}")
-            .parse()
-            .unwrap()
-    }
-
-    /// An account with the first two services.
-    fn account() -> Account {
-        let instance = |number, name: &str, image: Option<&str>| Instance {
-            service: service(number),
-            status: "active".to_owned(),
-            image: image.map(str::to_owned),
-            name: Some(name.to_owned()),
-            ip: Some(format!("192.0.2.{number}")),
-        };
-        let page = Page {
-            number: 1,
-            per_page: None,
-            total: 2,
-            rows: 2,
-            instances: vec![
-                instance(1, "web-1", Some("CentOS-7")),
-                instance(2, "a name\x1b[2J with an escape", None),
-            ],
-        };
-        let mut fleet = Fleet::default();
-        fleet.begin_walk();
-        fleet.read(1, &page, Instant::now());
-        Account {
-            fleet,
-            image_names: HashMap::from([(image(1), "AlmaLinux-8".to_owned())]),
-        }
-    }
-
-    fn ask(victims: impl IntoIterator<Item = (i64, u32)>) -> String {
-        let mut all = Victims::default();
-        for (number, picture) in victims {
-            all.add(Victim {
-                service: service(number),
-                image: image(picture),
-            });
-        }
-        question(&all, &account(), "https://api.zomro.com/")
-    }
-
-    #[test]
-    fn the_question_says_what_will_be_lost() {
-        let one = ask([(1, 1)]);
-        let some = ask([(1, 1), (2, 2), (3, 1)]);
-        let many = ask((1..=40).map(|number| (number, u32::try_from(number).unwrap())));
-        insta::assert_snapshot!(format!("{one}\n----\n{some}\n----\n{many}"));
-    }
+    // Half a line is not readable, and would begin the answer.
+    tcflush(&stdin, QueueSelector::IFlush)?;
+    Ok(())
 }

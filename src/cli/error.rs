@@ -75,6 +75,9 @@ pub enum CliError {
     /// The question was not answered with yes.
     #[error("not confirmed: nothing was changed, nothing was sent")]
     NotConfirmed,
+    /// None of the instances can be rebuilt.
+    #[error("none of these instances can be rebuilt now: nothing was changed, nothing was sent")]
+    NothingToSend,
     /// Nobody is there to be asked.
     #[error("this destroys {instances} instances, and there is no terminal to ask on")]
     NobodyToAsk {
@@ -212,6 +215,7 @@ impl CliError {
             | Self::BadSecret { .. }
             | Self::Display(_)
             | Self::NotConfirmed
+            | Self::NothingToSend
             | Self::NobodyToAsk { .. }
             | Self::Stale { .. }
             | Self::FutureOrder { .. }
@@ -238,6 +242,9 @@ impl CliError {
             Self::HalfCredentials(_, missing) => vec![format!(
                 "set {missing} too, or {missing}_FILE with a file's path"
             )],
+            Self::NothingToSend => hint(
+                "is it the right account? is a filter for the list set in the panel? --yes has the reason recorded for each of them",
+            ),
             Self::NobodyToAsk { .. } => hint("pass --yes once you are sure"),
             Self::Stale { batch, .. } => vec![format!(
                 "its servers may be in use by now; look at `refleet status --batch {batch}`, then pass --stale to go on, or `refleet cancel --all --batch {batch}`",

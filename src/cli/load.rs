@@ -7,12 +7,12 @@ use std::time::Duration;
 
 use clap::Args;
 
-use super::confirm::{Victim, Victims};
 use super::error::CliError;
 use super::options;
 use super::order::{self, Known, Order, Wish};
 use super::output::{self, tell_prose};
 use super::sheet::{SheetArgs, tell_passed_over, tell_warnings};
+use super::victims::{Victim, Victims};
 use super::{Global, access, exit, files};
 use crate::job::{BatchId, NewJob, ServiceId};
 use crate::manifest::{self, ManifestError, Source, Survey};

@@ -19,14 +19,17 @@ mod load;
 mod options;
 mod order;
 mod output;
+mod pager;
 mod report;
 mod resolve;
 mod run;
 mod sheet;
 mod show;
+mod signals;
 pub mod simulate;
 mod status;
 mod verify;
+mod victims;
 
 use std::io::IsTerminal as _;
 use std::path::{Path, PathBuf};

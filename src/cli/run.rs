@@ -6,16 +6,17 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use clap::Args;
-use tokio::sync::mpsc;
 
-use super::confirm::{Victim, Victims, confirm};
+use super::confirm::{Asked, confirm};
 use super::error::CliError;
 use super::load::{self, Loaded, Sheet, WishArgs};
 use super::options::{self, PaceArgs};
 use super::output::{tell, tell_prose};
+use super::pager::Pager;
 use super::sheet::{SheetArgs, tell_passed_over, tell_warnings};
 use super::simulate::FaultArgs;
-use super::{Global, access, credentials, exit, files, halt};
+use super::victims::{Victim, Victims};
+use super::{Global, access, credentials, exit, files, halt, signals};
 use crate::event::Event;
 use crate::job::BatchId;
 use crate::manifest::{self, Source, Survey};
@@ -95,12 +96,13 @@ struct Place {
     client: Client,
     simulator: Option<Simulator>,
     options: Options,
+    pager: Pager,
 }
 
 /// Carries out the command.
 pub async fn run(global: &Global, args: &RunArgs) -> Result<u8, CliError> {
     let verbosity = global.verbosity();
-    let mut signals = listen()?;
+    let mut signals = signals::listen()?;
     let manifest = match &args.manifest {
         Some(path) => {
             let source = args.sheet.open(path)?;
@@ -151,6 +153,7 @@ async fn place(
             client,
             simulator: None,
             options,
+            pager: Pager::default(),
         });
     }
     if global.api_url.is_some() {
@@ -195,6 +198,7 @@ async fn place(
         client,
         simulator: Some(simulator),
         options,
+        pager: Pager::default(),
     })
 }
 
@@ -241,14 +245,23 @@ async fn work(
     let mut code = exit::DONE;
     loop {
         // Ctrl-C at the question means no: what was begun in the database is undone with it.
-        let (loaded, fleet) = tokio::select! {
-            biased;
-            Some(signal) = signals.recv() => {
-                tell("\ninterrupted before anything was sent\n");
-                return Ok(exit::of_signal(signal));
+        let prepared = {
+            let mut preparing = std::pin::pin!(prepare(global, args, manifest, place, &mut queue));
+            loop {
+                tokio::select! {
+                    biased;
+                    Some(signal) = signals.recv() => {
+                        if signal == Signal::Interrupt && place.pager.is_open() {
+                            continue; // it was typed into the pager, and means something there
+                        }
+                        tell("\ninterrupted before anything was sent\n");
+                        return Ok(exit::of_signal(signal));
+                    }
+                    prepared = &mut preparing => break prepared,
+                }
             }
-            prepared = prepare(global, args, manifest, place, &mut queue) => prepared?,
         };
+        let (loaded, fleet) = prepared?;
         code = exit::worse(code, loaded.exit_code);
         let Some(batch) = loaded.batch else {
             break;
@@ -333,7 +346,7 @@ async fn order(
             if !args.yes {
                 let victims = load::rehearse(queue, &sheet, policy).await?;
                 if victims.count() > 0 {
-                    fleet = ask(&victims, place, verbosity).await?;
+                    fleet = ask(&victims, place, verbosity, "", None).await?;
                 }
             }
             let loaded = load::enqueue(queue, &sheet, policy).await?;
@@ -379,16 +392,21 @@ async fn resume(
         let mut victims = Victims::default();
         let limit = usize::try_from(batch.counts.queued).unwrap_or(usize::MAX);
         for job in queue.due(batch.id, i64::MAX, limit).await? {
-            victims.add(Victim {
-                service: job.service,
-                image: job.image,
-            });
+            victims.add(Victim::from(&job));
         }
-        if is_stale && !args.stale {
-            let stale = super::error::stale(batch.id, batch.touched_ms);
-            tell_prose(&format!("{stale}: its servers may be in use by now\n"));
-        }
-        fleet = ask(&victims, place, verbosity).await?;
+        let (left, all) = (batch.counts.queued, batch.counts.total());
+        let heading = format!(
+            "Batch {} goes on: {left} of {all} are still to be sent.\n",
+            batch.id
+        );
+        let stale = (is_stale && !args.stale).then(|| {
+            format!(
+                "Nothing has happened in batch {} since {}: ITS SERVERS MAY BE IN USE BY NOW.",
+                batch.id,
+                time::human(batch.touched_ms)
+            )
+        });
+        fleet = ask(&victims, place, verbosity, &heading, stale).await?;
     }
     if let Some((sheet, news)) = news {
         access::take(queue, sheet, &batch, &news).await?;
@@ -403,15 +421,21 @@ async fn resume(
     ))
 }
 
-async fn ask(victims: &Victims, place: &Place, verbosity: Verbosity) -> Result<Fleet, CliError> {
-    confirm(
-        victims,
-        &place.client,
-        place.options.rate_per_s,
-        &place.api_url,
+async fn ask(
+    victims: &Victims,
+    place: &Place,
+    verbosity: Verbosity,
+    heading: &str,
+    warning: Option<String>,
+) -> Result<Fleet, CliError> {
+    let asked = Asked {
+        client: &place.client,
+        api_url: &place.api_url,
+        options: &place.options,
         verbosity,
-    )
-    .await
+        pager: &place.pager,
+    };
+    confirm(victims, heading, warning.as_deref(), &asked).await
 }
 
 /// The one batch that is open.
@@ -601,27 +625,4 @@ fn storage_hint(ending: &Ending) -> Option<String> {
         .storage
         .as_ref()
         .map(|error| super::error::queue_hints(error).join("; "))
-}
-
-/// Ctrl-C asks to stop, so do SIGTERM and a terminal that goes away.
-fn listen() -> Result<Signals, CliError> {
-    use tokio::signal::unix::{SignalKind, signal};
-
-    let (sender, receiver) = mpsc::unbounded_channel();
-    for (kind, meaning) in [
-        (SignalKind::interrupt(), Signal::Interrupt),
-        (SignalKind::terminate(), Signal::Terminate),
-        (SignalKind::hangup(), Signal::Terminate),
-    ] {
-        let mut stream = signal(kind).map_err(CliError::System)?;
-        let sender = sender.clone();
-        tokio::spawn(async move {
-            while stream.recv().await.is_some() {
-                if sender.send(meaning).is_err() {
-                    return;
-                }
-            }
-        });
-    }
-    Ok(receiver)
 }

@@ -8,8 +8,8 @@ use std::time::Duration;
 use clap::Args;
 
 use super::error::CliError;
-use super::exit;
 use super::sheet::SheetArgs;
+use super::{exit, signals};
 use crate::job::ServiceId;
 use crate::manifest;
 use crate::simulator::{
@@ -375,24 +375,24 @@ fn summary(record: &Record) -> String {
 /// The signals that end the simulator.
 #[cfg(unix)]
 struct Stop {
-    interrupt: tokio::signal::unix::Signal,
-    terminate: tokio::signal::unix::Signal,
+    interrupt: Option<tokio::signal::unix::Signal>,
+    terminate: Option<tokio::signal::unix::Signal>,
 }
 
 #[cfg(unix)]
 impl Stop {
     fn listen() -> io::Result<Self> {
-        use tokio::signal::unix::{SignalKind, signal};
+        use tokio::signal::unix::SignalKind;
         Ok(Self {
-            interrupt: signal(SignalKind::interrupt())?,
-            terminate: signal(SignalKind::terminate())?,
+            interrupt: signals::heeded(SignalKind::interrupt())?,
+            terminate: signals::heeded(SignalKind::terminate())?,
         })
     }
 
     async fn wait(mut self) {
         tokio::select! {
-            _ = self.interrupt.recv() => {}
-            _ = self.terminate.recv() => {}
+            () = signals::next(&mut self.interrupt) => {}
+            () = signals::next(&mut self.terminate) => {}
         }
     }
 }

@@ -43,7 +43,7 @@ pub enum Mode {
 /// What stderr can do and what the environment asks for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Surroundings {
-    /// stderr is a terminal that can move its cursor (`TERM` is neither missing nor `dumb`).
+    /// stderr is a terminal that can move its cursor (`TERM` is neither missing nor empty nor `dumb`).
     pub terminal: bool,
     /// `NO_COLOR` is set and not empty (<https://no-color.org>).
     pub no_color: bool,
@@ -56,7 +56,8 @@ impl Surroundings {
     pub fn of_this_process() -> Self {
         let says_something =
             |name| env::var_os(name).is_some_and(|value| !value.is_empty() && value != "false");
-        let able = env::var_os("TERM").map_or(cfg!(windows), |term| term != "dumb");
+        let able =
+            env::var_os("TERM").map_or(cfg!(windows), |term| !term.is_empty() && term != "dumb");
         Self {
             terminal: std::io::stderr().is_terminal() && able,
             no_color: env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty()),

@@ -1,6 +1,6 @@
 //! Reading the account before a run: for the question that is asked before anything is destroyed.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::time::{Duration, Instant};
 
 use tokio::time::{sleep, sleep_until};
@@ -28,15 +28,17 @@ pub struct Account {
     pub fleet: Fleet,
     /// Names of images, as far as previews gave them.
     pub image_names: HashMap<ImageId, String>,
+    /// Images that no preview offered which was asked for them.
+    pub not_offered: HashSet<ImageId>,
 }
 
-/// Reads the whole list, and asks for the names of `images` through an instance that is to get
-/// each. `progress` is told the instances read so far, and how many there are. `Err`: why a run would
-/// not come further either.
+/// Reads the whole list, and asks for the names of images: `wanted` tells, given the list, which
+/// ones and through which instances. `progress` is told the instances read so far, and how many
+/// there are. `Err`: why a run would not come further either.
 pub async fn read_account(
     client: &Client,
     rate_per_s: f64,
-    images: &[(ImageId, ServiceId)],
+    wanted: &(dyn Fn(&Fleet) -> Vec<(ImageId, Vec<ServiceId>)> + Sync),
     progress: &mut (dyn FnMut(u64, Option<u64>) + Send),
 ) -> Result<Account, Halt> {
     let mut reader = Reader {
@@ -58,18 +60,26 @@ pub async fn read_account(
         }
     }
     let mut image_names = HashMap::new();
-    for &(image, service) in images {
-        if fleet.get(service).is_none() {
-            continue;
-        }
-        // A name that is not to be had is shown as the bare id.
-        if let Ok(reply) = reader.tried(|| client.preview(service)).await
-            && let Some(found) = reply.value.image(image)
-        {
-            image_names.insert(image, found.name.clone());
+    let mut not_offered = HashSet::new();
+    for (image, services) in wanted(&fleet) {
+        for service in services {
+            // A name that is not to be had is shown as the bare id.
+            let Ok(reply) = reader.tried(|| client.preview(service)).await else {
+                break;
+            };
+            if let Some(found) = reply.value.image(image) {
+                image_names.insert(image, found.name.clone());
+                not_offered.remove(&image);
+                break;
+            }
+            not_offered.insert(image);
         }
     }
-    Ok(Account { fleet, image_names })
+    Ok(Account {
+        fleet,
+        image_names,
+        not_offered,
+    })
 }
 
 struct Reader<'a> {

@@ -1,0 +1,268 @@
+//! The question before anything is destroyed, on a real terminal: what it says, and what counts as
+//! an answer.
+
+#![cfg(target_os = "linux")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    reason = "a test that cannot go on has failed"
+)]
+
+mod common;
+
+use std::fmt::Write as _;
+
+use common::pty::{Size, Typed, on_a_terminal};
+use common::{FIRST, IMAGE, OTHER_IMAGE, PASSWORD, World, id, quick, services};
+use refleet::simulator::{Call, Fault, FaultKind, InstanceChange, Script};
+
+/// The end of the prompt.
+const PROMPT: &str = "instances: ";
+
+fn ask(world: &World, size: Size, more: &[&str], typed: &[Typed<'_>]) -> (i32, String) {
+    ask_in(world, size, more, &[], typed)
+}
+
+fn ask_in(
+    world: &World,
+    size: Size,
+    more: &[&str],
+    env: &[(&str, &str)],
+    typed: &[Typed<'_>],
+) -> (i32, String) {
+    let mut args = quick("fleet.csv", more);
+    args.retain(|arg| *arg != "--yes");
+    let mut command = world.refleet(&args);
+    command.envs(env.iter().copied());
+    on_a_terminal(command, size, typed)
+}
+
+fn wiped(world: &World) -> u64 {
+    world.wiped().iter().sum()
+}
+
+/// The last screen of 24 rows before `text`.
+fn screen_before<'a>(said: &'a str, text: &str) -> Vec<&'a str> {
+    let (before, _) = said.split_once(text).expect(said);
+    // What was overwritten is not on the screen.
+    let before = before
+        .rsplit_once("\x1b[K")
+        .map_or(before, |(_, rest)| rest);
+    let lines: Vec<&str> = before.lines().collect();
+    lines[lines.len().saturating_sub(24)..].to_vec()
+}
+
+// field case B8
+#[test]
+fn what_was_typed_before_the_question_is_no_answer_to_it() {
+    for early in [
+        // Before the process has read anything, while the list is read, as a paste, as half a line.
+        &[("", &b"3\n"[..])][..],
+        &[("reading", b"3\n3\n3\n")],
+        &[("", b"3")],
+        &[("", &[b"3\n".repeat(1500).as_slice()].concat())],
+    ] {
+        let world = World::new(3);
+        world.fleet(3);
+        let typed: Vec<Typed<'_>> = early
+            .iter()
+            .copied()
+            .chain([(PROMPT, &b"\n"[..])])
+            .collect();
+        let (code, said) = ask(&world, Size::USUAL, &[], &typed);
+        assert_eq!(code, 2, "{said}");
+        assert!(said.contains("not confirmed"), "{said}");
+        assert_eq!(wiped(&world), 0, "{said}");
+    }
+    // What is typed when it is there is an answer.
+    let world = World::new(3);
+    world.fleet(3);
+    let (code, said) = ask(&world, Size::USUAL, &[], &[("", b"9\n"), (PROMPT, b"3\n")]);
+    assert_eq!(code, 0, "{said}");
+    assert_eq!(wiped(&world), 3);
+}
+
+// field case E2
+#[test]
+fn ctrl_c_and_an_end_of_file_and_anything_else_mean_no() {
+    let world = World::new(3);
+    world.fleet(3);
+    for (keys, code) in [
+        (&b"\x03"[..], 130),
+        (b"\x04", 2),
+        (b"yes\n", 2),
+        (b"y\n", 2),
+        (b"03\n", 2),
+        (b"30\n", 2),
+        (b"\n", 2),
+    ] {
+        let (ended, said) = ask(&world, Size::USUAL, &[], &[(PROMPT, keys)]);
+        assert_eq!(ended, code, "{keys:?}: {said}");
+        assert_eq!(wiped(&world), 0, "{said}");
+    }
+}
+
+// field case E2
+#[test]
+fn the_last_screen_before_the_answer_says_what_is_lost_and_what_is_not_sent() {
+    const COUNT: usize = 40;
+    let world = World::with(COUNT, |config| {
+        // Two more, so that there are four; the last one is offered to nobody.
+        let mut third = config.images[0].clone();
+        third.id = "a95d4c18-72be-4d61-8f30-6b1e07d924cb".parse().unwrap();
+        third.name = "Debian-12".to_owned();
+        config.images.push(third);
+        // A filter hides the first two.
+        config.instances.drain(..2);
+    });
+    let unknown = "a95d4c18-72be-4d61-8f30-6b1e07d924cc";
+    let suspended = InstanceChange {
+        status: Some("suspended".to_owned()),
+        ..InstanceChange::default()
+    };
+    assert!(world.simulator.change(id(FIRST + 2), &suspended));
+    let same = InstanceChange {
+        image: Some("AlmaLinux 8".to_owned()),
+        ..InstanceChange::default()
+    };
+    assert!(world.simulator.change(id(FIRST + 4), &same));
+    let mut manifest = "service_id,image,password,ssh_key\n".to_owned();
+    for service in services(COUNT) {
+        let image = [
+            IMAGE,
+            OTHER_IMAGE,
+            "a95d4c18-72be-4d61-8f30-6b1e07d924cb",
+            unknown,
+        ][usize::try_from(service - FIRST).unwrap() % 4];
+        let access = match service - FIRST {
+            5 => ",",
+            6..10 => ",490",
+            _ => &format!("{PASSWORD},"),
+        };
+        writeln!(manifest, "{service},{image},{access}").unwrap();
+    }
+    world.write("fleet.csv", manifest);
+
+    // The number to type is not that of the rows.
+    let (code, said) = ask(&world, Size::USUAL, &[], &[(PROMPT, b"40\n")]);
+    assert_eq!(code, 2, "{said}");
+    let screen = screen_before(&said, "l shows the whole list");
+    let text = screen.join("\n");
+    for words in [
+        "ALL DATA on 37 instances will be DESTROYED",
+        "NOT SENT: 2 are not in the account's list",
+        "5113119, 5113120",
+        "NOT SENT unless that ends within 1m 0s: 1 is suspended: 5113121",
+        "UNKNOWN IMAGE: 10 are to get one that the API does not offer",
+        "Same image again: 1 of them",
+        "32 by the manifest's password, 4 by SSH key, 1 ONLY WITH WHAT",
+        "x AlmaLinux-8",
+        "x Debian-12",
+        "… and ",
+    ] {
+        assert!(
+            text.contains(words),
+            "{words:?} is not on the screen:\n{text}"
+        );
+    }
+    assert!(
+        said.contains("Type 37 to destroy all data on 37 instances: "),
+        "{said}"
+    );
+    assert!(
+        screen.iter().all(|line| line.chars().count() <= 80),
+        "{text}"
+    );
+    assert_eq!(wiped(&world), 0);
+
+    // Everything can be looked at, with a pager and without.
+    for pager in ["cat", "no-such-pager-anywhere"] {
+        let (code, said) = ask_in(
+            &world,
+            Size::USUAL,
+            &[],
+            &[("PAGER", pager)],
+            &[(PROMPT, b"l\n"), (PROMPT, b"no\n")],
+        );
+        assert_eq!(code, 2, "{said}");
+        let (_, list) = said.split_once(PROMPT).unwrap();
+        for service in services(COUNT) {
+            assert!(list.contains(&service.to_string()), "{service}: {list}");
+        }
+        for words in ["the same again", "NOT SENT: suspended", "not in the list"] {
+            assert!(list.contains(words), "{words:?}: {list}");
+        }
+        assert!(
+            screen_before(list, "l shows")
+                .join("\n")
+                .contains("ALL DATA on 37")
+        );
+    }
+}
+
+// field case E2
+#[test]
+fn where_nothing_can_be_rebuilt_nothing_is_asked_or_queued() {
+    let world = World::with(3, |config| config.instances.clear());
+    world.fleet(3);
+    let (code, said) = ask(&world, Size::USUAL, &[], &[]);
+    assert_eq!(code, 2, "{said}");
+    assert!(
+        said.contains("none of these instances can be rebuilt now"),
+        "{said}"
+    );
+    assert!(!world.database().exists() || world.call(&["status"]).code == 2);
+}
+
+// field case E2
+#[test]
+fn the_question_before_a_resumed_batch_speaks_of_what_is_left() {
+    let world = World::new(6);
+    world.fleet(6);
+    let mut run = world.start(&["--workers", "1"]);
+    run.wait_for(2, "done");
+    run.signal("INT");
+    run.end().exit(130);
+    let left = world.states()["queued"].len();
+    let (code, said) = ask(&world, Size::USUAL, &[], &[(PROMPT, b"\n")]);
+    assert_eq!(code, 2, "{said}");
+    for words in [
+        format!("Batch 1 goes on: {left} of 6 are still to be sent"),
+        format!("Way in afterwards: {left} by the manifest's password"),
+        format!("Type {left} to destroy all data on {left} instances"),
+    ] {
+        assert!(said.contains(&words), "{words:?}: {said}");
+    }
+}
+
+// field case E12
+#[test]
+fn a_dumb_terminal_gets_no_escape_sequence() {
+    let world = World::new(3);
+    world.fleet(3);
+    world
+        .simulator
+        .script(Script::next(Call::Submission, Fault::new(FaultKind::Error)));
+    for term in ["dumb", ""] {
+        let (code, said) = ask_in(
+            &world,
+            Size::USUAL,
+            &["--again"],
+            &[("TERM", term)],
+            &[(PROMPT, b"l\n"), (PROMPT, b"3\n")],
+        );
+        assert!(code <= 1, "{said}");
+        assert!(!said.contains('\x1b'), "{said:?}");
+        for words in [
+            &["list"][..],
+            &["status"],
+            &["report"],
+            &["show", "5113119"],
+        ] {
+            let mut command = world.refleet(words);
+            command.env("TERM", term);
+            let (_, said) = on_a_terminal(command, Size::USUAL, &[]);
+            assert!(!said.contains('\x1b'), "{words:?}: {said:?}");
+        }
+    }
+}
