@@ -37,6 +37,11 @@ pub enum Event {
     Activity(Activity),
     /// A job took a step. `from == to` for steps that only add knowledge (`held`, `sighted`).
     Job(JobEvent),
+    /// Another command (`cancel`, `resolve`, `retry`) has moved jobs of the batch.
+    Recounted {
+        /// Where the batch stands now.
+        counts: Counts,
+    },
     /// Something that needs no action yet.
     Warning {
         /// One line.
@@ -90,6 +95,11 @@ pub enum Activity {
     },
     /// Submitting and polling as usual.
     Working,
+    /// Jobs are ready to start, and something keeps them from it.
+    HeldBack {
+        /// What.
+        by: Limit,
+    },
     /// Everything that may run is running.
     WaitingForRebuilds,
     /// Nothing may start before a delay is over.
@@ -99,7 +109,24 @@ pub enum Activity {
         remaining: Duration,
     },
     /// Only doubts are left, and they are being watched.
-    WatchingDoubts,
+    WatchingDoubts {
+        /// When the last of them is settled or held, at the latest, as Unix time.
+        until_ms: i64,
+    },
+}
+
+/// What keeps jobs from starting that are ready to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Limit {
+    /// `--rate`
+    Rate,
+    /// `--workers`
+    Workers,
+    /// `--max-failures`
+    FailureBudget,
+    /// Their instances: busy, suspended, or not in the list.
+    Instances,
 }
 
 /// A job took a step.
@@ -107,6 +134,10 @@ pub enum Activity {
 pub struct JobEvent {
     /// The instance.
     pub service: ServiceId,
+    /// The owner's name for it, where a list showed it before the submission.
+    pub name: Option<String>,
+    /// Its address, likewise.
+    pub ip: Option<String>,
     /// Its line in the manifest.
     pub line: u64,
     /// The submission it concerns, counted from 1; 0: before the first.

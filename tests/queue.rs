@@ -89,6 +89,8 @@ fn intent() -> Entry {
             image: Some("Debian-12".to_owned()),
             status: "active".to_owned(),
             age_ms: 5,
+            name: None,
+            ip: None,
         }),
         target: Some("AlmaLinux-8".to_owned()),
     }

@@ -38,6 +38,15 @@ const HARMLESS: [&str; 8] = [
     "left\\u{202e}HOSTILE",
     "left\\u{200b}HOSTILE",
 ];
+/// In names and messages of the API each character that controls is a replacement character.
+fn as_the_api_gives_it(harmless: &str) -> String {
+    ["\\u{1b}", "\\u{7}", "\\u{9b}"]
+        .iter()
+        .fold(harmless.to_owned(), |text, escape| {
+            text.replace(escape, "\u{fffd}")
+        })
+}
+
 /// Nothing of [`HOSTILE`] has come through, and each of `harmless` is there.
 #[track_caller]
 fn assert_harmless(said: &str, harmless: &[&str]) {
@@ -52,7 +61,10 @@ fn assert_harmless(said: &str, harmless: &[&str]) {
         assert!(!said.contains(split), "the line was split: {said:?}");
     }
     for words in harmless {
-        assert!(said.contains(words), "{words:?} is not in {said:?}");
+        assert!(
+            said.contains(words) || said.contains(&as_the_api_gives_it(words)),
+            "{words:?} is not in {said:?}"
+        );
     }
 }
 

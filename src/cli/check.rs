@@ -14,6 +14,7 @@ use crate::manifest;
 ///
 /// All faults of the file are listed, each with line, column and remedy.
 #[derive(Debug, Args)]
+#[command(override_usage = "refleet check [OPTIONS] <MANIFEST>")]
 pub struct CheckArgs {
     /// The spreadsheet, or `-` for stdin
     pub manifest: PathBuf,

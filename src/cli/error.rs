@@ -133,6 +133,14 @@ pub enum CliError {
     /// A database without any batch.
     #[error("nothing was ever loaded into {}", .0.display())]
     NothingLoaded(PathBuf),
+    /// Nothing was ever run but a rehearsal.
+    #[error("there is no database at {}, only that of a simulation", path.display())]
+    OnlyRehearsed {
+        /// Where it would be.
+        path: PathBuf,
+        /// The simulation's.
+        rehearsal: PathBuf,
+    },
     /// A batch of another API.
     #[error("{}", other_api(*.batch, .theirs, .ours))]
     OtherApi {
@@ -224,6 +232,7 @@ impl CliError {
             | Self::WhichBatch(_)
             | Self::NoSuchBatch(_)
             | Self::NothingLoaded(_)
+            | Self::OnlyRehearsed { .. }
             | Self::OtherApi { .. }
             | Self::NoSuchService(_)
             | Self::NotMeant { .. }
@@ -264,6 +273,10 @@ impl CliError {
                 )]
             }
             Self::FutureOrder { .. } | Self::Conflict(Conflict::Future(_)) => hint(FUTURE),
+            Self::OnlyRehearsed { rehearsal, .. } => vec![format!(
+                "for the simulation's, repeat it with --db {}",
+                text::shell_word(&rehearsal.to_string_lossy())
+            )],
             Self::WhichBatch(batches) if !batches.is_empty() => {
                 hint("name the manifest of the one you mean")
             }

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use super::error::{CliError, typed};
 use super::output::tell_prose;
 use super::{Command, Global, credentials, options};
-use crate::queue::{Note, Open, Precious, Queue, precious, unexpanded};
+use crate::queue::{Note, Open, Precious, Queue, QueueError, precious, unexpanded};
 
 /// Refuses paths of the command line that were surely not meant, and files to be written that hold
 /// something else, before anything is done.
@@ -106,7 +106,19 @@ pub fn refuse_precious(
 
 /// Opens the database of `global`, and says what is to be known about where it lies.
 pub async fn open(global: &Global, mode: Open) -> Result<Queue, CliError> {
-    let queue = Queue::open(&global.database(options::DATABASE)?, mode).await?;
+    let path = global.database(options::DATABASE)?;
+    let queue = match Queue::open(&path, mode).await {
+        Err(QueueError::NotFound { .. }) if global.db.is_none() => {
+            // A rehearsal has a database of its own, and whoever rehearsed asks for that one.
+            let rehearsal = global.database(options::SIMULATION_DATABASE)?;
+            return Err(if rehearsal.exists() {
+                CliError::OnlyRehearsed { path, rehearsal }
+            } else {
+                QueueError::NotFound { path }.into()
+            });
+        }
+        opened => opened?,
+    };
     tell_notes(global, queue.notes());
     Ok(queue)
 }

@@ -15,9 +15,10 @@ use crate::{text, time};
 
 /// List jobs of the newest batch, one a line, in the manifest's order.
 #[derive(Debug, Args)]
+#[command(override_usage = "refleet list [OPTIONS]")]
 pub struct ListArgs {
     /// Only jobs in this state, one of `queued`, `submitting`, `rebuilding`, `in_doubt`, `done`, `failed`, `cancelled`; may be repeated
-    #[arg(long, value_name = "STATE", value_delimiter = ',')]
+    #[arg(long, value_name = "STATE", value_delimiter = ',', value_parser = parse_state)]
     pub state: Vec<State>,
 
     /// Which batch.
@@ -34,11 +35,16 @@ pub async fn list(global: &Global, args: &ListArgs) -> Result<u8, CliError> {
     let (mut queue, batch) = batches::open(global, &args.batch, Open::Read).await?;
     // Buffered in pieces, so that a million jobs need no memory.
     let mut lines = Vec::new();
+    let mut headed = args.json;
     let mut failure = None;
     let mut sink = |row: ResultRow| {
         let written = if args.json {
             json_line(&row, &mut lines)
         } else {
+            if !headed {
+                headed = true;
+                header(&mut lines)?;
+            }
             text_line(&row, &mut lines)
         };
         if lines.len() < 64 * 1024 {
@@ -64,6 +70,43 @@ pub async fn list(global: &Global, args: &ListArgs) -> Result<u8, CliError> {
     Ok(exit::DONE)
 }
 
+/// `In-Doubt` is `in_doubt`.
+fn parse_state(word: &str) -> Result<State, String> {
+    let word = word.trim().to_lowercase().replace(['-', ' '], "_");
+    word.parse().map_err(|_| {
+        let words: Vec<&str> = State::ALL.iter().map(|state| state.as_str()).collect();
+        format!("it is one of {}", words.join(", "))
+    })
+}
+
+/// Characters of an instance's name.
+const NAME_CHARS_MAX: usize = 20;
+
+/// Cells of one line, padded; what does not fit pushes the rest to the right.
+fn cells(cells: [&str; 7], what: &str, out: &mut Vec<u8>) -> std::io::Result<()> {
+    const WIDTHS: [usize; 7] = [10, NAME_CHARS_MAX, 15, 15, 8, 8, 23];
+    let mut line = String::with_capacity(160);
+    for (cell, width) in cells.into_iter().zip(WIDTHS) {
+        line.push_str(&console::pad_str(
+            cell,
+            width,
+            console::Alignment::Left,
+            None,
+        ));
+        line.push(' ');
+    }
+    line.push_str(what);
+    writeln!(out, "{}", line.trim_end())
+}
+
+fn header(out: &mut Vec<u8>) -> std::io::Result<()> {
+    cells(
+        ["service", "name", "ip", "state", "executed", "took", "when"],
+        "proof, or what went wrong",
+        out,
+    )
+}
+
 fn text_line(row: &ResultRow, out: &mut Vec<u8>) -> std::io::Result<()> {
     let held = if row.held { " held" } else { "" };
     let what = match (row.evidence, &row.error_kind, &row.error) {
@@ -73,24 +116,36 @@ fn text_line(row: &ResultRow, out: &mut Vec<u8>) -> std::io::Result<()> {
         }
         (None, _, _) => String::new(),
     };
+    let known = |text: &Option<String>, chars_max| {
+        text.as_deref()
+            .map_or_else(|| "-".to_owned(), |text| text::brief(text, chars_max))
+    };
+    let took = row.took().map_or_else(|| "-".to_owned(), time::short);
     let when = row
         .completed_ms
         .or(row.submitted_ms)
-        .map(time::human)
-        .unwrap_or_default();
-    let line = format!(
-        "{:<10} {:<15} executed={:<5} {when:<23} {what}",
-        row.service.to_string(),
-        format!("{}{held}", row.state),
-        row.executed,
-    );
-    writeln!(out, "{}", line.trim_end())
+        .map_or_else(|| "-".to_owned(), time::human);
+    cells(
+        [
+            &row.service.to_string(),
+            &known(&row.name, NAME_CHARS_MAX),
+            &known(&row.ip, 45),
+            &format!("{}{held}", row.state),
+            row.executed.as_str(),
+            &took,
+            &when,
+        ],
+        &what,
+        out,
+    )
 }
 
 fn json_line(row: &ResultRow, out: &mut Vec<u8>) -> std::io::Result<()> {
     let value = json!({
         "line": row.line,
         "service_id": row.service,
+        "name": row.name,
+        "ip": row.ip,
         "image": row.image.to_string(),
         "state": row.state,
         "held": row.held,
@@ -99,6 +154,7 @@ fn json_line(row: &ResultRow, out: &mut Vec<u8>) -> std::io::Result<()> {
         "attempts": row.attempts,
         "submitted_at": row.submitted_ms.map(time::rfc3339),
         "completed_at": row.completed_ms.map(time::rfc3339),
+        "took_ms": row.took().map(|took| u64::try_from(took.as_millis()).unwrap_or(u64::MAX)),
         "error_kind": row.error_kind,
         "error": row.error,
         "note": row.note,

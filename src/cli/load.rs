@@ -75,6 +75,7 @@ impl WishArgs {
 
 /// Queue a manifest without working on it.
 #[derive(Debug, Args)]
+#[command(override_usage = "refleet load [OPTIONS] <MANIFEST>")]
 pub struct LoadArgs {
     /// The spreadsheet, or `-` for stdin
     pub manifest: PathBuf,

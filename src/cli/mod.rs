@@ -52,7 +52,7 @@ Examples:
   refleet check fleet.csv                  validate, show the plan, send nothing
   refleet run fleet.csv --simulate --yes   rehearse, nothing real is touched
   refleet run fleet.csv                    rebuild; run it again to resume
-  refleet report --format csv --output results.csv
+  refleet report --output results.csv
 
 Exit codes:
   0 all done   1 some failed   2 invalid input, nothing sent   3 some in doubt
@@ -60,6 +60,9 @@ Exit codes:
   7 credentials refused   8 address blocked
   70 a bug   74 database not writable   75 busy
   130, 143 interrupted: run again to resume";
+
+/// Where the API is, unless it is said otherwise.
+const API_URL: &str = "https://api.zomro.com/";
 
 /// Options of every command stand apart from its own.
 const GLOBAL: &str = "Global options";
@@ -155,9 +158,7 @@ impl Global {
     }
 
     fn endpoint(&self) -> Result<Endpoint, CliError> {
-        Ok(Endpoint::parse(
-            self.api_url.as_deref().unwrap_or("https://api.zomro.com/"),
-        )?)
+        Ok(Endpoint::parse(self.api_url.as_deref().unwrap_or(API_URL))?)
     }
 
     fn verbosity(&self) -> Verbosity {

@@ -1,32 +1,39 @@
 //! `refleet report`: the results, to stdout or to a file that is written whole or not at all.
 
 use std::io::{self, IsTerminal as _, Write};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::Args;
 
 use super::batches::{self, BatchArg};
 use super::error::CliError;
+use super::output::{jobs, tell_prose};
 use super::{Global, exit, files};
 use crate::job::{BatchId, ResultRow};
+use crate::progress::Verbosity;
 use crate::queue::{Open, Precious, Queue};
 use crate::report::{Format, Report, WholeFile};
+use crate::text;
 
 const EXAMPLES: &str = "\
 Examples:
   refleet report
-  refleet report --format csv --output results.csv
+  refleet report --output results.csv
   refleet report --format json | jq '.results[] | select(.state != \"done\")'";
 
 /// Print the results of the newest batch, or write them to a file.
 #[derive(Debug, Args)]
-#[command(after_help = EXAMPLES)]
+#[command(override_usage = "refleet report [OPTIONS]", after_help = EXAMPLES)]
 pub struct ReportArgs {
-    /// How to write them
-    #[arg(long, value_enum, default_value = "table", value_name = "FORMAT")]
-    pub format: Format,
+    /// How to write them [default: what the file's name ends in, else a table]
+    #[arg(long, value_enum, value_name = "FORMAT")]
+    pub format: Option<Format>,
 
-    /// The file; it is written whole or not at all [default: stdout]
+    /// The same as --format json
+    #[arg(long, conflicts_with = "format")]
+    pub json: bool,
+
+    /// The file, written whole or not at all; `-`: stdout [default: stdout]
     #[arg(long, short, value_name = "FILE")]
     pub output: Option<PathBuf>,
 
@@ -37,13 +44,19 @@ pub struct ReportArgs {
 
 /// Carries out the command.
 pub async fn report(global: &Global, args: &ReportArgs) -> Result<u8, CliError> {
+    let path = args
+        .output
+        .as_deref()
+        .filter(|path| path.as_os_str() != "-");
+    // First: a name that says nothing is refused before anything is read.
+    let format = format(args, path)?;
     let (mut queue, batch) = batches::open(global, &args.batch, Open::Read).await?;
-    let Some(path) = &args.output else {
+    let Some(path) = path else {
         let stdout = io::stdout();
         let width = stdout
             .is_terminal()
             .then(|| usize::from(console::Term::stdout().size().1));
-        let written = write(&mut queue, batch.id, args.format, width, stdout).await?;
+        let written = write(&mut queue, batch.id, format, width, stdout).await?;
         return match written {
             Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(exit::DONE),
             Err(source) => Err(CliError::Output {
@@ -61,13 +74,50 @@ pub async fn report(global: &Global, args: &ReportArgs) -> Result<u8, CliError> 
         source,
     };
     let file = WholeFile::create(path).map_err(failed)?;
-    let file = write(&mut queue, batch.id, args.format, None, file)
+    let file = write(&mut queue, batch.id, format, None, file)
         .await?
         .map_err(failed)?;
     crate::failpoint!("report_before_rename");
     file.commit().map_err(failed)?;
     crate::failpoint!("report_after_rename");
+    if global.verbosity() != Verbosity::Quiet {
+        tell_prose(&format!(
+            "{} of batch {} written to {} as {}\n",
+            jobs(batch.counts.total()),
+            batch.id,
+            text::printable(&path.display().to_string()),
+            match format {
+                Format::Table => "a table",
+                Format::Csv => "CSV",
+                Format::Json => "JSON",
+            }
+        ));
+    }
     Ok(exit::DONE)
+}
+
+/// What was asked for, else what the file's name ends in.
+fn format(args: &ReportArgs, path: Option<&Path>) -> Result<Format, CliError> {
+    if let Some(format) = args.format {
+        return Ok(format);
+    }
+    if args.json {
+        return Ok(Format::Json);
+    }
+    let Some(path) = path else {
+        return Ok(Format::Table);
+    };
+    let suffix = path
+        .extension()
+        .map(|suffix| suffix.to_string_lossy().to_lowercase());
+    match suffix.as_deref() {
+        Some("csv") => Ok(Format::Csv),
+        Some("json") => Ok(Format::Json),
+        Some(_) | None => Err(CliError::Usage(format!(
+            "{} ends in neither .csv nor .json: say with --format table|csv|json how to write it",
+            text::printable(&path.display().to_string())
+        ))),
+    }
 }
 
 async fn write<W: Write + Send>(

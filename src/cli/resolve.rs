@@ -9,7 +9,7 @@ use super::batches::{self, BatchArg};
 use super::error::CliError;
 use super::output::{jobs, print_text, tell, tell_prose};
 use super::sheet::{SheetArgs, tell_warnings};
-use super::{Global, exit, load};
+use super::{Global, exit, load, status};
 use crate::job::{BatchId, Entry, Executed, ServiceId, State, Verdict};
 use crate::manifest::{self, Source};
 use crate::progress::Verbosity;
@@ -23,6 +23,7 @@ const NAMED_MAX: usize = 20;
 ///
 /// Those that were not touched, unless --wiped is given.
 #[derive(Debug, Args)]
+#[command(override_usage = "refleet retry [OPTIONS] <SERVICE_ID>...|--failed")]
 #[command(group = clap::ArgGroup::new("which").required(true))]
 pub struct RetryArgs {
     /// Instances whose jobs failed
@@ -54,6 +55,9 @@ pub struct RetryArgs {
 ///
 /// What happened to these instances is known now, because somebody has looked.
 #[derive(Debug, Args)]
+#[command(
+    override_usage = "refleet resolve [OPTIONS] --as <WORD> --reason <TEXT> <SERVICE_ID>...|--all"
+)]
 #[command(group = clap::ArgGroup::new("which").required(true))]
 pub struct ResolveArgs {
     /// Instances in doubt
@@ -81,6 +85,7 @@ pub struct ResolveArgs {
 ///
 /// Their passwords are erased. A failed job that is dropped cannot be retried.
 #[derive(Debug, Args)]
+#[command(override_usage = "refleet cancel [OPTIONS] <SERVICE_ID>...|--all|--failed")]
 #[command(group = clap::ArgGroup::new("which").required(true))]
 pub struct CancelArgs {
     /// Instances
@@ -250,6 +255,7 @@ async fn operate(
                 .await?
         }
     };
+    let next = status::go_on(global, &mut queue, &batch).await?;
     // Empties the write-ahead log too: a cancelled job's password must not stay there.
     queue.close().await?;
     if global.verbosity() != Verbosity::Quiet {
@@ -257,8 +263,7 @@ async fn operate(
             Done::Is(what) => what.to_owned(),
             Done::Queued if changed.is_empty() => "put back in the queue".to_owned(),
             Done::Queued => format!(
-                "put back in the queue: `{} run` works on {}",
-                global.command(None),
+                "put back in the queue: `{next}` works on {}",
                 if changed.len() == 1 { "it" } else { "them" }
             ),
         };

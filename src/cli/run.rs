@@ -29,7 +29,7 @@ use crate::zomro::{Client, Credentials, Endpoint, Settings};
 use crate::{text, time};
 
 /// The provider of the simulated instances: they are nobody else's.
-const SIMULATION: &str = "simulation:";
+pub const SIMULATION: &str = "simulation:";
 
 /// The longest time a long request is followed.
 const FOLLOW_TIMEOUT: Duration = Duration::from_mins(10);
@@ -44,6 +44,7 @@ Examples:
 
 /// Rebuild what a manifest lists, or go on where an earlier run stopped.
 #[derive(Debug, Args)]
+#[command(override_usage = "refleet run [OPTIONS] [MANIFEST]")]
 #[command(after_help = EXAMPLES)]
 pub struct RunArgs {
     /// The spreadsheet, or `-` for stdin; without it: the unfinished batch

@@ -14,6 +14,7 @@ use crate::{text, time};
 
 /// Show one instance's whole history, over all batches.
 #[derive(Debug, Args)]
+#[command(override_usage = "refleet show [OPTIONS] <SERVICE_ID>")]
 pub struct ShowArgs {
     /// The instance
     pub service_id: ServiceId,
@@ -100,12 +101,31 @@ fn as_text(batch: BatchId, job: &QueuedJob, history: &[LedgerLine], out: &mut St
     if let Some(note) = &job.note {
         line(format!("  note      {}", text::brief(note, 200)));
     }
+    if let Some(baseline) = &standing.baseline {
+        let known: Vec<String> = [&baseline.name, &baseline.ip]
+            .into_iter()
+            .flatten()
+            .map(|text| text::brief(text, 60))
+            .collect();
+        if !known.is_empty() {
+            line(format!("  instance  {}", known.join(", ")));
+        }
+    }
     let held = if standing.held { ", held" } else { "" };
     line(format!(
         "  state     {}{held}, executed: {}",
         standing.state,
         standing.executed()
     ));
+    if let (State::Done, Some(submitted_ms), Some(completed_ms)) =
+        (standing.state, standing.submitted_ms, standing.completed_ms)
+    {
+        let took = time::short(time::between(submitted_ms, completed_ms));
+        line(format!(
+            "  took      {took}, completed {}",
+            time::human(completed_ms)
+        ));
+    }
     if let Some(failure) = &standing.failure {
         line(format!(
             "  problem   {}: {}",

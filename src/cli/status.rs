@@ -8,19 +8,26 @@ use serde_json::json;
 
 use super::batches::{self, BatchArg};
 use super::error::CliError;
-use super::output::{print_json, print_text};
+use super::output::{jobs, print_json, print_text};
+use super::run::SIMULATION;
 use super::{Global, exit};
-use crate::job::ServiceId;
+use crate::job::{BatchId, ServiceId};
 use crate::queue::{Batch, Holder, Open, Queue, QueueLock, Run};
 use crate::{text, time};
 
+/// Rebuilds below which a rate is a guess.
+const DONE_MIN: u64 = 2;
+/// Other batches that are named before the rest is only counted.
+const BATCHES_MAX: usize = 5;
 /// The rate is that of so long back.
 const RATE_WINDOW: Duration = Duration::from_mins(10);
 
 /// Show how far the newest batch is.
 ///
-/// Counts per state, rate, ETA, oldest doubt. Reads no job, so it is quick on any batch.
+/// Counts per state, what works on it, rate and ETA while something does, the oldest doubt, and what
+/// to do next. Reads no job, so it is quick on any batch.
 #[derive(Debug, Args)]
+#[command(override_usage = "refleet status [OPTIONS]")]
 pub struct StatusArgs {
     /// Which batch.
     #[command(flatten)]
@@ -33,17 +40,31 @@ pub struct StatusArgs {
 
 struct Status {
     batch: Batch,
+    /// Who works on this batch.
     holder: Option<Holder>,
+    /// Who works on another one of this database.
+    elsewhere: Option<(Holder, Option<BatchId>)>,
     last_run: Option<Run>,
-    per_minute: f64,
+    /// Known only while something works.
+    per_minute: Option<f64>,
     eta: Option<Duration>,
-    oldest_doubt: Option<(ServiceId, i64)>,
+    oldest_doubt: Option<(ServiceId, i64, Option<String>)>,
+    /// The other batches that have not ended, and how many jobs each has left.
+    open: Vec<(BatchId, u64)>,
+    /// What to type next, without the program's name and options.
+    next: Option<Next>,
+}
+
+/// What is to be done about a batch on which nothing works.
+struct Next {
+    what: String,
+    command: String,
 }
 
 /// Carries out the command.
 pub async fn status(global: &Global, args: &StatusArgs) -> Result<u8, CliError> {
     let (mut queue, batch) = batches::open(global, &args.batch, Open::Read).await?;
-    let status = read(&mut queue, batch).await?;
+    let status = read(global, &mut queue, batch).await?;
     if args.json {
         print_json(&as_json(&status, &queue))?;
     } else {
@@ -52,39 +73,152 @@ pub async fn status(global: &Global, args: &StatusArgs) -> Result<u8, CliError> 
     Ok(exit::DONE)
 }
 
-async fn read(queue: &mut Queue, batch: Batch) -> Result<Status, CliError> {
+async fn read(global: &Global, queue: &mut Queue, batch: Batch) -> Result<Status, CliError> {
     let now_ms = time::now_ms();
     let last_run = queue.runs(batch.id, 1).await?.pop();
-    let began_ms = last_run.as_ref().map_or(now_ms, |run| run.started_ms);
+    let mut holder = QueueLock::holder(queue.path());
+    let mut elsewhere = None;
+    if let Some(process) = &holder {
+        let at = queue.worked_on_by(process).await?;
+        if at != Some(batch.id) {
+            elsewhere = holder.take().map(|process| (process, at));
+        }
+    }
+    let (per_minute, eta) = match (&holder, &last_run) {
+        (Some(_), Some(run)) => pace(queue, &batch, run.started_ms, now_ms).await?,
+        (Some(_) | None, Some(_) | None) => (None, None),
+    };
+    let all = queue.batches().await?;
+    let is_newest = all.last().is_some_and(|newest| newest.id == batch.id);
+    let open: Vec<(BatchId, u64)> = all
+        .iter()
+        .filter(|other| other.id != batch.id && other.is_open())
+        .map(|other| (other.id, other.counts.open()))
+        .collect();
+    let next = holder
+        .is_none()
+        .then(|| next(global, &batch, is_newest, open.is_empty()))
+        .flatten();
+    Ok(Status {
+        oldest_doubt: queue.oldest_doubt(batch.id).await?,
+        holder,
+        elsewhere,
+        last_run,
+        per_minute,
+        eta,
+        open,
+        next,
+        batch,
+    })
+}
+
+/// Rebuilds done a minute, and the time until the rest has been. `None`: nobody can tell yet.
+async fn pace(
+    queue: &mut Queue,
+    batch: &Batch,
+    began_ms: i64,
+    now_ms: i64,
+) -> Result<(Option<f64>, Option<Duration>), CliError> {
     let window = RATE_WINDOW
         .min(time::between(began_ms, now_ms))
         .max(Duration::from_secs(1));
     let since_ms = now_ms - i64::try_from(window.as_millis()).unwrap_or(0);
     let done = queue.done_since(batch.id, since_ms).await?;
+    if done < DONE_MIN {
+        return Ok((None, None));
+    }
     #[expect(clippy::cast_precision_loss, reason = "a rate for people")]
     let per_minute = done as f64 * 60.0 / window.as_secs_f64();
-    let left = batch.counts.open();
+    // Doubts end when they end.
+    let left = batch.counts.queued + batch.counts.submitting + batch.counts.rebuilding;
     #[expect(clippy::cast_precision_loss, reason = "an estimate for people")]
-    let eta = (per_minute > 0.0 && left > 0)
-        .then(|| Duration::from_secs_f64((left as f64 / per_minute * 60.0).min(1e9)));
-    Ok(Status {
-        oldest_doubt: queue.oldest_doubt(batch.id).await?,
-        holder: QueueLock::holder(queue.path()),
-        last_run,
-        per_minute,
-        eta,
-        batch,
-    })
+    let eta =
+        (left > 0).then(|| Duration::from_secs_f64((left as f64 / per_minute * 60.0).min(1e9)));
+    Ok((Some(per_minute), eta))
+}
+
+/// `is_newest`: commands speak of it without `--batch`. `alone`: no other batch is open.
+fn next(global: &Global, batch: &Batch, is_newest: bool, alone: bool) -> Option<Next> {
+    let counts = &batch.counts;
+    let command = command_for(global, batch);
+    let of_batch = if is_newest {
+        String::new()
+    } else {
+        format!(" --batch {}", batch.id)
+    };
+    let next = |what: &str, words: String| {
+        Some(Next {
+            what: what.to_owned(),
+            command: format!("{command} {words}"),
+        })
+    };
+    if batch.is_open() {
+        return next("goes on with it", run(batch, alone));
+    }
+    if counts.held > 0 {
+        next(
+            "names the doubts; `refleet resolve` settles them",
+            format!("list --state in_doubt{of_batch}"),
+        )
+    } else if counts.failed > 0 {
+        next("says why", format!("list --state failed{of_batch}"))
+    } else if counts.total() > 0 {
+        next("has the results", format!("report{of_batch}"))
+    } else {
+        None
+    }
+}
+
+/// The command that goes on with `batch`, which has work now.
+pub async fn go_on(global: &Global, queue: &mut Queue, batch: &Batch) -> Result<String, CliError> {
+    let alone = !queue
+        .batches()
+        .await?
+        .iter()
+        .any(|other| other.id != batch.id && other.is_open());
+    Ok(format!(
+        "{} {}",
+        command_for(global, batch),
+        run(batch, alone)
+    ))
+}
+
+/// What makes a run go on with `batch`. `alone`: no other one is open, so that no manifest is needed.
+fn run(batch: &Batch, alone: bool) -> String {
+    let path = text::shell_word(&batch.path.to_string_lossy()).into_owned();
+    if batch.provider == SIMULATION {
+        // The simulated account is made of the manifest.
+        format!("run {path} --simulate")
+    } else if alone {
+        "run".to_owned()
+    } else {
+        format!("run {path}")
+    }
+}
+
+/// How to call refleet on this very batch: its API too, where it is not the usual one.
+fn command_for(global: &Global, batch: &Batch) -> String {
+    let mut command = global.command(None);
+    let is_given = global.api_url.is_some();
+    let is_usual = batch.api_url == super::API_URL;
+    if !is_given && !is_usual && batch.provider != SIMULATION {
+        command.push_str(" --api-url ");
+        command.push_str(&text::shell_word(&batch.api_url));
+    }
+    command
 }
 
 fn as_json(status: &Status, queue: &Queue) -> serde_json::Value {
     let Status {
         batch,
         holder,
+        elsewhere: _,
         last_run,
         per_minute,
         eta,
         oldest_doubt,
+        open,
+        next,
     } = status;
     json!({
         "version": 1,
@@ -107,11 +241,15 @@ fn as_json(status: &Status, queue: &Queue) -> serde_json::Value {
             "ended_at": run.ended_ms.map(time::rfc3339),
             "exit_code": run.exit_code,
         })),
-        "done_per_minute": (per_minute * 100.0).round() / 100.0,
+        "done_per_minute": per_minute.map(|per_minute| (per_minute * 100.0).round() / 100.0),
         "eta_s": eta.map(|eta| eta.as_secs()),
-        "oldest_doubt": oldest_doubt.map(|(service, since_ms)| json!({
-            "service_id": service, "since": time::rfc3339(since_ms),
+        "oldest_doubt": oldest_doubt.as_ref().map(|(service, since_ms, name)| json!({
+            "service_id": service, "name": name, "since": time::rfc3339(*since_ms),
         })),
+        "other_open_batches": open.iter().map(|(batch, left)| json!({
+            "batch": batch, "left": left,
+        })).collect::<Vec<_>>(),
+        "next": next.as_ref().map(|next| &next.command),
     })
 }
 
@@ -119,10 +257,13 @@ fn as_text(status: &Status, queue: &Queue) -> String {
     let Status {
         batch,
         holder,
+        elsewhere,
         last_run,
         per_minute,
         eta,
         oldest_doubt,
+        open,
+        next,
     } = status;
     let counts = &batch.counts;
     let mut out = format!(
@@ -151,44 +292,79 @@ fn as_text(status: &Status, queue: &Queue) -> String {
         match counts.held {
             0 => counts.in_doubt.to_string(),
             held => format!(
-                "{} ({held} held: only `refleet resolve` settles them)",
-                counts.in_doubt
+                "{} ({held} held: only `refleet resolve` settles {})",
+                counts.in_doubt,
+                if held == 1 { "it" } else { "them" }
             ),
         },
     );
-    if let Some((service, since_ms)) = oldest_doubt {
+    if let Some((service, since_ms, name)) = oldest_doubt {
         let age = time::short(time::between(*since_ms, time::now_ms()));
-        line("oldest doubt", format!("service {service}, for {age}"));
+        let name = name
+            .as_ref()
+            .map(|name| format!(" ({})", text::brief(name, 40)))
+            .unwrap_or_default();
+        line(
+            "oldest doubt",
+            format!("service {service}{name}, for {age}"),
+        );
     }
-    if *per_minute > 0.0 && batch.is_open() {
-        line("rate", format!("{per_minute:.1} done a minute"));
+    match holder {
+        Some(holder) => {
+            line("running", holder.to_string());
+            let unknown = || "–, not known yet".to_owned();
+            line(
+                "rate",
+                per_minute.map_or_else(unknown, |rate| format!("{rate:.1} done a minute")),
+            );
+            line("ETA", eta.map_or_else(unknown, time::short));
+        }
+        None => line("running", "nothing works on this batch".to_owned()),
     }
-    if let Some(eta) = eta {
-        line("ETA", time::short(*eta));
+    if let Some((process, at)) = elsewhere {
+        line(
+            "elsewhere",
+            match at {
+                Some(at) => format!("{process}, works on batch {at}"),
+                None => format!("{process}, has not begun to work yet"),
+            },
+        );
     }
     match (holder, last_run) {
-        (Some(holder), _) => line("running", holder.to_string()),
-        (None, Some(run)) => match (run.ended_ms, run.exit_code) {
-            (Some(ended_ms), Some(code)) => {
-                line(
-                    "last run",
-                    format!("ended {} with exit {code}", time::human(ended_ms)),
-                );
-            }
-            _ => line(
-                "last run",
-                format!(
-                    "began {} and died; run again to resume",
-                    time::human(run.started_ms)
-                ),
-            ),
-        },
+        (Some(_), _) => {}
+        (None, Some(run)) => line(
+            "last run",
+            match (run.ended_ms, run.exit_code) {
+                (Some(ended_ms), Some(code)) => {
+                    format!("ended {} with exit {code}", time::human(ended_ms))
+                }
+                _ => format!("began {} and died", time::human(run.started_ms)),
+            },
+        ),
         (None, None) => line("last run", "none yet".to_owned()),
     }
     line("last change", time::human(batch.touched_ms));
+    if !open.is_empty() {
+        let named: Vec<String> = open
+            .iter()
+            .take(BATCHES_MAX)
+            .map(|(batch, left)| format!("batch {batch} ({} left)", jobs(*left)))
+            .collect();
+        let more = match open.len().saturating_sub(BATCHES_MAX) {
+            0 => String::new(),
+            more => format!(" and {more} more"),
+        };
+        line("also open", format!("{}{more}", named.join(", ")));
+    }
     line(
         "database",
         text::printable(&queue.path().display().to_string()).into_owned(),
     );
+    if let Some(next) = next {
+        line(
+            "next",
+            format!("`{}` {}", text::printable(&next.command), next.what),
+        );
+    }
     out
 }

@@ -20,6 +20,7 @@ const LISTED_MAX: usize = 100;
 ///
 /// Exit 0: sound. Exit 1: the flaws are listed. Changes nothing.
 #[derive(Debug, Args)]
+#[command(override_usage = "refleet verify [OPTIONS]")]
 pub struct VerifyArgs {}
 
 /// Carries out the command.

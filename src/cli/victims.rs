@@ -304,8 +304,7 @@ impl Question<'_> {
             .count();
         if same > 0 {
             lines.push(format!(
-                "Same image again: {} of them, wiped all the same.",
-                same
+                "Same image again: {same} of them, wiped all the same."
             ));
         }
     }

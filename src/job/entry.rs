@@ -47,6 +47,12 @@ pub struct Baseline {
     pub status: String,
     /// How old that reading was.
     pub age_ms: u64,
+    /// The owner's name for it, for people.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
+    /// Its address, for people.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ip: Option<String>,
 }
 
 /// The operator's word on a doubt.

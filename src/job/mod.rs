@@ -10,6 +10,8 @@ mod id;
 pub mod standing;
 mod state;
 
+use std::time::Duration;
+
 pub use access::{Access, AccessKind};
 pub use entry::{Baseline, Entry, Failure, Verdict};
 pub use id::{BatchId, ImageId, InvalidServiceId, JobId, RunId, ServiceId};
@@ -62,6 +64,19 @@ pub struct ResultRow {
     pub note: Option<String>,
     /// In doubt, and only the operator can settle it.
     pub held: bool,
+    /// The owner's name for the instance, where a list showed it before the submission.
+    pub name: Option<String>,
+    /// Its address, likewise.
+    pub ip: Option<String>,
+}
+
+impl ResultRow {
+    /// From the submission to the proof of completion, for finished rebuilds.
+    pub fn took(&self) -> Option<Duration> {
+        let (submitted_ms, completed_ms) = self.submitted_ms.zip(self.completed_ms)?;
+        let ms = u64::try_from(completed_ms.saturating_sub(submitted_ms)).ok()?;
+        (self.state == State::Done).then_some(Duration::from_millis(ms))
+    }
 }
 
 /// Number of jobs in each state.

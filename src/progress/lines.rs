@@ -4,10 +4,13 @@ use std::fmt::Write as _;
 
 use super::layout::Tone;
 use super::{Mode, Verbosity};
-use crate::event::{Activity, Event, JobEvent};
+use crate::event::{Activity, Event, JobEvent, Limit};
 use crate::job::{Counts, Executed, State};
 use crate::text::{MESSAGE_CHARS_MAX, brief, printable};
 use crate::time;
+
+/// A name of an instance is not longer.
+const NAME_CHARS_MAX: usize = 40;
 
 /// One event for people. No time, no colour, and nothing in it can steer a terminal.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -52,15 +55,17 @@ pub(super) fn is_shown(event: &Event, mode: Mode, verbosity: Verbosity) -> bool 
         | Event::Paused { .. }
         | Event::Resumed
         | Event::BudgetLimits { .. }
+        | Event::Recounted { .. }
         | Event::Stopping { .. } => normal,
         Event::Halting { .. } => true,
         Event::RunEnded { .. } => log,
         // The display shows what happens right now by itself.
         Event::Activity(activity) => {
             log && match activity {
-                Activity::LoggingIn | Activity::WatchingDoubts => true,
+                Activity::LoggingIn | Activity::WatchingDoubts { .. } => true,
                 Activity::ReadingList { read, total } => *read == 0 || Some(*read) == *total,
                 Activity::Working
+                | Activity::HeldBack { .. }
                 | Activity::WaitingForRebuilds
                 | Activity::WaitingToRetry { .. } => false,
             }
@@ -128,6 +133,11 @@ pub(super) fn describe(event: &Event) -> Line {
             Line::new(describe_activity(activity), Tone::Plain, Topic::Other)
         }
         Event::Job(job) => describe_job(job),
+        Event::Recounted { counts } => Line::new(
+            format!("another command changed the batch: {}", standing(counts)),
+            Tone::Plain,
+            Topic::Warning,
+        ),
         Event::Warning { message } => Line::new(
             format!("warning: {}", brief(message, MESSAGE_CHARS_MAX)),
             Tone::Uncertain,
@@ -140,7 +150,9 @@ pub(super) fn describe(event: &Event) -> Line {
         ),
         Event::Resumed => Line::new("no longer paused", Tone::Plain, Topic::Warning),
         Event::BudgetLimits { in_flight_max } => Line::new(
-            format!("the failure budget allows {in_flight_max} at once (--max-failures)"),
+            format!(
+                "the failure budget allows {in_flight_max} at once: --max-failures with a larger number allows more"
+            ),
             Tone::Plain,
             Topic::Warning,
         ),
@@ -172,9 +184,18 @@ pub(super) fn describe(event: &Event) -> Line {
 }
 
 fn describe_job(job: &JobEvent) -> Line {
-    let mut text = format!("service {} line {}", job.service, job.line);
-    if job.attempt > 1 {
+    let mut text = format!("service {}", job.service);
+    let known: Vec<String> = [&job.name, &job.ip]
+        .into_iter()
+        .flatten()
+        .map(|text| brief(text, NAME_CHARS_MAX))
+        .collect();
+    if !known.is_empty() {
         // Writing to a String cannot fail.
+        let _ = write!(text, " ({})", known.join(", "));
+    }
+    let _ = write!(text, " line {}", job.line);
+    if job.attempt > 1 {
         let _ = write!(text, " attempt {}", job.attempt);
     }
     text.push_str(": ");
@@ -247,12 +268,31 @@ pub(super) fn describe_activity(activity: &Activity) -> String {
             format!("reading the account's list {read}")
         }
         Activity::Working => "working".to_owned(),
+        Activity::HeldBack { by } => match by {
+            Limit::Rate => "sending as fast as --rate allows",
+            Limit::Workers => "as many at once as --workers allows",
+            Limit::FailureBudget => "as many at once as the failure budget (--max-failures) allows",
+            Limit::Instances => "waiting for instances that are not ready",
+        }
+        .to_owned(),
         Activity::WaitingForRebuilds => "waiting for rebuilds".to_owned(),
         Activity::WaitingToRetry { remaining } => {
             format!("next retry in {}", time::short(*remaining))
         }
-        Activity::WatchingDoubts => "watching the doubts".to_owned(),
+        Activity::WatchingDoubts { until_ms } => {
+            format!(
+                "watching the doubts, until {} at the latest",
+                hour_and_minute(*until_ms)
+            )
+        }
     }
+}
+
+/// `02:05Z`: the ledger's and the logs' zone. Rounded up: nothing ends later than it says.
+fn hour_and_minute(unix_ms: i64) -> String {
+    let text = time::rfc3339(unix_ms.saturating_add(59_999));
+    text.get(11..16)
+        .map_or_else(|| text.clone(), |clock| format!("{clock}Z"))
 }
 
 /// `done 312, failed 2, in doubt 1 (held 1), rebuilding 8, queued 177`.

@@ -7,6 +7,7 @@
 //! The numbers on the display are kept by the sender and are right whatever was lost.
 
 mod bar;
+mod forecast;
 mod layout;
 mod lines;
 mod mailbox;

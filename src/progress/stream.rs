@@ -125,6 +125,8 @@ mod tests {
                 remaining: Duration::from_secs(12),
             }),
             Event::Job(JobEvent {
+                name: Some("web-1".to_owned()),
+                ip: None,
                 service: ServiceId::new(5_113_119).unwrap(),
                 line: 2,
                 attempt: 1,

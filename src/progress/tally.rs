@@ -4,9 +4,11 @@
 use std::fmt::Write as _;
 use std::time::Duration;
 
+use super::forecast::Forecast;
 use super::layout::{Paint, Tone, edges, fit, flow};
 use super::lines::{counters, describe_activity, standing, stopping};
 use super::rate::Rate;
+use crate::event::Limit;
 use crate::event::{Activity, Event, JobEvent};
 use crate::job::{Counts, State};
 use crate::text::{MESSAGE_CHARS_MAX, brief};
@@ -29,6 +31,9 @@ pub(super) struct Tally {
     in_flight_max: Option<usize>,
     completed: u64,
     rate: Rate,
+    forecast: Forecast,
+    /// The most that had ended: a bar never runs backwards.
+    ended_max: u64,
 }
 
 /// The display at one moment.
@@ -66,6 +71,8 @@ impl Tally {
             in_flight_max: None,
             completed: 0,
             rate: Rate::new(),
+            forecast: Forecast::default(),
+            ended_max: 0,
         }
     }
 
@@ -80,6 +87,7 @@ impl Tally {
             }
             Event::Activity(activity) => self.activity = Some((activity.clone(), now)),
             Event::Job(job) => self.step(job, now),
+            Event::Recounted { counts } => self.counts = *counts,
             Event::Warning { .. } => {}
             Event::Paused { reason } => {
                 self.paused = Some((brief(reason, MESSAGE_CHARS_MAX), now));
@@ -105,6 +113,16 @@ impl Tally {
         }
         // An event does not tell whether a doubt that ended had been held; this bound does.
         self.counts.held = self.counts.held.min(self.counts.in_doubt);
+        match job.to {
+            State::Submitting => {
+                let in_flight = self.counts.submitting + self.counts.rebuilding;
+                self.forecast.sent(job.service, in_flight, now);
+            }
+            State::Rebuilding => {}
+            State::Queued | State::InDoubt | State::Done | State::Failed | State::Cancelled => {
+                self.forecast.ended(job.service, job.rebuild);
+            }
+        }
         self.completed += self.ended().saturating_sub(ended_before);
         // What never started (not listed, cancelled) says nothing about the pace.
         if self.ended() > ended_before && job.from != State::Queued {
@@ -141,7 +159,8 @@ impl Tally {
         let mut tail = String::new();
         if self.begun {
             let (done, total) = (self.ended(), self.counts.total());
-            ended = Some((done, total));
+            self.ended_max = self.ended_max.max(done);
+            ended = Some((self.ended_max, total));
             tail = self.tail(done, total, now, width);
             let pieces: Vec<String> = counters(&self.counts)
                 .into_iter()
@@ -180,14 +199,20 @@ impl Tally {
     }
 
     fn pace(&mut self, done: u64, total: u64, now: Duration) -> (String, String) {
-        let remaining = total.saturating_sub(done);
         let rate = match self.rate.per_minute(now) {
             Some(rate) if rate >= 9.95 => format!("{rate:.0}/min"),
             Some(rate) => format!("{rate:.1}/min"),
             None => "–/min".to_owned(),
         };
-        let eta = match self.rate.eta(remaining, now) {
-            Some(_) if remaining == 0 || self.paused.is_some() => "ETA –".to_owned(),
+        let ends = self.paused.is_some() || self.halting.is_some() || self.stopping.is_some();
+        let until = if ends || done >= total {
+            None
+        } else if self.no_wait {
+            self.rate.eta(total - done, now)
+        } else {
+            self.forecast.by_rebuilds(&self.counts, now)
+        };
+        let eta = match self.forecast.show(until, now) {
             Some(eta) => format!("ETA {}", time::short(eta)),
             None => "ETA –".to_owned(),
         };
@@ -214,9 +239,15 @@ impl Tally {
             Activity::Working if self.counts.submitting > 0 => {
                 format!("submitting {}", self.counts.submitting)
             }
-            Activity::WaitingForRebuilds if in_flight == 1 => "waiting for 1 rebuild".to_owned(),
-            Activity::WaitingForRebuilds if in_flight > 1 => {
-                format!("waiting for {in_flight} rebuilds")
+            Activity::WaitingForRebuilds if in_flight > 0 => waiting_for(in_flight),
+            Activity::HeldBack {
+                by: Limit::Workers | Limit::FailureBudget,
+            } if in_flight > 0 => {
+                format!(
+                    "{}, {}",
+                    waiting_for(in_flight),
+                    describe_activity(activity)
+                )
             }
             Activity::WaitingToRetry { remaining } => {
                 describe_activity(&Activity::WaitingToRetry {
@@ -226,11 +257,20 @@ impl Tally {
             Activity::LoggingIn
             | Activity::ReadingList { .. }
             | Activity::Working
+            | Activity::HeldBack { .. }
             | Activity::WaitingForRebuilds
-            | Activity::WatchingDoubts => describe_activity(activity),
+            | Activity::WatchingDoubts { .. } => describe_activity(activity),
         };
-        if let Some(in_flight_max) = self.in_flight_max {
-            let _ = write!(text, " (at most {in_flight_max} at once: failure budget)");
+        let is_said = match activity {
+            Activity::Working | Activity::WaitingForRebuilds => false,
+            Activity::HeldBack { by } => *by == Limit::FailureBudget,
+            Activity::LoggingIn
+            | Activity::ReadingList { .. }
+            | Activity::WaitingToRetry { .. }
+            | Activity::WatchingDoubts { .. } => true,
+        };
+        if let Some(in_flight_max) = self.in_flight_max.filter(|_| !is_said) {
+            let _ = write!(text, " (at most {in_flight_max} at once: --max-failures)");
         }
         (text, Tone::Faint)
     }
@@ -247,5 +287,12 @@ impl Tally {
             standing(&self.counts),
             self.doing(now).0
         ))
+    }
+}
+
+fn waiting_for(rebuilds: u64) -> String {
+    match rebuilds {
+        1 => "waiting for 1 rebuild".to_owned(),
+        count => format!("waiting for {count} rebuilds"),
     }
 }

@@ -47,6 +47,8 @@ fn started(total: u64, simulated: bool) -> Event {
 fn step(number: u64, kind: &'static str, from: State, to: State) -> Event {
     let service = i64::try_from(5_113_000 + number).unwrap();
     Event::Job(JobEvent {
+        name: Some("web-1".to_owned()),
+        ip: None,
         service: ServiceId::new(service).unwrap(),
         line: number + 1,
         attempt: 1,
@@ -178,7 +180,12 @@ fn the_display_says_what_is_happening_right_now() {
         },
     );
     show(&mut tally, Event::Resumed);
-    show(&mut tally, Event::Activity(Activity::WatchingDoubts));
+    show(
+        &mut tally,
+        Event::Activity(Activity::WatchingDoubts {
+            until_ms: 1_795_399_200_000,
+        }),
+    );
     show(&mut tally, Event::Stopping { calls: 2 });
     show(
         &mut tally,
@@ -224,7 +231,7 @@ fn only_completions_of_this_run_make_its_rate() {
         }
     }
     let frame = tally.frame(Duration::from_mins(7), 80, Paint(false));
-    assert_eq!(frame.tail, "452/500  90%  ETA 48m 0s  1.0/min");
+    assert_eq!(frame.tail, "452/500  90%  ETA 3h 20m  1.0/min");
     assert_eq!(tally.completed(), 52);
 }
 
@@ -407,7 +414,9 @@ fn a_short_run() -> Vec<Event> {
         step(2, "refused", Submitting, Failed),
         step(3, "intent", Queued, Submitting),
         step(3, "unknown", Submitting, InDoubt),
-        Event::Activity(Activity::WatchingDoubts),
+        Event::Activity(Activity::WatchingDoubts {
+            until_ms: 1_795_399_200_000,
+        }),
         step(3, "sighted", InDoubt, Rebuilding),
         step(4, "intent", Queued, Submitting),
         step(4, "unknown", Submitting, InDoubt),
@@ -462,7 +471,7 @@ fn a_silent_log_says_from_time_to_time_where_the_run_stands() {
         tally.heartbeat(Duration::from_secs(1720)).as_deref(),
         Some(
             "315/500 ended: done 312, failed 2, in doubt 1 (held 1), rebuilding 8, queued 177; \
-             10/min, ETA 17m 50s; waiting for 8 rebuilds"
+             10/min, ETA 1h 39m; waiting for 8 rebuilds"
         )
     );
     assert_eq!(Tally::new(false).heartbeat(Duration::ZERO), None);

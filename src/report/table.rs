@@ -9,7 +9,8 @@ use console::{measure_text_width, truncate_str};
 
 use super::stamp;
 use crate::job::{Counts, ResultRow, State};
-use crate::text::printable;
+use crate::text::{brief, printable};
+use crate::time;
 
 /// Rows that decide about the layout.
 const SAMPLE: usize = 256;
@@ -34,16 +35,21 @@ struct Cells {
 }
 
 /// The columns before the last one; the higher the rank, the earlier it gives way.
-const FIXED: [(&str, u8); 8] = [
-    ("line", 3),
+const FIXED: [(&str, u8); 11] = [
+    ("line", 5),
     ("service", 0),
-    ("image", 4),
+    ("name", 2),
+    ("ip", 6),
+    ("image", 7),
     ("state", 0),
     ("executed", 0),
-    ("evidence", 2),
-    ("attempts", 5),
+    ("evidence", 3),
+    ("attempts", 8),
+    ("took", 4),
     ("completed (UTC)", 1),
 ];
+/// Characters of an instance's name.
+const NAME_CHARS_MAX: usize = 20;
 const DETAIL: &str = "error or note";
 
 #[derive(Debug, Clone, Copy)]
@@ -119,6 +125,8 @@ impl Cells {
             fixed: [
                 row.line.to_string(),
                 row.service.to_string(),
+                brief_or_nothing(row.name.as_deref()),
+                brief_or_nothing(row.ip.as_deref()),
                 image,
                 state,
                 row.executed.to_string(),
@@ -126,11 +134,17 @@ impl Cells {
                     .map_or("", |evidence| evidence.as_str())
                     .to_owned(),
                 row.attempts.to_string(),
+                row.took().map(time::short).unwrap_or_default(),
                 row.completed_ms.map(moment).unwrap_or_default(),
             ],
             detail: detail(row),
         }
     }
+}
+
+fn brief_or_nothing(text: Option<&str>) -> String {
+    text.map(|text| brief(text, NAME_CHARS_MAX))
+        .unwrap_or_default()
 }
 
 /// `2026-11-23 02:00:00`; the header says that it is UTC.
@@ -163,7 +177,10 @@ impl Layout {
     fn of(sample: &[Cells], width: Option<usize>) -> Self {
         let mut widths = [None; FIXED.len()];
         for (column, (name, _)) in FIXED.iter().enumerate() {
-            let widest = sample.iter().map(|cells| cells.fixed[column].len()).max();
+            let widest = sample
+                .iter()
+                .map(|cells| measure_text_width(&cells.fixed[column]))
+                .max();
             widths[column] = Some(name.len().max(widest.unwrap_or(0)));
         }
         let Some(width) = width else {
@@ -202,7 +219,7 @@ impl Layout {
             let Some(width) = width else { continue };
             // A cell that is wider than every one of the sample pushes the rest to the right.
             line.push_str(cell);
-            let padding = width.saturating_sub(cell.len()) + GAP;
+            let padding = width.saturating_sub(measure_text_width(cell)) + GAP;
             line.extend(std::iter::repeat_n(' ', padding));
         }
         match self.detail {

@@ -24,6 +24,8 @@ fn row(line: u64, state: State) -> ResultRow {
         error: None,
         note: None,
         held: false,
+        name: Some("web-1".to_owned()),
+        ip: None,
     }
 }
 
@@ -54,6 +56,8 @@ fn some_rows() -> Vec<ResultRow> {
             error: Some("no answer within 60s\u{1b}[2J\nand more".to_owned()),
             note: Some("数据库 主".to_owned()),
             held: true,
+            name: Some("web-1".to_owned()),
+            ip: None,
             ..row(4, State::InDoubt)
         },
         row(5, State::Queued),

@@ -32,13 +32,16 @@ pub struct Account {
     pub not_offered: HashSet<ImageId>,
 }
 
+/// An image whose name is wanted, and the instances whose previews may give it.
+pub type Named = (ImageId, Vec<ServiceId>);
+
 /// Reads the whole list, and asks for the names of images: `wanted` tells, given the list, which
 /// ones and through which instances. `progress` is told the instances read so far, and how many
 /// there are. `Err`: why a run would not come further either.
 pub async fn read_account(
     client: &Client,
     rate_per_s: f64,
-    wanted: &(dyn Fn(&Fleet) -> Vec<(ImageId, Vec<ServiceId>)> + Sync),
+    wanted: &(dyn Fn(&Fleet) -> Vec<Named> + Sync),
     progress: &mut (dyn FnMut(u64, Option<u64>) + Send),
 ) -> Result<Account, Halt> {
     let mut reader = Reader {

@@ -16,13 +16,16 @@ use super::core::{Call, Core, Finished, Step};
 use super::session::Session;
 use super::{Ending, Fleet, Now, Options, Signal};
 use crate::event::{Event, JobEvent};
-use crate::job::{BatchId, Entry, JobId, RunId, State};
+use crate::job::{BatchId, Counts, Entry, JobId, RunId, State};
 use crate::queue::{Queue, QueueError};
 use crate::zomro::Client;
 use crate::{text, time};
 
 /// How long another program may hold the database before the run gives up.
 const BUSY_MAX: Duration = Duration::from_mins(2);
+
+/// How often the queue is asked whether other commands have moved jobs of this batch.
+const RECOUNT: Duration = Duration::from_secs(1);
 
 /// What a run works with.
 pub struct Setup<'a> {
@@ -57,7 +60,8 @@ pub async fn run(setup: Setup<'_>, signals: &mut Signals) -> Result<Ending, Queu
         fleet,
         events,
     } = setup;
-    let jobs = batch_counts(queue, batch).await?.total();
+    let counts = batch_counts(queue, batch).await?;
+    let jobs = counts.total();
     let waits = !options.no_wait;
     let session = Session::new(client.can_login(), client.generation(), started.at);
     let core = Core::new(options, jobs, session, fleet, fastrand::u64(..), started);
@@ -72,6 +76,8 @@ pub async fn run(setup: Setup<'_>, signals: &mut Signals) -> Result<Ending, Queu
         unwritten: Vec::new(),
         busy_since: None,
         storage: None,
+        counts,
+        recount_at: Instant::now() + RECOUNT,
     };
     // A run that does not wait takes over only what it may have to call a doubt.
     let states: &[State] = if waits {
@@ -100,7 +106,7 @@ pub async fn run(setup: Setup<'_>, signals: &mut Signals) -> Result<Ending, Queu
     })
 }
 
-async fn batch_counts(queue: &mut Queue, batch: BatchId) -> Result<crate::job::Counts, QueueError> {
+async fn batch_counts(queue: &mut Queue, batch: BatchId) -> Result<Counts, QueueError> {
     let batches = queue.batches().await?;
     Ok(batches
         .iter()
@@ -121,6 +127,9 @@ struct Shell<'a> {
     unwritten: Vec<Step>,
     busy_since: Option<Instant>,
     storage: Option<QueueError>,
+    /// Where the batch stands by what this run has written and read.
+    counts: Counts,
+    recount_at: Instant,
 }
 
 impl Shell<'_> {
@@ -142,6 +151,7 @@ impl Shell<'_> {
                 (self.events)(event);
             }
             let missed = self.commit(tick.steps).await;
+            self.recount().await;
             for call in tick.calls {
                 self.make(call, missed.as_ref());
             }
@@ -248,6 +258,7 @@ impl Shell<'_> {
                 self.core.missed(&missed);
                 steps.retain(|step| !missed.contains(&step.transition.job));
                 for step in &steps {
+                    count(&mut self.counts, step);
                     (self.events)(Event::Job(job_event(step)));
                 }
                 self.storage.is_none().then_some(missed)
@@ -266,6 +277,22 @@ impl Shell<'_> {
                 self.fail(error);
                 None
             }
+        }
+    }
+
+    /// Tells what other commands have done to the batch. Nothing rests on it but the display, so a
+    /// database that cannot be read now is no fault yet.
+    async fn recount(&mut self) {
+        let now = Instant::now();
+        if now < self.recount_at || self.storage.is_some() || !self.unwritten.is_empty() {
+            return;
+        }
+        self.recount_at = now + RECOUNT;
+        if let Ok(counts) = batch_counts(self.queue, self.batch).await
+            && counts != self.counts
+        {
+            self.counts = counts;
+            (self.events)(Event::Recounted { counts });
         }
     }
 
@@ -328,6 +355,16 @@ fn joined(result: Result<Finished, tokio::task::JoinError>) -> Finished {
     }
 }
 
+/// Moves the step's job from one state to the other in `counts`.
+fn count(counts: &mut Counts, step: &Step) {
+    let (from, to) = (&step.transition.from, &step.transition.to);
+    let left = counts.of_mut(from.state);
+    *left = left.saturating_sub(1);
+    counts.held = counts.held.saturating_sub(u64::from(from.held));
+    *counts.of_mut(to.state) += 1;
+    counts.held += u64::from(to.held);
+}
+
 fn job_event(step: &Step) -> JobEvent {
     let Step {
         service,
@@ -346,8 +383,11 @@ fn job_event(step: &Step) -> JobEvent {
         Entry::Held { reason } => Some(reason.as_str()),
         _ => failure.map(|failure| failure.error.as_str()),
     };
+    let baseline = to.baseline.as_ref();
     JobEvent {
         service: *service,
+        name: baseline.and_then(|baseline| baseline.name.clone()),
+        ip: baseline.and_then(|baseline| baseline.ip.clone()),
         line: *line,
         attempt: to.attempt,
         kind: transition.entry.kind(),

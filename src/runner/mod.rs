@@ -145,7 +145,12 @@ impl std::fmt::Display for Halt {
         match self {
             Self::FailureBudget { failed, budget } => write!(
                 f,
-                "the failure budget is used up: {failed} jobs failed or are in doubt, --max-failures allows {budget}"
+                "the failure budget is used up: {failed} {jobs} in doubt, --max-failures allows {budget}",
+                jobs = if *failed == 1 {
+                    "job failed or is"
+                } else {
+                    "jobs failed or are"
+                }
             ),
             Self::NotListed {
                 missing,

@@ -19,7 +19,7 @@ use crate::job::{
     Standing, State,
 };
 use crate::queue::lock::host;
-use crate::queue::{Batch, LedgerLine, NewRun, QueueError, QueuedJob, ResultSink, Run};
+use crate::queue::{Batch, Holder, LedgerLine, NewRun, QueueError, QueuedJob, ResultSink, Run};
 
 /// Rows that are read at once where all are walked through: memory stays flat.
 const ROWS_PER_READING: i64 = 1024;
@@ -76,7 +76,8 @@ pub(super) const UNSETTLED: &str = concat!(
         AND state IN (SELECT value FROM json_each(?2))"
 );
 
-pub(super) const OLDEST_DOUBT: &str = "SELECT service_id, min(intent_ms) FROM job
+pub(super) const OLDEST_DOUBT: &str =
+    "SELECT service_id, min(intent_ms), baseline ->> '$.name' FROM job
      WHERE batch_id = ?1 AND state <> 'queued' AND completed_ms IS NULL AND state = 'in_doubt'
      GROUP BY batch_id";
 
@@ -235,7 +236,8 @@ impl Queue {
         loop {
             let mut query = QueryBuilder::<Sqlite>::new(
                 "SELECT json_array(line, service_id, image, state, executed, evidence, attempt, submitted_ms,
-                        completed_ms, error_kind, error, note, held)
+                        completed_ms, error_kind, error, note, held,
+                        baseline ->> '$.name', baseline ->> '$.ip')
                  FROM job WHERE id > ",
             );
             query
@@ -290,16 +292,32 @@ impl Queue {
             .collect()
     }
 
-    /// The oldest doubt of `batch`: its service, and since when it may have been wiped, as Unix time.
+    /// The batch on which `process` works; `None`: it has not begun to.
+    pub async fn worked_on_by(&mut self, process: &Holder) -> Result<Option<BatchId>, QueueError> {
+        let batch: Option<i64> = sqlx::query_scalar(
+            "SELECT batch_id FROM run WHERE ended_ms IS NULL AND pid = ?1 AND (host = ?2 OR ?2 = '')
+             AND started_ms >= ?3 ORDER BY id DESC LIMIT 1",
+        )
+        .bind(process.pid)
+        .bind(&process.host)
+        .bind(process.since_ms)
+        .fetch_optional(&mut self.connection)
+        .await?;
+        Ok(batch.map(BatchId))
+    }
+
+    /// The oldest doubt of `batch`: its service, since when it may have been wiped (Unix time), and
+    /// the owner's name for it.
     pub async fn oldest_doubt(
         &mut self,
         batch: BatchId,
-    ) -> Result<Option<(ServiceId, i64)>, QueueError> {
-        let row: Option<(i64, i64)> = sqlx::query_as(OLDEST_DOUBT)
+    ) -> Result<Option<(ServiceId, i64, Option<String>)>, QueueError> {
+        let row: Option<(i64, i64, Option<String>)> = sqlx::query_as(OLDEST_DOUBT)
             .bind(batch.0)
             .fetch_optional(&mut self.connection)
             .await?;
-        Ok(row.and_then(|(service, since_ms)| Some((ServiceId::new(service)?, since_ms))))
+        Ok(row
+            .and_then(|(service, since_ms, name)| Some((ServiceId::new(service)?, since_ms, name))))
     }
 
     /// Jobs of `batch` that were done since `since_ms` (Unix time), and when the first of them was.
@@ -472,6 +490,8 @@ struct StoredResult<'a> {
     error: Option<String>,
     note: Option<String>,
     held: u8,
+    name: Option<String>,
+    ip: Option<String>,
 }
 
 fn result_row(row: &SqliteRow) -> Result<ResultRow, QueueError> {
@@ -490,6 +510,8 @@ fn result_row(row: &SqliteRow) -> Result<ResultRow, QueueError> {
         error: result.error,
         note: result.note,
         held: result.held != 0,
+        name: result.name,
+        ip: result.ip,
     })
 }
 

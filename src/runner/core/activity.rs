@@ -3,9 +3,14 @@
 use std::time::Duration;
 
 use super::{Core, Now};
-use crate::event::{Activity, Event};
+use crate::event::{Activity, Event, Limit};
 use crate::job::State;
+use crate::runner::budget;
+use crate::runner::rate::Purpose;
 use crate::time;
+
+/// A deadline that moves by less is the same one.
+const MINUTE_MS: u64 = 60_000;
 
 impl Core {
     pub(super) fn tell_pause(&mut self, now: Now) {
@@ -51,6 +56,8 @@ impl Core {
             Activity::LoggingIn
         } else if let Some((read, total)) = self.fleet.walk_progress() {
             Activity::ReadingList { read, total }
+        } else if let Some(by) = self.held_back_by(now) {
+            Activity::HeldBack { by }
         } else if states(State::Submitting) {
             Activity::Working
         } else if states(State::Rebuilding) {
@@ -58,7 +65,9 @@ impl Core {
         } else if !self.waiting.is_empty() {
             Activity::Working
         } else if states(State::InDoubt) {
-            Activity::WatchingDoubts
+            Activity::WatchingDoubts {
+                until_ms: self.doubts_until_ms(now),
+            }
         } else if let Some(due_at) = self.supply.next_due() {
             Activity::WaitingToRetry {
                 remaining: due_at.saturating_duration_since(now.at),
@@ -68,6 +77,10 @@ impl Core {
         };
         let changed = match (&self.activity, &activity) {
             (Some(Activity::WaitingToRetry { .. }), Activity::WaitingToRetry { .. }) => false,
+            (
+                Some(Activity::WatchingDoubts { until_ms: last }),
+                Activity::WatchingDoubts { until_ms: new },
+            ) => last.abs_diff(*new) >= MINUTE_MS,
             (Some(last), new) => last != new,
             (None, _) => true,
         };
@@ -75,5 +88,45 @@ impl Core {
             self.activity = Some(activity.clone());
             self.events.push(Event::Activity(activity));
         }
+    }
+
+    /// What keeps jobs from starting that are ready to, if anything does.
+    fn held_back_by(&self, now: Now) -> Option<Limit> {
+        if self.waiting.is_empty() || self.is_ending() {
+            return None;
+        }
+        if self
+            .waiting
+            .iter()
+            .all(|waiting| waiting.deferred_since.is_some())
+        {
+            return Some(Limit::Instances);
+        }
+        let in_flight = self.in_flight();
+        if in_flight >= self.options.workers {
+            return Some(Limit::Workers);
+        }
+        if budget::room(self.budget, self.damage(), in_flight) == 0 {
+            return Some(Limit::FailureBudget);
+        }
+        let is_paced = !self.rate.is_unlimited() && self.rate.free_at(Purpose::Submission) > now.at;
+        is_paced.then_some(Limit::Rate)
+    }
+
+    /// When the last of the watched doubts is settled or held, at the latest, as Unix time.
+    fn doubts_until_ms(&self, now: Now) -> i64 {
+        let left = self
+            .active
+            .values()
+            .filter(|active| active.job.standing.state == State::InDoubt)
+            .filter_map(|active| active.watch.as_ref())
+            .map(|watch| {
+                (watch.sent_at() + self.options.rules.rebuild_timeout)
+                    .saturating_duration_since(now.at)
+            })
+            .max()
+            .unwrap_or_default();
+        now.unix_ms
+            .saturating_add(i64::try_from(left.as_millis()).unwrap_or(i64::MAX))
     }
 }

@@ -101,7 +101,7 @@ pub(super) enum KnownImage {
 #[derive(Debug)]
 pub(super) enum Readiness {
     Ready {
-        baseline: Option<Baseline>,
+        baseline: Option<Box<Baseline>>,
         target: Option<String>,
         zone: String,
     },
@@ -208,7 +208,7 @@ impl Core {
                         slots -= 1;
                         let intent = Entry::Intent {
                             zone,
-                            baseline,
+                            baseline: baseline.map(|baseline| *baseline),
                             target,
                         };
                         self.start(waiting.job, intent, now, calls);
@@ -316,7 +316,7 @@ impl Core {
         match self.baseline(job.service, now) {
             Err(readiness) => readiness,
             Ok(baseline) => Readiness::Ready {
-                baseline,
+                baseline: baseline.map(Box::new),
                 target,
                 zone: (job.zone.clone().or(image_zone)).unwrap_or_else(|| ZONE_DEFAULT.to_owned()),
             },
@@ -352,6 +352,8 @@ impl Core {
             image: listed.sighting.image.clone(),
             status: listed.sighting.status.clone(),
             age_ms: u64::try_from(age.as_millis()).unwrap_or(u64::MAX),
+            name: for_people(listed.name.as_deref()),
+            ip: for_people(listed.ip.as_deref()),
         }))
     }
 
@@ -593,6 +595,11 @@ impl Core {
         }
         (stale, deferred)
     }
+}
+
+/// What the list says for people, as it is kept in the ledger.
+fn for_people(text: Option<&str>) -> Option<String> {
+    text.map(|text| crate::text::brief(text, 64))
 }
 
 fn not_listed() -> Failure {

@@ -1,0 +1,203 @@
+//! When the last job will have ended, as far as that can be known.
+//!
+//! The one fact to know: nothing is shown that rests on less than two finished rebuilds, and what
+//! is shown counts down. It steps back only where the run has really become slower, and where what
+//! is in flight is overdue nothing is known any more.
+
+use std::collections::HashMap;
+use std::time::Duration;
+
+use crate::job::{Counts, ServiceId};
+
+/// Below this a duration is a guess.
+const REBUILDS_MIN: u32 = 2;
+/// An end that is later by less than this, or by less than a third, is no other pace.
+const LATER_MIN: Duration = Duration::from_secs(30);
+
+/// What is known of the time that rebuilds take. Moments are durations since the display started.
+#[derive(Debug, Default)]
+pub(super) struct Forecast {
+    /// When each instance in flight was sent by this run.
+    sent: HashMap<ServiceId, Duration>,
+    took: Duration,
+    rebuilds: u32,
+    /// The most that were in flight at once.
+    at_once: u64,
+    /// The end that was shown last, and when it was.
+    shown: Option<(Duration, Duration)>,
+}
+
+impl Forecast {
+    /// A submission left; `in_flight` with it.
+    pub(super) fn sent(&mut self, service: ServiceId, in_flight: u64, now: Duration) {
+        self.sent.insert(service, now);
+        self.at_once = self.at_once.max(in_flight);
+    }
+
+    /// The instance is not in flight any more. `rebuild`: what a finished one took.
+    pub(super) fn ended(&mut self, service: ServiceId, rebuild: Option<Duration>) {
+        self.sent.remove(&service);
+        if let Some(rebuild) = rebuild {
+            self.took += rebuild;
+            self.rebuilds += 1;
+        }
+    }
+
+    /// The time until everything queued and in flight has ended, if each takes the mean of those that
+    /// have.
+    pub(super) fn by_rebuilds(&self, counts: &Counts, now: Duration) -> Option<Duration> {
+        if self.rebuilds < REBUILDS_MIN {
+            return None;
+        }
+        let mean = self.took / self.rebuilds;
+        let in_flight = counts.submitting + counts.rebuilding;
+        let left = |since: Duration| mean.saturating_sub(now.saturating_sub(since));
+        // When each worker is free. What another process sent is at least as old as this display.
+        let mut free: Vec<Duration> = self.sent.values().map(|since| left(*since)).collect();
+        let inherited = in_flight.saturating_sub(free.len() as u64);
+        free.extend((0..inherited).map(|_| left(Duration::ZERO)));
+        let at_once = self.at_once.max(in_flight).max(1);
+        free.extend((free.len() as u64..at_once).map(|_| Duration::ZERO));
+        free.sort_unstable();
+        // The queued ones go round the workers; who is free first gets one of the last round.
+        let workers = free.len() as u64;
+        let last_round = usize::try_from(counts.queued % workers).unwrap_or(0);
+        let mut until = free.last().copied().unwrap_or_default();
+        if let Some(last) = last_round.checked_sub(1).and_then(|last| free.get(last)) {
+            until = until.max(*last + mean);
+        }
+        until += times(mean, counts.queued / workers);
+        // Overdue: everything should have been over by now.
+        (!until.is_zero()).then_some(until)
+    }
+
+    /// What to show for an estimate of `until` at `now`; nothing is known: nothing is shown.
+    pub(super) fn show(&mut self, until: Option<Duration>, now: Duration) -> Option<Duration> {
+        let Some(until) = until else {
+            self.shown = None;
+            return None;
+        };
+        let at = now + until;
+        let at = match self.shown {
+            Some((before, shown))
+                if at > shown && at.saturating_sub(shown) < (until / 3).max(LATER_MIN) =>
+            {
+                // Somewhat later: it counts down more slowly until that is made up for.
+                at.min(shown + now.saturating_sub(before) / 10 * 9)
+            }
+            Some(_) | None => at,
+        };
+        self.shown = Some((now, at));
+        Some(at.saturating_sub(now))
+    }
+}
+
+fn times(duration: Duration, count: u64) -> Duration {
+    duration.saturating_mul(u32::try_from(count).unwrap_or(u32::MAX))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn service(number: u64) -> ServiceId {
+        ServiceId::new(i64::try_from(number).unwrap()).unwrap()
+    }
+
+    /// A run over `jobs`, `at_once`, whose rebuilds take what `took_s` says; looked at each second.
+    /// Gives back the moments (seconds) at which an ETA was shown, and the ETA, and the end.
+    fn run(jobs: u64, at_once: usize, took_s: impl Fn(u64) -> u64) -> (Vec<(u64, u64)>, u64) {
+        let mut forecast = Forecast::default();
+        let mut counts = Counts {
+            queued: jobs,
+            ..Counts::default()
+        };
+        let mut in_flight: Vec<(u64, u64)> = Vec::new();
+        let mut shown = Vec::new();
+        let mut next = 0;
+        for second in 0.. {
+            let now = Duration::from_secs(second);
+            in_flight.retain(|(number, ends)| {
+                if *ends > second {
+                    return true;
+                }
+                counts.rebuilding -= 1;
+                counts.done += 1;
+                let took = Duration::from_secs(took_s(*number));
+                forecast.ended(service(*number + 1), Some(took));
+                false
+            });
+            // One call a second.
+            if in_flight.len() < at_once && next < jobs {
+                counts.queued -= 1;
+                counts.rebuilding += 1;
+                in_flight.push((next, second + took_s(next)));
+                forecast.sent(service(next + 1), in_flight.len() as u64, now);
+                next += 1;
+            }
+            if counts.done == jobs {
+                return (shown, second);
+            }
+            let until = forecast.by_rebuilds(&counts, now);
+            if let Some(eta) = forecast.show(until, now) {
+                shown.push((second, eta.as_secs()));
+            }
+        }
+        unreachable!("it ends")
+    }
+
+    // field case E4
+    #[test]
+    fn in_the_usual_case_the_eta_only_falls_and_comes_true() {
+        let jitter = |number: u64| 285 + number * 7919 % 31;
+        for (jobs, at_once, took_s) in [
+            (60, 8, &(|_| 300_u64) as &dyn Fn(u64) -> u64),
+            (60, 8, &jitter),
+            (500, 50, &jitter),
+            (9, 8, &jitter),
+            (5, 1, &jitter),
+        ] {
+            let (shown, end) = run(jobs, at_once, took_s);
+            assert!(shown.len() > 250, "{}", shown.len());
+            for pair in shown.windows(2) {
+                assert!(
+                    pair[1].1 <= pair[0].1,
+                    "it climbs: {pair:?} of {jobs}/{at_once}"
+                );
+            }
+            for (second, eta) in &shown {
+                let left = end - second;
+                let off = eta.abs_diff(left);
+                assert!(off <= (left / 4).max(40), "at {second} of {end}: {eta}");
+            }
+        }
+    }
+
+    // field case E4
+    #[test]
+    fn nothing_is_said_while_nothing_is_known() {
+        let mut forecast = Forecast::default();
+        let counts = Counts {
+            queued: 5,
+            rebuilding: 1,
+            ..Counts::default()
+        };
+        let s = Duration::from_secs;
+        forecast.sent(service(1), 1, s(0));
+        assert_eq!(forecast.by_rebuilds(&counts, s(9)), None);
+        forecast.ended(service(1), Some(s(10)));
+        forecast.sent(service(2), 1, s(10));
+        assert_eq!(forecast.by_rebuilds(&counts, s(11)), None, "one is a guess");
+        forecast.ended(service(2), Some(s(10)));
+        forecast.sent(service(3), 1, s(20));
+        assert_eq!(forecast.by_rebuilds(&counts, s(20)), Some(s(60)));
+        // The last one is overdue: it could take any time.
+        let last = Counts {
+            rebuilding: 1,
+            ..Counts::default()
+        };
+        assert_eq!(forecast.by_rebuilds(&last, s(25)), Some(s(5)));
+        assert_eq!(forecast.by_rebuilds(&last, s(30)), None);
+        assert_eq!(forecast.show(None, s(30)), None);
+    }
+}
