@@ -1,9 +1,24 @@
-//! README.md promises nothing that no test proves.
+//! CONTRIBUTING.md promises nothing that no test proves, and README.md shows no command that does
+//! not work.
 
-#![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    reason = "a test that cannot go on has failed"
+)]
+
+mod common;
 
 use std::collections::BTreeSet;
 use std::path::Path;
+use std::process::{Command, Stdio};
+
+use common::{FIRST, LOGIN_PASSWORD, USERNAME, World, bare, ended};
+
+/// A file of the repository's root.
+fn document(name: &str) -> String {
+    std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(name)).unwrap()
+}
 
 /// Words in backticks that look like the name of a test: many words joined by underscores.
 fn named_tests(section: &str) -> BTreeSet<&str> {
@@ -27,10 +42,10 @@ fn sources(folder: &Path, text: &mut String) {
 }
 
 #[test]
-fn every_promise_of_the_readme_names_a_test_that_exists() {
+fn every_promise_names_a_test_that_exists() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let readme = std::fs::read_to_string(root.join("README.md")).unwrap();
-    let section = readme
+    let contributing = document("CONTRIBUTING.md");
+    let section = contributing
         .split("\n## ")
         .find(|section| section.starts_with("What it promises"))
         .unwrap();
@@ -44,4 +59,79 @@ fn every_promise_of_the_readme_names_a_test_that_exists() {
         .filter(|name| !text.contains(&format!("fn {name}(")))
         .collect();
     assert!(missing.is_empty(), "{missing:?}");
+}
+
+// field case E11
+#[test]
+fn the_commands_of_the_readme_work_as_they_stand() {
+    let world = World::new(3);
+    world.fleet(3);
+    world.doubt(FIRST);
+    let program = bare(world.folder.path());
+    let programs = Path::new(program.get_program())
+        .parent()
+        .unwrap()
+        .to_owned();
+    world.run(&["--settle", "100ms"]).exit(3);
+    let readme = document("README.md");
+    let commands: Vec<&str> = readme
+        .lines()
+        .filter_map(|line| line.strip_prefix("    "))
+        .filter(|line| line.starts_with("refleet "))
+        .collect();
+    assert!(commands.len() >= 5, "{commands:?}");
+    for command in commands {
+        let mut shell = Command::new("/bin/sh");
+        shell
+            .args(["-c", command])
+            .env_clear()
+            .env("PATH", format!("{}:/usr/bin:/bin", programs.display()))
+            .env("HOME", world.folder.path())
+            .env("REFLEET_DB", world.database())
+            .env("REFLEET_API_URL", world.simulator.url())
+            .env("ZOMRO_USERNAME", USERNAME)
+            .env("ZOMRO_PASSWORD", LOGIN_PASSWORD)
+            .stdin(Stdio::null())
+            .current_dir(world.folder.path());
+        let ended = ended(shell);
+        // The order has ended in doubt; of that a run has to speak.
+        assert!(
+            ended.code == 0 || (ended.code == 3 && command.starts_with("refleet run")),
+            "{command}: {} {}{}",
+            ended.code,
+            ended.out,
+            ended.err
+        );
+    }
+    assert_eq!(world.states()["done"].len(), 3, "the doubt was settled");
+}
+
+// field case E11
+#[test]
+fn the_readme_names_every_exit_code_and_every_option_of_its_tables_exists() {
+    let readme = document("README.md");
+    let help = {
+        let mut command = bare(Path::new("/"));
+        command.args(["run", "--help"]);
+        ended(command).exit(0).out
+    };
+    for option in readme.split('`').skip(1).step_by(2).filter_map(|code| {
+        let option = code.split([' ', '=']).next()?;
+        (option.starts_with("--") && option != "--as").then_some(option)
+    }) {
+        let elsewhere = ["--failed", "--from", "--output", "--fault-rate"];
+        assert!(
+            help.contains(option) || elsewhere.contains(&option),
+            "{option}"
+        );
+    }
+    let (_, codes) = readme.split_once("## Exit codes").unwrap();
+    let (codes, _) = codes.split_once("\n## ").unwrap();
+    for code in [0, 1, 2, 3, 4, 6, 7, 8, 70, 74, 75, 130, 143] {
+        let named = codes.lines().any(|line| {
+            let cell = line.split('|').nth(1).unwrap_or_default();
+            cell.split(',').any(|word| word.trim() == code.to_string())
+        });
+        assert!(named, "{code}");
+    }
 }

@@ -1,0 +1,308 @@
+//! The files of examples/ work as they stand, and every hint can be typed as it stands.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    reason = "a test that cannot go on has failed"
+)]
+
+mod common;
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::Path;
+use std::process::Command;
+
+use common::{Ended, FIRST, LOGIN_PASSWORD, USERNAME, World, bare, ended, quick};
+use refleet::simulator::FaultKind;
+
+fn example(name: &str) -> String {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("examples")
+        .join(name);
+    fs::read_to_string(path).unwrap()
+}
+
+/// Lines that are neither empty nor comments.
+fn lines(text: &str) -> impl Iterator<Item = &str> {
+    text.lines()
+        .map(str::trim)
+        .filter(|line| !line.is_empty() && !line.starts_with('#'))
+}
+
+/// A world that uses the default database of its home, with `fleet.csv` done and the login in files.
+fn nightly() -> World {
+    let world = World::new(3);
+    world.fleet(3);
+    world.write("username", USERNAME);
+    world.write("password", LOGIN_PASSWORD);
+    at_home(
+        &world,
+        &quick(world.path("fleet.csv").to_str().unwrap(), &[]),
+    )
+    .exit(0);
+    world
+}
+
+fn at_home(world: &World, args: &[&str]) -> Ended {
+    let mut command = world.refleet(args);
+    command.env_remove("REFLEET_DB");
+    ended(command)
+}
+
+/// `line` with the program and the folder of this test in place of the installed ones.
+fn here(world: &World, line: &str) -> String {
+    line.replace(
+        "/usr/local/bin/refleet",
+        bare(world.folder.path()).get_program().to_str().unwrap(),
+    )
+    .replace("/etc/refleet", world.folder.path().to_str().unwrap())
+}
+
+// field case D9
+#[test]
+fn the_crontab_works_as_cron_runs_it() {
+    let world = nightly();
+    let crontab = example("crontab");
+    let run_by_cron = || {
+        let mut cron = Command::new("/bin/sh");
+        cron.env_clear()
+            .env("PATH", "/usr/bin:/bin")
+            .env("SHELL", "/bin/sh")
+            .env("HOME", world.folder.path())
+            .env("REFLEET_API_URL", world.simulator.url())
+            .current_dir(world.folder.path());
+        let mut jobs = 0;
+        for line in lines(&crontab) {
+            let line = here(&world, line);
+            match line.split_once('=') {
+                Some((name, value)) if name.chars().all(|c| c.is_ascii_uppercase() || c == '_') => {
+                    cron.env(name, value);
+                }
+                _ => {
+                    let (schedule, command) = line.split_once("  ").unwrap();
+                    assert_eq!(schedule.split(' ').count(), 5, "{line}");
+                    // cron makes a line feed of it.
+                    assert!(!command.contains('%'), "{line}");
+                    assert!(command.starts_with('/'), "{line}");
+                    cron.args(["-c", command]);
+                    jobs += 1;
+                }
+            }
+        }
+        assert_eq!(jobs, 1);
+        ended(cron)
+    };
+    // Nothing is due: nothing is mailed.
+    run_by_cron().exit(0).said_nothing();
+    // What needs a human is.
+    world.write("fleet.csv", "service_id,image\n5113119,nonsense\n");
+    run_by_cron().exit(2).says("line 2");
+}
+
+// field case D9
+#[test]
+fn the_systemd_unit_starts_what_it_says_and_restarts_after_an_outage_only() {
+    let world = nightly();
+    let unit = example("systemd/refleet.service");
+    let values = |name: &str| -> Vec<String> {
+        lines(&unit)
+            .filter_map(|line| line.strip_prefix(name)?.strip_prefix('='))
+            .map(str::to_owned)
+            .collect()
+    };
+    assert_eq!(values("Restart"), ["no"]);
+    assert_eq!(values("RestartForceExitStatus"), ["4"]);
+    // A credential ends at 1 MB, a manifest does not.
+    assert!(
+        values("LoadCredential")
+            .iter()
+            .all(|value| !value.contains("csv")),
+        "{unit}"
+    );
+    let start = here(&world, &values("ExecStart")[0]);
+    let mut words = start.split(' ');
+    let mut command = Command::new(words.next().unwrap());
+    command.args(words).env_clear();
+    let state = world.folder.path().join(".local/state");
+    for value in values("Environment") {
+        let (name, value) = value.split_once('=').unwrap();
+        let value = value
+            .replace("%S", state.to_str().unwrap())
+            .replace("%d", world.folder.path().to_str().unwrap());
+        command.env(name, value);
+    }
+    command.env("REFLEET_API_URL", world.simulator.url());
+    ended(command).exit(0).said_nothing();
+
+    // Where systemd is, it has the last word.
+    let Ok(version) = Command::new("systemd-analyze").arg("--version").output() else {
+        return;
+    };
+    assert!(version.status.success());
+    let folder = tempfile::tempdir().unwrap();
+    let mut verify = Command::new("systemd-analyze");
+    verify.args(["verify", "--man=no"]);
+    for name in ["refleet.service", "refleet.timer"] {
+        let path = folder.path().join(name);
+        // It looks whether the program is there.
+        let text = example(&format!("systemd/{name}")).replace("/usr/local/bin/refleet", "/bin/sh");
+        fs::write(&path, text).unwrap();
+        verify.arg(path);
+    }
+    ended(verify).exit(0).said_nothing();
+}
+
+/// The commands in what was said: in backticks, or on indented lines of their own.
+fn commands(said: &str) -> BTreeSet<String> {
+    let joined = said.replace('\n', "\n ");
+    let in_backticks = joined.split('`').skip(1).step_by(2);
+    let of_their_own = said
+        .lines()
+        .filter(|line| line.starts_with("    refleet "))
+        .map(str::trim);
+    in_backticks
+        .chain(of_their_own)
+        .filter(|command| command.starts_with("refleet "))
+        .map(|command| command.split_whitespace().collect::<Vec<_>>().join(" "))
+        .collect()
+}
+
+/// Types `command` into a shell, with its placeholders filled in.
+fn typed(world: &World, command: &str) -> Ended {
+    let program = bare(world.folder.path());
+    let folder = Path::new(program.get_program())
+        .parent()
+        .unwrap()
+        .to_owned();
+    let command = command
+        .replace("SERVICE_ID", &FIRST.to_string())
+        .replace("done|requeue|failed", "failed")
+        .replace("TEXT", "looked")
+        .replace("MANIFEST", "fleet.csv")
+        .replace("--batch ID", "--batch 1");
+    let mut shell = Command::new("/bin/sh");
+    shell
+        .args(["-c", &command])
+        .env_clear()
+        .env("PATH", format!("{}:/usr/bin:/bin", folder.display()))
+        .env("HOME", world.folder.path())
+        .env("ZOMRO_USERNAME", USERNAME)
+        .env("ZOMRO_PASSWORD", LOGIN_PASSWORD)
+        .stdin(std::process::Stdio::null())
+        .current_dir(world.folder.path());
+    ended(shell)
+}
+
+// field case D9: DESIGN section 9, "every hint can be typed as it stands"
+#[test]
+fn every_hint_can_be_typed_as_it_stands() {
+    let ends: &[(&str, fn(&World) -> Vec<Ended>)] = &[
+        ("doubt, failure, done", |world| {
+            world.doubt(FIRST);
+            world.fault(FIRST + 1, FaultKind::Error);
+            vec![by_options(world, &["--settle", "100ms"])]
+        }),
+        ("ended", |world| {
+            by_options(world, &[]).exit(0);
+            vec![by_options(world, &[]), at(world, &["status"])]
+        }),
+        ("budget", |world| {
+            world.fault(FIRST, FaultKind::Error);
+            vec![
+                by_options(world, &["--max-failures", "1", "--workers", "1"]),
+                at(world, &["status"]),
+            ]
+        }),
+        ("killed", |world| {
+            let mut run = world.start(&["--workers", "1"]);
+            run.wait_for(1, "done");
+            run.signal("KILL");
+            run.end();
+            vec![at(world, &["status"]), at(world, &["load", "fleet.csv"])]
+        }),
+        ("untouched failure", |world| {
+            world.fault(FIRST, FaultKind::Error);
+            by_options(world, &[]).exit(1);
+            vec![at(world, &["retry", "--failed"])]
+        }),
+        ("unknown things", |world| {
+            vec![
+                at(world, &["status"]),
+                at(world, &["show", "1"]),
+                at(world, &["run"]),
+            ]
+        }),
+    ];
+    let mut tried = BTreeSet::new();
+    for (name, provoke) in ends {
+        let world = World::new(4);
+        world.fleet(4);
+        let mut hints = BTreeSet::new();
+        for ended in provoke(&world) {
+            assert!(ended.code != 70, "{name}: {}", ended.err);
+            hints.extend(commands(&format!("{}\n{}", ended.out, ended.err)));
+        }
+        assert!(!hints.is_empty(), "{name}: no hint at all");
+        for hint in &hints {
+            let ended = typed(&world, hint);
+            // Without `--yes` and a terminal a run asks nobody; that is its answer to a hint.
+            let nobody = ended.err.contains("there is no terminal to ask on");
+            let usage = ended.err.contains("Usage:") || ended.err.contains("not found");
+            assert!(!usage, "{name}: `{hint}`: {}", ended.err);
+            assert!(
+                ended.code != 2 || nobody || ended.err.contains("left alone"),
+                "{name}: `{hint}`: {}{}",
+                ended.out,
+                ended.err
+            );
+            // It found this very queue.
+            assert!(
+                !world.folder.path().join(".local").exists(),
+                "{name}: `{hint}` made a database of its own"
+            );
+            tried.insert(
+                hint.split(' ')
+                    .skip(1)
+                    .find(|word| {
+                        [
+                            "list", "resolve", "retry", "run", "report", "status", "show", "cancel",
+                        ]
+                        .contains(word)
+                    })
+                    .unwrap_or_default()
+                    .to_owned(),
+            );
+        }
+    }
+    for word in ["list", "resolve", "retry", "run", "report"] {
+        assert!(
+            tried.contains(word),
+            "{word} was never hinted at: {tried:?}"
+        );
+    }
+}
+
+/// A command addressed by its options alone, so that a hint must repeat them.
+fn at(world: &World, args: &[&str]) -> Ended {
+    let database = world.database();
+    let all = [
+        &[
+            "--db",
+            database.to_str().unwrap(),
+            "--api-url",
+            world.simulator.url(),
+        ],
+        args,
+    ]
+    .concat();
+    let mut command = world.refleet(&all);
+    command
+        .env_remove("REFLEET_DB")
+        .env_remove("REFLEET_API_URL");
+    ended(command)
+}
+
+fn by_options(world: &World, more: &[&str]) -> Ended {
+    at(world, &quick("fleet.csv", more))
+}
