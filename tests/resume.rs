@@ -124,10 +124,7 @@ fn a_run_killed_in_the_middle_is_taken_up_by_the_same_command() {
     );
     run.signal("KILL");
     assert_eq!(run.end().code, -9);
-    world
-        .call(&["status"])
-        .exit(0)
-        .says_out("died; run again to resume");
+    world.call(&["status"]).exit(0).says_out("and died");
 
     // The first was wiped, and shows it in time; of the second nothing shows, and it is not sent again.
     let run = world

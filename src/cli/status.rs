@@ -157,7 +157,9 @@ fn next(global: &Global, batch: &Batch, is_newest: bool, alone: bool) -> Option<
     }
     if counts.held > 0 {
         next(
-            "names the doubts; `refleet resolve` settles them",
+            &format!(
+                "names the doubts, `{command} resolve SERVICE_ID --as done|requeue|failed --reason TEXT{of_batch}` settles one"
+            ),
             format!("list --state in_doubt{of_batch}"),
         )
     } else if counts.failed > 0 {
@@ -292,7 +294,7 @@ fn as_text(status: &Status, queue: &Queue) -> String {
         match counts.held {
             0 => counts.in_doubt.to_string(),
             held => format!(
-                "{} ({held} held: only `refleet resolve` settles {})",
+                "{} ({held} held: only your word settles {})",
                 counts.in_doubt,
                 if held == 1 { "it" } else { "them" }
             ),

@@ -223,7 +223,7 @@ fn describe_job(job: &JobEvent) -> Line {
         ),
         State::InDoubt => (
             if job.held {
-                ", held for `refleet resolve`".to_owned()
+                ", held for `resolve`".to_owned()
             } else {
                 String::new()
             },
