@@ -194,10 +194,13 @@ fn typed(world: &World, command: &str) -> Ended {
     ended(shell)
 }
 
+/// Brings a world to an ending, and gives back what was said on the way.
+type Provoke = fn(&World) -> Vec<Ended>;
+
 // field case D9: DESIGN section 9, "every hint can be typed as it stands"
 #[test]
 fn every_hint_can_be_typed_as_it_stands() {
-    let ends: &[(&str, fn(&World) -> Vec<Ended>)] = &[
+    let ends: &[(&str, Provoke)] = &[
         ("doubt, failure, done", |world| {
             world.doubt(FIRST);
             world.fault(FIRST + 1, FaultKind::Error);

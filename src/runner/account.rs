@@ -263,7 +263,7 @@ mod tests {
             follow_timeout: Duration::from_secs(5),
         })
         .unwrap();
-        let account = read_account(&client, 0.0, &[], &mut |_, _| {}).await;
+        let account = read_account(&client, 0.0, &|_| Vec::new(), &mut |_, _| {}).await;
         let logins = simulator.record().calls.get(&Call::Auth).copied();
         simulator.shutdown().await;
         (

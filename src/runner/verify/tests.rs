@@ -38,6 +38,8 @@ impl Scene {
                 image: Some(before.to_owned()),
                 status: "active".to_owned(),
                 age_ms: 0,
+                name: None,
+                ip: None,
             }),
             target: Some(NEW.to_owned()),
         };
