@@ -58,6 +58,8 @@ pub struct News {
 #[derive(Debug, Default)]
 pub struct Fleet {
     listed: HashMap<ServiceId, Listed>,
+    /// Who stood on each page at its latest reading; some may have been seen on another since.
+    on_page: HashMap<u32, Vec<ServiceId>>,
     /// Bytes of the texts in it.
     text_bytes: usize,
     total: u64,
@@ -149,10 +151,13 @@ impl Fleet {
         // Another page than the one asked for: that one is gone, the list has become shorter.
         // A row that can't be read may be anybody's: such a page shows nobody to be gone.
         if page.unreadable() == 0 {
-            for (service, listed) in &mut self.listed {
-                let was_here = listed.page == Some(page.number) || listed.page == Some(asked);
-                if was_here && !here.contains(service) {
-                    listed.page = None;
+            for number in [page.number, asked] {
+                let before = self.on_page.remove(&number).unwrap_or_default();
+                for service in before.iter().filter(|service| !here.contains(service)) {
+                    let listed = self.listed.get_mut(service);
+                    if let Some(listed) = listed.filter(|listed| listed.page == Some(number)) {
+                        listed.page = None;
+                    }
                 }
             }
         }
@@ -161,6 +166,9 @@ impl Fleet {
             self.remember(instance, page.number, &sighting);
             news.seen.push((instance.service, sighting));
         }
+        let known = |service: &ServiceId| self.listed.contains_key(service);
+        let known = here.iter().copied().filter(known).collect();
+        self.on_page.insert(page.number, known);
         self.advance_walk(asked, page, requested_at, &mut news);
         news
     }

@@ -1235,11 +1235,6 @@ impl World {
             let can_tell = standing.target.is_some() && standing.baseline.is_some();
             if standing.state == State::Done && is_proven {
                 assert!(
-                    !truth.undone || !can_tell,
-                    "{} is done, and has its old image",
-                    job.service
-                );
-                assert!(
                     truth.wiped > 0,
                     "{} is done, and was never wiped",
                     job.service
@@ -1248,6 +1243,11 @@ impl World {
                 let froze =
                     !self.oddities.frozen_s.is_empty() || self.oddities.frozen_page_s.is_some();
                 let hidden = froze && standing.evidence == Some(Evidence::Image);
+                assert!(
+                    hidden || !truth.undone || !can_tell,
+                    "{} is done, and has its old image",
+                    job.service
+                );
                 assert!(
                     hidden || truth.back_at.is_some_and(|at| at <= self.now.at),
                     "{} is done, and its disk is still being written: {standing:?}, {truth:?}, {:?}",
