@@ -166,7 +166,7 @@ fn an_instance_that_stood_in_error_and_fails_at_once_is_wiped_once() {
 #[test]
 fn a_name_that_shows_late_leads_to_no_second_wipe() {
     let mut rig = rig(3, |config| {
-        config.odd.name_lag = Duration::from_millis(1500)
+        config.odd.name_lag = Duration::from_millis(1500);
     });
     set(&mut rig, "--unseen-after", "5s");
     let seen = Behaviour {
