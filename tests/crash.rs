@@ -12,6 +12,7 @@
 //! `REFLEET_CRASH_HISTORIES=5000` runs more of them, `REFLEET_CRASH_SEED=n` begins with another
 //! seed: with `REFLEET_CRASH_HISTORIES=1` it repeats the one that failed.
 //! `REFLEET_CRASH_ODD=words` lets all of them live in the world that these words of `--odd` describe;
+//! `REFLEET_CRASH_BESIDE=1` lets the operator speak beside processes that are about to die, too;
 //! `REFLEET_CRASH_FAILURES=n` looks for so many failures before it gives up. What a history does
 //! follows from its seed; how the operating system interleaves it does not.
 
@@ -121,6 +122,8 @@ impl Figures {
 
 struct History {
     rig: Rig,
+    /// The operator said something beside the latest process.
+    word_was_said: bool,
     world: World,
     random: fastrand::Rng,
     /// Deaths that are still to come.
@@ -199,6 +202,7 @@ impl History {
         deaths.reverse();
         Self {
             rig,
+            word_was_said: false,
             world: world.clone(),
             random,
             deaths,
@@ -229,6 +233,8 @@ impl History {
         loop {
             let status = self.command(|rig| rig.run(&["-q"]))?;
             match status.code() {
+                // What was said after the run had asked the queue for the last time.
+                Some(0 | 1 | 3) if self.word_was_said && self.is_queued() => {}
                 Some(0) => break,
                 // Once in a while the operator tries the failed ones again.
                 Some(1) if operations < 3 && self.random.u32(..3) == 0 => {
@@ -284,6 +290,10 @@ impl History {
         let simulator = &self.rig.simulator;
         // Once in a while somebody says something while the process works.
         let mut word_after = (self.random.u32(..3) == 0).then(|| self.random.u64(20..=600));
+        if death.is_some() && std::env::var_os("REFLEET_CRASH_BESIDE").is_none() {
+            word_after = None;
+        }
+        self.word_was_said = false;
         let choice = self.random.u32(..);
         let mut refused = None;
         let status = running.wait_until(|| {
@@ -292,6 +302,7 @@ impl History {
                 word_after = None;
                 if let Some(said) = word_beside(&self.rig, choice).map(finish) {
                     self.figures.words_beside += 1;
+                    self.word_was_said = true;
                     // What it spoke of may have ended by itself meanwhile.
                     if !matches!(said.status.code(), Some(0..=2)) {
                         refused = Some(said.to_string());
@@ -335,6 +346,12 @@ impl History {
             self.operate(|rig| resolve(rig, verdict, &services))?;
         }
         Ok(())
+    }
+
+    fn is_queued(&self) -> bool {
+        let is_queued = |story: &rig::Story| story.standing.state == State::Queued;
+        let stories = self.rig.stories();
+        stories.is_some_and(|stories| stories.iter().any(is_queued))
     }
 
     /// The operator tries again what failed untouched; says how many jobs that were.
