@@ -193,6 +193,10 @@ fn a_list_that_names_the_family_only_leads_to_no_second_wipe() {
     submission_meets(&rig, 1, FaultKind::ResetAfter);
     let noted = "done/observed, third_image";
     run(&rig, DOUBT, &[noted, "in_doubt held/reset", noted]);
+    let flagged = finish(rig.refleet(&["list", "--flagged"]));
+    let lines: Vec<&str> = flagged.said.lines().skip(1).collect();
+    assert_eq!(lines.len(), 2, "{flagged}");
+    assert!(lines[0].contains("observed; third_image"), "{flagged}");
 }
 
 /// Field case A4: it was seen to work, and froze with the doubt alone in flight.

@@ -21,6 +21,10 @@ pub struct ListArgs {
     #[arg(long, value_name = "STATE", value_delimiter = ',', value_parser = parse_state)]
     pub state: Vec<State>,
 
+    /// Only finished ones that a human should look at: the account's list calls their image otherwise than it was ordered
+    #[arg(long)]
+    pub flagged: bool,
+
     /// Which batch.
     #[command(flatten)]
     pub batch: BatchArg,
@@ -38,6 +42,9 @@ pub async fn list(global: &Global, args: &ListArgs) -> Result<u8, CliError> {
     let mut headed = args.json;
     let mut failure = None;
     let mut sink = |row: ResultRow| {
+        if args.flagged && !row.is_flagged() {
+            return Ok(());
+        }
         let written = if args.json {
             json_line(&row, &mut lines)
         } else {
@@ -110,10 +117,15 @@ fn header(out: &mut Vec<u8>) -> std::io::Result<()> {
 fn text_line(row: &ResultRow, out: &mut Vec<u8>) -> std::io::Result<()> {
     let held = if row.held { " held" } else { "" };
     let what = match (row.evidence, &row.error_kind, &row.error) {
-        (Some(evidence), _, _) => evidence.to_string(),
-        (None, Some(kind), Some(error)) => {
-            format!("{}: {}", text::brief(kind, 40), text::brief(error, 120))
+        (evidence, Some(kind), Some(error)) => {
+            let proof = evidence.map_or_else(String::new, |evidence| format!("{evidence}; "));
+            format!(
+                "{proof}{}: {}",
+                text::brief(kind, 40),
+                text::brief(error, 120)
+            )
         }
+        (Some(evidence), _, _) => evidence.to_string(),
         (None, _, _) => String::new(),
     };
     let known = |text: &Option<String>, chars_max| {

@@ -544,6 +544,7 @@ async fn run_batch(
         tracing::debug!(%error, "the end of the run was not recorded");
     }
     let failed_wiped = queue.failed_wiped(batch).await.ok();
+    let flagged = queue.flagged(batch).await.unwrap_or_default();
     // Commands speak of the newest batch, and `run` of the only open one, unless they are told.
     let batches = queue.batches().await.unwrap_or_default();
     let is_newest = batches.last().is_none_or(|last| last.id == batch);
@@ -569,6 +570,7 @@ async fn run_batch(
             batch,
             counts: ending.counts,
             failed_wiped,
+            flagged,
             completed: display.completed(),
             elapsed: ending.elapsed,
             halted: halted(&ending).or_else(|| display.halted()),

@@ -71,6 +71,11 @@ pub struct ResultRow {
 }
 
 impl ResultRow {
+    /// It is done, and a human should look at it all the same.
+    pub fn is_flagged(&self) -> bool {
+        self.state == State::Done && self.error_kind.is_some()
+    }
+
     /// From the submission to the proof of completion, for finished rebuilds.
     pub fn took(&self) -> Option<Duration> {
         let (submitted_ms, completed_ms) = self.submitted_ms.zip(self.completed_ms)?;

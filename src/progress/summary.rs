@@ -25,6 +25,8 @@ pub struct Ended {
     pub counts: Counts,
     /// Of the failed ones: those that were or may have been wiped; `None` where nobody counted.
     pub failed_wiped: Option<u64>,
+    /// Of the done ones: those that a human should look at.
+    pub flagged: u64,
     /// Jobs that ended in this run ([`super::Handle::completed`]).
     pub completed: u64,
     /// What this run took.
@@ -51,7 +53,7 @@ pub struct Ended {
 
 /// What is printed when a run has ended. Ends with a line feed; empty where `-q` has nothing to say.
 pub fn summary(ended: &Ended, verbosity: Verbosity) -> String {
-    if verbosity == Verbosity::Quiet && ended.exit_code == 0 {
+    if verbosity == Verbosity::Quiet && ended.exit_code == 0 && ended.flagged == 0 {
         return String::new();
     }
     let mut text = String::new();
@@ -211,6 +213,15 @@ fn next_steps(ended: &Ended) -> Vec<Step> {
         ));
     }
     failures(ended, &mut steps);
+    if ended.flagged > 0 {
+        steps.push(Step::new(
+            format!(
+                "{} done, but listed under another image's name: have a look",
+                ended.flagged
+            ),
+            ["list --flagged"],
+        ));
+    }
     let watched = counts.in_doubt.saturating_sub(counts.held);
     let in_flight = counts.rebuilding + counts.submitting;
     if counts.open() > 0 {
@@ -257,7 +268,7 @@ fn failures(ended: &Ended, steps: &mut Vec<Step>) {
     let untouched = failed - wiped.unwrap_or(0);
     if untouched > 0 {
         let what = if wiped.is_some() {
-            format!("{untouched} failed, not touched: see why, then try again")
+            format!("{untouched} failed, not touched: see why, then try again (or cancel)")
         } else {
             format!("{untouched} failed: see why, then try again those that were not touched")
         };
@@ -298,6 +309,7 @@ mod tests {
             batch: BatchId(7),
             counts,
             failed_wiped: Some(0),
+            flagged: 0,
             completed: counts.done + counts.failed + counts.held,
             elapsed: Duration::from_secs(2470),
             halted: None,
@@ -396,6 +408,13 @@ mod tests {
                             ..ALL_DONE
                         },
                     )
+                },
+            ),
+            (
+                "done, and flagged",
+                Ended {
+                    flagged: 3,
+                    ..ended(0, ALL_DONE)
                 },
             ),
             ("failures", ended(1, broken)),

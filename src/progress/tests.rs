@@ -719,6 +719,7 @@ fn look_at_it() {
             ..Counts::default()
         },
         failed_wiped: Some(0),
+        flagged: 0,
         completed: handle.completed(),
         elapsed: Duration::from_secs(25),
         halted: handle.halted(),

@@ -161,7 +161,8 @@ impl Shell<'_> {
                 }
                 continue;
             }
-            if self.storage.is_none() && self.core.asks_the_queue(Now::read()) {
+            let may_ask = self.storage.is_none() && self.unwritten.is_empty();
+            if may_ask && self.core.asks_the_queue(Now::read()) {
                 continue;
             }
             let wake_at = if self.unwritten.is_empty() {

@@ -345,6 +345,18 @@ impl Queue {
         Ok(u64::try_from(jobs).unwrap_or(0))
     }
 
+    /// Finished jobs of `batch` that a human should look at.
+    pub async fn flagged(&mut self, batch: BatchId) -> Result<u64, QueueError> {
+        let jobs: i64 = sqlx::query_scalar(
+            "SELECT count(*) FROM job
+             WHERE batch_id = ?1 AND state = 'done' AND error_kind IS NOT NULL",
+        )
+        .bind(batch.0)
+        .fetch_one(&mut self.connection)
+        .await?;
+        Ok(u64::try_from(jobs).unwrap_or(0))
+    }
+
     /// Records that this process begins to work, in the main file too: who later finds that file
     /// without its log is to know that something is missing.
     pub async fn begin_run(&mut self, run: &NewRun) -> Result<RunId, QueueError> {
