@@ -14,7 +14,7 @@ use crate::zomro::{Instance, Page};
 
 /// Instances that are remembered, and bytes of their names: far more than any account has. What an
 /// API shows beyond is not looked at.
-const INSTANCES_MAX: usize = 500_000;
+const INSTANCES_MAX: usize = 100_000;
 const TEXT_BYTES_MAX: usize = 64 << 20;
 
 /// Walks that may contradict themselves before the list is taken as it is.
@@ -50,6 +50,9 @@ impl Listed {
 pub struct News {
     /// The instances on the page.
     pub seen: Vec<(ServiceId, Sighting)>,
+    /// Instances of which the page says nothing that could be used: two rows contradict each other,
+    /// or one that stood here may be among those that can't be read.
+    pub unclear: Vec<ServiceId>,
     /// A walk ended with it: when it was begun, and whether it was complete.
     pub walk_ended: Option<(Instant, bool)>,
 }
@@ -149,26 +152,39 @@ impl Fleet {
             .map(|instance| instance.service)
             .collect();
         // Another page than the one asked for: that one is gone, the list has become shorter.
-        // A row that can't be read may be anybody's: such a page shows nobody to be gone.
-        if page.unreadable() == 0 {
-            for number in [page.number, asked] {
-                let before = self.on_page.remove(&number).unwrap_or_default();
-                for service in before.iter().filter(|service| !here.contains(service)) {
-                    let listed = self.listed.get_mut(service);
-                    if let Some(listed) = listed.filter(|listed| listed.page == Some(number)) {
+        for number in [page.number, asked] {
+            let before = self.on_page.remove(&number).unwrap_or_default();
+            for service in before.iter().filter(|service| !here.contains(service)) {
+                let listed = self.listed.get_mut(service);
+                if let Some(listed) = listed.filter(|listed| listed.page == Some(number)) {
+                    // A row that can't be read may be anybody's: such a page shows nobody to be gone.
+                    if page.unreadable() > 0 {
+                        listed.sighting = unclear(requested_at);
+                        news.unclear.push(*service);
+                    } else {
                         listed.page = None;
                     }
                 }
             }
         }
-        for instance in unambiguous(&page.instances) {
-            let sighting = sighting(instance, requested_at);
+        let contradicted = contradicted(&page.instances);
+        for instance in &page.instances {
+            let is_clear = !contradicted.contains(&instance.service);
+            let sighting = if is_clear {
+                sighting(instance, requested_at)
+            } else {
+                unclear(requested_at)
+            };
             self.remember(instance, page.number, &sighting);
-            news.seen.push((instance.service, sighting));
+            if is_clear {
+                news.seen.push((instance.service, sighting));
+            }
         }
+        news.unclear.extend(contradicted);
+        let stand_here = here.iter().chain(&news.unclear).copied();
         let known = |service: &ServiceId| self.listed.contains_key(service);
-        let known = here.iter().copied().filter(known).collect();
-        self.on_page.insert(page.number, known);
+        self.on_page
+            .insert(page.number, stand_here.filter(known).collect());
         self.advance_walk(asked, page, requested_at, &mut news);
         news
     }
@@ -247,19 +263,26 @@ impl Fleet {
     }
 }
 
-/// The rows of a page, less those that contradict another row of the same page: which of them is
-/// true nobody knows, so they show nothing.
-fn unambiguous(rows: &[Instance]) -> impl Iterator<Item = &Instance> {
+/// Whom rows of one page contradict each other about: which of them is true nobody knows.
+fn contradicted(rows: &[Instance]) -> HashSet<ServiceId> {
     let mut first: HashMap<ServiceId, &Instance> = HashMap::with_capacity(rows.len());
-    let mut contradicted: HashSet<ServiceId> = HashSet::new();
+    let mut contradicted = HashSet::new();
     for row in rows {
         let before = *first.entry(row.service).or_insert(row);
         if (&before.status, &before.image) != (&row.status, &row.image) {
             contradicted.insert(row.service);
         }
     }
-    rows.iter()
-        .filter(move |row| !contradicted.contains(&row.service))
+    contradicted
+}
+
+/// A look that showed nothing.
+fn unclear(requested_at: Instant) -> Sighting {
+    Sighting {
+        requested_at,
+        status: String::new(),
+        image: None,
+    }
 }
 
 fn sighting(instance: &Instance, requested_at: Instant) -> Sighting {

@@ -270,9 +270,12 @@ impl Core {
             };
             self.judge_row(service, &sighting, around, reply, now);
         }
+        for service in news.unclear {
+            self.judge_unseen(service, Absence::unclear(reply.requested_at), now);
+        }
         if let Some((began_at, complete)) = news.walk_ended {
             self.poller.walked_at = Some(now.at);
-            self.judge_absent(Absence { began_at, complete }, now);
+            self.judge_absent(Absence::from_list(began_at, complete), now);
             if !complete {
                 self.warn_once("walk", || {
                     "the account's list contradicts itself from page to page; instances it does not show are looked for again".to_owned()
@@ -508,30 +511,31 @@ impl Core {
             }
         }
         for service in absent {
-            let Some(mut active) = self.active.remove(&service) else {
-                continue;
-            };
-            let (learned, rules) = (&self.learned, &self.options.rules);
-            match (&mut active.watch, active.job.standing.state) {
-                (Some(watch), State::InDoubt) => {
-                    if let Doubt::Hold(reason) =
-                        verify::judge_absence(watch, absence, learned, rules)
-                    {
-                        self.hold(active, reason, now);
-                        continue;
-                    }
-                }
-                (Some(watch), State::Rebuilding) => {
-                    let progress = verify::judge_absent_rebuild(watch, absence, rules);
-                    if let Progress::Unclear(failure) = progress {
-                        self.give_up(active, failure, now);
-                        continue;
-                    }
-                }
-                _ => {}
-            }
-            self.active.insert(service, active);
+            self.judge_unseen(service, absence, now);
         }
+    }
+
+    /// A reading has not shown the instance: the time of its job may be over.
+    fn judge_unseen(&mut self, service: ServiceId, absence: Absence, now: Now) {
+        let Some(mut active) = self.active.remove(&service) else {
+            return;
+        };
+        let (learned, rules) = (&self.learned, &self.options.rules);
+        match (&mut active.watch, active.job.standing.state) {
+            (Some(watch), State::InDoubt) => {
+                if let Doubt::Hold(reason) = verify::judge_absence(watch, absence, learned, rules) {
+                    return self.hold(active, reason, now);
+                }
+            }
+            (Some(watch), State::Rebuilding) => {
+                let progress = verify::judge_absent_rebuild(watch, absence, rules);
+                if let Progress::Unclear(failure) = progress {
+                    return self.give_up(active, failure, now);
+                }
+            }
+            _ => {}
+        }
+        self.active.insert(service, active);
     }
 }
 

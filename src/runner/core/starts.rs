@@ -408,6 +408,13 @@ impl Core {
             .get(service)
             .filter(|listed| listed.page.is_some())
         {
+            Some(listed) if listed.sighting.status.is_empty() => Failure::new(
+                "not_ready",
+                format!(
+                    "the account's list did not say its status for {}",
+                    time::short(self.options.rules.rebuild_timeout)
+                ),
+            ),
             Some(listed) => Failure::new(
                 "not_ready",
                 format!(
@@ -416,7 +423,10 @@ impl Core {
                     time::short(self.options.rules.rebuild_timeout)
                 ),
             ),
-            None => not_listed(),
+            None => Failure::new(
+                "not_listed",
+                "the account's list does not show it, or shows its row in a way that cannot be read",
+            ),
         }
     }
 

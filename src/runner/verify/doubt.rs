@@ -145,13 +145,35 @@ fn not_yet_proven(
     }
 }
 
-/// A walk through the list, begun at `began_at`, that did not show an instance.
+/// A reading that did not show an instance.
 #[derive(Debug, Clone, Copy)]
 pub struct Absence {
     /// When its first page was requested.
     pub began_at: Instant,
     /// The list did not contradict itself: it surely does not hold the instance.
     pub complete: bool,
+    /// What is to be said of a doubt that it leaves to the operator.
+    pub why: &'static str,
+}
+
+impl Absence {
+    /// A walk through the list, begun at `began_at`, has ended without the instance.
+    pub fn from_list(began_at: Instant, complete: bool) -> Self {
+        Self {
+            began_at,
+            complete,
+            why: "the account's list does not show it (is a filter set in the panel?)",
+        }
+    }
+
+    /// A page, requested at `requested_at`, says nothing of the instance that could be used.
+    pub fn unclear(requested_at: Instant) -> Self {
+        Self {
+            began_at: requested_at,
+            complete: false,
+            why: "its row of the account's list cannot be read, or contradicts another one",
+        }
+    }
 }
 
 /// Judges a job in doubt whose instance was not shown. Absence is never evidence: the owner's panel
@@ -162,15 +184,17 @@ pub fn judge_absence(
     learned: &Learned,
     rules: &Rules,
 ) -> Doubt {
-    let Absence { began_at, complete } = absence;
+    let Absence {
+        began_at,
+        complete,
+        why,
+    } = absence;
     watch.note_absence(began_at);
     // A list that contradicts itself for so long will not become complete any more.
     let age = began_at.saturating_duration_since(watch.answered_at);
     let counts = complete || age >= rules.rebuild_timeout;
     if counts && began_at >= watch.answered_at && watch.is_window_over(learned, rules, began_at) {
-        Doubt::Hold(
-            "the account's list does not show it (is a filter set in the panel?)".to_owned(),
-        )
+        Doubt::Hold(why.to_owned())
     } else {
         Doubt::Open
     }

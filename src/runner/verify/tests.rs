@@ -357,15 +357,23 @@ fn after_a_suspension_only_signs_within_the_time_of_a_rebuild_count() {
 #[test]
 fn absence_proves_nothing() {
     let mut scene = Scene::in_doubt(OLD);
-    let absence = |at_s| Absence {
-        began_at: scene.sent_at + seconds(at_s),
-        complete: true,
-    };
+    let absence = |at_s| Absence::from_list(scene.sent_at + seconds(at_s), true);
     let (early, late) = (absence(60), absence(301));
     let open = judge_absence(&mut scene.watch, early, &scene.learned, &RULES);
     assert_eq!(open, Doubt::Open);
     let held = judge_absence(&mut scene.watch, late, &scene.learned, &RULES);
     assert_held(&held, "does not show it");
+}
+
+#[test]
+fn a_row_that_is_never_clear_ends_a_doubt_after_the_time_of_a_rebuild() {
+    let mut scene = Scene::in_doubt(OLD);
+    let mut judged = |at_s| {
+        let unclear = Absence::unclear(scene.sent_at + seconds(at_s));
+        judge_absence(&mut scene.watch, unclear, &scene.learned, &RULES)
+    };
+    assert_eq!(judged(3599), Doubt::Open);
+    assert_held(&judged(3600), "cannot be read, or contradicts");
 }
 
 // ---- progress ----------------------------------------------------------------------------------

@@ -605,3 +605,31 @@ fn rows_that_contradict_each_other_show_nothing() {
     world.run();
     assert_eq!(world.state(1), State::Done);
 }
+
+/// They may contradict each other for ever: the run ends all the same.
+#[test]
+fn an_instance_whose_rows_always_contradict_each_other_keeps_no_run_alive() {
+    let never = || Rebuilding {
+        ends: End::Never,
+        ..usual()
+    };
+    for submitted in [
+        None,
+        Some(Fate::Accepted(never())),
+        Some(Fate::Unknown(Some(never()))),
+    ] {
+        let mut world = World::new(2, options());
+        match submitted {
+            None => world.show(1, "stopping", "old"),
+            Some(fate) => {
+                world.submits.push_back(fate);
+                world.run_until(|world| world.state(1) != State::Queued);
+                world.run_for(SECOND);
+            }
+        }
+        world.oddities.twice = Some(service(1));
+        world.run();
+        assert_ne!(world.state(1), State::Done);
+        assert_eq!(world.state(2), State::Done);
+    }
+}
