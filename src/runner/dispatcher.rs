@@ -24,6 +24,9 @@ use crate::{text, time};
 /// How long another program may hold the database before the run gives up.
 const BUSY_MAX: Duration = Duration::from_mins(2);
 
+/// The pause before a database that did not answer is tried again.
+const HINDERED: Duration = Duration::from_millis(500);
+
 /// How often the queue is asked whether other commands have moved jobs of this batch.
 const RECOUNT: Duration = Duration::from_secs(1);
 
@@ -141,8 +144,10 @@ impl Shell<'_> {
             while let Some(finished) = self.calls.try_join_next() {
                 self.core.finished(joined(finished), Now::read());
             }
+            let mut is_hindered = false;
             if let Err(error) = self.supply().await {
                 self.fail(error);
+                is_hindered = true;
             }
             crate::failpoint!("outcome_taken");
             let now = Now::read();
@@ -156,19 +161,24 @@ impl Shell<'_> {
                 self.make(call, missed.as_ref());
             }
             if self.is_over() {
-                if !self.was_given_more().await {
-                    return None;
+                match self.was_given_more().await {
+                    Ok(false) => return None,
+                    Ok(true) => continue,
+                    Err(error) => {
+                        self.fail(error);
+                        is_hindered = true;
+                    }
                 }
-                continue;
             }
-            let may_ask = self.storage.is_none() && self.unwritten.is_empty();
-            if may_ask && self.core.asks_the_queue(Now::read()) {
-                continue;
-            }
-            let wake_at = if self.unwritten.is_empty() {
-                Instant::from_std(self.core.wake_at(now.at))
+            // Before the queue is tried again, signals and answers have their turn.
+            let wake_at = if is_hindered || !self.unwritten.is_empty() {
+                Instant::now() + HINDERED
             } else {
-                Instant::now() + Duration::from_millis(500)
+                self.busy_since = None;
+                if self.storage.is_none() && self.core.asks_the_queue(Now::read()) {
+                    continue;
+                }
+                Instant::from_std(self.core.wake_at(now.at))
             };
             tokio::select! {
                 Some(finished) = self.calls.join_next() => self.core.finished(joined(finished), Now::read()),
@@ -191,27 +201,20 @@ impl Shell<'_> {
             // again as far as the database lets it.
             return self.core.submissions_out() == 0;
         }
-        self.core.is_over()
+        self.core.is_over() && self.unwritten.is_empty()
     }
 
     /// An operator beside the run may have put jobs back since the queue was asked last: then the
     /// run is not over.
-    async fn was_given_more(&mut self) -> bool {
+    async fn was_given_more(&mut self) -> Result<bool, QueueError> {
         if self.storage.is_some() || self.core.is_ending() {
-            return false;
+            return Ok(false);
         }
-        match self.queue.has_queued(self.batch).await {
-            Ok(more) => {
-                if more {
-                    self.core.look_again();
-                }
-                more
-            }
-            Err(error) => {
-                self.fail(error);
-                self.storage.is_none()
-            }
+        let more = self.queue.has_queued(self.batch).await?;
+        if more {
+            self.core.look_again();
         }
+        Ok(more)
     }
 
     /// Hands the core the jobs it wants, and what else it asks of the queue.
@@ -255,7 +258,6 @@ impl Shell<'_> {
             .await
         {
             Ok(missed) => {
-                self.busy_since = None;
                 self.core.missed(&missed);
                 steps.retain(|step| !missed.contains(&step.transition.job));
                 for step in &steps {
