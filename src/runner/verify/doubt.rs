@@ -6,6 +6,10 @@ use super::names::{self, Shows};
 use super::{Learned, Rules, Sighting, Watch};
 use crate::job::Standing;
 
+/// Why a doubt is held whose window is longer than anybody waits.
+const LAGS: &str =
+    "the list lags so far behind in this run that it will not tell within --rebuild-timeout";
+
 /// What a reading means for a job in doubt.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Doubt {
@@ -54,13 +58,17 @@ pub fn judge_doubt(
         return Doubt::Open;
     }
     let quiet_since = quiet_since(standing, watch, sighting, &shows);
-    if !watch.is_window_over(learned, rules, at) {
+    let window_is_over = watch.is_window_over(learned, rules, at);
+    // A list that lags ever further behind keeps no doubt open for ever.
+    let patience_is_over = watch.is_patience_over(rules, at);
+    if !window_is_over && !patience_is_over {
         return Doubt::Open;
     }
     if let Some(reason) = never_provable(standing, watch, rules) {
         return Doubt::Hold(reason.to_owned());
     }
     let missing = match quiet_since {
+        _ if !window_is_over => LAGS.to_owned(),
         None => format!("the list shows {}", sighting.describe()),
         // The window is over with the very first quiet reading: the second decides.
         Some(since) if since == at => return Doubt::Open,
@@ -69,7 +77,6 @@ pub fn judge_doubt(
             Some(missing) => missing.to_owned(),
         },
     };
-    let patience_is_over = at.saturating_duration_since(watch.answered_at) >= rules.rebuild_timeout;
     if around.more_to_come && !patience_is_over {
         Doubt::Open
     } else {
@@ -190,10 +197,10 @@ pub fn judge_absence(
         why,
     } = absence;
     watch.note_absence(began_at);
+    let window_is_over =
+        began_at >= watch.answered_at && watch.is_window_over(learned, rules, began_at);
     // A list that contradicts itself for so long will not become complete any more.
-    let age = began_at.saturating_duration_since(watch.answered_at);
-    let counts = complete || age >= rules.rebuild_timeout;
-    if counts && began_at >= watch.answered_at && watch.is_window_over(learned, rules, began_at) {
+    if complete && window_is_over || watch.is_patience_over(rules, began_at) {
         Doubt::Hold(why.to_owned())
     } else {
         Doubt::Open

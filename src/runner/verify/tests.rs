@@ -291,6 +291,31 @@ fn silence_lengthens_a_lag_that_was_learned() {
     assert_eq!(scene.doubt(721, "active", OLD), Doubt::NotExecuted);
 }
 
+/// Three times the silence of an accepted rebuild may be longer than anybody waits.
+#[test]
+fn a_window_that_grows_beyond_all_patience_keeps_no_doubt_open() {
+    let lagging = || {
+        let mut scene = Scene::in_doubt(OLD);
+        scene.learned.was_silent(Duration::from_mins(40));
+        scene
+    };
+    let mut scene = lagging();
+    assert_eq!(scene.doubt(10, "active", OLD), Doubt::Open);
+    assert_eq!(scene.doubt(3599, "active", OLD), Doubt::Open);
+    assert_held(&scene.doubt(3600, "active", OLD), "lags so far behind");
+    assert_eq!(
+        lagging().doubt(3600, "rebuilding", OLD),
+        Doubt::Executed,
+        "a sign counts however late it comes"
+    );
+    let mut scene = lagging();
+    for (at_s, ends) in [(3599, false), (3600, true)] {
+        let absence = Absence::from_list(scene.sent_at + seconds(at_s), true);
+        let doubt = judge_absence(&mut scene.watch, absence, &scene.learned, &RULES);
+        assert_eq!(doubt != Doubt::Open, ends, "{doubt:?}");
+    }
+}
+
 #[test]
 fn silence_proves_nothing_where_something_else_was_seen_in_between() {
     for (status, image) in [

@@ -86,6 +86,11 @@ impl Watch {
         at.saturating_duration_since(self.answered_at) > learned.window(rules.settle)
     }
 
+    /// At `at` it has been watched for as long as a rebuild may take: no more is to be expected.
+    pub(super) fn is_patience_over(&self, rules: &Rules, at: Instant) -> bool {
+        at.saturating_duration_since(self.answered_at) >= rules.rebuild_timeout
+    }
+
     /// A reading has shown it after its window had ended: what starts now on its page is a control.
     pub fn outlived_its_window(&self, learned: &Learned, rules: &Rules) -> bool {
         self.read_until
