@@ -193,7 +193,8 @@ pub struct Core {
 
     halt: Option<Halt>,
     signal: Option<Signal>,
-    last_tick: Option<Now>,
+    /// When the clocks were looked at last.
+    noticed: Option<Now>,
     wake_at: Option<Instant>,
     activity: Option<Activity>,
     paused: bool,
@@ -245,7 +246,7 @@ impl Core {
             damage_asked_at: None,
             halt: None,
             signal: None,
-            last_tick: None,
+            noticed: None,
             wake_at: None,
             activity: None,
             paused: false,
@@ -335,6 +336,7 @@ impl Core {
 
     /// A call has ended.
     pub fn finished(&mut self, finished: Finished, now: Now) {
+        self.notice_suspension(now);
         match finished {
             Finished::Login(result) => self.login_finished(result, now),
             Finished::Keepalive(result) => self.keepalive_finished(result, now),
@@ -362,7 +364,6 @@ impl Core {
     /// Decides what to do now.
     pub fn tick(&mut self, now: Now) -> Tick {
         self.notice_suspension(now);
-        self.last_tick = Some(now);
         self.wake_at = Some(now.at + HEARTBEAT);
         self.check_limits(now);
         let mut calls = Vec::new();
@@ -533,7 +534,9 @@ impl Core {
     /// A process that was suspended has not watched: its doubts lose the proof by silence, and what
     /// it had read before says nothing of how things stand now.
     fn notice_suspension(&mut self, now: Now) {
-        let Some(last) = self.last_tick else { return };
+        let Some(last) = self.noticed.replace(now) else {
+            return;
+        };
         let limit = (self.options.rules.settle / 10).clamp(HEARTBEAT * 2, Duration::from_secs(30));
         let by_clock = now.at.saturating_duration_since(last.at);
         // The monotonic clock stands still while the machine sleeps, the one on the wall does not.

@@ -218,7 +218,11 @@ impl Core {
                 self.poller.failing_since = None;
                 self.poller.refused_generation = None;
                 self.poller.refusals = 0;
-                self.take_in(asked, &reply, now);
+                // What was asked before a suspension and answered after it tells neither how things
+                // stood then nor whose work it is: it is asked again.
+                if reply.requested_at >= self.fresh_since {
+                    self.take_in(asked, &reply, now);
+                }
             }
             Err(error) => {
                 self.read_failed(&error, now);

@@ -546,6 +546,27 @@ fn after_a_sleep_of_the_machine_somebody_elses_rebuild_ends_no_doubt() {
     assert_eq!(world.job(3).standing.executed(), Executed::Maybe);
 }
 
+/// Field case A10: the page on its way when the process stood still shows what somebody else did.
+#[test]
+fn a_page_asked_for_before_a_suspension_ends_no_doubt_after_it() {
+    let sleeps: [fn(&mut World, Duration); 2] = [World::sleep, World::pass];
+    for sleep in sleeps {
+        let mut world = World::new(3, options());
+        world.submits.extend([
+            Fate::Accepted(usual()),
+            Fate::Accepted(usual()),
+            Fate::Unknown(None),
+        ]);
+        world.run_until(|world| world.state(3) == State::InDoubt && world.is_reading());
+        sleep(&mut world, Duration::from_hours(3));
+        world.show(3, "active", "new");
+        world.read_late();
+        world.run();
+        assert_held(&world, 3, 0);
+        assert_eq!(world.job(3).standing.executed(), Executed::Maybe);
+    }
+}
+
 /// Field case A10: what stood there before the sleep is no baseline after it.
 #[test]
 fn after_a_suspension_every_baseline_is_read_again() {

@@ -429,6 +429,29 @@ impl World {
         self.now.unix_ms += i64::try_from(time.as_millis()).unwrap();
     }
 
+    /// A page of the list has been asked for.
+    pub fn is_reading(&self) -> bool {
+        let is_page = |finished: &Finished| matches!(finished, Finished::Page(..));
+        self.under_way.iter().any(|(_, finished)| is_page(finished))
+    }
+
+    /// The pages that have been asked for come late: they show what stands there now.
+    pub fn read_late(&mut self) {
+        for (at, finished) in std::mem::take(&mut self.under_way) {
+            let finished = match finished {
+                Finished::Page(asked, Ok(before)) => {
+                    let late = self.read_page(asked, self.now.at).map(|late| Reply {
+                        requested_at: before.requested_at,
+                        ..late
+                    });
+                    Finished::Page(asked, late)
+                }
+                other => other,
+            };
+            self.under_way.push((at, finished));
+        }
+    }
+
     pub fn elapsed(&self) -> Duration {
         self.now.at - self.started
     }
