@@ -114,8 +114,8 @@ mod tests {
 
     // field case A12
     #[test]
-    fn a_megabyte_of_markers_is_searched_in_no_time() {
-        let began = std::time::Instant::now();
+    fn however_long_a_page_is_the_search_for_a_link_ends() {
+        // A search through all of it that is not linear would not end.
         for marker in [
             "href=",
             "href=\"",
@@ -124,12 +124,8 @@ mod tests {
             "href=/long",
             "href=/longlong",
         ] {
-            assert_eq!(link(&marker.repeat((1 << 20) / marker.len())), None);
+            assert_eq!(link(&marker.repeat((1 << 25) / marker.len())), None);
         }
-        // It took minutes. A busy machine and a build without optimisation take some hundred
-        // milliseconds.
-        let took = began.elapsed();
-        assert!(took < std::time::Duration::from_secs(5), "{took:?}");
     }
 
     proptest! {

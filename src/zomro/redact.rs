@@ -247,6 +247,18 @@ mod tests {
         quoted[1..quoted.len() - 1].to_owned()
     }
 
+    /// The same with the digits of its escapes in lower case. The case of other letters is the
+    /// secret's own.
+    fn lower_escapes(text: &str, mark: &str, digits: usize) -> String {
+        let mut parts = text.split(mark);
+        let mut lower = parts.next().unwrap_or_default().to_owned();
+        for part in parts {
+            let (escape, rest) = part.split_at(digits);
+            lower.extend([mark, &escape.to_lowercase(), rest]);
+        }
+        lower
+    }
+
     #[test]
     fn a_secret_is_found_in_every_usual_spelling() {
         let unicode = joined(SECRET.encode_utf16(), |unit| format!("\\u{unit:04X}"));
@@ -255,14 +267,14 @@ mod tests {
             url("", "%20"),
             url("", "+"),
             url("-._~", "+"),
-            url("~/", "%20").to_lowercase(),
+            lower_escapes(&url("~/", "%20"), "%", 2),
             html("&quot;"),
             html("&#34;"),
             html("&#x22;").replace('é', "&#xE9;"),
             json(SECRET),
             json(SECRET).replace('/', r"\/").replace('é', r"\u00e9"),
-            unicode.clone(),
-            unicode.to_lowercase(),
+            lower_escapes(&unicode, "\\u", 4),
+            unicode,
             json(&json(SECRET)),
             json(&html("&quot;")),
             html("&quot;").replace('&', "&amp;"),
@@ -276,10 +288,6 @@ mod tests {
                 .replace('=', "%3D")
                 .replace('+', "%2B"),
         ] {
-            // The case of letters that are no encoding's is the secret's own.
-            if spelling.contains("pa") {
-                continue;
-            }
             assert_eq!(
                 redact(&format!("bad value {spelling} given"), &["", SECRET]),
                 "bad value *** given",
@@ -298,14 +306,12 @@ mod tests {
 
     // field case A12
     #[test]
-    fn a_megabyte_of_beginnings_is_searched_in_no_time() {
-        let began = std::time::Instant::now();
+    fn however_long_a_message_is_the_search_looks_at_its_beginning_only() {
+        // A search through all of it that is not linear would not end.
         for text in ["Secret7", "%53", "\\u0053", "&#83;", "&amp;", "%25"] {
-            let text = text.repeat((1 << 20) / text.len());
+            let text = text.repeat((1 << 25) / text.len());
             assert!(redact(&text, &["Secret77"; 3]).len() <= TEXT_BYTES_MAX);
         }
-        let took = began.elapsed();
-        assert!(took < std::time::Duration::from_secs(5), "{took:?}");
     }
 
     #[test]
