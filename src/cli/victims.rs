@@ -12,6 +12,7 @@ use console::{measure_text_width, pad_str, truncate_str};
 use crate::job::{AccessKind, ImageId, NewJob, ServiceId};
 use crate::progress::fold;
 use crate::queue::QueuedJob;
+use crate::runner::verify::names;
 use crate::runner::{Account, Fleet};
 use crate::text::brief;
 use crate::time;
@@ -318,7 +319,7 @@ impl Question<'_> {
             .and_then(|listed| listed.sighting.image.as_ref());
         let then = self.account.image_names.get(&victim.image);
         now.zip(then)
-            .is_some_and(|(now, then)| same_name(now, then))
+            .is_some_and(|(now, then)| names::same(now, then))
     }
 
     fn access(&self) -> String {
@@ -437,17 +438,6 @@ fn shrink(widths: &mut [usize; 5], columns: usize) {
             Some(_) | None => return,
         }
     }
-}
-
-/// List and preview may spell one name differently.
-fn same_name(one: &str, other: &str) -> bool {
-    let letters = |name: &str| -> String {
-        name.chars()
-            .filter(|character| character.is_alphanumeric())
-            .flat_map(char::to_lowercase)
-            .collect()
-    };
-    letters(one) == letters(other)
 }
 
 fn named(services: &[ServiceId]) -> String {

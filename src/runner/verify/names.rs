@@ -32,6 +32,11 @@ pub fn form(name: &str) -> Option<String> {
     (!form.is_empty()).then_some(form)
 }
 
+/// The two are known to be names of the same image.
+pub fn same(one: &str, other: &str) -> bool {
+    form(one).is_some_and(|one| form(other) == Some(one))
+}
+
 /// What a reading shows of a job's image, by what stood there before and what was ordered.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Shows {
@@ -103,6 +108,7 @@ mod tests {
 
     #[test]
     fn digits_stay_apart_as_they_are_written() {
+        assert!(same("x 1.11", "X-1.11") && !same("x 1.11", "x 11.1"));
         let forms: Vec<_> = ["x 1.11", "x 11.1", "x 111", "x 1.1.1"].map(form).into();
         for (nth, one) in forms.iter().enumerate() {
             assert!(!forms[nth + 1..].contains(one), "{one:?}");
@@ -113,6 +119,7 @@ mod tests {
     fn what_could_not_be_read_is_no_evidence() {
         for name in ["", " ", "--", "Alma\u{fffd}inux-8", "AlmaLinux-8 with…"] {
             assert_eq!(form(name), None, "{name:?}");
+            assert!(!same(name, name), "{name:?}");
         }
     }
 
