@@ -34,8 +34,8 @@
 //!
 //! * The API executes a request soon after it received it, or never. One that keeps a request for
 //!   longer than the window after its connection has ended, and then executes it, deceives us.
-//! * A page lives as a whole. One whose other rows are alive while a single row is frozen deceives
-//!   us.
+//! * A page lives as a whole. One whose other rows are alive while a single row is frozen, or shows
+//!   its name more than three times later than the slowest that this run has seen, deceives us.
 //!
 //! What is *not* assumed: that the status `rebuilding` shows at all, that acceptance and the list
 //! have anything to do with each other, that the list is complete (absence is never evidence), or
