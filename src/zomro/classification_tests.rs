@@ -380,6 +380,36 @@ fn the_answer_to_another_request_proves_nothing() {
     }
 }
 
+// Of the kind of field case A6: the other request may be our own preview of the same instance.
+#[test]
+fn the_refusal_of_a_preview_proves_nothing_about_a_submission() {
+    for echo in [
+        r#"{"func":{"$":"instances.fleio.rebuild"},"elid":{"$":"5113119"},"out":{"$":"json"}}"#,
+        r#"{"elid":"5113119"}"#,
+        r#"{"FUNC":"instances.fleio.rebuild","lang":"en"}"#,
+    ] {
+        for kind in ["value", "access", "missed"] {
+            let body = format!(r#"{{"doc":{{"tparams":{echo},"error":{{"$type":"{kind}"}}}}}}"#);
+            for status in [200, 403, 429] {
+                assert_eq!(class(status, &body), "unknown foreign", "{body}");
+            }
+        }
+    }
+    // The echo of a submission, or none at all: its refusal counts as before.
+    for echo in [
+        "{}",
+        r#"{"out":"json"}"#,
+        r#"{"func":"instances.fleio.rebuild","sok":"ok"}"#,
+        r#"{"elid":"5113119","zone":{"$":"pub"}}"#,
+        r#"{"elid":"5113119","Select_Rebuild":"18d0ee2e-4d57-4f40-9b56-03c1773b5831"}"#,
+        r#"{"elid":"5113119","enablessh":"off","password":{}}"#,
+    ] {
+        let bare = r#"{"doc":{"error":{"$type":"value"}}}"#;
+        let body = format!(r#"{{"doc":{{"tparams":{echo},"error":{{"$type":"value"}}}}}}"#);
+        assert_eq!(class(200, &body), class(200, bare), "{body}");
+    }
+}
+
 // field case A6
 #[test]
 fn an_echo_of_our_own_request_is_ours_in_any_dress() {

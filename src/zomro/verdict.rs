@@ -64,6 +64,9 @@ pub(super) struct Verdict<'a> {
     funcs: Words,
     services: Words,
     images: Words,
+    /// It echoes a call that had nothing of what only a submission has: our own preview of the same
+    /// instance has the same function and the same id.
+    echoes_no_submission: bool,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -118,6 +121,12 @@ impl Verdict<'_> {
                 .any(|id| id != image)
         });
         other_func || other_service || other_image
+    }
+
+    /// It refuses the preview of this instance, and nobody's submission. An `ok` needs no such look:
+    /// a preview is answered by a form.
+    pub(super) fn refuses_a_preview(&self) -> bool {
+        self.errors.is_some() && self.echoes_no_submission
     }
 
     /// Where its `ok` leads, if it leads anywhere.
@@ -202,6 +211,18 @@ struct Echo {
     funcs: Words,
     services: Words,
     images: Words,
+    /// A parameter that a submission has, and a preview has not.
+    submits: bool,
+}
+
+impl Echo {
+    fn names_a_call(&self) -> bool {
+        self.funcs
+            .iter()
+            .chain(self.services.iter())
+            .next()
+            .is_some()
+    }
 }
 
 /// Fields are told apart without regard to letter case: a foreign answer is foreign however it is
@@ -244,6 +265,8 @@ impl<'de: 'a, 'a> Deserialize<'de> for Verdict<'a> {
                             let Many(echoes) =
                                 serde_json::from_str::<Many<Echo>>(raw).unwrap_or_default();
                             for echo in echoes {
+                                verdict.echoes_no_submission |=
+                                    echo.names_a_call() && !echo.submits;
                                 verdict.funcs.extend(echo.funcs);
                                 verdict.services.extend(echo.services);
                                 verdict.images.extend(echo.images);
@@ -279,7 +302,14 @@ impl<'de> Deserialize<'de> for Echo {
                     match key.trimmed().to_ascii_lowercase().as_str() {
                         "func" | "$func" => echo.funcs.extend(map.next_value()?),
                         "elid" | "$elid" => echo.services.extend(map.next_value()?),
-                        "select_rebuild" => echo.images.extend(map.next_value()?),
+                        "select_rebuild" => {
+                            echo.submits = true;
+                            echo.images.extend(map.next_value()?);
+                        }
+                        "sok" | "zone" | "enablessh" | "password" | "ssh_keys" => {
+                            echo.submits = true;
+                            map.next_value::<IgnoredAny>()?;
+                        }
                         _ => {
                             map.next_value::<IgnoredAny>()?;
                         }
