@@ -60,9 +60,15 @@ fn write_line(lines: &mut Vec<u8>, at_ms: i64, body: impl Serialize) {
 }
 
 /// Opens `path` for appending, created for its owner only, at the beginning of a line.
+///
+/// A named pipe that is opened for writing alone waits for a reader, for ever if none comes, and no
+/// signal ends that. Opened for both it waits for nobody: a reader that comes late finds what fits
+/// into the pipe, and the rest is dropped as for any reader that does not keep up.
 pub(super) fn open(path: &Path) -> io::Result<File> {
     let mut options = OpenOptions::new();
     options.append(true).create(true);
+    #[cfg(unix)]
+    options.read(is_pipe(path));
     #[cfg(unix)]
     std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
     let mut file = options.open(path)?;
@@ -70,6 +76,13 @@ pub(super) fn open(path: &Path) -> io::Result<File> {
         file.write_all(b"\n")?;
     }
     Ok(file)
+}
+
+#[cfg(unix)]
+fn is_pipe(path: &Path) -> bool {
+    use std::os::unix::fs::FileTypeExt as _;
+    path.metadata()
+        .is_ok_and(|metadata| metadata.file_type().is_fifo())
 }
 
 /// A process that was killed may have left half a line.
@@ -200,6 +213,28 @@ mod tests {
         open(&path).unwrap().write_all(b"{}\n").unwrap();
         let text = std::fs::read_to_string(&path).unwrap();
         assert_eq!(text, "{}\n{\"v\":1,\"a\n{}\n{}\n");
+    }
+
+    // A kind of field cases D: a run that begins never, and that no signal ends.
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn a_named_pipe_without_a_reader_is_not_waited_for() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("pipe");
+        rustix::fs::mkfifoat(rustix::fs::CWD, &path, 0o600.into()).unwrap();
+        let (opened, waits) = std::sync::mpsc::channel();
+        let ours = path.clone();
+        // On a thread of its own: an open that waits cannot be called off.
+        std::thread::spawn(move || {
+            let mut file = open(&ours).unwrap();
+            file.write_all(b"{}\n").unwrap();
+            opened.send(file).unwrap();
+        });
+        let _file = waits.recv_timeout(Duration::from_secs(10)).unwrap();
+        let mut late = File::open(&path).unwrap();
+        let mut line = [0; 3];
+        late.read_exact(&mut line).unwrap();
+        assert_eq!(line, *b"{}\n");
     }
 
     #[cfg(unix)]
