@@ -504,11 +504,17 @@ impl Core {
             let waiting = self.waiting.iter().map(|waiting| waiting.job.service);
             let waiting = waiting.filter(is_absent);
             self.poller.absent = absent.iter().copied().chain(waiting).collect();
-            if let Some(first) = absent.first() {
-                let (first, count) = (*first, absent.len());
+            let gone = || {
+                self.poller
+                    .absent
+                    .iter()
+                    .filter(|one| fleet.get(**one).is_some())
+            };
+            let (first, count) = (gone().min().copied(), gone().count());
+            if let Some(first) = first {
                 self.warn_once("absent", || {
                     format!(
-                        "{count} of the services being watched are missing from the account's list ({first}, …): \
+                        "{count} of the services at work or waiting have gone from the account's list ({first}, …): \
                          if a filter is set in the panel, clear it"
                     )
                 });

@@ -328,17 +328,18 @@ impl Core {
         if self.options.no_wait {
             return Ok(None);
         }
-        let Some(listed) = self
-            .fleet
-            .get(service)
-            .filter(|listed| listed.page.is_some())
-        else {
+        let Some(listed) = self.fleet.get(service) else {
             return Err(if self.poller.is_surely_absent(service, &self.fleet) {
                 Readiness::NotListed
             } else {
                 Readiness::NeedsReading { deferred: true }
             });
         };
+        // This run has seen it: a list that is empty for a moment, or a filter that the owner has just
+        // set, must not cost the rest of the night. It is looked for as long as a busy one is.
+        if listed.page.is_none() {
+            return Err(Readiness::NeedsReading { deferred: true });
+        }
         let age = now
             .at
             .saturating_duration_since(listed.sighting.requested_at);

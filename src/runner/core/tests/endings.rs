@@ -104,6 +104,46 @@ fn an_order_of_which_more_than_a_tenth_is_not_listed_is_not_begun() {
     assert!(world.entries.is_empty());
 }
 
+/// Of the kind of field case D11, in the middle of a run: a list that is empty for a moment.
+#[test]
+fn a_list_that_is_empty_for_a_moment_costs_no_job() {
+    let mut options = options();
+    options.workers = 3;
+    let mut world = World::new(12, options);
+    world.run_until(|world| world.submissions(1) > 0);
+    for number in 1..=12 {
+        world.list(number, false);
+    }
+    world.run_for(MINUTE);
+    assert!((4..=12).all(|number| world.state(number) == State::Queued));
+    for number in 1..=12 {
+        world.list(number, true);
+    }
+    world.run();
+    assert_eq!(world.core.halt(), None);
+    for number in 1..=12 {
+        assert_eq!(world.state(number), State::Done, "{number}");
+        assert_eq!(world.submissions(number), 1);
+    }
+}
+
+/// The same, for good: the run ends, and says what is the matter.
+#[test]
+fn what_left_the_list_in_the_middle_of_a_run_fails_untouched_in_the_end() {
+    let mut options = options();
+    options.workers = 1;
+    options.max_failures = MaxFailures::Percent(100);
+    let mut world = World::new(4, options);
+    world.run_until(|world| world.submissions(1) > 0);
+    world.list(3, false);
+    world.run();
+    for number in [1, 2, 4] {
+        assert_eq!(world.state(number), State::Done, "{number}");
+    }
+    assert_eq!(error_kind(&world, 3).as_deref(), Some("not_listed"));
+    assert_eq!(world.submissions(3), 0);
+}
+
 /// Field case B7: the budget is the batch's, and no start of a process resets it.
 #[test]
 fn what_earlier_runs_bore_counts_until_the_operator_has_dealt_with_it() {
