@@ -299,9 +299,11 @@ pub(super) fn read(received: &Received, ours: &Ours, secrets: &[&str]) -> Findin
         Err(error) if status == 200 => return no_document(body, &error),
         Err(_) => Verdict::default(),
     };
-    let error = verdict.errors.as_ref().map(|nodes| match nodes.first() {
-        Some(node) => api_error(node, secrets),
-        None => api_error(&ErrorNode::default(), secrets),
+    let error = verdict.errors.as_ref().and_then(|nodes| {
+        // Of several errors to a submission the one that proves nothing counts.
+        let proves_nothing = |node: &&ErrorNode| ours.submits && !is_known(node.kind.trimmed());
+        let counts = nodes.iter().find(proves_nothing).or(nodes.first());
+        counts.map(|node| api_error(node, secrets))
     });
     // Looked at before everything else: the operation that runs may be the one just asked for.
     if let (Some(nodes), Some(error)) = (&verdict.errors, &error)

@@ -326,6 +326,41 @@ fn an_error_counts_whatever_its_shape() {
     }
 }
 
+#[test]
+fn of_several_errors_the_one_that_proves_nothing_counts() {
+    for (errors, expected) in [
+        (
+            r#""error":[{"$type":"value"},{"$type":"busy"}]"#,
+            "unknown busy",
+        ),
+        (
+            r#""error":[{"$type":"busy"},{"$type":"auth"}]"#,
+            "unknown busy",
+        ),
+        (
+            r#""error":{"$type":"value"},"error":{"$type":"busy"}"#,
+            "unknown busy",
+        ),
+        (
+            r#""error":{"$type":"value"},"error":5"#,
+            "unknown api_error",
+        ),
+        (
+            r#""error":{"$type":"value"},"error":[]"#,
+            "unknown api_error",
+        ),
+        (
+            r#""error":[{"$type":"value"},{"$type":"limit"}]"#,
+            "refused value",
+        ),
+    ] {
+        let body = format!(r#"{{"doc":{{{errors}}}}}"#);
+        assert_eq!(class(200, &body), expected, "{body}");
+    }
+    let beside = r#"{"doc":{"error":{"$type":"value"}},"error":"upstream"}"#;
+    assert_eq!(class(200, beside), "unknown api_error");
+}
+
 // field case A5
 #[test]
 fn ok_and_error_in_one_document_prove_nothing() {

@@ -57,7 +57,7 @@ pub(super) struct Lead {
 pub(super) struct Verdict<'a> {
     /// The texts of `ok`; `None`: there is none, or it says no.
     pub(super) ok: Option<Words>,
-    /// There is an `error`, and these are its nodes.
+    /// There is an `error`, and these are its nodes: one without words where it cannot be read.
     pub(super) errors: Option<Vec<ErrorNode<'a>>>,
     /// There is an `slist`: forms have it.
     pub(super) is_form: bool,
@@ -97,7 +97,8 @@ pub(super) fn verdict(body: &str) -> serde_json::Result<Verdict<'_>> {
     let Object(root) = serde_json::from_str::<Object<Root<'_>>>(body)?;
     let Object(mut verdict) = root.doc;
     if root.error.is_some() {
-        verdict.errors.get_or_insert_with(Vec::new);
+        let unknown = ErrorNode::default();
+        verdict.errors.get_or_insert_default().push(unknown);
     }
     Ok(verdict)
 }
@@ -251,7 +252,11 @@ impl<'de: 'a, 'a> Deserialize<'de> for Verdict<'a> {
                         }
                         "error" => {
                             let raw = map.next_value::<&RawValue>()?.get();
-                            let Many(nodes) = serde_json::from_str(raw).unwrap_or_default();
+                            let Many(mut nodes) = serde_json::from_str::<Many<ErrorNode<'_>>>(raw)
+                                .unwrap_or_default();
+                            if nodes.is_empty() {
+                                nodes.push(ErrorNode::default());
+                            }
                             verdict.errors.get_or_insert_default().extend(nodes);
                         }
                         "slist" => {
