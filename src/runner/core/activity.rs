@@ -5,7 +5,6 @@ use std::time::Duration;
 use super::{Core, Now};
 use crate::event::{Activity, Event, Limit};
 use crate::job::State;
-use crate::runner::budget;
 use crate::runner::rate::Purpose;
 use crate::time;
 
@@ -91,7 +90,7 @@ impl Core {
     }
 
     /// What keeps jobs from starting that are ready to, if anything does.
-    fn held_back_by(&self, now: Now) -> Option<Limit> {
+    pub(super) fn held_back_by(&self, now: Now) -> Option<Limit> {
         if self.waiting.is_empty() || self.is_ending() {
             return None;
         }
@@ -102,11 +101,10 @@ impl Core {
         {
             return Some(Limit::Instances);
         }
-        let in_flight = self.in_flight();
-        if in_flight >= self.options.workers {
+        if self.in_flight() >= self.options.workers {
             return Some(Limit::Workers);
         }
-        if budget::room(self.budget, self.damage(), in_flight) == 0 {
+        if !self.may_fail() {
             return Some(Limit::FailureBudget);
         }
         let is_paced = !self.rate.is_unlimited() && self.rate.free_at(Purpose::Submission) > now.at;

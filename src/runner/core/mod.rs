@@ -297,7 +297,7 @@ impl Core {
             );
         }
         self.count(harm.failed, in_doubt, now);
-        let room = budget::room(self.budget, self.damage(), self.at_risk());
+        let room = self.room();
         if room < self.options.workers {
             self.events.push(Event::BudgetLimits {
                 in_flight_max: room,

@@ -8,7 +8,6 @@ use super::answers::after;
 use super::{Active, Call, Core, Proven};
 use crate::job::{Entry, Evidence, Failure, ServiceId, State};
 use crate::queue::QueuedJob;
-use crate::runner::budget;
 use crate::runner::fleet::Fleet;
 use crate::runner::pace::Stage;
 use crate::runner::rate::Purpose;
@@ -336,9 +335,7 @@ impl Core {
             is_open && names::change(standing) && serves(&other.job)
         });
         // Doubts alone never make room: what is queued then has to wait for the operator.
-        let may_start = !self.is_ending()
-            && (budget::room(self.budget, self.damage(), self.at_risk()) > 0
-                || self.in_flight() > 0);
+        let may_start = !self.is_ending() && (self.may_fail() || self.in_flight() > 0);
         let queued =
             !self.supply.is_empty() || self.waiting.iter().any(|waiting| serves(&waiting.job));
         in_flight || (may_start && queued)

@@ -180,7 +180,7 @@ impl Core {
     pub(super) fn slots(&self) -> usize {
         let in_flight = self.in_flight();
         let workers = self.options.workers.saturating_sub(in_flight);
-        workers.min(budget::room(self.budget, self.damage(), self.at_risk()))
+        workers.min(self.room())
     }
 
     pub(super) fn start_jobs(&mut self, now: Now, calls: &mut Vec<Call>) {
@@ -293,9 +293,14 @@ impl Core {
         }
     }
 
-    /// One more failure is within the budget, even if everything in flight fails too.
-    fn may_fail(&self) -> bool {
-        budget::room(self.budget, self.damage(), self.at_risk()) > 0
+    /// Jobs that the failure budget lets start, even if everything in flight fails too.
+    pub(super) fn room(&self) -> usize {
+        budget::room(self.budget, self.damage(), self.at_risk())
+    }
+
+    /// One more failure is within the budget.
+    pub(super) fn may_fail(&self) -> bool {
+        self.room() > 0
     }
 
     pub(super) fn readiness(&self, job: &QueuedJob, now: Now) -> Readiness {

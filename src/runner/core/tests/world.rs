@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use secrecy::SecretString;
 
-use crate::event::Event;
+use crate::event::{Event, Limit};
 use crate::job::{
     AccessKind, Entry, Evidence, Executed, Failure, ImageId, JobId, ServiceId, Standing, State,
     Transition, Verdict,
@@ -1169,6 +1169,11 @@ impl World {
         let out = out + core.unconfirmed.len();
         assert_eq!(out, core.submissions_out(), "submissions are miscounted");
         assert!(core.in_flight() <= self.options.workers + self.inherited_or_doubted());
+        if core.slots() > 0 {
+            let by = core.held_back_by(self.now);
+            let is_true = !matches!(by, Some(Limit::Workers | Limit::FailureBudget));
+            assert!(is_true, "it says {by:?}, and {} may start", core.slots());
+        }
         if let Some(budget) = core.budget {
             let damage = core.damage();
             let at_risk = damage.failed + damage.watched + damage.held + core.at_risk() as u64;
