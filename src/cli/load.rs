@@ -10,7 +10,7 @@ use clap::Args;
 use super::error::CliError;
 use super::options;
 use super::order::{self, Known, Order, Wish};
-use super::output::{self, tell_prose};
+use super::output::{self, named, tell_prose};
 use super::sheet::{SheetArgs, tell_passed_over, tell_warnings};
 use super::victims::{Victim, Victims};
 use super::{Global, access, exit, files};
@@ -21,6 +21,9 @@ use crate::queue::{Batch, EnqueuePolicy, LeftOut, NewBatch, Queue, QueueLock};
 use crate::text;
 use crate::time;
 use crate::time::parse_duration;
+
+/// Services that are named; of the others only the number is said.
+const NAMED_MAX: usize = 20;
 
 /// Which of a manifest's orders this is.
 #[derive(Debug, Clone, Args)]
@@ -397,7 +400,7 @@ pub fn tell_left_out(left_out: &LeftOut, wish: Wish, command: &str, verbosity: V
             text,
             "warning: left out, though they got another image since: {}\n\
              hint: a manifest of these rows alone, ordered with --again, brings it back",
-            named(replaced)
+            named(replaced, NAMED_MAX)
         );
     }
     if !other_image.is_empty() {
@@ -405,7 +408,7 @@ pub fn tell_left_out(left_out: &LeftOut, wish: Wish, command: &str, verbosity: V
             text,
             "warning: not due yet, and last rebuilt with another image than the manifest asks for: {}\n\
              hint: they get it when they are due; a manifest of these rows alone, ordered with --again, does it now",
-            named(other_image)
+            named(other_image, NAMED_MAX)
         );
     }
     if let Some((service, batch)) = failed.first() {
@@ -414,7 +417,7 @@ pub fn tell_left_out(left_out: &LeftOut, wish: Wish, command: &str, verbosity: V
             text,
             "warning: not due yet, and their last rebuild failed: {}\n\
              hint: `{command} show {service}` tells why, `{command} retry {service} --wiped --batch {batch}` wipes it once more",
-            named(&services)
+            named(&services, NAMED_MAX)
         );
     }
     if let Some((service, batch)) = held.first() {
@@ -423,25 +426,10 @@ pub fn tell_left_out(left_out: &LeftOut, wish: Wish, command: &str, verbosity: V
             text,
             "warning: left out, because an earlier batch holds them in doubt: {}\n\
              hint: `{command} resolve {service} --batch {batch} --as done|requeue|failed --reason TEXT` settles a doubt",
-            named(&services)
+            named(&services, NAMED_MAX)
         );
     }
     if !text.is_empty() {
         tell_prose(&text);
     }
-}
-
-/// The first services by name, the rest by number.
-fn named(services: &[ServiceId]) -> String {
-    const NAMED_MAX: usize = 20;
-    let named: Vec<String> = services
-        .iter()
-        .take(NAMED_MAX)
-        .map(ToString::to_string)
-        .collect();
-    let more = match services.len().saturating_sub(NAMED_MAX) {
-        0 => String::new(),
-        more => format!(" … and {more} more"),
-    };
-    format!("{}{more}", named.join(", "))
 }

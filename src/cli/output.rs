@@ -3,6 +3,7 @@
 use std::io::{self, IsTerminal as _, Write};
 
 use super::error::CliError;
+use crate::job::ServiceId;
 use crate::progress::fold;
 
 /// Runs `write` on a buffered stdout.
@@ -48,6 +49,16 @@ fn folded(text: &str, terminal: &console::Term) -> String {
         }
     }
     out
+}
+
+/// The first `max` services by name, the rest by number.
+pub fn named(services: &[ServiceId], max: usize) -> String {
+    let first = services.iter().take(max).map(ToString::to_string);
+    let first = first.collect::<Vec<_>>().join(", ");
+    match services.len().saturating_sub(max) {
+        0 => first,
+        more => format!("{first} and {more} more"),
+    }
 }
 
 /// Prints one JSON value, indented.

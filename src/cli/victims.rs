@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use console::{measure_text_width, pad_str, truncate_str};
 
+use super::output::named;
 use crate::job::{AccessKind, ImageId, NewJob, ServiceId};
 use crate::progress::fold;
 use crate::queue::QueuedJob;
@@ -265,7 +266,7 @@ impl Question<'_> {
             lines.push(format!(
                 "NOT SENT: {} not in the account's list (is a filter set in the panel?): {}.",
                 are(absent.len()),
-                named(&absent)
+                named(&absent, NAMED_MAX)
             ));
         }
         for (status, services) in not_ready {
@@ -274,7 +275,7 @@ impl Question<'_> {
                 time::short(self.rebuild_timeout),
                 are(services.len()),
                 brief(&status, 40),
-                named(&services)
+                named(&services, NAMED_MAX)
             ));
         }
     }
@@ -293,7 +294,7 @@ impl Question<'_> {
             lines.push(format!(
                 "UNKNOWN IMAGE: {} to get one that the API does not offer: {}.",
                 are(unknown.len()),
-                named(&unknown)
+                named(&unknown, NAMED_MAX)
             ));
         }
         let same = self
@@ -437,18 +438,6 @@ fn shrink(widths: &mut [usize; 5], columns: usize) {
             Some(widest) if taken > columns && *widest > CELL_COLUMNS_MIN => *widest -= 1,
             Some(_) | None => return,
         }
-    }
-}
-
-fn named(services: &[ServiceId]) -> String {
-    let first: Vec<String> = services
-        .iter()
-        .take(NAMED_MAX)
-        .map(ToString::to_string)
-        .collect();
-    match services.len().saturating_sub(NAMED_MAX) {
-        0 => first.join(", "),
-        more => format!("{} and {more} more", first.join(", ")),
     }
 }
 
