@@ -13,7 +13,7 @@
 //! |---|---|---|
 //! | [`job`] | the domain, pure: ids, states, transitions, ledger entries and their fold | all other modules |
 //! | [`manifest`] | bytes → rows and diagnostics (line, column, remedy) | database, network |
-//! | [`queue`] | jobs and ledger in one SQLite file; the only place that knows sqlx | network |
+//! | [`queue`] | jobs and ledger in one SQLite file, and where that may lie; the only place that knows sqlx | network |
 //! | [`zomro`] | the API client, and what each of its answers means; the only place that knows reqwest | database |
 //! | [`runner`] | one dispatcher owns the queue, workers talk HTTP; what to do next is decided by pure functions | screen |
 //! | [`event`] | what a run tells the outside: the vocabulary between runner and screen | both |
@@ -24,8 +24,10 @@
 //! | [`mod@failpoint`] | where the crash harness kills the process (debug builds only) | |
 //! | [`text`], [`time`] | foreign text made safe to print; times and durations as people write them | |
 //!
-//! To understand what refleet promises, read [`job::standing`] (what may follow what) and
-//! [`runner::verify`] (how a doubt ends, when a rebuild is complete), in this order.
+//! To understand what refleet promises, read [`job::standing`] (what may follow what),
+//! [`runner::verify`] (how a doubt ends, when a rebuild is complete, and why silence proves anything
+//! at all), `zomro/answer.rs` (what the answer to a submission proves) and `queue/place` (why a
+//! ledger has one name), in this order.
 
 pub mod cli;
 pub mod event;

@@ -9,6 +9,7 @@ use std::io::Read as _;
 
 use encoding_rs::{Encoding, UTF_8};
 use flate2::read::MultiGzDecoder;
+use zeroize::{Zeroize as _, Zeroizing};
 
 use super::fault::Fault;
 use super::wiped::Wiped;
@@ -25,7 +26,12 @@ pub(super) fn text(
     let (text, _, _) = declared.decode(body.as_ref());
     Ok(match mended(&text) {
         Cow::Borrowed(_) => text.into_owned(),
-        Cow::Owned(mended) => mended,
+        Cow::Owned(mended) => {
+            if let Cow::Owned(mut broken) = text {
+                broken.zeroize();
+            }
+            mended
+        }
     })
 }
 
@@ -36,9 +42,9 @@ fn unpacked(body: Wiped, bytes_max: usize) -> Result<Wiped, Fault> {
     }
     let mut packed = MultiGzDecoder::new(body.as_ref());
     let mut plain = Wiped::with_capacity(body.len().saturating_mul(4).min(bytes_max));
-    let mut piece = [0; 1 << 14];
+    let mut piece = Zeroizing::new([0; 1 << 14]);
     loop {
-        match packed.read(&mut piece) {
+        match packed.read(piece.as_mut_slice()) {
             Ok(0) => return Ok(plain),
             Ok(count) if plain.len() + count > bytes_max => {
                 return Err(Fault::BodyTooLarge { max: bytes_max });
