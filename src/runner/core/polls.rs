@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use std::time::{Duration, Instant};
 
 use super::answers::after;
+use super::starts::for_people;
 use super::{Active, Call, Core, Proven};
 use crate::job::{Entry, Evidence, Failure, ServiceId, State};
 use crate::queue::QueuedJob;
@@ -375,7 +376,10 @@ impl Core {
                     self.step(&mut active.job, entry, at_ms);
                 }
                 Doubt::NotExecuted => {
-                    self.disprove(active, now);
+                    match self.another_machine(&active.job) {
+                        Some(reason) => self.hold(active, reason, now),
+                        None => self.disprove(active, now),
+                    }
                     return None;
                 }
                 Doubt::Hold(reason) => {
@@ -454,6 +458,17 @@ impl Core {
                 },
             );
         }
+    }
+
+    /// Why the machine on the list is not the one that the intent meant: deleted and ordered anew
+    /// under the same id, it has an old image because it is new. Its address tells, where the list
+    /// gives one; the owner's name for it is free to change.
+    fn another_machine(&self, job: &QueuedJob) -> Option<String> {
+        let meant = job.standing.baseline.as_ref()?.ip.as_deref()?;
+        let found = for_people(self.fleet.get(job.service)?.ip.as_deref())?;
+        (found != meant).then(|| {
+            format!("its address was {meant} and is {found} now: it may be another machine")
+        })
     }
 
     /// Proof that nothing was executed: again, if a retry is left.

@@ -614,7 +614,7 @@ impl Core {
 }
 
 /// What the list says for people, as it is kept in the ledger.
-fn for_people(text: Option<&str>) -> Option<String> {
+pub(super) fn for_people(text: Option<&str>) -> Option<String> {
     text.map(|text| crate::text::brief(text, 64))
 }
 

@@ -26,6 +26,7 @@
 //! | the window is long enough | it is `--settle` or three times the longest lag between an acceptance and the new *name* that this run saw, whichever is longer. Only a sign that was seen teaches a lag; the silence of an accepted rebuild lengthens one that was learned, and never makes one |
 //! | the list is alive: it does not show, from a cache, what was before the window's end | a *control*: on the page at hand, in the very reading that decides, another instance shows the new name of a rebuild whose baseline was read after the doubt's window had ended. So that page is younger than the window |
 //! | nobody undid the rebuild while nobody looked | this process sent the request and has watched ever since; an earlier process's doubts, and those of a process that was suspended, are never disproved. A failed reading is no gap: what was executed still shows in the next one |
+//! | the row is about the machine that was meant | its address is the baseline's, where the list gave both (`core/polls.rs`, which knows addresses) |
 //! | the row does not flicker | two readings in a row show the baseline, name and status, with nothing else between them |
 //! | the row speaks of one instance | a page that shows a service twice, with different words, shows nothing of it ([`super::fleet`]) |
 //!

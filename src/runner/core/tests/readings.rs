@@ -391,6 +391,29 @@ fn where_nothing_is_odd_silence_and_a_control_end_the_doubt() {
     assert!((1..=12).all(|number| world.state(number) == State::Done));
 }
 
+/// Of the kind of field case A8: while the doubt is watched, the instance is deleted and ordered anew
+/// under its id. It stands there with an old image because it is new.
+#[test]
+fn a_machine_with_another_address_is_not_the_one_that_was_meant() {
+    for (now, submissions) in [("192.0.2.2", 2), ("198.51.100.7", 1)] {
+        let mut options = options();
+        options.workers = 1;
+        let mut world = World::new(12, options);
+        (world.submits).extend([Fate::Accepted(usual()), Fate::Unknown(None)]);
+        world.truth(2).ip = Some("192.0.2.2");
+        world.run_until(|world| world.submissions(2) > 0);
+        world.truth(2).ip = Some(now);
+        world.run();
+        assert_eq!(world.submissions(2), submissions, "{now}");
+        let state = if submissions == 1 {
+            State::InDoubt
+        } else {
+            State::Done
+        };
+        assert_eq!(world.state(2), state);
+    }
+}
+
 /// Field case A1: nothing that happens ever shows, and what was accepted counts as done in the end.
 #[test]
 fn a_list_that_never_shows_anything_disproves_nothing() {

@@ -139,6 +139,7 @@ pub struct Shown {
 pub struct Truth {
     pub shown: Vec<Shown>,
     pub listed: bool,
+    pub ip: Option<&'static str>,
     /// Executed rebuilds.
     pub wiped: u32,
     /// When the last one was complete.
@@ -287,6 +288,7 @@ impl World {
                 image: "old",
             }],
             listed: true,
+            ip: None,
             wiped: 0,
             back_at: None,
             undone: false,
@@ -919,7 +921,7 @@ impl World {
                     status: shown.status.to_owned(),
                     image: Some(self.spelled(shown.image).to_owned()),
                     name: None,
-                    ip: None,
+                    ip: self.account[id].ip.map(str::to_owned),
                 }
             })
             .collect();
