@@ -13,7 +13,7 @@ use std::fs;
 use std::path::Path;
 use std::process::Command;
 
-use common::{Ended, FIRST, LOGIN_PASSWORD, USERNAME, World, bare, ended, quick};
+use common::{Ended, FIRST, IMAGE, LOGIN_PASSWORD, USERNAME, World, bare, ended, quick};
 use refleet::simulator::FaultKind;
 
 fn example(name: &str) -> String {
@@ -228,6 +228,23 @@ fn every_hint_can_be_typed_as_it_stands() {
             world.fault(FIRST, FaultKind::Error);
             by_options(world, &[]).exit(1);
             vec![at(world, &["retry", "--failed"])]
+        }),
+        ("shown", |world| {
+            world.doubt(FIRST);
+            world.fault(FIRST + 1, FaultKind::Error);
+            by_options(world, &["--settle", "100ms"]).exit(3);
+            world.write(
+                "later.csv",
+                &format!("service_id,image\n{},{IMAGE}\n", FIRST + 9),
+            );
+            at(world, &["load", "later.csv"]).exit(0);
+            // Commands speak of the later order now.
+            let shown = |service: i64| at(world, &["show", &service.to_string()]).exit(0);
+            shown(FIRST + 9).says_out(" run` goes on with it");
+            vec![
+                shown(FIRST).says_out("--batch 1`"),
+                shown(FIRST + 1).says_out("--batch 1`"),
+            ]
         }),
         ("unknown things", |world| {
             vec![

@@ -657,6 +657,31 @@ fn a_path_that_nobody_expanded_is_refused_and_nothing_is_created() {
         let ended = refused(&rig, command, USAGE, "hint: write the whole path");
         assert_eq!(fs::read_dir(&here).unwrap().count(), 0, "{words}: {ended}");
     }
+    // A database that other programs would look for elsewhere, or that another one would throw away.
+    for path in [
+        ":memory:",
+        "file:x.db",
+        "sqlite:x.db",
+        "x.db?mode=rwc",
+        "x.db-wal",
+        "x.db.lock",
+    ] {
+        for mut command in [rig.run(&[]), rig.refleet(&["status"])] {
+            command = with_database(command, Path::new(path));
+            command.current_dir(&here);
+            let ended = refused(&rig, command, USAGE, "hint: name the file itself");
+            assert_eq!(fs::read_dir(&here).unwrap().count(), 0, "{path}: {ended}");
+        }
+    }
+    let address = "postgres://fleet:Secret1234@db.example.com/x";
+    let command = with_database(rig.refleet(&["status"]), Path::new(address));
+    let ended = refused(
+        &rig,
+        command,
+        USAGE,
+        "postgres://…@db.example.com/x is an address",
+    );
+    assert!(!ended.said.contains("Secret1234"), "{ended}");
     // Where it does exist, it is meant.
     fs::create_dir(here.join("~")).unwrap();
     fs::copy(rig.file("fleet.csv"), here.join("~/fleet.csv")).unwrap();

@@ -271,17 +271,27 @@ fn a_mark_that_takes_no_row_out_is_said() {
         );
     }
     // Somebody took it out, but the service is not the first column: it is not destroyed.
-    let content = format!(
+    let numbers = format!(
         "name,service_id,image\nweb,{FIRST},{IMAGE}\n#db,{},{IMAGE}\n",
         FIRST + 1
     );
     refused(
         &world,
         "name first",
-        &content,
+        &numbers,
         &["line 3", "is it to be left out?"],
     );
-    let ended = sound(&world, "numbers", &content, &["--ignore-column", "name"]);
+    let content = format!(
+        "image,service_id\n{IMAGE},{FIRST}\n{IMAGE},#{}\n",
+        FIRST + 1
+    );
+    refused(
+        &world,
+        "service last",
+        &content,
+        &["line 3", "is the row to be left out?"],
+    );
+    let ended = sound(&world, "numbers", &numbers, &["--ignore-column", "name"]);
     assert!(ended.out.contains("2 instances"), "{}", ended.out);
     // A header may begin with the mark.
     let numbered = format!("#,service_id,image\n1,{FIRST},{IMAGE}\n");

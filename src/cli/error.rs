@@ -8,7 +8,7 @@ use super::{exit, halt, output};
 use crate::job::{BatchId, ServiceId};
 use crate::manifest::ManifestError;
 use crate::progress::StartError;
-use crate::queue::{Conflict, EnqueueError, Precious, QueueError};
+use crate::queue::{Conflict, EnqueueError, Precious, QueueError, no_database};
 use crate::runner::Halt;
 use crate::text;
 use crate::time;
@@ -172,7 +172,7 @@ pub enum CliError {
     #[error("cannot start: {0}")]
     System(io::Error),
     /// A path that nobody has expanded.
-    #[error("{option}: {} {what}", path.display())]
+    #[error("{option}: {} {what}", without_login(path))]
     NotMeant {
         /// Where it was given.
         option: String,
@@ -400,6 +400,15 @@ pub fn queue_hints(error: &QueueError) -> Vec<String> {
 }
 
 /// What was probably meant by a path that nobody has expanded.
+/// A path as it was given; where it is an address, without the login that it may hold.
+fn without_login(path: &Path) -> String {
+    let text = path.to_string_lossy();
+    match (text.split_once("://"), text.rsplit_once('@')) {
+        (Some((scheme, _)), Some((_, place))) => format!("{scheme}://…@{place}"),
+        (Some(_) | None, Some(_) | None) => text.into_owned(),
+    }
+}
+
 fn not_meant_hint(path: &Path) -> Vec<String> {
     let whole = "write the whole path, from the / on: only a shell expands ~ and variables, and only outside quotes";
     let home = std::env::var_os("HOME").map(PathBuf::from);
@@ -412,7 +421,10 @@ fn not_meant_hint(path: &Path) -> Vec<String> {
             "{whole}; here that is {}",
             text::shell_word(&home.join(behind).to_string_lossy())
         )],
-        _ => vec![whole.to_owned()],
+        (Some(_) | None, None) if no_database(path).is_some() => {
+            vec!["name the file itself, by its whole path, from the / on".to_owned()]
+        }
+        (Some(_) | None, Some(_) | None) => vec![whole.to_owned()],
     }
 }
 

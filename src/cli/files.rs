@@ -5,13 +5,15 @@ use std::path::{Path, PathBuf};
 use super::error::{CliError, typed};
 use super::output::tell_prose;
 use super::{Command, Global, credentials, options};
-use crate::queue::{Note, Open, Precious, Queue, QueueError, precious, unexpanded};
+use crate::queue::{Note, Open, Precious, Queue, QueueError, no_database, precious, unexpanded};
 
 /// Refuses paths of the command line that were surely not meant, and files to be written that hold
 /// something else, before anything is done.
 pub fn check(global: &Global, command: &Command) -> Result<(), CliError> {
     if let Some(path) = &global.db {
-        check_meant("--db or REFLEET_DB", path)?;
+        const OPTION: &str = "--db or REFLEET_DB";
+        check_meant(OPTION, path)?;
+        refuse_if(no_database(path), OPTION, path)?;
     }
     let (manifest, target) = paths(command);
     if let Some(path) = manifest {
@@ -60,7 +62,11 @@ fn paths(command: &Command) -> (Option<&Path>, Option<(&'static str, &Path)>) {
 
 /// Refuses a path that nobody has expanded, and that names no file.
 pub fn check_meant(option: &str, path: &Path) -> Result<(), CliError> {
-    match unexpanded(path) {
+    refuse_if(unexpanded(path), option, path)
+}
+
+fn refuse_if(what: Option<&'static str>, option: &str, path: &Path) -> Result<(), CliError> {
+    match what {
         Some(what) => Err(CliError::NotMeant {
             option: option.to_owned(),
             path: path.to_owned(),

@@ -7,8 +7,8 @@ use serde_json::json;
 
 use super::error::CliError;
 use super::output::{print_json, print_prose};
-use super::{Global, exit, files};
-use crate::job::{BatchId, Entry, ServiceId, State};
+use super::{Global, exit, files, status};
+use crate::job::{BatchId, Entry, Executed, ServiceId, State};
 use crate::queue::{LedgerLine, Open, QueuedJob};
 use crate::{text, time};
 
@@ -31,21 +31,36 @@ pub async fn show(global: &Global, args: &ShowArgs) -> Result<u8, CliError> {
     if jobs.is_empty() {
         return Err(CliError::NoSuchService(args.service_id));
     }
+    let batches = queue.batches().await?;
     let mut histories = Vec::with_capacity(jobs.len());
     for (batch, job) in jobs {
         let history = queue.history(job.id).await?;
-        histories.push((batch, job, history));
+        let next = match batches.iter().find(|one| one.id == batch) {
+            Some(order) => {
+                let go_on = status::go_on(global, &mut queue, order).await?;
+                let is_newest = batches.last().is_some_and(|newest| newest.id == batch);
+                next_step(
+                    &job,
+                    &status::command_for(global, order),
+                    &go_on,
+                    (!is_newest).then_some(batch),
+                )
+            }
+            // No order is ever removed.
+            None => None,
+        };
+        histories.push((batch, job, history, next));
     }
     if args.json {
         let jobs: Vec<serde_json::Value> = histories
             .iter()
-            .map(|(batch, job, history)| as_json(*batch, job, history))
+            .map(|(batch, job, history, _)| as_json(*batch, job, history))
             .collect();
         print_json(&json!({ "version": 1, "service_id": args.service_id, "jobs": jobs }))?;
     } else {
         let mut out = format!("service {}\n", args.service_id);
-        for (batch, job, history) in &histories {
-            as_text(*batch, job, history, &mut out);
+        for (batch, job, history, next) in &histories {
+            as_text(*batch, job, history, next.as_deref(), &mut out);
         }
         print_prose(&out)?;
     }
@@ -81,7 +96,13 @@ fn as_json(batch: BatchId, job: &QueuedJob, history: &[LedgerLine]) -> serde_jso
     })
 }
 
-fn as_text(batch: BatchId, job: &QueuedJob, history: &[LedgerLine], out: &mut String) {
+fn as_text(
+    batch: BatchId,
+    job: &QueuedJob,
+    history: &[LedgerLine],
+    next: Option<&str>,
+    out: &mut String,
+) {
     let standing = &job.standing;
     let mut line = |text: String| {
         out.push_str(&text);
@@ -133,7 +154,7 @@ fn as_text(batch: BatchId, job: &QueuedJob, history: &[LedgerLine], out: &mut St
             text::brief(&failure.error, 300)
         ));
     }
-    if let Some(next) = next_step(job) {
+    if let Some(next) = next {
         line(format!("  next      {next}"));
     }
     line("  history".to_owned());
@@ -158,18 +179,28 @@ fn as_text(batch: BatchId, job: &QueuedJob, history: &[LedgerLine], out: &mut St
     }
 }
 
-fn next_step(job: &QueuedJob) -> Option<String> {
+/// What to type about a job: `command` calls refleet on its queue, `go_on` works on its batch, and
+/// `older` is its batch where commands speak of another one.
+fn next_step(
+    job: &QueuedJob,
+    command: &str,
+    go_on: &str,
+    older: Option<BatchId>,
+) -> Option<String> {
     let service = job.service;
+    let of_batch = older.map_or_else(String::new, |batch| format!(" --batch {batch}"));
     match job.standing.state {
         State::InDoubt if job.standing.held => Some(format!(
-            "look at the instance, then: refleet resolve {service} --as done|requeue|failed --reason TEXT"
+            "look at the instance, then: `{command} resolve {service} --as done|requeue|failed --reason TEXT{of_batch}`"
         )),
         State::InDoubt | State::Queued | State::Submitting | State::Rebuilding => {
-            Some("refleet run goes on with it".to_owned())
+            Some(format!("`{go_on}` goes on with it"))
         }
         State::Failed => Some(match job.standing.executed() {
-            crate::job::Executed::No => format!("refleet retry {service}, then run"),
-            _ => format!("it may have been wiped: refleet retry {service} --wiped, then run"),
+            Executed::No => format!("`{command} retry {service}{of_batch}`, then run"),
+            Executed::Maybe | Executed::Yes => format!(
+                "it may have been wiped: `{command} retry {service} --wiped{of_batch}`, then run"
+            ),
         }),
         State::Done | State::Cancelled => None,
     }

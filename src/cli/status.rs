@@ -199,7 +199,7 @@ fn run(batch: &Batch, alone: bool) -> String {
 }
 
 /// How to call refleet on this very batch: its API too, where it is not the usual one.
-fn command_for(global: &Global, batch: &Batch) -> String {
+pub fn command_for(global: &Global, batch: &Batch) -> String {
     let mut command = global.command(None);
     let is_given = global.api_url.is_some();
     let is_usual = batch.api_url == super::API_URL;

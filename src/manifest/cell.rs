@@ -24,10 +24,19 @@ pub(super) fn service(cell: &str) -> Result<ServiceId, FaultKind> {
         Err(_) if is_rounded(cell) => Err(FaultKind::Rounded),
         Err(InvalidServiceId::LeadingZero) => Err(FaultKind::LeadingZero),
         Err(InvalidServiceId::TooLarge) => Err(FaultKind::ServiceTooLarge),
+        Err(InvalidServiceId::NotDigits) if is_taken_out(cell) => Err(FaultKind::ServiceTakenOut),
         Err(InvalidServiceId::NotDigits) => Err(damage(cell)
             .or_else(|| number_damage(cell))
             .unwrap_or(FaultKind::ServiceInvalid)),
     }
+}
+
+/// An id that somebody has put a `#` before. No error of a spreadsheet begins with a digit.
+fn is_taken_out(cell: &str) -> bool {
+    cell.strip_prefix('#').is_some_and(|rest| {
+        rest.trim_start()
+            .starts_with(|first: char| first.is_ascii_digit())
+    })
 }
 
 pub(super) fn image(cell: &str) -> Result<ImageId, FaultKind> {

@@ -45,6 +45,8 @@ pub enum FaultKind {
     Empty,
     /// A header, and nothing below it.
     NoRows,
+    /// A header, and below it nothing that somebody did not take out.
+    NoRowsLeft,
     /// UTF-16 that does not say so.
     Utf16WithoutBom,
     /// Not CSV at all.
@@ -113,6 +115,8 @@ pub enum FaultKind {
     Invisible,
     /// The mark that stands for characters lost in a conversion.
     Damaged,
+    /// `#5113119`, and the service is not the row's first cell.
+    ServiceTakenOut,
     /// `#REF!`, `#N/A`, …
     SpreadsheetError,
     /// `=…`
@@ -187,6 +191,7 @@ impl FaultKind {
             | Self::PasswordPanelCharacters => Severity::Warning,
             Self::Empty
             | Self::NoRows
+            | Self::NoRowsLeft
             | Self::Utf16WithoutBom
             | Self::NotCsv(_)
             | Self::Report
@@ -217,6 +222,7 @@ impl FaultKind {
             | Self::CellEmpty
             | Self::Invisible
             | Self::Damaged
+            | Self::ServiceTakenOut
             | Self::SpreadsheetError
             | Self::Formula
             | Self::Apostrophe

@@ -174,7 +174,10 @@ pub fn survey(source: &Source) -> Result<Survey, ManifestError> {
         }
     }
     if !any {
-        report(Fault::file(FaultKind::NoRows));
+        report(Fault::file(match plan.taken_out {
+            0 => FaultKind::NoRows,
+            1.. => FaultKind::NoRowsLeft,
+        }));
     }
     let position = reader.header().position(Column::ServiceId);
     for (line, text) in twice(services) {

@@ -100,6 +100,10 @@ fn files_that_are_no_manifest_are_explained() {
         ("byte order mark only", b"\xef\xbb\xbf"),
         ("header only", b"service_id,image\n"),
         ("header and empty rows", b"service_id,image\n,\n ,\n"),
+        (
+            "every row taken out",
+            b"service_id,image\n#5113119,x\n# 5113120,x\n"
+        ),
         ("UTF-16 without a mark", &plain_utf16),
         ("zero bytes at the end", &tail),
         ("Latin-1", &latin1),
@@ -631,7 +635,7 @@ proptest! {
                 prop_assert!(!complaint.chars().any(|c| c != '\n' && crate::text::is_unsafe(c)));
                 // A repeated service, or no row at all, is left to whoever takes the rows.
                 let only_survey_knows = faults.groups().iter().all(|group| {
-                    matches!(group.kind(), FaultKind::ServiceTwice | FaultKind::NoRows)
+                    matches!(group.kind(), FaultKind::ServiceTwice | FaultKind::NoRows | FaultKind::NoRowsLeft)
                 });
                 prop_assert_eq!(second.is_ok(), only_survey_knows);
             }

@@ -14,6 +14,7 @@ impl FaultKind {
         match self {
             Self::Empty => "the file is empty".into(),
             Self::NoRows => "there is a header, but no row below it".into(),
+            Self::NoRowsLeft => "every row below the header is taken out with `#`".into(),
             Self::Utf16WithoutBom => "the file is UTF-16 without a byte order mark".into(),
             Self::NotCsv(format) => format!("this is {format}, not a CSV file").into(),
             Self::Report => "this is a report of refleet, not a manifest".into(),
@@ -63,6 +64,7 @@ impl FaultKind {
             Self::CellEmpty => "the cell is empty, and it is required".into(),
             Self::Invisible => "the cell holds characters that cannot be seen".into(),
             Self::Damaged => "characters of this cell were lost in a conversion".into(),
+            Self::ServiceTakenOut => "the service id begins with `#`: is the row to be left out?".into(),
             Self::SpreadsheetError => "the cell holds a spreadsheet's error instead of a value".into(),
             Self::Formula => "the cell holds a formula instead of a value".into(),
             Self::Apostrophe => "the cell begins with an apostrophe".into(),
@@ -120,6 +122,7 @@ impl FaultKind {
             Self::Empty | Self::NoHeader => "the first row names the columns, in any order, for \
                  example `service_id,image,password`; each further row is one instance"
                 .into(),
+            Self::NoRowsLeft => "remove the `#` from the rows whose instances shall be rebuilt".into(),
             Self::NoRows => "add a row for each instance; was the sheet filtered when it was saved?".into(),
             Self::Utf16WithoutBom => "save it as `CSV UTF-8`, or as `Unicode Text` with its byte \
                  order mark"
@@ -198,6 +201,9 @@ impl FaultKind {
                  web page or a document"
                 .into(),
             Self::Damaged => "enter it again, and save the file as `CSV UTF-8`".into(),
+            Self::ServiceTakenOut => "a row is only left out with `#` where `service_id` is the first \
+                 column: move that column there, or remove the row"
+                .into(),
             Self::SpreadsheetError => "mend the formula, or enter the value itself".into(),
             Self::Formula | Self::Apostrophe => "enter the value itself, in a column that is formatted as text".into(),
             Self::Scientific | Self::Rounded => AS_TEXT.into(),

@@ -13,7 +13,7 @@ mod sqlite;
 
 pub use error::{Conflict, EnqueueError, QueueError, Touched};
 pub use lock::{Holder, QueueLock};
-pub use place::{Note, Precious, Side, Unfit, precious, resolve, unexpanded};
+pub use place::{Note, Precious, Side, Unfit, no_database, precious, resolve, unexpanded};
 pub use sqlite::{Decision, Given, Open, Queue};
 
 use std::path::PathBuf;

@@ -57,7 +57,9 @@ impl WholeFile {
         if let Some(new) = &new {
             builder.permissions(new.clone());
         }
-        let temporary = builder.tempfile_in(directory)?;
+        let temporary = builder
+            .tempfile_in(directory)
+            .map_err(|error| plain(&error))?;
         if let Some(permissions) = permissions {
             temporary.as_file().set_permissions(permissions)?;
         }
@@ -92,6 +94,15 @@ impl Write for WholeFile {
             Target::Replace { temporary, .. } => temporary.flush(),
             Target::Direct(file) => file.flush(),
         }
+    }
+}
+
+/// An error without the name of the temporary file, which nobody knows.
+fn plain(error: &io::Error) -> io::Error {
+    let cause = error.get_ref().and_then(std::error::Error::source);
+    match cause {
+        Some(cause) => io::Error::new(error.kind(), cause.to_string()),
+        None => error.kind().into(),
     }
 }
 
@@ -165,6 +176,7 @@ mod tests {
         assert_eq!(error.kind(), io::ErrorKind::IsADirectory);
         let error = WholeFile::create(&directory.path().join("no/report.csv")).unwrap_err();
         assert_eq!(error.kind(), io::ErrorKind::NotFound);
+        assert!(!error.to_string().contains(".refleet-"), "{error}");
     }
 
     #[cfg(unix)]

@@ -195,6 +195,43 @@ pub fn unexpanded(path: &Path) -> Option<&'static str> {
     None
 }
 
+/// Why a path that names no file is surely not meant for a database; `None`: it may well be. Other
+/// programs take such words for more than a name, and what they mean may be an old ledger; and what
+/// bears the name of a side file is thrown away by whoever opens the database that it goes by.
+pub fn no_database(path: &Path) -> Option<&'static str> {
+    if path.symlink_metadata().is_ok() {
+        return None;
+    }
+    let text = path.as_os_str().to_string_lossy();
+    if text == ":memory:" {
+        return Some("would keep the ledger in memory: it would be gone with the process");
+    }
+    let is_scheme = |scheme: &&str| {
+        text.strip_prefix(*scheme)
+            .is_some_and(|rest| rest.starts_with(':'))
+    };
+    if ["file", "sqlite", "sqlite3", "postgres", "postgresql"]
+        .iter()
+        .any(is_scheme)
+    {
+        return Some("is an address, and a file's path is wanted");
+    }
+    if text
+        .split_once('?')
+        .is_some_and(|(_, options)| options.contains('='))
+    {
+        return Some("ends with options of an address, and a file's path is wanted");
+    }
+    let goes_by_another = |side: Side| {
+        text.strip_suffix(side.suffix())
+            .is_some_and(|database| !database.is_empty() && !database.ends_with('/'))
+    };
+    Side::ALL
+        .into_iter()
+        .any(goes_by_another)
+        .then_some("is the name of a file beside a database, and not of the database itself")
+}
+
 /// `$HOME/x`
 fn has_variable(text: &str) -> bool {
     text.match_indices('$').any(|(at, _)| {
@@ -316,5 +353,39 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         std::fs::write(folder.path().join("$HOME"), "").unwrap();
         assert_eq!(unexpanded(&folder.path().join("$HOME")), None);
+    }
+
+    #[test]
+    fn what_is_surely_no_database_s_path_is_told_from_what_may_be_one() {
+        for path in [
+            ":memory:",
+            "file:x.db",
+            "file:/srv/x.db",
+            "sqlite:/srv/x.db",
+            "postgres:x",
+            "/srv/x.db?mode=ro",
+            "x.db-wal",
+            "/srv/x.db-shm",
+            "/srv/x.db-journal",
+            "/srv/x.db.lock",
+            "/srv/x.db.simulator",
+        ] {
+            assert!(no_database(Path::new(path)).is_some(), "{path}");
+        }
+        for path in [
+            "/srv/x.db",
+            "/srv/file:x.db",
+            "files.db",
+            "what?.db",
+            "/srv/.lock",
+            "x.lock.db",
+        ] {
+            assert_eq!(no_database(Path::new(path)), None, "{path}");
+        }
+        // What is there already says itself what it is.
+        let folder = tempfile::tempdir().unwrap();
+        let odd = folder.path().join("x.db.lock");
+        std::fs::write(&odd, "").unwrap();
+        assert_eq!(no_database(&odd), None);
     }
 }
