@@ -235,7 +235,7 @@ fn every_hint_can_be_typed_as_it_stands() {
             by_options(world, &["--settle", "100ms"]).exit(3);
             world.write(
                 "later.csv",
-                &format!("service_id,image\n{},{IMAGE}\n", FIRST + 9),
+                format!("service_id,image\n{},{IMAGE}\n", FIRST + 9),
             );
             at(world, &["load", "later.csv"]).exit(0);
             // Commands speak of the later order now.
