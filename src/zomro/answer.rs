@@ -315,7 +315,7 @@ pub(super) fn read(received: &Received, ours: &Ours, secrets: &[&str]) -> Findin
     if verdict.is_foreign(ours) && (ours.submits || error.is_none()) {
         return Fault::Foreign.into();
     }
-    if ours.submits && verdict.refuses_a_preview() {
+    if ours.submits && (verdict.is_list || verdict.refuses_a_preview()) {
         return Fault::Foreign.into();
     }
     if ours.submits && error.is_some() && verdict.ok.is_some() {

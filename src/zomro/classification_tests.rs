@@ -445,6 +445,24 @@ fn the_refusal_of_a_preview_proves_nothing_about_a_submission() {
     }
 }
 
+// Of the kind of field case A6: the answer to a reading of the list, whatever stands beside the rows.
+#[test]
+fn rows_of_a_list_are_no_answer_to_a_submission() {
+    for rows in [
+        r#""elem":[{"id":{"$":"5113119"}}]"#,
+        r#""p_elems":{"$":"0"}"#,
+    ] {
+        for rest in [
+            r#""ok":{}"#,
+            r#""error":{"$type":"access"}"#,
+            r#""error":{"$type":"value"}"#,
+        ] {
+            let body = format!(r#"{{"doc":{{{rows},{rest}}}}}"#);
+            assert_eq!(class(200, &body), "unknown foreign", "{body}");
+        }
+    }
+}
+
 // field case A6
 #[test]
 fn an_echo_of_our_own_request_is_ours_in_any_dress() {

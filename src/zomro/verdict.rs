@@ -61,6 +61,8 @@ pub(super) struct Verdict<'a> {
     pub(super) errors: Option<Vec<ErrorNode<'a>>>,
     /// There is an `slist`: forms have it.
     pub(super) is_form: bool,
+    /// There are rows of a list: no answer to a submission has them.
+    pub(super) is_list: bool,
     funcs: Words,
     services: Words,
     images: Words,
@@ -262,6 +264,10 @@ impl<'de: 'a, 'a> Deserialize<'de> for Verdict<'a> {
                         "slist" => {
                             map.next_value::<IgnoredAny>()?;
                             verdict.is_form = true;
+                        }
+                        "elem" | "p_elems" | "p_num" | "p_cnt" => {
+                            map.next_value::<IgnoredAny>()?;
+                            verdict.is_list = true;
                         }
                         "func" | "$func" => verdict.funcs.extend(map.next_value()?),
                         "elid" | "$elid" => verdict.services.extend(map.next_value()?),

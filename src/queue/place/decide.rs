@@ -166,7 +166,8 @@ fn whole(facts: &Facts) -> Result<(), Unfit> {
         Some(_) => return Ok(()),
     };
     let left = facts.sides.iter().find(|(side, one)| match side {
-        Side::Log | Side::Journal => one.bytes > 0,
+        Side::Log => one.bytes > 0,
+        Side::Journal => one.bytes > 0 && !facts.journal_undoes_all,
         Side::Index | Side::Lock | Side::Simulation => false,
     });
     match left {
@@ -350,6 +351,7 @@ mod tests {
             },
             sides: vec![(Side::Lock, file(60))],
             log: Log::default(),
+            journal_undoes_all: false,
             mounted: Vec::new(),
             folder: Folder {
                 path: "/srv".into(),
@@ -453,6 +455,21 @@ mod tests {
         new.main = None;
         let place = decide(&new, Open::Create).unwrap();
         assert!(matches!(place.notes.as_slice(), [Note::Volatile { .. }]));
+    }
+
+    /// Of two first runs in the same moment the second sees the first one's journal beside a file
+    /// that is still empty.
+    #[test]
+    fn a_database_that_is_being_made_is_no_database_that_was_lost() {
+        let mut made = facts();
+        made.main = Some(file(0));
+        made.sides.push((Side::Journal, file(512)));
+        assert!(matches!(
+            decide(&made, Open::Create),
+            Err(Unfit::WithoutMain { .. })
+        ));
+        made.journal_undoes_all = true;
+        assert!(decide(&made, Open::Create).is_ok());
     }
 
     // Field case B2.

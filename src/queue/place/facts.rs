@@ -26,6 +26,9 @@ pub(in crate::queue) struct Facts {
     pub(super) sides: Vec<(Side, FileFacts)>,
     /// The log.
     pub(super) log: Log,
+    /// The rollback journal, where there is one, leads back to an empty database: somebody is making
+    /// the database this moment, or died over it.
+    pub(super) journal_undoes_all: bool,
     /// Of these files, those that are mounted by themselves.
     pub(super) mounted: Vec<PathBuf>,
     /// The folder, or as much of the way to it as exists.
@@ -112,6 +115,10 @@ const LOG_FRAME_BYTES_MIN: u64 = 24 + 512;
 /// Its last bit says in which byte order sums are made.
 pub(super) const LOG_MAGIC: u32 = 0x377f_0682;
 const LOG_SALT_AT: usize = 16;
+/// As much of a rollback journal's header as is looked at, and where it says how many pages the
+/// database had.
+const JOURNAL_HEADER_BYTES: usize = 28;
+const JOURNAL_PAGES_AT: usize = 16;
 
 impl Facts {
     /// Asks the system about the resolved `path`.
@@ -135,6 +142,7 @@ impl Facts {
             head: if is_file { head(path) } else { Head::default() },
             main,
             log: log(&Side::Log.beside(path)),
+            journal_undoes_all: undoes_all(&Side::Journal.beside(path)),
             sides,
             mounted,
             file_system: file_system(&folder.path, &mounts),
@@ -194,6 +202,15 @@ fn log(path: &Path) -> Log {
     let bytes = path.symlink_metadata().map_or(0, |metadata| metadata.len());
     let salt = log_salt(path).filter(|_| bytes >= LOG_HEADER_BYTES as u64 + LOG_FRAME_BYTES_MIN);
     Log { salt }
+}
+
+/// The rollback journal at `path` says that the database had no pages before, or does not say yet
+/// how many it had: then nothing of it has been written.
+fn undoes_all(path: &Path) -> bool {
+    let Some((bytes, filled)) = beginning::<JOURNAL_HEADER_BYTES>(path) else {
+        return true;
+    };
+    filled < JOURNAL_HEADER_BYTES || number(&bytes, JOURNAL_PAGES_AT) == 0
 }
 
 /// The first half of the salt of the log at `path`. It grows by one each time SQLite begins the
