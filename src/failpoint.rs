@@ -5,7 +5,7 @@
 //! them to nothing.
 
 /// Every place, in the order in which a batch meets them.
-pub const NAMES: [&str; 18] = [
+pub const NAMES: [&str; 19] = [
     // The database is made.
     "file_created",
     "migration_begun",
@@ -14,8 +14,9 @@ pub const NAMES: [&str; 18] = [
     "load_before_commit",
     "load_after_commit",
     // A run: the main file says that its log belongs to it.
-    "log_awaited",
+    "log_begun",
     "log_carried",
+    "log_awaited",
     // Each turn of the dispatcher, and around each request.
     "before_commit",
     "after_commit",

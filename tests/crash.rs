@@ -12,7 +12,6 @@
 //! `REFLEET_CRASH_HISTORIES=5000` runs more of them, `REFLEET_CRASH_SEED=n` begins with another
 //! seed: with `REFLEET_CRASH_HISTORIES=1` it repeats the one that failed.
 //! `REFLEET_CRASH_ODD=words` lets all of them live in the world that these words of `--odd` describe;
-//! `REFLEET_CRASH_BESIDE=1` lets the operator speak beside processes that are about to die, too;
 //! `REFLEET_CRASH_FAILURES=n` looks for so many failures before it gives up. What a history does
 //! follows from its seed; how the operating system interleaves it does not.
 
@@ -288,11 +287,8 @@ impl History {
         let mut running = Running::start(command);
         let began = Instant::now();
         let simulator = &self.rig.simulator;
-        // Once in a while somebody says something while the process works.
+        // Once in a while somebody says something while the process works, or is about to die.
         let mut word_after = (self.random.u32(..3) == 0).then(|| self.random.u64(20..=600));
-        if death.is_some() && std::env::var_os("REFLEET_CRASH_BESIDE").is_none() {
-            word_after = None;
-        }
         self.word_was_said = false;
         let choice = self.random.u32(..);
         let mut refused = None;

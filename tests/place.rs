@@ -339,18 +339,7 @@ fn a_killed_run_is_resumed_whoever_has_looked_at_it_since() {
                 let ended = finish(rig.refleet(&["retry", "--failed"]));
                 assert_eq!(ended.status.code(), Some(0), "{ended}");
             }
-            "program" => block_on(async {
-                let mut connection = sqlx::sqlite::SqliteConnectOptions::new()
-                    .filename(rig.database())
-                    .connect()
-                    .await
-                    .unwrap();
-                sqlx::query("SELECT * FROM results")
-                    .fetch_all(&mut connection)
-                    .await
-                    .unwrap();
-                connection.close().await.unwrap();
-            }),
+            "program" => block_on(look(&rig.database())),
             _ => {
                 let ended = finish(rig.refleet(&["status"]));
                 assert_eq!(ended.status.code(), Some(0), "{ended}");
@@ -365,21 +354,79 @@ fn a_killed_run_is_resumed_whoever_has_looked_at_it_since() {
     }
 }
 
-// Field case B2: the main file is marked in steps, and may be left at each.
+/// Looks at the database as somebody does who has another program; the last one who has it open
+/// carries its log over.
+async fn look(path: &Path) {
+    let options = sqlx::sqlite::SqliteConnectOptions::new().filename(path);
+    let mut connection = options.connect().await.unwrap();
+    sqlx::query("SELECT * FROM results")
+        .fetch_all(&mut connection)
+        .await
+        .unwrap();
+    connection.close().await.unwrap();
+}
+
+// Field case B2: the main file is marked in steps, a run may die at each of them, and somebody else
+// may carry its log over afterwards: the last one who has it open does.
 #[cfg(debug_assertions)] // a release build has no failpoints
 #[test]
 fn a_run_that_dies_while_the_log_is_marked_is_resumed_by_no_hand() {
-    for point in ["log_awaited", "log_carried", "before_send", "run_ended"] {
-        let rig = rig(3);
-        let mut command = rig.run(&["-q"]);
-        command.env("REFLEET_FAILPOINT", point);
-        let ended = finish(command);
-        assert!(!ended.status.success(), "{point}: {ended}");
-        let ended = finish(rig.run(&["-q"]));
-        assert!(
-            matches!(ended.status.code(), Some(0 | 3)),
-            "{point}: {ended}"
-        );
+    let points = [
+        "log_begun",
+        "log_carried",
+        "log_awaited",
+        "before_send",
+        "run_ended",
+    ];
+    for point in points {
+        for afterwards in ["nobody", "command beside", "command", "program"] {
+            let rig = rig(3);
+            load(&rig);
+            // It was there before the run, and is there after its death.
+            let command = (afterwards == "command beside")
+                .then(|| block_on(Queue::open(&rig.database(), Open::Change)).unwrap());
+            let mut run = rig.run(&["-q"]);
+            run.env("REFLEET_FAILPOINT", point);
+            let ended = finish(run);
+            assert_eq!(ended.status.code(), None, "{point}: {ended}");
+            match command {
+                Some(command) => block_on(command.close()).unwrap(),
+                None if afterwards == "command" => {
+                    let ended = finish(rig.refleet(&["retry", "--failed"]));
+                    assert_eq!(ended.status.code(), Some(0), "{point}: {ended}");
+                }
+                None if afterwards == "program" => block_on(look(&rig.database())),
+                None => {}
+            }
+            let log = beside(&rig.database(), "-wal");
+            assert_eq!(log.exists(), afterwards == "nobody", "{point} {afterwards}");
+            let ended = finish(rig.run(&["-q"]));
+            assert!(
+                matches!(ended.status.code(), Some(0 | 3)),
+                "{point}, {afterwards}: {ended}"
+            );
+            rig.check_end().unwrap();
+        }
+    }
+}
+
+// Field case B2: whoever adopts a database may die over it, too.
+#[cfg(debug_assertions)] // a release build has no failpoints
+#[test]
+fn an_adoption_that_dies_has_happened_or_not() {
+    for (point, code, words) in [
+        ("before_commit", 3, "8 jobs of batch 1 may have been sent"),
+        ("after_commit", USAGE, "lacks no log"),
+    ] {
+        let rig = killed(3);
+        fs::remove_file(beside(&rig.database(), "-wal")).unwrap();
+        let adopt = || rig.refleet(&["adopt", "--reason", "the disk is gone"]);
+        let mut dying = adopt();
+        dying.env("REFLEET_FAILPOINT", point);
+        let ended = finish(dying);
+        assert_eq!(ended.status.code(), None, "{point}: {ended}");
+        refused(&rig, adopt(), code, words);
+        refused(&rig, rig.run(&["-q"]), 3, "");
         rig.check_end().unwrap();
     }
 }

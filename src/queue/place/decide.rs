@@ -309,10 +309,10 @@ fn log_is_its_own(facts: &Facts) -> Result<(), Unfit> {
         return Ok(());
     }
     let path = facts.path.clone();
-    match (LogMark::of(facts.head.log_mark), facts.log.salt) {
-        (LogMark::Complete | LogMark::Beside, _) => Ok(()),
+    match (facts.head.log_mark, facts.log.salt) {
+        (LogMark::Whole, _) => Ok(()),
         (LogMark::Awaited(_), None) => Err(Unfit::LogMissing { path }),
-        (LogMark::Awaited(awaited), Some(salt)) if LogMark::is_same(awaited, salt) => Ok(()),
+        (mark, Some(salt)) if mark == LogMark::awaited(salt) => Ok(()),
         (LogMark::Awaited(_), Some(_)) => Err(Unfit::LogForeign { path }),
     }
 }
@@ -347,7 +347,7 @@ mod tests {
             main: Some(file(8192)),
             head: Head {
                 is_ours: true,
-                log_mark: 0,
+                log_mark: LogMark::Whole,
             },
             sides: vec![(Side::Lock, file(60))],
             log: Log::default(),
@@ -475,16 +475,16 @@ mod tests {
     // Field case B2.
     #[test]
     fn a_main_file_and_its_log_belong_together() {
-        let with = |mark: LogMark, salt| Facts {
+        let with = |log_mark: LogMark, salt| Facts {
             head: Head {
                 is_ours: true,
-                log_mark: mark.version().cast_unsigned(),
+                log_mark,
             },
             log: Log { salt },
             ..facts()
         };
         let missing = with(LogMark::Awaited(7), None);
-        let foreign = with(LogMark::Awaited(7), Some(0x1234_5678));
+        let foreign = with(LogMark::Awaited(7), Some(8));
         assert!(matches!(
             decide(&missing, Open::Change),
             Err(Unfit::LogMissing { .. })
@@ -503,10 +503,10 @@ mod tests {
             assert!(matches!(seen.notes.as_slice(), [Note::Outdated(_)]));
         }
         for whole in [
-            with(LogMark::Awaited(7), Some(8)),
-            with(LogMark::Beside, None),
-            with(LogMark::Beside, Some(99)),
-            with(LogMark::Complete, None),
+            with(LogMark::Awaited(7), Some(7)),
+            with(LogMark::Awaited(7), Some(0x8000_0007)),
+            with(LogMark::Whole, None),
+            with(LogMark::Whole, Some(99)),
         ] {
             assert_eq!(decide(&whole, Open::Change).unwrap().notes, []);
         }

@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 
 use rustix::fs::{Access, AtFlags, CWD, accessat, statfs};
 
+use super::mark::{LogMark, USER_VERSION_AT};
 use super::{Side, Unfit, folder_of};
 use crate::queue::sqlite::APPLICATION_ID;
 
@@ -61,12 +62,21 @@ pub(super) enum Kind {
 }
 
 /// The first bytes of the main file.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Head {
     /// It is a database of refleet's.
     pub(super) is_ours: bool,
-    /// What the main file says of its log, see [`super::mark`].
-    pub(super) log_mark: u32,
+    /// What the main file says of its log.
+    pub(super) log_mark: LogMark,
+}
+
+impl Default for Head {
+    fn default() -> Self {
+        Self {
+            is_ours: false,
+            log_mark: LogMark::Whole,
+        }
+    }
 }
 
 /// The write-ahead log.
@@ -106,8 +116,7 @@ pub(super) struct FileSystem {
 /// SQLite's header and more of the main file.
 const HEAD_BYTES: usize = 100;
 pub(super) const HEAD_MAGIC: &[u8] = b"SQLite format 3\0";
-/// Where `user_version` and `application_id` stand, big-endian.
-const USER_VERSION_AT: usize = 60;
+/// Where `application_id` stands, big-endian.
 const APPLICATION_ID_AT: usize = 68;
 /// The log's own header; a frame follows for each page.
 const LOG_HEADER_BYTES: usize = 32;
@@ -137,11 +146,12 @@ impl Facts {
         let folder = folder(path);
         let main = look(path);
         let is_file = main.as_ref().is_some_and(|main| main.kind == Kind::File);
+        let (head, log) = head_and_log(path, is_file);
         Self {
             user: rustix::process::geteuid().as_raw(),
-            head: if is_file { head(path) } else { Head::default() },
+            head,
             main,
-            log: log(&Side::Log.beside(path)),
+            log,
             journal_undoes_all: undoes_all(&Side::Journal.beside(path)),
             sides,
             mounted,
@@ -184,6 +194,26 @@ pub(super) fn beginning<const N: usize>(path: &Path) -> Option<([u8; N], usize)>
     Some((bytes, filled))
 }
 
+/// How often somebody else may carry the log over, and somebody mark the main file anew, while both
+/// are looked at.
+const LOOKS_MAX: u32 = 100;
+
+/// What the main file and its log say in the same moment: a log is emptied while others look, and
+/// it is missing only where the main file says before and after the look that it has to be there.
+fn head_and_log(path: &Path, is_file: bool) -> (Head, Log) {
+    let look = || if is_file { head(path) } else { Head::default() };
+    let mut before = look();
+    for _ in 0..LOOKS_MAX {
+        let log = log(&Side::Log.beside(path));
+        let after = look();
+        if before == after {
+            return (after, log);
+        }
+        before = after;
+    }
+    (before, log(&Side::Log.beside(path)))
+}
+
 /// Before SQLite opens it: to close any descriptor of a file gives up all the locks that a process
 /// holds on it.
 fn head(path: &Path) -> Head {
@@ -194,7 +224,7 @@ fn head(path: &Path) -> Head {
         is_ours: filled == HEAD_BYTES
             && bytes.starts_with(HEAD_MAGIC)
             && number(&bytes, APPLICATION_ID_AT) == APPLICATION_ID,
-        log_mark: number(&bytes, USER_VERSION_AT),
+        log_mark: LogMark::of(number(&bytes, USER_VERSION_AT.into())),
     }
 }
 
@@ -213,8 +243,7 @@ fn undoes_all(path: &Path) -> bool {
     filled < JOURNAL_HEADER_BYTES || number(&bytes, JOURNAL_PAGES_AT) == 0
 }
 
-/// The first half of the salt of the log at `path`. It grows by one each time SQLite begins the
-/// same log anew, and is random in a new one.
+/// The first half of the salt of the log at `path`: another one each time SQLite begins it anew.
 pub(in crate::queue) fn log_salt(path: &Path) -> Option<u32> {
     let (bytes, filled) = beginning::<LOG_HEADER_BYTES>(path)?;
     let is_log = filled == LOG_HEADER_BYTES && number(&bytes, 0) & !1 == LOG_MAGIC;
@@ -364,6 +393,8 @@ fn unescape(word: &[u8]) -> Vec<u8> {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::atomic::{AtomicBool, Ordering};
+
     use super::*;
 
     #[test]
@@ -380,6 +411,38 @@ mod tests {
         let on = |path: &str| file_system(Path::new(path), &mounts).name;
         assert_eq!(on("/home"), "ext4");
         assert_eq!(on("/dev/shm/x"), "tmpfs");
+    }
+
+    // Field case B2: a command that ends beside a run empties the log while the next one looks.
+    #[test]
+    fn a_log_that_is_emptied_during_the_look_is_not_missing() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("x");
+        let mut bytes = vec![0; HEAD_BYTES];
+        bytes[..HEAD_MAGIC.len()].copy_from_slice(HEAD_MAGIC);
+        std::fs::write(&path, &bytes).unwrap();
+        let main = File::options().write(true).open(&path).unwrap();
+        let log_path = Side::Log.beside(&path);
+        let is_over = AtomicBool::new(false);
+        std::thread::scope(|scope| {
+            scope.spawn(|| {
+                for salt in (1_u32..).take_while(|_| !is_over.load(Ordering::Relaxed)) {
+                    let mut bytes = vec![0; 600];
+                    bytes[..4].copy_from_slice(&LOG_MAGIC.to_be_bytes());
+                    bytes[LOG_SALT_AT..LOG_SALT_AT + 4].copy_from_slice(&salt.to_be_bytes());
+                    std::fs::write(&log_path, &bytes).unwrap();
+                    LogMark::awaited(salt).write(&main).unwrap();
+                    LogMark::Whole.write(&main).unwrap();
+                    std::fs::write(&log_path, "").unwrap();
+                }
+            });
+            let looks = (0..20_000).map(|_| head_and_log(&path, true));
+            let torn = looks
+                .filter(|(head, _)| head.log_mark != LogMark::Whole)
+                .find(|(head, log)| log.salt.map(LogMark::awaited) != Some(head.log_mark));
+            is_over.store(true, Ordering::Relaxed);
+            assert_eq!(torn, None);
+        });
     }
 
     #[test]

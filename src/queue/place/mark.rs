@@ -2,34 +2,43 @@
 //!
 //! A run that is killed leaves its last transactions in the log. Whoever then takes the main file
 //! alone elsewhere has a sound database that does not know what was sent. So the main file itself
-//! has to say that there is more: in `user_version`, which stands at a fixed place of the file and
-//! moves with transactions and checkpoints like everything else.
+//! has to say that there is more, and must stop saying so in the moment in which it has it all,
+//! whoever carries the log over: the next run, a command, a look with `sqlite3`.
 //!
-//! ```text
-//! a run begins:   commit Awaited{salt} → checkpoint → commit Beside → only now anything is sent
-//! a run ends:     commit Complete → checkpoint
-//! ```
+//! No transaction can say that: what is committed last is carried over like everything else, and a
+//! main file that says "more is to come" after its log is gone looks like one that was taken away
+//! alone. So the mark never stands in a transaction. It is written into the main file itself, over
+//! `user_version` on the first page, while the log holds a newer first page, without a mark, that
+//! nobody has carried over. The one rule, which holds after every single step:
 //!
-//! While a run works the main file says `Awaited`, and the log says `Beside` or more. A log that is
-//! there takes its place whatever it was that moved it into the main file (the next run, an
-//! operator's command, a look with `sqlite3`): the main file then says `Beside`, and is whole. A
-//! main file that still says `Awaited`, without that very log, lacks what was sent.
+//! > The main file is marked only while its log holds a first page that is not carried over.
+//!
+//! * To carry the log over writes that page, and so takes the mark away. SQLite removes or empties a
+//!   log, or begins it anew, only after all of it was carried over: never while the mark stands. So
+//!   a mark without the very log whose salt it names means that a hand took the log away.
+//! * Nobody reads the mark into a transaction: all who write begin with the newest pages, and the
+//!   newest first page stands in the log.
+//! * Nothing has to be undone after a death: before the mark is written the database is whole with
+//!   or without its log, and afterwards the rule holds.
+//!
+//! How the page is kept in the log while the mark is written: see `mark_log` in `sqlite/log.rs`.
+
+use std::fs::File;
+use std::io;
+use std::os::unix::fs::FileExt as _;
 
 /// The mark.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in crate::queue) enum LogMark {
     /// Nothing was sent that is not here.
-    Complete,
-    /// Whoever reads this has read the log, or does not need it.
-    Beside,
-    /// More stands in the log that had this salt then: its lower 31 bits.
+    Whole,
+    /// More stands in the log with this salt: its lower 31 bits.
     Awaited(u32),
 }
 
+/// Where `user_version` stands in the main file, big-endian.
+pub(super) const USER_VERSION_AT: u16 = 60;
 const AWAITED: u32 = 1 << 31;
-/// How often the same log can have been begun anew since: each time costs a checkpoint, and each
-/// checkpoint of a run writes a new mark.
-const BEGINNINGS_MAX: u32 = 1 << 20;
 
 impl LogMark {
     /// More stands in the log that has this salt.
@@ -37,28 +46,34 @@ impl LogMark {
         Self::Awaited(salt & !AWAITED)
     }
 
-    /// The mark as `user_version`.
-    pub(in crate::queue) fn version(self) -> i32 {
-        let bits = match self {
-            Self::Complete => 0,
-            Self::Beside => 1,
-            Self::Awaited(salt) => salt | AWAITED,
-        };
-        bits.cast_signed()
-    }
-
     /// What the bits of `user_version` say. A number that is none of ours says nothing.
     pub(super) fn of(version: u32) -> Self {
-        match version {
-            awaited if awaited & AWAITED != 0 => Self::Awaited(awaited & !AWAITED),
-            1 => Self::Beside,
-            _ => Self::Complete,
+        if version & AWAITED == 0 {
+            Self::Whole
+        } else {
+            Self::awaited(version)
         }
     }
 
-    /// The log with this salt is the one that `awaited` speaks of, or begun anew since.
-    pub(super) fn is_same(awaited: u32, salt: u32) -> bool {
-        salt.wrapping_sub(awaited) & !AWAITED < BEGINNINGS_MAX
+    /// The mark as `user_version`.
+    fn version(self) -> u32 {
+        match self {
+            Self::Whole => 0,
+            Self::Awaited(salt) => salt | AWAITED,
+        }
+    }
+
+    /// What the main file says.
+    pub(in crate::queue) fn read(main: &File) -> io::Result<Self> {
+        let mut version = [0; 4];
+        main.read_exact_at(&mut version, USER_VERSION_AT.into())?;
+        Ok(Self::of(u32::from_be_bytes(version)))
+    }
+
+    /// Says it in the main file, beside all transactions, and so that it survives a power cut.
+    pub(in crate::queue) fn write(self, main: &File) -> io::Result<()> {
+        main.write_all_at(&self.version().to_be_bytes(), USER_VERSION_AT.into())?;
+        main.sync_data()
     }
 }
 
@@ -68,22 +83,17 @@ mod tests {
 
     #[test]
     fn a_mark_is_read_as_it_was_written_and_knows_its_log() {
-        for mark in [LogMark::Complete, LogMark::Beside, LogMark::Awaited(7)] {
-            assert_eq!(LogMark::of(mark.version().cast_unsigned()), mark);
+        let main = tempfile::tempfile().unwrap();
+        assert!(LogMark::read(&main).is_err(), "there is nothing yet");
+        for mark in [7, 0, 0x8000_0000, 0xffff_ffff].map(LogMark::awaited) {
+            mark.write(&main).unwrap();
+            assert_eq!(LogMark::read(&main).unwrap(), mark);
+            assert_ne!(mark, LogMark::Whole);
         }
-        for (awaited, salt, same) in [
-            (7, 7, true),
-            (7, 8, true),
-            (7, 6, false),
-            (0x7fff_ffff, 0x8000_0000, true),
-            (7, 0x8000_0007, true),
-            (0, 0x4000_0000, false),
-        ] {
-            assert_eq!(
-                LogMark::is_same(awaited, salt),
-                same,
-                "{awaited:x} {salt:x}"
-            );
-        }
+        LogMark::Whole.write(&main).unwrap();
+        assert_eq!(LogMark::read(&main).unwrap(), LogMark::Whole);
+        assert_eq!(LogMark::of(1), LogMark::Whole);
+        assert_eq!(LogMark::awaited(7), LogMark::awaited(0x8000_0007));
+        assert_ne!(LogMark::awaited(7), LogMark::awaited(8));
     }
 }

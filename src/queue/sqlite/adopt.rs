@@ -1,6 +1,9 @@
 //! A main file whose log is lost: what is known, and what has to be doubted.
 
-use super::Queue;
+use std::collections::HashSet;
+
+use super::record::write;
+use super::{Queue, ROLLBACK_JOURNAL, WRITE_AHEAD_LOG};
 use crate::job::{BatchId, Entry, State, Transition};
 use crate::queue::{QueueError, QueuedJob};
 
@@ -10,6 +13,9 @@ impl Queue {
     /// that batch and how many they are; `None`: no run has ever worked.
     ///
     /// Nothing of it is sent again without the operator's word; what is done stays done.
+    ///
+    /// It happens in the main file itself, without a log, and in one transaction: whoever dies over
+    /// it leaves a main file whose log is missing still, or an adopted one.
     pub async fn adopt(
         &mut self,
         reason: &str,
@@ -22,23 +28,44 @@ impl Queue {
         let Some(batch) = last.map(BatchId) else {
             return Ok(None);
         };
+        if self.set_journal(ROLLBACK_JOURNAL).await? != "truncate" {
+            return Err(QueueError::Busy);
+        }
         let mut jobs = self.due(batch, i64::MAX, usize::MAX).await?;
         let sent = [State::Submitting, State::InDoubt];
         jobs.extend(self.unsettled(batch, &sent).await?);
         jobs.retain(|job| !job.standing.held);
         let count = jobs.len() as u64;
-        let steps: Result<Vec<Vec<Transition>>, QueueError> = jobs
-            .into_iter()
-            .map(|job| doubted(job, reason, at_ms))
-            .collect();
-        let missed = self.record(batch, None, steps?.iter().flatten()).await?;
-        if !missed.is_empty() {
+        let mut steps = Vec::new();
+        for job in jobs {
+            steps.extend(doubted(job, reason, at_ms)?);
+        }
+        self.begin().await?;
+        match self.adopt_all(batch, &steps).await {
+            Ok(()) => self.commit().await?,
+            Err(error) => {
+                self.rollback().await;
+                return Err(error);
+            }
+        }
+        crate::failpoint!("after_commit");
+        self.set_journal(WRITE_AHEAD_LOG).await?;
+        Ok(Some((batch, count)))
+    }
+
+    /// Inside a transaction: the doubts, and that no log is awaited any more.
+    async fn adopt_all(&mut self, batch: BatchId, steps: &[Transition]) -> Result<(), QueueError> {
+        let steps: Vec<&Transition> = steps.iter().collect();
+        if write(&mut self.connection, batch, None, &steps, false).await? != Some(HashSet::new()) {
             return Err(QueueError::Bug(
                 "jobs moved while nobody could move them".to_owned(),
             ));
         }
-        self.unmark().await?;
-        Ok(Some((batch, count)))
+        sqlx::query("PRAGMA user_version = 0")
+            .execute(&mut self.connection)
+            .await?;
+        crate::failpoint!("before_commit");
+        Ok(())
     }
 }
 

@@ -1,7 +1,16 @@
 //! The write-ahead log while a run works: when it is emptied, and what the main file says of it.
-//! What the marks are for stands in [`crate::queue::place::mark`].
+//! What the mark is for, and why it can be trusted, stands in [`crate::queue::place::mark`].
 
-use super::{Queue, QueueError};
+use std::fs::File;
+use std::io;
+use std::mem::ManuallyDrop;
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use sqlx::sqlite::SqliteConnectOptions;
+use sqlx::{ConnectOptions as _, Connection as _, SqliteConnection};
+
+use super::{BUSY_TIMEOUT, Queue, QueueError};
 use crate::queue::Side;
 use crate::queue::place::facts::log_salt;
 use crate::queue::place::mark::LogMark;
@@ -10,135 +19,276 @@ use crate::queue::place::mark::LogMark;
 /// would let it grow, which is switched off: each time the main file has to be marked anew.
 const LOG_BYTES_MAX: u64 = 4 * 1024 * 1024;
 
-/// How often somebody else may empty the log just after a page was written to it.
-const EMPTIED_MAX: u32 = 100;
+/// What nobody hinders.
+const CARRY_SOME: &str = "PRAGMA wal_checkpoint(PASSIVE)";
 
-/// How a log is carried over.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Carry {
-    /// All of it, or an error: others are waited for.
-    All,
-    /// As much as nobody else still reads; the rest next time.
-    Most,
-}
+/// How long to wait between two looks at whether somebody else still carries the log over.
+const PAUSE: Duration = Duration::from_millis(10);
 
-/// The log of a run at work.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct MarkedLog {
-    /// Its salt, which changes whenever it is begun anew.
-    salt: u32,
-    /// The mark stands in the main file.
-    is_carried: bool,
+/// The main file of a run at work, for its mark.
+///
+/// Never closed: to close any descriptor of a file gives up all the locks that a process holds on
+/// it, SQLite's too.
+#[derive(Debug)]
+pub(super) struct MarkedFile(ManuallyDrop<File>);
+
+impl MarkedFile {
+    fn open(path: &Path) -> io::Result<Self> {
+        let file = File::options().read(true).write(true).open(path)?;
+        Ok(Self(ManuallyDrop::new(file)))
+    }
 }
 
 impl Queue {
-    /// A run begins: from now on the main file says that the log belongs to it. Nothing may be sent
-    /// before.
+    /// A run begins: from now on the main file says that the log belongs to it, and holds all that
+    /// was committed so far. Nothing may be sent before.
     pub(super) async fn mark_work(&mut self) -> Result<(), QueueError> {
-        self.mark_log(Carry::All).await
-    }
-
-    /// Marks the log anew, where it has grown long, or where somebody else has carried it over so
-    /// that it was begun anew. After each commit, and before anything of it is acted upon: a main
-    /// file that was taken away alone in between would look whole.
-    pub(super) async fn keep_mark(&mut self) -> Result<(), QueueError> {
-        let Some(marked) = self.marked_log else {
-            return Ok(());
-        };
-        let log_bytes = self.files.look(&self.path)?.unwrap_or(0);
-        if !marked.is_carried || log_bytes > LOG_BYTES_MAX || self.salt() != Some(marked.salt) {
-            self.mark_log(Carry::Most).await?;
-        }
-        Ok(())
-    }
-
-    /// Nothing of a run is in the log any more once it has been carried over.
-    pub(super) async fn unmark(&mut self) -> Result<(), QueueError> {
-        self.set_mark(LogMark::Complete).await?;
-        self.marked_log = None;
-        Ok(())
-    }
-
-    async fn mark_log(&mut self, carry: Carry) -> Result<(), QueueError> {
-        let salt = self.mark_beside().await?;
-        self.set_mark(LogMark::awaited(salt)).await?;
-        crate::failpoint!("log_awaited");
-        let statement = match carry {
-            Carry::All => "PRAGMA wal_checkpoint(FULL)",
-            Carry::Most => "PRAGMA wal_checkpoint(PASSIVE)",
-        };
-        let (busy, pages, carried): (i64, i64, i64) = sqlx::query_as(statement)
-            .fetch_one(&mut self.connection)
-            .await?;
         // Somebody may read an older state, and keep it.
-        let is_carried = busy == 0 && pages == carried;
-        if carry == Carry::All && !is_carried {
+        if !self.carry_over("PRAGMA wal_checkpoint(FULL)").await? {
             return Err(QueueError::Busy);
         }
+        if self.marked_file.is_none() {
+            let file = MarkedFile::open(&self.path).map_err(|error| self.not_marked(&error))?;
+            self.marked_file = Some(file);
+        }
+        self.mark_log().await
+    }
+
+    /// Marks the main file anew, where somebody has carried the log over, be it this run because it
+    /// has grown long. After each commit, and before anything of it is acted upon: a main file that
+    /// was taken away alone in between would look whole.
+    pub(super) async fn keep_mark(&mut self) -> Result<(), QueueError> {
+        if self.marked_file.is_none() {
+            return Ok(());
+        }
+        if self.files.look(&self.path)?.unwrap_or(0) > LOG_BYTES_MAX {
+            // As much as nobody else still reads; the rest next time.
+            self.carry_over(CARRY_SOME).await?;
+        }
+        match self.mark()? {
+            LogMark::Awaited(_) => Ok(()),
+            LogMark::Whole => self.mark_log().await,
+        }
+    }
+
+    /// Puts a first page into the log that is not carried over, and then the mark over the one in
+    /// the main file.
+    ///
+    /// The page stays in the log meanwhile, because somebody, ourselves, still reads the state
+    /// before it: SQLite carries nothing over that is newer than what anybody reads. Who began to
+    /// do so before that could write an older first page over the mark: that one is waited for.
+    async fn mark_log(&mut self) -> Result<(), QueueError> {
+        let reader = self.hold_state().await?;
+        self.put_page().await?;
         crate::failpoint!("log_carried");
-        let salt = self.mark_beside().await?;
-        self.marked_log = Some(MarkedLog { salt, is_carried });
+        self.write_mark().map_err(|error| self.not_marked(&error))?;
+        crate::failpoint!("log_awaited");
+        reader.close().await?;
         Ok(())
     }
 
-    /// Says in the log that the main file belongs to it, and returns the log's salt. An empty log
-    /// has none yet: it gets one with this page, its first.
-    async fn mark_beside(&mut self) -> Result<u32, QueueError> {
-        for _ in 0..EMPTIED_MAX {
-            self.set_mark(LogMark::Beside).await?;
-            if let Some(salt) = self.salt() {
-                return Ok(salt);
-            }
-        }
-        let log = Side::Log.beside(&self.path);
-        let reason = format!("{} cannot be read back", log.display());
-        Err(QueueError::Storage { reason })
-    }
-
-    /// `None`: nothing is in the log, because somebody else has carried it over and emptied it, as
-    /// every operator's command does at its end.
-    fn salt(&self) -> Option<u32> {
-        log_salt(&Side::Log.beside(&self.path))
-    }
-
-    async fn set_mark(&mut self, mark: LogMark) -> Result<(), QueueError> {
-        // A pragma takes no bound values; a number is safe.
-        let statement = format!("PRAGMA user_version = {}", mark.version());
-        sqlx::query(sqlx::AssertSqlSafe(statement))
+    /// The page without a mark, and that nobody any more carries over what is older.
+    async fn put_page(&mut self) -> Result<(), QueueError> {
+        sqlx::query("PRAGMA user_version = 0")
             .execute(&mut self.connection)
             .await?;
+        crate::failpoint!("log_begun");
+        self.carry_over(CARRY_SOME).await?;
         Ok(())
+    }
+
+    fn write_mark(&self) -> io::Result<()> {
+        let salt = log_salt(&Side::Log.beside(&self.path));
+        match (salt, &self.marked_file) {
+            (Some(salt), Some(MarkedFile(file))) => LogMark::awaited(salt).write(file),
+            (None, _) | (_, None) => Err(io::Error::other("its log cannot be read back")),
+        }
+    }
+
+    /// Somebody who reads the present state until it is closed.
+    async fn hold_state(&self) -> Result<SqliteConnection, QueueError> {
+        let mut reader = SqliteConnectOptions::new()
+            .filename(&self.path)
+            .create_if_missing(false)
+            .read_only(true)
+            .busy_timeout(BUSY_TIMEOUT)
+            .disable_statement_logging()
+            .connect()
+            .await?;
+        sqlx::query("BEGIN").execute(&mut reader).await?;
+        // Only with the first look it begins.
+        sqlx::query("SELECT count(*) FROM sqlite_schema")
+            .execute(&mut reader)
+            .await?;
+        Ok(reader)
+    }
+
+    /// Carries the log over by `statement`, as soon as nobody else does just that: SQLite itself
+    /// does not wait for them. Returns whether it was all of it.
+    async fn carry_over(&mut self, statement: &'static str) -> Result<bool, QueueError> {
+        let began = Instant::now();
+        loop {
+            let (busy, pages, carried): (i64, i64, i64) = sqlx::query_as(statement)
+                .fetch_one(&mut self.connection)
+                .await?;
+            if busy == 0 {
+                return Ok(pages == carried);
+            }
+            if began.elapsed() >= BUSY_TIMEOUT {
+                return Err(QueueError::Busy);
+            }
+            tokio::time::sleep(PAUSE).await;
+        }
+    }
+
+    /// What the main file of this run says; of one that does not work: nothing.
+    fn mark(&self) -> Result<LogMark, QueueError> {
+        match &self.marked_file {
+            Some(MarkedFile(file)) => LogMark::read(file).map_err(|error| self.not_marked(&error)),
+            None => Ok(LogMark::Whole),
+        }
+    }
+
+    fn not_marked(&self, error: &io::Error) -> QueueError {
+        QueueError::Storage {
+            reason: format!("{} cannot be marked: {error}", self.path.display()),
+        }
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use sqlx::sqlite::SqliteConnectOptions;
-    use sqlx::{ConnectOptions as _, Connection as _};
+    use sqlx::sqlite::SqliteSynchronous;
 
     use super::*;
-    use crate::queue::Open;
+    use crate::queue::{Open, Unfit, place};
 
-    // Field case B2, found by the crash harness: an operator's command empties the log at its end.
+    /// What somebody else does between two steps of a run.
+    #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+    enum Other {
+        Nothing,
+        Commits,
+        CarriesOver,
+        Empties,
+        /// Looks, and goes on to look at the same state.
+        Reads,
+    }
+
+    const OTHERS: [Other; 5] = [
+        Other::Nothing,
+        Other::Commits,
+        Other::CarriesOver,
+        Other::Empties,
+        Other::Reads,
+    ];
+
+    async fn connect(path: &Path) -> SqliteConnection {
+        let options = SqliteConnectOptions::new()
+            .filename(path)
+            .synchronous(SqliteSynchronous::Off)
+            .busy_timeout(Duration::ZERO);
+        options.connect().await.unwrap()
+    }
+
+    async fn act(writer: &mut SqliteConnection, reader: &mut SqliteConnection, other: Other) {
+        let statements: &[&str] = match other {
+            Other::Nothing => &[],
+            Other::Commits => &["UPDATE kept SET number = number + 1"],
+            Other::CarriesOver => &["PRAGMA wal_checkpoint(PASSIVE)"],
+            Other::Empties => &["PRAGMA wal_checkpoint(TRUNCATE)"],
+            Other::Reads => {
+                let _ = sqlx::query("ROLLBACK").execute(&mut *reader).await;
+                for statement in ["BEGIN", "SELECT * FROM kept"] {
+                    sqlx::query(statement).execute(&mut *reader).await.unwrap();
+                }
+                &[]
+            }
+        };
+        for statement in statements {
+            // Who cannot for now gives it up.
+            let _ = sqlx::query(*statement).execute(&mut *writer).await;
+        }
+    }
+
+    /// All processes die now, and somebody looks with a program of his own: is all of it there, and
+    /// is it said to be?
+    async fn die_and_look(path: &Path, number: i64) {
+        let folder = tempfile::tempdir().unwrap();
+        let copy = folder.path().join("copy.db");
+        for from in [path.to_owned(), Side::Log.beside(path)] {
+            let name = from.file_name().unwrap().to_str().unwrap();
+            let to = folder.path().join(name.replace("refleet.db", "copy.db"));
+            std::fs::copy(from, to).unwrap();
+        }
+        assert!(place::find(&copy, Open::Change).is_ok(), "with its log");
+        let mut looker = connect(&copy).await;
+        let found: i64 = sqlx::query_scalar("SELECT number FROM kept")
+            .fetch_one(&mut looker)
+            .await
+            .unwrap();
+        assert_eq!(found, number);
+        looker.close().await.unwrap();
+        assert!(!Side::Log.beside(&copy).exists());
+        assert!(place::find(&copy, Open::Change).is_ok(), "without it");
+    }
+
+    async fn number(queue: &mut Queue) -> i64 {
+        sqlx::query_scalar("SELECT number FROM kept")
+            .fetch_one(&mut queue.connection)
+            .await
+            .unwrap()
+    }
+
+    // Field case B2, found by the crash harness: whoever carried the log over while a run was about
+    // to mark the main file, or was dead before it had, left a mark without a log.
     #[tokio::test]
-    async fn a_log_that_somebody_else_has_emptied_is_marked_anew() {
+    async fn the_main_file_is_marked_only_while_its_log_is_needed() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("refleet.db");
         let mut queue = Queue::open(&path, Open::Create).await.unwrap();
-        queue.mark_work().await.unwrap();
-        let options = SqliteConnectOptions::new().filename(&path);
-        let mut other = options.connect().await.unwrap();
-        for _ in 0..2 {
-            sqlx::query("PRAGMA wal_checkpoint(TRUNCATE)")
-                .execute(&mut other)
-                .await
-                .unwrap();
-            assert_eq!(queue.salt(), None);
-            queue.keep_mark().await.unwrap();
-            assert_eq!(queue.salt(), queue.marked_log.map(|log| log.salt));
-            assert!(queue.salt().is_some());
+        let mut writer = connect(&path).await;
+        let mut reader = connect(&path).await;
+        for statement in ["CREATE TABLE kept (number)", "INSERT INTO kept VALUES (0)"] {
+            sqlx::query(statement).execute(&mut writer).await.unwrap();
         }
-        other.close().await.unwrap();
+        queue.mark_work().await.unwrap();
+        for first in [Other::Nothing, Other::Empties, Other::Reads] {
+            for second in OTHERS {
+                for third in OTHERS {
+                    let _ = sqlx::query("ROLLBACK").execute(&mut reader).await;
+                    act(&mut writer, &mut reader, first).await;
+                    let held = queue.hold_state().await.unwrap();
+                    act(&mut writer, &mut reader, second).await;
+                    queue.put_page().await.unwrap();
+                    act(&mut writer, &mut reader, third).await;
+                    let number = number(&mut queue).await;
+                    die_and_look(&path, number).await;
+                    queue.write_mark().unwrap();
+                    die_and_look(&path, number).await;
+                    for last in OTHERS {
+                        act(&mut writer, &mut reader, last).await;
+                        assert_ne!(queue.mark().unwrap(), LogMark::Whole, "it is held");
+                    }
+                    held.close().await.unwrap();
+                    let _ = sqlx::query("ROLLBACK").execute(&mut reader).await;
+                    let alone = folder.path().join("alone.db");
+                    std::fs::copy(&path, &alone).unwrap();
+                    assert!(matches!(
+                        place::find(&alone, Open::Change),
+                        Err(Unfit::LogMissing { .. })
+                    ));
+                }
+            }
+        }
+        for other in [Other::CarriesOver, Other::Commits, Other::Empties] {
+            queue.keep_mark().await.unwrap();
+            assert_ne!(queue.mark().unwrap(), LogMark::Whole);
+            act(&mut writer, &mut reader, other).await;
+            let is_marked = queue.mark().unwrap() != LogMark::Whole;
+            assert_eq!(is_marked, other == Other::Commits, "{other:?}");
+        }
+        writer.close().await.unwrap();
+        reader.close().await.unwrap();
         queue.close().await.unwrap();
     }
 }

@@ -32,7 +32,7 @@ use super::place::{self, Note, Place, Unfit};
 use super::{QueueError, QueueLock};
 use crate::job::{BatchId, JobId};
 use files::Files;
-use log::MarkedLog;
+use log::MarkedFile;
 
 static MIGRATIONS: Migrator = sqlx::migrate!();
 
@@ -68,8 +68,8 @@ pub struct Queue {
     path: PathBuf,
     files: Files,
     notes: Vec<Note>,
-    /// A run works with it: the log that the main file says belongs to it.
-    marked_log: Option<MarkedLog>,
+    /// A run works with it: the main file, which says that the log belongs to it.
+    marked_file: Option<MarkedFile>,
 }
 
 impl Queue {
@@ -109,7 +109,7 @@ impl Queue {
             path,
             files: Files::default(),
             notes,
-            marked_log: None,
+            marked_file: None,
         };
         let checked = queue.check(mode).await;
         if let Err(error) = checked {
@@ -131,11 +131,8 @@ impl Queue {
     }
 
     /// Writes everything into the main file and empties the write-ahead log, so that erased
-    /// passwords stand nowhere any more; then closes.
+    /// passwords stand nowhere any more; then closes. What a run has marked is whole by that.
     pub async fn close(mut self) -> Result<(), QueueError> {
-        if self.marked_log.is_some() {
-            self.unmark().await?;
-        }
         self.truncate_log().await?;
         self.connection.close().await?;
         Ok(())
