@@ -154,16 +154,16 @@ impl Queue {
     }
 
     async fn check(&mut self, mode: Open) -> Result<(), QueueError> {
-        let id: i64 = sqlx::query_scalar("PRAGMA application_id")
-            .fetch_one(&mut self.connection)
-            .await
-            .map_err(|error| unusable(&self.path, &error))?;
-        let tables: i64 = sqlx::query_scalar("SELECT count(*) FROM sqlite_schema")
-            .fetch_one(&mut self.connection)
-            .await
-            .map_err(|error| unusable(&self.path, &error))?;
-        // `_sqlx_migrations` may stand alone where a first start was killed.
-        let ours = id == i64::from(APPLICATION_ID) || tables == 0 || self.only_migrations().await?;
+        // In one statement, since somebody else may be making it just now. `_sqlx_migrations` may
+        // stand alone where a first start was killed.
+        let (id, tables): (i64, i64) = sqlx::query_as(
+            "SELECT (SELECT application_id FROM pragma_application_id),
+                    (SELECT count(*) FROM sqlite_schema WHERE tbl_name <> '_sqlx_migrations')",
+        )
+        .fetch_one(&mut self.connection)
+        .await
+        .map_err(|error| unusable(&self.path, &error))?;
+        let ours = id == i64::from(APPLICATION_ID) || tables == 0;
         if !ours {
             return Err(QueueError::Foreign {
                 path: self.path.clone(),
@@ -185,15 +185,6 @@ impl Queue {
         // The log comes and goes with it.
         self.files = Files::default();
         Ok(now)
-    }
-
-    async fn only_migrations(&mut self) -> Result<bool, QueueError> {
-        let others: i64 = sqlx::query_scalar(
-            "SELECT count(*) FROM sqlite_schema WHERE tbl_name <> '_sqlx_migrations'",
-        )
-        .fetch_one(&mut self.connection)
-        .await?;
-        Ok(others == 0)
     }
 
     async fn migrate(&mut self, mode: Open) -> Result<(), QueueError> {
