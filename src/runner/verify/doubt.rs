@@ -3,6 +3,7 @@
 use std::time::Instant;
 
 use super::names::{self, Shows};
+use super::watch::By;
 use super::{Learned, Rules, Sighting, Watch};
 use crate::job::Standing;
 
@@ -47,6 +48,7 @@ pub fn judge_doubt(
     if at < watch.sent_at {
         return Doubt::Open;
     }
+    watch.note_gap(at, rules);
     watch.note_reading(at);
     let shows = names::shows(standing, sighting);
     if (sighting.is_rebuilding() || shows == Shows::Target)
@@ -103,9 +105,9 @@ fn quiet_since(
 /// Why silence can't prove anything of this submission, whatever else is seen.
 fn never_provable(standing: &Standing, watch: &Watch, rules: &Rules) -> Option<&'static str> {
     let baseline = standing.baseline.as_ref();
-    if watch.inherited {
+    if watch.by == By::AnEarlierProcess {
         Some("the process that sent it has ended, so nobody watched all the time")
-    } else if !watch.unbroken {
+    } else if watch.by == By::UsWithAPause {
         Some("this process was suspended while it should have watched")
     } else if names::before(standing).is_none() {
         Some("it is not known what stood on it before")
@@ -117,6 +119,8 @@ fn never_provable(standing: &Standing, watch: &Watch, rules: &Rules) -> Option<&
         Some(
             "it stood in status error before, so a rebuild that failed at once would look like none",
         )
+    } else if watch.blind {
+        Some("the list did not show it all the time, so a rebuild could have come and been undone")
     } else if !rules.silence_counts {
         Some("with --no-requeue silence proves nothing")
     } else {

@@ -6,6 +6,20 @@ use super::names::{self, Shows};
 use super::{Learned, Rules, Sighting};
 use crate::job::Standing;
 
+/// Shorter gaps between two readings are none, however short `--settle` is.
+const GAP_MIN: Duration = Duration::from_secs(2);
+
+/// Who has sent and watched a submission.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum By {
+    /// This process, and it has run ever since.
+    Us,
+    /// This process, and it was suspended for a while.
+    UsWithAPause,
+    /// An earlier process sent it.
+    AnEarlierProcess,
+}
+
 /// One submission, watched.
 #[derive(Debug, Clone)]
 pub struct Watch {
@@ -13,10 +27,9 @@ pub struct Watch {
     pub(super) sent_at: Instant,
     /// When its answer arrived, or failed to: readings requested before say nothing *against* it.
     pub(super) answered_at: Instant,
-    /// This process sent it and has watched ever since.
-    pub(super) unbroken: bool,
-    /// Sent by an earlier process.
-    pub(super) inherited: bool,
+    pub(super) by: By,
+    /// For some time no reading showed the instance.
+    pub(super) blind: bool,
     /// When a reading of this run first showed what became of it, or that the list has it not.
     read_since: Option<Instant>,
     /// When the latest one was requested.
@@ -37,8 +50,8 @@ impl Watch {
         Self {
             sent_at,
             answered_at,
-            unbroken: true,
-            inherited: false,
+            by: By::Us,
+            blind: false,
             read_since: None,
             read_until: None,
             quiet_since: None,
@@ -52,8 +65,7 @@ impl Watch {
     pub fn inherited(now: Instant, age: Duration) -> Self {
         let sent_at = now.checked_sub(age).unwrap_or(now);
         Self {
-            unbroken: false,
-            inherited: true,
+            by: By::AnEarlierProcess,
             ..Self::new(sent_at, sent_at)
         }
     }
@@ -61,7 +73,9 @@ impl Watch {
     /// The process was suspended: what happened meanwhile was not seen. `hidden`: how much longer
     /// that was than the monotonic clock says, which stands still while the machine sleeps.
     pub fn interrupt(&mut self, hidden: Duration) {
-        self.unbroken = false;
+        if self.by == By::Us {
+            self.by = By::UsWithAPause;
+        }
         let earlier = |at: Instant| at.checked_sub(hidden).unwrap_or(at);
         self.sent_at = earlier(self.sent_at);
         self.answered_at = earlier(self.answered_at);
@@ -69,6 +83,10 @@ impl Watch {
         self.quiet_since = None;
         self.target_since = None;
         self.other_since = None;
+    }
+
+    fn is_unbroken(&self) -> bool {
+        self.by == By::Us
     }
 
     /// When the request was handed to the wire.
@@ -103,7 +121,7 @@ impl Watch {
         let age = sighting
             .requested_at
             .saturating_duration_since(self.sent_at);
-        self.unbroken || age < rules.rebuild_timeout
+        self.is_unbroken() || age < rules.rebuild_timeout
     }
 
     /// A reading that was requested at `at` shows that the instance has not come back in time. How
@@ -111,7 +129,7 @@ impl Watch {
     /// gives up. Once the instance is back, other rules say when it is complete.
     pub(super) fn is_overdue(&self, rules: &Rules, at: Instant) -> bool {
         let is_late = at.saturating_duration_since(self.sent_at) >= rules.rebuild_timeout;
-        let has_looked = self.unbroken
+        let has_looked = self.is_unbroken()
             || self
                 .read_since
                 .is_some_and(|since| at.saturating_duration_since(since) >= rules.settle);
@@ -121,8 +139,17 @@ impl Watch {
     /// The list did not show it.
     pub(super) fn note_absence(&mut self, requested_at: Instant) {
         self.note_reading(requested_at);
+        self.blind = true;
         self.quiet_since = None;
         self.is_not_back();
+    }
+
+    /// Between two readings of a doubt more time has passed than an executed rebuild may stay unseen:
+    /// it could have come and been undone.
+    pub(super) fn note_gap(&mut self, requested_at: Instant, rules: &Rules) {
+        let before = self.read_until.unwrap_or(self.answered_at);
+        let longest = rules.settle.max(GAP_MIN);
+        self.blind |= requested_at.saturating_duration_since(before) > longest;
     }
 
     /// A reading of this run has been judged.
@@ -155,11 +182,11 @@ impl Watch {
                     learned.name_showed(&target);
                 }
                 // Nobody knows for how much of the time nobody watched it could have been seen.
-                if standing.accepted && self.unbroken {
+                if standing.accepted && self.is_unbroken() {
                     learned.lagged(seen_at.saturating_duration_since(self.sent_at));
                 }
             }
-            Shows::Before if standing.accepted && self.unbroken => {
+            Shows::Before if standing.accepted && self.is_unbroken() => {
                 learned.was_silent(sighting.requested_at - self.sent_at);
             }
             Shows::Before | Shows::Nothing | Shows::Same | Shows::Third(_) => {}
