@@ -77,7 +77,8 @@ fn world() -> World {
 fn after_a_finished_run_no_password_and_no_token_is_left_anywhere() {
     let world = world();
     let run = world
-        .run(&["-vvv", "--events", "events.ndjson"])
+        // One after the other: the session that ends must not take the second submission with it.
+        .run(&["-vvv", "--events", "events.ndjson", "--workers", "1"])
         .exit(0)
         .says("done 3");
     assert!(
