@@ -510,7 +510,7 @@ fn number(name: &str, default: u64) -> u64 {
 #[test]
 fn no_crash_loses_a_rebuild_or_repeats_one() {
     let first = number("REFLEET_CRASH_SEED", 0);
-    let histories = number("REFLEET_CRASH_HISTORIES", 208);
+    let histories = number("REFLEET_CRASH_HISTORIES", 150);
     let failures_max = usize::try_from(number("REFLEET_CRASH_FAILURES", 3)).unwrap();
     let began = Instant::now();
     let next = AtomicU64::new(first);

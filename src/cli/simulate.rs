@@ -58,6 +58,10 @@ pub struct FaultArgs {
     /// always=KIND[@CALL][:FROM[..UNTIL]] (what every call meets that meets no other fault, for
     /// example 429@submission, or 403:2s..5s after the start; calls are auth, keepalive, instances,
     /// preview, submission, long-request, other); retry-after=TEXT|past (of every 429 and 503).
+    #[allow(
+        rustdoc::broken_intra_doc_links,
+        reason = "the brackets are the command line's"
+    )]
     #[arg(long, value_name = "KIND[=VALUE],...", value_delimiter = ',', value_parser = parse_oddity)]
     pub odd: Vec<String>,
 

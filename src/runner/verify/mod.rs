@@ -30,11 +30,12 @@
 //! | the row does not flicker | two readings in a row show the baseline, name and status, with nothing else between them |
 //! | the row speaks of one instance | a page that shows a service twice, with different words, shows nothing of it ([`super::fleet`]) |
 //!
-//! Two assumptions can't be observed. They are **accepted**, the README names them, and
+//! Three assumptions can't be observed. They are **accepted**, the README names them, and
 //! `--no-requeue` switches silence off as proof altogether:
 //!
 //! * The API executes a request soon after it received it, or never. One that keeps a request for
 //!   longer than the window after its connection has ended, and then executes it, deceives us.
+//! * Nobody undoes a rebuild between two readings of its page, which are at most `--settle` apart.
 //! * A page lives as a whole. One whose other rows are alive while a single row is frozen, or shows
 //!   its name more than three times later than the slowest that this run has seen, deceives us.
 //!

@@ -102,7 +102,7 @@ pub enum End {
 }
 
 /// How the account's list deceives who reads it.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, PartialEq)]
 pub struct Oddities {
     /// From second to second after the start (both inclusive, exclusive) it shows what it showed at
     /// the first of them.
@@ -1087,6 +1087,12 @@ impl World {
                 2 => End::Undone,
                 _ => End::ErrorBefore,
             };
+            // That it is undone between two readings of its page is an assumption which is accepted.
+            if rebuilding.ends == End::Undone {
+                rebuilding.takes = rebuilding
+                    .takes
+                    .max(self.options.rules.settle + 10 * SECOND);
+            }
         }
         if self.random.f64() < self.chances.ignored {
             return Fate::Ignored;
@@ -1305,7 +1311,9 @@ impl World {
         // there are so many pages for so few calls that readings grow old before their jobs start.
         let pages = self.order.len().div_ceil(self.page_size);
         let round = Duration::from_secs(pages as u64 * 2).as_secs_f64() / self.options.rate_per_s;
-        let grow_old = self.options.rate_per_s > 0.0 && round > 60.0;
+        // Likewise where a list that deceives keeps each job waiting for minutes.
+        let grow_old =
+            self.options.rate_per_s > 0.0 && round > 60.0 || self.oddities != Oddities::default();
         if self.deferred.is_empty() && self.shifts == 0 && !grow_old {
             assert!(
                 self.starts.is_sorted(),
