@@ -142,7 +142,7 @@ fn a_load_of_the_corrected_file_is_enough_and_a_quiet_run_says_nothing() {
 #[test]
 fn after_an_interrupt_what_was_sent_keeps_its_own_and_the_rest_takes_the_new_one() {
     let world = World::with(4, |config| {
-        config.rebuild_duration = Duration::from_millis(400);
+        config.rebuild_duration = Duration::from_millis(1500);
     });
     world.fleet(4);
     let tap = Tap::on(&world);
