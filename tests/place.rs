@@ -290,6 +290,57 @@ fn a_main_file_without_the_log_of_its_killed_run_is_refused() {
     }
 }
 
+// Field case B2: SQLite takes what is left of such a log for all of it.
+#[test]
+fn a_log_that_was_cut_short_or_damaged_on_its_way_is_refused() {
+    let rig = killed(3);
+    let (main, log) = (rig.database(), beside(&rig.database(), "-wal"));
+    let _ = fs::remove_file(beside(&main, "-shm"));
+    let whole = fs::read(&log).unwrap();
+    let number = |bytes: &[u8], at: usize| {
+        let word = bytes[at..at + 4].try_into().unwrap();
+        u32::from_be_bytes(word) as usize
+    };
+    let frame = 24 + number(&whole, 8);
+    let committed = 32 + number(&fs::read(&main).unwrap(), 72) * frame;
+    assert!(committed > 32 + 3 * frame && committed <= whole.len());
+    let mut damaged = whole.clone();
+    damaged[32 + frame + 100] ^= 1;
+    let mut torn = whole[..committed].to_vec();
+    torn.extend_from_slice(&whole[32..32 + frame / 2]);
+    for (bytes, what) in [
+        (&whole[..committed - 1], "within the last page"),
+        (&whole[..committed - frame], "before the last page"),
+        (&whole[..32 + frame], "behind the first page"),
+        (damaged.as_slice(), "in its place, and not what it was"),
+    ] {
+        fs::write(&log, bytes).unwrap();
+        let main_before = fs::read(&main).unwrap();
+        for command in [rig.run(&[]), rig.refleet(&["cancel", "--all"])] {
+            let ended = refused(&rig, command, USAGE, "is cut short or damaged");
+            assert!(ended.said.contains("mv "), "{what}: {ended}");
+        }
+        let ended = finish(rig.refleet(&["status"]));
+        assert!(ended.said.contains("is cut short or damaged"), "{ended}");
+        assert_eq!(fs::read(&log).unwrap(), bytes, "{what}");
+        assert_eq!(fs::read(&main).unwrap(), main_before, "{what}");
+    }
+    // The hint, as it stands.
+    fs::rename(&log, beside(&log, ".cut")).unwrap();
+    let copy = fs::read(&main).unwrap();
+    let adopt = rig.refleet(&["adopt", "--reason", "the disk was full"]);
+    refused(&rig, adopt, 3, "8 jobs of batch 1 may have been sent");
+    // What was written behind the last commit is nobody's, and a killed run leaves such things.
+    for suffix in ["-wal", "-shm"] {
+        let _ = fs::remove_file(beside(&main, suffix));
+    }
+    fs::write(&main, copy).unwrap();
+    fs::write(&log, torn).unwrap();
+    let ended = finish(rig.run(&["-q"]));
+    assert!(matches!(ended.status.code(), Some(0 | 3)), "{ended}");
+    rig.check_end().unwrap();
+}
+
 // Field case B2: the operator's word.
 #[test]
 fn a_database_whose_log_is_lost_is_adopted_and_nothing_of_it_is_sent_again() {

@@ -18,6 +18,9 @@ pub const SERVE: &str = "REFLEET_BENCH_SERVE";
 /// Every so many forms the time is noted.
 pub const MARK_EVERY: usize = 500;
 
+/// The field with which a form is submitted.
+const SUBMITTED: &[u8] = b"name=\"sok\"";
+
 const OK: &[u8] = b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: 27\r\n\r\n{\"doc\":{\"ok\":{\"$\":\"done\"}}}";
 
 /// A server that runs until it is dropped.
@@ -29,7 +32,7 @@ pub struct Server {
 /// What it has seen.
 #[derive(Debug, Clone, Default)]
 pub struct Seen {
-    /// Forms.
+    /// Forms that were submitted, and not asked for.
     pub forms: usize,
     /// When the first, and then each [`MARK_EVERY`]th more, arrived, in microseconds of Unix time.
     pub marks_us: Vec<u64>,
@@ -144,7 +147,8 @@ async fn converse(mut stream: TcpStream, delay: Duration, seen: &Mutex<Seen>) ->
             );
             return stream.write_all(answer.as_bytes()).await;
         }
-        {
+        let asked = &buffer[head..head + length];
+        if asked.windows(SUBMITTED.len()).any(|some| some == SUBMITTED) {
             let mut seen = seen.lock().unwrap_or_else(PoisonError::into_inner);
             if seen.forms.is_multiple_of(MARK_EVERY) {
                 seen.marks_us.push(now_us());

@@ -51,8 +51,10 @@ const LOCAL_FUSE: &[&str] = &[
     "fuse.lxcfs",
 ];
 
-/// Memory, and the layer of a container that goes with it.
-const VOLATILE: &[&str] = &["tmpfs", "ramfs", "overlay", "aufs"];
+/// Memory, which is empty after the next start.
+const MEMORY: &[&str] = &["tmpfs", "ramfs"];
+/// The layer of a container, which goes with it.
+const CONTAINER: &[&str] = &["overlay", "aufs"];
 
 /// Bits with which somebody else gets in.
 const OTHERS: u32 = 0o077;
@@ -103,7 +105,10 @@ pub(super) fn decide(facts: &Facts, mode: Open) -> Result<Place, Unfit> {
             });
         }
         let is_new = facts.main.as_ref().is_none_or(|main| main.bytes == 0);
-        if is_new && VOLATILE.contains(&facts.file_system.name.as_str()) {
+        let is_among = |kinds: &[&str]| kinds.contains(&facts.file_system.name.as_str());
+        // Of a database in memory it is said once, when it is made. One in a container may have come
+        // with the container's image: each new container then begins with what the image knew.
+        if is_among(CONTAINER) || is_new && is_among(MEMORY) {
             notes.push(Note::Volatile {
                 path: facts.path.clone(),
                 file_system: facts.file_system.name.clone(),
@@ -312,7 +317,18 @@ fn log_is_its_own(facts: &Facts) -> Result<(), Unfit> {
     match (facts.head.log_mark, facts.log.salt) {
         (LogMark::Whole, _) => Ok(()),
         (LogMark::Awaited(_), None) => Err(Unfit::LogMissing { path }),
-        (mark, Some(salt)) if mark == LogMark::awaited(salt) => Ok(()),
+        (mark, Some(salt)) if mark == LogMark::awaited(salt) => {
+            let (frames, whole) = (facts.head.log_frames, facts.log.frames);
+            if whole < frames {
+                Err(Unfit::LogCut {
+                    path,
+                    whole,
+                    frames,
+                })
+            } else {
+                Ok(())
+            }
+        }
         (LogMark::Awaited(_), Some(_)) => Err(Unfit::LogForeign { path }),
     }
 }
@@ -322,7 +338,8 @@ mod tests {
     use std::fmt::Write as _;
     use std::path::Path;
 
-    use super::super::facts::{FileSystem, Folder, Head, Log};
+    use super::super::facts::{FileSystem, Folder, Head};
+    use super::super::wal::Log;
     use super::*;
 
     const USER: u32 = 1000;
@@ -348,6 +365,7 @@ mod tests {
             head: Head {
                 is_ours: true,
                 log_mark: LogMark::Whole,
+                log_frames: 0,
             },
             sides: vec![(Side::Lock, file(60))],
             log: Log::default(),
@@ -448,13 +466,15 @@ mod tests {
     }
 
     #[test]
-    fn a_new_database_that_will_not_last_is_a_warning_and_an_old_one_is_none() {
-        let mut new = on(0x794c_7630, "overlay");
-        let place = decide(&new, Open::Create).unwrap();
-        assert_eq!(place.notes, []);
-        new.main = None;
-        let place = decide(&new, Open::Create).unwrap();
-        assert!(matches!(place.notes.as_slice(), [Note::Volatile { .. }]));
+    fn a_database_that_will_not_last_is_a_warning() {
+        for (name, is_said_again) in [("tmpfs", false), ("overlay", true), ("aufs", true)] {
+            let mut facts = on(0x794c_7630, name);
+            let old = decide(&facts, Open::Create).unwrap().notes;
+            assert_eq!(!old.is_empty(), is_said_again, "{name}");
+            facts.main = None;
+            let new = decide(&facts, Open::Create).unwrap().notes;
+            assert!(matches!(new.as_slice(), [Note::Volatile { .. }]), "{name}");
+        }
     }
 
     /// Of two first runs in the same moment the second sees the first one's journal beside a file
@@ -479,8 +499,9 @@ mod tests {
             head: Head {
                 is_ours: true,
                 log_mark,
+                log_frames: 5,
             },
-            log: Log { salt },
+            log: Log { salt, frames: 5 },
             ..facts()
         };
         let missing = with(LogMark::Awaited(7), None);
@@ -498,7 +519,15 @@ mod tests {
             decide(&foreign, Open::WithoutLog).is_err(),
             "SQLite would read it"
         );
-        for facts in [&missing, &foreign] {
+        let mut cut = with(LogMark::Awaited(7), Some(7));
+        cut.log.frames = 4;
+        for mode in [Open::Change, Open::Create, Open::WithoutLog] {
+            assert!(matches!(
+                decide(&cut, mode),
+                Err(Unfit::LogCut { whole: 4, .. })
+            ));
+        }
+        for facts in [&missing, &foreign, &cut] {
             let seen = decide(facts, Open::Read).unwrap();
             assert!(matches!(seen.notes.as_slice(), [Note::Outdated(_)]));
         }

@@ -8,7 +8,8 @@ use std::path::{Path, PathBuf};
 
 use rustix::fs::{Access, AtFlags, CWD, accessat, statfs};
 
-use super::mark::{LogMark, USER_VERSION_AT};
+use super::mark::{LOG_FRAMES_AT, LogMark, USER_VERSION_AT};
+use super::wal::Log;
 use super::{Side, Unfit, folder_of};
 use crate::queue::sqlite::APPLICATION_ID;
 
@@ -68,6 +69,8 @@ pub(super) struct Head {
     pub(super) is_ours: bool,
     /// What the main file says of its log.
     pub(super) log_mark: LogMark,
+    /// As many pages of it were committed at least, where the mark awaits it.
+    pub(super) log_frames: u32,
 }
 
 impl Default for Head {
@@ -75,15 +78,9 @@ impl Default for Head {
         Self {
             is_ours: false,
             log_mark: LogMark::Whole,
+            log_frames: 0,
         }
     }
-}
-
-/// The write-ahead log.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub(super) struct Log {
-    /// The first half of its salt, where it holds at least one page; `None`: it says nothing.
-    pub(super) salt: Option<u32>,
 }
 
 /// The folder.
@@ -118,12 +115,6 @@ const HEAD_BYTES: usize = 100;
 pub(super) const HEAD_MAGIC: &[u8] = b"SQLite format 3\0";
 /// Where `application_id` stands, big-endian.
 const APPLICATION_ID_AT: usize = 68;
-/// The log's own header; a frame follows for each page.
-const LOG_HEADER_BYTES: usize = 32;
-const LOG_FRAME_BYTES_MIN: u64 = 24 + 512;
-/// Its last bit says in which byte order sums are made.
-pub(super) const LOG_MAGIC: u32 = 0x377f_0682;
-const LOG_SALT_AT: usize = 16;
 /// As much of a rollback journal's header as is looked at, and where it says how many pages the
 /// database had.
 const JOURNAL_HEADER_BYTES: usize = 28;
@@ -202,16 +193,19 @@ const LOOKS_MAX: u32 = 100;
 /// it is missing only where the main file says before and after the look that it has to be there.
 fn head_and_log(path: &Path, is_file: bool) -> (Head, Log) {
     let look = || if is_file { head(path) } else { Head::default() };
+    let log_path = Side::Log.beside(path);
     let mut before = look();
     for _ in 0..LOOKS_MAX {
-        let log = log(&Side::Log.beside(path));
+        let log = Log::read(&log_path, before.log_frames);
         let after = look();
-        if before == after {
-            return (after, log);
+        // A run commits more and more, and all that was there before still is.
+        if before.log_mark == after.log_mark && before.is_ours == after.is_ours {
+            return (before, log);
         }
         before = after;
     }
-    (before, log(&Side::Log.beside(path)))
+    let log = Log::read(&log_path, before.log_frames);
+    (before, log)
 }
 
 /// Before SQLite opens it: to close any descriptor of a file gives up all the locks that a process
@@ -220,18 +214,17 @@ fn head(path: &Path) -> Head {
     let Some((bytes, filled)) = beginning::<HEAD_BYTES>(path) else {
         return Head::default();
     };
+    let log_mark = LogMark::of(number(&bytes, USER_VERSION_AT.into()));
     Head {
         is_ours: filled == HEAD_BYTES
             && bytes.starts_with(HEAD_MAGIC)
             && number(&bytes, APPLICATION_ID_AT) == APPLICATION_ID,
-        log_mark: LogMark::of(number(&bytes, USER_VERSION_AT.into())),
+        log_mark,
+        log_frames: match log_mark {
+            LogMark::Awaited(_) => number(&bytes, LOG_FRAMES_AT.into()),
+            LogMark::Whole => 0,
+        },
     }
-}
-
-fn log(path: &Path) -> Log {
-    let bytes = path.symlink_metadata().map_or(0, |metadata| metadata.len());
-    let salt = log_salt(path).filter(|_| bytes >= LOG_HEADER_BYTES as u64 + LOG_FRAME_BYTES_MIN);
-    Log { salt }
 }
 
 /// The rollback journal at `path` says that the database had no pages before, or does not say yet
@@ -241,13 +234,6 @@ fn undoes_all(path: &Path) -> bool {
         return true;
     };
     filled < JOURNAL_HEADER_BYTES || number(&bytes, JOURNAL_PAGES_AT) == 0
-}
-
-/// The first half of the salt of the log at `path`: another one each time SQLite begins it anew.
-pub(in crate::queue) fn log_salt(path: &Path) -> Option<u32> {
-    let (bytes, filled) = beginning::<LOG_HEADER_BYTES>(path)?;
-    let is_log = filled == LOG_HEADER_BYTES && number(&bytes, 0) & !1 == LOG_MAGIC;
-    is_log.then(|| number(&bytes, LOG_SALT_AT))
 }
 
 pub(super) fn number(bytes: &[u8], at: usize) -> u32 {
@@ -395,6 +381,7 @@ fn unescape(word: &[u8]) -> Vec<u8> {
 mod tests {
     use std::sync::atomic::{AtomicBool, Ordering};
 
+    use super::super::wal::{MAGIC, SALT_AT};
     use super::*;
 
     #[test]
@@ -428,8 +415,8 @@ mod tests {
             scope.spawn(|| {
                 for salt in (1_u32..).take_while(|_| !is_over.load(Ordering::Relaxed)) {
                     let mut bytes = vec![0; 600];
-                    bytes[..4].copy_from_slice(&LOG_MAGIC.to_be_bytes());
-                    bytes[LOG_SALT_AT..LOG_SALT_AT + 4].copy_from_slice(&salt.to_be_bytes());
+                    bytes[..4].copy_from_slice(&MAGIC.to_be_bytes());
+                    bytes[SALT_AT..SALT_AT + 4].copy_from_slice(&salt.to_be_bytes());
                     std::fs::write(&log_path, &bytes).unwrap();
                     LogMark::awaited(salt).write(&main).unwrap();
                     LogMark::Whole.write(&main).unwrap();
@@ -443,23 +430,5 @@ mod tests {
             is_over.store(true, Ordering::Relaxed);
             assert_eq!(torn, None);
         });
-    }
-
-    #[test]
-    fn a_log_says_something_only_with_a_page_in_it() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("x-wal");
-        let mut bytes = vec![0; LOG_HEADER_BYTES];
-        bytes[..4].copy_from_slice(&(LOG_MAGIC | 1).to_be_bytes());
-        bytes[LOG_SALT_AT..LOG_SALT_AT + 4].copy_from_slice(&7_u32.to_be_bytes());
-        assert_eq!(log(&path).salt, None, "missing");
-        for (length, salt) in [(0, None), (32, None), (600, Some(7)), (20, None)] {
-            let mut bytes = bytes.clone();
-            bytes.resize(length, 0);
-            std::fs::write(&path, &bytes).unwrap();
-            assert_eq!(log(&path).salt, salt, "{length}");
-        }
-        std::fs::write(&path, vec![b'x'; 4096]).unwrap();
-        assert_eq!(log(&path).salt, None, "something else");
     }
 }

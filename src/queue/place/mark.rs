@@ -21,6 +21,11 @@
 //! * Nothing has to be undone after a death: before the mark is written the database is whole with
 //!   or without its log, and afterwards the rule holds.
 //!
+//! Beside the mark stands how many pages of the log were committed, in bytes that SQLite keeps for
+//! later: a log that holds fewer, or holds them damaged, was cut short by a hand or a full disk on
+//! its way. This number is written after each commit and not forced to the disk: after a power cut
+//! it may be too small, and is never too large.
+//!
 //! How the page is kept in the log while the mark is written: see `mark_log` in `sqlite/log.rs`.
 
 use std::fs::File;
@@ -38,6 +43,8 @@ pub(in crate::queue) enum LogMark {
 
 /// Where `user_version` stands in the main file, big-endian.
 pub(super) const USER_VERSION_AT: u16 = 60;
+/// Where the number of committed pages stands in the main file, big-endian.
+pub(super) const LOG_FRAMES_AT: u16 = 72;
 const AWAITED: u32 = 1 << 31;
 
 impl LogMark {
@@ -75,6 +82,11 @@ impl LogMark {
         main.write_all_at(&self.version().to_be_bytes(), USER_VERSION_AT.into())?;
         main.sync_data()
     }
+}
+
+/// Says in the main file that its log holds `frames` pages.
+pub(in crate::queue) fn write_frames(main: &File, frames: u32) -> io::Result<()> {
+    main.write_all_at(&frames.to_be_bytes(), LOG_FRAMES_AT.into())
 }
 
 #[cfg(test)]

@@ -5,7 +5,7 @@
 //! database by another name finds no log, another lock, and wipes twice. So a path is resolved
 //! before anything is put beside it, and a place where one file can have two names is refused.
 //!
-//! `facts` asks the system, `decide` is pure, and `unfit` says what is wrong and what to do about
+//! `facts` and `wal` ask the system, `decide` is pure, and `unfit` says what is wrong and what to do about
 //! it. `target` keeps everything else that is written away from such files.
 
 mod decide;
@@ -13,6 +13,7 @@ pub(super) mod facts;
 pub(super) mod mark;
 mod target;
 mod unfit;
+pub(super) mod wal;
 
 use std::ffi::OsStr;
 use std::io;

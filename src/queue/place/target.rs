@@ -6,7 +6,8 @@ use std::io::Read as _;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
-use super::facts::{HEAD_MAGIC, LOG_MAGIC, beginning, number};
+use super::facts::{HEAD_MAGIC, beginning, number};
+use super::wal;
 use super::{Side, resolve};
 
 /// What stands in a file that is not to be written over.
@@ -100,7 +101,7 @@ fn by_content(target: &Path) -> Option<Precious> {
     if bytes.starts_with(HEAD_MAGIC) {
         return Some(Precious::Database);
     }
-    let is_log = bytes.len() >= 4 && number(&bytes, 0) & !1 == LOG_MAGIC;
+    let is_log = bytes.len() >= 4 && number(&bytes, 0) & !1 == wal::MAGIC;
     if is_log || bytes.starts_with(JOURNAL_MAGIC) {
         return Some(Precious::SideFile);
     }
@@ -123,7 +124,7 @@ mod tests {
         for name in ["fleet.db", "other.db"] {
             std::fs::write(at(name), &database).unwrap();
         }
-        let log = [&(LOG_MAGIC | 1).to_be_bytes()[..], &[0; 40]].concat();
+        let log = [&(wal::MAGIC | 1).to_be_bytes()[..], &[0; 40]].concat();
         std::fs::write(at("lost-log"), log).unwrap();
         std::fs::write(at("lost-journal"), JOURNAL_MAGIC).unwrap();
         std::fs::write(at("list.csv"), MANIFEST).unwrap();

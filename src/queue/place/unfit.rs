@@ -91,6 +91,19 @@ pub enum Unfit {
         /// The database.
         path: PathBuf,
     },
+    /// The log, and not all of it.
+    #[error(
+        "{} is cut short or damaged: {} of the {frames} pages that a run had committed to it are whole; what was sent last does not stand in them",
+        Side::Log.beside(path).display(), whole
+    )]
+    LogCut {
+        /// The database.
+        path: PathBuf,
+        /// Pages that are whole.
+        whole: u32,
+        /// Pages that were committed, or more.
+        frames: u32,
+    },
     /// Another user's.
     #[error("{} belongs to {}, and this is {}", files.first().unwrap_or(&PathBuf::new()).display(), user(*owner), user(*me))]
     Owned {
@@ -249,6 +262,17 @@ impl Unfit {
                 ),
                 "only where it is nowhere to be found: `refleet adopt --reason TEXT` puts all that may have been sent in doubt, and sends none of it".to_owned(),
             ],
+            Self::LogCut { path, .. } => {
+                let log = word(&Side::Log.beside(path));
+                vec![
+                    format!(
+                        "bring all of {log} from where this copy came, while nothing works on it (is the disk full?)"
+                    ),
+                    format!(
+                        "only where it is whole nowhere: take it away (mv {log} {log}.cut); `refleet adopt --reason TEXT` then puts all that may have been sent in doubt, and sends none of it"
+                    ),
+                ]
+            }
             Self::LogForeign { path } => one(format!(
                 "bring the {} that lay beside this very file; keep the other one for its own database",
                 word(&Side::Log.beside(path))
@@ -332,7 +356,7 @@ pub enum Note {
         /// Its permission bits.
         mode: u32,
     },
-    /// A new one, where nothing stays.
+    /// It lies where nothing stays.
     Volatile {
         /// The database.
         path: PathBuf,

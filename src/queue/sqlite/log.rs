@@ -4,6 +4,7 @@
 use std::fs::File;
 use std::io;
 use std::mem::ManuallyDrop;
+use std::os::unix::fs::FileExt as _;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
@@ -12,8 +13,8 @@ use sqlx::{ConnectOptions as _, Connection as _, SqliteConnection};
 
 use super::{BUSY_TIMEOUT, Queue, QueueError};
 use crate::queue::Side;
-use crate::queue::place::facts::log_salt;
-use crate::queue::place::mark::LogMark;
+use crate::queue::place::mark::{LogMark, write_frames};
+use crate::queue::place::wal;
 
 /// A log that has grown so far is carried over into the main file. As large as SQLite's own rule
 /// would let it grow, which is switched off: each time the main file has to be marked anew.
@@ -25,17 +26,33 @@ const CARRY_SOME: &str = "PRAGMA wal_checkpoint(PASSIVE)";
 /// How long to wait between two looks at whether somebody else still carries the log over.
 const PAUSE: Duration = Duration::from_millis(10);
 
-/// The main file of a run at work, for its mark.
+/// The main file of a run at work, for its mark, and the index of its log, which says how many
+/// pages are committed.
 ///
-/// Never closed: to close any descriptor of a file gives up all the locks that a process holds on
-/// it, SQLite's too.
+/// Neither is ever closed: to close any descriptor of a file gives up all the locks that a process
+/// holds on it, SQLite's too.
 #[derive(Debug)]
-pub(super) struct MarkedFile(ManuallyDrop<File>);
+pub(super) struct MarkedFile {
+    main: ManuallyDrop<File>,
+    index: ManuallyDrop<File>,
+}
 
 impl MarkedFile {
     fn open(path: &Path) -> io::Result<Self> {
-        let file = File::options().read(true).write(true).open(path)?;
-        Ok(Self(ManuallyDrop::new(file)))
+        let main = File::options().read(true).write(true).open(path)?;
+        let index = File::open(Side::Index.beside(path))?;
+        Ok(Self {
+            main: ManuallyDrop::new(main),
+            index: ManuallyDrop::new(index),
+        })
+    }
+
+    /// Says in the main file how many pages the log holds now.
+    fn write_frames(&self) -> io::Result<()> {
+        let mut frames = [0; 4];
+        self.index
+            .read_exact_at(&mut frames, wal::INDEX_FRAMES_AT.into())?;
+        write_frames(&self.main, u32::from_ne_bytes(frames))
     }
 }
 
@@ -66,7 +83,7 @@ impl Queue {
             self.carry_over(CARRY_SOME).await?;
         }
         match self.mark()? {
-            LogMark::Awaited(_) => Ok(()),
+            LogMark::Awaited(_) => self.note_frames(),
             LogMark::Whole => self.mark_log().await,
         }
     }
@@ -98,9 +115,12 @@ impl Queue {
     }
 
     fn write_mark(&self) -> io::Result<()> {
-        let salt = log_salt(&Side::Log.beside(&self.path));
+        let salt = wal::salt(&Side::Log.beside(&self.path));
         match (salt, &self.marked_file) {
-            (Some(salt), Some(MarkedFile(file))) => LogMark::awaited(salt).write(file),
+            (Some(salt), Some(file)) => {
+                file.write_frames()?;
+                LogMark::awaited(salt).write(&file.main)
+            }
             (None, _) | (_, None) => Err(io::Error::other("its log cannot be read back")),
         }
     }
@@ -144,8 +164,15 @@ impl Queue {
     /// What the main file of this run says; of one that does not work: nothing.
     fn mark(&self) -> Result<LogMark, QueueError> {
         match &self.marked_file {
-            Some(MarkedFile(file)) => LogMark::read(file).map_err(|error| self.not_marked(&error)),
+            Some(file) => LogMark::read(&file.main).map_err(|error| self.not_marked(&error)),
             None => Ok(LogMark::Whole),
+        }
+    }
+
+    fn note_frames(&self) -> Result<(), QueueError> {
+        match &self.marked_file {
+            Some(file) => file.write_frames().map_err(|error| self.not_marked(&error)),
+            None => Ok(()),
         }
     }
 
