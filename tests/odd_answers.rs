@@ -6,9 +6,10 @@
 mod common;
 
 use std::fs;
-use std::io::Read as _;
-use std::net::TcpListener;
-use std::sync::Arc;
+use std::io::{Read as _, Write as _};
+use std::net::{Shutdown, TcpListener, TcpStream};
+use std::sync::{Arc, mpsc};
+use std::time::{Duration, Instant};
 
 use common::{FIRST, World, ended, quick};
 use refleet::simulator::{Call, Fault, FaultKind, Script};
@@ -163,7 +164,7 @@ fn a_refusal_in_another_charset_is_a_refusal_in_words() {
 // field case D3
 #[test]
 fn a_row_that_cannot_be_read_makes_nobody_absent() {
-    let world = World::with(2, |config| config.odd.alien_rows = 1);
+    let world = World::with(2, |config| config.odd.alien_rows = 7);
     world.fleet(2);
     world.run(&[]).exit(0);
     world.assert_truth(1);
@@ -228,13 +229,62 @@ fn an_overloaded_api_pauses_the_run_and_its_submission_stays_a_doubt() {
     }
 }
 
+/// The address of `world`'s API, as far away as `way`: what is sent arrives so much later, here and
+/// there. Over it, a connection that was closed looks alive for a while.
+fn far(world: &World, way: Duration) -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}/", listener.local_addr().unwrap());
+    let behind = world.simulator.url().trim_start_matches("http://");
+    let behind = behind.trim_end_matches('/').to_owned();
+    std::thread::spawn(move || {
+        for client in listener.incoming() {
+            let (client, server) = (client.unwrap(), TcpStream::connect(&behind).unwrap());
+            for side in [&client, &server] {
+                side.set_nodelay(true).unwrap();
+            }
+            let back = (server.try_clone().unwrap(), client.try_clone().unwrap());
+            carry(client, server, way);
+            carry(back.0, back.1, way);
+        }
+    });
+    url
+}
+
+/// Carries over what is read, and the end of it, later.
+fn carry(mut from: TcpStream, mut to: TcpStream, way: Duration) {
+    let (sender, pieces) = mpsc::channel::<(Instant, Vec<u8>)>();
+    std::thread::spawn(move || {
+        loop {
+            let mut bytes = vec![0; 8192];
+            let count = from.read(&mut bytes).unwrap_or(0);
+            bytes.truncate(count);
+            if sender.send((Instant::now() + way, bytes)).is_err() || count == 0 {
+                return;
+            }
+        }
+    });
+    std::thread::spawn(move || {
+        for (due, bytes) in pieces {
+            std::thread::sleep(due.saturating_duration_since(Instant::now()));
+            if bytes.is_empty() || to.write_all(&bytes).is_err() {
+                break;
+            }
+        }
+        let _ = to.shutdown(Shutdown::Both);
+    });
+}
+
 // field case A14
 #[test]
 fn connections_that_close_soon_after_each_answer_cost_nothing() {
     let world = World::new(6);
     world.fleet(6);
     always(&world, None, FaultKind::CloseSoon);
-    world.run(&["--workers", "2"]).exit(0);
+    // 100 ms after its answer a connection closes. The next call is due about 75 ms after it has
+    // come, and what is sent then over the same connection arrives too late.
+    let far = far(&world, Duration::from_millis(25));
+    let options = ["--workers", "2", "--rate", "8", "--api-url", &far];
+    world.run(&options).exit(0);
     for row in world.report() {
         assert_eq!(row["attempts"], 1, "{row}");
     }
@@ -246,10 +296,15 @@ fn connections_that_close_soon_after_each_answer_cost_nothing() {
 fn a_page_of_links_stops_nothing() {
     let world = World::new(1);
     world.fleet(1);
+    // Each of these links goes on to the end of the page.
+    let endless = Fault {
+        body: Some(format!("<html>{}", "href=".repeat(200_000))),
+        ..Fault::new(FaultKind::Html)
+    };
     for call in [Call::Instances, Call::Submission] {
-        world
-            .simulator
-            .script(Script::next(call, FaultKind::LinkStorm));
+        for storm in [Fault::new(FaultKind::LinkStorm), endless.clone()] {
+            world.simulator.script(Script::next(call, storm));
+        }
     }
     world.run(&[]).exit(0);
     world.assert_truth(1);

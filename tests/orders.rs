@@ -367,8 +367,8 @@ fn a_corrected_row_does_not_take_what_an_earlier_order_may_have_wiped_with_it() 
     corrected.replace_range(at..at + IMAGE.len(), OTHER_IMAGE);
     world.write("fleet.csv", &corrected);
     for args in [
-        quick("fleet.csv", &[]),
         quick("fleet.csv", &["--skip-done"]),
+        quick("fleet.csv", &[]),
         vec!["load", "fleet.csv", "--skip-done"],
     ] {
         let mut refused = world.call(&args).exit(2).says("--wiped");

@@ -16,6 +16,7 @@ use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _, symlink};
 use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::time::Duration;
 
 use mounts::{OWN_MOUNTS, in_own_mounts, mount};
 use refleet::queue::{Open, Queue};
@@ -104,6 +105,10 @@ fn run_until(rig: &Rig, count: u64) -> Running {
 fn killed(count: u64) -> Rig {
     let rig = rig(8);
     run_until(&rig, count).kill();
+    // What it had sent may still be on its way.
+    while rig.simulator.connections() > 0 {
+        std::thread::yield_now();
+    }
     rig
 }
 
@@ -118,7 +123,11 @@ fn set_mode(path: &Path, mode: u32) {
 // Field case B3.
 #[test]
 fn a_second_run_by_another_name_or_without_the_lock_file_is_busy() {
-    let rig = rig(8);
+    // So slow that it is not over before the others have come.
+    let mut rig = Rig::new(8, |account| {
+        account.rebuild_duration = Duration::from_secs(1)
+    });
+    rig.pace = Pace::default().with("--workers", "2");
     let mut running = run_until(&rig, 1);
     let link = rig.file("link.db");
     symlink(rig.database(), &link).unwrap();
@@ -380,7 +389,7 @@ fn a_database_whose_log_is_lost_is_adopted_and_nothing_of_it_is_sent_again() {
     assert_eq!(rig.truth(rig.services[7]).wiped, 1);
 }
 
-// Field case B2: what carries the log over in the right way is no loss.
+// What carries the log over in the right way is no loss, and never was.
 #[test]
 fn a_killed_run_is_resumed_whoever_has_looked_at_it_since() {
     for looker in ["command", "program", "reader"] {
@@ -861,6 +870,40 @@ fn a_report_and_events_are_written_over_nothing_that_is_needed() {
         }
     }
     rig.check_end().unwrap();
+}
+
+// Field case B2: it may have come with the container's image, and each new container begins with it.
+#[test]
+fn a_database_in_a_containers_layer_is_said_each_time_to_go_with_it() {
+    if std::env::var_os(OWN_MOUNTS).is_none() {
+        return in_own_mounts("a_database_in_a_containers_layer_is_said_each_time_to_go_with_it");
+    }
+    let rig = rig(2);
+    let container = rig.file("container");
+    fs::create_dir(&container).unwrap();
+    mount(&["mount", "-t", "tmpfs", "tmpfs"], &container);
+    let layer = |name: &str| {
+        let layer = container.join(name);
+        fs::create_dir(&layer).unwrap();
+        layer.to_str().unwrap().to_owned()
+    };
+    let (image, written, work) = (layer("image"), layer("written"), layer("work"));
+    let layers = format!("lowerdir={image},upperdir={written},workdir={work}");
+    let root = container.join("root");
+    fs::create_dir(&root).unwrap();
+    let words = ["mount", "-t", "overlay", "overlay", "-o", &layers];
+    let mounted = Command::new(words[0]).args(&words[1..]).arg(&root).status();
+    if !mounted.unwrap().success() {
+        return; // not everybody may have layers
+    }
+    let path = root.join("refleet.db");
+    for _ in 0..2 {
+        let mut load = rig.refleet(&["load", "-q"]);
+        load.arg(rig.file("fleet.csv"));
+        let ended = finish(with_database(load, &path));
+        assert!(ended.status.success(), "{ended}");
+        assert!(ended.said.contains("nothing stays (overlay)"), "{ended}");
+    }
 }
 
 // Field case E13.

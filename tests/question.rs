@@ -82,7 +82,6 @@ fn what_was_typed_before_the_question_is_no_answer_to_it() {
     assert_eq!(wiped(&world), 3);
 }
 
-// field case E2
 #[test]
 fn ctrl_c_and_an_end_of_file_and_anything_else_mean_no() {
     let world = World::new(3);

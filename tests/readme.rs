@@ -63,6 +63,32 @@ fn every_promise_names_a_test_that_exists() {
 
 // field case E11
 #[test]
+fn the_readme_has_what_a_new_user_needs_and_nothing_that_is_for_others() {
+    let readme = document("README.md");
+    let mut sections = readme.split("\n## ").skip(1);
+    let install = sections.next().unwrap();
+    for words in [
+        "Install\n",
+        "cargo build --release",
+        "sudo install",
+        "minutes",
+    ] {
+        assert!(install.contains(words), "{words}: {install}");
+    }
+    assert!(sections.next().unwrap().starts_with("Try it\n"));
+    // The screen that asks, and where what is to be typed into a manifest comes from.
+    for words in [
+        "    ALL DATA on 12 instances will be DESTROYED.\n",
+        "**Where the ids come from.**",
+    ] {
+        assert!(readme.contains(words), "{words}");
+    }
+    // What it promises, and which test proves it, is said to those who work here.
+    assert!(!readme.contains("## What it promises"));
+    assert_eq!(named_tests(&readme), BTreeSet::new());
+}
+
+#[test]
 fn the_commands_of_the_readme_work_as_they_stand() {
     let world = World::new(3);
     world.fleet(3);

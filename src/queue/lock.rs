@@ -242,7 +242,17 @@ fn holder_of(database: &File) -> Option<Holder> {
 /// Who holds the second lock, as the kernel lists it: `1: FLOCK  ADVISORY  WRITE 371 00:1a:3077 0 EOF`.
 /// (See `proc_locks(5)`; processes that this one cannot see have the number 0 or -1.)
 fn locked_by(database: &Metadata) -> Option<Holder> {
-    let locks = std::fs::read_to_string("/proc/locks").ok()?;
+    (0..TRIES).find_map(|_| listed(database))
+}
+
+/// Between two pieces that are read of its list the kernel counts lines anew: where a lock is given
+/// up meanwhile, the next piece begins one line too late. So the pieces are large, and a lock that is
+/// not seen may be there all the same.
+fn listed(database: &Metadata) -> Option<Holder> {
+    let mut locks = String::with_capacity(64 * 1024);
+    File::open("/proc/locks")
+        .and_then(|mut list| list.read_to_string(&mut locks))
+        .ok()?;
     let inode = format!(":{}", database.ino());
     locks.lines().find_map(|line| {
         let words: Vec<&str> = line.split_whitespace().collect();

@@ -64,6 +64,8 @@ pub struct Simulator {
     shared: Arc<Shared>,
     stop: watch::Sender<bool>,
     server: JoinHandle<()>,
+    /// The port holds one more, and each connection another.
+    connections: Arc<()>,
 }
 
 impl Simulator {
@@ -94,7 +96,12 @@ impl Simulator {
             // An error means that the `Simulator` is gone, which is the same.
             let _ = stopped.wait_for(|stopping| *stopping).await;
         };
-        let serving = axum::serve(Port(listener), service).with_graceful_shutdown(stopped);
+        let connections = Arc::new(());
+        let port = Port {
+            listener,
+            connections: Arc::clone(&connections),
+        };
+        let serving = axum::serve(port, service).with_graceful_shutdown(stopped);
         let server = tokio::spawn(async move {
             // It never returns an error: what fails is one connection.
             let _ = serving.await;
@@ -104,6 +111,7 @@ impl Simulator {
             shared,
             stop,
             server,
+            connections,
         })
     }
 
@@ -125,6 +133,11 @@ impl Simulator {
     /// When which call arrived, the first 200,000.
     pub fn calls(&self) -> Vec<CallRecord> {
         self.shared.account().calls()
+    }
+
+    /// Connections that are open: calls of a client that has died may be under way in them.
+    pub fn connections(&self) -> usize {
+        Arc::strong_count(&self.connections).saturating_sub(2)
     }
 
     /// Queues exact faults for the next matching calls.

@@ -72,7 +72,11 @@ impl Connected<IncomingStream<'_, Port>> for Link {
 
 /// The listening socket.
 #[derive(Debug)]
-pub(super) struct Port(pub(super) TcpListener);
+pub(super) struct Port {
+    pub(super) listener: TcpListener,
+    /// One more for each connection that is open.
+    pub(super) connections: Arc<()>,
+}
 
 impl Listener for Port {
     type Io = Wire;
@@ -80,7 +84,7 @@ impl Listener for Port {
 
     async fn accept(&mut self) -> (Wire, SocketAddr) {
         // axum's own `accept` waits out a shortage of file descriptors.
-        let (stream, address) = Listener::accept(&mut self.0).await;
+        let (stream, address) = Listener::accept(&mut self.listener).await;
         // Answers are small: Nagle's algorithm would only delay them. Failing is harmless.
         let _ = stream.set_nodelay(true);
         let wire = Wire {
@@ -88,12 +92,13 @@ impl Listener for Port {
             link: Link::default(),
             unsent: Bytes::new(),
             end: None,
+            _connection: Arc::clone(&self.connections),
         };
         (wire, address)
     }
 
     fn local_addr(&self) -> io::Result<SocketAddr> {
-        self.0.local_addr()
+        self.listener.local_addr()
     }
 }
 
@@ -106,6 +111,7 @@ pub(super) struct Wire {
     unsent: Bytes,
     /// When it ends.
     end: Option<Pin<Box<Sleep>>>,
+    _connection: Arc<()>,
 }
 
 impl Wire {
