@@ -27,6 +27,51 @@ const ALL_A_DAY_AGO: &str = "UPDATE batch SET created_ms = created_ms - 86400000
      UPDATE tally SET moved_ms = moved_ms - 86400000;
      UPDATE job SET intent_ms = intent_ms - 86400000";
 
+/// Makes the clock, while what `$batches` says was ordered, begun and worked on, one that was behind
+/// by `$ms`: SQL.
+macro_rules! clock_behind {
+    ($ms:literal, $batches:literal) => {
+        concat!(
+            "DROP TRIGGER ledger_is_never_changed;
+             UPDATE ledger SET at_ms = at_ms - ",
+            $ms,
+            " WHERE job_id >> 32 IN (",
+            $batches,
+            ");
+             CREATE TRIGGER ledger_is_never_changed BEFORE UPDATE ON ledger
+             BEGIN SELECT RAISE(ABORT, 'the ledger is append-only'); END;
+             UPDATE job SET intent_ms = intent_ms - ",
+            $ms,
+            ", submitted_ms = submitted_ms - ",
+            $ms,
+            ",
+                            completed_ms = completed_ms - ",
+            $ms,
+            " WHERE batch_id IN (",
+            $batches,
+            ");
+             UPDATE run SET started_ms = started_ms - ",
+            $ms,
+            ", ended_ms = ended_ms - ",
+            $ms,
+            "
+                            WHERE batch_id IN (",
+            $batches,
+            ");
+             UPDATE batch SET created_ms = created_ms - ",
+            $ms,
+            " WHERE id IN (",
+            $batches,
+            ");
+             UPDATE tally SET moved_ms = moved_ms - ",
+            $ms,
+            " WHERE batch_id IN (",
+            $batches,
+            ")"
+        )
+    };
+}
+
 #[test]
 fn the_same_manifest_again_does_nothing_and_again_does_it_all_once_more() {
     let world = world();
@@ -327,6 +372,74 @@ fn an_order_dated_in_the_future_is_refused_under_every_until_it_is_ordered_again
         world.run(&["--again"]).exit(0);
         world.run(nightly).exit(0).said_nothing();
         assert_eq!(world.wiped(), [2, 2, 2]);
+    }
+}
+
+/// What was submitted a moment ago by a clock that was behind looks due, and is not wiped again.
+#[test]
+fn what_a_clock_that_was_behind_has_dated_is_refused_under_every_until_it_is_ordered_again() {
+    let world = world();
+    world.run(&[]).exit(0);
+    world.sql(clock_behind!("864000000", "1"));
+    world.run(&["--again"]).exit(0);
+    // Of the first order, ten days old, the clock had gone back by two days.
+    world.sql(clock_behind!("1036800000", "2"));
+    let calls = world.calls();
+    let load = ["load", "fleet.csv", "--every", "7d"];
+    for refused in [world.run(&["--every", "7d"]), world.call(&load)] {
+        refused
+            .exit(2)
+            .says("nobody can tell how long ago 3 of these services were last submitted")
+            .says(&format!("service {FIRST} (batch 2: dated "))
+            .says("run it once with --again");
+    }
+    assert_eq!(world.calls(), calls);
+    world.run(&["--again"]).exit(0);
+    world.run(&["--every", "7d", "-q"]).exit(0).said_nothing();
+    world.run(&["--every", "1ms"]).exit(0).says("done 3");
+    assert_eq!(world.wiped(), [4, 4, 4]);
+}
+
+/// What stood there before a submission says how old it is at most, whatever its own date.
+#[test]
+fn a_submission_is_no_older_than_what_was_written_before_it() {
+    // An earlier order, and one that was only loaded while the clock was right.
+    for loaded_only in [false, true] {
+        let world = world();
+        if loaded_only {
+            world.call(&["load", "fleet.csv"]).exit(0);
+            world.run(&[]).exit(0);
+            world.sql(clock_behind!("864000000", "1"));
+            world.sql("UPDATE batch SET created_ms = created_ms + 864000000");
+        } else {
+            world.run(&[]).exit(0);
+            world.run(&["--again"]).exit(0);
+            world.sql(clock_behind!("864000000", "2"));
+        }
+        let wiped = world.wiped();
+        world
+            .run(&["--every", "7d"])
+            .exit(0)
+            .says("left out: 3 submitted less than 7d 0h ago");
+        assert_eq!(world.wiped(), wiped);
+    }
+}
+
+/// A clock that is put back by half a minute, or was ahead until it was ordered once more, keeps no
+/// order by the clock from what is due.
+#[test]
+fn neither_a_small_step_of_the_clock_nor_one_from_the_future_holds_up_what_is_due() {
+    for dated in [
+        clock_behind!("864030000", "2"),
+        clock_behind!("-31536000000", "1"),
+    ] {
+        let world = world();
+        world.run(&[]).exit(0);
+        world.sql(clock_behind!("864000000", "1"));
+        world.run(&["--again"]).exit(0);
+        world.sql(dated);
+        world.run(&["--every", "1ms"]).exit(0).says("done 3");
+        assert_eq!(world.wiped(), [3, 3, 3]);
     }
 }
 

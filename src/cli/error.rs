@@ -27,6 +27,9 @@ const ALREADY_DONE: &str =
 /// What to do about a date in the future.
 const FUTURE: &str = "see to this machine's clock (`date`); if it is right now, it was wrong then: run it once with --again, which orders all of it now";
 
+/// What to do about a date that may be too old.
+const UNDATABLE: &str = "the clock was behind then, or ahead before, so that they may have been wiped less long ago than --every asks for; see to it (`date`), and when they are due, run it once with --again, which orders all of it now";
+
 /// Why a command ends without having done its work.
 #[derive(Debug, thiserror::Error)]
 pub enum CliError {
@@ -273,6 +276,7 @@ impl CliError {
                 )]
             }
             Self::FutureOrder { .. } | Self::Conflict(Conflict::Future(_)) => hint(FUTURE),
+            Self::Conflict(Conflict::Undatable(_)) => hint(UNDATABLE),
             Self::OnlyRehearsed { rehearsal, .. } => vec![format!(
                 "for the simulation's, repeat it with --db {}",
                 text::shell_word(&rehearsal.to_string_lossy())
@@ -465,6 +469,23 @@ fn conflict(conflict: &Conflict) -> String {
             };
             listed(&mut lines, services, |(service, at_ms)| {
                 format!("service {service} ({})", time::human(*at_ms))
+            });
+            lines
+        }
+        Conflict::Undatable(services) => {
+            let mut lines = match services.len() {
+                1 => "nobody can tell how long ago one of these services was last submitted, since this machine's clock went back before:".to_owned(),
+                count => format!("nobody can tell how long ago {count} of these services were last submitted, since this machine's clock went back before:"),
+            };
+            listed(&mut lines, services, |it| {
+                format!(
+                    "service {} (batch {}: dated {}, after the clock had gone from {} back to {})",
+                    it.service,
+                    it.batch,
+                    time::human(it.dated_ms),
+                    time::human(it.from_ms),
+                    time::human(it.to_ms)
+                )
             });
             lines
         }

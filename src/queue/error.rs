@@ -87,6 +87,22 @@ pub struct Touched {
     pub executed: Executed,
 }
 
+/// A service that was last submitted after the clock had gone back: that may be less long ago than
+/// its date says.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Undatable {
+    /// The instance.
+    pub service: ServiceId,
+    /// The order that it was submitted for.
+    pub batch: BatchId,
+    /// The submission's date, as Unix time.
+    pub dated_ms: i64,
+    /// The latest date that was written before the clock went back, as Unix time.
+    pub from_ms: i64,
+    /// The first that was written afterwards, as Unix time.
+    pub to_ms: i64,
+}
+
 /// Why rows may not be queued.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Conflict {
@@ -116,6 +132,9 @@ pub enum Conflict {
     /// Services whose last submission lies in the future, with its Unix time.
     #[error("the last submission of {} of these services lies in the future", .0.len())]
     Future(Vec<(ServiceId, i64)>),
+    /// Services of which nobody can tell how long ago they were last submitted.
+    #[error("the last submission of {} of these services was dated by a clock that had gone back", .0.len())]
+    Undatable(Vec<Undatable>),
     /// Number of rows whose service and image are done already.
     #[error("{0} of these services already got this image")]
     AlreadyDone(u64),

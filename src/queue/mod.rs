@@ -11,7 +11,7 @@ mod lock;
 mod place;
 mod sqlite;
 
-pub use error::{Conflict, EnqueueError, QueueError, Touched};
+pub use error::{Conflict, EnqueueError, QueueError, Touched, Undatable};
 pub use lock::{Holder, QueueLock};
 pub use place::{Note, Precious, Side, Unfit, no_database, precious, resolve, unexpanded};
 pub use sqlite::{Decision, Given, Open, Queue};

@@ -6,14 +6,15 @@ use std::os::unix::ffi::OsStrExt as _;
 use secrecy::ExposeSecret;
 use sqlx::SqliteConnection;
 
+use super::clock::{SetBack, Step};
 use super::read::damaged;
 use super::record::json;
 use super::statement::{Statement, bound, values};
 use super::{Queue, ROLLBACK_JOURNAL, WRITE_AHEAD_LOG, job_id};
-use crate::job::{Access, BatchId, Executed, NewJob, ServiceId, State};
+use crate::job::{Access, BatchId, Executed, NewJob, RunId, ServiceId, State};
 use crate::queue::{
     Conflict, DonePolicy, Due, EnqueueError, EnqueuePolicy, Enqueued, LeftOut, NewBatch,
-    QueueError, Touched,
+    QueueError, Touched, Undatable,
 };
 use crate::time;
 
@@ -28,18 +29,20 @@ pub(super) const LIVE: &str = "SELECT job.service_id, job.batch_id, job.held
      FROM json_each(?1) AS pair CROSS JOIN job ON job.service_id = pair.value ->> 0
      WHERE job.completed_ms IS NULL AND job.batch_id <> ?2";
 
-/// The batches in which anything moved after ?1: no other one holds a submission of that time.
-pub(super) const RECENT: &str =
-    "SELECT json_group_array(DISTINCT batch_id) FROM tally WHERE moved_ms > ?1";
+/// The batches in which anything moved after ?1: no other one holds a submission of that time. All
+/// of them where dates cannot be trusted: ?2, or one lies later than ?3.
+const RECENT: &str = "SELECT json_group_array(DISTINCT batch_id) FROM tally
+     WHERE moved_ms > ?1 OR ?2 OR EXISTS (SELECT 1 FROM tally WHERE moved_ms > ?3)";
 
 /// [`Last`] of the job that had the service's last submission, among those that may have touched it.
 macro_rules! last_submitted {
     ($($condition:literal)?) => {
         concat!(
-            "(SELECT json_array(batch_id, state, executed, intent_ms, image = pair.value ->> 1) FROM job
+            "(SELECT json_array(batch_id, state, executed, intent_ms, image = pair.value ->> 1, run_id, seq)
+              FROM job LEFT JOIN ledger AS intent
+                       ON kind = 'intent' AND job_id = job.id AND intent.attempt = job.attempt
               WHERE service_id = pair.value ->> 0 AND executed <> 'no' ", $($condition,)?
-            "ORDER BY (SELECT seq FROM ledger WHERE kind = 'intent' AND job_id = job.id AND attempt = job.attempt) DESC
-              LIMIT 1)"
+            "ORDER BY seq DESC LIMIT 1)"
         )
     };
 }
@@ -69,11 +72,20 @@ struct Last {
     intent_ms: i64,
     /// 1: it asked for the same image.
     same_image: u8,
+    /// The run that submitted it, and the intent's number in the ledger.
+    run: Option<i64>,
+    seq: Option<i64>,
 }
 
 impl Last {
     fn parse(json: &str) -> Result<Self, QueueError> {
         serde_json::from_str(json).map_err(|_| damaged("a service's last submission"))
+    }
+
+    /// How the clock had gone back before.
+    fn set_back(&self, set_back: &SetBack) -> Option<Step> {
+        let (run, seq) = self.run.zip(self.seq)?;
+        set_back.before(RunId(run), seq)
     }
 }
 
@@ -231,11 +243,14 @@ struct Load<'a> {
     policy: EnqueuePolicy,
     /// Other batches exist, so that services may have a past.
     past: bool,
-    /// Under [`EnqueuePolicy::due`]: the batches in which anything moved since, as JSON.
+    /// Under [`EnqueuePolicy::due`]: the batches of [`RECENT`], as JSON.
     recent: String,
+    /// Under [`EnqueuePolicy::due`]: the runs whose clock had gone back.
+    set_back: SetBack,
     live: Vec<(ServiceId, BatchId, bool)>,
     touched: Vec<Touched>,
     future: Vec<(ServiceId, i64)>,
+    undatable: Vec<Undatable>,
     left_out: LeftOut,
 }
 
@@ -251,9 +266,11 @@ impl<'a> Load<'a> {
             policy,
             past: false,
             recent: String::new(),
+            set_back: SetBack::default(),
             live: Vec::new(),
             touched: Vec::new(),
             future: Vec::new(),
+            undatable: Vec::new(),
             left_out: LeftOut::default(),
         }
     }
@@ -308,6 +325,8 @@ impl<'a> Load<'a> {
             Some(Conflict::Live(std::mem::take(&mut self.live)))
         } else if !self.future.is_empty() {
             Some(Conflict::Future(std::mem::take(&mut self.future)))
+        } else if !self.undatable.is_empty() {
+            Some(Conflict::Undatable(std::mem::take(&mut self.undatable)))
         } else if !self.touched.is_empty() {
             Some(Conflict::Touched {
                 touched: std::mem::take(&mut self.touched),
@@ -329,8 +348,11 @@ impl<'a> Load<'a> {
         .await?;
         self.past = others > 0;
         if let Some(due) = self.policy.due {
+            self.set_back = SetBack::read(self.connection, due.now_ms).await?;
             self.recent = sqlx::query_scalar(RECENT)
                 .bind(before(due))
+                .bind(!self.set_back.is_empty())
+                .bind(due.now_ms.saturating_add(time::CLOCK_STEP_MS))
                 .fetch_one(&mut *self.connection)
                 .await?;
         }
@@ -414,17 +436,29 @@ impl<'a> Load<'a> {
             if drop.contains(&service) {
                 continue;
             }
+            let set_back = last.set_back(&self.set_back);
+            let at_least_ms = set_back.map_or(last.intent_ms, |it| it.from_ms.max(last.intent_ms));
             if last.intent_ms > due.now_ms + time::CLOCK_STEP_MS {
                 if self.future.len() < CONFLICTS_MAX {
                     self.future.push((service, last.intent_ms));
                 }
-            } else if last.intent_ms > before(due) {
+            } else if at_least_ms > before(due) {
                 self.left_out.not_due.push(service);
                 if last.same_image == 0 {
                     self.left_out.other_image.push(service);
                 }
                 if last.state == State::Failed {
                     self.left_out.failed.push((service, BatchId(last.batch)));
+                }
+            } else if let Some(set_back) = set_back {
+                if self.undatable.len() < CONFLICTS_MAX {
+                    self.undatable.push(Undatable {
+                        service,
+                        batch: BatchId(last.batch),
+                        dated_ms: last.intent_ms,
+                        from_ms: set_back.from_ms,
+                        to_ms: set_back.to_ms,
+                    });
                 }
             } else {
                 continue;

@@ -3,6 +3,7 @@
 mod access;
 mod adopt;
 mod change;
+mod clock;
 mod enqueue;
 mod files;
 mod log;

@@ -1,0 +1,81 @@
+//! Where the ledger's order contradicts its dates: runs whose clock had gone back.
+//!
+//! The one fact to know: an entry is never older than one that was written before it. Where its date
+//! says so, one of the two was dated by a wrong clock. A date that lies in the future gives itself
+//! away. Of two that have passed nobody can tell which one is wrong: the later one is taken for what
+//! it says (what was written after it is no older), and how much younger that is stays open.
+//!
+//! Nothing is to be seen where the clock was behind from the first entry on, or where it lagged by so
+//! little that the dates still rose: such a ledger looks like any other.
+
+use std::collections::HashMap;
+
+use sqlx::SqliteConnection;
+
+use crate::job::RunId;
+use crate::queue::QueueError;
+use crate::time;
+
+/// Of each run with an entry that is dated more than ?2 before something that stood there already
+/// and is not dated later than ?1: the first such entry, its date, and the latest that stood there.
+///
+/// Before an entry stood also the order and the beginning of the run that it belongs to.
+const SET_BACK: &str = "WITH entry AS (
+         SELECT ledger.seq, ledger.run_id, ledger.at_ms,
+                max(iif(ledger.at_ms <= ?1, ledger.at_ms, 0), iif(run.started_ms <= ?1, run.started_ms, 0),
+                    iif(batch.created_ms <= ?1, batch.created_ms, 0)) AS known_ms
+         FROM ledger LEFT JOIN run ON run.id = ledger.run_id
+                     LEFT JOIN batch ON batch.id = ledger.job_id >> 32)
+     SELECT run_id, min(seq), at_ms, latest_ms
+     FROM (SELECT seq, run_id, at_ms, max(known_ms) OVER (ORDER BY seq ROWS UNBOUNDED PRECEDING) AS latest_ms
+           FROM entry)
+     WHERE run_id IS NOT NULL AND at_ms < latest_ms - ?2 GROUP BY run_id";
+
+/// How a clock went back.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Step {
+    /// From which entry on it shows.
+    seq: i64,
+    /// The latest date before, as Unix time.
+    pub from_ms: i64,
+    /// The first one after, as Unix time.
+    pub to_ms: i64,
+}
+
+/// The runs whose clock had gone back.
+#[derive(Debug, Default)]
+pub(super) struct SetBack(HashMap<RunId, Step>);
+
+impl SetBack {
+    /// Reads the whole ledger: an index of its dates would cost each entry more than this costs an
+    /// order by the clock.
+    pub(super) async fn read(
+        connection: &mut SqliteConnection,
+        now_ms: i64,
+    ) -> Result<Self, QueueError> {
+        let runs: Vec<(i64, i64, i64, i64)> = sqlx::query_as(SET_BACK)
+            .bind(now_ms.saturating_add(time::CLOCK_STEP_MS))
+            .bind(time::CLOCK_STEP_MS)
+            .fetch_all(connection)
+            .await?;
+        let step = |(run, seq, to_ms, from_ms)| {
+            let step = Step {
+                seq,
+                from_ms,
+                to_ms,
+            };
+            (RunId(run), step)
+        };
+        Ok(Self(runs.into_iter().map(step).collect()))
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// How the clock had gone back when `run` wrote entry `seq`. Once it had, all that the same run
+    /// wrote is doubtful, although its dates may have risen above the older ones again.
+    pub(super) fn before(&self, run: RunId, seq: i64) -> Option<Step> {
+        self.0.get(&run).copied().filter(|step| seq >= step.seq)
+    }
+}
