@@ -489,6 +489,7 @@ fn options_that_cannot_be_meant_are_refused() {
         &["--settle", "5"],
         &["--poll-interval", "soon"],
         &["--again", "--every", "20h"],
+        &["--every", "0s"],
         &["--again", "--skip-done"],
         &["--progress", "fancy"],
         &["--fault-rate", "0.5"],
@@ -506,6 +507,10 @@ fn options_that_cannot_be_meant_are_refused() {
         );
         assert!(!world.database().exists(), "{args:?}");
     }
+    world
+        .call(&["load", "fleet.csv", "--every", "0s"])
+        .exit(2)
+        .says("must be more than zero; --again");
     for args in [
         &[][..],
         &["rebuild"],

@@ -20,7 +20,7 @@ use crate::progress::Verbosity;
 use crate::queue::{Batch, EnqueuePolicy, LeftOut, NewBatch, Queue, QueueLock};
 use crate::text;
 use crate::time;
-use crate::time::parse_duration;
+use crate::time::{InvalidDuration, parse_duration};
 
 /// Services that are named; of the others only the number is said.
 const NAMED_MAX: usize = 20;
@@ -37,7 +37,7 @@ pub struct WishArgs {
     pub again: bool,
 
     /// Order once more what was last submitted at least so long ago, or never: for cron
-    #[arg(long, value_name = "DURATION", value_parser = parse_duration)]
+    #[arg(long, value_name = "DURATION", value_parser = parse_every)]
     pub every: Option<Duration>,
 
     /// Leave out services that already got this image by an earlier manifest
@@ -74,6 +74,22 @@ impl WishArgs {
             update_access: self.update_access,
         }
     }
+}
+
+/// Why a text is nothing that an order could be repeated by.
+#[derive(Debug, Clone, thiserror::Error)]
+enum InvalidEvery {
+    #[error(transparent)]
+    Duration(#[from] InvalidDuration),
+    #[error("must be more than zero; --again orders all of it once more, whenever it was")]
+    Zero,
+}
+
+fn parse_every(text: &str) -> Result<Duration, InvalidEvery> {
+    let every = parse_duration(text)?;
+    (!every.is_zero())
+        .then_some(every)
+        .ok_or(InvalidEvery::Zero)
 }
 
 /// Queue a manifest without working on it.
