@@ -100,6 +100,9 @@ fn a_bad_manifest_is_refused_before_anything_is_queued_or_sent() {
             "scientific notation",
         ),
         ("decimal", cell("5113120.0"), "a decimal number"),
+        ("decimal comma", cell("\"5113120,00\""), "a decimal number"),
+        ("two values", cell("\"12,13\""), "several values"),
+        ("three values", cell("5113120; 5113121;5"), "several values"),
         (
             "rounded",
             cell("5113119000000000000"),

@@ -6,7 +6,9 @@ use super::fault::{
     FaultKind, NOTE_CHARS_MAX, PASSWORD_CHARS_MAX, PASSWORD_CHARS_MIN, PASSWORD_PANEL_CHARS_MAX,
     SSH_KEY_CHARS_MAX, ZONE_CHARS_MAX,
 };
-use super::spreadsheet::{self, has_separators, is_date, is_decimal, is_rounded, is_scientific};
+use super::spreadsheet::{
+    self, has_separators, is_date, is_decimal, is_list, is_rounded, is_scientific,
+};
 use crate::job::{ImageId, InvalidServiceId, ServiceId};
 use crate::text;
 
@@ -223,6 +225,8 @@ fn number_damage(cell: &str) -> Option<FaultKind> {
         Some(FaultKind::Scientific)
     } else if has_separators(cell) {
         Some(FaultKind::Separators)
+    } else if is_list(cell) {
+        Some(FaultKind::SeveralValues)
     } else if is_decimal(cell) {
         Some(FaultKind::Decimal)
     } else if is_date(cell) {

@@ -127,6 +127,8 @@ pub enum FaultKind {
     Scientific,
     /// `5113119.0`
     Decimal,
+    /// `12,13`
+    SeveralValues,
     /// `5,113,119`
     Separators,
     /// More than 15 digits, all zeros from the 16th on.
@@ -228,6 +230,7 @@ impl FaultKind {
             | Self::Apostrophe
             | Self::Scientific
             | Self::Decimal
+            | Self::SeveralValues
             | Self::Separators
             | Self::Rounded
             | Self::Date

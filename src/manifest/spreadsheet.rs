@@ -111,6 +111,14 @@ pub(super) fn is_decimal(cell: &str) -> bool {
         })
 }
 
+/// `12,13`, `12; 13; 14`. What a spreadsheet makes of a whole number has no fraction but zeros.
+pub(super) fn is_list(cell: &str) -> bool {
+    let is_zero = |fraction: &str| fraction.bytes().all(|byte| byte == b'0');
+    let is_whole = is_decimal(cell) && cell.rsplit(',').next().is_some_and(is_zero);
+    let mut values = cell.split([',', ';']).map(str::trim);
+    !is_whole && cell.contains([',', ';']) && values.all(is_digits)
+}
+
 /// `5.113119E+06`, `5,113119e6`
 pub(super) fn is_scientific(cell: &str) -> bool {
     scientific(cell).is_some()

@@ -70,6 +70,7 @@ impl FaultKind {
             Self::Apostrophe => "the cell begins with an apostrophe".into(),
             Self::Scientific => "a spreadsheet has turned the number into scientific notation".into(),
             Self::Decimal => "a spreadsheet has turned the id into a decimal number".into(),
+            Self::SeveralValues => "the cell seems to hold several values".into(),
             Self::Separators => "a spreadsheet has put thousands separators into the id".into(),
             Self::Rounded => "a spreadsheet has rounded the id to 15 digits".into(),
             Self::Date => "a spreadsheet has turned it into a date".into(),
@@ -209,6 +210,9 @@ impl FaultKind {
             Self::Scientific | Self::Rounded => AS_TEXT.into(),
             Self::Decimal | Self::Separators => "format the column as text (or as a number without \
                  decimals and separators), and save it again"
+                .into(),
+            Self::SeveralValues => "one id stands in a cell: keep one of them, or give each a row \
+                 of its own; if it is one number, format the column as text, and enter it again"
                 .into(),
             Self::Date => "format the column as text, then enter or paste the value again".into(),
             Self::LeadingZero => "remove the zero, if the other digits are right".into(),
