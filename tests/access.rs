@@ -161,6 +161,26 @@ fn after_an_interrupt_what_was_sent_keeps_its_own_and_the_rest_takes_the_new_one
 }
 
 #[test]
+fn a_job_that_failed_unsent_is_not_called_sent() {
+    let world = World::with(10, |config| {
+        config.rebuild_duration = Duration::from_millis(1500);
+    });
+    // The eleventh is not in the account's list.
+    world.fleet(11);
+    let mut run = world.start(&["--workers", "1"]);
+    run.wait_for(1, "failed");
+    run.wait_for(1, "rebuilding");
+    run.signal("INT");
+    run.end().exit(130);
+    world.write("fleet.csv", manifest(11).replace(PASSWORD, CORRECTED));
+    world
+        .call(&["load", "fleet.csv"])
+        .exit(0)
+        .says("9 queued jobs take the password or key that fleet.csv gives now; the 2 that were sent before, or failed unsent, keep their own")
+        .says("1 job that failed untouched");
+}
+
+#[test]
 fn a_job_that_may_have_been_wiped_keeps_its_password_and_that_is_said_under_q_too() {
     let world = world();
     world.doubt(FIRST);
@@ -360,6 +380,24 @@ fn what_was_taken_out_of_the_nightly_sheet_is_not_rebuilt_by_last_nights_batch()
         .says("2 queued jobs take")
         .says("resumes batch 1");
     assert_eq!((tap.heard(CORRECTED), world.wiped()), (2, vec![1, 1, 0]));
+}
+
+/// A command that named the first twenty would lead to the same refusal again.
+#[test]
+fn however_much_was_taken_out_of_the_sheet_the_hint_cures_it() {
+    let world = World::new(23);
+    world.fleet(23);
+    world.call(&["load", "fleet.csv"]).exit(0);
+    world.fleet(2);
+    world
+        .run(&["--every", "20h"])
+        .exit(2)
+        .says("… and 1 more")
+        .says("cancel --all --batch 1`");
+    world.call(&["cancel", "--all", "--batch", "1"]).exit(0);
+    world.run(&["--every", "20h"]).exit(0).says("done 2");
+    assert_eq!(world.wiped().iter().sum::<u64>(), 2);
+    world.assert_truth(1);
 }
 
 /// Beside a run the file is looked at and nothing is changed under its hands.

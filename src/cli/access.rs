@@ -82,7 +82,7 @@ pub fn tell(
     let name = text::brief(sheet.source.name(), 200);
     let mut text = String::new();
     // Writing to a String cannot fail.
-    let sent = news.kept + news.done;
+    let kept = news.kept + news.done;
     if news.taken > 0 && (verbosity != Verbosity::Quiet || news.kept > 0) {
         let (take, who) = match news.taken {
             1 => ("takes", "1 queued job".to_owned()),
@@ -92,21 +92,24 @@ pub fn tell(
             text,
             "{who} {take} the password or key that {name} gives now"
         );
-        match sent {
+        let before = before(kept, news.unsent);
+        match kept {
             0 => {}
-            1 => text.push_str("; the one that was sent before keeps its own"),
-            sent => {
-                let _ = write!(text, "; the {sent} that were sent before keep their own");
+            1 => {
+                let _ = write!(text, "; the one that {before} keeps its own");
+            }
+            kept => {
+                let _ = write!(text, "; the {kept} that {before} keep their own");
             }
         }
         text.push('\n');
     } else if news.kept > 0 {
-        let were = if news.kept == 1 { "was" } else { "were" };
         let _ = writeln!(
             text,
-            "warning: the password or key that {name} gives now is not taken by {} of batch {} that {were} sent before",
+            "warning: the password or key that {name} gives now is not taken by {} of batch {} that {}",
             jobs(news.kept),
-            batch.id
+            batch.id,
+            before(news.kept, news.unsent)
         );
     }
     if news.failed > 0 && sheet.path.as_os_str() != "-" {
@@ -121,6 +124,16 @@ pub fn tell(
     }
     if !text.is_empty() {
         tell_prose(&text);
+    }
+}
+
+/// What has become of `kept` jobs of which `unsent` were never sent.
+fn before(kept: u64, unsent: u64) -> &'static str {
+    match (kept, unsent) {
+        (1, 0) => "was sent before",
+        (_, 0) => "were sent before",
+        (kept, unsent) if unsent < kept => "were sent before, or failed unsent,",
+        _ => "failed unsent",
     }
 }
 

@@ -264,12 +264,12 @@ impl CliError {
             Self::OtherFile { .. } => hint(
                 "--update-access takes what this file says; `refleet run` without a manifest goes on with what was ordered",
             ),
+            // A command that names some of them only would lead here again.
+            Self::NotInSheet { batch, services } if services.len() > NAMED_MAX => vec![format!(
+                "`refleet cancel --all --batch {batch}` gives up all of the batch that has not started, and its doubts, so that this command orders anew what is due; `refleet run` without a manifest finishes the batch as it was ordered",
+            )],
             Self::NotInSheet { batch, services } => {
-                let named: Vec<String> = services
-                    .iter()
-                    .take(NAMED_MAX)
-                    .map(ToString::to_string)
-                    .collect();
+                let named: Vec<String> = services.iter().map(ToString::to_string).collect();
                 vec![format!(
                     "`refleet cancel {} --batch {batch}` gives them up; `refleet run` without a manifest finishes the batch as it was ordered",
                     named.join(" ")

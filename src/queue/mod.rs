@@ -131,7 +131,9 @@ pub struct AccessNews {
     pub taken: u64,
     /// With another access, and not free to take it: they keep theirs.
     pub kept: u64,
-    /// Of those: failed without having been touched.
+    /// Of those: failed before anything was sent.
+    pub unsent: u64,
+    /// Of those that keep theirs: failed without having been touched.
     pub failed: u64,
 }
 

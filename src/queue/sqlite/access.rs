@@ -258,11 +258,12 @@ async fn look_at_access<E: std::error::Error + 'static>(
             .into_iter()
             .partition(|job| job.standing.state == State::Queued && untouched(job));
         news.taken += free.len() as u64;
+        let count = |wanted: &dyn Fn(&QueuedJob) -> bool| {
+            bound.iter().filter(|job| wanted(job)).count() as u64
+        };
         news.kept += bound.len() as u64;
-        news.failed += bound
-            .iter()
-            .filter(|job| job.standing.state == State::Failed && untouched(job))
-            .count() as u64;
+        news.unsent += count(&|job| job.standing.attempt == 0);
+        news.failed += count(&|job| job.standing.state == State::Failed && untouched(job));
         if let Some(given) = given {
             take(connection, batch, given, &chunk, &free, at_ms).await?;
         }
