@@ -365,6 +365,13 @@ fn a_database_whose_log_is_lost_is_adopted_and_nothing_of_it_is_sent_again() {
         fs::remove_file(beside(&rig.database(), suffix)).unwrap();
     }
     refused(&rig, rig.run(&[]), USAGE, "adopt --reason");
+    // Who only looks is told the same: both ways out, the harmless one first.
+    let ended = refused(&rig, rig.refleet(&["status"]), 0, "bring ");
+    let (bring, adopt) = (
+        ended.said.find("-wal too"),
+        ended.said.find("adopt --reason"),
+    );
+    assert!(bring.is_some() && bring < adopt, "{ended}");
     let adopt = rig.refleet(&["adopt", "--reason", "the disk is gone"]);
     let ended = refused(&rig, adopt, 3, "8 jobs of batch 1 may have been sent");
     assert!(
