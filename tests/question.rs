@@ -11,6 +11,7 @@
 mod common;
 
 use std::fmt::Write as _;
+use std::process::Command;
 
 use common::pty::{Size, Typed, on_a_terminal};
 use common::{FIRST, IMAGE, OTHER_IMAGE, PASSWORD, World, id, quick, services};
@@ -99,6 +100,32 @@ fn ctrl_c_and_an_end_of_file_and_anything_else_mean_no() {
         assert_eq!(ended, code, "{keys:?}: {said}");
         assert_eq!(wiped(&world), 0, "{said}");
     }
+}
+
+#[test]
+fn after_ctrl_z_and_fg_the_prompt_is_there_again() {
+    let world = World::new(3);
+    world.fleet(3);
+    let mut args = quick("fleet.csv", &[]);
+    args.retain(|arg| *arg != "--yes");
+    let refleet = world.refleet(&args);
+    // A shell with job control, that types `fg` as soon as it has the terminal back.
+    let mut shell = Command::new("sh");
+    shell
+        .args(["-mc", "\"$0\" \"$@\"; fg"])
+        .arg(refleet.get_program())
+        .args(refleet.get_args())
+        .env_clear()
+        .envs(
+            refleet
+                .get_envs()
+                .filter_map(|(name, value)| Some((name, value?))),
+        )
+        .current_dir(refleet.get_current_dir().unwrap());
+    let typed = [(PROMPT, &b"\x1a"[..]), (PROMPT, b"3\n")];
+    let (code, said) = on_a_terminal(shell, Size::USUAL, &typed);
+    assert_eq!(code, 0, "{said}");
+    assert_eq!(wiped(&world), 3, "{said}");
 }
 
 // field case E2

@@ -5,11 +5,14 @@
 use std::io::{self, BufRead as _, IsTerminal as _};
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::process::Signal;
 use rustix::termios::{QueueSelector, tcflush};
+use tokio::signal::unix::SignalKind;
 
 use super::error::CliError;
 use super::output::tell;
 use super::pager::Pager;
+use super::signals;
 use super::victims::{Question, Victims};
 use crate::progress::{Surroundings, Verbosity};
 use crate::runner::{Fleet, Options, read_account};
@@ -73,19 +76,16 @@ pub async fn confirm(
             1 => "Type 1 to destroy all data on 1 instance: ".to_owned(),
             count => format!("Type {count} to destroy all data on {count} instances: "),
         };
-        let answer = tokio::task::spawn_blocking(move || answer(&prompt)).await;
-        match answer
-            .as_ref()
-            .map(|answer| answer.as_ref().map(|line| line.trim()))
-        {
-            Ok(Ok(number)) if number == count.to_string() => return Ok(account.fleet),
-            Ok(Ok("l" | "L")) => {
+        let answer = answer(&prompt).await;
+        match answer.as_ref().map(|line| line.trim()) {
+            Ok(number) if number == count.to_string() => return Ok(account.fleet),
+            Ok("l" | "L") => {
                 let (_, columns) = size();
                 asked.pager.show(question.list(columns), capable).await;
                 tell("\n");
                 tell(&question.closing(columns));
             }
-            Ok(Ok(_) | Err(_)) | Err(_) => return Err(CliError::NotConfirmed),
+            Ok(_) | Err(_) => return Err(CliError::NotConfirmed),
         }
     }
 }
@@ -134,12 +134,21 @@ fn size() -> (usize, usize) {
 }
 
 /// Throws away what was typed before, asks, and waits for a line. An end of file is an empty one.
-fn answer(prompt: &str) -> io::Result<String> {
-    discard_typed()?;
+async fn answer(prompt: &str) -> io::Result<String> {
+    tokio::task::spawn_blocking(discard_typed).await??;
+    let mut continued = signals::heeded(SignalKind::from_raw(Signal::CONT.as_raw()))?;
     tell(prompt);
-    let mut line = String::new();
-    io::stdin().lock().read_line(&mut line)?;
-    Ok(line)
+    let mut reading = tokio::task::spawn_blocking(|| {
+        let mut line = String::new();
+        io::stdin().lock().read_line(&mut line).map(|_| line)
+    });
+    loop {
+        tokio::select! {
+            line = &mut reading => return line?,
+            // After Ctrl-Z and `fg` the shell's words stand where the prompt was.
+            () = signals::next(&mut continued) => tell(&format!("\n{prompt}")),
+        }
+    }
 }
 
 /// Forgets everything that was typed or pasted so far, until it has come to an end.
