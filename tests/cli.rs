@@ -644,6 +644,20 @@ fn the_help_of_every_command_tells_all_that_one_needs() {
 }
 
 #[test]
+fn help_takes_the_option_that_asks_for_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let said = |args: &[&str]| {
+        let mut command = bare(folder.path());
+        command.args(args);
+        ended(command).exit(0).out
+    };
+    for option in ["--help", "-h"] {
+        assert_eq!(said(&["help", option]), said(&["help"]));
+        assert_eq!(said(&["help", "run", option]), said(&["help", "run"]));
+    }
+}
+
+#[test]
 fn the_help_documents_every_exit_code_and_never_shows_a_secret() {
     let world = World::new(0);
     let mut command = world.refleet(&["--help"]);

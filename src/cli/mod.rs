@@ -31,6 +31,7 @@ mod status;
 mod verify;
 mod victims;
 
+use std::ffi::OsString;
 use std::io::IsTerminal as _;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -192,7 +193,7 @@ impl Global {
 /// Parses the arguments, carries out the command, and says how it ended.
 pub fn main() -> ExitCode {
     keep_memory_private();
-    let cli = Cli::parse();
+    let cli = Cli::parse_from(arguments());
     start_log(&cli.global);
     std::panic::set_hook(Box::new(|panic| {
         let place = panic
@@ -215,6 +216,16 @@ pub fn main() -> ExitCode {
         }
         Err(_) => ExitCode::from(exit::BUG),
     }
+}
+
+/// The arguments. `refleet help --help` asks for what `refleet help` shows: clap takes the option
+/// there for the name of a command.
+fn arguments() -> Vec<OsString> {
+    let mut arguments: Vec<OsString> = std::env::args_os().collect();
+    if arguments.get(1).is_some_and(|command| command == "help") {
+        arguments.retain(|argument| argument != "--help" && argument != "-h");
+    }
+    arguments
 }
 
 /// This process holds passwords: it leaves no core dump, and other processes of the same user may
