@@ -460,6 +460,20 @@ fn credentials_come_from_files_too() {
 }
 
 #[test]
+fn a_login_counts_before_a_token_and_that_is_said() {
+    let world = World::new(1);
+    world.fleet(1);
+    let both = |more: &[&str]| {
+        let mut command = world.refleet(&quick("fleet.csv", more));
+        command.env("ZOMRO_AUTH", "5e55104e5e55104e5e55104e");
+        ended(command).exit(0)
+    };
+    both(&[]).says("ZOMRO_AUTH is not used");
+    both(&["--again", "-q"]).said_nothing();
+    assert_eq!(world.wiped(), [2]);
+}
+
+#[test]
 fn credentials_that_the_api_refuses_end_the_run_and_fail_no_job() {
     let world = World::new(2);
     world.fleet(2);

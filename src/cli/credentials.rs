@@ -8,16 +8,26 @@ use secrecy::SecretString;
 
 use super::error::CliError;
 use super::files::check_meant;
+use super::output::tell_prose;
+use crate::progress::Verbosity;
 use crate::zomro::Credentials;
 
 /// The credentials that the environment names: a login before a bare token, since a login renews
-/// itself.
-pub fn from_environment() -> Result<Credentials, CliError> {
+/// itself. Says so where both are there.
+pub fn from_environment(verbosity: Verbosity) -> Result<Credentials, CliError> {
     let username = secret("ZOMRO_USERNAME")?;
     let password = secret("ZOMRO_PASSWORD")?;
     match (username, password) {
         (Some(username), Some(password)) => {
             use secrecy::ExposeSecret as _;
+            let has_token = ["ZOMRO_AUTH", "ZOMRO_AUTH_FILE"]
+                .iter()
+                .any(|name| env::var_os(name).is_some());
+            if has_token && verbosity != Verbosity::Quiet {
+                tell_prose(
+                    "ZOMRO_AUTH is not used: ZOMRO_USERNAME and ZOMRO_PASSWORD are set too, and count before it\n",
+                );
+            }
             Ok(Credentials::Login {
                 username: username.expose_secret().to_owned(),
                 password,

@@ -20,7 +20,7 @@ pub fn hint(halt: &Halt, command: &str) -> String {
             "check ZOMRO_USERNAME and ZOMRO_PASSWORD, or ZOMRO_AUTH (a session ends an hour after its last call), then run again".to_owned()
         }
         Halt::SecondFactor => {
-            "open a session in the panel and give its token as ZOMRO_AUTH, or use an account without a second factor".to_owned()
+            "open a session in the panel and give its token as ZOMRO_AUTH, without ZOMRO_USERNAME and ZOMRO_PASSWORD, or use an account without a second factor".to_owned()
         }
         Halt::Rights(_) => {
             "give this user the right to list and rebuild instances, or use the account's owner, then run again".to_owned()

@@ -46,7 +46,8 @@ use error::CliError;
 const AFTER_HELP: &str = "\
 Credentials come from the environment, never from an argument:
   ZOMRO_USERNAME and ZOMRO_PASSWORD   log in, and renew the session when it ends
-  ZOMRO_AUTH                          a session token that somebody else opened
+  ZOMRO_AUTH                          a session token that somebody else opened;
+                                      not used where the two above are set
   Each also as …_FILE with the path of a file that holds it.
 
 Examples:

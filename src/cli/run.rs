@@ -146,7 +146,8 @@ async fn place(
             ));
         }
         let endpoint = global.endpoint()?;
-        let client = Client::new(settings(endpoint.clone(), credentials::from_environment()?))?;
+        let credentials = credentials::from_environment(global.verbosity())?;
+        let client = Client::new(settings(endpoint.clone(), credentials))?;
         return Ok(Place {
             database: global.database(options::DATABASE)?,
             provider: endpoint.provider(),
