@@ -125,7 +125,7 @@ fn set_mode(path: &Path, mode: u32) {
 fn a_second_run_by_another_name_or_without_the_lock_file_is_busy() {
     // So slow that it is not over before the others have come.
     let mut rig = Rig::new(8, |account| {
-        account.rebuild_duration = Duration::from_secs(1)
+        account.rebuild_duration = Duration::from_secs(1);
     });
     rig.pace = Pace::default().with("--workers", "2");
     let mut running = run_until(&rig, 1);
