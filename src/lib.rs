@@ -15,7 +15,7 @@
 //! | [`manifest`] | bytes → rows and diagnostics (line, column, remedy) | database, network |
 //! | [`queue`] | jobs and ledger in one SQLite file, and where that may lie; the only place that knows sqlx | network |
 //! | [`zomro`] | the API client, and what each of its answers means; the only place that knows reqwest | database |
-//! | [`runner`] | one dispatcher owns the queue, workers talk HTTP; what to do next is decided by pure functions | screen |
+//! | [`run`] | one dispatcher owns the queue, workers talk HTTP; what to do next is decided by pure functions | screen |
 //! | [`event`] | what a run tells the outside: the vocabulary between runner and screen | both |
 //! | [`progress`] | events → bar, plain lines, NDJSON; the only place that knows indicatif | runner |
 //! | [`report`] | results as table, CSV, JSON | runner |
@@ -24,8 +24,8 @@
 //! | [`mod@failpoint`] | where the crash harness kills the process (debug builds only) | |
 //! | [`text`], [`time`] | foreign text made safe to print; times and durations as people write them | |
 //!
-//! To understand what refleet promises, read [`job::standing`] (what may follow what),
-//! [`runner::verify`] (how a doubt ends, when a rebuild is complete, and why silence proves anything
+//! To understand what refleet promises, read [`job::record`] (what may follow what),
+//! [`run::evidence`] (how a doubt ends, when a rebuild is complete, and why silence proves anything
 //! at all), `zomro/answer.rs` (what the answer to a submission proves) and `queue/place` (why a
 //! ledger has one name), in this order.
 
@@ -37,7 +37,7 @@ pub mod manifest;
 pub mod progress;
 pub mod queue;
 pub mod report;
-pub mod runner;
+pub mod run;
 pub mod simulator;
 pub mod text;
 pub mod time;

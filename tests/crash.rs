@@ -36,7 +36,7 @@ use std::time::{Duration, Instant};
 
 use oddities::{KINDS, ODD_KINDS, World};
 use refleet::failpoint;
-use refleet::job::{Entry, State, Verdict};
+use refleet::job::{LedgerEntry, State, Verdict};
 use refleet::simulator::{Call, Fault, FaultKind, FaultPlan, InstanceChange, Script};
 use rig::{Pace, Rig, Running, finish};
 
@@ -345,7 +345,7 @@ impl History {
     }
 
     fn is_queued(&self) -> bool {
-        let is_queued = |story: &rig::Story| story.standing.state == State::Queued;
+        let is_queued = |story: &rig::Story| story.record.state == State::Queued;
         let stories = self.rig.stories();
         stories.is_some_and(|stories| stories.iter().any(is_queued))
     }
@@ -356,7 +356,7 @@ impl History {
         let stories = self.rig.stories().ok_or("nothing was ever queued")?;
         let queued = stories
             .iter()
-            .filter(|story| story.standing.state == State::Queued);
+            .filter(|story| story.record.state == State::Queued);
         Ok(queued.count())
     }
 
@@ -421,27 +421,29 @@ impl History {
         figures.wiped = record.services.values().map(|service| service.wiped).sum();
         for (service, story) in self.rig.services.iter().zip(self.rig.stories().unwrap()) {
             let is_complete = record.services[&service.get()].completed > 0;
-            if story.standing.state == State::Done && !is_complete {
+            if story.record.state == State::Done && !is_complete {
                 figures.done_by_word_alone += 1;
             }
-            *figures.states.entry(story.standing.state).or_default() += 1;
+            *figures.states.entry(story.record.state).or_default() += 1;
             let mut held = false;
             let mut doubt = false;
             for line in &story.lines {
                 let ended = match &line.entry {
-                    Entry::Unknown { .. } | Entry::Interrupted | Entry::Doubted { .. } => {
+                    LedgerEntry::Unknown { .. }
+                    | LedgerEntry::Interrupted
+                    | LedgerEntry::Doubted { .. } => {
                         figures.doubts += 1;
                         (doubt, held) = (true, false);
                         continue;
                     }
-                    Entry::Held { .. } => {
+                    LedgerEntry::Held { .. } => {
                         held = true;
                         continue;
                     }
-                    Entry::Sighted { .. } if doubt => "executed, by evidence",
-                    Entry::Disproved { .. } => "not executed, by proof: sent again",
-                    Entry::Exhausted { .. } => "not executed, by proof: no retry left",
-                    Entry::Resolved { verdict, .. } => match verdict {
+                    LedgerEntry::Sighted { .. } if doubt => "executed, by evidence",
+                    LedgerEntry::Disproved { .. } => "not executed, by proof: sent again",
+                    LedgerEntry::Exhausted { .. } => "not executed, by proof: no retry left",
+                    LedgerEntry::Resolved { verdict, .. } => match verdict {
                         Verdict::Done => "operator: done",
                         Verdict::Requeue => "operator: sent again",
                         Verdict::Failed => "operator: failed",
@@ -462,7 +464,7 @@ impl History {
 fn verdicts(rig: &Rig) -> Option<BTreeMap<&'static str, Vec<String>>> {
     let mut verdicts: BTreeMap<&str, Vec<String>> = BTreeMap::new();
     for (service, story) in rig.services.iter().zip(&rig.stories()?) {
-        if story.standing.state == State::InDoubt {
+        if story.record.state == State::InDoubt {
             let truth = rig.truth(*service);
             let verdict = match (truth.wiped, truth.completed) {
                 (0, _) => "requeue",
@@ -491,7 +493,7 @@ fn word_beside(rig: &Rig, choice: u32) -> Option<Command> {
             let nth = usize::try_from(choice / 4).ok()? % rig.services.len();
             let stories = rig.stories()?;
             // A doubt is not dropped unseen.
-            let is_queued = stories[nth].standing.state == State::Queued;
+            let is_queued = stories[nth].record.state == State::Queued;
             command.arg(rig.services[nth].to_string());
             is_queued.then_some(command)
         }

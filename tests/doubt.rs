@@ -14,7 +14,7 @@ use std::fmt::Write as _;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
-use refleet::job::{Entry, ServiceId, State};
+use refleet::job::{LedgerEntry, ServiceId, State};
 use refleet::simulator::{
     Behaviour, Call, CallRecord, Config, Fault, FaultKind, ImageAt, InstanceChange, Outcome,
     Script, Settings, Step,
@@ -126,20 +126,20 @@ fn ends(mut running: Running, code: i32) {
 fn fates(rig: &Rig) -> Vec<String> {
     let stories = rig.stories().unwrap();
     let fate = |(service, story): (&ServiceId, &Story)| {
-        let (truth, standing) = (rig.truth(*service), &story.standing);
-        let mut fate = standing.state.to_string();
-        if standing.held {
+        let (truth, record) = (rig.truth(*service), &story.record);
+        let mut fate = record.state.to_string();
+        if record.held {
             fate.push_str(" held");
         }
-        if standing.state == State::Failed || standing.state == State::InDoubt {
-            let failure = standing.failure.as_ref().unwrap();
+        if record.state == State::Failed || record.state == State::InDoubt {
+            let failure = record.failure.as_ref().unwrap();
             let _ = write!(fate, " ({})", failure.error_kind);
         }
-        let evidence = standing.evidence.map_or("-", |evidence| evidence.as_str());
+        let evidence = record.evidence.map_or("-", |evidence| evidence.as_str());
         format!(
             "{fate}, executed {}, {evidence}, {} attempts; {} sent, {} wiped",
-            standing.executed(),
-            standing.attempt,
+            record.executed(),
+            record.attempt,
             truth.submissions,
             truth.wiped
         )
@@ -157,7 +157,7 @@ fn assert_fates(rig: &Rig, expected: &[&str]) {
 fn held_for(rig: &Rig, nth: usize) -> String {
     let story = rig.stories().unwrap().swap_remove(nth);
     let held = story.lines.into_iter().find_map(|line| match line.entry {
-        Entry::Held { reason } => Some(reason),
+        LedgerEntry::Held { reason } => Some(reason),
         _ => None,
     });
     held.unwrap()
@@ -329,7 +329,7 @@ fn a_service_that_the_panels_filter_hides_is_not_sent() {
     let mut fates = [REBUILT; 10];
     fates[1] = untouched;
     assert_fates(&rig, &fates);
-    let failure = rig.stories().unwrap()[1].standing.failure.clone().unwrap();
+    let failure = rig.stories().unwrap()[1].record.failure.clone().unwrap();
     assert!(failure.error.contains("filter"), "{failure:?}");
 }
 
@@ -441,7 +441,7 @@ fn what_happened_while_the_process_stood_still_is_not_disproved_by_what_it_sees_
     let mut running = Running::start(rig.run(&[]));
     let is_in_doubt = || {
         let stories = rig.stories();
-        stories.is_some_and(|stories| stories[1].standing.state == State::InDoubt)
+        stories.is_some_and(|stories| stories[1].record.state == State::InDoubt)
     };
     until(&mut running, is_in_doubt);
     send(&running, "-STOP");
@@ -485,7 +485,7 @@ fn killed_before_the_wire(rig: &Rig) {
 
 /// Until so much time has passed since the intent, by the clock on the wall.
 fn pass_since_the_intent(rig: &Rig, time: Duration) {
-    let intent_ms = rig.stories().unwrap()[0].standing.intent_ms.unwrap();
+    let intent_ms = rig.stories().unwrap()[0].record.intent_ms.unwrap();
     let began = Instant::now();
     while jiff::Timestamp::now().as_millisecond() - intent_ms
         <= i64::try_from(time.as_millis()).unwrap()
@@ -629,7 +629,7 @@ fn the_new_name_on_a_working_instance_completes_nothing_while_its_disk_is_writte
     let stories = rig.stories().unwrap();
     for (service, story) in rig.services.iter().zip(&stories) {
         let written_ms = rig.truth(*service).wipes[0].completed_ms.unwrap();
-        let done_ms = story.standing.completed_ms.unwrap();
+        let done_ms = story.record.completed_ms.unwrap();
         // The simulator reads the clock on the wall a little after the one that it goes by.
         assert!(done_ms + 100 >= written_ms, "{written_ms}: {story:?}");
     }

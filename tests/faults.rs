@@ -24,7 +24,7 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
-use refleet::job::{Entry, State};
+use refleet::job::{LedgerEntry, State};
 use refleet::simulator::{Call, Fault, FaultKind, Script, Sessions, Settings};
 use rig::{Pace, Rig, Running, Story, finish};
 
@@ -329,23 +329,23 @@ fn call_name(call: Call) -> &'static str {
 
 /// The fate of one instance, in words that do not depend on chance.
 fn fate(code: i32, story: &Story, wiped: u64) -> String {
-    let standing = &story.standing;
+    let record = &story.record;
     let mut entries = Vec::new();
     for line in &story.lines {
-        if matches!(line.entry, Entry::Sighted { .. }) {
+        if matches!(line.entry, LedgerEntry::Sighted { .. }) {
             continue;
         }
         entries.push(match line.entry.failure() {
             // Its word is the fault's own, and stands in the fault's column.
-            Some(_) if matches!(line.entry, Entry::Unknown { .. }) => "unknown(…)".to_owned(),
+            Some(_) if matches!(line.entry, LedgerEntry::Unknown { .. }) => "unknown(…)".to_owned(),
             Some(failure) => format!("{}({})", line.entry.kind(), failure.error_kind),
             None => line.entry.kind().to_owned(),
         });
     }
     format!(
         "{code:>4}  {:<8}  {:<8}  {wiped:>5}  {}",
-        standing.state.as_str(),
-        standing.executed().as_str(),
+        record.state.as_str(),
+        record.executed().as_str(),
         if entries.is_empty() {
             "nothing".to_owned()
         } else {
@@ -357,7 +357,7 @@ fn fate(code: i32, story: &Story, wiped: u64) -> String {
 /// How a doubt is called, where the fault left one.
 fn doubt(story: &Story) -> Option<String> {
     story.lines.iter().find_map(|line| match &line.entry {
-        Entry::Unknown { failure, .. } => Some(failure.error_kind.clone()),
+        LedgerEntry::Unknown { failure, .. } => Some(failure.error_kind.clone()),
         _ => None,
     })
 }
@@ -416,7 +416,7 @@ fn assert_untouched(rig: &Rig) {
     rig.check().unwrap();
     for (service, story) in rig.services.iter().zip(rig.stories().unwrap()) {
         assert_eq!(rig.truth(*service).submissions, 0);
-        assert_eq!(story.standing.state, State::Queued);
+        assert_eq!(story.record.state, State::Queued);
     }
 }
 
@@ -482,8 +482,8 @@ fn an_api_that_goes_away_in_the_middle_fails_no_job() {
     assert_eq!(status.code(), Some(4), "{}", running.said());
     rig.check().unwrap();
     let stories = rig.stories().unwrap();
-    assert_eq!(stories[0].standing.state, State::Done);
-    assert_eq!(stories[1].standing.state, State::InDoubt);
+    assert_eq!(stories[0].record.state, State::Done);
+    assert_eq!(stories[1].record.state, State::InDoubt);
     // It comes back: nothing proves what happened, so the doubt is held.
     rig.simulator.clear_scripts();
     let ended = finish(rig.run(&["-q"]));

@@ -21,7 +21,7 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
-use refleet::job::Entry;
+use refleet::job::LedgerEntry;
 use refleet::simulator::{Call, FaultKind, Oddities, Script};
 use rig::{Pace, Rig, Running, Story, finish};
 
@@ -167,13 +167,13 @@ fn run(words: &str, second: Second) -> Result<String, String> {
     };
     let all: Vec<_> = stories
         .iter()
-        .map(|story| story.standing.state.as_str())
+        .map(|story| story.record.state.as_str())
         .collect();
     let wiped = rig.truth(rig.services[1]).wiped;
     Ok(format!(
         "{code:>4}  {:<27}  {:<8}  {wiped:>5}  {}",
         all.join(" "),
-        stories[1].standing.executed().as_str(),
+        stories[1].record.executed().as_str(),
         entries(&stories[1])
     ))
 }
@@ -181,7 +181,7 @@ fn run(words: &str, second: Second) -> Result<String, String> {
 fn entries(story: &Story) -> String {
     let mut entries: Vec<String> = Vec::new();
     for line in &story.lines {
-        if matches!(line.entry, Entry::Sighted { .. }) {
+        if matches!(line.entry, LedgerEntry::Sighted { .. }) {
             continue;
         }
         let entry = match line.entry.failure() {

@@ -10,7 +10,7 @@ mod rig;
 
 use std::time::Duration;
 
-use refleet::job::{Entry, ServiceId, Standing};
+use refleet::job::{JobRecord, LedgerEntry, ServiceId};
 use refleet::simulator::{
     Behaviour, Call, Config, Fault, FaultKind, Freeze, FreezeAt, InstanceChange, Names, Outcome,
     Script,
@@ -56,25 +56,25 @@ fn next(rig: &Rig, nth: usize, next: Behaviour) {
     assert!(rig.simulator.change(rig.services[nth], &next));
 }
 
-fn standing(rig: &Rig, nth: usize) -> Standing {
-    rig.stories().unwrap().swap_remove(nth).standing
+fn record(rig: &Rig, nth: usize) -> JobRecord {
+    rig.stories().unwrap().swap_remove(nth).record
 }
 
 /// State and evidence, or what went wrong.
 fn ends(rig: &Rig) -> Vec<String> {
     let stories = rig.stories().unwrap();
     let end = |story: &rig::Story| {
-        let standing = &story.standing;
-        let held = if standing.held { " held" } else { "" };
-        let failure = standing.failure.as_ref();
-        let why = match (standing.evidence, failure) {
+        let record = &story.record;
+        let held = if record.held { " held" } else { "" };
+        let failure = record.failure.as_ref();
+        let why = match (record.evidence, failure) {
             (Some(evidence), None) => evidence.as_str().to_owned(),
             (Some(evidence), Some(failure)) => format!("{evidence}, {}", failure.error_kind),
             (None, failure) => failure
                 .map_or("-", |failure| &failure.error_kind)
                 .to_owned(),
         };
-        format!("{}{held}/{why}", standing.state)
+        format!("{}{held}/{why}", record.state)
     };
     stories.iter().map(end).collect()
 }
@@ -93,7 +93,7 @@ fn run(rig: &Rig, code: i32, expected: &[&str]) {
 fn held_for(rig: &Rig, nth: usize) -> String {
     let story = rig.stories().unwrap().swap_remove(nth);
     let held = story.lines.into_iter().find_map(|line| match line.entry {
-        Entry::Held { reason } => Some(reason),
+        LedgerEntry::Held { reason } => Some(reason),
         _ => None,
     });
     held.unwrap()
@@ -104,7 +104,7 @@ fn what_was_not_executed_is_sent_again_where_nothing_is_odd() {
     let rig = rig(4, |_| {});
     submission_meets(&rig, 1, FaultKind::ResetBefore);
     run(&rig, DONE, &[REBUILT; 4]);
-    assert_eq!(standing(&rig, 1).attempt, 2);
+    assert_eq!(record(&rig, 1).attempt, 2);
 }
 
 #[test]
@@ -252,7 +252,7 @@ fn a_list_that_spells_names_otherwise_is_understood() {
             config.rebuild_duration = Duration::from_millis(300);
         });
         run(&rig, DONE, &["done/observed, third_image"; 3]);
-        let remark = standing(&rig, 0).failure.unwrap();
+        let remark = record(&rig, 0).failure.unwrap();
         let name = rig.truth(rig.services[0]).image;
         assert!(
             !remark.error.contains(&name),
@@ -283,7 +283,7 @@ fn an_instance_with_two_rows_is_not_back_before_both_agree() {
     run(&rig, DONE, &[REBUILT; 2]);
     for nth in 0..2 {
         let story = rig.stories().unwrap().swap_remove(nth);
-        let took = story.standing.completed_ms.unwrap() - story.standing.submitted_ms.unwrap();
+        let took = story.record.completed_ms.unwrap() - story.record.submitted_ms.unwrap();
         assert!(took >= 400, "done {took} ms after it was sent");
     }
 }

@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 
 use proptest::prelude::*;
 use refleet::job::{
-    Access, Baseline, BatchId, Entry, Evidence, Executed, Failure, NewJob, Standing, State,
+    Access, Baseline, BatchId, Evidence, Executed, Failure, JobRecord, LedgerEntry, NewJob, State,
     Transition, Verdict,
 };
 use refleet::queue::{
@@ -78,12 +78,12 @@ async fn load(
         .await
 }
 
-async fn due(queue: &mut Queue, batch: BatchId) -> Vec<QueuedJob> {
-    queue.due(batch, NOW_MS, 1000).await.unwrap()
+async fn ready(queue: &mut Queue, batch: BatchId) -> Vec<QueuedJob> {
+    queue.ready(batch, NOW_MS, 1000).await.unwrap()
 }
 
-fn intent() -> Entry {
-    Entry::Intent {
+fn intent() -> LedgerEntry {
+    LedgerEntry::Intent {
         zone: "pub".to_owned(),
         baseline: Some(Baseline {
             image: Some("Debian-12".to_owned()),
@@ -96,8 +96,8 @@ fn intent() -> Entry {
     }
 }
 
-async fn step(queue: &mut Queue, batch: BatchId, job: &mut QueuedJob, entry: Entry) {
-    let step = Transition::new(job.id, job.standing.clone(), entry, NOW_MS).unwrap();
+async fn step(queue: &mut Queue, batch: BatchId, job: &mut QueuedJob, entry: LedgerEntry) {
+    let step = Transition::new(job.id, job.record.clone(), entry, NOW_MS).unwrap();
     assert!(
         queue
             .record(batch, None, std::slice::from_ref(&step))
@@ -105,7 +105,7 @@ async fn step(queue: &mut Queue, batch: BatchId, job: &mut QueuedJob, entry: Ent
             .unwrap()
             .is_empty()
     );
-    job.standing = step.to;
+    job.record = step.to;
 }
 
 async fn flaws(queue: &mut Queue) -> Vec<String> {
@@ -125,14 +125,14 @@ async fn a_manifest_becomes_queued_jobs_in_its_order() {
         .await
         .unwrap();
     let batch = enqueued.batch.unwrap();
-    let jobs = due(queue, batch).await;
+    let jobs = ready(queue, batch).await;
     assert_eq!(
         jobs.iter().map(|job| job.service.get()).collect::<Vec<_>>(),
         [30, 10, 20]
     );
     assert!(
         jobs.iter()
-            .all(|job| job.standing == Standing::queued() && job.password.is_some())
+            .all(|job| job.record == JobRecord::queued() && job.password.is_some())
     );
     assert_eq!(queue.batches().await.unwrap()[0].counts.queued, 3);
     assert_eq!(flaws(queue).await, Vec::<String>::new());
@@ -147,13 +147,13 @@ async fn a_step_whose_job_has_moved_meanwhile_is_reported_and_not_forced() {
         .unwrap()
         .batch
         .unwrap();
-    let jobs = due(queue, batch).await;
+    let jobs = ready(queue, batch).await;
     let cancelled = queue
-        .operate(
+        .command(
             batch,
             &Selection::Services(vec![jobs[0].service]),
             &[State::Queued],
-            &|_, _| Ok(Entry::Cancelled),
+            &|_, _| Ok(LedgerEntry::Cancelled),
             NOW_MS,
         )
         .await
@@ -161,7 +161,7 @@ async fn a_step_whose_job_has_moved_meanwhile_is_reported_and_not_forced() {
     assert_eq!(cancelled.changed, [jobs[0].service]);
     let steps: Vec<Transition> = jobs
         .iter()
-        .map(|job| Transition::new(job.id, job.standing.clone(), intent(), NOW_MS).unwrap())
+        .map(|job| Transition::new(job.id, job.record.clone(), intent(), NOW_MS).unwrap())
         .collect();
     let missed = queue.record(batch, None, &steps).await.unwrap();
     assert_eq!(missed, HashSet::from([jobs[0].id]));
@@ -171,7 +171,7 @@ async fn a_step_whose_job_has_moved_meanwhile_is_reported_and_not_forced() {
             .await
             .unwrap()
             .iter()
-            .all(|line| line.entry == Entry::Cancelled)
+            .all(|line| line.entry == LedgerEntry::Cancelled)
     );
     // Written again, as after a commit of unknown outcome: nothing moves twice.
     assert_eq!(queue.record(batch, None, &steps).await.unwrap().len(), 2);
@@ -274,14 +274,14 @@ async fn held_doubts_are_left_out_of_a_new_order_and_done_pairs_are_skipped() {
         .unwrap()
         .batch
         .unwrap();
-    let mut jobs = due(queue, batch).await;
+    let mut jobs = ready(queue, batch).await;
     step(queue, batch, &mut jobs[0], intent()).await;
-    step(queue, batch, &mut jobs[0], Entry::Interrupted).await;
+    step(queue, batch, &mut jobs[0], LedgerEntry::Interrupted).await;
     step(
         queue,
         batch,
         &mut jobs[0],
-        Entry::Held {
+        LedgerEntry::Held {
             reason: "no baseline".to_owned(),
         },
     )
@@ -291,12 +291,12 @@ async fn held_doubts_are_left_out_of_a_new_order_and_done_pairs_are_skipped() {
         queue,
         batch,
         &mut jobs[1],
-        Entry::Accepted {
+        LedgerEntry::Accepted {
             submitted_ms: NOW_MS,
         },
     )
     .await;
-    let completed = Entry::Completed {
+    let completed = LedgerEntry::Completed {
         evidence: Evidence::Observed,
         status: "active".to_owned(),
         image: None,
@@ -334,7 +334,7 @@ async fn passwords_are_erased_when_a_job_is_done_and_kept_when_it_failed() {
         .unwrap()
         .batch
         .unwrap();
-    let mut jobs = due(queue, batch).await;
+    let mut jobs = ready(queue, batch).await;
     for job in &mut jobs {
         step(queue, batch, job, intent()).await;
     }
@@ -342,12 +342,12 @@ async fn passwords_are_erased_when_a_job_is_done_and_kept_when_it_failed() {
         queue,
         batch,
         &mut jobs[0],
-        Entry::Accepted {
+        LedgerEntry::Accepted {
             submitted_ms: NOW_MS,
         },
     )
     .await;
-    let completed = Entry::Completed {
+    let completed = LedgerEntry::Completed {
         evidence: Evidence::Accepted,
         status: "active".to_owned(),
         image: None,
@@ -358,7 +358,7 @@ async fn passwords_are_erased_when_a_job_is_done_and_kept_when_it_failed() {
         queue,
         batch,
         &mut jobs[1],
-        Entry::Refused {
+        LedgerEntry::Refused {
             failure: Failure::new("value", "zone"),
         },
     )
@@ -377,21 +377,21 @@ async fn passwords_are_erased_when_a_job_is_done_and_kept_when_it_failed() {
     );
     let cancel = Selection::Services(vec![jobs[1].service]);
     queue
-        .operate(
+        .command(
             batch,
             &cancel,
             &[State::Failed],
-            &|_, _| Ok(Entry::Retried),
+            &|_, _| Ok(LedgerEntry::Retried),
             NOW_MS,
         )
         .await
         .unwrap();
     queue
-        .operate(
+        .command(
             batch,
             &cancel,
             &[State::Queued],
-            &|_, _| Ok(Entry::Cancelled),
+            &|_, _| Ok(LedgerEntry::Cancelled),
             NOW_MS,
         )
         .await
@@ -419,7 +419,7 @@ async fn the_ledger_cannot_be_changed_and_the_files_are_ours_alone() {
         .unwrap()
         .batch
         .unwrap();
-    let mut job = due(&mut queue, batch).await.remove(0);
+    let mut job = ready(&mut queue, batch).await.remove(0);
     step(&mut queue, batch, &mut job, intent()).await;
     for suffix in ["", "-wal", "-shm"] {
         let mut name = path.clone().into_os_string();
@@ -475,30 +475,30 @@ async fn what_is_no_database_of_ours_is_refused_with_its_reason() {
     ));
 }
 
-fn any_entry() -> impl Strategy<Value = Entry> {
+fn any_entry() -> impl Strategy<Value = LedgerEntry> {
     let failure = || Failure::new("reset", "connection reset");
     prop_oneof![
         4 => Just(intent()),
-        2 => Just(Entry::NotExecuted { failure: failure(), not_before_ms: 7 }),
-        1 => Just(Entry::Refused { failure: failure() }),
-        3 => Just(Entry::Accepted { submitted_ms: NOW_MS }),
-        3 => Just(Entry::Unknown { failure: failure(), submitted_ms: Some(NOW_MS) }),
-        1 => Just(Entry::Interrupted),
-        2 => Just(Entry::Sighted { status: "rebuilding".to_owned(), image: None }),
-        2 => Just(Entry::Completed { evidence: Evidence::Image, status: "active".to_owned(), image: None, remark: None }),
-        1 => Just(Entry::Completed { evidence: Evidence::Observed, status: "active".to_owned(), image: None, remark: Some(failure()) }),
-        1 => Just(Entry::Broken { failure: failure() }),
-        1 => Just(Entry::Doubted { failure: failure() }),
-        1 => Just(Entry::Disproved { not_before_ms: 9 }),
-        1 => Just(Entry::Exhausted { failure: failure() }),
-        1 => Just(Entry::Held { reason: "nothing more to see".to_owned() }),
-        1 => Just(Entry::Untouched { failure: failure() }),
-        1 => Just(Entry::Resolved { verdict: Verdict::Requeue, reason: "seen".to_owned() }),
-        1 => Just(Entry::Resolved { verdict: Verdict::Done, reason: "seen".to_owned() }),
-        1 => Just(Entry::Resolved { verdict: Verdict::Failed, reason: "seen".to_owned() }),
-        1 => Just(Entry::Access { manifest: "fleet.csv".to_owned() }),
-        1 => Just(Entry::Retried),
-        1 => Just(Entry::Cancelled),
+        2 => Just(LedgerEntry::NotExecuted { failure: failure(), not_before_ms: 7 }),
+        1 => Just(LedgerEntry::Refused { failure: failure() }),
+        3 => Just(LedgerEntry::Accepted { submitted_ms: NOW_MS }),
+        3 => Just(LedgerEntry::Unknown { failure: failure(), submitted_ms: Some(NOW_MS) }),
+        1 => Just(LedgerEntry::Interrupted),
+        2 => Just(LedgerEntry::Sighted { status: "rebuilding".to_owned(), image: None }),
+        2 => Just(LedgerEntry::Completed { evidence: Evidence::Image, status: "active".to_owned(), image: None, remark: None }),
+        1 => Just(LedgerEntry::Completed { evidence: Evidence::Observed, status: "active".to_owned(), image: None, remark: Some(failure()) }),
+        1 => Just(LedgerEntry::Broken { failure: failure() }),
+        1 => Just(LedgerEntry::Doubted { failure: failure() }),
+        1 => Just(LedgerEntry::Disproved { not_before_ms: 9 }),
+        1 => Just(LedgerEntry::Exhausted { failure: failure() }),
+        1 => Just(LedgerEntry::Held { reason: "nothing more to see".to_owned() }),
+        1 => Just(LedgerEntry::Untouched { failure: failure() }),
+        1 => Just(LedgerEntry::Resolved { verdict: Verdict::Requeue, reason: "seen".to_owned() }),
+        1 => Just(LedgerEntry::Resolved { verdict: Verdict::Done, reason: "seen".to_owned() }),
+        1 => Just(LedgerEntry::Resolved { verdict: Verdict::Failed, reason: "seen".to_owned() }),
+        1 => Just(LedgerEntry::Access { manifest: "fleet.csv".to_owned() }),
+        1 => Just(LedgerEntry::Retried),
+        1 => Just(LedgerEntry::Cancelled),
     ]
 }
 
@@ -516,15 +516,15 @@ proptest! {
             let mut fixture = fixture().await;
             let queue = &mut fixture.queue;
             let batch = load(queue, 1, &[1, 2, 3, 4], EnqueuePolicy::default()).await.unwrap().batch.unwrap();
-            let mut jobs = due(queue, batch).await;
+            let mut jobs = ready(queue, batch).await;
             let mut written = Vec::new();
             for (job, entry) in steps {
                 let job = &mut jobs[job];
-                let before = job.standing.clone();
+                let before = job.record.clone();
                 if let Ok(step) = Transition::new(job.id, before.clone(), entry, NOW_MS) {
                     assert!(!(before.state == State::InDoubt && step.to.state == State::Submitting));
                     assert!(before.executed() <= step.to.executed() || before.executed() == Executed::Maybe);
-                    job.standing = step.to.clone();
+                    job.record = step.to.clone();
                     written.push(step);
                 }
             }
@@ -532,7 +532,7 @@ proptest! {
                 assert!(queue.record(batch, None, chunk).await.unwrap().is_empty());
             }
             for job in &jobs {
-                assert_eq!(queue.jobs_of(job.service).await.unwrap()[0].1.standing, job.standing);
+                assert_eq!(queue.jobs_of(job.service).await.unwrap()[0].1.record, job.record);
             }
             assert_eq!(flaws(queue).await, Vec::<String>::new());
         });
@@ -550,17 +550,17 @@ async fn a_command_on_all_jobs_reaches_each_of_the_batch_and_none_of_another() {
     let second = load(queue, 2, &[7001, 7002], policy).await.unwrap();
     let (first, second) = (first.batch.unwrap(), second.batch.unwrap());
     let cancelled = queue
-        .operate(
+        .command(
             first,
             &Selection::All,
             &[State::Queued],
-            &|_, _| Ok(Entry::Cancelled),
+            &|_, _| Ok(LedgerEntry::Cancelled),
             NOW_MS,
         )
         .await
         .unwrap();
     assert_eq!(cancelled.changed.len(), 1500);
-    assert_eq!(due(queue, first).await.len(), 0);
-    assert_eq!(due(queue, second).await.len(), 2);
+    assert_eq!(ready(queue, first).await.len(), 0);
+    assert_eq!(ready(queue, second).await.len(), 2);
     assert_eq!(flaws(queue).await, Vec::<String>::new());
 }

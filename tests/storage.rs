@@ -13,7 +13,7 @@ use std::process::Command;
 use std::time::{Duration, Instant};
 
 use mounts::{OWN_MOUNTS, in_own_mounts, mount};
-use refleet::job::{Entry, Failure, State, Transition};
+use refleet::job::{Failure, LedgerEntry, State, Transition};
 use refleet::queue::{Open, Queue};
 use refleet::simulator::{Call, Fault, FaultKind, Script};
 use rig::{Pace, Rig, Running, block_on, finish};
@@ -250,7 +250,7 @@ fn a_run_does_not_end_before_its_last_answer_is_written() {
         ..Fault::new(FaultKind::Delay)
     };
     rig.simulator.script(Script::next(Call::Submission, late));
-    let state = |rig: &Rig| rig.stories().map(|stories| stories[0].standing.state);
+    let state = |rig: &Rig| rig.stories().map(|stories| stories[0].record.state);
     let mut running = Running::start(rig.run(&[]));
     let ended = running.wait_until(|| state(&rig) == Some(State::Submitting));
     assert!(ended.is_none(), "{}", running.said());
@@ -347,22 +347,22 @@ fn a_clock_that_was_set_back_delays_a_retry_by_the_longest_backoff_at_most() {
         let now_ms = refleet::time::now_ms();
         for service in &rig.services {
             let (batch, mut job) = queue.jobs_of(*service).await.unwrap().remove(0);
-            let intent = Entry::Intent {
+            let intent = LedgerEntry::Intent {
                 zone: "pub".to_owned(),
                 baseline: None,
                 target: None,
             };
-            let back = Entry::NotExecuted {
+            let back = LedgerEntry::NotExecuted {
                 failure: Failure::new("rate_limited", "the API asks to slow down (HTTP 429)"),
                 not_before_ms: now_ms + 3_600_000,
             };
             for entry in [intent, back] {
-                let step = Transition::new(job.id, job.standing.clone(), entry, now_ms).unwrap();
+                let step = Transition::new(job.id, job.record.clone(), entry, now_ms).unwrap();
                 queue
                     .record(batch, None, std::slice::from_ref(&step))
                     .await
                     .unwrap();
-                job.standing = step.to;
+                job.record = step.to;
             }
         }
         queue.close().await.unwrap();
@@ -372,9 +372,6 @@ fn a_clock_that_was_set_back_delays_a_retry_by_the_longest_backoff_at_most() {
     assert_eq!(ended.status.code(), Some(0), "{ended}");
     rig.check_end().unwrap();
     for story in rig.stories().unwrap() {
-        assert_eq!(
-            (story.standing.state, story.standing.attempt),
-            (State::Done, 2)
-        );
+        assert_eq!((story.record.state, story.record.attempt), (State::Done, 2));
     }
 }

@@ -1,17 +1,17 @@
-//! An account in virtual time: drives the run's pure core through hours of rebuilds in
+//! An account in virtual time: drives the run's pure machine through hours of rebuilds in
 //! milliseconds, and counts what the API would have been asked.
 
 use std::cmp::Reverse;
 use std::collections::{BinaryHeap, HashMap};
 use std::time::{Duration, Instant};
 
-use refleet::job::{AccessKind, Entry, ImageId, JobId, ServiceId, Standing, State};
+use refleet::job::{AccessKind, ImageId, JobId, JobRecord, LedgerEntry, ServiceId, State};
 use refleet::queue::QueuedJob;
-use refleet::runner::core::{Call, Core, Finished};
-use refleet::runner::retry::Retry;
-use refleet::runner::session::Session;
-use refleet::runner::verify::Rules;
-use refleet::runner::{Fleet, MaxFailures, Now, Options};
+use refleet::run::backoff::Backoff;
+use refleet::run::evidence::Rules;
+use refleet::run::machine::{Call, Finished, Machine};
+use refleet::run::session::Session;
+use refleet::run::{InstanceList, MaxFailures, Now, Options};
 use refleet::zomro::{Answer, Image, Instance, Keepalive, Page, Preview, Reply, Sent, Submitted};
 
 /// How long each call takes.
@@ -108,7 +108,7 @@ pub fn rebuild_all(scene: Scene) -> Cost {
             ssh_key: None,
             password: None,
             note: None,
-            standing: Standing::queued(),
+            record: JobRecord::queued(),
         })
         .collect();
 
@@ -119,11 +119,11 @@ pub fn rebuild_all(scene: Scene) -> Cost {
         unix_ms: unix_ms + ms(offset),
     };
     let mut now = Duration::ZERO;
-    let mut core = Core::new(
+    let mut machine = Machine::new(
         options(&scene),
         scene.instances as u64,
         Session::new(false, 1, began),
-        Fleet::default(),
+        InstanceList::default(),
         scene.seed,
         at(now),
     );
@@ -144,31 +144,31 @@ pub fn rebuild_all(scene: Scene) -> Cost {
             under_way.pop();
             let (asked, call) = calls[number].take().expect("each call ends once");
             let finished = answer(&scene, &mut account, &places, &mut random, asked, call, &at);
-            core.finished(finished, at(now));
+            machine.finished(finished, at(now));
         }
-        if core.wants_order() {
+        if machine.wants_order() {
             let order: Vec<_> = jobs.iter().map(|job| (job.id, job.service)).collect();
-            assert!(core.check_order(&order).is_empty(), "all are listed");
+            assert!(machine.check_order(&order).is_empty(), "all are listed");
         }
-        while let Some((limit, until_ms)) = core.wants_jobs(at(now)) {
+        while let Some((limit, until_ms)) = machine.wants_jobs(at(now)) {
             let due: Vec<QueuedJob> = jobs
                 .iter()
                 .filter(|job| {
-                    job.standing.state == State::Queued && job.standing.not_before_ms <= until_ms
+                    job.record.state == State::Queued && job.record.not_before_ms <= until_ms
                 })
                 .take(limit)
                 .cloned()
                 .collect();
             let exhausted = due.len() < limit;
-            core.supplied(due, exhausted, None, at(now));
+            machine.supplied(due, exhausted, None, at(now));
         }
-        let tick = core.tick(at(now));
-        core.take_events();
+        let tick = machine.tick(at(now));
+        machine.take_events();
         for step in tick.steps {
             let transition = step.transition;
             let place = usize::try_from(transition.job.0 - 1).expect("a small number");
-            jobs[place].standing = transition.to.clone();
-            if let Entry::Completed { evidence, .. } = transition.entry {
+            jobs[place].record = transition.to.clone();
+            if let LedgerEntry::Completed { evidence, .. } = transition.entry {
                 cost.done += 1;
                 cost.observed += usize::from(evidence == refleet::job::Evidence::Observed);
                 let (_, back) = account[places[&step.service]]
@@ -185,17 +185,19 @@ pub fn rebuild_all(scene: Scene) -> Cost {
             under_way.push(Reverse((now + LATENCY, calls.len())));
             calls.push(Some((now, call)));
         }
-        if core.is_over() {
+        if machine.is_over() {
             break;
         }
-        if core.wants_jobs(at(now)).is_some() {
+        if machine.wants_jobs(at(now)).is_some() {
             continue;
         }
-        let wake = core.wake_at(began + now).saturating_duration_since(began);
+        let wake = machine
+            .wake_at(began + now)
+            .saturating_duration_since(began);
         let next = under_way
             .peek()
             .map_or(wake, |Reverse((due, _))| wake.min(*due));
-        // Something must move, however the core counts.
+        // Something must move, however the machine counts.
         now = next.max(now + Duration::from_millis(1));
     }
     cost.lags.sort_unstable();
@@ -301,7 +303,7 @@ fn options(scene: &Scene) -> Options {
         workers: scene.workers,
         rate_per_s: scene.rate_per_s,
         retries: 5,
-        backoff: Retry {
+        backoff: Backoff {
             initial: Duration::from_secs(1),
             max: Duration::from_mins(1),
         },

@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 
 use super::error::CliError;
 use super::load::{Sheet, sound_rows};
-use super::order::{self, Wish};
+use super::order::{self, OrderOptions};
 use super::output::{jobs, tell_prose};
 use crate::job::{ImageId, ServiceId};
 use crate::manifest::ManifestError;
@@ -19,10 +19,10 @@ pub async fn look(
     queue: &mut Queue,
     sheet: &Sheet<'_>,
     batch: &Batch,
-    wish: Wish,
+    options: OrderOptions,
 ) -> Result<AccessNews, CliError> {
     let news = compare(queue, sheet, batch).await?;
-    let is_same = batch.identity == *sheet.survey.identity.as_bytes() || is_whole(&news, batch);
+    let is_same = batch.identity == *sheet.validated.identity.as_bytes() || is_whole(&news, batch);
     if !is_same && news.queued < batch.counts.queued {
         return Err(CliError::NotInSheet {
             batch: batch.id,
@@ -30,7 +30,7 @@ pub async fn look(
         });
     }
     let file = order::absolute(sheet.path).map_err(CliError::System)?;
-    if news.taken > 0 && !wish.update_access && !order::is_same_file(&batch.path, &file) {
+    if news.taken > 0 && !options.update_access && !order::is_same_file(&batch.path, &file) {
         return Err(CliError::OtherFile {
             batch: batch.id,
             manifest: batch.manifest.clone(),
@@ -46,7 +46,7 @@ pub async fn is_same_but_for_access(
     sheet: &Sheet<'_>,
     batch: &Batch,
 ) -> Result<bool, CliError> {
-    Ok(batch.counts.total() == sheet.survey.plan.rows
+    Ok(batch.counts.total() == sheet.validated.plan.rows
         && is_whole(&compare(queue, sheet, batch).await?, batch))
 }
 
@@ -57,14 +57,14 @@ pub async fn take(
     batch: &Batch,
     news: &AccessNews,
 ) -> Result<(), CliError> {
-    let identity = *sheet.survey.identity.as_bytes();
+    let identity = *sheet.validated.identity.as_bytes();
     let renamed = batch.identity != identity && is_whole(news, batch);
     if news.taken > 0 || renamed {
         let given = Given {
             manifest: sheet.source.name(),
             identity: renamed.then_some(identity),
         };
-        let mut rows = sound_rows(sheet.source, sheet.survey)?;
+        let mut rows = sound_rows(sheet.source, sheet.validated)?;
         queue.take_access(batch.id, given, &mut rows).await?;
     }
     Ok(())
@@ -147,7 +147,7 @@ async fn compare(
     sheet: &Sheet<'_>,
     batch: &Batch,
 ) -> Result<AccessNews, EnqueueError<ManifestError>> {
-    let mut rows = sound_rows(sheet.source, sheet.survey).map_err(EnqueueError::Rows)?;
+    let mut rows = sound_rows(sheet.source, sheet.validated).map_err(EnqueueError::Rows)?;
     queue.compare_access(batch.id, &mut rows).await
 }
 
@@ -158,12 +158,12 @@ async fn not_in_sheet(
     batch: &Batch,
 ) -> Result<Vec<ServiceId>, CliError> {
     let mut ordered: HashSet<(ServiceId, ImageId, Option<String>)> = HashSet::new();
-    for row in sound_rows(sheet.source, sheet.survey)? {
+    for row in sound_rows(sheet.source, sheet.validated)? {
         let row = row?;
         ordered.insert((row.service, row.image, row.zone));
     }
     let limit = usize::try_from(batch.counts.queued).unwrap_or(usize::MAX);
-    let queued = queue.due(batch.id, i64::MAX, limit).await?;
+    let queued = queue.ready(batch.id, i64::MAX, limit).await?;
     Ok(queued
         .into_iter()
         .filter(|job| !ordered.contains(&(job.service, job.image, job.zone.clone())))

@@ -27,9 +27,9 @@ pub struct CheckArgs {
 /// Carries out the command.
 pub fn check(global: &Global, args: &CheckArgs) -> Result<u8, CliError> {
     let source = args.sheet.open(&args.manifest)?;
-    let survey = manifest::survey(&source)?;
-    tell_warnings(&survey, global.verbosity());
+    let validated = manifest::validated(&source)?;
+    tell_warnings(&validated, global.verbosity());
     // What is passed over is part of the plan.
-    print_text(&format!("{}: sound\n{}", source.name(), survey.plan))?;
+    print_text(&format!("{}: sound\n{}", source.name(), validated.plan))?;
     Ok(exit::DONE)
 }

@@ -13,9 +13,9 @@ use super::error::CliError;
 use super::output::tell;
 use super::pager::Pager;
 use super::signals;
-use super::victims::{Question, Victims};
+use super::targets::{Question, Targets};
 use crate::progress::{Surroundings, Verbosity};
-use crate::runner::{Fleet, Options, read_account};
+use crate::run::{InstanceList, Options, read_account};
 use crate::zomro::Client;
 
 /// What is typed has come to an end when nothing came for so long: a paste arrives in pieces.
@@ -43,20 +43,20 @@ pub struct Asked<'a> {
 /// Asks on the terminal: `heading` stands first, `warning` above the number. Returns what was read of
 /// the account, which the run goes on with.
 pub async fn confirm(
-    victims: &Victims,
+    targets: &Targets,
     heading: &str,
     warning: Option<&str>,
     asked: &Asked<'_>,
-) -> Result<Fleet, CliError> {
+) -> Result<InstanceList, CliError> {
     if !(io::stdin().is_terminal() && io::stderr().is_terminal()) {
         return Err(CliError::NobodyToAsk {
-            instances: victims.count(),
+            instances: targets.count(),
         });
     }
     let capable = Surroundings::of_this_process().terminal;
-    let account = read(victims, asked, capable).await?;
+    let account = read(targets, asked, capable).await?;
     let question = Question {
-        victims,
+        targets,
         account: &account,
         api_url: asked.api_url,
         heading,
@@ -78,7 +78,7 @@ pub async fn confirm(
         };
         let answer = answer(&prompt).await;
         match answer.as_ref().map(|line| line.trim()) {
-            Ok(number) if number == count.to_string() => return Ok(account.fleet),
+            Ok(number) if number == count.to_string() => return Ok(account.list),
             Ok("l" | "L") => {
                 let (_, columns) = size();
                 asked.pager.show(question.list(columns), capable).await;
@@ -92,10 +92,10 @@ pub async fn confirm(
 
 /// Reads the account. A call a second and a large account take their time: never in silence.
 async fn read(
-    victims: &Victims,
+    targets: &Targets,
     asked: &Asked<'_>,
     capable: bool,
-) -> Result<crate::runner::Account, CliError> {
+) -> Result<crate::run::Account, CliError> {
     let quiet = asked.verbosity == Verbosity::Quiet;
     let say = |doing: &str| {
         if capable && !quiet {
@@ -119,7 +119,7 @@ async fn read(
     let account = read_account(
         asked.client,
         asked.options.rate_per_s,
-        &|fleet| victims.images(fleet),
+        &|list| targets.images(list),
         &mut progress,
     )
     .await;

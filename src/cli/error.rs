@@ -9,7 +9,7 @@ use crate::job::{BatchId, ServiceId};
 use crate::manifest::ManifestError;
 use crate::progress::StartError;
 use crate::queue::{Conflict, EnqueueError, Precious, QueueError, no_database};
-use crate::runner::Halt;
+use crate::run::Halt;
 use crate::text;
 use crate::time;
 use crate::zomro::{ClientError, EndpointError};

@@ -2,7 +2,7 @@
 
 use crate::job::Counts;
 use crate::queue::QueueError;
-use crate::runner::{Ending, Halt, Signal};
+use crate::run::{Ending, Halt, Signal};
 
 /// Every job is done (or cancelled on purpose, or accepted under `--no-wait`).
 pub const DONE: u8 = 0;

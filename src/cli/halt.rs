@@ -1,6 +1,6 @@
 //! What to do when a run ends before its batch has ended.
 
-use crate::runner::Halt;
+use crate::run::Halt;
 
 /// One line. `command`: how to call refleet on this database.
 pub fn hint(halt: &Halt, command: &str) -> String {

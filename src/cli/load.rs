@@ -9,13 +9,13 @@ use clap::Args;
 
 use super::error::CliError;
 use super::options;
-use super::order::{self, Known, Order, Wish};
+use super::order::{self, Known, Order, OrderOptions};
 use super::output::{self, named, tell_prose};
 use super::sheet::{SheetArgs, tell_passed_over, tell_warnings};
-use super::victims::{Victim, Victims};
+use super::targets::{Target, Targets};
 use super::{Global, access, exit, files};
 use crate::job::{BatchId, NewJob, ServiceId};
-use crate::manifest::{self, ManifestError, Source, Survey};
+use crate::manifest::{self, ManifestError, Source, Validated};
 use crate::progress::Verbosity;
 use crate::queue::{Batch, EnqueuePolicy, LeftOut, NewBatch, Queue, QueueLock};
 use crate::text;
@@ -64,9 +64,9 @@ impl Loaded {
 }
 
 impl WishArgs {
-    /// The wish.
-    pub fn wish(&self) -> Wish {
-        Wish {
+    /// The options.
+    pub fn options(&self) -> OrderOptions {
+        OrderOptions {
             again: self.again,
             every: self.every,
             skip_done: self.skip_done,
@@ -101,7 +101,7 @@ pub struct LoadArgs {
 
     /// Which of a manifest's orders this is.
     #[command(flatten)]
-    pub wish: WishArgs,
+    pub options: WishArgs,
 
     /// How it is read.
     #[command(flatten)]
@@ -144,7 +144,7 @@ pub struct Sheet<'a> {
     /// Where its rows come from.
     pub source: &'a Source,
     /// What is known of it.
-    pub survey: &'a Survey,
+    pub validated: &'a Validated,
     /// Its path, as the command line gives it.
     pub path: &'a Path,
     /// Whose API it is.
@@ -158,24 +158,24 @@ pub async fn load(global: &Global, args: &LoadArgs) -> Result<u8, CliError> {
     let verbosity = global.verbosity();
     let endpoint = global.endpoint()?;
     let source = args.sheet.open(&args.manifest)?;
-    let survey = manifest::survey(&source)?;
-    tell_warnings(&survey, verbosity);
-    tell_passed_over(&survey, verbosity);
+    let validated = manifest::validated(&source)?;
+    tell_warnings(&validated, verbosity);
+    tell_passed_over(&validated, verbosity);
     let mut queue = Queue::open_for_load(&global.database(options::DATABASE)?).await?;
     files::tell_notes(global, queue.notes());
     let sheet = Sheet {
         source: &source,
-        survey: &survey,
+        validated: &validated,
         path: &args.manifest,
         provider: &endpoint.provider(),
         api_url: &endpoint.to_string(),
     };
-    let wish = args.wish.wish();
+    let options = args.options.options();
     let command = global.command(None);
-    let (text, loaded) = match plan(&mut queue, &sheet, wish).await? {
+    let (text, loaded) = match plan(&mut queue, &sheet, options).await? {
         Plan::Resume { batch, .. } => {
-            let news = access::look(&mut queue, &sheet, &batch, wish).await?;
-            if news.taken > 0 || batch.identity != *survey.identity.as_bytes() {
+            let news = access::look(&mut queue, &sheet, &batch, options).await?;
+            if news.taken > 0 || batch.identity != *validated.identity.as_bytes() {
                 let _lock = QueueLock::acquire(queue.path())?;
                 access::take(&mut queue, &sheet, &batch, &news).await?;
             }
@@ -209,7 +209,7 @@ pub async fn load(global: &Global, args: &LoadArgs) -> Result<u8, CliError> {
         }
     };
     queue.close().await?;
-    tell_left_out(&loaded.left_out, wish, &command, verbosity);
+    tell_left_out(&loaded.left_out, options, &command, verbosity);
     if verbosity != Verbosity::Quiet {
         tell_prose(&text);
     }
@@ -217,14 +217,18 @@ pub async fn load(global: &Global, args: &LoadArgs) -> Result<u8, CliError> {
 }
 
 /// Decides which order the surveyed manifest is.
-pub async fn plan(queue: &mut Queue, sheet: &Sheet<'_>, wish: Wish) -> Result<Plan, CliError> {
+pub async fn plan(
+    queue: &mut Queue,
+    sheet: &Sheet<'_>,
+    options: OrderOptions,
+) -> Result<Plan, CliError> {
     if let Some(conflict) = queue.other_provider(&new_batch(sheet)?).await? {
         return Err(CliError::Conflict(conflict));
     }
     let mut batches = queue.batches().await?;
     batches.retain(|batch| batch.provider == sheet.provider);
     let file = order::absolute(sheet.path).map_err(CliError::System)?;
-    let identity = *sheet.survey.identity.as_bytes();
+    let identity = *sheet.validated.identity.as_bytes();
     let of = |wanted: &dyn Fn(&Batch) -> bool| -> Vec<Batch> {
         let batches = batches.iter();
         batches.filter(|batch| wanted(batch)).cloned().collect()
@@ -233,14 +237,12 @@ pub async fn plan(queue: &mut Queue, sheet: &Sheet<'_>, wish: Wish) -> Result<Pl
         same: &of(&|batch| batch.identity == identity),
         path: &of(&|batch| order::is_same_file(&batch.path, &file)),
     };
-    match order::decide(&known, wish, time::now_ms()) {
+    match order::decide(&known, options, time::now_ms()) {
         Order::Resume { batch, then } => {
             if let Some(policy) = then {
                 // What forbids the order that follows is said before anything is sent.
-                let mut rows = sound_rows(sheet.source, sheet.survey)?;
-                queue
-                    .rehearse(&new_batch(sheet)?, policy, &mut rows)
-                    .await?;
+                let mut rows = sound_rows(sheet.source, sheet.validated)?;
+                queue.preview(&new_batch(sheet)?, policy, &mut rows).await?;
             }
             Ok(Plan::Resume {
                 batch: batch.clone(),
@@ -254,7 +256,7 @@ pub async fn plan(queue: &mut Queue, sheet: &Sheet<'_>, wish: Wish) -> Result<Pl
                 if access::is_same_but_for_access(queue, sheet, &batch).await? {
                     return Ok(Plan::Resume {
                         batch,
-                        once_more: wish.every.is_some(),
+                        once_more: options.every.is_some(),
                     });
                 }
             }
@@ -273,7 +275,7 @@ pub async fn enqueue(
     sheet: &Sheet<'_>,
     policy: EnqueuePolicy,
 ) -> Result<Loaded, CliError> {
-    let mut rows = sound_rows(sheet.source, sheet.survey)?;
+    let mut rows = sound_rows(sheet.source, sheet.validated)?;
     let enqueued = queue.enqueue(&new_batch(sheet)?, policy, &mut rows).await?;
     let left_out = enqueued.left_out;
     Ok(Loaded {
@@ -293,11 +295,9 @@ pub async fn rehearse(
     queue: &mut Queue,
     sheet: &Sheet<'_>,
     policy: EnqueuePolicy,
-) -> Result<Victims, CliError> {
-    let mut rows = sound_rows(sheet.source, sheet.survey)?;
-    let rehearsed = queue
-        .rehearse(&new_batch(sheet)?, policy, &mut rows)
-        .await?;
+) -> Result<Targets, CliError> {
+    let mut rows = sound_rows(sheet.source, sheet.validated)?;
+    let rehearsed = queue.preview(&new_batch(sheet)?, policy, &mut rows).await?;
     let LeftOut {
         done,
         replaced: _,
@@ -308,23 +308,23 @@ pub async fn rehearse(
     } = rehearsed.left_out;
     let held = held.into_iter().map(|(service, _)| service);
     let left_out: HashSet<ServiceId> = done.into_iter().chain(held).chain(not_due).collect();
-    let mut victims = Victims::default();
-    for row in sound_rows(sheet.source, sheet.survey)? {
+    let mut targets = Targets::default();
+    for row in sound_rows(sheet.source, sheet.validated)? {
         let row = row?;
         if !left_out.contains(&row.service) {
-            victims.add(Victim::from(&row));
+            targets.add(Target::from(&row));
         }
     }
-    Ok(victims)
+    Ok(targets)
 }
 
 /// The manifest's rows once more. If they are not those that were surveyed, the last item is an error.
 pub fn sound_rows(
     source: &Source,
-    survey: &Survey,
+    validated: &Validated,
 ) -> Result<impl Iterator<Item = Result<NewJob, ManifestError>> + Send, ManifestError> {
     let mut rows = manifest::rows(source)?;
-    let identity = survey.identity;
+    let identity = validated.identity;
     let name = source.name().to_owned();
     let mut ended = false;
     Ok(std::iter::from_fn(move || match rows.next() {
@@ -342,7 +342,7 @@ pub fn sound_rows(
 
 fn new_batch(sheet: &Sheet<'_>) -> Result<NewBatch, CliError> {
     Ok(NewBatch {
-        identity: *sheet.survey.identity.as_bytes(),
+        identity: *sheet.validated.identity.as_bytes(),
         provider: sheet.provider.to_owned(),
         api_url: sheet.api_url.to_owned(),
         manifest: sheet.source.name().to_owned(),
@@ -387,7 +387,12 @@ pub fn ended(batch: &Batch, sheet: &Sheet<'_>, command: &str) -> String {
 
 /// Says which rows were left out: the harmless ones by number, and by name, always, those that
 /// need a human.
-pub fn tell_left_out(left_out: &LeftOut, wish: Wish, command: &str, verbosity: Verbosity) {
+pub fn tell_left_out(
+    left_out: &LeftOut,
+    options: OrderOptions,
+    command: &str,
+    verbosity: Verbosity,
+) {
     let LeftOut {
         done,
         replaced,
@@ -402,7 +407,7 @@ pub fn tell_left_out(left_out: &LeftOut, wish: Wish, command: &str, verbosity: V
         if !done.is_empty() {
             let _ = writeln!(text, "left out: {} that already got this image", done.len());
         }
-        if let Some(every) = wish.every.filter(|_| !not_due.is_empty()) {
+        if let Some(every) = options.every.filter(|_| !not_due.is_empty()) {
             let every = time::short(every);
             let _ = writeln!(
                 text,

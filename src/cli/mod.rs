@@ -28,8 +28,8 @@ mod show;
 mod signals;
 pub mod simulate;
 mod status;
+mod targets;
 mod verify;
-mod victims;
 
 use std::ffi::OsString;
 use std::io::IsTerminal as _;

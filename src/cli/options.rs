@@ -4,9 +4,9 @@ use std::time::Duration;
 
 use clap::Args;
 
-use crate::runner::retry::Retry;
-use crate::runner::verify::Rules;
-use crate::runner::{MaxFailures, Options};
+use crate::run::backoff::Backoff;
+use crate::run::evidence::Rules;
+use crate::run::{MaxFailures, Options};
 use crate::time::parse_duration;
 
 /// The database's file in the state folder.
@@ -120,7 +120,7 @@ impl PaceArgs {
             workers: self.workers.unwrap_or(8) as usize,
             rate_per_s: self.rate.unwrap_or(defaults.rate_per_s),
             retries: self.retries.unwrap_or(5),
-            backoff: Retry {
+            backoff: Backoff {
                 initial: self.backoff_initial.unwrap_or(defaults.backoff_initial),
                 max: self.backoff_max.unwrap_or(defaults.backoff_max),
             },

@@ -13,7 +13,7 @@ use crate::time;
     clippy::struct_excessive_bools,
     reason = "options, not a state machine"
 )]
-pub struct Wish {
+pub struct OrderOptions {
     /// `--again`
     pub again: bool,
     /// `--every`
@@ -26,7 +26,7 @@ pub struct Wish {
     pub update_access: bool,
 }
 
-impl Wish {
+impl OrderOptions {
     /// How a new order treats services with a past.
     ///
     /// `--again` and `--every` are words to wipe what was wiped before, however it ended; without
@@ -92,14 +92,14 @@ pub fn is_same_file(one: &Path, other: &Path) -> bool {
 }
 
 /// Decides, given the batches that the manifest may be, and the time as Unix time.
-pub fn decide<'a>(known: &Known<'a>, wish: Wish, now_ms: i64) -> Order<'a> {
+pub fn decide<'a>(known: &Known<'a>, options: OrderOptions, now_ms: i64) -> Order<'a> {
     let Known { same, path } = *known;
     let is_open = |batch: &&Batch| batch.is_open();
-    if wish.every.is_none() {
+    if options.every.is_none() {
         return match (same.iter().rev().find(is_open), same.last()) {
             (Some(batch), _) => Order::Resume { batch, then: None },
-            (None, Some(last)) if !wish.again => Order::Ended(last),
-            (None, _) => Order::New(wish.policy(now_ms)),
+            (None, Some(last)) if !options.again => Order::Ended(last),
+            (None, _) => Order::New(options.policy(now_ms)),
         };
     }
     // The sheet of a nightly order changes from night to night: its path tells which one it is.
@@ -107,14 +107,14 @@ pub fn decide<'a>(known: &Known<'a>, wish: Wish, now_ms: i64) -> Order<'a> {
     if let Some(batch) = open.or_else(|| path.iter().rev().find(is_open)) {
         let then = Some(EnqueuePolicy {
             beside: Some(batch.id),
-            ..wish.policy(now_ms)
+            ..options.policy(now_ms)
         });
         return Order::Resume { batch, then };
     }
     let last = same.last().into_iter().chain(path.last());
     match last.max_by_key(|batch| batch.id) {
         Some(last) if last.created_ms > now_ms + time::CLOCK_STEP_MS => Order::Future(last),
-        Some(_) | None => Order::New(wish.policy(now_ms)),
+        Some(_) | None => Order::New(options.policy(now_ms)),
     }
 }
 
@@ -152,14 +152,14 @@ mod tests {
         )
     }
 
-    fn every(hours: u64) -> Wish {
-        Wish {
+    fn every(hours: u64) -> OrderOptions {
+        OrderOptions {
             every: Some(Duration::from_hours(hours)),
-            ..Wish::default()
+            ..OrderOptions::default()
         }
     }
 
-    const AGAIN: Wish = Wish {
+    const AGAIN: OrderOptions = OrderOptions {
         again: true,
         every: None,
         skip_done: false,
@@ -175,18 +175,18 @@ mod tests {
         batch(created_ms, counts)
     }
 
-    fn order(same: &[Batch], wish: Wish, now_ms: i64) -> Order<'_> {
-        decide(&Known { same, path: &[] }, wish, now_ms)
+    fn order(same: &[Batch], options: OrderOptions, now_ms: i64) -> Order<'_> {
+        decide(&Known { same, path: &[] }, options, now_ms)
     }
 
     #[test]
     fn an_open_batch_is_resumed_whatever_else_is_asked() {
         let same = [open(0), ended(5)];
-        for wish in [Wish::default(), AGAIN, every(1)] {
-            match order(&same, wish, 99 * HOUR_MS) {
+        for options in [OrderOptions::default(), AGAIN, every(1)] {
+            match order(&same, options, 99 * HOUR_MS) {
                 Order::Resume { batch, then } => {
                     assert_eq!(batch.id.0, 0);
-                    assert_eq!(then.is_some(), wish.every.is_some());
+                    assert_eq!(then.is_some(), options.every.is_some());
                 }
                 other => panic!("{other:?}"),
             }
@@ -197,19 +197,19 @@ mod tests {
             ..Counts::default()
         };
         let watched = [batch(0, counts)];
-        let order = order(&watched, Wish::default(), 0);
+        let order = order(&watched, OrderOptions::default(), 0);
         assert!(matches!(order, Order::Resume { .. }));
     }
 
     #[test]
     fn an_open_batch_of_the_same_path_comes_before_a_new_order_by_the_clock_only() {
         let path = [open(0), ended(5)];
-        let decide = |wish| {
+        let decide = |options| {
             let known = Known {
                 same: &[],
                 path: &path,
             };
-            decide(&known, wish, 99 * HOUR_MS)
+            decide(&known, options, 99 * HOUR_MS)
         };
         match decide(every(20)) {
             Order::Resume { batch, then } => {
@@ -219,8 +219,8 @@ mod tests {
             }
             other => panic!("{other:?}"),
         }
-        for wish in [Wish::default(), AGAIN] {
-            assert!(matches!(decide(wish), Order::New(_)));
+        for options in [OrderOptions::default(), AGAIN] {
+            assert!(matches!(decide(options), Order::New(_)));
         }
     }
 
@@ -228,16 +228,16 @@ mod tests {
     fn an_ended_batch_is_ordered_again_only_when_asked() {
         let same = [ended(0)];
         assert!(matches!(
-            order(&same, Wish::default(), 99 * HOUR_MS),
+            order(&same, OrderOptions::default(), 99 * HOUR_MS),
             Order::Ended(_)
         ));
         // Which services are due, the queue knows.
-        for wish in [AGAIN, every(20)] {
-            match order(&same, wish, 0) {
+        for options in [AGAIN, every(20)] {
+            match order(&same, options, 0) {
                 Order::New(policy) => {
                     assert!(policy.wiped && policy.leave_out_held);
                     assert_eq!(policy.done, DonePolicy::Again);
-                    assert_eq!(policy.due.is_some(), wish.every.is_some());
+                    assert_eq!(policy.due.is_some(), options.every.is_some());
                 }
                 other => panic!("{other:?}"),
             }
@@ -248,7 +248,7 @@ mod tests {
     #[test]
     fn an_order_that_lies_in_the_future_is_never_waited_for() {
         let same = [ended(HOUR_MS), ended(3 * HOUR_MS)];
-        let order = |wish, now_ms| order(&same, wish, now_ms);
+        let order = |options, now_ms| order(&same, options, now_ms);
         assert!(
             matches!(order(every(20), 2 * HOUR_MS), Order::Future(batch) if batch.id.0 == 3 * HOUR_MS)
         );
@@ -277,19 +277,19 @@ mod tests {
 
     #[test]
     fn a_new_manifest_refuses_what_is_done_or_was_touched_unless_told_what_to_do_with_it() {
-        let policy = |wish| match order(&[], wish, 0) {
+        let policy = |options| match order(&[], options, 0) {
             Order::New(policy) => (policy.done, policy.wiped),
             order => panic!("{order:?}"),
         };
-        let skip_done = Wish {
+        let skip_done = OrderOptions {
             skip_done: true,
-            ..Wish::default()
+            ..OrderOptions::default()
         };
-        let wiped = Wish {
+        let wiped = OrderOptions {
             wiped: true,
-            ..Wish::default()
+            ..OrderOptions::default()
         };
-        assert_eq!(policy(Wish::default()), (DonePolicy::Refuse, false));
+        assert_eq!(policy(OrderOptions::default()), (DonePolicy::Refuse, false));
         assert_eq!(policy(skip_done), (DonePolicy::Skip, false));
         assert_eq!(policy(wiped), (DonePolicy::Refuse, true));
         assert_eq!(policy(AGAIN), (DonePolicy::Again, true));

@@ -12,7 +12,7 @@ use super::{Global, exit, files};
 use crate::job::{BatchId, ResultRow};
 use crate::progress::Verbosity;
 use crate::queue::{Open, Precious, Queue};
-use crate::report::{Format, Report, WholeFile};
+use crate::report::{AtomicFile, Format, Report};
 use crate::text;
 
 const EXAMPLES: &str = "\
@@ -73,7 +73,7 @@ pub async fn report(global: &Global, args: &ReportArgs) -> Result<u8, CliError> 
         what: path.display().to_string(),
         source,
     };
-    let file = WholeFile::create(path).map_err(failed)?;
+    let file = AtomicFile::create(path).map_err(failed)?;
     let file = write(&mut queue, batch.id, format, None, file)
         .await?
         .map_err(failed)?;

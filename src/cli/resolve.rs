@@ -10,10 +10,10 @@ use super::error::CliError;
 use super::output::{jobs, print_text, tell, tell_prose};
 use super::sheet::{SheetArgs, tell_warnings};
 use super::{Global, exit, load, status};
-use crate::job::{BatchId, Entry, Executed, ServiceId, State, Verdict};
+use crate::job::{BatchId, Executed, LedgerEntry, ServiceId, State, Verdict};
 use crate::manifest::{self, Source};
 use crate::progress::Verbosity;
-use crate::queue::{Decision, Open, Operated, QueuedJob, Selection};
+use crate::queue::{CommandOutcome, Decision, Open, QueuedJob, Selection};
 use crate::time;
 
 /// Services that are named before the rest is only counted.
@@ -125,13 +125,13 @@ pub async fn retry(global: &Global, args: &RetryArgs) -> Result<u8, CliError> {
                 "was, or may have been, wiped by batch {batch} since: pass --wiped to wipe it once more"
             ));
         }
-        let executed = job.standing.executed();
+        let executed = job.record.executed();
         if executed != Executed::No && !wiped {
             return Err(format!(
                 "was, or may have been, wiped (executed: {executed}): pass --wiped to wipe it once more"
             ));
         }
-        Ok(Entry::Retried)
+        Ok(LedgerEntry::Retried)
     };
     let operation = Operation {
         selection: selection(args.failed, &args.services),
@@ -143,7 +143,7 @@ pub async fn retry(global: &Global, args: &RetryArgs) -> Result<u8, CliError> {
             None => None,
         },
     };
-    operate(global, &args.batch, operation).await
+    carry_out(global, &args.batch, operation).await
 }
 
 /// Carries out `refleet resolve`.
@@ -155,12 +155,12 @@ pub async fn resolve(global: &Global, args: &ResolveArgs) -> Result<u8, CliError
     };
     let reason = args.reason.clone();
     let decide = move |_: &QueuedJob, _: Option<BatchId>| {
-        Ok(Entry::Resolved {
+        Ok(LedgerEntry::Resolved {
             verdict,
             reason: reason.clone(),
         })
     };
-    let command = Operation {
+    let operation = Operation {
         selection: selection(args.all, &args.services),
         states: &[State::InDoubt],
         decide: &decide,
@@ -171,7 +171,7 @@ pub async fn resolve(global: &Global, args: &ResolveArgs) -> Result<u8, CliError
         },
         from: None,
     };
-    operate(global, &args.batch, command).await
+    carry_out(global, &args.batch, operation).await
 }
 
 /// Carries out `refleet cancel`.
@@ -184,14 +184,14 @@ pub async fn cancel(global: &Global, args: &CancelArgs) -> Result<u8, CliError> 
     } else {
         &[State::Queued, State::InDoubt, State::Failed]
     };
-    let command = Operation {
+    let operation = Operation {
         selection: selection(args.all || args.failed, &args.services),
         states,
-        decide: &|_, _| Ok(Entry::Cancelled),
+        decide: &|_, _| Ok(LedgerEntry::Cancelled),
         done: Done::Is("cancelled"),
         from: None,
     };
-    operate(global, &args.batch, command).await
+    carry_out(global, &args.batch, operation).await
 }
 
 struct Operation<'a> {
@@ -220,7 +220,7 @@ fn selection(all: bool, services: &[ServiceId]) -> Selection {
     }
 }
 
-async fn operate(
+async fn carry_out(
     global: &Global,
     arg: &BatchArg,
     operation: Operation<'_>,
@@ -234,24 +234,24 @@ async fn operate(
     } = operation;
     let manifest = match from {
         Some(source) => {
-            let survey = manifest::survey(&source)?;
-            tell_warnings(&survey, global.verbosity());
-            Some((source, survey))
+            let validated = manifest::validated(&source)?;
+            tell_warnings(&validated, global.verbosity());
+            Some((source, validated))
         }
         None => None,
     };
     let (mut queue, batch) = batches::open(global, arg, Open::Change).await?;
     let named = matches!(selection, Selection::Services(_));
-    let Operated { changed, refused } = match &manifest {
-        Some((source, survey)) => {
-            let mut rows = load::sound_rows(source, survey)?;
+    let CommandOutcome { changed, refused } = match &manifest {
+        Some((source, validated)) => {
+            let mut rows = load::sound_rows(source, validated)?;
             queue
-                .operate_from(batch.id, &selection, source.name(), &mut rows, decide)
+                .command_from(batch.id, &selection, source.name(), &mut rows, decide)
                 .await?
         }
         None => {
             queue
-                .operate(batch.id, &selection, states, decide, time::now_ms())
+                .command(batch.id, &selection, states, decide, time::now_ms())
                 .await?
         }
     };

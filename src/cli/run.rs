@@ -15,15 +15,15 @@ use super::output::{tell, tell_prose};
 use super::pager::Pager;
 use super::sheet::{SheetArgs, tell_passed_over, tell_warnings};
 use super::simulate::FaultArgs;
-use super::victims::{Victim, Victims};
+use super::targets::{Target, Targets};
 use super::{Global, access, credentials, exit, files, halt, signals};
 use crate::event::Event;
 use crate::job::BatchId;
-use crate::manifest::{self, Source, Survey};
+use crate::manifest::{self, Source, Validated};
 use crate::progress::{self, Choice, Ended, EventsTo, Mode, Surroundings, Verbosity, summary};
 use crate::queue::{self, Batch, NewRun, Note, Open, Queue, QueueError, QueueLock, Side};
-use crate::runner::core::STALE_AFTER;
-use crate::runner::{self, Ending, Fleet, Options, Signal, Signals};
+use crate::run::machine::STALE_AFTER;
+use crate::run::{self, Ending, InstanceList, Options, Signal, Signals};
 use crate::simulator::{Config, FleetRow, Simulator};
 use crate::zomro::{Client, Credentials, Endpoint, Settings};
 use crate::{text, time};
@@ -56,7 +56,7 @@ pub struct RunArgs {
 
     /// Which of a manifest's orders this is.
     #[command(flatten)]
-    pub wish: WishArgs,
+    pub options: WishArgs,
 
     /// Go on with an unfinished batch in which nothing has happened for 24 hours
     #[arg(long)]
@@ -88,7 +88,7 @@ pub struct RunArgs {
 }
 
 /// Where the work is, and who does it.
-struct Place {
+struct RunContext {
     database: PathBuf,
     /// Whose API it is.
     provider: String,
@@ -107,26 +107,26 @@ pub async fn run(global: &Global, args: &RunArgs) -> Result<u8, CliError> {
     let manifest = match &args.manifest {
         Some(path) => {
             let source = args.sheet.open(path)?;
-            let survey = manifest::survey(&source)?;
-            tell_warnings(&survey, verbosity);
-            tell_passed_over(&survey, verbosity);
-            Some((source, survey))
+            let validated = manifest::validated(&source)?;
+            tell_warnings(&validated, verbosity);
+            tell_passed_over(&validated, verbosity);
+            Some((source, validated))
         }
         None => None,
     };
-    let mut place = place(global, args, manifest.as_ref().map(|(source, _)| source)).await?;
-    let result = work(global, args, manifest.as_ref(), &mut place, &mut signals).await;
-    if let Some(simulator) = place.simulator.take() {
+    let mut context = context(global, args, manifest.as_ref().map(|(source, _)| source)).await?;
+    let result = work(global, args, manifest.as_ref(), &mut context, &mut signals).await;
+    if let Some(simulator) = context.simulator.take() {
         simulator.shutdown().await;
     }
     result
 }
 
-async fn place(
+async fn context(
     global: &Global,
     args: &RunArgs,
     source: Option<&Source>,
-) -> Result<Place, CliError> {
+) -> Result<RunContext, CliError> {
     let (options, timeout) = args.pace.resolve(args.simulate);
     let options = Options {
         stale: args.stale,
@@ -148,7 +148,7 @@ async fn place(
         let endpoint = global.endpoint()?;
         let credentials = credentials::from_environment(global.verbosity())?;
         let client = Client::new(settings(endpoint.clone(), credentials))?;
-        return Ok(Place {
+        return Ok(RunContext {
             database: global.database(options::DATABASE)?,
             provider: endpoint.provider(),
             api_url: endpoint.to_string(),
@@ -193,7 +193,7 @@ async fn place(
     })?;
     let endpoint = Endpoint::parse(simulator.url())?;
     let client = Client::new(settings(endpoint, credentials))?;
-    Ok(Place {
+    Ok(RunContext {
         database,
         provider: SIMULATION.to_owned(),
         api_url: SIMULATION.to_owned(),
@@ -232,28 +232,29 @@ fn journal(database: &Path) -> Result<Option<PathBuf>, CliError> {
 async fn work(
     global: &Global,
     args: &RunArgs,
-    manifest: Option<&(Source, Survey)>,
-    place: &mut Place,
+    manifest: Option<&(Source, Validated)>,
+    context: &mut RunContext,
     signals: &mut Signals,
 ) -> Result<u8, CliError> {
     let mut queue = match manifest {
-        Some(_) => Queue::open_for_load(&place.database).await?,
-        None => Queue::open(&place.database, Open::Change).await?,
+        Some(_) => Queue::open_for_load(&context.database).await?,
+        None => Queue::open(&context.database, Open::Change).await?,
     };
-    let rehearsal = place.simulator.is_some();
+    let rehearsal = context.simulator.is_some();
     let is_told = |note: &&Note| !rehearsal || !matches!(note, Note::Volatile { .. });
     files::tell_notes(global, queue.notes().iter().filter(is_told));
-    let _lock = QueueLock::acquire(&place.database)?;
+    let _lock = QueueLock::acquire(&context.database)?;
     let mut code = exit::DONE;
     loop {
         // Ctrl-C at the question means no: what was begun in the database is undone with it.
         let prepared = {
-            let mut preparing = std::pin::pin!(prepare(global, args, manifest, place, &mut queue));
+            let mut preparing =
+                std::pin::pin!(prepare(global, args, manifest, context, &mut queue));
             loop {
                 tokio::select! {
                     biased;
                     Some(signal) = signals.recv() => {
-                        if signal == Signal::Interrupt && place.pager.is_open() {
+                        if signal == Signal::Interrupt && context.pager.is_open() {
                             continue; // it was typed into the pager, and means something there
                         }
                         tell("\ninterrupted before anything was sent\n");
@@ -263,13 +264,13 @@ async fn work(
                 }
             }
         };
-        let (loaded, fleet) = prepared?;
+        let (loaded, list) = prepared?;
         code = exit::worse(code, loaded.exit_code);
         let Some(batch) = loaded.batch else {
             break;
         };
         let of_batch = run_batch(
-            global, args, place, &mut queue, batch, &loaded, fleet, signals,
+            global, args, context, &mut queue, batch, &loaded, list, signals,
         )
         .await?;
         code = exit::worse(code, of_batch);
@@ -292,15 +293,15 @@ async fn work(
 async fn prepare(
     global: &Global,
     args: &RunArgs,
-    manifest: Option<&(Source, Survey)>,
-    place: &Place,
+    manifest: Option<&(Source, Validated)>,
+    context: &RunContext,
     queue: &mut Queue,
-) -> Result<(Loaded, Fleet), CliError> {
-    if let Some((source, survey)) = manifest {
-        order(global, args, place, queue, source, survey).await
+) -> Result<(Loaded, InstanceList), CliError> {
+    if let Some((source, validated)) = manifest {
+        order(global, args, context, queue, source, validated).await
     } else {
-        let batch = unfinished(queue, place).await?;
-        resume(global, args, place, queue, batch, None).await
+        let batch = unfinished(queue, context).await?;
+        resume(global, args, context, queue, batch, None).await
     }
 }
 
@@ -308,55 +309,60 @@ async fn prepare(
 async fn order(
     global: &Global,
     args: &RunArgs,
-    place: &Place,
+    context: &RunContext,
     queue: &mut Queue,
     source: &Source,
-    survey: &Survey,
-) -> Result<(Loaded, Fleet), CliError> {
-    let wish = args.wish.wish();
+    validated: &Validated,
+) -> Result<(Loaded, InstanceList), CliError> {
+    let options = args.options.options();
     let sheet = Sheet {
         source,
-        survey,
+        validated,
         path: args.manifest.as_deref().unwrap_or(Path::new("-")),
-        provider: &place.provider,
-        api_url: &place.api_url,
+        provider: &context.provider,
+        api_url: &context.api_url,
     };
     let verbosity = global.verbosity();
-    match load::plan(queue, &sheet, wish).await? {
+    match load::plan(queue, &sheet, options).await? {
         load::Plan::Resume { batch, once_more } => {
-            let (loaded, fleet) = resume(global, args, place, queue, batch, Some(&sheet)).await?;
+            let (loaded, list) = resume(global, args, context, queue, batch, Some(&sheet)).await?;
             Ok((
                 Loaded {
                     once_more,
                     ..loaded
                 },
-                fleet,
+                list,
             ))
         }
         load::Plan::Ended(batch) => {
             let loaded = Loaded::of_ended(&batch);
             if verbosity != Verbosity::Quiet || loaded.exit_code != exit::DONE {
-                tell_prose(&load::ended(&batch, &sheet, &command(global, place)));
+                tell_prose(&load::ended(&batch, &sheet, &command(global, context)));
             }
-            Ok((loaded, Fleet::default()))
+            Ok((loaded, InstanceList::default()))
         }
         load::Plan::New(policy) => {
-            let mut fleet = Fleet::default();
-            if place.simulator.is_none() {
+            let mut list = InstanceList::default();
+            if context.simulator.is_none() {
                 files::announce_if_empty(queue).await?;
             }
             if !args.yes {
-                let victims = load::rehearse(queue, &sheet, policy).await?;
-                if victims.count() > 0 {
-                    fleet = ask(&victims, place, verbosity, "", None).await?;
+                let targets = load::rehearse(queue, &sheet, policy).await?;
+                if targets.count() > 0 {
+                    list = ask(&targets, context, verbosity, "", None).await?;
                 }
             }
             let loaded = load::enqueue(queue, &sheet, policy).await?;
-            load::tell_left_out(&loaded.left_out, wish, &command(global, place), verbosity);
+            load::tell_left_out(
+                &loaded.left_out,
+                options,
+                &command(global, context),
+                verbosity,
+            );
             if loaded.batch.is_none() && verbosity != Verbosity::Quiet {
                 tell("nothing to do: no row of this manifest is left to be rebuilt now\n");
             }
-            Ok((loaded, fleet))
+            Ok((loaded, list))
         }
     }
 }
@@ -365,11 +371,11 @@ async fn order(
 async fn resume(
     global: &Global,
     args: &RunArgs,
-    place: &Place,
+    context: &RunContext,
     queue: &mut Queue,
     batch: Batch,
     sheet: Option<&Sheet<'_>>,
-) -> Result<(Loaded, Fleet), CliError> {
+) -> Result<(Loaded, InstanceList), CliError> {
     let now_ms = time::now_ms();
     // A date in the future tells nothing of how long it was left alone.
     let is_stale = time::between(batch.touched_ms, now_ms) >= STALE_AFTER
@@ -383,18 +389,18 @@ async fn resume(
     let verbosity = global.verbosity();
     let news = match sheet {
         Some(sheet) => {
-            let news = access::look(queue, sheet, &batch, args.wish.wish()).await?;
-            access::tell(&news, sheet, &batch, &command(global, place), verbosity);
+            let news = access::look(queue, sheet, &batch, args.options.options()).await?;
+            access::tell(&news, sheet, &batch, &command(global, context), verbosity);
             Some((sheet, news))
         }
         None => None,
     };
-    let mut fleet = Fleet::default();
+    let mut list = InstanceList::default();
     if !args.yes && batch.counts.queued > 0 {
-        let mut victims = Victims::default();
+        let mut targets = Targets::default();
         let limit = usize::try_from(batch.counts.queued).unwrap_or(usize::MAX);
-        for job in queue.due(batch.id, i64::MAX, limit).await? {
-            victims.add(Victim::from(&job));
+        for job in queue.ready(batch.id, i64::MAX, limit).await? {
+            targets.add(Target::from(&job));
         }
         let (left, all) = (batch.counts.queued, batch.counts.total());
         let heading = format!(
@@ -408,7 +414,7 @@ async fn resume(
                 time::human(batch.touched_ms)
             )
         });
-        fleet = ask(&victims, place, verbosity, &heading, stale).await?;
+        list = ask(&targets, context, verbosity, &heading, stale).await?;
     }
     if let Some((sheet, news)) = news {
         access::take(queue, sheet, &batch, &news).await?;
@@ -419,29 +425,29 @@ async fn resume(
             resumed: true,
             ..Loaded::default()
         },
-        fleet,
+        list,
     ))
 }
 
 async fn ask(
-    victims: &Victims,
-    place: &Place,
+    targets: &Targets,
+    context: &RunContext,
     verbosity: Verbosity,
     heading: &str,
     warning: Option<String>,
-) -> Result<Fleet, CliError> {
+) -> Result<InstanceList, CliError> {
     let asked = Asked {
-        client: &place.client,
-        api_url: &place.api_url,
-        options: &place.options,
+        client: &context.client,
+        api_url: &context.api_url,
+        options: &context.options,
         verbosity,
-        pager: &place.pager,
+        pager: &context.pager,
     };
-    confirm(victims, heading, warning.as_deref(), &asked).await
+    confirm(targets, heading, warning.as_deref(), &asked).await
 }
 
 /// The one batch that is open.
-async fn unfinished(queue: &mut Queue, place: &Place) -> Result<Batch, CliError> {
+async fn unfinished(queue: &mut Queue, context: &RunContext) -> Result<Batch, CliError> {
     let mut open: Vec<Batch> = queue
         .batches()
         .await?
@@ -451,13 +457,13 @@ async fn unfinished(queue: &mut Queue, place: &Place) -> Result<Batch, CliError>
     match open.len() {
         1 => {
             let batch = open.remove(0);
-            if batch.provider == place.provider {
+            if batch.provider == context.provider {
                 Ok(batch)
             } else {
                 Err(CliError::OtherApi {
                     batch: batch.id,
                     theirs: batch.api_url,
-                    ours: place.api_url.clone(),
+                    ours: context.api_url.clone(),
                 })
             }
         }
@@ -471,21 +477,21 @@ async fn unfinished(queue: &mut Queue, place: &Place) -> Result<Batch, CliError>
 
 #[expect(
     clippy::too_many_arguments,
-    reason = "the one place where everything comes together"
+    reason = "the one context where everything comes together"
 )]
 async fn run_batch(
     global: &Global,
     args: &RunArgs,
-    place: &Place,
+    context: &RunContext,
     queue: &mut Queue,
     batch: BatchId,
     loaded: &Loaded,
-    fleet: Fleet,
+    list: InstanceList,
     signals: &mut Signals,
 ) -> Result<u8, CliError> {
     let verbosity = global.verbosity();
     let surroundings = Surroundings::of_this_process();
-    let simulated = place.simulator.is_some();
+    let simulated = context.simulator.is_some();
     let (sender, display) = progress::start(&progress::Options {
         mode: Mode::resolve(args.progress, verbosity, surroundings),
         verbosity,
@@ -494,21 +500,21 @@ async fn run_batch(
             Some("-") => EventsTo::Stdout,
             _ => EventsTo::File(path.clone()),
         }),
-        no_wait: place.options.no_wait,
-        command: command(global, place),
+        no_wait: context.options.no_wait,
+        command: command(global, context),
     })?;
     let started_ms = time::now_ms();
     let run = queue
         .begin_run(&NewRun {
             batch,
             started_ms,
-            options: options::as_json(&place.options),
+            options: options::as_json(&context.options),
         })
         .await?;
     let Batch { counts, path, .. } = super::batches::find(queue, Some(batch)).await?;
-    let api_url = match &place.simulator {
+    let api_url = match &context.simulator {
         Some(simulator) => simulator.url().to_owned(),
-        None => place.api_url.clone(),
+        None => context.api_url.clone(),
     };
     sender.send(Event::RunStarted {
         run,
@@ -516,18 +522,18 @@ async fn run_batch(
         counts,
         resumed: loaded.resumed,
         api_url,
-        database: place.database.clone(),
-        workers: place.options.workers,
+        database: context.database.clone(),
+        workers: context.options.workers,
         simulated,
     });
-    let ended = runner::run(
-        runner::Setup {
+    let ended = run::run(
+        run::Setup {
             queue,
-            client: place.client.clone(),
+            client: context.client.clone(),
             batch,
             run,
-            options: place.options.clone(),
-            fleet,
+            options: context.options.clone(),
+            list,
             events: &|event| sender.send(event),
         },
         signals,
@@ -578,12 +584,12 @@ async fn run_batch(
             hint: ending
                 .halt
                 .as_ref()
-                .map(|halt| halt::hint(halt, &command(global, place)))
+                .map(|halt| halt::hint(halt, &command(global, context)))
                 .or_else(|| storage_hint(&ending)),
-            no_wait: place.options.no_wait,
+            no_wait: context.options.no_wait,
             simulated,
             database: ending.database.clone(),
-            command: command(global, place),
+            command: command(global, context),
             resume: match &manifest {
                 Some(manifest) if !is_alone && !simulated => format!("run {manifest}"),
                 _ => resume_command(args, simulated),
@@ -598,11 +604,11 @@ async fn run_batch(
 }
 
 /// How to call refleet on this run's database again.
-fn command(global: &Global, place: &Place) -> String {
-    let own_database = place
+fn command(global: &Global, context: &RunContext) -> String {
+    let own_database = context
         .simulator
         .is_some()
-        .then_some(place.database.as_path());
+        .then_some(context.database.as_path());
     global.command(own_database)
 }
 

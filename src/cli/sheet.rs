@@ -5,7 +5,7 @@ use std::path::Path;
 use clap::Args;
 
 use super::output::tell_prose;
-use crate::manifest::{ManifestError, Source, Survey};
+use crate::manifest::{ManifestError, Source, Validated};
 use crate::progress::Verbosity;
 
 /// How a manifest is read.
@@ -26,10 +26,10 @@ impl SheetArgs {
 
 /// What is worth a look in a manifest that is otherwise sound. Quiet: only what locks somebody out,
 /// if it is true.
-pub fn tell_warnings(survey: &Survey, verbosity: Verbosity) {
+pub fn tell_warnings(validated: &Validated, verbosity: Verbosity) {
     let warnings = match verbosity {
-        Verbosity::Quiet => survey.warnings.that_need_a_human(),
-        Verbosity::Normal | Verbosity::Verbose => survey.warnings.clone(),
+        Verbosity::Quiet => validated.warnings.that_need_a_human(),
+        Verbosity::Normal | Verbosity::Verbose => validated.warnings.clone(),
     };
     if !warnings.is_empty() {
         tell_prose(&warnings.to_string());
@@ -37,8 +37,8 @@ pub fn tell_warnings(survey: &Survey, verbosity: Verbosity) {
 }
 
 /// What of the sheet is not used: columns, and rows that were taken out.
-pub fn tell_passed_over(survey: &Survey, verbosity: Verbosity) {
-    let text = survey.plan.passed_over();
+pub fn tell_passed_over(validated: &Validated, verbosity: Verbosity) {
+    let text = validated.plan.passed_over();
     if verbosity != Verbosity::Quiet && !text.is_empty() {
         tell_prose(&text);
     }

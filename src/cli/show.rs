@@ -8,7 +8,7 @@ use serde_json::json;
 use super::error::CliError;
 use super::output::{print_json, print_prose};
 use super::{Global, exit, files, status};
-use crate::job::{BatchId, Entry, Executed, ServiceId, State};
+use crate::job::{BatchId, Executed, LedgerEntry, ServiceId, State};
 use crate::queue::{LedgerLine, Open, QueuedJob};
 use crate::{text, time};
 
@@ -68,24 +68,24 @@ pub async fn show(global: &Global, args: &ShowArgs) -> Result<u8, CliError> {
 }
 
 fn as_json(batch: BatchId, job: &QueuedJob, history: &[LedgerLine]) -> serde_json::Value {
-    let standing = &job.standing;
+    let record = &job.record;
     json!({
         "batch": batch,
         "line": job.line,
         "image": job.image.to_string(),
-        "image_name": standing.target,
+        "image_name": record.target,
         "zone": job.zone,
         "access": job.access.as_str(),
         "note": job.note,
-        "state": standing.state,
-        "held": standing.held,
-        "executed": standing.executed(),
-        "evidence": standing.evidence,
-        "attempts": standing.attempt,
-        "submitted_at": standing.submitted_ms.map(time::rfc3339),
-        "completed_at": standing.completed_ms.map(time::rfc3339),
-        "baseline": standing.baseline,
-        "failure": standing.failure,
+        "state": record.state,
+        "held": record.held,
+        "executed": record.executed(),
+        "evidence": record.evidence,
+        "attempts": record.attempt,
+        "submitted_at": record.submitted_ms.map(time::rfc3339),
+        "completed_at": record.completed_ms.map(time::rfc3339),
+        "baseline": record.baseline,
+        "failure": record.failure,
         "history": history.iter().map(|line| json!({
             "seq": line.seq,
             "run": line.run,
@@ -103,13 +103,13 @@ fn as_text(
     next: Option<&str>,
     out: &mut String,
 ) {
-    let standing = &job.standing;
+    let record = &job.record;
     let mut line = |text: String| {
         out.push_str(&text);
         out.push('\n');
     };
     line(format!("\nbatch {batch}, line {}", job.line));
-    let name = standing
+    let name = record
         .target
         .as_deref()
         .map(|name| format!(" ({})", text::brief(name, 60)));
@@ -122,7 +122,7 @@ fn as_text(
     if let Some(note) = &job.note {
         line(format!("  note      {}", text::brief(note, 200)));
     }
-    if let Some(baseline) = &standing.baseline {
+    if let Some(baseline) = &record.baseline {
         let known: Vec<String> = [&baseline.name, &baseline.ip]
             .into_iter()
             .flatten()
@@ -132,14 +132,14 @@ fn as_text(
             line(format!("  instance  {}", known.join(", ")));
         }
     }
-    let held = if standing.held { ", held" } else { "" };
+    let held = if record.held { ", held" } else { "" };
     line(format!(
         "  state     {}{held}, executed: {}",
-        standing.state,
-        standing.executed()
+        record.state,
+        record.executed()
     ));
     if let (State::Done, Some(submitted_ms), Some(completed_ms)) =
-        (standing.state, standing.submitted_ms, standing.completed_ms)
+        (record.state, record.submitted_ms, record.completed_ms)
     {
         let took = time::short(time::between(submitted_ms, completed_ms));
         line(format!(
@@ -147,7 +147,7 @@ fn as_text(
             time::human(completed_ms)
         ));
     }
-    if let Some(failure) = &standing.failure {
+    if let Some(failure) = &record.failure {
         line(format!(
             "  problem   {}: {}",
             text::brief(&failure.error_kind, 40),
@@ -189,14 +189,14 @@ fn next_step(
 ) -> Option<String> {
     let service = job.service;
     let of_batch = older.map_or_else(String::new, |batch| format!(" --batch {batch}"));
-    match job.standing.state {
-        State::InDoubt if job.standing.held => Some(format!(
+    match job.record.state {
+        State::InDoubt if job.record.held => Some(format!(
             "look at the instance, then: `{command} resolve {service} --as done|requeue|failed --reason TEXT{of_batch}`"
         )),
         State::InDoubt | State::Queued | State::Submitting | State::Rebuilding => {
             Some(format!("`{go_on}` goes on with it"))
         }
-        State::Failed => Some(match job.standing.executed() {
+        State::Failed => Some(match job.record.executed() {
             Executed::No => format!("`{command} retry {service}{of_batch}`, then run"),
             Executed::Maybe | Executed::Yes => format!(
                 "it may have been wiped: `{command} retry {service} --wiped{of_batch}`, then run"
@@ -207,13 +207,13 @@ fn next_step(
 }
 
 /// A ledger entry in words.
-fn describe(entry: &Entry) -> String {
+fn describe(entry: &LedgerEntry) -> String {
     let name = |image: &Option<String>| match image {
         Some(image) => text::brief(image, 60),
         None => "an unknown image".to_owned(),
     };
     let mut words = match entry {
-        Entry::Intent {
+        LedgerEntry::Intent {
             zone,
             baseline,
             target,
@@ -233,23 +233,23 @@ fn describe(entry: &Entry) -> String {
             }
             words + ")"
         }
-        Entry::NotExecuted { .. } => "not executed, back in the queue".to_owned(),
-        Entry::Refused { .. } => "refused, nothing was done".to_owned(),
-        Entry::Accepted { submitted_ms } => {
+        LedgerEntry::NotExecuted { .. } => "not executed, back in the queue".to_owned(),
+        LedgerEntry::Refused { .. } => "refused, nothing was done".to_owned(),
+        LedgerEntry::Accepted { submitted_ms } => {
             format!("accepted (on the wire at {})", time::rfc3339(*submitted_ms))
         }
-        Entry::Unknown { .. } => "no answer that tells: in doubt".to_owned(),
-        Entry::Interrupted => {
+        LedgerEntry::Unknown { .. } => "no answer that tells: in doubt".to_owned(),
+        LedgerEntry::Interrupted => {
             "the process ended before an answer was recorded: in doubt".to_owned()
         }
-        Entry::Sighted { status, image } => {
+        LedgerEntry::Sighted { status, image } => {
             format!(
                 "seen {} with {}: it was executed",
                 text::brief(status, 40),
                 name(image)
             )
         }
-        Entry::Completed {
+        LedgerEntry::Completed {
             evidence,
             status,
             image,
@@ -261,13 +261,15 @@ fn describe(entry: &Entry) -> String {
                 name(image)
             )
         }
-        Entry::Broken { .. } => "failed after it was executed".to_owned(),
-        Entry::Doubted { .. } => "in doubt how it ended".to_owned(),
-        Entry::Disproved { .. } => "proven not executed, back in the queue".to_owned(),
-        Entry::Exhausted { .. } => "proven not executed, and no retry is left".to_owned(),
-        Entry::Held { reason } => format!("held for the operator: {}", text::brief(reason, 200)),
-        Entry::Untouched { .. } => "not sent".to_owned(),
-        Entry::Resolved { verdict, reason } => {
+        LedgerEntry::Broken { .. } => "failed after it was executed".to_owned(),
+        LedgerEntry::Doubted { .. } => "in doubt how it ended".to_owned(),
+        LedgerEntry::Disproved { .. } => "proven not executed, back in the queue".to_owned(),
+        LedgerEntry::Exhausted { .. } => "proven not executed, and no retry is left".to_owned(),
+        LedgerEntry::Held { reason } => {
+            format!("held for the operator: {}", text::brief(reason, 200))
+        }
+        LedgerEntry::Untouched { .. } => "not sent".to_owned(),
+        LedgerEntry::Resolved { verdict, reason } => {
             let verdict = match verdict {
                 crate::job::Verdict::Done => "done",
                 crate::job::Verdict::Requeue => "to be sent again",
@@ -275,12 +277,12 @@ fn describe(entry: &Entry) -> String {
             };
             format!("resolved as {verdict}: {}", text::brief(reason, 200))
         }
-        Entry::Access { manifest } => format!(
+        LedgerEntry::Access { manifest } => format!(
             "takes the password or key that {} gives now",
             text::brief(manifest, 200)
         ),
-        Entry::Retried => "put back in the queue".to_owned(),
-        Entry::Cancelled => "cancelled".to_owned(),
+        LedgerEntry::Retried => "put back in the queue".to_owned(),
+        LedgerEntry::Cancelled => "cancelled".to_owned(),
     };
     if let Some(failure) = entry.failure() {
         let _ = write!(

@@ -10,7 +10,7 @@ use tokio::signal::unix::{self, SignalKind};
 use tokio::sync::mpsc;
 
 use super::error::CliError;
-use crate::runner::{Signal, Signals};
+use crate::run::{Signal, Signals};
 
 /// Signals of one kind within this time are one request: `timeout` and some shells send theirs to
 /// the process and to its group, and a key bounces.

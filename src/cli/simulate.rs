@@ -282,7 +282,7 @@ pub async fn run(command: &SimulateCommand) -> Result<u8, CliError> {
     let mut rows = Vec::new();
     if let Some(path) = &command.manifest {
         let source = command.sheet.open(path)?;
-        manifest::survey(&source)?;
+        manifest::validated(&source)?;
         for row in manifest::rows(&source)? {
             rows.push(FleetRow::from(&row?));
         }

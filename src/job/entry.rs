@@ -68,10 +68,10 @@ pub enum Verdict {
 }
 
 /// One line of a job's history. The arrows say which states it leads from and to;
-/// [`super::Standing::apply`] is where they are enforced.
+/// [`super::JobRecord::apply`] is where they are enforced.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "snake_case")]
-pub enum Entry {
+pub enum LedgerEntry {
     /// `queued → submitting`: committed before anything is sent; each re-send is an intent of its own.
     Intent {
         /// The zone that will be sent.
@@ -183,7 +183,7 @@ pub enum Entry {
     Cancelled,
 }
 
-impl Entry {
+impl LedgerEntry {
     /// The word under which the ledger files it.
     pub fn kind(&self) -> &'static str {
         match self {

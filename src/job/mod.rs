@@ -1,21 +1,21 @@
 //! The domain: one instance to rebuild, and everything that may happen to it.
 //!
 //! Pure: nothing here knows a database, a network or a clock. The one fact to know: a job's
-//! [`Standing`] is never set by hand, it is the fold of its ledger [`Entry`]s, live and at
+//! [`JobRecord`] is never set by hand, it is the fold of its ledger [`LedgerEntry`]s, live and at
 //! recovery alike.
 
 mod access;
 mod entry;
 mod id;
-pub mod standing;
+pub mod record;
 mod state;
 
 use std::time::Duration;
 
 pub use access::{Access, AccessKind};
-pub use entry::{Baseline, Entry, Failure, Verdict};
+pub use entry::{Baseline, Failure, LedgerEntry, Verdict};
 pub use id::{BatchId, ImageId, InvalidServiceId, JobId, RunId, ServiceId};
-pub use standing::{IllegalTransition, Standing, Transition};
+pub use record::{IllegalTransition, JobRecord, Transition};
 pub use state::{Evidence, Executed, State, UnknownWord};
 
 /// One row of a manifest: an instance to rebuild, as the operator ordered it.

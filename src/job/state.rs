@@ -1,4 +1,4 @@
-//! The words a job's standing is made of.
+//! The words a job's record is made of.
 
 use std::fmt;
 use std::str::FromStr;

@@ -1,6 +1,6 @@
 //! The header: which columns there are, and which of them mean something.
 
-use super::fault::{Fault, FaultKind, quoted};
+use super::diagnostic::{Diagnostic, FaultKind, quoted};
 use super::names::{self, latinised, normalised};
 use super::{COLUMNS_MAX, cell};
 use crate::text;
@@ -169,7 +169,7 @@ pub(super) struct Header {
     /// Of these, the positions of those that nobody named with `--ignore-column`.
     pub unnoticed: Vec<usize>,
     /// What is wrong, and what is worth knowing.
-    pub faults: Vec<Fault>,
+    pub faults: Vec<Diagnostic>,
     /// Counted from 1.
     pub line: u64,
     positions: [Option<usize>; Column::ALL.len()],
@@ -185,19 +185,23 @@ impl Header {
             ..Self::default()
         };
         if is_report(cells) {
-            header.faults.push(Fault::line(FaultKind::Report, line));
+            header
+                .faults
+                .push(Diagnostic::line(FaultKind::Report, line));
             return header;
         }
         if cells.len() > COLUMNS_MAX {
             let count = format!("{} columns", cells.len());
             header
                 .faults
-                .push(Fault::line(FaultKind::TooManyColumns, line).with(count));
+                .push(Diagnostic::line(FaultKind::TooManyColumns, line).with(count));
             return header;
         }
         // A file without a header has a password where a name should be: nothing of it is shown.
         if cells.iter().any(cell::is_data) {
-            header.faults.push(Fault::line(FaultKind::NoHeader, line));
+            header
+                .faults
+                .push(Diagnostic::line(FaultKind::NoHeader, line));
             return header;
         }
         let names: Vec<_> = cells.iter().map(normalised).collect();
@@ -227,7 +231,7 @@ impl Header {
             // The comparison passes over what cannot be seen, a person does not see it: a column
             // may be another one than it looks like, or be ignored and look like one that is not.
             if is_invisible(&cells[position]) {
-                let fault = Fault::line(FaultKind::Invisible, line);
+                let fault = Diagnostic::line(FaultKind::Invisible, line);
                 header.faults.push(fault.with(show(position)));
             }
             let is_named = |ignored: &str| !name.is_empty() && normalised(ignored) == *name;
@@ -241,7 +245,7 @@ impl Header {
                     continue;
                 };
                 let both = format!("{} and {}", show(first), show(position));
-                let fault = Fault::line(FaultKind::ColumnTwice(column), line);
+                let fault = Diagnostic::line(FaultKind::ColumnTwice(column), line);
                 header.faults.push(fault.with(both));
                 continue;
             } else if let Some(column) = Column::lookalike(&cells[position]) {
@@ -254,7 +258,7 @@ impl Header {
                 None
             };
             if let Some(kind) = kind {
-                let fault = Fault::line(kind, line);
+                let fault = Diagnostic::line(kind, line);
                 header.faults.push(fault.with(way_out(position)));
                 continue;
             }
@@ -270,7 +274,7 @@ impl Header {
             });
         }
         for name in missing {
-            let fault = Fault::line(FaultKind::IgnoredColumnMissing, line);
+            let fault = Diagnostic::line(FaultKind::IgnoredColumnMissing, line);
             let found = found(
                 cells.iter().filter(|name| is_shown(name)).map(quoted),
                 cells.len(),
@@ -283,7 +287,7 @@ impl Header {
             if column.is_required() && header.position(column).is_none() {
                 let shown = cells.iter().filter(|name| is_shown(name));
                 let found = found(shown.map(quoted), cells.len());
-                let fault = Fault::line(FaultKind::ColumnMissing(column), line);
+                let fault = Diagnostic::line(FaultKind::ColumnMissing(column), line);
                 header.faults.push(fault.with(found));
             }
         }

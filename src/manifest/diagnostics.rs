@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::fault::{Fault, FaultKind, Severity};
+use super::diagnostic::{Diagnostic, FaultKind, Severity};
 
 /// Places that are listed; what comes after is only counted, but for the first of each mistake.
 const LISTED_MAX: usize = 100;
@@ -104,7 +104,7 @@ impl Diagnostics {
         urgent
     }
 
-    pub(super) fn add(&mut self, fault: Fault) {
+    pub(super) fn add(&mut self, fault: Diagnostic) {
         self.count += 1;
         let known = self
             .groups

@@ -7,7 +7,7 @@ use std::io::{self, BufRead, BufReader, Read};
 
 use encoding_rs::{Decoder, UTF_16BE, UTF_16LE};
 
-use super::fault::FaultKind;
+use super::diagnostic::FaultKind;
 use super::format::{self, Format, HEAD_BYTES};
 
 const BUFFER_BYTES: usize = 64 * 1024;

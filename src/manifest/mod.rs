@@ -1,8 +1,8 @@
 //! The manifest: bytes → jobs, and everything that is wrong with them (line, column, remedy).
 //!
-//! A manifest is read twice, and never held: [`survey`] validates all of it and changes nothing,
+//! A manifest is read twice, and never held: [`validated`] validates all of it and changes nothing,
 //! [`rows`] then streams the jobs. Both go through one `Reader`, so that they cannot disagree. The
-//! one fact to know: whoever takes the rows compares [`Rows::identity`] with the survey's after the
+//! one fact to know: whoever takes the rows compares [`Rows::identity`] with that of the first pass after the
 //! last one, because a file may change in between.
 //!
 //! The way of a byte: `source` (file or memory) → `encoding` (UTF-8) → `lines` (numbered, bounded)
@@ -13,9 +13,9 @@
 
 mod cell;
 mod columns;
+mod diagnostic;
 mod diagnostics;
 mod encoding;
-mod fault;
 mod format;
 mod identity;
 mod lines;
@@ -36,8 +36,8 @@ mod wording;
 use std::io;
 
 pub use columns::Column;
+pub use diagnostic::{FaultKind, Severity};
 pub use diagnostics::{Diagnostics, Group};
-pub use fault::{FaultKind, Severity};
 pub use format::{Format, Legacy};
 pub use identity::Identity;
 pub use plan::{Plan, Tally};
@@ -45,7 +45,7 @@ pub use source::{HELD_BYTES_MAX, Source};
 pub use spreadsheet::Shape;
 
 use crate::job::NewJob;
-use fault::{Fault, first_error};
+use diagnostic::{Diagnostic, first_error};
 use identity::Sum;
 use reader::Reader;
 use suspects::Suspects;
@@ -110,7 +110,7 @@ impl ManifestError {
 
 /// What a valid manifest orders.
 #[derive(Debug)]
-pub struct Survey {
+pub struct Validated {
     /// Which order it is.
     pub identity: Identity,
     /// What it orders, in numbers.
@@ -133,7 +133,7 @@ pub fn looks_like_one(beginning: &[u8]) -> bool {
 /// one only.
 ///
 /// Holds 16 bytes per row (to find a service that is listed twice) and no row.
-pub fn survey(source: &Source) -> Result<Survey, ManifestError> {
+pub fn validated(source: &Source) -> Result<Validated, ManifestError> {
     let mut reader = Reader::open(source)?;
     let mut faults = reader.diagnostics();
     let mut warnings = faults.clone();
@@ -143,7 +143,7 @@ pub fn survey(source: &Source) -> Result<Survey, ManifestError> {
         ignored: reader.header().ignored.clone(),
         ..Plan::default()
     };
-    let mut report = |fault: Fault| match fault.kind.severity() {
+    let mut report = |fault: Diagnostic| match fault.kind.severity() {
         Severity::Error => faults.add(fault),
         Severity::Warning => warnings.add(fault),
     };
@@ -170,23 +170,23 @@ pub fn survey(source: &Source) -> Result<Survey, ManifestError> {
                 "" => format!("column {}", position + 1),
                 name => columns::way_out(name),
             };
-            report(Fault::line(FaultKind::CellsLookLikePasswords, header.line).with(name));
+            report(Diagnostic::line(FaultKind::CellsLookLikePasswords, header.line).with(name));
         }
     }
     if !any {
-        report(Fault::file(match plan.taken_out {
+        report(Diagnostic::file(match plan.taken_out {
             0 => FaultKind::NoRows,
             1.. => FaultKind::NoRowsLeft,
         }));
     }
     let position = reader.header().position(Column::ServiceId);
     for (line, text) in twice(services) {
-        let mut fault = Fault::line(FaultKind::ServiceTwice, line).with(text);
+        let mut fault = Diagnostic::line(FaultKind::ServiceTwice, line).with(text);
         fault.column = position;
         report(fault);
     }
     if faults.is_empty() {
-        Ok(Survey {
+        Ok(Validated {
             identity: sum.identity(),
             plan,
             warnings,
@@ -214,7 +214,7 @@ fn twice(mut services: Vec<(i64, u64)>) -> impl Iterator<Item = (u64, String)> {
 
 /// Pass 2: the same rows again, one at a time.
 ///
-/// What [`survey`] would call a fault is [`ManifestError::Changed`] here; only that a service is
+/// What [`validated`] would call a fault is [`ManifestError::Changed`] here; only that a service is
 /// listed twice is left to the queue's constraint and to [`Rows::identity`].
 pub fn rows(source: &Source) -> Result<Rows, ManifestError> {
     let reader = Reader::open(source).map_err(|error| match error {
@@ -240,7 +240,7 @@ pub struct Rows {
 }
 
 impl Rows {
-    /// The identity of the rows so far. If it differs from the survey's after the last row, the
+    /// The identity of the rows so far. If it differs from the validated one's after the last row, the
     /// file changed in between, and what was taken of it must be dropped.
     pub fn identity(&self) -> Identity {
         self.sum.identity()

@@ -7,7 +7,7 @@
 use std::io;
 
 use super::columns;
-use super::fault::{Fault, FaultKind};
+use super::diagnostic::{Diagnostic, FaultKind};
 use super::lines::{Line, Lines};
 use super::records::{BOM, unreadable};
 
@@ -24,12 +24,12 @@ pub(super) struct First {
 }
 
 /// Reads up to the header. `None`: there is none, or it cannot be read; the faults say why.
-pub(super) fn first(lines: &mut Lines, faults: &mut Vec<Fault>) -> io::Result<Option<First>> {
+pub(super) fn first(lines: &mut Lines, faults: &mut Vec<Diagnostic>) -> io::Result<Option<First>> {
     let mut bytes = Vec::new();
     let mut told = None;
     loop {
         let Some(line) = lines.next(&mut bytes)? else {
-            faults.push(Fault::file(FaultKind::Empty));
+            faults.push(Diagnostic::file(FaultKind::Empty));
             return Ok(None);
         };
         // Marks that were doubled on the way; `csv` would drop the first one, too, and find no
@@ -38,7 +38,7 @@ pub(super) fn first(lines: &mut Lines, faults: &mut Vec<Fault>) -> io::Result<Op
         let marks_bytes = marks.count() * BOM.len();
         bytes.drain(..marks_bytes);
         if let Some(kind) = unreadable(line, &bytes) {
-            faults.push(Fault::line(kind, line.number));
+            faults.push(Diagnostic::line(kind, line.number));
             return Ok(None);
         }
         if is_blank(&bytes) {

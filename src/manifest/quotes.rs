@@ -4,7 +4,7 @@
 //! stand in odd places. A password that is silently another one locks the owner out, so here all
 //! of that is a fault.
 
-use super::fault::FaultKind;
+use super::diagnostic::FaultKind;
 
 /// A line, split at its delimiters.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

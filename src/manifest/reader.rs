@@ -3,8 +3,8 @@
 use std::io;
 
 use super::columns::{Column, Header};
+use super::diagnostic::{Diagnostic, FaultKind, Severity};
 use super::encoding::{self, Encoding};
-use super::fault::{Fault, FaultKind, Severity};
 use super::lines::Lines;
 use super::records::{Layout, Next, Records};
 use super::row::Row;
@@ -32,13 +32,13 @@ impl Reader {
             let mut faults = std::mem::take(&mut header.faults);
             if faults.iter().all(|fault| fault.kind != FaultKind::Report) {
                 if let Some(delimiter) = records.foreign_delimiter() {
-                    let fault = Fault::line(FaultKind::DelimiterUnknown, line);
+                    let fault = Diagnostic::line(FaultKind::DelimiterUnknown, line);
                     faults = vec![fault.with(format!("`{delimiter}`"))];
                 } else if let Some(below) = records
                     .header_below()
                     .map_err(|error| source.unreadable(error))?
                 {
-                    faults = vec![Fault::line(FaultKind::HeaderBelow, below)];
+                    faults = vec![Diagnostic::line(FaultKind::HeaderBelow, below)];
                 }
             }
             return Err(faulty(source, faults));
@@ -104,7 +104,7 @@ impl Reader {
     /// columns say: nothing of them is shown, for one may be a password.
     fn look_again(&self, row: &mut Row) {
         if let Some(kind) = self.records.joint() {
-            row.faults = vec![Fault::line(kind, row.line)];
+            row.faults = vec![Diagnostic::line(kind, row.line)];
         } else if self.records.is_misfit() {
             for fault in &mut row.faults {
                 fault.text = None;
@@ -113,18 +113,18 @@ impl Reader {
     }
 }
 
-fn begin(source: &Source, faults: &mut Vec<Fault>) -> io::Result<Option<(Records, u64)>> {
+fn begin(source: &Source, faults: &mut Vec<Diagnostic>) -> io::Result<Option<(Records, u64)>> {
     let input = match encoding::detect(source.read()?)? {
         Encoding::Readable(input) => input,
         Encoding::Unreadable(kind) => {
-            faults.push(Fault::file(kind));
+            faults.push(Diagnostic::file(kind));
             return Ok(None);
         }
     };
     Records::open(Lines::new(input), faults)
 }
 
-fn faulty(source: &Source, faults: Vec<Fault>) -> ManifestError {
+fn faulty(source: &Source, faults: Vec<Diagnostic>) -> ManifestError {
     let mut diagnostics = Diagnostics::new(source.name().to_owned(), Vec::new());
     for fault in faults {
         if fault.kind.severity() == Severity::Error {

@@ -7,7 +7,7 @@ use std::io::{self, Read};
 
 use csv::StringRecord;
 
-use super::fault::{Fault, FaultKind};
+use super::diagnostic::{Diagnostic, FaultKind};
 use super::format::Legacy;
 use super::lines::{Line, Lines};
 use super::preamble::{self, DELIMITERS};
@@ -62,7 +62,7 @@ pub(super) enum Next {
 impl Records {
     /// Reads the header; its delimiter is the file's. `None`: there is none, or the faults say why
     /// it could not be read.
-    pub fn open(mut lines: Lines, faults: &mut Vec<Fault>) -> io::Result<Option<(Self, u64)>> {
+    pub fn open(mut lines: Lines, faults: &mut Vec<Diagnostic>) -> io::Result<Option<(Self, u64)>> {
         let Some(preamble::First {
             line,
             bytes,
@@ -77,7 +77,7 @@ impl Records {
             Ending::Misplaced(kind) => Some(kind),
         };
         if let Some(kind) = quotes {
-            faults.push(Fault::line(kind, line.number));
+            faults.push(Diagnostic::line(kind, line.number));
             return Ok(None);
         }
         let mut csv = reader(delimiter);
@@ -85,7 +85,7 @@ impl Records {
         csv.get_mut().line = bytes;
         if parse(&mut csv, &mut record)?.is_err() {
             let legacy = Legacy::of(&csv.get_ref().line);
-            faults.push(Fault::line(FaultKind::NotUtf8(legacy), line.number));
+            faults.push(Diagnostic::line(FaultKind::NotUtf8(legacy), line.number));
             return Ok(None);
         }
         let records = Self {
@@ -145,7 +145,7 @@ impl Records {
     /// Reads on to the next row, or to what should have been one. Blank lines, rows whose cells are
     /// all empty, as spreadsheets leave them at the end, and those that were taken out are passed
     /// over.
-    pub fn next(&mut self, faults: &mut Vec<Fault>) -> io::Result<Next> {
+    pub fn next(&mut self, faults: &mut Vec<Diagnostic>) -> io::Result<Next> {
         loop {
             let Some(line) = self.lines.next(&mut self.csv.get_mut().line)? else {
                 return Ok(match self.open.take() {
@@ -171,7 +171,7 @@ impl Records {
             }
             let bytes = &self.csv.get_ref().line;
             if let Some(kind) = unreadable(line, bytes) {
-                faults.push(Fault::line(kind, line.number));
+                faults.push(Diagnostic::line(kind, line.number));
                 return Ok(Next::Faulty);
             }
             let is_taken_out = self.layout.has_remarks && is_taken_out(bytes, self.delimiter);
@@ -193,7 +193,7 @@ impl Records {
                         return Ok(Next::Faulty);
                     }
                     Ending::Misplaced(kind) => {
-                        faults.push(Fault::line(kind, line.number).at(cells - 1));
+                        faults.push(Diagnostic::line(kind, line.number).at(cells - 1));
                         return Ok(Next::Faulty);
                     }
                 }
@@ -210,7 +210,7 @@ impl Records {
             }
             if let Err(column) = parse(&mut self.csv, &mut self.record)? {
                 let legacy = Legacy::of(&self.csv.get_ref().line);
-                faults.push(Fault::line(FaultKind::NotUtf8(legacy), line.number).at(column));
+                faults.push(Diagnostic::line(FaultKind::NotUtf8(legacy), line.number).at(column));
                 return Ok(Next::Faulty);
             }
             if self.record.iter().all(is_blank) {
@@ -236,10 +236,10 @@ impl Records {
     }
 
     /// Why the last line does not have as many cells as the header.
-    fn misfit(&self, line: u64) -> Fault {
+    fn misfit(&self, line: u64) -> Diagnostic {
         let bytes = &self.csv.get_ref().line;
         if let Some(kind) = self.joint() {
-            return Fault::line(kind, line);
+            return Diagnostic::line(kind, line);
         }
         let other = DELIMITERS.into_iter().find(|delimiter| {
             let other = scan(bytes, *delimiter, false);
@@ -254,14 +254,14 @@ impl Records {
                 _ => format!("`{}`", char::from(delimiter)),
             };
             let both = format!("{} instead of {}", name(other), name(self.delimiter));
-            return Fault::line(FaultKind::OtherDelimiter, line).with(both);
+            return Diagnostic::line(FaultKind::OtherDelimiter, line).with(both);
         }
         let cells = match self.record.len() {
             1 => "1 cell".to_owned(),
             cells => format!("{cells} cells"),
         };
         let counts = format!("{cells} instead of {}", self.columns);
-        Fault::line(FaultKind::Ragged, line).with(counts)
+        Diagnostic::line(FaultKind::Ragged, line).with(counts)
     }
 
     /// A line after one that left a cell open: the rest of that cell, or a row of its own?
@@ -284,18 +284,18 @@ enum GoOn {
     /// The cell is still open.
     Swallowed(Open),
     /// The cell, and the row, end here.
-    Ended(Fault),
+    Ended(Diagnostic),
     /// The cell was never closed; this line stands for itself.
-    Unclosed(Fault),
+    Unclosed(Diagnostic),
 }
 
 impl Open {
-    fn unclosed(&self) -> Fault {
-        Fault::line(FaultKind::UnclosedQuote, self.line).at(self.column)
+    fn unclosed(&self) -> Diagnostic {
+        Diagnostic::line(FaultKind::UnclosedQuote, self.line).at(self.column)
     }
 
-    fn newline(&self) -> Fault {
-        Fault::line(FaultKind::NewlineInField, self.line).at(self.column)
+    fn newline(&self) -> Diagnostic {
+        Diagnostic::line(FaultKind::NewlineInField, self.line).at(self.column)
     }
 }
 

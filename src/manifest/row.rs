@@ -4,7 +4,7 @@ use csv::StringRecord;
 
 use super::cell;
 use super::columns::{Column, Header};
-use super::fault::{Fault, FaultKind, first_error, quoted};
+use super::diagnostic::{Diagnostic, FaultKind, first_error, quoted};
 use super::spreadsheet::is_error;
 use crate::job::{Access, NewJob, ServiceId};
 
@@ -16,7 +16,7 @@ pub(super) struct Row {
     /// The instance, even where something else is wrong with the row.
     pub service: Option<ServiceId>,
     /// What is wrong, and what is worth knowing.
-    pub faults: Vec<Fault>,
+    pub faults: Vec<Diagnostic>,
     /// What is ordered; exactly the rows without an error have it.
     pub job: Option<NewJob>,
 }
@@ -62,7 +62,7 @@ struct Cells<'a> {
     record: &'a StringRecord,
     header: &'a Header,
     line: u64,
-    faults: Vec<Fault>,
+    faults: Vec<Diagnostic>,
 }
 
 impl<'a> Cells<'a> {
@@ -71,10 +71,11 @@ impl<'a> Cells<'a> {
         let first = || self.record.get(0).unwrap_or_default().trim();
         if self.header.may_be_left_out() && first().starts_with('#') && !is_error(first()) {
             self.faults
-                .push(Fault::line(FaultKind::NoComment, self.line));
+                .push(Diagnostic::line(FaultKind::NoComment, self.line));
         }
         if self.record.len() < self.header.names.len() && self.is_shifted() {
-            self.faults.push(Fault::line(FaultKind::Shifted, self.line));
+            self.faults
+                .push(Diagnostic::line(FaultKind::Shifted, self.line));
         }
     }
 
@@ -161,8 +162,8 @@ impl<'a> Cells<'a> {
         }
     }
 
-    fn fault(&self, column: Column, kind: FaultKind) -> Fault {
-        let fault = Fault::line(kind, self.line);
+    fn fault(&self, column: Column, kind: FaultKind) -> Diagnostic {
+        let fault = Diagnostic::line(kind, self.line);
         match self.header.position(column) {
             Some(position) => fault.at(position),
             None => fault,

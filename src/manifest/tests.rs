@@ -12,8 +12,8 @@ fn source(bytes: impl AsRef<[u8]>) -> Source {
     Source::from_bytes("fleet.csv", bytes.as_ref()).unwrap()
 }
 
-fn surveyed(bytes: impl AsRef<[u8]>) -> Survey {
-    survey(&source(bytes)).unwrap_or_else(|error| panic!("{error}"))
+fn surveyed(bytes: impl AsRef<[u8]>) -> Validated {
+    validated(&source(bytes)).unwrap_or_else(|error| panic!("{error}"))
 }
 
 fn jobs(bytes: impl AsRef<[u8]>) -> Vec<NewJob> {
@@ -23,11 +23,11 @@ fn jobs(bytes: impl AsRef<[u8]>) -> Vec<NewJob> {
 
 /// What a person reads about a bad manifest.
 fn complaint(bytes: impl AsRef<[u8]>) -> String {
-    survey(&source(bytes)).unwrap_err().to_string()
+    validated(&source(bytes)).unwrap_err().to_string()
 }
 
 fn faults(bytes: impl AsRef<[u8]>) -> Vec<(FaultKind, Vec<u64>)> {
-    match survey(&source(bytes)) {
+    match validated(&source(bytes)) {
         Ok(_) => Vec::new(),
         Err(ManifestError::Faults(diagnostics)) => diagnostics
             .groups()
@@ -59,13 +59,13 @@ fn complaints(cases: &[(&str, &[u8])]) -> String {
 #[test]
 fn the_example_is_valid_and_begins_with_the_vendors_own() {
     let bytes = include_bytes!("../../examples/fleet.csv");
-    let survey = surveyed(bytes);
-    assert!(survey.warnings.is_empty(), "{}", survey.warnings);
-    assert!(survey.plan.rows >= 12);
-    assert_eq!(survey.plan.access.counts.len(), 3);
+    let validated = surveyed(bytes);
+    assert!(validated.warnings.is_empty(), "{}", validated.warnings);
+    assert!(validated.plan.rows >= 12);
+    assert_eq!(validated.plan.access.counts.len(), 3);
 
     let jobs = jobs(bytes);
-    assert_eq!(jobs.len() as u64, survey.plan.rows);
+    assert_eq!(jobs.len() as u64, validated.plan.rows);
     let first = &jobs[0];
     assert_eq!((first.line, first.service.get()), (2, 5_113_119));
     assert_eq!(first.image.to_string(), A);
@@ -77,7 +77,7 @@ fn the_example_is_valid_and_begins_with_the_vendors_own() {
         jobs.last().and_then(|job| job.note.as_deref()),
         Some("called \"the old one\"")
     );
-    insta::assert_snapshot!(survey.plan);
+    insta::assert_snapshot!(validated.plan);
 }
 
 #[test]
@@ -256,7 +256,7 @@ fn passwords_that_are_wrong_are_explained_without_a_word_of_them() {
 
 #[test]
 fn what_the_panel_would_refuse_is_only_a_warning() {
-    let survey = surveyed(format!(
+    let validated = surveyed(format!(
         "service_id,image,password\n\
          1,{A},Mypassword1\n\
          2,{A},MYPASSWORD1\n\
@@ -266,8 +266,8 @@ fn what_the_panel_would_refuse_is_only_a_warning() {
          6,{A},My1{}\n",
         "x".repeat(50)
     ));
-    assert_eq!(survey.plan.rows, 6);
-    insta::assert_snapshot!(survey.warnings);
+    assert_eq!(validated.plan.rows, 6);
+    insta::assert_snapshot!(validated.warnings);
 }
 
 #[test]
@@ -285,7 +285,7 @@ fn after_100_places_faults_are_only_counted() {
     });
     let rows = rows.chain([format!("none,{A}")]);
     let text = manifest("service_id,image", rows);
-    let Err(ManifestError::Faults(diagnostics)) = survey(&source(&text)) else {
+    let Err(ManifestError::Faults(diagnostics)) = validated(&source(&text)) else {
         panic!("it is not valid");
     };
     assert_eq!(diagnostics.count(), 501);
@@ -448,9 +448,9 @@ fn the_switch_agrees_with_what_it_switches() {
 fn ordinary_names_of_other_columns_are_no_near_misses() {
     let header = "service_id,image,name,ip,owner,stage,device,usage,price,host,region,node,zones2";
     let cells = ",".repeat(11);
-    let survey = surveyed(format!("{header}\n7,{A}{cells}\n"));
-    assert_eq!(survey.plan.ignored.len(), 11);
-    assert!(survey.warnings.is_empty());
+    let validated = surveyed(format!("{header}\n7,{A}{cells}\n"));
+    assert_eq!(validated.plan.ignored.len(), 11);
+    assert!(validated.warnings.is_empty());
 }
 
 #[test]
@@ -514,10 +514,10 @@ fn the_same_order_has_the_same_identity_however_it_is_written() {
 #[test]
 fn the_second_pass_gives_the_first_ones_identity() {
     let source = source(include_bytes!("../../examples/fleet.csv"));
-    let survey = survey(&source).unwrap();
+    let validated = validated(&source).unwrap();
     let mut rows = rows(&source).unwrap();
     assert!(rows.by_ref().all(|row| row.is_ok()));
-    assert_eq!(rows.identity(), survey.identity);
+    assert_eq!(rows.identity(), validated.identity);
 }
 
 #[test]
@@ -527,12 +527,12 @@ fn a_file_that_changes_between_the_passes_is_noticed() {
     let write = |text: String| std::fs::write(&path, text).unwrap();
     write(format!("service_id,image\n1,{A}\n2,{A}\n"));
     let source = Source::open(&path).unwrap();
-    let survey = survey(&source).unwrap();
+    let validated = validated(&source).unwrap();
 
     write(format!("service_id,image\n1,{A}\n2,{B}\n"));
     let mut changed = rows(&source).unwrap();
     assert_eq!(changed.by_ref().flatten().count(), 2);
-    assert_ne!(changed.identity(), survey.identity);
+    assert_ne!(changed.identity(), validated.identity);
 
     write(format!("service_id,image\n1,{A}\nx,{A}\n3,{A}\n"));
     let mut broken = rows(&source).unwrap();
@@ -580,7 +580,7 @@ fn a_pipe_is_read_once_and_held() {
         .unwrap();
     drop(writer);
     let source = Source::open(path.as_ref()).unwrap();
-    assert_eq!(survey(&source).unwrap().plan.rows, 1);
+    assert_eq!(validated(&source).unwrap().plan.rows, 1);
     assert_eq!(rows(&source).unwrap().count(), 1);
 }
 
@@ -625,9 +625,9 @@ proptest! {
             let count = rows.by_ref().try_fold(0, |count, row| row.map(|_| count + 1))?;
             Ok((count, rows.identity()))
         });
-        match survey(&source) {
-            Ok(survey) => {
-                prop_assert_eq!(second.ok(), Some((survey.plan.rows, survey.identity)));
+        match validated(&source) {
+            Ok(validated) => {
+                prop_assert_eq!(second.ok(), Some((validated.plan.rows, validated.identity)));
             }
             Err(ManifestError::Faults(faults)) => {
                 let complaint = faults.to_string();

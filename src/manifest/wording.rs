@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use super::fault::{
+use super::diagnostic::{
     FaultKind, NOTE_CHARS_MAX, PASSWORD_CHARS_MAX, PASSWORD_CHARS_MIN, PASSWORD_PANEL_CHARS_MAX,
     SSH_KEY_CHARS_MAX, ZONE_CHARS_MAX,
 };

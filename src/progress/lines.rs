@@ -109,7 +109,7 @@ pub(super) fn describe(event: &Event) -> Line {
                 format!(
                     "run {run} resumes batch {batch}, {}: {}",
                     instances(counts.total()),
-                    standing(counts)
+                    record(counts)
                 )
             } else {
                 format!(
@@ -134,7 +134,7 @@ pub(super) fn describe(event: &Event) -> Line {
         }
         Event::Job(job) => describe_job(job),
         Event::Recounted { counts } => Line::new(
-            format!("another command changed the batch: {}", standing(counts)),
+            format!("another command changed the batch: {}", record(counts)),
             Tone::Plain,
             Topic::Warning,
         ),
@@ -175,7 +175,7 @@ pub(super) fn describe(event: &Event) -> Line {
                 "run ended after {} with exit code {exit_code}; {}: {}",
                 time::short(std::time::Duration::from_millis(*elapsed_ms)),
                 instances(counts.total()),
-                standing(counts)
+                record(counts)
             ),
             Tone::Plain,
             Topic::Other,
@@ -296,7 +296,7 @@ fn hour_and_minute(unix_ms: i64) -> String {
 }
 
 /// `done 312, failed 2, in doubt 1 (held 1), rebuilding 8, queued 177`.
-pub(super) fn standing(counts: &Counts) -> String {
+pub(super) fn record(counts: &Counts) -> String {
     let pieces: Vec<String> = counters(counts).into_iter().map(|(text, _)| text).collect();
     pieces.join(", ")
 }

@@ -71,9 +71,9 @@ pub(super) fn show_lines(shared: &Shared, out: &mut impl Write) {
             beat_due = now + HEARTBEAT;
         } else if beats && now >= beat_due {
             beat_due = now + HEARTBEAT;
-            let standing = shared.tally().heartbeat(shared.started.elapsed());
-            if let Some(standing) = standing {
-                text = format!("{} {standing}\n", time::rfc3339(time::now_ms()));
+            let record = shared.tally().heartbeat(shared.started.elapsed());
+            if let Some(record) = record {
+                text = format!("{} {record}\n", time::rfc3339(time::now_ms()));
             }
         }
         if batch.closed {

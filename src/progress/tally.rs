@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use super::forecast::Forecast;
 use super::layout::{Paint, Tone, edges, fit, flow};
-use super::lines::{counters, describe_activity, standing, stopping};
+use super::lines::{counters, describe_activity, record, stopping};
 use super::rate::Rate;
 use crate::event::Limit;
 use crate::event::{Activity, Event, JobEvent};
@@ -284,7 +284,7 @@ impl Tally {
         let (rate, eta) = self.pace(done, total, now);
         Some(format!(
             "{done}/{total} ended: {}; {rate}, {eta}; {}",
-            standing(&self.counts),
+            record(&self.counts),
             self.doing(now).0
         ))
     }

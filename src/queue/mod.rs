@@ -1,7 +1,7 @@
 //! The queue: jobs and their ledger in one database.
 //!
 //! The one fact to know: [`Queue::record`] is the only way in which a job moves. It writes the new
-//! standing, the ledger entry and the tally in one transaction, and only where the job still
+//! record, the ledger entry and the tally in one transaction, and only where the job still
 //! stands as the caller believed (state and attempt); what has moved meanwhile is reported back,
 //! not forced. A second backend will come behind the same verbs, so they are few and speak of
 //! jobs, never of rows; `sqlite/` is the only place that knows sqlx.
@@ -22,7 +22,8 @@ use std::time::Duration;
 use secrecy::SecretString;
 
 use crate::job::{
-    AccessKind, BatchId, Counts, Entry, ImageId, JobId, ResultRow, RunId, ServiceId, Standing,
+    AccessKind, BatchId, Counts, ImageId, JobId, JobRecord, LedgerEntry, ResultRow, RunId,
+    ServiceId,
 };
 
 /// What a new batch is.
@@ -191,7 +192,7 @@ pub struct QueuedJob {
     /// The manifest's note.
     pub note: Option<String>,
     /// Where it stands.
-    pub standing: Standing,
+    pub record: JobRecord,
 }
 
 /// What a run is, for the records.
@@ -234,7 +235,7 @@ pub struct LedgerLine {
     /// When it happened, as Unix time.
     pub at_ms: i64,
     /// What happened.
-    pub entry: Entry,
+    pub entry: LedgerEntry,
 }
 
 /// Which jobs an operator speaks of.
@@ -248,7 +249,7 @@ pub enum Selection {
 
 /// What became of an operator's command.
 #[derive(Debug, Clone, Default)]
-pub struct Operated {
+pub struct CommandOutcome {
     /// Jobs that moved.
     pub changed: Vec<ServiceId>,
     /// Jobs for which it makes no sense, and why, in words for people.

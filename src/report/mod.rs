@@ -4,16 +4,16 @@
 //! know: what stands in an error or a note is foreign text, and no format lets it run as a formula
 //! in a spreadsheet or steer a terminal.
 
+mod atomic_file;
 mod cell;
 mod csv;
-mod file;
 mod json;
 mod stamp;
 mod table;
 
 use std::io::{self, Write};
 
-pub use file::WholeFile;
+pub use atomic_file::AtomicFile;
 
 use crate::job::{Counts, ResultRow};
 

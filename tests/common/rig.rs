@@ -15,7 +15,7 @@ use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 
-use refleet::job::{Entry, Evidence, Executed, ServiceId, Standing, State};
+use refleet::job::{Evidence, Executed, JobRecord, LedgerEntry, ServiceId, State};
 use refleet::queue::{LedgerLine, Open, Queue};
 use refleet::simulator::{Config, Oddities, ServiceRecord, Simulator};
 use tokio::runtime::Runtime;
@@ -96,7 +96,7 @@ pub struct Rig {
 #[derive(Debug)]
 pub struct Story {
     /// Where its job stands.
-    pub standing: Standing,
+    pub record: JobRecord,
     /// Everything that happened to it, in order.
     pub lines: Vec<LedgerLine>,
 }
@@ -211,7 +211,7 @@ impl Rig {
                 let (_, job) = jobs.into_iter().next()?;
                 let lines = queue.history(job.id).await.expect("its history");
                 stories.push(Story {
-                    standing: job.standing,
+                    record: job.record,
                     lines,
                 });
             }
@@ -257,10 +257,10 @@ impl Rig {
         self.check()?;
         let stories = self.stories().ok_or("nothing was ever queued")?;
         for (service, story) in self.services.iter().zip(&stories) {
-            let standing = &story.standing;
-            let ended = standing.state.is_final() || standing.held;
+            let record = &story.record;
+            let ended = record.state.is_final() || record.held;
             if !ended {
-                return Err(format!("service {service} is still {}", standing.state));
+                return Err(format!("service {service} is still {}", record.state));
             }
         }
         let verified = finish(self.refleet(&["verify"]));
@@ -276,7 +276,7 @@ impl Rig {
 }
 
 fn check_one(truth: &ServiceRecord, story: &Story, odd: &Oddities) -> Result<(), String> {
-    let Story { standing, lines } = story;
+    let Story { record, lines } = story;
     if truth.wiped > 1 {
         return Err(format!("wiped {} times", truth.wiped));
     }
@@ -287,7 +287,7 @@ fn check_one(truth: &ServiceRecord, story: &Story, odd: &Oddities) -> Result<(),
     }
     let intents = lines
         .iter()
-        .filter(|line| matches!(line.entry, Entry::Intent { .. }))
+        .filter(|line| matches!(line.entry, LedgerEntry::Intent { .. }))
         .count();
     if truth.submissions > intents as u64 {
         return Err(format!(
@@ -295,21 +295,21 @@ fn check_one(truth: &ServiceRecord, story: &Story, odd: &Oddities) -> Result<(),
             truth.submissions
         ));
     }
-    if truth.wiped == 1 && standing.executed() == Executed::No {
+    if truth.wiped == 1 && record.executed() == Executed::No {
         return Err(format!(
             "it was wiped, and the ledger says it was not ({})",
-            standing.state
+            record.state
         ));
     }
     let was_accepted = truth.wiped == 1 || (may_ignore && truth.accepted > 0);
-    match standing.state {
-        State::Done if is_by_word_alone(standing, odd) && was_accepted => Ok(()),
+    match record.state {
+        State::Done if is_by_word_alone(record, odd) && was_accepted => Ok(()),
         State::Done if truth.wiped != 1 => Err("it is done, and was never wiped".to_owned()),
         State::Done if truth.completed != 1 => Err("it is done, and not complete".to_owned()),
         State::Rebuilding if !was_accepted => {
             Err("it is rebuilding, and was never wiped".to_owned())
         }
-        State::Failed if standing.executed() == Executed::Yes && !was_accepted => {
+        State::Failed if record.executed() == Executed::Yes && !was_accepted => {
             Err("it failed as executed, and was never wiped".to_owned())
         }
         State::Queued
@@ -324,11 +324,11 @@ fn check_one(truth: &ServiceRecord, story: &Story, odd: &Oddities) -> Result<(),
 
 /// Done because the API had said ok and nothing else could be seen, or flagged for a human, in a
 /// world where that may be: the report says so, and it is all that anybody could know.
-fn is_by_word_alone(standing: &Standing, odd: &Oddities) -> bool {
+fn is_by_word_alone(record: &JobRecord, odd: &Oddities) -> bool {
     let hides = odd.never_shown || odd.freeze.is_some();
     let ends_otherwise = odd.fails_at_once + odd.rolls_back + odd.ignored > 0.0;
-    let is_flagged = standing.failure.is_some();
-    (standing.evidence == Some(Evidence::Accepted) && (hides || ends_otherwise))
+    let is_flagged = record.failure.is_some();
+    (record.evidence == Some(Evidence::Accepted) && (hides || ends_otherwise))
         || (is_flagged && ends_otherwise)
 }
 

@@ -9,14 +9,14 @@ use std::collections::{HashMap, HashSet};
 use secrecy::ExposeSecret;
 use sqlx::SqliteConnection;
 
+use super::command::Decision;
 use super::enqueue::{ROWS_PER_STATEMENT, read_chunk};
-use super::operate::Decision;
 use super::read::{damaged, job_as_text, queued_job};
 use super::record::{ERASE, json, write};
 use super::statement::{Statement, bound, values};
 use super::{Queue, job_id};
-use crate::job::{Access, BatchId, Entry, Executed, NewJob, ServiceId, State, Transition};
-use crate::queue::{AccessNews, EnqueueError, Operated, QueueError, QueuedJob, Selection};
+use crate::job::{Access, BatchId, Executed, LedgerEntry, NewJob, ServiceId, State, Transition};
+use crate::queue::{AccessNews, CommandOutcome, EnqueueError, QueueError, QueuedJob, Selection};
 use crate::time;
 
 /// The jobs of ?1 whose way in is to be looked at closely.
@@ -77,16 +77,16 @@ impl Queue {
         result
     }
 
-    /// [`Queue::operate`] on failed jobs that have a row in a manifest with the same image and
+    /// [`Queue::command`] on failed jobs that have a row in a manifest with the same image and
     /// zone: they take the access that it gives now, and what `decide` says happens to them.
-    pub async fn operate_from<E: std::error::Error + 'static>(
+    pub async fn command_from<E: std::error::Error + 'static>(
         &mut self,
         batch: BatchId,
         selection: &Selection,
         manifest: &str,
         rows: &mut (dyn Iterator<Item = Result<NewJob, E>> + Send),
         decide: &Decision<'_>,
-    ) -> Result<Operated, EnqueueError<E>> {
+    ) -> Result<CommandOutcome, EnqueueError<E>> {
         self.begin().await?;
         let result = self
             .operate_on_rows(batch, selection, manifest, rows, decide)
@@ -135,8 +135,8 @@ impl Queue {
         manifest: &str,
         rows: &mut (dyn Iterator<Item = Result<NewJob, E>> + Send),
         decide: &Decision<'_>,
-    ) -> Result<Operated, EnqueueError<E>> {
-        let mut operated = Operated::default();
+    ) -> Result<CommandOutcome, EnqueueError<E>> {
+        let mut operated = CommandOutcome::default();
         let mut missing: HashSet<ServiceId> = match selection {
             Selection::All => self.failed(batch).await?,
             Selection::Services(services) => {
@@ -186,7 +186,7 @@ impl Queue {
         rows: &[NewJob],
         decide: &Decision<'_>,
         at_ms: i64,
-        operated: &mut Operated,
+        operated: &mut CommandOutcome,
     ) -> Result<(), QueueError> {
         let given: HashMap<ServiceId, &NewJob> = by_service(rows);
         let services: Vec<ServiceId> = rows.iter().map(|row| row.service).collect();
@@ -218,7 +218,7 @@ impl Queue {
                 access.insert(job.service, (job.clone(), &row.access));
             }
         }
-        let entry = Entry::Access {
+        let entry = LedgerEntry::Access {
             manifest: manifest.to_owned(),
         };
         self.apply(
@@ -256,14 +256,14 @@ async fn look_at_access<E: std::error::Error + 'static>(
         let differing = compare(connection, batch, &chunk, &mut news).await?;
         let (free, bound): (Vec<_>, Vec<_>) = differing
             .into_iter()
-            .partition(|job| job.standing.state == State::Queued && untouched(job));
+            .partition(|job| job.record.state == State::Queued && untouched(job));
         news.taken += free.len() as u64;
         let count = |wanted: &dyn Fn(&QueuedJob) -> bool| {
             bound.iter().filter(|job| wanted(job)).count() as u64
         };
         news.kept += bound.len() as u64;
-        news.unsent += count(&|job| job.standing.attempt == 0);
-        news.failed += count(&|job| job.standing.state == State::Failed && untouched(job));
+        news.unsent += count(&|job| job.record.attempt == 0);
+        news.failed += count(&|job| job.record.state == State::Failed && untouched(job));
         if let Some(given) = given {
             take(connection, batch, given, &chunk, &free, at_ms).await?;
         }
@@ -334,10 +334,10 @@ async fn take(
     let mut taken = Vec::with_capacity(jobs.len());
     for job in jobs {
         let row = rows.get(&job.service).ok_or_else(|| damaged("a job"))?;
-        let entry = Entry::Access {
+        let entry = LedgerEntry::Access {
             manifest: given.manifest.to_owned(),
         };
-        let step = Transition::new(job.id, job.standing.clone(), entry, at_ms)
+        let step = Transition::new(job.id, job.record.clone(), entry, at_ms)
             .map_err(|illegal| QueueError::Bug(illegal.to_string()))?;
         steps.push(step);
         taken.push((job, &row.access));
@@ -406,7 +406,7 @@ async fn set_access(
 }
 
 fn untouched(job: &QueuedJob) -> bool {
-    job.standing.executed() == Executed::No
+    job.record.executed() == Executed::No
 }
 
 fn differs(job: &QueuedJob, access: &Access) -> bool {

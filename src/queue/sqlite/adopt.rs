@@ -4,7 +4,7 @@ use std::collections::HashSet;
 
 use super::record::write;
 use super::{Queue, ROLLBACK_JOURNAL, WRITE_AHEAD_LOG};
-use crate::job::{BatchId, Entry, State, Transition};
+use crate::job::{BatchId, LedgerEntry, State, Transition};
 use crate::queue::{QueueError, QueuedJob};
 
 impl Queue {
@@ -31,10 +31,10 @@ impl Queue {
         if self.set_journal(ROLLBACK_JOURNAL).await? != "truncate" {
             return Err(QueueError::Busy);
         }
-        let mut jobs = self.due(batch, i64::MAX, usize::MAX).await?;
+        let mut jobs = self.ready(batch, i64::MAX, usize::MAX).await?;
         let sent = [State::Submitting, State::InDoubt];
-        jobs.extend(self.unsettled(batch, &sent).await?);
-        jobs.retain(|job| !job.standing.held);
+        jobs.extend(self.in_flight(batch, &sent).await?);
+        jobs.retain(|job| !job.record.held);
         let count = jobs.len() as u64;
         let mut steps = Vec::new();
         for job in jobs {
@@ -72,25 +72,25 @@ impl Queue {
 /// The steps by which `job` comes into a doubt that is held.
 fn doubted(job: QueuedJob, reason: &str, at_ms: i64) -> Result<Vec<Transition>, QueueError> {
     let mut entries = Vec::with_capacity(3);
-    if job.standing.state == State::Queued {
-        entries.push(Entry::Intent {
+    if job.record.state == State::Queued {
+        entries.push(LedgerEntry::Intent {
             zone: job.zone.unwrap_or_else(|| "image".to_owned()),
             baseline: None,
             target: None,
         });
     }
-    if job.standing.state != State::InDoubt {
-        entries.push(Entry::Interrupted);
+    if job.record.state != State::InDoubt {
+        entries.push(LedgerEntry::Interrupted);
     }
-    entries.push(Entry::Held {
+    entries.push(LedgerEntry::Held {
         reason: format!("the log of the run that may have sent it is lost: {reason}"),
     });
-    let mut standing = job.standing;
+    let mut record = job.record;
     let mut steps = Vec::with_capacity(entries.len());
     for entry in entries {
-        let step = Transition::new(job.id, standing, entry, at_ms)
+        let step = Transition::new(job.id, record, entry, at_ms)
             .map_err(|illegal| QueueError::Bug(illegal.to_string()))?;
-        standing = step.to.clone();
+        record = step.to.clone();
         steps.push(step);
     }
     Ok(steps)

@@ -13,10 +13,10 @@ use sqlx::{Encode, Sqlite, Type};
 
 use super::record::json;
 use super::statement::{Statement, bound, padded, values};
-use crate::job::{Baseline, Standing, State, Transition};
+use crate::job::{Baseline, JobRecord, State, Transition};
 
-/// The columns of a standing that take few values.
-const WORDS: [&str; 7] = [
+/// The columns of a record that take few values.
+const LITERAL_COLUMNS: [&str; 7] = [
     "state",
     "executed_before",
     "executed_now",
@@ -26,8 +26,8 @@ const WORDS: [&str; 7] = [
     "rebuilding_seen",
 ];
 
-/// The other columns of a standing.
-const DATA: [&str; 10] = [
+/// The other columns of a record.
+const BOUND_COLUMNS: [&str; 10] = [
     "attempt",
     "retries",
     "not_before_ms",
@@ -40,7 +40,7 @@ const DATA: [&str; 10] = [
     "target",
 ];
 
-/// What stands in one of the [`WORDS`]; shown, it is SQL.
+/// What stands in one of the [`LITERAL_COLUMNS`]; shown, it is SQL.
 #[derive(Debug, Clone, Copy, PartialEq)]
 enum Word {
     Null,
@@ -48,7 +48,7 @@ enum Word {
     Flag(bool),
 }
 
-/// What stands in one of the columns of [`DATA`].
+/// What stands in one of the columns of [`BOUND_COLUMNS`].
 #[derive(Debug, Clone, Copy, PartialEq)]
 enum Datum<'a> {
     Number(Option<i64>),
@@ -56,13 +56,13 @@ enum Datum<'a> {
     Baseline(Option<&'a Baseline>),
 }
 
-type Words = [Word; WORDS.len()];
-type Data<'a> = [Datum<'a>; DATA.len()];
+type Words = [Word; LITERAL_COLUMNS.len()];
+type Data<'a> = [Datum<'a>; BOUND_COLUMNS.len()];
 
-/// The columns of `standing`, in the order of [`WORDS`] and [`DATA`].
-fn columns(standing: &Standing) -> (Words, Data<'_>) {
+/// The columns of `record`, in the order of [`LITERAL_COLUMNS`] and [`BOUND_COLUMNS`].
+fn columns(record: &JobRecord) -> (Words, Data<'_>) {
     // Destructured, so that a new field cannot be forgotten here.
-    let Standing {
+    let JobRecord {
         state,
         attempt,
         retries,
@@ -79,7 +79,7 @@ fn columns(standing: &Standing) -> (Words, Data<'_>) {
         failure,
         baseline,
         target,
-    } = standing;
+    } = record;
     let failure = failure.as_ref();
     let words = [
         Word::Text(state.as_str()),
@@ -110,9 +110,9 @@ fn columns(standing: &Standing) -> (Words, Data<'_>) {
 pub(super) struct Shape {
     from: State,
     /// What is written, where it changes.
-    words: [Option<Word>; WORDS.len()],
+    words: [Option<Word>; LITERAL_COLUMNS.len()],
     /// What changes, from job to job differently.
-    data: [bool; DATA.len()],
+    data: [bool; BOUND_COLUMNS.len()],
 }
 
 impl Shape {
@@ -133,7 +133,7 @@ impl Shape {
 }
 
 /// `steps` of different jobs, in sets for [`move_jobs`].
-pub(super) fn alike<'a>(steps: &[&'a Transition]) -> Vec<(Shape, Vec<&'a Transition>)> {
+pub(super) fn grouped_by_shape<'a>(steps: &[&'a Transition]) -> Vec<(Shape, Vec<&'a Transition>)> {
     let mut sets: Vec<(Shape, Vec<&'a Transition>)> = Vec::new();
     for step in steps {
         let shape = Shape::of(step);
@@ -147,16 +147,16 @@ pub(super) fn alike<'a>(steps: &[&'a Transition]) -> Vec<(Shape, Vec<&'a Transit
 
 /// The statement that moves the jobs of `set`, all of this `shape`: each only where its guard holds.
 pub(super) fn move_jobs(shape: &Shape, set: &[&Transition]) -> Statement {
-    let changing = || (0..DATA.len()).filter(|column| shape.data[*column]);
+    let changing = || (0..BOUND_COLUMNS.len()).filter(|column| shape.data[*column]);
     let mut columns_of_step = String::from("id, attempt_before");
     let mut written = Vec::new();
-    for (column, word) in WORDS.iter().zip(shape.words) {
+    for (column, word) in LITERAL_COLUMNS.iter().zip(shape.words) {
         if let Some(word) = word {
             written.push(format!("{column} = {word}"));
         }
     }
     for column in changing() {
-        let column = DATA[column];
+        let column = BOUND_COLUMNS[column];
         columns_of_step.push_str(", ");
         columns_of_step.push_str(column);
         written.push(format!("{column} = step.{column}"));
@@ -209,7 +209,7 @@ impl Encode<'_, Sqlite> for Datum<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::job::{Entry, JobId};
+    use crate::job::{JobId, LedgerEntry};
 
     fn written(step: &Transition) -> String {
         let sql = move_jobs(&Shape::of(step), &[step]).sql().to_owned();
@@ -219,17 +219,17 @@ mod tests {
 
     #[test]
     fn what_does_not_change_is_not_written() {
-        let intent = Entry::Intent {
+        let intent = LedgerEntry::Intent {
             zone: "pub".to_owned(),
             baseline: None,
             target: None,
         };
-        let intent = Transition::new(JobId(1), Standing::queued(), intent, 7).unwrap();
+        let intent = Transition::new(JobId(1), JobRecord::queued(), intent, 7).unwrap();
         assert_eq!(
             written(&intent),
             "state = 'submitting', executed_now = 'maybe', attempt = step.attempt, intent_ms = step.intent_ms"
         );
-        let accepted = Entry::Accepted { submitted_ms: 8 };
+        let accepted = LedgerEntry::Accepted { submitted_ms: 8 };
         let accepted = Transition::new(JobId(1), intent.to, accepted, 9).unwrap();
         assert_eq!(
             written(&accepted),
@@ -239,39 +239,39 @@ mod tests {
 
     #[test]
     fn an_entry_that_changes_nothing_still_writes_its_job() {
-        let standing = Standing {
+        let record = JobRecord {
             state: State::Rebuilding,
             rebuilding_seen: true,
             executed_now: crate::job::Executed::Yes,
-            ..Standing::queued()
+            ..JobRecord::queued()
         };
-        let sighted = Entry::Sighted {
+        let sighted = LedgerEntry::Sighted {
             status: "rebuilding".to_owned(),
             image: None,
         };
-        let step = Transition::new(JobId(1), standing, sighted, 7).unwrap();
+        let step = Transition::new(JobId(1), record, sighted, 7).unwrap();
         assert_eq!(written(&step), "state = 'rebuilding'");
     }
 
     #[test]
     fn only_steps_that_write_the_same_words_from_the_same_state_share_a_statement() {
-        let step = |job, from: &Standing, entry| {
+        let step = |job, from: &JobRecord, entry| {
             Transition::new(JobId(job), from.clone(), entry, 7).unwrap()
         };
-        let intent = || Entry::Intent {
+        let intent = || LedgerEntry::Intent {
             zone: "pub".to_owned(),
             baseline: None,
             target: None,
         };
-        let queued = Standing::queued();
+        let queued = JobRecord::queued();
         let submitting = step(0, &queued, intent()).to;
         let steps = [
             step(1, &queued, intent()),
-            step(2, &submitting, Entry::Interrupted),
+            step(2, &submitting, LedgerEntry::Interrupted),
             step(3, &queued, intent()),
-            step(4, &queued, Entry::Cancelled),
+            step(4, &queued, LedgerEntry::Cancelled),
         ];
-        let sets: Vec<Vec<i64>> = alike(&steps.iter().collect::<Vec<_>>())
+        let sets: Vec<Vec<i64>> = grouped_by_shape(&steps.iter().collect::<Vec<_>>())
             .iter()
             .map(|(_, set)| set.iter().map(|step| step.job.0).collect())
             .collect();

@@ -111,7 +111,7 @@ impl Queue {
     }
 
     /// What [`Queue::enqueue`] would do. Leaves no trace.
-    pub async fn rehearse<E: std::error::Error + 'static>(
+    pub async fn preview<E: std::error::Error + 'static>(
         &mut self,
         batch: &NewBatch,
         policy: EnqueuePolicy,

@@ -4,10 +4,10 @@ mod access;
 mod adopt;
 mod change;
 mod clock;
+mod command;
 mod enqueue;
 mod files;
 mod log;
-mod operate;
 mod overview;
 #[cfg(test)]
 mod plans;
@@ -26,7 +26,7 @@ use sqlx::sqlite::{SqliteConnectOptions, SqliteSynchronous};
 use sqlx::{ConnectOptions, Connection, SqliteConnection};
 
 pub use access::Given;
-pub use operate::Decision;
+pub use command::Decision;
 
 use super::lock::hand_over;
 use super::place::{self, Note, Place, Unfit};

@@ -2,13 +2,13 @@
 
 use sqlx::{AssertSqlSafe, Row};
 
-use super::change::{alike, move_jobs};
+use super::change::{grouped_by_shape, move_jobs};
 use super::enqueue::{ENDED, LIVE, SUBMITTED};
 use super::overview::{FAILED, IN_DOUBT};
 use super::read::{DUE, NEXT_DUE, OLDEST_DOUBT, UNSETTLED};
 use super::record::{COUNT, ERASE, STANDING, add_entries};
 use super::{Open, Queue};
-use crate::job::{Entry, JobId, Standing, Transition};
+use crate::job::{JobId, JobRecord, LedgerEntry, Transition};
 
 async fn plan(queue: &mut Queue, statement: &str) -> Vec<String> {
     let statement = format!("EXPLAIN QUERY PLAN {statement}");
@@ -25,13 +25,13 @@ async fn the_statements_that_a_run_repeats_use_indexes_and_sort_nothing() {
     let mut queue = Queue::open(&folder.path().join("refleet.db"), Open::Create)
         .await
         .unwrap();
-    let entry = Entry::Intent {
+    let entry = LedgerEntry::Intent {
         zone: "pub".to_owned(),
         baseline: None,
         target: None,
     };
-    let step = Transition::new(JobId(1), Standing::queued(), entry, 0).unwrap();
-    let (shape, set) = &alike(&[&step])[0];
+    let step = Transition::new(JobId(1), JobRecord::queued(), entry, 0).unwrap();
+    let (shape, set) = &grouped_by_shape(&[&step])[0];
     let move_jobs = move_jobs(shape, set);
     let add_entries = add_entries(None, &[&step]);
     let statements = [

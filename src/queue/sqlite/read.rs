@@ -15,8 +15,8 @@ use super::Queue;
 use super::record::json;
 use super::{batch_of, job_id};
 use crate::job::{
-    Baseline, BatchId, Counts, Evidence, Executed, Failure, JobId, ResultRow, RunId, ServiceId,
-    Standing, State,
+    Baseline, BatchId, Counts, Evidence, Executed, Failure, JobId, JobRecord, ResultRow, RunId,
+    ServiceId, State,
 };
 use crate::queue::lock::host;
 use crate::queue::{Batch, Holder, LedgerLine, NewRun, QueueError, QueuedJob, ResultSink, Run};
@@ -24,7 +24,7 @@ use crate::queue::{Batch, Holder, LedgerLine, NewRun, QueueError, QueuedJob, Res
 /// Rows that are read at once where all are walked through: memory stays flat.
 const ROWS_PER_READING: i64 = 1024;
 
-/// The standing of a job as JSON.
+/// The record of a job as JSON.
 macro_rules! standing_as_json {
     () => {
         "json_array(job.state, job.attempt, job.retries, job.executed_before, job.executed_now, job.evidence,
@@ -34,16 +34,16 @@ macro_rules! standing_as_json {
 }
 
 /// A job as one column of text, for [`queued_job`]: each column of a row costs sqlx two allocations
-/// on each side of a channel, and a job has 26. `standing`: see [`StoredJob::standing`].
+/// on each side of a channel, and a job has 26. `record`: see [`StoredJob::record`].
 macro_rules! job_as_text {
     () => {
         job_as_text!(crate::queue::sqlite::read::standing_as_json!())
     };
-    ($($standing:tt)*) => {
+    ($($record:tt)*) => {
         concat!(
             "json_array(job.id, job.line, job.service_id, job.image, job.zone, job.access, job.ssh_key,
              (SELECT password FROM secret WHERE job_id = job.id), job.note, ",
-            $($standing)*,
+            $($record)*,
             ")"
         )
     };
@@ -130,7 +130,7 @@ impl Queue {
 
     /// Jobs of `batch` that may start at `now_ms` (Unix time), at most `limit`, in the order in
     /// which they do: fresh ones in the manifest's order, then the delayed ones as they fall due.
-    pub async fn due(
+    pub async fn ready(
         &mut self,
         batch: BatchId,
         now_ms: i64,
@@ -148,13 +148,13 @@ impl Queue {
             .map(QueuedJob::try_from)
             .collect::<Result<_, _>>()?;
         // An aggregate promises no order.
-        jobs.sort_by_key(|job| (job.standing.not_before_ms, job.id));
+        jobs.sort_by_key(|job| (job.record.not_before_ms, job.id));
         Ok(jobs)
     }
 
     /// When the next queued job of `batch` falls due after `after_ms` (both as Unix time); `None`:
     /// none is delayed beyond it.
-    pub async fn next_due_ms(
+    pub async fn next_ready_ms(
         &mut self,
         batch: BatchId,
         after_ms: i64,
@@ -168,7 +168,7 @@ impl Queue {
 
     /// Jobs of `batch` in one of `states`, of those that an earlier run can have left behind:
     /// submitting, rebuilding or in doubt.
-    pub async fn unsettled(
+    pub async fn in_flight(
         &mut self,
         batch: BatchId,
         states: &[State],
@@ -410,7 +410,7 @@ struct StoredJob<'a> {
     password: Option<String>,
     note: Option<String>,
     /// `None`: as every job begins.
-    standing: Option<StoredStanding>,
+    record: Option<StoredStanding>,
 }
 
 /// The columns of [`standing_as_json`], in its order.
@@ -454,12 +454,12 @@ impl TryFrom<StoredJob<'_>> for QueuedJob {
             ssh_key: job.ssh_key,
             password: job.password.map(SecretString::from),
             note: job.note,
-            standing: job.standing.map_or_else(Standing::queued, Standing::from),
+            record: job.record.map_or_else(JobRecord::queued, JobRecord::from),
         })
     }
 }
 
-impl From<StoredStanding> for Standing {
+impl From<StoredStanding> for JobRecord {
     fn from(stored: StoredStanding) -> Self {
         Self {
             state: stored.state,

@@ -6,9 +6,9 @@ use serde::Serialize;
 use sqlx::SqliteConnection;
 
 use super::Queue;
-use super::change::{alike, move_jobs};
+use super::change::{grouped_by_shape, move_jobs};
 use super::statement::{Statement, bound, padded, values};
-use crate::job::{BatchId, Entry, JobId, RunId, State, Transition};
+use crate::job::{BatchId, JobId, LedgerEntry, RunId, State, Transition};
 use crate::queue::QueueError;
 
 /// Rows that go to SQLite as one statement: whatever changes, its 32,766 bound values are enough.
@@ -120,10 +120,10 @@ pub(super) async fn write(
         let (wave, later) = rest.split_at(end);
         let mut steps = wave.to_vec();
         if look {
-            let standing = still_standing(connection, wave).await?;
-            steps.retain(|step| standing.contains(&step.job));
+            let record = still_standing(connection, wave).await?;
+            steps.retain(|step| record.contains(&step.job));
             let moved = wave.iter().map(|step| step.job);
-            missed.extend(moved.filter(|job| !standing.contains(job)));
+            missed.extend(moved.filter(|job| !record.contains(job)));
         }
         if !write_wave(connection, batch, run, &steps).await? {
             return Ok(None);
@@ -142,11 +142,11 @@ async fn still_standing(
         .iter()
         .map(|step| (step.job, step.from.state.as_str(), step.from.attempt))
         .collect();
-    let standing: Vec<i64> = sqlx::query_scalar(STANDING)
+    let record: Vec<i64> = sqlx::query_scalar(STANDING)
         .bind(json(&guards))
         .fetch_all(connection)
         .await?;
-    Ok(standing.into_iter().map(JobId).collect())
+    Ok(record.into_iter().map(JobId).collect())
 }
 
 /// Writes steps of different jobs. `false`: not every job stood where its step begins.
@@ -159,7 +159,7 @@ async fn write_wave(
     if written.is_empty() {
         return Ok(true);
     }
-    for (shape, set) in &alike(written) {
+    for (shape, set) in &grouped_by_shape(written) {
         for set in set.chunks(ROWS_PER_STATEMENT) {
             let moved = move_jobs(shape, set)
                 .query()
@@ -203,7 +203,7 @@ async fn keep_tally(
         *change.entry(step.from.state.as_str()).or_default() -= 1;
         *change.entry(step.to.state.as_str()).or_default() += 1;
         // Only the word `held` sets the flag, and every step out of doubt clears it.
-        if matches!(step.entry, Entry::Held { .. }) {
+        if matches!(step.entry, LedgerEntry::Held { .. }) {
             *change.entry("held").or_default() += 1;
         } else if step.from.held {
             *change.entry("held").or_default() -= 1;

@@ -6,7 +6,7 @@ use sqlx::Row;
 
 use super::read::{job_as_text, queued_job};
 use super::{Queue, batch_of};
-use crate::job::{BatchId, Counts, Entry, JobId, ServiceId, Standing};
+use crate::job::{BatchId, Counts, JobId, JobRecord, LedgerEntry, ServiceId};
 use crate::queue::{Flaw, QueueError, QueuedJob};
 use crate::time;
 
@@ -82,8 +82,8 @@ impl Queue {
             jobs += batch.len() as u64;
             for job in &batch {
                 let counts = counted.entry(batch_of(job.id)).or_default();
-                *counts.of_mut(job.standing.state) += 1;
-                counts.held += u64::from(job.standing.held);
+                *counts.of_mut(job.record.state) += 1;
+                counts.held += u64::from(job.record.held);
                 if let Some(what) = compare(job, folds.get(&job.id)) {
                     found(Flaw {
                         service: Some(job.service),
@@ -108,7 +108,7 @@ impl Queue {
         &mut self,
         first: JobId,
         last: JobId,
-    ) -> Result<HashMap<JobId, Result<Standing, String>>, QueueError> {
+    ) -> Result<HashMap<JobId, Result<JobRecord, String>>, QueueError> {
         let rows = sqlx::query(
             "SELECT job_id, seq, at_ms, body FROM ledger WHERE job_id BETWEEN ?1 AND ?2 ORDER BY job_id, seq",
         )
@@ -116,18 +116,18 @@ impl Queue {
         .bind(last.0)
         .fetch_all(&mut self.connection)
         .await?;
-        let mut folds: HashMap<JobId, Result<Standing, String>> = HashMap::new();
+        let mut folds: HashMap<JobId, Result<JobRecord, String>> = HashMap::new();
         for row in &rows {
             let (seq, at_ms): (i64, i64) = (row.try_get(1)?, row.try_get(2)?);
             let body: &str = row.try_get(3)?;
             let fold = folds
                 .entry(JobId(row.try_get(0)?))
-                .or_insert_with(|| Ok(Standing::queued()));
-            let Ok(standing) = fold else { continue };
-            *fold = serde_json::from_str::<Entry>(body)
+                .or_insert_with(|| Ok(JobRecord::queued()));
+            let Ok(record) = fold else { continue };
+            *fold = serde_json::from_str::<LedgerEntry>(body)
                 .map_err(|_| format!("ledger entry {seq} cannot be read"))
                 .and_then(|entry| {
-                    standing
+                    record
                         .apply(&entry, at_ms)
                         .map_err(|illegal| format!("ledger entry {seq}: {illegal}"))
                 });
@@ -136,37 +136,37 @@ impl Queue {
     }
 }
 
-fn compare(job: &QueuedJob, fold: Option<&Result<Standing, String>>) -> Option<String> {
+fn compare(job: &QueuedJob, fold: Option<&Result<JobRecord, String>>) -> Option<String> {
     match fold {
         Some(Err(what)) => return Some(what.clone()),
-        Some(Ok(folded)) if *folded != job.standing => {
+        Some(Ok(folded)) if *folded != job.record => {
             return Some(format!(
                 "its ledger says {} after {} submissions, the job says {} after {}{}",
                 folded.state,
                 folded.attempt,
-                job.standing.state,
-                job.standing.attempt,
-                if folded.state == job.standing.state {
+                job.record.state,
+                job.record.attempt,
+                if folded.state == job.record.state {
                     " (they differ in other respects)"
                 } else {
                     ""
                 }
             ));
         }
-        None if job.standing != Standing::queued() => {
+        None if job.record != JobRecord::queued() => {
             return Some(format!(
                 "it is {}, and its ledger is empty",
-                job.standing.state
+                job.record.state
             ));
         }
         Some(Ok(_)) | None => {}
     }
-    let Standing {
+    let JobRecord {
         intent_ms,
         submitted_ms,
         completed_ms,
         ..
-    } = job.standing;
+    } = job.record;
     let latest_ms = time::now_ms() + CLOCK_TOLERANCE_MS;
     let named = [
         ("intent", intent_ms),

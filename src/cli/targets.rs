@@ -1,0 +1,582 @@
+//! What a run is about to destroy, as the question before it shows it. Knows no terminal.
+//!
+//! The one fact to know: the number to type is that of the instances that will lose their data, and
+//! what matters most stands last, because a screen keeps its last lines.
+
+use std::collections::HashMap;
+use std::fmt::Write as _;
+use std::time::Duration;
+
+use console::{measure_text_width, pad_str, truncate_str};
+
+use super::output::named;
+use crate::job::{AccessKind, ImageId, NewJob, ServiceId};
+use crate::progress::fold;
+use crate::queue::QueuedJob;
+use crate::run::evidence::names;
+use crate::run::{Account, InstanceList};
+use crate::text::brief;
+use crate::time;
+
+/// Images whose names are asked for.
+const IMAGES_MAX: usize = 12;
+/// Instances that are asked for the name of one image: not each of them offers it.
+const ASKED_MAX: usize = 2;
+/// Services that a line names before it counts the rest.
+const NAMED_MAX: usize = 5;
+/// A cell of the table is not cut below this.
+const CELL_COLUMNS_MIN: usize = 8;
+/// Nor is a cell wider than this.
+const CELL_COLUMNS_MAX: usize = 24;
+/// Rows of the table that are shown on a screen however small.
+const ROWS_MIN: usize = 3;
+
+/// An instance about to be rebuilt.
+#[derive(Debug, Clone, Copy)]
+pub struct Target {
+    /// The instance.
+    pub service: ServiceId,
+    /// The image it gets.
+    pub image: ImageId,
+    /// How one gets in afterwards.
+    pub access: AccessKind,
+}
+
+impl From<&NewJob> for Target {
+    fn from(job: &NewJob) -> Self {
+        Self {
+            service: job.service,
+            image: job.image,
+            access: job.access.kind(),
+        }
+    }
+}
+
+impl From<&QueuedJob> for Target {
+    fn from(job: &QueuedJob) -> Self {
+        Self {
+            service: job.service,
+            image: job.image,
+            access: job.access,
+        }
+    }
+}
+
+/// What is about to be rebuilt, in the manifest's order.
+#[derive(Debug, Default)]
+pub struct Targets(Vec<Target>);
+
+impl Targets {
+    /// One more.
+    pub fn add(&mut self, target: Target) {
+        self.0.push(target);
+    }
+
+    /// How many.
+    pub fn count(&self) -> u64 {
+        self.0.len() as u64
+    }
+
+    /// The images that most of them get, each with instances of `list` whose previews may name it.
+    pub fn images(&self, list: &InstanceList) -> Vec<(ImageId, Vec<ServiceId>)> {
+        let wanted: Vec<ImageId> = self
+            .ranked_images()
+            .into_iter()
+            .take(IMAGES_MAX)
+            .map(|(image, _)| image)
+            .collect();
+        let mut images: Vec<(ImageId, Vec<ServiceId>)> = wanted
+            .into_iter()
+            .map(|image| (image, Vec::new()))
+            .collect();
+        for target in &self.0 {
+            let Some((_, asked)) = images.iter_mut().find(|(image, _)| *image == target.image)
+            else {
+                continue;
+            };
+            if asked.len() < ASKED_MAX && list.get(target.service).is_some() {
+                asked.push(target.service);
+            }
+        }
+        images
+    }
+
+    /// The most frequent first.
+    fn ranked_images(&self) -> Vec<(ImageId, u64)> {
+        let mut images: HashMap<ImageId, u64> = HashMap::new();
+        for target in &self.0 {
+            *images.entry(target.image).or_default() += 1;
+        }
+        let mut ranked: Vec<_> = images.into_iter().collect();
+        ranked.sort_unstable_by_key(|&(image, count)| (std::cmp::Reverse(count), image));
+        ranked
+    }
+}
+
+/// What the question rests on.
+#[derive(Debug)]
+pub struct Question<'a> {
+    /// What is about to be rebuilt.
+    pub targets: &'a Targets,
+    /// What the account says of it.
+    pub account: &'a Account,
+    /// The API, for people.
+    pub api_url: &'a str,
+    /// Stands before everything else; whole lines.
+    pub heading: &'a str,
+    /// Stands where nobody misses it.
+    pub warning: Option<&'a str>,
+    /// `--no-wait`: everything is sent, whatever the list says.
+    pub no_wait: bool,
+    /// How long an instance that is not ready is waited for.
+    pub rebuild_timeout: Duration,
+}
+
+/// What will become of an instance, by the list.
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Fate {
+    /// It will be rebuilt, at once or when it is ready.
+    Sent,
+    /// It is not in the list.
+    Absent,
+    /// It is in a state from which no rebuild starts, and which does not end by itself.
+    NotReady(String),
+}
+
+impl Question<'_> {
+    /// How many will lose their data: the number to type.
+    pub fn count(&self) -> u64 {
+        let sent = |target: &&Target| self.fate(target) == Fate::Sent;
+        self.targets.0.iter().filter(sent).count() as u64
+    }
+
+    fn fate(&self, target: &Target) -> Fate {
+        let list = &self.account.list;
+        if self.no_wait {
+            return Fate::Sent;
+        }
+        let Some(listed) = list
+            .get(target.service)
+            .filter(|listed| listed.page.is_some())
+        else {
+            // Of a list that was not read whole nobody can say who is not in it.
+            return if list.is_read() {
+                Fate::Absent
+            } else {
+                Fate::Sent
+            };
+        };
+        let status = listed.observation.status.as_str();
+        let passes = status.is_empty() || status.ends_with("ing") || status == "pending";
+        if listed.observation.is_ready() || passes {
+            Fate::Sent
+        } else {
+            Fate::NotReady(status.to_owned())
+        }
+    }
+
+    /// Everything above the prompt, for a terminal of `rows` and `columns`.
+    pub fn text(&self, rows: usize, columns: usize) -> String {
+        let heading = format!(
+            "{}{} at {} will be rebuilt.\n\n",
+            self.heading,
+            instances(self.targets.count()),
+            brief(self.api_url, 200)
+        );
+        let images = self.images((rows / 6).clamp(4, IMAGES_MAX));
+        let closing = self.closing(columns);
+        // The table's own, a blank line before and behind the images, the two lines of the prompt.
+        let around: usize = [&heading, &images, &closing]
+            .iter()
+            .map(|text| text.lines().count())
+            .sum();
+        let room = rows.saturating_sub(around + 6).max(ROWS_MIN);
+        let shown = if self.targets.0.len() <= room {
+            self.targets.0.len()
+        } else {
+            room
+        };
+        let mut text = heading;
+        self.table(&self.targets.0[..shown], columns, &mut text);
+        let more = self.targets.0.len() - shown;
+        if more > 0 {
+            // Writing to a String cannot fail.
+            let _ = writeln!(text, "  … and {more} more");
+        }
+        text.push('\n');
+        text.push_str(&images);
+        text.push('\n');
+        text.push_str(&closing);
+        text
+    }
+
+    /// The whole list, for a pager.
+    pub fn list(&self, columns: usize) -> String {
+        let mut text = format!(
+            "{} at {}\n\n",
+            instances(self.targets.count()),
+            brief(self.api_url, 200)
+        );
+        // Nothing is cut: a pager can be scrolled.
+        self.table(&self.targets.0, usize::MAX, &mut text);
+        text.push('\n');
+        text.push_str(&self.images(usize::MAX));
+        text.push('\n');
+        text.push_str(&self.closing(columns));
+        text
+    }
+
+    /// What stands right above the prompt: what is lost, what is not sent, how one gets in.
+    pub fn closing(&self, columns: usize) -> String {
+        let mut lines = Vec::new();
+        self.not_sent(&mut lines);
+        self.odd_images(&mut lines);
+        lines.extend(self.warning.map(str::to_owned));
+        lines.push(format!("Way in afterwards: {}.", self.access()));
+        lines.push(match self.count() {
+            1 => "ALL DATA on 1 instance will be DESTROYED.".to_owned(),
+            count => format!("ALL DATA on {count} instances will be DESTROYED."),
+        });
+        let mut text = String::new();
+        for line in lines {
+            for line in fold(&line, columns) {
+                text.push_str(&line);
+                text.push('\n');
+            }
+        }
+        text
+    }
+
+    fn not_sent(&self, lines: &mut Vec<String>) {
+        let mut absent = Vec::new();
+        let mut not_ready: Vec<(String, Vec<ServiceId>)> = Vec::new();
+        for target in &self.targets.0 {
+            match self.fate(target) {
+                Fate::Sent => {}
+                Fate::Absent => absent.push(target.service),
+                Fate::NotReady(status) => {
+                    match not_ready.iter_mut().find(|(known, _)| *known == status) {
+                        Some((_, services)) => services.push(target.service),
+                        None => not_ready.push((status, vec![target.service])),
+                    }
+                }
+            }
+        }
+        if !absent.is_empty() {
+            lines.push(format!(
+                "NOT SENT: {} not in the account's list (is a filter set in the panel?): {}.",
+                are(absent.len()),
+                named(&absent, NAMED_MAX)
+            ));
+        }
+        for (status, services) in not_ready {
+            lines.push(format!(
+                "NOT SENT unless that ends within {}: {} {}: {}.",
+                time::short(self.rebuild_timeout),
+                are(services.len()),
+                brief(&status, 40),
+                named(&services, NAMED_MAX)
+            ));
+        }
+    }
+
+    fn odd_images(&self, lines: &mut Vec<String>) {
+        let sent = |target: &&Target| self.fate(target) == Fate::Sent;
+        let unknown: Vec<ServiceId> = self
+            .targets
+            .0
+            .iter()
+            .filter(sent)
+            .filter(|target| self.account.not_offered.contains(&target.image))
+            .map(|target| target.service)
+            .collect();
+        if !unknown.is_empty() {
+            lines.push(format!(
+                "UNKNOWN IMAGE: {} to get one that the API does not offer: {}.",
+                are(unknown.len()),
+                named(&unknown, NAMED_MAX)
+            ));
+        }
+        let same = self
+            .targets
+            .0
+            .iter()
+            .filter(sent)
+            .filter(|target| self.is_same_again(target))
+            .count();
+        if same > 0 {
+            lines.push(format!(
+                "Same image again: {same} of them, wiped all the same."
+            ));
+        }
+    }
+
+    /// The image that is there already, by its name.
+    fn is_same_again(&self, target: &Target) -> bool {
+        let now = self
+            .account
+            .list
+            .get(target.service)
+            .and_then(|listed| listed.observation.image.as_ref());
+        let then = self.account.image_names.get(&target.image);
+        now.zip(then)
+            .is_some_and(|(now, then)| names::same(now, then))
+    }
+
+    fn access(&self) -> String {
+        let mut counts = [0_u64; 3];
+        for target in &self.targets.0 {
+            if self.fate(target) == Fate::Sent {
+                counts[match target.access {
+                    AccessKind::Password => 0,
+                    AccessKind::SshKey => 1,
+                    AccessKind::Image => 2,
+                }] += 1;
+            }
+        }
+        let words = [
+            "by the manifest's password",
+            "by SSH key",
+            "ONLY WITH WHAT THE IMAGE ITSELF HOLDS",
+        ];
+        let pieces: Vec<String> = counts
+            .iter()
+            .zip(words)
+            .filter(|(count, _)| **count > 0)
+            .map(|(count, words)| format!("{count} {words}"))
+            .collect();
+        if pieces.is_empty() {
+            "none".to_owned()
+        } else {
+            pieces.join(", ")
+        }
+    }
+
+    fn images(&self, lines_max: usize) -> String {
+        let ranked = self.targets.ranked_images();
+        let mut text = String::new();
+        for (image, count) in ranked.iter().take(lines_max) {
+            let name = match self.account.image_names.get(image) {
+                Some(name) => format!("{} ({image})", brief(name, 26)),
+                None if self.account.not_offered.contains(image) => {
+                    format!("{image} (unknown: not offered)")
+                }
+                None => format!("{image} (name not known)"),
+            };
+            let _ = writeln!(text, "  {count:>6} x {name}");
+        }
+        if ranked.len() > lines_max {
+            let others: u64 = ranked[lines_max..].iter().map(|(_, count)| count).sum();
+            let _ = writeln!(
+                text,
+                "  {others:>6} x {} more images",
+                ranked.len() - lines_max
+            );
+        }
+        text
+    }
+
+    fn table(&self, targets: &[Target], columns: usize, text: &mut String) {
+        let mut rows =
+            vec![["service", "name", "ip", "image now", "image then"].map(str::to_owned)];
+        rows.extend(targets.iter().map(|target| self.row(target)));
+        let mut widths = [0; 5];
+        for row in &rows {
+            for (width, cell) in widths.iter_mut().zip(row) {
+                *width = measure_text_width(cell).max(*width);
+            }
+        }
+        shrink(&mut widths, columns);
+        for row in &rows {
+            let cells: Vec<_> = row
+                .iter()
+                .zip(widths)
+                .map(|(cell, width)| {
+                    let cell = truncate_str(cell, width, "…");
+                    pad_str(&cell, width, console::Alignment::Left, None).into_owned()
+                })
+                .collect();
+            let _ = writeln!(text, "  {}", cells.join("  ").trim_end());
+        }
+    }
+
+    fn row(&self, target: &Target) -> [String; 5] {
+        let listed = self.account.list.get(target.service);
+        let cell = |text: Option<&String>| {
+            text.map_or_else(|| "?".to_owned(), |text| brief(text, CELL_COLUMNS_MAX))
+        };
+        let now = cell(listed.and_then(|listed| listed.observation.image.as_ref()));
+        let (now, then) = match self.fate(target) {
+            Fate::Absent => ("not in the list".to_owned(), "NOT SENT".to_owned()),
+            Fate::NotReady(status) => (now, format!("NOT SENT: {}", brief(&status, 14))),
+            Fate::Sent if self.is_same_again(target) => (now, "the same again".to_owned()),
+            Fate::Sent => {
+                let then = match self.account.image_names.get(&target.image) {
+                    Some(name) => brief(name, CELL_COLUMNS_MAX),
+                    None => format!("? {}", target.image),
+                };
+                (now, then)
+            }
+        };
+        [
+            target.service.to_string(),
+            cell(listed.and_then(|listed| listed.name.as_ref())),
+            cell(listed.and_then(|listed| listed.ip.as_ref())),
+            now,
+            then,
+        ]
+    }
+}
+
+/// Makes the widest cells narrower until the table fits into `columns`.
+fn shrink(widths: &mut [usize; 5], columns: usize) {
+    loop {
+        let taken: usize = widths.iter().map(|width| width + 2).sum();
+        // The service id is never cut.
+        let widest = widths[1..].iter_mut().max_by_key(|width| **width);
+        match widest {
+            Some(widest) if taken > columns && *widest > CELL_COLUMNS_MIN => *widest -= 1,
+            Some(_) | None => return,
+        }
+    }
+}
+
+fn are(count: usize) -> String {
+    match count {
+        1 => "1 is".to_owned(),
+        count => format!("{count} are"),
+    }
+}
+
+fn instances(count: u64) -> String {
+    match count {
+        1 => "1 instance".to_owned(),
+        count => format!("{count} instances"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::{HashMap, HashSet};
+    use std::time::Instant;
+
+    use super::*;
+    use crate::zomro::{Instance, Page};
+
+    fn service(number: i64) -> ServiceId {
+        ServiceId::new(number).unwrap()
+    }
+
+    fn image(number: u32) -> ImageId {
+        format!("18d0ee2e-4d57-4f40-9b56-{number:012}")
+            .parse()
+            .unwrap()
+    }
+
+    /// An account with the first four services, the third of which is suspended.
+    fn account(images: u32) -> Account {
+        let instance = |number, name: &str, image: Option<&str>, status: &str| Instance {
+            service: service(number),
+            status: status.to_owned(),
+            image: image.map(str::to_owned),
+            name: Some(name.to_owned()),
+            ip: Some(format!("192.0.2.{number}")),
+        };
+        let page = Page {
+            number: 1,
+            per_page: None,
+            total: 4,
+            rows: 4,
+            instances: vec![
+                instance(1, "web-1", Some("CentOS-7"), "active"),
+                instance(2, "a name\x1b[2J with an escape", None, "rebooting"),
+                instance(
+                    3,
+                    "a very long name of a server in 日本語",
+                    Some("CentOS-7"),
+                    "suspended",
+                ),
+                instance(4, "same", Some("almalinux 8"), "stopped"),
+            ],
+        };
+        let mut list = InstanceList::default();
+        list.begin_scan();
+        list.read(1, &page, Instant::now());
+        Account {
+            list,
+            image_names: HashMap::from([(image(1), "AlmaLinux-8".to_owned())]),
+            not_offered: (2..=images).map(image).collect::<HashSet<_>>(),
+        }
+    }
+
+    fn ask(targets: impl IntoIterator<Item = (i64, u32)>, size: (usize, usize)) -> String {
+        let mut all = Targets::default();
+        for (number, picture) in targets {
+            all.add(Target {
+                service: service(number),
+                image: image(picture),
+                access: [AccessKind::Password, AccessKind::SshKey, AccessKind::Image]
+                    [usize::try_from(number % 3).unwrap()],
+            });
+        }
+        let account = account(2);
+        let question = Question {
+            targets: &all,
+            account: &account,
+            api_url: "https://api.zomro.com/",
+            heading: "",
+            warning: None,
+            no_wait: false,
+            rebuild_timeout: Duration::from_hours(1),
+        };
+        let text = question.text(size.0, size.1);
+        for line in text.lines() {
+            assert!(measure_text_width(line) <= size.1, "{line}");
+        }
+        format!("{text}[{}]\n", question.count())
+    }
+
+    #[test]
+    fn the_question_says_what_will_be_lost() {
+        let usual = (24, 80);
+        let one = ask([(1, 1)], usual);
+        let some = ask([(1, 1), (2, 2), (3, 1), (4, 1), (5, 3)], usual);
+        let many = ask(
+            (1..=4)
+                .chain(1..=40)
+                .map(|number| (number, u32::try_from(number).unwrap())),
+            usual,
+        );
+        assert!(many.lines().count() <= 23, "the prompt has no room: {many}");
+        insta::assert_snapshot!(format!("{one}\n----\n{some}\n----\n{many}"));
+    }
+
+    #[test]
+    fn without_waiting_everything_is_sent_whatever_the_list_says() {
+        let mut all = Targets::default();
+        for number in 1..=5 {
+            all.add(Target {
+                service: service(number),
+                image: image(1),
+                access: AccessKind::Image,
+            });
+        }
+        let account = account(0);
+        let mut question = Question {
+            targets: &all,
+            account: &account,
+            api_url: "",
+            heading: "",
+            warning: None,
+            no_wait: true,
+            rebuild_timeout: Duration::from_hours(1),
+        };
+        assert_eq!(question.count(), 5);
+        question.no_wait = false;
+        assert_eq!(
+            question.count(),
+            3,
+            "one is suspended, one is not in the list"
+        );
+    }
+}

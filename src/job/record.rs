@@ -1,0 +1,301 @@
+//! What may follow what: the one pure function that turns a ledger entry into a job's record.
+//!
+//! The dispatcher, the operator's commands, recovery after a crash and `refleet verify` all go
+//! through [`JobRecord::apply`]; the database repeats the rules (guards, CHECKs) so that a fault
+//! here cannot reach the disk unseen. No arrow leads from `in_doubt` to `submitting`: what is in
+//! doubt is queued first, and only by proof or by the operator's word.
+
+use super::{Baseline, Evidence, Executed, Failure, JobId, LedgerEntry, State, Verdict};
+
+/// Everything the ledger says of a job, folded.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct JobRecord {
+    /// Where it is.
+    pub state: State,
+    /// Submissions so far, counted from 1; 0: none. Each intent is one, sent or not.
+    pub attempt: u32,
+    /// Retries used up: only a submission that may have been executed, and was proven not to be, uses one.
+    pub retries: u32,
+    /// Was the instance touched by an attempt before the current one?
+    pub executed_before: Executed,
+    /// Was it touched by the current attempt?
+    pub executed_now: Executed,
+    /// What proves the rebuild; exactly the done jobs have it.
+    pub evidence: Option<Evidence>,
+    /// In doubt, and only the operator can settle it.
+    pub held: bool,
+    /// The API accepted the current attempt.
+    pub accepted: bool,
+    /// The instance was seen `rebuilding` since the last intent.
+    pub rebuilding_seen: bool,
+    /// May not start before this Unix time; 0: at once.
+    pub not_before_ms: i64,
+    /// When the last intent was committed, as Unix time.
+    pub intent_ms: Option<i64>,
+    /// When the last request was handed to the wire, as Unix time.
+    pub submitted_ms: Option<i64>,
+    /// When the answer arrived that ended the job, as Unix time; exactly the final jobs have it.
+    pub completed_ms: Option<i64>,
+    /// What went wrong last; `None` once all is well. Of a done job: what a human should look at.
+    pub failure: Option<Failure>,
+    /// What stood on the instance when the last intent was written.
+    pub baseline: Option<Baseline>,
+    /// Name of the image that it should have afterwards.
+    pub target: Option<String>,
+}
+
+/// An entry that may not follow.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("`{entry}` may not follow in state `{state}`")]
+pub struct IllegalTransition {
+    /// The state.
+    pub state: State,
+    /// The entry's kind.
+    pub entry: &'static str,
+}
+
+impl Default for JobRecord {
+    fn default() -> Self {
+        Self::queued()
+    }
+}
+
+impl JobRecord {
+    /// How every job begins.
+    pub fn queued() -> Self {
+        Self {
+            state: State::Queued,
+            attempt: 0,
+            retries: 0,
+            executed_before: Executed::No,
+            executed_now: Executed::No,
+            evidence: None,
+            held: false,
+            accepted: false,
+            rebuilding_seen: false,
+            not_before_ms: 0,
+            intent_ms: None,
+            submitted_ms: None,
+            completed_ms: None,
+            failure: None,
+            baseline: None,
+            target: None,
+        }
+    }
+
+    /// The record after `entry`, which happened at `at_ms` (Unix time).
+    pub fn apply(&self, entry: &LedgerEntry, at_ms: i64) -> Result<Self, IllegalTransition> {
+        use State::{Cancelled, Done, Failed, InDoubt, Queued, Rebuilding, Submitting};
+
+        let illegal = || IllegalTransition {
+            state: self.state,
+            entry: entry.kind(),
+        };
+        let mut next = self.clone();
+        if let Some(failure) = entry.failure() {
+            next.failure = Some(failure.clone());
+        }
+        match (self.state, entry) {
+            (
+                Queued,
+                LedgerEntry::Intent {
+                    zone: _,
+                    baseline,
+                    target,
+                },
+            ) => {
+                next.state = Submitting;
+                next.attempt += 1;
+                next.executed_before = self.executed();
+                next.executed_now = Executed::Maybe;
+                next.accepted = false;
+                next.rebuilding_seen = false;
+                next.not_before_ms = 0;
+                next.intent_ms = Some(at_ms);
+                next.submitted_ms = None;
+                next.failure = None;
+                next.baseline.clone_from(baseline);
+                next.target.clone_from(target);
+            }
+            (Submitting, LedgerEntry::NotExecuted { not_before_ms, .. }) => {
+                next.state = Queued;
+                next.executed_now = Executed::No;
+                next.not_before_ms = *not_before_ms;
+            }
+            (Submitting, LedgerEntry::Refused { .. }) => {
+                next.end(Failed, at_ms);
+                next.executed_now = Executed::No;
+            }
+            (Submitting, LedgerEntry::Accepted { submitted_ms }) => {
+                next.state = Rebuilding;
+                next.executed_now = Executed::Yes;
+                next.accepted = true;
+                next.submitted_ms = Some(*submitted_ms);
+            }
+            (Submitting, LedgerEntry::Unknown { submitted_ms, .. }) => {
+                next.state = InDoubt;
+                next.submitted_ms = *submitted_ms;
+            }
+            (Submitting, LedgerEntry::Interrupted) => {
+                next.state = InDoubt;
+                next.failure = Some(Failure::new(
+                    "interrupted",
+                    "the process ended between the intent and the recorded answer",
+                ));
+            }
+            (InDoubt | Rebuilding, LedgerEntry::Sighted { status, .. }) => {
+                next.state = Rebuilding;
+                next.executed_now = Executed::Yes;
+                next.held = false;
+                next.rebuilding_seen |= status == "rebuilding";
+                next.failure = None;
+            }
+            (
+                Rebuilding,
+                LedgerEntry::Completed {
+                    evidence, remark, ..
+                },
+            ) => {
+                next.end(Done, at_ms);
+                next.executed_now = Executed::Yes;
+                next.evidence = Some(*evidence);
+                next.failure.clone_from(remark);
+            }
+            (Rebuilding, LedgerEntry::Broken { .. }) => {
+                next.end(Failed, at_ms);
+                next.executed_now = Executed::Yes;
+            }
+            (Rebuilding, LedgerEntry::Doubted { .. }) => next.state = InDoubt,
+            // What was accepted or seen cannot be disproved any more.
+            (InDoubt, LedgerEntry::Disproved { .. } | LedgerEntry::Exhausted { .. })
+                if self.executed_now == Executed::Yes =>
+            {
+                return Err(illegal());
+            }
+            (InDoubt, LedgerEntry::Disproved { not_before_ms }) => {
+                next.state = Queued;
+                next.retries += 1;
+                next.executed_now = Executed::No;
+                next.held = false;
+                next.not_before_ms = *not_before_ms;
+            }
+            (InDoubt, LedgerEntry::Exhausted { .. }) => {
+                next.end(Failed, at_ms);
+                next.executed_now = Executed::No;
+            }
+            (InDoubt, LedgerEntry::Held { .. }) if !self.held => next.held = true,
+            (Queued, LedgerEntry::Untouched { .. }) => next.end(Failed, at_ms),
+            (
+                InDoubt,
+                LedgerEntry::Resolved {
+                    verdict: Verdict::Done,
+                    ..
+                },
+            ) => {
+                next.end(Done, at_ms);
+                next.executed_now = Executed::Yes;
+                next.evidence = Some(Evidence::Operator);
+                next.failure = None;
+            }
+            (
+                InDoubt,
+                LedgerEntry::Resolved {
+                    verdict: Verdict::Failed,
+                    ..
+                },
+            ) => next.end(Failed, at_ms),
+            (
+                InDoubt,
+                LedgerEntry::Resolved {
+                    verdict: Verdict::Requeue,
+                    ..
+                },
+            ) => {
+                next.state = Queued;
+                next.held = false;
+                next.not_before_ms = 0;
+            }
+            // What may have wiped the instance may have set the access that it was sent with: only a
+            // failed job takes another one then, on its way to be wiped once more.
+            (Queued, LedgerEntry::Access { .. }) if self.executed() == Executed::No => {}
+            (Failed, LedgerEntry::Access { .. }) => {}
+            (Failed, LedgerEntry::Retried) => {
+                next.state = Queued;
+                next.retries = 0;
+                next.not_before_ms = 0;
+                next.completed_ms = None;
+            }
+            // A failed job keeps its password for a retry; cancelled, it gives that up.
+            (Queued | InDoubt | Failed, LedgerEntry::Cancelled) => next.end(Cancelled, at_ms),
+            (
+                Queued | Submitting | Rebuilding | InDoubt | Done | Failed | Cancelled,
+                LedgerEntry::Intent { .. }
+                | LedgerEntry::NotExecuted { .. }
+                | LedgerEntry::Refused { .. }
+                | LedgerEntry::Accepted { .. }
+                | LedgerEntry::Unknown { .. }
+                | LedgerEntry::Interrupted
+                | LedgerEntry::Sighted { .. }
+                | LedgerEntry::Completed { .. }
+                | LedgerEntry::Broken { .. }
+                | LedgerEntry::Doubted { .. }
+                | LedgerEntry::Disproved { .. }
+                | LedgerEntry::Exhausted { .. }
+                | LedgerEntry::Held { .. }
+                | LedgerEntry::Untouched { .. }
+                | LedgerEntry::Resolved { .. }
+                | LedgerEntry::Access { .. }
+                | LedgerEntry::Retried
+                | LedgerEntry::Cancelled,
+            ) => return Err(illegal()),
+        }
+        Ok(next)
+    }
+
+    /// Was the instance touched, by any attempt?
+    pub fn executed(&self) -> Executed {
+        self.executed_before.max(self.executed_now)
+    }
+
+    fn end(&mut self, state: State, at_ms: i64) {
+        self.state = state;
+        self.held = false;
+        self.completed_ms = Some(at_ms);
+    }
+}
+
+/// One step of one job, decided and ready to be written.
+#[derive(Debug, Clone)]
+pub struct Transition {
+    /// The job.
+    pub job: JobId,
+    /// The record before. The step counts only where the job still stands there: the database
+    /// compares state and attempt, since nothing changes the rest and leaves these two alone but
+    /// the run that took the job.
+    pub from: JobRecord,
+    /// What the ledger will say.
+    pub entry: LedgerEntry,
+    /// When it happened, as Unix time.
+    pub at_ms: i64,
+    /// The record afterwards.
+    pub to: JobRecord,
+}
+
+impl Transition {
+    /// The step that `entry` makes from `from`.
+    pub fn new(
+        job: JobId,
+        from: JobRecord,
+        entry: LedgerEntry,
+        at_ms: i64,
+    ) -> Result<Self, IllegalTransition> {
+        let to = from.apply(&entry, at_ms)?;
+        Ok(Self {
+            job,
+            from,
+            entry,
+            at_ms,
+            to,
+        })
+    }
+}

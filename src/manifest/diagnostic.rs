@@ -1,0 +1,325 @@
+//! What may be wrong with a manifest, and what a person does about it.
+
+use super::columns::Column;
+use super::format::{Format, Legacy};
+use super::spreadsheet::Shape;
+use crate::text;
+
+/// The longest note, in characters.
+pub(super) const NOTE_CHARS_MAX: usize = 1000;
+/// The longest password that is taken, in characters.
+pub(super) const PASSWORD_CHARS_MAX: usize = 256;
+/// The shortest password that the API takes, in characters (vendor's article 466).
+pub(super) const PASSWORD_CHARS_MIN: usize = 8;
+/// The longest password that the vendor's panel takes, in characters.
+pub(super) const PASSWORD_PANEL_CHARS_MAX: usize = 48;
+/// The longest zone, in characters.
+pub(super) const ZONE_CHARS_MAX: usize = 32;
+/// The longest SSH key id, in characters.
+pub(super) const SSH_KEY_CHARS_MAX: usize = 64;
+
+/// Does a fault stop the manifest, or is it only worth knowing?
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Severity {
+    /// Nothing of this manifest is queued.
+    Error,
+    /// It works as it stands.
+    Warning,
+}
+
+impl Severity {
+    /// As it stands before the message.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Error => "error",
+            Self::Warning => "warning",
+        }
+    }
+}
+
+/// One thing that is wrong with a manifest.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum FaultKind {
+    // The whole file.
+    /// No line that is not blank.
+    Empty,
+    /// A header, and nothing below it.
+    NoRows,
+    /// A header, and below it nothing that somebody did not take out.
+    NoRowsLeft,
+    /// UTF-16 that does not say so.
+    Utf16WithoutBom,
+    /// Not CSV at all.
+    NotCsv(Format),
+    /// Results of an earlier order.
+    Report,
+
+    // The header.
+    /// The first row holds data.
+    NoHeader,
+    /// The first row is no header; a later one looks like it.
+    HeaderBelow,
+    /// It is delimited, but by none of the delimiters that are taken.
+    DelimiterUnknown,
+    /// A required column does not exist.
+    ColumnMissing(Column),
+    /// Two columns mean the same.
+    ColumnTwice(Column),
+    /// A column is nearly named like one that is known.
+    ColumnNearMiss(Column),
+    /// A column is named like one that is known, in letters of another alphabet.
+    ColumnLookalike(Column),
+    /// A column that means nothing is named like a password or a key: which column was meant.
+    ColumnLooksLikeAccess(Column),
+    /// `--ignore-column` names a column that is not there.
+    IgnoredColumnMissing,
+    /// More columns than [`COLUMNS_MAX`](super::COLUMNS_MAX).
+    TooManyColumns,
+    /// Warning: the cells of a column that is ignored may be passwords.
+    CellsLookLikePasswords,
+
+    // A row as a whole. These never quote the row: it may hold a password.
+    /// More bytes than [`LINE_BYTES_MAX`](super::LINE_BYTES_MAX).
+    LineTooLong,
+    /// NUL bytes.
+    Nul,
+    /// Bytes that are no UTF-8.
+    NotUtf8(Legacy),
+    /// A quote is opened and never closed.
+    UnclosedQuote,
+    /// A quoted cell goes on in the next line.
+    NewlineInField,
+    /// Something stands between the closing quote and the delimiter.
+    TextAfterQuote,
+    /// Blanks stand between the delimiter and the opening quote.
+    SpaceBeforeQuote,
+    /// More or fewer cells than the header.
+    Ragged,
+    /// Cells are missing at the end, and what is there stands in the wrong columns.
+    Shifted,
+    /// Delimited by another character than the header.
+    OtherDelimiter,
+    /// The header, or another one, once more.
+    HeaderAgain,
+    /// A byte order mark within the file.
+    MarkInside,
+    /// It begins with `#`, and the service is not its first cell.
+    NoComment,
+    /// The same service on an earlier line.
+    ServiceTwice,
+
+    // A cell.
+    /// A required cell is empty.
+    CellEmpty,
+    /// Control characters, or marks that cannot be seen.
+    Invisible,
+    /// The mark that stands for characters lost in a conversion.
+    Damaged,
+    /// `#5113119`, and the service is not the row's first cell.
+    ServiceTakenOut,
+    /// `#REF!`, `#N/A`, …
+    SpreadsheetError,
+    /// `=…`
+    Formula,
+    /// `'5113119`
+    Apostrophe,
+    /// `5.113119E+06`
+    Scientific,
+    /// `5113119.0`
+    Decimal,
+    /// `12,13`
+    SeveralValues,
+    /// `5,113,119`
+    Separators,
+    /// More than 15 digits, all zeros from the 16th on.
+    Rounded,
+    /// `1-Mar-24`
+    Date,
+    /// `007`
+    LeadingZero,
+    /// More than 2⁶³−1.
+    ServiceTooLarge,
+    /// Anything else that is no number.
+    ServiceInvalid,
+    /// `null` or `none`, as the panel's placeholders have it.
+    ImageNull,
+    /// Anything else that is no hyphenated UUID.
+    ImageInvalid,
+    /// A zone in another alphabet, or too long.
+    ZoneInvalid,
+    /// A key id in another alphabet, or too long.
+    SshKeyInvalid,
+    /// `null` or `none`, as the panel's placeholders have it.
+    SshKeyNull,
+    /// Fewer than 8 characters.
+    PasswordTooShort,
+    /// More than 256 characters.
+    PasswordTooLong,
+    /// No letter A-Z.
+    PasswordNoUpper,
+    /// No digit 0-9.
+    PasswordNoDigit,
+    /// Control or invisible characters in a password.
+    PasswordInvisible,
+    /// A password that looks like what a spreadsheet makes of one.
+    PasswordReshaped(Shape),
+    /// A password and a key in one row.
+    PasswordWithSshKey,
+    /// Neither `on` nor `off`.
+    EnablesshInvalid,
+    /// `on`, and no key.
+    EnablesshOnWithoutKey,
+    /// `off`, and a key.
+    EnablesshOffWithKey,
+    /// More than 1000 characters.
+    NoteTooLong,
+    /// Control characters in a note.
+    NoteControl,
+    /// Warning: longer than the panel takes.
+    PasswordPanelLength,
+    /// Warning: the panel wants a lower-case letter.
+    PasswordPanelLower,
+    /// Warning: characters that the panel refuses.
+    PasswordPanelCharacters,
+}
+
+impl FaultKind {
+    /// Does it stop the manifest?
+    pub fn severity(self) -> Severity {
+        match self {
+            Self::CellsLookLikePasswords
+            | Self::PasswordPanelLength
+            | Self::PasswordPanelLower
+            | Self::PasswordPanelCharacters => Severity::Warning,
+            Self::Empty
+            | Self::NoRows
+            | Self::NoRowsLeft
+            | Self::Utf16WithoutBom
+            | Self::NotCsv(_)
+            | Self::Report
+            | Self::NoHeader
+            | Self::HeaderBelow
+            | Self::DelimiterUnknown
+            | Self::ColumnMissing(_)
+            | Self::ColumnTwice(_)
+            | Self::ColumnNearMiss(_)
+            | Self::ColumnLookalike(_)
+            | Self::ColumnLooksLikeAccess(_)
+            | Self::IgnoredColumnMissing
+            | Self::TooManyColumns
+            | Self::LineTooLong
+            | Self::Nul
+            | Self::NotUtf8(_)
+            | Self::UnclosedQuote
+            | Self::NewlineInField
+            | Self::TextAfterQuote
+            | Self::SpaceBeforeQuote
+            | Self::Ragged
+            | Self::Shifted
+            | Self::OtherDelimiter
+            | Self::HeaderAgain
+            | Self::MarkInside
+            | Self::NoComment
+            | Self::ServiceTwice
+            | Self::CellEmpty
+            | Self::Invisible
+            | Self::Damaged
+            | Self::ServiceTakenOut
+            | Self::SpreadsheetError
+            | Self::Formula
+            | Self::Apostrophe
+            | Self::Scientific
+            | Self::Decimal
+            | Self::SeveralValues
+            | Self::Separators
+            | Self::Rounded
+            | Self::Date
+            | Self::LeadingZero
+            | Self::ServiceTooLarge
+            | Self::ServiceInvalid
+            | Self::ImageNull
+            | Self::ImageInvalid
+            | Self::ZoneInvalid
+            | Self::SshKeyInvalid
+            | Self::SshKeyNull
+            | Self::PasswordTooShort
+            | Self::PasswordTooLong
+            | Self::PasswordNoUpper
+            | Self::PasswordNoDigit
+            | Self::PasswordInvisible
+            | Self::PasswordReshaped(_)
+            | Self::PasswordWithSshKey
+            | Self::EnablesshInvalid
+            | Self::EnablesshOnWithoutKey
+            | Self::EnablesshOffWithKey
+            | Self::NoteTooLong
+            | Self::NoteControl => Severity::Error,
+        }
+    }
+
+    /// A warning that is told under `-q`, too: if it is right, somebody will be locked out.
+    pub fn needs_a_human(self) -> bool {
+        self == Self::CellsLookLikePasswords
+    }
+}
+
+/// A [`FaultKind`] and where it was met.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Diagnostic {
+    pub kind: FaultKind,
+    /// Counted from 1; `None`: the file as a whole.
+    pub line: Option<u64>,
+    /// Position in the header, counted from 0; `None`: the row as a whole.
+    pub column: Option<usize>,
+    /// What stands there, short and safe to print. Never anything of a row as a whole or of a
+    /// password.
+    pub text: Option<String>,
+}
+
+impl Diagnostic {
+    /// A fault of the file as a whole.
+    pub fn file(kind: FaultKind) -> Self {
+        Self {
+            kind,
+            line: None,
+            column: None,
+            text: None,
+        }
+    }
+
+    /// A fault of a line as a whole.
+    pub fn line(kind: FaultKind, line: u64) -> Self {
+        Self {
+            line: Some(line),
+            ..Self::file(kind)
+        }
+    }
+
+    /// At this position in the header.
+    pub fn at(self, column: usize) -> Self {
+        Self {
+            column: Some(column),
+            ..self
+        }
+    }
+
+    /// With our own words, or a cell that is no secret.
+    pub fn with(self, text: impl Into<String>) -> Self {
+        Self {
+            text: Some(text.into()),
+            ..self
+        }
+    }
+}
+
+/// The first of these that stops the manifest.
+pub(super) fn first_error(faults: &[Diagnostic]) -> Option<&Diagnostic> {
+    faults
+        .iter()
+        .find(|fault| fault.kind.severity() == Severity::Error)
+}
+
+/// The cell as a message shows it: safe to print, and short.
+pub(super) fn quoted(cell: &str) -> String {
+    format!("`{}`", text::brief(cell, 40))
+}

@@ -1,0 +1,208 @@
+//! A file that is there whole, or not at all.
+
+use std::fs::{self, File, Permissions};
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+
+use tempfile::{Builder, NamedTempFile};
+
+/// A file that takes the place of `path` when it is [`commit`](Self::commit)ted. Until then, and
+/// when it is dropped without, what stood there stays as it was.
+#[derive(Debug)]
+pub struct AtomicFile {
+    target: Target,
+}
+
+#[derive(Debug)]
+enum Target {
+    Replace {
+        temporary: NamedTempFile,
+        path: PathBuf,
+    },
+    /// A device or a pipe: nothing to be replaced.
+    Direct(File),
+}
+
+impl AtomicFile {
+    /// Begins a file for `path`, in the same directory. A new file gets the permissions that the
+    /// umask leaves; one that is replaced passes its own on, and a symbolic link keeps pointing.
+    pub fn create(path: &Path) -> io::Result<Self> {
+        let (path, permissions) = match fs::canonicalize(path) {
+            Ok(real) => {
+                let metadata = real.metadata()?;
+                if metadata.is_dir() {
+                    return Err(io::ErrorKind::IsADirectory.into());
+                }
+                if !metadata.is_file() {
+                    let file = File::options().write(true).open(&real)?;
+                    return Ok(Self {
+                        target: Target::Direct(file),
+                    });
+                }
+                if metadata.permissions().readonly() {
+                    return Err(io::ErrorKind::PermissionDenied.into());
+                }
+                (real, Some(metadata.permissions()))
+            }
+            Err(error) if error.kind() == io::ErrorKind::NotFound => (path.to_owned(), None),
+            Err(error) => return Err(error),
+        };
+        let directory = match path.parent() {
+            Some(parent) if !parent.as_os_str().is_empty() => parent,
+            _ => Path::new("."),
+        };
+        let mut builder = Builder::new();
+        builder.prefix(".refleet-");
+        let new = new_file_permissions();
+        if let Some(new) = &new {
+            builder.permissions(new.clone());
+        }
+        let temporary = builder
+            .tempfile_in(directory)
+            .map_err(|error| plain(&error))?;
+        if let Some(permissions) = permissions {
+            temporary.as_file().set_permissions(permissions)?;
+        }
+        Ok(Self {
+            target: Target::Replace { temporary, path },
+        })
+    }
+
+    /// Makes the file durable, then gives it its name.
+    pub fn commit(self) -> io::Result<()> {
+        match self.target {
+            Target::Direct(mut file) => file.flush(),
+            Target::Replace { temporary, path } => {
+                temporary.as_file().sync_all()?;
+                temporary.persist(&path).map_err(|error| error.error)?;
+                sync_directory(&path)
+            }
+        }
+    }
+}
+
+impl Write for AtomicFile {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        match &mut self.target {
+            Target::Replace { temporary, .. } => temporary.write(bytes),
+            Target::Direct(file) => file.write(bytes),
+        }
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        match &mut self.target {
+            Target::Replace { temporary, .. } => temporary.flush(),
+            Target::Direct(file) => file.flush(),
+        }
+    }
+}
+
+/// An error without the name of the temporary file, which nobody knows.
+fn plain(error: &io::Error) -> io::Error {
+    let cause = error.get_ref().and_then(std::error::Error::source);
+    match cause {
+        Some(cause) => io::Error::new(error.kind(), cause.to_string()),
+        None => error.kind().into(),
+    }
+}
+
+/// What the umask is taken from, as for any other file: a report holds no secrets.
+#[cfg(unix)]
+#[expect(clippy::unnecessary_wraps, reason = "elsewhere there are none")]
+fn new_file_permissions() -> Option<Permissions> {
+    Some(std::os::unix::fs::PermissionsExt::from_mode(0o666))
+}
+
+#[cfg(not(unix))]
+fn new_file_permissions() -> Option<Permissions> {
+    None
+}
+
+/// The new name is as durable as the file.
+#[cfg(unix)]
+fn sync_directory(path: &Path) -> io::Result<()> {
+    match path.parent() {
+        Some(parent) if !parent.as_os_str().is_empty() => File::open(parent)?.sync_all(),
+        _ => File::open(".")?.sync_all(),
+    }
+}
+
+#[cfg(not(unix))]
+fn sync_directory(_path: &Path) -> io::Result<()> {
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn names(directory: &Path) -> Vec<String> {
+        let mut names: Vec<String> = fs::read_dir(directory)
+            .unwrap()
+            .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+            .collect();
+        names.sort();
+        names
+    }
+
+    #[test]
+    fn a_file_appears_whole() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("report.csv");
+        let mut file = AtomicFile::create(&path).unwrap();
+        file.write_all(b"new").unwrap();
+        assert!(!path.exists());
+        file.commit().unwrap();
+        assert_eq!(fs::read(&path).unwrap(), b"new");
+        assert_eq!(names(directory.path()), ["report.csv"]);
+    }
+
+    #[test]
+    fn what_was_there_stays_when_writing_fails() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("report.csv");
+        fs::write(&path, "old").unwrap();
+        let mut file = AtomicFile::create(&path).unwrap();
+        file.write_all(b"half").unwrap();
+        drop(file);
+        assert_eq!(fs::read(&path).unwrap(), b"old");
+        assert_eq!(names(directory.path()), ["report.csv"]);
+    }
+
+    #[test]
+    fn a_directory_is_no_file_and_a_missing_one_is_named_as_such() {
+        let directory = tempfile::tempdir().unwrap();
+        let error = AtomicFile::create(directory.path()).unwrap_err();
+        assert_eq!(error.kind(), io::ErrorKind::IsADirectory);
+        let error = AtomicFile::create(&directory.path().join("no/report.csv")).unwrap_err();
+        assert_eq!(error.kind(), io::ErrorKind::NotFound);
+        assert!(!error.to_string().contains(".refleet-"), "{error}");
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_link_keeps_pointing_and_permissions_are_kept() {
+        use std::os::unix::fs::PermissionsExt as _;
+        let directory = tempfile::tempdir().unwrap();
+        let real = directory.path().join("real.csv");
+        let link = directory.path().join("link.csv");
+        fs::write(&real, "old").unwrap();
+        fs::set_permissions(&real, Permissions::from_mode(0o640)).unwrap();
+        std::os::unix::fs::symlink(&real, &link).unwrap();
+        let mut file = AtomicFile::create(&link).unwrap();
+        file.write_all(b"new").unwrap();
+        file.commit().unwrap();
+        assert!(link.is_symlink());
+        assert_eq!(fs::read(&real).unwrap(), b"new");
+        assert_eq!(real.metadata().unwrap().permissions().mode() & 0o777, 0o640);
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_device_is_written_to_and_not_replaced() {
+        let mut file = AtomicFile::create(Path::new("/dev/null")).unwrap();
+        file.write_all(b"gone").unwrap();
+        file.commit().unwrap();
+        assert!(!Path::new("/dev/null").metadata().unwrap().is_file());
+    }
+}

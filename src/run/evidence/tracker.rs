@@ -1,0 +1,200 @@
+//! What this process knows of one submission beyond the ledger.
+
+use std::time::{Duration, Instant};
+
+use super::names::{self, Shows};
+use super::{ListLag, Observation, Rules};
+use crate::job::JobRecord;
+
+/// Shorter gaps between two readings are none, however short `--settle` is.
+const GAP_MIN: Duration = Duration::from_secs(2);
+
+/// Who has sent and watched a submission.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum By {
+    /// This process, and it has run ever since.
+    Us,
+    /// This process, and it was suspended for a while.
+    UsWithAPause,
+    /// An earlier process sent it.
+    AnEarlierProcess,
+}
+
+/// One submission, watched.
+#[derive(Debug, Clone)]
+pub struct Tracker {
+    /// When the request was handed to the wire: readings requested before say nothing.
+    pub(super) sent_at: Instant,
+    /// When its answer arrived, or failed to: readings requested before say nothing *against* it.
+    pub(super) answered_at: Instant,
+    pub(super) by: By,
+    /// For some time no reading showed the instance.
+    pub(super) blind: bool,
+    /// When a reading of this run first showed what became of it, or that the list has it not.
+    read_since: Option<Instant>,
+    /// When the latest one was requested.
+    read_until: Option<Instant>,
+    /// Start of the unbroken series of readings that show what stood there before.
+    pub(super) quiet_since: Option<Instant>,
+    /// Start of the unbroken series of readings that show the instance back under the ordered name.
+    pub(super) target_since: Option<Instant>,
+    /// Start of the unbroken series of readings that show it back under another one.
+    pub(super) other_since: Option<Instant>,
+    /// The new name was seen.
+    name_seen: bool,
+}
+
+impl Tracker {
+    /// Of a submission of this process.
+    pub fn new(sent_at: Instant, answered_at: Instant) -> Self {
+        Self {
+            sent_at,
+            answered_at,
+            by: By::Us,
+            blind: false,
+            read_since: None,
+            read_until: None,
+            quiet_since: None,
+            target_since: None,
+            other_since: None,
+            name_seen: false,
+        }
+    }
+
+    /// Of a submission of an earlier process, `age` ago by the clock on the wall.
+    pub fn inherited(now: Instant, age: Duration) -> Self {
+        let sent_at = now.checked_sub(age).unwrap_or(now);
+        Self {
+            by: By::AnEarlierProcess,
+            ..Self::new(sent_at, sent_at)
+        }
+    }
+
+    /// The process was suspended: what happened meanwhile was not seen. `hidden`: how much longer
+    /// that was than the monotonic clock says, which stands still while the machine sleeps.
+    pub fn interrupt(&mut self, hidden: Duration) {
+        if self.by == By::Us {
+            self.by = By::UsWithAPause;
+        }
+        let earlier = |at: Instant| at.checked_sub(hidden).unwrap_or(at);
+        self.sent_at = earlier(self.sent_at);
+        self.answered_at = earlier(self.answered_at);
+        self.read_since = None;
+        self.quiet_since = None;
+        self.target_since = None;
+        self.other_since = None;
+    }
+
+    fn is_unbroken(&self) -> bool {
+        self.by == By::Us
+    }
+
+    /// When the request was handed to the wire.
+    pub fn sent_at(&self) -> Instant {
+        self.sent_at
+    }
+
+    /// When its answer arrived, or failed to.
+    pub fn answered_at(&self) -> Instant {
+        self.answered_at
+    }
+
+    /// An executed rebuild would have shown its new name by `at`, as far as this run knows the list.
+    pub fn is_window_over(&self, list_lag: &ListLag, rules: &Rules, at: Instant) -> bool {
+        at.saturating_duration_since(self.answered_at) > list_lag.window(rules.settle)
+    }
+
+    /// At `at` it has been watched for as long as a rebuild may take: no more is to be expected.
+    pub(super) fn is_patience_over(&self, rules: &Rules, at: Instant) -> bool {
+        at.saturating_duration_since(self.answered_at) >= rules.rebuild_timeout
+    }
+
+    /// A reading has shown it after its window had ended: what starts now on its page is a control.
+    pub fn outlived_its_window(&self, list_lag: &ListLag, rules: &Rules) -> bool {
+        self.read_until
+            .is_some_and(|at| self.is_window_over(list_lag, rules, at))
+    }
+
+    /// Whether an observation of the rebuild may be taken for this submission's. What happened while
+    /// nobody watched is only taken for ours soon after the intent: later it may be anybody's.
+    pub(super) fn positive_counts(&self, observation: &Observation, rules: &Rules) -> bool {
+        let age = observation
+            .requested_at
+            .saturating_duration_since(self.sent_at);
+        self.is_unbroken() || age < rules.rebuild_timeout
+    }
+
+    /// A reading that was requested at `at` shows that the instance has not come back in time. How
+    /// it went while nobody watched is not known: then this process looks for `--settle` before it
+    /// gives up. Once the instance is back, other rules say when it is complete.
+    pub(super) fn is_overdue(&self, rules: &Rules, at: Instant) -> bool {
+        let is_late = at.saturating_duration_since(self.sent_at) >= rules.rebuild_timeout;
+        let has_looked = self.is_unbroken()
+            || self
+                .read_since
+                .is_some_and(|since| at.saturating_duration_since(since) >= rules.settle);
+        is_late && has_looked && self.target_since.is_none() && self.other_since.is_none()
+    }
+
+    /// The list did not show it.
+    pub(super) fn note_absence(&mut self, requested_at: Instant) {
+        self.note_reading(requested_at);
+        self.blind = true;
+        self.quiet_since = None;
+        self.is_not_back();
+    }
+
+    /// Between two readings of a doubt more time has passed than an executed rebuild may stay unseen:
+    /// it could have come and been undone.
+    pub(super) fn note_gap(&mut self, requested_at: Instant, rules: &Rules) {
+        let before = self.read_until.unwrap_or(self.answered_at);
+        let longest = rules.settle.max(GAP_MIN);
+        self.blind |= requested_at.saturating_duration_since(before) > longest;
+    }
+
+    /// A reading of this run has been judged.
+    pub(super) fn note_reading(&mut self, requested_at: Instant) {
+        self.read_since.get_or_insert(requested_at);
+        self.read_until = self.read_until.max(Some(requested_at));
+    }
+
+    pub(super) fn is_not_back(&mut self) {
+        self.target_since = None;
+        self.other_since = None;
+    }
+
+    /// Takes note of what `observation` shows of the image's name: whether the list spells it as the
+    /// preview does, and how long after the acceptance it showed.
+    pub fn learn_name(
+        &mut self,
+        record: &JobRecord,
+        observation: &Observation,
+        seen_at: Instant,
+        list_lag: &mut ListLag,
+    ) {
+        if observation.requested_at < self.sent_at || self.name_seen {
+            return;
+        }
+        match names::shows(record, observation) {
+            Shows::Target => {
+                self.name_seen = true;
+                if let Some(target) = names::target(record) {
+                    list_lag.name_showed(&target);
+                }
+                // Nobody knows for how much of the time nobody watched it could have been seen.
+                if record.accepted && self.is_unbroken() {
+                    list_lag.lagged(seen_at.saturating_duration_since(self.sent_at));
+                }
+            }
+            Shows::Before if record.accepted && self.is_unbroken() => {
+                list_lag.was_silent(observation.requested_at - self.sent_at);
+            }
+            Shows::Before | Shows::Nothing | Shows::Same | Shows::Third(_) => {}
+        }
+    }
+
+    /// The new name was seen in some reading.
+    pub fn has_shown_its_name(&self) -> bool {
+        self.name_seen
+    }
+}

@@ -1,0 +1,270 @@
+//! The machine in a world of the tests' own: what must hold at every instant, whatever goes wrong,
+//! and what each kind of answer leads to.
+
+mod calls;
+mod endings;
+mod readings;
+mod world;
+
+use std::time::Duration;
+
+use proptest::prelude::*;
+
+use crate::run::budget::MaxFailures;
+use world::{Chances, Fate, Oddities, SECOND, World, options, service};
+
+/// A world in which things go wrong by themselves.
+#[derive(Debug, Clone)]
+struct Weather {
+    jobs: u64,
+    workers: usize,
+    rate_per_s: f64,
+    max_failures: MaxFailures,
+    no_wait: bool,
+    page_size: usize,
+    shifts: usize,
+    list_lag_s: u64,
+    chances: Chances,
+    can_login: bool,
+    /// Seconds after which the process dies, and for how long it is dead.
+    crashes: Vec<(u64, u64)>,
+    /// Instances that cannot be rebuilt, or are not listed, for a while.
+    odd: Vec<(u64, u8, u64)>,
+    /// When, and for how long, nothing gets through.
+    outage: Option<(u64, u64)>,
+    /// When, and for how long, the process stands still (false) or the machine sleeps (true).
+    sleeps: Vec<(u64, u64, bool)>,
+    oddities: Oddities,
+    seed: u64,
+}
+
+/// Each breaks an assumption of the argument why silence proves anything.
+fn oddities() -> impl Strategy<Value = Oddities> {
+    let interval = || (0..1500u64, 0..3000u64).prop_map(|(from, lasts)| (from, from + lasts));
+    (
+        prop::collection::vec(interval(), 0..2),
+        prop::option::weighted(0.3, (1..4usize, interval())),
+        prop_oneof![3 => Just(0), 1 => 0..200u64],
+        prop::option::weighted(
+            0.3,
+            prop_oneof![
+                Just("NEW!"),
+                Just("the new one"),
+                Just("n\u{fffd}w"),
+                Just("old")
+            ],
+        ),
+        prop::option::weighted(0.1, (1..20u64).prop_map(service)),
+    )
+        .prop_map(
+            |(frozen_s, frozen_page, page_lag_s, new_name, twice)| Oddities {
+                frozen_s,
+                frozen_page_s: frozen_page.map(|(page, (from, until))| (page, from, until)),
+                page_lag_s,
+                new_name,
+                twice,
+            },
+        )
+}
+
+fn weather() -> impl Strategy<Value = Weather> {
+    let share = |most: f64| prop_oneof![2 => Just(0.0), 3 => 0.0..most];
+    let chances = (
+        share(0.5),
+        share(0.3),
+        share(0.2),
+        share(0.3),
+        share(0.4),
+        share(0.05),
+        share(0.3),
+        prop_oneof![3 => Just(0.0), 1 => 0.0..0.01],
+        prop_oneof![3 => Just(0.0), 1 => 0.0..0.3],
+        prop_oneof![2 => Just(0.0), 1 => 0.0..0.5],
+    )
+        .prop_map(
+            |(
+                unknown,
+                not_sent,
+                slow_down,
+                refused,
+                read_fails,
+                session_ends,
+                broken,
+                operator,
+                ignored,
+                late_name,
+            )| {
+                Chances {
+                    unknown,
+                    not_sent,
+                    slow_down,
+                    refused,
+                    read_fails,
+                    session_ends,
+                    broken,
+                    operator,
+                    ignored,
+                    late_name,
+                }
+            },
+        );
+    let max_failures = prop_oneof![
+        1 => Just(MaxFailures::Percent(100)),
+        2 => (1..6u64).prop_map(MaxFailures::Jobs),
+    ];
+    (
+        (
+            1..20u64,
+            1..8usize,
+            prop_oneof![Just(0.0), 0.2..5.0],
+            max_failures,
+        ),
+        (prop::bool::weighted(0.15), 1..30usize, 0..4usize, 0..20u64),
+        (chances, prop::bool::weighted(0.8)),
+        prop::collection::vec((0..600u64, 0..3000u64), 0..3),
+        prop::collection::vec((1..20u64, 0..4u8, 0..1500u64), 0..4),
+        prop::option::weighted(0.2, (0..600u64, 0..700u64)),
+        prop::collection::vec((0..900u64, 0..5000u64, any::<bool>()), 0..2),
+        prop_oneof![2 => Just(Oddities::default()), 3 => oddities()],
+        any::<u64>(),
+    )
+        .prop_map(
+            |(
+                (jobs, workers, rate_per_s, max_failures),
+                (no_wait, page_size, shifts, list_lag_s),
+                (chances, can_login),
+                crashes,
+                odd,
+                outage,
+                sleeps,
+                oddities,
+                seed,
+            )| Weather {
+                jobs,
+                workers,
+                rate_per_s,
+                max_failures,
+                no_wait,
+                page_size,
+                shifts,
+                list_lag_s,
+                chances,
+                can_login,
+                crashes,
+                odd,
+                outage,
+                sleeps,
+                // A page that shifts shows an instance as it was earlier than the page before did.
+                oddities: Oddities {
+                    page_lag_s: if shifts == 0 { oddities.page_lag_s } else { 0 },
+                    frozen_page_s: oddities.frozen_page_s.filter(|_| shifts == 0),
+                    ..oddities
+                },
+                seed,
+            },
+        )
+}
+
+impl Weather {
+    fn world(&self) -> World {
+        let mut options = options();
+        options.workers = self.workers;
+        options.rate_per_s = self.rate_per_s;
+        options.max_failures = self.max_failures;
+        options.no_wait = self.no_wait;
+        let mut world = World::new(self.jobs, options);
+        if !self.can_login {
+            world = world.with_bare_token();
+        }
+        world.random = fastrand::Rng::with_seed(self.seed);
+        world.chances = self.chances.clone();
+        world.page_size = self.page_size;
+        world.shifts = self.shifts;
+        world.list_lag = Duration::from_secs(self.list_lag_s);
+        world.oddities = self.oddities.clone();
+        world
+    }
+
+    fn set_up_the_odd(&self, world: &mut World) {
+        for &(number, kind, _) in &self.odd {
+            let number = 1 + number % self.jobs;
+            match kind {
+                0 => world.list(number, false),
+                1 => world.show(number, "starting", "old"),
+                2 => world.show(number, "error", "old"),
+                _ => world.truth(number).always = Some(Fate::Unauthorized),
+            }
+        }
+    }
+
+    fn fall_asleep(world: &mut World, sleeps: &mut Vec<(u64, u64, bool)>) {
+        sleeps.retain(|&(from, lasts, whole_machine)| {
+            let is_due = (from..from + 60).contains(&world.elapsed().as_secs());
+            let lasts = Duration::from_secs(lasts);
+            match (is_due, whole_machine) {
+                (true, true) => world.sleep(lasts),
+                (true, false) => world.pass(lasts),
+                (false, _) => {}
+            }
+            !is_due
+        });
+    }
+
+    fn clear_up(&self, world: &mut World) {
+        for &(number, kind, seconds) in &self.odd {
+            let number = 1 + number % self.jobs;
+            if world.elapsed() < Duration::from_secs(seconds) {
+                continue;
+            }
+            match kind {
+                0 => world.list(number, true),
+                1 if world
+                    .truth(number)
+                    .shown
+                    .last()
+                    .is_some_and(|last| last.status == "starting") =>
+                {
+                    world.show(number, "active", "old");
+                }
+                _ => {}
+            }
+        }
+    }
+}
+
+proptest! {
+    /// The bounds hold at every instant, no service is wiped twice, nothing is sent without an
+    /// intent, what may start starts, and every run ends with everything settled: `World::turn`
+    /// and `World::run` check it, through losses, refusals, outages, crashes and meddling.
+    #[test]
+    fn whatever_goes_wrong_the_invariants_hold_and_the_run_ends(weather in weather()) {
+        let mut world = weather.world();
+        weather.set_up_the_odd(&mut world);
+        for &(after, pause) in &weather.crashes {
+            let until = world.now.at + Duration::from_secs(after);
+            drive(&weather, &mut world, Some(until));
+            world.crash(Duration::from_secs(pause));
+        }
+        drive(&weather, &mut world, None);
+        world.run();
+    }
+}
+
+/// Works until `until`, or the end.
+fn drive(weather: &Weather, world: &mut World, until: Option<std::time::Instant>) {
+    let mut asleep = weather.sleeps.clone();
+    while !world.core.is_over() && until.is_none_or(|until| world.now.at < until) {
+        world.down = weather.outage.is_some_and(|(from, lasts)| {
+            let elapsed = world.elapsed().as_secs();
+            elapsed >= from && elapsed < from + lasts
+        });
+        weather.clear_up(world);
+        Weather::fall_asleep(world, &mut asleep);
+        let stop = world.now.at + 5 * SECOND;
+        world.run_until(|world| world.now.at >= stop);
+        // Time goes on, however short the turn was.
+        if world.now.at < stop && !world.core.is_over() {
+            world.run_for(SECOND);
+        }
+    }
+}

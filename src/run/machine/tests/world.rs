@@ -1,0 +1,1356 @@
+//! A world for the machine: a model of the queue, an account that keeps the truth, and a clock that
+//! only this module moves. It drives the machine in the order in which the dispatcher does, and checks
+//! at every step what must hold at every instant.
+
+use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
+use std::time::{Duration, Instant};
+
+use secrecy::SecretString;
+
+use crate::event::{Event, Limit};
+use crate::job::{
+    AccessKind, Evidence, Executed, Failure, ImageId, JobId, JobRecord, LedgerEntry, ServiceId,
+    State, Transition, Verdict,
+};
+use crate::queue::{Harm, QueuedJob};
+use crate::run::backoff::Backoff;
+use crate::run::evidence::Rules;
+use crate::run::machine::starts::Readiness;
+use crate::run::machine::{Call, Finished, Machine, Tick};
+use crate::run::rate_limiter::Purpose;
+use crate::run::session::Session;
+use crate::run::{Halt, InstanceList, MaxFailures, Now, Options};
+use crate::zomro::{
+    Answer, HalfSession, Image, Instance, Keepalive, LoginError, Page, Preview, Read, ReadError,
+    Reply, Sent, Submitted,
+};
+
+/// The image that the manifest orders, and the one that already runs.
+pub const NEW: &str = "18d0ee2e-4d57-4f40-9b56-03c1773b5831";
+pub const OLD: &str = "28d0ee2e-4d57-4f40-9b56-03c1773b5831";
+const NAMES: [(&str, &str); 2] = [(NEW, "new"), (OLD, "old")];
+
+pub const SECOND: Duration = Duration::from_secs(1);
+pub const MINUTE: Duration = Duration::from_mins(1);
+
+/// The clock on the wall at the start.
+const EPOCH_MS: i64 = 1_795_399_200_000;
+/// A run that takes more turns than this hangs.
+const TURNS_MAX: u32 = 100_000;
+
+pub fn options() -> Options {
+    Options {
+        workers: 4,
+        rate_per_s: 1.0,
+        retries: 3,
+        backoff: Backoff {
+            initial: SECOND,
+            max: MINUTE,
+        },
+        outage_timeout: 10 * MINUTE,
+        rules: Rules {
+            settle: 2 * MINUTE,
+            poll_interval: 10 * SECOND,
+            unseen_after: 4 * MINUTE,
+            rebuild_timeout: 20 * MINUTE,
+            silence_counts: true,
+        },
+        max_failures: MaxFailures::Percent(100),
+        no_wait: false,
+        stale: false,
+    }
+}
+
+/// What becomes of one submission.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Fate {
+    /// Accepted, and the rebuild goes this way.
+    Accepted(Rebuilding),
+    /// Accepted, and never done.
+    Ignored,
+    /// The answer tells nothing; where a rebuild is given, it is executed.
+    Unknown(Option<Rebuilding>),
+    NotSent,
+    SlowDown(Option<Duration>),
+    Refused,
+    Unauthorized,
+    Blocked,
+    /// An `ok` that names the second factor.
+    HalfSession,
+}
+
+/// How a rebuild that is executed goes.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Rebuilding {
+    /// From the arrival of the submission until the status shows.
+    pub lag: Duration,
+    pub takes: Duration,
+    pub ends: End,
+    /// From the arrival of the submission until the new name shows; `None`: it shows at the end.
+    pub name_lag: Option<Duration>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum End {
+    Back,
+    Error,
+    Never,
+    /// It works again, under the old name: somebody has undone it.
+    Undone,
+    /// It stands in `error` under the old name.
+    ErrorBefore,
+}
+
+/// How the account's list deceives who reads it.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Oddities {
+    /// From second to second after the start (both inclusive, exclusive) it shows what it showed at
+    /// the first of them.
+    pub frozen_s: Vec<(u64, u64)>,
+    /// The same of one page alone.
+    pub frozen_page_s: Option<(usize, u64, u64)>,
+    /// Each page lags so many seconds more than the one before it.
+    pub page_lag_s: u64,
+    /// What it calls the new image.
+    pub new_name: Option<&'static str>,
+    /// Rows that stand twice, the second time with another status.
+    pub twice: Option<ServiceId>,
+}
+
+pub fn usual() -> Rebuilding {
+    Rebuilding {
+        lag: 5 * SECOND,
+        takes: MINUTE,
+        ends: End::Back,
+        name_lag: None,
+    }
+}
+
+/// What the list shows of an instance, from which moment on.
+#[derive(Debug, Clone)]
+pub struct Shown {
+    pub from: Instant,
+    pub status: &'static str,
+    pub image: &'static str,
+}
+
+/// An instance, and the truth about it.
+#[derive(Debug, Clone)]
+pub struct Truth {
+    pub shown: Vec<Shown>,
+    pub listed: bool,
+    pub ip: Option<&'static str>,
+    /// Executed rebuilds.
+    pub wiped: u32,
+    /// When the last one was complete.
+    pub back_at: Option<Instant>,
+    /// Somebody put the old image back then.
+    pub undone: bool,
+    /// Every submission meets this.
+    pub always: Option<Fate>,
+}
+
+/// A call that was made.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Made {
+    Login,
+    Keepalive,
+    Whoami,
+    Page(u32),
+    Preview(ImageId),
+    Submit(ServiceId),
+}
+
+/// How often what goes wrong by itself: shares from 0 to 1.
+#[derive(Debug, Clone, Default)]
+pub struct Chances {
+    pub unknown: f64,
+    pub not_sent: f64,
+    pub slow_down: f64,
+    pub refused: f64,
+    pub read_fails: f64,
+    pub session_ends: f64,
+    pub broken: f64,
+    pub operator: f64,
+    pub ignored: f64,
+    /// All names show late: after 0.4 to 1 times so many times twelve minutes. That one of them takes more
+    /// than three times as long as any other that was seen is an assumption which is accepted.
+    pub late_name: f64,
+}
+
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is a fact about the world of its own"
+)]
+pub struct World {
+    pub now: Now,
+    started: Instant,
+    pub options: Options,
+    pub core: Machine,
+    pub queue: BTreeMap<JobId, QueuedJob>,
+    pub account: BTreeMap<ServiceId, Truth>,
+    /// The order of the list; `shifts`: it is turned by so many rows after each page.
+    order: Vec<ServiceId>,
+    pub shifts: usize,
+    pub page_size: usize,
+    /// The list claims so many rows more than it has.
+    pub total_off_by: u64,
+    pub list_lag: Duration,
+    pub oddities: Oddities,
+    pub latency: Duration,
+    pub random: fastrand::Rng,
+    pub chances: Chances,
+
+    pub can_login: bool,
+    generation: u64,
+    pub session_lives: bool,
+    /// Scripts: what the next calls of a kind meet, before chance decides.
+    pub submits: VecDeque<Fate>,
+    pub keepalives: VecDeque<Keepalive>,
+    pub logins: VecDeque<LoginError>,
+    pub whoamis: VecDeque<Keepalive>,
+    pub pages: VecDeque<ReadError>,
+    pub previews: VecDeque<ReadError>,
+    /// Their previews do not offer the new image.
+    pub lacking: HashSet<ServiceId>,
+    /// Every call of the kind meets this.
+    pub page_always: Option<ReadError>,
+    pub preview_always: Option<ReadError>,
+    /// Submissions of these are answered so much later.
+    pub slow: HashMap<ServiceId, Duration>,
+    /// Nothing gets through.
+    pub down: bool,
+    /// Answers that come after a later moment than others asked before them.
+    under_way: Vec<(Instant, Finished)>,
+
+    pub calls: Vec<(Instant, Made)>,
+    pub events: Vec<Event>,
+    pub entries: Vec<(ServiceId, LedgerEntry)>,
+    /// No call may be made before.
+    held_until: Instant,
+    /// Jobs taken over from an earlier process that may still come back to life.
+    inherited: u64,
+    last_poll: Option<Instant>,
+    starts: Vec<u64>,
+    /// Lines of the manifest that something may keep from starting in their turn.
+    deferred: HashSet<ServiceId>,
+    turns: u32,
+    /// How long the machine has slept.
+    slept: Duration,
+    /// Failed by an operator's word.
+    dealt_with: HashSet<JobId>,
+    /// Operators moved jobs behind the run's back, at some time and in this turn.
+    pub meddled: bool,
+    moved_now: bool,
+}
+
+pub fn service(number: u64) -> ServiceId {
+    number.to_string().parse().unwrap()
+}
+
+pub fn network() -> Failure {
+    Failure::new("timeout", "no answer within 60 s")
+}
+
+pub fn garbled() -> Failure {
+    Failure::new("garbled", "this is no list")
+}
+
+impl World {
+    /// A batch of `jobs` jobs that order the new image, and an account in which all is well.
+    pub fn new(jobs: u64, options: Options) -> Self {
+        let started = Instant::now() + Duration::from_hours(1000);
+        let now = Now {
+            at: started,
+            unix_ms: EPOCH_MS,
+        };
+        let queue = (1..=jobs)
+            .map(|number| {
+                let job = QueuedJob {
+                    id: JobId((1 << 32) | i64::try_from(number).unwrap()),
+                    line: number + 1,
+                    service: service(number),
+                    image: NEW.parse().unwrap(),
+                    zone: None,
+                    access: AccessKind::Password,
+                    ssh_key: None,
+                    password: Some(SecretString::from("Mypassword1")),
+                    note: None,
+                    record: JobRecord::queued(),
+                };
+                (job.id, job)
+            })
+            .collect();
+        let truth = Truth {
+            shown: vec![Shown {
+                from: started,
+                status: "active",
+                image: "old",
+            }],
+            listed: true,
+            ip: None,
+            wiped: 0,
+            back_at: None,
+            undone: false,
+            always: None,
+        };
+        let order: Vec<ServiceId> = (1..=jobs).map(service).collect();
+        let core = Self::core_of(&options, jobs, true, 1, now);
+        Self {
+            now,
+            started,
+            core,
+            queue,
+            account: order.iter().map(|&id| (id, truth.clone())).collect(),
+            order,
+            shifts: 0,
+            page_size: 50,
+            total_off_by: 0,
+            list_lag: Duration::ZERO,
+            oddities: Oddities::default(),
+            latency: Duration::from_millis(200),
+            random: fastrand::Rng::with_seed(7),
+            chances: Chances::default(),
+            can_login: true,
+            generation: 1,
+            session_lives: true,
+            submits: VecDeque::new(),
+            keepalives: VecDeque::new(),
+            logins: VecDeque::new(),
+            whoamis: VecDeque::new(),
+            pages: VecDeque::new(),
+            previews: VecDeque::new(),
+            lacking: HashSet::new(),
+            page_always: None,
+            preview_always: None,
+            slow: HashMap::new(),
+            down: false,
+            under_way: Vec::new(),
+            calls: Vec::new(),
+            events: Vec::new(),
+            entries: Vec::new(),
+            held_until: started,
+            inherited: 0,
+            last_poll: None,
+            starts: Vec::new(),
+            deferred: HashSet::new(),
+            turns: 0,
+            slept: Duration::ZERO,
+            dealt_with: HashSet::new(),
+            meddled: false,
+            moved_now: false,
+            options,
+        }
+    }
+
+    fn core_of(
+        options: &Options,
+        jobs: u64,
+        can_login: bool,
+        generation: u64,
+        now: Now,
+    ) -> Machine {
+        let session = Session::new(can_login, generation, now.at);
+        let mut core = Machine::new(
+            options.clone(),
+            jobs,
+            session,
+            InstanceList::default(),
+            1,
+            now,
+        );
+        core.recover(Vec::new(), &Harm::default(), now);
+        core
+    }
+
+    /// As `queue/sqlite/overview.rs` answers.
+    fn harm(&self) -> Harm {
+        let in_state = |state| {
+            let jobs = self.queue.values();
+            jobs.filter(move |job| job.record.state == state)
+        };
+        let counts = |job: &&QueuedJob| {
+            let failure = job.record.failure.as_ref();
+            let left_out = failure.is_some_and(|failure| failure.error_kind == "not_listed");
+            !left_out && !self.dealt_with.contains(&job.id)
+        };
+        Harm {
+            failed: in_state(State::Failed).filter(counts).count() as u64,
+            in_doubt: in_state(State::InDoubt).map(|job| job.id).collect(),
+        }
+    }
+
+    /// The process dies now, and another one takes over after `pause`.
+    pub fn crash(&mut self, pause: Duration) {
+        self.under_way.clear();
+        self.pass(pause);
+        let unsettled: Vec<QueuedJob> = self
+            .queue
+            .values()
+            .filter(|job| {
+                matches!(
+                    job.record.state,
+                    State::Submitting | State::Rebuilding | State::InDoubt
+                )
+            })
+            .cloned()
+            .collect();
+        self.inherited = unsettled.len() as u64;
+        self.held_until = self.now.at;
+        self.calls.clear();
+        self.last_poll = None;
+        self.core = {
+            let session = Session::new(self.can_login, self.generation, self.now.at);
+            let jobs = self.queue.len() as u64;
+            let list = InstanceList::default();
+            Machine::new(self.options.clone(), jobs, session, list, 1, self.now)
+        };
+        let harm = self.harm();
+        self.core.recover(unsettled, &harm, self.now);
+    }
+
+    /// With a bare token there is nothing to log in with.
+    pub fn with_bare_token(mut self) -> Self {
+        self.can_login = false;
+        self.core = Self::core_of(
+            &self.options,
+            self.queue.len() as u64,
+            false,
+            self.generation,
+            self.now,
+        );
+        self
+    }
+
+    /// The machine sleeps: the monotonic clock stands still, the one on the wall does not, and the
+    /// world goes on.
+    pub fn sleep(&mut self, time: Duration) {
+        let earlier = |at: &mut Instant| *at = at.checked_sub(time).unwrap();
+        for truth in self.account.values_mut() {
+            for shown in &mut truth.shown {
+                earlier(&mut shown.from);
+            }
+            truth.back_at.iter_mut().for_each(earlier);
+        }
+        for (at, _) in &mut self.under_way {
+            *at = at.checked_sub(time).unwrap().max(self.now.at);
+        }
+        self.slept += time;
+        self.now.unix_ms += i64::try_from(time.as_millis()).unwrap();
+    }
+
+    /// Time passes, and the run does not notice.
+    pub fn pass(&mut self, time: Duration) {
+        self.now.at += time;
+        self.now.unix_ms += i64::try_from(time.as_millis()).unwrap();
+    }
+
+    /// A page of the list has been asked for.
+    pub fn is_reading(&self) -> bool {
+        let is_page = |finished: &Finished| matches!(finished, Finished::Page(..));
+        self.under_way.iter().any(|(_, finished)| is_page(finished))
+    }
+
+    /// The pages that have been asked for come late: they show what stands there now.
+    pub fn read_late(&mut self) {
+        for (at, finished) in std::mem::take(&mut self.under_way) {
+            let finished = match finished {
+                Finished::Page(asked, Ok(before)) => {
+                    let late = self.read_page(asked, self.now.at).map(|late| Reply {
+                        requested_at: before.requested_at,
+                        ..late
+                    });
+                    Finished::Page(asked, late)
+                }
+                other => other,
+            };
+            self.under_way.push((at, finished));
+        }
+    }
+
+    pub fn elapsed(&self) -> Duration {
+        self.now.at - self.started
+    }
+
+    pub fn job(&self, number: u64) -> &QueuedJob {
+        self.queue
+            .values()
+            .find(|job| job.service == service(number))
+            .unwrap()
+    }
+
+    pub fn state(&self, number: u64) -> State {
+        self.job(number).record.state
+    }
+
+    /// The list shows it no more, or again.
+    pub fn list(&mut self, number: u64, listed: bool) {
+        self.deferred.insert(service(number));
+        self.truth(number).listed = listed;
+    }
+
+    pub fn truth(&mut self, number: u64) -> &mut Truth {
+        self.account.get_mut(&service(number)).unwrap()
+    }
+
+    /// Somebody else changes what stands there, from now on.
+    pub fn show(&mut self, number: u64, status: &'static str, image: &'static str) {
+        let from = self.now.at;
+        self.deferred.insert(service(number));
+        let shown = &mut self.truth(number).shown;
+        shown.retain(|shown| shown.from <= from);
+        shown.push(Shown {
+            from,
+            status,
+            image,
+        });
+    }
+
+    pub fn kinds(&self, number: u64) -> Vec<&'static str> {
+        self.entries
+            .iter()
+            .filter(|(id, _)| *id == service(number))
+            .map(|(_, entry)| entry.kind())
+            .collect()
+    }
+
+    /// Submissions of all processes.
+    pub fn count_all_submissions(&self, number: u64) -> usize {
+        let kinds = self.kinds(number);
+        kinds.iter().filter(|kind| **kind == "intent").count()
+    }
+
+    pub fn move_to_the_end(&mut self, number: u64) {
+        self.order.retain(|id| *id != service(number));
+        self.order.push(service(number));
+    }
+
+    pub fn move_to_the_front(&mut self, number: u64) {
+        self.order.retain(|id| *id != service(number));
+        self.order.insert(0, service(number));
+    }
+
+    /// Instances of the account that nobody ordered to rebuild.
+    pub fn add_strangers(&mut self, jobs: u64, count: u64) {
+        for number in jobs + 1..=jobs + count {
+            self.account
+                .insert(service(number), self.account[&service(1)].clone());
+            self.order.push(service(number));
+        }
+    }
+
+    /// The last ones of them are gone.
+    pub fn remove_strangers(&mut self, count: usize) {
+        for id in self
+            .account
+            .keys()
+            .copied()
+            .collect::<Vec<_>>()
+            .iter()
+            .rev()
+            .take(count)
+        {
+            self.order.retain(|listed| listed != id);
+        }
+    }
+
+    /// The question before the run has read the whole list.
+    pub fn with_the_list_read(&mut self) {
+        let mut list = InstanceList::default();
+        list.begin_scan();
+        while let Some(page) = list.scan_page() {
+            let reply = self.read_page(page, self.now.at).unwrap();
+            list.read(page, &reply.value, self.now.at);
+        }
+        let jobs = self.queue.len() as u64;
+        let session = Session::new(self.can_login, self.generation, self.now.at);
+        self.core = Machine::new(self.options.clone(), jobs, session, list, 1, self.now);
+        self.core.recover(Vec::new(), &Harm::default(), self.now);
+    }
+
+    pub fn submissions(&self, number: u64) -> usize {
+        self.count(&Made::Submit(service(number)))
+    }
+
+    pub fn count(&self, made: &Made) -> usize {
+        self.calls.iter().filter(|(_, call)| call == made).count()
+    }
+
+    /// Works until the run ends.
+    pub fn run(&mut self) {
+        self.run_until(|_| false);
+        assert!(self.core.is_over(), "it stopped in the middle");
+        self.check_end();
+    }
+
+    /// Works until the run ends, or `enough` is true after a turn.
+    pub fn run_until(&mut self, enough: impl Fn(&Self) -> bool) {
+        while !self.is_over() {
+            self.turn();
+            if enough(self) {
+                return;
+            }
+            self.wait();
+        }
+    }
+
+    /// As the dispatcher asks: an operator may have put something back in the last moment.
+    pub fn is_over(&mut self) -> bool {
+        let over = self.core.is_over();
+        let queued = |job: &QueuedJob| job.record.state == State::Queued;
+        if over && !self.core.is_ending() && self.queue.values().any(queued) {
+            self.core.look_again();
+            return false;
+        }
+        over
+    }
+
+    /// Works for so long.
+    pub fn run_for(&mut self, time: Duration) {
+        let until = self.now.at + time;
+        self.run_until(|world| world.now.at >= until);
+    }
+
+    /// One turn of the dispatcher's loop, without the sleep at its end; repeated as the dispatcher
+    /// would repeat it.
+    pub fn turn(&mut self) {
+        for repetition in 0.. {
+            assert!(repetition < 20, "the run asks the queue again and again");
+            self.turns += 1;
+            assert!(self.turns < TURNS_MAX, "the run hangs: {:?}", self.core);
+            self.deliver();
+            self.supply();
+            let tick = self.core.tick(self.now);
+            self.events.extend(self.core.take_events());
+            self.commit_and_call(tick);
+            self.check();
+            if self.core.is_over() || !self.core.asks_the_queue(self.now) {
+                return;
+            }
+        }
+    }
+
+    /// Sleeps until an answer comes or the machine wants to look at the clock.
+    fn wait(&mut self) {
+        let wake_at = self.core.wake_at(self.now.at);
+        assert!(wake_at > self.now.at, "it never sleeps: {:?}", self.core);
+        let next = self
+            .under_way
+            .iter()
+            .map(|(at, _)| *at)
+            .min()
+            .map_or(wake_at, |at| at.min(wake_at));
+        // Never less than a millisecond: the clock on the wall has to follow.
+        let time = next
+            .saturating_duration_since(self.now.at)
+            .max(Duration::from_millis(1));
+        let time = Duration::from_millis(u64::try_from(time.as_micros().div_ceil(1000)).unwrap());
+        self.pass(time);
+    }
+
+    fn deliver(&mut self) {
+        self.under_way.sort_by_key(|(at, _)| *at);
+        let later = self.under_way.partition_point(|(at, _)| *at <= self.now.at);
+        for (_, finished) in self.under_way.drain(..later).collect::<Vec<_>>() {
+            if let Some(pause) = asked_pause(&finished) {
+                self.held_until = self.held_until.max(self.now.at + pause);
+            }
+            self.core.finished(finished, self.now);
+        }
+    }
+
+    /// As `queue/sqlite/read.rs` answers.
+    fn due(&self, now_ms: i64, limit: usize) -> Vec<QueuedJob> {
+        let mut due: Vec<&QueuedJob> = self
+            .queue
+            .values()
+            .filter(|job| job.record.state == State::Queued && job.record.not_before_ms <= now_ms)
+            .collect();
+        due.sort_by_key(|job| (job.record.not_before_ms, job.id));
+        due.into_iter().take(limit).cloned().collect()
+    }
+
+    fn next_ready_ms(&self, after_ms: i64) -> Option<i64> {
+        self.queue
+            .values()
+            .filter(|job| job.record.state == State::Queued)
+            .map(|job| job.record.not_before_ms)
+            .filter(|at| *at > after_ms)
+            .min()
+    }
+
+    fn supply(&mut self) {
+        if self.core.wants_harm(self.now) {
+            self.core.bears(&self.harm(), self.now);
+        }
+        if self.core.wants_order() {
+            let queued = |job: &&QueuedJob| job.record.state == State::Queued;
+            let jobs = self.queue.values().filter(queued);
+            let order: Vec<_> = jobs.map(|job| (job.id, job.service)).collect();
+            let missing = self.core.check_order(&order);
+            let missing = missing.iter().map(|job| self.queue[job].clone()).collect();
+            self.core.leave_out(missing, self.now);
+        }
+        let Some((limit, until_ms)) = self.core.wants_jobs(self.now) else {
+            return;
+        };
+        let jobs = self.due(until_ms, limit);
+        let exhausted = jobs.len() < limit;
+        let next_ready_ms = if exhausted {
+            self.next_ready_ms(until_ms)
+        } else {
+            None
+        };
+        self.core.supplied(jobs, exhausted, next_ready_ms, self.now);
+    }
+
+    fn commit_and_call(&mut self, tick: Tick) {
+        self.meddle();
+        let mut conflicts = HashSet::new();
+        for step in &tick.steps {
+            let Transition {
+                job,
+                from,
+                entry,
+                at_ms: _,
+                to,
+            } = &step.transition;
+            let row = self.queue.get_mut(job).unwrap();
+            let record = &row.record;
+            if (record.state, record.attempt) != (from.state, from.attempt) {
+                assert!(
+                    self.meddled,
+                    "{entry:?} conflicts although nobody meddled: {record:?}, {:?}",
+                    self.entries
+                        .iter()
+                        .filter(|(id, _)| *id == row.service)
+                        .map(|(_, entry)| entry.kind())
+                        .collect::<Vec<_>>()
+                );
+                conflicts.insert(*job);
+                continue;
+            }
+            if conflicts.contains(job) {
+                continue;
+            }
+            // The database writes only what changes.
+            assert_eq!(record, from, "state and attempt stand for the rest");
+            if matches!(entry, LedgerEntry::Intent { .. }) && record.attempt == 0 {
+                self.starts.push(row.line);
+            }
+            row.record = to.clone();
+            self.entries.push((step.service, entry.clone()));
+        }
+        self.core.conflicts(&conflicts);
+        self.moved_now = !conflicts.is_empty();
+        for call in tick.calls {
+            self.make(call, &conflicts);
+        }
+    }
+
+    /// An operator's commands beside the run.
+    fn meddle(&mut self) {
+        if self.random.f64() >= self.chances.operator {
+            return;
+        }
+        let jobs: Vec<JobId> = self.queue.keys().copied().collect();
+        let job = jobs[self.random.usize(..jobs.len())];
+        let row = self.queue.get_mut(&job).unwrap();
+        let entry = match row.record.state {
+            State::Queued => LedgerEntry::Cancelled,
+            State::InDoubt => LedgerEntry::Resolved {
+                verdict: Verdict::Failed,
+                reason: "I looked".to_owned(),
+            },
+            _ => return,
+        };
+        row.record = row.record.apply(&entry, self.now.unix_ms).unwrap();
+        self.dealt_with.insert(job);
+        self.meddled = true;
+    }
+
+    fn make(&mut self, call: Call, conflicts: &HashSet<JobId>) {
+        if let Call::Submit(job, rebuild) = &call {
+            if conflicts.contains(job) {
+                return;
+            }
+            let row = &self.queue[job];
+            assert_eq!(row.service, rebuild.service);
+            assert_eq!(
+                row.record.state,
+                State::Submitting,
+                "sent without a committed intent"
+            );
+        }
+        self.check_rate(&call);
+        let at = self.now.at;
+        let mut latency = self.latency.mul_f64(0.5 + self.random.f64());
+        if let Call::Submit(_, rebuild) = &call {
+            latency += self.slow.get(&rebuild.service).copied().unwrap_or_default();
+        }
+        if self.random.f64() < self.chances.session_ends {
+            self.session_lives = false;
+        }
+        let (made, finished) = match call {
+            Call::Login => (Made::Login, Finished::Login(self.login())),
+            Call::Keepalive => (Made::Keepalive, Finished::Keepalive(self.keepalive())),
+            Call::Whoami => (Made::Whoami, Finished::Whoami(self.whoami())),
+            Call::Page(page) => {
+                let read = self.read_page(page, at + latency);
+                (Made::Page(page), Finished::Page(page, read))
+            }
+            Call::Preview(image, service) => {
+                let read = self.preview(service, at + latency);
+                (
+                    Made::Preview(image),
+                    Finished::Preview(image, service, read),
+                )
+            }
+            Call::Submit(_, rebuild) => {
+                let submitted = self.submit(rebuild.service, rebuild.image, at + latency);
+                (
+                    Made::Submit(rebuild.service),
+                    Finished::Submit(rebuild.service, Box::new(submitted)),
+                )
+            }
+        };
+        self.calls.push((at, made));
+        self.under_way.push((at + latency, finished));
+    }
+
+    fn check_rate(&mut self, call: &Call) {
+        let at = self.now.at;
+        assert!(
+            at >= self.held_until,
+            "a call while the API had asked for none"
+        );
+        if !self.options.rate_per_s.is_normal() {
+            return;
+        }
+        let interval = Duration::from_secs_f64(1.0 / self.options.rate_per_s);
+        if let Some((last, _)) = self.calls.last() {
+            assert!(at - *last >= interval, "two calls within {:?}", at - *last);
+        }
+        // The first scan may use every slot: nothing else is there to be called.
+        if matches!(call, Call::Page(_)) && self.core.list.is_scanned() {
+            if let Some(last) = self.last_poll {
+                assert!(
+                    at - last >= interval * 2,
+                    "two polls within {:?}",
+                    at - last
+                );
+            }
+            self.last_poll = Some(at);
+        }
+    }
+
+    fn login(&mut self) -> Result<u64, LoginError> {
+        if self.down {
+            return Err(LoginError::Failed(network()));
+        }
+        if let Some(error) = self.logins.pop_front() {
+            return Err(error);
+        }
+        self.session_lives = true;
+        self.generation += 1;
+        Ok(self.generation)
+    }
+
+    fn keepalive(&mut self) -> Keepalive {
+        if self.down {
+            return Keepalive::Failed(network());
+        }
+        if let Some(answer) = self.keepalives.pop_front() {
+            return answer;
+        }
+        if self.session_lives {
+            Keepalive::Alive
+        } else {
+            Keepalive::Dead {
+                message: "your session has expired".to_owned(),
+            }
+        }
+    }
+
+    fn whoami(&mut self) -> Keepalive {
+        if let Some(answer) = self.whoamis.pop_front() {
+            return answer;
+        }
+        self.keepalive()
+    }
+
+    fn obstacle(&mut self) -> Option<ReadError> {
+        if self.down {
+            return Some(ReadError::Failed(network()));
+        }
+        if !self.session_lives {
+            return Some(ReadError::Unauthorized {
+                generation: self.generation,
+                message: "access denied".to_owned(),
+            });
+        }
+        (self.random.f64() < self.chances.read_fails).then(|| match self.random.u8(0..4) {
+            0 => ReadError::Failed(network()),
+            1 => ReadError::Failed(garbled()),
+            2 => ReadError::SlowDown { retry_after: None },
+            _ => ReadError::Blocked { status: 403 },
+        })
+    }
+
+    fn read_page(&mut self, asked: u32, answered_at: Instant) -> Read<Page> {
+        if let Some(error) = self.pages.pop_front().or(self.page_always.clone()) {
+            return Err(error);
+        }
+        if let Some(error) = self.obstacle() {
+            return Err(error);
+        }
+        let listed: Vec<ServiceId> = self
+            .order
+            .iter()
+            .copied()
+            .filter(|id| self.account[id].listed)
+            .collect();
+        let read_at = self
+            .now
+            .at
+            .checked_sub(self.list_lag.min(self.elapsed()))
+            .unwrap();
+        let pages = listed.len().div_ceil(self.page_size).max(1);
+        // Beyond the end comes the last page, as the panel does it.
+        let number = (asked as usize).min(pages);
+        let read_at = self.shown_at(number, read_at);
+        let mut instances: Vec<Instance> = listed
+            .iter()
+            .skip((number - 1) * self.page_size)
+            .take(self.page_size)
+            .map(|id| {
+                let shown = &self.account[id].shown;
+                let later = shown.partition_point(|shown| shown.from <= read_at);
+                let shown = &shown[later.saturating_sub(1)];
+                Instance {
+                    service: *id,
+                    status: shown.status.to_owned(),
+                    image: Some(self.spelled(shown.image).to_owned()),
+                    name: None,
+                    ip: self.account[id].ip.map(str::to_owned),
+                }
+            })
+            .collect();
+        let twice = instances
+            .iter()
+            .find(|row| Some(row.service) == self.oddities.twice)
+            .cloned();
+        instances.extend(twice.map(|row| Instance {
+            status: "active".to_owned(),
+            ..row
+        }));
+        let turn = self.shifts.min(self.order.len());
+        self.order.rotate_left(turn);
+        Ok(self.reply(
+            Page {
+                number: u32::try_from(number).unwrap(),
+                per_page: None,
+                total: listed.len() as u64 + self.total_off_by,
+                rows: instances.len() as u64,
+                instances,
+            },
+            answered_at,
+        ))
+    }
+
+    /// The moment that a page shows, if it is read now and everything is shown as it was at `read_at`.
+    fn shown_at(&self, page: usize, read_at: Instant) -> Instant {
+        let Oddities {
+            frozen_s,
+            frozen_page_s,
+            page_lag_s,
+            ..
+        } = &self.oddities;
+        let elapsed = self.elapsed().as_secs();
+        let whole = frozen_s.iter().copied();
+        let of_page = frozen_page_s
+            .filter(|(frozen, _, _)| *frozen == page)
+            .map(|(_, from, until)| (from, until));
+        let frozen = whole
+            .chain(of_page)
+            .filter(|(from, until)| (*from..*until).contains(&elapsed))
+            .map(|(from, _)| self.started + Duration::from_secs(from))
+            .min();
+        let lag = Duration::from_secs(page_lag_s * page as u64).min(self.elapsed());
+        let read_at = frozen.map_or(read_at, |frozen| frozen.min(read_at));
+        // What happened before a sleep has moved into the past with it.
+        read_at.checked_sub(lag).unwrap()
+    }
+
+    /// What the list calls an image.
+    fn spelled(&self, image: &'static str) -> &'static str {
+        match self.oddities.new_name {
+            Some(name) if image == "new" => name,
+            _ => image,
+        }
+    }
+
+    fn preview(&mut self, service: ServiceId, answered_at: Instant) -> Read<Preview> {
+        if let Some(error) = self.previews.pop_front().or(self.preview_always.clone()) {
+            return Err(error);
+        }
+        if let Some(error) = self.obstacle() {
+            return Err(error);
+        }
+        let offers = !self.lacking.contains(&service);
+        let images = NAMES
+            .iter()
+            .filter(|(id, _)| offers || *id != NEW)
+            .map(|(id, name)| Image {
+                id: id.parse().unwrap(),
+                name: (*name).to_owned(),
+                zone: Some("pub".to_owned()),
+            })
+            .collect();
+        let ssh_keys = Vec::new();
+        Ok(self.reply(Preview { images, ssh_keys }, answered_at))
+    }
+
+    fn reply<T>(&self, value: T, answered_at: Instant) -> Reply<T> {
+        Reply {
+            value,
+            generation: self.generation,
+            requested_at: self.now.at,
+            answered_at,
+            answered_ms: self.unix_ms(answered_at),
+        }
+    }
+
+    fn unix_ms(&self, at: Instant) -> i64 {
+        self.now.unix_ms + i64::try_from((at - self.now.at).as_millis()).unwrap()
+    }
+
+    fn submit(&mut self, service: ServiceId, image: ImageId, answered_at: Instant) -> Submitted {
+        let fate = self.fate(service);
+        let executed = match &fate {
+            Fate::Accepted(rebuilding) => Some(rebuilding.clone()),
+            Fate::Unknown(rebuilding) => rebuilding.clone(),
+            _ => None,
+        };
+        if let Some(rebuilding) = executed {
+            let name = NAMES
+                .iter()
+                .find(|(id, _)| image == id.parse().unwrap())
+                .unwrap()
+                .1;
+            self.execute(service, name, &rebuilding);
+        }
+        let answer = match &fate {
+            Fate::Accepted(_) | Fate::Ignored => Answer::Accepted,
+            Fate::Unknown(_) => Answer::Unknown(network()),
+            Fate::NotSent => Answer::NotSent(Failure::new("connect", "connection refused")),
+            Fate::SlowDown(retry_after) => Answer::SlowDown {
+                retry_after: *retry_after,
+            },
+            Fate::Refused => Answer::Refused(Failure::new("value", "no such image")),
+            Fate::Unauthorized => Answer::Unauthorized {
+                message: "access denied".to_owned(),
+            },
+            Fate::Blocked => Answer::Blocked { status: 403 },
+            Fate::HalfSession => Answer::HalfSession {
+                asks_for: HalfSession::SecondFactor,
+                failure: Failure::new("elsewhere", "func=totp.confirm"),
+            },
+        };
+        Submitted {
+            generation: self.generation,
+            sent: (fate != Fate::NotSent).then_some(Sent {
+                at_ms: self.now.unix_ms,
+                at: self.now.at,
+            }),
+            answered_ms: self.unix_ms(answered_at),
+            answered_at,
+            answer,
+            pause: None,
+        }
+    }
+
+    fn fate(&mut self, service: ServiceId) -> Fate {
+        if self.down {
+            return Fate::NotSent;
+        }
+        if !self.session_lives {
+            return Fate::Unauthorized;
+        }
+        if let Some(fate) = self.account[&service].always.clone() {
+            return fate;
+        }
+        if let Some(fate) = self.submits.pop_front() {
+            return fate;
+        }
+        let mut rebuilding = usual();
+        rebuilding.lag = rebuilding.lag.mul_f64(2.0 * self.random.f64());
+        rebuilding.takes = rebuilding.takes.mul_f64(2.0 * self.random.f64());
+        rebuilding.name_lag = self.random.bool().then_some(Duration::ZERO);
+        if self.chances.late_name > 0.0 {
+            let longest = (6 * MINUTE).mul_f64(self.chances.late_name * 2.0);
+            rebuilding.name_lag = Some(longest.mul_f64(0.4 + 0.6 * self.random.f64()));
+        }
+        if self.random.f64() < self.chances.broken {
+            rebuilding.ends = match self.random.u8(0..4) {
+                0 => End::Error,
+                1 => End::Never,
+                2 => End::Undone,
+                _ => End::ErrorBefore,
+            };
+            // That it is undone between two readings of its page is an assumption which is accepted.
+            if rebuilding.ends == End::Undone {
+                rebuilding.takes = rebuilding
+                    .takes
+                    .max(self.options.rules.settle + 10 * SECOND);
+            }
+        }
+        if self.random.f64() < self.chances.ignored {
+            return Fate::Ignored;
+        }
+        let chance = self.random.f64();
+        let Chances {
+            unknown,
+            not_sent,
+            slow_down,
+            refused,
+            ..
+        } = self.chances;
+        if chance < unknown {
+            Fate::Unknown(self.random.bool().then_some(rebuilding))
+        } else if chance < unknown + not_sent {
+            Fate::NotSent
+        } else if chance < unknown + not_sent + slow_down {
+            Fate::SlowDown(self.random.bool().then_some(30 * SECOND))
+        } else if chance < unknown + not_sent + slow_down + refused {
+            match self.random.u8(0..4) {
+                0 => Fate::Refused,
+                1 => Fate::HalfSession,
+                2 => Fate::Blocked,
+                _ => Fate::Unauthorized,
+            }
+        } else {
+            Fate::Accepted(rebuilding)
+        }
+    }
+
+    fn execute(&mut self, service: ServiceId, name: &'static str, rebuilding: &Rebuilding) {
+        let at = self.now.at;
+        let truth = self.account.get_mut(&service).unwrap();
+        truth.shown.retain(|shown| shown.from <= at);
+        let before = truth.shown.last().unwrap().clone();
+        let begins = at + rebuilding.lag;
+        let ends = begins + rebuilding.takes;
+        // Status and name show by themselves, each in its time.
+        let mut statuses = vec![(begins, "rebuilding")];
+        match rebuilding.ends {
+            End::Back | End::Undone => statuses.push((ends, "active")),
+            End::Error | End::ErrorBefore => statuses.push((ends, "error")),
+            End::Never => {}
+        }
+        let mut names = match rebuilding.ends {
+            End::ErrorBefore => Vec::new(),
+            End::Never if rebuilding.name_lag.is_none() => Vec::new(),
+            End::Never | End::Back | End::Error | End::Undone => {
+                vec![(rebuilding.name_lag.map_or(ends, |lag| at + lag), name)]
+            }
+        };
+        if rebuilding.ends == End::Undone {
+            names.push((ends.max(names[0].0), before.image));
+        }
+        let mut moments: Vec<Instant> = statuses.iter().chain(&names).map(|(at, _)| *at).collect();
+        moments.sort_unstable();
+        let last = |changes: &[(Instant, &'static str)], at, first| {
+            let past = changes.iter().rev().find(|(from, _)| *from <= at);
+            past.map_or(first, |(_, word)| *word)
+        };
+        for from in moments {
+            truth.shown.push(Shown {
+                from,
+                status: last(&statuses, from, before.status),
+                image: last(&names, from, before.image),
+            });
+        }
+        truth.wiped += 1;
+        truth.back_at = matches!(rebuilding.ends, End::Back | End::Undone).then_some(ends);
+        truth.undone = rebuilding.ends == End::Undone;
+    }
+
+    /// What must hold at every instant.
+    fn check(&self) {
+        let core = &self.core;
+        // Nothing was made of the same job twice, and nothing of a job in doubt.
+        let out = self
+            .under_way
+            .iter()
+            .filter(|(_, finished)| matches!(finished, Finished::Submit(..)))
+            .count();
+        let out = out + core.unconfirmed.len();
+        assert_eq!(out, core.submissions_out(), "submissions are miscounted");
+        assert!(core.in_flight() <= self.options.workers + self.inherited_or_doubted());
+        if core.slots() > 0 {
+            let by = core.held_back_by(self.now);
+            let is_true = !matches!(by, Some(Limit::Workers | Limit::FailureBudget));
+            assert!(is_true, "it says {by:?}, and {} may start", core.slots());
+        }
+        if let Some(budget) = core.budget {
+            let failures = core.failures();
+            let at_risk =
+                failures.failed + failures.watched + failures.held + core.at_risk() as u64;
+            let suspects = core.suspects.len() as u64;
+            assert!(
+                at_risk + suspects <= budget + self.inherited,
+                "{failures:?} with {} in flight of {budget}",
+                core.at_risk()
+            );
+        }
+        self.check_nothing_is_left_undone();
+    }
+
+    /// Doubts that turned out to be rebuilding take a slot each, beyond the workers.
+    fn inherited_or_doubted(&self) -> usize {
+        self.entries
+            .iter()
+            .filter(|(_, entry)| {
+                matches!(
+                    entry,
+                    LedgerEntry::Unknown { .. } | LedgerEntry::Interrupted
+                )
+            })
+            .count()
+    }
+
+    /// What may start, starts: no job waits for nothing.
+    fn check_nothing_is_left_undone(&self) {
+        let core = &self.core;
+        // A slot that a failed guard freed is found within a heartbeat.
+        let may_start = !core.is_ending()
+            && !self.moved_now
+            && core.session.is_ready()
+            && !core.outage.is_on()
+            && (self.options.no_wait || core.list.is_scanned())
+            && !core.wants_order()
+            && core.slots() > 0;
+        if !may_start || core.rate.free_at(Purpose::Submission) > self.now.at {
+            return;
+        }
+        let ready = core.waiting.iter().find(|waiting| {
+            matches!(
+                core.readiness(&waiting.job, self.now),
+                Readiness::Ready { .. }
+            )
+        });
+        assert!(ready.is_none(), "a job could start and does not: {ready:?}");
+        // Where the clock on the wall went on alone, delays still last as long as they were meant to.
+        if core.wants_jobs(self.now).is_none() && !self.meddled && self.slept.is_zero() {
+            let known: HashSet<JobId> = core
+                .waiting
+                .iter()
+                .map(|waiting| waiting.job.id)
+                .chain(core.suspects.iter().map(|suspect| suspect.job.id))
+                .collect();
+            let buffered = core
+                .waiting
+                .iter()
+                .any(|waiting| waiting.deferred_since.is_none());
+            let forgotten = self
+                .due(self.now.unix_ms, usize::MAX)
+                .into_iter()
+                .find(|job| !known.contains(&job.id));
+            assert!(
+                buffered || forgotten.is_none(),
+                "a due job is not asked for: {forgotten:?}"
+            );
+        }
+    }
+
+    /// What must hold when the run has ended.
+    fn check_end(&self) {
+        let early = self.core.halt().is_some() || self.core.signal().is_some();
+        for job in self.queue.values() {
+            let record = &job.record;
+            let truth = &self.account[&job.service];
+            assert!(
+                truth.wiped <= 1,
+                "{} was wiped {} times",
+                job.service,
+                truth.wiped
+            );
+            if record.executed() == Executed::No {
+                assert_eq!(
+                    truth.wiped, 0,
+                    "{} was wiped, and nobody knows",
+                    job.service
+                );
+            }
+            // Acceptance alone proves no end, and says so; what is odd is flagged.
+            let is_proven = record.evidence != Some(Evidence::Accepted) && record.failure.is_none();
+            let can_tell = record.target.is_some() && record.baseline.is_some();
+            if record.state == State::Done && is_proven {
+                assert!(
+                    truth.wiped > 0,
+                    "{} is done, and was never wiped",
+                    job.service
+                );
+                // A list that froze between the new name and `rebuilding` looks like a quick rebuild.
+                let froze =
+                    !self.oddities.frozen_s.is_empty() || self.oddities.frozen_page_s.is_some();
+                let hidden = froze && record.evidence == Some(Evidence::Image);
+                assert!(
+                    hidden || !truth.undone || !can_tell,
+                    "{} is done, and has its old image",
+                    job.service
+                );
+                assert!(
+                    hidden || truth.back_at.is_some_and(|at| at <= self.now.at),
+                    "{} is done, and its disk is still being written: {record:?}, {truth:?}, {:?}",
+                    job.service,
+                    self.entries
+                        .iter()
+                        .filter(|(id, _)| *id == job.service)
+                        .collect::<Vec<_>>()
+                );
+            }
+            assert_ne!(
+                record.state,
+                State::Submitting,
+                "an answer was not waited for"
+            );
+            let settled = record.state.is_final() || record.held;
+            let no_wait = self.options.no_wait && record.state != State::Queued;
+            assert!(settled || no_wait || early, "{job:?} was left behind");
+        }
+        if let Some(Halt::FailureBudget { failed, budget }) = self.core.halt() {
+            assert!(failed >= budget);
+        }
+        // Fresh jobs start in the manifest's order: nothing here defers one before another, unless
+        // there are so many pages for so few calls that readings grow old before their jobs start.
+        let pages = self.order.len().div_ceil(self.page_size);
+        let round = Duration::from_secs(pages as u64 * 2).as_secs_f64() / self.options.rate_per_s;
+        // Likewise where a list that deceives keeps each job waiting for minutes.
+        let grow_old =
+            self.options.rate_per_s > 0.0 && round > 60.0 || self.oddities != Oddities::default();
+        if self.deferred.is_empty() && self.shifts == 0 && !grow_old {
+            assert!(
+                self.starts.is_sorted(),
+                "the manifest's order was not kept: {:?}",
+                self.starts
+            );
+        }
+    }
+}
+
+/// The pause that an answer asks for.
+fn asked_pause(finished: &Finished) -> Option<Duration> {
+    match finished {
+        Finished::Submit(_, submitted) => match submitted.answer {
+            Answer::SlowDown { retry_after } => retry_after,
+            _ => None,
+        },
+        Finished::Page(_, Err(ReadError::SlowDown { retry_after }))
+        | Finished::Preview(_, _, Err(ReadError::SlowDown { retry_after }))
+        | Finished::Keepalive(Keepalive::SlowDown { retry_after })
+        | Finished::Login(Err(LoginError::SlowDown { retry_after })) => *retry_after,
+        _ => None,
+    }
+}
