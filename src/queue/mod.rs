@@ -9,11 +9,13 @@
 mod error;
 mod lock;
 mod place;
+mod port;
 mod sqlite;
 
 pub use error::{Conflict, EnqueueError, QueueError, Touched, Undatable};
 pub use lock::{Holder, QueueLock};
 pub use place::{Note, Precious, Side, Unfit, no_database, precious, resolve, unexpanded};
+pub use port::{Ready, Store};
 pub use sqlite::{Decision, Given, Open, Queue};
 
 use std::path::PathBuf;

@@ -1,0 +1,130 @@
+//! What a run asks of the place where jobs and their ledger are kept.
+//!
+//! The verbs are few and speak of jobs, never of rows. [`Store::record`] is the only one that moves a
+//! job: it writes the new record, the ledger entry and the tally in one transaction, and only where
+//! the job still stands as the caller believed; what has moved meanwhile is reported back, not forced.
+
+use std::collections::HashSet;
+
+use super::{Harm, Queue, QueueError, QueuedJob};
+use crate::job::{BatchId, Counts, JobId, RunId, ServiceId, State, Transition};
+
+/// Jobs that may start.
+#[derive(Debug, Clone, Default)]
+pub struct Ready {
+    /// Those that are due, the longest due first.
+    pub jobs: Vec<QueuedJob>,
+    /// There are no more than these.
+    pub is_all: bool,
+    /// When the next one falls due after them, as Unix time; only where these are all.
+    pub next_ms: Option<i64>,
+}
+
+/// Where jobs and their ledger are kept.
+pub trait Store {
+    /// Queued jobs that are due at `until_ms` (Unix time), `limit` of them at most.
+    fn ready(
+        &mut self,
+        batch: BatchId,
+        until_ms: i64,
+        limit: usize,
+    ) -> impl Future<Output = Result<Ready, QueueError>>;
+
+    /// Jobs in one of these states.
+    fn in_flight(
+        &mut self,
+        batch: BatchId,
+        states: &[State],
+    ) -> impl Future<Output = Result<Vec<QueuedJob>, QueueError>>;
+
+    /// What has gone wrong with the batch, and nobody has dealt with.
+    fn failures(&mut self, batch: BatchId) -> impl Future<Output = Result<Harm, QueueError>>;
+
+    /// The batch's queued jobs, in the manifest's order.
+    fn queued(
+        &mut self,
+        batch: BatchId,
+    ) -> impl Future<Output = Result<Vec<(JobId, ServiceId)>, QueueError>>;
+
+    /// These jobs, as far as they are queued.
+    fn queued_jobs(
+        &mut self,
+        jobs: &[JobId],
+    ) -> impl Future<Output = Result<Vec<QueuedJob>, QueueError>>;
+
+    /// The batch has a queued job, due or not.
+    fn has_queued(&mut self, batch: BatchId) -> impl Future<Output = Result<bool, QueueError>>;
+
+    /// The batch's jobs per state.
+    fn counts(&mut self, batch: BatchId) -> impl Future<Output = Result<Counts, QueueError>>;
+
+    /// Commits `steps` together. Returns the jobs that somebody else had moved: nothing of theirs was
+    /// written.
+    fn record(
+        &mut self,
+        batch: BatchId,
+        run: RunId,
+        steps: &[&Transition],
+    ) -> impl Future<Output = Result<HashSet<JobId>, QueueError>>;
+}
+
+impl Store for Queue {
+    async fn ready(
+        &mut self,
+        batch: BatchId,
+        until_ms: i64,
+        limit: usize,
+    ) -> Result<Ready, QueueError> {
+        let jobs = Queue::ready(self, batch, until_ms, limit).await?;
+        let is_all = jobs.len() < limit;
+        let next_ms = if is_all {
+            self.next_ready_ms(batch, until_ms).await?
+        } else {
+            None
+        };
+        Ok(Ready {
+            jobs,
+            is_all,
+            next_ms,
+        })
+    }
+
+    async fn in_flight(
+        &mut self,
+        batch: BatchId,
+        states: &[State],
+    ) -> Result<Vec<QueuedJob>, QueueError> {
+        Queue::in_flight(self, batch, states).await
+    }
+
+    async fn failures(&mut self, batch: BatchId) -> Result<Harm, QueueError> {
+        self.harm(batch).await
+    }
+
+    async fn queued(&mut self, batch: BatchId) -> Result<Vec<(JobId, ServiceId)>, QueueError> {
+        self.queued_services(batch).await
+    }
+
+    async fn queued_jobs(&mut self, jobs: &[JobId]) -> Result<Vec<QueuedJob>, QueueError> {
+        Queue::queued_jobs(self, jobs).await
+    }
+
+    async fn has_queued(&mut self, batch: BatchId) -> Result<bool, QueueError> {
+        Queue::has_queued(self, batch).await
+    }
+
+    async fn counts(&mut self, batch: BatchId) -> Result<Counts, QueueError> {
+        let batches = self.batches().await?;
+        let known = batches.iter().find(|known| known.id == batch);
+        Ok(known.map(|known| known.counts).unwrap_or_default())
+    }
+
+    async fn record(
+        &mut self,
+        batch: BatchId,
+        run: RunId,
+        steps: &[&Transition],
+    ) -> Result<HashSet<JobId>, QueueError> {
+        Queue::record(self, batch, Some(run), steps.iter().copied()).await
+    }
+}
