@@ -1,4 +1,4 @@
-//! Named places at which the crash harness kills the process (`tests/crash.rs`).
+//! Named places at which the crash harness kills the process (`tests/it/crash.rs`).
 //!
 //! Only debug builds have them: `REFLEET_FAILPOINT=name` dies at the first passage of that place,
 //! `name:3` at the third, and `panic@name` panics there, as a bug would. A release build compiles

@@ -1,8 +1,6 @@
 //! The main job, from outside: a fleet is rebuilt, and report, database and simulator agree.
 
-mod common;
-
-use common::{QUICK, World, bare, ended, manifest, quick};
+use crate::common::{QUICK, World, bare, ended, manifest, quick};
 use refleet::simulator::{Call, FaultKind, FaultPlan, Script};
 use sqlx::Row as _;
 use std::time::Duration;

@@ -15,17 +15,6 @@
 //! `REFLEET_CRASH_FAILURES=n` looks for so many failures before it gives up. What a history does
 //! follows from its seed; how the operating system interleaves it does not.
 
-#![expect(
-    clippy::unwrap_used,
-    clippy::print_stderr,
-    reason = "a test that cannot go on has failed; its figures are for those who look"
-)]
-
-#[path = "common/oddities.rs"]
-mod oddities;
-#[path = "common/rig.rs"]
-mod rig;
-
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::os::unix::process::ExitStatusExt as _;
@@ -34,11 +23,11 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-use oddities::{KINDS, ODD_KINDS, World};
+use crate::oddities::{KINDS, ODD_KINDS, World};
+use crate::rig::{Pace, Rig, Running, finish};
 use refleet::failpoint;
 use refleet::job::{LedgerEntry, State, Verdict};
 use refleet::simulator::{Call, Fault, FaultKind, FaultPlan, InstanceChange, Script};
-use rig::{Pace, Rig, Running, finish};
 
 /// Histories that run at once: they mostly wait.
 const THREADS: usize = 12;
@@ -345,7 +334,7 @@ impl History {
     }
 
     fn is_queued(&self) -> bool {
-        let is_queued = |story: &rig::Story| story.record.state == State::Queued;
+        let is_queued = |story: &crate::rig::Story| story.record.state == State::Queued;
         let stories = self.rig.stories();
         stories.is_some_and(|stories| stories.iter().any(is_queued))
     }
@@ -543,13 +532,16 @@ fn no_crash_loses_a_rebuild_or_repeats_one() {
         }
     });
     let figures = figures.into_inner().unwrap();
-    eprintln!("{figures:#?}\nin {:?}", began.elapsed());
+    #[expect(clippy::print_stderr, reason = "the figures are for those who look")]
+    {
+        eprintln!("{figures:#?}\nin {:?}", began.elapsed());
+    }
     let mut message = String::new();
     for (seed, what) in failed.into_inner().unwrap() {
         let _ = writeln!(
             message,
             "history {seed} failed; repeat it with REFLEET_CRASH_SEED={seed} \
-             REFLEET_CRASH_HISTORIES=1 cargo test --test crash\n{what}\n"
+             REFLEET_CRASH_HISTORIES=1 cargo test no_crash_loses\n{what}\n"
         );
     }
     assert!(message.is_empty(), "{message}");

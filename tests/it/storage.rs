@@ -2,21 +2,14 @@
 //!
 //! Each test drives the real binary, and holds the ledger against the simulator's own record.
 
-#![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
-
-#[path = "common/mounts.rs"]
-mod mounts;
-#[path = "common/rig.rs"]
-mod rig;
-
 use std::process::Command;
 use std::time::{Duration, Instant};
 
-use mounts::{OWN_MOUNTS, in_own_mounts, mount};
+use crate::mounts::{OWN_MOUNTS, in_own_mounts, mount};
+use crate::rig::{Pace, Rig, Running, block_on, finish};
 use refleet::job::{Failure, LedgerEntry, State, Transition};
 use refleet::queue::{Open, Queue};
 use refleet::simulator::{Call, Fault, FaultKind, Script};
-use rig::{Pace, Rig, Running, block_on, finish};
 use sqlx::{ConnectOptions as _, Connection as _};
 
 const FULL: i32 = 74;
@@ -156,7 +149,10 @@ fn a_database_that_turns_read_only_while_a_run_works_stops_the_sending() {
 #[test]
 fn a_device_that_is_full_and_then_read_only_loses_nothing() {
     if std::env::var_os(OWN_MOUNTS).is_none() {
-        return in_own_mounts("a_device_that_is_full_and_then_read_only_loses_nothing");
+        return in_own_mounts(
+            module_path!(),
+            "a_device_that_is_full_and_then_read_only_loses_nothing",
+        );
     }
     let rig = rig(8);
     let state = rig.file("state");

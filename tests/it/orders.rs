@@ -1,11 +1,9 @@
 //! Which order is it? What the same manifest again, an edited one, and the operator's own commands
 //! mean.
 
-#![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
-
-mod common;
-
-use common::{FIRST, IMAGE, OTHER_IMAGE, PASSWORD, QUICK, World, ended, id, manifest, quick};
+use crate::common::{
+    FIRST, IMAGE, OTHER_IMAGE, PASSWORD, QUICK, World, ended, id, manifest, quick,
+};
 use refleet::simulator::{Fault, FaultKind, InstanceChange};
 
 /// Three services.

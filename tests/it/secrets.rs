@@ -1,14 +1,10 @@
 //! No password and no token is left anywhere: not in the database's files, not in logs, events,
 //! reports or errors, and never among a process's arguments.
 
-#![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
-
-mod common;
-
 use std::fs;
 use std::path::PathBuf;
 
-use common::{FIRST, LOGIN_PASSWORD, PASSWORD, Running, World, ended, quick};
+use crate::common::{FIRST, LOGIN_PASSWORD, PASSWORD, Running, World, ended, quick};
 use refleet::simulator::{Fault, FaultKind};
 
 /// As a session of the simulator looks; given as `ZOMRO_AUTH`.
@@ -262,7 +258,7 @@ fn an_api_that_echoes_secrets_in_other_spellings_gives_none_away() {
         "fleet.csv",
         format!(
             "service_id,image,password\n{FIRST},{},\"{}\"\n",
-            common::IMAGE,
+            crate::common::IMAGE,
             ODD.replace('"', "\"\"")
         ),
     );
@@ -302,7 +298,7 @@ fn a_process_that_holds_passwords_cannot_be_looked_into() {
     world.fleet(1);
     // Nobody's own process, where this one is root's.
     let is_root = fs::metadata("/proc/self").unwrap().uid() == 0;
-    let mut command = common::bare(world.folder.path());
+    let mut command = crate::common::bare(world.folder.path());
     command
         .args(["simulate", "fleet.csv"])
         .stdout(std::process::Stdio::piped());

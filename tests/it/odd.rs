@@ -9,11 +9,6 @@
 //! about lists and rebuilds is held against that alone: how it ends depends on which moments the
 //! polls meet.
 
-#![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
-
-#[path = "common/rig.rs"]
-mod rig;
-
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::process::{Command, Stdio};
@@ -21,9 +16,9 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
+use crate::rig::{Pace, Rig, Running, Story, finish};
 use refleet::job::LedgerEntry;
 use refleet::simulator::{Call, FaultKind, Oddities, Script};
-use rig::{Pace, Rig, Running, Story, finish};
 
 /// Runs at once: they mostly wait.
 const THREADS: usize = 20;

@@ -1,19 +1,11 @@
 //! CONTRIBUTING.md promises nothing that no test proves, and README.md shows no command that does
 //! not work.
 
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    reason = "a test that cannot go on has failed"
-)]
-
-mod common;
-
 use std::collections::BTreeSet;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
-use common::{FIRST, LOGIN_PASSWORD, USERNAME, World, bare, ended};
+use crate::common::{FIRST, LOGIN_PASSWORD, USERNAME, World, bare, ended};
 
 /// A file of the repository's root.
 fn document(name: &str) -> String {

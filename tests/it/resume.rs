@@ -1,13 +1,9 @@
 //! A run that is stopped, by a signal or by death, and the same command again: nothing is repeated,
 //! and what cannot be known is said.
 
-#![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
-
-mod common;
-
 use std::time::Duration;
 
-use common::{Ended, FIRST, World, ended, quick, services};
+use crate::common::{Ended, FIRST, World, ended, quick, services};
 use refleet::simulator::{Call, FaultKind, Script, Settings};
 
 /// Twelve services; four rebuilds at a time, so that a run can be met in its middle.

@@ -1,17 +1,13 @@
 //! Answers as the field has them: of another request, of half a session, in another charset, and for
 //! ever the same.
 
-#![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
-
-mod common;
-
 use std::fs;
 use std::io::{Read as _, Write as _};
 use std::net::{Shutdown, TcpListener, TcpStream};
 use std::sync::{Arc, mpsc};
 use std::time::{Duration, Instant};
 
-use common::{FIRST, World, ended, quick};
+use crate::common::{FIRST, World, ended, quick};
 use refleet::simulator::{Call, Fault, FaultKind, Script};
 
 /// From now on every call of this kind meets `fault`.

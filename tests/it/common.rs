@@ -3,19 +3,6 @@
 //!
 //! What a test waits for is an event of the run (`--events -`), never a stretch of time.
 
-#![allow(
-    dead_code,
-    reason = "each binary of the tests uses its own part of this"
-)]
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    reason = "a test that cannot go on has failed"
-)]
-
-#[cfg(target_os = "linux")]
-pub mod pty;
-
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::fs::{self, File};

@@ -1,17 +1,9 @@
 //! What a signal means to a run: what was ignored stays ignored, an echo is no second request.
 
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    reason = "a test that cannot go on has failed"
-)]
-
-mod common;
-
 use std::ffi::OsString;
 use std::process::Command;
 
-use common::{FIRST, Running, World, quick};
+use crate::common::{FIRST, Running, World, quick};
 use refleet::simulator::FaultKind;
 
 /// `wrapper` with the run of `world` behind it.

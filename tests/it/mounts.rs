@@ -8,8 +8,14 @@ use std::process::Command;
 /// Says to a test that it is in a mount namespace of its own.
 pub const OWN_MOUNTS: &str = "REFLEET_TEST_OWN_MOUNTS";
 
-/// Carries out the test `name` once more in a mount namespace of its own, where one may be had.
-pub fn in_own_mounts(name: &str) {
+/// Carries out the test `name` of `module` (its `module_path!()`) once more in a mount namespace of
+/// its own, where one may be had.
+pub fn in_own_mounts(module: &str, name: &str) {
+    // A test is called without the name of its binary.
+    let name = match module.split_once("::") {
+        Some((_, module)) => format!("{module}::{name}"),
+        None => name.to_owned(),
+    };
     let folder = tempfile::tempdir().unwrap();
     for flags in ["-m", "-rm"] {
         let unshare = |command: &[&OsStr]| {
@@ -25,7 +31,7 @@ pub fn in_own_mounts(name: &str) {
             continue;
         }
         let this = std::env::current_exe().unwrap();
-        let [exact, name] = ["--exact", name].map(OsStr::new);
+        let [exact, name] = ["--exact", &name].map(OsStr::new);
         let inner = unshare(&[this.as_os_str(), exact, name]).unwrap();
         let said = String::from_utf8_lossy(&inner.stdout);
         assert!(inner.status.success(), "{said}");

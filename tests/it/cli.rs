@@ -1,15 +1,11 @@
 //! The command line itself: help, and everything that is refused before anything is queued or sent.
 
-#![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
-
-mod common;
-
 use std::fmt::Write as _;
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 use std::process::Command;
 
-use common::{
+use crate::common::{
     Ended, FIRST, IMAGE, LOGIN_PASSWORD, PASSWORD, USERNAME, World, bare, ended, manifest, quick,
     sql,
 };

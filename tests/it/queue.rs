@@ -1,8 +1,6 @@
 //! The queue against a real SQLite file: what is written is what the ledger says, and what the
 //! rules forbid is refused by the database too.
 
-#![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
-
 use std::collections::HashSet;
 use std::convert::Infallible;
 use std::os::unix::fs::PermissionsExt;

@@ -1,11 +1,7 @@
 //! What spreadsheets, and the people at them, do to a manifest: understood, or refused with the
 //! cause and the remedy. Nobody is locked out, and nobody's row is taken for another one.
 
-#![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
-
-mod common;
-
-use common::{Ended, FIRST, IMAGE, PASSWORD, World, quick};
+use crate::common::{Ended, FIRST, IMAGE, PASSWORD, World, quick};
 
 const HEADER: &str = "service_id,image,password\n";
 

@@ -1,16 +1,8 @@
 //! What `status`, `list`, `report` and the running display tell a person.
 
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    reason = "a test that cannot go on has failed"
-)]
-
-mod common;
-
 use std::fs;
 
-use common::{FIRST, World, bare, ended};
+use crate::common::{FIRST, World, bare, ended};
 use refleet::simulator::FaultKind;
 
 /// A run that was killed in the middle.
@@ -50,13 +42,13 @@ fn each_batch_has_its_own_process_and_the_others_are_named() {
     let world = World::new(12);
     crashed(&world, 6);
     // Another order, of the other services.
-    let rows = common::manifest(12);
+    let rows = crate::common::manifest(12);
     let (header, rest) = rows.split_once('\n').unwrap();
     let second: Vec<&str> = rest.lines().skip(6).collect();
     world.write("second.csv", format!("{header}\n{}\n", second.join("\n")));
-    let args = common::quick("second.csv", &["--workers", "1", "--events", "-"]);
+    let args = crate::common::quick("second.csv", &["--workers", "1", "--events", "-"]);
     world.fault(FIRST + 6, FaultKind::TimeoutBefore);
-    let mut run = common::Running::new(world.refleet(&args));
+    let mut run = crate::common::Running::new(world.refleet(&args));
     run.wait_for(1, "submitting");
     let pid = format!("process {}", run.pid());
 

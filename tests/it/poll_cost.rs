@@ -1,12 +1,6 @@
 //! What waiting for rebuilds costs: an hour of a run in virtual time, through its pure core.
 
-#![expect(
-    clippy::expect_used,
-    clippy::cast_precision_loss,
-    reason = "a scene that cannot be set is a failed test, and a share needs no precision"
-)]
-
-#[path = "../benches/refleet/account.rs"]
+#[path = "../../benches/refleet/account.rs"]
 mod account;
 
 use std::time::Duration;
@@ -29,6 +23,7 @@ fn fleet(shuffled: bool, seed: u64) -> Scene {
     }
 }
 
+#[expect(clippy::cast_precision_loss, reason = "a handful of thousands")]
 fn calls_per_rebuild(cost: &Cost) -> f64 {
     assert_eq!(cost.done, 500, "every rebuild is seen through");
     assert_eq!(cost.observed, cost.done, "each was seen rebuilding");

@@ -13,20 +13,15 @@
 //! most once, `done` only if wiped and complete, never wiped where the ledger says it was not.
 //! What is odd about an account all the time has a table of its own, see `odd.rs`.
 
-#![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
-
-#[path = "common/rig.rs"]
-mod rig;
-
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
+use crate::rig::{Pace, Rig, Running, Story, finish};
 use refleet::job::{LedgerEntry, State};
 use refleet::simulator::{Call, Fault, FaultKind, Script, Sessions, Settings};
-use rig::{Pace, Rig, Running, Story, finish};
 
 /// Runs at once: they mostly wait.
 const THREADS: usize = 20;

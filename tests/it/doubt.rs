@@ -5,21 +5,16 @@
 //! time here, so that no poll sees them and the image's name alone speaks; where `rebuilding` is to
 //! be seen, they last for many polls.
 
-#![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
-
-#[path = "common/rig.rs"]
-mod rig;
-
 use std::fmt::Write as _;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
+use crate::rig::{Pace, Rig, Running, Story, finish};
 use refleet::job::{LedgerEntry, ServiceId, State};
 use refleet::simulator::{
     Behaviour, Call, CallRecord, Config, Fault, FaultKind, ImageAt, InstanceChange, Outcome,
     Script, Settings, Step,
 };
-use rig::{Pace, Rig, Running, Story, finish};
 
 const DONE: i32 = 0;
 const FAILED: i32 = 1;

@@ -1,18 +1,9 @@
 //! What reaches a real terminal when the account and the manifest hold text that wants to steer it.
 
-#![cfg(target_os = "linux")]
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    reason = "a test that cannot go on has failed"
-)]
-
-mod common;
-
 use std::fmt::Write as _;
 
-use common::pty::{Size, Typed, on_a_terminal};
-use common::{FIRST, IMAGE, World, id, manifest, quick, services};
+use crate::common::{FIRST, IMAGE, World, id, manifest, quick, services};
+use crate::pty::{Size, Typed, on_a_terminal};
 use refleet::simulator::{Fault, FaultKind, InstanceChange};
 
 /// Sets the title, clears the screen, rings, does so with C1, breaks the line, turns the reading

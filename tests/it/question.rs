@@ -1,20 +1,11 @@
 //! The question before anything is destroyed, on a real terminal: what it says, and what counts as
 //! an answer.
 
-#![cfg(target_os = "linux")]
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    reason = "a test that cannot go on has failed"
-)]
-
-mod common;
-
 use std::fmt::Write as _;
 use std::process::Command;
 
-use common::pty::{Size, Typed, on_a_terminal};
-use common::{FIRST, IMAGE, OTHER_IMAGE, PASSWORD, World, id, quick, services};
+use crate::common::{FIRST, IMAGE, OTHER_IMAGE, PASSWORD, World, id, quick, services};
+use crate::pty::{Size, Typed, on_a_terminal};
 use refleet::simulator::{Call, Fault, FaultKind, InstanceChange, Script};
 
 /// The end of the prompt.

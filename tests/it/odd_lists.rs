@@ -3,19 +3,14 @@
 //! The real binary against an account with one oddity each. One worker, so that each job would be
 //! the control of the one before. The comments name the field case.
 
-#![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
-
-#[path = "common/rig.rs"]
-mod rig;
-
 use std::time::Duration;
 
+use crate::rig::{Pace, Rig, finish};
 use refleet::job::{JobRecord, LedgerEntry, ServiceId};
 use refleet::simulator::{
     Behaviour, Call, Config, Fault, FaultKind, Freeze, FreezeAt, InstanceChange, Names, Outcome,
     Script,
 };
-use rig::{Pace, Rig, finish};
 
 const DONE: i32 = 0;
 const DOUBT: i32 = 3;
@@ -63,7 +58,7 @@ fn record(rig: &Rig, nth: usize) -> JobRecord {
 /// State and evidence, or what went wrong.
 fn ends(rig: &Rig) -> Vec<String> {
     let stories = rig.stories().unwrap();
-    let end = |story: &rig::Story| {
+    let end = |story: &crate::rig::Story| {
         let record = &story.record;
         let held = if record.held { " held" } else { "" };
         let failure = record.failure.as_ref();
@@ -291,7 +286,7 @@ fn an_instance_with_two_rows_is_not_back_before_both_agree() {
 /// Field case A15: another data centre offers it, in another zone than the documented one.
 #[test]
 fn an_image_that_the_first_instance_lacks_is_asked_of_another() {
-    let services = rig::services(3);
+    let services = crate::rig::services(3);
     let rig = rig(3, |config| {
         config.odd.preview_lacks = vec![services[0]];
         config.odd.strict_zone = true;

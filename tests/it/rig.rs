@@ -1,11 +1,6 @@
 //! A small fleet, a simulator that outlives the process under test, and both of their stories:
 //! what really happened to each instance, and what the ledger says of it.
 
-#![allow(
-    dead_code,
-    reason = "each test binary uses the part of it that it needs"
-)]
-
 use std::fmt::Write as _;
 use std::future::Future;
 use std::io::Read as _;

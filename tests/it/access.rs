@@ -1,17 +1,13 @@
 //! Passwords and keys that are corrected in the file after it was ordered (field case C5): what
 //! nothing was sent for takes what the file says now, and everybody is told who does and who does not.
 
-#![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
-
-mod common;
-
 use std::fmt::Write as _;
 use std::io::{Read as _, Write as _};
 use std::net::{TcpListener, TcpStream};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use common::{FIRST, IMAGE, OTHER_IMAGE, PASSWORD, World, manifest, quick};
+use crate::common::{FIRST, IMAGE, OTHER_IMAGE, PASSWORD, World, manifest, quick};
 use refleet::simulator::{Fault, FaultKind};
 use sqlx::Row as _;
 

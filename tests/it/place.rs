@@ -4,13 +4,6 @@
 //! Each test drives the real binary; what cannot be had on every machine (network file systems) is
 //! decided upon in `src/queue/place/decide.rs`, from answers that are made up.
 
-#![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
-
-#[path = "common/mounts.rs"]
-mod mounts;
-#[path = "common/rig.rs"]
-mod rig;
-
 use std::fs;
 use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _, symlink};
 use std::os::unix::process::CommandExt as _;
@@ -18,9 +11,9 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 
-use mounts::{OWN_MOUNTS, in_own_mounts, mount};
+use crate::mounts::{OWN_MOUNTS, in_own_mounts, mount};
+use crate::rig::{Ended, Pace, Rig, Running, block_on, finish};
 use refleet::queue::{Open, Queue};
-use rig::{Ended, Pace, Rig, Running, block_on, finish};
 use sqlx::{ConnectOptions as _, Connection as _};
 
 const USAGE: i32 = 2;
@@ -211,7 +204,10 @@ fn a_database_with_two_names_is_refused() {
 #[test]
 fn a_database_that_is_mounted_by_itself_is_refused() {
     if std::env::var_os(OWN_MOUNTS).is_none() {
-        return in_own_mounts("a_database_that_is_mounted_by_itself_is_refused");
+        return in_own_mounts(
+            module_path!(),
+            "a_database_that_is_mounted_by_itself_is_refused",
+        );
     }
     let rig = killed(2);
     let container = rig.file("con tainer");
@@ -601,7 +597,10 @@ fn floppy() -> Vec<u8> {
 #[test]
 fn a_file_system_without_modes_is_refused_with_the_reason() {
     if std::env::var_os(OWN_MOUNTS).is_none() {
-        return in_own_mounts("a_file_system_without_modes_is_refused_with_the_reason");
+        return in_own_mounts(
+            module_path!(),
+            "a_file_system_without_modes_is_refused_with_the_reason",
+        );
     }
     let rig = rig(1);
     load(&rig);
@@ -883,7 +882,10 @@ fn a_report_and_events_are_written_over_nothing_that_is_needed() {
 #[test]
 fn a_database_in_a_containers_layer_is_said_each_time_to_go_with_it() {
     if std::env::var_os(OWN_MOUNTS).is_none() {
-        return in_own_mounts("a_database_in_a_containers_layer_is_said_each_time_to_go_with_it");
+        return in_own_mounts(
+            module_path!(),
+            "a_database_in_a_containers_layer_is_said_each_time_to_go_with_it",
+        );
     }
     let rig = rig(2);
     let container = rig.file("container");
@@ -917,7 +919,10 @@ fn a_database_in_a_containers_layer_is_said_each_time_to_go_with_it() {
 #[test]
 fn an_archive_on_a_read_only_medium_is_read_or_says_what_is_missing() {
     if std::env::var_os(OWN_MOUNTS).is_none() {
-        return in_own_mounts("an_archive_on_a_read_only_medium_is_read_or_says_what_is_missing");
+        return in_own_mounts(
+            module_path!(),
+            "an_archive_on_a_read_only_medium_is_read_or_says_what_is_missing",
+        );
     }
     let rig = killed(2);
     let archive = rig.file("archive");

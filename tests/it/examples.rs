@@ -1,19 +1,11 @@
 //! The files of examples/ work as they stand, and every hint can be typed as it stands.
 
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    reason = "a test that cannot go on has failed"
-)]
-
-mod common;
-
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
 use std::process::Command;
 
-use common::{Ended, FIRST, IMAGE, LOGIN_PASSWORD, USERNAME, World, bare, ended, quick};
+use crate::common::{Ended, FIRST, IMAGE, LOGIN_PASSWORD, USERNAME, World, bare, ended, quick};
 use refleet::simulator::FaultKind;
 
 fn example(name: &str) -> String {

@@ -1,0 +1,43 @@
+//! The tests of the real binary, and of the queue on a real file: one module for each subject.
+//!
+//! They are one binary because one is built and linked far faster than many, and because all of
+//! them share one rig ([`rig`]).
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    reason = "a test that cannot go on has failed"
+)]
+
+mod common;
+mod mounts;
+mod oddities;
+#[cfg(target_os = "linux")]
+mod pty;
+mod rig;
+
+mod access;
+mod cli;
+mod crash;
+mod doubt;
+mod examples;
+mod faults;
+mod main_job;
+mod odd;
+mod odd_answers;
+mod odd_lists;
+mod orders;
+mod place;
+mod poll_cost;
+#[cfg(target_os = "linux")]
+mod question;
+mod queue;
+mod readme;
+mod resume;
+mod screen;
+mod secrets;
+mod signals;
+mod spreadsheets;
+mod storage;
+#[cfg(target_os = "linux")]
+mod terminal;
