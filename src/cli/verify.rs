@@ -34,7 +34,7 @@ pub async fn verify(global: &Global, _: &VerifyArgs) -> Result<u8, CliError> {
             flaws.push(flaw);
         }
     };
-    let jobs = queue.verify(&mut found).await?;
+    let jobs = queue.check(&mut found).await?;
     let path = queue.path().display().to_string();
     if count == 0 {
         print_text(&format!("{}: sound, {jobs} jobs\n", text::printable(&path)))?;

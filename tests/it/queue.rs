@@ -109,7 +109,7 @@ async fn step(queue: &mut Queue, batch: BatchId, job: &mut QueuedJob, entry: Led
 async fn flaws(queue: &mut Queue) -> Vec<String> {
     let mut found = Vec::new();
     queue
-        .verify(&mut |flaw| found.push(format!("{}: {}", flaw.subject(), flaw.what)))
+        .check(&mut |flaw| found.push(format!("{}: {}", flaw.subject(), flaw.what)))
         .await
         .unwrap();
     found

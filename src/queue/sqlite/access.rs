@@ -9,12 +9,12 @@ use std::collections::{HashMap, HashSet};
 use secrecy::ExposeSecret;
 use sqlx::SqliteConnection;
 
+use super::Queue;
 use super::command::Decision;
 use super::enqueue::{ROWS_PER_STATEMENT, read_chunk};
-use super::read::{damaged, job_as_text, queued_job};
-use super::record::{ERASE, json, write};
+use super::record::{ERASE, write};
+use super::rows::{damaged, job_as_text, job_id, json, queued_job};
 use super::statement::{Statement, bound, values};
-use super::{Queue, job_id};
 use crate::job::{Access, BatchId, Executed, LedgerEntry, NewJob, ServiceId, State, Transition};
 use crate::queue::{AccessNews, CommandOutcome, EnqueueError, QueueError, QueuedJob, Selection};
 use crate::time;

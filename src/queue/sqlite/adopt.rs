@@ -2,8 +2,9 @@
 
 use std::collections::HashSet;
 
+use super::Queue;
 use super::record::write;
-use super::{Queue, ROLLBACK_JOURNAL, WRITE_AHEAD_LOG};
+use super::transaction::{ROLLBACK_JOURNAL, WRITE_AHEAD_LOG};
 use crate::job::{BatchId, LedgerEntry, State, Transition};
 use crate::queue::{QueueError, QueuedJob};
 

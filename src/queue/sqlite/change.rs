@@ -11,7 +11,7 @@ use sqlx::error::BoxDynError;
 use sqlx::sqlite::{SqliteArgumentsBuffer, SqliteTypeInfo};
 use sqlx::{Encode, Sqlite, Type};
 
-use super::record::json;
+use super::rows::json;
 use super::statement::{Statement, bound, padded, values};
 use crate::job::{Baseline, JobRecord, State, Transition};
 

@@ -3,9 +3,9 @@
 
 use std::collections::{HashMap, HashSet};
 
-use super::read::{damaged, job_as_text, queued_job};
-use super::record::{json, write};
-use super::{Queue, job_id};
+use super::Queue;
+use super::record::write;
+use super::rows::{damaged, job_as_text, job_id, json, queued_job};
 use crate::job::{BatchId, LedgerEntry, ServiceId, State, Transition};
 use crate::queue::{CommandOutcome, QueueError, QueuedJob, Selection};
 

@@ -6,11 +6,11 @@ use std::os::unix::ffi::OsStrExt as _;
 use secrecy::ExposeSecret;
 use sqlx::SqliteConnection;
 
+use super::Queue;
 use super::clock::{SetBack, Step};
-use super::read::damaged;
-use super::record::json;
+use super::rows::{damaged, job_id, json};
 use super::statement::{Statement, bound, values};
-use super::{Queue, ROLLBACK_JOURNAL, WRITE_AHEAD_LOG, job_id};
+use super::transaction::{ROLLBACK_JOURNAL, WRITE_AHEAD_LOG};
 use crate::job::{Access, BatchId, Executed, NewJob, RunId, ServiceId, State};
 use crate::queue::{
     Conflict, DonePolicy, Due, EnqueueError, EnqueuePolicy, Enqueued, LeftOut, NewBatch,

@@ -1,5 +1,5 @@
 //! The write-ahead log while a run works: when it is emptied, and what the main file says of it.
-//! What the mark is for, and why it can be trusted, stands in [`crate::queue::place::mark`].
+//! What the mark is for, and why it can be trusted, stands in [`super::place::mark`].
 
 use std::fs::File;
 use std::io;
@@ -11,10 +11,11 @@ use std::time::{Duration, Instant};
 use sqlx::sqlite::SqliteConnectOptions;
 use sqlx::{ConnectOptions as _, Connection as _, SqliteConnection};
 
-use super::{BUSY_TIMEOUT, Queue, QueueError};
-use crate::queue::Side;
-use crate::queue::place::mark::{LogMark, write_frames};
-use crate::queue::place::wal;
+use super::open::BUSY_TIMEOUT;
+use super::place::mark::{LogMark, write_frames};
+use super::place::wal;
+use super::{Queue, Side};
+use crate::queue::QueueError;
 
 /// A log that has grown so far is carried over into the main file. As large as SQLite's own rule
 /// would let it grow, which is switched off: each time the main file has to be marked anew.
@@ -188,7 +189,8 @@ mod tests {
     use sqlx::sqlite::SqliteSynchronous;
 
     use super::*;
-    use crate::queue::{Open, Unfit, place};
+    use crate::queue::sqlite::place;
+    use crate::queue::{Open, Unfit};
 
     /// What somebody else does between two steps of a run.
     #[derive(Debug, Clone, Copy, PartialEq, Eq)]

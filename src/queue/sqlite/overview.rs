@@ -3,8 +3,7 @@
 use sqlx::Row as _;
 
 use super::Queue;
-use super::read::{damaged, job_as_text, queued_job};
-use super::record::json;
+use super::rows::{damaged, job_as_text, json, queued_job};
 use crate::job::{BatchId, JobId, ServiceId};
 use crate::queue::{Harm, QueueError, QueuedJob};
 

@@ -1,55 +1,22 @@
 //! What can be asked of the queue. Nothing here changes anything.
 
-use std::borrow::Cow;
 use std::collections::HashMap;
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::PathBuf;
 
-use secrecy::SecretString;
-use serde::Deserialize;
-use sqlx::sqlite::SqliteRow;
 use sqlx::{QueryBuilder, Row, Sqlite};
 
 use super::Queue;
-use super::record::json;
-use super::{batch_of, job_id};
-use crate::job::{
-    Baseline, BatchId, Counts, Evidence, Executed, Failure, JobId, JobRecord, ResultRow, RunId,
-    ServiceId, State,
+use super::rows::{
+    StoredJob, batch_of, damaged, job_as_text, job_id, json, queued_job, record_as_json,
+    result_row, stored, word,
 };
-use crate::queue::lock::host;
-use crate::queue::{Batch, Holder, LedgerLine, NewRun, QueueError, QueuedJob, ResultSink, Run};
+use crate::job::{BatchId, Counts, JobId, RunId, ServiceId, State};
+use crate::queue::{Batch, Holder, LedgerLine, QueueError, QueuedJob, ResultSink, Run};
 
 /// Rows that are read at once where all are walked through: memory stays flat.
 const ROWS_PER_READING: i64 = 1024;
-
-/// The record of a job as JSON.
-macro_rules! standing_as_json {
-    () => {
-        "json_array(job.state, job.attempt, job.retries, job.executed_before, job.executed_now, job.evidence,
-             job.held, job.accepted, job.rebuilding_seen, job.not_before_ms, job.intent_ms,
-             job.submitted_ms, job.completed_ms, job.error_kind, job.error, json(job.baseline), job.target)"
-    };
-}
-
-/// A job as one column of text, for [`queued_job`]: each column of a row costs sqlx two allocations
-/// on each side of a channel, and a job has 26. `record`: see [`StoredJob::record`].
-macro_rules! job_as_text {
-    () => {
-        job_as_text!(crate::queue::sqlite::read::standing_as_json!())
-    };
-    ($($record:tt)*) => {
-        concat!(
-            "json_array(job.id, job.line, job.service_id, job.image, job.zone, job.access, job.ssh_key,
-             (SELECT password FROM secret WHERE job_id = job.id), job.note, ",
-            $($record)*,
-            ")"
-        )
-    };
-}
-pub(super) use job_as_text;
-pub(super) use standing_as_json;
 
 /// Fresh jobs in the manifest's order, then the delayed ones as they fall due: all as one text,
 /// because a run asks for the next hundred all the time, and a row costs a walk between threads.
@@ -57,7 +24,7 @@ pub(super) const DUE: &str = concat!(
     "SELECT '[' || coalesce(group_concat(text), '') || ']' FROM (SELECT ",
     job_as_text!(concat!(
         "CASE WHEN job.attempt > 0 OR job.error_kind IS NOT NULL THEN ",
-        standing_as_json!(),
+        record_as_json!(),
         " END"
     )),
     " AS text FROM job WHERE batch_id = ?1 AND state = 'queued' AND not_before_ms <= ?2
@@ -355,190 +322,5 @@ impl Queue {
         .fetch_one(&mut self.connection)
         .await?;
         Ok(u64::try_from(jobs).unwrap_or(0))
-    }
-
-    /// Records that this process begins to work, in the main file too: who later finds that file
-    /// without its log is to know that something is missing.
-    pub async fn begin_run(&mut self, run: &NewRun) -> Result<RunId, QueueError> {
-        let id = sqlx::query_scalar(
-            "INSERT INTO run (batch_id, started_ms, pid, host, version, options)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6) RETURNING id",
-        )
-        .bind(run.batch.0)
-        .bind(run.started_ms)
-        .bind(std::process::id())
-        .bind(host())
-        .bind(env!("CARGO_PKG_VERSION"))
-        .bind(run.options.to_string())
-        .fetch_one(&mut self.connection)
-        .await?;
-        self.mark_work().await?;
-        Ok(RunId(id))
-    }
-
-    /// Records how it ended.
-    pub async fn end_run(
-        &mut self,
-        run: RunId,
-        ended_ms: i64,
-        exit_code: u8,
-    ) -> Result<(), QueueError> {
-        sqlx::query(
-            "UPDATE run SET ended_ms = ?2, exit_code = ?3 WHERE id = ?1 AND ended_ms IS NULL",
-        )
-        .bind(run.0)
-        .bind(ended_ms)
-        .bind(exit_code)
-        .execute(&mut self.connection)
-        .await?;
-        Ok(())
-    }
-}
-
-/// The columns of [`job_as_text`], in its order.
-#[derive(Deserialize)]
-struct StoredJob<'a> {
-    id: i64,
-    line: u64,
-    service: i64,
-    #[serde(borrow)]
-    image: Cow<'a, str>,
-    zone: Option<String>,
-    #[serde(borrow)]
-    access: Cow<'a, str>,
-    ssh_key: Option<String>,
-    password: Option<String>,
-    note: Option<String>,
-    /// `None`: as every job begins.
-    record: Option<StoredStanding>,
-}
-
-/// The columns of [`standing_as_json`], in its order.
-#[derive(Deserialize)]
-struct StoredStanding {
-    state: State,
-    attempt: u32,
-    retries: u32,
-    executed_before: Executed,
-    executed_now: Executed,
-    evidence: Option<Evidence>,
-    held: u8,
-    accepted: u8,
-    rebuilding_seen: u8,
-    not_before_ms: i64,
-    intent_ms: Option<i64>,
-    submitted_ms: Option<i64>,
-    completed_ms: Option<i64>,
-    error_kind: Option<String>,
-    error: Option<String>,
-    baseline: Option<Baseline>,
-    target: Option<String>,
-}
-
-/// The job in the only column of `row`, which is [`job_as_text`].
-pub(super) fn queued_job(row: &SqliteRow) -> Result<QueuedJob, QueueError> {
-    stored::<StoredJob<'_>>(row, "a job")?.try_into()
-}
-
-impl TryFrom<StoredJob<'_>> for QueuedJob {
-    type Error = QueueError;
-
-    fn try_from(job: StoredJob<'_>) -> Result<Self, QueueError> {
-        Ok(Self {
-            id: JobId(job.id),
-            line: job.line,
-            service: ServiceId::new(job.service).ok_or_else(|| damaged("a service id"))?,
-            image: job.image.parse().map_err(|_| damaged("an image id"))?,
-            zone: job.zone,
-            access: word(&job.access)?,
-            ssh_key: job.ssh_key,
-            password: job.password.map(SecretString::from),
-            note: job.note,
-            record: job.record.map_or_else(JobRecord::queued, JobRecord::from),
-        })
-    }
-}
-
-impl From<StoredStanding> for JobRecord {
-    fn from(stored: StoredStanding) -> Self {
-        Self {
-            state: stored.state,
-            attempt: stored.attempt,
-            retries: stored.retries,
-            executed_before: stored.executed_before,
-            executed_now: stored.executed_now,
-            evidence: stored.evidence,
-            held: stored.held != 0,
-            accepted: stored.accepted != 0,
-            rebuilding_seen: stored.rebuilding_seen != 0,
-            not_before_ms: stored.not_before_ms,
-            intent_ms: stored.intent_ms,
-            submitted_ms: stored.submitted_ms,
-            completed_ms: stored.completed_ms,
-            failure: stored
-                .error_kind
-                .zip(stored.error)
-                .map(|(kind, error)| Failure::new(kind, error)),
-            baseline: stored.baseline,
-            target: stored.target,
-        }
-    }
-}
-
-/// The columns of a result, in the order of [`Queue::results`].
-#[derive(Deserialize)]
-struct StoredResult<'a> {
-    line: u64,
-    service: i64,
-    #[serde(borrow)]
-    image: Cow<'a, str>,
-    state: State,
-    executed: Executed,
-    evidence: Option<Evidence>,
-    attempts: u32,
-    submitted_ms: Option<i64>,
-    completed_ms: Option<i64>,
-    error_kind: Option<String>,
-    error: Option<String>,
-    note: Option<String>,
-    held: u8,
-    name: Option<String>,
-    ip: Option<String>,
-}
-
-fn result_row(row: &SqliteRow) -> Result<ResultRow, QueueError> {
-    let result: StoredResult<'_> = stored(row, "a job")?;
-    Ok(ResultRow {
-        line: result.line,
-        service: ServiceId::new(result.service).ok_or_else(|| damaged("a service id"))?,
-        image: result.image.parse().map_err(|_| damaged("an image id"))?,
-        state: result.state,
-        executed: result.executed,
-        evidence: result.evidence,
-        attempts: result.attempts,
-        submitted_ms: result.submitted_ms,
-        completed_ms: result.completed_ms,
-        error_kind: result.error_kind,
-        error: result.error,
-        note: result.note,
-        held: result.held != 0,
-        name: result.name,
-        ip: result.ip,
-    })
-}
-
-/// What stands as JSON in the only column of `row`.
-fn stored<'a, T: Deserialize<'a>>(row: &'a SqliteRow, what: &str) -> Result<T, QueueError> {
-    serde_json::from_str(row.try_get(0)?).map_err(|_| damaged(what))
-}
-
-fn word<T: std::str::FromStr<Err = crate::job::UnknownWord>>(word: &str) -> Result<T, QueueError> {
-    word.parse()
-        .map_err(|error: crate::job::UnknownWord| damaged(&error.to_string()))
-}
-
-pub(super) fn damaged(what: &str) -> QueueError {
-    QueueError::Storage {
-        reason: format!("the database is damaged: {what} cannot be read"),
     }
 }

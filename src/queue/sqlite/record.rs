@@ -2,11 +2,11 @@
 
 use std::collections::{HashMap, HashSet};
 
-use serde::Serialize;
 use sqlx::SqliteConnection;
 
 use super::Queue;
 use super::change::{grouped_by_shape, move_jobs};
+use super::rows::json;
 use super::statement::{Statement, bound, padded, values};
 use crate::job::{BatchId, JobId, LedgerEntry, RunId, State, Transition};
 use crate::queue::QueueError;
@@ -63,36 +63,6 @@ impl Queue {
         Err(QueueError::Bug(
             "a job moved inside a transaction that nobody else writes in".to_owned(),
         ))
-    }
-
-    /// Takes the write lock at once: a reading transaction that wants to write later can fail.
-    pub(super) async fn begin(&mut self) -> Result<(), QueueError> {
-        sqlx::query("BEGIN IMMEDIATE")
-            .execute(&mut self.connection)
-            .await?;
-        Ok(())
-    }
-
-    pub(super) async fn commit(&mut self) -> Result<(), QueueError> {
-        let result = match self.files.look(&self.path) {
-            Ok(_) => sqlx::query("COMMIT")
-                .execute(&mut self.connection)
-                .await
-                .map(|_| ())
-                .map_err(QueueError::from),
-            Err(error) => Err(error),
-        };
-        if result.is_err() {
-            self.rollback().await;
-            return result;
-        }
-        self.keep_mark().await
-    }
-
-    /// Best effort: SQLite has rolled back by itself after most errors, and a connection that
-    /// cannot roll back loses the transaction when it closes.
-    pub(super) async fn rollback(&mut self) {
-        let _ = sqlx::query("ROLLBACK").execute(&mut self.connection).await;
     }
 }
 
@@ -237,8 +207,4 @@ pub(super) fn add_entries(run: Option<RunId>, set: &[&Transition]) -> Statement 
         statement.bind(json(&step.entry));
     }
     statement
-}
-
-pub(super) fn json<T: Serialize + ?Sized>(value: &T) -> String {
-    serde_json::to_string(value).expect("plain data is always JSON")
 }

@@ -18,8 +18,8 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::QueueError;
 use super::place::{self, Side};
+use crate::queue::QueueError;
 use crate::{text, time};
 
 /// Who holds the queue, as the lock file says.

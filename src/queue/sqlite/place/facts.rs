@@ -9,13 +9,14 @@ use std::path::{Path, PathBuf};
 use rustix::fs::{Access, AtFlags, CWD, accessat, statfs};
 
 use super::mark::{LOG_FRAMES_AT, LogMark, USER_VERSION_AT};
+use super::resolve::folder_of;
 use super::wal::Log;
-use super::{Side, Unfit, folder_of};
-use crate::queue::sqlite::APPLICATION_ID;
+use super::{Side, Unfit};
+use crate::queue::sqlite::open::APPLICATION_ID;
 
 /// All that is asked of a path.
 #[derive(Debug, Clone)]
-pub(in crate::queue) struct Facts {
+pub(in crate::queue::sqlite) struct Facts {
     /// The database's own name.
     pub(super) path: PathBuf,
     /// Who we are.
@@ -122,7 +123,7 @@ const JOURNAL_PAGES_AT: usize = 16;
 
 impl Facts {
     /// Asks the system about the resolved `path`.
-    pub(in crate::queue) fn gather(path: &Path) -> Self {
+    pub(in crate::queue::sqlite) fn gather(path: &Path) -> Self {
         let mounts = mounts();
         let sides = Side::ALL.into_iter().filter_map(|side| {
             let facts = look(&side.beside(path))?;

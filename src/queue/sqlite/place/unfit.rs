@@ -5,7 +5,8 @@
 use std::fmt;
 use std::path::{Path, PathBuf};
 
-use super::{Side, folder_of, word};
+use super::Side;
+use super::resolve::{folder_of, word};
 
 /// Why a path cannot carry the ledger.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -205,7 +206,7 @@ pub enum Unfit {
 
 impl Unfit {
     /// `chmod` had no effect on the file at `path`.
-    pub(in crate::queue) fn cannot_close(path: &Path, mode: u32) -> Self {
+    pub(in crate::queue::sqlite) fn cannot_close(path: &Path, mode: u32) -> Self {
         Self::CannotClose {
             path: path.to_owned(),
             mode,

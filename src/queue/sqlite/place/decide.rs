@@ -3,8 +3,9 @@
 use std::path::PathBuf;
 
 use super::facts::{Facts, FileFacts, Kind, Writable};
+use super::find::Place;
 use super::mark::LogMark;
-use super::{Note, Place, Side, Unfit};
+use super::{Note, Side, Unfit};
 use crate::queue::Open;
 
 /// File systems that other machines can have mounted too, or that hand on to such ones, by the

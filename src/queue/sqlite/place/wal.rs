@@ -29,7 +29,7 @@ const HEADER_SUM_AT: usize = 24;
 const FRAME_SUM_AT: usize = 16;
 
 /// Where the log's index says how many pages are committed, in the byte order of the machine.
-pub(in crate::queue) const INDEX_FRAMES_AT: u16 = 16;
+pub(in crate::queue::sqlite) const INDEX_FRAMES_AT: u16 = 16;
 
 /// What a log says.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -52,7 +52,7 @@ impl Log {
 }
 
 /// The first half of the salt of the log at `path`: another one each time SQLite begins it anew.
-pub(in crate::queue) fn salt(path: &Path) -> Option<u32> {
+pub(in crate::queue::sqlite) fn salt(path: &Path) -> Option<u32> {
     let (bytes, filled) = beginning::<HEADER_BYTES>(path)?;
     let is_log = filled == HEADER_BYTES && number(&bytes, 0) & !1 == MAGIC;
     is_log.then(|| number(&bytes, SALT_AT))

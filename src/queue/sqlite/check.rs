@@ -4,9 +4,9 @@ use std::collections::HashMap;
 
 use sqlx::Row;
 
-use super::read::{job_as_text, queued_job};
-use super::{Queue, batch_of};
-use crate::job::{BatchId, Counts, JobId, JobRecord, LedgerEntry, ServiceId};
+use super::Queue;
+use super::rows::{batch_of, job_as_text, queued_job};
+use crate::job::{BatchId, Counts, JobId, JobRecord, LedgerEntry};
 use crate::queue::{Flaw, QueueError, QueuedJob};
 use crate::time;
 
@@ -22,10 +22,7 @@ impl Queue {
     /// Looks for flaws: SQLite's own checks, the ledger's fold against each job, the tally against
     /// the jobs, passwords that should be gone, impossible times. Hands each to `found`; returns
     /// the number of jobs looked at.
-    pub async fn verify(
-        &mut self,
-        found: &mut (dyn FnMut(Flaw) + Send),
-    ) -> Result<u64, QueueError> {
+    pub async fn check(&mut self, found: &mut (dyn FnMut(Flaw) + Send)) -> Result<u64, QueueError> {
         let general = |what: String| Flaw {
             service: None,
             what,
@@ -191,14 +188,4 @@ fn compare(job: &QueuedJob, fold: Option<&Result<JobRecord, String>>) -> Option<
         }
     }
     None
-}
-
-impl Flaw {
-    /// The service, as text for people.
-    pub fn subject(&self) -> String {
-        self.service.map_or_else(
-            || "database".to_owned(),
-            |service: ServiceId| format!("service {service}"),
-        )
-    }
 }

@@ -34,7 +34,7 @@ use std::os::unix::fs::FileExt as _;
 
 /// The mark.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(in crate::queue) enum LogMark {
+pub(in crate::queue::sqlite) enum LogMark {
     /// Nothing was sent that is not here.
     Whole,
     /// More stands in the log with this salt: its lower 31 bits.
@@ -49,7 +49,7 @@ const AWAITED: u32 = 1 << 31;
 
 impl LogMark {
     /// More stands in the log that has this salt.
-    pub(in crate::queue) fn awaited(salt: u32) -> Self {
+    pub(in crate::queue::sqlite) fn awaited(salt: u32) -> Self {
         Self::Awaited(salt & !AWAITED)
     }
 
@@ -71,21 +71,21 @@ impl LogMark {
     }
 
     /// What the main file says.
-    pub(in crate::queue) fn read(main: &File) -> io::Result<Self> {
+    pub(in crate::queue::sqlite) fn read(main: &File) -> io::Result<Self> {
         let mut version = [0; 4];
         main.read_exact_at(&mut version, USER_VERSION_AT.into())?;
         Ok(Self::of(u32::from_be_bytes(version)))
     }
 
     /// Says it in the main file, beside all transactions, and so that it survives a power cut.
-    pub(in crate::queue) fn write(self, main: &File) -> io::Result<()> {
+    pub(in crate::queue::sqlite) fn write(self, main: &File) -> io::Result<()> {
         main.write_all_at(&self.version().to_be_bytes(), USER_VERSION_AT.into())?;
         main.sync_data()
     }
 }
 
 /// Says in the main file that its log holds `frames` pages.
-pub(in crate::queue) fn write_frames(main: &File, frames: u32) -> io::Result<()> {
+pub(in crate::queue::sqlite) fn write_frames(main: &File, frames: u32) -> io::Result<()> {
     main.write_all_at(&frames.to_be_bytes(), LOG_FRAMES_AT.into())
 }
 

@@ -1,4 +1,4 @@
--- Jobs and their history. The rules of src/job/standing.rs stand here a second time, as
+-- Jobs and their history. The rules of src/job/record.rs stand here a second time, as
 -- constraints: a fault in the code must not reach the disk unseen.
 --
 -- The words of a column are compared one by one: for IN with three or more of them SQLite builds

@@ -1,0 +1,74 @@
+//! A batch and its runs, as the queue tells of them.
+
+use std::path::PathBuf;
+
+use crate::job::{BatchId, Counts, JobId, RunId};
+
+/// A batch, and where it stands.
+#[derive(Debug, Clone)]
+pub struct Batch {
+    /// Its number in the database.
+    pub id: BatchId,
+    /// Digest of the manifest's rows.
+    pub identity: [u8; 32],
+    /// Whose API it is.
+    pub provider: String,
+    /// The API's address when it was ordered, normalised: for people.
+    pub api_url: String,
+    /// How often the same manifest was ordered, counted from 1.
+    pub number: u32,
+    /// The manifest's name.
+    pub manifest: String,
+    /// The manifest's absolute path; `-`: standard input.
+    pub path: PathBuf,
+    /// When it was ordered, as Unix time.
+    pub created_ms: i64,
+    /// When a job of it last moved, as Unix time.
+    pub touched_ms: i64,
+    /// Jobs per state.
+    pub counts: Counts,
+}
+
+impl Batch {
+    /// A run still has something to do.
+    pub fn is_open(&self) -> bool {
+        self.counts.open() > 0
+    }
+}
+
+/// What has gone wrong with a batch, and nobody has dealt with.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Harm {
+    /// Failed jobs: not those that the operator has resolved, nor those that the list lacks.
+    pub failed: u64,
+    /// Jobs in doubt, held or not.
+    pub in_doubt: Vec<JobId>,
+}
+
+/// What a run is, for the records.
+#[derive(Debug, Clone)]
+pub struct NewRun {
+    /// What it works on.
+    pub batch: BatchId,
+    /// When it began, as Unix time.
+    pub started_ms: i64,
+    /// Its options, as JSON without secrets.
+    pub options: serde_json::Value,
+}
+
+/// One process that worked on a batch.
+#[derive(Debug, Clone)]
+pub struct Run {
+    /// Its number in the database.
+    pub id: RunId,
+    /// When it began, as Unix time.
+    pub started_ms: i64,
+    /// When it ended, as Unix time; `None`: it works still, or died.
+    pub ended_ms: Option<i64>,
+    /// How it ended.
+    pub exit_code: Option<u8>,
+    /// Its process.
+    pub pid: u32,
+    /// Its machine.
+    pub host: String,
+}

@@ -1,0 +1,190 @@
+//! What an order is, what may become of its rows, and why it may be refused.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use super::QueueError;
+use crate::job::{BatchId, Executed, ServiceId, State};
+
+/// What a new batch is.
+#[derive(Debug, Clone)]
+pub struct NewBatch {
+    /// Digest of the manifest's rows.
+    pub identity: [u8; 32],
+    /// Whose API it is: an order belongs to the provider, not to a spelling of its address.
+    pub provider: String,
+    /// The API's address, normalised: for people.
+    pub api_url: String,
+    /// The manifest's name, for people.
+    pub manifest: String,
+    /// The manifest's absolute path; `-`: standard input.
+    pub path: PathBuf,
+}
+
+/// What to do with rows of a new batch that concern services with a past.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct EnqueuePolicy {
+    /// Pairs of service and image that are done already.
+    pub done: DonePolicy,
+    /// Services that an earlier order may have wiped and that did not end well are queued all the
+    /// same; otherwise they are conflicts.
+    pub wiped: bool,
+    /// Services held in doubt by another batch are left out (and named); otherwise they are conflicts.
+    pub leave_out_held: bool,
+    /// Only services that are due: an order by the clock, which wipes again whatever is.
+    pub due: Option<Due>,
+    /// What is live in this batch is no conflict, and left out: it is finished first.
+    pub beside: Option<BatchId>,
+}
+
+/// Which services are due: those whose last submission lies at least `every` back, or that were
+/// never submitted. Which submission was the last, the ledger's order says and no clock.
+#[derive(Debug, Clone, Copy)]
+pub struct Due {
+    /// So long.
+    pub every: Duration,
+    /// Back from here, as Unix time.
+    pub now_ms: i64,
+}
+
+/// What to do with pairs of service and image that are done already.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum DonePolicy {
+    /// They are conflicts.
+    #[default]
+    Refuse,
+    /// They are not queued.
+    Skip,
+    /// They are queued again.
+    Again,
+}
+
+/// What was queued.
+#[derive(Debug, Clone)]
+pub struct Enqueued {
+    /// The new batch; `None` where no row was left to queue (then nothing was written).
+    pub batch: Option<BatchId>,
+    /// Jobs queued.
+    pub queued: u64,
+    /// Rows that were not queued.
+    pub left_out: LeftOut,
+}
+
+/// Rows of a manifest that did not become jobs.
+#[derive(Debug, Clone, Default)]
+pub struct LeftOut {
+    /// Service and image are done already.
+    pub done: Vec<ServiceId>,
+    /// Of those: the ones that got another image since.
+    pub replaced: Vec<ServiceId>,
+    /// They are held in doubt by this other batch.
+    pub held: Vec<(ServiceId, BatchId)>,
+    /// Their last submission is too recent.
+    pub not_due: Vec<ServiceId>,
+    /// Of those: the ones that got another image than the row asks for.
+    pub other_image: Vec<ServiceId>,
+    /// Of those: the ones whose last job, in this batch, failed.
+    pub failed: Vec<(ServiceId, BatchId)>,
+}
+
+/// What a manifest says now of the access of a batch's jobs. Jobs that were done or cancelled have
+/// had their passwords erased: nobody can compare them.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct AccessNews {
+    /// Rows of the manifest.
+    pub rows: u64,
+    /// Of those: jobs of the batch, with the same image and zone.
+    pub matched: u64,
+    /// Of those: queued.
+    pub queued: u64,
+    /// Of those: done.
+    pub done: u64,
+    /// Queued, never executed, and with another access: they take what the manifest says.
+    pub taken: u64,
+    /// With another access, and not free to take it: they keep theirs.
+    pub kept: u64,
+    /// Of those: failed before anything was sent.
+    pub unsent: u64,
+    /// Of those that keep theirs: failed without having been touched.
+    pub failed: u64,
+}
+
+/// Why a batch was not queued.
+#[derive(Debug, thiserror::Error)]
+pub enum EnqueueError<E: std::error::Error + 'static> {
+    /// The rows could not be read.
+    #[error(transparent)]
+    Rows(E),
+    /// Rows that concern services with a past.
+    #[error(transparent)]
+    Conflict(Conflict),
+    /// The queue.
+    #[error(transparent)]
+    Queue(#[from] QueueError),
+}
+
+/// A service that may have been wiped by an order that did not end well.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Touched {
+    /// The instance.
+    pub service: ServiceId,
+    /// The order.
+    pub batch: BatchId,
+    /// How it ended.
+    pub state: State,
+    /// Whether it was wiped.
+    pub executed: Executed,
+}
+
+/// A service that was last submitted after the clock had gone back: that may be less long ago than
+/// its date says.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Undatable {
+    /// The instance.
+    pub service: ServiceId,
+    /// The order that it was submitted for.
+    pub batch: BatchId,
+    /// The submission's date, as Unix time.
+    pub dated_ms: i64,
+    /// The latest date that was written before the clock went back, as Unix time.
+    pub from_ms: i64,
+    /// The first that was written afterwards, as Unix time.
+    pub to_ms: i64,
+}
+
+/// Why rows may not be queued.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Conflict {
+    /// Services that are live in another batch, with that batch and whether they are held in doubt.
+    #[error("{} of these services are still live in another batch", .0.len())]
+    Live(Vec<(ServiceId, BatchId, bool)>),
+    /// The database holds orders of another provider: there the same numbers are other instances.
+    #[error("batch {batch} belongs to another provider")]
+    OtherProvider {
+        /// The newest such batch.
+        batch: BatchId,
+        /// Its API's address.
+        theirs: String,
+        /// The address that was given now.
+        ours: String,
+        /// Something was sent to that provider, or may still be.
+        sent: bool,
+    },
+    /// Services that an earlier order wiped, or may have wiped, without ending well.
+    #[error("{} of these services may have been wiped by an order that did not end well", .touched.len())]
+    Touched {
+        /// Each with its last order.
+        touched: Vec<Touched>,
+        /// Number of other rows whose service and image are done already, where that is a conflict.
+        already_done: u64,
+    },
+    /// Services whose last submission lies in the future, with its Unix time.
+    #[error("the last submission of {} of these services lies in the future", .0.len())]
+    Future(Vec<(ServiceId, i64)>),
+    /// Services of which nobody can tell how long ago they were last submitted.
+    #[error("the last submission of {} of these services was dated by a clock that had gone back", .0.len())]
+    Undatable(Vec<Undatable>),
+    /// Number of rows whose service and image are done already.
+    #[error("{0} of these services already got this image")]
+    AlreadyDone(u64),
+}

@@ -1,0 +1,48 @@
+//! A job as it is stored, and its history.
+
+use secrecy::SecretString;
+
+use crate::job::{AccessKind, ImageId, JobId, JobRecord, LedgerEntry, ResultRow, RunId, ServiceId};
+
+/// A job as a run needs it.
+#[derive(Debug, Clone)]
+pub struct QueuedJob {
+    /// Its number in the database.
+    pub id: JobId,
+    /// Line of the manifest.
+    pub line: u64,
+    /// The instance.
+    pub service: ServiceId,
+    /// The image it gets.
+    pub image: ImageId,
+    /// The manifest's zone.
+    pub zone: Option<String>,
+    /// How one gets in afterwards.
+    pub access: AccessKind,
+    /// The key, for [`AccessKind::SshKey`].
+    pub ssh_key: Option<String>,
+    /// The password, for [`AccessKind::Password`]; `None` once it was erased.
+    pub password: Option<SecretString>,
+    /// The manifest's note.
+    pub note: Option<String>,
+    /// Where it stands.
+    pub record: JobRecord,
+}
+
+/// One line of a job's history.
+#[derive(Debug, Clone)]
+pub struct LedgerLine {
+    /// Its number in the ledger.
+    pub seq: i64,
+    /// The run that wrote it; `None`: an operator's command.
+    pub run: Option<RunId>,
+    /// The submission it concerns.
+    pub attempt: u32,
+    /// When it happened, as Unix time.
+    pub at_ms: i64,
+    /// What happened.
+    pub entry: LedgerEntry,
+}
+
+/// Receives results one by one; an error ends the reading.
+pub type ResultSink<'a> = dyn FnMut(ResultRow) -> std::io::Result<()> + Send + 'a;

@@ -1,0 +1,74 @@
+//! Bringing the schema up to date, which only `load` and `run` do, and refusing one that is not ours.
+
+use sqlx::migrate::{AppliedMigration, Migrate, MigrateError, Migrator};
+
+use super::{Open, Queue};
+use crate::queue::QueueError;
+
+static MIGRATIONS: Migrator = sqlx::migrate!("migrations/sqlite");
+
+/// sqlx's own table of applied migrations.
+const MIGRATIONS_TABLE: &str = "_sqlx_migrations";
+
+impl Queue {
+    pub(super) async fn migrate(&mut self, mode: Open) -> Result<(), QueueError> {
+        let has_history: bool = sqlx::query_scalar(
+            "SELECT EXISTS (SELECT 1 FROM sqlite_schema WHERE name = '_sqlx_migrations')",
+        )
+        .fetch_one(&mut self.connection)
+        .await?;
+        let applied = if has_history {
+            self.connection
+                .list_applied_migrations(MIGRATIONS_TABLE)
+                .await
+                .map_err(|error| self.migration_error(error))?
+        } else {
+            Vec::new()
+        };
+        let known = |done: &AppliedMigration| {
+            let mut ours = MIGRATIONS.iter();
+            ours.any(|ours| ours.version == done.version && ours.checksum == done.checksum)
+        };
+        if !applied.iter().all(known) {
+            return Err(QueueError::Newer {
+                path: self.path.clone(),
+            });
+        }
+        if applied.len() == MIGRATIONS.iter().count() {
+            return Ok(());
+        }
+        if mode != Open::Create {
+            return Err(match applied.len() {
+                0 => QueueError::NotFound {
+                    path: self.path.clone(),
+                },
+                _ => QueueError::Older {
+                    path: self.path.clone(),
+                },
+            });
+        }
+        self.connection
+            .ensure_migrations_table(MIGRATIONS_TABLE)
+            .await
+            .map_err(|error| self.migration_error(error))?;
+        crate::failpoint!("migration_begun");
+        MIGRATIONS
+            .run(&mut self.connection)
+            .await
+            .map_err(|error| self.migration_error(error))?;
+        crate::failpoint!("migration_done");
+        Ok(())
+    }
+
+    fn migration_error(&self, error: MigrateError) -> QueueError {
+        match error {
+            MigrateError::VersionMissing(_) | MigrateError::VersionTooNew(..) => {
+                QueueError::Newer {
+                    path: self.path.clone(),
+                }
+            }
+            MigrateError::Execute(error) | MigrateError::ExecuteMigration(error, _) => error.into(),
+            other => QueueError::Bug(other.to_string()),
+        }
+    }
+}

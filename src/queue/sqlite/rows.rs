@@ -1,0 +1,207 @@
+//! What a row of the database says, and how it becomes a value of the domain.
+
+use std::borrow::Cow;
+
+use secrecy::SecretString;
+use serde::{Deserialize, Serialize};
+use sqlx::Row;
+use sqlx::sqlite::SqliteRow;
+
+use crate::job::{
+    Baseline, BatchId, Evidence, Executed, Failure, JobId, JobRecord, ResultRow, ServiceId, State,
+};
+use crate::queue::{QueueError, QueuedJob};
+
+/// The record of a job as JSON.
+macro_rules! record_as_json {
+    () => {
+        "json_array(job.state, job.attempt, job.retries, job.executed_before, job.executed_now, job.evidence,
+             job.held, job.accepted, job.rebuilding_seen, job.not_before_ms, job.intent_ms,
+             job.submitted_ms, job.completed_ms, job.error_kind, job.error, json(job.baseline), job.target)"
+    };
+}
+
+/// A job as one column of text, for [`queued_job`]: each column of a row costs sqlx two allocations
+/// on each side of a channel, and a job has 26. `record`: see [`StoredJob::record`].
+macro_rules! job_as_text {
+    () => {
+        job_as_text!(crate::queue::sqlite::rows::record_as_json!())
+    };
+    ($($record:tt)*) => {
+        concat!(
+            "json_array(job.id, job.line, job.service_id, job.image, job.zone, job.access, job.ssh_key,
+             (SELECT password FROM secret WHERE job_id = job.id), job.note, ",
+            $($record)*,
+            ")"
+        )
+    };
+}
+pub(super) use job_as_text;
+pub(super) use record_as_json;
+
+/// The number of the job on `line`: batch and line in one, as the schema demands.
+pub(super) fn job_id(batch: BatchId, line: u64) -> JobId {
+    JobId((batch.0 << 32) + i64::try_from(line).unwrap_or(i64::MAX))
+}
+
+/// The batch of a job.
+pub(super) fn batch_of(job: JobId) -> BatchId {
+    BatchId(job.0 >> 32)
+}
+
+pub(super) fn json<T: Serialize + ?Sized>(value: &T) -> String {
+    serde_json::to_string(value).expect("plain data is always JSON")
+}
+
+/// The columns of [`job_as_text`], in its order.
+#[derive(Deserialize)]
+pub(super) struct StoredJob<'a> {
+    id: i64,
+    line: u64,
+    service: i64,
+    #[serde(borrow)]
+    image: Cow<'a, str>,
+    zone: Option<String>,
+    #[serde(borrow)]
+    access: Cow<'a, str>,
+    ssh_key: Option<String>,
+    password: Option<String>,
+    note: Option<String>,
+    /// `None`: as every job begins.
+    record: Option<StoredRecord>,
+}
+
+/// The columns of [`record_as_json`], in its order.
+#[derive(Deserialize)]
+struct StoredRecord {
+    state: State,
+    attempt: u32,
+    retries: u32,
+    executed_before: Executed,
+    executed_now: Executed,
+    evidence: Option<Evidence>,
+    held: u8,
+    accepted: u8,
+    rebuilding_seen: u8,
+    not_before_ms: i64,
+    intent_ms: Option<i64>,
+    submitted_ms: Option<i64>,
+    completed_ms: Option<i64>,
+    error_kind: Option<String>,
+    error: Option<String>,
+    baseline: Option<Baseline>,
+    target: Option<String>,
+}
+
+/// The job in the only column of `row`, which is [`job_as_text`].
+pub(super) fn queued_job(row: &SqliteRow) -> Result<QueuedJob, QueueError> {
+    stored::<StoredJob<'_>>(row, "a job")?.try_into()
+}
+
+impl TryFrom<StoredJob<'_>> for QueuedJob {
+    type Error = QueueError;
+
+    fn try_from(job: StoredJob<'_>) -> Result<Self, QueueError> {
+        Ok(Self {
+            id: JobId(job.id),
+            line: job.line,
+            service: ServiceId::new(job.service).ok_or_else(|| damaged("a service id"))?,
+            image: job.image.parse().map_err(|_| damaged("an image id"))?,
+            zone: job.zone,
+            access: word(&job.access)?,
+            ssh_key: job.ssh_key,
+            password: job.password.map(SecretString::from),
+            note: job.note,
+            record: job.record.map_or_else(JobRecord::queued, JobRecord::from),
+        })
+    }
+}
+
+impl From<StoredRecord> for JobRecord {
+    fn from(stored: StoredRecord) -> Self {
+        Self {
+            state: stored.state,
+            attempt: stored.attempt,
+            retries: stored.retries,
+            executed_before: stored.executed_before,
+            executed_now: stored.executed_now,
+            evidence: stored.evidence,
+            held: stored.held != 0,
+            accepted: stored.accepted != 0,
+            rebuilding_seen: stored.rebuilding_seen != 0,
+            not_before_ms: stored.not_before_ms,
+            intent_ms: stored.intent_ms,
+            submitted_ms: stored.submitted_ms,
+            completed_ms: stored.completed_ms,
+            failure: stored
+                .error_kind
+                .zip(stored.error)
+                .map(|(kind, error)| Failure::new(kind, error)),
+            baseline: stored.baseline,
+            target: stored.target,
+        }
+    }
+}
+
+/// The columns of a result, in the order of [`super::Queue::results`].
+#[derive(Deserialize)]
+struct StoredResult<'a> {
+    line: u64,
+    service: i64,
+    #[serde(borrow)]
+    image: Cow<'a, str>,
+    state: State,
+    executed: Executed,
+    evidence: Option<Evidence>,
+    attempts: u32,
+    submitted_ms: Option<i64>,
+    completed_ms: Option<i64>,
+    error_kind: Option<String>,
+    error: Option<String>,
+    note: Option<String>,
+    held: u8,
+    name: Option<String>,
+    ip: Option<String>,
+}
+
+pub(super) fn result_row(row: &SqliteRow) -> Result<ResultRow, QueueError> {
+    let result: StoredResult<'_> = stored(row, "a job")?;
+    Ok(ResultRow {
+        line: result.line,
+        service: ServiceId::new(result.service).ok_or_else(|| damaged("a service id"))?,
+        image: result.image.parse().map_err(|_| damaged("an image id"))?,
+        state: result.state,
+        executed: result.executed,
+        evidence: result.evidence,
+        attempts: result.attempts,
+        submitted_ms: result.submitted_ms,
+        completed_ms: result.completed_ms,
+        error_kind: result.error_kind,
+        error: result.error,
+        note: result.note,
+        held: result.held != 0,
+        name: result.name,
+        ip: result.ip,
+    })
+}
+
+/// What stands as JSON in the only column of `row`.
+pub(super) fn stored<'a, T: Deserialize<'a>>(
+    row: &'a SqliteRow,
+    what: &str,
+) -> Result<T, QueueError> {
+    serde_json::from_str(row.try_get(0)?).map_err(|_| damaged(what))
+}
+
+pub(super) fn word<T: std::str::FromStr<Err = crate::job::UnknownWord>>(
+    word: &str,
+) -> Result<T, QueueError> {
+    word.parse()
+        .map_err(|error: crate::job::UnknownWord| damaged(&error.to_string()))
+}
+
+pub(super) fn damaged(what: &str) -> QueueError {
+    QueueError::Storage {
+        reason: format!("the database is damaged: {what} cannot be read"),
+    }
+}

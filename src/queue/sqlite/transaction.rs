@@ -1,0 +1,68 @@
+//! How a transaction begins and ends, and what makes it safe.
+
+use super::Queue;
+use super::files::Files;
+use crate::queue::QueueError;
+
+pub(super) const WRITE_AHEAD_LOG: &str = "PRAGMA journal_mode = WAL";
+pub(super) const ROLLBACK_JOURNAL: &str = "PRAGMA journal_mode = TRUNCATE";
+
+impl Queue {
+    /// Takes the write lock at once: a reading transaction that wants to write later can fail.
+    pub(super) async fn begin(&mut self) -> Result<(), QueueError> {
+        sqlx::query("BEGIN IMMEDIATE")
+            .execute(&mut self.connection)
+            .await?;
+        Ok(())
+    }
+
+    pub(super) async fn commit(&mut self) -> Result<(), QueueError> {
+        let result = match self.files.look(&self.path) {
+            Ok(_) => sqlx::query("COMMIT")
+                .execute(&mut self.connection)
+                .await
+                .map(|_| ())
+                .map_err(QueueError::from),
+            Err(error) => Err(error),
+        };
+        if result.is_err() {
+            self.rollback().await;
+            return result;
+        }
+        self.keep_mark().await
+    }
+
+    /// Best effort: SQLite has rolled back by itself after most errors, and a connection that
+    /// cannot roll back loses the transaction when it closes.
+    pub(super) async fn rollback(&mut self) {
+        let _ = sqlx::query("ROLLBACK").execute(&mut self.connection).await;
+    }
+
+    /// Changes how transactions are made safe; returns what SQLite does now.
+    pub(super) async fn set_journal(
+        &mut self,
+        statement: &'static str,
+    ) -> Result<String, QueueError> {
+        let now = sqlx::query_scalar(statement)
+            .fetch_one(&mut self.connection)
+            .await?;
+        // The log comes and goes with it.
+        self.files = Files::default();
+        Ok(now)
+    }
+
+    /// Empties the write-ahead log, where no reader hinders it.
+    pub(super) async fn truncate_log(&mut self) -> Result<(), QueueError> {
+        match sqlx::query("PRAGMA wal_checkpoint(TRUNCATE)")
+            .execute(&mut self.connection)
+            .await
+        {
+            Ok(_) => Ok(()),
+            Err(error) => match QueueError::from(error) {
+                // A reader looks at an older state: the next checkpoint will do it.
+                QueueError::Busy => Ok(()),
+                other => Err(other),
+            },
+        }
+    }
+}
