@@ -18,6 +18,7 @@ pub mod control;
 mod dress;
 mod fault;
 mod form;
+mod gate;
 mod instance;
 mod journal;
 mod kind;
@@ -148,6 +149,18 @@ impl Simulator {
     /// Forgets all scripts.
     pub fn clear_scripts(&self) {
         self.shared.account().clear_scripts();
+    }
+
+    /// Holds submissions: the next `passes` go through; each later one is noted as arrived, and is
+    /// neither executed nor answered before [`release_submissions`](Self::release_submissions).
+    /// What is held when the simulator stops is never executed.
+    pub fn hold_submissions(&self, passes: u64) {
+        self.shared.gate.close(passes);
+    }
+
+    /// Executes and answers the submissions that are held, and holds none any more.
+    pub fn release_submissions(&self) {
+        self.shared.gate.open();
     }
 
     /// Changes an instance behind the client's back; `false`: there is no such instance.

@@ -20,6 +20,7 @@ use super::control;
 use super::dress;
 use super::fault::{Call, Fault};
 use super::form::Fields;
+use super::gate::{Gate, Ticket};
 use super::journal::NotWritten;
 use super::kind::FaultKind;
 use super::wire::{Link, Pieces};
@@ -58,6 +59,7 @@ pub(super) struct Shared {
     account: Mutex<Account>,
     /// Becomes `true` when the simulator stops.
     pub(super) stopping: watch::Receiver<bool>,
+    pub(super) gate: Gate,
 }
 
 impl Shared {
@@ -65,6 +67,7 @@ impl Shared {
         Self {
             account: Mutex::new(account),
             stopping,
+            gate: Gate::default(),
         }
     }
 
@@ -84,7 +87,22 @@ impl Shared {
             _ = stopping.wait_for(|stopping| *stopping) => {}
         }
     }
+
+    /// Returns when the gate lets the call through; `Err`: the simulator stops first.
+    async fn pass(&self, ticket: Option<Ticket>) -> Result<(), Stopped> {
+        let Some(ticket) = ticket else {
+            return Ok(());
+        };
+        let mut stopping = self.stopping.clone();
+        tokio::select! {
+            () = ticket.released() => Ok(()),
+            _ = stopping.wait_for(|stopping| *stopping) => Err(Stopped),
+        }
+    }
 }
+
+/// The simulator stops before the call has been let through: nothing is executed.
+struct Stopped;
 
 /// The whole server.
 pub(super) fn router(shared: Arc<Shared>) -> Router {
@@ -115,12 +133,17 @@ async fn function(
     let call = Call::of(&fields);
     let mut fields = Arc::new(fields);
     let _in_flight = (call == Call::Submission).then(|| InFlight::new(&shared));
-    let (fault, latency) = {
+    let (fault, latency, ticket) = {
         let mut account = shared.account();
         let fault = account.arrived(call, &fields, Instant::now());
-        (fault, account.latency())
+        let ticket = (call == Call::Submission).then(|| shared.gate.arrive());
+        (fault, account.latency(), ticket.flatten())
     };
-    let (before, after) = (latency / 2, latency / 2);
+    let after = latency / 2;
+    let before = Before {
+        ticket,
+        pause: latency / 2,
+    };
     let Some(fault) = fault else {
         let Some(answer) = execute(&shared, call, fields, None, before).await else {
             return broken(&link);
@@ -139,9 +162,12 @@ async fn function(
     let answer = match fault.execute_after_ms {
         Some(after_ms) if fault.is_executed() => {
             let (shared, body) = (Arc::clone(&shared), answer::ok(&fields));
-            let after = before + Duration::from_millis(after_ms);
+            let late = Before {
+                pause: before.pause + Duration::from_millis(after_ms),
+                ..before
+            };
             let kind = fault.kind;
-            tokio::spawn(async move { execute(&shared, call, fields, Some(kind), after).await });
+            tokio::spawn(async move { execute(&shared, call, fields, Some(kind), late).await });
             Answer { body, wipe: None }
         }
         None if fault.is_executed() => {
@@ -150,11 +176,16 @@ async fn function(
                 None => return broken(&link),
             }
         }
-        Some(_) | None => Answer {
-            // Where the fault shows a part of it, it shows a lie.
-            body: answer::ok(&fields),
-            wipe: None,
-        },
+        Some(_) | None => {
+            if shared.pass(before.ticket).await.is_err() {
+                return broken(&link);
+            }
+            Answer {
+                // Where the fault shows a part of it, it shows a lie.
+                body: answer::ok(&fields),
+                wipe: None,
+            }
+        }
     };
     shared.pause(after).await;
     respond(&shared, &link, call, &asked, fault, answer).await
@@ -244,6 +275,13 @@ impl Drop for InFlight<'_> {
     }
 }
 
+/// What a call waits for before it is executed.
+struct Before {
+    /// It is held until the gate opens.
+    ticket: Option<Ticket>,
+    pause: Duration,
+}
+
 /// Executes the call after a while, also when the client has left meanwhile: like the real thing,
 /// which has the whole request by then. `None`: the simulator is going down, or cannot keep what it
 /// would do.
@@ -252,16 +290,17 @@ async fn execute(
     call: Call,
     fields: Arc<Fields>,
     fault: Option<FaultKind>,
-    after: Duration,
+    before: Before,
 ) -> Option<Answer> {
-    if after.is_zero() {
+    if before.ticket.is_none() && before.pause.is_zero() {
         return shared
             .account()
             .execute(call, &fields, fault, Instant::now());
     }
     let shared = Arc::clone(shared);
     let execution = async move {
-        sleep(after).await;
+        shared.pass(before.ticket).await.ok()?;
+        sleep(before.pause).await;
         shared
             .account()
             .execute(call, &fields, fault, Instant::now())

@@ -9,7 +9,6 @@ use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _, symlink};
 use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::time::Duration;
 
 use crate::mounts::{OWN_MOUNTS, in_own_mounts, mount};
 use crate::rig::{Ended, Pace, Rig, Running, block_on, finish};
@@ -116,11 +115,10 @@ fn set_mode(path: &Path, mode: u32) {
 // Field case B3.
 #[test]
 fn a_second_run_by_another_name_or_without_the_lock_file_is_busy() {
-    // So slow that it is not over before the others have come.
-    let mut rig = Rig::new(8, |account| {
-        account.rebuild_duration = Duration::from_secs(1);
-    });
-    rig.pace = Pace::default().with("--workers", "2");
+    let mut rig = rig(8);
+    // No call ends by itself while the simulator holds it.
+    rig.pace = rig.pace.with("--timeout", "30s");
+    rig.simulator.hold_submissions(0);
     let mut running = run_until(&rig, 1);
     let link = rig.file("link.db");
     symlink(rig.database(), &link).unwrap();
@@ -146,6 +144,7 @@ fn a_second_run_by_another_name_or_without_the_lock_file_is_busy() {
     for _ in 0..2 {
         ended_with(rig.run(&[]), BUSY, &pid);
     }
+    rig.simulator.release_submissions();
     let status = running.wait_until(|| false).unwrap();
     assert_eq!(status.code(), Some(0), "{}", running.said());
     rig.check_end().unwrap();

@@ -1,0 +1,73 @@
+//! Holds submissions back until a test releases them.
+//!
+//! A test that has to do something "while a submission is under way" holds it here, so that nothing
+//! depends on how quick the client or the test is.
+
+use std::sync::{Mutex, PoisonError};
+
+use tokio::sync::watch;
+
+/// Open, or closed to all submissions but the next few.
+#[derive(Debug, Default)]
+pub(super) struct Gate(Mutex<State>);
+
+#[derive(Debug, Default)]
+enum State {
+    #[default]
+    Open,
+    Closed {
+        /// So many more submissions go through.
+        passes_left: u64,
+        /// Those that are held wait for its end.
+        release: watch::Sender<()>,
+    },
+}
+
+/// Belongs to a submission that is held.
+#[derive(Debug)]
+pub(super) struct Ticket(watch::Receiver<()>);
+
+impl Ticket {
+    /// Returns when the gate has been opened.
+    pub(super) async fn released(mut self) {
+        // Nothing is ever sent: the end of the sender is the release.
+        while self.0.changed().await.is_ok() {}
+    }
+}
+
+impl Gate {
+    /// Holds what arrives from now on, after `passes` more submissions. What is held already stays
+    /// so.
+    pub(super) fn close(&self, passes: u64) {
+        let mut state = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        match &mut *state {
+            State::Open => {
+                *state = State::Closed {
+                    passes_left: passes,
+                    release: watch::Sender::new(()),
+                };
+            }
+            State::Closed { passes_left, .. } => *passes_left = passes,
+        }
+    }
+
+    /// Lets everything through that is held, and whatever arrives later.
+    pub(super) fn open(&self) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = State::Open;
+    }
+
+    /// A submission has arrived; `None`: it goes through.
+    pub(super) fn arrive(&self) -> Option<Ticket> {
+        match &mut *self.0.lock().unwrap_or_else(PoisonError::into_inner) {
+            State::Open => None,
+            State::Closed {
+                passes_left: 0,
+                release,
+            } => Some(Ticket(release.subscribe())),
+            State::Closed { passes_left, .. } => {
+                *passes_left -= 1;
+                None
+            }
+        }
+    }
+}
