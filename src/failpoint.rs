@@ -1,8 +1,9 @@
 //! Named places at which the crash harness kills the process (`tests/it/crash.rs`).
 //!
-//! Only debug builds have them: `REFLEET_FAILPOINT=name` dies at the first passage of that place,
-//! `name:3` at the third, and `panic@name` panics there, as a bug would. A release build compiles
-//! them to nothing.
+//! `REFLEET_FAILPOINT=name` aborts the process at its first passage of that place, `name:3` at the
+//! third, and `panic@name` panics there, as a bug would. Debug builds have the failpoints, so that a
+//! plain `cargo test` runs the crash histories; a release build has them only with the feature
+//! `failpoints`, and without it they compile to nothing.
 
 /// Every place, in the order in which a batch meets them.
 pub const NAMES: [&str; 19] = [
@@ -25,7 +26,7 @@ pub const NAMES: [&str; 19] = [
     "after_answer",
     "outcome_taken",
     "run_ended",
-    // The operator's word.
+    // An operator's command.
     "operate_before_commit",
     "operate_after_commit",
     // The results become a file.
@@ -37,19 +38,19 @@ pub const NAMES: [&str; 19] = [
 #[macro_export]
 macro_rules! failpoint {
     ($name:literal) => {
-        #[cfg(debug_assertions)]
+        #[cfg(any(debug_assertions, feature = "failpoints"))]
         $crate::failpoint::pass($name);
     };
 }
 
-/// What [`failpoint!`](crate::failpoint!) calls in debug builds.
-#[cfg(debug_assertions)]
+/// What [`failpoint!`](crate::failpoint!) calls in a build that has failpoints.
+#[cfg(any(debug_assertions, feature = "failpoints"))]
 pub fn pass(name: &str) {
     use std::sync::OnceLock;
     use std::sync::atomic::{AtomicU32, Ordering};
 
     static ARMED: OnceLock<Option<(String, AtomicU32, bool)>> = OnceLock::new();
-    debug_assert!(NAMES.contains(&name), "`{name}` is not in NAMES");
+    assert!(NAMES.contains(&name), "`{name}` is not in NAMES");
     let armed = ARMED.get_or_init(|| {
         let text = std::env::var("REFLEET_FAILPOINT").ok()?;
         let (panics, place) = match text.strip_prefix("panic@") {

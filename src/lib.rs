@@ -21,7 +21,7 @@
 //! | [`report`] | results as table, CSV, JSON | runner |
 //! | [`simulator`] | an honest stand-in for the API, over real HTTP on loopback | queue, runner |
 //! | [`cli`] | the command line: one file per command, exit codes, errors with hints | |
-//! | [`mod@failpoint`] | where the crash harness kills the process (debug builds only) | |
+//! | [`mod@failpoint`] | where the crash harness kills the process (debug builds, and the feature `failpoints`) | |
 //! | [`text`], [`time`] | foreign text made safe to print; times and durations as people write them | |
 //!
 //! To understand what refleet promises, read [`job::record`] (what may follow what),

@@ -12,7 +12,9 @@
 //! `REFLEET_CRASH_HISTORIES=5000` runs more of them, `REFLEET_CRASH_SEED=n` begins with another
 //! seed: with `REFLEET_CRASH_HISTORIES=1` it repeats the one that failed.
 //! `REFLEET_CRASH_ODD=words` lets all of them live in the world that these words of `--odd` describe;
-//! `REFLEET_CRASH_FAILURES=n` looks for so many failures before it gives up. What a history does
+//! `REFLEET_CRASH_FAILURES=n` looks for so many failures before it gives up.
+//! `REFLEET_TEST_BINARY=path` lets another build live them, for example a release build with the
+//! feature `failpoints` (see CONTRIBUTING.md). What a history does
 //! follows from its seed; how the operating system interleaves it does not.
 
 use std::collections::BTreeMap;
@@ -24,7 +26,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use crate::oddities::{KINDS, ODD_KINDS, World};
-use crate::rig::{Pace, Rig, Running, finish};
+use crate::rig::{self, Pace, Rig, Running, finish};
 use refleet::failpoint;
 use refleet::job::{LedgerEntry, State, Verdict};
 use refleet::simulator::{Call, Fault, FaultKind, FaultPlan, InstanceChange, Script};
@@ -334,7 +336,7 @@ impl History {
     }
 
     fn is_queued(&self) -> bool {
-        let is_queued = |story: &crate::rig::Story| story.record.state == State::Queued;
+        let is_queued = |story: &rig::Story| story.record.state == State::Queued;
         let stories = self.rig.stories();
         stories.is_some_and(|stories| stories.iter().any(is_queued))
     }
@@ -545,6 +547,12 @@ fn no_crash_loses_a_rebuild_or_repeats_one() {
         );
     }
     assert!(message.is_empty(), "{message}");
+    let mut names = failpoint::NAMES.iter();
+    assert!(
+        histories < 20 || names.any(|name| figures.deaths.contains_key(name)),
+        "nothing died at a failpoint: {} was built without them",
+        rig::binary().display()
+    );
     if histories >= 200 {
         for name in failpoint::NAMES {
             assert!(

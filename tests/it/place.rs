@@ -430,7 +430,7 @@ async fn look(path: &Path) {
 
 // Field case B2: the main file is marked in steps, a run may die at each of them, and somebody else
 // may carry its log over afterwards: the last one who has it open does.
-#[cfg(debug_assertions)] // a release build has no failpoints
+#[cfg(any(debug_assertions, feature = "failpoints"))] // no other build has failpoints
 #[test]
 fn a_run_that_dies_while_the_log_is_marked_is_resumed_by_no_hand() {
     let points = [
@@ -473,7 +473,7 @@ fn a_run_that_dies_while_the_log_is_marked_is_resumed_by_no_hand() {
 }
 
 // Field case B2: whoever adopts a database may die over it, too.
-#[cfg(debug_assertions)] // a release build has no failpoints
+#[cfg(any(debug_assertions, feature = "failpoints"))] // no other build has failpoints
 #[test]
 fn an_adoption_that_dies_has_happened_or_not() {
     for (point, code, words) in [

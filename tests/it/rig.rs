@@ -107,6 +107,13 @@ pub fn account(services: &[ServiceId]) -> Config {
     }
 }
 
+/// The binary under test: `REFLEET_TEST_BINARY` names another one than the debug build, for example
+/// a release build with the feature `failpoints`.
+pub fn binary() -> PathBuf {
+    let built = || env!("CARGO_BIN_EXE_refleet").into();
+    std::env::var_os("REFLEET_TEST_BINARY").map_or_else(built, PathBuf::from)
+}
+
 /// `count` services with numbers in a row.
 pub fn services(count: i64) -> Vec<ServiceId> {
     (0..count)
@@ -159,7 +166,7 @@ impl Rig {
 
     /// `refleet` with its global options, in an environment of its own.
     pub fn refleet(&self, words: &[&str]) -> Command {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_refleet"));
+        let mut command = Command::new(binary());
         command
             .env_clear()
             .env("HOME", self.folder.path())

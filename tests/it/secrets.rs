@@ -164,7 +164,7 @@ fn cancelling_what_was_only_loaded_erases_its_passwords() {
     assert_all_clean(&world);
 }
 
-#[cfg(debug_assertions)] // a release build has no failpoints
+#[cfg(any(debug_assertions, feature = "failpoints"))] // no other build has failpoints
 #[test]
 fn a_panic_shows_no_secret_and_the_next_run_goes_on() {
     // In a worker, and in the dispatcher.
