@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use serde::Serialize;
 
+use crate::exit::Exit;
 use crate::job::{BatchId, Counts, Evidence, Executed, RunId, ServiceId, State};
 
 /// Something that a person or a script may want to know while a run works.
@@ -76,7 +77,7 @@ pub enum Event {
         /// What this process took.
         elapsed_ms: u64,
         /// The process's exit code.
-        exit_code: u8,
+        exit_code: Exit,
     },
 }
 

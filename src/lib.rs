@@ -17,10 +17,11 @@
 //! | [`zomro`] | the API client, and what each of its answers means; the only place that knows reqwest | database |
 //! | [`run`] | one dispatcher owns the queue, workers talk HTTP; what to do next is decided by pure functions | screen |
 //! | [`event`] | what a run tells the outside: the vocabulary between runner and screen | both |
+//! | [`exit`] | the exit codes | all but [`job`] |
 //! | [`progress`] | events → bar, plain lines, NDJSON; the only place that knows indicatif | runner |
 //! | [`report`] | results as table, CSV, JSON | runner |
 //! | [`simulator`] | an honest stand-in for the API, over real HTTP on loopback | queue, runner |
-//! | [`cli`] | the command line: one file per command, exit codes, errors with hints | |
+//! | [`cli`] | the command line: one module per command, errors with hints | |
 //! | [`mod@failpoint`] | where the crash harness kills the process (debug builds, and the feature `failpoints`) | |
 //! | [`text`], [`time`] | foreign text made safe to print; times and durations as people write them | |
 //!
@@ -31,6 +32,7 @@
 
 pub mod cli;
 pub mod event;
+pub mod exit;
 pub mod failpoint;
 pub mod job;
 pub mod manifest;

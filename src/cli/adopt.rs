@@ -2,10 +2,13 @@
 
 use clap::Args;
 
+use super::database;
 use super::error::CliError;
+use super::global::{DATABASE, Global};
 use super::output::{print_text, tell_prose};
 use super::resolve::parse_reason;
-use super::{Global, exit, files, options};
+use super::words::jobs;
+use crate::exit::Exit;
 use crate::queue::{Open, Queue, QueueError, QueueLock, Unfit};
 use crate::time;
 
@@ -21,8 +24,8 @@ pub struct AdoptArgs {
 }
 
 /// Carries out the command.
-pub async fn adopt(global: &Global, args: &AdoptArgs) -> Result<u8, CliError> {
-    let path = global.database(options::DATABASE)?;
+pub async fn adopt(global: &Global, args: &AdoptArgs) -> Result<Exit, CliError> {
+    let path = global.database(DATABASE)?;
     match Queue::open(&path, Open::Change).await {
         Err(QueueError::Unfit(Unfit::LogMissing { .. })) => {}
         Ok(queue) => {
@@ -35,21 +38,21 @@ pub async fn adopt(global: &Global, args: &AdoptArgs) -> Result<u8, CliError> {
     }
     let _lock = QueueLock::acquire(&path)?;
     let mut queue = Queue::open(&path, Open::WithoutLog).await?;
-    files::tell_notes(global, queue.notes());
+    database::tell_notes(global, queue.notes());
     let adopted = queue.adopt(&args.reason, time::now_ms()).await?;
     queue.close().await?;
     let Some((batch, doubts)) = adopted.filter(|(_, doubts)| *doubts > 0) else {
         print_text("adopted: nothing can have been sent that is not known\n")?;
-        return Ok(exit::DONE);
+        return Ok(Exit::Done);
     };
     let command = global.command(None);
     print_text(&format!(
         "adopted: {} of batch {batch} may have been sent, and are in doubt now\n",
-        super::output::jobs(doubts)
+        jobs(doubts)
     ))?;
     tell_prose(&format!(
         "hint: `{command} list --state in_doubt --batch {batch}` names them; see in the account what stands there\n\
          hint: `{command} resolve SERVICE_ID --batch {batch} --as done|requeue|failed --reason TEXT` settles a doubt\n"
     ));
-    Ok(exit::IN_DOUBT)
+    Ok(Exit::InDoubt)
 }

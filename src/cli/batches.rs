@@ -1,7 +1,7 @@
 //! Which batch a command speaks of: the newest, unless `--batch` says otherwise.
 
-use super::Global;
 use super::error::CliError;
+use super::global::Global;
 use crate::job::BatchId;
 use crate::queue::{Batch, Open, Queue};
 
@@ -15,7 +15,7 @@ pub struct BatchArg {
 
 /// Opens the database of `global` and finds the batch that `arg` names.
 pub async fn open(global: &Global, arg: &BatchArg, mode: Open) -> Result<(Queue, Batch), CliError> {
-    let mut queue = super::files::open(global, mode).await?;
+    let mut queue = super::database::open(global, mode).await?;
     let batch = find(&mut queue, arg.batch.map(BatchId)).await?;
     Ok((queue, batch))
 }

@@ -5,9 +5,10 @@ use std::path::PathBuf;
 use clap::Args;
 
 use super::error::CliError;
+use super::global::Global;
+use super::manifest::{ManifestArgs, tell_warnings};
 use super::output::print_text;
-use super::sheet::{SheetArgs, tell_warnings};
-use super::{Global, exit};
+use crate::exit::Exit;
 use crate::manifest;
 
 /// Validate a manifest and print the plan; no database, nothing sent.
@@ -21,15 +22,15 @@ pub struct CheckArgs {
 
     /// How it is read.
     #[command(flatten)]
-    pub sheet: SheetArgs,
+    pub sheet: ManifestArgs,
 }
 
 /// Carries out the command.
-pub fn check(global: &Global, args: &CheckArgs) -> Result<u8, CliError> {
+pub fn check(global: &Global, args: &CheckArgs) -> Result<Exit, CliError> {
     let source = args.sheet.open(&args.manifest)?;
     let validated = manifest::validated(&source)?;
     tell_warnings(&validated, global.verbosity());
     // What is passed over is part of the plan.
     print_text(&format!("{}: sound\n{}", source.name(), validated.plan))?;
-    Ok(exit::DONE)
+    Ok(Exit::Done)
 }

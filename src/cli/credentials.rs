@@ -7,8 +7,8 @@ use std::path::PathBuf;
 use secrecy::SecretString;
 
 use super::error::CliError;
-use super::files::check_meant;
 use super::output::tell_prose;
+use super::paths::check_meant;
 use crate::progress::Verbosity;
 use crate::zomro::Credentials;
 

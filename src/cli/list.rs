@@ -7,8 +7,9 @@ use serde_json::json;
 
 use super::batches::{self, BatchArg};
 use super::error::CliError;
+use super::global::Global;
 use super::output::print;
-use super::{Global, exit};
+use crate::exit::Exit;
 use crate::job::{ResultRow, State};
 use crate::queue::Open;
 use crate::{text, time};
@@ -35,7 +36,7 @@ pub struct ListArgs {
 }
 
 /// Carries out the command.
-pub async fn list(global: &Global, args: &ListArgs) -> Result<u8, CliError> {
+pub async fn list(global: &Global, args: &ListArgs) -> Result<Exit, CliError> {
     let (mut queue, batch) = batches::open(global, &args.batch, Open::Read).await?;
     // Buffered in pieces, so that a million jobs need no memory.
     let mut lines = Vec::new();
@@ -74,7 +75,7 @@ pub async fn list(global: &Global, args: &ListArgs) -> Result<u8, CliError> {
         source,
     })?;
     print(|out| out.write_all(&lines))?;
-    Ok(exit::DONE)
+    Ok(Exit::Done)
 }
 
 /// `In-Doubt` is `in_doubt`.

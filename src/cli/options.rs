@@ -9,11 +9,6 @@ use crate::run::evidence::Rules;
 use crate::run::{MaxFailures, Options};
 use crate::time::parse_duration;
 
-/// The database's file in the state folder.
-pub const DATABASE: &str = "refleet.db";
-/// The same for `--simulate`: rehearsals never touch the real one.
-pub const SIMULATION_DATABASE: &str = "simulation.db";
-
 /// How a run works. Defaults are resolved later: a simulation has quicker ones.
 #[derive(Debug, Clone, Args)]
 pub struct PaceArgs {

@@ -1,10 +1,8 @@
 //! Writing to stdout. A reader that has gone away is no error: it has seen what it wanted.
 
-use std::io::{self, IsTerminal as _, Write};
-
 use super::error::CliError;
-use crate::job::ServiceId;
 use crate::progress::fold;
+use std::io::{self, IsTerminal as _, Write};
 
 /// Runs `write` on a buffered stdout.
 pub fn print(write: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> Result<(), CliError> {
@@ -51,16 +49,6 @@ fn folded(text: &str, terminal: &console::Term) -> String {
     out
 }
 
-/// The first `max` services by name, the rest by number.
-pub fn named(services: &[ServiceId], max: usize) -> String {
-    let first = services.iter().take(max).map(ToString::to_string);
-    let first = first.collect::<Vec<_>>().join(", ");
-    match services.len().saturating_sub(max) {
-        0 => first,
-        more => format!("{first} and {more} more"),
-    }
-}
-
 /// Prints one JSON value, indented.
 pub fn print_json(value: &serde_json::Value) -> Result<(), CliError> {
     print(|out| {
@@ -81,12 +69,4 @@ pub fn tell_prose(text: &str) {
 /// Tells a person something on stderr, as it is; where nobody listens, nothing is lost.
 pub fn tell(text: &str) {
     let _ = io::stderr().lock().write_all(text.as_bytes());
-}
-
-/// `1 job`, `7 jobs`.
-pub fn jobs(count: u64) -> String {
-    match count {
-        1 => "1 job".to_owned(),
-        count => format!("{count} jobs"),
-    }
 }

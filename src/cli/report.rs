@@ -3,12 +3,15 @@
 use std::io::{self, IsTerminal as _, Write};
 use std::path::{Path, PathBuf};
 
-use clap::Args;
+use clap::{Args, ValueEnum};
 
 use super::batches::{self, BatchArg};
 use super::error::CliError;
-use super::output::{jobs, tell_prose};
-use super::{Global, exit, files};
+use super::global::Global;
+use super::output::tell_prose;
+use super::paths;
+use super::words::jobs;
+use crate::exit::Exit;
 use crate::job::{BatchId, ResultRow};
 use crate::progress::Verbosity;
 use crate::queue::{Open, Precious, Queue};
@@ -27,7 +30,7 @@ Examples:
 pub struct ReportArgs {
     /// How to write them [default: what the file's name ends in, else a table]
     #[arg(long, value_enum, value_name = "FORMAT")]
-    pub format: Option<Format>,
+    pub format: Option<FormatArg>,
 
     /// The same as --format json
     #[arg(long, conflicts_with = "format")]
@@ -42,8 +45,29 @@ pub struct ReportArgs {
     pub batch: BatchArg,
 }
 
+/// How to write the results.
+#[derive(Debug, Clone, Copy, ValueEnum)]
+pub enum FormatArg {
+    /// For people
+    Table,
+    /// For spreadsheets
+    Csv,
+    /// For scripts
+    Json,
+}
+
+impl From<FormatArg> for Format {
+    fn from(arg: FormatArg) -> Self {
+        match arg {
+            FormatArg::Table => Self::Table,
+            FormatArg::Csv => Self::Csv,
+            FormatArg::Json => Self::Json,
+        }
+    }
+}
+
 /// Carries out the command.
-pub async fn report(global: &Global, args: &ReportArgs) -> Result<u8, CliError> {
+pub async fn report(global: &Global, args: &ReportArgs) -> Result<Exit, CliError> {
     let path = args
         .output
         .as_deref()
@@ -58,17 +82,17 @@ pub async fn report(global: &Global, args: &ReportArgs) -> Result<u8, CliError> 
             .then(|| usize::from(console::Term::stdout().size().1));
         let written = write(&mut queue, batch.id, format, width, stdout).await?;
         return match written {
-            Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(exit::DONE),
+            Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(Exit::Done),
             Err(source) => Err(CliError::Output {
                 what: "to stdout".to_owned(),
                 source,
             }),
-            Ok(_) => Ok(exit::DONE),
+            Ok(_) => Ok(Exit::Done),
         };
     };
     let manifest = (batch.path.clone(), Precious::Manifest);
     let database = (queue.path().to_owned(), Precious::Database);
-    files::refuse_precious("--output", path, &[database, manifest])?;
+    paths::refuse_precious("--output", path, &[database, manifest])?;
     let failed = |source| CliError::Output {
         what: path.display().to_string(),
         source,
@@ -93,13 +117,13 @@ pub async fn report(global: &Global, args: &ReportArgs) -> Result<u8, CliError> 
             }
         ));
     }
-    Ok(exit::DONE)
+    Ok(Exit::Done)
 }
 
 /// What was asked for, else what the file's name ends in.
 fn format(args: &ReportArgs, path: Option<&Path>) -> Result<Format, CliError> {
     if let Some(format) = args.format {
-        return Ok(format);
+        return Ok(format.into());
     }
     if args.json {
         return Ok(Format::Json);

@@ -7,9 +7,13 @@ use clap::{Args, ValueEnum};
 
 use super::batches::{self, BatchArg};
 use super::error::CliError;
-use super::output::{jobs, print_text, tell, tell_prose};
-use super::sheet::{SheetArgs, tell_warnings};
-use super::{Global, exit, load, status};
+use super::global::Global;
+use super::manifest::{ManifestArgs, tell_warnings};
+use super::next;
+use super::order::sound_rows;
+use super::output::{print_text, tell, tell_prose};
+use super::words::jobs;
+use crate::exit::Exit;
 use crate::job::{BatchId, Executed, LedgerEntry, ServiceId, State, Verdict};
 use crate::manifest::{self, Source};
 use crate::progress::Verbosity;
@@ -44,7 +48,7 @@ pub struct RetryArgs {
 
     /// How it is read.
     #[command(flatten)]
-    pub sheet: SheetArgs,
+    pub sheet: ManifestArgs,
 
     /// Which batch.
     #[command(flatten)]
@@ -117,7 +121,7 @@ pub enum Word {
 }
 
 /// Carries out `refleet retry`.
-pub async fn retry(global: &Global, args: &RetryArgs) -> Result<u8, CliError> {
+pub async fn retry(global: &Global, args: &RetryArgs) -> Result<Exit, CliError> {
     let wiped = args.wiped;
     let decide = move |job: &QueuedJob, wiped_by: Option<BatchId>| {
         if let Some(batch) = wiped_by.filter(|_| !wiped) {
@@ -147,7 +151,7 @@ pub async fn retry(global: &Global, args: &RetryArgs) -> Result<u8, CliError> {
 }
 
 /// Carries out `refleet resolve`.
-pub async fn resolve(global: &Global, args: &ResolveArgs) -> Result<u8, CliError> {
+pub async fn resolve(global: &Global, args: &ResolveArgs) -> Result<Exit, CliError> {
     let verdict = match args.verdict {
         Word::Done => Verdict::Done,
         Word::Requeue => Verdict::Requeue,
@@ -175,7 +179,7 @@ pub async fn resolve(global: &Global, args: &ResolveArgs) -> Result<u8, CliError
 }
 
 /// Carries out `refleet cancel`.
-pub async fn cancel(global: &Global, args: &CancelArgs) -> Result<u8, CliError> {
+pub async fn cancel(global: &Global, args: &CancelArgs) -> Result<Exit, CliError> {
     // What failed is given up only when it is named, or asked for in so many words.
     let states: &[State] = if args.all {
         &[State::Queued, State::InDoubt]
@@ -224,7 +228,7 @@ async fn carry_out(
     global: &Global,
     arg: &BatchArg,
     operation: Operation<'_>,
-) -> Result<u8, CliError> {
+) -> Result<Exit, CliError> {
     let Operation {
         selection,
         states,
@@ -244,7 +248,7 @@ async fn carry_out(
     let named = matches!(selection, Selection::Services(_));
     let CommandOutcome { changed, refused } = match &manifest {
         Some((source, validated)) => {
-            let mut rows = load::sound_rows(source, validated)?;
+            let mut rows = sound_rows(source, validated)?;
             queue
                 .command_from(batch.id, &selection, source.name(), &mut rows, decide)
                 .await?
@@ -255,7 +259,7 @@ async fn carry_out(
                 .await?
         }
     };
-    let next = status::go_on(global, &mut queue, &batch).await?;
+    let next = next::go_on(global, &mut queue, &batch).await?;
     // Empties the write-ahead log too: a cancelled job's password must not stay there.
     queue.close().await?;
     if global.verbosity() != Verbosity::Quiet {
@@ -282,9 +286,9 @@ async fn carry_out(
     // Named services that could not be served are the caller's error; with --all and --failed the
     // others were simply not meant.
     Ok(if named && !refused.is_empty() {
-        exit::USAGE
+        Exit::Usage
     } else {
-        exit::DONE
+        Exit::Done
     })
 }
 

@@ -6,8 +6,10 @@ use clap::Args;
 use serde_json::json;
 
 use super::error::CliError;
+use super::global::Global;
 use super::output::{print_json, print_prose};
-use super::{Global, exit, files, status};
+use super::{database, next};
+use crate::exit::Exit;
 use crate::job::{BatchId, Executed, LedgerEntry, ServiceId, State};
 use crate::queue::{LedgerLine, Open, QueuedJob};
 use crate::{text, time};
@@ -25,8 +27,8 @@ pub struct ShowArgs {
 }
 
 /// Carries out the command.
-pub async fn show(global: &Global, args: &ShowArgs) -> Result<u8, CliError> {
-    let mut queue = files::open(global, Open::Read).await?;
+pub async fn show(global: &Global, args: &ShowArgs) -> Result<Exit, CliError> {
+    let mut queue = database::open(global, Open::Read).await?;
     let jobs = queue.jobs_of(args.service_id).await?;
     if jobs.is_empty() {
         return Err(CliError::NoSuchService(args.service_id));
@@ -37,11 +39,11 @@ pub async fn show(global: &Global, args: &ShowArgs) -> Result<u8, CliError> {
         let history = queue.history(job.id).await?;
         let next = match batches.iter().find(|one| one.id == batch) {
             Some(order) => {
-                let go_on = status::go_on(global, &mut queue, order).await?;
+                let go_on = next::go_on(global, &mut queue, order).await?;
                 let is_newest = batches.last().is_some_and(|newest| newest.id == batch);
                 next_step(
                     &job,
-                    &status::command_for(global, order),
+                    &next::command_for(global, order),
                     &go_on,
                     (!is_newest).then_some(batch),
                 )
@@ -64,7 +66,7 @@ pub async fn show(global: &Global, args: &ShowArgs) -> Result<u8, CliError> {
         }
         print_prose(&out)?;
     }
-    Ok(exit::DONE)
+    Ok(Exit::Done)
 }
 
 fn as_json(batch: BatchId, job: &QueuedJob, history: &[LedgerLine]) -> serde_json::Value {

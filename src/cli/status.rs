@@ -1,24 +1,26 @@
 //! `refleet status`: how far the batch is. Reads no job, only the tally.
 
-use std::fmt::Write as _;
-use std::time::Duration;
-
-use clap::Args;
-use serde_json::json;
-
 use super::batches::{self, BatchArg};
 use super::error::CliError;
-use super::output::{jobs, print_json, print_text};
-use super::run::SIMULATION;
-use super::{Global, exit};
+use super::global::Global;
+use super::next::{self, command_for};
+use super::output::{print_json, print_text};
+use super::words::jobs;
+use crate::exit::Exit;
 use crate::job::{BatchId, ServiceId};
 use crate::queue::{Batch, Holder, Open, Queue, QueueLock, Run};
 use crate::{text, time};
+use clap::Args;
+use serde_json::json;
+use std::fmt::Write as _;
+use std::time::Duration;
 
 /// Rebuilds below which a rate is a guess.
 const DONE_MIN: u64 = 2;
+
 /// Other batches that are named before the rest is only counted.
 const BATCHES_MAX: usize = 5;
+
 /// The rate is that of so long back.
 const RATE_WINDOW: Duration = Duration::from_mins(10);
 
@@ -62,7 +64,7 @@ struct Next {
 }
 
 /// Carries out the command.
-pub async fn status(global: &Global, args: &StatusArgs) -> Result<u8, CliError> {
+pub async fn status(global: &Global, args: &StatusArgs) -> Result<Exit, CliError> {
     let (mut queue, batch) = batches::open(global, &args.batch, Open::Read).await?;
     let status = read(global, &mut queue, batch).await?;
     if args.json {
@@ -70,7 +72,7 @@ pub async fn status(global: &Global, args: &StatusArgs) -> Result<u8, CliError> 
     } else {
         print_text(&as_text(&status, &queue))?;
     }
-    Ok(exit::DONE)
+    Ok(Exit::Done)
 }
 
 async fn read(global: &Global, queue: &mut Queue, batch: Batch) -> Result<Status, CliError> {
@@ -153,7 +155,7 @@ fn next(global: &Global, batch: &Batch, is_newest: bool, alone: bool) -> Option<
         })
     };
     if batch.is_open() {
-        return next("goes on with it", run(batch, alone));
+        return next("goes on with it", next::run(batch, alone));
     }
     if counts.held > 0 {
         next(
@@ -169,45 +171,6 @@ fn next(global: &Global, batch: &Batch, is_newest: bool, alone: bool) -> Option<
     } else {
         None
     }
-}
-
-/// The command that goes on with `batch`, which has work now.
-pub async fn go_on(global: &Global, queue: &mut Queue, batch: &Batch) -> Result<String, CliError> {
-    let alone = !queue
-        .batches()
-        .await?
-        .iter()
-        .any(|other| other.id != batch.id && other.is_open());
-    Ok(format!(
-        "{} {}",
-        command_for(global, batch),
-        run(batch, alone)
-    ))
-}
-
-/// What makes a run go on with `batch`. `alone`: no other one is open, so that no manifest is needed.
-fn run(batch: &Batch, alone: bool) -> String {
-    let path = text::shell_word(&batch.path.to_string_lossy()).into_owned();
-    if batch.provider == SIMULATION {
-        // The simulated account is made of the manifest.
-        format!("run {path} --simulate")
-    } else if alone {
-        "run".to_owned()
-    } else {
-        format!("run {path}")
-    }
-}
-
-/// How to call refleet on this very batch: its API too, where it is not the usual one.
-pub fn command_for(global: &Global, batch: &Batch) -> String {
-    let mut command = global.command(None);
-    let is_given = global.api_url.is_some();
-    let is_usual = batch.api_url == super::API_URL;
-    if !is_given && !is_usual && batch.provider != SIMULATION {
-        command.push_str(" --api-url ");
-        command.push_str(&text::shell_word(&batch.api_url));
-    }
-    command
 }
 
 fn as_json(status: &Status, queue: &Queue) -> serde_json::Value {

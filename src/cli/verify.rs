@@ -4,9 +4,11 @@ use std::fmt::Write as _;
 
 use clap::Args;
 
+use super::database;
 use super::error::CliError;
+use super::global::Global;
 use super::output::print_text;
-use super::{Global, exit, files};
+use crate::exit::Exit;
 use crate::queue::{Flaw, Open};
 use crate::text;
 
@@ -24,8 +26,8 @@ const LISTED_MAX: usize = 100;
 pub struct VerifyArgs {}
 
 /// Carries out the command.
-pub async fn verify(global: &Global, _: &VerifyArgs) -> Result<u8, CliError> {
-    let mut queue = files::open(global, Open::Read).await?;
+pub async fn verify(global: &Global, _: &VerifyArgs) -> Result<Exit, CliError> {
+    let mut queue = database::open(global, Open::Read).await?;
     let mut flaws = Vec::new();
     let mut count = 0_usize;
     let mut found = |flaw: Flaw| {
@@ -38,7 +40,7 @@ pub async fn verify(global: &Global, _: &VerifyArgs) -> Result<u8, CliError> {
     let path = queue.path().display().to_string();
     if count == 0 {
         print_text(&format!("{}: sound, {jobs} jobs\n", text::printable(&path)))?;
-        return Ok(exit::DONE);
+        return Ok(Exit::Done);
     }
     let mut out = String::new();
     for flaw in &flaws {
@@ -53,5 +55,5 @@ pub async fn verify(global: &Global, _: &VerifyArgs) -> Result<u8, CliError> {
         text::printable(&path)
     );
     print_text(&out)?;
-    Ok(exit::FAILED)
+    Ok(Exit::Failed)
 }

@@ -4,16 +4,16 @@ use std::env;
 use std::io::IsTerminal as _;
 
 /// `--progress`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, clap::ValueEnum)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Choice {
-    /// A bar on a terminal, lines elsewhere
+    /// A bar on a terminal, lines elsewhere.
     #[default]
     Auto,
-    /// A bar, as long as stderr is a terminal
+    /// A bar, as long as stderr is a terminal.
     Bar,
-    /// One line per event
+    /// One line per event.
     Plain,
-    /// Nothing but the closing summary
+    /// Nothing but the closing summary.
     None,
 }
 

@@ -105,6 +105,7 @@ mod tests {
 
     use super::*;
     use crate::event::{Activity, JobEvent};
+    use crate::exit::Exit;
     use crate::job::{BatchId, Counts, Evidence, Executed, RunId, ServiceId, State};
 
     fn line(event: &Event) -> String {
@@ -168,7 +169,7 @@ mod tests {
             Event::RunEnded {
                 counts,
                 elapsed_ms: 61_000,
-                exit_code: 1,
+                exit_code: Exit::Failed,
             },
         ];
         let mut all = String::new();

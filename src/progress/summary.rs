@@ -7,6 +7,7 @@ use std::time::Duration;
 use super::Verbosity;
 use super::lines::counters;
 use super::rate::as_f64;
+use crate::exit::Exit;
 use crate::job::{BatchId, Counts};
 use crate::text::{MESSAGE_CHARS_MAX, brief, printable};
 use crate::time;
@@ -17,8 +18,8 @@ pub(super) const COMMAND_INDENT: &str = "    ";
 /// How a run ended.
 #[derive(Debug, Clone)]
 pub struct Ended {
-    /// The process's exit code.
-    pub exit_code: u8,
+    /// How the process ends.
+    pub exit: Exit,
     /// What it worked on.
     pub batch: BatchId,
     /// Where the batch stands now.
@@ -53,7 +54,7 @@ pub struct Ended {
 
 /// What is printed when a run has ended. Ends with a line feed; empty where `-q` has nothing to say.
 pub fn summary(ended: &Ended, verbosity: Verbosity) -> String {
-    if verbosity == Verbosity::Quiet && ended.exit_code == 0 && ended.flagged == 0 {
+    if verbosity == Verbosity::Quiet && ended.exit == Exit::Done && ended.flagged == 0 {
         return String::new();
     }
     let mut text = String::new();
@@ -62,7 +63,7 @@ pub fn summary(ended: &Ended, verbosity: Verbosity) -> String {
     }
     // Writing to a String cannot fail.
     let _ = writeln!(text, "{}", verdict(ended));
-    if (ended.exit_code == 2 && ended.halted.is_none()) || ended.exit_code == 75 {
+    if (ended.exit == Exit::Usage && ended.halted.is_none()) || ended.exit == Exit::Busy {
         return text;
     }
     let _ = writeln!(
@@ -119,48 +120,51 @@ fn standing_briefly(counts: &Counts) -> String {
 
 fn verdict(ended: &Ended) -> String {
     let batch = ended.batch;
-    match ended.exit_code {
-        0 if ended.counts.open() > 0 => {
+    match ended.exit {
+        Exit::Done if ended.counts.open() > 0 => {
             format!("batch {batch}: everything is accepted; the rebuilds were not waited for")
         }
-        0 if ended.counts.cancelled > 0 => {
+        Exit::Done if ended.counts.cancelled > 0 => {
             format!("batch {batch} has ended: all is done but what was cancelled")
         }
-        0 => format!("batch {batch} has ended: all is done"),
-        1 if ended.counts.open() > 0 => {
+        Exit::Done => format!("batch {batch} has ended: all is done"),
+        Exit::Failed if ended.counts.open() > 0 => {
             format!("batch {batch}: everything that could be was accepted; there are failures")
         }
-        1 => format!("batch {batch} has ended, with failures"),
-        2 if ended.halted.is_none() => "nothing was queued, and nothing was sent".to_owned(),
-        3 if ended.counts.open() > 0 => {
+        Exit::Failed => format!("batch {batch} has ended, with failures"),
+        Exit::Usage if ended.halted.is_none() => {
+            "nothing was queued, and nothing was sent".to_owned()
+        }
+        Exit::InDoubt if ended.counts.open() > 0 => {
             format!("batch {batch}: everything was sent; there are doubts")
         }
-        3 => format!("batch {batch} has ended, with doubts"),
-        2 | 4 | 6 | 7 | 8 => match &ended.halted {
-            Some(reason) => format!(
-                "batch {batch} was halted: {}",
-                brief(reason, MESSAGE_CHARS_MAX)
-            ),
-            None => format!("batch {batch} was halted"),
-        },
-        70 => match &ended.halted {
+        Exit::InDoubt => format!("batch {batch} has ended, with doubts"),
+        Exit::Usage | Exit::Outage | Exit::Budget | Exit::Credentials | Exit::Blocked => {
+            match &ended.halted {
+                Some(reason) => format!(
+                    "batch {batch} was halted: {}",
+                    brief(reason, MESSAGE_CHARS_MAX)
+                ),
+                None => format!("batch {batch} was halted"),
+            }
+        }
+        Exit::Bug => match &ended.halted {
             Some(reason) => format!(
                 "batch {batch} was stopped by a bug in refleet: {}",
                 brief(reason, MESSAGE_CHARS_MAX)
             ),
             None => format!("batch {batch} was stopped by a bug in refleet"),
         },
-        74 => match &ended.halted {
+        Exit::Storage => match &ended.halted {
             Some(reason) => format!(
                 "batch {batch} was stopped: {}",
                 brief(reason, MESSAGE_CHARS_MAX)
             ),
             None => format!("batch {batch} was stopped: the database cannot be written"),
         },
-        75 => "another process works on this queue; try again later".to_owned(),
-        130 => format!("batch {batch} was interrupted (SIGINT)"),
-        143 => format!("batch {batch} was interrupted (SIGTERM or SIGHUP)"),
-        code => format!("batch {batch}: the run ended with exit code {code}"),
+        Exit::Busy => "another process works on this queue; try again later".to_owned(),
+        Exit::Interrupted => format!("batch {batch} was interrupted (SIGINT)"),
+        Exit::Terminated => format!("batch {batch} was interrupted (SIGTERM or SIGHUP)"),
     }
 }
 
@@ -181,23 +185,28 @@ impl Step {
 fn next_steps(ended: &Ended) -> Vec<Step> {
     let counts = &ended.counts;
     let mut steps = Vec::new();
-    match ended.exit_code {
-        2 | 4 | 6 | 7 | 8 => {
+    match ended.exit {
+        Exit::Usage | Exit::Outage | Exit::Budget | Exit::Credentials | Exit::Blocked => {
             let hint = ended.hint.as_ref().map_or_else(
                 || "deal with the reason, then run again".to_owned(),
                 |hint| brief(hint, MESSAGE_CHARS_MAX),
             );
             steps.push(Step::new(hint, []));
         }
-        70 => steps.push(Step::new(
+        Exit::Bug => steps.push(Step::new(
             "what was sent is in the ledger; please report this with the message above",
             [],
         )),
-        74 => steps.push(Step::new(
+        Exit::Storage => steps.push(Step::new(
             "nothing was sent after the first failed write: see to the disk, then run again",
             [],
         )),
-        _ => {}
+        Exit::Done
+        | Exit::Failed
+        | Exit::InDoubt
+        | Exit::Busy
+        | Exit::Interrupted
+        | Exit::Terminated => {}
     }
     if counts.held > 0 {
         steps.push(Step::new(
@@ -244,7 +253,7 @@ fn next_steps(ended: &Ended) -> Vec<Step> {
             format!("{}: {verb}", rest.join(", ")),
             [ended.resume.as_str()],
         ));
-    } else if matches!(ended.exit_code, 0 | 1 | 3) {
+    } else if ended.exit.has_ended() {
         steps.push(Step::new(
             "what happened to each instance, and when it was complete",
             ["report"],
@@ -303,9 +312,9 @@ fn failures(ended: &Ended, steps: &mut Vec<Step>) {
 mod tests {
     use super::*;
 
-    fn ended(exit_code: u8, counts: Counts) -> Ended {
+    fn ended(exit: Exit, counts: Counts) -> Ended {
         Ended {
-            exit_code,
+            exit,
             batch: BatchId(7),
             counts,
             failed_wiped: Some(0),
@@ -369,11 +378,11 @@ mod tests {
             ..ALL_DONE
         };
         let endings = [
-            ("all done", ended(0, ALL_DONE)),
+            ("all done", ended(Exit::Done, ALL_DONE)),
             (
                 "cancelled",
                 ended(
-                    0,
+                    Exit::Done,
                     Counts {
                         done: 498,
                         cancelled: 2,
@@ -386,7 +395,7 @@ mod tests {
                 Ended {
                     no_wait: true,
                     ..ended(
-                        0,
+                        Exit::Done,
                         Counts {
                             done: 0,
                             rebuilding: 500,
@@ -400,7 +409,7 @@ mod tests {
                 Ended {
                     no_wait: true,
                     ..ended(
-                        3,
+                        Exit::InDoubt,
                         Counts {
                             done: 0,
                             rebuilding: 498,
@@ -414,15 +423,15 @@ mod tests {
                 "done, and flagged",
                 Ended {
                     flagged: 3,
-                    ..ended(0, ALL_DONE)
+                    ..ended(Exit::Done, ALL_DONE)
                 },
             ),
-            ("failures", ended(1, broken)),
+            ("failures", ended(Exit::Failed, broken)),
             (
                 "failures, one of them wiped",
                 Ended {
                     failed_wiped: Some(1),
-                    ..ended(1, broken)
+                    ..ended(Exit::Failed, broken)
                 },
             ),
             (
@@ -430,11 +439,11 @@ mod tests {
                 Ended {
                     failed_wiped: None,
                     command: "refleet --db /srv/fleet.db".to_owned(),
-                    ..ended(1, broken)
+                    ..ended(Exit::Failed, broken)
                 },
             ),
-            ("refused", ended(2, ALL_DONE)),
-            ("doubts", ended(3, doubtful)),
+            ("refused", ended(Exit::Usage, ALL_DONE)),
+            ("doubts", ended(Exit::InDoubt, doubtful)),
             (
                 "halted",
                 Ended {
@@ -442,7 +451,7 @@ mod tests {
                     hint: Some(
                         "check ZOMRO_USERNAME and ZOMRO_PASSWORD, then run again".to_owned(),
                     ),
-                    ..ended(4, open)
+                    ..ended(Exit::Outage, open)
                 },
             ),
             (
@@ -451,36 +460,45 @@ mod tests {
                     halted: Some("failure budget: 4 of 4 used up".to_owned()),
                     simulated: true,
                     resume: "run fleet.csv --simulate".to_owned(),
-                    ..ended(4, open)
+                    ..ended(Exit::Outage, open)
                 },
             ),
-            ("a bug", ended(70, open)),
+            ("a bug", ended(Exit::Bug, open)),
             (
                 "disk full",
                 Ended {
                     halted: Some(
                         "the database cannot be written: database or disk is full".to_owned(),
                     ),
-                    ..ended(74, open)
+                    ..ended(Exit::Storage, open)
                 },
             ),
-            ("locked", ended(75, ALL_DONE)),
-            ("SIGINT", ended(130, open)),
-            ("SIGTERM", ended(143, open)),
-            ("a code of the future", ended(9, open)),
+            ("locked", ended(Exit::Busy, ALL_DONE)),
+            ("SIGINT", ended(Exit::Interrupted, open)),
+            ("SIGTERM", ended(Exit::Terminated, open)),
         ];
         let mut all = String::new();
         for (name, ended) in &endings {
-            let _ = write!(all, "== {name} ({})\n{}\n", ended.exit_code, show(ended));
+            let _ = write!(all, "== {name} ({})\n{}\n", ended.exit, show(ended));
         }
         insta::assert_snapshot!(all);
     }
 
     #[test]
     fn quiet_says_nothing_when_all_is_well_and_everything_else_otherwise() {
-        assert_eq!(summary(&ended(0, ALL_DONE), Verbosity::Quiet), "");
-        for exit_code in [1, 2, 3, 4, 70, 74, 75, 130, 143] {
-            let ended = ended(exit_code, ALL_DONE);
+        assert_eq!(summary(&ended(Exit::Done, ALL_DONE), Verbosity::Quiet), "");
+        for exit in [
+            Exit::Failed,
+            Exit::Usage,
+            Exit::InDoubt,
+            Exit::Outage,
+            Exit::Bug,
+            Exit::Storage,
+            Exit::Busy,
+            Exit::Interrupted,
+            Exit::Terminated,
+        ] {
+            let ended = ended(exit, ALL_DONE);
             assert_eq!(
                 summary(&ended, Verbosity::Quiet),
                 summary(&ended, Verbosity::Normal)
@@ -494,7 +512,7 @@ mod tests {
             halted: Some("\u{1b}[2J\nall is done".to_owned()),
             hint: Some("\u{202e}x".to_owned()),
             database: PathBuf::from("/tmp/\u{1b}]0;x\u{7}"),
-            ..ended(4, ALL_DONE)
+            ..ended(Exit::Outage, ALL_DONE)
         };
         assert!(!summary(&hostile, Verbosity::Normal).contains(['\u{1b}', '\u{7}', '\u{202e}']));
     }

@@ -11,6 +11,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::event::{Activity, JobEvent};
+use crate::exit::Exit;
 use crate::job::{BatchId, Counts, Evidence, Executed, RunId, ServiceId, State};
 
 fn options(mode: Mode, verbosity: Verbosity) -> Options {
@@ -436,7 +437,7 @@ fn a_short_run() -> Vec<Event> {
                 ..Counts::default()
             },
             elapsed_ms: 61_000,
-            exit_code: 4,
+            exit_code: Exit::Outage,
         },
     ]);
     events
@@ -707,7 +708,7 @@ fn look_at_it() {
     sender.send(Event::Stopping { calls: 2 });
     pause(3000);
     let ended = Ended {
-        exit_code: 130,
+        exit: Exit::Interrupted,
         batch: BatchId(1),
         counts: Counts {
             done: 312,

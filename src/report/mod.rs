@@ -33,15 +33,14 @@ pub const COLUMNS: [&str; 12] = [
     "note",
 ];
 
-/// `--format`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, clap::ValueEnum)]
+/// How a report is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Format {
-    /// For people
-    #[default]
+    /// For people.
     Table,
-    /// For spreadsheets
+    /// For spreadsheets.
     Csv,
-    /// For scripts
+    /// For scripts.
     Json,
 }
 

@@ -10,14 +10,14 @@ use crate::progress::Verbosity;
 
 /// How a manifest is read.
 #[derive(Debug, Clone, Default, Args)]
-pub struct SheetArgs {
+pub struct ManifestArgs {
     /// Pass over this column, even if it looks like a password or a key; may be repeated
     // Given without a manifest it would do nothing.
     #[arg(long, value_name = "NAME", requires = "manifest")]
     pub ignore_column: Vec<String>,
 }
 
-impl SheetArgs {
+impl ManifestArgs {
     /// The manifest at `path`, to be read so.
     pub fn open(&self, path: &Path) -> Result<Source, ManifestError> {
         Ok(Source::open(path)?.ignoring(&self.ignore_column))

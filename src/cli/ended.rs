@@ -1,50 +1,12 @@
-//! Exit codes: a contract, scripts rely on them.
+//! With which exit code a run, or a command that could not do its work, ends.
 
-use crate::job::Counts;
+use crate::exit::Exit;
 use crate::queue::QueueError;
 use crate::run::{Ending, Halt, Signal};
 
-/// Every job is done (or cancelled on purpose, or accepted under `--no-wait`).
-pub const DONE: u8 = 0;
-/// Ended, and some jobs failed.
-pub const FAILED: u8 = 1;
-/// Usage, configuration or manifest invalid: nothing was queued, nothing was sent.
-pub const USAGE: u8 = 2;
-/// Ended, and some jobs are in doubt.
-pub const IN_DOUBT: u8 = 3;
-/// Halted before the end by an outage, or with work left that nobody waits for.
-pub const OUTAGE: u8 = 4;
-/// Halted by what somebody has to look at: the failure budget.
-pub const BUDGET: u8 = 6;
-/// Credentials refused, a second factor, rights missing.
-pub const CREDENTIALS: u8 = 7;
-/// This address is blocked.
-pub const BLOCKED: u8 = 8;
-/// A bug.
-pub const BUG: u8 = 70;
-/// The database can't be written.
-pub const STORAGE: u8 = 74;
-/// Another process works on this queue.
-pub const BUSY: u8 = 75;
-/// SIGINT.
-pub const INTERRUPTED: u8 = 130;
-/// SIGTERM or SIGHUP.
-pub const TERMINATED: u8 = 143;
-
-/// The code of a batch that has ended.
-pub fn of_counts(counts: &Counts) -> u8 {
-    if counts.in_doubt > 0 {
-        IN_DOUBT
-    } else if counts.failed > 0 {
-        FAILED
-    } else {
-        DONE
-    }
-}
-
 /// The code of a run. Where several apply: 70/74, then the signal, then 8, 7, 6, 4, 3, 1. `left_out`:
 /// some services were not even queued, because they are in doubt elsewhere.
-pub fn of_run(ending: &Ending, left_out: bool) -> u8 {
+pub fn of_run(ending: &Ending, left_out: bool) -> Exit {
     if let Some(error) = &ending.storage {
         return of_queue(error);
     }
@@ -55,59 +17,47 @@ pub fn of_run(ending: &Ending, left_out: bool) -> u8 {
         of_halt(halt)
     } else if ending.counts.queued + ending.counts.submitting > 0 {
         // Put back by somebody in the last moment of the run.
-        OUTAGE
+        Exit::Outage
     } else if left_out {
-        IN_DOUBT
+        Exit::InDoubt
     } else {
-        of_counts(&ending.counts)
+        Exit::of_counts(&ending.counts)
     }
 }
 
 /// The code of a run that ends before its batch has ended.
-pub fn of_halt(halt: &Halt) -> u8 {
+pub fn of_halt(halt: &Halt) -> Exit {
     match halt {
-        Halt::Blocked { .. } => BLOCKED,
-        Halt::Credentials(_) | Halt::SecondFactor | Halt::Rights(_) => CREDENTIALS,
-        Halt::FailureBudget { .. } | Halt::NotListed { .. } | Halt::StoodStill { .. } => BUDGET,
-        Halt::Outage { .. } | Halt::SlowedDown { .. } | Halt::Unread(_) => OUTAGE,
-        Halt::Incurable(_) => USAGE,
-    }
-}
-
-/// The run came to its batch's end, whatever that was.
-pub fn has_ended(code: u8) -> bool {
-    matches!(code, DONE | FAILED | IN_DOUBT)
-}
-
-/// The code of a process that did one thing after the other: what stopped it, else the worse end.
-pub fn worse(before: u8, code: u8) -> u8 {
-    if has_ended(before) && has_ended(code) {
-        before.max(code)
-    } else {
-        code
+        Halt::Blocked { .. } => Exit::Blocked,
+        Halt::Credentials(_) | Halt::SecondFactor | Halt::Rights(_) => Exit::Credentials,
+        Halt::FailureBudget { .. } | Halt::NotListed { .. } | Halt::StoodStill { .. } => {
+            Exit::Budget
+        }
+        Halt::Outage { .. } | Halt::SlowedDown { .. } | Halt::Unread(_) => Exit::Outage,
+        Halt::Incurable(_) => Exit::Usage,
     }
 }
 
 /// The code of a process that a signal has stopped.
-pub fn of_signal(signal: Signal) -> u8 {
+pub fn of_signal(signal: Signal) -> Exit {
     match signal {
-        Signal::Interrupt => INTERRUPTED,
-        Signal::Terminate => TERMINATED,
+        Signal::Interrupt => Exit::Interrupted,
+        Signal::Terminate => Exit::Terminated,
     }
 }
 
 /// The code of a queue's fault.
-pub fn of_queue(error: &QueueError) -> u8 {
+pub fn of_queue(error: &QueueError) -> Exit {
     match error {
         QueueError::NotFound { .. }
         | QueueError::Unusable { .. }
         | QueueError::Foreign { .. }
         | QueueError::Unfit(_)
         | QueueError::Newer { .. }
-        | QueueError::Older { .. } => USAGE,
-        QueueError::Locked(_) | QueueError::Busy => BUSY,
-        QueueError::Storage { .. } => STORAGE,
-        QueueError::Bug(_) => BUG,
+        | QueueError::Older { .. } => Exit::Usage,
+        QueueError::Locked(_) | QueueError::Busy => Exit::Busy,
+        QueueError::Storage { .. } => Exit::Storage,
+        QueueError::Bug(_) => Exit::Bug,
     }
 }
 
@@ -117,6 +67,7 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
+    use crate::job::Counts;
     use crate::queue::QueueError;
     use crate::zomro::Incurable;
 
@@ -165,11 +116,11 @@ mod tests {
             (Halt::Incurable(Incurable::NoApi { status: 404 }), 2),
         ] {
             assert_eq!(
-                of_run(&ending(Some(halt.clone()), None, counts), true),
+                of_run(&ending(Some(halt.clone()), None, counts), true).code(),
                 code
             );
             let signalled = ending(Some(halt.clone()), Some(Signal::Interrupt), counts);
-            assert_eq!(of_run(&signalled, true), INTERRUPTED);
+            assert_eq!(of_run(&signalled, true), Exit::Interrupted);
             let storage = Some(QueueError::Busy);
             assert_eq!(
                 of_run(
@@ -179,7 +130,7 @@ mod tests {
                     },
                     true
                 ),
-                BUSY
+                Exit::Busy
             );
         }
     }
@@ -190,12 +141,12 @@ mod tests {
             done: 4,
             ..Counts::default()
         };
-        assert_eq!(of_run(&ending(None, None, counts), false), DONE);
+        assert_eq!(of_run(&ending(None, None, counts), false), Exit::Done);
         counts.failed = 1;
-        assert_eq!(of_run(&ending(None, None, counts), false), FAILED);
+        assert_eq!(of_run(&ending(None, None, counts), false), Exit::Failed);
         counts.in_doubt = 1;
-        assert_eq!(of_run(&ending(None, None, counts), false), IN_DOUBT);
+        assert_eq!(of_run(&ending(None, None, counts), false), Exit::InDoubt);
         counts.queued = 1;
-        assert_eq!(of_run(&ending(None, None, counts), false), OUTAGE);
+        assert_eq!(of_run(&ending(None, None, counts), false), Exit::Outage);
     }
 }

@@ -2,50 +2,10 @@
 
 use std::io;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
-use crate::queue::{Batch, DonePolicy, Due, EnqueuePolicy};
+use super::options::OrderOptions;
+use crate::queue::{Batch, EnqueuePolicy};
 use crate::time;
-
-/// What the operator asked for.
-#[derive(Debug, Clone, Copy, Default)]
-#[expect(
-    clippy::struct_excessive_bools,
-    reason = "options, not a state machine"
-)]
-pub struct OrderOptions {
-    /// `--again`
-    pub again: bool,
-    /// `--every`
-    pub every: Option<Duration>,
-    /// `--skip-done`
-    pub skip_done: bool,
-    /// `--wiped`
-    pub wiped: bool,
-    /// `--update-access`
-    pub update_access: bool,
-}
-
-impl OrderOptions {
-    /// How a new order treats services with a past.
-    ///
-    /// `--again` and `--every` are words to wipe what was wiped before, however it ended; without
-    /// them nothing is wiped once more unless the operator says which.
-    fn policy(self, now_ms: i64) -> EnqueuePolicy {
-        let anew = self.again || self.every.is_some();
-        EnqueuePolicy {
-            done: match (self.skip_done, anew) {
-                (true, _) => DonePolicy::Skip,
-                (false, true) => DonePolicy::Again,
-                (false, false) => DonePolicy::Refuse,
-            },
-            wiped: self.wiped || anew,
-            leave_out_held: anew,
-            due: self.every.map(|every| Due { every, now_ms }),
-            beside: None,
-        }
-    }
-}
 
 /// What is to be done.
 #[derive(Debug)]
@@ -120,8 +80,11 @@ pub fn decide<'a>(known: &Known<'a>, options: OrderOptions, now_ms: i64) -> Orde
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
     use crate::job::{BatchId, Counts};
+    use crate::queue::DonePolicy;
 
     const HOUR_MS: i64 = 3_600_000;
 

@@ -7,7 +7,7 @@ use std::process::{Command, Stdio};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use super::output::tell;
+use crate::cli::output::tell;
 
 /// Shows long texts, one at a time. Cheap to clone.
 #[derive(Debug, Clone, Default)]

@@ -1,117 +1,26 @@
-//! What a run is about to destroy, as the question before it shows it. Knows no terminal.
+//! What a run is about to destroy, in words. Knows no terminal.
 //!
 //! The one fact to know: the number to type is that of the instances that will lose their data, and
 //! what matters most stands last, because a screen keeps its last lines.
 
-use std::collections::HashMap;
 use std::fmt::Write as _;
 use std::time::Duration;
 
-use console::{measure_text_width, pad_str, truncate_str};
-
-use super::output::named;
-use crate::job::{AccessKind, ImageId, NewJob, ServiceId};
+use super::fate::{Fate, Outlook};
+use super::table;
+use super::targets::{IMAGES_MAX, Target, Targets};
+use crate::cli::words::{instances, named};
+use crate::job::{AccessKind, ServiceId};
 use crate::progress::fold;
-use crate::queue::QueuedJob;
-use crate::run::evidence::names;
-use crate::run::{Account, InstanceList};
+use crate::run::Account;
 use crate::text::brief;
 use crate::time;
 
-/// Images whose names are asked for.
-const IMAGES_MAX: usize = 12;
-/// Instances that are asked for the name of one image: not each of them offers it.
-const ASKED_MAX: usize = 2;
 /// Services that a line names before it counts the rest.
 const NAMED_MAX: usize = 5;
-/// A cell of the table is not cut below this.
-const CELL_COLUMNS_MIN: usize = 8;
-/// Nor is a cell wider than this.
-const CELL_COLUMNS_MAX: usize = 24;
+
 /// Rows of the table that are shown on a screen however small.
 const ROWS_MIN: usize = 3;
-
-/// An instance about to be rebuilt.
-#[derive(Debug, Clone, Copy)]
-pub struct Target {
-    /// The instance.
-    pub service: ServiceId,
-    /// The image it gets.
-    pub image: ImageId,
-    /// How one gets in afterwards.
-    pub access: AccessKind,
-}
-
-impl From<&NewJob> for Target {
-    fn from(job: &NewJob) -> Self {
-        Self {
-            service: job.service,
-            image: job.image,
-            access: job.access.kind(),
-        }
-    }
-}
-
-impl From<&QueuedJob> for Target {
-    fn from(job: &QueuedJob) -> Self {
-        Self {
-            service: job.service,
-            image: job.image,
-            access: job.access,
-        }
-    }
-}
-
-/// What is about to be rebuilt, in the manifest's order.
-#[derive(Debug, Default)]
-pub struct Targets(Vec<Target>);
-
-impl Targets {
-    /// One more.
-    pub fn add(&mut self, target: Target) {
-        self.0.push(target);
-    }
-
-    /// How many.
-    pub fn count(&self) -> u64 {
-        self.0.len() as u64
-    }
-
-    /// The images that most of them get, each with instances of `list` whose previews may name it.
-    pub fn images(&self, list: &InstanceList) -> Vec<(ImageId, Vec<ServiceId>)> {
-        let wanted: Vec<ImageId> = self
-            .ranked_images()
-            .into_iter()
-            .take(IMAGES_MAX)
-            .map(|(image, _)| image)
-            .collect();
-        let mut images: Vec<(ImageId, Vec<ServiceId>)> = wanted
-            .into_iter()
-            .map(|image| (image, Vec::new()))
-            .collect();
-        for target in &self.0 {
-            let Some((_, asked)) = images.iter_mut().find(|(image, _)| *image == target.image)
-            else {
-                continue;
-            };
-            if asked.len() < ASKED_MAX && list.get(target.service).is_some() {
-                asked.push(target.service);
-            }
-        }
-        images
-    }
-
-    /// The most frequent first.
-    fn ranked_images(&self) -> Vec<(ImageId, u64)> {
-        let mut images: HashMap<ImageId, u64> = HashMap::new();
-        for target in &self.0 {
-            *images.entry(target.image).or_default() += 1;
-        }
-        let mut ranked: Vec<_> = images.into_iter().collect();
-        ranked.sort_unstable_by_key(|&(image, count)| (std::cmp::Reverse(count), image));
-        ranked
-    }
-}
 
 /// What the question rests on.
 #[derive(Debug)]
@@ -132,47 +41,22 @@ pub struct Question<'a> {
     pub rebuild_timeout: Duration,
 }
 
-/// What will become of an instance, by the list.
-#[derive(Debug, Clone, PartialEq, Eq)]
-enum Fate {
-    /// It will be rebuilt, at once or when it is ready.
-    Sent,
-    /// It is not in the list.
-    Absent,
-    /// It is in a state from which no rebuild starts, and which does not end by itself.
-    NotReady(String),
-}
-
 impl Question<'_> {
-    /// How many will lose their data: the number to type.
-    pub fn count(&self) -> u64 {
-        let sent = |target: &&Target| self.fate(target) == Fate::Sent;
-        self.targets.0.iter().filter(sent).count() as u64
+    fn outlook(&self) -> Outlook<'_> {
+        Outlook {
+            account: self.account,
+            no_wait: self.no_wait,
+        }
     }
 
-    fn fate(&self, target: &Target) -> Fate {
-        let list = &self.account.list;
-        if self.no_wait {
-            return Fate::Sent;
-        }
-        let Some(listed) = list
-            .get(target.service)
-            .filter(|listed| listed.page.is_some())
-        else {
-            // Of a list that was not read whole nobody can say who is not in it.
-            return if list.is_read() {
-                Fate::Absent
-            } else {
-                Fate::Sent
-            };
-        };
-        let status = listed.observation.status.as_str();
-        let passes = status.is_empty() || status.ends_with("ing") || status == "pending";
-        if listed.observation.is_ready() || passes {
-            Fate::Sent
-        } else {
-            Fate::NotReady(status.to_owned())
-        }
+    fn is_sent(&self, target: &Target) -> bool {
+        self.outlook().fate(target) == Fate::Sent
+    }
+
+    /// How many will lose their data: the number to type.
+    pub fn count(&self) -> u64 {
+        let targets = self.targets.all().iter();
+        targets.filter(|target| self.is_sent(target)).count() as u64
     }
 
     /// Everything above the prompt, for a terminal of `rows` and `columns`.
@@ -191,14 +75,19 @@ impl Question<'_> {
             .map(|text| text.lines().count())
             .sum();
         let room = rows.saturating_sub(around + 6).max(ROWS_MIN);
-        let shown = if self.targets.0.len() <= room {
-            self.targets.0.len()
+        let shown = if self.targets.all().len() <= room {
+            self.targets.all().len()
         } else {
             room
         };
         let mut text = heading;
-        self.table(&self.targets.0[..shown], columns, &mut text);
-        let more = self.targets.0.len() - shown;
+        table::write(
+            &self.outlook(),
+            &self.targets.all()[..shown],
+            columns,
+            &mut text,
+        );
+        let more = self.targets.all().len() - shown;
         if more > 0 {
             // Writing to a String cannot fail.
             let _ = writeln!(text, "  … and {more} more");
@@ -218,7 +107,7 @@ impl Question<'_> {
             brief(self.api_url, 200)
         );
         // Nothing is cut: a pager can be scrolled.
-        self.table(&self.targets.0, usize::MAX, &mut text);
+        table::write(&self.outlook(), self.targets.all(), usize::MAX, &mut text);
         text.push('\n');
         text.push_str(&self.images(usize::MAX));
         text.push('\n');
@@ -250,8 +139,8 @@ impl Question<'_> {
     fn not_sent(&self, lines: &mut Vec<String>) {
         let mut absent = Vec::new();
         let mut not_ready: Vec<(String, Vec<ServiceId>)> = Vec::new();
-        for target in &self.targets.0 {
-            match self.fate(target) {
+        for target in self.targets.all() {
+            match self.outlook().fate(target) {
                 Fate::Sent => {}
                 Fate::Absent => absent.push(target.service),
                 Fate::NotReady(status) => {
@@ -281,10 +170,10 @@ impl Question<'_> {
     }
 
     fn odd_images(&self, lines: &mut Vec<String>) {
-        let sent = |target: &&Target| self.fate(target) == Fate::Sent;
+        let sent = |target: &&Target| self.is_sent(target);
         let unknown: Vec<ServiceId> = self
             .targets
-            .0
+            .all()
             .iter()
             .filter(sent)
             .filter(|target| self.account.not_offered.contains(&target.image))
@@ -299,10 +188,10 @@ impl Question<'_> {
         }
         let same = self
             .targets
-            .0
+            .all()
             .iter()
             .filter(sent)
-            .filter(|target| self.is_same_again(target))
+            .filter(|target| self.outlook().is_same_again(target))
             .count();
         if same > 0 {
             lines.push(format!(
@@ -311,22 +200,10 @@ impl Question<'_> {
         }
     }
 
-    /// The image that is there already, by its name.
-    fn is_same_again(&self, target: &Target) -> bool {
-        let now = self
-            .account
-            .list
-            .get(target.service)
-            .and_then(|listed| listed.observation.image.as_ref());
-        let then = self.account.image_names.get(&target.image);
-        now.zip(then)
-            .is_some_and(|(now, then)| names::same(now, then))
-    }
-
     fn access(&self) -> String {
         let mut counts = [0_u64; 3];
-        for target in &self.targets.0 {
-            if self.fate(target) == Fate::Sent {
+        for target in self.targets.all() {
+            if self.is_sent(target) {
                 counts[match target.access {
                     AccessKind::Password => 0,
                     AccessKind::SshKey => 1,
@@ -375,70 +252,6 @@ impl Question<'_> {
         }
         text
     }
-
-    fn table(&self, targets: &[Target], columns: usize, text: &mut String) {
-        let mut rows =
-            vec![["service", "name", "ip", "image now", "image then"].map(str::to_owned)];
-        rows.extend(targets.iter().map(|target| self.row(target)));
-        let mut widths = [0; 5];
-        for row in &rows {
-            for (width, cell) in widths.iter_mut().zip(row) {
-                *width = measure_text_width(cell).max(*width);
-            }
-        }
-        shrink(&mut widths, columns);
-        for row in &rows {
-            let cells: Vec<_> = row
-                .iter()
-                .zip(widths)
-                .map(|(cell, width)| {
-                    let cell = truncate_str(cell, width, "…");
-                    pad_str(&cell, width, console::Alignment::Left, None).into_owned()
-                })
-                .collect();
-            let _ = writeln!(text, "  {}", cells.join("  ").trim_end());
-        }
-    }
-
-    fn row(&self, target: &Target) -> [String; 5] {
-        let listed = self.account.list.get(target.service);
-        let cell = |text: Option<&String>| {
-            text.map_or_else(|| "?".to_owned(), |text| brief(text, CELL_COLUMNS_MAX))
-        };
-        let now = cell(listed.and_then(|listed| listed.observation.image.as_ref()));
-        let (now, then) = match self.fate(target) {
-            Fate::Absent => ("not in the list".to_owned(), "NOT SENT".to_owned()),
-            Fate::NotReady(status) => (now, format!("NOT SENT: {}", brief(&status, 14))),
-            Fate::Sent if self.is_same_again(target) => (now, "the same again".to_owned()),
-            Fate::Sent => {
-                let then = match self.account.image_names.get(&target.image) {
-                    Some(name) => brief(name, CELL_COLUMNS_MAX),
-                    None => format!("? {}", target.image),
-                };
-                (now, then)
-            }
-        };
-        [
-            target.service.to_string(),
-            cell(listed.and_then(|listed| listed.name.as_ref())),
-            cell(listed.and_then(|listed| listed.ip.as_ref())),
-            now,
-            then,
-        ]
-    }
-}
-
-/// Makes the widest cells narrower until the table fits into `columns`.
-fn shrink(widths: &mut [usize; 5], columns: usize) {
-    loop {
-        let taken: usize = widths.iter().map(|width| width + 2).sum();
-        // The service id is never cut.
-        let widest = widths[1..].iter_mut().max_by_key(|width| **width);
-        match widest {
-            Some(widest) if taken > columns && *widest > CELL_COLUMNS_MIN => *widest -= 1,
-            Some(_) | None => return,
-        }
-    }
 }
 
 fn are(count: usize) -> String {
@@ -448,19 +261,16 @@ fn are(count: usize) -> String {
     }
 }
 
-fn instances(count: u64) -> String {
-    match count {
-        1 => "1 instance".to_owned(),
-        count => format!("{count} instances"),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use std::collections::{HashMap, HashSet};
     use std::time::Instant;
 
+    use console::measure_text_width;
+
     use super::*;
+    use crate::job::ImageId;
+    use crate::run::InstanceList;
     use crate::zomro::{Instance, Page};
 
     fn service(number: i64) -> ServiceId {

@@ -3,10 +3,12 @@
 use std::collections::HashSet;
 use std::fmt::Write as _;
 
-use super::error::CliError;
-use super::load::{Sheet, sound_rows};
-use super::order::{self, OrderOptions};
-use super::output::{jobs, tell_prose};
+use super::decide::{absolute, is_same_file};
+use super::options::OrderOptions;
+use super::sheet::{Sheet, sound_rows};
+use crate::cli::error::CliError;
+use crate::cli::output::tell_prose;
+use crate::cli::words::jobs;
 use crate::job::{ImageId, ServiceId};
 use crate::manifest::ManifestError;
 use crate::progress::Verbosity;
@@ -29,8 +31,8 @@ pub async fn look(
             services: not_in_sheet(queue, sheet, batch).await?,
         });
     }
-    let file = order::absolute(sheet.path).map_err(CliError::System)?;
-    if news.taken > 0 && !options.update_access && !order::is_same_file(&batch.path, &file) {
+    let file = absolute(sheet.path).map_err(CliError::System)?;
+    if news.taken > 0 && !options.update_access && !is_same_file(&batch.path, &file) {
         return Err(CliError::OtherFile {
             batch: batch.id,
             manifest: batch.manifest.clone(),

@@ -1,4 +1,4 @@
-//! The question before anything is destroyed: what will be lost, from the account's live list.
+//! Asks on the terminal.
 //!
 //! The one fact to know: only what was typed after the question could be read is an answer to it.
 
@@ -9,11 +9,12 @@ use rustix::process::Signal;
 use rustix::termios::{QueueSelector, tcflush};
 use tokio::signal::unix::SignalKind;
 
-use super::error::CliError;
-use super::output::tell;
 use super::pager::Pager;
-use super::signals;
-use super::targets::{Question, Targets};
+use super::targets::Targets;
+use super::text::Question;
+use crate::cli::error::CliError;
+use crate::cli::output::tell;
+use crate::cli::signals;
 use crate::progress::{Surroundings, Verbosity};
 use crate::run::{InstanceList, Options, read_account};
 use crate::zomro::Client;

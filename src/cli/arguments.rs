@@ -1,0 +1,205 @@
+//! All commands, as clap reads them.
+
+use clap::{Parser, Subcommand};
+
+use super::adopt::AdoptArgs;
+use super::check::CheckArgs;
+use super::global::{Global, SIMULATION_DATABASE};
+use super::list::ListArgs;
+use super::load::LoadArgs;
+use super::report::ReportArgs;
+use super::resolve::{CancelArgs, ResolveArgs, RetryArgs};
+use super::run::RunArgs;
+use super::show::ShowArgs;
+use super::simulate::SimulateCommand;
+use super::status::StatusArgs;
+use super::verify::VerifyArgs;
+
+/// What `refleet --help` ends with.
+const AFTER_HELP: &str = "\
+Credentials come from the environment, never from an argument:
+  ZOMRO_USERNAME and ZOMRO_PASSWORD   log in, and renew the session when it ends
+  ZOMRO_AUTH                          a session token that somebody else opened;
+                                      not used where the two above are set
+  Each also as …_FILE with the path of a file that holds it.
+
+Examples:
+  refleet check fleet.csv                  validate, show the plan, send nothing
+  refleet run fleet.csv --simulate --yes   rehearse, nothing real is touched
+  refleet run fleet.csv                    rebuild; run it again to resume
+  refleet report --output results.csv
+
+Exit codes:
+  0 all done   1 some failed   2 invalid input, nothing sent   3 some in doubt
+  4 halted by an outage: run again   6 by the failure budget: look into it
+  7 credentials refused   8 address blocked
+  70 a bug   74 database not writable   75 busy
+  130, 143 interrupted: run again to resume";
+
+/// Rebuild a whole fleet of Zomro Cloud VPS instances from a spreadsheet.
+///
+/// A rebuild destroys all data on the instance. refleet may be killed at any moment, on a network
+/// that fails in any way, and afterwards it still knows which instances were wiped, which were not,
+/// and which are in doubt; and it never wipes one twice on its own guess.
+#[derive(Debug, Parser)]
+#[command(name = "refleet", version, after_help = AFTER_HELP, max_term_width = 100)]
+// Of an option that is given twice the last one counts, as aliases and wrappers expect.
+#[command(args_override_self = true)]
+pub struct Cli {
+    #[command(flatten)]
+    pub global: Global,
+
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+// What each one does is said at its arguments.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    Run(Box<RunArgs>),
+    Check(CheckArgs),
+    Load(LoadArgs),
+    Status(StatusArgs),
+    List(ListArgs),
+    Show(ShowArgs),
+    Retry(RetryArgs),
+    Resolve(ResolveArgs),
+    Cancel(CancelArgs),
+    Report(ReportArgs),
+    Verify(VerifyArgs),
+    Adopt(AdoptArgs),
+    Simulate(Box<SimulateCommand>),
+}
+
+impl Command {
+    /// How to call refleet on the same queue again.
+    pub fn command(&self, global: &Global) -> String {
+        if let Self::Run(args) = self
+            && args.simulate
+            && let Ok(database) = global.database(SIMULATION_DATABASE)
+        {
+            return global.command(Some(&database));
+        }
+        global.command(None)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::{ArgAction, CommandFactory as _};
+
+    use super::*;
+
+    /// What an option of this kind may be given, in the order of trial.
+    const VALUES: &[&str] = &[
+        "7",
+        "3",
+        "0.5",
+        "0.25",
+        "2s",
+        "1m",
+        "127.0.0.1:1",
+        "http://127.0.0.1:1/",
+        "auto",
+        "none",
+        "table",
+        "json",
+        "done",
+        "failed",
+        "dropped",
+        "lost",
+        "a.csv",
+        "b.csv",
+    ];
+
+    /// Two values that `option` takes on this command line.
+    fn two_values(line: &[String], option: &str) -> Option<[String; 2]> {
+        let possible = |value: &&str| {
+            let line = line.iter().cloned().chain([format!("{option}={value}")]);
+            Cli::try_parse_from(line).is_ok()
+        };
+        let mut taken = VALUES.iter().copied().filter(possible);
+        let first = taken.next()?;
+        Some([first, taken.next().unwrap_or(first)].map(str::to_owned))
+    }
+
+    #[test]
+    fn of_an_option_that_is_given_twice_the_last_one_counts() {
+        // Field case E10.
+        let mut tree = Cli::command();
+        tree.build();
+        let mut tried = 0;
+        for command in tree
+            .get_subcommands()
+            .filter(|command| command.get_name() != "help")
+        {
+            let mut line = vec!["refleet".to_owned(), command.get_name().to_owned()];
+            match command.get_name() {
+                "check" | "load" | "run" => line.push("fleet.csv".to_owned()),
+                "show" => line.push("5113119".to_owned()),
+                _ => {}
+            }
+            for argument in command.get_arguments() {
+                let Some(name) = argument.get_long() else {
+                    continue;
+                };
+                // An option that may be repeated collects what it is given.
+                if ["help", "version"].contains(&name)
+                    || matches!(argument.get_action(), ArgAction::Append)
+                {
+                    continue;
+                }
+                let option = format!("--{name}");
+                let mut line = line.clone();
+                // What these ask for besides.
+                let others: &[&str] = match command.get_name() {
+                    "resolve" => &["--all", "--as=failed"],
+                    "retry" => &["--failed"],
+                    "cancel" => &["--all"],
+                    _ => &[],
+                };
+                let required = command
+                    .get_arguments()
+                    .filter(|other| other.is_required_set());
+                let reason = required.filter_map(|other| other.get_long());
+                let reason = reason.filter(|name| *name == "reason");
+                let others = others.iter().map(ToString::to_string);
+                let others = others.chain(reason.map(|name| format!("--{name}=seen")));
+                line.extend(others.filter(|other| !other.starts_with(&option)));
+                tried += 1;
+                if !argument.get_action().takes_values() {
+                    line.push(option.clone());
+                    // Some flags exclude those that the line has already.
+                    if Cli::try_parse_from(&line).is_ok() {
+                        line.push(option.clone());
+                        let parsed = Cli::try_parse_from(&line);
+                        assert!(parsed.is_ok(), "{line:?}: {}", parsed.unwrap_err());
+                    }
+                    continue;
+                }
+                // Some go with another one only.
+                let values = two_values(&line, &option).or_else(|| {
+                    line.push("--simulate".to_owned());
+                    two_values(&line, &option)
+                });
+                let [first, last] = values.unwrap_or_else(|| panic!("no value: {line:?} {option}"));
+                line.extend([format!("{option}={first}"), format!("{option}={last}")]);
+                let matches = Cli::command().try_get_matches_from(&line);
+                let matches = matches.unwrap_or_else(|error| panic!("{line:?}: {error}"));
+                let (_, matches) = matches.subcommand().unwrap();
+                let mut values = matches.get_raw(argument.get_id().as_str()).unwrap();
+                assert_eq!(values.len(), 1, "{line:?}");
+                assert_eq!(values.next_back().unwrap(), last.as_str(), "{line:?}");
+            }
+        }
+        assert!(tried > 60, "{tried}");
+    }
+
+    #[test]
+    fn of_two_manifests_none_is_taken() {
+        for command in ["run", "load", "check"] {
+            let line = ["refleet", command, "one.csv", "two.csv"];
+            assert!(Cli::try_parse_from(line).is_err(), "{command}");
+        }
+    }
+}

@@ -1,0 +1,50 @@
+//! Opens the database of a command, and says what is to be known about where it lies.
+
+use super::error::{CliError, typed};
+use super::global::{DATABASE, Global, SIMULATION_DATABASE};
+use super::output::tell_prose;
+use crate::queue::{Note, Open, Queue, QueueError};
+use crate::text;
+
+/// Opens the database of `global`, and says what is to be known about where it lies.
+pub async fn open(global: &Global, mode: Open) -> Result<Queue, CliError> {
+    let path = global.database(DATABASE)?;
+    let queue = match Queue::open(&path, mode).await {
+        Err(QueueError::NotFound { .. }) if global.db.is_none() => {
+            // A rehearsal has a database of its own, and whoever rehearsed asks for that one.
+            let rehearsal = global.database(SIMULATION_DATABASE)?;
+            return Err(if rehearsal.exists() {
+                CliError::OnlyRehearsed { path, rehearsal }
+            } else {
+                QueueError::NotFound { path }.into()
+            });
+        }
+        opened => opened?,
+    };
+    tell_notes(global, queue.notes());
+    Ok(queue)
+}
+
+/// Says what is to be known about where a database lies: also to those who want to hear nothing but
+/// what needs a human.
+pub fn tell_notes<'a>(global: &Global, notes: impl IntoIterator<Item = &'a Note>) {
+    for note in notes {
+        tell_prose(&format!("warning: {note}\n"));
+        for remedy in note.remedies() {
+            let remedy = typed(&remedy, &global.command(None));
+            tell_prose(&format!("hint: {remedy}\n"));
+        }
+    }
+}
+
+/// Says that nothing of what was wiped before stands in the database: a path that was mistyped once
+/// forgets all of it.
+pub async fn announce_if_empty(queue: &mut Queue) -> Result<(), CliError> {
+    if queue.batches().await?.is_empty() {
+        tell_prose(&format!(
+            "{} is a new database: it knows of nothing that was wiped before\n",
+            text::printable(&queue.path().display().to_string())
+        ));
+    }
+    Ok(())
+}

@@ -1,0 +1,156 @@
+//! What to do next about each error.
+
+use std::path::{Path, PathBuf};
+
+use super::conflict::NAMED_MAX;
+use super::halt;
+use super::kinds::CliError;
+use super::storage::storage_hints;
+use crate::queue::{Conflict, no_database};
+use crate::text;
+use crate::zomro::ClientError;
+
+/// What to do where a database belongs to another provider.
+const OTHER_PROVIDER: &str = "give that address with --api-url or REFLEET_API_URL (another port, path or spelling of the same host will do); a really different provider needs a database of its own: --db";
+
+/// What to do about services that have the image already.
+const ALREADY_DONE: &str =
+    "--skip-done queues only the rest, --again rebuilds all of them once more";
+
+/// What to do about a date in the future.
+const FUTURE: &str = "see to this machine's clock (`date`); if it is right now, it was wrong then: run it once with --again, which orders all of it now";
+
+/// What to do about a date that may be too old.
+const UNDATABLE: &str = "the clock was behind then, or ahead before, so that they may have been wiped less long ago than --every asks for; see to it (`date`), and when they are due, run it once with --again, which orders all of it now";
+
+/// What to do next, one line each.
+pub fn hints(error: &CliError) -> Vec<String> {
+    let hint = |text: &str| vec![text.to_owned()];
+    match error {
+        CliError::NoCredentials => hint(
+            "set ZOMRO_USERNAME and ZOMRO_PASSWORD, or ZOMRO_AUTH with a session token; each also as …_FILE with a file's path",
+        ),
+        CliError::HalfCredentials(_, missing) => vec![format!(
+            "set {missing} too, or {missing}_FILE with a file's path"
+        )],
+        CliError::NothingToSend => hint(
+            "is it the right account? is a filter for the list set in the panel? --yes has the reason recorded for each of them",
+        ),
+        CliError::NobodyToAsk { .. } => hint("pass --yes once you are sure"),
+        CliError::Stale { batch, .. } => vec![format!(
+            "its servers may be in use by now; look at `refleet status --batch {batch}`, then pass --stale to go on, or `refleet cancel --all --batch {batch}`",
+        )],
+        CliError::OtherFile { .. } => hint(
+            "--update-access takes what this file says; `refleet run` without a manifest goes on with what was ordered",
+        ),
+        // A command that names some of them only would lead here again.
+        CliError::NotInSheet { batch, services } if services.len() > NAMED_MAX => vec![format!(
+            "`refleet cancel --all --batch {batch}` gives up all of the batch that has not started, and its doubts, so that this command orders anew what is due; `refleet run` without a manifest finishes the batch as it was ordered",
+        )],
+        CliError::NotInSheet { batch, services } => {
+            let named: Vec<String> = services.iter().map(ToString::to_string).collect();
+            vec![format!(
+                "`refleet cancel {} --batch {batch}` gives them up; `refleet run` without a manifest finishes the batch as it was ordered",
+                named.join(" ")
+            )]
+        }
+        CliError::FutureOrder { .. } | CliError::Conflict(Conflict::Future(_)) => hint(FUTURE),
+        CliError::Conflict(Conflict::Undatable(_)) => hint(UNDATABLE),
+        CliError::OnlyRehearsed { rehearsal, .. } => vec![format!(
+            "for the simulation's, repeat it with --db {}",
+            text::shell_word(&rehearsal.to_string_lossy())
+        )],
+        CliError::WhichBatch(batches) if !batches.is_empty() => {
+            hint("name the manifest of the one you mean")
+        }
+        CliError::WhichBatch(_) | CliError::NothingLoaded(_) => {
+            hint("name a manifest: `refleet run fleet.csv`")
+        }
+        CliError::OtherApi { .. }
+        | CliError::Conflict(Conflict::OtherProvider { sent: true, .. }) => hint(OTHER_PROVIDER),
+        CliError::Conflict(Conflict::OtherProvider { batch, .. }) => vec![
+            OTHER_PROVIDER.to_owned(),
+            format!(
+                "nothing was sent there: `refleet cancel --all --batch {batch}` gives that order up"
+            ),
+        ],
+        CliError::Conflict(Conflict::Live(live)) => {
+            let (service, batch) = live
+                .first()
+                .map_or_else(Default::default, |(service, batch, _)| {
+                    (service.to_string(), batch.to_string())
+                });
+            vec![format!(
+                "finish that batch (`refleet run` with its manifest), settle its doubts (`refleet resolve {service} --batch {batch} --as done|requeue|failed --reason TEXT`), or take these services out of it (`refleet cancel {service} --batch {batch}`)",
+            )]
+        }
+        CliError::Conflict(Conflict::Touched {
+            touched,
+            already_done,
+        }) => {
+            let service = touched
+                .first()
+                .map_or_else(String::new, |touched| touched.service.to_string());
+            let mut hints = vec![format!(
+                "`refleet show {service}` tells what happened; take their rows out of the manifest, or pass --wiped to wipe them once more"
+            )];
+            if *already_done > 0 {
+                hints.push(ALREADY_DONE.to_owned());
+            }
+            hints
+        }
+        CliError::Conflict(Conflict::AlreadyDone(_)) => hint(ALREADY_DONE),
+        CliError::Queue(error) => storage_hints(error),
+        CliError::Account(why) => hint(&halt::hint(why, "refleet")),
+        CliError::NoSuchBatch(_) | CliError::NoSuchService(_) => {
+            hint("`refleet status` shows what is there")
+        }
+        CliError::Client(ClientError::Setup(_)) => {
+            hint("install the system's CA certificates (for example the package ca-certificates)")
+        }
+        CliError::Client(
+            ClientError::ProxyScheme { variable, .. } | ClientError::Proxy { variable },
+        ) => {
+            vec![format!(
+                "name an http:// or https:// proxy (http://HOST:PORT), exempt the API with NO_PROXY, or unset {variable}"
+            )]
+        }
+        CliError::NotMeant { path, .. } => not_meant_hint(path),
+        CliError::Precious { .. } => hint("name another file"),
+        CliError::Manifest(error) => error.hint().map_or_else(Vec::new, hint),
+        CliError::Endpoint(_)
+        | CliError::SecretFile { .. }
+        | CliError::BadSecret { .. }
+        | CliError::Display(_)
+        | CliError::NotConfirmed
+        | CliError::Output { .. }
+        | CliError::Simulator(_)
+        | CliError::System(_)
+        | CliError::Usage(_) => Vec::new(),
+    }
+}
+
+/// `hint`, with `command` wherever it says how to call refleet.
+pub fn typed(hint: &str, command: &str) -> String {
+    hint.replace("`refleet ", &format!("`{command} "))
+}
+
+/// What was probably meant by a path that nobody has expanded.
+fn not_meant_hint(path: &Path) -> Vec<String> {
+    let whole = "write the whole path, from the / on: only a shell expands ~ and variables, and only outside quotes";
+    let home = std::env::var_os("HOME").map(PathBuf::from);
+    let text = path.to_string_lossy();
+    let behind = ["~/", "$HOME/", "${HOME}/", "%h/"]
+        .iter()
+        .find_map(|prefix| text.strip_prefix(prefix));
+    match (home, behind) {
+        (Some(home), Some(behind)) => vec![format!(
+            "{whole}; here that is {}",
+            text::shell_word(&home.join(behind).to_string_lossy())
+        )],
+        (Some(_) | None, None) if no_database(path).is_some() => {
+            vec!["name the file itself, by its whole path, from the / on".to_owned()]
+        }
+        (Some(_) | None, Some(_) | None) => vec![whole.to_owned()],
+    }
+}

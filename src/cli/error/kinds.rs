@@ -1,0 +1,303 @@
+//! Why a command ends without having done its work.
+
+use std::fmt::Write as _;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use super::conflict::{NAMED_MAX, conflict, listed, other_api};
+use super::hints::{hints, typed};
+use crate::cli::ended;
+use crate::cli::words;
+use crate::exit::Exit;
+use crate::job::{BatchId, ServiceId};
+use crate::manifest::ManifestError;
+use crate::progress::StartError;
+use crate::queue::{Conflict, EnqueueError, Precious, QueueError};
+use crate::run::Halt;
+use crate::text;
+use crate::time;
+use crate::zomro::{ClientError, EndpointError};
+
+/// Why a command ends without having done its work.
+#[derive(Debug, thiserror::Error)]
+pub enum CliError {
+    /// The manifest.
+    #[error("{}", with_source(.0))]
+    Manifest(#[from] ManifestError),
+    /// The queue.
+    #[error(transparent)]
+    Queue(#[from] QueueError),
+    /// Rows that concern services with a past.
+    #[error("{}", conflict(.0))]
+    Conflict(Conflict),
+    /// `--api-url`.
+    #[error("the API's address cannot be used: {0}")]
+    Endpoint(#[from] EndpointError),
+    /// The HTTP client.
+    #[error(transparent)]
+    Client(#[from] ClientError),
+    /// No way to log in.
+    #[error("there are no credentials for the API")]
+    NoCredentials,
+    /// One half of a login.
+    #[error("{0} is set, {1} is not")]
+    HalfCredentials(&'static str, &'static str),
+    /// A secret's file.
+    #[error("cannot read the file that {variable} names: {}: {source}", path.display())]
+    SecretFile {
+        /// The environment variable.
+        variable: String,
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+    /// A secret that is no text, or empty.
+    #[error("{variable} is {what}")]
+    BadSecret {
+        /// The environment variable.
+        variable: String,
+        /// What is wrong with it.
+        what: &'static str,
+    },
+    /// The display.
+    #[error("{}", with_source(.0))]
+    Display(#[from] StartError),
+    /// The question was not answered with yes.
+    #[error("not confirmed: nothing was changed, nothing was sent")]
+    NotConfirmed,
+    /// None of the instances can be rebuilt.
+    #[error("none of these instances can be rebuilt now: nothing was changed, nothing was sent")]
+    NothingToSend,
+    /// Nobody is there to be asked.
+    #[error("this destroys {instances} instances, and there is no terminal to ask on")]
+    NobodyToAsk {
+        /// Instances that would be rebuilt.
+        instances: u64,
+    },
+    /// An open batch that was left alone for long.
+    #[error("{}", stale(*.batch, *.touched_ms))]
+    Stale {
+        /// The batch.
+        batch: BatchId,
+        /// When a job of it last moved, as Unix time.
+        touched_ms: i64,
+    },
+    /// An order by the clock, and the last one lies in the future.
+    #[error(
+        "the last order of this manifest, batch {batch}, is dated {}: that lies in the future",
+        time::human(*.at_ms)
+    )]
+    FutureOrder {
+        /// The order.
+        batch: BatchId,
+        /// Its date, as Unix time.
+        at_ms: i64,
+    },
+    /// A file that gives another access than the one that the order was made from.
+    #[error(
+        "this file gives another password or key for {} of batch {batch} than {}, from which it was ordered",
+        words::jobs(*.jobs), text::brief(.manifest, 200)
+    )]
+    OtherFile {
+        /// The batch.
+        batch: BatchId,
+        /// The manifest that it was ordered from.
+        manifest: String,
+        /// Jobs that would take it.
+        jobs: u64,
+    },
+    /// An open batch of the same path, with jobs that the sheet does not order (any more).
+    #[error("{}", not_in_sheet(*.batch, .services))]
+    NotInSheet {
+        /// The batch.
+        batch: BatchId,
+        /// The jobs' services.
+        services: Vec<ServiceId>,
+    },
+    /// `run` without a manifest, and nothing unambiguous to go on with.
+    #[error("{}", unfinished(.0))]
+    WhichBatch(Vec<(BatchId, String)>),
+    /// A batch that does not exist.
+    #[error("there is no batch {0} in this database")]
+    NoSuchBatch(BatchId),
+    /// A database without any batch.
+    #[error("nothing was ever loaded into {}", .0.display())]
+    NothingLoaded(PathBuf),
+    /// Nothing was ever run but a rehearsal.
+    #[error("there is no database at {}, only that of a simulation", path.display())]
+    OnlyRehearsed {
+        /// Where it would be.
+        path: PathBuf,
+        /// The simulation's.
+        rehearsal: PathBuf,
+    },
+    /// A batch of another API.
+    #[error("{}", other_api(*.batch, .theirs, .ours))]
+    OtherApi {
+        /// The batch.
+        batch: BatchId,
+        /// Its API.
+        theirs: String,
+        /// The one given.
+        ours: String,
+    },
+    /// A service that no batch knows.
+    #[error("service {0} is in no batch of this database")]
+    NoSuchService(ServiceId),
+    /// The account could not be read for the question.
+    #[error("{0}")]
+    Account(Halt),
+    /// A file or stdout.
+    #[error("cannot write {what}: {source}")]
+    Output {
+        /// What was to be written.
+        what: String,
+        /// Why.
+        source: io::Error,
+    },
+    /// The simulator.
+    #[error("the simulator cannot run: {0}")]
+    Simulator(io::Error),
+    /// The operating system.
+    #[error("cannot start: {0}")]
+    System(io::Error),
+    /// A path that nobody has expanded.
+    #[error("{option}: {} {what}", without_login(path))]
+    NotMeant {
+        /// Where it was given.
+        option: String,
+        /// As it was given.
+        path: PathBuf,
+        /// What is wrong with it.
+        what: &'static str,
+    },
+    /// A file that is worth more than what would be written over it.
+    #[error("{option}: {} is {what}, and is not written over", path.display())]
+    Precious {
+        /// Where it was given.
+        option: &'static str,
+        /// The file.
+        path: PathBuf,
+        /// What it is.
+        what: Precious,
+    },
+    /// Options that do not go together.
+    #[error("{0}")]
+    Usage(String),
+}
+
+impl From<EnqueueError<ManifestError>> for CliError {
+    fn from(error: EnqueueError<ManifestError>) -> Self {
+        match error {
+            EnqueueError::Rows(error) => error.into(),
+            EnqueueError::Conflict(conflict) => Self::Conflict(conflict),
+            EnqueueError::Queue(error) => Self::Queue(error),
+        }
+    }
+}
+
+impl CliError {
+    /// How the process ends.
+    pub fn exit(&self) -> Exit {
+        match self {
+            Self::Queue(error) => ended::of_queue(error),
+            Self::Account(halt) => ended::of_halt(halt),
+            Self::Output { .. } | Self::Simulator(_) | Self::System(_) => Exit::Storage,
+            Self::Manifest(_)
+            | Self::Conflict(_)
+            | Self::Endpoint(_)
+            | Self::Client(_)
+            | Self::NoCredentials
+            | Self::HalfCredentials(..)
+            | Self::SecretFile { .. }
+            | Self::BadSecret { .. }
+            | Self::Display(_)
+            | Self::NotConfirmed
+            | Self::NothingToSend
+            | Self::NobodyToAsk { .. }
+            | Self::Stale { .. }
+            | Self::FutureOrder { .. }
+            | Self::OtherFile { .. }
+            | Self::NotInSheet { .. }
+            | Self::WhichBatch(_)
+            | Self::NoSuchBatch(_)
+            | Self::NothingLoaded(_)
+            | Self::OnlyRehearsed { .. }
+            | Self::OtherApi { .. }
+            | Self::NoSuchService(_)
+            | Self::NotMeant { .. }
+            | Self::Precious { .. }
+            | Self::Usage(_) => Exit::Usage,
+        }
+    }
+
+    /// The whole text for stderr, ending with a line feed. `command`: how to call refleet on this
+    /// very queue again ([`Global::command`](crate::cli::global::Global::command)); it stands in each hint that can be typed.
+    pub fn render(&self, command: &str) -> String {
+        if let Self::Manifest(ManifestError::Faults(faults)) = self {
+            return faults.to_string();
+        }
+        let message = self.to_string();
+        let mut lines = String::new();
+        for (index, line) in message.trim_end().lines().enumerate() {
+            lines.push_str(if index == 0 { "error: " } else { "" });
+            lines.push_str(&text::printable(line));
+            lines.push('\n');
+        }
+        for hint in hints(self) {
+            lines.push_str("hint: ");
+            lines.push_str(&text::printable(&typed(&hint, command)));
+            lines.push('\n');
+        }
+        lines
+    }
+}
+
+/// Says that a batch was left alone for long, or that nobody can tell for how long.
+fn stale(batch: BatchId, touched_ms: i64) -> String {
+    let when = time::human(touched_ms);
+    if touched_ms > time::now_ms() {
+        format!(
+            "batch {batch} is unfinished, and its last change is dated {when}: that lies in the future"
+        )
+    } else {
+        format!("batch {batch} is unfinished, and nothing has happened in it since {when}")
+    }
+}
+
+fn not_in_sheet(batch: BatchId, services: &[ServiceId]) -> String {
+    let mut lines = format!(
+        "batch {batch} of this file is unfinished, and still holds {} that the file does not order now:",
+        words::jobs(services.len() as u64)
+    );
+    listed(&mut lines, services, |service| format!("service {service}"));
+    lines
+}
+
+fn unfinished(batches: &[(BatchId, String)]) -> String {
+    if batches.is_empty() {
+        return "there is no unfinished batch".to_owned();
+    }
+    let mut lines = format!("{} batches are unfinished:", batches.len());
+    for (batch, manifest) in batches.iter().take(NAMED_MAX) {
+        let _ = write!(lines, "\n  batch {batch}: {}", text::brief(manifest, 100));
+    }
+    lines
+}
+
+/// A path as it was given; where it is an address, without the login that it may hold.
+fn without_login(path: &Path) -> String {
+    let text = path.to_string_lossy();
+    match (text.split_once("://"), text.rsplit_once('@')) {
+        (Some((scheme, _)), Some((_, place))) => format!("{scheme}://…@{place}"),
+        (Some(_) | None, Some(_) | None) => text.into_owned(),
+    }
+}
+
+fn with_source(error: &dyn std::error::Error) -> String {
+    match error.source() {
+        Some(source) => format!("{error}: {source}"),
+        None => error.to_string(),
+    }
+}

@@ -1,0 +1,15 @@
+//! What a person is told when a command cannot do its work: what, where, and what to do next.
+//!
+//! `kinds` has all reasons with their messages and exit codes, `hints` says what to do about each,
+//! `conflict` writes down rows that concern services with a past, `halt` and `storage` say what to do
+//! when a run ends early.
+
+mod conflict;
+pub mod halt;
+mod hints;
+mod kinds;
+mod storage;
+
+pub use hints::typed;
+pub use kinds::CliError;
+pub use storage::storage_hints;

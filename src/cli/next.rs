@@ -1,0 +1,48 @@
+//! What to type to go on with a batch.
+
+use super::error::CliError;
+use super::global::{API_URL, Global};
+use crate::queue::{Batch, Queue};
+use crate::text;
+
+/// The provider of the simulated instances: they are nobody else's.
+pub const SIMULATION: &str = "simulation:";
+
+/// The command that goes on with `batch`, which has work now.
+pub async fn go_on(global: &Global, queue: &mut Queue, batch: &Batch) -> Result<String, CliError> {
+    let alone = !queue
+        .batches()
+        .await?
+        .iter()
+        .any(|other| other.id != batch.id && other.is_open());
+    Ok(format!(
+        "{} {}",
+        command_for(global, batch),
+        run(batch, alone)
+    ))
+}
+
+/// What makes a run go on with `batch`. `alone`: no other one is open, so that no manifest is needed.
+pub fn run(batch: &Batch, alone: bool) -> String {
+    let path = text::shell_word(&batch.path.to_string_lossy()).into_owned();
+    if batch.provider == SIMULATION {
+        // The simulated account is made of the manifest.
+        format!("run {path} --simulate")
+    } else if alone {
+        "run".to_owned()
+    } else {
+        format!("run {path}")
+    }
+}
+
+/// How to call refleet on this very batch: its API too, where it is not the usual one.
+pub fn command_for(global: &Global, batch: &Batch) -> String {
+    let mut command = global.command(None);
+    let is_given = global.api_url.is_some();
+    let is_usual = batch.api_url == API_URL;
+    if !is_given && !is_usual && batch.provider != SIMULATION {
+        command.push_str(" --api-url ");
+        command.push_str(&text::shell_word(&batch.api_url));
+    }
+    command
+}

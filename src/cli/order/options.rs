@@ -1,0 +1,105 @@
+//! What an operator may ask of an order.
+
+use std::time::Duration;
+
+use clap::Args;
+
+use crate::queue::{DonePolicy, Due, EnqueuePolicy};
+use crate::time::{InvalidDuration, parse_duration};
+
+/// Which of a manifest's orders is meant.
+#[derive(Debug, Clone, Args)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "options, not a state machine"
+)]
+pub struct OrderArgs {
+    /// Order it all once more, although it was done
+    #[arg(long, conflicts_with_all = ["every", "skip_done"])]
+    pub again: bool,
+
+    /// Order once more what was last submitted at least so long ago, or never: for cron
+    #[arg(long, value_name = "DURATION", value_parser = parse_every)]
+    pub every: Option<Duration>,
+
+    /// Leave out services that already got this image by an earlier manifest
+    #[arg(long)]
+    pub skip_done: bool,
+
+    /// Take services, too, that an earlier order may have wiped without ending well
+    #[arg(long)]
+    pub wiped: bool,
+
+    /// Take the passwords and keys of this file for an order that was made from another one
+    #[arg(long, requires = "manifest")]
+    pub update_access: bool,
+}
+
+/// What the operator asked for.
+#[derive(Debug, Clone, Copy, Default)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "options, not a state machine"
+)]
+pub struct OrderOptions {
+    /// `--again`
+    pub again: bool,
+    /// `--every`
+    pub every: Option<Duration>,
+    /// `--skip-done`
+    pub skip_done: bool,
+    /// `--wiped`
+    pub wiped: bool,
+    /// `--update-access`
+    pub update_access: bool,
+}
+
+impl OrderOptions {
+    /// How a new order treats services with a past.
+    ///
+    /// `--again` and `--every` are words to wipe what was wiped before, however it ended; without
+    /// them nothing is wiped once more unless the operator says which.
+    pub fn policy(self, now_ms: i64) -> EnqueuePolicy {
+        let anew = self.again || self.every.is_some();
+        EnqueuePolicy {
+            done: match (self.skip_done, anew) {
+                (true, _) => DonePolicy::Skip,
+                (false, true) => DonePolicy::Again,
+                (false, false) => DonePolicy::Refuse,
+            },
+            wiped: self.wiped || anew,
+            leave_out_held: anew,
+            due: self.every.map(|every| Due { every, now_ms }),
+            beside: None,
+        }
+    }
+}
+
+impl OrderArgs {
+    /// The options.
+    pub fn options(&self) -> OrderOptions {
+        OrderOptions {
+            again: self.again,
+            every: self.every,
+            skip_done: self.skip_done,
+            wiped: self.wiped,
+            update_access: self.update_access,
+        }
+    }
+}
+
+/// Why a text is nothing that an order could be repeated by.
+#[derive(Debug, Clone, thiserror::Error)]
+enum InvalidEvery {
+    #[error(transparent)]
+    Duration(#[from] InvalidDuration),
+    #[error("must be more than zero; --again orders all of it once more, whenever it was")]
+    Zero,
+}
+
+fn parse_every(text: &str) -> Result<Duration, InvalidEvery> {
+    let every = parse_duration(text)?;
+    (!every.is_zero())
+        .then_some(every)
+        .ok_or(InvalidEvery::Zero)
+}

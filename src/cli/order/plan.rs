@@ -1,0 +1,157 @@
+//! What is to be done with a manifest, and the doing of it.
+
+use std::collections::HashSet;
+
+use super::access;
+use super::decide::{Known, Order, absolute, decide, is_same_file};
+use super::options::OrderOptions;
+use super::sheet::{Sheet, new_batch, sound_rows};
+use crate::cli::error::CliError;
+use crate::cli::question::{Target, Targets};
+use crate::exit::Exit;
+use crate::job::{BatchId, ServiceId};
+use crate::queue::{Batch, EnqueuePolicy, LeftOut, Queue};
+use crate::time;
+
+/// What became of a manifest.
+#[derive(Debug, Default)]
+pub struct Loaded {
+    /// The batch to work on; `None`: nothing is to be done.
+    pub batch: Option<BatchId>,
+    /// It had been begun before.
+    pub resumed: bool,
+    /// When it has ended, the same command is to look once more (`--every`).
+    pub once_more: bool,
+    /// Rows of the manifest that did not become jobs.
+    pub left_out: LeftOut,
+    /// The process's exit code, where nothing worse is to be said: that of what was left out, or of
+    /// the batch that has ended.
+    pub exit: Exit,
+}
+
+impl Loaded {
+    /// Of a batch that has ended.
+    pub fn of_ended(batch: &Batch) -> Self {
+        Self {
+            exit: Exit::of_counts(&batch.counts),
+            ..Self::default()
+        }
+    }
+}
+
+/// What is to be done with a manifest.
+pub enum Plan {
+    /// Its batch is open.
+    Resume {
+        /// The batch.
+        batch: Batch,
+        /// When it has ended, there is a new order to be made.
+        once_more: bool,
+    },
+    /// Its batch has ended.
+    Ended(Batch),
+    /// It is to be queued.
+    New(EnqueuePolicy),
+}
+
+/// Decides which order the validated manifest is.
+pub async fn plan(
+    queue: &mut Queue,
+    sheet: &Sheet<'_>,
+    options: OrderOptions,
+) -> Result<Plan, CliError> {
+    if let Some(conflict) = queue.other_provider(&new_batch(sheet)?).await? {
+        return Err(CliError::Conflict(conflict));
+    }
+    let mut batches = queue.batches().await?;
+    batches.retain(|batch| batch.provider == sheet.provider);
+    let file = absolute(sheet.path).map_err(CliError::System)?;
+    let identity = *sheet.validated.identity.as_bytes();
+    let of = |wanted: &dyn Fn(&Batch) -> bool| -> Vec<Batch> {
+        let batches = batches.iter();
+        batches.filter(|batch| wanted(batch)).cloned().collect()
+    };
+    let known = Known {
+        same: &of(&|batch| batch.identity == identity),
+        path: &of(&|batch| is_same_file(&batch.path, &file)),
+    };
+    match decide(&known, options, time::now_ms()) {
+        Order::Resume { batch, then } => {
+            if let Some(policy) = then {
+                // What forbids the order that follows is said before anything is sent.
+                let mut rows = sound_rows(sheet.source, sheet.validated)?;
+                queue.preview(&new_batch(sheet)?, policy, &mut rows).await?;
+            }
+            Ok(Plan::Resume {
+                batch: batch.clone(),
+                once_more: then.is_some(),
+            })
+        }
+        Order::Ended(batch) => Ok(Plan::Ended(batch.clone())),
+        Order::New(policy) => {
+            // Whoever adds a forgotten key has another manifest by its digest, and the same order.
+            for batch in batches.into_iter().rev().filter(Batch::is_open) {
+                if access::is_same_but_for_access(queue, sheet, &batch).await? {
+                    return Ok(Plan::Resume {
+                        batch,
+                        once_more: options.every.is_some(),
+                    });
+                }
+            }
+            Ok(Plan::New(policy))
+        }
+        Order::Future(batch) => Err(CliError::FutureOrder {
+            batch: batch.id,
+            at_ms: batch.created_ms,
+        }),
+    }
+}
+
+/// Queues the manifest: all of it, or nothing.
+pub async fn enqueue(
+    queue: &mut Queue,
+    sheet: &Sheet<'_>,
+    policy: EnqueuePolicy,
+) -> Result<Loaded, CliError> {
+    let mut rows = sound_rows(sheet.source, sheet.validated)?;
+    let enqueued = queue.enqueue(&new_batch(sheet)?, policy, &mut rows).await?;
+    let left_out = enqueued.left_out;
+    Ok(Loaded {
+        batch: enqueued.batch,
+        exit: match (left_out.held.is_empty(), left_out.failed.is_empty()) {
+            (false, _) => Exit::InDoubt,
+            (true, false) => Exit::Failed,
+            (true, true) => Exit::Done,
+        },
+        left_out,
+        ..Loaded::default()
+    })
+}
+
+/// What [`enqueue`] would queue, without a trace: for the question before it.
+pub async fn preview(
+    queue: &mut Queue,
+    sheet: &Sheet<'_>,
+    policy: EnqueuePolicy,
+) -> Result<Targets, CliError> {
+    let mut rows = sound_rows(sheet.source, sheet.validated)?;
+    let rehearsed = queue.preview(&new_batch(sheet)?, policy, &mut rows).await?;
+    let LeftOut {
+        done,
+        replaced: _,
+        held,
+        not_due,
+        other_image: _,
+        failed: _,
+    } = rehearsed.left_out;
+    let held = held.into_iter().map(|(service, _)| service);
+    let left_out: HashSet<ServiceId> = done.into_iter().chain(held).chain(not_due).collect();
+    let mut targets = Targets::default();
+    for row in sound_rows(sheet.source, sheet.validated)? {
+        let row = row?;
+        if !left_out.contains(&row.service) {
+            targets.add(Target::from(&row));
+        }
+    }
+    Ok(targets)
+}

@@ -1,0 +1,56 @@
+//! A validated manifest on its way into the queue.
+
+use std::path::Path;
+
+use super::decide::absolute;
+use crate::cli::error::CliError;
+use crate::job::NewJob;
+use crate::manifest::{self, ManifestError, Source, Validated};
+use crate::queue::NewBatch;
+
+/// A manifest that is ordered, and of whom.
+pub struct Sheet<'a> {
+    /// Where its rows come from.
+    pub source: &'a Source,
+    /// What is known of it.
+    pub validated: &'a Validated,
+    /// Its path, as the command line gives it.
+    pub path: &'a Path,
+    /// Whose API it is.
+    pub provider: &'a str,
+    /// The API's address, for people.
+    pub api_url: &'a str,
+}
+
+/// The manifest's rows once more. If they are not those that were validated, the last item is an error.
+pub fn sound_rows(
+    source: &Source,
+    validated: &Validated,
+) -> Result<impl Iterator<Item = Result<NewJob, ManifestError>> + Send, ManifestError> {
+    let mut rows = manifest::rows(source)?;
+    let identity = validated.identity;
+    let name = source.name().to_owned();
+    let mut ended = false;
+    Ok(std::iter::from_fn(move || match rows.next() {
+        Some(row) => Some(row),
+        None if ended || rows.identity() == identity => None,
+        None => {
+            ended = true;
+            Some(Err(ManifestError::Changed {
+                name: name.clone(),
+                line: None,
+            }))
+        }
+    }))
+}
+
+/// The batch that the sheet would become.
+pub fn new_batch(sheet: &Sheet<'_>) -> Result<NewBatch, CliError> {
+    Ok(NewBatch {
+        identity: *sheet.validated.identity.as_bytes(),
+        provider: sheet.provider.to_owned(),
+        api_url: sheet.api_url.to_owned(),
+        manifest: sheet.source.name().to_owned(),
+        path: absolute(sheet.path).map_err(CliError::System)?,
+    })
+}

@@ -1,0 +1,120 @@
+//! What is said of an order that has ended, and of rows that are left out.
+
+use std::fmt::Write as _;
+
+use super::options::OrderOptions;
+use super::sheet::Sheet;
+use crate::cli::output::tell_prose;
+use crate::cli::words::named;
+use crate::job::ServiceId;
+use crate::progress::Verbosity;
+use crate::queue::{Batch, LeftOut};
+use crate::{text, time};
+
+/// Services that are named; of the others only the number is said.
+const NAMED_MAX: usize = 20;
+
+/// Says that a batch has ended, and what to do about what is left of it.
+pub fn ended(batch: &Batch, sheet: &Sheet<'_>, command: &str) -> String {
+    let counts = &batch.counts;
+    let id = batch.id;
+    let mut said = format!(
+        "nothing to do: batch {id} of this manifest has ended ({} done, {} failed, {} in doubt, {} cancelled)\n",
+        counts.done, counts.failed, counts.in_doubt, counts.cancelled
+    );
+    // Writing to a String cannot fail.
+    if counts.in_doubt > 0 {
+        let _ = writeln!(
+            said,
+            "hint: `{command} list --state in_doubt --batch {id}` names the doubts, `{command} resolve` settles them"
+        );
+    }
+    if counts.failed > 0 {
+        let (from, access) = if sheet.path.as_os_str() == "-" {
+            (String::new(), "")
+        } else {
+            let path = sheet.path.to_string_lossy();
+            let from = format!(" --from {}", text::shell_word(&path));
+            (
+                from,
+                ", with the passwords and keys that the file gives now",
+            )
+        };
+        let _ = writeln!(
+            said,
+            "hint: `{command} retry --failed --batch {id}{from}` puts the failed, untouched ones back in the queue{access}"
+        );
+    }
+    said.push_str("hint: --again orders all of it once more\n");
+    said
+}
+
+/// Says which rows were left out: the harmless ones by number, and by name, always, those that
+/// need a human.
+pub fn tell_left_out(
+    left_out: &LeftOut,
+    options: OrderOptions,
+    command: &str,
+    verbosity: Verbosity,
+) {
+    let LeftOut {
+        done,
+        replaced,
+        held,
+        not_due,
+        other_image,
+        failed,
+    } = left_out;
+    let mut text = String::new();
+    // Writing to a String cannot fail.
+    if verbosity != Verbosity::Quiet {
+        if !done.is_empty() {
+            let _ = writeln!(text, "left out: {} that already got this image", done.len());
+        }
+        if let Some(every) = options.every.filter(|_| !not_due.is_empty()) {
+            let every = time::short(every);
+            let _ = writeln!(
+                text,
+                "left out: {} submitted less than {every} ago",
+                not_due.len()
+            );
+        }
+    }
+    if !replaced.is_empty() {
+        let _ = writeln!(
+            text,
+            "warning: left out, though they got another image since: {}\n\
+             hint: a manifest of these rows alone, ordered with --again, brings it back",
+            named(replaced, NAMED_MAX)
+        );
+    }
+    if !other_image.is_empty() {
+        let _ = writeln!(
+            text,
+            "warning: not due yet, and last rebuilt with another image than the manifest asks for: {}\n\
+             hint: they get it when they are due; a manifest of these rows alone, ordered with --again, does it now",
+            named(other_image, NAMED_MAX)
+        );
+    }
+    if let Some((service, batch)) = failed.first() {
+        let services: Vec<ServiceId> = failed.iter().map(|(service, _)| *service).collect();
+        let _ = writeln!(
+            text,
+            "warning: not due yet, and their last rebuild failed: {}\n\
+             hint: `{command} show {service}` tells why, `{command} retry {service} --wiped --batch {batch}` wipes it once more",
+            named(&services, NAMED_MAX)
+        );
+    }
+    if let Some((service, batch)) = held.first() {
+        let services: Vec<ServiceId> = held.iter().map(|(service, _)| *service).collect();
+        let _ = writeln!(
+            text,
+            "warning: left out, because an earlier batch holds them in doubt: {}\n\
+             hint: `{command} resolve {service} --batch {batch} --as done|requeue|failed --reason TEXT` settles a doubt",
+            named(&services, NAMED_MAX)
+        );
+    }
+    if !text.is_empty() {
+        tell_prose(&text);
+    }
+}

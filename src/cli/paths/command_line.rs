@@ -1,0 +1,81 @@
+//! The paths of a command line, looked at before anything is done.
+
+use std::path::{Path, PathBuf};
+
+use super::rules::{check_meant, refuse_if, refuse_precious};
+use crate::cli::arguments::Command;
+use crate::cli::credentials;
+use crate::cli::error::CliError;
+use crate::cli::global::{DATABASE, Global, SIMULATION_DATABASE};
+use crate::queue::{Precious, no_database};
+
+/// Refuses paths of the command line that were surely not meant, and files to be written that hold
+/// something else, before anything is done.
+pub fn check(global: &Global, command: &Command) -> Result<(), CliError> {
+    if let Some(path) = &global.db {
+        const OPTION: &str = "--db or REFLEET_DB";
+        check_meant(OPTION, path)?;
+        refuse_if(no_database(path), OPTION, path)?;
+    }
+    let (manifest, target) = paths(command);
+    if let Some(path) = manifest {
+        check_meant("the manifest", path)?;
+    }
+    if let Some((option, path)) = target {
+        check_meant(option, path)?;
+        check_target(global, option, path, manifest)?;
+    }
+    Ok(())
+}
+
+/// The manifest that the command reads, and the file that it writes with its option's name.
+fn paths(command: &Command) -> (Option<&Path>, Option<(&'static str, &Path)>) {
+    let (manifest, target) = match command {
+        Command::Run(args) => (
+            args.manifest.as_deref(),
+            args.events.as_deref().map(|path| ("--events", path)),
+        ),
+        Command::Check(args) => (Some(args.manifest.as_path()), None),
+        Command::Load(args) => (Some(args.manifest.as_path()), None),
+        Command::Report(args) => (None, args.output.as_deref().map(|path| ("--output", path))),
+        Command::Simulate(command) => (
+            command.manifest.as_deref(),
+            command
+                .args
+                .journal
+                .as_deref()
+                .map(|path| ("--journal", path)),
+        ),
+        Command::Status(_)
+        | Command::List(_)
+        | Command::Show(_)
+        | Command::Retry(_)
+        | Command::Resolve(_)
+        | Command::Cancel(_)
+        | Command::Verify(_)
+        | Command::Adopt(_) => (None, None),
+    };
+    let is_stream = |path: &Path| path.as_os_str() == "-";
+    (
+        manifest.filter(|path| !is_stream(path)),
+        target.filter(|(_, path)| !is_stream(path)),
+    )
+}
+
+/// Refuses to write over what is worth more than what would be written.
+fn check_target(
+    global: &Global,
+    option: &'static str,
+    path: &Path,
+    manifest: Option<&Path>,
+) -> Result<(), CliError> {
+    let databases = [DATABASE, SIMULATION_DATABASE];
+    let mut known: Vec<(PathBuf, Precious)> = databases
+        .into_iter()
+        .filter_map(|file| Some((global.database(file).ok()?, Precious::Database)))
+        .collect();
+    known.extend(manifest.map(|path| (path.to_owned(), Precious::Manifest)));
+    let secrets = credentials::files().map(|path| (path, Precious::Credentials));
+    known.extend(secrets);
+    refuse_precious(option, path, &known)
+}

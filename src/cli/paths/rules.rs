@@ -1,0 +1,38 @@
+//! Which paths are refused.
+
+use std::path::{Path, PathBuf};
+
+use crate::cli::error::CliError;
+use crate::queue::{Precious, precious, unexpanded};
+
+/// Refuses a path that nobody has expanded, and that names no file.
+pub fn check_meant(option: &str, path: &Path) -> Result<(), CliError> {
+    refuse_if(unexpanded(path), option, path)
+}
+
+pub fn refuse_if(what: Option<&'static str>, option: &str, path: &Path) -> Result<(), CliError> {
+    match what {
+        Some(what) => Err(CliError::NotMeant {
+            option: option.to_owned(),
+            path: path.to_owned(),
+            what,
+        }),
+        None => Ok(()),
+    }
+}
+
+/// Refuses to write over one of `known`, or over what looks like one.
+pub fn refuse_precious(
+    option: &'static str,
+    path: &Path,
+    known: &[(PathBuf, Precious)],
+) -> Result<(), CliError> {
+    match precious(path, known) {
+        Some(what) => Err(CliError::Precious {
+            option,
+            path: path.to_owned(),
+            what,
+        }),
+        None => Ok(()),
+    }
+}

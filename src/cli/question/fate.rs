@@ -1,0 +1,62 @@
+//! What becomes of an instance, as far as the account's list tells.
+
+use super::targets::Target;
+use crate::run::Account;
+use crate::run::evidence::names;
+
+/// What will become of an instance, by the list.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Fate {
+    /// It will be rebuilt, at once or when it is ready.
+    Sent,
+    /// It is not in the list.
+    Absent,
+    /// It is in a state from which no rebuild starts, and which does not end by itself.
+    NotReady(String),
+}
+
+/// What the account says of the instances that are about to be rebuilt.
+pub struct Outlook<'a> {
+    pub account: &'a Account,
+    /// `--no-wait`: everything is sent, whatever the list says.
+    pub no_wait: bool,
+}
+
+impl Outlook<'_> {
+    pub fn fate(&self, target: &Target) -> Fate {
+        let list = &self.account.list;
+        if self.no_wait {
+            return Fate::Sent;
+        }
+        let Some(listed) = list
+            .get(target.service)
+            .filter(|listed| listed.page.is_some())
+        else {
+            // Of a list that was not read whole nobody can say who is not in it.
+            return if list.is_read() {
+                Fate::Absent
+            } else {
+                Fate::Sent
+            };
+        };
+        let status = listed.observation.status.as_str();
+        let passes = status.is_empty() || status.ends_with("ing") || status == "pending";
+        if listed.observation.is_ready() || passes {
+            Fate::Sent
+        } else {
+            Fate::NotReady(status.to_owned())
+        }
+    }
+
+    /// The image that is there already, by its name.
+    pub fn is_same_again(&self, target: &Target) -> bool {
+        let now = self
+            .account
+            .list
+            .get(target.service)
+            .and_then(|listed| listed.observation.image.as_ref());
+        let then = self.account.image_names.get(&target.image);
+        now.zip(then)
+            .is_some_and(|(now, then)| names::same(now, then))
+    }
+}

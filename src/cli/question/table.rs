@@ -1,0 +1,79 @@
+//! The table of the instances that are about to be rebuilt.
+
+use std::fmt::Write as _;
+
+use console::{measure_text_width, pad_str, truncate_str};
+
+use super::fate::{Fate, Outlook};
+use super::targets::Target;
+use crate::text::brief;
+
+/// A cell of the table is not cut below this.
+const CELL_COLUMNS_MIN: usize = 8;
+
+/// Nor is a cell wider than this.
+const CELL_COLUMNS_MAX: usize = 24;
+
+/// Appends the table of `targets` to `text`, at most `columns` wide.
+pub fn write(outlook: &Outlook<'_>, targets: &[Target], columns: usize, text: &mut String) {
+    let mut rows = vec![["service", "name", "ip", "image now", "image then"].map(str::to_owned)];
+    rows.extend(targets.iter().map(|target| row(outlook, target)));
+    let mut widths = [0; 5];
+    for row in &rows {
+        for (width, cell) in widths.iter_mut().zip(row) {
+            *width = measure_text_width(cell).max(*width);
+        }
+    }
+    shrink(&mut widths, columns);
+    for row in &rows {
+        let cells: Vec<_> = row
+            .iter()
+            .zip(widths)
+            .map(|(cell, width)| {
+                let cell = truncate_str(cell, width, "…");
+                pad_str(&cell, width, console::Alignment::Left, None).into_owned()
+            })
+            .collect();
+        let _ = writeln!(text, "  {}", cells.join("  ").trim_end());
+    }
+}
+
+fn row(outlook: &Outlook<'_>, target: &Target) -> [String; 5] {
+    let listed = outlook.account.list.get(target.service);
+    let cell = |text: Option<&String>| {
+        text.map_or_else(|| "?".to_owned(), |text| brief(text, CELL_COLUMNS_MAX))
+    };
+    let now = cell(listed.and_then(|listed| listed.observation.image.as_ref()));
+    let (now, then) = match outlook.fate(target) {
+        Fate::Absent => ("not in the list".to_owned(), "NOT SENT".to_owned()),
+        Fate::NotReady(status) => (now, format!("NOT SENT: {}", brief(&status, 14))),
+        Fate::Sent if outlook.is_same_again(target) => (now, "the same again".to_owned()),
+        Fate::Sent => {
+            let then = match outlook.account.image_names.get(&target.image) {
+                Some(name) => brief(name, CELL_COLUMNS_MAX),
+                None => format!("? {}", target.image),
+            };
+            (now, then)
+        }
+    };
+    [
+        target.service.to_string(),
+        cell(listed.and_then(|listed| listed.name.as_ref())),
+        cell(listed.and_then(|listed| listed.ip.as_ref())),
+        now,
+        then,
+    ]
+}
+
+/// Makes the widest cells narrower until the table fits into `columns`.
+fn shrink(widths: &mut [usize; 5], columns: usize) {
+    loop {
+        let taken: usize = widths.iter().map(|width| width + 2).sum();
+        // The service id is never cut.
+        let widest = widths[1..].iter_mut().max_by_key(|width| **width);
+        match widest {
+            Some(widest) if taken > columns && *widest > CELL_COLUMNS_MIN => *widest -= 1,
+            Some(_) | None => return,
+        }
+    }
+}

@@ -1,0 +1,89 @@
+//! The options.
+
+use std::path::PathBuf;
+
+use clap::{Args, ValueEnum};
+
+use crate::cli::manifest::ManifestArgs;
+use crate::cli::options::PaceArgs;
+use crate::cli::order::OrderArgs;
+use crate::cli::simulate::FaultArgs;
+use crate::progress::Choice;
+
+const EXAMPLES: &str = "\
+Examples:
+  refleet run fleet.csv --simulate --yes   rehearse, nothing real is touched
+  refleet run fleet.csv                    ask, then rebuild; again: resume
+  refleet run fleet.csv --skip-done        one row was corrected: only that
+  refleet run fleet.csv -yq --every 20h    nightly, from cron
+  refleet run                              go on with the unfinished batch";
+
+/// Rebuild what a manifest lists, or go on where an earlier run stopped.
+#[derive(Debug, Args)]
+#[command(override_usage = "refleet run [OPTIONS] [MANIFEST]")]
+#[command(after_help = EXAMPLES)]
+pub struct RunArgs {
+    /// The spreadsheet, or `-` for stdin; without it: the unfinished batch
+    pub manifest: Option<PathBuf>,
+
+    /// Do not ask before instances are destroyed
+    #[arg(long, short)]
+    pub yes: bool,
+
+    /// Which of a manifest's orders this is.
+    #[command(flatten)]
+    pub options: OrderArgs,
+
+    /// Go on with an unfinished batch in which nothing has happened for 24 hours
+    #[arg(long)]
+    pub stale: bool,
+
+    /// How it is read.
+    #[command(flatten)]
+    pub sheet: ManifestArgs,
+
+    /// How it works.
+    #[command(flatten)]
+    pub pace: PaceArgs,
+
+    /// How to show what happens
+    #[arg(long, value_enum, default_value_t, value_name = "KIND")]
+    pub progress: ProgressArg,
+
+    /// Append every event as NDJSON to a file; `-`: stdout
+    #[arg(long, value_name = "FILE|-")]
+    pub events: Option<PathBuf>,
+
+    /// Rehearse against a built-in simulator, with a database of its own and quick timings
+    #[arg(long, requires = "manifest")]
+    pub simulate: bool,
+
+    /// What goes wrong in the simulation.
+    #[command(flatten, next_help_heading = "Simulation")]
+    pub faults: FaultArgs,
+}
+
+/// How to show what happens.
+#[derive(Debug, Clone, Copy, Default, ValueEnum)]
+pub enum ProgressArg {
+    /// A bar on a terminal, lines elsewhere
+    #[default]
+    Auto,
+    /// A bar, as long as stderr is a terminal
+    Bar,
+    /// One line per event
+    Plain,
+    /// Nothing but the closing summary
+    None,
+}
+
+impl From<ProgressArg> for Choice {
+    fn from(arg: ProgressArg) -> Self {
+        match arg {
+            ProgressArg::Auto => Self::Auto,
+            ProgressArg::Bar => Self::Bar,
+            ProgressArg::Plain => Self::Plain,
+            ProgressArg::None => Self::None,
+        }
+    }
+}

@@ -1,0 +1,95 @@
+//! The command: prepare a batch, work on it, and look once more.
+
+use super::args::RunArgs;
+use super::context::{Invocation, RunContext};
+use super::prepare::prepare;
+use super::work::work;
+use crate::cli::error::CliError;
+use crate::cli::global::Global;
+use crate::cli::manifest::{tell_passed_over, tell_warnings};
+use crate::cli::output::tell;
+use crate::cli::{batches, database, ended, signals};
+use crate::exit::Exit;
+use crate::manifest;
+use crate::queue::{Note, Open, Queue, QueueLock};
+use crate::run::{Signal, Signals};
+
+/// Carries out the command.
+pub async fn run(global: &Global, args: &RunArgs) -> Result<Exit, CliError> {
+    let verbosity = global.verbosity();
+    let mut signals = signals::listen()?;
+    let manifest = match &args.manifest {
+        Some(path) => {
+            let source = args.sheet.open(path)?;
+            let validated = manifest::validated(&source)?;
+            tell_warnings(&validated, verbosity);
+            tell_passed_over(&validated, verbosity);
+            Some((source, validated))
+        }
+        None => None,
+    };
+    let source = manifest.as_ref().map(|(source, _)| source);
+    let mut context = RunContext::new(global, args, source).await?;
+    let invocation = Invocation {
+        global,
+        args,
+        manifest: manifest.as_ref(),
+        context: &context,
+    };
+    let result = until_ended(&invocation, &mut signals).await;
+    if let Some(simulator) = context.simulator.take() {
+        simulator.shutdown().await;
+    }
+    result
+}
+
+/// Works on the batch, and on what the same manifest orders after it (`--every`).
+async fn until_ended(invocation: &Invocation<'_>, signals: &mut Signals) -> Result<Exit, CliError> {
+    let context = invocation.context;
+    let mut queue = match invocation.manifest {
+        Some(_) => Queue::open_for_load(&context.database).await?,
+        None => Queue::open(&context.database, Open::Change).await?,
+    };
+    let is_told =
+        |note: &&Note| !invocation.is_simulated() || !matches!(note, Note::Volatile { .. });
+    database::tell_notes(invocation.global, queue.notes().iter().filter(is_told));
+    let _lock = QueueLock::acquire(&context.database)?;
+    let mut exit = Exit::Done;
+    loop {
+        // Ctrl-C at the question means no: what was begun in the database is undone with it.
+        let prepared = {
+            let mut preparing = std::pin::pin!(prepare(invocation, &mut queue));
+            loop {
+                tokio::select! {
+                    biased;
+                    Some(signal) = signals.recv() => {
+                        if signal == Signal::Interrupt && context.pager.is_open() {
+                            continue; // it was typed into the pager, and means something there
+                        }
+                        tell("\ninterrupted before anything was sent\n");
+                        return Ok(ended::of_signal(signal));
+                    }
+                    prepared = &mut preparing => break prepared,
+                }
+            }
+        };
+        let prepared = prepared?;
+        exit = exit.and_then(prepared.loaded.exit);
+        let Some(batch) = prepared.loaded.batch else {
+            break;
+        };
+        let once_more = prepared.loaded.once_more;
+        let of_batch = work(invocation, &mut queue, batch, prepared, signals).await?;
+        exit = exit.and_then(of_batch);
+        let has_ended =
+            of_batch.has_ended() && !batches::find(&mut queue, Some(batch)).await?.is_open();
+        if !(once_more && has_ended) {
+            break;
+        }
+    }
+    crate::failpoint!("run_ended");
+    match queue.close().await {
+        Err(error) if exit != Exit::Storage => Err(error.into()),
+        _ => Ok(exit),
+    }
+}

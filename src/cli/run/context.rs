@@ -1,0 +1,208 @@
+//! Where the work of a run is, and who does it.
+
+use std::net::{Ipv4Addr, SocketAddr};
+use std::os::unix::fs::DirBuilderExt as _;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use super::args::RunArgs;
+use crate::cli::credentials;
+use crate::cli::error::CliError;
+use crate::cli::global::{DATABASE, Global, SIMULATION_DATABASE};
+use crate::cli::next::SIMULATION;
+use crate::cli::question::Pager;
+use crate::manifest::{self, Source, Validated};
+use crate::queue::{self, QueueError, QueueLock, Side};
+use crate::run::Options;
+use crate::simulator::{Config, FleetRow, Simulator};
+use crate::text;
+use crate::zomro::{Client, Credentials, Endpoint, Settings};
+
+/// The longest time a long request is followed.
+const FOLLOW_TIMEOUT: Duration = Duration::from_mins(10);
+
+/// What the command was called with, and what that came to.
+pub struct Invocation<'a> {
+    pub global: &'a Global,
+    pub args: &'a RunArgs,
+    /// `None`: the unfinished batch is worked on.
+    pub manifest: Option<&'a (Source, Validated)>,
+    pub context: &'a RunContext,
+}
+
+impl Invocation<'_> {
+    /// How to call refleet on this run's database again.
+    pub fn command(&self) -> String {
+        let own_database = self
+            .is_simulated()
+            .then_some(self.context.database.as_path());
+        self.global.command(own_database)
+    }
+
+    /// What follows [`command`](Self::command) to go on with this run's batch. A simulation needs its
+    /// manifest: the simulated account is made of it.
+    pub fn resume_command(&self) -> String {
+        match &self.args.manifest {
+            Some(path) if self.is_simulated() => {
+                let path = text::shell_word(&path.to_string_lossy()).into_owned();
+                let yes = if self.args.yes { " --yes" } else { "" };
+                format!("run {path} --simulate{yes}")
+            }
+            _ => "run".to_owned(),
+        }
+    }
+
+    /// Nothing real is touched.
+    pub fn is_simulated(&self) -> bool {
+        self.context.simulator.is_some()
+    }
+}
+
+/// Where the work is, and who does it.
+pub struct RunContext {
+    pub database: PathBuf,
+    /// Whose API it is.
+    pub provider: String,
+    /// As the batch knows the API's address.
+    pub api_url: String,
+    pub client: Client,
+    pub simulator: Option<Simulator>,
+    pub options: Options,
+    pub pager: Pager,
+}
+
+impl RunContext {
+    /// `source`: the manifest, of which a simulated account is made.
+    pub async fn new(
+        global: &Global,
+        args: &RunArgs,
+        source: Option<&Source>,
+    ) -> Result<Self, CliError> {
+        if args.simulate {
+            Self::simulated(global, args, source).await
+        } else {
+            Self::real(global, args)
+        }
+    }
+
+    fn real(global: &Global, args: &RunArgs) -> Result<Self, CliError> {
+        if args.faults.is_odd() {
+            return Err(CliError::Usage(
+                "--fault-rate and --odd need --simulate: faults are only simulated".to_owned(),
+            ));
+        }
+        let endpoint = global.endpoint()?;
+        let credentials = credentials::from_environment(global.verbosity())?;
+        let (options, timeout) = options(args);
+        Ok(Self {
+            database: global.database(DATABASE)?,
+            provider: endpoint.provider(),
+            api_url: endpoint.to_string(),
+            client: client(endpoint, credentials, timeout)?,
+            simulator: None,
+            options,
+            pager: Pager::default(),
+        })
+    }
+
+    async fn simulated(
+        global: &Global,
+        args: &RunArgs,
+        source: Option<&Source>,
+    ) -> Result<Self, CliError> {
+        if global.api_url.is_some() {
+            return Err(CliError::Usage(
+                "--simulate brings its own API: leave --api-url and REFLEET_API_URL away"
+                    .to_owned(),
+            ));
+        }
+        let mut rows = Vec::new();
+        if let Some(source) = source {
+            for row in manifest::rows(source)? {
+                rows.push(FleetRow::from(&row?));
+            }
+        }
+        // Its journal lies beside the file itself, not beside a link.
+        let given = global.database(SIMULATION_DATABASE)?;
+        let database = queue::resolve(&given).map_err(QueueError::from)?;
+        let config = Config {
+            faults: args.faults.plan(),
+            odd: args.faults.oddities(),
+            journal: journal(&database)?,
+            ..Config::for_fleet(rows)
+        };
+        let credentials = Credentials::Login {
+            username: config.username.clone(),
+            password: config.password.clone().into(),
+        };
+        let any_port = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
+        let simulator = Simulator::start(config, any_port).await.map_err(|error| {
+            match QueueLock::holder(&database) {
+                Some(holder) if error.kind() == std::io::ErrorKind::ResourceBusy => {
+                    CliError::Queue(QueueError::Locked(holder))
+                }
+                _ => CliError::Simulator(error),
+            }
+        })?;
+        let (options, timeout) = options(args);
+        let endpoint = Endpoint::parse(simulator.url())?;
+        Ok(Self {
+            database,
+            provider: SIMULATION.to_owned(),
+            api_url: SIMULATION.to_owned(),
+            client: client(endpoint, credentials, timeout)?,
+            simulator: Some(simulator),
+            options,
+            pager: Pager::default(),
+        })
+    }
+}
+
+/// What the run takes, and the longest duration of one call.
+fn options(args: &RunArgs) -> (Options, Duration) {
+    let (options, timeout) = args.pace.resolve(args.simulate);
+    let options = Options {
+        stale: args.stale,
+        ..options
+    };
+    (options, timeout)
+}
+
+fn client(
+    endpoint: Endpoint,
+    credentials: Credentials,
+    timeout: Duration,
+) -> Result<Client, CliError> {
+    Ok(Client::new(Settings {
+        endpoint,
+        credentials,
+        timeout,
+        follow_interval: Duration::from_secs(2).min(timeout),
+        follow_timeout: FOLLOW_TIMEOUT,
+    })?)
+}
+
+/// What the simulated instances have been through, kept beside the database so that a rehearsal
+/// can be interrupted and resumed like the real thing. A new database begins with new instances.
+fn journal(database: &Path) -> Result<Option<PathBuf>, CliError> {
+    if database.is_dir() {
+        return Ok(None); // the queue will say so; nothing is to be left beside it
+    }
+    let path = Side::Simulation.beside(database);
+    if let Some(folder) = database.parent() {
+        std::fs::DirBuilder::new()
+            .recursive(true)
+            .mode(0o700)
+            .create(folder)
+            .map_err(CliError::Simulator)?;
+    }
+    if !database.exists() {
+        match std::fs::remove_file(&path) {
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+                return Err(CliError::Simulator(error));
+            }
+            _ => {}
+        }
+    }
+    Ok(Some(path))
+}

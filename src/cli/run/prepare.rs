@@ -1,0 +1,205 @@
+//! The batch that a run works on: found, or ordered; and the question before it.
+
+use std::path::Path;
+
+use super::context::{Invocation, RunContext};
+use crate::cli::database;
+use crate::cli::error::CliError;
+use crate::cli::order::{self, Loaded, Plan, Sheet, access};
+use crate::cli::output::{tell, tell_prose};
+use crate::cli::question::{Asked, Target, Targets, confirm};
+use crate::exit::Exit;
+use crate::manifest::{Source, Validated};
+use crate::progress::Verbosity;
+use crate::queue::{Batch, Queue};
+use crate::run::InstanceList;
+use crate::run::machine::STALE_AFTER;
+use crate::time;
+
+/// What a run is to work on.
+#[derive(Default)]
+pub struct Prepared {
+    pub loaded: Loaded,
+    /// What the question has read of the account.
+    pub list: InstanceList,
+}
+
+/// The batch to work on, and what was read of the account on the way.
+pub async fn prepare(invocation: &Invocation<'_>, queue: &mut Queue) -> Result<Prepared, CliError> {
+    if let Some(manifest) = invocation.manifest {
+        order(invocation, queue, manifest).await
+    } else {
+        let batch = unfinished(queue, invocation.context).await?;
+        resume(invocation, queue, batch, None).await
+    }
+}
+
+/// Which order the manifest is, asked for and queued.
+async fn order(
+    invocation: &Invocation<'_>,
+    queue: &mut Queue,
+    (source, validated): &(Source, Validated),
+) -> Result<Prepared, CliError> {
+    let &Invocation {
+        global,
+        args,
+        context,
+        ..
+    } = invocation;
+    let options = args.options.options();
+    let sheet = Sheet {
+        source,
+        validated,
+        path: args.manifest.as_deref().unwrap_or(Path::new("-")),
+        provider: &context.provider,
+        api_url: &context.api_url,
+    };
+    let verbosity = global.verbosity();
+    match order::plan(queue, &sheet, options).await? {
+        Plan::Resume { batch, once_more } => {
+            let mut prepared = resume(invocation, queue, batch, Some(&sheet)).await?;
+            prepared.loaded.once_more = once_more;
+            Ok(prepared)
+        }
+        Plan::Ended(batch) => {
+            let loaded = Loaded::of_ended(&batch);
+            if verbosity != Verbosity::Quiet || loaded.exit != Exit::Done {
+                tell_prose(&order::ended(&batch, &sheet, &invocation.command()));
+            }
+            Ok(Prepared {
+                loaded,
+                list: InstanceList::default(),
+            })
+        }
+        Plan::New(policy) => {
+            let mut list = InstanceList::default();
+            if !invocation.is_simulated() {
+                database::announce_if_empty(queue).await?;
+            }
+            if !args.yes {
+                let targets = order::preview(queue, &sheet, policy).await?;
+                if targets.count() > 0 {
+                    list = ask(&targets, context, verbosity, "", None).await?;
+                }
+            }
+            let loaded = order::enqueue(queue, &sheet, policy).await?;
+            order::tell_left_out(&loaded.left_out, options, &invocation.command(), verbosity);
+            if loaded.batch.is_none() && verbosity != Verbosity::Quiet {
+                tell("nothing to do: no row of this manifest is left to be rebuilt now\n");
+            }
+            Ok(Prepared { loaded, list })
+        }
+    }
+}
+
+/// Goes on with an open batch, after asking where that is called for.
+async fn resume(
+    invocation: &Invocation<'_>,
+    queue: &mut Queue,
+    batch: Batch,
+    sheet: Option<&Sheet<'_>>,
+) -> Result<Prepared, CliError> {
+    let &Invocation {
+        global,
+        args,
+        context,
+        ..
+    } = invocation;
+    let now_ms = time::now_ms();
+    // A date in the future tells nothing of how long it was left alone.
+    let is_stale = time::between(batch.touched_ms, now_ms) >= STALE_AFTER
+        || batch.touched_ms > now_ms + time::CLOCK_STEP_MS;
+    if is_stale && !args.stale && args.yes {
+        return Err(CliError::Stale {
+            batch: batch.id,
+            touched_ms: batch.touched_ms,
+        });
+    }
+    let verbosity = global.verbosity();
+    let news = match sheet {
+        Some(sheet) => {
+            let news = access::look(queue, sheet, &batch, args.options.options()).await?;
+            access::tell(&news, sheet, &batch, &invocation.command(), verbosity);
+            Some((sheet, news))
+        }
+        None => None,
+    };
+    let mut list = InstanceList::default();
+    if !args.yes && batch.counts.queued > 0 {
+        let mut targets = Targets::default();
+        let limit = usize::try_from(batch.counts.queued).unwrap_or(usize::MAX);
+        for job in queue.ready(batch.id, i64::MAX, limit).await? {
+            targets.add(Target::from(&job));
+        }
+        let (left, all) = (batch.counts.queued, batch.counts.total());
+        let heading = format!(
+            "Batch {} goes on: {left} of {all} are still to be sent.\n",
+            batch.id
+        );
+        let stale = (is_stale && !args.stale).then(|| {
+            format!(
+                "Nothing has happened in batch {} since {}: ITS SERVERS MAY BE IN USE BY NOW.",
+                batch.id,
+                time::human(batch.touched_ms)
+            )
+        });
+        list = ask(&targets, context, verbosity, &heading, stale).await?;
+    }
+    if let Some((sheet, news)) = news {
+        access::take(queue, sheet, &batch, &news).await?;
+    }
+    Ok(Prepared {
+        loaded: Loaded {
+            batch: Some(batch.id),
+            resumed: true,
+            ..Loaded::default()
+        },
+        list,
+    })
+}
+
+async fn ask(
+    targets: &Targets,
+    context: &RunContext,
+    verbosity: Verbosity,
+    heading: &str,
+    warning: Option<String>,
+) -> Result<InstanceList, CliError> {
+    let asked = Asked {
+        client: &context.client,
+        api_url: &context.api_url,
+        options: &context.options,
+        verbosity,
+        pager: &context.pager,
+    };
+    confirm(targets, heading, warning.as_deref(), &asked).await
+}
+
+/// The one batch that is open.
+async fn unfinished(queue: &mut Queue, context: &RunContext) -> Result<Batch, CliError> {
+    let mut open: Vec<Batch> = queue
+        .batches()
+        .await?
+        .into_iter()
+        .filter(Batch::is_open)
+        .collect();
+    match open.len() {
+        1 => {
+            let batch = open.remove(0);
+            if batch.provider == context.provider {
+                Ok(batch)
+            } else {
+                Err(CliError::OtherApi {
+                    batch: batch.id,
+                    theirs: batch.api_url,
+                    ours: context.api_url.clone(),
+                })
+            }
+        }
+        _ => Err(CliError::WhichBatch(
+            open.into_iter()
+                .map(|batch| (batch.id, batch.manifest))
+                .collect(),
+        )),
+    }
+}

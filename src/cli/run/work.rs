@@ -1,0 +1,169 @@
+//! A run's work on its batch, from the first event to the summary.
+
+use super::context::Invocation;
+use super::prepare::Prepared;
+use crate::cli::error::{CliError, halt, storage_hints};
+use crate::cli::{batches, ended, options};
+use crate::event::Event;
+use crate::exit::Exit;
+use crate::job::BatchId;
+use crate::progress::{self, Ended, EventsTo, Mode, Surroundings, summary};
+use crate::queue::{Batch, NewRun, Queue};
+use crate::run::{self, Ending, Signals};
+use crate::{text, time};
+
+/// Lets a run work on `batch`, shows what happens, and says how it ended.
+pub async fn work(
+    invocation: &Invocation<'_>,
+    queue: &mut Queue,
+    batch: BatchId,
+    prepared: Prepared,
+    signals: &mut Signals,
+) -> Result<Exit, CliError> {
+    let &Invocation {
+        global, context, ..
+    } = invocation;
+    let Prepared { loaded, list } = prepared;
+    let (sender, display) = progress::start(&display_options(invocation))?;
+    let run = queue
+        .begin_run(&NewRun {
+            batch,
+            started_ms: time::now_ms(),
+            options: options::as_json(&context.options),
+        })
+        .await?;
+    let batch = batches::find(queue, Some(batch)).await?;
+    let api_url = match &context.simulator {
+        Some(simulator) => simulator.url().to_owned(),
+        None => context.api_url.clone(),
+    };
+    sender.send(Event::RunStarted {
+        run,
+        batch: batch.id,
+        counts: batch.counts,
+        resumed: loaded.resumed,
+        api_url,
+        database: context.database.clone(),
+        workers: context.options.workers,
+        simulated: invocation.is_simulated(),
+    });
+    let ended = run::run(
+        run::Setup {
+            queue,
+            client: context.client.clone(),
+            batch: batch.id,
+            run,
+            options: context.options.clone(),
+            list,
+            events: &|event| sender.send(event),
+        },
+        signals,
+    )
+    .await;
+    let ending = match ended {
+        Ok(ending) => ending,
+        Err(error) => {
+            display.finish("");
+            return Err(error.into());
+        }
+    };
+    let exit = ended::of_run(&ending, !loaded.left_out.held.is_empty());
+    if let Err(error) = queue.end_run(run, time::now_ms(), exit.code()).await {
+        tracing::debug!(%error, "the end of the run was not recorded");
+    }
+    let mut ended = how_it_ended(invocation, queue, &batch, &ending, exit).await;
+    sender.send(Event::RunEnded {
+        counts: ending.counts,
+        elapsed_ms: u64::try_from(ending.elapsed.as_millis()).unwrap_or(u64::MAX),
+        exit_code: exit,
+    });
+    ended.completed = display.completed();
+    ended.halted = ended.halted.or_else(|| display.halted());
+    display.finish(&summary(&ended, global.verbosity()));
+    Ok(exit)
+}
+
+fn display_options(invocation: &Invocation<'_>) -> progress::Options {
+    let &Invocation {
+        global,
+        args,
+        context,
+        ..
+    } = invocation;
+    let verbosity = global.verbosity();
+    let surroundings = Surroundings::of_this_process();
+    progress::Options {
+        mode: Mode::resolve(args.progress.into(), verbosity, surroundings),
+        verbosity,
+        colour: surroundings.colour(),
+        events: args.events.as_ref().map(|path| match path.to_str() {
+            Some("-") => EventsTo::Stdout,
+            _ => EventsTo::File(path.clone()),
+        }),
+        no_wait: context.options.no_wait,
+        command: invocation.command(),
+    }
+}
+
+/// What the summary says of a run; what the display knows is not in it yet.
+async fn how_it_ended(
+    invocation: &Invocation<'_>,
+    queue: &mut Queue,
+    batch: &Batch,
+    ending: &Ending,
+    exit: Exit,
+) -> Ended {
+    let failed_wiped = queue.failed_wiped(batch.id).await.ok();
+    let flagged = queue.flagged(batch.id).await.unwrap_or_default();
+    // Commands speak of the newest batch, and `run` of the only open one, unless they are told.
+    let batches = queue.batches().await.unwrap_or_default();
+    let is_newest = batches.last().is_none_or(|last| last.id == batch.id);
+    let is_alone = !batches
+        .iter()
+        .any(|other| other.id != batch.id && other.is_open());
+    let manifest = (batch.path.as_os_str() != "-").then(|| {
+        // As it was typed now, else where it lay when it was ordered.
+        let typed = invocation.args.manifest.as_ref();
+        let path = typed
+            .filter(|typed| typed.as_os_str() != "-")
+            .unwrap_or(&batch.path);
+        text::shell_word(&path.to_string_lossy()).into_owned()
+    });
+    let simulated = invocation.is_simulated();
+    let command = invocation.command();
+    Ended {
+        exit,
+        batch: batch.id,
+        counts: ending.counts,
+        failed_wiped,
+        flagged,
+        completed: 0,
+        elapsed: ending.elapsed,
+        halted: halted(ending),
+        hint: ending
+            .halt
+            .as_ref()
+            .map(|halt| halt::hint(halt, &command))
+            .or_else(|| storage_hint(ending)),
+        no_wait: invocation.context.options.no_wait,
+        simulated,
+        database: ending.database.clone(),
+        command,
+        resume: match &manifest {
+            Some(manifest) if !is_alone && !simulated => format!("run {manifest}"),
+            _ => invocation.resume_command(),
+        },
+        manifest,
+        is_newest,
+    }
+}
+
+fn halted(ending: &Ending) -> Option<String> {
+    let storage = ending.storage.as_ref().map(ToString::to_string);
+    storage.or_else(|| ending.halt.as_ref().map(ToString::to_string))
+}
+
+fn storage_hint(ending: &Ending) -> Option<String> {
+    let error = ending.storage.as_ref()?;
+    Some(storage_hints(error).join("; "))
+}

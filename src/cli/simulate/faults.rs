@@ -1,0 +1,119 @@
+//! What goes wrong in a simulation, as the command line says it.
+
+use clap::Args;
+
+use crate::simulator::{FaultKind, FaultPlan, InvalidOddity, Oddities, UnknownFaultKind};
+
+/// What goes wrong in a simulation.
+#[derive(Debug, Clone, Args)]
+pub struct FaultArgs {
+    /// Share of the simulated calls that go wrong, 0 to 1
+    #[arg(long, value_name = "SHARE", default_value = "0", value_parser = parse_share)]
+    pub fault_rate: f64,
+
+    /// What goes wrong [default: 429,503,reset-before,reset-after,timeout-after,garbage,session-expiry,instance-error]
+    ///
+    /// Also known: 301, 403, 404, 405, 460, maintenance, html, link-storm, timeout-before, cut-off,
+    /// close-soon, trickle, empty, truncated, other-shape, huge, long-request, bom, gzip,
+    /// header-noise, half-surrogate, cut-utf8, control-characters, windows-1251, koi8-r, unnamed-charset, busy,
+    /// secret-echo, ok-and-error, ok-elsewhere, other-func, other-elid, form, other-page,
+    /// second-factor, captcha.
+    #[arg(long, value_name = "KIND,...", value_delimiter = ',', value_parser = parse_drawn_kind)]
+    pub fault_kinds: Vec<FaultKind>,
+
+    /// What is odd all the time; several times, or with commas between
+    ///
+    /// never-shown (the list shows no rebuild); freeze=DURATION|rebuilding|renamed (the list goes
+    /// on showing that moment), freeze-pages (each page by itself), thaw=DURATION (for so long
+    /// only); status-lag=DURATION, name-lag=DURATION (how old those are in the list);
+    /// names=case|punctuation|longer|family|template|mixed|broken (how it spells images);
+    /// double-rows (while it is rebuilt, an instance has a second row, as it was);
+    /// alien-rows=ROWS (of each page, unreadable); endless=BYTES (pages of so many bytes, without
+    /// end); shift=ROWS (its order moves after each call); unlisted=ID (a filter hides it);
+    /// unreadable=ID (its row has no id).
+    ///
+    /// baseline=STATUS (of all instances at the start); fails-at-once=SHARE, rolls-back=SHARE,
+    /// ignored=SHARE, third-name=SHARE (rebuilds that end so); preview-lacks=ID, preview-fails=ID
+    /// (its form); zone=ZONE (where all images stand), strict-zone (the zone `image` is refused);
+    /// session-calls=CALLS (a session lasts so many).
+    ///
+    /// always=KIND[@CALL][:FROM[..UNTIL]] (what every call meets that meets no other fault, for
+    /// example 429@submission, or 403:2s..5s after the start; calls are auth, keepalive, instances,
+    /// preview, submission, long-request, other); retry-after=TEXT|past (of every 429 and 503).
+    #[allow(
+        rustdoc::broken_intra_doc_links,
+        reason = "the brackets are the command line's"
+    )]
+    #[arg(long, value_name = "KIND[=VALUE],...", value_delimiter = ',', value_parser = parse_oddity)]
+    pub odd: Vec<String>,
+
+    /// The same seed gives the same faults
+    #[arg(long, value_name = "NUMBER", default_value_t = 0)]
+    pub seed: u64,
+}
+
+impl FaultArgs {
+    /// Whether they ask for anything that the usual simulation does not do.
+    pub fn is_odd(&self) -> bool {
+        self.fault_rate > 0.0 || !self.odd.is_empty()
+    }
+
+    /// The standing oddities that they describe.
+    ///
+    /// # Panics
+    ///
+    /// If a word is none: each has been read once before.
+    pub fn oddities(&self) -> Oddities {
+        let words = self.odd.iter().map(String::as_str);
+        Oddities::parse(words).expect("each word was understood before")
+    }
+
+    /// The plan they describe.
+    pub fn plan(&self) -> FaultPlan {
+        let usual = FaultPlan::default();
+        FaultPlan {
+            rate: self.fault_rate,
+            kinds: if self.fault_kinds.is_empty() {
+                usual.kinds
+            } else {
+                self.fault_kinds.clone()
+            },
+            seed: self.seed,
+        }
+    }
+}
+
+/// Why a text is no share.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("write a share from 0 to 1, for example 0.05")]
+struct InvalidShare;
+
+fn parse_share(text: &str) -> Result<f64, InvalidShare> {
+    let share: f64 = text.parse().map_err(|_| InvalidShare)?;
+    (0.0..=1.0)
+        .contains(&share)
+        .then_some(share)
+        .ok_or(InvalidShare)
+}
+
+/// Why a word is no fault kind for a plan.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+enum InvalidKind {
+    #[error(transparent)]
+    Unknown(#[from] UnknownFaultKind),
+    #[error("`{0}` needs a script that says more: it cannot be drawn")]
+    NeedsScript(FaultKind),
+}
+
+fn parse_drawn_kind(word: &str) -> Result<FaultKind, InvalidKind> {
+    let kind: FaultKind = word.trim().parse()?;
+    if kind.can_be_drawn() {
+        Ok(kind)
+    } else {
+        Err(InvalidKind::NeedsScript(kind))
+    }
+}
+
+fn parse_oddity(word: &str) -> Result<String, InvalidOddity> {
+    Oddities::parse([word]).map(|_| word.trim().to_owned())
+}

@@ -1,0 +1,119 @@
+//! A process from its first line to its exit code.
+
+use std::ffi::OsString;
+use std::io::IsTerminal as _;
+use std::process::ExitCode;
+
+use clap::Parser as _;
+
+use super::arguments::{Cli, Command};
+use super::error::CliError;
+use super::global::Global;
+use super::{
+    adopt, check, list, load, output, paths, report, resolve, run, show, simulate, status, verify,
+};
+use crate::exit::Exit;
+use crate::text;
+
+/// Parses the arguments, carries out the command, and says how it ended.
+pub fn main() -> ExitCode {
+    keep_memory_private();
+    let cli = Cli::parse_from(arguments());
+    start_log(&cli.global);
+    std::panic::set_hook(Box::new(|panic| {
+        let place = panic
+            .location()
+            .map(ToString::to_string)
+            .unwrap_or_default();
+        let what = panic.payload_as_str().unwrap_or("no message");
+        output::tell(&format!(
+            "error: a bug in refleet, at {place}: {}\nhint: please report it; run again to resume, the ledger is intact\n",
+            text::brief(what, 300)
+        ));
+    }));
+    let command = cli.command.command(&cli.global);
+    let ended = std::panic::catch_unwind(|| carry_out(cli));
+    match ended {
+        Ok(Ok(exit)) => exit.into(),
+        Ok(Err(error)) => {
+            output::tell_prose(&error.render(&command));
+            error.exit().into()
+        }
+        Err(_) => Exit::Bug.into(),
+    }
+}
+
+/// The arguments. `refleet help --help` asks for what `refleet help` shows: clap takes the option
+/// there for the name of a command.
+fn arguments() -> Vec<OsString> {
+    let mut arguments: Vec<OsString> = std::env::args_os().collect();
+    if arguments.get(1).is_some_and(|command| command == "help") {
+        arguments.retain(|argument| argument != "--help" && argument != "-h");
+    }
+    arguments
+}
+
+/// This process holds passwords: it leaves no core dump, and other processes of the same user may
+/// neither attach to it nor read its memory and its environment.
+fn keep_memory_private() {
+    use rustix::process::{DumpableBehavior, set_dumpable_behavior};
+
+    // Where the kernel knows no such thing there is nothing to be done, and nothing is lost by going on.
+    let _ = set_dumpable_behavior(DumpableBehavior::NotDumpable);
+}
+
+/// How many tasks are polled before the runtime looks for other news. tokio's own 61 calls would
+/// keep a run's loop from the answer of the database for a millisecond.
+const TASKS_PER_TURN: u32 = 8;
+
+fn carry_out(cli: Cli) -> Result<Exit, CliError> {
+    let Cli { global, command } = cli;
+    paths::check(&global, &command)?;
+    let mut builder = match &command {
+        Command::Simulate(_) => tokio::runtime::Builder::new_multi_thread(),
+        // SQLite and the display have threads of their own; one for all the rest is quicker than
+        // several that wake each other.
+        _ => tokio::runtime::Builder::new_current_thread(),
+    };
+    let runtime = builder
+        .enable_all()
+        .event_interval(TASKS_PER_TURN)
+        .build()
+        .map_err(CliError::System)?;
+    let ended = runtime.block_on(async {
+        match command {
+            Command::Run(args) => run::run(&global, &args).await,
+            Command::Check(args) => check::check(&global, &args),
+            Command::Load(args) => load::load(&global, &args).await,
+            Command::Status(args) => status::status(&global, &args).await,
+            Command::List(args) => list::list(&global, &args).await,
+            Command::Show(args) => show::show(&global, &args).await,
+            Command::Retry(args) => resolve::retry(&global, &args).await,
+            Command::Resolve(args) => resolve::resolve(&global, &args).await,
+            Command::Cancel(args) => resolve::cancel(&global, &args).await,
+            Command::Report(args) => report::report(&global, &args).await,
+            Command::Verify(args) => verify::verify(&global, &args).await,
+            Command::Adopt(args) => adopt::adopt(&global, &args).await,
+            Command::Simulate(args) => simulate::run(&args).await,
+        }
+    });
+    // A reader of a pipe or a name look-up that hangs must not keep the process.
+    runtime.shutdown_background();
+    ended
+}
+
+/// The log for those who look into the wire: `-vv`, `-vvv`. It never holds a secret.
+fn start_log(global: &Global) {
+    let level = match global.verbose {
+        0 | 1 => return,
+        2 => "refleet=debug",
+        _ => "refleet=trace,reqwest=debug,hyper_util=debug",
+    };
+    tracing_subscriber::fmt()
+        .with_env_filter(tracing_subscriber::EnvFilter::new(level))
+        .with_writer(std::io::stderr)
+        .with_ansi(std::io::stderr().is_terminal())
+        // It would complain on stderr that stderr is gone, and panic.
+        .log_internal_errors(false)
+        .init();
+}

@@ -1,0 +1,28 @@
+//! Numbers and lists as people read them.
+
+use crate::job::ServiceId;
+
+/// The first `max` services by name, the rest by number.
+pub fn named(services: &[ServiceId], max: usize) -> String {
+    let first = services.iter().take(max).map(ToString::to_string);
+    let first = first.collect::<Vec<_>>().join(", ");
+    match services.len().saturating_sub(max) {
+        0 => first,
+        more => format!("{first} and {more} more"),
+    }
+}
+
+/// `1 job`, `7 jobs`.
+pub fn jobs(count: u64) -> String {
+    match count {
+        1 => "1 job".to_owned(),
+        count => format!("{count} jobs"),
+    }
+}
+
+pub fn instances(count: u64) -> String {
+    match count {
+        1 => "1 instance".to_owned(),
+        count => format!("{count} instances"),
+    }
+}
