@@ -63,12 +63,6 @@ pub fn short(duration: Duration) -> String {
     }
 }
 
-/// An HTTP date (`Retry-After`) as Unix time.
-pub fn parse_http_date(text: &str) -> Option<i64> {
-    let zoned = jiff::fmt::rfc2822::parse(text).ok()?;
-    Some(zoned.timestamp().as_millisecond())
-}
-
 /// Milliseconds between two moments of Unix time, zero where the clock went backwards.
 pub fn between(earlier_ms: i64, later_ms: i64) -> Duration {
     Duration::from_millis(u64::try_from(later_ms.saturating_sub(earlier_ms)).unwrap_or(0))
@@ -116,15 +110,6 @@ mod tests {
         for text in ["", "5", "-5s", "5 parsecs", "1month", "d"] {
             assert!(parse_duration(text).is_err(), "{text:?}");
         }
-    }
-
-    #[test]
-    fn http_dates_are_read() {
-        assert_eq!(
-            parse_http_date("Mon, 23 Nov 2026 02:00:00 GMT"),
-            Some(1_795_399_200_000)
-        );
-        assert_eq!(parse_http_date("soon"), None);
     }
 
     #[test]

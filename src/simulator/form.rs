@@ -1,16 +1,17 @@
 //! The fields of a request, however the client sent them.
 //!
 //! The API takes multipart forms (the vendor's articles), URL-encoded ones (the panel) and query
-//! strings. The multipart reader is our own because it is the hot path: a submission is nine
-//! fields of a few bytes each, already in memory.
+//! strings.
 
 use axum::Form;
-use axum::body::{Body, Bytes, to_bytes};
-use axum::extract::{FromRequest, Request};
+use axum::body::{Body, to_bytes};
+use axum::extract::{FromRequest, Multipart, Request};
+use axum::http::HeaderMap;
 use axum::http::header::CONTENT_TYPE;
 
 /// Longest request body that is read.
 const BODY_BYTES_MAX: usize = 64 * 1024;
+const MULTIPART: &str = "multipart/form-data";
 
 /// Why a request's fields could not be read.
 #[derive(Debug, thiserror::Error)]
@@ -30,19 +31,34 @@ pub(super) struct Fields(Vec<(String, String)>);
 impl Fields {
     /// The fields of `request`.
     pub(super) async fn of(request: Request) -> Result<Self, Unreadable> {
-        let boundary = request
-            .headers()
-            .get(CONTENT_TYPE)
-            .and_then(|value| value.to_str().ok())
-            .and_then(multipart_boundary);
-        let Some(boundary) = boundary else {
-            let Form(fields) = Form::<Vec<(String, String)>>::from_request(request, &())
-                .await
-                .map_err(|_| Unreadable::NotAForm)?;
-            return Ok(Self(fields));
-        };
-        let body = body(request.into_body()).await?;
-        multipart(&body, &boundary).ok_or(Unreadable::Multipart)
+        if is_multipart(request.headers()) {
+            return Self::of_multipart(request).await;
+        }
+        let Form(fields) = Form::from_request(request, &())
+            .await
+            .map_err(|_| Unreadable::NotAForm)?;
+        Ok(Self(fields))
+    }
+
+    async fn of_multipart(request: Request) -> Result<Self, Unreadable> {
+        let (head, body) = request.into_parts();
+        // The whole body first: hyper closes a connection of which something was left unread.
+        let body = to_bytes(body, BODY_BYTES_MAX)
+            .await
+            .map_err(|_| Unreadable::Body)?;
+        let request = Request::from_parts(head, Body::from(body));
+        let damaged = |_| Unreadable::Multipart;
+        let mut form = Multipart::from_request(request, &())
+            .await
+            .map_err(|_| Unreadable::NotAForm)?;
+        let mut fields = Vec::with_capacity(12);
+        while let Some(field) = form.next_field().await.map_err(damaged)? {
+            let name = field.name().ok_or(Unreadable::Multipart)?.to_owned();
+            // Not `text()`, which would drop a byte order mark.
+            let value = field.bytes().await.map_err(damaged)?;
+            fields.push((name, String::from_utf8_lossy(&value).into_owned()));
+        }
+        Ok(Self(fields))
     }
 
     /// These fields.
@@ -90,64 +106,12 @@ impl Fields {
     }
 }
 
-async fn body(body: Body) -> Result<Bytes, Unreadable> {
-    to_bytes(body, BODY_BYTES_MAX)
-        .await
-        .map_err(|_| Unreadable::Body)
-}
-
-fn multipart_boundary(content_type: &str) -> Option<String> {
-    let (kind, parameters) = content_type.split_once(';')?;
-    if !kind.trim().eq_ignore_ascii_case("multipart/form-data") {
-        return None;
-    }
-    let boundary = parameter(parameters, "boundary")?;
-    (!boundary.is_empty()).then(|| boundary.to_owned())
-}
-
-/// The value of `name` in `; name="value"; other=…`.
-fn parameter<'a>(parameters: &'a str, name: &str) -> Option<&'a str> {
-    parameters.split(';').find_map(|parameter| {
-        let (key, value) = parameter.split_once('=')?;
-        key.trim()
-            .eq_ignore_ascii_case(name)
-            .then(|| value.trim().trim_matches('"'))
-    })
-}
-
-/// RFC 7578, as far as forms without files need it.
-fn multipart(body: &[u8], boundary: &str) -> Option<Fields> {
-    let delimiter = format!("\r\n--{boundary}");
-    let delimiter = delimiter.as_bytes();
-    // The first delimiter has no line end before it.
-    let mut rest = body.strip_prefix(&delimiter[2..])?;
-    let mut fields = Vec::with_capacity(12);
-    while !rest.starts_with(b"--") {
-        let part = rest.strip_prefix(b"\r\n")?;
-        let head_bytes = find(part, b"\r\n\r\n")?;
-        let head = std::str::from_utf8(&part[..head_bytes]).ok()?;
-        let name = head.split("\r\n").find_map(|line| {
-            let (header, value) = line.split_once(':')?;
-            header
-                .trim()
-                .eq_ignore_ascii_case("content-disposition")
-                .then(|| parameter(value, "name"))?
-        })?;
-        let value = &part[head_bytes + 4..];
-        let value_bytes = find(value, delimiter)?;
-        fields.push((
-            name.to_owned(),
-            String::from_utf8_lossy(&value[..value_bytes]).into_owned(),
-        ));
-        rest = &value[value_bytes + delimiter.len()..];
-    }
-    Some(Fields(fields))
-}
-
-fn find(haystack: &[u8], needle: &[u8]) -> Option<usize> {
-    haystack
-        .windows(needle.len())
-        .position(|window| window == needle)
+fn is_multipart(headers: &HeaderMap) -> bool {
+    let kind = headers
+        .get(CONTENT_TYPE)
+        .and_then(|value| value.to_str().ok())
+        .and_then(|value| value.split(';').next());
+    kind.is_some_and(|kind| kind.trim().eq_ignore_ascii_case(MULTIPART))
 }
 
 #[cfg(test)]
@@ -155,6 +119,8 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+
+    const TYPE: &str = "multipart/form-data; boundary=frontier";
 
     fn encode(fields: &[(String, String)]) -> Vec<u8> {
         let mut body = String::new();
@@ -166,37 +132,48 @@ mod tests {
         body.into_bytes()
     }
 
+    fn read(content_type: &str, body: &[u8]) -> Result<Fields, Unreadable> {
+        let request = Request::post("/")
+            .header(CONTENT_TYPE, content_type)
+            .body(Body::from(body.to_vec()))
+            .unwrap();
+        let runtime = tokio::runtime::Builder::new_current_thread().build();
+        runtime.unwrap().block_on(Fields::of(request))
+    }
+
     #[test]
     fn a_damaged_multipart_form_is_no_form() {
         let whole = encode(&[("func".to_owned(), "auth".to_owned())]);
-        assert!(multipart(&whole, "frontier").is_some());
-        assert!(multipart(&whole, "other").is_none());
+        assert!(read(TYPE, &whole).is_ok());
+        assert!(read("multipart/form-data; boundary=other", &whole).is_err());
         for length in 0..whole.len() - "--\r\n".len() {
-            assert!(
-                multipart(&whole[..length], "frontier").is_none(),
-                "{length}"
-            );
+            assert!(read(TYPE, &whole[..length]).is_err(), "{length}");
         }
+        let nameless = b"--frontier\r\nContent-Disposition: form-data\r\n\r\nx\r\n--frontier--\r\n";
+        assert!(read(TYPE, nameless).is_err());
     }
 
     #[test]
     fn the_boundary_is_found_in_every_spelling() {
-        for (content_type, boundary) in [
-            ("multipart/form-data; boundary=abc", Some("abc")),
+        let form = encode(&[("func".to_owned(), "auth".to_owned())]);
+        for (content_type, is_read) in [
+            (TYPE, true),
             (
-                "Multipart/Form-Data;charset=utf-8; Boundary=\"abc\"",
-                Some("abc"),
+                "Multipart/Form-Data;charset=utf-8; Boundary=\"frontier\"",
+                true,
             ),
-            ("multipart/form-data; boundary=", None),
-            ("multipart/mixed; boundary=abc", None),
-            ("application/x-www-form-urlencoded", None),
+            ("multipart/form-data; boundary=", false),
+            ("multipart/form-data", false),
+            ("multipart/mixed; boundary=frontier", false),
         ] {
-            assert_eq!(
-                multipart_boundary(content_type).as_deref(),
-                boundary,
-                "{content_type}"
-            );
+            assert_eq!(read(content_type, &form).is_ok(), is_read, "{content_type}");
         }
+    }
+
+    #[test]
+    fn a_body_that_is_too_long_is_not_read() {
+        let long = encode(&[("name".to_owned(), "x".repeat(BODY_BYTES_MAX))]);
+        assert!(matches!(read(TYPE, &long), Err(Unreadable::Body)));
     }
 
     #[test]
@@ -214,13 +191,13 @@ mod tests {
         fn what_a_form_holds_is_what_is_read(
             fields in proptest::collection::vec(("[a-z_]{1,12}", "[^\0]{0,40}"), 0..12)
         ) {
-            let read = multipart(&encode(&fields), "frontier").unwrap();
+            let read = read(TYPE, &encode(&fields)).unwrap();
             prop_assert_eq!(read.0, fields);
         }
 
         #[test]
         fn no_body_makes_the_reader_panic(body in proptest::collection::vec(any::<u8>(), 0..200)) {
-            let _ = multipart(&body, "b");
+            let _ = read("multipart/form-data; boundary=b", &body);
         }
     }
 }

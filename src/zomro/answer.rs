@@ -12,16 +12,13 @@ use serde_json::value::RawValue;
 use zeroize::Zeroizing;
 
 use crate::job::Failure;
-use crate::{text, time};
+use crate::text;
 
 use super::fault::{Fault, Place};
 use super::incurable::Incurable;
 use super::long_request;
 use super::redact::redact;
 use super::verdict::{self, ErrorNode, HalfSession, Lead, Ours, Verdict};
-
-/// `Retry-After` is believed up to here.
-const RETRY_AFTER_MAX: Duration = Duration::from_mins(15);
 
 /// What the first answer to a submission means.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -562,18 +559,6 @@ pub(super) fn read_error(obstacle: Obstacle, generation: u64, place: &Place) -> 
             None => ReadError::Failed(fault.into()),
         },
     }
-}
-
-/// `Retry-After`: seconds, or an HTTP date. No time at all, and one that has passed, is none.
-pub(super) fn retry_after(value: &str, now_ms: i64) -> Option<Duration> {
-    let value = value.trim();
-    let wait = if value.bytes().all(|byte| byte.is_ascii_digit()) && !value.is_empty() {
-        // More digits than a number can hold are still a long time.
-        value.parse().map_or(RETRY_AFTER_MAX, Duration::from_secs)
-    } else {
-        time::between(now_ms, time::parse_http_date(value)?)
-    };
-    (!wait.is_zero()).then(|| wait.min(RETRY_AFTER_MAX))
 }
 
 impl std::fmt::Display for Obstacle {

@@ -1,13 +1,11 @@
 //! The table of the design, walked row by row: every HTTP status, every error type, every fault.
 
-use std::time::Duration;
-
 use proptest::prelude::*;
 
 use zeroize::Zeroizing;
 
 use super::HalfSession;
-use super::answer::{self, Answer, Finding, Received, retry_after};
+use super::answer::{self, Answer, Finding, Received};
 use super::fault::Fault;
 use super::form;
 use super::verdict::Ours;
@@ -702,31 +700,6 @@ fn every_class_says_what_a_ledger_keeps_of_it() {
     half_session: word (words)
     unknown: word (words)
     ");
-}
-
-// field case D1
-#[test]
-fn retry_after_is_seconds_or_a_date_and_at_most_a_quarter_of_an_hour() {
-    let now_ms = 1_795_399_200_000; // Mon, 23 Nov 2026 02:00:00 GMT
-    for (value, seconds) in [
-        ("0", None),
-        (" 7 ", Some(7)),
-        ("900", Some(900)),
-        ("901", Some(900)),
-        ("99999999999999999999999", Some(900)),
-        ("Mon, 23 Nov 2026 02:00:30 GMT", Some(30)),
-        ("000", None),
-        ("Mon, 23 Nov 2026 02:00:00 GMT", None),
-        ("Mon, 23 Nov 2026 01:00:00 GMT", None),
-        ("Tue, 23 Nov 2027 02:00:00 GMT", Some(900)),
-        ("", None),
-        ("-1", None),
-        ("1.5", None),
-        ("soon", None),
-    ] {
-        let wait = retry_after(value, now_ms);
-        assert_eq!(wait, seconds.map(Duration::from_secs), "{value:?}");
-    }
 }
 
 /// JSON that looks like an answer, more or less.

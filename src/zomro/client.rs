@@ -20,6 +20,7 @@ use super::fault::{Fault, Place};
 use super::form::Form;
 use super::instances::Page;
 use super::preview::Preview;
+use super::retry_after::retry_after;
 use super::verdict::Ours;
 use super::wiped::Wiped;
 use super::wire::{Sent, WatchedForm, Wire};
@@ -603,8 +604,7 @@ pub(super) fn trusting_nobody() -> rustls::ClientConfig {
 /// Takes an answer's head and body. An answer beyond `body_max` is left unread.
 async fn receive(mut response: Response, body_max: usize) -> Received {
     let header = |name: HeaderName| response.headers().get(name)?.to_str().ok();
-    let retry_after =
-        header(RETRY_AFTER).and_then(|value| answer::retry_after(value, time::now_ms()));
+    let retry_after = header(RETRY_AFTER).and_then(|value| retry_after(value, time::now_ms()));
     let location = header(LOCATION).map(str::to_owned);
     let content_type = header(CONTENT_TYPE).map(str::to_owned);
     let status = response.status().as_u16();

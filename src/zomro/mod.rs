@@ -18,6 +18,8 @@
 //! | `fault` | what went wrong outside that table, each with its word |
 //! | `incurable` | those of them that no retry can cure |
 //! | `long_request` | the page that stands in for an answer which takes long |
+//! | `retry_after` | how long the API asks to be left alone |
+//! | `redact` | secrets taken out of the API's own words |
 //! | `shape` | the API's JSON: every scalar wrapped, every list maybe single |
 //! | `instances`, `preview`, `session` | what the documents of the read-only functions hold |
 //!
@@ -36,6 +38,7 @@ mod long_request;
 mod preview;
 mod proxy;
 mod redact;
+mod retry_after;
 mod session;
 mod shape;
 mod verdict;

@@ -284,12 +284,13 @@ fn read_holder(file: &mut File) -> Holder {
 
 /// This machine's name.
 pub(super) fn host() -> String {
-    std::fs::read_to_string("/proc/sys/kernel/hostname")
-        .ok()
-        .or_else(|| std::env::var("HOSTNAME").ok())
-        .map(|name| name.trim().to_owned())
-        .filter(|name| !name.is_empty())
-        .unwrap_or_else(|| "this machine".to_owned())
+    let system = rustix::system::uname();
+    let name = system.nodename().to_string_lossy();
+    if name.is_empty() {
+        "this machine".to_owned()
+    } else {
+        name.into_owned()
+    }
 }
 
 #[cfg(test)]
