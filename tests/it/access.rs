@@ -7,17 +7,15 @@ use std::net::{TcpListener, TcpStream};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use crate::common::{FIRST, IMAGE, OTHER_IMAGE, PASSWORD, World, manifest, quick};
+use crate::rig::{FIRST, IMAGE, OTHER_IMAGE, PASSWORD, Rig, manifest, quick};
 use refleet::simulator::{Fault, FaultKind};
 use sqlx::Row as _;
 
 const CORRECTED: &str = "Corrected-Way-In-1";
 
 /// Three services.
-fn world() -> World {
-    let world = World::new(3);
-    world.fleet(3);
-    world
+fn rig() -> Rig {
+    Rig::new(3)
 }
 
 /// `fleet.csv` with other passwords.
@@ -32,10 +30,10 @@ struct Tap {
 }
 
 impl Tap {
-    fn on(world: &World) -> Self {
+    fn on(rig: &Rig) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let url = format!("http://{}/", listener.local_addr().unwrap());
-        let behind = world.simulator.url().trim_start_matches("http://");
+        let behind = rig.simulator.url().trim_start_matches("http://");
         let behind = behind.trim_end_matches('/').to_owned();
         let heard = Arc::new(Mutex::new(Vec::new()));
         let record = Arc::clone(&heard);
@@ -71,9 +69,8 @@ fn pass_on(mut from: TcpStream, mut to: TcpStream, record: Option<&Mutex<Vec<u8>
     let _ = to.shutdown(std::net::Shutdown::Both);
 }
 
-fn passwords(world: &World) -> Vec<String> {
-    world
-        .sql("SELECT password FROM secret ORDER BY job_id")
+fn passwords(rig: &Rig) -> Vec<String> {
+    rig.sql("SELECT password FROM secret ORDER BY job_id")
         .iter()
         .map(|row| row.get(0))
         .collect()
@@ -90,20 +87,19 @@ fn refusal() -> Fault {
 
 #[test]
 fn after_a_load_the_corrected_password_is_the_one_that_is_set() {
-    let world = world();
-    let tap = Tap::on(&world);
-    world.call(&["load", "fleet.csv"]).exit(0);
-    world.write("fleet.csv", corrected());
-    world
-        .run(&["--api-url", &tap.url])
+    let rig = rig();
+    let tap = Tap::on(&rig);
+    rig.call(&["load", "fleet.csv"]).exit(0);
+    rig.write("fleet.csv", corrected());
+    rig.run(&["--api-url", &tap.url])
         .exit(0)
         .says("3 queued jobs take the password or key that fleet.csv gives now\n");
     assert_eq!((tap.heard(PASSWORD), tap.heard(CORRECTED)), (0, 3));
-    world.assert_truth(1);
+    rig.assert_truth(1);
     // The ledger says that it happened, and never what.
-    let show = world.call(&["show", &FIRST.to_string()]).exit(0);
+    let show = rig.call(&["show", &FIRST.to_string()]).exit(0);
     show.says_out("takes the password or key that fleet.csv gives now");
-    let bytes = std::fs::read(world.database()).unwrap();
+    let bytes = std::fs::read(rig.database()).unwrap();
     assert!(
         !bytes
             .windows(CORRECTED.len())
@@ -113,63 +109,61 @@ fn after_a_load_the_corrected_password_is_the_one_that_is_set() {
 
 #[test]
 fn a_load_of_the_corrected_file_is_enough_and_a_quiet_run_says_nothing() {
-    let world = world();
-    world.call(&["load", "fleet.csv"]).exit(0);
-    world.write("fleet.csv", corrected());
-    world
-        .call(&["load", "fleet.csv"])
+    let rig = rig();
+    rig.call(&["load", "fleet.csv"]).exit(0);
+    rig.write("fleet.csv", corrected());
+    rig.call(&["load", "fleet.csv"])
         .exit(0)
         .says("3 queued jobs take the password")
         .says("3 jobs are left");
     assert!(
-        passwords(&world)
+        passwords(&rig)
             .iter()
             .all(|password| password.starts_with(CORRECTED))
     );
-    world
-        .call(&["load", "./fleet.csv", "-q"])
+    rig.call(&["load", "./fleet.csv", "-q"])
         .exit(0)
         .said_nothing();
-    world.write("fleet.csv", manifest(3));
-    world.run(&["-q"]).exit(0).said_nothing();
-    world.assert_truth(1);
+    rig.write("fleet.csv", manifest(3));
+    rig.run(&["-q"]).exit(0).said_nothing();
+    rig.assert_truth(1);
 }
 
 #[test]
 fn after_an_interrupt_what_was_sent_keeps_its_own_and_the_rest_takes_the_new_one() {
-    let world = World::with(4, |config| {
+    let rig = Rig::with(4, |config| {
         config.rebuild_duration = Duration::from_millis(1500);
     });
-    world.fleet(4);
-    let tap = Tap::on(&world);
+    rig.fleet(4);
+    let tap = Tap::on(&rig);
     let one = ["--api-url", &tap.url, "--workers", "1"];
-    let mut run = world.start(&one);
+    let mut run = rig.watch(&one);
     run.wait_for(1, "done");
     run.wait_for(1, "rebuilding");
     run.signal("INT");
     run.end().exit(130);
-    world.write("fleet.csv", manifest(4).replace(PASSWORD, CORRECTED));
-    world.run(&one).exit(0).says(
+    rig.write("fleet.csv", manifest(4).replace(PASSWORD, CORRECTED));
+    rig.run(&one).exit(0).says(
         "2 queued jobs take the password or key that fleet.csv gives now; the 2 that were sent before keep their own",
     );
     assert_eq!((tap.heard(PASSWORD), tap.heard(CORRECTED)), (2, 2));
-    world.assert_truth(1);
+    rig.assert_truth(1);
 }
 
 #[test]
 fn a_job_that_failed_unsent_is_not_called_sent() {
-    let world = World::with(10, |config| {
+    let rig = Rig::with(10, |config| {
         config.rebuild_duration = Duration::from_millis(1500);
     });
     // The eleventh is not in the account's list.
-    world.fleet(11);
-    let mut run = world.start(&["--workers", "1"]);
+    rig.fleet(11);
+    let mut run = rig.watch(&["--workers", "1"]);
     run.wait_for(1, "failed");
     run.wait_for(1, "rebuilding");
     run.signal("INT");
     run.end().exit(130);
-    world.write("fleet.csv", manifest(11).replace(PASSWORD, CORRECTED));
-    world
+    rig.write("fleet.csv", manifest(11).replace(PASSWORD, CORRECTED));
+    rig
         .call(&["load", "fleet.csv"])
         .exit(0)
         .says("9 queued jobs take the password or key that fleet.csv gives now; the 2 that were sent before, or failed unsent, keep their own")
@@ -178,100 +172,94 @@ fn a_job_that_failed_unsent_is_not_called_sent() {
 
 #[test]
 fn a_job_that_may_have_been_wiped_keeps_its_password_and_that_is_said_under_q_too() {
-    let world = world();
-    world.doubt(FIRST);
-    world.run(&[]).exit(3);
+    let rig = rig();
+    rig.doubt(0);
+    rig.run(&[]).exit(3);
     let first = FIRST.to_string();
     let requeue = ["resolve", &first, "--as", "requeue", "--reason", "looked"];
-    world.call(&requeue).exit(0);
-    world.write("fleet.csv", corrected());
-    world
-        .run(&["-q"])
+    rig.call(&requeue).exit(0);
+    rig.write("fleet.csv", corrected());
+    rig.run(&["-q"])
         .exit(0)
         .says("not taken by 1 job of batch 1 that was sent before");
-    world.assert_truth(1);
+    rig.assert_truth(1);
 }
 
 #[test]
 fn another_file_with_other_access_needs_a_word() {
-    let world = world();
-    world.call(&["load", "fleet.csv"]).exit(0);
-    world.write("copy.csv", manifest(3));
-    world.call(&["load", "copy.csv"]).exit(0).says("is open");
-    world.write("copy.csv", corrected());
+    let rig = rig();
+    rig.call(&["load", "fleet.csv"]).exit(0);
+    rig.write("copy.csv", manifest(3));
+    rig.call(&["load", "copy.csv"]).exit(0).says("is open");
+    rig.write("copy.csv", corrected());
     for args in [quick("copy.csv", &[]), vec!["load", "copy.csv"]] {
-        world
-            .call(&args)
+        rig.call(&args)
             .exit(2)
             .says("another password or key for 3 jobs of batch 1 than fleet.csv")
             .says("--update-access");
     }
-    assert_eq!(world.calls(), 0);
+    assert_eq!(rig.calls(), 0);
     assert!(
-        passwords(&world)
+        passwords(&rig)
             .iter()
             .all(|password| password.starts_with(PASSWORD))
     );
-    let tap = Tap::on(&world);
-    world
-        .call(&quick(
-            "copy.csv",
-            &["--update-access", "--api-url", &tap.url],
-        ))
-        .exit(0)
-        .says("3 queued jobs take");
+    let tap = Tap::on(&rig);
+    rig.call(&quick(
+        "copy.csv",
+        &["--update-access", "--api-url", &tap.url],
+    ))
+    .exit(0)
+    .says("3 queued jobs take");
     assert_eq!((tap.heard(PASSWORD), tap.heard(CORRECTED)), (0, 3));
-    world
-        .call(&["run", "--yes", "--update-access"])
+    rig.call(&["run", "--yes", "--update-access"])
         .exit(2)
         .says("MANIFEST");
 }
 
 #[test]
 fn what_was_refused_takes_the_corrected_password_by_retry_from_and_the_hint_can_be_typed() {
-    let world = world();
-    let tap = Tap::on(&world);
-    world.fault(FIRST, refusal());
-    world.fault(FIRST + 1, FaultKind::InstanceError);
+    let rig = rig();
+    let tap = Tap::on(&rig);
+    rig.fault(0, refusal());
+    rig.fault(1, FaultKind::InstanceError);
     let url = ["--api-url", &tap.url];
-    let run = world.run(&url).exit(1);
+    let run = rig.run(&url).exit(1);
     assert!(
         run.err.contains(" retry --failed --from fleet.csv"),
         "{}",
         run.err
     );
-    world.write("fleet.csv", corrected());
-    let ended = world.run(&url).exit(1).says("nothing to do");
+    rig.write("fleet.csv", corrected());
+    let ended = rig.run(&url).exit(1).says("nothing to do");
     let hint = "retry --failed --batch 1 --from fleet.csv` puts";
     assert!(ended.err.contains(hint), "{}", ended.err);
-    world
-        .call(&["retry", "--failed", "--batch", "1", "--from", "fleet.csv"])
+    rig.call(&["retry", "--failed", "--batch", "1", "--from", "fleet.csv"])
         .exit(0)
         .says_out("1 job of batch 1 put back in the queue")
         .says(&format!(
             "left alone: service {} was, or may have been, wiped",
             FIRST + 1
         ));
-    assert_eq!(passwords(&world)[0], format!("{CORRECTED}-{FIRST}"));
-    world.run(&url).exit(1);
+    assert_eq!(passwords(&rig)[0], format!("{CORRECTED}-{FIRST}"));
+    rig.run(&url).exit(1);
     assert_eq!((tap.heard(PASSWORD), tap.heard(CORRECTED)), (3, 1));
-    assert_eq!(world.wiped(), [1, 1, 1]);
-    world.assert_truth(1);
+    assert_eq!(rig.wiped(), [1, 1, 1]);
+    rig.assert_truth(1);
 }
 
 #[test]
 fn retry_from_refuses_other_images_and_missing_rows_and_ignores_all_others() {
-    let world = world();
-    for service in [FIRST, FIRST + 1, FIRST + 2] {
-        world.fault(service, refusal());
+    let rig = rig();
+    for nth in 0..3 {
+        rig.fault(nth, refusal());
     }
-    world.run(&[]).exit(1);
-    world.write(
+    rig.run(&[]).exit(1);
+    rig.write(
         "part.csv",
         format!("service_id,image,password\n1,{IMAGE},\n{FIRST},{IMAGE},{CORRECTED}\n{},{OTHER_IMAGE},{CORRECTED}\n", FIRST + 1),
     );
-    world
-        .call(&["retry", "--failed", "--from", "part.csv"])
+    rig.call(&["retry", "--failed", "--from", "part.csv"])
         .exit(0)
         .says_out("1 job of batch 1")
         .says(&format!(
@@ -279,36 +267,33 @@ fn retry_from_refuses_other_images_and_missing_rows_and_ignores_all_others() {
             FIRST + 1
         ))
         .says(&format!("service {} is not in part.csv", FIRST + 2));
-    world
-        .call(&["retry", &(FIRST + 2).to_string(), "1", "--from", "part.csv"])
+    rig.call(&["retry", &(FIRST + 2).to_string(), "1", "--from", "part.csv"])
         .exit(2)
         .says("is not in part.csv")
         .says("service 1 is not in batch 1");
-    world
-        .call(&["retry", &FIRST.to_string(), "--from", "part.csv"])
+    rig.call(&["retry", &FIRST.to_string(), "--from", "part.csv"])
         .exit(2)
         .says("is queued");
-    world.write("part.csv", "service_id,image\n1,no image\n");
-    world
-        .call(&["retry", "--failed", "--from", "part.csv"])
+    rig.write("part.csv", "service_id,image\n1,no image\n");
+    rig.call(&["retry", "--failed", "--from", "part.csv"])
         .exit(2)
         .says("line 2");
     assert_eq!(
-        passwords(&world),
+        passwords(&rig),
         [
             CORRECTED.to_owned(),
             format!("{PASSWORD}-{}", FIRST + 1),
             format!("{PASSWORD}-{}", FIRST + 2)
         ]
     );
-    world.call(&["verify"]).exit(0);
+    rig.call(&["verify"]).exit(0);
 }
 
 /// The kind of access is part of what a batch is known by: whoever adds a forgotten key has the
 /// same order all the same.
 #[test]
 fn a_forgotten_key_makes_no_other_order_of_an_open_one() {
-    let world = world();
+    let rig = rig();
     let (mut without, mut with) = (
         "service_id,image\n".to_owned(),
         "service_id,image,ssh_key\n".to_owned(),
@@ -317,106 +302,99 @@ fn a_forgotten_key_makes_no_other_order_of_an_open_one() {
         writeln!(without, "{service},{IMAGE}").unwrap();
         writeln!(with, "{service},{IMAGE},490").unwrap();
     }
-    world.write("fleet.csv", without);
-    world.call(&["load", "fleet.csv"]).exit(0);
-    world.write("fleet.csv", &with);
-    let tap = Tap::on(&world);
-    world
-        .run(&["--api-url", &tap.url])
+    rig.write("fleet.csv", without);
+    rig.call(&["load", "fleet.csv"]).exit(0);
+    rig.write("fleet.csv", &with);
+    let tap = Tap::on(&rig);
+    rig.run(&["--api-url", &tap.url])
         .exit(0)
         .says("3 queued jobs take the password or key that fleet.csv gives now")
         .says("resumes batch 1");
     assert_eq!(tap.heard("\r\n490\r\n"), 3);
-    world.run(&[]).exit(0).says("nothing to do: batch 1");
+    rig.run(&[]).exit(0).says("nothing to do: batch 1");
     // From another file it needs the word, too.
-    world.write("fleet.csv", with.replace("490", ""));
-    world.run(&["--again"]).exit(0);
-    world.assert_truth(2);
+    rig.write("fleet.csv", with.replace("490", ""));
+    rig.run(&["--again"]).exit(0);
+    rig.assert_truth(2);
 }
 
 #[test]
 fn a_forgotten_key_in_another_file_needs_a_word() {
-    let world = world();
-    world.write("fleet.csv", format!("service_id,image\n{FIRST},{IMAGE}\n"));
-    world.call(&["load", "fleet.csv"]).exit(0);
-    world.write(
+    let rig = rig();
+    rig.write("fleet.csv", format!("service_id,image\n{FIRST},{IMAGE}\n"));
+    rig.call(&["load", "fleet.csv"]).exit(0);
+    rig.write(
         "copy.csv",
         format!("service_id,image,ssh_key\n{FIRST},{IMAGE},490\n"),
     );
-    world
-        .call(&quick("copy.csv", &[]))
+    rig.call(&quick("copy.csv", &[]))
         .exit(2)
         .says("--update-access");
-    world
-        .call(&quick("copy.csv", &["--update-access"]))
+    rig.call(&quick("copy.csv", &["--update-access"]))
         .exit(0)
         .says("1 queued job takes");
-    world.assert_truth(1);
+    rig.assert_truth(1);
 }
 
 /// Field case C9: last night's open batch is finished, but not for what the sheet has lost since.
 #[test]
 fn what_was_taken_out_of_the_nightly_sheet_is_not_rebuilt_by_last_nights_batch() {
-    let world = world();
-    world.call(&["load", "fleet.csv"]).exit(0);
-    world.write("fleet.csv", manifest(2).replace(PASSWORD, CORRECTED));
+    let rig = rig();
+    rig.call(&["load", "fleet.csv"]).exit(0);
+    rig.write("fleet.csv", manifest(2).replace(PASSWORD, CORRECTED));
     let gone = (FIRST + 2).to_string();
-    let refused = world.run(&["--every", "20h"]).exit(2).says(&gone);
+    let refused = rig.run(&["--every", "20h"]).exit(2).says(&gone);
     assert!(
         refused.err.contains(&format!("cancel {gone} --batch 1`")),
         "{}",
         refused.err
     );
-    assert_eq!(world.calls(), 0);
-    world.call(&["cancel", &gone, "--batch", "1"]).exit(0);
-    let tap = Tap::on(&world);
-    world
-        .run(&["--every", "20h", "--api-url", &tap.url])
+    assert_eq!(rig.calls(), 0);
+    rig.call(&["cancel", &gone, "--batch", "1"]).exit(0);
+    let tap = Tap::on(&rig);
+    rig.run(&["--every", "20h", "--api-url", &tap.url])
         .exit(0)
         .says("2 queued jobs take")
         .says("resumes batch 1");
-    assert_eq!((tap.heard(CORRECTED), world.wiped()), (2, vec![1, 1, 0]));
+    assert_eq!((tap.heard(CORRECTED), rig.wiped()), (2, vec![1, 1, 0]));
 }
 
 /// A command that named the first twenty would lead to the same refusal again.
 #[test]
 fn however_much_was_taken_out_of_the_sheet_the_hint_cures_it() {
-    let world = World::new(23);
-    world.fleet(23);
-    world.call(&["load", "fleet.csv"]).exit(0);
-    world.fleet(2);
-    world
-        .run(&["--every", "20h"])
+    let rig = Rig::new(23);
+    rig.call(&["load", "fleet.csv"]).exit(0);
+    rig.fleet(2);
+    rig.run(&["--every", "20h"])
         .exit(2)
         .says("… and 1 more")
         .says("cancel --all --batch 1`");
-    world.call(&["cancel", "--all", "--batch", "1"]).exit(0);
-    world.run(&["--every", "20h"]).exit(0).says("done 2");
-    assert_eq!(world.wiped().iter().sum::<u64>(), 2);
-    world.assert_truth(1);
+    rig.call(&["cancel", "--all", "--batch", "1"]).exit(0);
+    rig.run(&["--every", "20h"]).exit(0).says("done 2");
+    assert_eq!(rig.wiped().iter().sum::<u64>(), 2);
+    rig.assert_truth(1);
 }
 
 /// Beside a run the file is looked at and nothing is changed under its hands.
 #[test]
 fn a_load_beside_a_run_changes_no_access_and_retry_from_does() {
-    let world = World::with(3, |config| {
+    let rig = Rig::with(3, |config| {
         config.rebuild_duration = Duration::from_millis(700);
     });
-    world.fleet(3);
-    world.fault(FIRST, refusal());
-    let mut run = world.start(&["--workers", "1"]);
+    rig.fleet(3);
+    rig.fault(0, refusal());
+    let mut run = rig.watch(&["--workers", "1"]);
     run.wait_for(1, "failed");
     run.wait_for(1, "rebuilding");
-    world.write("fleet.csv", corrected());
-    world.call(&["load", "fleet.csv"]).exit(75);
-    world
-        .call(&["retry", "--failed", "--from", "fleet.csv"])
+    rig.write("fleet.csv", corrected());
+    rig.call(&["load", "fleet.csv"]).exit(75);
+    rig.call(&["retry", "--failed", "--from", "fleet.csv"])
         .exit(0)
         .says_out("1 job of batch 1 put back");
     run.end();
-    let tap = Tap::on(&world);
-    world.run(&["--api-url", &tap.url]).exit(0);
+    let tap = Tap::on(&rig);
+    rig.run(&["--api-url", &tap.url]).exit(0);
     assert_eq!(tap.heard(PASSWORD), 0);
-    assert_eq!(world.wiped(), [1, 1, 1]);
-    world.assert_truth(1);
+    assert_eq!(rig.wiped(), [1, 1, 1]);
+    rig.assert_truth(1);
 }

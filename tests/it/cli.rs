@@ -5,14 +5,14 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 use std::process::Command;
 
-use crate::common::{
-    Ended, FIRST, IMAGE, LOGIN_PASSWORD, PASSWORD, USERNAME, World, bare, ended, manifest, quick,
+use crate::rig::{
+    Ended, FIRST, IMAGE, LOGIN_PASSWORD, PASSWORD, Rig, USERNAME, bare, finish, manifest, quick,
     sql,
 };
 
 /// It was refused: exit 2, nothing was queued, nothing was sent, and no password is shown.
 #[track_caller]
-fn assert_refused(world: &World, name: &str, refused: &Ended, says: &str) {
+fn assert_refused(rig: &Rig, name: &str, refused: &Ended, says: &str) {
     assert_eq!(refused.code, 2, "{name}: {}{}", refused.out, refused.err);
     assert!(
         refused.err.contains(says),
@@ -21,12 +21,12 @@ fn assert_refused(world: &World, name: &str, refused: &Ended, says: &str) {
     );
     assert!(!refused.err.contains(PASSWORD), "{name}: {}", refused.err);
     assert_eq!(refused.out, "", "{name}");
-    assert_eq!(world.calls(), 0, "{name}");
+    assert_eq!(rig.calls(), 0, "{name}");
 }
 
 #[test]
 fn a_bad_manifest_is_refused_before_anything_is_queued_or_sent() {
-    let world = World::new(3);
+    let rig = Rig::new(3);
     let row = format!("{FIRST},{IMAGE},{PASSWORD},\n");
     let with = |header: &str, rows: &str| format!("{header}\n{rows}").into_bytes();
     let rows = |rows: &str| with("service_id,image,password,ssh_key", rows);
@@ -154,23 +154,23 @@ fn a_bad_manifest_is_refused_before_anything_is_queued_or_sent() {
         ),
     ];
     for (name, content, says) in cases {
-        world.write("fleet.csv", content);
+        rig.write("fleet.csv", content);
         for args in [
             quick("fleet.csv", &[]),
             vec!["load", "fleet.csv"],
             vec!["check", "fleet.csv"],
         ] {
-            let refused = world.call(&args);
+            let refused = rig.call(&args);
             assert!(refused.err.contains("fleet.csv"), "{name}: {}", refused.err);
-            assert_refused(&world, name, &refused, says);
+            assert_refused(&rig, name, &refused, says);
         }
-        assert!(!world.database().exists(), "{name}: not even a database");
+        assert!(!rig.database().exists(), "{name}: not even a database");
     }
 }
 
 #[test]
 fn a_huge_or_invisible_manifest_is_refused_in_few_words_and_little_memory() {
-    let world = World::new(1);
+    let rig = Rig::new(1);
     let row = |id: &str, note: &str| format!("service_id,image,note\n{id},{IMAGE},{note}\n");
     let many = "x,".repeat(10_000);
     let cases = [
@@ -184,14 +184,14 @@ fn a_huge_or_invisible_manifest_is_refused_in_few_words_and_little_memory() {
         (row("1\u{200f}", ""), "line 2, column `service_id`"),
     ];
     for (content, place) in cases {
-        world.write("fleet.csv", content);
+        rig.write("fleet.csv", content);
         // 128 MiB, of which the program itself is a part.
         let mut command = Command::new("/bin/sh");
         command
             .args(["-c", "ulimit -v 131072; exec \"$0\" check fleet.csv"])
-            .arg(bare(world.folder.path()).get_program())
-            .current_dir(world.folder.path());
-        let refused = ended(command).exit(2).says(place);
+            .arg(bare(rig.folder.path()).get_program())
+            .current_dir(rig.folder.path());
+        let refused = finish(command).exit(2).says(place);
         assert!(refused.err.len() < 64 << 10, "{place}");
         assert!(!refused.err.contains(['\0', '\u{200f}']), "{place}");
     }
@@ -199,12 +199,12 @@ fn a_huge_or_invisible_manifest_is_refused_in_few_words_and_little_memory() {
 
 #[test]
 fn all_faults_of_a_manifest_are_listed_at_once() {
-    let world = World::new(1);
-    world.write(
+    let rig = Rig::new(1);
+    rig.write(
         "fleet.csv",
         "service_id,image,password\n5.1E+06,x,weak\n7,null,\n",
     );
-    let refused = world.call(&["check", "fleet.csv"]).exit(2).err;
+    let refused = rig.call(&["check", "fleet.csv"]).exit(2).err;
     for fault in [
         "scientific",
         "no image id",
@@ -218,29 +218,28 @@ fn all_faults_of_a_manifest_are_listed_at_once() {
 
 #[test]
 fn a_manifest_that_is_no_file_is_refused() {
-    let world = World::new(1);
-    fs::create_dir(world.path("folder")).unwrap();
+    let rig = Rig::new(1);
+    fs::create_dir(rig.path("folder")).unwrap();
     for name in ["missing.csv", "folder", "missing/fleet.csv"] {
         for args in [quick(name, &[]), vec!["load", name], vec!["check", name]] {
-            assert_refused(&world, name, &world.call(&args), name);
+            assert_refused(&rig, name, &rig.call(&args), name);
         }
     }
-    assert!(!world.database().exists());
+    assert!(!rig.database().exists());
 }
 
 #[test]
 fn check_prints_the_plan_and_needs_neither_credentials_nor_a_database() {
-    let world = World::new(3);
-    world.fleet(3);
-    let mut command = bare(world.folder.path());
+    let rig = Rig::new(3);
+    let mut command = bare(rig.folder.path());
     command.args(["check", "fleet.csv"]);
-    let plan = ended(command)
+    let plan = finish(command)
         .exit(0)
         .says_out("fleet.csv: sound")
         .says_out("3")
         .out;
     assert!(!plan.contains(PASSWORD), "{plan}");
-    let mut files: Vec<_> = fs::read_dir(world.folder.path())
+    let mut files: Vec<_> = fs::read_dir(rig.folder.path())
         .unwrap()
         .map(|file| file.unwrap().file_name())
         .collect();
@@ -261,86 +260,83 @@ const ON_A_DATABASE: &[&[&str]] = &[
     &["cancel", "--all"],
 ];
 
-/// Every command refuses the world's database, and leaves it as it is.
-fn assert_database_is_refused(world: &World, says: &str) {
-    world.fleet(3);
-    let content = fs::read(world.database()).ok();
+/// Every command refuses the rig's database, and leaves it as it is.
+fn assert_database_is_refused(rig: &Rig, says: &str) {
+    rig.fleet(3);
+    let content = fs::read(rig.database()).ok();
     for args in ON_A_DATABASE {
-        assert_refused(world, &args.join(" "), &world.call(args), says);
+        assert_refused(rig, &args.join(" "), &rig.call(args), says);
     }
     assert!(
-        fs::read(world.database()).ok() == content,
+        fs::read(rig.database()).ok() == content,
         "it was left as it is"
     );
 }
 
 #[test]
 fn a_database_that_is_a_directory_is_refused() {
-    let world = World::new(3);
-    fs::create_dir_all(world.database()).unwrap();
-    assert_database_is_refused(&world, "it is a directory");
+    let rig = Rig::new(3);
+    fs::create_dir_all(rig.database()).unwrap();
+    assert_database_is_refused(&rig, "it is a directory");
 }
 
 #[test]
 fn a_file_that_is_no_database_is_refused() {
-    let world = World::new(3);
-    fs::create_dir(world.path("state")).unwrap();
-    fs::write(world.database(), "service_id,image\n".repeat(500)).unwrap();
-    close(&world);
-    assert_database_is_refused(&world, "is no refleet database");
+    let rig = Rig::new(3);
+    fs::create_dir(rig.path("state")).unwrap();
+    fs::write(rig.database(), "service_id,image\n".repeat(500)).unwrap();
+    close(&rig);
+    assert_database_is_refused(&rig, "is no refleet database");
 }
 
 #[test]
 fn a_database_of_another_program_is_refused() {
-    let world = World::new(3);
-    fs::create_dir(world.path("state")).unwrap();
-    sql(
-        &world.database(),
-        "CREATE TABLE job (id INTEGER PRIMARY KEY)",
-    );
-    close(&world);
-    assert_database_is_refused(&world, "is no refleet database");
+    let rig = Rig::new(3);
+    fs::create_dir(rig.path("state")).unwrap();
+    sql(&rig.database(), "CREATE TABLE job (id INTEGER PRIMARY KEY)");
+    close(&rig);
+    assert_database_is_refused(&rig, "is no refleet database");
 }
 
 #[test]
 fn a_database_of_a_newer_version_is_refused() {
-    let world = loaded();
-    world.sql(
+    let rig = loaded();
+    rig.sql(
         "INSERT INTO _sqlx_migrations (version, description, success, checksum, execution_time)
          VALUES (9999, 'from the future', 1, x'00', 0)",
     );
     assert_database_is_refused(
-        &world,
+        &rig,
         "was written by a version of refleet that this one does not know",
     );
 }
 
 #[test]
 fn a_database_of_a_version_that_was_never_released_is_refused() {
-    let world = loaded();
-    world.sql("UPDATE _sqlx_migrations SET checksum = x'00'");
+    let rig = loaded();
+    rig.sql("UPDATE _sqlx_migrations SET checksum = x'00'");
     assert_database_is_refused(
-        &world,
+        &rig,
         "was written by a version of refleet that this one does not know",
     );
 }
 
 #[test]
 fn a_database_that_cannot_be_written_is_refused_by_all_that_write() {
-    let world = loaded();
-    fs::set_permissions(world.database(), fs::Permissions::from_mode(0o400)).unwrap();
+    let rig = loaded();
+    fs::set_permissions(rig.database(), fs::Permissions::from_mode(0o400)).unwrap();
     if fs::OpenOptions::new()
         .write(true)
-        .open(world.database())
+        .open(rig.database())
         .is_ok()
     {
         // Permissions do not bind root; /proc does: nobody creates a file there.
-        let mut command = world.refleet(&["load", "fleet.csv", "--db", "/proc/refleet.db"]);
+        let mut command = rig.refleet(&["load", "fleet.csv", "--db", "/proc/refleet.db"]);
         command.env_remove("REFLEET_DB");
         assert_refused(
-            &world,
+            &rig,
             "load",
-            &ended(command),
+            &finish(command),
             "cannot open the database /proc/refleet.db",
         );
         return;
@@ -350,46 +346,39 @@ fn a_database_that_cannot_be_written_is_refused_by_all_that_write() {
         &["load", "fleet.csv"],
         &["cancel", "--all"],
     ] {
-        assert_refused(
-            &world,
-            args[0],
-            &world.call(args),
-            "cannot open the database",
-        );
+        assert_refused(&rig, args[0], &rig.call(args), "cannot open the database");
     }
-    world.call(&["status"]).exit(0);
+    rig.call(&["status"]).exit(0);
 }
 
 #[test]
 fn commands_that_only_look_create_no_database() {
-    let world = World::new(1);
+    let rig = Rig::new(1);
     for args in &ON_A_DATABASE[2..] {
         assert_refused(
-            &world,
+            &rig,
             &args.join(" "),
-            &world.call(args),
+            &rig.call(args),
             "there is no database",
         );
     }
-    assert!(!world.path("state").exists());
+    assert!(!rig.path("state").exists());
 }
 
 /// A database with three jobs queued.
-fn loaded() -> World {
-    let world = World::new(3);
-    world.fleet(3);
-    world.call(&["load", "fleet.csv"]).exit(0);
-    world
+fn loaded() -> Rig {
+    let rig = Rig::new(3);
+    rig.call(&["load", "fleet.csv"]).exit(0);
+    rig
 }
 
-fn close(world: &World) {
-    fs::set_permissions(world.database(), fs::Permissions::from_mode(0o600)).unwrap();
+fn close(rig: &Rig) {
+    fs::set_permissions(rig.database(), fs::Permissions::from_mode(0o600)).unwrap();
 }
 
 #[test]
 fn an_address_that_cannot_be_meant_is_refused() {
-    let world = World::new(3);
-    world.fleet(3);
+    let rig = Rig::new(3);
     for url in [
         "http://api.zomro.com/",
         "http://192.0.2.7:8080/",
@@ -399,19 +388,18 @@ fn an_address_that_cannot_be_meant_is_refused() {
         "https://user:Secret123@api.zomro.com/",
         "",
     ] {
-        let refused = world.call(&quick("fleet.csv", &["--api-url", url]));
+        let refused = rig.call(&quick("fleet.csv", &["--api-url", url]));
         assert!(!refused.err.contains("Secret123"), "{}", refused.err);
-        assert_refused(&world, url, &refused, "address");
-        assert!(!world.database().exists(), "{url}");
+        assert_refused(&rig, url, &refused, "address");
+        assert!(!rig.database().exists(), "{url}");
     }
 }
 
 #[test]
 fn a_run_without_whole_credentials_is_refused() {
-    let world = World::new(3);
-    world.fleet(3);
-    let missing = world.path("missing").display().to_string();
-    world.write("empty", "\n");
+    let rig = Rig::new(3);
+    let missing = rig.path("missing").display().to_string();
+    rig.write("empty", "\n");
     let cases: [(&[(&str, &str)], &str); 6] = [
         (&[], "there are no credentials"),
         (
@@ -430,64 +418,60 @@ fn a_run_without_whole_credentials_is_refused() {
         (&[("ZOMRO_AUTH_FILE", "empty")], "the path of an empty file"),
     ];
     for (environment, says) in cases {
-        let mut command = world.refleet(&quick("fleet.csv", &[]));
+        let mut command = rig.order("fleet.csv", &[]);
         command
             .env_remove("ZOMRO_USERNAME")
             .env_remove("ZOMRO_PASSWORD");
         command.envs(environment.iter().copied());
-        let refused = ended(command);
+        let refused = finish(command);
         assert!(!refused.err.contains(LOGIN_PASSWORD), "{}", refused.err);
-        assert_refused(&world, says, &refused, says);
-        assert!(!world.database().exists(), "{says}");
+        assert_refused(&rig, says, &refused, says);
+        assert!(!rig.database().exists(), "{says}");
     }
 }
 
 #[test]
 fn credentials_come_from_files_too() {
-    let world = World::new(1);
-    world.fleet(1);
-    world.write("password", format!("{LOGIN_PASSWORD}\n"));
-    let mut command = world.refleet(&quick("fleet.csv", &[]));
+    let rig = Rig::new(1);
+    rig.write("password", format!("{LOGIN_PASSWORD}\n"));
+    let mut command = rig.order("fleet.csv", &[]);
     command
         .env_remove("ZOMRO_PASSWORD")
         .env("ZOMRO_PASSWORD_FILE", "password");
-    ended(command).exit(0);
-    assert_eq!(world.wiped(), [1]);
+    finish(command).exit(0);
+    assert_eq!(rig.wiped(), [1]);
 }
 
 #[test]
 fn a_login_counts_before_a_token_and_that_is_said() {
-    let world = World::new(1);
-    world.fleet(1);
+    let rig = Rig::new(1);
     let both = |more: &[&str]| {
-        let mut command = world.refleet(&quick("fleet.csv", more));
+        let mut command = rig.order("fleet.csv", more);
         command.env("ZOMRO_AUTH", "5e55104e5e55104e5e55104e");
-        ended(command).exit(0)
+        finish(command).exit(0)
     };
     both(&[]).says("ZOMRO_AUTH is not used");
     both(&["--again", "-q"]).said_nothing();
-    assert_eq!(world.wiped(), [2]);
+    assert_eq!(rig.wiped(), [2]);
 }
 
 #[test]
 fn credentials_that_the_api_refuses_end_the_run_and_fail_no_job() {
-    let world = World::new(2);
-    world.fleet(2);
-    let mut command = world.refleet(&quick("fleet.csv", &[]));
+    let rig = Rig::new(2);
+    let mut command = rig.order("fleet.csv", &[]);
     command.env("ZOMRO_PASSWORD", "Wrong-Password-1");
-    let run = ended(command)
+    let run = finish(command)
         .exit(7)
         .says("does not accept the credentials");
     assert!(!run.err.contains("Wrong-Password-1"), "{}", run.err);
-    assert_eq!(world.states()["queued"].len(), 2);
-    world.run(&[]).exit(0);
-    world.assert_truth(1);
+    assert_eq!(rig.states()["queued"].len(), 2);
+    rig.run(&[]).exit(0);
+    rig.assert_truth(1);
 }
 
 #[test]
 fn options_that_cannot_be_meant_are_refused() {
-    let world = World::new(3);
-    world.fleet(3);
+    let rig = Rig::new(3);
     for args in [
         &["--workers", "0"][..],
         &["--workers", "-1"],
@@ -511,17 +495,16 @@ fn options_that_cannot_be_meant_are_refused() {
         &["-q", "-v"],
         &["--password", PASSWORD],
     ] {
-        let refused = world.call(&[&["run", "fleet.csv", "--yes"], args].concat());
+        let refused = rig.call(&[&["run", "fleet.csv", "--yes"], args].concat());
         assert_eq!(
-            (refused.code, world.calls()),
+            (refused.code, rig.calls()),
             (2, 0),
             "{args:?}: {}",
             refused.err
         );
-        assert!(!world.database().exists(), "{args:?}");
+        assert!(!rig.database().exists(), "{args:?}");
     }
-    world
-        .call(&["load", "fleet.csv", "--every", "0s"])
+    rig.call(&["load", "fleet.csv", "--every", "0s"])
         .exit(2)
         .says("must be more than zero; --again");
     for args in [
@@ -533,44 +516,38 @@ fn options_that_cannot_be_meant_are_refused() {
         &["resolve", "--all"],
         &["simulate"],
     ] {
-        assert_eq!(world.call(args).code, 2, "{args:?}");
+        assert_eq!(rig.call(args).code, 2, "{args:?}");
     }
 }
 
 #[test]
 fn a_run_without_yes_and_without_a_terminal_is_refused() {
-    let world = World::new(3);
-    world.fleet(3);
+    let rig = Rig::new(3);
     assert_refused(
-        &world,
+        &rig,
         "run",
-        &world.call(&["run", "fleet.csv"]),
+        &rig.call(&["run", "fleet.csv"]),
         "this destroys 3 instances, and there is no terminal",
     );
     assert_eq!(
-        world.sql("SELECT 1 FROM batch").len(),
+        rig.sql("SELECT 1 FROM batch").len(),
         0,
         "nothing was queued"
     );
     // Neither the word from a pipe nor an unfinished batch changes that.
-    let mut piped = assert_cmd::Command::from_std(world.refleet(&["run", "fleet.csv"]));
+    let mut piped = assert_cmd::Command::from_std(rig.refleet(&["run", "fleet.csv"]));
     piped.write_stdin("3\nyes\n").assert().code(2);
-    world.call(&["load", "fleet.csv"]).exit(0);
-    assert_refused(
-        &world,
-        "run",
-        &world.call(&["run", "fleet.csv"]),
-        "pass --yes",
-    );
-    assert_refused(&world, "run", &world.call(&["run"]), "pass --yes");
+    rig.call(&["load", "fleet.csv"]).exit(0);
+    assert_refused(&rig, "run", &rig.call(&["run", "fleet.csv"]), "pass --yes");
+    assert_refused(&rig, "run", &rig.call(&["run"]), "pass --yes");
 }
 
 #[test]
 fn the_simulator_as_a_process_of_its_own_serves_a_run_and_tells_the_truth() {
     use std::io::{BufRead as _, BufReader, Read as _};
-    let world = World::new(0);
-    world.fleet(2);
-    let mut command = bare(world.folder.path());
+    let rig = Rig::new(0);
+    rig.fleet(2);
+    let mut command = bare(rig.folder.path());
     command.args([
         "simulate",
         "fleet.csv",
@@ -588,12 +565,12 @@ fn the_simulator_as_a_process_of_its_own_serves_a_run_and_tells_the_truth() {
     out.read_line(&mut line).unwrap();
     let url = line.trim().rsplit(' ').next().unwrap();
 
-    let mut command = world.refleet(&quick("fleet.csv", &["--api-url", url]));
+    let mut command = rig.order("fleet.csv", &["--api-url", url]);
     command
         .env_remove("ZOMRO_USERNAME")
         .env_remove("ZOMRO_PASSWORD");
     command.env("ZOMRO_AUTH", "5e55104e5e55104e5e55104e");
-    ended(command).exit(0).says("done 2");
+    finish(command).exit(0).says("done 2");
 
     let pid = simulator.0.id().to_string();
     Command::new("sh")
@@ -640,7 +617,7 @@ fn the_help_of_every_command_tells_all_that_one_needs() {
         &["simulate", "--help"],
     ] {
         let mut command = bare(folder.path());
-        let help = ended({
+        let help = finish({
             command.args(args).env("COLUMNS", "80");
             command
         });
@@ -659,7 +636,7 @@ fn help_takes_the_option_that_asks_for_it() {
     let said = |args: &[&str]| {
         let mut command = bare(folder.path());
         command.args(args);
-        ended(command).exit(0).out
+        finish(command).exit(0).out
     };
     for option in ["--help", "-h"] {
         assert_eq!(said(&["help", option]), said(&["help"]));
@@ -669,10 +646,10 @@ fn help_takes_the_option_that_asks_for_it() {
 
 #[test]
 fn the_help_documents_every_exit_code_and_never_shows_a_secret() {
-    let world = World::new(0);
-    let mut command = world.refleet(&["--help"]);
+    let rig = Rig::new(0);
+    let mut command = rig.refleet(&["--help"]);
     command.env("ZOMRO_AUTH", "0123456789abcdef01234567");
-    let help = ended(command).exit(0).out;
+    let help = finish(command).exit(0).out;
     let codes = help.split("Exit codes:").nth(1).unwrap();
     for code in [
         "0 ", "1 ", "2 ", "3 ", "4 ", "70 ", "74 ", "75 ", "130", "143",
@@ -687,15 +664,14 @@ fn the_help_documents_every_exit_code_and_never_shows_a_secret() {
         .map(|name| [[name, "--help"], [name, "-h"]])
         .as_flattened()
     {
-        let mut command = world.refleet(&args[usize::from(args[0].is_empty())..]);
+        let mut command = rig.refleet(&args[usize::from(args[0].is_empty())..]);
         command.env("ZOMRO_AUTH", "0123456789abcdef01234567");
-        let help = ended(command).exit(0).out;
+        let help = finish(command).exit(0).out;
         for secret in [LOGIN_PASSWORD, "0123456789abcdef", &format!("={USERNAME}")] {
             assert!(!help.contains(secret), "{args:?}: {help}");
         }
     }
-    world
-        .call(&["--version"])
+    rig.call(&["--version"])
         .exit(0)
         .says_out(concat!("refleet ", env!("CARGO_PKG_VERSION")));
 }

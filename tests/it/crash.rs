@@ -17,16 +17,16 @@
 //! feature `failpoints` (see CONTRIBUTING.md). What a history does
 //! follows from its seed; how the operating system interleaves it does not.
 
+mod oddities;
+
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
-use std::os::unix::process::ExitStatusExt as _;
-use std::process::{Command, ExitStatus};
+use std::process::Command;
 use std::sync::Mutex;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-use crate::oddities::{KINDS, ODD_KINDS, World};
-use crate::rig::{self, Pace, Rig, Running, finish};
+use self::oddities::{KINDS, ODD_KINDS, World};
+use crate::rig::{self, Pace, Rig, Running, SIGABRT, finish, side_by_side};
 use refleet::failpoint;
 use refleet::job::{LedgerEntry, State, Verdict};
 use refleet::simulator::{Call, Fault, FaultKind, FaultPlan, InstanceChange, Script};
@@ -37,8 +37,6 @@ const THREADS: usize = 12;
 const PROCESSES_MAX: u32 = 40;
 /// Processes of one history over which the owner has a filter now and then.
 const FILTERED_MAX: u64 = 8;
-/// With aborts, `refleet` has no exit code.
-const SIGABRT: i32 = 6;
 
 /// How a process is ended.
 #[derive(Debug, Clone, Copy)]
@@ -126,7 +124,7 @@ struct History {
 impl History {
     fn new(seed: u64) -> Self {
         let mut random = fastrand::Rng::with_seed(seed);
-        let count = random.i64(3..=8);
+        let count = random.usize(3..=8);
         let rate = random.choice([0.0, 0.0, 0.05, 0.1, 0.2, 0.3]).unwrap();
         let world = World::choose(&mut random);
         let known = match random.u32(..3) {
@@ -140,7 +138,7 @@ impl History {
             random.choose_multiple(known, 3)
         };
         let (latency, lag, page) = (random.u64(0..=8), random.u64(0..=20), random.usize(2..=8));
-        let rig = Rig::new(count, |config| {
+        let rig = Rig::brisk(count, |config| {
             config.latency = Duration::from_millis(latency);
             config.list_lag = Duration::from_millis(lag);
             config.page_size = page;
@@ -174,7 +172,7 @@ impl History {
         let mut deaths = vec![Death::At(first, nth)];
         for _ in 0..random.u32(..4) {
             deaths.push(match random.u32(..4) {
-                0 => Death::Arrived(random.u64(1..=count.unsigned_abs() + 1)),
+                0 => Death::Arrived(random.u64(1..=count as u64 + 1)),
                 1 => Death::At(
                     random
                         .choice([
@@ -201,7 +199,7 @@ impl History {
                 histories: 1,
                 odd: u64::from(!world.describe().is_empty()),
                 oddities: world.counted(),
-                instances: count.unsigned_abs(),
+                instances: count as u64,
                 ..Figures::default()
             },
         }
@@ -210,10 +208,10 @@ impl History {
     /// Lives it to its end. `Err` says what was wrong.
     fn live(mut self) -> Result<Figures, String> {
         let workers = self.random.u32(1..=6).to_string();
-        self.rig.pace = Pace::default().with("--workers", workers);
+        self.rig.pace = Pace::brisk().with("--workers", workers);
         if self.random.u32(..3) == 0 {
             self.command(|rig| {
-                let manifest = rig.file("fleet.csv");
+                let manifest = rig.path("fleet.csv");
                 let mut command = rig.refleet(&["load", "-q"]);
                 command.arg(manifest);
                 command
@@ -221,27 +219,27 @@ impl History {
         }
         let mut operations = 0;
         loop {
-            let status = self.command(|rig| rig.run(&["-q"]))?;
-            match status.code() {
+            let status = self.command(|rig| rig.order("fleet.csv", &["-q"]))?;
+            match status {
                 // What was said after the run had asked the queue for the last time.
-                Some(0 | 1 | 3) if self.word_was_said && self.is_queued() => {}
-                Some(0) => break,
+                0 | 1 | 3 if self.word_was_said && self.is_queued() => {}
+                0 => break,
                 // Once in a while the operator tries the failed ones again.
-                Some(1) if operations < 3 && self.random.u32(..3) == 0 => {
+                1 if operations < 3 && self.random.u32(..3) == 0 => {
                     operations += 1;
                     if self.retry()? == 0 {
                         break;
                     }
                 }
-                Some(1) => break,
-                Some(3) if operations < 6 => {
+                1 => break,
+                3 if operations < 6 => {
                     operations += 1;
                     self.resolve()?;
                 }
-                Some(3) => break,
+                3 => break,
                 // Faults that look like an outage, a filter, a dead session, a block.
-                Some(4 | 6 | 7 | 8) | None => {}
-                _ => return Err(format!("a run ended with {status}")),
+                4 | 6 | 7 | 8 | ..0 => {}
+                _ => return Err(format!("a run ended with exit code {status}")),
             }
         }
         self.rig.check_end()?;
@@ -251,7 +249,7 @@ impl History {
     }
 
     /// Starts a process, lets it die as planned, and looks at what is left.
-    fn command(&mut self, make: impl Fn(&Rig) -> Command) -> Result<ExitStatus, String> {
+    fn command(&mut self, make: impl Fn(&Rig) -> Command) -> Result<i32, String> {
         self.figures.processes += 1;
         if self.figures.processes > u64::from(PROCESSES_MAX) {
             return Err(format!("no end after {PROCESSES_MAX} processes"));
@@ -291,7 +289,7 @@ impl History {
                     self.figures.words_beside += 1;
                     self.word_was_said = true;
                     // What it spoke of may have ended by itself meanwhile.
-                    if !matches!(said.status.code(), Some(0..=2)) {
+                    if !matches!(said.code, 0..=2) {
                         refused = Some(said.to_string());
                     }
                 }
@@ -310,18 +308,18 @@ impl History {
         }
         let status = status.unwrap_or_else(|| running.kill());
         if let Some(death) = death
-            && status.signal().is_some()
+            && status < 0
         {
             *self.figures.deaths.entry(death.word()).or_default() += 1;
-        } else if let Some(signal) = status.signal() {
-            return Err(format!("it died by itself, of signal {signal}"));
+        } else if status < 0 {
+            return Err(format!("it died by itself, of signal {}", -status));
         }
         let said = running.said();
         self.rig
             .check()
-            .map_err(|what| format!("after {death:?}, {status}: {what}\n{said}"))?;
-        match status.code() {
-            Some(2 | 70..) => Err(format!("{status}\n{said}")),
+            .map_err(|what| format!("after {death:?}, exit code {status}: {what}\n{said}"))?;
+        match status {
+            2 | 70.. => Err(format!("exit code {status}\n{said}")),
             _ => Ok(status),
         }
     }
@@ -357,30 +355,30 @@ impl History {
             let mut command = make(&self.rig);
             command.env("REFLEET_FAILPOINT", name);
             let output = finish(command);
-            if output.status.signal() != Some(SIGABRT) {
+            if output.code != -SIGABRT {
                 return Err(format!("it survived {name}: {output}"));
             }
             *self.figures.deaths.entry(name).or_default() += 1;
             self.rig.check()?;
-            let verified = finish(self.rig.refleet(&["verify"]));
-            if !verified.status.success() {
+            let verified = self.rig.call(&["verify"]);
+            if verified.code != 0 {
                 return Err(format!("after {name}: {verified}"));
             }
         }
         let output = finish(make(&self.rig));
         // Said twice, there is nothing left to be resolved: that is told with exit 2.
-        match output.status.code() {
-            Some(0 | 2) => self.rig.check(),
+        match output.code {
+            0 | 2 => self.rig.check(),
             _ => Err(output.to_string()),
         }
     }
 
     /// The results become a file, whole or not at all.
     fn report(&mut self) -> Result<(), String> {
-        let file = self.rig.file("results.csv");
+        let file = self.rig.path("results.csv");
         let report = |rig: &Rig| {
             let mut command = rig.refleet(&["report", "--format", "csv", "--output"]);
-            command.arg(rig.file("results.csv"));
+            command.arg(rig.path("results.csv"));
             command
         };
         if let Some(name) = self.aside.take() {
@@ -388,7 +386,7 @@ impl History {
             let mut command = report(&self.rig);
             command.env("REFLEET_FAILPOINT", name);
             let output = finish(command);
-            if output.status.signal() != Some(SIGABRT) && name.starts_with("report") {
+            if output.code != -SIGABRT && name.starts_with("report") {
                 return Err(format!("it survived {name}: {output}"));
             }
             *self.figures.deaths.entry(name).or_default() += 1;
@@ -399,7 +397,7 @@ impl History {
         }
         let output = finish(report(&self.rig));
         let lines = std::fs::read_to_string(&file).unwrap().lines().count();
-        if output.status.success() && lines == self.rig.services.len() + 1 {
+        if output.code == 0 && lines == self.rig.services.len() + 1 {
             return Ok(());
         }
         Err(format!("a report of {lines} lines: {output}"))
@@ -503,34 +501,27 @@ fn number(name: &str, default: u64) -> u64 {
 #[test]
 fn no_crash_loses_a_rebuild_or_repeats_one() {
     let first = number("REFLEET_CRASH_SEED", 0);
-    let histories = number("REFLEET_CRASH_HISTORIES", 150);
+    let histories = usize::try_from(number("REFLEET_CRASH_HISTORIES", 150)).unwrap();
     let failures_max = usize::try_from(number("REFLEET_CRASH_FAILURES", 3)).unwrap();
     let began = Instant::now();
-    let next = AtomicU64::new(first);
     let figures = Mutex::new(Figures::default());
     let failed = Mutex::new(Vec::new());
-    std::thread::scope(|scope| {
-        for _ in 0..THREADS {
-            scope.spawn(|| {
-                loop {
-                    let seed = next.fetch_add(1, Ordering::Relaxed);
-                    if seed >= first + histories || failed.lock().unwrap().len() >= failures_max {
-                        return;
-                    }
-                    let lived = std::panic::catch_unwind(|| {
-                        let history = History::new(seed);
-                        let world = history.world.describe();
-                        history
-                            .live()
-                            .map_err(|what| format!("world: {world}\n{what}"))
-                    });
-                    match lived {
-                        Ok(Ok(lived)) => figures.lock().unwrap().add(lived),
-                        Ok(Err(what)) => failed.lock().unwrap().push((seed, what)),
-                        Err(_) => failed.lock().unwrap().push((seed, "a panic".to_owned())),
-                    }
-                }
-            });
+    side_by_side(THREADS, histories, |nth| {
+        if failed.lock().unwrap().len() >= failures_max {
+            return;
+        }
+        let seed = first + nth as u64;
+        let lived = std::panic::catch_unwind(|| {
+            let history = History::new(seed);
+            let world = history.world.describe();
+            history
+                .live()
+                .map_err(|what| format!("world: {world}\n{what}"))
+        });
+        match lived {
+            Ok(Ok(lived)) => figures.lock().unwrap().add(lived),
+            Ok(Err(what)) => failed.lock().unwrap().push((seed, what)),
+            Err(_) => failed.lock().unwrap().push((seed, "a panic".to_owned())),
         }
     });
     let figures = figures.into_inner().unwrap();

@@ -6,11 +6,10 @@
 //! be seen, they last for many polls.
 
 use std::fmt::Write as _;
-use std::process::Command;
 use std::time::{Duration, Instant};
 
-use crate::rig::{Pace, Rig, Running, Story, finish};
-use refleet::job::{LedgerEntry, ServiceId, State};
+use crate::rig::{Pace, Rig, Running, SIGABRT, Story, finish};
+use refleet::job::{ServiceId, State};
 use refleet::simulator::{
     Behaviour, Call, CallRecord, Config, Fault, FaultKind, ImageAt, InstanceChange, Outcome,
     Script, Settings, Step,
@@ -27,22 +26,14 @@ const LONG_MS: u64 = 500;
 const REBUILT: &str = "done, executed yes, image, 1 attempts; 1 sent, 1 wiped";
 
 /// `count` instances whose rebuilds nobody sees; `adjust` changes the account.
-fn rig(count: i64, adjust: impl FnOnce(&mut Config)) -> Rig {
-    let mut rig = Rig::new(count, |config| {
+fn rig(count: usize, adjust: impl FnOnce(&mut Config)) -> Rig {
+    let mut rig = Rig::brisk(count, |config| {
         config.rebuild_duration = Duration::ZERO;
         adjust(config);
     });
     // Where being late is not the matter, a busy machine must not make anything late.
-    rig.pace = Pace::default().with("--rebuild-timeout", "20s");
+    rig.pace = Pace::brisk().with("--rebuild-timeout", "20s");
     rig
-}
-
-fn set(rig: &mut Rig, name: &'static str, value: &str) {
-    rig.pace = std::mem::take(&mut rig.pace).with(name, value);
-}
-
-fn change(rig: &Rig, nth: usize, change: &InstanceChange) {
-    assert!(rig.simulator.change(rig.services[nth], change));
 }
 
 fn stands(rig: &Rig, nth: usize, status: &str, image: &str) {
@@ -52,16 +43,7 @@ fn stands(rig: &Rig, nth: usize, status: &str, image: &str) {
         image,
         ..InstanceChange::default()
     };
-    change(rig, nth, &now);
-}
-
-/// How the next rebuild of the instance goes.
-fn next(rig: &Rig, nth: usize, next: Behaviour) {
-    let next = InstanceChange {
-        next: Some(next),
-        ..InstanceChange::default()
-    };
-    change(rig, nth, &next);
+    rig.change(nth, &now);
 }
 
 fn lasting(duration_ms: u64) -> Behaviour {
@@ -69,15 +51,6 @@ fn lasting(duration_ms: u64) -> Behaviour {
         duration_ms: Some(duration_ms),
         ..Behaviour::default()
     }
-}
-
-/// The instance's next submission meets `fault`.
-fn submission_meets(rig: &Rig, nth: usize, fault: impl Into<Fault>) {
-    let elid = Some(rig.services[nth]);
-    rig.simulator.script(Script {
-        elid,
-        ..Script::next(Call::Submission, fault)
-    });
 }
 
 fn late(kind: FaultKind, delay_ms: u64) -> Fault {
@@ -102,19 +75,13 @@ fn until(running: &mut Running, mut met: impl FnMut() -> bool) {
 }
 
 fn run(rig: &Rig, code: i32) {
-    let ended = finish(rig.run(&[]));
-    assert_eq!(ended.status.code(), Some(code), "{ended}");
-}
-
-fn send(running: &Running, signal: &str) {
-    let id = running.0.id().to_string();
-    let sent = Command::new("kill").args([signal, &id]).status().unwrap();
-    assert!(sent.success());
+    let ended = rig.run(&[]);
+    assert_eq!(ended.code, code, "{ended}");
 }
 
 fn ends(mut running: Running, code: i32) {
     let status = running.wait_until(|| false).unwrap();
-    assert_eq!(status.code(), Some(code), "{}", running.said());
+    assert_eq!(status, code, "{}", running.said());
 }
 
 /// What the ledger says of each instance, and after the semicolon what is true.
@@ -148,16 +115,6 @@ fn assert_fates(rig: &Rig, expected: &[&str]) {
     rig.check_end().unwrap();
 }
 
-/// Why the instance's doubt was left to the operator.
-fn held_for(rig: &Rig, nth: usize) -> String {
-    let story = rig.stories().unwrap().swap_remove(nth);
-    let held = story.lines.into_iter().find_map(|line| match line.entry {
-        LedgerEntry::Held { reason } => Some(reason),
-        _ => None,
-    });
-    held.unwrap()
-}
-
 /// From the first entry of one kind to the first of another.
 fn between(rig: &Rig, nth: usize, from: &str, to: &str) -> Duration {
     let story = rig.stories().unwrap().swap_remove(nth);
@@ -175,16 +132,16 @@ fn a_reading_requested_before_the_send_is_no_evidence_however_late_it_arrives() 
     // The first is in flight all the time, so the list is read; the second occupies the other slot
     // until it is refused, and that starts the third in the middle of a reading.
     let mut rig = rig(5, |_| {});
-    set(&mut rig, "--workers", "2");
-    set(&mut rig, "--timeout", "5s");
+    rig.pace.set("--workers", "2");
+    rig.pace.set("--timeout", "5s");
     let first = Behaviour {
         image_at: Some(ImageAt::Accept),
         ..lasting(1500)
     };
-    next(&rig, 0, first);
-    submission_meets(&rig, 1, late(FaultKind::Error, 700));
-    submission_meets(&rig, 2, FaultKind::ResetBefore);
-    let mut running = Running::start(rig.run(&[]));
+    rig.next(0, first);
+    rig.fault(1, late(FaultKind::Error, 700));
+    rig.fault(2, FaultKind::ResetBefore);
+    let mut running = rig.start(&[]);
     until(&mut running, || {
         calls(&rig, Call::Submission, None).len() == 2
     });
@@ -228,11 +185,11 @@ fn a_reading_requested_before_the_send_is_no_evidence_however_late_it_arrives() 
 fn before_the_lists_lag_was_learned_no_silence_sends_anything_again() {
     // The list shows nothing of what happens until long after the doubts are decided.
     let mut rig = rig(4, |config| config.list_lag = Duration::from_millis(1200));
-    set(&mut rig, "--settle", "200ms");
-    set(&mut rig, "--unseen-after", "5s");
-    submission_meets(&rig, 1, FaultKind::ResetAfter);
-    submission_meets(&rig, 2, FaultKind::Busy);
-    submission_meets(&rig, 3, FaultKind::ResetBefore);
+    rig.pace.set("--settle", "200ms");
+    rig.pace.set("--unseen-after", "5s");
+    rig.fault(1, FaultKind::ResetAfter);
+    rig.fault(2, FaultKind::Busy);
+    rig.fault(3, FaultKind::ResetBefore);
     run(&rig, DOUBT);
     assert_fates(
         &rig,
@@ -245,7 +202,7 @@ fn before_the_lists_lag_was_learned_no_silence_sends_anything_again() {
         ],
     );
     for nth in 2..4 {
-        let reason = held_for(&rig, nth);
+        let reason = rig.held_for(nth);
         assert!(reason.contains("may stand still"), "{reason}");
         assert!(between(&rig, nth, "unknown", "held") > Duration::from_millis(200));
     }
@@ -254,10 +211,10 @@ fn before_the_lists_lag_was_learned_no_silence_sends_anything_again() {
 #[test]
 fn a_list_that_lags_for_longer_than_settle_hides_no_rebuild_once_that_was_learned() {
     let mut rig = rig(5, |config| config.list_lag = Duration::from_millis(300));
-    set(&mut rig, "--settle", "100ms");
-    set(&mut rig, "--workers", "1");
-    submission_meets(&rig, 1, FaultKind::ResetAfter);
-    submission_meets(&rig, 2, FaultKind::ResetBefore);
+    rig.pace.set("--settle", "100ms");
+    rig.pace.set("--workers", "1");
+    rig.fault(1, FaultKind::ResetAfter);
+    rig.fault(2, FaultKind::ResetBefore);
     run(&rig, DONE);
     assert_fates(
         &rig,
@@ -277,9 +234,9 @@ fn a_list_that_lags_for_longer_than_settle_hides_no_rebuild_once_that_was_learne
 fn what_was_really_not_executed_is_sent_again_and_wiped_once() {
     // With one worker the next job is the control of the one before.
     let mut rig = rig(5, |_| {});
-    set(&mut rig, "--workers", "1");
-    submission_meets(&rig, 1, FaultKind::ResetBefore);
-    submission_meets(&rig, 2, FaultKind::Busy);
+    rig.pace.set("--workers", "1");
+    rig.fault(1, FaultKind::ResetBefore);
+    rig.fault(2, FaultKind::Busy);
     run(&rig, DONE);
     let again = "done, executed yes, image, 2 attempts; 2 sent, 1 wiped";
     assert_fates(&rig, &[REBUILT, again, again, REBUILT, REBUILT]);
@@ -291,17 +248,17 @@ fn what_was_really_not_executed_is_sent_again_and_wiped_once() {
 #[test]
 fn pages_that_shift_between_two_calls_lose_nobody_and_wipe_nobody_twice() {
     let mut rig = rig(7, |config| config.page_size = 3);
-    set(&mut rig, "--workers", "3");
+    rig.pace.set("--workers", "3");
     rig.simulator.set(Settings {
         list_shift: Some(1),
         ..Settings::default()
     });
-    submission_meets(&rig, 3, FaultKind::ResetAfter);
-    submission_meets(&rig, 4, FaultKind::ResetBefore);
-    submission_meets(&rig, 6, FaultKind::ResetAfter);
+    rig.fault(3, FaultKind::ResetAfter);
+    rig.fault(4, FaultKind::ResetBefore);
+    rig.fault(6, FaultKind::ResetAfter);
     // Whether a control stands on the page of the one that was not executed is left to the shifts.
-    let ended = finish(rig.run(&[]));
-    assert!(matches!(ended.status.code(), Some(DONE | DOUBT)), "{ended}");
+    let ended = rig.run(&[]);
+    assert!(matches!(ended.code, DONE | DOUBT), "{ended}");
     let again = "done, executed yes, image, 2 attempts; 2 sent, 1 wiped";
     let held = "in_doubt held (reset), executed maybe, -, 1 attempts; 1 sent, 0 wiped";
     let mut fates = fates(&rig);
@@ -318,7 +275,7 @@ fn a_service_that_the_panels_filter_hides_is_not_sent() {
         listed: Some(false),
         ..InstanceChange::default()
     };
-    change(&rig, 1, &hidden);
+    rig.change(1, &hidden);
     run(&rig, FAILED);
     let untouched = "failed (not_listed), executed no, -, 0 attempts; 0 sent, 0 wiped";
     let mut fates = [REBUILT; 10];
@@ -331,13 +288,13 @@ fn a_service_that_the_panels_filter_hides_is_not_sent() {
 #[test]
 fn what_leaves_the_list_while_it_is_in_doubt_is_held_and_never_sent_again() {
     let mut rig = rig(3, |_| {});
-    set(&mut rig, "--workers", "1");
-    set(&mut rig, "--timeout", "5s");
-    set(&mut rig, "--settle", "200ms");
+    rig.pace.set("--workers", "1");
+    rig.pace.set("--timeout", "5s");
+    rig.pace.set("--settle", "200ms");
     // The lag is known by then, so with the baseline before its eyes it would send them again.
-    submission_meets(&rig, 1, late(FaultKind::ResetBefore, 150));
-    submission_meets(&rig, 2, late(FaultKind::ResetAfter, 150));
-    let mut running = Running::start(rig.run(&[]));
+    rig.fault(1, late(FaultKind::ResetBefore, 150));
+    rig.fault(2, late(FaultKind::ResetAfter, 150));
+    let mut running = rig.start(&[]);
     let hidden = InstanceChange {
         listed: Some(false),
         ..InstanceChange::default()
@@ -346,7 +303,7 @@ fn what_leaves_the_list_while_it_is_in_doubt_is_held_and_never_sent_again() {
         until(&mut running, || {
             rig.truth(rig.services[nth]).submissions == 1
         });
-        change(&rig, nth, &hidden);
+        rig.change(nth, &hidden);
     }
     ends(running, DOUBT);
     assert_fates(
@@ -358,7 +315,7 @@ fn what_leaves_the_list_while_it_is_in_doubt_is_held_and_never_sent_again() {
         ],
     );
     for nth in 1..3 {
-        let reason = held_for(&rig, nth);
+        let reason = rig.held_for(nth);
         assert!(reason.contains("filter"), "{reason}");
     }
 }
@@ -370,11 +327,11 @@ fn with_the_same_image_before_and_after_only_the_status_can_end_a_doubt() {
             NEW.clone_into(&mut instance.image);
         }
     });
-    set(&mut rig, "--workers", "1");
-    submission_meets(&rig, 1, FaultKind::ResetBefore);
-    submission_meets(&rig, 2, FaultKind::ResetAfter);
-    submission_meets(&rig, 3, FaultKind::ResetAfter);
-    next(&rig, 3, lasting(LONG_MS));
+    rig.pace.set("--workers", "1");
+    rig.fault(1, FaultKind::ResetBefore);
+    rig.fault(2, FaultKind::ResetAfter);
+    rig.fault(3, FaultKind::ResetAfter);
+    rig.next(3, lasting(LONG_MS));
     run(&rig, DOUBT);
     assert_fates(
         &rig,
@@ -386,7 +343,7 @@ fn with_the_same_image_before_and_after_only_the_status_can_end_a_doubt() {
         ],
     );
     for nth in 1..3 {
-        let reason = held_for(&rig, nth);
+        let reason = rig.held_for(nth);
         assert!(reason.contains("the same image before"), "{reason}");
     }
 }
@@ -394,17 +351,17 @@ fn with_the_same_image_before_and_after_only_the_status_can_end_a_doubt() {
 #[test]
 fn an_image_without_a_name_is_no_proof_of_anything() {
     let mut rig = rig(4, |_| {});
-    set(&mut rig, "--workers", "1");
-    set(&mut rig, "--settle", "200ms");
-    set(&mut rig, "--unseen-after", "400ms");
+    rig.pace.set("--workers", "1");
+    rig.pace.set("--settle", "200ms");
+    rig.pace.set("--unseen-after", "400ms");
     rig.simulator.script(Script {
         times: u64::MAX,
         ..Script::next(Call::Preview, FaultKind::Error)
     });
     // Seen to begin, so the lag is known.
-    next(&rig, 0, lasting(LONG_MS));
-    submission_meets(&rig, 2, FaultKind::ResetBefore);
-    submission_meets(&rig, 3, FaultKind::ResetAfter);
+    rig.next(0, lasting(LONG_MS));
+    rig.fault(2, FaultKind::ResetBefore);
+    rig.fault(3, FaultKind::ResetAfter);
     run(&rig, DOUBT);
     assert_fates(
         &rig,
@@ -416,7 +373,7 @@ fn an_image_without_a_name_is_no_proof_of_anything() {
         ],
     );
     for nth in 2..4 {
-        let reason = held_for(&rig, nth);
+        let reason = rig.held_for(nth);
         assert!(reason.contains("the image's name is not known"), "{reason}");
     }
 }
@@ -424,28 +381,28 @@ fn an_image_without_a_name_is_no_proof_of_anything() {
 #[test]
 fn what_happened_while_the_process_stood_still_is_not_disproved_by_what_it_sees_afterwards() {
     let mut rig = rig(2, |_| {});
-    set(&mut rig, "--workers", "1");
-    set(&mut rig, "--settle", "1s");
+    rig.pace.set("--workers", "1");
+    rig.pace.set("--settle", "1s");
     // Executed, and not to be seen before the process stands still.
     let hidden = Behaviour {
         accept_lag_ms: Some(60_000),
         ..Behaviour::default()
     };
-    next(&rig, 1, hidden);
-    submission_meets(&rig, 1, FaultKind::ResetAfter);
-    let mut running = Running::start(rig.run(&[]));
+    rig.next(1, hidden);
+    rig.fault(1, FaultKind::ResetAfter);
+    let mut running = rig.start(&[]);
     let is_in_doubt = || {
         let stories = rig.stories();
         stories.is_some_and(|stories| stories[1].record.state == State::InDoubt)
     };
     until(&mut running, is_in_doubt);
-    send(&running, "-STOP");
+    running.signal("STOP");
     let stopped = Instant::now();
     stands(&rig, 1, "active", OLD);
     until(&mut running, || {
         stopped.elapsed() > Duration::from_millis(2200)
     });
-    send(&running, "-CONT");
+    running.signal("CONT");
     ends(running, DOUBT);
     assert_fates(
         &rig,
@@ -454,7 +411,7 @@ fn what_happened_while_the_process_stood_still_is_not_disproved_by_what_it_sees_
             "in_doubt held (reset), executed maybe, -, 1 attempts; 1 sent, 1 wiped",
         ],
     );
-    let reason = held_for(&rig, 1);
+    let reason = rig.held_for(1);
     assert!(reason.contains("was suspended"), "{reason}");
 }
 
@@ -462,8 +419,8 @@ fn what_happened_while_the_process_stood_still_is_not_disproved_by_what_it_sees_
 
 /// A run that dies when the first submission has arrived, executed.
 fn killed_after_the_wire(rig: &Rig) {
-    submission_meets(rig, 0, FaultKind::TimeoutAfter);
-    let mut running = Running::start(rig.run(&[]));
+    rig.fault(0, FaultKind::TimeoutAfter);
+    let mut running = rig.start(&[]);
     until(&mut running, || rig.truth(rig.services[0]).wiped == 1);
     running.kill();
     rig.check().unwrap();
@@ -471,10 +428,10 @@ fn killed_after_the_wire(rig: &Rig) {
 
 /// A run that dies between its first intent and the wire.
 fn killed_before_the_wire(rig: &Rig) {
-    let mut command = rig.run(&[]);
+    let mut command = rig.order("fleet.csv", &[]);
     command.env("REFLEET_FAILPOINT", "before_send");
     let ended = finish(command);
-    assert_eq!(ended.status.code(), None, "{ended}");
+    assert_eq!(ended.code, -SIGABRT, "{ended}");
     rig.check().unwrap();
 }
 
@@ -498,8 +455,8 @@ fn a_restored_old_image_after_a_crash_sends_nothing_again() {
     // The next run learns how far the list lags, and watches for long enough: all that is missing
     // is the time between.
     let mut rig = rig(2, |_| {});
-    set(&mut rig, "--workers", "1");
-    set(&mut rig, "--settle", "1s");
+    rig.pace.set("--workers", "1");
+    rig.pace.set("--settle", "1s");
     killed_after_the_wire(&rig);
     // The owner saw the empty server and put the backup back: the list looks as if nothing had been.
     stands(&rig, 0, "active", OLD);
@@ -514,7 +471,7 @@ fn a_restored_old_image_after_a_crash_sends_nothing_again() {
             ],
         );
     }
-    let reason = held_for(&rig, 0);
+    let reason = rig.held_for(0);
     assert!(reason.contains("nobody watched all the time"), "{reason}");
 }
 
@@ -529,7 +486,7 @@ fn what_is_seen_after_a_crash_counts_only_within_the_rebuild_timeout_of_the_inte
     // Too late: nothing was sent, and the owner rebuilt it alone.
     for status in ["active", "rebuilding"] {
         let mut rig = rig(1, |_| {});
-        set(&mut rig, "--rebuild-timeout", "300ms");
+        rig.pace.set("--rebuild-timeout", "300ms");
         killed_before_the_wire(&rig);
         stands(&rig, 0, status, NEW);
         pass_since_the_intent(&rig, Duration::from_millis(300));
@@ -556,8 +513,8 @@ fn a_rebuild_of_the_owners_own_is_waited_for_and_only_then_ours_is_sent() {
         steps: vec![step(0, "rebuilding"), step(500, "active")],
         ..InstanceChange::default()
     };
-    change(&rig, 1, &own);
-    let mut running = Running::start(rig.run(&[]));
+    rig.change(1, &own);
+    let mut running = rig.start(&[]);
     until(&mut running, || rig.truth(rig.services[1]).submissions > 0);
     assert!(began.elapsed() >= Duration::from_millis(500));
     ends(running, DONE);
@@ -567,7 +524,7 @@ fn a_rebuild_of_the_owners_own_is_waited_for_and_only_then_ours_is_sent() {
 #[test]
 fn what_is_not_ready_within_the_rebuild_timeout_fails_untouched() {
     let mut rig = rig(2, |_| {});
-    set(&mut rig, "--rebuild-timeout", "1s");
+    rig.pace.set("--rebuild-timeout", "1s");
     stands(&rig, 1, "rebuilding", OLD);
     run(&rig, FAILED);
     let untouched = "failed (not_ready), executed no, -, 0 attempts; 0 sent, 0 wiped";
@@ -579,15 +536,15 @@ fn what_is_not_ready_within_the_rebuild_timeout_fails_untouched() {
 #[test]
 fn a_third_image_is_nobodys_proof_and_left_to_the_operator() {
     let mut rig = rig(4, |_| {});
-    set(&mut rig, "--workers", "1");
+    rig.pace.set("--workers", "1");
     let third = |duration_ms| Behaviour {
         image_after: Some("Debian-12".to_owned()),
         ..lasting(duration_ms)
     };
-    next(&rig, 1, third(0));
-    next(&rig, 2, third(LONG_MS));
-    next(&rig, 3, third(0));
-    submission_meets(&rig, 3, FaultKind::ResetAfter);
+    rig.next(1, third(0));
+    rig.next(2, third(LONG_MS));
+    rig.next(3, third(0));
+    rig.fault(3, FaultKind::ResetAfter);
     run(&rig, DOUBT);
     let doubted = "in_doubt held (third_image), executed yes, -, 1 attempts; 1 sent, 1 wiped";
     assert_fates(
@@ -599,7 +556,7 @@ fn a_third_image_is_nobodys_proof_and_left_to_the_operator() {
             "in_doubt held (reset), executed maybe, -, 1 attempts; 1 sent, 1 wiped",
         ],
     );
-    let reason = held_for(&rig, 3);
+    let reason = rig.held_for(3);
     assert!(
         reason.contains("the list shows active with Debian-12"),
         "{reason}"
@@ -610,14 +567,14 @@ fn a_third_image_is_nobodys_proof_and_left_to_the_operator() {
 fn the_new_name_on_a_working_instance_completes_nothing_while_its_disk_is_written() {
     // The name changes at once; the instance is shown `active` for some polls more, then `rebuilding`.
     let mut rig = rig(3, |config| config.image_at = ImageAt::Accept);
-    set(&mut rig, "--settle", "5s");
+    rig.pace.set("--settle", "5s");
     let slow = || Behaviour {
         accept_lag_ms: Some(150),
         ..lasting(LONG_MS)
     };
-    next(&rig, 0, slow());
-    next(&rig, 1, slow());
-    submission_meets(&rig, 1, FaultKind::ResetAfter);
+    rig.next(0, slow());
+    rig.next(1, slow());
+    rig.fault(1, FaultKind::ResetAfter);
     run(&rig, DONE);
     let observed = "done, executed yes, observed, 1 attempts; 1 sent, 1 wiped";
     assert_fates(&rig, &[observed, observed, REBUILT]);
@@ -644,16 +601,16 @@ fn an_instance_that_ends_in_error_has_failed_and_was_executed() {
         outcome: Some(Outcome::Error),
         ..lasting(duration_ms)
     };
-    next(&rig, 0, broken(0));
-    next(&rig, 1, broken(0));
-    submission_meets(&rig, 1, FaultKind::ResetAfter);
+    rig.next(0, broken(0));
+    rig.next(1, broken(0));
+    rig.fault(1, FaultKind::ResetAfter);
     // What stood in `error` before shows that for a while longer: no sign of ours.
     let lagging = |behaviour| Behaviour {
         accept_lag_ms: Some(200),
         ..behaviour
     };
-    next(&rig, 2, lagging(lasting(LONG_MS)));
-    next(&rig, 3, lagging(broken(LONG_MS)));
+    rig.next(2, lagging(lasting(LONG_MS)));
+    rig.next(3, lagging(broken(LONG_MS)));
     run(&rig, DOUBT);
     let failed = "failed (instance_error), executed yes, -, 1 attempts; 1 sent, 1 wiped";
     assert_fates(
@@ -671,12 +628,12 @@ fn an_instance_that_ends_in_error_has_failed_and_was_executed() {
 #[test]
 fn what_never_comes_back_is_in_doubt_after_the_rebuild_timeout_and_was_executed() {
     let mut rig = rig(2, |_| {});
-    set(&mut rig, "--rebuild-timeout", "1s");
+    rig.pace.set("--rebuild-timeout", "1s");
     let never = Behaviour {
         outcome: Some(Outcome::Never),
         ..Behaviour::default()
     };
-    next(&rig, 1, never);
+    rig.next(1, never);
     run(&rig, DOUBT);
     assert_fates(
         &rig,
@@ -701,7 +658,7 @@ fn what_was_accepted_and_never_seen_is_done_by_the_apis_word_alone() {
         accept_lag_ms: Some(400),
         ..lasting(LONG_MS)
     };
-    next(&rig, 1, seen_late);
+    rig.next(1, seen_late);
     run(&rig, DONE);
     let unseen = "done, executed yes, accepted, 1 attempts; 1 sent, 1 wiped";
     let observed = "done, executed yes, observed, 1 attempts; 1 sent, 1 wiped";

@@ -5,7 +5,7 @@ use std::fs;
 use std::path::Path;
 use std::process::Command;
 
-use crate::common::{Ended, FIRST, IMAGE, LOGIN_PASSWORD, USERNAME, World, bare, ended, quick};
+use crate::rig::{Ended, FIRST, IMAGE, LOGIN_PASSWORD, Rig, USERNAME, bare, finish, quick};
 use refleet::simulator::FaultKind;
 
 fn example(name: &str) -> String {
@@ -22,51 +22,46 @@ fn lines(text: &str) -> impl Iterator<Item = &str> {
         .filter(|line| !line.is_empty() && !line.starts_with('#'))
 }
 
-/// A world that uses the default database of its home, with `fleet.csv` done and the login in files.
-fn nightly() -> World {
-    let world = World::new(3);
-    world.fleet(3);
-    world.write("username", USERNAME);
-    world.write("password", LOGIN_PASSWORD);
-    at_home(
-        &world,
-        &quick(world.path("fleet.csv").to_str().unwrap(), &[]),
-    )
-    .exit(0);
-    world
+/// A rig that uses the default database of its home, with `fleet.csv` done and the login in files.
+fn nightly() -> Rig {
+    let rig = Rig::new(3);
+    rig.write("username", USERNAME);
+    rig.write("password", LOGIN_PASSWORD);
+    at_home(&rig, &quick(rig.path("fleet.csv").to_str().unwrap(), &[])).exit(0);
+    rig
 }
 
-fn at_home(world: &World, args: &[&str]) -> Ended {
-    let mut command = world.refleet(args);
+fn at_home(rig: &Rig, args: &[&str]) -> Ended {
+    let mut command = rig.refleet(args);
     command.env_remove("REFLEET_DB");
-    ended(command)
+    finish(command)
 }
 
 /// `line` with the program and the folder of this test in place of the installed ones.
-fn here(world: &World, line: &str) -> String {
+fn here(rig: &Rig, line: &str) -> String {
     line.replace(
         "/usr/local/bin/refleet",
-        bare(world.folder.path()).get_program().to_str().unwrap(),
+        bare(rig.folder.path()).get_program().to_str().unwrap(),
     )
-    .replace("/etc/refleet", world.folder.path().to_str().unwrap())
+    .replace("/etc/refleet", rig.folder.path().to_str().unwrap())
 }
 
 // field case D9
 #[test]
 fn the_crontab_works_as_cron_runs_it() {
-    let world = nightly();
+    let rig = nightly();
     let crontab = example("crontab");
     let run_by_cron = || {
         let mut cron = Command::new("/bin/sh");
         cron.env_clear()
             .env("PATH", "/usr/bin:/bin")
             .env("SHELL", "/bin/sh")
-            .env("HOME", world.folder.path())
-            .env("REFLEET_API_URL", world.simulator.url())
-            .current_dir(world.folder.path());
+            .env("HOME", rig.folder.path())
+            .env("REFLEET_API_URL", rig.simulator.url())
+            .current_dir(rig.folder.path());
         let mut jobs = 0;
         for line in lines(&crontab) {
-            let line = here(&world, line);
+            let line = here(&rig, line);
             match line.split_once('=') {
                 Some((name, value)) if name.chars().all(|c| c.is_ascii_uppercase() || c == '_') => {
                     cron.env(name, value);
@@ -83,19 +78,19 @@ fn the_crontab_works_as_cron_runs_it() {
             }
         }
         assert_eq!(jobs, 1);
-        ended(cron)
+        finish(cron)
     };
     // Nothing is due: nothing is mailed.
     run_by_cron().exit(0).said_nothing();
     // What needs a human is.
-    world.write("fleet.csv", "service_id,image\n5113119,nonsense\n");
+    rig.write("fleet.csv", "service_id,image\n5113119,nonsense\n");
     run_by_cron().exit(2).says("line 2");
 }
 
 // field case D9
 #[test]
 fn the_systemd_unit_starts_what_it_says_and_restarts_after_an_outage_only() {
-    let world = nightly();
+    let rig = nightly();
     let unit = example("systemd/refleet.service");
     let values = |name: &str| -> Vec<String> {
         lines(&unit)
@@ -112,20 +107,20 @@ fn the_systemd_unit_starts_what_it_says_and_restarts_after_an_outage_only() {
             .all(|value| !value.contains("csv")),
         "{unit}"
     );
-    let start = here(&world, &values("ExecStart")[0]);
+    let start = here(&rig, &values("ExecStart")[0]);
     let mut words = start.split(' ');
     let mut command = Command::new(words.next().unwrap());
     command.args(words).env_clear();
-    let state = world.folder.path().join(".local/state");
+    let state = rig.folder.path().join(".local/state");
     for value in values("Environment") {
         let (name, value) = value.split_once('=').unwrap();
         let value = value
             .replace("%S", state.to_str().unwrap())
-            .replace("%d", world.folder.path().to_str().unwrap());
+            .replace("%d", rig.folder.path().to_str().unwrap());
         command.env(name, value);
     }
-    command.env("REFLEET_API_URL", world.simulator.url());
-    ended(command).exit(0).said_nothing();
+    command.env("REFLEET_API_URL", rig.simulator.url());
+    finish(command).exit(0).said_nothing();
 
     // Where systemd is, it has the last word.
     let Ok(version) = Command::new("systemd-analyze").arg("--version").output() else {
@@ -142,7 +137,7 @@ fn the_systemd_unit_starts_what_it_says_and_restarts_after_an_outage_only() {
         fs::write(&path, text).unwrap();
         verify.arg(path);
     }
-    ended(verify).exit(0).said_nothing();
+    finish(verify).exit(0).said_nothing();
 }
 
 /// The commands in what was said: in backticks, or on indented lines of their own.
@@ -161,8 +156,8 @@ fn commands(said: &str) -> BTreeSet<String> {
 }
 
 /// Types `command` into a shell, with its placeholders filled in.
-fn typed(world: &World, command: &str) -> Ended {
-    let program = bare(world.folder.path());
+fn typed(rig: &Rig, command: &str) -> Ended {
+    let program = bare(rig.folder.path());
     let folder = Path::new(program.get_program())
         .parent()
         .unwrap()
@@ -178,86 +173,85 @@ fn typed(world: &World, command: &str) -> Ended {
         .args(["-c", &command])
         .env_clear()
         .env("PATH", format!("{}:/usr/bin:/bin", folder.display()))
-        .env("HOME", world.folder.path())
+        .env("HOME", rig.folder.path())
         .env("ZOMRO_USERNAME", USERNAME)
         .env("ZOMRO_PASSWORD", LOGIN_PASSWORD)
         .stdin(std::process::Stdio::null())
-        .current_dir(world.folder.path());
-    ended(shell)
+        .current_dir(rig.folder.path());
+    finish(shell)
 }
 
-/// Brings a world to an ending, and gives back what was said on the way.
-type Provoke = fn(&World) -> Vec<Ended>;
+/// Brings a rig to an ending, and gives back what was said on the way.
+type Provoke = fn(&Rig) -> Vec<Ended>;
 
 // field case D9: DESIGN section 9, "every hint can be typed as it stands"
 #[test]
 fn every_hint_can_be_typed_as_it_stands() {
     let ends: &[(&str, Provoke)] = &[
-        ("doubt, failure, done", |world| {
-            world.doubt(FIRST);
-            world.fault(FIRST + 1, FaultKind::Error);
-            vec![by_options(world, &["--settle", "100ms"])]
+        ("doubt, failure, done", |rig| {
+            rig.doubt(0);
+            rig.fault(1, FaultKind::Error);
+            vec![by_options(rig, &["--settle", "100ms"])]
         }),
-        ("ended", |world| {
-            by_options(world, &[]).exit(0);
-            vec![by_options(world, &[]), at(world, &["status"])]
+        ("ended", |rig| {
+            by_options(rig, &[]).exit(0);
+            vec![by_options(rig, &[]), at(rig, &["status"])]
         }),
-        ("budget", |world| {
-            world.fault(FIRST, FaultKind::Error);
+        ("budget", |rig| {
+            rig.fault(0, FaultKind::Error);
             vec![
-                by_options(world, &["--max-failures", "1", "--workers", "1"]),
-                at(world, &["status"]),
+                by_options(rig, &["--max-failures", "1", "--workers", "1"]),
+                at(rig, &["status"]),
             ]
         }),
-        ("killed", |world| {
-            let mut run = world.start(&["--workers", "1"]);
+        ("killed", |rig| {
+            let mut run = rig.watch(&["--workers", "1"]);
             run.wait_for(1, "done");
             run.signal("KILL");
             run.end();
-            vec![at(world, &["status"]), at(world, &["load", "fleet.csv"])]
+            vec![at(rig, &["status"]), at(rig, &["load", "fleet.csv"])]
         }),
-        ("untouched failure", |world| {
-            world.fault(FIRST, FaultKind::Error);
-            by_options(world, &[]).exit(1);
-            vec![at(world, &["retry", "--failed"])]
+        ("untouched failure", |rig| {
+            rig.fault(0, FaultKind::Error);
+            by_options(rig, &[]).exit(1);
+            vec![at(rig, &["retry", "--failed"])]
         }),
-        ("shown", |world| {
-            world.doubt(FIRST);
-            world.fault(FIRST + 1, FaultKind::Error);
-            by_options(world, &["--settle", "100ms"]).exit(3);
-            world.write(
+        ("shown", |rig| {
+            rig.doubt(0);
+            rig.fault(1, FaultKind::Error);
+            by_options(rig, &["--settle", "100ms"]).exit(3);
+            rig.write(
                 "later.csv",
                 format!("service_id,image\n{},{IMAGE}\n", FIRST + 9),
             );
-            at(world, &["load", "later.csv"]).exit(0);
+            at(rig, &["load", "later.csv"]).exit(0);
             // Commands speak of the later order now.
-            let shown = |service: i64| at(world, &["show", &service.to_string()]).exit(0);
+            let shown = |service: i64| at(rig, &["show", &service.to_string()]).exit(0);
             shown(FIRST + 9).says_out(" run` goes on with it");
             vec![
                 shown(FIRST).says_out("--batch 1`"),
                 shown(FIRST + 1).says_out("--batch 1`"),
             ]
         }),
-        ("unknown things", |world| {
+        ("unknown things", |rig| {
             vec![
-                at(world, &["status"]),
-                at(world, &["show", "1"]),
-                at(world, &["run"]),
+                at(rig, &["status"]),
+                at(rig, &["show", "1"]),
+                at(rig, &["run"]),
             ]
         }),
     ];
     let mut tried = BTreeSet::new();
     for (name, provoke) in ends {
-        let world = World::new(4);
-        world.fleet(4);
+        let rig = Rig::new(4);
         let mut hints = BTreeSet::new();
-        for ended in provoke(&world) {
+        for ended in provoke(&rig) {
             assert!(ended.code != 70, "{name}: {}", ended.err);
             hints.extend(commands(&format!("{}\n{}", ended.out, ended.err)));
         }
         assert!(!hints.is_empty(), "{name}: no hint at all");
         for hint in &hints {
-            let ended = typed(&world, hint);
+            let ended = typed(&rig, hint);
             // Without `--yes` and a terminal a run asks nobody; that is its answer to a hint.
             let nobody = ended.err.contains("there is no terminal to ask on");
             let usage = ended.err.contains("Usage:") || ended.err.contains("not found");
@@ -270,7 +264,7 @@ fn every_hint_can_be_typed_as_it_stands() {
             );
             // It found this very queue.
             assert!(
-                !world.folder.path().join(".local").exists(),
+                !rig.folder.path().join(".local").exists(),
                 "{name}: `{hint}` made a database of its own"
             );
             tried.insert(
@@ -296,25 +290,25 @@ fn every_hint_can_be_typed_as_it_stands() {
 }
 
 /// A command addressed by its options alone, so that a hint must repeat them.
-fn at(world: &World, args: &[&str]) -> Ended {
-    let database = world.database();
+fn at(rig: &Rig, args: &[&str]) -> Ended {
+    let database = rig.database();
     let all = [
         &[
             "--db",
             database.to_str().unwrap(),
             "--api-url",
-            world.simulator.url(),
+            rig.simulator.url(),
         ],
         args,
     ]
     .concat();
-    let mut command = world.refleet(&all);
+    let mut command = rig.refleet(&all);
     command
         .env_remove("REFLEET_DB")
         .env_remove("REFLEET_API_URL");
-    ended(command)
+    finish(command)
 }
 
-fn by_options(world: &World, more: &[&str]) -> Ended {
-    at(world, &quick("fleet.csv", more))
+fn by_options(rig: &Rig, more: &[&str]) -> Ended {
+    at(rig, &quick("fleet.csv", more))
 }

@@ -13,13 +13,10 @@
 //! most once, `done` only if wiped and complete, never wiped where the ledger says it was not.
 //! What is odd about an account all the time has a table of its own, see `odd.rs`.
 
-use std::collections::BTreeMap;
 use std::fmt::Write as _;
-use std::sync::Mutex;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
-use crate::rig::{Pace, Rig, Running, Story, finish};
+use crate::rig::{Pace, Rig, Story, side_by_side};
 use refleet::job::{LedgerEntry, State};
 use refleet::simulator::{Call, Fault, FaultKind, Script, Sessions, Settings};
 
@@ -254,10 +251,8 @@ fn cells() -> Vec<Cell> {
 }
 
 fn rig() -> Rig {
-    let mut rig = Rig::new(2, |_| {});
-    rig.pace = Pace::default()
-        .with("--workers", "1")
-        .with("--retries", "2");
+    let mut rig = Rig::brisk(2, |_| {});
+    rig.pace = Pace::brisk().with("--workers", "1").with("--retries", "2");
     rig
 }
 
@@ -267,7 +262,7 @@ impl Cell {
         let mut rig = rig();
         if self.fault.kind == FaultKind::Huge {
             // The simulator takes a moment to make them.
-            rig.pace = rig.pace.with("--timeout", "10s");
+            rig.pace.set("--timeout", "10s");
         }
         let second = rig.services[1];
         let of_second = |call, fault: Fault, times| Script {
@@ -291,8 +286,8 @@ impl Cell {
                 .simulator
                 .script(Script::next(self.call, self.fault.clone())),
         }
-        let ended = finish(rig.run(&["-q"]));
-        let code = ended.status.code().ok_or_else(|| ended.to_string())?;
+        let ended = rig.run(&["-q"]);
+        let code = ended.code;
         let checked = match code {
             0 | 1 | 3 => rig.check_end(),
             _ => rig.check(),
@@ -360,25 +355,11 @@ fn doubt(story: &Story) -> Option<String> {
 #[test]
 fn every_fault_at_every_call_ends_as_the_table_says() {
     let cells = cells();
-    let next = AtomicUsize::new(0);
-    let results = Mutex::new(BTreeMap::new());
-    std::thread::scope(|scope| {
-        for _ in 0..THREADS {
-            scope.spawn(|| {
-                loop {
-                    let nth = next.fetch_add(1, Ordering::Relaxed);
-                    let Some(cell) = cells.get(nth) else { return };
-                    let result = cell.run();
-                    results.lock().unwrap().insert(nth, result);
-                }
-            });
-        }
-    });
+    let results = side_by_side(THREADS, cells.len(), |nth| cells[nth].run());
     // Faults that end alike stand together.
     let mut fates: Vec<(Call, String, Vec<String>)> = Vec::new();
     let mut wrong = String::new();
-    for (nth, result) in results.into_inner().unwrap() {
-        let cell = &cells[nth];
+    for (cell, result) in cells.iter().zip(results) {
         let (fate, name) = match result {
             Ok(line) => line,
             Err(what) => {
@@ -417,39 +398,39 @@ fn assert_untouched(rig: &Rig) {
 
 #[test]
 fn a_session_that_is_over_for_good_halts_the_run_and_touches_nothing() {
-    let mut rig = Rig::new(2, |config| config.session = Some("ab".repeat(12)));
+    let mut rig = Rig::brisk(2, |config| config.session = Some("ab".repeat(12)));
     rig.token = Some("ab".repeat(12));
     rig.simulator.set(Settings {
         sessions: Some(Sessions::Refuse),
         ..Settings::default()
     });
-    let ended = finish(rig.run(&[]));
-    assert_eq!(ended.status.code(), Some(7), "{ended}");
+    let ended = rig.run(&[]);
+    assert_eq!(ended.code, 7, "{ended}");
     assert_untouched(&rig);
     rig.simulator.set(Settings {
         sessions: Some(Sessions::Accept),
         ..Settings::default()
     });
-    let ended = finish(rig.run(&["-q"]));
-    assert_eq!(ended.status.code(), Some(0), "{ended}");
+    let ended = rig.run(&["-q"]);
+    assert_eq!(ended.code, 0, "{ended}");
     rig.check_end().unwrap();
 }
 
 #[test]
 fn a_refused_connection_is_an_outage() {
     let mut rig = rig();
-    rig.pace = rig.pace.with("--outage-timeout", "300ms");
+    rig.pace.set("--outage-timeout", "300ms");
     // Port 1 is nobody's.
-    let ended = finish(rig.run(&["--api-url", "http://127.0.0.1:1/"]));
-    assert_eq!(ended.status.code(), Some(4), "{ended}");
-    assert!(ended.said.contains("no connection"), "{ended}");
+    let ended = rig.run(&["--api-url", "http://127.0.0.1:1/"]);
+    assert_eq!(ended.code, 4, "{ended}");
+    assert!(ended.said().contains("no connection"), "{ended}");
     assert_untouched(&rig);
 }
 
 #[test]
 fn an_api_that_goes_away_in_the_middle_fails_no_job() {
-    let mut rig = Rig::new(2, |_| {});
-    rig.pace = Pace::default()
+    let mut rig = Rig::brisk(2, |_| {});
+    rig.pace = Pace::brisk()
         .with("--workers", "1")
         .with("--outage-timeout", "400ms");
     // The second submission is never answered, and every later call is refused by a reset.
@@ -459,7 +440,7 @@ fn an_api_that_goes_away_in_the_middle_fails_no_job() {
         ..Script::next(Call::Submission, FaultKind::ResetBefore)
     };
     rig.simulator.script(script);
-    let mut running = Running::start(rig.run(&["-q"]));
+    let mut running = rig.start(&["-q"]);
     let began = Instant::now();
     let arrived = running.wait_until(|| rig.truth(second).submissions == 1);
     assert!(
@@ -474,14 +455,14 @@ fn an_api_that_goes_away_in_the_middle_fails_no_job() {
         ..Script::next(Call::Other, FaultKind::ResetBefore)
     });
     let status = running.wait_until(|| false).unwrap();
-    assert_eq!(status.code(), Some(4), "{}", running.said());
+    assert_eq!(status, 4, "{}", running.said());
     rig.check().unwrap();
     let stories = rig.stories().unwrap();
     assert_eq!(stories[0].record.state, State::Done);
     assert_eq!(stories[1].record.state, State::InDoubt);
     // It comes back: nothing proves what happened, so the doubt is held.
     rig.simulator.clear_scripts();
-    let ended = finish(rig.run(&["-q"]));
-    assert_eq!(ended.status.code(), Some(3), "{ended}");
+    let ended = rig.run(&["-q"]);
+    assert_eq!(ended.code, 3, "{ended}");
     rig.check_end().unwrap();
 }

@@ -9,11 +9,6 @@
     reason = "a test that cannot go on has failed"
 )]
 
-mod common;
-mod mounts;
-mod oddities;
-#[cfg(target_os = "linux")]
-mod pty;
 mod rig;
 
 mod access;

@@ -1,6 +1,6 @@
 //! The main job, from outside: a fleet is rebuilt, and report, database and simulator agree.
 
-use crate::common::{QUICK, World, bare, ended, manifest, quick};
+use crate::rig::{QUICK, Rig, bare, finish, manifest};
 use refleet::simulator::{Call, FaultKind, FaultPlan, Script};
 use sqlx::Row as _;
 use std::time::Duration;
@@ -16,7 +16,7 @@ fn the_first_command_of_the_readme_rebuilds_the_example_fleet() {
         ])
         .args(["--simulate", "--yes", "--workers", "12"])
         .args(QUICK);
-    let run = ended(command)
+    let run = finish(command)
         .exit(0)
         .says("of 12: done 12, failed 0, in doubt 0")
         .says("refleet/simulation.db");
@@ -27,7 +27,7 @@ fn the_first_command_of_the_readme_rebuilds_the_example_fleet() {
     command
         .args(["report", "--format", "csv", "--db"])
         .arg(database);
-    let report = ended(command).exit(0).out;
+    let report = finish(command).exit(0).out;
     assert_eq!(
         report.matches(",done,yes,observed,1,20").count(),
         12,
@@ -42,7 +42,7 @@ fn five_hundred_services_with_a_fifth_of_all_calls_going_wrong_are_never_rebuilt
     // which chance would come now and then.
     let mut random_kinds = FaultKind::USUAL.to_vec();
     random_kinds.retain(|kind| *kind != FaultKind::SessionExpiry);
-    let world = World::with(count, |config| {
+    let rig = Rig::with(count, |config| {
         config.rebuild_duration = Duration::from_millis(200);
         config.faults = FaultPlan {
             rate: 0.2,
@@ -51,23 +51,23 @@ fn five_hundred_services_with_a_fifth_of_all_calls_going_wrong_are_never_rebuilt
         };
     });
     for skip in [20, 150, 300, 450] {
-        world.simulator.script(Script {
+        rig.simulator.script(Script {
             skip,
             ..Script::next(Call::Submission, FaultKind::SessionExpiry)
         });
     }
-    world.fleet(count);
-    let run = world.run(&["--workers", "64", "--timeout", "500ms"]);
+    rig.fleet(count);
+    let run = rig.run(&["--workers", "64", "--timeout", "500ms"]);
 
-    world.assert_truth(1);
-    let states = world.states();
+    rig.assert_truth(1);
+    let states = rig.states();
     let number = |state: &str| states.get(state).map_or(0, Vec::len);
     assert_eq!(
         number("done") + number("failed") + number("in_doubt"),
         count
     );
     assert!(number("done") > count * 3 / 4, "{states:?}");
-    let record = world.record();
+    let record = rig.record();
     for kind in FaultKind::USUAL {
         assert!(
             record.faults.contains_key(&kind),
@@ -96,7 +96,7 @@ fn five_hundred_services_with_a_fifth_of_all_calls_going_wrong_are_never_rebuilt
     }
 
     // The report is the database, row by row, and so is the view for the `sqlite3` shell.
-    let told: Vec<(i64, String)> = world
+    let told: Vec<(i64, String)> = rig
         .report()
         .iter()
         .map(|row| {
@@ -110,7 +110,7 @@ fn five_hundred_services_with_a_fifth_of_all_calls_going_wrong_are_never_rebuilt
         "SELECT service_id, state FROM job ORDER BY line",
         "SELECT service_id, state FROM results",
     ] {
-        let rows = world.sql(statement);
+        let rows = rig.sql(statement);
         let stored: Vec<(i64, String)> = rows.iter().map(|row| (row.get(0), row.get(1))).collect();
         assert_eq!(stored, told, "{statement}");
     }
@@ -118,17 +118,17 @@ fn five_hundred_services_with_a_fifth_of_all_calls_going_wrong_are_never_rebuilt
 
 #[test]
 fn a_service_that_the_manifest_does_not_name_is_left_alone() {
-    let world = World::new(3);
-    world.fleet(2);
-    world.run(&[]).exit(0).says("done 2, failed 0");
-    assert_eq!(world.wiped(), [1, 1, 0]);
-    world.assert_truth(1);
+    let rig = Rig::new(3);
+    rig.fleet(2);
+    rig.run(&[]).exit(0).says("done 2, failed 0");
+    assert_eq!(rig.wiped(), [1, 1, 0]);
+    rig.assert_truth(1);
 }
 
 #[test]
 fn a_manifest_comes_from_stdin_too() {
-    let world = World::new(2);
-    let mut command = assert_cmd::Command::from_std(world.refleet(&quick("-", &[])));
+    let rig = Rig::new(2);
+    let mut command = assert_cmd::Command::from_std(rig.order("-", &[]));
     command.write_stdin(manifest(2)).assert().code(0);
-    assert_eq!(world.wiped(), [1, 1]);
+    assert_eq!(rig.wiped(), [1, 1]);
 }

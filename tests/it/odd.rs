@@ -9,14 +9,11 @@
 //! about lists and rebuilds is held against that alone: how it ends depends on which moments the
 //! polls meet.
 
-use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::process::{Command, Stdio};
-use std::sync::Mutex;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
-use crate::rig::{Pace, Rig, Running, Story, finish};
+use crate::rig::{Pace, Rig, Story, finish, side_by_side};
 use refleet::job::LedgerEntry;
 use refleet::simulator::{Call, FaultKind, Oddities, Script};
 
@@ -125,11 +122,11 @@ fn cells() -> Vec<(&'static str, Second)> {
 
 /// The fate of the second instance, and the states of all. `Err` says what must never be.
 fn run(words: &str, second: Second) -> Result<String, String> {
-    let mut rig = Rig::new(3, |config| {
+    let mut rig = Rig::brisk(3, |config| {
         config.odd = Oddities::parse(words.split(',')).unwrap();
         config.page_size = 2;
     });
-    rig.pace = Pace::default()
+    rig.pace = Pace::brisk()
         .with("--workers", "1")
         .with("--retries", "2")
         .with("--outage-timeout", "500ms")
@@ -144,10 +141,10 @@ fn run(words: &str, second: Second) -> Result<String, String> {
         let elid = Some(rig.services[1]);
         rig.simulator.script(Script { elid, ..script });
     }
-    let mut running = Running::start(rig.run(&["-q"]));
+    let mut running = rig.start(&["-q"]);
     let began = Instant::now();
     let status = running.wait_until(|| began.elapsed() > RUN_MAX);
-    let Some(code) = status.and_then(|status| status.code()) else {
+    let Some(code) = status.filter(|code| *code >= 0) else {
         running.kill();
         return Err(format!("{status:?}: it does not end\n{}", running.said()));
     };
@@ -201,26 +198,13 @@ fn entries(story: &Story) -> String {
 #[test]
 fn every_oddity_of_an_account_ends_as_the_table_says() {
     let cells = cells();
-    let next = AtomicUsize::new(0);
-    let results = Mutex::new(BTreeMap::new());
-    std::thread::scope(|scope| {
-        for _ in 0..THREADS {
-            scope.spawn(|| {
-                loop {
-                    let nth = next.fetch_add(1, Ordering::Relaxed);
-                    let Some((words, second)) = cells.get(nth) else {
-                        return;
-                    };
-                    let result = run(words, *second);
-                    results.lock().unwrap().insert(nth, result);
-                }
-            });
-        }
+    let results = side_by_side(THREADS, cells.len(), |nth| {
+        let (words, second) = cells[nth];
+        run(words, second)
     });
     let (mut table, mut wrong) = (String::new(), String::new());
     let mut before = "";
-    for (nth, result) in results.into_inner().unwrap() {
-        let (words, second) = cells[nth];
+    for ((words, second), result) in cells.into_iter().zip(results) {
         match result {
             Ok(_) if OF_INSTANCES.contains(&words) => {}
             Ok(line) => {
@@ -243,23 +227,26 @@ fn every_oddity_of_an_account_ends_as_the_table_says() {
 
 #[test]
 fn a_rehearsal_may_be_odd_and_a_real_run_is_never_told_to_be() {
-    let rig = Rig::new(2, |_| {});
-    let refused = finish(rig.run(&["--odd", "never-shown"]));
-    assert_eq!(refused.status.code(), Some(2), "{refused}");
-    assert!(refused.said.contains("--odd need --simulate"), "{refused}");
+    let rig = Rig::brisk(2, |_| {});
+    let refused = rig.run(&["--odd", "never-shown"]);
+    assert_eq!(refused.code, 2, "{refused}");
+    assert!(
+        refused.said().contains("--odd need --simulate"),
+        "{refused}"
+    );
     let mut rehearsal = Command::new(env!("CARGO_BIN_EXE_refleet"));
     rehearsal
         .env_clear()
         .args(["run", "--yes", "--simulate", "--odd"])
         .arg("baseline=suspended,names=case")
         .args(["--rebuild-timeout", "100ms", "--db"])
-        .arg(rig.file("rehearsal.db"))
-        .arg(rig.file("fleet.csv"))
+        .arg(rig.path("rehearsal.db"))
+        .arg(rig.path("fleet.csv"))
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped());
     // A suspended instance is never ready.
     let ended = finish(rehearsal);
-    assert!(matches!(ended.status.code(), Some(1 | 6)), "{ended}");
-    assert!(ended.said.contains("suspended"), "{ended}");
+    assert!(matches!(ended.code, 1 | 6), "{ended}");
+    assert!(ended.said().contains("suspended"), "{ended}");
 }

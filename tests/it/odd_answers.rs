@@ -7,12 +7,12 @@ use std::net::{Shutdown, TcpListener, TcpStream};
 use std::sync::{Arc, mpsc};
 use std::time::{Duration, Instant};
 
-use crate::common::{FIRST, World, ended, quick};
+use crate::rig::{FIRST, Rig, finish};
 use refleet::simulator::{Call, Fault, FaultKind, Script};
 
 /// From now on every call of this kind meets `fault`.
-fn always(world: &World, call: Option<Call>, fault: impl Into<Fault>) {
-    world.simulator.script(Script {
+fn always(rig: &Rig, call: Option<Call>, fault: impl Into<Fault>) {
+    rig.simulator.script(Script {
         call,
         elid: None,
         skip: 0,
@@ -22,10 +22,10 @@ fn always(world: &World, call: Option<Call>, fault: impl Into<Fault>) {
 }
 
 /// How often the first service was submitted, and what its job came to.
-fn outcome(world: &World) -> (u64, String, String) {
-    let row = world.report().remove(0);
+fn outcome(rig: &Rig) -> (u64, String, String) {
+    let row = rig.report().remove(0);
     let text = |field: &str| row[field].as_str().unwrap().to_owned();
-    let submissions = world.record().services[&FIRST].submissions;
+    let submissions = rig.record().services[&FIRST].submissions;
     (submissions, text("state"), text("executed"))
 }
 
@@ -40,17 +40,16 @@ fn an_answer_that_is_not_surely_ours_is_neither_done_nor_sent_again() {
         FaultKind::OkElsewhere,
     ] {
         for executed in [true, false] {
-            let world = World::new(1);
-            world.fleet(1);
-            world.fault(
-                FIRST,
+            let rig = Rig::new(1);
+            rig.fault(
+                0,
                 Fault {
                     executed: Some(executed),
                     ..Fault::new(kind)
                 },
             );
-            let run = world.run(&["--settle", "200ms"]);
-            let (submissions, state, executed_by_ledger) = outcome(&world);
+            let run = rig.run(&["--settle", "200ms"]);
+            let (submissions, state, executed_by_ledger) = outcome(&rig);
             assert_eq!(submissions, 1, "{kind}: {}", run.err);
             if executed {
                 run.exit(0);
@@ -65,7 +64,7 @@ fn an_answer_that_is_not_surely_ours_is_neither_done_nor_sent_again() {
                     ("in_doubt", "maybe")
                 );
             }
-            world.assert_truth(1);
+            rig.assert_truth(1);
         }
     }
 }
@@ -74,40 +73,37 @@ fn an_answer_that_is_not_surely_ours_is_neither_done_nor_sent_again() {
 #[test]
 fn a_pending_second_factor_ends_the_run_at_once_and_touches_nothing() {
     for options in [&[][..], &["--no-wait"]] {
-        let world = World::new(3);
-        world.fleet(3);
-        always(&world, None, FaultKind::SecondFactor);
-        let mut command = world.refleet(&quick("fleet.csv", options));
+        let rig = Rig::new(3);
+        always(&rig, None, FaultKind::SecondFactor);
+        let mut command = rig.order("fleet.csv", options);
         command
             .env("ZOMRO_AUTH", "0123456789abcdef76543210")
             .env_remove("ZOMRO_USERNAME")
             .env_remove("ZOMRO_PASSWORD");
-        let run = ended(command).exit(7).says("a second factor");
-        assert!(world.calls() <= 5, "{} calls: {}", world.calls(), run.err);
-        assert_eq!(world.states()["queued"].len(), 3);
+        let run = finish(command).exit(7).says("a second factor");
+        assert!(rig.calls() <= 5, "{} calls: {}", rig.calls(), run.err);
+        assert_eq!(rig.states()["queued"].len(), 3);
     }
     for options in [&[][..], &["--no-wait"]] {
-        let world = World::new(3);
-        world.fleet(3);
+        let rig = Rig::new(3);
         // The login itself works, as it does in the field.
         for call in Call::ALL.into_iter().filter(|call| *call != Call::Auth) {
-            always(&world, Some(call), FaultKind::SecondFactor);
+            always(&rig, Some(call), FaultKind::SecondFactor);
         }
-        let run = world.run(options).exit(7).says("a second factor");
-        assert!(world.calls() <= 8, "{} calls: {}", world.calls(), run.err);
-        assert_eq!(world.record().calls.get(&Call::Auth).copied(), Some(1));
-        assert_eq!(world.states()["queued"].len(), 3);
+        let run = rig.run(options).exit(7).says("a second factor");
+        assert!(rig.calls() <= 8, "{} calls: {}", rig.calls(), run.err);
+        assert_eq!(rig.record().calls.get(&Call::Auth).copied(), Some(1));
+        assert_eq!(rig.states()["queued"].len(), 3);
     }
 }
 
 // field case A7
 #[test]
 fn a_second_factor_that_only_one_answer_names_is_a_doubt() {
-    let world = World::new(1);
-    world.fleet(1);
-    world.fault(FIRST, FaultKind::SecondFactor);
-    world.run(&["--settle", "200ms"]).exit(3);
-    assert_eq!(outcome(&world), (1, "in_doubt".into(), "maybe".into()));
+    let rig = Rig::new(1);
+    rig.fault(0, FaultKind::SecondFactor);
+    rig.run(&["--settle", "200ms"]).exit(3);
+    assert_eq!(outcome(&rig), (1, "in_doubt".into(), "maybe".into()));
 }
 
 // field case D3
@@ -123,13 +119,12 @@ fn broken_and_foreign_characters_in_names_hide_no_instance() {
         FaultKind::Gzip,
         FaultKind::HeaderNoise,
     ] {
-        let world = World::new(2);
-        world.fleet(2);
-        always(&world, None, kind);
-        let run = world.run(&[]);
+        let rig = Rig::new(2);
+        always(&rig, None, kind);
+        let run = rig.run(&[]);
         assert_eq!(run.code, 0, "{kind}: {}", run.err);
-        assert_eq!(world.wiped(), [1, 1], "{kind}");
-        world.assert_truth(1);
+        assert_eq!(rig.wiped(), [1, 1], "{kind}");
+        rig.assert_truth(1);
     }
 }
 
@@ -137,16 +132,15 @@ fn broken_and_foreign_characters_in_names_hide_no_instance() {
 #[test]
 fn a_refusal_in_another_charset_is_a_refusal_in_words() {
     for kind in [FaultKind::Windows1251, FaultKind::Koi8R] {
-        let world = World::new(1);
-        world.fleet(1);
+        let rig = Rig::new(1);
         // The image is not one of its own: the API refuses for good, in Russian.
-        world.write(
+        rig.write(
             "fleet.csv",
             format!("service_id,image,zone,password\n{FIRST},00000000-0000-4000-8000-000000000000,pub,Sesame-Xyzzy-4711\n"),
         );
-        always(&world, Some(Call::Submission), kind);
-        world.run(&[]).exit(1);
-        let row = world.report().remove(0);
+        always(&rig, Some(Call::Submission), kind);
+        rig.run(&[]).exit(1);
+        let row = rig.report().remove(0);
         assert_eq!(
             (&row["executed"], &row["error_kind"]),
             (&"no".into(), &"value".into()),
@@ -160,10 +154,10 @@ fn a_refusal_in_another_charset_is_a_refusal_in_words() {
 // field case D3
 #[test]
 fn a_row_that_cannot_be_read_makes_nobody_absent() {
-    let world = World::with(2, |config| config.odd.alien_rows = 7);
-    world.fleet(2);
-    world.run(&[]).exit(0);
-    world.assert_truth(1);
+    let rig = Rig::with(2, |config| config.odd.alien_rows = 7);
+    rig.fleet(2);
+    rig.run(&[]).exit(0);
+    rig.assert_truth(1);
 }
 
 // field case D1
@@ -175,13 +169,12 @@ fn an_api_that_only_asks_for_patience_ends_the_run_and_is_not_hammered() {
         (Some(Call::Submission), "0"),
         (Some(Call::Submission), "Mon, 23 Nov 2020 02:00:00 GMT"),
     ] {
-        let world = World::new(2);
-        world.fleet(2);
+        let rig = Rig::new(2);
         let busy = Fault {
             retry_after: Some(retry_after.to_owned()),
             ..Fault::new(FaultKind::TooManyRequests)
         };
-        always(&world, call, busy);
+        always(&rig, call, busy);
         let options = [
             "-q",
             "--outage-timeout",
@@ -191,15 +184,15 @@ fn an_api_that_only_asks_for_patience_ends_the_run_and_is_not_hammered() {
             "--poll-interval",
             "20ms",
         ];
-        let run = world.run(&options).exit(4).says("to slow down");
-        let submissions = world
+        let run = rig.run(&options).exit(4).says("to slow down");
+        let submissions = rig
             .record()
             .calls
             .get(&Call::Submission)
             .copied()
             .unwrap_or(0);
         assert!(submissions <= 8, "{submissions} submissions: {}", run.err);
-        assert_eq!(world.states()["queued"].len(), 2, "it is nobody's fault");
+        assert_eq!(rig.states()["queued"].len(), 2, "it is nobody's fault");
     }
 }
 
@@ -207,30 +200,29 @@ fn an_api_that_only_asks_for_patience_ends_the_run_and_is_not_hammered() {
 #[test]
 fn an_overloaded_api_pauses_the_run_and_its_submission_stays_a_doubt() {
     for kind in [FaultKind::Unavailable, FaultKind::Maintenance] {
-        let world = World::new(3);
-        world.fleet(3);
+        let rig = Rig::new(3);
         let overloaded = Fault {
             retry_after: Some("3600".to_owned()),
             ..Fault::new(kind)
         };
-        always(&world, Some(Call::Submission), overloaded);
+        always(&rig, Some(Call::Submission), overloaded);
         let options = ["--workers", "1", "--outage-timeout", "500ms"];
-        world.run(&options).exit(4).says("to slow down");
+        rig.run(&options).exit(4).says("to slow down");
         assert_eq!(
-            world.record().calls[&Call::Submission],
+            rig.record().calls[&Call::Submission],
             1,
             "nothing more was sent"
         );
-        assert_eq!(world.states()["in_doubt"].len(), 1);
+        assert_eq!(rig.states()["in_doubt"].len(), 1);
     }
 }
 
-/// The address of `world`'s API, as far away as `way`: what is sent arrives so much later, here and
+/// The address of `rig`'s API, as far away as `way`: what is sent arrives so much later, here and
 /// there. Over it, a connection that was closed looks alive for a while.
-fn far(world: &World, way: Duration) -> String {
+fn far(rig: &Rig, way: Duration) -> String {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let url = format!("http://{}/", listener.local_addr().unwrap());
-    let behind = world.simulator.url().trim_start_matches("http://");
+    let behind = rig.simulator.url().trim_start_matches("http://");
     let behind = behind.trim_end_matches('/').to_owned();
     std::thread::spawn(move || {
         for client in listener.incoming() {
@@ -273,25 +265,23 @@ fn carry(mut from: TcpStream, mut to: TcpStream, way: Duration) {
 // field case A14
 #[test]
 fn connections_that_close_soon_after_each_answer_cost_nothing() {
-    let world = World::new(6);
-    world.fleet(6);
-    always(&world, None, FaultKind::CloseSoon);
+    let rig = Rig::new(6);
+    always(&rig, None, FaultKind::CloseSoon);
     // 100 ms after its answer a connection closes. The next call is due about 75 ms after it has
     // come, and what is sent then over the same connection arrives too late.
-    let far = far(&world, Duration::from_millis(25));
+    let far = far(&rig, Duration::from_millis(25));
     let options = ["--workers", "2", "--rate", "8", "--api-url", &far];
-    world.run(&options).exit(0);
-    for row in world.report() {
+    rig.run(&options).exit(0);
+    for row in rig.report() {
         assert_eq!(row["attempts"], 1, "{row}");
     }
-    world.assert_truth(1);
+    rig.assert_truth(1);
 }
 
 // field case A12
 #[test]
 fn a_page_of_links_stops_nothing() {
-    let world = World::new(1);
-    world.fleet(1);
+    let rig = Rig::new(1);
     // Each of these links goes on to the end of the page.
     let endless = Fault {
         body: Some(format!("<html>{}", "href=".repeat(200_000))),
@@ -299,11 +289,11 @@ fn a_page_of_links_stops_nothing() {
     };
     for call in [Call::Instances, Call::Submission] {
         for storm in [Fault::new(FaultKind::LinkStorm), endless.clone()] {
-            world.simulator.script(Script::next(call, storm));
+            rig.simulator.script(Script::next(call, storm));
         }
     }
-    world.run(&[]).exit(0);
-    world.assert_truth(1);
+    rig.run(&[]).exit(0);
+    rig.assert_truth(1);
 }
 
 // field case D4
@@ -317,53 +307,46 @@ fn what_no_retry_can_cure_ends_the_run_at_its_first_call() {
             "no API answers at this address",
         ),
     ] {
-        let world = World::new(1);
-        world.fleet(1);
-        always(&world, None, kind);
-        world.run(&[]).exit(2).says(says).says("--api-url");
-        assert_eq!(world.calls(), 1, "{kind}");
-        assert_eq!(world.states()["queued"].len(), 1);
+        let rig = Rig::new(1);
+        always(&rig, None, kind);
+        rig.run(&[]).exit(2).says(says).says("--api-url");
+        assert_eq!(rig.calls(), 1, "{kind}");
+        assert_eq!(rig.states()["queued"].len(), 1);
         // Later in a run the same is an outage.
-        let world = World::new(1);
-        world.fleet(1);
+        let rig = Rig::new(1);
         for call in [
             Call::Instances,
             Call::Submission,
             Call::Keepalive,
             Call::Preview,
         ] {
-            always(&world, Some(call), kind);
+            always(&rig, Some(call), kind);
         }
-        world.run(&["--outage-timeout", "300ms"]).exit(4);
+        rig.run(&["--outage-timeout", "300ms"]).exit(4);
     }
 }
 
 // field case D4
 #[test]
 fn a_refused_login_is_not_tried_again_whatever_the_reason_is_called() {
-    let world = World::new(1);
-    world.fleet(1);
-    always(&world, Some(Call::Auth), FaultKind::Captcha);
-    world
-        .run(&[])
-        .exit(7)
-        .says("does not accept the credentials");
-    assert_eq!(world.calls(), 1);
+    let rig = Rig::new(1);
+    always(&rig, Some(Call::Auth), FaultKind::Captcha);
+    rig.run(&[]).exit(7).says("does not accept the credentials");
+    assert_eq!(rig.calls(), 1);
 }
 
 // field case D4
 #[test]
 fn a_host_that_does_not_exist_and_a_proxy_that_does_not_work_are_named() {
-    let world = World::new(1);
-    world.fleet(1);
+    let rig = Rig::new(1);
     let far = "https://no-such-host.invalid/";
     let call = |url: &str, proxy: &str| {
-        let mut command = world.refleet(&quick("fleet.csv", &["--outage-timeout", "300ms"]));
+        let mut command = rig.order("fleet.csv", &["--outage-timeout", "300ms"]);
         command.env("REFLEET_API_URL", url);
         if !proxy.is_empty() {
             command.env("ALL_PROXY", proxy);
         }
-        ended(command)
+        finish(command)
     };
     call(far, "")
         .exit(2)
@@ -420,26 +403,25 @@ fn tls_server(year: i32) -> (u16, String) {
 // field case D4
 #[test]
 fn a_certificate_that_is_not_accepted_ends_the_run_with_the_reason() {
-    let world = World::new(1);
-    world.fleet(1);
+    let rig = Rig::new(1);
     let (valid, pem) = tls_server(2099);
     let (expired, expired_pem) = tls_server(2021);
-    fs::write(world.path("known.pem"), format!("{pem}{expired_pem}")).unwrap();
+    fs::write(rig.path("known.pem"), format!("{pem}{expired_pem}")).unwrap();
     let (unknown, _) = tls_server(2098);
     for (host, port, says) in [
         ("localhost", unknown, "nobody whom this machine trusts"),
         ("127.0.0.1", valid, "it belongs to another name"),
         ("localhost", expired, "it has expired"),
     ] {
-        let mut command = world.refleet(&quick("fleet.csv", &[]));
+        let mut command = rig.order("fleet.csv", &[]);
         command
             .env("REFLEET_API_URL", format!("https://{host}:{port}/"))
-            .env("SSL_CERT_FILE", world.path("known.pem"));
-        ended(command)
+            .env("SSL_CERT_FILE", rig.path("known.pem"));
+        finish(command)
             .exit(2)
             .says("the server's certificate is not accepted")
             .says(says)
             .says("SSL_CERT_FILE");
     }
-    assert_eq!(world.states()["queued"].len(), 1);
+    assert_eq!(rig.states()["queued"].len(), 1);
 }

@@ -5,11 +5,10 @@
 
 use std::time::Duration;
 
-use crate::rig::{Pace, Rig, finish};
-use refleet::job::{JobRecord, LedgerEntry, ServiceId};
+use crate::rig::{FIRST, Pace, Rig, id};
+use refleet::job::JobRecord;
 use refleet::simulator::{
-    Behaviour, Call, Config, Fault, FaultKind, Freeze, FreezeAt, InstanceChange, Names, Outcome,
-    Script,
+    Behaviour, Call, Config, FaultKind, Freeze, FreezeAt, InstanceChange, Names, Outcome, Script,
 };
 
 const DONE: i32 = 0;
@@ -17,38 +16,17 @@ const DOUBT: i32 = 3;
 const REBUILT: &str = "done/image";
 
 /// `count` instances, rebuilt one after the other; `adjust` makes the account odd.
-fn rig(count: i64, adjust: impl FnOnce(&mut Config)) -> Rig {
-    let mut rig = Rig::new(count, |config| {
+fn rig(count: usize, adjust: impl FnOnce(&mut Config)) -> Rig {
+    let mut rig = Rig::brisk(count, |config| {
         // No reading ever sees one `rebuilding`.
         config.rebuild_duration = Duration::ZERO;
         adjust(config);
     });
-    rig.pace = Pace::default()
+    rig.pace = Pace::brisk()
         .with("--rebuild-timeout", "10s")
         .with("--settle", "200ms")
         .with("--workers", "1");
     rig
-}
-
-fn set(rig: &mut Rig, name: &'static str, value: &str) {
-    rig.pace = std::mem::take(&mut rig.pace).with(name, value);
-}
-
-/// The instance's next submission meets `fault`.
-fn submission_meets(rig: &Rig, nth: usize, fault: impl Into<Fault>) {
-    let elid: Option<ServiceId> = Some(rig.services[nth]);
-    rig.simulator.script(Script {
-        elid,
-        ..Script::next(Call::Submission, fault)
-    });
-}
-
-fn next(rig: &Rig, nth: usize, next: Behaviour) {
-    let next = InstanceChange {
-        next: Some(next),
-        ..InstanceChange::default()
-    };
-    assert!(rig.simulator.change(rig.services[nth], &next));
 }
 
 fn record(rig: &Rig, nth: usize) -> JobRecord {
@@ -76,28 +54,18 @@ fn ends(rig: &Rig) -> Vec<String> {
 
 #[track_caller]
 fn run(rig: &Rig, code: i32, expected: &[&str]) {
-    let ended = finish(rig.run(&[]));
-    assert_eq!(ended.status.code(), Some(code), "{ended}");
+    let ended = rig.run(&[]);
+    assert_eq!(ended.code, code, "{ended}");
     assert_eq!(ends(rig), expected, "{ended}");
     for service in &rig.services {
         assert!(rig.truth(*service).wiped <= 1, "{service} was wiped twice");
     }
 }
 
-/// Why the instance's doubt was left to the operator.
-fn held_for(rig: &Rig, nth: usize) -> String {
-    let story = rig.stories().unwrap().swap_remove(nth);
-    let held = story.lines.into_iter().find_map(|line| match line.entry {
-        LedgerEntry::Held { reason } => Some(reason),
-        _ => None,
-    });
-    held.unwrap()
-}
-
 #[test]
 fn what_was_not_executed_is_sent_again_where_nothing_is_odd() {
     let rig = rig(4, |_| {});
-    submission_meets(&rig, 1, FaultKind::ResetBefore);
+    rig.fault(1, FaultKind::ResetBefore);
     run(&rig, DONE, &[REBUILT; 4]);
     assert_eq!(record(&rig, 1).attempt, 2);
 }
@@ -105,40 +73,39 @@ fn what_was_not_executed_is_sent_again_where_nothing_is_odd() {
 #[test]
 fn no_requeue_leaves_every_silent_doubt_to_the_operator() {
     let rig = rig(4, |_| {});
-    submission_meets(&rig, 1, FaultKind::ResetBefore);
-    submission_meets(&rig, 2, FaultKind::ResetAfter);
-    let ended = finish(rig.run(&["--no-requeue"]));
-    assert_eq!(ended.status.code(), Some(DOUBT), "{ended}");
+    rig.fault(1, FaultKind::ResetBefore);
+    rig.fault(2, FaultKind::ResetAfter);
+    let ended = rig.run(&["--no-requeue"]);
+    assert_eq!(ended.code, DOUBT, "{ended}");
     assert_eq!(
         ends(&rig),
         [REBUILT, "in_doubt held/reset", REBUILT, REBUILT]
     );
-    assert!(held_for(&rig, 1).contains("--no-requeue"));
+    assert!(rig.held_for(1).contains("--no-requeue"));
 }
 
 /// Field case A1.
 #[test]
 fn a_list_that_never_shows_a_rebuild_leads_to_no_second_wipe() {
     let mut rig = rig(3, |config| config.odd.never_shown = true);
-    set(&mut rig, "--unseen-after", "300ms");
-    submission_meets(&rig, 1, FaultKind::ResetAfter);
+    rig.pace.set("--unseen-after", "300ms");
+    rig.fault(1, FaultKind::ResetAfter);
     let unseen = "done/accepted, old_image";
     run(&rig, DOUBT, &[unseen, "in_doubt held/reset", unseen]);
-    assert!(held_for(&rig, 1).contains("how far the list lags"));
+    assert!(rig.held_for(1).contains("how far the list lags"));
 }
 
 /// Field case A2.
 #[test]
 fn an_instance_that_stood_in_error_and_fails_at_once_is_wiped_once() {
     let mut rig = rig(4, |_| {});
-    set(&mut rig, "--unseen-after", "300ms");
+    rig.pace.set("--unseen-after", "300ms");
     let failed = InstanceChange {
         status: Some("error".to_owned()),
         ..InstanceChange::default()
     };
     assert!(rig.simulator.change(rig.services[1], &failed));
-    next(
-        &rig,
+    rig.next(
         1,
         Behaviour {
             outcome: Some(Outcome::Error),
@@ -147,13 +114,13 @@ fn an_instance_that_stood_in_error_and_fails_at_once_is_wiped_once() {
             ..Behaviour::default()
         },
     );
-    submission_meets(&rig, 1, FaultKind::ResetAfter);
+    rig.fault(1, FaultKind::ResetAfter);
     run(
         &rig,
         DOUBT,
         &[REBUILT, "in_doubt held/reset", REBUILT, REBUILT],
     );
-    assert!(held_for(&rig, 1).contains("status error"));
+    assert!(rig.held_for(1).contains("status error"));
 }
 
 /// Field case A3: the status of the first shows at once, the names long after `--settle`,
@@ -163,13 +130,13 @@ fn a_name_that_shows_late_leads_to_no_second_wipe() {
     let mut rig = rig(2, |config| {
         config.odd.name_lag = Duration::from_millis(1500);
     });
-    set(&mut rig, "--unseen-after", "5s");
+    rig.pace.set("--unseen-after", "5s");
     let seen = Behaviour {
         duration_ms: Some(300),
         ..Behaviour::default()
     };
-    next(&rig, 0, seen);
-    submission_meets(&rig, 1, FaultKind::ResetAfter);
+    rig.next(0, seen);
+    rig.fault(1, FaultKind::ResetAfter);
     run(&rig, DONE, &["done/observed", REBUILT]);
 }
 
@@ -177,19 +144,19 @@ fn a_name_that_shows_late_leads_to_no_second_wipe() {
 #[test]
 fn a_list_that_names_the_family_only_leads_to_no_second_wipe() {
     let mut rig = rig(3, |config| config.odd.names = Names::Family);
-    set(&mut rig, "--unseen-after", "600ms");
+    rig.pace.set("--unseen-after", "600ms");
     for nth in [0, 2] {
         let seen = Behaviour {
             duration_ms: Some(300),
             ..Behaviour::default()
         };
-        next(&rig, nth, seen);
+        rig.next(nth, seen);
     }
-    submission_meets(&rig, 1, FaultKind::ResetAfter);
+    rig.fault(1, FaultKind::ResetAfter);
     let noted = "done/observed, third_image";
     run(&rig, DOUBT, &[noted, "in_doubt held/reset", noted]);
-    let flagged = finish(rig.refleet(&["list", "--flagged"]));
-    let lines: Vec<&str> = flagged.said.lines().skip(1).collect();
+    let flagged = rig.call(&["list", "--flagged"]);
+    let lines: Vec<&str> = flagged.out.lines().skip(1).collect();
     assert_eq!(lines.len(), 2, "{flagged}");
     assert!(lines[0].contains("observed; third_image"), "{flagged}");
 }
@@ -205,14 +172,14 @@ fn a_list_that_froze_after_it_was_seen_to_work_leads_to_no_second_wipe() {
                 thaw_after: None,
             });
         });
-        set(&mut rig, "--unseen-after", "300ms");
-        submission_meets(&rig, 1, FaultKind::ResetAfter);
+        rig.pace.set("--unseen-after", "300ms");
+        rig.fault(1, FaultKind::ResetAfter);
         run(
             &rig,
             DOUBT,
             &[REBUILT, "in_doubt held/reset", "in_doubt held/old_image"],
         );
-        assert!(held_for(&rig, 1).contains("may stand still"));
+        assert!(rig.held_for(1).contains("may stand still"));
     }
 }
 
@@ -220,14 +187,14 @@ fn a_list_that_froze_after_it_was_seen_to_work_leads_to_no_second_wipe() {
 #[test]
 fn the_old_image_in_the_end_is_no_success_where_new_names_are_known_to_show() {
     let mut rig = rig(4, |_| {});
-    set(&mut rig, "--unseen-after", "300ms");
+    rig.pace.set("--unseen-after", "300ms");
     for (nth, outcome) in [(1, Outcome::RolledBack), (2, Outcome::Ignored)] {
         let odd = Behaviour {
             outcome: Some(outcome),
             duration_ms: Some(200),
             ..Behaviour::default()
         };
-        next(&rig, nth, odd);
+        rig.next(nth, odd);
     }
     let undone = "in_doubt held/old_image";
     run(&rig, DOUBT, &[REBUILT, undone, undone, REBUILT]);
@@ -238,7 +205,7 @@ fn the_old_image_in_the_end_is_no_success_where_new_names_are_known_to_show() {
 fn a_list_that_spells_names_otherwise_is_understood() {
     for names in [Names::Case, Names::Punctuation] {
         let rig = rig(4, |config| config.odd.names = names);
-        submission_meets(&rig, 1, FaultKind::ResetBefore);
+        rig.fault(1, FaultKind::ResetBefore);
         run(&rig, DONE, &[REBUILT; 4]);
     }
     for names in [Names::Longer, Names::Template] {
@@ -274,7 +241,7 @@ fn an_instance_with_two_rows_is_not_back_before_both_agree() {
         config.rebuild_jitter = 0.0;
         config.rebuild_duration = Duration::from_millis(400);
     });
-    set(&mut rig, "--unseen-after", "5s");
+    rig.pace.set("--unseen-after", "5s");
     run(&rig, DONE, &[REBUILT; 2]);
     for nth in 0..2 {
         let story = rig.stories().unwrap().swap_remove(nth);
@@ -286,14 +253,16 @@ fn an_instance_with_two_rows_is_not_back_before_both_agree() {
 /// Field case A15: another data centre offers it, in another zone than the documented one.
 #[test]
 fn an_image_that_the_first_instance_lacks_is_asked_of_another() {
-    let services = crate::rig::services(3);
     let rig = rig(3, |config| {
-        config.odd.preview_lacks = vec![services[0]];
+        config.odd.preview_lacks = vec![id(FIRST)];
         config.odd.strict_zone = true;
     });
-    let ended = finish(rig.run(&["--progress", "plain"]));
-    assert_eq!(ended.status.code(), Some(DONE), "{ended}");
-    assert!(ended.said.contains("is not offered to service"), "{ended}");
+    let ended = rig.run(&["--progress", "plain"]);
+    assert_eq!(ended.code, DONE, "{ended}");
+    assert!(
+        ended.said().contains("is not offered to service"),
+        "{ended}"
+    );
 }
 
 /// Field case B7: no start of a process resets the budget; the operator's word does.
@@ -301,7 +270,7 @@ fn an_image_that_the_first_instance_lacks_is_asked_of_another() {
 fn the_failure_budget_is_the_batchs() {
     const HALTED: i32 = 6;
     let mut rig = rig(8, |_| {});
-    set(&mut rig, "--max-failures", "2");
+    rig.pace.set("--max-failures", "2");
     for nth in 0..8 {
         rig.simulator.script(Script {
             elid: Some(rig.services[nth]),
@@ -310,23 +279,15 @@ fn the_failure_budget_is_the_batchs() {
         });
     }
     for _ in 0..3 {
-        let ended = finish(rig.run(&[]));
-        assert_eq!(ended.status.code(), Some(HALTED), "{ended}");
-        assert_eq!(
-            rig.simulator
-                .record()
-                .services
-                .values()
-                .map(|one| one.submissions)
-                .sum::<u64>(),
-            2
-        );
+        let ended = rig.run(&[]);
+        assert_eq!(ended.code, HALTED, "{ended}");
+        assert_eq!(rig.submissions(), 2);
     }
     let first = rig.services[0].to_string();
-    let retried = finish(rig.refleet(&["retry", &first]));
-    assert_eq!(retried.status.code(), Some(DONE), "{retried}");
-    let ended = finish(rig.run(&[]));
-    assert_eq!(ended.status.code(), Some(HALTED), "{ended}");
+    let retried = rig.call(&["retry", &first]);
+    assert_eq!(retried.code, DONE, "{retried}");
+    let ended = rig.run(&[]);
+    assert_eq!(ended.code, HALTED, "{ended}");
     assert_eq!(
         ends(&rig)[..3],
         ["done/image", "failed/value", "failed/value"]

@@ -10,8 +10,8 @@ use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use crate::mounts::{OWN_MOUNTS, in_own_mounts, mount};
-use crate::rig::{Ended, Pace, Rig, Running, block_on, finish};
+use crate::rig::{Ended, Pace, Rig, Running, SIGABRT, block_on, finish};
+use crate::rig::{OWN_MOUNTS, in_own_mounts, mount};
 use refleet::queue::{Open, Queue};
 use sqlx::{ConnectOptions as _, Connection as _};
 
@@ -19,37 +19,15 @@ const USAGE: i32 = 2;
 const BUSY: i32 = 75;
 const COMMANDS_THAT_READ: [&[&str]; 4] = [&["status"], &["list"], &["report"], &["verify"]];
 
-fn rig(count: i64) -> Rig {
-    let mut rig = Rig::new(count, |_| {});
-    rig.pace = Pace::default().with("--workers", "2");
+fn rig(count: usize) -> Rig {
+    let mut rig = Rig::brisk(count, |_| {});
+    rig.pace = Pace::brisk().with("--workers", "2");
     rig
 }
 
-/// The option that comes last is the one that counts.
 fn with_database(mut command: Command, path: &Path) -> Command {
-    let arguments: Vec<_> = command
-        .get_args()
-        .map(|word| {
-            if Path::new(word).ends_with("state/refleet.db") {
-                path.as_os_str().to_owned()
-            } else {
-                word.to_owned()
-            }
-        })
-        .collect();
-    let mut other = Command::new(command.get_program());
-    other.env_clear().args(arguments);
-    for (name, value) in command.get_envs() {
-        if let Some(value) = value {
-            other.env(name, value);
-        }
-    }
-    other
-        .stdin(std::process::Stdio::null())
-        .stdout(std::process::Stdio::piped())
-        .stderr(std::process::Stdio::piped());
-    command.env_clear();
-    other
+    command.arg("--db").arg(path);
+    command
 }
 
 fn beside(path: &Path, suffix: &str) -> PathBuf {
@@ -58,45 +36,26 @@ fn beside(path: &Path, suffix: &str) -> PathBuf {
     name.into()
 }
 
-fn submissions(rig: &Rig) -> u64 {
-    let record = rig.simulator.record();
-    record.services.values().map(|one| one.submissions).sum()
-}
-
 fn refused(rig: &Rig, command: Command, code: i32, what: &str) -> Ended {
-    let before = submissions(rig);
+    let before = rig.submissions();
     let ended = ended_with(command, code, what);
-    assert_eq!(submissions(rig), before, "{ended}");
+    assert_eq!(rig.submissions(), before, "{ended}");
     ended
 }
 
 fn ended_with(command: Command, code: i32, what: &str) -> Ended {
     let ended = finish(command);
-    assert_eq!(ended.status.code(), Some(code), "{ended}");
-    assert!(ended.said.contains(what), "{what}: {ended}");
-    assert!(!ended.said.contains("another --db"), "{ended}");
-    assert!(!ended.said.contains("another file with --db"), "{ended}");
+    assert_eq!(ended.code, code, "{ended}");
+    assert!(ended.said().contains(what), "{what}: {ended}");
+    assert!(!ended.said().contains("another --db"), "{ended}");
+    assert!(!ended.said().contains("another file with --db"), "{ended}");
     ended
-}
-
-fn load(rig: &Rig) {
-    let mut command = rig.refleet(&["load", "-q"]);
-    command.arg(rig.file("fleet.csv"));
-    let ended = finish(command);
-    assert!(ended.status.success(), "{ended}");
-}
-
-fn run_until(rig: &Rig, count: u64) -> Running {
-    let mut running = Running::start(rig.run(&[]));
-    let ended = running.wait_until(|| submissions(rig) >= count);
-    assert!(ended.is_none(), "it ended early: {}", running.said());
-    running
 }
 
 /// A run that was killed after `count` submissions had arrived.
 fn killed(count: u64) -> Rig {
     let rig = rig(8);
-    run_until(&rig, count).kill();
+    rig.run_until(count).kill();
     // What it had sent may still be on its way.
     while rig.simulator.connections() > 0 {
         std::thread::yield_now();
@@ -117,36 +76,43 @@ fn set_mode(path: &Path, mode: u32) {
 fn a_second_run_by_another_name_or_without_the_lock_file_is_busy() {
     let mut rig = rig(8);
     // No call ends by itself while the simulator holds it.
-    rig.pace = rig.pace.with("--timeout", "30s");
+    rig.pace.set("--timeout", "30s");
     rig.simulator.hold_submissions(0);
-    let mut running = run_until(&rig, 1);
-    let link = rig.file("link.db");
+    let mut running = rig.run_until(1);
+    let link = rig.path("link.db");
     symlink(rig.database(), &link).unwrap();
-    let folder = rig.file("other");
-    symlink(rig.file("state"), &folder).unwrap();
-    let pid = running.0.id().to_string();
+    let folder = rig.path("other");
+    symlink(rig.path("state"), &folder).unwrap();
+    let pid = running.pid().to_string();
     for name in [
         link,
         folder.join("refleet.db"),
-        rig.file("other/../state/./refleet.db"),
+        rig.path("other/../state/./refleet.db"),
     ] {
-        let ended = ended_with(with_database(rig.run(&[]), &name), BUSY, &pid);
+        let ended = ended_with(
+            with_database(rig.order("fleet.csv", &[]), &name),
+            BUSY,
+            &pid,
+        );
         assert!(!beside(&name, ".lock").is_symlink(), "{ended}");
     }
-    assert!(!rig.file("link.db.lock").exists() && !rig.file("link.db-wal").exists());
+    assert!(!rig.path("link.db.lock").exists() && !rig.path("link.db-wal").exists());
 
     fs::remove_file(beside(&rig.database(), ".lock")).unwrap();
     let ended = running.wait_until(|| true);
     assert!(ended.is_none(), "it was over too early");
     // The second one finds no lock file and makes one, the third finds that one.
-    let status = finish(rig.refleet(&["status", "--json"]));
-    assert!(status.said.contains(&format!("\"pid\": {pid}")), "{status}");
+    let status = rig.call(&["status", "--json"]);
+    assert!(
+        status.said().contains(&format!("\"pid\": {pid}")),
+        "{status}"
+    );
     for _ in 0..2 {
-        ended_with(rig.run(&[]), BUSY, &pid);
+        ended_with(rig.order("fleet.csv", &[]), BUSY, &pid);
     }
     rig.simulator.release_submissions();
     let status = running.wait_until(|| false).unwrap();
-    assert_eq!(status.code(), Some(0), "{}", running.said());
+    assert_eq!(status, 0, "{}", running.said());
     rig.check_end().unwrap();
 }
 
@@ -154,16 +120,21 @@ fn a_second_run_by_another_name_or_without_the_lock_file_is_busy() {
 #[test]
 fn the_lock_is_never_followed_nor_created_through_a_link() {
     let rig = rig(2);
-    load(&rig);
+    rig.load();
     let lock = beside(&rig.database(), ".lock");
     let _ = fs::remove_file(&lock);
     for (target, content) in [("precious", Some("precious")), ("nowhere", None)] {
-        let target = rig.file(target);
+        let target = rig.path(target);
         if let Some(content) = content {
             fs::write(&target, content).unwrap();
         }
         symlink(&target, &lock).unwrap();
-        refused(&rig, rig.run(&[]), USAGE, "is no regular file");
+        refused(
+            &rig,
+            rig.order("fleet.csv", &[]),
+            USAGE,
+            "is no regular file",
+        );
         assert_eq!(fs::read_to_string(&target).ok().as_deref(), content);
         fs::remove_file(&lock).unwrap();
     }
@@ -173,17 +144,17 @@ fn the_lock_is_never_followed_nor_created_through_a_link() {
 #[test]
 fn a_database_with_two_names_is_refused() {
     let rig = rig(2);
-    load(&rig);
-    let hard = rig.file("hard.db");
+    rig.load();
+    let hard = rig.path("hard.db");
     fs::hard_link(rig.database(), &hard).unwrap();
     for path in [rig.database(), hard.clone()] {
         let ended = refused(
             &rig,
-            with_database(rig.run(&[]), &path),
+            with_database(rig.order("fleet.csv", &[]), &path),
             USAGE,
             "hard links",
         );
-        assert!(ended.said.contains("-samefile"), "{ended}");
+        assert!(ended.said().contains("-samefile"), "{ended}");
         for words in COMMANDS_THAT_READ {
             refused(
                 &rig,
@@ -195,8 +166,8 @@ fn a_database_with_two_names_is_refused() {
     }
     assert!(!beside(&hard, ".lock").exists() && !beside(&hard, "-wal").exists());
     fs::remove_file(&hard).unwrap();
-    let ended = finish(rig.run(&["-q"]));
-    assert_eq!(ended.status.code(), Some(0), "{ended}");
+    let ended = rig.run(&["-q"]);
+    assert_eq!(ended.code, 0, "{ended}");
 }
 
 // Field case B2.
@@ -209,7 +180,7 @@ fn a_database_that_is_mounted_by_itself_is_refused() {
         );
     }
     let rig = killed(2);
-    let container = rig.file("con tainer");
+    let container = rig.path("con tainer");
     fs::create_dir(&container).unwrap();
     let path = container.join("refleet.db");
     fs::write(&path, "").unwrap();
@@ -217,11 +188,11 @@ fn a_database_that_is_mounted_by_itself_is_refused() {
     mount(&["mount", "--bind", database.to_str().unwrap()], &path);
     let ended = refused(
         &rig,
-        with_database(rig.run(&[]), &path),
+        with_database(rig.order("fleet.csv", &[]), &path),
         USAGE,
         "mounted by itself",
     );
-    assert!(ended.said.contains("mount the folder"), "{ended}");
+    assert!(ended.said().contains("mount the folder"), "{ended}");
     refused(
         &rig,
         with_database(rig.refleet(&["status"]), &path),
@@ -231,16 +202,20 @@ fn a_database_that_is_mounted_by_itself_is_refused() {
     mount(&["umount"], &path);
     // The folder may be mounted, and the runs meet.
     mount(
-        &["mount", "--bind", rig.file("state").to_str().unwrap()],
+        &["mount", "--bind", rig.path("state").to_str().unwrap()],
         &container,
     );
-    let mut running = Running::start(with_database(rig.run(&[]), &path));
-    let sent = submissions(&rig);
-    let ended = running.wait_until(|| submissions(&rig) > sent);
+    let mut running = Running::start(with_database(rig.order("fleet.csv", &[]), &path));
+    let sent = rig.submissions();
+    let ended = running.wait_until(|| rig.submissions() > sent);
     assert!(ended.is_none(), "{}", running.said());
-    ended_with(rig.run(&[]), BUSY, &running.0.id().to_string());
+    ended_with(
+        rig.order("fleet.csv", &[]),
+        BUSY,
+        &running.pid().to_string(),
+    );
     let status = running.wait_until(|| false).unwrap();
-    assert!(matches!(status.code(), Some(0 | 3)), "{}", running.said());
+    assert!(matches!(status, 0 | 3), "{}", running.said());
     rig.check_end().unwrap();
     mount(&["umount"], &container);
 }
@@ -250,25 +225,28 @@ fn a_database_that_is_mounted_by_itself_is_refused() {
 fn a_main_file_without_the_log_of_its_killed_run_is_refused() {
     for count in [1, 3] {
         let rig = killed(count);
-        let copy = rig.file("copy.db");
+        let copy = rig.path("copy.db");
         fs::copy(rig.database(), &copy).unwrap();
         for log in ["missing", "empty"] {
             if log == "empty" {
                 fs::write(beside(&copy, "-wal"), "").unwrap();
             }
-            for command in [rig.run(&[]), rig.refleet(&["cancel", "--all"])] {
+            for command in [
+                rig.order("fleet.csv", &[]),
+                rig.refleet(&["cancel", "--all"]),
+            ] {
                 let ended = refused(
                     &rig,
                     with_database(command, &copy),
                     USAGE,
                     "without its log",
                 );
-                assert!(ended.said.contains("copy.db-wal too"), "{ended}");
+                assert!(ended.said().contains("copy.db-wal too"), "{ended}");
             }
             // Who only looks is shown what there is, and told.
             let ended = finish(with_database(rig.refleet(&["status"]), &copy));
-            assert!(ended.said.contains("warning: "), "{ended}");
-            assert!(ended.said.contains("without its log"), "{ended}");
+            assert!(ended.said().contains("warning: "), "{ended}");
+            assert!(ended.said().contains("without its log"), "{ended}");
         }
         // The log of another database is not its own.
         let other = killed(2);
@@ -276,7 +254,7 @@ fn a_main_file_without_the_log_of_its_killed_run_is_refused() {
         fs::copy(&stranger, beside(&copy, "-wal")).unwrap();
         refused(
             &rig,
-            with_database(rig.run(&[]), &copy),
+            with_database(rig.order("fleet.csv", &[]), &copy),
             USAGE,
             "is not the log that belongs",
         );
@@ -288,8 +266,8 @@ fn a_main_file_without_the_log_of_its_killed_run_is_refused() {
         let _ = fs::remove_file(beside(&copy, "-shm"));
         fs::rename(&copy, rig.database()).unwrap();
         fs::rename(beside(&copy, "-wal"), beside(&rig.database(), "-wal")).unwrap();
-        let ended = finish(rig.run(&["-q"]));
-        assert!(matches!(ended.status.code(), Some(0 | 3)), "{ended}");
+        let ended = rig.run(&["-q"]);
+        assert!(matches!(ended.code, 0 | 3), "{ended}");
         rig.check_end().unwrap();
     }
 }
@@ -320,12 +298,15 @@ fn a_log_that_was_cut_short_or_damaged_on_its_way_is_refused() {
     ] {
         fs::write(&log, bytes).unwrap();
         let main_before = fs::read(&main).unwrap();
-        for command in [rig.run(&[]), rig.refleet(&["cancel", "--all"])] {
+        for command in [
+            rig.order("fleet.csv", &[]),
+            rig.refleet(&["cancel", "--all"]),
+        ] {
             let ended = refused(&rig, command, USAGE, "is cut short or damaged");
-            assert!(ended.said.contains("mv "), "{what}: {ended}");
+            assert!(ended.said().contains("mv "), "{what}: {ended}");
         }
-        let ended = finish(rig.refleet(&["status"]));
-        assert!(ended.said.contains("is cut short or damaged"), "{ended}");
+        let ended = rig.call(&["status"]);
+        assert!(ended.said().contains("is cut short or damaged"), "{ended}");
         assert_eq!(fs::read(&log).unwrap(), bytes, "{what}");
         assert_eq!(fs::read(&main).unwrap(), main_before, "{what}");
     }
@@ -340,8 +321,8 @@ fn a_log_that_was_cut_short_or_damaged_on_its_way_is_refused() {
     }
     fs::write(&main, copy).unwrap();
     fs::write(&log, torn).unwrap();
-    let ended = finish(rig.run(&["-q"]));
-    assert!(matches!(ended.status.code(), Some(0 | 3)), "{ended}");
+    let ended = rig.run(&["-q"]);
+    assert!(matches!(ended.code, 0 | 3), "{ended}");
     rig.check_end().unwrap();
 }
 
@@ -359,35 +340,40 @@ fn a_database_whose_log_is_lost_is_adopted_and_nothing_of_it_is_sent_again() {
     for suffix in ["-wal", "-shm"] {
         fs::remove_file(beside(&rig.database(), suffix)).unwrap();
     }
-    refused(&rig, rig.run(&[]), USAGE, "adopt --reason");
+    refused(&rig, rig.order("fleet.csv", &[]), USAGE, "adopt --reason");
     // Who only looks is told the same: both ways out, the harmless one first.
     let ended = refused(&rig, rig.refleet(&["status"]), 0, "bring ");
     let (bring, adopt) = (
-        ended.said.find("-wal too"),
-        ended.said.find("adopt --reason"),
+        ended.said().find("-wal too"),
+        ended.said().find("adopt --reason"),
     );
     assert!(bring.is_some() && bring < adopt, "{ended}");
     let adopt = rig.refleet(&["adopt", "--reason", "the disk is gone"]);
     let ended = refused(&rig, adopt, 3, "8 jobs of batch 1 may have been sent");
     assert!(
-        ended.said.contains("resolve SERVICE_ID --batch 1"),
+        ended.said().contains("resolve SERVICE_ID --batch 1"),
         "{ended}"
     );
     // All of them are held, and none is sent.
-    refused(&rig, rig.run(&["-q"]), 3, "");
-    refused(&rig, rig.run(&["-q", "--again"]), 3, "left out");
+    refused(&rig, rig.order("fleet.csv", &["-q"]), 3, "");
+    refused(
+        &rig,
+        rig.order("fleet.csv", &["-q", "--again"]),
+        3,
+        "left out",
+    );
     rig.check_end().unwrap();
-    let history = finish(rig.refleet(&["show", &rig.services[0].to_string()]));
-    assert!(history.said.contains("the disk is gone"), "{history}");
+    let history = rig.call(&["show", &rig.services[0].to_string()]);
+    assert!(history.said().contains("the disk is gone"), "{history}");
     // What the operator knows is done.
     for (service, word) in [(0, "done"), (7, "requeue")] {
         let service = rig.services[service].to_string();
         let words = ["resolve", &service, "--as", word, "--reason", "looked"];
-        let ended = finish(rig.refleet(&words));
-        assert_eq!(ended.status.code(), Some(0), "{ended}");
+        let ended = rig.call(&words);
+        assert_eq!(ended.code, 0, "{ended}");
     }
-    let ended = finish(rig.run(&["-q"]));
-    assert_eq!(ended.status.code(), Some(3), "{ended}");
+    let ended = rig.run(&["-q"]);
+    assert_eq!(ended.code, 3, "{ended}");
     assert_eq!(rig.truth(rig.services[7]).wiped, 1);
 }
 
@@ -398,20 +384,20 @@ fn a_killed_run_is_resumed_whoever_has_looked_at_it_since() {
         let rig = killed(2);
         match looker {
             "command" => {
-                let ended = finish(rig.refleet(&["retry", "--failed"]));
-                assert_eq!(ended.status.code(), Some(0), "{ended}");
+                let ended = rig.call(&["retry", "--failed"]);
+                assert_eq!(ended.code, 0, "{ended}");
             }
             "program" => block_on(look(&rig.database())),
             _ => {
-                let ended = finish(rig.refleet(&["status"]));
-                assert_eq!(ended.status.code(), Some(0), "{ended}");
-                assert!(!ended.said.contains("warning"), "{ended}");
+                let ended = rig.call(&["status"]);
+                assert_eq!(ended.code, 0, "{ended}");
+                assert!(!ended.said().contains("warning"), "{ended}");
             }
         }
         let log = beside(&rig.database(), "-wal");
         assert_eq!(log.exists(), looker == "reader", "{looker}");
-        let ended = finish(rig.run(&["-q"]));
-        assert!(matches!(ended.status.code(), Some(0 | 3)), "{ended}");
+        let ended = rig.run(&["-q"]);
+        assert!(matches!(ended.code, 0 | 3), "{ended}");
         rig.check_end().unwrap();
     }
 }
@@ -443,28 +429,28 @@ fn a_run_that_dies_while_the_log_is_marked_is_resumed_by_no_hand() {
     for point in points {
         for afterwards in ["nobody", "command beside", "command", "program"] {
             let rig = rig(3);
-            load(&rig);
+            rig.load();
             // It was there before the run, and is there after its death.
             let command = (afterwards == "command beside")
                 .then(|| block_on(Queue::open(&rig.database(), Open::Change)).unwrap());
-            let mut run = rig.run(&["-q"]);
+            let mut run = rig.order("fleet.csv", &["-q"]);
             run.env("REFLEET_FAILPOINT", point);
             let ended = finish(run);
-            assert_eq!(ended.status.code(), None, "{point}: {ended}");
+            assert_eq!(ended.code, -SIGABRT, "{point}: {ended}");
             match command {
                 Some(command) => block_on(command.close()).unwrap(),
                 None if afterwards == "command" => {
-                    let ended = finish(rig.refleet(&["retry", "--failed"]));
-                    assert_eq!(ended.status.code(), Some(0), "{point}: {ended}");
+                    let ended = rig.call(&["retry", "--failed"]);
+                    assert_eq!(ended.code, 0, "{point}: {ended}");
                 }
                 None if afterwards == "program" => block_on(look(&rig.database())),
                 None => {}
             }
             let log = beside(&rig.database(), "-wal");
             assert_eq!(log.exists(), afterwards == "nobody", "{point} {afterwards}");
-            let ended = finish(rig.run(&["-q"]));
+            let ended = rig.run(&["-q"]);
             assert!(
-                matches!(ended.status.code(), Some(0 | 3)),
+                matches!(ended.code, 0 | 3),
                 "{point}, {afterwards}: {ended}"
             );
             rig.check_end().unwrap();
@@ -486,9 +472,9 @@ fn an_adoption_that_dies_has_happened_or_not() {
         let mut dying = adopt();
         dying.env("REFLEET_FAILPOINT", point);
         let ended = finish(dying);
-        assert_eq!(ended.status.code(), None, "{point}: {ended}");
+        assert_eq!(ended.code, -SIGABRT, "{point}: {ended}");
         refused(&rig, adopt(), code, words);
-        refused(&rig, rig.run(&["-q"]), 3, "");
+        refused(&rig, rig.order("fleet.csv", &["-q"]), 3, "");
         rig.check_end().unwrap();
     }
 }
@@ -497,18 +483,18 @@ fn an_adoption_that_dies_has_happened_or_not() {
 #[test]
 fn a_command_beside_a_run_does_not_make_a_copy_of_the_main_file_look_whole() {
     let rig = rig(8);
-    let mut running = run_until(&rig, 1);
-    let ended = finish(rig.refleet(&["retry", "--failed"]));
-    assert_eq!(ended.status.code(), Some(0), "{ended}");
-    let sent = submissions(&rig);
-    let ended = running.wait_until(|| submissions(&rig) >= sent + 2);
+    let mut running = rig.run_until(1);
+    let ended = rig.call(&["retry", "--failed"]);
+    assert_eq!(ended.code, 0, "{ended}");
+    let sent = rig.submissions();
+    let ended = running.wait_until(|| rig.submissions() >= sent + 2);
     assert!(ended.is_none(), "it ended early: {}", running.said());
     running.kill();
-    let copy = rig.file("copy.db");
+    let copy = rig.path("copy.db");
     fs::copy(rig.database(), &copy).unwrap();
     refused(
         &rig,
-        with_database(rig.run(&[]), &copy),
+        with_database(rig.order("fleet.csv", &[]), &copy),
         USAGE,
         "without its log",
     );
@@ -527,7 +513,7 @@ fn a_log_without_its_main_file_is_not_thrown_away() {
             set_mode(&rig.database(), 0o600);
         }
         let what = if empty { "is empty" } else { "is missing" };
-        refused(&rig, rig.run(&[]), USAGE, what);
+        refused(&rig, rig.order("fleet.csv", &[]), USAGE, what);
         refused(&rig, rig.refleet(&["status"]), USAGE, what);
         assert_eq!(fs::read(&log).unwrap(), before);
     }
@@ -541,17 +527,17 @@ fn what_a_volume_has_opened_to_a_group_is_closed_and_said() {
     for file in &files {
         set_mode(file, 0o660);
     }
-    let ended = finish(rig.refleet(&["status"]));
-    assert_eq!(ended.status.code(), Some(0), "{ended}");
+    let ended = rig.call(&["status"]);
+    assert_eq!(ended.code, 0, "{ended}");
     assert!(
-        ended.said.contains("is open to others (mode 660)"),
+        ended.said().contains("is open to others (mode 660)"),
         "{ended}"
     );
     assert_eq!(mode_of(&files[0]), 0o660, "who reads changes nothing");
-    let ended = finish(rig.run(&["-q"]));
-    assert!(matches!(ended.status.code(), Some(0 | 3)), "{ended}");
+    let ended = rig.run(&["-q"]);
+    assert!(matches!(ended.code, 0 | 3), "{ended}");
     assert!(
-        ended.said.contains("was open to others (mode 660)"),
+        ended.said().contains("was open to others (mode 660)"),
         "{ended}"
     );
     for file in files.iter().filter(|file| file.exists()) {
@@ -562,14 +548,19 @@ fn what_a_volume_has_opened_to_a_group_is_closed_and_said() {
     // A folder that is meant to be shared would open them again.
     set_mode(&rig.database(), 0o660);
     for mode in [0o2770, 0o770] {
-        set_mode(&rig.file("state"), mode);
-        let ended = refused(&rig, rig.run(&[]), USAGE, "made to be shared");
-        assert!(ended.said.contains("chmod g-ws"), "{ended}");
+        set_mode(&rig.path("state"), mode);
+        let ended = refused(
+            &rig,
+            rig.order("fleet.csv", &[]),
+            USAGE,
+            "made to be shared",
+        );
+        assert!(ended.said().contains("chmod g-ws"), "{ended}");
         assert_eq!(mode_of(&rig.database()), 0o660);
     }
-    set_mode(&rig.file("state"), 0o755);
-    let ended = finish(rig.run(&["-q"]));
-    assert!(matches!(ended.status.code(), Some(0 | 3)), "{ended}");
+    set_mode(&rig.path("state"), 0o755);
+    let ended = rig.run(&["-q"]);
+    assert!(matches!(ended.code, 0 | 3), "{ended}");
 }
 
 /// A floppy disk of 1.44 MB with an empty FAT file system, which knows neither owners nor modes.
@@ -602,8 +593,8 @@ fn a_file_system_without_modes_is_refused_with_the_reason() {
         );
     }
     let rig = rig(1);
-    load(&rig);
-    let (image, stick) = (rig.file("image"), rig.file("stick"));
+    rig.load();
+    let (image, stick) = (rig.path("image"), rig.path("stick"));
     fs::write(&image, floppy()).unwrap();
     fs::create_dir(&stick).unwrap();
     let words = ["-o", "loop,umask=022", "-t", "vfat"];
@@ -617,7 +608,7 @@ fn a_file_system_without_modes_is_refused_with_the_reason() {
     }
     let path = stick.join("refleet.db");
     let mut create = rig.refleet(&["load"]);
-    create.arg(rig.file("fleet.csv"));
+    create.arg(rig.path("fleet.csv"));
     refused(
         &rig,
         with_database(create, &path),
@@ -628,7 +619,7 @@ fn a_file_system_without_modes_is_refused_with_the_reason() {
     fs::copy(rig.database(), &path).unwrap();
     refused(
         &rig,
-        with_database(rig.run(&[]), &path),
+        with_database(rig.order("fleet.csv", &[]), &path),
         USAGE,
         "(vfat) cannot hold",
     );
@@ -667,9 +658,9 @@ fn skip(why: &str) {
 #[test]
 fn what_belongs_to_somebody_else_is_named_with_its_owner_and_the_remedy() {
     let rig = rig(2);
-    load(&rig);
+    rig.load();
     // As if it had been created by `sudo refleet run`.
-    let root = rig.file(".");
+    let root = rig.path(".");
     fs::write(beside(&rig.database(), ".lock"), "").unwrap();
     if !hand_over(&root, OTHER_USER) {
         return skip("only root can give files away");
@@ -683,13 +674,13 @@ fn what_belongs_to_somebody_else_is_named_with_its_owner_and_the_remedy() {
         assert!(hand_over(&file, 0));
         let ended = refused(
             &rig,
-            as_other(rig.run(&[])),
+            as_other(rig.order("fleet.csv", &[])),
             USAGE,
             "belongs to root (uid 0)",
         );
-        assert!(ended.said.contains("`sudo` made it"), "{ended}");
-        assert!(ended.said.contains("sudo chown"), "{ended}");
-        assert!(ended.said.contains(file.to_str().unwrap()), "{ended}");
+        assert!(ended.said().contains("`sudo` made it"), "{ended}");
+        assert!(ended.said().contains("sudo chown"), "{ended}");
+        assert!(ended.said().contains(file.to_str().unwrap()), "{ended}");
         if suffix.is_empty() {
             let status = as_other(rig.refleet(&["status"]));
             refused(&rig, status, USAGE, "belongs to root (uid 0)");
@@ -697,33 +688,33 @@ fn what_belongs_to_somebody_else_is_named_with_its_owner_and_the_remedy() {
         assert!(hand_over(&file, OTHER_USER));
     }
     // A folder in which nothing can be created.
-    assert!(hand_over(&rig.file("state"), 0));
+    assert!(hand_over(&rig.path("state"), 0));
     assert!(hand_over(&rig.database(), OTHER_USER));
     assert!(hand_over(&beside(&rig.database(), ".lock"), OTHER_USER));
-    set_mode(&rig.file("state"), 0o755);
+    set_mode(&rig.path("state"), 0o755);
     let ended = refused(
         &rig,
-        as_other(rig.run(&[])),
+        as_other(rig.order("fleet.csv", &[])),
         USAGE,
         "belongs to root (uid 0)",
     );
-    assert!(ended.said.contains("sudo chown"), "{ended}");
+    assert!(ended.said().contains("sudo chown"), "{ended}");
     // Nor anything seen.
-    set_mode(&rig.file("state"), 0o700);
-    for command in [rig.run(&[]), rig.refleet(&["status"])] {
+    set_mode(&rig.path("state"), 0o700);
+    for command in [rig.order("fleet.csv", &[]), rig.refleet(&["status"])] {
         let ended = refused(&rig, as_other(command), USAGE, "belongs to root (uid 0)");
-        assert!(ended.said.contains("sudo chown -R"), "{ended}");
+        assert!(ended.said().contains("sudo chown -R"), "{ended}");
     }
-    assert!(hand_over(&rig.file("state"), OTHER_USER));
+    assert!(hand_over(&rig.path("state"), OTHER_USER));
 
     // What root does here locks nobody out.
-    let ended = finish(rig.run(&["-q"]));
-    assert_eq!(ended.status.code(), Some(0), "{ended}");
-    let fresh = rig.file("fresh/refleet.db");
+    let ended = rig.run(&["-q"]);
+    assert_eq!(ended.code, 0, "{ended}");
+    let fresh = rig.path("fresh/refleet.db");
     let mut command = with_database(rig.refleet(&["load", "-q"]), &fresh);
-    command.arg(rig.file("fleet.csv"));
+    command.arg(rig.path("fleet.csv"));
     let ended = finish(command);
-    assert_eq!(ended.status.code(), Some(0), "{ended}");
+    assert_eq!(ended.code, 0, "{ended}");
     for file in [
         rig.database(),
         beside(&rig.database(), ".lock"),
@@ -738,26 +729,28 @@ fn what_belongs_to_somebody_else_is_named_with_its_owner_and_the_remedy() {
         );
     }
     let ended = finish(as_other(rig.refleet(&["cancel", "--failed"])));
-    assert_eq!(ended.status.code(), Some(0), "{ended}");
+    assert_eq!(ended.code, 0, "{ended}");
 }
 
 // Field case B11.
 #[test]
 fn a_path_that_nobody_expanded_is_refused_and_nothing_is_created() {
     let rig = rig(1);
-    let here = rig.file("here");
+    let here = rig.path("here");
     fs::create_dir(&here).unwrap();
+    let manifest = rig.path("fleet.csv");
+    let manifest = manifest.to_str().unwrap();
     let mut calls: Vec<Command> = Vec::new();
     for path in ["~/x.db", "$HOME/x.db", "%h/x.db", "'/srv/x.db'"] {
-        let mut command = with_database(rig.run(&[]), Path::new(path));
+        let mut command = with_database(rig.order(manifest, &[]), Path::new(path));
         command.env("REFLEET_DB", path);
         calls.push(command);
         calls.push(with_database(rig.refleet(&["status"]), Path::new(path)));
-        calls.push(rig.run(&["--events", path]));
+        calls.push(rig.order(manifest, &["--events", path]));
         calls.push(rig.refleet(&["report", "--output", path]));
         calls.push(rig.refleet(&["check", path]));
         calls.push(rig.refleet(&["simulate", "--services", "1", "--journal", path]));
-        let mut command = rig.run(&[]);
+        let mut command = rig.order(manifest, &[]);
         command
             .env("ZOMRO_PASSWORD_FILE", path)
             .env_remove("ZOMRO_PASSWORD");
@@ -778,7 +771,7 @@ fn a_path_that_nobody_expanded_is_refused_and_nothing_is_created() {
         "x.db-wal",
         "x.db.lock",
     ] {
-        for mut command in [rig.run(&[]), rig.refleet(&["status"])] {
+        for mut command in [rig.order(manifest, &[]), rig.refleet(&["status"])] {
             command = with_database(command, Path::new(path));
             command.current_dir(&here);
             let ended = refused(&rig, command, USAGE, "hint: name the file itself");
@@ -793,14 +786,14 @@ fn a_path_that_nobody_expanded_is_refused_and_nothing_is_created() {
         USAGE,
         "postgres://…@db.example.com/x is an address",
     );
-    assert!(!ended.said.contains("Secret1234"), "{ended}");
+    assert!(!ended.said().contains("Secret1234"), "{ended}");
     // Where it does exist, it is meant.
     fs::create_dir(here.join("~")).unwrap();
-    fs::copy(rig.file("fleet.csv"), here.join("~/fleet.csv")).unwrap();
+    fs::copy(rig.path("fleet.csv"), here.join("~/fleet.csv")).unwrap();
     let mut command = rig.refleet(&["check", "~/fleet.csv"]);
     command.current_dir(&here);
     let ended = finish(command);
-    assert_eq!(ended.status.code(), Some(0), "{ended}");
+    assert_eq!(ended.code, 0, "{ended}");
 }
 
 // Field case C8.
@@ -809,12 +802,12 @@ fn a_database_that_knows_of_nothing_is_announced_before_anything_is_destroyed() 
     const WORDS: &str = "is a new database: it knows of nothing that was wiped before";
     for quiet in [&["-q"][..], &[]] {
         let rig = rig(2);
-        let ended = finish(rig.run(quiet));
-        assert_eq!(ended.status.code(), Some(0), "{ended}");
-        assert_eq!(ended.said.matches(WORDS).count(), 1, "{ended}");
-        let ended = finish(rig.run(&[quiet, &["--again"]].concat()));
-        assert_eq!(ended.status.code(), Some(0), "{ended}");
-        assert!(!ended.said.contains(WORDS), "{ended}");
+        let ended = rig.run(quiet);
+        assert_eq!(ended.code, 0, "{ended}");
+        assert_eq!(ended.said().matches(WORDS).count(), 1, "{ended}");
+        let ended = rig.run(&[quiet, &["--again"]].concat());
+        assert_eq!(ended.code, 0, "{ended}");
+        assert!(!ended.said().contains(WORDS), "{ended}");
     }
 }
 
@@ -822,24 +815,24 @@ fn a_database_that_knows_of_nothing_is_announced_before_anything_is_destroyed() 
 #[test]
 fn a_report_and_events_are_written_over_nothing_that_is_needed() {
     let rig = rig(2);
-    load(&rig);
-    let token = rig.file("token");
+    rig.load();
+    let token = rig.path("token");
     fs::write(&token, "secret").unwrap();
     fs::write(beside(&rig.database(), ".lock"), "").unwrap();
-    symlink(rig.database(), rig.file("link")).unwrap();
-    fs::hard_link(rig.file("fleet.csv"), rig.file("other.csv")).unwrap();
-    symlink(beside(&rig.database(), "-wal"), rig.file("dangling")).unwrap();
-    fs::write(rig.file("another.csv"), "id;os\n5;x\n").unwrap();
+    symlink(rig.database(), rig.path("link")).unwrap();
+    fs::hard_link(rig.path("fleet.csv"), rig.path("other.csv")).unwrap();
+    symlink(beside(&rig.database(), "-wal"), rig.path("dangling")).unwrap();
+    fs::write(rig.path("another.csv"), "id;os\n5;x\n").unwrap();
     let targets = [
         rig.database(),
         beside(&rig.database(), ".lock"),
         beside(&rig.database(), "-wal"),
         beside(&rig.database(), "-journal"),
-        rig.file("link"),
-        rig.file("dangling"),
-        rig.file("fleet.csv"),
-        rig.file("other.csv"),
-        rig.file("another.csv"),
+        rig.path("link"),
+        rig.path("dangling"),
+        rig.path("fleet.csv"),
+        rig.path("other.csv"),
+        rig.path("another.csv"),
         token.clone(),
     ];
     let content = |path: &Path| fs::read(path).ok();
@@ -848,7 +841,7 @@ fn a_report_and_events_are_written_over_nothing_that_is_needed() {
         let file = target.to_str().unwrap();
         for mut command in [
             rig.refleet(&["report", "--format", "csv", "--output", file]),
-            rig.run(&["--events", file]),
+            rig.order("fleet.csv", &["--events", file]),
             rig.refleet(&["simulate", "--services", "1", "--journal", file]),
         ] {
             command.env("ZOMRO_AUTH_FILE", &token);
@@ -858,11 +851,11 @@ fn a_report_and_events_are_written_over_nothing_that_is_needed() {
     }
     // Reports and events of yesterday are.
     for _ in 0..2 {
-        let events = rig.file("events.ndjson");
-        let ended = finish(rig.run(&["-q", "--events", events.to_str().unwrap()]));
-        assert_eq!(ended.status.code(), Some(0), "{ended}");
+        let events = rig.path("events.ndjson");
+        let ended = rig.run(&["-q", "--events", events.to_str().unwrap()]);
+        assert_eq!(ended.code, 0, "{ended}");
         for format in ["csv", "json", "table"] {
-            let file = rig.file("results.csv");
+            let file = rig.path("results.csv");
             let words = [
                 "report",
                 "--format",
@@ -870,8 +863,8 @@ fn a_report_and_events_are_written_over_nothing_that_is_needed() {
                 "--output",
                 file.to_str().unwrap(),
             ];
-            let ended = finish(rig.refleet(&words));
-            assert_eq!(ended.status.code(), Some(0), "{ended}");
+            let ended = rig.call(&words);
+            assert_eq!(ended.code, 0, "{ended}");
         }
     }
     rig.check_end().unwrap();
@@ -887,7 +880,7 @@ fn a_database_in_a_containers_layer_is_said_each_time_to_go_with_it() {
         );
     }
     let rig = rig(2);
-    let container = rig.file("container");
+    let container = rig.path("container");
     fs::create_dir(&container).unwrap();
     mount(&["mount", "-t", "tmpfs", "tmpfs"], &container);
     let layer = |name: &str| {
@@ -907,10 +900,10 @@ fn a_database_in_a_containers_layer_is_said_each_time_to_go_with_it() {
     let path = root.join("refleet.db");
     for _ in 0..2 {
         let mut load = rig.refleet(&["load", "-q"]);
-        load.arg(rig.file("fleet.csv"));
+        load.arg(rig.path("fleet.csv"));
         let ended = finish(with_database(load, &path));
-        assert!(ended.status.success(), "{ended}");
-        assert!(ended.said.contains("nothing stays (overlay)"), "{ended}");
+        assert!(ended.code == 0, "{ended}");
+        assert!(ended.disk.contains("nothing stays (overlay)"), "{ended}");
     }
 }
 
@@ -924,7 +917,7 @@ fn an_archive_on_a_read_only_medium_is_read_or_says_what_is_missing() {
         );
     }
     let rig = killed(2);
-    let archive = rig.file("archive");
+    let archive = rig.path("archive");
     fs::create_dir(&archive).unwrap();
     mount(
         &["mount", "-t", "tmpfs", "-o", "mode=700", "tmpfs"],
@@ -952,20 +945,20 @@ fn an_archive_on_a_read_only_medium_is_read_or_says_what_is_missing() {
             USAGE,
             "holds what is not in the database yet",
         );
-        assert!(ended.said.contains("copy both"), "{ended}");
+        assert!(ended.said().contains("copy both"), "{ended}");
     }
     // With its index it can be read: also where a run works and only this view is read-only.
     put("-shm");
     for words in &readers {
         let ended = finish(with_database(rig.refleet(words), &path));
-        assert_eq!(ended.status.code(), Some(0), "{words:?} {ended}");
+        assert_eq!(ended.code, 0, "{words:?} {ended}");
     }
     mount(&["mount", "-o", "remount,rw"], &archive);
     fs::remove_file(beside(&path, "-wal")).unwrap();
     fs::remove_file(beside(&path, "-shm")).unwrap();
     // After a whole run there is no log.
-    let ended = finish(rig.run(&["-q"]));
-    assert!(matches!(ended.status.code(), Some(0 | 3)), "{ended}");
+    let ended = rig.run(&["-q"]);
+    assert!(matches!(ended.code, 0 | 3), "{ended}");
     put("");
     // An index that was copied along, or a log with nothing in it, is in nobody's way.
     let strays: [&[&str]; 3] = [&[], &["-shm"], &["-wal"]];
@@ -978,8 +971,8 @@ fn an_archive_on_a_read_only_medium_is_read_or_says_what_is_missing() {
         mount(&["mount", "-o", "remount,ro"], &archive);
         for words in &readers {
             let ended = finish(with_database(rig.refleet(words), &path));
-            assert_eq!(ended.status.code(), Some(0), "{words:?} {stray:?} {ended}");
-            assert!(!ended.said.contains("warning"), "{ended}");
+            assert_eq!(ended.code, 0, "{words:?} {stray:?} {ended}");
+            assert!(!ended.said().contains("warning"), "{ended}");
         }
         mount(&["mount", "-o", "remount,rw"], &archive);
         for suffix in stray {
@@ -989,19 +982,19 @@ fn an_archive_on_a_read_only_medium_is_read_or_says_what_is_missing() {
     }
     let ended = refused(
         &rig,
-        with_database(rig.run(&[]), &path),
+        with_database(rig.order("fleet.csv", &[]), &path),
         USAGE,
         "mounted read-only",
     );
-    assert!(!ended.said.contains("--db"), "{ended}");
+    assert!(!ended.said().contains("--db"), "{ended}");
     mount(&["umount"], &archive);
 }
 
 #[test]
 fn the_library_meets_the_same_door() {
     let rig = rig(1);
-    load(&rig);
-    let link = rig.file("link.db");
+    rig.load();
+    let link = rig.path("link.db");
     symlink(rig.database(), &link).unwrap();
     let queue = block_on(Queue::open(&link, Open::Change)).unwrap();
     assert_eq!(queue.path(), rig.database().canonicalize().unwrap());

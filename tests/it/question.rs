@@ -2,21 +2,20 @@
 //! an answer.
 
 use std::fmt::Write as _;
-use std::process::Command;
 
-use crate::common::{FIRST, IMAGE, OTHER_IMAGE, PASSWORD, World, id, quick, services};
-use crate::pty::{Size, Typed, on_a_terminal};
+use crate::rig::{FIRST, IMAGE, OTHER_IMAGE, PASSWORD, Rig, quick, services, wrapped};
+use crate::rig::{Size, Typed, on_a_terminal};
 use refleet::simulator::{Call, Fault, FaultKind, InstanceChange, Script};
 
 /// The end of the prompt.
 const PROMPT: &str = "instances: ";
 
-fn ask(world: &World, size: Size, more: &[&str], typed: &[Typed<'_>]) -> (i32, String) {
-    ask_in(world, size, more, &[], typed)
+fn ask(rig: &Rig, size: Size, more: &[&str], typed: &[Typed<'_>]) -> (i32, String) {
+    ask_in(rig, size, more, &[], typed)
 }
 
 fn ask_in(
-    world: &World,
+    rig: &Rig,
     size: Size,
     more: &[&str],
     env: &[(&str, &str)],
@@ -24,13 +23,13 @@ fn ask_in(
 ) -> (i32, String) {
     let mut args = quick("fleet.csv", more);
     args.retain(|arg| *arg != "--yes");
-    let mut command = world.refleet(&args);
+    let mut command = rig.refleet(&args);
     command.envs(env.iter().copied());
     on_a_terminal(command, size, typed)
 }
 
-fn wiped(world: &World) -> u64 {
-    world.wiped().iter().sum()
+fn wiped(rig: &Rig) -> u64 {
+    rig.wiped().iter().sum()
 }
 
 /// The last screen of 24 rows before `text`.
@@ -54,30 +53,27 @@ fn what_was_typed_before_the_question_is_no_answer_to_it() {
         &[("", b"3")],
         &[("", &[b"3\n".repeat(1500).as_slice()].concat())],
     ] {
-        let world = World::new(3);
-        world.fleet(3);
+        let rig = Rig::new(3);
         let typed: Vec<Typed<'_>> = early
             .iter()
             .copied()
             .chain([(PROMPT, &b"\n"[..])])
             .collect();
-        let (code, said) = ask(&world, Size::USUAL, &[], &typed);
+        let (code, said) = ask(&rig, Size::USUAL, &[], &typed);
         assert_eq!(code, 2, "{said}");
         assert!(said.contains("not confirmed"), "{said}");
-        assert_eq!(wiped(&world), 0, "{said}");
+        assert_eq!(wiped(&rig), 0, "{said}");
     }
     // What is typed when it is there is an answer.
-    let world = World::new(3);
-    world.fleet(3);
-    let (code, said) = ask(&world, Size::USUAL, &[], &[("", b"9\n"), (PROMPT, b"3\n")]);
+    let rig = Rig::new(3);
+    let (code, said) = ask(&rig, Size::USUAL, &[], &[("", b"9\n"), (PROMPT, b"3\n")]);
     assert_eq!(code, 0, "{said}");
-    assert_eq!(wiped(&world), 3);
+    assert_eq!(wiped(&rig), 3);
 }
 
 #[test]
 fn ctrl_c_and_an_end_of_file_and_anything_else_mean_no() {
-    let world = World::new(3);
-    world.fleet(3);
+    let rig = Rig::new(3);
     for (keys, code) in [
         (&b"\x03"[..], 130),
         (b"\x04", 2),
@@ -87,43 +83,31 @@ fn ctrl_c_and_an_end_of_file_and_anything_else_mean_no() {
         (b"30\n", 2),
         (b"\n", 2),
     ] {
-        let (ended, said) = ask(&world, Size::USUAL, &[], &[(PROMPT, keys)]);
+        let (ended, said) = ask(&rig, Size::USUAL, &[], &[(PROMPT, keys)]);
         assert_eq!(ended, code, "{keys:?}: {said}");
-        assert_eq!(wiped(&world), 0, "{said}");
+        assert_eq!(wiped(&rig), 0, "{said}");
     }
 }
 
 #[test]
 fn after_ctrl_z_and_fg_the_prompt_is_there_again() {
-    let world = World::new(3);
-    world.fleet(3);
+    let rig = Rig::new(3);
     let mut args = quick("fleet.csv", &[]);
     args.retain(|arg| *arg != "--yes");
-    let refleet = world.refleet(&args);
+    let refleet = rig.refleet(&args);
     // A shell with job control, that types `fg` as soon as it has the terminal back.
-    let mut shell = Command::new("sh");
-    shell
-        .args(["-mc", "\"$0\" \"$@\"; fg"])
-        .arg(refleet.get_program())
-        .args(refleet.get_args())
-        .env_clear()
-        .envs(
-            refleet
-                .get_envs()
-                .filter_map(|(name, value)| Some((name, value?))),
-        )
-        .current_dir(refleet.get_current_dir().unwrap());
+    let shell = wrapped(&["sh", "-mc", "\"$0\" \"$@\"; fg"], &refleet);
     let typed = [(PROMPT, &b"\x1a"[..]), (PROMPT, b"3\n")];
     let (code, said) = on_a_terminal(shell, Size::USUAL, &typed);
     assert_eq!(code, 0, "{said}");
-    assert_eq!(wiped(&world), 3, "{said}");
+    assert_eq!(wiped(&rig), 3, "{said}");
 }
 
 // field case E2
 #[test]
 fn the_last_screen_before_the_answer_says_what_is_lost_and_what_is_not_sent() {
     const COUNT: usize = 40;
-    let world = World::with(COUNT, |config| {
+    let rig = Rig::with(COUNT, |config| {
         // Two more, so that there are four; the last one is offered to nobody.
         let mut third = config.images[0].clone();
         third.id = "a95d4c18-72be-4d61-8f30-6b1e07d924cb".parse().unwrap();
@@ -137,12 +121,12 @@ fn the_last_screen_before_the_answer_says_what_is_lost_and_what_is_not_sent() {
         status: Some("suspended".to_owned()),
         ..InstanceChange::default()
     };
-    assert!(world.simulator.change(id(FIRST + 2), &suspended));
+    rig.change(2, &suspended);
     let same = InstanceChange {
         image: Some("AlmaLinux 8".to_owned()),
         ..InstanceChange::default()
     };
-    assert!(world.simulator.change(id(FIRST + 4), &same));
+    rig.change(4, &same);
     let mut manifest = "service_id,image,password,ssh_key\n".to_owned();
     for service in services(COUNT) {
         let image = [
@@ -158,10 +142,10 @@ fn the_last_screen_before_the_answer_says_what_is_lost_and_what_is_not_sent() {
         };
         writeln!(manifest, "{service},{image},{access}").unwrap();
     }
-    world.write("fleet.csv", manifest);
+    rig.write("fleet.csv", manifest);
 
     // The number to type is not that of the rows.
-    let (code, said) = ask(&world, Size::USUAL, &[], &[(PROMPT, b"40\n")]);
+    let (code, said) = ask(&rig, Size::USUAL, &[], &[(PROMPT, b"40\n")]);
     assert_eq!(code, 2, "{said}");
     let screen = screen_before(&said, "l shows the whole list");
     let text = screen.join("\n");
@@ -190,12 +174,12 @@ fn the_last_screen_before_the_answer_says_what_is_lost_and_what_is_not_sent() {
         screen.iter().all(|line| line.chars().count() <= 80),
         "{text}"
     );
-    assert_eq!(wiped(&world), 0);
+    assert_eq!(wiped(&rig), 0);
 
     // Everything can be looked at, with a pager and without.
     for pager in ["cat", "no-such-pager-anywhere"] {
         let (code, said) = ask_in(
-            &world,
+            &rig,
             Size::USUAL,
             &[],
             &[("PAGER", pager)],
@@ -220,28 +204,27 @@ fn the_last_screen_before_the_answer_says_what_is_lost_and_what_is_not_sent() {
 // field case E2
 #[test]
 fn where_nothing_can_be_rebuilt_nothing_is_asked_or_queued() {
-    let world = World::with(3, |config| config.instances.clear());
-    world.fleet(3);
-    let (code, said) = ask(&world, Size::USUAL, &[], &[]);
+    let rig = Rig::with(3, |config| config.instances.clear());
+    rig.fleet(3);
+    let (code, said) = ask(&rig, Size::USUAL, &[], &[]);
     assert_eq!(code, 2, "{said}");
     assert!(
         said.contains("none of these instances can be rebuilt now"),
         "{said}"
     );
-    assert!(!world.database().exists() || world.call(&["status"]).code == 2);
+    assert!(!rig.database().exists() || rig.call(&["status"]).code == 2);
 }
 
 // field case E2
 #[test]
 fn the_question_before_a_resumed_batch_speaks_of_what_is_left() {
-    let world = World::new(6);
-    world.fleet(6);
-    let mut run = world.start(&["--workers", "1"]);
+    let rig = Rig::new(6);
+    let mut run = rig.watch(&["--workers", "1"]);
     run.wait_for(2, "done");
     run.signal("INT");
     run.end().exit(130);
-    let left = world.states()["queued"].len();
-    let (code, said) = ask(&world, Size::USUAL, &[], &[(PROMPT, b"\n")]);
+    let left = rig.states()["queued"].len();
+    let (code, said) = ask(&rig, Size::USUAL, &[], &[(PROMPT, b"\n")]);
     assert_eq!(code, 2, "{said}");
     for words in [
         format!("Batch 1 goes on: {left} of 6 are still to be sent"),
@@ -255,14 +238,12 @@ fn the_question_before_a_resumed_batch_speaks_of_what_is_left() {
 // field case E12
 #[test]
 fn a_dumb_terminal_gets_no_escape_sequence() {
-    let world = World::new(3);
-    world.fleet(3);
-    world
-        .simulator
+    let rig = Rig::new(3);
+    rig.simulator
         .script(Script::next(Call::Submission, Fault::new(FaultKind::Error)));
     for term in ["dumb", ""] {
         let (code, said) = ask_in(
-            &world,
+            &rig,
             Size::USUAL,
             &["--again"],
             &[("TERM", term)],
@@ -276,7 +257,7 @@ fn a_dumb_terminal_gets_no_escape_sequence() {
             &["report"],
             &["show", "5113119"],
         ] {
-            let mut command = world.refleet(words);
+            let mut command = rig.refleet(words);
             command.env("TERM", term);
             let (_, said) = on_a_terminal(command, Size::USUAL, &[]);
             assert!(!said.contains('\x1b'), "{words:?}: {said:?}");

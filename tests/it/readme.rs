@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
-use crate::common::{FIRST, LOGIN_PASSWORD, USERNAME, World, bare, ended};
+use crate::rig::{LOGIN_PASSWORD, Rig, USERNAME, bare, finish};
 
 /// A file of the repository's root.
 fn document(name: &str) -> String {
@@ -82,15 +82,14 @@ fn the_readme_has_what_a_new_user_needs_and_nothing_that_is_for_others() {
 
 #[test]
 fn the_commands_of_the_readme_work_as_they_stand() {
-    let world = World::new(3);
-    world.fleet(3);
-    world.doubt(FIRST);
-    let program = bare(world.folder.path());
+    let rig = Rig::new(3);
+    rig.doubt(0);
+    let program = bare(rig.folder.path());
     let programs = Path::new(program.get_program())
         .parent()
         .unwrap()
         .to_owned();
-    world.run(&["--settle", "100ms"]).exit(3);
+    rig.run(&["--settle", "100ms"]).exit(3);
     let readme = document("README.md");
     let commands: Vec<&str> = readme
         .lines()
@@ -104,14 +103,14 @@ fn the_commands_of_the_readme_work_as_they_stand() {
             .args(["-c", command])
             .env_clear()
             .env("PATH", format!("{}:/usr/bin:/bin", programs.display()))
-            .env("HOME", world.folder.path())
-            .env("REFLEET_DB", world.database())
-            .env("REFLEET_API_URL", world.simulator.url())
+            .env("HOME", rig.folder.path())
+            .env("REFLEET_DB", rig.database())
+            .env("REFLEET_API_URL", rig.simulator.url())
             .env("ZOMRO_USERNAME", USERNAME)
             .env("ZOMRO_PASSWORD", LOGIN_PASSWORD)
             .stdin(Stdio::null())
-            .current_dir(world.folder.path());
-        let ended = ended(shell);
+            .current_dir(rig.folder.path());
+        let ended = finish(shell);
         // The order has ended in doubt; of that a run has to speak.
         assert!(
             ended.code == 0 || (ended.code == 3 && command.starts_with("refleet run")),
@@ -121,7 +120,7 @@ fn the_commands_of_the_readme_work_as_they_stand() {
             ended.err
         );
     }
-    assert_eq!(world.states()["done"].len(), 3, "the doubt was settled");
+    assert_eq!(rig.states()["done"].len(), 3, "the doubt was settled");
 }
 
 // field case E11
@@ -131,7 +130,7 @@ fn the_readme_names_every_exit_code_and_every_option_of_its_tables_exists() {
     let help = {
         let mut command = bare(Path::new("/"));
         command.args(["run", "--help"]);
-        ended(command).exit(0).out
+        finish(command).exit(0).out
     };
     for option in readme.split('`').skip(1).step_by(2).filter_map(|code| {
         let option = code.split([' ', '=']).next()?;

@@ -3,86 +3,86 @@
 
 use std::time::Duration;
 
-use crate::common::{Ended, FIRST, World, ended, quick, services};
+use crate::rig::{Ended, FIRST, Rig, finish, services, wrapped};
 use refleet::simulator::{Call, FaultKind, Script, Settings};
 
 /// Twelve services; four rebuilds at a time, so that a run can be met in its middle.
-fn world() -> World {
-    let world = World::with(12, |config| {
+fn rig() -> Rig {
+    let rig = Rig::with(12, |config| {
         config.rebuild_duration = Duration::from_millis(300);
     });
-    world.fleet(12);
-    world
+    rig.fleet(12);
+    rig
 }
 
 const FOUR: &[&str] = &["--workers", "4"];
 
 /// The same command again, to the end: every instance was wiped once, and what was done before was
 /// not sent again.
-fn resumes(world: &World) -> Ended {
-    let before = world.record();
-    let run = world.run(FOUR).exit(0).says("done 12");
+fn resumes(rig: &Rig) -> Ended {
+    let before = rig.record();
+    let run = rig.run(FOUR).exit(0).says("done 12");
     assert!(
-        world.wiped().iter().all(|&wiped| wiped == 1),
+        rig.wiped().iter().all(|&wiped| wiped == 1),
         "{:?}",
-        world.record()
+        rig.record()
     );
     for (service, then) in before
         .services
         .iter()
         .filter(|(_, then)| then.completed > 0)
     {
-        let now = &world.record().services[service];
+        let now = &rig.record().services[service];
         assert_eq!(now.submissions, then.submissions, "{service}");
     }
-    world.assert_truth(1);
+    rig.assert_truth(1);
     run
 }
 
 #[test]
 fn ctrl_c_stops_a_run_and_the_same_command_resumes_it() {
-    let world = world();
-    let mut run = world.start(FOUR);
+    let rig = rig();
+    let mut run = rig.watch(FOUR);
     run.wait_for(3, "done");
     run.signal("INT");
     run.end()
         .exit(130)
         .says("interrupted (SIGINT)")
         .says("run again to resume");
-    let states = world.states();
+    let states = rig.states();
     assert!(!states.contains_key("submitting") && !states.contains_key("in_doubt"));
     assert!(
         states["done"].len() >= 3 && states.contains_key("queued"),
         "{states:?}"
     );
-    resumes(&world);
+    resumes(&rig);
 }
 
 #[test]
 fn sigterm_and_a_lost_terminal_stop_a_run_too() {
-    let world = world();
+    let rig = rig();
     for (signal, done) in [("TERM", 2), ("HUP", 1)] {
-        let mut run = world.start(FOUR);
+        let mut run = rig.watch(FOUR);
         run.wait_for(done, "done");
         run.signal(signal);
         run.end().exit(143).says("run again to resume");
     }
-    resumes(&world);
+    resumes(&rig);
 }
 
 #[test]
 fn the_first_signal_waits_for_answers_under_way_and_the_second_does_not() {
-    let world = world();
+    let rig = rig();
     // The answer that says what became of it does not come for as long as the call may take.
-    world.fault(FIRST, FaultKind::TimeoutBefore);
-    let mut run = world.start(&["--workers", "4", "--timeout", "50s"]);
+    rig.fault(0, FaultKind::TimeoutBefore);
+    let mut run = rig.watch(&["--workers", "4", "--timeout", "50s"]);
     run.wait_for(3, "done");
     run.signal("INT");
     run.wait(1, |event| event["type"] == "stopping");
     // Of another kind: the same one once more within a second would be the same request.
     run.signal("TERM");
     run.end().exit(130);
-    let states = world.states();
+    let states = rig.states();
     assert_eq!(
         states["submitting"],
         [FIRST],
@@ -90,7 +90,7 @@ fn the_first_signal_waits_for_answers_under_way_and_the_second_does_not() {
     );
 
     // The next run does not know what became of it, and does not guess.
-    let run = world
+    let run = rig
         .run(&["--settle", "100ms"])
         .exit(3)
         .says("1 held in doubt");
@@ -100,19 +100,19 @@ fn the_first_signal_waits_for_answers_under_way_and_the_second_does_not() {
         "{}",
         run.err
     );
-    assert_eq!(world.states()["in_doubt"], [FIRST]);
-    assert_eq!(world.record().services[&FIRST].submissions, 1);
+    assert_eq!(rig.states()["in_doubt"], [FIRST]);
+    assert_eq!(rig.record().services[&FIRST].submissions, 1);
 }
 
 #[test]
 fn a_run_killed_in_the_middle_is_taken_up_by_the_same_command() {
-    let world = world();
+    let rig = rig();
     // The answers of two submissions never come: with the process gone, nobody knows of them.
-    world.fault(FIRST, FaultKind::TimeoutAfter);
-    world.fault(FIRST + 1, FaultKind::TimeoutBefore);
-    let mut run = world.start(&["--workers", "6", "--timeout", "50s"]);
+    rig.fault(0, FaultKind::TimeoutAfter);
+    rig.fault(1, FaultKind::TimeoutBefore);
+    let mut run = rig.watch(&["--workers", "6", "--timeout", "50s"]);
     run.wait_for(3, "done");
-    let now = world.call(&["status"]).exit(0);
+    let now = rig.call(&["status"]).exit(0);
     assert!(
         now.out.contains(&format!("process {}", run.pid())),
         "{}",
@@ -120,10 +120,10 @@ fn a_run_killed_in_the_middle_is_taken_up_by_the_same_command() {
     );
     run.signal("KILL");
     assert_eq!(run.end().code, -9);
-    world.call(&["status"]).exit(0).says_out("and died");
+    rig.call(&["status"]).exit(0).says_out("and died");
 
     // The first was wiped, and shows it in time; of the second nothing shows, and it is not sent again.
-    let run = world
+    let run = rig
         .run(&[])
         .exit(3)
         .says("1 held in doubt")
@@ -134,37 +134,36 @@ fn a_run_killed_in_the_middle_is_taken_up_by_the_same_command() {
         "{}",
         run.err
     );
-    let states = world.states();
+    let states = rig.states();
     assert_eq!(states["in_doubt"], [FIRST + 1]);
     assert_eq!(states["done"].len(), 11);
-    assert_eq!(world.record().services[&(FIRST + 1)].submissions, 1);
-    world.assert_truth(1);
-    assert_eq!(world.wiped(), [1, 0, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1]);
+    assert_eq!(rig.record().services[&(FIRST + 1)].submissions, 1);
+    rig.assert_truth(1);
+    assert_eq!(rig.wiped(), [1, 0, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1]);
 
     // It looks at the instance and gives its word; then everything is done.
     let second = (FIRST + 1).to_string();
-    world
-        .call(&[
-            "resolve",
-            &second,
-            "--as",
-            "requeue",
-            "--reason",
-            "its old image still runs",
-        ])
-        .exit(0)
-        .says_out("1 job of batch 1 put back in the queue");
-    world.run(&[]).exit(0);
-    assert_eq!(world.wiped(), [1; 12]);
-    world.assert_truth(1);
+    rig.call(&[
+        "resolve",
+        &second,
+        "--as",
+        "requeue",
+        "--reason",
+        "its old image still runs",
+    ])
+    .exit(0)
+    .says_out("1 job of batch 1 put back in the queue");
+    rig.run(&[]).exit(0);
+    assert_eq!(rig.wiped(), [1; 12]);
+    rig.assert_truth(1);
 }
 
 #[test]
 fn a_second_run_is_refused_while_the_first_works_and_says_who_that_is() {
-    let world = world();
-    let mut run = world.start(FOUR);
+    let rig = rig();
+    let mut run = rig.watch(FOUR);
     run.wait_for(1, "rebuilding");
-    let second = world
+    let second = rig
         .run(&[])
         .exit(75)
         .says("another process works on this queue")
@@ -172,56 +171,47 @@ fn a_second_run_is_refused_while_the_first_works_and_says_who_that_is() {
         .says(", since 20");
     assert!(second.err.contains(" status`"), "{}", second.err);
     // Commands that only look, and the operator's word, go on beside it.
-    world.call(&["status"]).exit(0).says_out("running");
-    world.call(&["list"]).exit(0);
+    rig.call(&["status"]).exit(0).says_out("running");
+    rig.call(&["list"]).exit(0);
     run.end().exit(0);
-    world.assert_truth(1);
+    rig.assert_truth(1);
 }
 
 #[test]
 fn a_reader_that_goes_away_does_not_stop_a_run() {
-    let world = world();
-    let mut child = world
-        .refleet(&quick("fleet.csv", &["--events", "-", "-vv"]))
+    let rig = rig();
+    let mut child = rig
+        .order("fleet.csv", &["--events", "-", "-vv"])
         .stdout(std::process::Stdio::piped())
         .stderr(std::process::Stdio::piped())
         .spawn()
         .unwrap();
     drop((child.stdout.take(), child.stderr.take()));
     assert_eq!(child.wait().unwrap().code(), Some(0));
-    world.assert_truth(1);
-    assert_eq!(world.wiped(), [1; 12]);
+    rig.assert_truth(1);
+    assert_eq!(rig.wiped(), [1; 12]);
 }
 
 #[test]
 fn a_run_without_stdout_and_stderr_works() {
-    let world = world();
-    let run = world.refleet(&quick("fleet.csv", &["--events", "-", "-v"]));
-    let mut shell = std::process::Command::new("sh");
-    shell
-        .args(["-c", "exec \"$0\" \"$@\" >&- 2>&- <&-"])
-        .arg(run.get_program())
-        .args(run.get_args());
-    shell.env_clear().current_dir(world.folder.path());
-    shell.envs(
-        run.get_envs()
-            .filter_map(|(name, value)| Some((name, value?))),
-    );
-    ended(shell).exit(0).said_nothing();
-    assert_eq!(world.wiped(), [1; 12]);
+    let rig = rig();
+    let run = rig.order("fleet.csv", &["--events", "-", "-v"]);
+    let shell = wrapped(&["sh", "-c", "exec \"$0\" \"$@\" >&- 2>&- <&-"], &run);
+    finish(shell).exit(0).said_nothing();
+    assert_eq!(rig.wiped(), [1; 12]);
 }
 
 #[test]
 fn an_outage_ends_the_run_fails_no_job_and_the_same_command_goes_on() {
-    let world = world();
+    let rig = rig();
     let script = Script {
         call: None,
         skip: 20,
         times: 100_000,
         ..Script::next(Call::Submission, FaultKind::Unavailable)
     };
-    world.simulator.script(script);
-    let run = world.run(&[
+    rig.simulator.script(script);
+    let run = rig.run(&[
         "--workers",
         "2",
         "--outage-timeout",
@@ -230,23 +220,23 @@ fn an_outage_ends_the_run_fails_no_job_and_the_same_command_goes_on() {
         "5s",
     ]);
     run.exit(4).says("nothing got through").says("run again");
-    assert!(!world.states().contains_key("failed"));
-    world.simulator.clear_scripts();
-    let run = world.run(FOUR);
+    assert!(!rig.states().contains_key("failed"));
+    rig.simulator.clear_scripts();
+    let run = rig.run(FOUR);
     assert!(matches!(run.code, 0 | 3), "{}", run.err);
-    world.assert_truth(1);
+    rig.assert_truth(1);
 }
 
 #[test]
 fn a_rebuild_that_ended_while_the_list_could_not_be_read_is_not_overdue_unseen() {
-    let world = world();
+    let rig = rig();
     // After the first reading none gets through until the time for a rebuild is over.
-    world.simulator.script(Script {
+    rig.simulator.script(Script {
         skip: 1,
         times: 2,
         ..Script::next(Call::Instances, FaultKind::TimeoutBefore)
     });
-    let run = world.run(&[
+    let run = rig.run(&[
         "--workers",
         "12",
         "--timeout",
@@ -255,30 +245,29 @@ fn a_rebuild_that_ended_while_the_list_could_not_be_read_is_not_overdue_unseen()
         "1500ms",
     ]);
     run.exit(0).says("done 12");
-    world.assert_truth(1);
+    rig.assert_truth(1);
 }
 
 #[test]
 fn rebuilds_that_were_not_waited_for_are_seen_through_by_the_next_run() {
-    let world = world();
-    world.simulator.set(Settings {
+    let rig = rig();
+    rig.simulator.set(Settings {
         rebuild_duration_ms: Some(600),
         ..Settings::default()
     });
-    world
-        .run(&["--no-wait", "--workers", "12"])
+    rig.run(&["--no-wait", "--workers", "12"])
         .exit(0)
         .says("the next run sees them through");
-    assert_eq!(world.states()["rebuilding"].len(), 12);
+    assert_eq!(rig.states()["rebuilding"].len(), 12);
     assert_eq!(
-        world.record().calls.get(&Call::Instances),
+        rig.record().calls.get(&Call::Instances),
         None,
         "no list is read"
     );
-    let run = world.run(&[]).exit(0);
+    let run = rig.run(&[]).exit(0);
     assert!(run.err.contains("done 12"), "{}", run.err);
     for service in services(12) {
-        assert_eq!(world.record().services[&service].submissions, 1);
+        assert_eq!(rig.record().services[&service].submissions, 1);
     }
-    world.assert_truth(1);
+    rig.assert_truth(1);
 }

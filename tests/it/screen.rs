@@ -2,13 +2,13 @@
 
 use std::fs;
 
-use crate::common::{FIRST, World, bare, ended};
+use crate::rig::{Rig, bare, finish};
 use refleet::simulator::FaultKind;
 
 /// A run that was killed in the middle.
-fn crashed(world: &World, count: usize) {
-    world.fleet(count);
-    let mut run = world.start(&["--workers", "2"]);
+fn crashed(rig: &Rig, count: usize) {
+    rig.fleet(count);
+    let mut run = rig.watch(&["--workers", "2"]);
     run.wait_for(3, "done");
     run.signal("KILL");
     assert_eq!(run.end().code, -9);
@@ -17,9 +17,9 @@ fn crashed(world: &World, count: usize) {
 // field case E3
 #[test]
 fn after_a_crash_status_knows_no_pace_and_says_what_to_do_next() {
-    let world = World::new(12);
-    crashed(&world, 12);
-    let status = world.call(&["status"]).exit(0);
+    let rig = Rig::new(12);
+    crashed(&rig, 12);
+    let status = rig.call(&["status"]).exit(0);
     for absent in ["ETA", "rate", "a minute"] {
         assert!(!status.out.contains(absent), "{absent}: {}", status.out);
     }
@@ -27,7 +27,7 @@ fn after_a_crash_status_knows_no_pace_and_says_what_to_do_next() {
         .says_out("nothing works on this batch")
         .says_out("and died")
         .says_out("goes on with it");
-    let json = world.call(&["status", "--json"]).exit(0).json();
+    let json = rig.call(&["status", "--json"]).exit(0).json();
     assert_eq!(json["running"], serde_json::Value::Null);
     assert_eq!(json["done_per_minute"], serde_json::Value::Null);
     assert_eq!(json["eta_s"], serde_json::Value::Null);
@@ -39,20 +39,20 @@ fn after_a_crash_status_knows_no_pace_and_says_what_to_do_next() {
 // field case E3
 #[test]
 fn each_batch_has_its_own_process_and_the_others_are_named() {
-    let world = World::new(12);
-    crashed(&world, 6);
+    let rig = Rig::new(12);
+    crashed(&rig, 6);
     // Another order, of the other services.
-    let rows = crate::common::manifest(12);
+    let rows = crate::rig::manifest(12);
     let (header, rest) = rows.split_once('\n').unwrap();
     let second: Vec<&str> = rest.lines().skip(6).collect();
-    world.write("second.csv", format!("{header}\n{}\n", second.join("\n")));
-    let args = crate::common::quick("second.csv", &["--workers", "1", "--events", "-"]);
-    world.fault(FIRST + 6, FaultKind::TimeoutBefore);
-    let mut run = crate::common::Running::new(world.refleet(&args));
+    rig.write("second.csv", format!("{header}\n{}\n", second.join("\n")));
+    let args = crate::rig::quick("second.csv", &["--workers", "1", "--events", "-"]);
+    rig.fault(6, FaultKind::TimeoutBefore);
+    let mut run = crate::rig::Running::start(rig.refleet(&args));
     run.wait_for(1, "submitting");
     let pid = format!("process {}", run.pid());
 
-    let second = world.call(&["status"]).exit(0);
+    let second = rig.call(&["status"]).exit(0);
     assert!(
         second.out.contains(&format!("running      {pid}")),
         "{}",
@@ -61,7 +61,7 @@ fn each_batch_has_its_own_process_and_the_others_are_named() {
     second
         .says_out("–, not known yet")
         .says_out("also open    batch 1 (");
-    let first = world.call(&["status", "--batch", "1"]).exit(0);
+    let first = rig.call(&["status", "--batch", "1"]).exit(0);
     let first = first
         .says_out("running      nothing works on this batch")
         .says_out(&format!("elsewhere    {pid}"))
@@ -81,12 +81,11 @@ fn each_batch_has_its_own_process_and_the_others_are_named() {
 // field case E5
 #[test]
 fn a_cancel_from_another_terminal_is_noticed_by_the_running_display() {
-    let world = World::new(6);
-    world.fleet(6);
-    world.fault(FIRST, FaultKind::TimeoutBefore);
-    let mut run = world.start(&["--workers", "1", "--timeout", "20s"]);
+    let rig = Rig::new(6);
+    rig.fault(0, FaultKind::TimeoutBefore);
+    let mut run = rig.watch(&["--workers", "1", "--timeout", "20s"]);
     run.wait_for(1, "submitting");
-    world.call(&["cancel", "5113122", "5113123"]).exit(0);
+    rig.call(&["cancel", "5113122", "5113123"]).exit(0);
     run.wait(1, |event| {
         event["type"] == "recounted" && event["counts"]["cancelled"] == 2
     });
@@ -105,49 +104,43 @@ fn a_cancel_from_another_terminal_is_noticed_by_the_running_display() {
 // field case E6
 #[test]
 fn a_report_takes_its_format_from_the_files_name_and_confirms_it() {
-    let world = World::new(3);
-    world.fleet(3);
-    world.run(&[]).exit(0);
-    let read = |name: &str| fs::read_to_string(world.path(name)).unwrap();
-    world
-        .call(&["report", "-o", "results.csv"])
+    let rig = Rig::new(3);
+    rig.run(&[]).exit(0);
+    let read = |name: &str| fs::read_to_string(rig.path(name)).unwrap();
+    rig.call(&["report", "-o", "results.csv"])
         .exit(0)
         .says("3 jobs of batch 1 written to results.csv as CSV");
     assert!(read("results.csv").starts_with("line,service_id,image,"));
-    world
-        .call(&["report", "-o", "RESULTS.JSON", "-q"])
+    rig.call(&["report", "-o", "RESULTS.JSON", "-q"])
         .exit(0)
         .said_nothing();
     assert!(read("RESULTS.JSON").starts_with('{'));
     for name in ["results.txt", "results", "results.xlsm"] {
-        world.call(&["report", "-o", name]).exit(2).says("--format");
-        assert!(!world.path(name).exists(), "{name}");
+        rig.call(&["report", "-o", name]).exit(2).says("--format");
+        assert!(!rig.path(name).exists(), "{name}");
     }
     // What was said in so many words counts more than a name.
-    world
-        .call(&["report", "-o", "table.csv", "--format", "table"])
+    rig.call(&["report", "-o", "table.csv", "--format", "table"])
         .exit(0)
         .says("as a table");
     assert!(read("table.csv").contains("3 instances: 3 done"));
     // field case E10
-    let json = world.call(&["report", "--json"]).exit(0).json();
+    let json = rig.call(&["report", "--json"]).exit(0).json();
     assert_eq!(json["results"].as_array().unwrap().len(), 3);
-    world
-        .call(&["report", "-o", "-"])
+    rig.call(&["report", "-o", "-"])
         .exit(0)
         .says_out("3 instances: 3 done");
-    assert!(!world.path("-").exists());
+    assert!(!rig.path("-").exists());
 }
 
 // field case E7
 #[test]
 fn after_a_rehearsal_whoever_asks_for_results_is_told_where_they_are() {
-    let world = World::new(3);
-    world.fleet(3);
+    let rig = Rig::new(3);
     let refleet = |args: &[&str]| {
-        let mut command = bare(world.folder.path());
+        let mut command = bare(rig.folder.path());
         command.args(args);
-        ended(command)
+        finish(command)
     };
     refleet(&["run", "fleet.csv", "--simulate", "--yes"]).exit(0);
     for command in ["report", "status", "list"] {
@@ -162,17 +155,16 @@ fn after_a_rehearsal_whoever_asks_for_results_is_told_where_they_are() {
 // field case E9
 #[test]
 fn instances_are_shown_by_name_and_address_and_with_what_they_took() {
-    let world = World::new(4);
-    world.fleet(4);
-    world.fault(FIRST + 1, FaultKind::Error);
-    let run = world.run(&[]).exit(1);
+    let rig = Rig::new(4);
+    rig.fault(1, FaultKind::Error);
+    let run = rig.run(&[]).exit(1);
     assert!(
         run.err
             .contains("service 5113120 (web-02, 192.0.2.2) line 3"),
         "{}",
         run.err
     );
-    let list = world.call(&["list"]).exit(0);
+    let list = rig.call(&["list"]).exit(0);
     let lines: Vec<&str> = list.out.lines().collect();
     assert_eq!(lines.len(), 5, "{}", list.out);
     for word in ["service", "name", "ip", "state", "executed", "took", "when"] {
@@ -183,13 +175,11 @@ fn instances_are_shown_by_name_and_address_and_with_what_they_took() {
         "{}",
         lines[1]
     );
-    world
-        .call(&["list", "--state", "queued"])
+    rig.call(&["list", "--state", "queued"])
         .exit(0)
         .said_nothing();
     let took: serde_json::Value = serde_json::from_str(
-        world
-            .call(&["list", "--json"])
+        rig.call(&["list", "--json"])
             .exit(0)
             .out
             .lines()
@@ -202,12 +192,11 @@ fn instances_are_shown_by_name_and_address_and_with_what_they_took() {
         (&"web-01".into(), &"192.0.2.1".into())
     );
     assert!(took["took_ms"].as_u64().unwrap() >= 100, "{took}");
-    let report = world.call(&["report"]).exit(0);
+    let report = rig.call(&["report"]).exit(0);
     for word in ["name", "ip", "took", "web-04", "192.0.2.4"] {
         assert!(report.out.contains(word), "{word}: {}", report.out);
     }
-    world
-        .call(&["show", "5113121"])
+    rig.call(&["show", "5113121"])
         .exit(0)
         .says_out("instance  web-03, 192.0.2.3")
         .says_out("took      ");
@@ -216,31 +205,28 @@ fn instances_are_shown_by_name_and_address_and_with_what_they_took() {
 // field case E10
 #[test]
 fn small_words_are_right_too() {
-    let world = World::new(3);
-    world.fleet(3);
-    world.doubt(FIRST);
-    world.fault(FIRST + 1, FaultKind::Error);
-    world.run(&["--settle", "100ms"]).exit(3);
+    let rig = Rig::new(3);
+    rig.doubt(0);
+    rig.fault(1, FaultKind::Error);
+    rig.run(&["--settle", "100ms"]).exit(3);
     for state in ["in-doubt", "In_Doubt", "IN DOUBT"] {
-        world
-            .call(&["list", "--state", state])
+        rig.call(&["list", "--state", state])
             .exit(0)
             .says_out("5113119");
     }
-    world
-        .call(&["list", "--state", "doubtful"])
+    rig.call(&["list", "--state", "doubtful"])
         .exit(2)
         .says("in_doubt");
-    let one = world
+    let one = rig
         .call(&["retry", "--failed"])
         .exit(0)
         .says_out("1 job of batch 1 put back");
     assert!(one.out.contains("run` works on it\n"), "{}", one.out);
-    world.call(&["cancel", "5113120"]).exit(0);
-    let none = world.call(&["retry", "--failed"]).exit(0);
+    rig.call(&["cancel", "5113120"]).exit(0);
+    let none = rig.call(&["retry", "--failed"]).exit(0);
     assert_eq!(none.out, "0 jobs of batch 1 put back in the queue\n");
     // What may be left away is not shown as if it had to be there.
-    let wrong = world.call(&["run", "--again", "--skip-done"]).exit(2);
+    let wrong = rig.call(&["run", "--again", "--skip-done"]).exit(2);
     assert!(
         wrong
             .err

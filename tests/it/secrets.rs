@@ -4,16 +4,16 @@
 use std::fs;
 use std::path::PathBuf;
 
-use crate::common::{FIRST, LOGIN_PASSWORD, PASSWORD, Running, World, ended, quick};
+use crate::rig::{FIRST, LOGIN_PASSWORD, PASSWORD, Rig, Running, finish, quick};
 use refleet::simulator::{Fault, FaultKind};
 
 /// As a session of the simulator looks; given as `ZOMRO_AUTH`.
 const TOKEN: &str = "0123456789abcdef76543210";
 
-/// Every file in the world's folder but the manifest: database, write-ahead log, lock, reports, …
-fn files(world: &World) -> Vec<(PathBuf, Vec<u8>)> {
+/// Every file in the rig's folder but the manifest: database, write-ahead log, lock, reports, …
+fn files(rig: &Rig) -> Vec<(PathBuf, Vec<u8>)> {
     let mut files = Vec::new();
-    let mut folders = vec![world.folder.path().to_owned()];
+    let mut folders = vec![rig.folder.path().to_owned()];
     while let Some(folder) = folders.pop() {
         for entry in fs::read_dir(folder).unwrap() {
             let path = entry.unwrap().path();
@@ -49,8 +49,8 @@ fn assert_clean(name: &str, content: &[u8]) {
     assert_eq!(tokens(&text), [""; 0], "{name}");
 }
 
-fn assert_all_clean(world: &World) {
-    let files = files(world);
+fn assert_all_clean(rig: &Rig) {
+    let files = files(rig);
     assert!(
         files.iter().any(|(path, _)| path.ends_with("refleet.db")),
         "{files:?}"
@@ -61,18 +61,18 @@ fn assert_all_clean(world: &World) {
 }
 
 /// Three services; what can go wrong with the session and the answers does.
-fn world() -> World {
-    let world = World::with(3, |config| config.session = Some(TOKEN.to_owned()));
-    world.fleet(3);
-    world.fault(FIRST, FaultKind::SessionExpiry);
-    world.fault(FIRST + 1, FaultKind::ResetAfter);
-    world
+fn rig() -> Rig {
+    let rig = Rig::with(3, |config| config.session = Some(TOKEN.to_owned()));
+    rig.fleet(3);
+    rig.fault(0, FaultKind::SessionExpiry);
+    rig.fault(1, FaultKind::ResetAfter);
+    rig
 }
 
 #[test]
 fn after_a_finished_run_no_password_and_no_token_is_left_anywhere() {
-    let world = world();
-    let run = world
+    let rig = rig();
+    let run = rig
         // One after the other: the session that ends must not take the second submission with it.
         .run(&["-vvv", "--events", "events.ndjson", "--workers", "1"])
         .exit(0)
@@ -85,8 +85,7 @@ fn after_a_finished_run_no_password_and_no_token_is_left_anywhere() {
     assert_clean("stdout", run.out.as_bytes());
     assert_clean("the log", run.err.as_bytes());
     for format in ["table", "csv", "json"] {
-        world
-            .call(&["report", "--format", format, "--output", format])
+        rig.call(&["report", "--format", format, "--output", format])
             .exit(0);
     }
     for args in [
@@ -94,74 +93,70 @@ fn after_a_finished_run_no_password_and_no_token_is_left_anywhere() {
         &["show", "5113119", "--json"],
         &["status", "--json"],
     ] {
-        assert_clean(args[0], world.call(args).exit(0).out.as_bytes());
+        assert_clean(args[0], rig.call(args).exit(0).out.as_bytes());
     }
-    assert_all_clean(&world);
+    assert_all_clean(&rig);
 }
 
 #[test]
 fn a_bare_token_is_not_left_anywhere_either() {
-    let world = World::with(3, |config| config.session = Some(TOKEN.to_owned()));
-    world.fleet(3);
-    let mut command = world.refleet(&quick("fleet.csv", &["-vvv", "--events", "events.ndjson"]));
+    let rig = Rig::with(3, |config| config.session = Some(TOKEN.to_owned()));
+    rig.fleet(3);
+    let mut command = rig.order("fleet.csv", &["-vvv", "--events", "events.ndjson"]);
     command
         .env_remove("ZOMRO_USERNAME")
         .env_remove("ZOMRO_PASSWORD");
     command.env("ZOMRO_AUTH", TOKEN);
-    let run = ended(command).exit(0);
+    let run = finish(command).exit(0);
     assert_clean("the log", run.err.as_bytes());
-    assert_all_clean(&world);
+    assert_all_clean(&rig);
 }
 
 #[test]
 fn a_failed_job_keeps_its_password_for_a_retry_until_it_is_cancelled() {
-    let world = World::new(3);
-    world.fleet(3);
+    let rig = Rig::new(3);
     let refusal = Fault {
         error_type: Some("value".to_owned()),
         // A server that quotes what it was sent.
         message: Some(format!("invalid password {PASSWORD}-{FIRST}")),
         ..Fault::new(FaultKind::Error)
     };
-    world.fault(FIRST, refusal);
-    world.doubt(FIRST + 1);
-    let run = world.run(&["-vvv"]).exit(3);
+    rig.fault(0, refusal);
+    rig.doubt(1);
+    let run = rig.run(&["-vvv"]).exit(3);
     assert_clean("the log", run.err.as_bytes());
-    let passwords = world.sql("SELECT job_id FROM secret");
+    let passwords = rig.sql("SELECT job_id FROM secret");
     assert_eq!(passwords.len(), 2, "of the failed job and of the doubt");
 
-    let calls = world.calls();
-    world
-        .call(&["cancel", "--all"])
+    let calls = rig.calls();
+    rig.call(&["cancel", "--all"])
         .exit(0)
         .says_out("1 job of batch 1 cancelled");
     assert_eq!(
-        world.sql("SELECT job_id FROM secret").len(),
+        rig.sql("SELECT job_id FROM secret").len(),
         1,
         "what failed is not meant"
     );
-    world
-        .call(&["cancel", "--failed"])
+    rig.call(&["cancel", "--failed"])
         .exit(0)
         .says_out("1 job of batch 1 cancelled");
-    assert_all_clean(&world);
-    world.call(&["verify"]).exit(0);
-    world.run(&[]).exit(0).says("2 cancelled");
-    assert_eq!(world.calls(), calls);
+    assert_all_clean(&rig);
+    rig.call(&["verify"]).exit(0);
+    rig.run(&[]).exit(0).says("2 cancelled");
+    assert_eq!(rig.calls(), calls);
 }
 
 #[test]
 fn cancelling_what_was_only_loaded_erases_its_passwords() {
-    let world = World::new(3);
-    world.fleet(3);
-    world.call(&["load", "fleet.csv"]).exit(0);
+    let rig = Rig::new(3);
+    rig.call(&["load", "fleet.csv"]).exit(0);
     assert!(
-        files(&world)
+        files(&rig)
             .iter()
             .any(|(_, content)| holds(content, PASSWORD))
     );
-    world.call(&["cancel", "--all"]).exit(0);
-    assert_all_clean(&world);
+    rig.call(&["cancel", "--all"]).exit(0);
+    assert_all_clean(&rig);
 }
 
 #[cfg(any(debug_assertions, feature = "failpoints"))] // no other build has failpoints
@@ -170,33 +165,33 @@ fn a_panic_shows_no_secret_and_the_next_run_goes_on() {
     // In a worker, and in the dispatcher.
     for place in ["before_send", "before_commit"] {
         for nth in 1..=3 {
-            let world = World::with(3, |config| config.session = Some(TOKEN.to_owned()));
-            world.fleet(3);
+            let rig = Rig::with(3, |config| config.session = Some(TOKEN.to_owned()));
+            rig.fleet(3);
             let words = ["-vvv", "--workers", "2", "--events", "events.ndjson"];
-            let mut command = world.refleet(&quick("fleet.csv", &words));
+            let mut command = rig.order("fleet.csv", &words);
             command
                 .env("REFLEET_FAILPOINT", format!("panic@{place}:{nth}"))
                 .env("RUST_BACKTRACE", "full");
-            let run = ended(command)
+            let run = finish(command)
                 .exit(70)
                 .says(&format!("the failpoint `{place}`"))
                 .says("run again to resume");
             assert_clean("stdout", run.out.as_bytes());
             assert_clean("the log", run.err.as_bytes());
             for format in ["table", "csv", "json"] {
-                let report = world.call(&["report", "--format", format]).exit(0);
+                let report = rig.call(&["report", "--format", format]).exit(0);
                 assert_clean(format, report.out.as_bytes());
             }
-            for (path, content) in files(&world) {
+            for (path, content) in files(&rig) {
                 // The database still holds the passwords of those that are to be sent.
-                if !path.starts_with(world.path("state")) {
+                if !path.starts_with(rig.path("state")) {
                     assert_clean(&path.display().to_string(), &content);
                 }
             }
-            let next = world.run(&[]);
+            let next = rig.run(&[]);
             assert!(matches!(next.code, 0 | 3), "{place}:{nth}: {}", next.err);
-            world.assert_truth(1);
-            assert!(!world.states().contains_key("queued"), "{}", next.err);
+            rig.assert_truth(1);
+            assert!(!rig.states().contains_key("queued"), "{}", next.err);
         }
     }
 }
@@ -206,10 +201,9 @@ fn no_secret_is_among_the_arguments_of_a_running_process() {
     if !PathBuf::from("/proc/self/cmdline").exists() {
         return;
     }
-    let world = World::new(3);
-    world.fleet(3);
+    let rig = Rig::new(3);
     let args = quick("fleet.csv", &["--events", "-"]);
-    let mut run = Running::new(world.refleet(&args));
+    let mut run = Running::start(rig.refleet(&args));
     run.wait_for(1, "rebuilding");
     let cmdline = fs::read(format!("/proc/{}/cmdline", run.pid())).unwrap();
     assert!(holds(&cmdline, "fleet.csv"));
@@ -220,11 +214,10 @@ fn no_secret_is_among_the_arguments_of_a_running_process() {
 #[test]
 fn the_database_and_its_side_files_are_for_their_owner_only() {
     use std::os::unix::fs::PermissionsExt as _;
-    let world = World::new(3);
-    world.fleet(3);
-    let mut run = world.start(&["--workers", "1"]);
+    let rig = Rig::new(3);
+    let mut run = rig.watch(&["--workers", "1"]);
     run.wait_for(1, "rebuilding");
-    let state = world.path("state");
+    let state = rig.path("state");
     let mut names = Vec::new();
     for entry in fs::read_dir(&state).unwrap() {
         let entry = entry.unwrap();
@@ -253,24 +246,24 @@ fn the_database_and_its_side_files_are_for_their_owner_only() {
 fn an_api_that_echoes_secrets_in_other_spellings_gives_none_away() {
     // Characters that URLs, HTML and JSON write otherwise.
     const ODD: &str = "Pa\"ss <1>\\&+/~7";
-    let world = World::new(1);
-    world.write(
+    let rig = Rig::new(1);
+    rig.write(
         "fleet.csv",
         format!(
             "service_id,image,password\n{FIRST},{},\"{}\"\n",
-            crate::common::IMAGE,
+            crate::rig::IMAGE,
             ODD.replace('"', "\"\"")
         ),
     );
-    world.fault(FIRST, FaultKind::SecretEcho);
-    let run = world.run(&["-v", "--events", "events.ndjson"]).exit(1);
+    rig.fault(0, FaultKind::SecretEcho);
+    let run = rig.run(&["-v", "--events", "events.ndjson"]).exit(1);
     let shown = [
         run.out,
         run.err,
-        fs::read_to_string(world.path("events.ndjson")).unwrap(),
+        fs::read_to_string(rig.path("events.ndjson")).unwrap(),
     ]
     .join("\n");
-    let error = world.report()[0]["error"].as_str().unwrap().to_owned();
+    let error = rig.report()[0]["error"].as_str().unwrap().to_owned();
     assert!(error.contains("***"), "{error}");
     for text in [&shown, &error] {
         // What remains of the password in whichever spelling.
@@ -294,17 +287,16 @@ fn a_process_that_holds_passwords_cannot_be_looked_into() {
     use std::os::unix::fs::MetadataExt as _;
     use std::os::unix::process::CommandExt as _;
 
-    let world = World::new(1);
-    world.fleet(1);
+    let rig = Rig::new(1);
     // Nobody's own process, where this one is root's.
     let is_root = fs::metadata("/proc/self").unwrap().uid() == 0;
-    let mut command = crate::common::bare(world.folder.path());
+    let mut command = crate::rig::bare(rig.folder.path());
     command
         .args(["simulate", "fleet.csv"])
         .stdout(std::process::Stdio::piped());
     if is_root {
         fs::set_permissions(
-            world.folder.path(),
+            rig.folder.path(),
             std::os::unix::fs::PermissionsExt::from_mode(0o755),
         )
         .unwrap();

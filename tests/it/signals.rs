@@ -1,27 +1,7 @@
 //! What a signal means to a run: what was ignored stays ignored, an echo is no second request.
 
-use std::ffi::OsString;
-use std::process::Command;
-
-use crate::common::{FIRST, Running, World, quick};
+use crate::rig::{FIRST, Rig, Running, wrapped};
 use refleet::simulator::FaultKind;
-
-/// `wrapper` with the run of `world` behind it.
-fn wrapped(wrapper: &[&str], world: &World, more: &[&str]) -> Command {
-    let args = quick("fleet.csv", more);
-    let run = world.refleet(&args);
-    let mut command = Command::new(wrapper[0]);
-    command.args(&wrapper[1..]).arg(run.get_program());
-    command.args(run.get_args().map(OsString::from));
-    command.env_clear().env("PATH", "/usr/bin:/bin");
-    for (name, value) in run.get_envs() {
-        command.env(name, value.unwrap());
-    }
-    command
-        .current_dir(world.folder.path())
-        .stdin(std::process::Stdio::null());
-    command
-}
 
 // field case D5
 #[test]
@@ -34,20 +14,18 @@ fn what_was_ignored_when_the_run_started_stays_ignored() {
         (&["nohup"][..], &["HUP"][..]),
         (&all, &["INT", "HUP", "TERM", "INT"]),
     ] {
-        let world = World::new(12);
-        world.fleet(12);
-        let mut run = Running::new(wrapped(wrapper, &world, STREAM));
+        let rig = Rig::new(12);
+        let mut run = Running::start(wrapped(wrapper, &rig.order("fleet.csv", STREAM)));
         run.wait_for(2, "done");
         for signal in signals {
             run.signal(signal);
         }
         run.end().exit(0);
-        assert_eq!(world.states()["done"].len(), 12);
+        assert_eq!(rig.states()["done"].len(), 12);
     }
     // What is not ignored is obeyed, under `nohup` too.
-    let world = World::new(12);
-    world.fleet(12);
-    let mut run = Running::new(wrapped(&["nohup"], &world, STREAM));
+    let rig = Rig::new(12);
+    let mut run = Running::start(wrapped(&["nohup"], &rig.order("fleet.csv", STREAM)));
     run.wait_for(2, "done");
     run.signal("TERM");
     run.end().exit(143).says("run again to resume");
@@ -56,16 +34,15 @@ fn what_was_ignored_when_the_run_started_stays_ignored() {
 // field case D6
 #[test]
 fn two_signals_of_one_kind_within_a_second_are_one_request() {
-    let world = World::new(4);
-    world.fleet(4);
-    world.fault(FIRST, FaultKind::TimeoutBefore);
-    let mut run = world.start(&["--workers", "4", "--timeout", "1500ms"]);
+    let rig = Rig::new(4);
+    rig.fault(0, FaultKind::TimeoutBefore);
+    let mut run = rig.watch(&["--workers", "4", "--timeout", "1500ms"]);
     run.wait_for(3, "done");
     run.signal("INT");
     run.wait(1, |event| event["type"] == "stopping");
     run.signal("INT");
     run.end().exit(130);
-    let states = world.states();
+    let states = rig.states();
     assert!(
         !states.contains_key("submitting"),
         "the answer was not waited for: {states:?}"

@@ -1,7 +1,7 @@
 //! What spreadsheets, and the people at them, do to a manifest: understood, or refused with the
 //! cause and the remedy. Nobody is locked out, and nobody's row is taken for another one.
 
-use crate::common::{Ended, FIRST, IMAGE, PASSWORD, World, quick};
+use crate::rig::{Ended, FIRST, IMAGE, PASSWORD, Rig, quick};
 
 const HEADER: &str = "service_id,image,password\n";
 
@@ -12,15 +12,15 @@ fn row(nth: i64) -> String {
 /// `check`, `load` and `run` say the same: exit 2, these words, no cell that may be a password; and
 /// nothing was queued or sent.
 #[track_caller]
-fn refused(world: &World, name: &str, content: impl AsRef<[u8]>, says: &[&str]) -> String {
-    world.write("fleet.csv", content);
+fn refused(rig: &Rig, name: &str, content: impl AsRef<[u8]>, says: &[&str]) -> String {
+    rig.write("fleet.csv", content);
     let mut told: Vec<String> = Vec::new();
     for args in [
         vec!["check", "fleet.csv"],
         vec!["load", "fleet.csv", "-q"],
         quick("fleet.csv", &["--again"]),
     ] {
-        let ended = world.call(&args);
+        let ended = rig.call(&args);
         assert_eq!(ended.code, 2, "{name}: {}{}", ended.out, ended.err);
         for words in says {
             assert!(
@@ -33,17 +33,17 @@ fn refused(world: &World, name: &str, content: impl AsRef<[u8]>, says: &[&str]) 
         told.push(ended.err);
     }
     assert!(told.iter().all(|text| *text == told[0]), "{name}: {told:?}");
-    assert_eq!(world.calls(), 0, "{name}");
-    assert!(!world.database().exists(), "{name}");
+    assert_eq!(rig.calls(), 0, "{name}");
+    assert!(!rig.database().exists(), "{name}");
     told.swap_remove(0)
 }
 
 /// `check` finds it sound; what it says of the plan.
 #[track_caller]
-fn sound(world: &World, name: &str, content: impl AsRef<[u8]>, more: &[&str]) -> Ended {
-    world.write("fleet.csv", content);
+fn sound(rig: &Rig, name: &str, content: impl AsRef<[u8]>, more: &[&str]) -> Ended {
+    rig.write("fleet.csv", content);
     let args = [&["check", "fleet.csv"], more].concat();
-    let ended = world.call(&args);
+    let ended = rig.call(&args);
     assert_eq!(ended.code, 0, "{name}: {}", ended.err);
     ended
 }
@@ -51,7 +51,7 @@ fn sound(world: &World, name: &str, content: impl AsRef<[u8]>, more: &[&str]) ->
 #[test]
 fn a_column_that_looks_like_a_way_in_is_not_ignored_unless_told() {
     // Field cases C1 and C2.
-    let world = World::new(3);
+    let rig = Rig::new(3);
     for (name, meant) in [
         ("Пароль", "password"),
         ("root_pw", "password"),
@@ -67,7 +67,7 @@ fn a_column_that_looks_like_a_way_in_is_not_ignored_unless_told() {
     ] {
         let content = format!("service_id,image,{name}\n{FIRST},{IMAGE},{PASSWORD}1\n");
         let said = refused(
-            &world,
+            &rig,
             name,
             &content,
             &[&format!("was `{meant}` meant?"), "--ignore-column"],
@@ -77,7 +77,7 @@ fn a_column_that_looks_like_a_way_in_is_not_ignored_unless_told() {
         let (option, _) = option.split_once("`)").unwrap();
         let typed = option.strip_prefix("--ignore-column ").unwrap();
         let told = ["--ignore-column", typed.trim_matches('\'')];
-        let ended = sound(&world, name, &content, &told);
+        let ended = sound(&rig, name, &content, &told);
         assert!(
             ended.out.contains(&format!("ignored `{name}`")),
             "{}",
@@ -87,41 +87,39 @@ fn a_column_that_looks_like_a_way_in_is_not_ignored_unless_told() {
     }
     let innocent = "service_id,image,name,keyboard,monkey,Passau,primary_key,last_login,ssh_port";
     let content = format!("{innocent}\n{FIRST},{IMAGE},web,,,,,,22\n");
-    let ended = sound(&world, "innocent", content, &[]);
+    let ended = sound(&rig, "innocent", content, &[]);
     assert!(ended.out.contains("`primary_key`"), "{}", ended.out);
 }
 
 #[test]
 fn ignore_column_is_matched_like_a_column_and_must_name_one() {
-    let world = World::new(2);
+    let rig = Rig::new(2);
     let content = format!("id,service_id,image,Root PW\n7,{FIRST},{IMAGE},{PASSWORD}1\n");
     let both = ["--ignore-column", "ID", "--ignore-column", "root-pw"];
-    world.write("fleet.csv", &content);
-    world
-        .call(&[&["load", "fleet.csv"], &both[..]].concat())
+    rig.write("fleet.csv", &content);
+    rig.call(&[&["load", "fleet.csv"], &both[..]].concat())
         .exit(0)
         .says("ignored columns: `id`, `Root PW`");
-    let ended = world.call(&["check", "fleet.csv", "--ignore-column", "owner"]);
+    let ended = rig.call(&["check", "fleet.csv", "--ignore-column", "owner"]);
     assert_eq!(ended.code, 2);
     for words in ["names a column that is not there", "`owner`", "`Root PW`"] {
         assert!(ended.err.contains(words), "{}", ended.err);
     }
     // Without a manifest it would do nothing.
-    world.call(&["run", "--ignore-column", "id"]).exit(2);
+    rig.call(&["run", "--ignore-column", "id"]).exit(2);
 }
 
 #[test]
 fn load_and_run_name_what_they_ignore_once_and_quiet_ones_only_what_may_lock_out() {
-    let world = World::new(2);
+    let rig = Rig::new(2);
     let names = format!("service_id,image,name,owner\n{FIRST},{IMAGE},web,me\n");
-    world.write("fleet.csv", &names);
+    rig.write("fleet.csv", &names);
     for args in [vec!["load", "fleet.csv"], quick("fleet.csv", &[])] {
-        let ended = world.call(&args).exit(0);
+        let ended = rig.call(&args).exit(0);
         let said = "ignored columns: `name`, `owner`";
         assert_eq!(ended.err.matches(said).count(), 1, "{}", ended.err);
     }
-    world
-        .call(&["load", "fleet.csv", "-q"])
+    rig.call(&["load", "fleet.csv", "-q"])
         .exit(0)
         .said_nothing();
 
@@ -131,8 +129,8 @@ fn load_and_run_name_what_they_ignore_once_and_quiet_ones_only_what_may_lock_out
         FIRST + 1
     );
     for args in [["check", "fleet.csv"], ["load", "fleet.csv"]] {
-        world.write("fleet.csv", &cells);
-        let ended = world
+        rig.write("fleet.csv", &cells);
+        let ended = rig
             .call(&[&args[..], &["-q", "--db", "other.db"]].concat())
             .exit(0);
         assert!(ended.err.contains("look like passwords"), "{}", ended.err);
@@ -148,7 +146,7 @@ fn load_and_run_name_what_they_ignore_once_and_quiet_ones_only_what_may_lock_out
             .replace("Abcdefg1", "Abcdefg1,Xbcdefg1")
             .replace("Abcdefg2", "Abcdefg2,"),
     ] {
-        let ended = sound(&world, &other, &other, &[]);
+        let ended = sound(&rig, &other, &other, &[]);
         assert_eq!(ended.err, "", "{other}");
     }
 }
@@ -156,7 +154,7 @@ fn load_and_run_name_what_they_ignore_once_and_quiet_ones_only_what_may_lock_out
 #[test]
 fn letters_that_only_look_like_latin_ones_are_named() {
     // Field case C3: known names, aliases, near misses; Cyrillic, Greek, fullwidth.
-    let world = World::new(1);
+    let rig = Rig::new(1);
     for (name, meant) in [
         ("zonе", "zone"),
         ("раssword", "password"),
@@ -168,11 +166,11 @@ fn letters_that_only_look_like_latin_ones_are_named() {
     ] {
         let content = format!("service_id,image,{name}\n{FIRST},{IMAGE},own\n");
         let says = format!("`{meant}` in letters that only look like Latin ones");
-        refused(&world, name, content, &[&says]);
+        refused(&rig, name, content, &[&says]);
     }
     let content = format!("ѕervice_id,image\n{FIRST},{IMAGE}\n");
     refused(
-        &world,
+        &rig,
         "required",
         content,
         &["`service_id` in letters that only"],
@@ -182,7 +180,7 @@ fn letters_that_only_look_like_latin_ones_are_named() {
 #[test]
 fn a_password_that_a_spreadsheet_reshaped_is_suspected_and_never_quoted() {
     // Field case C4.
-    let world = World::new(1);
+    let rig = Rig::new(1);
     for (password, says) in [
         ("1.23E+16", "scientific notation"),
         ("\"1,23E+16\"", "scientific notation"),
@@ -207,7 +205,7 @@ fn a_password_that_a_spreadsheet_reshaped_is_suspected_and_never_quoted() {
         let content = format!("{HEADER}{FIRST},{IMAGE},{password_cell}\n");
         let help = "format the column as text";
         let said = refused(
-            &world,
+            &rig,
             password,
             content,
             &[says, help, "line 2, column `password`"],
@@ -220,7 +218,7 @@ fn a_password_that_a_spreadsheet_reshaped_is_suspected_and_never_quoted() {
 #[test]
 fn rows_that_a_person_took_out_are_taken_out_and_counted() {
     // Field case C6.
-    let world = World::new(4);
+    let rig = Rig::new(4);
     let second = FIRST + 1;
     let content = format!(
         "# Fleet of March, for the \"night\n{HEADER}{}#{second},{IMAGE},do not touch\n\
@@ -229,7 +227,7 @@ fn rows_that_a_person_took_out_are_taken_out_and_counted() {
         row(0),
         row(2)
     );
-    let ended = sound(&world, "comments", &content, &[]);
+    let ended = sound(&rig, "comments", &content, &[]);
     assert!(
         ended.out.contains("2 instances to rebuild"),
         "{}",
@@ -240,27 +238,26 @@ fn rows_that_a_person_took_out_are_taken_out_and_counted() {
         "{}",
         ended.out
     );
-    world
-        .call(&quick("fleet.csv", &[]))
+    rig.call(&quick("fleet.csv", &[]))
         .exit(0)
         .says("5 rows are taken out with `#`");
-    assert_eq!(world.wiped().into_iter().sum::<u64>(), 2);
-    assert_eq!(world.states()["done"], [FIRST, FIRST + 2]);
+    assert_eq!(rig.wiped().into_iter().sum::<u64>(), 2);
+    assert_eq!(rig.states()["done"], [FIRST, FIRST + 2]);
 
     // The order is the same one with and without them.
     let without = format!("{HEADER}{}{}", row(0), row(2));
-    world.write("fleet.csv", without);
-    world.call(&["load", "fleet.csv"]).exit(0).says("has ended");
+    rig.write("fleet.csv", without);
+    rig.call(&["load", "fleet.csv"]).exit(0).says("has ended");
 }
 
 #[test]
 fn a_mark_that_takes_no_row_out_is_said() {
-    let world = World::new(2);
+    let rig = Rig::new(2);
     // The instance behind a spreadsheet's error would be left out, and nobody would know.
     for cell in ["#REF!", "#N/A", "#ССЫЛКА!", "########"] {
         let content = format!("{HEADER}{}{cell},{IMAGE},{PASSWORD}\n", row(0));
         refused(
-            &world,
+            &rig,
             cell,
             content,
             &["line 3, column `service_id`", "error instead"],
@@ -272,7 +269,7 @@ fn a_mark_that_takes_no_row_out_is_said() {
         FIRST + 1
     );
     refused(
-        &world,
+        &rig,
         "name first",
         &numbers,
         &["line 3", "is it to be left out?"],
@@ -282,25 +279,25 @@ fn a_mark_that_takes_no_row_out_is_said() {
         FIRST + 1
     );
     refused(
-        &world,
+        &rig,
         "service last",
         &content,
         &["line 3", "is the row to be left out?"],
     );
-    let ended = sound(&world, "numbers", &numbers, &["--ignore-column", "name"]);
+    let ended = sound(&rig, "numbers", &numbers, &["--ignore-column", "name"]);
     assert!(ended.out.contains("2 instances"), "{}", ended.out);
     // A header may begin with the mark.
     let numbered = format!("#,service_id,image\n1,{FIRST},{IMAGE}\n");
-    sound(&world, "numbered", numbered, &[]);
+    sound(&rig, "numbered", numbered, &[]);
     // What is left open in a remark might swallow a row, or be one.
     let open = format!("{HEADER}#{FIRST},{IMAGE},\"do not\ntouch\"\n{}", row(1));
-    refused(&world, "open", open, &["line 2"]);
+    refused(&rig, "open", open, &["line 2"]);
 }
 
 #[test]
 fn what_spreadsheets_write_is_understood() {
     // Field case E1.
-    let world = World::new(2);
+    let rig = Rig::new(2);
     let plain = format!("{HEADER}{}{}", row(0), row(1));
     let semicolons = plain.replace(',', ";");
     for (name, content) in [
@@ -329,7 +326,7 @@ fn what_spreadsheets_write_is_understood() {
         ("end of text with a line end", format!("{plain}\x1a\r\n")),
         ("old Mac", plain.replace('\n', "\r")),
     ] {
-        let ended = sound(&world, name, content, &[]);
+        let ended = sound(&rig, name, content, &[]);
         assert!(
             ended.out.contains("2 instances to rebuild"),
             "{name}: {}",
@@ -342,12 +339,12 @@ fn what_spreadsheets_write_is_understood() {
 #[test]
 fn short_rows_are_filled_up_and_never_shifted() {
     // Field case E1.
-    let world = World::new(3);
+    let rig = Rig::new(3);
     let (second, third) = (FIRST + 1, FIRST + 2);
     let header = "service_id,image,zone,password,note";
     let content =
         format!("{header}\n{FIRST},{IMAGE}\n{second},{IMAGE},pub\n{third},{IMAGE},,{PASSWORD}\n");
-    let ended = sound(&world, "short", content, &[]);
+    let ended = sound(&rig, "short", content, &[]);
     for words in [
         "3 instances",
         "pub",
@@ -393,14 +390,14 @@ fn short_rows_are_filled_up_and_never_shifted() {
         ),
     ];
     for (name, content, says) in cases {
-        refused(&world, name, content, &[says]);
+        refused(&rig, name, content, &[says]);
     }
 }
 
 #[test]
 fn a_header_that_is_elsewhere_and_files_that_were_joined_are_named() {
     // Field case E1.
-    let world = World::new(3);
+    let rig = Rig::new(3);
     let plain = format!("{HEADER}{}", row(0));
     let joined = "were two files joined?";
     for (name, content, says) in [
@@ -441,14 +438,14 @@ fn a_header_that_is_elsewhere_and_files_that_were_joined_are_named() {
         ),
         ("pipes", plain.replace(',', "|"), ["line 1: `|`", "sep=|"]),
     ] {
-        refused(&world, name, content, &says);
+        refused(&rig, name, content, &says);
     }
 }
 
 #[test]
 fn what_is_no_csv_is_called_by_its_name() {
     // Field case E1.
-    let world = World::new(1);
+    let rig = Rig::new(1);
     let zip = |entry: &str| {
         [
             b"PK\x03\x04\x14\0\0\0\0\0\0\0\0\0\0\0".as_slice(),
@@ -501,24 +498,23 @@ fn what_is_no_csv_is_called_by_its_name() {
         ("Windows-1252, Windows-1250", cyrillic(b"has\xb3o")),
     ];
     for (what, bytes) in cases {
-        refused(&world, what, bytes, &[what]);
+        refused(&rig, what, bytes, &[what]);
     }
 }
 
 #[test]
 fn a_report_is_no_manifest_however_it_was_saved() {
     // Field case B5.
-    let world = World::new(2);
-    world.write("orders.csv", format!("{HEADER}{}{}", row(0), row(1)));
-    world.call(&quick("orders.csv", &[])).exit(0);
-    let wiped = world.wiped();
-    let calls = world.calls();
+    let rig = Rig::new(2);
+    rig.write("orders.csv", format!("{HEADER}{}{}", row(0), row(1)));
+    rig.call(&quick("orders.csv", &[])).exit(0);
+    let wiped = rig.wiped();
+    let calls = rig.calls();
     for format in ["csv", "table", "json"] {
-        world
-            .call(&["report", "--format", format, "--output", format])
+        rig.call(&["report", "--format", format, "--output", format])
             .exit(0);
     }
-    let report = std::fs::read_to_string(world.path("csv")).unwrap();
+    let report = std::fs::read_to_string(rig.path("csv")).unwrap();
     let mut columns: Vec<Vec<&str>> = report
         .lines()
         .map(|line| line.split(',').collect())
@@ -531,8 +527,8 @@ fn a_report_is_no_manifest_however_it_was_saved() {
         let lines: Vec<String> = columns.iter().map(|row| row.join(delimiter)).collect();
         lines.join("\r\n")
     };
-    world.write("excel", format!("\u{feff}sep=;\r\n{}\r\n", lines(";")));
-    world.write("reversed", lines(","));
+    rig.write("excel", format!("\u{feff}sep=;\r\n{}\r\n", lines(";")));
+    rig.write("reversed", lines(","));
     for name in ["csv", "table", "json", "excel", "reversed"] {
         for args in [
             quick(name, &["--again"]),
@@ -540,7 +536,7 @@ fn a_report_is_no_manifest_however_it_was_saved() {
             vec!["load", name, "--again"],
             vec!["check", name],
         ] {
-            let ended = world.call(&args);
+            let ended = rig.call(&args);
             assert_eq!(ended.code, 2, "{name}: {}", ended.err);
             assert!(
                 ended.err.contains("this is a report of refleet"),
@@ -550,6 +546,6 @@ fn a_report_is_no_manifest_however_it_was_saved() {
             assert!(ended.err.contains("run the sheet"), "{name}: {}", ended.err);
         }
     }
-    assert_eq!(world.wiped(), wiped);
-    assert_eq!(world.calls(), calls);
+    assert_eq!(rig.wiped(), wiped);
+    assert_eq!(rig.calls(), calls);
 }

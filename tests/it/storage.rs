@@ -5,8 +5,7 @@
 use std::process::Command;
 use std::time::{Duration, Instant};
 
-use crate::mounts::{OWN_MOUNTS, in_own_mounts, mount};
-use crate::rig::{Pace, Rig, Running, block_on, finish};
+use crate::rig::{OWN_MOUNTS, Pace, Rig, Running, block_on, finish, in_own_mounts, mount, wrapped};
 use refleet::job::{Failure, LedgerEntry, State, Transition};
 use refleet::queue::{Open, Queue};
 use sqlx::{ConnectOptions as _, Connection as _};
@@ -17,67 +16,41 @@ const BUSY: i32 = 75;
 /// So long that no call of a run ends by itself while the simulator holds it.
 const HELD: &str = "30s";
 
-fn rig(count: i64) -> Rig {
-    let mut rig = Rig::new(count, |_| {});
-    rig.pace = Pace::default().with("--workers", "2");
+fn rig(count: usize) -> Rig {
+    let mut rig = Rig::brisk(count, |_| {});
+    rig.pace = Pace::brisk().with("--workers", "2");
     rig
 }
 
 /// The same, with calls that wait for their answers for as long as the simulator holds them.
-fn patient_rig(count: i64) -> Rig {
+fn patient_rig(count: usize) -> Rig {
     let mut rig = rig(count);
-    rig.pace = rig.pace.with("--timeout", HELD);
+    rig.pace.set("--timeout", HELD);
     rig
-}
-
-fn submissions(rig: &Rig) -> u64 {
-    let record = rig.simulator.record();
-    record.services.values().map(|one| one.submissions).sum()
-}
-
-fn load(rig: &Rig) {
-    let mut command = rig.refleet(&["load", "-q"]);
-    command.arg(rig.file("fleet.csv"));
-    let ended = finish(command);
-    assert!(ended.status.success(), "{ended}");
 }
 
 /// Starts a run that stands still with its `nth` submission arrived and not yet executed: what a
 /// test does now is done while this one and, of the second worker, one more at most are under way.
 fn run_held_at(rig: &Rig, nth: u64) -> Running {
-    held_at(rig, rig.run(&[]), nth)
+    held_at(rig, rig.order("fleet.csv", &[]), nth)
 }
 
 fn held_at(rig: &Rig, run: Command, nth: u64) -> Running {
     rig.simulator.hold_submissions(nth - 1);
     let mut running = Running::start(run);
-    let ended = running.wait_until(|| submissions(rig) >= nth);
+    let ended = running.wait_until(|| rig.submissions() >= nth);
     assert!(ended.is_none(), "it ended early: {}", running.said());
     running
 }
 
 /// `command` with files of at most `bytes`: what a full disk looks like, and everybody may do it.
 fn limited(command: &Command, bytes: u64) -> Command {
-    let mut limited = Command::new("/bin/sh");
-    limited
-        .env_clear()
-        .arg("-c")
-        // POSIX counts blocks of 512 bytes. The signal would kill; ignored, it is an error.
-        .arg(format!(
-            "trap '' XFSZ; ulimit -f {}; exec \"$0\" \"$@\"",
-            bytes / 512
-        ))
-        .arg(command.get_program())
-        .args(command.get_args())
-        .stdin(std::process::Stdio::null())
-        .stdout(std::process::Stdio::piped())
-        .stderr(std::process::Stdio::piped());
-    for (name, value) in command.get_envs() {
-        if let Some(value) = value {
-            limited.env(name, value);
-        }
-    }
-    limited
+    // POSIX counts blocks of 512 bytes. The signal would kill; ignored, it is an error.
+    let limit = format!(
+        "trap '' XFSZ; ulimit -f {}; exec \"$0\" \"$@\"",
+        bytes / 512
+    );
+    wrapped(&["/bin/sh", "-c", &limit], command)
 }
 
 #[test]
@@ -85,13 +58,10 @@ fn a_full_disk_stops_the_sending_and_loses_nothing() {
     let mut stopped = 0;
     for kilobytes in [112, 128, 160, 208, 272, 352] {
         let rig = rig(8);
-        load(&rig);
-        let ended = finish(limited(&rig.run(&[]), kilobytes * 1024));
-        let code = ended.status.code();
-        assert!(
-            code == Some(FULL) || code == Some(0),
-            "{kilobytes} kB: {ended}"
-        );
+        rig.load();
+        let ended = finish(limited(&rig.order("fleet.csv", &[]), kilobytes * 1024));
+        let code = ended.code;
+        assert!(code == FULL || code == 0, "{kilobytes} kB: {ended}");
         rig.check()
             .unwrap_or_else(|what| panic!("{kilobytes} kB: {what}\n{ended}"));
         let intents: usize = rig
@@ -100,17 +70,17 @@ fn a_full_disk_stops_the_sending_and_loses_nothing() {
             .iter()
             .map(|story| story.lines.len())
             .sum();
-        if code == Some(FULL) {
+        if code == FULL {
             stopped += 1;
             assert!(
-                ended.said.contains("the database cannot be written"),
+                ended.said().contains("the database cannot be written"),
                 "{ended}"
             );
-            assert!(submissions(&rig) <= intents as u64);
+            assert!(rig.submissions() <= intents as u64);
         }
         // There is room again: what was under way shows itself.
-        let ended = finish(rig.run(&["-q"]));
-        assert_eq!(ended.status.code(), Some(0), "{kilobytes} kB: {ended}");
+        let ended = rig.run(&["-q"]);
+        assert_eq!(ended.code, 0, "{kilobytes} kB: {ended}");
         rig.check_end()
             .unwrap_or_else(|what| panic!("{kilobytes} kB: {what}"));
     }
@@ -121,7 +91,7 @@ fn a_full_disk_stops_the_sending_and_loses_nothing() {
 fn stopped_by_storage(rig: &Rig, running: &mut Running) -> String {
     let status = running.wait_until(|| false).unwrap();
     let said = running.said();
-    assert_eq!(status.code(), Some(FULL), "{said}");
+    assert_eq!(status, FULL, "{said}");
     assert!(said.contains("the database cannot be written"), "{said}");
     rig.check().unwrap_or_else(|what| panic!("{what}\n{said}"));
     said
@@ -132,7 +102,7 @@ fn stopped_by_storage(rig: &Rig, running: &mut Running) -> String {
 #[cfg(target_os = "linux")]
 fn turn_read_only(running: &Running) {
     use rustix::process::{Pid, Resource, Rlimit, prlimit};
-    let pid = Pid::from_raw(running.0.id().try_into().unwrap());
+    let pid = Pid::from_raw(running.pid().try_into().unwrap());
     let none = Rlimit {
         current: Some(0),
         maximum: Some(0),
@@ -146,14 +116,14 @@ fn a_database_that_turns_read_only_while_a_run_works_stops_the_sending() {
     for count in [1, 2, 3] {
         let rig = patient_rig(8);
         // A limit that is never met, for its ignored signal.
-        let mut running = held_at(&rig, limited(&rig.run(&[]), 1 << 30), count);
+        let mut running = held_at(&rig, limited(&rig.order("fleet.csv", &[]), 1 << 30), count);
         turn_read_only(&running);
         rig.simulator.release_submissions();
         let said = stopped_by_storage(&rig, &mut running);
         // The second worker's intent may have been committed already.
-        assert!(submissions(&rig) <= count + 1, "{said}");
-        let ended = finish(rig.run(&["-q"]));
-        assert!(matches!(ended.status.code(), Some(0 | 3)), "{ended}");
+        assert!(rig.submissions() <= count + 1, "{said}");
+        let ended = rig.run(&["-q"]);
+        assert!(matches!(ended.code, 0 | 3), "{ended}");
         rig.check_end().unwrap();
     }
 }
@@ -167,7 +137,7 @@ fn a_device_that_is_full_and_then_read_only_loses_nothing() {
         );
     }
     let rig = patient_rig(8);
-    let state = rig.file("state");
+    let state = rig.path("state");
     std::fs::create_dir(&state).unwrap();
     mount(
         &["mount", "-t", "tmpfs", "-o", "size=4m,mode=700", "tmpfs"],
@@ -183,17 +153,17 @@ fn a_device_that_is_full_and_then_read_only_loses_nothing() {
     rig.simulator.release_submissions();
     stopped_by_storage(&rig, &mut running);
 
-    let sent = submissions(&rig);
+    let sent = rig.submissions();
     std::fs::remove_file(&filler).unwrap();
     mount(&["mount", "-o", "remount,ro"], &state);
-    let ended = finish(rig.run(&[]));
-    assert_eq!(ended.status.code(), Some(2), "{ended}");
-    assert!(ended.said.contains("cannot open the database"), "{ended}");
-    assert_eq!(submissions(&rig), sent, "{ended}");
+    let ended = rig.run(&[]);
+    assert_eq!(ended.code, 2, "{ended}");
+    assert!(ended.said().contains("cannot open the database"), "{ended}");
+    assert_eq!(rig.submissions(), sent, "{ended}");
 
     mount(&["mount", "-o", "remount,rw"], &state);
-    let ended = finish(rig.run(&["-q"]));
-    assert!(matches!(ended.status.code(), Some(0 | 3)), "{ended}");
+    let ended = rig.run(&["-q"]);
+    assert!(matches!(ended.code, 0 | 3), "{ended}");
     rig.check_end().unwrap();
     mount(&["umount"], &state);
 }
@@ -223,63 +193,45 @@ impl OtherProgram {
 #[test]
 fn nothing_is_sent_while_another_program_holds_the_database() {
     let mut rig = patient_rig(6);
-    rig.pace = rig.pace.with("--progress", "plain");
-    let (run, said) = overheard(&rig);
-    let mut running = held_at(&rig, run, 1);
+    rig.pace.set("--progress", "plain");
+    let mut running = run_held_at(&rig, 1);
     let other = OtherProgram::holds(&rig);
     rig.simulator.release_submissions();
     // It is said when a statement has waited for as long as it waits by itself.
-    let is_said = || said().contains("another program holds the database");
-    let ended = running.wait_until(is_said);
-    assert!(ended.is_none(), "{}", said());
-    let before = submissions(&rig);
+    running.wait_for_word("another program holds the database");
+    let before = rig.submissions();
     assert!(before <= 2, "one for each worker: {before}");
     let held = Instant::now();
     let ended = running.wait_until(|| held.elapsed() > Duration::from_millis(150));
-    assert!(ended.is_none(), "{}", said());
-    assert_eq!(submissions(&rig), before);
+    assert!(ended.is_none(), "{}", running.said());
+    assert_eq!(rig.submissions(), before);
     other.lets_go();
     let status = running.wait_until(|| false).unwrap();
-    assert_eq!(status.code(), Some(0), "{}", said());
+    assert_eq!(status, 0, "{}", running.said());
     rig.check_end().unwrap();
-}
-
-/// A run whose words can be read while it works.
-fn overheard(rig: &Rig) -> (Command, impl Fn() -> String) {
-    let path = rig.file("said");
-    let file = std::fs::File::create(&path).unwrap();
-    let mut run = rig.run(&[]);
-    run.stdout(file.try_clone().unwrap()).stderr(file);
-    (run, move || std::fs::read_to_string(&path).unwrap())
 }
 
 /// The answer comes while the database is held, and the run is asked to stop.
 #[test]
 fn a_run_does_not_end_before_its_last_answer_is_written() {
     let mut rig = patient_rig(1);
-    rig.pace = rig.pace.with("--progress", "plain");
+    rig.pace.set("--progress", "plain");
     let state = |rig: &Rig| rig.stories().map(|stories| stories[0].record.state);
-    let (run, said) = overheard(&rig);
-    let mut running = held_at(&rig, run, 1);
-    assert_eq!(state(&rig), Some(State::Submitting), "{}", said());
+    let mut running = run_held_at(&rig, 1);
+    assert_eq!(state(&rig), Some(State::Submitting), "{}", running.said());
     let other = OtherProgram::holds(&rig);
-    let kill = Command::new("sh")
-        .args(["-c", &format!("kill -INT {}", running.0.id())])
-        .status();
-    assert!(kill.unwrap().success());
+    running.signal("INT");
     rig.simulator.release_submissions();
     // It is said when the statement that writes the answer has waited for as long as it does by
     // itself.
-    let is_said = || said().contains("another program holds the database");
-    let ended = running.wait_until(is_said);
-    assert!(ended.is_none(), "{}", said());
+    running.wait_for_word("another program holds the database");
     let held = Instant::now();
     let ended = running.wait_until(|| held.elapsed() > Duration::from_secs(1));
-    assert!(ended.is_none(), "{}", said());
+    assert!(ended.is_none(), "{}", running.said());
     other.lets_go();
     let status = running.wait_until(|| false).unwrap();
-    assert_eq!(status.code(), Some(130), "{}", said());
-    assert_eq!(state(&rig), Some(State::Rebuilding), "{}", said());
+    assert_eq!(status, 130, "{}", running.said());
+    assert_eq!(state(&rig), Some(State::Rebuilding), "{}", running.said());
 }
 
 #[test]
@@ -293,9 +245,9 @@ fn a_database_that_is_taken_away_stops_the_sending() {
         rig.simulator.release_submissions();
         let status = running.wait_until(|| false).unwrap();
         let said = running.said();
-        assert_eq!(status.code(), Some(FULL), "{name:?}: {said}");
+        assert_eq!(status, FULL, "{name:?}: {said}");
         // The second worker's intent may have been committed already.
-        assert!(submissions(&rig) <= 3, "{name:?}: {said}");
+        assert!(rig.submissions() <= 3, "{name:?}: {said}");
         assert!(said.contains("was removed or replaced"), "{name:?}: {said}");
     }
 }
@@ -312,19 +264,23 @@ fn a_database_that_is_cut_short_stops_the_sending() {
     rig.simulator.release_submissions();
     let status = running.wait_until(|| false).unwrap();
     let said = running.said();
-    assert_eq!(status.code(), Some(FULL), "{said}");
+    assert_eq!(status, FULL, "{said}");
     // The second worker's intent may have been committed already.
-    assert!(submissions(&rig) <= 3, "{said}");
+    assert!(rig.submissions() <= 3, "{said}");
 }
 
 #[test]
 fn of_two_runs_in_the_same_moment_one_works_and_one_says_that_it_is_busy() {
     for _ in 0..8 {
         let rig = rig(3);
-        let mut both = [rig.run(&["-q"]), rig.run(&["-q"])].map(Running::start);
+        let mut both = [
+            rig.order("fleet.csv", &["-q"]),
+            rig.order("fleet.csv", &["-q"]),
+        ]
+        .map(Running::start);
         let mut codes: Vec<_> = both
             .iter_mut()
-            .map(|running| running.wait_until(|| false).unwrap().code().unwrap())
+            .map(|running| running.wait_until(|| false).unwrap())
             .collect();
         codes.sort_unstable();
         let said: Vec<_> = both.iter_mut().map(Running::said).collect();
@@ -337,23 +293,23 @@ fn of_two_runs_in_the_same_moment_one_works_and_one_says_that_it_is_busy() {
 fn the_lock_of_a_killed_run_needs_no_hand() {
     let rig = patient_rig(4);
     let mut running = run_held_at(&rig, 1);
-    let second = finish(rig.run(&[]));
-    assert_eq!(second.status.code(), Some(BUSY), "{second}");
+    let second = rig.run(&[]);
+    assert_eq!(second.code, BUSY, "{second}");
     assert!(
-        second.said.contains(&running.0.id().to_string()),
+        second.said().contains(&running.pid().to_string()),
         "{second}"
     );
     running.kill();
     rig.simulator.release_submissions();
-    let ended = finish(rig.run(&["-q"]));
-    assert!(matches!(ended.status.code(), Some(0 | 3)), "{ended}");
+    let ended = rig.run(&["-q"]);
+    assert!(matches!(ended.code, 0 | 3), "{ended}");
     rig.check_end().unwrap();
 }
 
 #[test]
 fn a_clock_that_was_set_back_delays_a_retry_by_the_longest_backoff_at_most() {
     let rig = rig(2);
-    load(&rig);
+    rig.load();
     // What a run leaves that was told to slow down while its clock was an hour ahead.
     block_on(async {
         let mut queue = Queue::open(&rig.database(), Open::Change).await.unwrap();
@@ -381,8 +337,8 @@ fn a_clock_that_was_set_back_delays_a_retry_by_the_longest_backoff_at_most() {
         queue.close().await.unwrap();
     });
     // To wait for an hour is longer than any process of these tests may take.
-    let ended = finish(rig.run(&["-q"]));
-    assert_eq!(ended.status.code(), Some(0), "{ended}");
+    let ended = rig.run(&["-q"]);
+    assert_eq!(ended.code, 0, "{ended}");
     rig.check_end().unwrap();
     for story in rig.stories().unwrap() {
         assert_eq!((story.record.state, story.record.attempt), (State::Done, 2));

@@ -2,8 +2,8 @@
 
 use std::fmt::Write as _;
 
-use crate::common::{FIRST, IMAGE, World, id, manifest, quick, services};
-use crate::pty::{Size, Typed, on_a_terminal};
+use crate::rig::{IMAGE, Rig, manifest, quick};
+use crate::rig::{Size, Typed, on_a_terminal};
 use refleet::simulator::{Fault, FaultKind, InstanceChange};
 
 /// Sets the title, clears the screen, rings, does so with C1, breaks the line, turns the reading
@@ -63,7 +63,7 @@ fn assert_harmless(said: &str, harmless: &[&str]) {
 fn no_foreign_text_steers_the_terminal_of_any_command() {
     let count = HOSTILE.len();
     let names = HOSTILE.map(|hostile| format!("left{hostile}"));
-    let world = World::with(count, |config| {
+    let rig = Rig::with(count, |config| {
         for (instance, name) in config.instances.iter_mut().zip(&names) {
             instance.name.clone_from(name);
             instance.image.clone_from(name);
@@ -81,23 +81,23 @@ fn no_foreign_text_steers_the_terminal_of_any_command() {
         image: Some("CentOS-7".to_owned()),
         ..InstanceChange::default()
     };
-    assert!(world.simulator.change(id(FIRST), &strange));
+    rig.change(0, &strange);
     let refused = Fault {
         message: Some(names.join(" ")),
         error_object: Some(names[1].clone()),
         ..Fault::new(FaultKind::Error)
     };
-    for service in services(count).skip(1).step_by(2) {
-        world.fault(service, refused.clone());
+    for nth in (1..count).step_by(2) {
+        rig.fault(nth, refused.clone());
     }
 
     // A note takes what is invisible, but nothing that controls; a file's name takes all.
     let fleet = format!("fleet-{}.csv", names[..4].concat());
     let note = format!("{}{}", names[6], names[7]);
-    world.write(&fleet, manifest(count).replace("row of", &note));
+    rig.write(&fleet, manifest(count).replace("row of", &note));
 
     let on_terminal =
-        |args: &[&str], typed: &[Typed<'_>]| on_a_terminal(world.refleet(args), Size::WIDE, typed);
+        |args: &[&str], typed: &[Typed<'_>]| on_a_terminal(rig.refleet(args), Size::WIDE, typed);
     let (code, said) = on_terminal(&["check", &fleet], &[]);
     assert_eq!(code, 0, "{said}");
     assert_harmless(&said, &HARMLESS[..4]);
@@ -113,7 +113,7 @@ fn no_foreign_text_steers_the_terminal_of_any_command() {
     assert_harmless(asked, &HARMLESS);
     assert!(answered.contains("\x1b["), "there was no bar: {answered:?}");
     assert_harmless(answered, &HARMLESS);
-    let truth: u64 = world.wiped().iter().sum();
+    let truth: u64 = rig.wiped().iter().sum();
     assert_eq!(truth, 3, "some are rebuilt, and some are not: {said}");
 
     for (words, harmless) in [
@@ -134,7 +134,7 @@ fn no_foreign_text_steers_the_terminal_of_any_command() {
     for name in [0, 1, 2, 3, 6].map(|nth| &names[nth]) {
         writeln!(bad, "{name},{IMAGE},,\n7,{name},,").unwrap();
     }
-    world.write("bad.csv", bad);
+    rig.write("bad.csv", bad);
     let (code, said) = on_terminal(&["check", "bad.csv"], &[]);
     assert_eq!(code, 2, "{said}");
     assert_harmless(
