@@ -4,6 +4,7 @@
 use std::ffi::OsStr;
 use std::path::Path;
 use std::process::Command;
+use std::time::{Duration, Instant};
 
 /// Says to a test that it is in a mount namespace of its own.
 pub const OWN_MOUNTS: &str = "REFLEET_TEST_OWN_MOUNTS";
@@ -44,11 +45,19 @@ pub fn in_own_mounts(module: &str, name: &str) {
     }
 }
 
-/// Carries out `words` on `folder`.
+/// Carries out `words` on `folder`. It may be busy for a moment: a thread of its own closes the
+/// database that a test has read there.
 pub fn mount(words: &[&str], folder: &Path) {
-    let mounted = Command::new(words[0])
-        .args(&words[1..])
-        .arg(folder)
-        .status();
-    assert!(mounted.unwrap().success(), "{words:?}");
+    let began = Instant::now();
+    loop {
+        let mounted = Command::new(words[0])
+            .args(&words[1..])
+            .arg(folder)
+            .status();
+        if mounted.unwrap().success() {
+            return;
+        }
+        assert!(began.elapsed() < Duration::from_secs(5), "{words:?}");
+        std::thread::sleep(Duration::from_millis(10));
+    }
 }

@@ -1,13 +1,12 @@
 //! The real binary as a process, and how it ended.
 
 use std::fmt;
-use std::fs::File;
-use std::io::{BufRead as _, BufReader};
-use std::os::unix::fs::FileExt as _;
+use std::io::{BufRead as _, BufReader, Read};
 use std::os::unix::process::ExitStatusExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
-use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
+use std::sync::mpsc::{self, Receiver};
+use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
@@ -148,34 +147,37 @@ impl fmt::Display for Ended {
 pub struct Running {
     child: Child,
     out: Receiver<String>,
-    reader: Option<JoinHandle<()>>,
-    err: File,
+    /// A pipe that is read all the time: a file would have its place on a disk that a test fills.
+    err: Arc<Mutex<String>>,
+    readers: Vec<JoinHandle<()>>,
     /// Lines of its stdout so far: its events, under `--events -`.
     pub lines: Vec<String>,
 }
 
 impl Running {
     pub fn start(mut command: Command) -> Self {
-        let err = tempfile::tempfile().unwrap();
         let mut child = command
             .stdout(Stdio::piped())
-            .stderr(err.try_clone().unwrap())
+            .stderr(Stdio::piped())
             .spawn()
             .unwrap();
-        let lines = BufReader::new(child.stdout.take().unwrap()).lines();
         let (sender, out) = mpsc::channel();
-        let reader = std::thread::spawn(move || {
-            for line in lines {
-                if sender.send(line.unwrap()).is_err() {
-                    return;
-                }
-            }
+        let read_out = reader(child.stdout.take().unwrap(), move |line| {
+            // Nobody may be left who wants to know.
+            let _ = sender.send(line);
+        });
+        let err = Arc::new(Mutex::new(String::new()));
+        let said = Arc::clone(&err);
+        let read_err = reader(child.stderr.take().unwrap(), move |line| {
+            let mut said = said.lock().unwrap();
+            said.push_str(&line);
+            said.push('\n');
         });
         Self {
             child,
             out,
-            reader: Some(reader),
             err,
+            readers: vec![read_out, read_err],
             lines: Vec::new(),
         }
     }
@@ -257,35 +259,33 @@ impl Running {
     /// Everything that it has said so far.
     pub fn said(&mut self) -> String {
         if self.child.try_wait().unwrap().is_some() {
-            self.lines.extend(self.out.iter());
-        } else {
-            self.lines.extend(self.out.try_iter());
+            self.join();
         }
+        self.lines.extend(self.out.try_iter());
         let mut said = self.lines.join("\n");
         said.push('\n');
-        said.push_str(&read(&self.err));
+        said.push_str(&self.err.lock().unwrap());
         said
     }
 
     /// Waits for its end.
     #[track_caller]
     pub fn end(mut self) -> Ended {
-        let deadline = Instant::now() + LIMIT;
-        loop {
-            match self
-                .out
-                .recv_timeout(deadline.saturating_duration_since(Instant::now()))
-            {
-                Ok(line) => self.lines.push(line),
-                Err(RecvTimeoutError::Disconnected) => break,
-                Err(RecvTimeoutError::Timeout) => panic!("it does not end"),
-            }
-        }
+        let code = self.wait_until(|| false).unwrap();
+        self.join();
+        self.lines.extend(self.out.try_iter());
         Ended {
-            code: code(self.child.wait().unwrap()),
+            code,
             out: self.lines.join("\n"),
-            err: read(&self.err),
+            err: self.err.lock().unwrap().clone(),
             disk: String::new(),
+        }
+    }
+
+    /// Waits until all is read that it has said before its end.
+    fn join(&mut self) {
+        for reader in self.readers.drain(..) {
+            reader.join().unwrap();
         }
     }
 }
@@ -295,15 +295,17 @@ impl Drop for Running {
         // Where it has ended already, both say so, and that is well.
         let _ = self.child.kill();
         let _ = self.child.wait();
-        if let Some(reader) = self.reader.take() {
-            let _ = reader.join();
-        }
     }
 }
 
-/// What was written to a file. Its position is the process's own, and stays where it is.
-fn read(file: &File) -> String {
-    let mut text = vec![0; usize::try_from(file.metadata().unwrap().len()).unwrap()];
-    file.read_exact_at(&mut text, 0).unwrap();
-    String::from_utf8_lossy(&text).into_owned()
+/// Hands each line of a process's output to `take`.
+fn reader(
+    output: impl Read + Send + 'static,
+    mut take: impl FnMut(String) + Send + 'static,
+) -> JoinHandle<()> {
+    std::thread::spawn(move || {
+        for line in BufReader::new(output).split(b'\n') {
+            take(String::from_utf8_lossy(&line.unwrap()).into_owned());
+        }
+    })
 }
