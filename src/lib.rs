@@ -27,7 +27,8 @@
 //!
 //! To understand what refleet promises, read [`job::record`] (what may follow what),
 //! [`run::evidence`] (how a doubt ends, when a rebuild is complete, and why silence proves anything
-//! at all), `zomro/answer.rs` (what the answer to a submission proves) and `queue/sqlite/place` (why a
+//! at all), `zomro/finding.rs` and
+//! `zomro/meaning.rs` (what the answer to a submission proves) and `queue/sqlite/place` (why a
 //! ledger has one name), in this order.
 
 pub mod cli;

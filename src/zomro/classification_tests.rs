@@ -5,9 +5,11 @@ use proptest::prelude::*;
 use zeroize::Zeroizing;
 
 use super::HalfSession;
-use super::answer::{self, Answer, Finding, Received};
-use super::fault::Fault;
+use super::answer::Answer;
+use super::call_error::CallError;
+use super::finding::{self, Finding, Received};
 use super::form;
+use super::meaning;
 use super::verdict::Ours;
 
 const OK: &str = r#"{"doc":{"$lang":"en","ok":{},"tparams":{"elid":{"$":"5113119"}}}}"#;
@@ -48,14 +50,14 @@ fn received(status: u16, body: &str) -> Received {
 }
 
 fn find(status: u16, body: &str) -> Finding {
-    answer::read(&received(status, body), &ours(), &[])
+    finding::read(&received(status, body), &ours(), &[])
 }
 
 /// Class and word of the answer to a submission.
 fn class(status: u16, body: &str) -> String {
     let answer = match find(status, body) {
-        Finding::Document(document) => answer::submission(Ok(document)),
-        Finding::Obstacle(obstacle) => answer::submission(Err(obstacle)),
+        Finding::Document(document) => meaning::submission(Ok(document)),
+        Finding::Obstacle(obstacle) => meaning::submission(Err(obstacle)),
         Finding::LongRequest(_) => return "long request".to_owned(),
     };
     match &answer {
@@ -212,13 +214,13 @@ fn every_status_without_a_whole_body() {
     let mut classes = Vec::new();
     for status in [200, 204, 301, 403, 429, 460, 500] {
         let received = Received {
-            body: Err(Fault::Truncated("cut".to_owned())),
+            body: Err(CallError::Truncated("cut".to_owned())),
             ..received(status, "")
         };
-        let Finding::Obstacle(obstacle) = answer::read(&received, &ours(), &[]) else {
+        let Finding::Obstacle(obstacle) = finding::read(&received, &ours(), &[]) else {
             panic!("a cut body is no document");
         };
-        let answer = answer::submission(Err(obstacle));
+        let answer = meaning::submission(Err(obstacle));
         let kind = answer.failure().unwrap().error_kind;
         classes.push(format!("{status} {} {kind}", answer.class()));
     }
@@ -556,24 +558,24 @@ fn a_reading_that_asks_for_a_second_factor_is_none() {
         image: None,
         submits: false,
     };
-    let whole = |body: &str| match answer::read(&received(200, body), &reading, &[]) {
-        Finding::Document(document) => answer::whole(document),
+    let whole = |body: &str| match finding::read(&received(200, body), &reading, &[]) {
+        Finding::Document(document) => meaning::whole(document),
         Finding::Obstacle(obstacle) => Err(obstacle),
         Finding::LongRequest(_) => panic!("no page"),
     };
     assert!(matches!(
         whole(r#"{"doc":{"ok":{"$":"func=totp.confirm"}}}"#),
-        Err(answer::Obstacle::HalfSession(HalfSession::SecondFactor))
+        Err(finding::Obstacle::HalfSession(HalfSession::SecondFactor))
     ));
     assert!(whole(r#"{"doc":{"ok":{"$":"func=dashboard"}}}"#).is_ok());
     // field case A6: a reading of something else is none either; what is refused is refused.
     assert!(matches!(
         whole(r#"{"doc":{"$func":"desktop","elem":[]}}"#),
-        Err(answer::Obstacle::Fault(Fault::Foreign))
+        Err(finding::Obstacle::Failed(CallError::Foreign))
     ));
     assert!(matches!(
         whole(r#"{"doc":{"$func":"logon","error":{"$type":"access"}}}"#),
-        Err(answer::Obstacle::Unauthorized(_))
+        Err(finding::Obstacle::Unauthorized(_))
     ));
 }
 
@@ -583,10 +585,10 @@ fn an_error_keeps_object_and_words_and_loses_secrets() {
         "msg":{"$":" The value Pa\"ssw0rd\n of \u001b[31mpassword is wrong "}},
         "tparams":{"password":{"$":"Pa\"ssw0rd"},"auth":{"$":"0123456789abcdef01234567"}}}}"#;
     let secrets = ["0123456789abcdef01234567", "", "Pa\"ssw0rd"];
-    let Finding::Obstacle(obstacle) = answer::read(&received(200, body), &ours(), &secrets) else {
+    let Finding::Obstacle(obstacle) = finding::read(&received(200, body), &ours(), &secrets) else {
         panic!("an error is an obstacle");
     };
-    insta::assert_debug_snapshot!(answer::submission(Err(obstacle)), @r#"
+    insta::assert_debug_snapshot!(meaning::submission(Err(obstacle)), @r#"
     Refused(
         Failure {
             error_kind: "value",
@@ -598,44 +600,44 @@ fn an_error_keeps_object_and_words_and_loses_secrets() {
 
 #[test]
 fn every_fault_has_its_word() {
-    let Finding::Obstacle(answer::Obstacle::Fault(api)) = find(200, &error("busy")) else {
-        panic!("an unknown type is a fault");
+    let Finding::Obstacle(finding::Obstacle::Failed(api)) = find(200, &error("busy")) else {
+        panic!("an unknown type proves nothing");
     };
-    let faults = [
-        Fault::Dns("try again".to_owned()),
-        Fault::NoSuchHost("name not known".to_owned()),
-        Fault::Connect("refused".to_owned()),
-        Fault::Tls("a record that is none".to_owned()),
-        Fault::Certificate("it has expired".to_owned()),
-        Fault::Proxy {
+    let errors = [
+        CallError::Dns("try again".to_owned()),
+        CallError::NoSuchHost("name not known".to_owned()),
+        CallError::Connect("refused".to_owned()),
+        CallError::Tls("a record that is none".to_owned()),
+        CallError::Certificate("it has expired".to_owned()),
+        CallError::Proxy {
             proxy: "proxy.example:3128".to_owned(),
-            fault: Box::new(Fault::ConnectTimeout),
+            error: Box::new(CallError::ConnectTimeout),
         },
-        Fault::ConnectTimeout,
-        Fault::Timeout,
-        Fault::Reset("reset by peer".to_owned()),
-        Fault::Truncated("unexpected end".to_owned()),
-        Fault::BodyTooLarge { max: 1024 },
-        Fault::Status {
+        CallError::ConnectTimeout,
+        CallError::Timeout,
+        CallError::Reset("reset by peer".to_owned()),
+        CallError::Truncated("unexpected end".to_owned()),
+        CallError::BodyTooLarge { max: 1024 },
+        CallError::Status {
             status: 502,
             message: String::new(),
         },
-        Fault::Redirect {
+        CallError::Redirect {
             status: 301,
             location: "https://cp.zomro.com/".to_owned(),
         },
-        Fault::Foreign,
-        Fault::Contradiction,
-        Fault::Form,
-        Fault::Elsewhere("func=desktop".to_owned()),
-        Fault::Html,
-        Fault::Garbled("no JSON at line 1 column 1".to_owned()),
-        Fault::NoVerdict,
-        Fault::RunningOperation("wait".to_owned()),
-        Fault::LongRequest("no verdict".to_owned()),
+        CallError::Foreign,
+        CallError::Contradiction,
+        CallError::Form,
+        CallError::Elsewhere("func=desktop".to_owned()),
+        CallError::Html,
+        CallError::Garbled("no JSON at line 1 column 1".to_owned()),
+        CallError::NoVerdict,
+        CallError::RunningOperation("wait".to_owned()),
+        CallError::LongRequest("no verdict".to_owned()),
         api,
     ];
-    let table = lines(&faults, |fault| format!("{}: {fault}", fault.word()));
+    let table = lines(&errors, |error| format!("{}: {error}", error.word()));
     insta::assert_snapshot!(table, @r"
     dns: the host name was not resolved: try again
     dns: the host name does not exist: name not known
@@ -742,7 +744,7 @@ fn json() -> impl Strategy<Value = String> {
 proptest! {
     #[test]
     fn any_text_has_a_class(status in 100u16..600, body: String) {
-        let finding = answer::read(&received(status, &body), &ours(), &["secret"]);
+        let finding = finding::read(&received(status, &body), &ours(), &["secret"]);
         // Characters at random are no document.
         prop_assert!(!matches!(finding, Finding::Document(_)));
     }
@@ -763,6 +765,6 @@ proptest! {
         }
         let _ = super::instances::Page::decode(&body, 1);
         let _ = super::preview::Preview::decode(&body);
-        let _ = super::session::token(&body);
+        let _ = super::login::token(&body);
     }
 }

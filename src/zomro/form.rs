@@ -1,7 +1,9 @@
 //! The fields of each function, in the order in which the vendor documents them, as multipart forms.
 //!
-//! The encoding is our own, because a form must be handed to the connection in one piece (see
-//! `wire`): reqwest yields one in four pieces a field, which was most of a submission's cost.
+//! The encoding is written here, and not taken from a library, because it is part of the proof in
+//! `wire`: a form is handed to the connection in one piece, so that there is one moment before which
+//! not a byte of it was written. reqwest's own multipart form comes in four pieces a field, which also
+//! was most of a submission's cost.
 //!
 //! `lang=en` keeps messages in one language; `p_cnt` and filters are never sent, because the server
 //! stores them for the human who uses the panel.
@@ -10,7 +12,7 @@ use secrecy::ExposeSecret;
 
 use crate::job::{Access, ServiceId};
 
-use super::client::Rebuild;
+use super::call::Rebuild;
 use super::wiped::Wiped;
 
 pub(super) const AUTH: &str = "auth";

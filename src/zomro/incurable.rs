@@ -58,7 +58,7 @@ impl Incurable {
     }
 }
 
-/// Later in a run it is a fault like others. The words are those of [`super::fault`].
+/// Later in a run it is a fault like others. The words are those of [`super::call_error`].
 impl From<Incurable> for Failure {
     fn from(incurable: Incurable) -> Self {
         let kind = match &incurable {

@@ -9,7 +9,7 @@ use serde_json::value::RawValue;
 use crate::job::ServiceId;
 use crate::text;
 
-use super::fault::Fault;
+use super::call_error::CallError;
 use super::shape::{self, Object, Text};
 
 /// Rows of one page at most; the panel itself shows a few hundred.
@@ -91,14 +91,13 @@ impl Page {
 
     /// Reads the answer to a request for page `asked`. Without the number of all rows it could not
     /// be told whether the reading is complete, so such an answer is none.
-    pub(super) fn decode(body: &str, asked: u32) -> Result<Self, Fault> {
-        let list: List<'_> = shape::document(body).map_err(|error| Fault::json(&error))?;
-        let total =
-            list.p_elems.trimmed().parse().map_err(|_| {
-                Fault::Garbled("the list does not say how many rows it has".to_owned())
-            })?;
+    pub(super) fn decode(body: &str, asked: u32) -> Result<Self, CallError> {
+        let list: List<'_> = shape::document(body).map_err(|error| CallError::json(&error))?;
+        let total = list.p_elems.trimmed().parse().map_err(|_| {
+            CallError::Garbled("the list does not say how many rows it has".to_owned())
+        })?;
         let rows = match list.elem {
-            Some(raw) => rows(raw).map_err(|error| Fault::json(&error))?,
+            Some(raw) => rows(raw).map_err(|error| CallError::json(&error))?,
             None => Vec::new(),
         };
         // An empty list may be written as one empty element.

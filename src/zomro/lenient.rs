@@ -11,7 +11,7 @@ use encoding_rs::{Encoding, UTF_8};
 use flate2::read::MultiGzDecoder;
 use zeroize::{Zeroize as _, Zeroizing};
 
-use super::fault::Fault;
+use super::call_error::CallError;
 use super::wiped::Wiped;
 
 /// The text of a body whose `Content-Type` is given. `bytes_max`: what a gzip may unpack to.
@@ -19,7 +19,7 @@ pub(super) fn text(
     body: Wiped,
     content_type: Option<&str>,
     bytes_max: usize,
-) -> Result<String, Fault> {
+) -> Result<String, CallError> {
     let body = unpacked(body, bytes_max)?;
     let declared = content_type.and_then(charset).unwrap_or(UTF_8);
     // A byte order mark is stronger than the header, here as in browsers.
@@ -36,7 +36,7 @@ pub(super) fn text(
 }
 
 /// gzip is told by how it begins, not by a header: these are written in many ways.
-fn unpacked(body: Wiped, bytes_max: usize) -> Result<Wiped, Fault> {
+fn unpacked(body: Wiped, bytes_max: usize) -> Result<Wiped, CallError> {
     if !body.as_ref().starts_with(&[0x1f, 0x8b]) {
         return Ok(body);
     }
@@ -47,10 +47,10 @@ fn unpacked(body: Wiped, bytes_max: usize) -> Result<Wiped, Fault> {
         match packed.read(piece.as_mut_slice()) {
             Ok(0) => return Ok(plain),
             Ok(count) if plain.len() + count > bytes_max => {
-                return Err(Fault::BodyTooLarge { max: bytes_max });
+                return Err(CallError::BodyTooLarge { max: bytes_max });
             }
             Ok(count) => plain.push(&piece[..count]),
-            Err(error) => return Err(Fault::Truncated(error.to_string())),
+            Err(error) => return Err(CallError::Truncated(error.to_string())),
         }
     }
 }
@@ -193,11 +193,14 @@ mod tests {
         bytes.push(&bomb);
         assert!(matches!(
             text(bytes, None, 1 << 20),
-            Err(Fault::BodyTooLarge { .. })
+            Err(CallError::BodyTooLarge { .. })
         ));
         let mut cut = Wiped::default();
         cut.push(&bomb[..bomb.len() / 2]);
-        assert!(matches!(text(cut, None, 4 << 20), Err(Fault::Truncated(_))));
+        assert!(matches!(
+            text(cut, None, 4 << 20),
+            Err(CallError::Truncated(_))
+        ));
     }
 
     proptest! {

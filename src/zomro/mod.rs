@@ -7,40 +7,55 @@
 //! | file | what it is for |
 //! |---|---|
 //! | `endpoint` | the API's address, in one spelling |
+//! | `settings` | how to reach the API, and as whom |
+//! | `call` | what calls are made of, and what they give |
+//! | `client` | session and calls: each method is one request |
+//! | `session_token` | the token of the session that calls use |
 //! | `form` | the fields of each function |
 //! | `wire` | the moment at which a form is handed to the connection |
-//! | `client` | session and calls; the only place that knows how reqwest is set up |
+//! | `transport` | HTTP; the only place that knows how reqwest is set up |
+//! | `destination`, `proxy` | whom the calls go to, and what stands on the way |
 //! | `wiped` | bytes that held a password, and hold it no longer |
-//! | `proxy` | what stands between here and the API |
-//! | `answer` | what an HTTP answer means: the table |
+//! | `finding` | what one HTTP answer says, whichever function was called |
+//! | `meaning` | what a finding means for the function that was called |
+//! | `answer` | what came of a call, as its caller is told |
 //! | `verdict` | what a document says: whose answer it is, and where its `ok` leads |
-//! | `lenient` | bytes in any charset, broken or not → text |
-//! | `fault` | what went wrong outside that table, each with its word |
-//! | `incurable` | those of them that no retry can cure |
+//! | `api_error` | an error in the API's own words |
+//! | `call_error` | what else went wrong, each with its word |
+//! | `incurable` | those errors that no retry can cure |
 //! | `long_request` | the page that stands in for an answer which takes long |
 //! | `retry_after` | how long the API asks to be left alone |
-//! | `redact` | secrets taken out of the API's own words |
+//! | `redact` | secrets taken out of foreign messages |
+//! | `lenient` | bytes in any charset, broken or not → text |
 //! | `shape` | the API's JSON: every scalar wrapped, every list maybe single |
-//! | `instances`, `preview`, `session` | what the documents of the read-only functions hold |
+//! | `instances`, `preview`, `login` | what the documents of the read-only functions hold |
 //!
 //! Nothing here was ever tried against the live API: the facts are the vendor's article
 //! "API – Operation Rebuild" and what public clients read from the answers.
 
 mod answer;
+mod api_error;
+mod call;
+mod call_error;
 mod client;
+mod destination;
 mod endpoint;
-mod fault;
+mod finding;
 mod form;
 mod incurable;
 mod instances;
 mod lenient;
+mod login;
 mod long_request;
+mod meaning;
 mod preview;
 mod proxy;
 mod redact;
 mod retry_after;
-mod session;
+mod session_token;
+mod settings;
 mod shape;
+mod transport;
 mod verdict;
 mod wiped;
 mod wire;
@@ -51,10 +66,12 @@ mod classification_tests;
 mod socket_tests;
 
 pub use answer::{Answer, Keepalive, LoginError, ReadError};
-pub use client::{Client, ClientError, Credentials, Read, Rebuild, Reply, Settings, Submitted};
+pub use call::{Read, Rebuild, Reply, Submitted};
+pub use client::Client;
 pub use endpoint::{Endpoint, EndpointError};
 pub use incurable::Incurable;
 pub use instances::{Instance, Page};
 pub use preview::{Image, Preview, SshKey};
+pub use settings::{ClientError, Credentials, Settings};
 pub use verdict::HalfSession;
 pub use wire::Sent;

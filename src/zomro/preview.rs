@@ -5,7 +5,7 @@ use serde::Deserialize;
 use crate::job::ImageId;
 use crate::text::{self, MESSAGE_CHARS_MAX};
 
-use super::fault::Fault;
+use super::call_error::CallError;
 use super::shape::{self, Many, Text};
 
 /// What one instance can be rebuilt with.
@@ -73,8 +73,8 @@ struct Choice<'a> {
 
 impl Preview {
     /// Reads the form.
-    pub(super) fn decode(body: &str) -> Result<Self, Fault> {
-        let form: Lists<'_> = shape::document(body).map_err(|error| Fault::json(&error))?;
+    pub(super) fn decode(body: &str) -> Result<Self, CallError> {
+        let form: Lists<'_> = shape::document(body).map_err(|error| CallError::json(&error))?;
         let mut preview = Self::default();
         for list in &form.slist.0 {
             let choices = list.val.0.iter();

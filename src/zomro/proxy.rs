@@ -7,8 +7,8 @@ use std::env;
 use hyper_util::client::proxy::matcher::Matcher;
 use reqwest::Url;
 
-use super::client::ClientError;
 use super::endpoint::Endpoint;
+use super::settings::ClientError;
 
 /// What is looked at, in this order, as reqwest does it.
 const VARIABLES: [&str; 4] = ["HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy"];

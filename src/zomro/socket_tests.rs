@@ -11,7 +11,8 @@ use secrecy::SecretString;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream, UnixStream};
 
-use super::client::{self, Credentials, Settings};
+use super::settings::{Credentials, Settings};
+use super::transport::{self, Transport};
 use super::wiped::Wiped;
 use super::wire::{WatchedForm, Wire};
 use super::{Answer, Client, Endpoint, Keepalive, LoginError, ReadError, Rebuild, Submitted};
@@ -552,14 +553,20 @@ impl Resolve for Unresolved {
     }
 }
 
+/// A client with an HTTP stack of the test's own, and no proxy.
+fn client_over(http: reqwest::Client, settings: Settings) -> Client {
+    let transport = Transport::with_http(settings.endpoint.clone(), http, None);
+    Client::with_transport(settings, transport)
+}
+
 async fn submit_unresolved(hangs: bool) -> Submitted {
     let settings = settings("http://nonexistent.invalid/", SHORT);
-    let http = client::builder(&settings)
+    let http = transport::builder(&settings)
         .no_proxy()
         .dns_resolver(Arc::new(Unresolved { hangs }))
         .build()
         .unwrap();
-    submit(&Client::with_http(settings, http, None)).await
+    submit(&client_over(http, settings)).await
 }
 
 #[tokio::test]
@@ -598,11 +605,11 @@ async fn a_failed_tls_handshake_is_not_sent() {
         let _ = stream.read_to_end(&mut Vec::new()).await;
     });
     let settings = settings(&url, PLENTY);
-    let http = client::builder(&settings)
-        .tls_backend_preconfigured(client::trusting_nobody())
+    let http = transport::builder(&settings)
+        .tls_backend_preconfigured(transport::trusting_nobody())
         .build()
         .unwrap();
-    let submitted = submit(&Client::with_http(settings, http, None)).await;
+    let submitted = submit(&client_over(http, settings)).await;
     assert_eq!(verdict(&submitted), "not_sent tls");
     assert_eq!(submitted.sent, None);
 }
@@ -802,7 +809,7 @@ async fn a_form_that_was_settled_as_unsent_leaves_no_byte_on_the_wire() {
     let mut bytes = Wiped::default();
     bytes.push(b"form");
     let form = WatchedForm::new(bytes, wire);
-    let http = client::builder(&settings(&url, PLENTY)).build().unwrap();
+    let http = transport::builder(&settings(&url, PLENTY)).build().unwrap();
     let request = http.post(&url).body(reqwest::Body::wrap(form));
     assert!(request.send().await.is_err());
     assert_eq!(server.await.unwrap(), b"", "not even the head is sent");

@@ -1,6 +1,6 @@
 //! What can go wrong with a call beside the API's own refusals.
 //!
-//! Every fault has a word, kept for ever in ledgers and reports:
+//! Every error has a word, kept for ever in ledgers and reports:
 //!
 //! | word | seen | written? |
 //! |---|---|---|
@@ -36,12 +36,13 @@ use std::io;
 use crate::job::Failure;
 use crate::text;
 
-use super::answer::ApiError;
+use super::api_error::ApiError;
+use super::destination::Destination;
 use super::incurable::Incurable;
 
 /// What went wrong. Holds no secret: details are the network's words, or redacted ones of the API.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub(super) enum Fault {
+pub(super) enum CallError {
     #[error("the host name was not resolved: {0}")]
     Dns(String),
     #[error("no connection: {0}")]
@@ -52,8 +53,11 @@ pub(super) enum Fault {
     Tls(String),
     #[error("the server's certificate is not accepted: {0}")]
     Certificate(String),
-    #[error("through the proxy {proxy}: {fault}")]
-    Proxy { proxy: String, fault: Box<Fault> },
+    #[error("through the proxy {proxy}: {error}")]
+    Proxy {
+        proxy: String,
+        error: Box<CallError>,
+    },
     #[error("no connection within the time limit")]
     ConnectTimeout,
     #[error("no answer within the time limit")]
@@ -98,7 +102,7 @@ fn suffix(message: &str) -> String {
     }
 }
 
-impl Fault {
+impl CallError {
     /// The word.
     pub(super) fn word(&self) -> Cow<'static, str> {
         Cow::Borrowed(match self {
@@ -128,10 +132,10 @@ impl Fault {
     }
 
     /// A call that ended before its form was handed over.
-    pub(super) fn before_sending(error: reqwest::Error, place: &Place) -> Self {
-        let fault = if error.is_dns() {
+    pub(super) fn before_sending(error: reqwest::Error, destination: &Destination) -> Self {
+        let failed = if error.is_dns() {
             let cause = cause(error);
-            if place.is_vendors || !says_no_such_host(&cause) && !place.cannot_exist() {
+            if destination.is_vendors || !says_no_such_host(&cause) && !destination.cannot_exist() {
                 Self::Dns(cause)
             } else {
                 Self::NoSuchHost(cause)
@@ -146,26 +150,26 @@ impl Fault {
         } else {
             Self::Connect(cause(error))
         };
-        match &place.proxy {
+        match &destination.proxy {
             Some(proxy) => Self::Proxy {
                 proxy: proxy.clone(),
-                fault: Box::new(fault),
+                error: Box::new(failed),
             },
-            None => fault,
+            None => failed,
         }
     }
 
     /// What a person has to change first, if there is anything: no retry helps.
-    pub(super) fn incurable(&self, place: &Place) -> Option<Incurable> {
+    pub(super) fn incurable(&self, destination: &Destination) -> Option<Incurable> {
         match self {
             Self::Certificate(why) => Some(Incurable::Certificate(why.clone())),
-            Self::NoSuchHost(_) => Some(Incurable::NoSuchHost(place.host.clone())),
-            Self::Proxy { proxy, fault } => match fault.as_ref() {
+            Self::NoSuchHost(_) => Some(Incurable::NoSuchHost(destination.host.clone())),
+            Self::Proxy { proxy, error } => match error.as_ref() {
                 Self::NoSuchHost(_) => Some(Incurable::NoSuchProxy(proxy.clone())),
                 Self::Connect(cause) if cause.contains("proxy authorization required") => {
                     Some(Incurable::ProxyPassword(proxy.clone()))
                 }
-                fault => fault.incurable(place),
+                error => error.incurable(destination),
             },
             Self::Redirect { status, location } => Some(Incurable::Redirect {
                 status: *status,
@@ -239,9 +243,9 @@ impl Fault {
     }
 }
 
-impl From<Fault> for Failure {
-    fn from(fault: Fault) -> Self {
-        Self::new(fault.word(), fault.to_string())
+impl From<CallError> for Failure {
+    fn from(error: CallError) -> Self {
+        Self::new(error.word(), error.to_string())
     }
 }
 
@@ -304,22 +308,4 @@ fn says_no_such_host(cause: &str) -> bool {
     ]
     .iter()
     .any(|words| cause.contains(words))
-}
-
-/// Whom the calls go to, and which way.
-#[derive(Debug, Clone)]
-pub(super) struct Place {
-    /// The API's host.
-    pub(super) host: String,
-    /// It is the vendor's own: that it does not exist is an outage.
-    pub(super) is_vendors: bool,
-    /// The proxy on the way, without its password.
-    pub(super) proxy: Option<String>,
-}
-
-impl Place {
-    /// Names under `.invalid` never exist (RFC 6761), whatever a resolver without a network says.
-    fn cannot_exist(&self) -> bool {
-        self.proxy.is_none() && self.host.trim_end_matches('.').ends_with(".invalid")
-    }
 }

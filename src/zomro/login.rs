@@ -4,7 +4,7 @@ use secrecy::SecretString;
 use serde::Deserialize;
 
 use super::answer::LoginError;
-use super::fault::Fault;
+use super::call_error::CallError;
 use super::shape::{self, Many, Text};
 
 #[derive(Default, Deserialize)]
@@ -27,8 +27,8 @@ struct Auth<'a> {
 
 /// The session's token.
 pub(super) fn token(body: &str) -> Result<SecretString, LoginError> {
-    let login: Login<'_> =
-        shape::document(body).map_err(|error| LoginError::Failed(Fault::json(&error).into()))?;
+    let login: Login<'_> = shape::document(body)
+        .map_err(|error| LoginError::Failed(CallError::json(&error).into()))?;
     // The panel's way to say that a one-time code comes next.
     if login.ok.trimmed().contains("totp") {
         return Err(LoginError::SecondFactor);

@@ -1,0 +1,57 @@
+//! What calls are made of, and what they give.
+
+use std::time::{Duration, Instant};
+
+use crate::job::{Access, ImageId, ServiceId};
+
+use super::answer::{Answer, ReadError};
+use super::wire::Sent;
+
+/// A rebuild to submit.
+#[derive(Debug, Clone)]
+pub struct Rebuild {
+    /// The instance.
+    pub service: ServiceId,
+    /// The image it gets.
+    pub image: ImageId,
+    /// Where the image stands in the catalogue.
+    pub zone: String,
+    /// How one gets in afterwards.
+    pub access: Access,
+}
+
+/// What came of one submission.
+#[derive(Debug, Clone)]
+pub struct Submitted {
+    /// Of the token that was used; 0: there was none, and nothing was sent.
+    pub generation: u64,
+    /// When the form was handed to the wire; `None`: not a byte of it was written.
+    pub sent: Option<Sent>,
+    /// When the answer was there, or the call had failed, as Unix time.
+    pub answered_ms: i64,
+    /// The same on the monotonic clock.
+    pub answered_at: Instant,
+    /// What it means.
+    pub answer: Answer,
+    /// The pause that an overloaded API asks for beside an answer that says nothing more: at most 15
+    /// minutes.
+    pub pause: Option<Duration>,
+}
+
+/// What a read-only call gave.
+#[derive(Debug, Clone)]
+pub struct Reply<T> {
+    /// The document.
+    pub value: T,
+    /// Of the token that was used.
+    pub generation: u64,
+    /// When the request was begun: the document is not older than this.
+    pub requested_at: Instant,
+    /// When the document was there.
+    pub answered_at: Instant,
+    /// The same as Unix time.
+    pub answered_ms: i64,
+}
+
+/// What came of a read-only call.
+pub type Read<T> = Result<Reply<T>, ReadError>;

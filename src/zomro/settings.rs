@@ -1,0 +1,58 @@
+//! How to reach the API, and as whom.
+
+use std::time::Duration;
+
+use secrecy::SecretString;
+
+use super::endpoint::Endpoint;
+
+/// How to reach the API.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// Where it answers.
+    pub endpoint: Endpoint,
+    /// As whom.
+    pub credentials: Credentials,
+    /// Longest duration of one request, connection and whole answer included.
+    pub timeout: Duration,
+    /// Pause between two looks at a long request's answer.
+    pub follow_interval: Duration,
+    /// Longest duration of a long request, from its page to its verdict.
+    pub follow_timeout: Duration,
+}
+
+/// As whom the API is called.
+#[derive(Debug, Clone)]
+pub enum Credentials {
+    /// A session that somebody else opened.
+    Token(SecretString),
+    /// An account: sessions are opened with it.
+    Login {
+        /// The account's name or mail address.
+        username: String,
+        /// Its password.
+        password: SecretString,
+    },
+}
+
+/// Why no client could be made.
+#[derive(Debug, thiserror::Error)]
+pub enum ClientError {
+    /// For example: this machine has no CA certificates.
+    #[error("the HTTPS client could not be set up: {0}")]
+    Setup(String),
+    /// The environment asks for a proxy of another kind than HTTP.
+    #[error("{variable} names a proxy of the kind `{scheme}`, which is not supported")]
+    ProxyScheme {
+        /// The environment variable.
+        variable: &'static str,
+        /// What stands before `://`.
+        scheme: String,
+    },
+    /// The environment asks for a proxy, and what it says is no address.
+    #[error("{variable} is no address of a proxy")]
+    Proxy {
+        /// The environment variable.
+        variable: &'static str,
+    },
+}
