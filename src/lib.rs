@@ -15,7 +15,7 @@
 //! | [`manifest`] | bytes → rows and diagnostics (line, column, remedy) | database, network |
 //! | [`queue`] | jobs and ledger in one SQLite file, and where that may lie; the only place that knows sqlx | network |
 //! | [`zomro`] | the API client, and what each of its answers means; the only place that knows reqwest | database |
-//! | [`run`] | one dispatcher owns the queue, workers talk HTTP; what to do next is decided by pure functions | screen |
+//! | [`run`] | one pure machine decides, one loop does what it says, workers talk HTTP | screen |
 //! | [`event`] | what a run tells the outside: the vocabulary between runner and screen | both |
 //! | [`exit`] | the exit codes | all but [`job`] |
 //! | [`progress`] | events → bar, plain lines, NDJSON; the only place that knows indicatif | runner |

@@ -2,14 +2,19 @@
 //! milliseconds, and counts what the API would have been asked.
 
 use std::cmp::Reverse;
-use std::collections::{BinaryHeap, HashMap};
+use std::collections::{BinaryHeap, HashMap, HashSet};
 use std::time::{Duration, Instant};
 
-use refleet::job::{AccessKind, ImageId, JobId, JobRecord, LedgerEntry, ServiceId, State};
-use refleet::queue::QueuedJob;
+use refleet::event::Event;
+use refleet::job::{
+    AccessKind, BatchId, Counts, Evidence, ImageId, JobId, JobRecord, LedgerEntry, RunId,
+    ServiceId, State, Transition,
+};
+use refleet::queue::{Harm, QueueError, QueuedJob, Ready, Store};
 use refleet::run::backoff::Backoff;
+use refleet::run::driver::{Outside, Work, drive};
 use refleet::run::evidence::Rules;
-use refleet::run::machine::{Call, Finished, Machine};
+use refleet::run::machine::{Call, Finished, Input, Machine, Start};
 use refleet::run::session::Session;
 use refleet::run::{InstanceList, MaxFailures, Now, Options};
 use refleet::zomro::{Answer, Image, Instance, Keepalive, Page, Preview, Reply, Sent, Submitted};
@@ -76,32 +81,71 @@ struct Virtual {
     rebuild: Option<(Duration, Duration)>,
 }
 
+/// All that is around the machine.
+struct World {
+    scene: Scene,
+    random: fastrand::Rng,
+    instances: Vec<Virtual>,
+    /// Where each service stands among them.
+    places: HashMap<ServiceId, usize>,
+    /// In the manifest's order.
+    jobs: Vec<QueuedJob>,
+    began: Now,
+    now: Duration,
+    /// When calls under way end, and which ones they are.
+    under_way: BinaryHeap<Reverse<(Duration, usize)>>,
+    calls: Vec<Option<(Duration, Call)>>,
+    cost: Cost,
+}
+
 /// Rebuilds all of `scene`.
 pub fn rebuild_all(scene: Scene) -> Cost {
-    let mut random = fastrand::Rng::with_seed(scene.seed);
-    let image: ImageId = IMAGE.parse().expect("an image id");
-    let mut account: Vec<Virtual> = (0..scene.instances)
-        .map(|index| Virtual {
-            service: service(index),
-            rebuild: None,
-        })
-        .collect();
-    let mut order: Vec<usize> = (0..scene.instances).collect();
-    if scene.shuffled {
-        random.shuffle(&mut order);
-    }
-    let places: HashMap<ServiceId, usize> = account
-        .iter()
-        .enumerate()
-        .map(|(index, known)| (known.service, index))
-        .collect();
-    let mut jobs: Vec<QueuedJob> = order
-        .iter()
-        .zip(1..)
-        .map(|(&index, line)| QueuedJob {
+    let mut world = World::new(scene);
+    let mut counts = Counts::default();
+    *counts.of_mut(State::Queued) = scene.instances as u64;
+    let start = Start {
+        options: options(&scene),
+        counts,
+        session: Session::new(false, 1, world.began.at),
+        list: InstanceList::default(),
+        in_flight: Vec::new(),
+        failures: Harm::default(),
+        seed: scene.seed,
+    };
+    let mut machine = Machine::new(start, world.began);
+    let work = Work {
+        batch: BatchId(1),
+        run: RunId(1),
+    };
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .build()
+        .expect("a runtime without anything in it");
+    let fault = runtime.block_on(drive(&mut machine, &mut world, work));
+    assert!(fault.is_none(), "this store never fails");
+    let mut cost = world.cost;
+    cost.lags.sort_unstable();
+    cost.makespan = world.now;
+    cost
+}
+
+impl World {
+    fn new(scene: Scene) -> Self {
+        let mut random = fastrand::Rng::with_seed(scene.seed);
+        let image: ImageId = IMAGE.parse().expect("an image id");
+        let instances: Vec<Virtual> = (0..scene.instances)
+            .map(|index| Virtual {
+                service: service(index),
+                rebuild: None,
+            })
+            .collect();
+        let mut order: Vec<usize> = (0..scene.instances).collect();
+        if scene.shuffled {
+            random.shuffle(&mut order);
+        }
+        let job = |(&index, line): (&usize, i64)| QueuedJob {
             id: JobId(line),
             line: line.unsigned_abs(),
-            service: account[index].service,
+            service: instances[index].service,
             image,
             zone: None,
             access: AccessKind::Image,
@@ -109,154 +153,193 @@ pub fn rebuild_all(scene: Scene) -> Cost {
             password: None,
             note: None,
             record: JobRecord::queued(),
-        })
-        .collect();
+        };
+        Self {
+            scene,
+            random,
+            places: (instances.iter().zip(0..))
+                .map(|(known, index)| (known.service, index))
+                .collect(),
+            jobs: order.iter().zip(1..).map(job).collect(),
+            instances,
+            began: Now::read(),
+            now: Duration::ZERO,
+            under_way: BinaryHeap::new(),
+            calls: Vec::new(),
+            cost: Cost {
+                calls: 0,
+                pages: 0,
+                done: 0,
+                observed: 0,
+                lags: Vec::new(),
+                makespan: Duration::ZERO,
+            },
+        }
+    }
 
-    let began = Instant::now();
-    let unix_ms = refleet::time::now_ms();
-    let at = |offset: Duration| Now {
-        at: began + offset,
-        unix_ms: unix_ms + ms(offset),
-    };
-    let mut now = Duration::ZERO;
-    let mut machine = Machine::new(
-        options(&scene),
-        scene.instances as u64,
-        Session::new(false, 1, began),
-        InstanceList::default(),
-        scene.seed,
-        at(now),
-    );
-    let mut cost = Cost {
-        calls: 0,
-        pages: 0,
-        done: 0,
-        observed: 0,
-        lags: Vec::new(),
-        makespan: Duration::ZERO,
-    };
-    let mut under_way: BinaryHeap<Reverse<(Duration, usize)>> = BinaryHeap::new();
-    let mut calls: Vec<Option<(Duration, Call)>> = Vec::new();
-    loop {
-        while let Some(&Reverse((due, number))) = under_way.peek()
-            && due <= now
+    fn at(&self, offset: Duration) -> Now {
+        Now {
+            at: self.began.at + offset,
+            unix_ms: self.began.unix_ms + ms(offset),
+        }
+    }
+
+    fn waiting(&self) -> impl Iterator<Item = &QueuedJob> {
+        let jobs = self.jobs.iter();
+        jobs.filter(|job| job.record.state == State::Queued)
+    }
+
+    fn answer(&mut self, asked: Duration, call: Call) -> Finished {
+        let (sent, answered) = (self.at(asked), self.at(asked + LATENCY));
+        // What the server sees is half a call old.
+        let seen = asked + LATENCY / 2;
+        match call {
+            Call::Login => Finished::Login(Ok(1)),
+            Call::Keepalive => Finished::Keepalive(Keepalive::Alive),
+            Call::Whoami => Finished::Whoami(Keepalive::Alive),
+            Call::Page(number) => {
+                let page = page(&self.scene, &self.instances, number, seen);
+                Finished::Page(number, Ok(reply(page, sent, answered)))
+            }
+            Call::Preview(id, service) => {
+                let images = vec![Image {
+                    id,
+                    name: "Debian-13".to_owned(),
+                    zone: Some("pub".to_owned()),
+                }];
+                let preview = Preview {
+                    images,
+                    ssh_keys: Vec::new(),
+                };
+                Finished::Preview(id, service, Ok(reply(preview, sent, answered)))
+            }
+            Call::Submit(_, rebuild) => {
+                let spread = 1.0 + self.scene.jitter * (2.0 * self.random.f64() - 1.0);
+                let back = seen + self.scene.rebuild.mul_f64(spread);
+                let known = &mut self.instances[self.places[&rebuild.service]];
+                known.rebuild = Some((seen + ACCEPT_LAG, back));
+                let submitted = Submitted {
+                    generation: 1,
+                    sent: Some(Sent {
+                        at_ms: sent.unix_ms,
+                        at: sent.at,
+                    }),
+                    answered_ms: answered.unix_ms,
+                    answered_at: answered.at,
+                    answer: Answer::Accepted,
+                    pause: None,
+                };
+                Finished::Submit(rebuild.service, Box::new(submitted))
+            }
+        }
+    }
+}
+
+impl Outside for World {
+    type Store = Self;
+
+    fn store(&mut self) -> &mut Self {
+        self
+    }
+
+    fn now(&self) -> Now {
+        self.at(self.now)
+    }
+
+    fn tell(&mut self, _: Event) {}
+
+    fn call(&mut self, call: Call) {
+        self.cost.calls += 1;
+        self.cost.pages += usize::from(matches!(call, Call::Page(_)));
+        self.under_way
+            .push(Reverse((self.now + LATENCY, self.calls.len())));
+        self.calls.push(Some((self.now, call)));
+    }
+
+    async fn next(&mut self, until: Instant) -> Input {
+        let until = until.saturating_duration_since(self.began.at);
+        let next = self.under_way.peek();
+        let next = next.map_or(until, |Reverse((due, _))| until.min(*due));
+        // Something must move, however the machine counts.
+        self.now = next.max(self.now + Duration::from_millis(1));
+        let mut ended = Vec::new();
+        while let Some(&Reverse((due, number))) = self.under_way.peek()
+            && due <= self.now
         {
-            under_way.pop();
-            let (asked, call) = calls[number].take().expect("each call ends once");
-            let finished = answer(&scene, &mut account, &places, &mut random, asked, call, &at);
-            machine.finished(finished, at(now));
+            self.under_way.pop();
+            let (asked, call) = self.calls[number].take().expect("each call ends once");
+            ended.push(self.answer(asked, call));
         }
-        if machine.wants_order() {
-            let order: Vec<_> = jobs.iter().map(|job| (job.id, job.service)).collect();
-            assert!(machine.check_order(&order).is_empty(), "all are listed");
+        Input::Finished(ended)
+    }
+}
+
+impl Store for World {
+    async fn ready(
+        &mut self,
+        _: BatchId,
+        until_ms: i64,
+        limit: usize,
+    ) -> Result<Ready, QueueError> {
+        let due = |job: &&QueuedJob| job.record.not_before_ms <= until_ms;
+        let jobs: Vec<_> = self.waiting().filter(due).take(limit).cloned().collect();
+        Ok(Ready {
+            is_all: jobs.len() < limit,
+            jobs,
+            next_ms: None,
+        })
+    }
+
+    async fn in_flight(&mut self, _: BatchId, _: &[State]) -> Result<Vec<QueuedJob>, QueueError> {
+        Ok(Vec::new())
+    }
+
+    async fn failures(&mut self, _: BatchId) -> Result<Harm, QueueError> {
+        Ok(Harm::default())
+    }
+
+    async fn queued(&mut self, _: BatchId) -> Result<Vec<(JobId, ServiceId)>, QueueError> {
+        Ok(self.jobs.iter().map(|job| (job.id, job.service)).collect())
+    }
+
+    async fn queued_jobs(&mut self, _: &[JobId]) -> Result<Vec<QueuedJob>, QueueError> {
+        Ok(Vec::new())
+    }
+
+    async fn has_queued(&mut self, _: BatchId) -> Result<bool, QueueError> {
+        Ok(self.waiting().next().is_some())
+    }
+
+    async fn counts(&mut self, _: BatchId) -> Result<Counts, QueueError> {
+        let mut counts = Counts::default();
+        for job in &self.jobs {
+            *counts.of_mut(job.record.state) += 1;
         }
-        while let Some((limit, until_ms)) = machine.wants_jobs(at(now)) {
-            let due: Vec<QueuedJob> = jobs
-                .iter()
-                .filter(|job| {
-                    job.record.state == State::Queued && job.record.not_before_ms <= until_ms
-                })
-                .take(limit)
-                .cloned()
-                .collect();
-            let exhausted = due.len() < limit;
-            machine.supplied(due, exhausted, None, at(now));
-        }
-        let tick = machine.tick(at(now));
-        machine.take_events();
-        for step in tick.steps {
-            let transition = step.transition;
-            let place = usize::try_from(transition.job.0 - 1).expect("a small number");
-            jobs[place].record = transition.to.clone();
-            if let LedgerEntry::Completed { evidence, .. } = transition.entry {
-                cost.done += 1;
-                cost.observed += usize::from(evidence == refleet::job::Evidence::Observed);
-                let (_, back) = account[places[&step.service]]
-                    .rebuild
-                    .expect("it was rebuilt");
-                let lag_ms = transition.at_ms - unix_ms - ms(back);
-                cost.lags
+        Ok(counts)
+    }
+
+    async fn record(
+        &mut self,
+        _: BatchId,
+        _: RunId,
+        steps: &[&Transition],
+    ) -> Result<HashSet<JobId>, QueueError> {
+        for step in steps {
+            let place = usize::try_from(step.job.0 - 1).expect("a small number");
+            let job = &mut self.jobs[place];
+            job.record = step.to.clone();
+            if let LedgerEntry::Completed { evidence, .. } = step.entry {
+                self.cost.done += 1;
+                self.cost.observed += usize::from(evidence == Evidence::Observed);
+                let known = &self.instances[self.places[&job.service]];
+                let (_, back) = known.rebuild.expect("it was rebuilt");
+                let lag_ms = step.at_ms - self.began.unix_ms - ms(back);
+                self.cost
+                    .lags
                     .push(Duration::from_millis(lag_ms.max(0).unsigned_abs()));
             }
         }
-        for call in tick.calls {
-            cost.calls += 1;
-            cost.pages += usize::from(matches!(call, Call::Page(_)));
-            under_way.push(Reverse((now + LATENCY, calls.len())));
-            calls.push(Some((now, call)));
-        }
-        if machine.is_over() {
-            break;
-        }
-        if machine.wants_jobs(at(now)).is_some() {
-            continue;
-        }
-        let wake = machine
-            .wake_at(began + now)
-            .saturating_duration_since(began);
-        let next = under_way
-            .peek()
-            .map_or(wake, |Reverse((due, _))| wake.min(*due));
-        // Something must move, however the machine counts.
-        now = next.max(now + Duration::from_millis(1));
-    }
-    cost.lags.sort_unstable();
-    cost.makespan = now;
-    cost
-}
-
-fn answer(
-    scene: &Scene,
-    account: &mut [Virtual],
-    places: &HashMap<ServiceId, usize>,
-    random: &mut fastrand::Rng,
-    asked: Duration,
-    call: Call,
-    at: &impl Fn(Duration) -> Now,
-) -> Finished {
-    let answered = at(asked + LATENCY);
-    // What the server sees is half a call old.
-    let seen = asked + LATENCY / 2;
-    match call {
-        Call::Login => Finished::Login(Ok(1)),
-        Call::Keepalive => Finished::Keepalive(Keepalive::Alive),
-        Call::Whoami => Finished::Whoami(Keepalive::Alive),
-        Call::Page(number) => {
-            let page = page(scene, account, number, seen);
-            Finished::Page(number, Ok(reply(page, at(asked), answered)))
-        }
-        Call::Preview(id, service) => {
-            let name = "Debian-13".to_owned();
-            let images = vec![Image {
-                id,
-                name,
-                zone: Some("pub".to_owned()),
-            }];
-            let preview = Preview {
-                images,
-                ssh_keys: Vec::new(),
-            };
-            Finished::Preview(id, service, Ok(reply(preview, at(asked), answered)))
-        }
-        Call::Submit(_, rebuild) => {
-            let spread = 1.0 + scene.jitter * (2.0 * random.f64() - 1.0);
-            let begun = seen + ACCEPT_LAG;
-            let known = &mut account[places[&rebuild.service]];
-            known.rebuild = Some((begun, seen + scene.rebuild.mul_f64(spread)));
-            let sent = at(asked);
-            let submitted = Submitted {
-                generation: 1,
-                sent: Some(Sent {
-                    at_ms: sent.unix_ms,
-                    at: sent.at,
-                }),
-                answered_ms: answered.unix_ms,
-                answered_at: answered.at,
-                answer: Answer::Accepted,
-                pause: None,
-            };
-            Finished::Submit(rebuild.service, Box::new(submitted))
-        }
+        Ok(HashSet::new())
     }
 }
 

@@ -12,24 +12,25 @@
 mod account;
 pub mod backoff;
 pub mod budget;
-mod dispatcher;
+pub mod driver;
 pub mod evidence;
 pub mod list;
 pub mod machine;
 pub mod outage;
 pub mod poll_schedule;
+mod process;
 pub mod rate_limiter;
 pub mod session;
+mod worker;
 
-use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 pub use account::{Account, read_account};
 pub use budget::MaxFailures;
-pub use dispatcher::{Setup, Signals, run};
+pub use driver::Work;
 pub use list::InstanceList;
+pub use process::{Ending, Setup, Signals, run};
 
-use crate::job::Counts;
 use crate::zomro::Incurable;
 use backoff::Backoff;
 use evidence::Rules;
@@ -202,21 +203,4 @@ impl std::fmt::Display for Halt {
             }
         }
     }
-}
-
-/// How a run ended.
-#[derive(Debug)]
-pub struct Ending {
-    /// Where the batch stands.
-    pub counts: Counts,
-    /// Why it ended before the batch, if it did.
-    pub halt: Option<Halt>,
-    /// The signal that stopped it.
-    pub signal: Option<Signal>,
-    /// The queue's fault that stopped it.
-    pub storage: Option<crate::queue::QueueError>,
-    /// What this process took.
-    pub elapsed: Duration,
-    /// The database.
-    pub database: PathBuf,
 }

@@ -51,8 +51,10 @@ pub async fn work(
         run::Setup {
             queue,
             client: context.client.clone(),
-            batch: batch.id,
-            run,
+            work: run::Work {
+                batch: batch.id,
+                run,
+            },
             options: context.options.clone(),
             list,
             events: &|event| sender.send(event),

@@ -41,7 +41,7 @@ impl Machine {
                     LedgerEntry::Accepted { submitted_ms },
                     answered_ms,
                 );
-                self.tracker(
+                self.watch(
                     active,
                     sent.map_or(answered_at, |sent| sent.at),
                     answered_at,
@@ -136,10 +136,10 @@ impl Machine {
             self.count_held();
         }
         let sent_at = sent.map_or(answered_at, |sent| sent.at);
-        self.tracker(active, sent_at, answered_at);
+        self.watch(active, sent_at, answered_at);
     }
 
-    fn tracker(
+    fn watch(
         &mut self,
         mut active: Active,
         sent_at: std::time::Instant,
@@ -341,161 +341,4 @@ pub(super) fn after(now: Now, delay: Duration) -> i64 {
 
 fn no_reason() -> Failure {
     Failure::new("refused", "no reason was given")
-}
-
-#[cfg(test)]
-mod tests {
-    use std::time::Instant;
-
-    use super::*;
-    use crate::job::{AccessKind, JobId, JobRecord};
-    use crate::queue::QueuedJob;
-    use crate::run::backoff::Backoff;
-    use crate::run::evidence::Rules;
-    use crate::run::machine::{Call, Finished, Tick};
-    use crate::run::session::{LOGIN_PAUSE, Session};
-    use crate::run::{InstanceList, MaxFailures, Options};
-
-    fn core(now: Now) -> Machine {
-        let second = Duration::from_secs(1);
-        let options = Options {
-            workers: 8,
-            rate_per_s: 0.0,
-            retries: 5,
-            backoff: Backoff {
-                initial: second,
-                max: second,
-            },
-            outage_timeout: 60 * second,
-            rules: Rules {
-                settle: second,
-                poll_interval: second,
-                unseen_after: second,
-                rebuild_timeout: 60 * second,
-                silence_counts: true,
-            },
-            max_failures: MaxFailures::Percent(100),
-            // Neither list nor preview: nothing but sessions and submissions.
-            no_wait: true,
-            stale: false,
-        };
-        let session = Session::new(true, 1, now.at);
-        Machine::new(options, 2, session, InstanceList::default(), 7, now)
-    }
-
-    fn job(service: i64) -> QueuedJob {
-        QueuedJob {
-            id: JobId(service),
-            line: 1,
-            service: ServiceId::new(service).unwrap(),
-            image: "18d0ee2e-4d57-4f40-9b56-03c1773b5831".parse().unwrap(),
-            zone: Some("pub".to_owned()),
-            access: AccessKind::Image,
-            ssh_key: None,
-            password: None,
-            note: None,
-            record: JobRecord::queued(),
-        }
-    }
-
-    /// Hands over what the machine wants, and returns whom it submits, or `login`, `keepalive`.
-    fn next(core: &mut Machine, services: &[i64], now: Now) -> Vec<String> {
-        if core.wants_jobs(now).is_some() {
-            let jobs = services.iter().map(|service| job(*service)).collect();
-            core.supplied(jobs, true, None, now);
-        }
-        let Tick { steps, calls } = core.tick(now);
-        for step in steps {
-            assert_ne!(step.transition.entry.kind(), "untouched", "{step:?}");
-        }
-        let mut calls: Vec<String> = calls
-            .into_iter()
-            .map(|call| match call {
-                Call::Submit(job, _) => job.0.to_string(),
-                Call::Login => "login".to_owned(),
-                Call::Keepalive => "keepalive".to_owned(),
-                call => panic!("{call:?}"),
-            })
-            .collect();
-        calls.sort();
-        calls
-    }
-
-    fn refuse(core: &mut Machine, service: i64, generation: u64, now: Now) {
-        let submitted = Submitted {
-            generation,
-            sent: None,
-            answered_ms: now.unix_ms,
-            answered_at: now.at,
-            answer: Answer::Unauthorized {
-                message: "insufficient privileges".to_owned(),
-            },
-            pause: None,
-        };
-        let service = ServiceId::new(service).unwrap();
-        core.finished(Finished::Submit(service, Box::new(submitted)), now);
-    }
-
-    fn log_in(core: &mut Machine, generation: u64, now: Now) {
-        core.finished(Finished::Login(Ok(generation)), now);
-    }
-
-    fn later(now: Now) -> Now {
-        Now {
-            at: now.at + LOGIN_PAUSE,
-            unix_ms: now.unix_ms + 20_000,
-        }
-    }
-
-    fn start() -> Now {
-        Now {
-            at: Instant::now(),
-            unix_ms: 1_795_399_200_000,
-        }
-    }
-
-    #[test]
-    fn whom_two_dying_sessions_refused_is_sent_again_with_the_third() {
-        let now = start();
-        let mut core = core(now);
-        assert_eq!(next(&mut core, &[1], now), ["1"]);
-        refuse(&mut core, 1, 1, now);
-        assert_eq!(next(&mut core, &[1], now), ["login"]);
-        log_in(&mut core, 2, now);
-        assert_eq!(next(&mut core, &[1, 2], now), ["1", "2"]);
-        // The second is refused for the first time: a login is due before anybody asks about the
-        // first, and that the third session lives says nothing of the second one.
-        refuse(&mut core, 2, 2, now);
-        refuse(&mut core, 1, 2, now);
-        let now = later(now);
-        assert_eq!(next(&mut core, &[1, 2], now), ["login"]);
-        log_in(&mut core, 3, now);
-        assert_eq!(next(&mut core, &[1, 2], now), ["1", "2"]);
-        // Refused again by a session that nobody has replaced: now it is to be explained.
-        refuse(&mut core, 1, 3, now);
-        assert_eq!(next(&mut core, &[], now), ["keepalive"]);
-    }
-
-    #[test]
-    fn a_late_refusal_by_a_replaced_session_is_explained_by_that() {
-        let now = start();
-        let mut core = core(now);
-        assert_eq!(next(&mut core, &[1], now), ["1"]);
-        refuse(&mut core, 1, 1, now);
-        assert_eq!(next(&mut core, &[1], now), ["login"]);
-        log_in(&mut core, 2, now);
-        assert_eq!(next(&mut core, &[1, 2], now), ["1", "2"]);
-        refuse(&mut core, 2, 2, now);
-        let now = later(now);
-        assert_eq!(next(&mut core, &[2], now), ["login"]);
-        log_in(&mut core, 3, now);
-        refuse(&mut core, 1, 2, now);
-        // What came back to the queue is asked for once that is committed.
-        assert_eq!(next(&mut core, &[2], now), ["2"]);
-        assert_eq!(
-            next(&mut core, &[1], now),
-            ["1"],
-            "it does not wait for an answer to a question that nobody asks"
-        );
-    }
 }

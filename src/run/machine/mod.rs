@@ -12,6 +12,7 @@ mod polls;
 mod starts;
 #[cfg(test)]
 mod tests;
+mod turn;
 
 use std::collections::{HashMap, HashSet};
 use std::time::{Duration, Instant};
@@ -25,13 +26,17 @@ use super::rate_limiter::{Purpose, RateLimiter};
 use super::session::{Session, SessionCall};
 use super::{Halt, Now, Options, Signal};
 use crate::event::{Activity, Event};
-use crate::job::{Failure, ImageId, JobId, JobRecord, LedgerEntry, ServiceId, State, Transition};
+use crate::job::{
+    Counts, Failure, ImageId, JobId, JobRecord, LedgerEntry, ServiceId, State, Transition,
+};
 use crate::queue::{Harm, QueuedJob};
 use crate::time;
 use crate::zomro::{HalfSession, Keepalive, LoginError, Page, Preview, Read, Rebuild, Submitted};
 use half_session::Unconfirmed;
 use polls::Poller;
 use starts::{KnownImage, Supply, Waiting};
+use turn::Desk;
+pub use turn::{Answer, Input, Next, Output, Question, StoreFault};
 
 /// How long the queue's word on the failures is believed: an operator may deal with some of it.
 const FAILURES_AGE_MAX: Duration = Duration::from_secs(10);
@@ -88,15 +93,6 @@ pub enum Finished {
     Submit(ServiceId, Box<Submitted>),
 }
 
-/// What is to be done now.
-#[derive(Debug, Default)]
-pub struct Tick {
-    /// Commit these first.
-    pub steps: Vec<Step>,
-    /// Then make these calls.
-    pub calls: Vec<Call>,
-}
-
 /// A job that this run waits for.
 #[derive(Debug)]
 struct Active {
@@ -145,6 +141,25 @@ enum Suspicion {
     Rights,
     /// A block: of this request, or of the address?
     Block,
+}
+
+/// What a run begins with.
+#[derive(Debug)]
+pub struct Start {
+    /// The options.
+    pub options: Options,
+    /// Where the batch stands.
+    pub counts: Counts,
+    /// The session.
+    pub session: Session,
+    /// What was read of the account's list already.
+    pub list: InstanceList,
+    /// What an earlier process has left in flight: what it was submitting is in doubt now.
+    pub in_flight: Vec<QueuedJob>,
+    /// What has gone wrong with the batch, and nobody has dealt with.
+    pub failures: Harm,
+    /// Of the jitter.
+    pub seed: u64,
 }
 
 /// Everything that a run knows beyond the queue.
@@ -199,23 +214,29 @@ pub struct Machine {
     activity: Option<Activity>,
     paused: bool,
     warned: HashSet<&'static str>,
-    steps: Vec<Step>,
+    desk: Desk,
+    /// Where the batch stands, by what this run has written and read.
+    counts: Counts,
+    recount_at: Instant,
     events: Vec<Event>,
 }
 
 impl Machine {
-    /// For a batch of `jobs` jobs. `list`: what was read of the list already. `seed`: of the jitter.
-    pub fn new(
-        options: Options,
-        jobs: u64,
-        session: Session,
-        list: InstanceList,
-        seed: u64,
-        now: Now,
-    ) -> Self {
+    /// A run begins.
+    pub fn new(start: Start, now: Now) -> Self {
+        let Start {
+            options,
+            counts,
+            session,
+            list,
+            in_flight,
+            failures,
+            seed,
+        } = start;
+        let jobs = counts.total();
         let budget = options.max_failures.of(jobs);
         let rate = RateLimiter::new(options.rate_per_s, now.at);
-        let mut core = Self {
+        let mut machine = Self {
             budget,
             random: fastrand::Rng::with_seed(seed),
             rate,
@@ -251,24 +272,27 @@ impl Machine {
             activity: None,
             paused: false,
             warned: HashSet::new(),
-            steps: Vec::new(),
+            desk: Desk::new(),
+            counts,
+            recount_at: now.at + HEARTBEAT,
             events: Vec::new(),
             options,
         };
-        if !core.options.no_wait && !core.list.is_scanned() {
-            core.list.begin_scan();
+        if !machine.options.no_wait && !machine.list.is_scanned() {
+            machine.list.begin_scan();
         }
-        if core.options.no_wait && core.session.is_ready() && !core.session.can_login() {
+        if machine.options.no_wait && machine.session.is_ready() && !machine.session.can_login() {
             // A submission must not be the first call of a run: whether anything is there, and
             // whether the token is worth anything, is asked without risk.
-            core.session.check(now.at);
+            machine.session.check(now.at);
         }
-        core
+        machine.recover(in_flight, &failures, now);
+        machine
     }
 
     /// Takes over what earlier processes left: `jobs` that are unsettled (what was being submitted is
     /// in doubt now), and what has gone wrong with the batch.
-    pub fn recover(&mut self, jobs: Vec<QueuedJob>, harm: &Harm, now: Now) {
+    fn recover(&mut self, jobs: Vec<QueuedJob>, harm: &Harm, now: Now) {
         let interrupted = jobs
             .iter()
             .filter(|job| job.record.state == State::Submitting);
@@ -306,7 +330,7 @@ impl Machine {
     }
 
     /// The run has to know what the operator has dealt with meanwhile.
-    pub fn wants_harm(&self, now: Now) -> bool {
+    fn wants_failures(&self, now: Now) -> bool {
         let in_doubt = |active: &Active| active.job.record.state == State::InDoubt;
         let counts =
             self.failures.failed + self.failures.held > 0 || self.active.values().any(in_doubt);
@@ -314,12 +338,12 @@ impl Machine {
             .failures_asked_at
             .is_none_or(|at| now.at.saturating_duration_since(at) >= FAILURES_AGE_MAX);
         // What is still to be committed, the queue does not know yet.
-        counts && is_old && self.steps.is_empty() && !self.is_ending()
+        counts && is_old && self.desk.is_clear() && !self.is_ending()
     }
 
     /// The queue's answer: what has gone wrong with the batch. A doubt that is none any more is not
     /// watched any longer: somebody has given his word on it.
-    pub fn bears(&mut self, harm: &Harm, now: Now) {
+    pub(super) fn bears(&mut self, harm: &Harm, now: Now) {
         let in_doubt: HashSet<JobId> = harm.in_doubt.iter().copied().collect();
         self.active.retain(|_, active| {
             active.job.record.state != State::InDoubt || in_doubt.contains(&active.job.id)
@@ -335,7 +359,7 @@ impl Machine {
     }
 
     /// A call has ended.
-    pub fn finished(&mut self, finished: Finished, now: Now) {
+    pub(super) fn finished(&mut self, finished: Finished, now: Now) {
         self.notice_suspension(now);
         match finished {
             Finished::Login(result) => self.login_finished(result, now),
@@ -352,7 +376,7 @@ impl Machine {
     }
 
     /// A signal came: nothing new starts, the calls under way are waited for.
-    pub fn stop(&mut self, signal: Signal) {
+    fn stop(&mut self, signal: Signal) {
         if self.signal.is_none() {
             self.signal = Some(signal);
             self.events.push(Event::Stopping {
@@ -361,40 +385,32 @@ impl Machine {
         }
     }
 
-    /// Decides what to do now.
-    pub fn tick(&mut self, now: Now) -> Tick {
+    /// What the calls and steps of this turn are.
+    fn decide(&mut self, now: Now) {
         self.notice_suspension(now);
         self.wake_at = Some(now.at + HEARTBEAT);
         self.check_limits(now);
-        let mut calls = Vec::new();
         if self.is_ending() {
             self.half_session_not_confirmed();
         } else {
-            self.call_for_session(now, &mut calls);
+            self.call_for_session(now);
             if self.session.is_ready() && !self.outage.is_on() {
-                self.start_jobs(now, &mut calls);
-                self.read_list(now, &mut calls);
+                if self.desk.may_start() {
+                    self.start_jobs(now);
+                }
+                self.read_list(now);
             }
         }
         self.tell_pause(now);
         self.tell_activity(now);
-        // Only now: asked before these steps are committed, the queue would not know of them yet.
-        if self
-            .steps
-            .iter()
-            .any(|step| step.transition.to.state == State::Queued)
-        {
+        // Only now: asked before these steps are committed, the store would not know of them yet.
+        if self.desk.puts_back() {
             self.supply.forget();
-        }
-        Tick {
-            steps: std::mem::take(&mut self.steps),
-            calls,
         }
     }
 
-    /// Jobs whose step was not written, because somebody else had moved them. Their calls must not
-    /// be made.
-    pub fn conflicts(&mut self, jobs: &HashSet<JobId>) {
+    /// Jobs whose step was not written, or is given up.
+    fn drop_jobs(&mut self, jobs: &HashSet<JobId>) {
         if jobs.is_empty() {
             return;
         }
@@ -411,7 +427,7 @@ impl Machine {
 
     /// Nothing is left to do, or nothing more may be done and no answer is outstanding.
     pub fn is_over(&self) -> bool {
-        if self.submissions_out > 0 {
+        if self.submissions_out > 0 || !self.desk.is_done() {
             return false;
         }
         self.is_ending()
@@ -421,14 +437,9 @@ impl Machine {
                 && self.active.is_empty())
     }
 
-    /// When [`Machine::tick`] wants to be called at the latest.
-    pub fn wake_at(&self, now: Instant) -> Instant {
+    /// When it wants to look at the clock at the latest.
+    fn wake_at(&self, now: Instant) -> Instant {
         self.wake_at.unwrap_or(now + HEARTBEAT)
-    }
-
-    /// What happened since the last call, beyond the steps of jobs.
-    pub fn take_events(&mut self) -> Vec<Event> {
-        std::mem::take(&mut self.events)
     }
 
     /// Why the run ends early.
@@ -484,19 +495,14 @@ impl Machine {
         self.failures_asked_at = None;
     }
 
-    /// Something is to be asked of the queue before anything else can be decided.
-    pub fn asks_the_queue(&self, now: Now) -> bool {
-        self.wants_jobs(now).is_some() || self.wants_harm(now) || self.wants_order()
-    }
-
-    /// The queue has more than was known: it has to be asked again.
-    pub fn look_again(&mut self) {
-        self.supply.forget();
+    /// Something is to be asked of the store before anything else can be decided.
+    fn asks_the_store(&self, now: Now) -> bool {
+        self.wants_jobs(now).is_some() || self.wants_failures(now) || self.wants_order()
     }
 
     /// The run was halted or stopped: nothing new starts.
     pub fn is_ending(&self) -> bool {
-        self.halt.is_some() || self.signal.is_some()
+        self.halt.is_some() || self.signal.is_some() || self.desk.is_broken()
     }
 
     fn wake_by(&mut self, at: Instant) {
@@ -509,7 +515,7 @@ impl Machine {
         let transition = Transition::new(job.id, from, entry, at_ms)
             .expect("the machine takes no step that the domain forbids");
         job.record = transition.to.clone();
-        self.steps.push(Step {
+        self.desk.note(Step {
             service: job.service,
             line: job.line,
             transition,
@@ -616,7 +622,7 @@ impl Machine {
     }
 
     /// The session's own calls go first; in an outage one call at a time probes the way.
-    fn call_for_session(&mut self, now: Now, calls: &mut Vec<Call>) {
+    fn call_for_session(&mut self, now: Now) {
         let (call, due_at) = match self.session.due() {
             Some((SessionCall::Login, at)) => (Call::Login, at),
             Some((SessionCall::Keepalive, at)) => (Call::Keepalive, at),
@@ -635,7 +641,7 @@ impl Machine {
             } else {
                 self.session.called();
             }
-            calls.push(call);
+            self.desk.call(call);
         }
     }
 

@@ -105,7 +105,7 @@ impl Poller {
 
 impl Machine {
     /// Asks for the next page, if one is wanted and may be read now.
-    pub(super) fn read_list(&mut self, now: Now, calls: &mut Vec<Call>) {
+    pub(super) fn read_list(&mut self, now: Now) {
         if self.options.no_wait || self.poller.out.is_some() {
             return;
         }
@@ -117,7 +117,7 @@ impl Machine {
             self.wake_by(at);
         } else if self.rate.take(purpose, now.at) {
             self.poller.out = Some(page);
-            calls.push(Call::Page(page));
+            self.desk.call(Call::Page(page));
         }
     }
 

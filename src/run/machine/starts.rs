@@ -10,7 +10,7 @@ use crate::event::Event;
 use crate::job::{
     Access, AccessKind, Baseline, Failure, ImageId, JobId, LedgerEntry, ServiceId, State,
 };
-use crate::queue::QueuedJob;
+use crate::queue::{QueuedJob, Ready};
 use crate::run::budget;
 use crate::run::rate_limiter::Purpose;
 use crate::run::{Halt, Now};
@@ -117,7 +117,7 @@ pub(super) enum Readiness {
 
 impl Machine {
     /// How many jobs, and due until when (Unix time), to ask the queue for; `None`: enough is known.
-    pub fn wants_jobs(&self, now: Now) -> Option<(usize, i64)> {
+    pub(super) fn wants_jobs(&self, now: Now) -> Option<(usize, i64)> {
         if self.is_ending() || !self.supply.must_ask(now.at) {
             return None;
         }
@@ -142,20 +142,14 @@ impl Machine {
         Some((known + lookahead, until_ms))
     }
 
-    /// The queue's answer: `jobs` due, and when the next one falls due after them (Unix time).
-    pub fn supplied(
-        &mut self,
-        jobs: Vec<QueuedJob>,
-        exhausted: bool,
-        next_ready_ms: Option<i64>,
-        now: Now,
-    ) {
+    /// The store's answer.
+    pub(super) fn supplied(&mut self, ready: Ready, now: Now) {
         // The queue does not know yet of steps that are still to be committed.
         let suspects = self.suspects.iter().map(|suspect| suspect.job.id);
-        let moving = self.steps.iter().map(|step| step.transition.job);
+        let moving = self.desk.moving();
         let mut known: HashSet<JobId> = suspects.chain(moving).collect();
         known.extend(self.waiting.iter().map(|waiting| waiting.job.id));
-        for job in jobs {
+        for job in ready.jobs {
             if known.contains(&job.id) {
                 continue;
             }
@@ -171,8 +165,8 @@ impl Machine {
                 deferred_since: None,
             });
         }
-        self.supply.asked_at = exhausted.then_some(now.at);
-        self.supply.next = next_ready_ms.map(|due_ms| {
+        self.supply.asked_at = ready.is_all.then_some(now.at);
+        self.supply.next = ready.next_ms.map(|due_ms| {
             let delay = time::between(now.unix_ms, due_ms).min(self.options.backoff.max);
             (now.at + delay, due_ms)
         });
@@ -185,7 +179,7 @@ impl Machine {
         workers.min(self.headroom())
     }
 
-    pub(super) fn start_jobs(&mut self, now: Now, calls: &mut Vec<Call>) {
+    pub(super) fn start_jobs(&mut self, now: Now) {
         if !self.options.no_wait && (!self.list.is_scanned() || self.wants_order()) {
             return;
         }
@@ -213,7 +207,7 @@ impl Machine {
                             baseline: baseline.map(|baseline| *baseline),
                             target,
                         };
-                        self.start(waiting.job, intent, now, calls);
+                        self.start(waiting.job, intent, now);
                         continue;
                     }
                     let free_at = self.rate.free_at(Purpose::Submission);
@@ -223,7 +217,7 @@ impl Machine {
                 Readiness::NeedsPreview => {
                     let (image, service) = (waiting.job.image, waiting.job.service);
                     if self.may_show_image(image, service) {
-                        self.ask_for_image(image, service, now, calls);
+                        self.ask_for_image(image, service, now);
                     }
                 }
                 // Its patience goes on: a reading that has grown old is no sign of life.
@@ -252,7 +246,7 @@ impl Machine {
 
     /// The queue has to say which services are still to be rebuilt, before the first one is: those
     /// that the list surely lacks are known by then.
-    pub fn wants_order(&self) -> bool {
+    pub(super) fn wants_order(&self) -> bool {
         self.unchecked_jobs.is_some()
             && !self.options.no_wait
             && self.list.is_read()
@@ -261,7 +255,7 @@ impl Machine {
 
     /// The queue's answer, in the manifest's order. Returns the jobs to be left out; none where so
     /// many are missing that a filter in the panel is likelier.
-    pub fn check_order(&mut self, queued: &[(JobId, ServiceId)]) -> Vec<JobId> {
+    pub(super) fn check_order(&mut self, queued: &[(JobId, ServiceId)]) -> Vec<JobId> {
         let jobs = self.unchecked_jobs.take().unwrap_or_default();
         let missing: Vec<(JobId, ServiceId)> = queued
             .iter()
@@ -283,7 +277,7 @@ impl Machine {
     }
 
     /// They are not in the account's list: they fail untouched, and that is no failure of the run.
-    pub fn leave_out(&mut self, jobs: Vec<QueuedJob>, now: Now) {
+    pub(super) fn leave_out(&mut self, jobs: Vec<QueuedJob>, now: Now) {
         let left_out: HashSet<JobId> = jobs.iter().map(|job| job.id).collect();
         self.waiting
             .retain(|waiting| !left_out.contains(&waiting.job.id));
@@ -365,7 +359,7 @@ impl Machine {
         }))
     }
 
-    fn start(&mut self, mut job: QueuedJob, intent: LedgerEntry, now: Now, calls: &mut Vec<Call>) {
+    fn start(&mut self, mut job: QueuedJob, intent: LedgerEntry, now: Now) {
         let LedgerEntry::Intent { zone, .. } = &intent else {
             return;
         };
@@ -392,7 +386,7 @@ impl Machine {
             .get(job.service)
             .map(|listed| listed.observation.requested_at);
         self.step(&mut job, intent, now.unix_ms);
-        calls.push(Call::Submit(job.id, Box::new(rebuild)));
+        self.desk.call(Call::Submit(job.id, Box::new(rebuild)));
         self.submissions_out += 1;
         self.active.insert(
             job.service,
@@ -438,13 +432,7 @@ impl Machine {
         }
     }
 
-    fn ask_for_image(
-        &mut self,
-        image: ImageId,
-        service: ServiceId,
-        now: Now,
-        calls: &mut Vec<Call>,
-    ) {
+    fn ask_for_image(&mut self, image: ImageId, service: ServiceId, now: Now) {
         let asked = self
             .images
             .values()
@@ -471,7 +459,7 @@ impl Machine {
                 failures: *failures,
                 lacking: std::mem::take(lacking),
             };
-            calls.push(Call::Preview(image, service));
+            self.desk.call(Call::Preview(image, service));
         }
     }
 

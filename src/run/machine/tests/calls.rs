@@ -74,7 +74,7 @@ fn with_a_bare_token_keepalive_tells_a_foreign_service_from_a_dead_session() {
     world.run_until(|world| world.count(&Made::Submit(service(1))) == 1);
     world.session_lives = false;
     world.run();
-    assert!(matches!(world.core.halt(), Some(Halt::Credentials(_))));
+    assert!(matches!(world.machine.halt(), Some(Halt::Credentials(_))));
     assert_eq!(world.state(2), State::Queued, "it is nobody's fault");
 }
 
@@ -87,7 +87,7 @@ fn a_refused_login_halts_and_fails_no_job() {
         message: "wrong".to_owned(),
     });
     world.run();
-    assert!(matches!(world.core.halt(), Some(Halt::Credentials(_))));
+    assert!(matches!(world.machine.halt(), Some(Halt::Credentials(_))));
     assert_eq!(world.count(&Made::Login), 1);
     assert!((1..=2).all(|number| world.state(number) == State::Queued));
 }
@@ -156,7 +156,7 @@ fn a_blocked_address_halts_and_the_job_stays_in_the_queue() {
         .keepalives
         .push_back(Keepalive::Blocked { status: 460 });
     world.run();
-    assert_eq!(world.core.halt(), Some(&Halt::Blocked { status: 460 }));
+    assert_eq!(world.machine.halt(), Some(&Halt::Blocked { status: 460 }));
     assert_eq!(world.state(1), State::Queued);
 }
 
@@ -198,8 +198,8 @@ fn an_outage_that_lasts_ends_the_run_and_fails_no_job() {
     world.down = true;
     let began = world.now.at;
     world.run();
-    let Some(Halt::Outage { lasted, .. }) = world.core.halt() else {
-        panic!("{:?}", world.core.halt());
+    let Some(Halt::Outage { lasted, .. }) = world.machine.halt() else {
+        panic!("{:?}", world.machine.halt());
     };
     assert!((10 * MINUTE..12 * MINUTE).contains(lasted), "{lasted:?}");
     assert!(world.now.at - began < 12 * MINUTE);
@@ -230,9 +230,9 @@ fn a_list_that_never_works_ends_the_run_although_probes_get_through() {
             });
             world.run();
             assert!(
-                matches!(world.core.halt(), Some(Halt::Outage { .. })),
+                matches!(world.machine.halt(), Some(Halt::Outage { .. })),
                 "{error:?}, {mid_run}: {:?}",
-                world.core.halt()
+                world.machine.halt()
             );
             assert!(world.elapsed() < 30 * MINUTE, "{:?}", world.elapsed());
         }
@@ -249,7 +249,7 @@ fn a_single_failure_followed_by_silence_is_no_outage() {
     world.run_until(|world| world.state(1) == State::Rebuilding);
     world.pages.push_back(ReadError::Failed(network()));
     world.run();
-    assert_eq!(world.core.halt(), None);
+    assert_eq!(world.machine.halt(), None);
     assert_eq!(world.state(1), State::Done);
 }
 
@@ -270,7 +270,7 @@ fn a_preview_that_never_works_leaves_the_image_without_a_name() {
         assert!(
             (1..=2).all(|number| world.state(number) == State::Done),
             "{error:?}: {:?}",
-            world.core.halt()
+            world.machine.halt()
         );
         assert_eq!(world.job(1).record.target, None);
     }
@@ -279,7 +279,7 @@ fn a_preview_that_never_works_leaves_the_image_without_a_name() {
 #[test]
 fn an_image_keeps_its_name_through_an_outage() {
     let mut world = World::new(2, options());
-    world.run_until(|world| world.core.list.is_scanned());
+    world.run_until(|world| world.machine.list.is_scanned());
     world.down = true;
     world.run_for(5 * MINUTE);
     world.down = false;
@@ -350,7 +350,7 @@ fn a_second_factor_that_another_call_confirms_halts_and_touches_nothing() {
         }
         world.submits.push_back(Fate::HalfSession);
         world.run();
-        assert_eq!(world.core.halt(), Some(&Halt::SecondFactor));
+        assert_eq!(world.machine.halt(), Some(&Halt::SecondFactor));
         let first = &world.job(1).record;
         assert_eq!(
             (first.state, first.executed()),
@@ -375,7 +375,7 @@ fn a_second_factor_that_no_other_call_confirms_is_a_doubt_and_the_run_goes_on() 
         world.submits.push_back(Fate::HalfSession);
         world.whoamis.push_back(whoami);
         world.run();
-        assert_eq!(world.core.halt(), None);
+        assert_eq!(world.machine.halt(), None);
         assert_eq!(
             (world.count(&Made::Keepalive), world.count(&Made::Whoami)),
             (1, 1)

@@ -33,10 +33,10 @@ fn failures_and_doubts_together_use_up_the_budget() {
     let begun = (1..=20)
         .filter(|&number| world.submissions(number) > 0)
         .count();
-    if let Some(Halt::FailureBudget { failed, budget }) = world.core.halt() {
+    if let Some(Halt::FailureBudget { failed, budget }) = world.machine.halt() {
         assert_eq!((*failed, *budget), (3, 3));
     } else {
-        assert_eq!(begun, 20, "{:?}", world.core.halt());
+        assert_eq!(begun, 20, "{:?}", world.machine.halt());
     }
 }
 
@@ -53,7 +53,7 @@ fn a_run_that_has_used_up_its_budget_halts_and_leaves_the_rest_queued() {
         failed: 2,
         budget: 2,
     };
-    assert_eq!(world.core.halt(), Some(&halt));
+    assert_eq!(world.machine.halt(), Some(&halt));
     assert!((3..=9).all(|number| world.state(number) == State::Queued));
     let limited = |event: &Event| matches!(event, Event::BudgetLimits { in_flight_max: 2 });
     assert!(
@@ -75,7 +75,7 @@ fn instances_that_are_not_listed_are_left_out_and_count_against_no_budget() {
     let known: Vec<ServiceId> = world.entries.iter().map(|(service, _)| *service).collect();
     assert_eq!(known, [7, 8, 30].map(service), "before anything is sent");
     world.run();
-    assert_eq!(world.core.halt(), None);
+    assert_eq!(world.machine.halt(), None);
     for number in 1..=30 {
         if ![7, 8, 30].contains(&number) {
             assert_eq!(world.state(number), State::Done, "{number}");
@@ -99,7 +99,7 @@ fn an_order_of_which_more_than_a_tenth_is_not_listed_is_not_begun() {
         jobs: 29,
         first: service(7),
     };
-    assert_eq!(world.core.halt(), Some(&halt));
+    assert_eq!(world.machine.halt(), Some(&halt));
     assert!((1..=29).all(|number| world.state(number) == State::Queued));
     assert!(world.entries.is_empty());
 }
@@ -120,7 +120,7 @@ fn a_list_that_is_empty_for_a_moment_costs_no_job() {
         world.list(number, true);
     }
     world.run();
-    assert_eq!(world.core.halt(), None);
+    assert_eq!(world.machine.halt(), None);
     for number in 1..=12 {
         assert_eq!(world.state(number), State::Done, "{number}");
         assert_eq!(world.submissions(number), 1);
@@ -157,12 +157,12 @@ fn what_earlier_runs_bore_counts_until_the_operator_has_dealt_with_it() {
         failed: 2,
         budget: 2,
     };
-    assert_eq!(world.core.halt(), Some(&halt));
+    assert_eq!(world.machine.halt(), Some(&halt));
     let sent = world.entries.len();
     for _ in 0..3 {
         world.crash(SECOND);
         world.run();
-        assert_eq!(world.core.halt(), Some(&halt));
+        assert_eq!(world.machine.halt(), Some(&halt));
     }
     assert_eq!(world.entries.len(), sent, "nothing more was sent");
     // One word of the operator makes room for one.
@@ -172,7 +172,7 @@ fn what_earlier_runs_bore_counts_until_the_operator_has_dealt_with_it() {
     retried(&mut world.queue.values_mut().next().unwrap().record);
     world.crash(SECOND);
     world.run();
-    assert_eq!(world.core.halt(), None);
+    assert_eq!(world.machine.halt(), None);
     assert!((3..=9).all(|number| world.state(number) == State::Done));
 }
 
@@ -191,7 +191,7 @@ fn what_the_operator_deals_with_beside_the_run_does_not_halt_it() {
     let record = &mut world.queue.values_mut().next().unwrap().record;
     *record = record.apply(&LedgerEntry::Retried, 0).unwrap();
     world.run();
-    assert_eq!(world.core.halt(), None);
+    assert_eq!(world.machine.halt(), None);
     assert_eq!(world.state(3), State::Failed);
     assert_eq!(world.state(1), State::Done);
 }
@@ -229,11 +229,12 @@ fn one_worker_never_takes_a_second_instance_down_while_the_first_may_be() {
 fn what_is_put_back_in_the_last_moment_is_not_left_behind() {
     let mut world = World::new(2, options());
     world.submits.push_back(Fate::Refused);
-    world.run_until(|world| world.core.is_over());
-    assert_eq!(world.state(1), State::Failed);
-    world.meddled = true;
-    let record = &mut world.queue.values_mut().next().unwrap().record;
-    *record = record.apply(&LedgerEntry::Retried, 0).unwrap();
+    world.in_the_last_moment = Some(|around| {
+        around.meddled = true;
+        let record = &mut around.queue.values_mut().next().unwrap().record;
+        assert_eq!(record.state, State::Failed);
+        *record = record.apply(&LedgerEntry::Retried, 0).unwrap();
+    });
     world.run();
     assert_eq!(world.state(1), State::Done);
 }
@@ -306,9 +307,9 @@ fn after_a_signal_nothing_starts_and_the_answers_under_way_are_recorded() {
     world.slow.insert(service(2), MINUTE);
     world.run_until(|world| world.submissions(2) == 1);
     let calls = world.calls.len();
-    world.core.stop(Signal::Interrupt);
+    world.signal = Some(Signal::Interrupt);
     world.run();
-    assert_eq!(world.core.signal(), Some(Signal::Interrupt));
+    assert_eq!(world.machine.signal(), Some(Signal::Interrupt));
     assert_eq!(world.calls.len(), calls, "a call was made after the signal");
     assert_eq!(
         world.state(2),
@@ -348,7 +349,7 @@ fn without_waiting_no_list_is_read_and_a_slot_is_free_with_the_answer() {
         State::InDoubt,
         "it waits for a later run, or the operator"
     );
-    assert_eq!(world.core.failures().held, 1);
+    assert_eq!(world.machine.failures().held, 1);
     assert!(world.elapsed() < MINUTE);
 }
 

@@ -4,6 +4,7 @@
 mod calls;
 mod endings;
 mod readings;
+mod sessions;
 mod world;
 
 use std::time::Duration;
@@ -80,6 +81,8 @@ fn weather() -> impl Strategy<Value = Weather> {
         prop_oneof![3 => Just(0.0), 1 => 0.0..0.01],
         prop_oneof![3 => Just(0.0), 1 => 0.0..0.3],
         prop_oneof![2 => Just(0.0), 1 => 0.0..0.5],
+        prop_oneof![3 => Just(0.0), 1 => 0.0..0.1],
+        prop_oneof![4 => Just(0.0), 1 => 0.0..0.05],
     )
         .prop_map(
             |(
@@ -93,6 +96,8 @@ fn weather() -> impl Strategy<Value = Weather> {
                 operator,
                 ignored,
                 late_name,
+                busy,
+                store_fails,
             )| {
                 Chances {
                     unknown,
@@ -105,6 +110,8 @@ fn weather() -> impl Strategy<Value = Weather> {
                     operator,
                     ignored,
                     late_name,
+                    busy,
+                    store_fails,
                 }
             },
         );
@@ -246,14 +253,21 @@ proptest! {
             world.crash(Duration::from_secs(pause));
         }
         drive(&weather, &mut world, None);
-        world.run();
+        world.check_end();
+        // A disk that fails ends one process, and the next one has to know what became of it.
+        if world.machine.lost_its_store() {
+            world.chances.store_fails = 0.0;
+            world.crash(SECOND);
+            drive(&weather, &mut world, None);
+            world.check_end();
+        }
     }
 }
 
 /// Works until `until`, or the end.
 fn drive(weather: &Weather, world: &mut World, until: Option<std::time::Instant>) {
     let mut asleep = weather.sleeps.clone();
-    while !world.core.is_over() && until.is_none_or(|until| world.now.at < until) {
+    while !world.is_over() && until.is_none_or(|until| world.now.at < until) {
         world.down = weather.outage.is_some_and(|(from, lasts)| {
             let elapsed = world.elapsed().as_secs();
             elapsed >= from && elapsed < from + lasts
@@ -263,7 +277,7 @@ fn drive(weather: &Weather, world: &mut World, until: Option<std::time::Instant>
         let stop = world.now.at + 5 * SECOND;
         world.run_until(|world| world.now.at >= stop);
         // Time goes on, however short the turn was.
-        if world.now.at < stop && !world.core.is_over() {
+        if world.now.at < stop && !world.is_over() {
             world.run_for(SECOND);
         }
     }

@@ -1,7 +1,7 @@
 //! What readings of the list mean for the jobs of a run, in the order in which they really come.
 
 use super::world::{
-    End, Fate, MINUTE, Made, OLD, Rebuilding, SECOND, World, options, service, usual,
+    Around, End, Fate, MINUTE, Made, OLD, Rebuilding, SECOND, World, options, service, usual,
 };
 use crate::job::{Evidence, Executed, State};
 use crate::run::Halt;
@@ -90,7 +90,7 @@ fn a_list_that_freezes_leads_to_no_second_wipe() {
     world
         .submits
         .extend([Fate::Accepted(slow.clone()), Fate::Unknown(Some(slow))]);
-    world.run_until(|world| world.core.is_over());
+    world.run_until(World::is_over);
     assert!(
         (1..=4).all(|number| world.account[&service(number)].wiped <= 1),
         "wiped twice: {:?}",
@@ -160,7 +160,7 @@ fn rebuilds_that_came_back_during_an_outage_are_done() {
     world.run_for(9 * MINUTE);
     world.down = false;
     world.run();
-    assert_eq!(world.core.halt(), None);
+    assert_eq!(world.machine.halt(), None);
     assert!((1..=4).all(|number| world.state(number) == State::Done));
 }
 
@@ -572,7 +572,7 @@ fn after_a_sleep_of_the_machine_somebody_elses_rebuild_ends_no_doubt() {
 /// Field case A10: the page on its way when the process stood still shows what somebody else did.
 #[test]
 fn a_page_asked_for_before_a_suspension_ends_no_doubt_after_it() {
-    let sleeps: [fn(&mut World, Duration); 2] = [World::sleep, World::pass];
+    let sleeps: [fn(&mut Around, Duration); 2] = [Around::sleep, Around::pass];
     for sleep in sleeps {
         let mut world = World::new(3, options());
         world.submits.extend([
@@ -593,7 +593,7 @@ fn a_page_asked_for_before_a_suspension_ends_no_doubt_after_it() {
 /// Field case A10: what stood there before the sleep is no baseline after it.
 #[test]
 fn after_a_suspension_every_baseline_is_read_again() {
-    let sleeps: [fn(&mut World, Duration); 2] = [World::sleep, World::pass];
+    let sleeps: [fn(&mut Around, Duration); 2] = [Around::sleep, Around::pass];
     for sleep in sleeps {
         let mut options = options();
         options.workers = 1;
@@ -619,7 +619,7 @@ fn after_a_suspension_every_baseline_is_read_again() {
 /// Field case A10: the servers may be in use by now.
 #[test]
 fn a_day_of_suspension_halts_the_run_unless_it_may_be_stale() {
-    let sleeps: [fn(&mut World, Duration); 2] = [World::sleep, World::pass];
+    let sleeps: [fn(&mut Around, Duration); 2] = [Around::sleep, Around::pass];
     for (sleep, stale) in sleeps
         .into_iter()
         .flat_map(|sleep| [(sleep, false), (sleep, true)])
@@ -632,7 +632,7 @@ fn a_day_of_suspension_halts_the_run_unless_it_may_be_stale() {
         let sent = world.submissions(2) + world.submissions(3);
         sleep(&mut world, Duration::from_hours(72));
         world.run();
-        let halted = matches!(world.core.halt(), Some(Halt::StoodStill { .. }));
+        let halted = matches!(world.machine.halt(), Some(Halt::StoodStill { .. }));
         assert_eq!(halted, !stale);
         let sent_later = world.submissions(2) + world.submissions(3) - sent;
         assert_eq!(sent_later > 0, stale);

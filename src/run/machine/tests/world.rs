@@ -3,23 +3,27 @@
 //! at every step what must hold at every instant.
 
 use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
+use std::ops::{Deref, DerefMut};
+use std::pin::pin;
+use std::task::{Context, Poll, Waker};
 use std::time::{Duration, Instant};
 
 use secrecy::SecretString;
 
 use crate::event::{Event, Limit};
 use crate::job::{
-    AccessKind, Evidence, Executed, Failure, ImageId, JobId, JobRecord, LedgerEntry, ServiceId,
-    State, Transition, Verdict,
+    AccessKind, BatchId, Counts, Evidence, Executed, Failure, ImageId, JobId, JobRecord,
+    LedgerEntry, RunId, ServiceId, State, Transition, Verdict,
 };
-use crate::queue::{Harm, QueuedJob};
+use crate::queue::{Harm, QueueError, QueuedJob, Ready, Store};
 use crate::run::backoff::Backoff;
+use crate::run::driver::{self, Outside, Work};
 use crate::run::evidence::Rules;
 use crate::run::machine::starts::Readiness;
-use crate::run::machine::{Call, Finished, Machine, Tick};
+use crate::run::machine::{Call, Finished, Input, Machine, Start};
 use crate::run::rate_limiter::Purpose;
 use crate::run::session::Session;
-use crate::run::{Halt, InstanceList, MaxFailures, Now, Options};
+use crate::run::{Halt, InstanceList, MaxFailures, Now, Options, Signal};
 use crate::zomro::{
     Answer, HalfSession, Image, Instance, Keepalive, LoginError, Page, Preview, Read, ReadError,
     Reply, Sent, Submitted,
@@ -176,17 +180,32 @@ pub struct Chances {
     /// All names show late: after 0.4 to 1 times so many times twelve minutes. That one of them takes more
     /// than three times as long as any other that was seen is an assumption which is accepted.
     pub late_name: f64,
+    /// The store does not answer, because somebody else holds it.
+    pub busy: f64,
+    /// A commit fails for good, and whether it was written nobody knows.
+    pub store_fails: f64,
 }
 
+/// A run, and everything around it.
+pub struct World {
+    pub machine: Machine,
+    around: Around,
+    /// Until when the machine waits; `None`: the run is over.
+    until: Option<Instant>,
+    /// A signal that has come.
+    pub signal: Option<Signal>,
+    turns: u32,
+}
+
+/// Everything around the machine.
 #[expect(
     clippy::struct_excessive_bools,
     reason = "each is a fact about the world of its own"
 )]
-pub struct World {
+pub struct Around {
     pub now: Now,
     started: Instant,
     pub options: Options,
-    pub core: Machine,
     pub queue: BTreeMap<JobId, QueuedJob>,
     pub account: BTreeMap<ServiceId, Truth>,
     /// The order of the list; `shifts`: it is turned by so many rows after each page.
@@ -234,7 +253,6 @@ pub struct World {
     starts: Vec<u64>,
     /// Lines of the manifest that something may keep from starting in their turn.
     deferred: HashSet<ServiceId>,
-    turns: u32,
     /// How long the machine has slept.
     slept: Duration,
     /// Failed by an operator's word.
@@ -242,6 +260,12 @@ pub struct World {
     /// Operators moved jobs behind the run's back, at some time and in this turn.
     pub meddled: bool,
     moved_now: bool,
+    /// The store was asked so often in this turn, and has recorded something, or failed to answer.
+    asked_now: u32,
+    recorded_now: bool,
+    failed_now: bool,
+    /// Done when the run believes that nothing is left to do, once.
+    pub in_the_last_moment: Option<fn(&mut Around)>,
 }
 
 pub fn service(number: u64) -> ServiceId {
@@ -295,11 +319,9 @@ impl World {
             always: None,
         };
         let order: Vec<ServiceId> = (1..=jobs).map(service).collect();
-        let core = Self::core_of(&options, jobs, true, 1, now);
-        Self {
+        let around = Around {
             now,
             started,
-            core,
             queue,
             account: order.iter().map(|&id| (id, truth.clone())).collect(),
             order,
@@ -334,49 +356,22 @@ impl World {
             last_poll: None,
             starts: Vec::new(),
             deferred: HashSet::new(),
-            turns: 0,
             slept: Duration::ZERO,
             dealt_with: HashSet::new(),
             meddled: false,
             moved_now: false,
+            asked_now: 0,
+            recorded_now: false,
+            failed_now: false,
+            in_the_last_moment: None,
             options,
-        }
-    }
-
-    fn core_of(
-        options: &Options,
-        jobs: u64,
-        can_login: bool,
-        generation: u64,
-        now: Now,
-    ) -> Machine {
-        let session = Session::new(can_login, generation, now.at);
-        let mut core = Machine::new(
-            options.clone(),
-            jobs,
-            session,
-            InstanceList::default(),
-            1,
-            now,
-        );
-        core.recover(Vec::new(), &Harm::default(), now);
-        core
-    }
-
-    /// As `queue/sqlite/overview.rs` answers.
-    fn harm(&self) -> Harm {
-        let in_state = |state| {
-            let jobs = self.queue.values();
-            jobs.filter(move |job| job.record.state == state)
         };
-        let counts = |job: &&QueuedJob| {
-            let failure = job.record.failure.as_ref();
-            let left_out = failure.is_some_and(|failure| failure.error_kind == "not_listed");
-            !left_out && !self.dealt_with.contains(&job.id)
-        };
-        Harm {
-            failed: in_state(State::Failed).filter(counts).count() as u64,
-            in_doubt: in_state(State::InDoubt).map(|job| job.id).collect(),
+        Self {
+            machine: around.process(Vec::new(), InstanceList::default()),
+            around,
+            until: Some(started),
+            signal: None,
+            turns: 0,
         }
     }
 
@@ -384,92 +379,38 @@ impl World {
     pub fn crash(&mut self, pause: Duration) {
         self.under_way.clear();
         self.pass(pause);
-        let unsettled: Vec<QueuedJob> = self
-            .queue
-            .values()
-            .filter(|job| {
-                matches!(
-                    job.record.state,
-                    State::Submitting | State::Rebuilding | State::InDoubt
-                )
-            })
-            .cloned()
-            .collect();
-        self.inherited = unsettled.len() as u64;
+        let is_open = |job: &&QueuedJob| {
+            let state = job.record.state;
+            matches!(
+                state,
+                State::Submitting | State::Rebuilding | State::InDoubt
+            )
+        };
+        let in_flight: Vec<QueuedJob> = self.queue.values().filter(is_open).cloned().collect();
+        self.inherited = in_flight.len() as u64;
         self.held_until = self.now.at;
         self.calls.clear();
         self.last_poll = None;
-        self.core = {
-            let session = Session::new(self.can_login, self.generation, self.now.at);
-            let jobs = self.queue.len() as u64;
-            let list = InstanceList::default();
-            Machine::new(self.options.clone(), jobs, session, list, 1, self.now)
-        };
-        let harm = self.harm();
-        self.core.recover(unsettled, &harm, self.now);
+        self.start(in_flight, InstanceList::default());
+    }
+
+    fn start(&mut self, in_flight: Vec<QueuedJob>, list: InstanceList) {
+        self.machine = self.around.process(in_flight, list);
+        self.until = Some(self.now.at);
+        self.signal = None;
     }
 
     /// With a bare token there is nothing to log in with.
     pub fn with_bare_token(mut self) -> Self {
         self.can_login = false;
-        self.core = Self::core_of(
-            &self.options,
-            self.queue.len() as u64,
-            false,
-            self.generation,
-            self.now,
-        );
+        self.start(Vec::new(), InstanceList::default());
         self
-    }
-
-    /// The machine sleeps: the monotonic clock stands still, the one on the wall does not, and the
-    /// world goes on.
-    pub fn sleep(&mut self, time: Duration) {
-        let earlier = |at: &mut Instant| *at = at.checked_sub(time).unwrap();
-        for truth in self.account.values_mut() {
-            for shown in &mut truth.shown {
-                earlier(&mut shown.from);
-            }
-            truth.back_at.iter_mut().for_each(earlier);
-        }
-        for (at, _) in &mut self.under_way {
-            *at = at.checked_sub(time).unwrap().max(self.now.at);
-        }
-        self.slept += time;
-        self.now.unix_ms += i64::try_from(time.as_millis()).unwrap();
-    }
-
-    /// Time passes, and the run does not notice.
-    pub fn pass(&mut self, time: Duration) {
-        self.now.at += time;
-        self.now.unix_ms += i64::try_from(time.as_millis()).unwrap();
     }
 
     /// A page of the list has been asked for.
     pub fn is_reading(&self) -> bool {
         let is_page = |finished: &Finished| matches!(finished, Finished::Page(..));
         self.under_way.iter().any(|(_, finished)| is_page(finished))
-    }
-
-    /// The pages that have been asked for come late: they show what stands there now.
-    pub fn read_late(&mut self) {
-        for (at, finished) in std::mem::take(&mut self.under_way) {
-            let finished = match finished {
-                Finished::Page(asked, Ok(before)) => {
-                    let late = self.read_page(asked, self.now.at).map(|late| Reply {
-                        requested_at: before.requested_at,
-                        ..late
-                    });
-                    Finished::Page(asked, late)
-                }
-                other => other,
-            };
-            self.under_way.push((at, finished));
-        }
-    }
-
-    pub fn elapsed(&self) -> Duration {
-        self.now.at - self.started
     }
 
     pub fn job(&self, number: u64) -> &QueuedJob {
@@ -533,8 +474,8 @@ impl World {
     /// Instances of the account that nobody ordered to rebuild.
     pub fn add_strangers(&mut self, jobs: u64, count: u64) {
         for number in jobs + 1..=jobs + count {
-            self.account
-                .insert(service(number), self.account[&service(1)].clone());
+            let like = self.account[&service(1)].clone();
+            self.account.insert(service(number), like);
             self.order.push(service(number));
         }
     }
@@ -559,13 +500,11 @@ impl World {
         let mut list = InstanceList::default();
         list.begin_scan();
         while let Some(page) = list.scan_page() {
-            let reply = self.read_page(page, self.now.at).unwrap();
-            list.read(page, &reply.value, self.now.at);
+            let at = self.now.at;
+            let reply = self.read_page(page, at).unwrap();
+            list.read(page, &reply.value, at);
         }
-        let jobs = self.queue.len() as u64;
-        let session = Session::new(self.can_login, self.generation, self.now.at);
-        self.core = Machine::new(self.options.clone(), jobs, session, list, 1, self.now);
-        self.core.recover(Vec::new(), &Harm::default(), self.now);
+        self.start(Vec::new(), list);
     }
 
     pub fn submissions(&self, number: u64) -> usize {
@@ -579,7 +518,6 @@ impl World {
     /// Works until the run ends.
     pub fn run(&mut self) {
         self.run_until(|_| false);
-        assert!(self.core.is_over(), "it stopped in the middle");
         self.check_end();
     }
 
@@ -587,22 +525,15 @@ impl World {
     pub fn run_until(&mut self, enough: impl Fn(&Self) -> bool) {
         while !self.is_over() {
             self.turn();
-            if enough(self) {
+            if enough(self) || self.is_over() {
                 return;
             }
             self.wait();
         }
     }
 
-    /// As the dispatcher asks: an operator may have put something back in the last moment.
-    pub fn is_over(&mut self) -> bool {
-        let over = self.core.is_over();
-        let queued = |job: &QueuedJob| job.record.state == State::Queued;
-        if over && !self.core.is_ending() && self.queue.values().any(queued) {
-            self.core.look_again();
-            return false;
-        }
-        over
+    pub fn is_over(&self) -> bool {
+        self.until.is_none()
     }
 
     /// Works for so long.
@@ -611,35 +542,40 @@ impl World {
         self.run_until(|world| world.now.at >= until);
     }
 
-    /// One turn of the dispatcher's loop, without the sleep at its end; repeated as the dispatcher
-    /// would repeat it.
+    /// One turn of the driver's loop, without the wait at its end.
     pub fn turn(&mut self) {
-        for repetition in 0.. {
-            assert!(repetition < 20, "the run asks the queue again and again");
-            self.turns += 1;
-            assert!(self.turns < TURNS_MAX, "the run hangs: {:?}", self.core);
-            self.deliver();
-            self.supply();
-            let tick = self.core.tick(self.now);
-            self.events.extend(self.core.take_events());
-            self.commit_and_call(tick);
-            self.check();
-            if self.core.is_over() || !self.core.asks_the_queue(self.now) {
-                return;
-            }
+        self.turns += 1;
+        assert!(self.turns < TURNS_MAX, "the run hangs: {:?}", self.machine);
+        let input = match self.signal.take() {
+            Some(signal) => Input::Signal(signal),
+            None => Input::Finished(self.around.ended()),
+        };
+        let around = &mut self.around;
+        (around.asked_now, around.recorded_now, around.failed_now) = (0, false, false);
+        around.moved_now = false;
+        let (batch, run) = (BatchId(1), RunId(1));
+        let work = Work { batch, run };
+        let calls_before = around.calls.len();
+        let mut fault = None;
+        let turn = driver::turn(&mut self.machine, around, work, input, &mut fault);
+        self.until = at_once(turn);
+        if !self.recorded_now {
+            self.meddle();
         }
+        self.check_rate(calls_before);
+        self.check();
     }
 
     /// Sleeps until an answer comes or the machine wants to look at the clock.
     fn wait(&mut self) {
-        let wake_at = self.core.wake_at(self.now.at);
-        assert!(wake_at > self.now.at, "it never sleeps: {:?}", self.core);
+        let until = self.until.unwrap();
+        assert!(until > self.now.at, "it never sleeps: {:?}", self.machine);
         let next = self
             .under_way
             .iter()
             .map(|(at, _)| *at)
             .min()
-            .map_or(wake_at, |at| at.min(wake_at));
+            .map_or(until, |at| at.min(until));
         // Never less than a millisecond: the clock on the wall has to follow.
         let time = next
             .saturating_duration_since(self.now.at)
@@ -648,15 +584,308 @@ impl World {
         self.pass(time);
     }
 
-    fn deliver(&mut self) {
-        self.under_way.sort_by_key(|(at, _)| *at);
-        let later = self.under_way.partition_point(|(at, _)| *at <= self.now.at);
-        for (_, finished) in self.under_way.drain(..later).collect::<Vec<_>>() {
-            if let Some(pause) = asked_pause(&finished) {
-                self.held_until = self.held_until.max(self.now.at + pause);
-            }
-            self.core.finished(finished, self.now);
+    /// Whether the calls made in this turn were made in their time.
+    fn check_rate(&mut self, before: usize) {
+        if !self.options.rate_per_s.is_normal() {
+            return;
         }
+        let interval = Duration::from_secs_f64(1.0 / self.options.rate_per_s);
+        for nth in before..self.calls.len() {
+            let (at, made) = self.calls[nth].clone();
+            if let Some((last, _)) = nth.checked_sub(1).map(|last| &self.calls[last]) {
+                assert!(at - *last >= interval, "two calls within {:?}", at - *last);
+            }
+            // The first scan may use every slot: nothing else is there to be called.
+            if matches!(made, Made::Page(_)) && self.machine.list.is_scanned() {
+                if let Some(last) = self.last_poll {
+                    assert!(
+                        at - last >= interval * 2,
+                        "two polls within {:?}",
+                        at - last
+                    );
+                }
+                self.last_poll = Some(at);
+            }
+        }
+    }
+
+    /// What must hold at every instant.
+    fn check(&self) {
+        let machine = &self.machine;
+        // Nothing was made of the same job twice, and nothing of a job in doubt.
+        let out = self
+            .under_way
+            .iter()
+            .filter(|(_, finished)| matches!(finished, Finished::Submit(..)))
+            .count();
+        let out = out + machine.unconfirmed.len();
+        assert_eq!(out, machine.submissions_out(), "submissions are miscounted");
+        assert!(machine.in_flight() <= self.options.workers + self.inherited_or_doubted());
+        if machine.slots() > 0 {
+            let by = machine.held_back_by(self.now);
+            let is_true = !matches!(by, Some(Limit::Workers | Limit::FailureBudget));
+            assert!(is_true, "it says {by:?}, and {} may start", machine.slots());
+        }
+        if let Some(budget) = machine.budget {
+            let failures = machine.failures();
+            let at_risk =
+                failures.failed + failures.watched + failures.held + machine.at_risk() as u64;
+            let suspects = machine.suspects.len() as u64;
+            assert!(
+                at_risk + suspects <= budget + self.inherited,
+                "{failures:?} with {} in flight of {budget}",
+                machine.at_risk()
+            );
+        }
+        self.check_nothing_is_left_undone();
+    }
+
+    /// Doubts that turned out to be rebuilding take a slot each, beyond the workers.
+    fn inherited_or_doubted(&self) -> usize {
+        self.entries
+            .iter()
+            .filter(|(_, entry)| {
+                matches!(
+                    entry,
+                    LedgerEntry::Unknown { .. } | LedgerEntry::Interrupted
+                )
+            })
+            .count()
+    }
+
+    /// What may start, starts: no job waits for nothing.
+    fn check_nothing_is_left_undone(&self) {
+        let machine = &self.machine;
+        // A slot that a failed guard freed is found within a heartbeat.
+        let may_start = !machine.is_ending()
+            && !self.moved_now
+            && !self.failed_now
+            && self.machine.desk.is_done()
+            && machine.session.is_ready()
+            && !machine.outage.is_on()
+            && (self.options.no_wait || machine.list.is_scanned())
+            && !machine.wants_order()
+            && machine.slots() > 0;
+        if !may_start || machine.rate.free_at(Purpose::Submission) > self.now.at {
+            return;
+        }
+        let ready = machine.waiting.iter().find(|waiting| {
+            matches!(
+                machine.readiness(&waiting.job, self.now),
+                Readiness::Ready { .. }
+            )
+        });
+        assert!(ready.is_none(), "a job could start and does not: {ready:?}");
+        // Where the clock on the wall went on alone, delays still last as long as they were meant to.
+        if machine.wants_jobs(self.now).is_none() && !self.meddled && self.slept.is_zero() {
+            let known: HashSet<JobId> = machine
+                .waiting
+                .iter()
+                .map(|waiting| waiting.job.id)
+                .chain(machine.suspects.iter().map(|suspect| suspect.job.id))
+                .collect();
+            let buffered = machine
+                .waiting
+                .iter()
+                .any(|waiting| waiting.deferred_since.is_none());
+            let forgotten = self
+                .due(self.now.unix_ms, usize::MAX)
+                .into_iter()
+                .find(|job| !known.contains(&job.id));
+            assert!(
+                buffered || forgotten.is_none(),
+                "a due job is not asked for: {forgotten:?}"
+            );
+        }
+    }
+
+    /// What must hold when the run has ended.
+    pub fn check_end(&self) {
+        let lost = self.machine.lost_its_store();
+        let early = lost || self.machine.halt().is_some() || self.machine.signal().is_some();
+        for job in self.queue.values() {
+            let record = &job.record;
+            let truth = &self.account[&job.service];
+            assert!(
+                truth.wiped <= 1,
+                "{} was wiped {} times",
+                job.service,
+                truth.wiped
+            );
+            if record.executed() == Executed::No {
+                assert_eq!(
+                    truth.wiped, 0,
+                    "{} was wiped, and nobody knows",
+                    job.service
+                );
+            }
+            // Acceptance alone proves no end, and says so; what is odd is flagged.
+            let is_proven = record.evidence != Some(Evidence::Accepted) && record.failure.is_none();
+            let can_tell = record.target.is_some() && record.baseline.is_some();
+            if record.state == State::Done && is_proven {
+                assert!(
+                    truth.wiped > 0,
+                    "{} is done, and was never wiped",
+                    job.service
+                );
+                // A list that froze between the new name and `rebuilding` looks like a quick rebuild.
+                let froze =
+                    !self.oddities.frozen_s.is_empty() || self.oddities.frozen_page_s.is_some();
+                let hidden = froze && record.evidence == Some(Evidence::Image);
+                assert!(
+                    hidden || !truth.undone || !can_tell,
+                    "{} is done, and has its old image",
+                    job.service
+                );
+                assert!(
+                    hidden || truth.back_at.is_some_and(|at| at <= self.now.at),
+                    "{} is done, and its disk is still being written: {record:?}, {truth:?}, {:?}",
+                    job.service,
+                    self.entries
+                        .iter()
+                        .filter(|(id, _)| *id == job.service)
+                        .collect::<Vec<_>>()
+                );
+            }
+            assert!(
+                lost || record.state != State::Submitting,
+                "an answer was not waited for"
+            );
+            let settled = record.state.is_final() || record.held;
+            let no_wait = self.options.no_wait && record.state != State::Queued;
+            assert!(settled || no_wait || early, "{job:?} was left behind");
+        }
+        if let Some(Halt::FailureBudget { failed, budget }) = self.machine.halt() {
+            assert!(failed >= budget);
+        }
+        // Fresh jobs start in the manifest's order: nothing here defers one before another, unless
+        // there are so many pages for so few calls that readings grow old before their jobs start.
+        let pages = self.order.len().div_ceil(self.page_size);
+        let round = Duration::from_secs(pages as u64 * 2).as_secs_f64() / self.options.rate_per_s;
+        // Likewise where a list that deceives keeps each job waiting for minutes.
+        let grow_old =
+            self.options.rate_per_s > 0.0 && round > 60.0 || self.oddities != Oddities::default();
+        // What could not be recorded is given up, and comes back behind the others.
+        let store_fails = self.chances.busy > 0.0;
+        if self.deferred.is_empty() && self.shifts == 0 && !grow_old && !store_fails {
+            assert!(
+                self.starts.is_sorted(),
+                "the manifest's order was not kept: {:?}",
+                self.starts
+            );
+        }
+    }
+}
+
+impl Around {
+    /// Another process begins, and finds these in flight.
+    fn process(&self, in_flight: Vec<QueuedJob>, list: InstanceList) -> Machine {
+        let start = Start {
+            options: self.options.clone(),
+            counts: self.count(),
+            session: Session::new(self.can_login, self.generation, self.now.at),
+            list,
+            in_flight,
+            failures: self.harm(),
+            seed: 1,
+        };
+        Machine::new(start, self.now)
+    }
+
+    fn count(&self) -> Counts {
+        let mut counts = Counts::default();
+        for job in self.queue.values() {
+            *counts.of_mut(job.record.state) += 1;
+            counts.held += u64::from(job.record.held);
+        }
+        counts
+    }
+
+    /// As `queue/sqlite/overview.rs` answers.
+    fn harm(&self) -> Harm {
+        let in_state = |state| {
+            let jobs = self.queue.values();
+            jobs.filter(move |job| job.record.state == state)
+        };
+        let counts = |job: &&QueuedJob| {
+            let failure = job.record.failure.as_ref();
+            let left_out = failure.is_some_and(|failure| failure.error_kind == "not_listed");
+            !left_out && !self.dealt_with.contains(&job.id)
+        };
+        Harm {
+            failed: in_state(State::Failed).filter(counts).count() as u64,
+            in_doubt: in_state(State::InDoubt).map(|job| job.id).collect(),
+        }
+    }
+
+    pub fn elapsed(&self) -> Duration {
+        self.now.at - self.started
+    }
+
+    /// The machine sleeps: the monotonic clock stands still, the one on the wall does not, and the
+    /// world goes on.
+    pub fn sleep(&mut self, time: Duration) {
+        let earlier = |at: &mut Instant| *at = at.checked_sub(time).unwrap();
+        for truth in self.account.values_mut() {
+            for shown in &mut truth.shown {
+                earlier(&mut shown.from);
+            }
+            truth.back_at.iter_mut().for_each(earlier);
+        }
+        for (at, _) in &mut self.under_way {
+            *at = at.checked_sub(time).unwrap().max(self.now.at);
+        }
+        self.slept += time;
+        self.now.unix_ms += i64::try_from(time.as_millis()).unwrap();
+    }
+
+    /// The pages that have been asked for come late: they show what stands there now.
+    pub fn read_late(&mut self) {
+        for (at, finished) in std::mem::take(&mut self.under_way) {
+            let finished = match finished {
+                Finished::Page(asked, Ok(before)) => {
+                    let late = self.read_page(asked, self.now.at).map(|late| Reply {
+                        requested_at: before.requested_at,
+                        ..late
+                    });
+                    Finished::Page(asked, late)
+                }
+                other => other,
+            };
+            self.under_way.push((at, finished));
+        }
+    }
+
+    /// Time passes, and the run does not notice.
+    pub fn pass(&mut self, time: Duration) {
+        self.now.at += time;
+        self.now.unix_ms += i64::try_from(time.as_millis()).unwrap();
+    }
+
+    /// The calls that have ended by now.
+    fn ended(&mut self) -> Vec<Finished> {
+        let now = self.now.at;
+        self.under_way.sort_by_key(|(at, _)| *at);
+        let later = self.under_way.partition_point(|(at, _)| *at <= now);
+        let ended: Vec<_> = self.under_way.drain(..later).map(|(_, one)| one).collect();
+        let pauses = ended.iter().filter_map(asked_pause);
+        let held_until = pauses.map(|pause| now + pause).max();
+        self.held_until = self.held_until.max(held_until.unwrap_or(now));
+        ended
+    }
+
+    /// The store is asked: whether it answers.
+    fn asked(&mut self) -> Result<(), QueueError> {
+        self.asked_now += 1;
+        assert!(
+            self.asked_now < 60,
+            "the run asks the store again and again"
+        );
+        if self.random.f64() < self.chances.busy {
+            self.failed_now = true;
+            return Err(QueueError::Busy);
+        }
+        Ok(())
     }
 
     /// As `queue/sqlite/read.rs` answers.
@@ -679,42 +908,17 @@ impl World {
             .min()
     }
 
-    fn supply(&mut self) {
-        if self.core.wants_harm(self.now) {
-            self.core.bears(&self.harm(), self.now);
-        }
-        if self.core.wants_order() {
-            let queued = |job: &&QueuedJob| job.record.state == State::Queued;
-            let jobs = self.queue.values().filter(queued);
-            let order: Vec<_> = jobs.map(|job| (job.id, job.service)).collect();
-            let missing = self.core.check_order(&order);
-            let missing = missing.iter().map(|job| self.queue[job].clone()).collect();
-            self.core.leave_out(missing, self.now);
-        }
-        let Some((limit, until_ms)) = self.core.wants_jobs(self.now) else {
-            return;
-        };
-        let jobs = self.due(until_ms, limit);
-        let exhausted = jobs.len() < limit;
-        let next_ready_ms = if exhausted {
-            self.next_ready_ms(until_ms)
-        } else {
-            None
-        };
-        self.core.supplied(jobs, exhausted, next_ready_ms, self.now);
-    }
-
-    fn commit_and_call(&mut self, tick: Tick) {
-        self.meddle();
+    /// Writes what still stands as the machine believes.
+    fn write(&mut self, steps: &[&Transition]) -> HashSet<JobId> {
         let mut conflicts = HashSet::new();
-        for step in &tick.steps {
+        for step in steps {
             let Transition {
                 job,
                 from,
                 entry,
                 at_ms: _,
                 to,
-            } = &step.transition;
+            } = step;
             let row = self.queue.get_mut(job).unwrap();
             let record = &row.record;
             if (record.state, record.attempt) != (from.state, from.attempt) {
@@ -733,19 +937,19 @@ impl World {
             if conflicts.contains(job) {
                 continue;
             }
+            // A commit that was said to have failed had written it, and state and attempt still stand.
+            if self.chances.store_fails > 0.0 && record == to {
+                continue;
+            }
             // The database writes only what changes.
             assert_eq!(record, from, "state and attempt stand for the rest");
             if matches!(entry, LedgerEntry::Intent { .. }) && record.attempt == 0 {
                 self.starts.push(row.line);
             }
             row.record = to.clone();
-            self.entries.push((step.service, entry.clone()));
+            self.entries.push((row.service, entry.clone()));
         }
-        self.core.conflicts(&conflicts);
-        self.moved_now = !conflicts.is_empty();
-        for call in tick.calls {
-            self.make(call, &conflicts);
-        }
+        conflicts
     }
 
     /// An operator's commands beside the run.
@@ -769,11 +973,8 @@ impl World {
         self.meddled = true;
     }
 
-    fn make(&mut self, call: Call, conflicts: &HashSet<JobId>) {
+    fn make(&mut self, call: Call) {
         if let Call::Submit(job, rebuild) = &call {
-            if conflicts.contains(job) {
-                return;
-            }
             let row = &self.queue[job];
             assert_eq!(row.service, rebuild.service);
             assert_eq!(
@@ -782,7 +983,10 @@ impl World {
                 "sent without a committed intent"
             );
         }
-        self.check_rate(&call);
+        assert!(
+            self.now.at >= self.held_until,
+            "a call while the API had asked for none"
+        );
         let at = self.now.at;
         let mut latency = self.latency.mul_f64(0.5 + self.random.f64());
         if let Call::Submit(_, rebuild) = &call {
@@ -816,32 +1020,6 @@ impl World {
         };
         self.calls.push((at, made));
         self.under_way.push((at + latency, finished));
-    }
-
-    fn check_rate(&mut self, call: &Call) {
-        let at = self.now.at;
-        assert!(
-            at >= self.held_until,
-            "a call while the API had asked for none"
-        );
-        if !self.options.rate_per_s.is_normal() {
-            return;
-        }
-        let interval = Duration::from_secs_f64(1.0 / self.options.rate_per_s);
-        if let Some((last, _)) = self.calls.last() {
-            assert!(at - *last >= interval, "two calls within {:?}", at - *last);
-        }
-        // The first scan may use every slot: nothing else is there to be called.
-        if matches!(call, Call::Page(_)) && self.core.list.is_scanned() {
-            if let Some(last) = self.last_poll {
-                assert!(
-                    at - last >= interval * 2,
-                    "two polls within {:?}",
-                    at - last
-                );
-            }
-            self.last_poll = Some(at);
-        }
     }
 
     fn login(&mut self) -> Result<u64, LoginError> {
@@ -1175,169 +1353,6 @@ impl World {
         truth.back_at = matches!(rebuilding.ends, End::Back | End::Undone).then_some(ends);
         truth.undone = rebuilding.ends == End::Undone;
     }
-
-    /// What must hold at every instant.
-    fn check(&self) {
-        let core = &self.core;
-        // Nothing was made of the same job twice, and nothing of a job in doubt.
-        let out = self
-            .under_way
-            .iter()
-            .filter(|(_, finished)| matches!(finished, Finished::Submit(..)))
-            .count();
-        let out = out + core.unconfirmed.len();
-        assert_eq!(out, core.submissions_out(), "submissions are miscounted");
-        assert!(core.in_flight() <= self.options.workers + self.inherited_or_doubted());
-        if core.slots() > 0 {
-            let by = core.held_back_by(self.now);
-            let is_true = !matches!(by, Some(Limit::Workers | Limit::FailureBudget));
-            assert!(is_true, "it says {by:?}, and {} may start", core.slots());
-        }
-        if let Some(budget) = core.budget {
-            let failures = core.failures();
-            let at_risk =
-                failures.failed + failures.watched + failures.held + core.at_risk() as u64;
-            let suspects = core.suspects.len() as u64;
-            assert!(
-                at_risk + suspects <= budget + self.inherited,
-                "{failures:?} with {} in flight of {budget}",
-                core.at_risk()
-            );
-        }
-        self.check_nothing_is_left_undone();
-    }
-
-    /// Doubts that turned out to be rebuilding take a slot each, beyond the workers.
-    fn inherited_or_doubted(&self) -> usize {
-        self.entries
-            .iter()
-            .filter(|(_, entry)| {
-                matches!(
-                    entry,
-                    LedgerEntry::Unknown { .. } | LedgerEntry::Interrupted
-                )
-            })
-            .count()
-    }
-
-    /// What may start, starts: no job waits for nothing.
-    fn check_nothing_is_left_undone(&self) {
-        let core = &self.core;
-        // A slot that a failed guard freed is found within a heartbeat.
-        let may_start = !core.is_ending()
-            && !self.moved_now
-            && core.session.is_ready()
-            && !core.outage.is_on()
-            && (self.options.no_wait || core.list.is_scanned())
-            && !core.wants_order()
-            && core.slots() > 0;
-        if !may_start || core.rate.free_at(Purpose::Submission) > self.now.at {
-            return;
-        }
-        let ready = core.waiting.iter().find(|waiting| {
-            matches!(
-                core.readiness(&waiting.job, self.now),
-                Readiness::Ready { .. }
-            )
-        });
-        assert!(ready.is_none(), "a job could start and does not: {ready:?}");
-        // Where the clock on the wall went on alone, delays still last as long as they were meant to.
-        if core.wants_jobs(self.now).is_none() && !self.meddled && self.slept.is_zero() {
-            let known: HashSet<JobId> = core
-                .waiting
-                .iter()
-                .map(|waiting| waiting.job.id)
-                .chain(core.suspects.iter().map(|suspect| suspect.job.id))
-                .collect();
-            let buffered = core
-                .waiting
-                .iter()
-                .any(|waiting| waiting.deferred_since.is_none());
-            let forgotten = self
-                .due(self.now.unix_ms, usize::MAX)
-                .into_iter()
-                .find(|job| !known.contains(&job.id));
-            assert!(
-                buffered || forgotten.is_none(),
-                "a due job is not asked for: {forgotten:?}"
-            );
-        }
-    }
-
-    /// What must hold when the run has ended.
-    fn check_end(&self) {
-        let early = self.core.halt().is_some() || self.core.signal().is_some();
-        for job in self.queue.values() {
-            let record = &job.record;
-            let truth = &self.account[&job.service];
-            assert!(
-                truth.wiped <= 1,
-                "{} was wiped {} times",
-                job.service,
-                truth.wiped
-            );
-            if record.executed() == Executed::No {
-                assert_eq!(
-                    truth.wiped, 0,
-                    "{} was wiped, and nobody knows",
-                    job.service
-                );
-            }
-            // Acceptance alone proves no end, and says so; what is odd is flagged.
-            let is_proven = record.evidence != Some(Evidence::Accepted) && record.failure.is_none();
-            let can_tell = record.target.is_some() && record.baseline.is_some();
-            if record.state == State::Done && is_proven {
-                assert!(
-                    truth.wiped > 0,
-                    "{} is done, and was never wiped",
-                    job.service
-                );
-                // A list that froze between the new name and `rebuilding` looks like a quick rebuild.
-                let froze =
-                    !self.oddities.frozen_s.is_empty() || self.oddities.frozen_page_s.is_some();
-                let hidden = froze && record.evidence == Some(Evidence::Image);
-                assert!(
-                    hidden || !truth.undone || !can_tell,
-                    "{} is done, and has its old image",
-                    job.service
-                );
-                assert!(
-                    hidden || truth.back_at.is_some_and(|at| at <= self.now.at),
-                    "{} is done, and its disk is still being written: {record:?}, {truth:?}, {:?}",
-                    job.service,
-                    self.entries
-                        .iter()
-                        .filter(|(id, _)| *id == job.service)
-                        .collect::<Vec<_>>()
-                );
-            }
-            assert_ne!(
-                record.state,
-                State::Submitting,
-                "an answer was not waited for"
-            );
-            let settled = record.state.is_final() || record.held;
-            let no_wait = self.options.no_wait && record.state != State::Queued;
-            assert!(settled || no_wait || early, "{job:?} was left behind");
-        }
-        if let Some(Halt::FailureBudget { failed, budget }) = self.core.halt() {
-            assert!(failed >= budget);
-        }
-        // Fresh jobs start in the manifest's order: nothing here defers one before another, unless
-        // there are so many pages for so few calls that readings grow old before their jobs start.
-        let pages = self.order.len().div_ceil(self.page_size);
-        let round = Duration::from_secs(pages as u64 * 2).as_secs_f64() / self.options.rate_per_s;
-        // Likewise where a list that deceives keeps each job waiting for minutes.
-        let grow_old =
-            self.options.rate_per_s > 0.0 && round > 60.0 || self.oddities != Oddities::default();
-        if self.deferred.is_empty() && self.shifts == 0 && !grow_old {
-            assert!(
-                self.starts.is_sorted(),
-                "the manifest's order was not kept: {:?}",
-                self.starts
-            );
-        }
-    }
 }
 
 /// The pause that an answer asks for.
@@ -1352,5 +1367,138 @@ fn asked_pause(finished: &Finished) -> Option<Duration> {
         | Finished::Keepalive(Keepalive::SlowDown { retry_after })
         | Finished::Login(Err(LoginError::SlowDown { retry_after })) => *retry_after,
         _ => None,
+    }
+}
+
+/// What a future that waits for nothing brings.
+fn at_once<F: Future>(future: F) -> F::Output {
+    let mut context = Context::from_waker(Waker::noop());
+    match pin!(future).poll(&mut context) {
+        Poll::Ready(output) => output,
+        Poll::Pending => panic!("nothing in this world is waited for"),
+    }
+}
+
+impl Deref for World {
+    type Target = Around;
+
+    fn deref(&self) -> &Around {
+        &self.around
+    }
+}
+
+impl DerefMut for World {
+    fn deref_mut(&mut self) -> &mut Around {
+        &mut self.around
+    }
+}
+
+impl Outside for Around {
+    type Store = Self;
+
+    fn store(&mut self) -> &mut Self {
+        self
+    }
+
+    fn now(&self) -> Now {
+        self.now
+    }
+
+    fn tell(&mut self, event: Event) {
+        self.events.push(event);
+    }
+
+    fn call(&mut self, call: Call) {
+        self.make(call);
+    }
+
+    async fn next(&mut self, _: Instant) -> Input {
+        unreachable!("the tests move the clock themselves")
+    }
+}
+
+impl Store for Around {
+    async fn ready(
+        &mut self,
+        _: BatchId,
+        until_ms: i64,
+        limit: usize,
+    ) -> Result<Ready, QueueError> {
+        self.asked()?;
+        let jobs = self.due(until_ms, limit);
+        let is_all = jobs.len() < limit;
+        let next_ms = is_all.then(|| self.next_ready_ms(until_ms)).flatten();
+        Ok(Ready {
+            jobs,
+            is_all,
+            next_ms,
+        })
+    }
+
+    async fn in_flight(&mut self, _: BatchId, _: &[State]) -> Result<Vec<QueuedJob>, QueueError> {
+        unreachable!("the machine is told at its start")
+    }
+
+    async fn failures(&mut self, _: BatchId) -> Result<Harm, QueueError> {
+        self.asked()?;
+        Ok(self.harm())
+    }
+
+    async fn queued(&mut self, _: BatchId) -> Result<Vec<(JobId, ServiceId)>, QueueError> {
+        self.asked()?;
+        let queued = |job: &&QueuedJob| job.record.state == State::Queued;
+        let jobs = self.queue.values().filter(queued);
+        Ok(jobs.map(|job| (job.id, job.service)).collect())
+    }
+
+    async fn queued_jobs(&mut self, jobs: &[JobId]) -> Result<Vec<QueuedJob>, QueueError> {
+        self.asked()?;
+        let jobs = jobs.iter().map(|job| &self.queue[job]);
+        let queued = |job: &&QueuedJob| job.record.state == State::Queued;
+        Ok(jobs.filter(queued).cloned().collect())
+    }
+
+    async fn has_queued(&mut self, _: BatchId) -> Result<bool, QueueError> {
+        self.asked()?;
+        if let Some(act) = self.in_the_last_moment.take() {
+            act(self);
+        }
+        let mut jobs = self.queue.values();
+        Ok(jobs.any(|job| job.record.state == State::Queued))
+    }
+
+    async fn counts(&mut self, _: BatchId) -> Result<Counts, QueueError> {
+        self.asked()?;
+        Ok(self.count())
+    }
+
+    async fn record(
+        &mut self,
+        _: BatchId,
+        _: RunId,
+        steps: &[&Transition],
+    ) -> Result<HashSet<JobId>, QueueError> {
+        self.recorded_now = true;
+        self.asked()?;
+        self.meddle();
+        let fails = self.random.f64() < self.chances.store_fails;
+        if fails && self.random.bool() {
+            self.failed_now = true;
+            return Err(broken());
+        }
+        let conflicts = self.write(steps);
+        self.moved_now |= !conflicts.is_empty();
+        if fails {
+            // It was written, and nobody knows: to write it again finds everything moved.
+            (self.failed_now, self.meddled) = (true, true);
+            return Err(broken());
+        }
+        Ok(conflicts)
+    }
+}
+
+fn broken() -> QueueError {
+    QueueError::Storage {
+        reason: "disk I/O error".to_owned(),
     }
 }

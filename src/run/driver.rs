@@ -1,0 +1,121 @@
+//! The one loop of a run: does what the machine says, and decides nothing.
+//!
+//! It is generic over what is outside, so that the binary, the tests' world and the bench all drive
+//! the machine in the same way.
+
+use std::time::Instant;
+
+use super::Now;
+use super::machine::{Answer, Call, Input, Machine, Next, Output, Question, StoreFault};
+use crate::event::Event;
+use crate::job::{BatchId, RunId};
+use crate::queue::{QueueError, Store};
+
+/// Everything around a machine: the store, the API, the clock, and who listens.
+pub trait Outside {
+    /// Where jobs and their ledger are kept.
+    type Store: Store;
+
+    /// The store.
+    fn store(&mut self) -> &mut Self::Store;
+
+    /// The time.
+    fn now(&self) -> Now;
+
+    /// Tells those who listen.
+    fn tell(&mut self, event: Event);
+
+    /// Begins to make `call`; how it ends is told by [`Outside::next`].
+    fn call(&mut self, call: Call);
+
+    /// Waits until calls have ended or a signal comes, and no longer than until `until`.
+    fn next(&mut self, until: Instant) -> impl Future<Output = Input>;
+}
+
+/// What a run works on.
+#[derive(Debug, Clone, Copy)]
+pub struct Work {
+    /// The batch.
+    pub batch: BatchId,
+    /// This process, in the records.
+    pub run: RunId,
+}
+
+/// Goes on until the run is over. Returns the store's fault, if that ended it.
+pub async fn drive<O: Outside>(
+    machine: &mut Machine,
+    outside: &mut O,
+    work: Work,
+) -> Option<QueueError> {
+    let mut input = Input::Time;
+    let mut fault = None;
+    while let Some(until) = turn(machine, outside, work, input, &mut fault).await {
+        input = outside.next(until).await;
+    }
+    fault.filter(|_| machine.lost_its_store())
+}
+
+/// One turn: hands `input` to the machine and does what it says, until it waits. Returns until when;
+/// `None`: the run is over. `fault` is the store's last one.
+pub async fn turn<O: Outside>(
+    machine: &mut Machine,
+    outside: &mut O,
+    work: Work,
+    mut input: Input,
+    fault: &mut Option<QueueError>,
+) -> Option<Instant> {
+    let mut why = |error: QueueError| {
+        let known = StoreFault {
+            is_busy: matches!(error, QueueError::Busy),
+            message: error.to_string(),
+        };
+        *fault = Some(error);
+        known
+    };
+    loop {
+        let now = outside.now();
+        let Output {
+            events,
+            calls,
+            next,
+        } = machine.handle(input, now);
+        for event in events {
+            outside.tell(event);
+        }
+        for call in calls {
+            outside.call(call);
+        }
+        input = match next {
+            Next::Ask(question) => {
+                let answer = ask(outside.store(), work.batch, question).await;
+                Input::Answered(answer.map_err(&mut why))
+            }
+            Next::Record(steps) => {
+                crate::failpoint!("outcome_taken");
+                let transitions: Vec<_> = steps.iter().map(|step| &step.transition).collect();
+                let store = outside.store();
+                let recorded = store.record(work.batch, work.run, &transitions).await;
+                Input::Recorded(steps, recorded.map_err(&mut why))
+            }
+            Next::Wait(until) => return Some(until),
+            Next::Over => return None,
+        };
+    }
+}
+
+async fn ask(
+    store: &mut impl Store,
+    batch: BatchId,
+    question: Question,
+) -> Result<Answer, QueueError> {
+    Ok(match question {
+        Question::Failures => Answer::Failures(store.failures(batch).await?),
+        Question::Queued => Answer::Queued(store.queued(batch).await?),
+        Question::QueuedJobs(jobs) => Answer::QueuedJobs(store.queued_jobs(&jobs).await?),
+        Question::Ready { until_ms, limit } => {
+            Answer::Ready(store.ready(batch, until_ms, limit).await?)
+        }
+        Question::Counts => Answer::Counts(store.counts(batch).await?),
+        Question::HasQueued => Answer::HasQueued(store.has_queued(batch).await?),
+    })
+}

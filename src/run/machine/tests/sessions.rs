@@ -1,0 +1,196 @@
+//! Sessions that end one after the other while submissions are under way: neither list nor preview.
+
+use std::collections::HashSet;
+use std::time::{Duration, Instant};
+
+use crate::job::{AccessKind, Counts, JobId, JobRecord, ServiceId, State};
+use crate::queue::{Harm, QueuedJob, Ready};
+use crate::run::backoff::Backoff;
+use crate::run::evidence::Rules;
+use crate::run::machine::{Answer, Call, Finished, Input, Machine, Next, Output, Question, Start};
+use crate::run::session::{LOGIN_PAUSE, Session};
+use crate::run::{InstanceList, MaxFailures, Now, Options};
+use crate::zomro::{self, Submitted};
+
+fn start(now: Now) -> Run {
+    let second = Duration::from_secs(1);
+    let options = Options {
+        workers: 8,
+        rate_per_s: 0.0,
+        retries: 5,
+        backoff: Backoff {
+            initial: second,
+            max: second,
+        },
+        outage_timeout: 60 * second,
+        rules: Rules {
+            settle: second,
+            poll_interval: second,
+            unseen_after: second,
+            rebuild_timeout: 60 * second,
+            silence_counts: true,
+        },
+        max_failures: MaxFailures::Percent(100),
+        // Neither list nor preview: nothing but sessions and submissions.
+        no_wait: true,
+        stale: false,
+    };
+    let start = Start {
+        options,
+        counts: counts(),
+        session: Session::new(true, 1, now.at),
+        list: InstanceList::default(),
+        in_flight: Vec::new(),
+        failures: Harm::default(),
+        seed: 7,
+    };
+    Run {
+        machine: Machine::new(start, now),
+        ended: Vec::new(),
+    }
+}
+
+fn counts() -> Counts {
+    let mut counts = Counts::default();
+    *counts.of_mut(State::Queued) = 2;
+    counts
+}
+
+/// A machine, and the calls that have ended since it was looked at.
+struct Run {
+    machine: Machine,
+    ended: Vec<Finished>,
+}
+
+fn job(service: i64) -> QueuedJob {
+    QueuedJob {
+        id: JobId(service),
+        line: 1,
+        service: ServiceId::new(service).unwrap(),
+        image: "18d0ee2e-4d57-4f40-9b56-03c1773b5831".parse().unwrap(),
+        zone: Some("pub".to_owned()),
+        access: AccessKind::Image,
+        ssh_key: None,
+        password: None,
+        note: None,
+        record: JobRecord::queued(),
+    }
+}
+
+impl Run {
+    /// Hands over what the machine asks for, and returns whom it submits, or `login`, `keepalive`.
+    fn next(&mut self, services: &[i64], now: Now) -> Vec<String> {
+        let mut called = Vec::new();
+        let mut input = Input::Finished(std::mem::take(&mut self.ended));
+        loop {
+            let Output { calls, next, .. } = self.machine.handle(input, now);
+            called.extend(calls.into_iter().map(|call| match call {
+                Call::Submit(job, _) => job.0.to_string(),
+                Call::Login => "login".to_owned(),
+                Call::Keepalive => "keepalive".to_owned(),
+                call => panic!("{call:?}"),
+            }));
+            input = match next {
+                Next::Ask(Question::Ready { .. }) => {
+                    let jobs = services.iter().map(|service| job(*service)).collect();
+                    let ready = Ready {
+                        jobs,
+                        is_all: true,
+                        next_ms: None,
+                    };
+                    Input::Answered(Ok(Answer::Ready(ready)))
+                }
+                Next::Ask(Question::Counts) => Input::Answered(Ok(Answer::Counts(counts()))),
+                Next::Record(steps) => {
+                    for step in &steps {
+                        assert_ne!(step.transition.entry.kind(), "untouched", "{step:?}");
+                    }
+                    Input::Recorded(steps, Ok(HashSet::new()))
+                }
+                Next::Wait(_) => break,
+                other => panic!("{other:?}"),
+            };
+        }
+        called.sort();
+        called
+    }
+
+    fn refuse(&mut self, service: i64, generation: u64, now: Now) {
+        let submitted = Submitted {
+            generation,
+            sent: None,
+            answered_ms: now.unix_ms,
+            answered_at: now.at,
+            answer: zomro::Answer::Unauthorized {
+                message: "insufficient privileges".to_owned(),
+            },
+            pause: None,
+        };
+        let service = ServiceId::new(service).unwrap();
+        self.ended
+            .push(Finished::Submit(service, Box::new(submitted)));
+    }
+
+    fn log_in(&mut self, generation: u64) {
+        self.ended.push(Finished::Login(Ok(generation)));
+    }
+}
+
+fn later(now: Now) -> Now {
+    Now {
+        at: now.at + LOGIN_PAUSE,
+        unix_ms: now.unix_ms + 20_000,
+    }
+}
+
+fn beginning() -> Now {
+    Now {
+        at: Instant::now(),
+        unix_ms: 1_795_399_200_000,
+    }
+}
+
+#[test]
+fn whom_two_dying_sessions_refused_is_sent_again_with_the_third() {
+    let now = beginning();
+    let mut run = start(now);
+    assert_eq!(run.next(&[1], now), ["1"]);
+    run.refuse(1, 1, now);
+    assert_eq!(run.next(&[1, 2], now), ["login"]);
+    run.log_in(2);
+    assert_eq!(run.next(&[1, 2], now), ["1", "2"]);
+    // The second is refused for the first time: a login is due before anybody asks about the
+    // first, and that the third session lives says nothing of the second one.
+    run.refuse(2, 2, now);
+    run.refuse(1, 2, now);
+    assert!(run.next(&[], now).is_empty());
+    let now = later(now);
+    assert_eq!(run.next(&[1, 2], now), ["login"]);
+    run.log_in(3);
+    assert_eq!(run.next(&[1, 2], now), ["1", "2"]);
+    // Refused again by a session that nobody has replaced: now it is to be explained.
+    run.refuse(1, 3, now);
+    assert_eq!(run.next(&[], now), ["keepalive"]);
+}
+
+#[test]
+fn a_late_refusal_by_a_replaced_session_is_explained_by_that() {
+    let now = beginning();
+    let mut run = start(now);
+    assert_eq!(run.next(&[1], now), ["1"]);
+    run.refuse(1, 1, now);
+    assert_eq!(run.next(&[1, 2], now), ["login"]);
+    run.log_in(2);
+    assert_eq!(run.next(&[1, 2], now), ["1", "2"]);
+    run.refuse(2, 2, now);
+    assert!(run.next(&[], now).is_empty());
+    let now = later(now);
+    assert_eq!(run.next(&[2], now), ["login"]);
+    run.log_in(3);
+    run.refuse(1, 2, now);
+    assert_eq!(
+        run.next(&[1], now),
+        ["1", "2"],
+        "it does not wait for an answer to a question that nobody asks"
+    );
+}

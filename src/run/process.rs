@@ -1,0 +1,162 @@
+//! A run in this process: the real clock, the real API, the queue that was opened.
+
+use std::path::PathBuf;
+use std::time::{Duration, Instant};
+
+use tokio::sync::mpsc;
+use tokio::task::{JoinError, JoinSet};
+use tokio::time::sleep_until;
+
+use super::driver::{Outside, Work, drive};
+use super::machine::{Call, Finished, Input, Machine, Start};
+use super::session::Session;
+use super::worker::perform;
+use super::{Halt, InstanceList, Now, Options, Signal};
+use crate::event::Event;
+use crate::job::{Counts, State};
+use crate::queue::{Queue, QueueError, Store};
+use crate::zomro::Client;
+
+/// What a run works with.
+pub struct Setup<'a> {
+    /// The queue; the caller holds its lock.
+    pub queue: &'a mut Queue,
+    /// The API.
+    pub client: Client,
+    /// What to work on.
+    pub work: Work,
+    /// The options.
+    pub options: Options,
+    /// What was read of the account's list already.
+    pub list: InstanceList,
+    /// Where events go.
+    pub events: &'a (dyn Fn(Event) + Send + Sync),
+}
+
+/// The signals that arrive while a run works: the first asks it to stop, the second ends it.
+pub type Signals = mpsc::UnboundedReceiver<Signal>;
+
+/// How a run ended.
+#[derive(Debug)]
+pub struct Ending {
+    /// Where the batch stands.
+    pub counts: Counts,
+    /// Why it ended before the batch, if it did.
+    pub halt: Option<Halt>,
+    /// The signal that stopped it.
+    pub signal: Option<Signal>,
+    /// The queue's fault that stopped it.
+    pub storage: Option<QueueError>,
+    /// What this process took.
+    pub elapsed: Duration,
+    /// The database.
+    pub database: PathBuf,
+}
+
+/// Works until every job of the batch has ended, or the run has to stop.
+pub async fn run(setup: Setup<'_>, signals: &mut Signals) -> Result<Ending, QueueError> {
+    let started = Now::read();
+    let Setup {
+        queue,
+        client,
+        work,
+        options,
+        list,
+        events,
+    } = setup;
+    // A run that does not wait takes over only what it may have to call a doubt.
+    let states: &[State] = if options.no_wait {
+        &[State::Submitting]
+    } else {
+        &[State::Submitting, State::Rebuilding, State::InDoubt]
+    };
+    let start = Start {
+        counts: queue.counts(work.batch).await?,
+        session: Session::new(client.can_login(), client.generation(), started.at),
+        list,
+        in_flight: Store::in_flight(queue, work.batch, states).await?,
+        failures: queue.failures(work.batch).await?,
+        seed: fastrand::u64(..),
+        options,
+    };
+    let mut machine = Machine::new(start, started);
+    let mut process = Process {
+        queue,
+        client,
+        calls: JoinSet::new(),
+        signals: Some(signals),
+        events,
+    };
+    let storage = drive(&mut machine, &mut process, work).await;
+    process.calls.abort_all();
+    Ok(Ending {
+        counts: queue.counts(work.batch).await?,
+        halt: machine.halt().cloned(),
+        signal: machine.signal(),
+        storage,
+        elapsed: started.at.elapsed(),
+        database: queue.path().to_owned(),
+    })
+}
+
+struct Process<'a> {
+    queue: &'a mut Queue,
+    client: Client,
+    calls: JoinSet<Finished>,
+    /// `None`: nobody can send one any more.
+    signals: Option<&'a mut Signals>,
+    events: &'a (dyn Fn(Event) + Send + Sync),
+}
+
+impl Outside for Process<'_> {
+    type Store = Queue;
+
+    fn store(&mut self) -> &mut Queue {
+        self.queue
+    }
+
+    fn now(&self) -> Now {
+        Now::read()
+    }
+
+    fn tell(&mut self, event: Event) {
+        (self.events)(event);
+    }
+
+    fn call(&mut self, call: Call) {
+        self.calls.spawn(perform(self.client.clone(), call));
+    }
+
+    async fn next(&mut self, until: Instant) -> Input {
+        let signal = async {
+            match &mut self.signals {
+                Some(signals) => signals.recv().await,
+                None => std::future::pending().await,
+            }
+        };
+        tokio::select! {
+            Some(finished) = self.calls.join_next() => {
+                let mut ended = vec![joined(finished)];
+                while let Some(finished) = self.calls.try_join_next() {
+                    ended.push(joined(finished));
+                }
+                Input::Finished(ended)
+            }
+            signal = signal => {
+                if signal.is_none() {
+                    self.signals = None;
+                }
+                signal.map_or(Input::Time, Input::Signal)
+            },
+            () = sleep_until(until.into()) => Input::Time,
+        }
+    }
+}
+
+/// A worker that panicked has a bug; its submission's outcome is unknown, and a restart will say so.
+fn joined(result: Result<Finished, JoinError>) -> Finished {
+    match result {
+        Ok(finished) => finished,
+        Err(error) => std::panic::resume_unwind(error.into_panic()),
+    }
+}

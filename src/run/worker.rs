@@ -1,0 +1,23 @@
+//! A worker makes one call.
+
+use super::machine::{Call, Finished};
+use crate::zomro::Client;
+
+/// Makes `call`.
+pub(super) async fn perform(client: Client, call: Call) -> Finished {
+    match call {
+        Call::Login => Finished::Login(client.login().await),
+        Call::Keepalive => Finished::Keepalive(client.keepalive().await),
+        Call::Whoami => Finished::Whoami(client.whoami().await),
+        Call::Page(page) => Finished::Page(page, client.list_page(page).await),
+        Call::Preview(image, service) => {
+            Finished::Preview(image, service, client.preview(service).await)
+        }
+        Call::Submit(_, rebuild) => {
+            crate::failpoint!("before_send");
+            let submitted = client.submit(&rebuild).await;
+            crate::failpoint!("after_answer");
+            Finished::Submit(rebuild.service, Box::new(submitted))
+        }
+    }
+}
