@@ -32,16 +32,16 @@
 //! ledger has one name), in this order.
 
 pub mod cli;
-pub mod event;
-pub mod exit;
+mod event;
+mod exit;
 pub mod failpoint;
 pub mod job;
-pub mod manifest;
-pub mod progress;
+mod manifest;
+mod progress;
 pub mod queue;
-pub mod report;
+mod report;
 pub mod run;
 pub mod simulator;
-pub mod text;
+mod text;
 pub mod time;
 pub mod zomro;

@@ -2,8 +2,9 @@
 
 use secrecy::SecretString;
 
-use super::diagnostic::{
-    FaultKind, NOTE_CHARS_MAX, PASSWORD_CHARS_MAX, PASSWORD_CHARS_MIN, PASSWORD_PANEL_CHARS_MAX,
+use super::diagnostic::DiagnosticKind;
+use super::limits::{
+    NOTE_CHARS_MAX, PASSWORD_CHARS_MAX, PASSWORD_CHARS_MIN, PASSWORD_PANEL_CHARS_MAX,
     SSH_KEY_CHARS_MAX, ZONE_CHARS_MAX,
 };
 use super::spreadsheet::{
@@ -13,23 +14,25 @@ use crate::job::{ImageId, InvalidServiceId, ServiceId};
 use crate::text;
 
 /// A cell that only a row of data has: an id where a column's name should be.
-pub(super) fn is_data(cell: &str) -> bool {
+pub fn is_data(cell: &str) -> bool {
     let cell = cell.trim();
     cell.parse::<ServiceId>().is_ok() || cell.parse::<ImageId>().is_ok()
 }
 
-pub(super) fn service(cell: &str) -> Result<ServiceId, FaultKind> {
+pub fn service(cell: &str) -> Result<ServiceId, DiagnosticKind> {
     match cell.parse() {
-        Ok(_) if is_rounded(cell) => Err(FaultKind::Rounded),
+        Ok(_) if is_rounded(cell) => Err(DiagnosticKind::Rounded),
         Ok(service) => Ok(service),
-        Err(InvalidServiceId::Empty) => Err(FaultKind::CellEmpty),
-        Err(_) if is_rounded(cell) => Err(FaultKind::Rounded),
-        Err(InvalidServiceId::LeadingZero) => Err(FaultKind::LeadingZero),
-        Err(InvalidServiceId::TooLarge) => Err(FaultKind::ServiceTooLarge),
-        Err(InvalidServiceId::NotDigits) if is_taken_out(cell) => Err(FaultKind::ServiceTakenOut),
+        Err(InvalidServiceId::Empty) => Err(DiagnosticKind::CellEmpty),
+        Err(_) if is_rounded(cell) => Err(DiagnosticKind::Rounded),
+        Err(InvalidServiceId::LeadingZero) => Err(DiagnosticKind::LeadingZero),
+        Err(InvalidServiceId::TooLarge) => Err(DiagnosticKind::ServiceTooLarge),
+        Err(InvalidServiceId::NotDigits) if is_taken_out(cell) => {
+            Err(DiagnosticKind::ServiceTakenOut)
+        }
         Err(InvalidServiceId::NotDigits) => Err(damage(cell)
             .or_else(|| number_damage(cell))
-            .unwrap_or(FaultKind::ServiceInvalid)),
+            .unwrap_or(DiagnosticKind::ServiceInvalid)),
     }
 }
 
@@ -41,44 +44,44 @@ fn is_taken_out(cell: &str) -> bool {
     })
 }
 
-pub(super) fn image(cell: &str) -> Result<ImageId, FaultKind> {
+pub fn image(cell: &str) -> Result<ImageId, DiagnosticKind> {
     cell.parse().map_err(|_| {
         if cell.is_empty() {
-            FaultKind::CellEmpty
+            DiagnosticKind::CellEmpty
         } else if is_placeholder(cell) {
-            FaultKind::ImageNull
+            DiagnosticKind::ImageNull
         } else {
-            damage(cell).unwrap_or(FaultKind::ImageInvalid)
+            damage(cell).unwrap_or(DiagnosticKind::ImageInvalid)
         }
     })
 }
 
-pub(super) fn zone(cell: &str) -> Result<Option<String>, FaultKind> {
+pub fn zone(cell: &str) -> Result<Option<String>, DiagnosticKind> {
     let is_valid = cell.len() <= ZONE_CHARS_MAX
         && cell
             .bytes()
             .all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-'));
     if is_valid && is_date(cell) {
-        Err(FaultKind::Date)
+        Err(DiagnosticKind::Date)
     } else if is_valid {
         Ok((!cell.is_empty()).then(|| cell.to_owned()))
     } else {
-        Err(damage(cell).unwrap_or(FaultKind::ZoneInvalid))
+        Err(damage(cell).unwrap_or(DiagnosticKind::ZoneInvalid))
     }
 }
 
-pub(super) fn ssh_key(cell: &str) -> Result<Option<String>, FaultKind> {
+pub fn ssh_key(cell: &str) -> Result<Option<String>, DiagnosticKind> {
     if cell.is_empty() {
         return Ok(None);
     }
     if is_placeholder(cell) {
-        return Err(FaultKind::SshKeyNull);
+        return Err(DiagnosticKind::SshKeyNull);
     }
     if let Some(kind) = damage(cell).or_else(|| number_damage(cell)) {
         return Err(kind);
     }
     if is_rounded(cell) {
-        return Err(FaultKind::Rounded);
+        return Err(DiagnosticKind::Rounded);
     }
     let is_valid = cell.len() <= SSH_KEY_CHARS_MAX
         && cell
@@ -87,26 +90,26 @@ pub(super) fn ssh_key(cell: &str) -> Result<Option<String>, FaultKind> {
     if is_valid {
         Ok(Some(cell.to_owned()))
     } else {
-        Err(FaultKind::SshKeyInvalid)
+        Err(DiagnosticKind::SshKeyInvalid)
     }
 }
 
-pub(super) fn enablessh(cell: &str) -> Result<Option<bool>, FaultKind> {
+pub fn enablessh(cell: &str) -> Result<Option<bool>, DiagnosticKind> {
     match cell {
         "" => Ok(None),
         _ if cell.eq_ignore_ascii_case("on") => Ok(Some(true)),
         _ if cell.eq_ignore_ascii_case("off") => Ok(Some(false)),
-        _ => Err(damage(cell).unwrap_or(FaultKind::EnablesshInvalid)),
+        _ => Err(damage(cell).unwrap_or(DiagnosticKind::EnablesshInvalid)),
     }
 }
 
-pub(super) fn note(cell: &str) -> Result<Option<String>, FaultKind> {
+pub fn note(cell: &str) -> Result<Option<String>, DiagnosticKind> {
     if !is_plain(cell) && cell.chars().any(char::is_control) {
-        Err(FaultKind::NoteControl)
+        Err(DiagnosticKind::NoteControl)
     } else if is_lossy(cell) {
-        Err(FaultKind::Damaged)
+        Err(DiagnosticKind::Damaged)
     } else if cell.len() > NOTE_CHARS_MAX && cell.chars().count() > NOTE_CHARS_MAX {
-        Err(FaultKind::NoteTooLong)
+        Err(DiagnosticKind::NoteTooLong)
     } else {
         Ok((!cell.is_empty()).then(|| cell.to_owned()))
     }
@@ -114,47 +117,47 @@ pub(super) fn note(cell: &str) -> Result<Option<String>, FaultKind> {
 
 /// The password, never trimmed; everything that speaks against it is reported, warnings
 /// included. The rules are the API's (errors) and the vendor's panel's (warnings).
-pub(super) fn password(cell: &str, mut report: impl FnMut(FaultKind)) -> Option<SecretString> {
+pub fn password(cell: &str, mut report: impl FnMut(DiagnosticKind)) -> Option<SecretString> {
     if cell.is_empty() {
         return None;
     }
     // What else is wrong with it then speaks of the spreadsheet's text, not of the password.
     if let Some(shape) = spreadsheet::shape(cell) {
-        report(FaultKind::PasswordReshaped(shape));
+        report(DiagnosticKind::PasswordReshaped(shape));
         return Some(SecretString::from(cell));
     }
     let chars = cell.chars().count();
     if is_lossy(cell) {
-        report(FaultKind::Damaged);
+        report(DiagnosticKind::Damaged);
     }
     if is_invisible(cell) {
-        report(FaultKind::PasswordInvisible);
+        report(DiagnosticKind::PasswordInvisible);
     }
     if chars < PASSWORD_CHARS_MIN {
-        report(FaultKind::PasswordTooShort);
+        report(DiagnosticKind::PasswordTooShort);
     }
     if chars > PASSWORD_CHARS_MAX {
-        report(FaultKind::PasswordTooLong);
+        report(DiagnosticKind::PasswordTooLong);
     } else if chars > PASSWORD_PANEL_CHARS_MAX {
-        report(FaultKind::PasswordPanelLength);
+        report(DiagnosticKind::PasswordPanelLength);
     }
     if !cell.bytes().any(|byte| byte.is_ascii_uppercase()) {
-        report(FaultKind::PasswordNoUpper);
+        report(DiagnosticKind::PasswordNoUpper);
     }
     if !cell.bytes().any(|byte| byte.is_ascii_digit()) {
-        report(FaultKind::PasswordNoDigit);
+        report(DiagnosticKind::PasswordNoDigit);
     }
     if !cell.bytes().any(|byte| byte.is_ascii_lowercase()) {
-        report(FaultKind::PasswordPanelLower);
+        report(DiagnosticKind::PasswordPanelLower);
     }
     if !cell.bytes().all(panel_takes) {
-        report(FaultKind::PasswordPanelCharacters);
+        report(DiagnosticKind::PasswordPanelCharacters);
     }
     Some(SecretString::from(cell))
 }
 
 /// What the API wants of a password (zomro-api.md 4.2).
-pub(super) fn fits_password_rule(cell: &str) -> bool {
+pub fn fits_password_rule(cell: &str) -> bool {
     cell.len() >= PASSWORD_CHARS_MIN
         && cell.bytes().any(|byte| byte.is_ascii_uppercase())
         && cell.bytes().any(|byte| byte.is_ascii_digit())
@@ -193,7 +196,7 @@ fn is_plain(cell: &str) -> bool {
 }
 
 /// Holds something that cannot be seen.
-pub(super) fn is_invisible(cell: &str) -> bool {
+pub fn is_invisible(cell: &str) -> bool {
     !is_plain(cell) && cell.chars().any(text::is_unsafe)
 }
 
@@ -203,34 +206,34 @@ fn is_lossy(cell: &str) -> bool {
 }
 
 /// What may have happened to a cell of any kind that holds an id or a word.
-fn damage(cell: &str) -> Option<FaultKind> {
+fn damage(cell: &str) -> Option<DiagnosticKind> {
     if is_invisible(cell) {
-        Some(FaultKind::Invisible)
+        Some(DiagnosticKind::Invisible)
     } else if is_lossy(cell) {
-        Some(FaultKind::Damaged)
+        Some(DiagnosticKind::Damaged)
     } else if cell.starts_with('#') || cell.starts_with("Err:") {
-        Some(FaultKind::SpreadsheetError)
+        Some(DiagnosticKind::SpreadsheetError)
     } else if cell.starts_with('=') {
-        Some(FaultKind::Formula)
+        Some(DiagnosticKind::Formula)
     } else if cell.starts_with(['\'', '’', '‘']) {
-        Some(FaultKind::Apostrophe)
+        Some(DiagnosticKind::Apostrophe)
     } else {
         None
     }
 }
 
 /// What a spreadsheet may have made of a whole number.
-fn number_damage(cell: &str) -> Option<FaultKind> {
+fn number_damage(cell: &str) -> Option<DiagnosticKind> {
     if is_scientific(cell) {
-        Some(FaultKind::Scientific)
+        Some(DiagnosticKind::Scientific)
     } else if has_separators(cell) {
-        Some(FaultKind::Separators)
+        Some(DiagnosticKind::Separators)
     } else if is_list(cell) {
-        Some(FaultKind::SeveralValues)
+        Some(DiagnosticKind::SeveralValues)
     } else if is_decimal(cell) {
-        Some(FaultKind::Decimal)
+        Some(DiagnosticKind::Decimal)
     } else if is_date(cell) {
-        Some(FaultKind::Date)
+        Some(DiagnosticKind::Date)
     } else {
         None
     }

@@ -1,22 +1,9 @@
 //! What may be wrong with a manifest, and what a person does about it.
 
-use super::columns::Column;
+use super::column::Column;
 use super::format::{Format, Legacy};
 use super::spreadsheet::Shape;
 use crate::text;
-
-/// The longest note, in characters.
-pub(super) const NOTE_CHARS_MAX: usize = 1000;
-/// The longest password that is taken, in characters.
-pub(super) const PASSWORD_CHARS_MAX: usize = 256;
-/// The shortest password that the API takes, in characters (vendor's article 466).
-pub(super) const PASSWORD_CHARS_MIN: usize = 8;
-/// The longest password that the vendor's panel takes, in characters.
-pub(super) const PASSWORD_PANEL_CHARS_MAX: usize = 48;
-/// The longest zone, in characters.
-pub(super) const ZONE_CHARS_MAX: usize = 32;
-/// The longest SSH key id, in characters.
-pub(super) const SSH_KEY_CHARS_MAX: usize = 64;
 
 /// Does a fault stop the manifest, or is it only worth knowing?
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -39,7 +26,7 @@ impl Severity {
 
 /// One thing that is wrong with a manifest.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum FaultKind {
+pub enum DiagnosticKind {
     // The whole file.
     /// No line that is not blank.
     Empty,
@@ -183,7 +170,7 @@ pub enum FaultKind {
     PasswordPanelCharacters,
 }
 
-impl FaultKind {
+impl DiagnosticKind {
     /// Does it stop the manifest?
     pub fn severity(self) -> Severity {
         match self {
@@ -263,10 +250,10 @@ impl FaultKind {
     }
 }
 
-/// A [`FaultKind`] and where it was met.
+/// A [`DiagnosticKind`] and where it was met.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Diagnostic {
-    pub kind: FaultKind,
+pub struct Diagnostic {
+    pub kind: DiagnosticKind,
     /// Counted from 1; `None`: the file as a whole.
     pub line: Option<u64>,
     /// Position in the header, counted from 0; `None`: the row as a whole.
@@ -278,7 +265,7 @@ pub(super) struct Diagnostic {
 
 impl Diagnostic {
     /// A fault of the file as a whole.
-    pub fn file(kind: FaultKind) -> Self {
+    pub fn file(kind: DiagnosticKind) -> Self {
         Self {
             kind,
             line: None,
@@ -288,7 +275,7 @@ impl Diagnostic {
     }
 
     /// A fault of a line as a whole.
-    pub fn line(kind: FaultKind, line: u64) -> Self {
+    pub fn line(kind: DiagnosticKind, line: u64) -> Self {
         Self {
             line: Some(line),
             ..Self::file(kind)
@@ -313,13 +300,13 @@ impl Diagnostic {
 }
 
 /// The first of these that stops the manifest.
-pub(super) fn first_error(faults: &[Diagnostic]) -> Option<&Diagnostic> {
-    faults
+pub fn first_error(diagnostics: &[Diagnostic]) -> Option<&Diagnostic> {
+    diagnostics
         .iter()
-        .find(|fault| fault.kind.severity() == Severity::Error)
+        .find(|diagnostic| diagnostic.kind.severity() == Severity::Error)
 }
 
 /// The cell as a message shows it: safe to print, and short.
-pub(super) fn quoted(cell: &str) -> String {
+pub fn quoted(cell: &str) -> String {
     format!("`{}`", text::brief(cell, 40))
 }

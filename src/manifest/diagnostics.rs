@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::diagnostic::{Diagnostic, FaultKind, Severity};
+use super::diagnostic::{Diagnostic, DiagnosticKind, Severity};
 
 /// Places that are listed; what comes after is only counted, but for the first of each mistake.
 const LISTED_MAX: usize = 100;
@@ -20,9 +20,9 @@ pub struct Diagnostics {
     source: String,
     /// The header's columns, safe to print.
     columns: Vec<String>,
-    groups: Vec<Group>,
+    /// In the order in which they were met.
+    pub groups: Vec<Group>,
     listed: usize,
-    count: u64,
     /// Of all: those in no group.
     ungrouped: u64,
 }
@@ -30,10 +30,10 @@ pub struct Diagnostics {
 /// The same mistake in the same column, once or on many lines.
 #[derive(Debug, Clone)]
 pub struct Group {
-    kind: FaultKind,
+    pub kind: DiagnosticKind,
     /// Position in the header.
     column: Option<usize>,
-    count: u64,
+    pub count: u64,
     /// Of all: those within `lines`.
     listed: u64,
     /// First and last line of each unbroken run of lines.
@@ -42,16 +42,6 @@ pub struct Group {
 }
 
 impl Group {
-    /// What is wrong.
-    pub fn kind(&self) -> FaultKind {
-        self.kind
-    }
-
-    /// How often.
-    pub fn count(&self) -> u64 {
-        self.count
-    }
-
     /// Where it was met, as far as it is listed; none: the file as a whole.
     pub fn listed_lines(&self) -> impl Iterator<Item = u64> {
         self.lines.iter().flat_map(|(first, last)| *first..=*last)
@@ -59,7 +49,7 @@ impl Group {
 }
 
 impl Diagnostics {
-    pub(super) fn new(source: String, columns: Vec<String>) -> Self {
+    pub fn new(source: String, columns: Vec<String>) -> Self {
         Self {
             source,
             columns,
@@ -72,21 +62,11 @@ impl Diagnostics {
         self.groups.is_empty()
     }
 
-    /// All faults, the unlisted ones included.
-    pub fn count(&self) -> u64 {
-        self.count
-    }
-
     /// The line of the first mistake that has one.
-    pub(super) fn first_line(&self) -> Option<u64> {
+    pub fn first_line(&self) -> Option<u64> {
         self.groups
             .iter()
             .find_map(|group| group.listed_lines().next())
-    }
-
-    /// The mistakes, in the order in which they were met.
-    pub fn groups(&self) -> &[Group] {
-        &self.groups
     }
 
     /// The name of a group's column as the header has it, safe to print; `None`: the whole row.
@@ -104,20 +84,19 @@ impl Diagnostics {
         urgent
     }
 
-    pub(super) fn add(&mut self, fault: Diagnostic) {
-        self.count += 1;
+    pub fn add(&mut self, diagnostic: Diagnostic) {
         let known = self
             .groups
             .iter()
-            .position(|group| group.kind == fault.kind && group.column == fault.column);
+            .position(|group| group.kind == diagnostic.kind && group.column == diagnostic.column);
         if known.is_none() && self.groups.len() == GROUPS_MAX {
             self.ungrouped += 1;
             return;
         }
         let index = known.unwrap_or_else(|| {
             self.groups.push(Group {
-                kind: fault.kind,
-                column: fault.column,
+                kind: diagnostic.kind,
+                column: diagnostic.column,
                 count: 0,
                 listed: 0,
                 lines: Vec::new(),
@@ -128,7 +107,7 @@ impl Diagnostics {
         let group = &mut self.groups[index];
         group.count += 1;
         let may_list = self.listed < LISTED_MAX || known.is_none();
-        let Some(line) = fault.line else {
+        let Some(line) = diagnostic.line else {
             group.listed += 1;
             return;
         };
@@ -141,7 +120,7 @@ impl Diagnostics {
             _ => return,
         }
         group.listed += 1;
-        if let Some(text) = fault.text
+        if let Some(text) = diagnostic.text
             && group.samples.len() < SAMPLES_MAX
         {
             group.samples.push((line, text));
@@ -227,7 +206,7 @@ fn line_list(runs: impl Iterator<Item = (u64, u64)>) -> String {
 
 /// Writes `text` behind `indent`, broken between words at [`WIDTH`]; further lines are indented as
 /// deeply.
-pub(super) fn wrap(f: &mut fmt::Formatter<'_>, indent: &str, text: &str) -> fmt::Result {
+pub fn wrap(f: &mut fmt::Formatter<'_>, indent: &str, text: &str) -> fmt::Result {
     let indent_chars = indent.chars().count();
     let mut column = indent_chars;
     f.write_str(indent)?;

@@ -7,25 +7,25 @@ use std::io::{self, BufRead, BufReader, Read};
 
 use encoding_rs::{Decoder, UTF_16BE, UTF_16LE};
 
-use super::diagnostic::FaultKind;
+use super::diagnostic::DiagnosticKind;
 use super::format::{self, Format, HEAD_BYTES};
 
 const BUFFER_BYTES: usize = 64 * 1024;
 
 /// The manifest's bytes, as UTF-8 where they said what they are.
-pub(super) type Utf8 = BufReader<Box<dyn Read + Send>>;
+pub type Utf8 = BufReader<Box<dyn Read + Send>>;
 
 /// How the file is written, by its first bytes.
-pub(super) enum Encoding {
+pub enum Encoding {
     /// Without its mark, if it had one.
     Readable(Utf8),
     /// It cannot be read as text: UTF-16 that does not say so (which is not guessed at), or
     /// something else than CSV.
-    Unreadable(FaultKind),
+    Unreadable(DiagnosticKind),
 }
 
 /// Looks at the first bytes, and takes a byte order mark away.
-pub(super) fn detect(input: Box<dyn Read + Send>) -> io::Result<Encoding> {
+pub fn detect(input: Box<dyn Read + Send>) -> io::Result<Encoding> {
     // What was looked at is put back in front of the rest.
     let mut input = input;
     let mut head = Vec::with_capacity(HEAD_BYTES);
@@ -33,8 +33,8 @@ pub(super) fn detect(input: Box<dyn Read + Send>) -> io::Result<Encoding> {
     input.by_ref().take(bytes_max).read_to_end(&mut head)?;
     if let Some(format) = Format::of(&head) {
         return Ok(Encoding::Unreadable(match format {
-            Format::Json if format::is_json_report(&head) => FaultKind::Report,
-            format => FaultKind::NotCsv(format),
+            Format::Json if format::is_json_report(&head) => DiagnosticKind::Report,
+            format => DiagnosticKind::NotCsv(format),
         }));
     }
     let (mark_bytes, encoding) = match head.as_slice() {
@@ -42,7 +42,7 @@ pub(super) fn detect(input: Box<dyn Read + Send>) -> io::Result<Encoding> {
         [0xff, 0xfe, ..] => (2, Some(UTF_16LE)),
         [0xfe, 0xff, ..] => (2, Some(UTF_16BE)),
         head if format::is_bare_utf16(head) => {
-            return Ok(Encoding::Unreadable(FaultKind::Utf16WithoutBom));
+            return Ok(Encoding::Unreadable(DiagnosticKind::Utf16WithoutBom));
         }
         _ => (0, None),
     };

@@ -4,7 +4,7 @@
 use std::fmt;
 
 /// How much of a file is looked at.
-pub(super) const HEAD_BYTES: usize = 4096;
+pub const HEAD_BYTES: usize = 4096;
 
 /// A file that is no CSV.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -69,7 +69,7 @@ impl fmt::Display for Format {
 
 impl Format {
     /// What a person does about it.
-    pub(super) fn help(self) -> &'static str {
+    pub fn help(self) -> &'static str {
         match self {
             Self::Excel | Self::OldExcel | Self::OpenDocument | Self::Numbers | Self::Sylk => {
                 "open it, save the sheet as `CSV UTF-8`, and name that file"
@@ -88,7 +88,7 @@ impl Format {
     }
 
     /// What the file is whose first bytes these are; `None`: it may be CSV.
-    pub(super) fn of(head: &[u8]) -> Option<Self> {
+    pub fn of(head: &[u8]) -> Option<Self> {
         const MARK: &[u8] = b"\xef\xbb\xbf";
         let holds = |part: &[u8]| head.windows(part.len()).any(|window| window == part);
         match head {
@@ -176,13 +176,13 @@ fn is_binary(head: &[u8]) -> bool {
 }
 
 /// What JSON this is: the report has these fields on each row.
-pub(super) fn is_json_report(head: &[u8]) -> bool {
+pub fn is_json_report(head: &[u8]) -> bool {
     let holds = |part: &[u8]| head.windows(part.len()).any(|window| window == part);
     holds(b"\"service_id\"") && holds(b"\"executed\"")
 }
 
 /// UTF-16 that does not say so: every second byte of its ASCII is zero.
-pub(super) fn is_bare_utf16(head: &[u8]) -> bool {
+pub fn is_bare_utf16(head: &[u8]) -> bool {
     // Not further: behind a line of plain text it is another file that was joined.
     const LOOKED_AT: usize = 64;
     let head = &head[..head.len().min(LOOKED_AT)];
@@ -221,7 +221,7 @@ impl fmt::Display for Legacy {
 
 impl Legacy {
     /// What a person does about it.
-    pub(super) fn help(self) -> &'static str {
+    pub fn help(self) -> &'static str {
         match self {
             Self::Cyrillic => {
                 "save it as `CSV UTF-8`, or convert it: `iconv -f WINDOWS-1251 -t UTF-8`"
@@ -236,7 +236,7 @@ impl Legacy {
     }
 
     /// A guess at a line that is no UTF-8.
-    pub(super) fn of(line: &[u8]) -> Self {
+    pub fn of(line: &[u8]) -> Self {
         // Letters of an alphabet that is not Latin stand next to each other.
         const RUN_MIN: usize = 3;
         let whole = line.utf8_chunks().any(|chunk| !chunk.valid().is_ascii());

@@ -35,7 +35,7 @@ impl fmt::Debug for Identity {
 
 /// The [`Identity`] of the rows so far.
 #[derive(Debug, Clone, Copy, Default)]
-pub(super) struct Sum {
+pub struct Sum {
     rows: u64,
     /// 256 bits, the least significant 64 first.
     limbs: [u64; 4],

@@ -7,14 +7,18 @@
 
 use std::io::{self, BufRead};
 
-use super::LINE_BYTES_MAX;
+use super::diagnostic::DiagnosticKind;
 use super::encoding::Utf8;
+use super::limits::LINE_BYTES_MAX;
 
+/// The byte order mark.
+pub const MARK: char = '\u{feff}';
+pub const MARK_BYTES: &[u8] = "\u{feff}".as_bytes();
 /// Control-Z: behind it a text of DOS had nothing to say.
 const END_OF_TEXT: u8 = 0x1a;
 
 /// The lines of a text.
-pub(super) struct Lines {
+pub struct Lines {
     input: Utf8,
     number: u64,
     /// The last line ended in CR: an LF that follows belongs to it.
@@ -23,7 +27,7 @@ pub(super) struct Lines {
 
 /// A line that was read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Line {
+pub struct Line {
     /// Counted from 1.
     pub number: u64,
     /// Only its beginning is there.
@@ -94,5 +98,17 @@ impl Lines {
             self.input.consume(1);
         }
         Ok(self.input.fill_buf()?.is_empty())
+    }
+}
+
+/// What hinders reading a line at all.
+pub fn unreadable(line: Line, bytes: &[u8]) -> Option<DiagnosticKind> {
+    // A tail of zero bytes is often a long one.
+    if bytes.contains(&0) {
+        Some(DiagnosticKind::Nul)
+    } else if line.too_long {
+        Some(DiagnosticKind::LineTooLong)
+    } else {
+        None
     }
 }

@@ -77,7 +77,7 @@ pub struct Plan {
 }
 
 impl Plan {
-    pub(super) fn add(&mut self, job: &NewJob) {
+    pub fn add(&mut self, job: &NewJob) {
         self.rows += 1;
         self.images.add(&job.image);
         self.zones.add(&job.zone);
@@ -85,7 +85,7 @@ impl Plan {
     }
 
     /// Whether nobody is given a way in: each instance keeps what its image holds.
-    pub(super) fn gives_no_access(&self) -> bool {
+    pub fn gives_no_access(&self) -> bool {
         self.access.of(&AccessKind::Image) == self.rows
     }
 

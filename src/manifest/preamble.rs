@@ -6,39 +6,40 @@
 
 use std::io;
 
-use super::columns;
-use super::diagnostic::{Diagnostic, FaultKind};
-use super::lines::{Line, Lines};
-use super::records::{BOM, unreadable};
+use super::diagnostic::{Diagnostic, DiagnosticKind};
+use super::header;
+use super::lines::{Line, Lines, MARK, MARK_BYTES, unreadable};
 
 /// The delimiters that are recognised by themselves.
-pub(super) const DELIMITERS: [u8; 3] = [b',', b';', b'\t'];
+pub const DELIMITERS: [u8; 3] = [b',', b';', b'\t'];
 /// What a person, or a program that cannot know better, takes for a delimiter besides.
 const OTHER_DELIMITERS: [u8; 3] = [b'|', b':', b' '];
 
 /// The first line that means something.
-pub(super) struct First {
+pub struct First {
     pub line: Line,
     pub bytes: Vec<u8>,
     pub delimiter: u8,
 }
 
 /// Reads up to the header. `None`: there is none, or it cannot be read; the faults say why.
-pub(super) fn first(lines: &mut Lines, faults: &mut Vec<Diagnostic>) -> io::Result<Option<First>> {
+pub fn first(lines: &mut Lines, diagnostics: &mut Vec<Diagnostic>) -> io::Result<Option<First>> {
     let mut bytes = Vec::new();
     let mut told = None;
     loop {
         let Some(line) = lines.next(&mut bytes)? else {
-            faults.push(Diagnostic::file(FaultKind::Empty));
+            diagnostics.push(Diagnostic::file(DiagnosticKind::Empty));
             return Ok(None);
         };
         // Marks that were doubled on the way; `csv` would drop the first one, too, and find no
         // record where nothing is left.
-        let marks = bytes.chunks(BOM.len()).take_while(|mark| *mark == BOM);
-        let marks_bytes = marks.count() * BOM.len();
+        let marks = bytes
+            .chunks(MARK_BYTES.len())
+            .take_while(|mark| *mark == MARK_BYTES);
+        let marks_bytes = marks.count() * MARK_BYTES.len();
         bytes.drain(..marks_bytes);
         if let Some(kind) = unreadable(line, &bytes) {
-            faults.push(Diagnostic::line(kind, line.number));
+            diagnostics.push(Diagnostic::line(kind, line.number));
             return Ok(None);
         }
         if is_blank(&bytes) {
@@ -52,7 +53,7 @@ pub(super) fn first(lines: &mut Lines, faults: &mut Vec<Diagnostic>) -> io::Resu
             continue;
         }
         let delimiter = told.unwrap_or_else(|| delimiter(&text));
-        if is_remark(&text) && columns::known(cells(&text, delimiter)) == 0 {
+        if is_remark(&text) && header::known(cells(&text, delimiter)) == 0 {
             continue;
         }
         let first = First {
@@ -65,7 +66,7 @@ pub(super) fn first(lines: &mut Lines, faults: &mut Vec<Diagnostic>) -> io::Resu
 }
 
 /// The line further down that looks like the header.
-pub(super) fn header_below(lines: &mut Lines) -> io::Result<Option<u64>> {
+pub fn header_below(lines: &mut Lines) -> io::Result<Option<u64>> {
     let mut bytes = Vec::new();
     while let Some(line) = lines.next(&mut bytes)? {
         if looks_like_header(&bytes) {
@@ -76,16 +77,16 @@ pub(super) fn header_below(lines: &mut Lines) -> io::Result<Option<u64>> {
 }
 
 /// This line names the columns that a manifest must have.
-pub(super) fn looks_like_header(line: &[u8]) -> bool {
+pub fn looks_like_header(line: &[u8]) -> bool {
     // Quickly, for it is asked of each line of a file without a header.
     if !line.iter().any(u8::is_ascii_alphabetic) {
         return false;
     }
     let text = String::from_utf8_lossy(line);
-    let text = text.trim_start_matches('\u{feff}');
+    let text = text.trim_start_matches(MARK);
     DELIMITERS
         .into_iter()
-        .any(|delimiter| columns::is_header(cells(text, delimiter)))
+        .any(|delimiter| header::is_header(cells(text, delimiter)))
 }
 
 /// Nothing but delimiters and quotes: a row whose cells are all empty.
@@ -134,17 +135,17 @@ fn delimiter(header: &str) -> u8 {
         .rev() // `max_by_key` takes the last of equals
         .max_by_key(|delimiter| {
             let cells = cells(header, *delimiter);
-            (columns::known(cells.clone()), cells.count())
+            (header::known(cells.clone()), cells.count())
         })
         .unwrap_or(b',')
 }
 
 /// The character that would make this line a header, if it were taken for a delimiter.
-pub(super) fn foreign_delimiter(header: &[u8]) -> Option<char> {
+pub fn foreign_delimiter(header: &[u8]) -> Option<char> {
     let text = String::from_utf8_lossy(header);
     OTHER_DELIMITERS
         .into_iter()
-        .find(|delimiter| columns::is_header(cells(&text, *delimiter)))
+        .find(|delimiter| header::is_header(cells(&text, *delimiter)))
         .map(char::from)
 }
 

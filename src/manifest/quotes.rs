@@ -4,11 +4,11 @@
 //! stand in odd places. A password that is silently another one locks the owner out, so here all
 //! of that is a fault.
 
-use super::diagnostic::FaultKind;
+use super::diagnostic::DiagnosticKind;
 
 /// A line, split at its delimiters.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Scan {
+pub struct Scan {
     /// Cells, the last one included.
     pub cells: usize,
     pub ending: Ending,
@@ -16,17 +16,17 @@ pub(super) struct Scan {
 
 /// How a line ends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Ending {
+pub enum Ending {
     /// Each quoted cell is closed.
     Closed,
     /// The last cell is quoted and still open.
     Open,
     /// The last cell looked at has a quote where none may be.
-    Misplaced(FaultKind),
+    Misplaced(DiagnosticKind),
 }
 
 /// Follows the quotes of `line`, from its beginning or (`inside`) from within a quoted cell.
-pub(super) fn scan(line: &[u8], delimiter: u8, inside: bool) -> Scan {
+pub fn scan(line: &[u8], delimiter: u8, inside: bool) -> Scan {
     enum At {
         /// Blanks so far: yes or no.
         CellStart(bool),
@@ -51,12 +51,12 @@ pub(super) fn scan(line: &[u8], delimiter: u8, inside: bool) -> Scan {
                 At::CellStart(false)
             }
             At::Quote => {
-                let ending = Ending::Misplaced(FaultKind::TextAfterQuote);
+                let ending = Ending::Misplaced(DiagnosticKind::TextAfterQuote);
                 return Scan { cells, ending };
             }
             At::CellStart(false) if byte == b'"' => At::Quoted,
             At::CellStart(true) if byte == b'"' => {
-                let ending = Ending::Misplaced(FaultKind::SpaceBeforeQuote);
+                let ending = Ending::Misplaced(DiagnosticKind::SpaceBeforeQuote);
                 return Scan { cells, ending };
             }
             At::CellStart(_) if matches!(byte, b' ' | b'\t') => At::CellStart(true),
@@ -92,13 +92,13 @@ mod tests {
                 "a,\"b\"c",
                 false,
                 2,
-                Ending::Misplaced(FaultKind::TextAfterQuote),
+                Ending::Misplaced(DiagnosticKind::TextAfterQuote),
             ),
             (
                 "a, \"b\"",
                 false,
                 2,
-                Ending::Misplaced(FaultKind::SpaceBeforeQuote),
+                Ending::Misplaced(DiagnosticKind::SpaceBeforeQuote),
             ),
         ] {
             assert_eq!(

@@ -2,46 +2,52 @@
 
 use std::io;
 
-use super::columns::{Column, Header};
-use super::diagnostic::{Diagnostic, FaultKind, Severity};
+use super::column::Column;
+use super::diagnostic::{Diagnostic, DiagnosticKind, Severity};
+use super::diagnostics::Diagnostics;
 use super::encoding::{self, Encoding};
+use super::error::ManifestError;
+use super::header::Header;
 use super::lines::Lines;
 use super::records::{Layout, Next, Records};
 use super::row::Row;
-use super::{Diagnostics, ManifestError, Source};
+use super::source::Source;
 
 /// A manifest whose header was understood, and whose rows come one by one.
-pub(super) struct Reader {
+pub struct Reader {
     source: Source,
     header: Header,
     records: Records,
 }
 
 impl Reader {
-    /// Opens `source` and reads its header. [`ManifestError::Faults`] only if no row can be read;
-    /// what else is wrong with the header is in [`Header::faults`].
+    /// Opens `source` and reads its header. [`ManifestError::Invalid`] only if no row can be read;
+    /// what else is wrong with the header is in [`Header::diagnostics`].
     pub fn open(source: &Source) -> Result<Self, ManifestError> {
-        let mut faults = Vec::new();
-        let (mut records, line) = match begin(source, &mut faults) {
+        let mut diagnostics = Vec::new();
+        let (mut records, line) = match begin(source, &mut diagnostics) {
             Ok(Some(begun)) => begun,
-            Ok(None) => return Err(faulty(source, faults)),
+            Ok(None) => return Err(faulty(source, diagnostics)),
             Err(error) => return Err(source.unreadable(error)),
         };
         let mut header = Header::parse(records.record(), line, source.ignored_columns());
         if !header.is_usable() {
-            let mut faults = std::mem::take(&mut header.faults);
-            if faults.iter().all(|fault| fault.kind != FaultKind::Report) {
+            let mut diagnostics = std::mem::take(&mut header.diagnostics);
+            if diagnostics
+                .iter()
+                .all(|diagnostic| diagnostic.kind != DiagnosticKind::Report)
+            {
                 if let Some(delimiter) = records.foreign_delimiter() {
-                    let fault = Diagnostic::line(FaultKind::DelimiterUnknown, line);
-                    faults = vec![fault.with(format!("`{delimiter}`"))];
+                    let diagnostic = Diagnostic::line(DiagnosticKind::DelimiterUnknown, line);
+                    diagnostics = vec![diagnostic.with(format!("`{delimiter}`"))];
                 } else if let Some(below) = records
                     .header_below()
                     .map_err(|error| source.unreadable(error))?
                 {
-                    faults = vec![Diagnostic::line(FaultKind::HeaderBelow, below)];
+                    diagnostics = vec![Diagnostic::line(DiagnosticKind::HeaderBelow, below)];
                 }
             }
-            return Err(faulty(source, faults));
+            return Err(faulty(source, diagnostics));
         }
         records.set_layout(Layout {
             cells_min: header.cells_min(),
@@ -75,22 +81,22 @@ impl Reader {
 
     /// The next line that is a row, or should be one.
     pub fn next(&mut self) -> Result<Option<Row>, ManifestError> {
-        let mut faults = Vec::new();
-        match self.records.next(&mut faults) {
+        let mut diagnostics = Vec::new();
+        match self.records.next(&mut diagnostics) {
             Ok(Next::Row(line)) => {
                 let mut row = Row::parse(self.records.record(), &self.header, line);
                 if row.job.is_none() {
                     self.look_again(&mut row);
                 }
-                if !faults.is_empty() {
+                if !diagnostics.is_empty() {
                     // Of the line before; this row is one of a faulty file anyway.
-                    row.faults.splice(..0, faults);
+                    row.diagnostics.splice(..0, diagnostics);
                     row.job = None;
                 }
                 Ok(Some(row))
             }
             Ok(Next::Faulty) => Ok(Some(Row {
-                faults,
+                diagnostics,
                 ..Row::default()
             })),
             Ok(Next::End) => Ok(None),
@@ -104,32 +110,32 @@ impl Reader {
     /// columns say: nothing of them is shown, for one may be a password.
     fn look_again(&self, row: &mut Row) {
         if let Some(kind) = self.records.joint() {
-            row.faults = vec![Diagnostic::line(kind, row.line)];
+            row.diagnostics = vec![Diagnostic::line(kind, row.line)];
         } else if self.records.is_misfit() {
-            for fault in &mut row.faults {
-                fault.text = None;
+            for diagnostic in &mut row.diagnostics {
+                diagnostic.text = None;
             }
         }
     }
 }
 
-fn begin(source: &Source, faults: &mut Vec<Diagnostic>) -> io::Result<Option<(Records, u64)>> {
+fn begin(source: &Source, diagnostics: &mut Vec<Diagnostic>) -> io::Result<Option<(Records, u64)>> {
     let input = match encoding::detect(source.read()?)? {
         Encoding::Readable(input) => input,
         Encoding::Unreadable(kind) => {
-            faults.push(Diagnostic::file(kind));
+            diagnostics.push(Diagnostic::file(kind));
             return Ok(None);
         }
     };
-    Records::open(Lines::new(input), faults)
+    Records::open(Lines::new(input), diagnostics)
 }
 
-fn faulty(source: &Source, faults: Vec<Diagnostic>) -> ManifestError {
+fn faulty(source: &Source, found: Vec<Diagnostic>) -> ManifestError {
     let mut diagnostics = Diagnostics::new(source.name().to_owned(), Vec::new());
-    for fault in faults {
-        if fault.kind.severity() == Severity::Error {
-            diagnostics.add(fault);
+    for diagnostic in found {
+        if diagnostic.kind.severity() == Severity::Error {
+            diagnostics.add(diagnostic);
         }
     }
-    ManifestError::Faults(diagnostics)
+    ManifestError::Invalid(diagnostics)
 }

@@ -7,19 +7,18 @@ use std::io::{self, Read};
 
 use csv::StringRecord;
 
-use super::diagnostic::{Diagnostic, FaultKind};
+use super::diagnostic::{Diagnostic, DiagnosticKind};
 use super::format::Legacy;
-use super::lines::{Line, Lines};
+use super::lines::{Line, Lines, MARK_BYTES, unreadable};
 use super::preamble::{self, DELIMITERS};
 use super::quotes::{Ending, Scan, scan};
 use super::spreadsheet::{is_error, is_hashes};
 
 /// How many lines a cell that was left open is followed for its closing quote.
 const OPEN_LINES_MAX: u64 = 100;
-pub(super) const BOM: &[u8] = "\u{feff}".as_bytes();
 
 /// The rows of a manifest.
-pub(super) struct Records {
+pub struct Records {
     lines: Lines,
     csv: csv::Reader<Feed>,
     delimiter: u8,
@@ -34,7 +33,7 @@ pub(super) struct Records {
 
 /// What the header says about the shape of its rows.
 #[derive(Debug, Clone, Copy, Default)]
-pub(super) struct Layout {
+pub struct Layout {
     /// Cells that a row has at least; those at its end may be left out.
     pub cells_min: usize,
     /// A line that begins with `#` is taken out.
@@ -51,7 +50,7 @@ struct Open {
 }
 
 /// What a line was.
-pub(super) enum Next {
+pub enum Next {
     /// A row; its cells are [`Records::record`].
     Row(u64),
     /// No row that could be read: the faults say why.
@@ -62,22 +61,25 @@ pub(super) enum Next {
 impl Records {
     /// Reads the header; its delimiter is the file's. `None`: there is none, or the faults say why
     /// it could not be read.
-    pub fn open(mut lines: Lines, faults: &mut Vec<Diagnostic>) -> io::Result<Option<(Self, u64)>> {
+    pub fn open(
+        mut lines: Lines,
+        diagnostics: &mut Vec<Diagnostic>,
+    ) -> io::Result<Option<(Self, u64)>> {
         let Some(preamble::First {
             line,
             bytes,
             delimiter,
-        }) = preamble::first(&mut lines, faults)?
+        }) = preamble::first(&mut lines, diagnostics)?
         else {
             return Ok(None);
         };
         let quotes = match scan(&bytes, delimiter, false).ending {
             Ending::Closed => None,
-            Ending::Open => Some(FaultKind::UnclosedQuote),
+            Ending::Open => Some(DiagnosticKind::UnclosedQuote),
             Ending::Misplaced(kind) => Some(kind),
         };
         if let Some(kind) = quotes {
-            faults.push(Diagnostic::line(kind, line.number));
+            diagnostics.push(Diagnostic::line(kind, line.number));
             return Ok(None);
         }
         let mut csv = reader(delimiter);
@@ -85,7 +87,10 @@ impl Records {
         csv.get_mut().line = bytes;
         if parse(&mut csv, &mut record)?.is_err() {
             let legacy = Legacy::of(&csv.get_ref().line);
-            faults.push(Diagnostic::line(FaultKind::NotUtf8(legacy), line.number));
+            diagnostics.push(Diagnostic::line(
+                DiagnosticKind::NotUtf8(legacy),
+                line.number,
+            ));
             return Ok(None);
         }
         let records = Self {
@@ -126,12 +131,15 @@ impl Records {
     }
 
     /// What the last line is, if it cannot be a row because files were joined.
-    pub fn joint(&self) -> Option<FaultKind> {
+    pub fn joint(&self) -> Option<DiagnosticKind> {
         let line = &self.csv.get_ref().line;
         if preamble::looks_like_header(line) {
-            Some(FaultKind::HeaderAgain)
-        } else if line.windows(BOM.len()).any(|bytes| bytes == BOM) {
-            Some(FaultKind::MarkInside)
+            Some(DiagnosticKind::HeaderAgain)
+        } else if line
+            .windows(MARK_BYTES.len())
+            .any(|bytes| bytes == MARK_BYTES)
+        {
+            Some(DiagnosticKind::MarkInside)
         } else {
             None
         }
@@ -145,12 +153,12 @@ impl Records {
     /// Reads on to the next row, or to what should have been one. Blank lines, rows whose cells are
     /// all empty, as spreadsheets leave them at the end, and those that were taken out are passed
     /// over.
-    pub fn next(&mut self, faults: &mut Vec<Diagnostic>) -> io::Result<Next> {
+    pub fn next(&mut self, diagnostics: &mut Vec<Diagnostic>) -> io::Result<Next> {
         loop {
             let Some(line) = self.lines.next(&mut self.csv.get_mut().line)? else {
                 return Ok(match self.open.take() {
                     Some(open) => {
-                        faults.push(open.unclosed());
+                        diagnostics.push(open.unclosed());
                         Next::Faulty
                     }
                     None => Next::End,
@@ -162,16 +170,16 @@ impl Records {
                         self.open = Some(open);
                         continue;
                     }
-                    GoOn::Ended(fault) => {
-                        faults.push(fault);
+                    GoOn::Ended(diagnostic) => {
+                        diagnostics.push(diagnostic);
                         return Ok(Next::Faulty);
                     }
-                    GoOn::Unclosed(fault) => faults.push(fault),
+                    GoOn::Unclosed(diagnostic) => diagnostics.push(diagnostic),
                 }
             }
             let bytes = &self.csv.get_ref().line;
             if let Some(kind) = unreadable(line, bytes) {
-                faults.push(Diagnostic::line(kind, line.number));
+                diagnostics.push(Diagnostic::line(kind, line.number));
                 return Ok(Next::Faulty);
             }
             let is_taken_out = self.layout.has_remarks && is_taken_out(bytes, self.delimiter);
@@ -187,20 +195,20 @@ impl Records {
                             column: cells - 1,
                             cells,
                         });
-                        if faults.is_empty() {
+                        if diagnostics.is_empty() {
                             continue;
                         }
                         return Ok(Next::Faulty);
                     }
                     Ending::Misplaced(kind) => {
-                        faults.push(Diagnostic::line(kind, line.number).at(cells - 1));
+                        diagnostics.push(Diagnostic::line(kind, line.number).at(cells - 1));
                         return Ok(Next::Faulty);
                     }
                 }
             }
             if is_taken_out {
                 self.taken_out += 1;
-                if faults.is_empty() {
+                if diagnostics.is_empty() {
                     continue;
                 }
                 return Ok(Next::Faulty);
@@ -210,14 +218,16 @@ impl Records {
             }
             if let Err(column) = parse(&mut self.csv, &mut self.record)? {
                 let legacy = Legacy::of(&self.csv.get_ref().line);
-                faults.push(Diagnostic::line(FaultKind::NotUtf8(legacy), line.number).at(column));
+                diagnostics.push(
+                    Diagnostic::line(DiagnosticKind::NotUtf8(legacy), line.number).at(column),
+                );
                 return Ok(Next::Faulty);
             }
             if self.record.iter().all(is_blank) {
                 continue;
             }
             if self.record.len() != self.columns && !self.is_as_good_as_whole() {
-                faults.push(self.misfit(line.number));
+                diagnostics.push(self.misfit(line.number));
                 return Ok(Next::Faulty);
             }
             return Ok(Next::Row(line.number));
@@ -254,14 +264,14 @@ impl Records {
                 _ => format!("`{}`", char::from(delimiter)),
             };
             let both = format!("{} instead of {}", name(other), name(self.delimiter));
-            return Diagnostic::line(FaultKind::OtherDelimiter, line).with(both);
+            return Diagnostic::line(DiagnosticKind::OtherDelimiter, line).with(both);
         }
         let cells = match self.record.len() {
             1 => "1 cell".to_owned(),
             cells => format!("{cells} cells"),
         };
         let counts = format!("{cells} instead of {}", self.columns);
-        Diagnostic::line(FaultKind::Ragged, line).with(counts)
+        Diagnostic::line(DiagnosticKind::Ragged, line).with(counts)
     }
 
     /// A line after one that left a cell open: the rest of that cell, or a row of its own?
@@ -291,11 +301,11 @@ enum GoOn {
 
 impl Open {
     fn unclosed(&self) -> Diagnostic {
-        Diagnostic::line(FaultKind::UnclosedQuote, self.line).at(self.column)
+        Diagnostic::line(DiagnosticKind::UnclosedQuote, self.line).at(self.column)
     }
 
     fn newline(&self) -> Diagnostic {
-        Diagnostic::line(FaultKind::NewlineInField, self.line).at(self.column)
+        Diagnostic::line(DiagnosticKind::NewlineInField, self.line).at(self.column)
     }
 }
 
@@ -329,18 +339,6 @@ fn is_taken_out(line: &[u8], delimiter: u8) -> bool {
             .all(|byte| *byte == delimiter || *byte == b'"' || byte.is_ascii_whitespace())
     };
     !is_error(cell) && (!is_hashes(cell) || is_alone())
-}
-
-/// What hinders reading a line at all.
-pub(super) fn unreadable(line: Line, bytes: &[u8]) -> Option<FaultKind> {
-    // A tail of zero bytes is often a long one.
-    if bytes.contains(&0) {
-        Some(FaultKind::Nul)
-    } else if line.too_long {
-        Some(FaultKind::LineTooLong)
-    } else {
-        None
-    }
 }
 
 fn reader(delimiter: u8) -> csv::Reader<Feed> {

@@ -3,20 +3,21 @@
 use csv::StringRecord;
 
 use super::cell;
-use super::columns::{Column, Header};
-use super::diagnostic::{Diagnostic, FaultKind, first_error, quoted};
+use super::column::Column;
+use super::diagnostic::{Diagnostic, DiagnosticKind, first_error, quoted};
+use super::header::Header;
 use super::spreadsheet::is_error;
 use crate::job::{Access, NewJob, ServiceId};
 
 /// What became of one line.
 #[derive(Debug, Default)]
-pub(super) struct Row {
+pub struct Row {
     /// Counted from 1.
     pub line: u64,
     /// The instance, even where something else is wrong with the row.
     pub service: Option<ServiceId>,
     /// What is wrong, and what is worth knowing.
-    pub faults: Vec<Diagnostic>,
+    pub diagnostics: Vec<Diagnostic>,
     /// What is ordered; exactly the rows without an error have it.
     pub job: Option<NewJob>,
 }
@@ -28,7 +29,7 @@ impl Row {
             record,
             header,
             line,
-            faults: Vec::new(),
+            diagnostics: Vec::new(),
         };
         cells.look_at_shape();
         let service = cells.read(Column::ServiceId, cell::service);
@@ -36,10 +37,10 @@ impl Row {
         let zone = cells.read(Column::Zone, cell::zone);
         let note = cells.read(Column::Note, cell::note);
         let access = cells.access();
-        let faults = cells.faults;
+        let diagnostics = cells.diagnostics;
 
         let job = match (service, image) {
-            (Some(service), Some(image)) if first_error(&faults).is_none() => Some(NewJob {
+            (Some(service), Some(image)) if first_error(&diagnostics).is_none() => Some(NewJob {
                 line,
                 service,
                 image,
@@ -52,7 +53,7 @@ impl Row {
         Self {
             line,
             service,
-            faults,
+            diagnostics,
             job,
         }
     }
@@ -62,7 +63,7 @@ struct Cells<'a> {
     record: &'a StringRecord,
     header: &'a Header,
     line: u64,
-    faults: Vec<Diagnostic>,
+    diagnostics: Vec<Diagnostic>,
 }
 
 impl<'a> Cells<'a> {
@@ -70,12 +71,12 @@ impl<'a> Cells<'a> {
     fn look_at_shape(&mut self) {
         let first = || self.record.get(0).unwrap_or_default().trim();
         if self.header.may_be_left_out() && first().starts_with('#') && !is_error(first()) {
-            self.faults
-                .push(Diagnostic::line(FaultKind::NoComment, self.line));
+            self.diagnostics
+                .push(Diagnostic::line(DiagnosticKind::NoComment, self.line));
         }
         if self.record.len() < self.header.names.len() && self.is_shifted() {
-            self.faults
-                .push(Diagnostic::line(FaultKind::Shifted, self.line));
+            self.diagnostics
+                .push(Diagnostic::line(DiagnosticKind::Shifted, self.line));
         }
     }
 
@@ -115,16 +116,16 @@ impl<'a> Cells<'a> {
     fn read<T>(
         &mut self,
         column: Column,
-        parse: impl FnOnce(&str) -> Result<T, FaultKind>,
+        parse: impl FnOnce(&str) -> Result<T, DiagnosticKind>,
     ) -> Option<T> {
         let cell = self.raw(column).trim();
         parse(cell)
             .map_err(|kind| {
-                let fault = self.fault(column, kind);
-                self.faults.push(if cell.is_empty() {
-                    fault
+                let diagnostic = self.diagnostic(column, kind);
+                self.diagnostics.push(if cell.is_empty() {
+                    diagnostic
                 } else {
-                    fault.with(quoted(cell))
+                    diagnostic.with(quoted(cell))
                 });
             })
             .ok()
@@ -136,8 +137,8 @@ impl<'a> Cells<'a> {
         let password = cell::password(self.raw(Column::Password), |kind| kinds.push(kind));
         // What is wrong with a password is said without a word of it.
         for kind in kinds {
-            let fault = self.fault(Column::Password, kind);
-            self.faults.push(fault);
+            let diagnostic = self.diagnostic(Column::Password, kind);
+            self.diagnostics.push(diagnostic);
         }
         let key_given = !self.raw(Column::SshKey).trim().is_empty();
         let ssh_key = self.read(Column::SshKey, cell::ssh_key).flatten();
@@ -145,15 +146,19 @@ impl<'a> Cells<'a> {
 
         let conflict = match enablessh {
             _ if key_given && password.is_some() => {
-                Some((Column::Password, FaultKind::PasswordWithSshKey))
+                Some((Column::Password, DiagnosticKind::PasswordWithSshKey))
             }
-            Some(true) if !key_given => Some((Column::Enablessh, FaultKind::EnablesshOnWithoutKey)),
-            Some(false) if key_given => Some((Column::Enablessh, FaultKind::EnablesshOffWithKey)),
+            Some(true) if !key_given => {
+                Some((Column::Enablessh, DiagnosticKind::EnablesshOnWithoutKey))
+            }
+            Some(false) if key_given => {
+                Some((Column::Enablessh, DiagnosticKind::EnablesshOffWithKey))
+            }
             Some(_) | None => None,
         };
         if let Some((column, kind)) = conflict {
-            let fault = self.fault(column, kind);
-            self.faults.push(fault);
+            let diagnostic = self.diagnostic(column, kind);
+            self.diagnostics.push(diagnostic);
         }
         match (ssh_key, password) {
             (Some(key), _) => Access::SshKey(key),
@@ -162,11 +167,11 @@ impl<'a> Cells<'a> {
         }
     }
 
-    fn fault(&self, column: Column, kind: FaultKind) -> Diagnostic {
-        let fault = Diagnostic::line(kind, self.line);
+    fn diagnostic(&self, column: Column, kind: DiagnosticKind) -> Diagnostic {
+        let diagnostic = Diagnostic::line(kind, self.line);
         match self.header.position(column) {
-            Some(position) => fault.at(position),
-            None => fault,
+            Some(position) => diagnostic.at(position),
+            None => diagnostic,
         }
     }
 }

@@ -8,11 +8,10 @@ use std::sync::Arc;
 
 use secrecy::zeroize::Zeroizing;
 
-use super::ManifestError;
+use super::error::ManifestError;
+use super::limits::HELD_BYTES_MAX;
 use crate::text;
 
-/// What is held of an input that cannot be read twice: some 3,000,000 rows.
-pub const HELD_BYTES_MAX: usize = 256 * 1024 * 1024;
 /// Such an input is held in pieces of this size: they never move, so that no copy of a password
 /// stays behind where a growing buffer has been.
 const PIECE_BYTES: usize = 64 * 1024;
@@ -20,7 +19,7 @@ const PIECE_BYTES: usize = 64 * 1024;
 /// A manifest that can be read as often as needed.
 ///
 /// A file is opened again for each pass; standard input, and what else flows by only once, is held
-/// in memory (at most [`HELD_BYTES_MAX`]) and wiped afterwards.
+/// in memory (at most `HELD_BYTES_MAX`) and wiped afterwards.
 #[derive(Debug, Clone)]
 pub struct Source {
     name: String,
@@ -81,7 +80,7 @@ impl Source {
         }
     }
 
-    pub(super) fn ignored_columns(&self) -> &[String] {
+    pub fn ignored_columns(&self) -> &[String] {
         &self.ignored_columns
     }
 
@@ -110,7 +109,7 @@ impl Source {
     }
 
     /// The bytes from the beginning.
-    pub(super) fn read(&self) -> io::Result<Box<dyn Read + Send>> {
+    pub fn read(&self) -> io::Result<Box<dyn Read + Send>> {
         match &self.origin {
             Origin::File(path) => Ok(Box::new(File::open(path)?)),
             Origin::Held(pieces) => Ok(Box::new(HeldReader {
@@ -122,7 +121,7 @@ impl Source {
     }
 
     /// This manifest could not be read.
-    pub(super) fn unreadable(&self, source: io::Error) -> ManifestError {
+    pub fn unreadable(&self, source: io::Error) -> ManifestError {
         ManifestError::Unreadable {
             name: self.name.clone(),
             source,

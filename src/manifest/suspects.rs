@@ -10,13 +10,14 @@ use std::hash::{BuildHasher as _, RandomState};
 use csv::StringRecord;
 
 use super::cell::fits_password_rule;
+use super::spreadsheet::is_date;
 use crate::job::ImageId;
 
 /// Cells that are remembered of a column, the last one besides.
 const REMEMBERED_MAX: usize = 64;
 
 /// The columns that may still be passwords.
-pub(super) struct Suspects {
+pub struct Suspects {
     columns: Vec<Suspect>,
     /// Keyed anew in each process: nothing that is kept can be looked up.
     hasher: RandomState,
@@ -93,5 +94,5 @@ fn is_id_or_moment(cell: &str) -> bool {
     cell.parse::<ImageId>().is_ok()
         || cell.parse::<std::net::IpAddr>().is_ok()
         || is_hardware_address()
-        || super::spreadsheet::is_date(cell)
+        || is_date(cell)
 }

@@ -1,8 +1,12 @@
+use std::io;
+
 use proptest::prelude::*;
 use secrecy::ExposeSecret;
 
+use super::diagnostic::DiagnosticKind;
+use super::reader::Reader;
 use super::*;
-use crate::job::{Access, AccessKind};
+use crate::job::{Access, AccessKind, NewJob};
 
 const A: &str = "18d0ee2e-4d57-4f40-9b56-03c1773b5831";
 const B: &str = "7c2f9a54-61d3-4e0b-8a17-2f5d90b6c3e8";
@@ -26,13 +30,13 @@ fn complaint(bytes: impl AsRef<[u8]>) -> String {
     validated(&source(bytes)).unwrap_err().to_string()
 }
 
-fn faults(bytes: impl AsRef<[u8]>) -> Vec<(FaultKind, Vec<u64>)> {
+fn diagnostics(bytes: impl AsRef<[u8]>) -> Vec<(DiagnosticKind, Vec<u64>)> {
     match validated(&source(bytes)) {
         Ok(_) => Vec::new(),
-        Err(ManifestError::Faults(diagnostics)) => diagnostics
-            .groups()
+        Err(ManifestError::Invalid(diagnostics)) => diagnostics
+            .groups
             .iter()
-            .map(|group| (group.kind(), group.listed_lines().collect()))
+            .map(|group| (group.kind, group.listed_lines().collect()))
             .collect(),
         Err(error) => panic!("{error}"),
     }
@@ -285,12 +289,13 @@ fn after_100_places_faults_are_only_counted() {
     });
     let rows = rows.chain([format!("none,{A}")]);
     let text = manifest("service_id,image", rows);
-    let Err(ManifestError::Faults(diagnostics)) = validated(&source(&text)) else {
+    let Err(ManifestError::Invalid(diagnostics)) = validated(&source(&text)) else {
         panic!("it is not valid");
     };
-    assert_eq!(diagnostics.count(), 501);
+    let count: u64 = diagnostics.groups.iter().map(|group| group.count).sum();
+    assert_eq!(count, 501);
     let listed: usize = diagnostics
-        .groups()
+        .groups
         .iter()
         .map(|group| group.listed_lines().count())
         .sum();
@@ -301,23 +306,23 @@ fn after_100_places_faults_are_only_counted() {
 #[test]
 fn lines_are_counted_as_an_editor_counts_them() {
     let text = format!("\nservice_id,image\n\n1,{A}\n\n\nx,{A}\n");
-    let expected = vec![(FaultKind::ServiceInvalid, vec![7])];
+    let expected = vec![(DiagnosticKind::ServiceInvalid, vec![7])];
     let crlf = text.replace('\n', "\r\n");
-    assert_eq!(faults(&text), expected);
-    assert_eq!(faults(&crlf), expected);
-    assert_eq!(faults(text.replace('\n', "\r")), expected);
-    assert_eq!(faults(format!("\u{feff}{text}")), expected);
-    assert_eq!(faults(format!("\u{feff}{crlf}")), expected);
-    assert_eq!(faults(format!("\u{feff}\u{feff}{text}")), expected);
+    assert_eq!(diagnostics(&text), expected);
+    assert_eq!(diagnostics(&crlf), expected);
+    assert_eq!(diagnostics(text.replace('\n', "\r")), expected);
+    assert_eq!(diagnostics(format!("\u{feff}{text}")), expected);
+    assert_eq!(diagnostics(format!("\u{feff}{crlf}")), expected);
+    assert_eq!(diagnostics(format!("\u{feff}\u{feff}{text}")), expected);
     assert_eq!(
-        faults(utf16(&format!("\u{feff}{crlf}"), u16::to_le_bytes)),
+        diagnostics(utf16(&format!("\u{feff}{crlf}"), u16::to_le_bytes)),
         expected
     );
     assert_eq!(
-        faults(utf16(&format!("\u{feff}{text}"), u16::to_be_bytes)),
+        diagnostics(utf16(&format!("\u{feff}{text}"), u16::to_be_bytes)),
         expected
     );
-    assert_eq!(faults(text.trim_end()), expected);
+    assert_eq!(diagnostics(text.trim_end()), expected);
 }
 
 #[test]
@@ -325,10 +330,10 @@ fn an_unclosed_quote_stays_on_its_line() {
     let text =
         format!("service_id,image,note\n1,{A},\"open\n2,{A},fine\nx,{A},\"quoted, and wrong\"\n");
     assert_eq!(
-        faults(text),
+        diagnostics(text),
         [
-            (FaultKind::UnclosedQuote, vec![2]),
-            (FaultKind::ServiceInvalid, vec![4])
+            (DiagnosticKind::UnclosedQuote, vec![2]),
+            (DiagnosticKind::ServiceInvalid, vec![4])
         ]
     );
 }
@@ -339,8 +344,8 @@ fn faults_leave_one_by_one_even_if_every_line_opens_a_quote() {
     let mut reader = Reader::open(&source).unwrap();
     let mut count = 0;
     while let Some(row) = reader.next().unwrap() {
-        assert!(row.faults.len() <= 2, "{:?}", row.faults);
-        count += row.faults.len();
+        assert!(row.diagnostics.len() <= 2, "{:?}", row.diagnostics);
+        count += row.diagnostics.len();
     }
     assert!(count >= 1000, "{count}");
 }
@@ -350,10 +355,10 @@ fn a_cell_of_several_lines_is_one_fault() {
     let text =
         format!("service_id,image,note\n1,{A},\"one\n\ntwo, \"\"three\"\"\nfour\"\nx,{A},\n");
     assert_eq!(
-        faults(text),
+        diagnostics(text),
         [
-            (FaultKind::NewlineInField, vec![2]),
-            (FaultKind::ServiceInvalid, vec![6])
+            (DiagnosticKind::NewlineInField, vec![2]),
+            (DiagnosticKind::ServiceInvalid, vec![6])
         ]
     );
 }
@@ -390,9 +395,9 @@ fn a_column_whose_name_hides_something_is_refused_even_if_it_would_be_ignored() 
     ];
     for name in refused {
         let text = format!("service_id,image,{name}\n7,{A},Mypassword1\n");
-        let found = faults(&text);
+        let found = diagnostics(&text);
         assert!(
-            found.contains(&(FaultKind::Invisible, vec![1])),
+            found.contains(&(DiagnosticKind::Invisible, vec![1])),
             "{name:?}: {found:?}"
         );
         let complaint = complaint(&text);
@@ -588,7 +593,7 @@ fn a_pipe_is_read_once_and_held() {
 fn rows_may_move_to_another_thread_and_errors_are_ordinary() {
     fn is_send<T: Send>() {}
     fn is_error<T: std::error::Error + Send + Sync + 'static>() {}
-    is_send::<Rows>();
+    is_send::<rows::Rows>();
     is_send::<Source>();
     is_error::<ManifestError>();
 }
@@ -629,13 +634,13 @@ proptest! {
             Ok(validated) => {
                 prop_assert_eq!(second.ok(), Some((validated.plan.rows, validated.identity)));
             }
-            Err(ManifestError::Faults(faults)) => {
-                let complaint = faults.to_string();
+            Err(ManifestError::Invalid(diagnostics)) => {
+                let complaint = diagnostics.to_string();
                 prop_assert!(!complaint.is_empty());
                 prop_assert!(!complaint.chars().any(|c| c != '\n' && crate::text::is_unsafe(c)));
                 // A repeated service, or no row at all, is left to whoever takes the rows.
-                let only_survey_knows = faults.groups().iter().all(|group| {
-                    matches!(group.kind(), FaultKind::ServiceTwice | FaultKind::NoRows | FaultKind::NoRowsLeft)
+                let only_survey_knows = diagnostics.groups.iter().all(|group| {
+                    matches!(group.kind, DiagnosticKind::ServiceTwice | DiagnosticKind::NoRows | DiagnosticKind::NoRowsLeft)
                 });
                 prop_assert_eq!(second.is_ok(), only_survey_knows);
             }

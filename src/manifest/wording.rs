@@ -2,13 +2,13 @@
 
 use std::borrow::Cow;
 
-use super::diagnostic::{
-    FaultKind, NOTE_CHARS_MAX, PASSWORD_CHARS_MAX, PASSWORD_CHARS_MIN, PASSWORD_PANEL_CHARS_MAX,
-    SSH_KEY_CHARS_MAX, ZONE_CHARS_MAX,
+use super::diagnostic::DiagnosticKind;
+use super::limits::{
+    COLUMNS_MAX, LINE_BYTES_MAX, NOTE_CHARS_MAX, PASSWORD_CHARS_MAX, PASSWORD_CHARS_MIN,
+    PASSWORD_PANEL_CHARS_MAX, SSH_KEY_CHARS_MAX, ZONE_CHARS_MAX,
 };
-use super::{COLUMNS_MAX, LINE_BYTES_MAX};
 
-impl FaultKind {
+impl DiagnosticKind {
     /// What is wrong: one line, lower case, the same for each row that has it.
     pub fn message(self) -> Cow<'static, str> {
         match self {

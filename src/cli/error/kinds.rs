@@ -235,7 +235,7 @@ impl CliError {
     /// The whole text for stderr, ending with a line feed. `command`: how to call refleet on this
     /// very queue again ([`Global::command`](crate::cli::global::Global::command)); it stands in each hint that can be typed.
     pub fn render(&self, command: &str) -> String {
-        if let Self::Manifest(ManifestError::Faults(faults)) = self {
+        if let Self::Manifest(ManifestError::Invalid(faults)) = self {
             return faults.to_string();
         }
         let message = self.to_string();

@@ -1,0 +1,100 @@
+//! The columns that mean something, and how their names are known.
+
+use super::names::{latinised, normalised};
+
+/// A column that means something to refleet.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Column {
+    /// The instance.
+    ServiceId,
+    /// The image it gets.
+    Image,
+    /// Where the image stands in the provider's catalogue.
+    Zone,
+    /// Password for root or Administrator.
+    Password,
+    /// An SSH key of the account.
+    SshKey,
+    /// Whether the key is used: follows from the other two.
+    Enablessh,
+    /// Free text.
+    Note,
+}
+
+impl Column {
+    /// All of them, in the order in which a person would write them.
+    pub const ALL: [Self; 7] = [
+        Self::ServiceId,
+        Self::Image,
+        Self::Zone,
+        Self::Password,
+        Self::SshKey,
+        Self::Enablessh,
+        Self::Note,
+    ];
+
+    /// Its name and its other names. Compared without case, blanks and punctuation.
+    pub fn aliases(self) -> &'static [&'static str] {
+        match self {
+            Self::ServiceId => &["service_id", "elid", "id", "service"],
+            Self::Image => &["image", "select_rebuild", "image_id", "os"],
+            Self::Zone => &["zone"],
+            Self::Password => &["password"],
+            Self::SshKey => &["ssh_key", "ssh_keys", "ssh_key_id"],
+            Self::Enablessh => &["enablessh", "use_ssh_key"],
+            Self::Note => &["note", "notes", "comment"],
+        }
+    }
+
+    /// Its name.
+    pub fn name(self) -> &'static str {
+        self.aliases()[0]
+    }
+
+    pub fn is_required(self) -> bool {
+        matches!(self, Self::ServiceId | Self::Image)
+    }
+
+    /// The column of this name.
+    pub fn of(name: &str) -> Option<Self> {
+        Self::best(|alias| (alias == name).then_some(0))
+    }
+
+    /// The column whose name, or nearly so, is written here in letters of another alphabet.
+    pub fn lookalike(name: &str) -> Option<Self> {
+        if name.is_ascii() {
+            return None;
+        }
+        let latin = latinised(name);
+        let column = Self::of(&latin).or_else(|| Self::near(&latin));
+        column.filter(|_| latin != normalised(name))
+    }
+
+    /// The column of which this unknown name is a misspelling.
+    pub fn near(name: &str) -> Option<Self> {
+        Self::best(|alias| {
+            // In a short name another letter makes another word (`notes`, `votes`); two letters
+            // do so up to `service`, `device`.
+            let distance_max = match alias.len() {
+                0..=4 => return None,
+                5..=7 => 1,
+                _ => 2,
+            };
+            // `osa_distance` takes time and memory in the product of the lengths.
+            if name.len() > alias.len() + 2 * distance_max {
+                return None;
+            }
+            let distance = strsim::osa_distance(alias, name);
+            (distance <= distance_max).then_some(distance)
+        })
+    }
+
+    fn best(distance: impl Fn(&str) -> Option<usize>) -> Option<Self> {
+        Self::ALL
+            .into_iter()
+            .flat_map(|column| column.aliases().iter().map(move |alias| (column, *alias)))
+            .filter_map(|(column, alias)| Some((distance(&normalised(alias))?, column)))
+            .min_by_key(|(distance, _)| *distance)
+            .map(|(_, column)| column)
+    }
+}

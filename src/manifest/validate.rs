@@ -1,0 +1,123 @@
+//! The first pass: all of a manifest is read and validated, and nothing is changed.
+
+use super::column::Column;
+use super::diagnostic::{Diagnostic, DiagnosticKind, Severity};
+use super::diagnostics::Diagnostics;
+use super::error::ManifestError;
+use super::header;
+use super::identity::{Identity, Sum};
+use super::plan::Plan;
+use super::reader::Reader;
+use super::source::Source;
+use super::suspects::Suspects;
+
+/// What a valid manifest orders.
+#[derive(Debug)]
+pub struct Validated {
+    /// Which order it is.
+    pub identity: Identity,
+    /// What it orders, in numbers.
+    pub plan: Plan,
+    /// What is worth knowing; only warnings.
+    pub warnings: Diagnostics,
+}
+
+/// Whether a file that begins like this is a manifest, as far as its header tells: it has the
+/// columns that one needs, and is no report.
+pub fn looks_like_one(beginning: &[u8]) -> bool {
+    let reader = Source::from_bytes("", beginning).and_then(|source| Reader::open(&source));
+    reader.is_ok_and(|reader| {
+        let names = &reader.header().names;
+        !names.iter().any(|name| name == "executed")
+    })
+}
+
+/// Pass 1: reads and validates all of it, and changes nothing. Lists every fault, not the first
+/// one only.
+///
+/// Holds 16 bytes per row (to find a service that is listed twice) and no row.
+pub fn validated(source: &Source) -> Result<Validated, ManifestError> {
+    let mut reader = Reader::open(source)?;
+    let mut diagnostics = reader.diagnostics();
+    let mut warnings = diagnostics.clone();
+    let mut services = Vec::new();
+    let mut sum = Sum::default();
+    let mut plan = Plan {
+        ignored: reader.header().ignored.clone(),
+        ..Plan::default()
+    };
+    let mut report = |diagnostic: Diagnostic| match diagnostic.kind.severity() {
+        Severity::Error => diagnostics.add(diagnostic),
+        Severity::Warning => warnings.add(diagnostic),
+    };
+    reader
+        .header()
+        .diagnostics
+        .iter()
+        .cloned()
+        .for_each(&mut report);
+    let mut suspects = Suspects::new(&reader.header().unnoticed);
+    let mut any = false;
+    while let Some(row) = reader.next()? {
+        any = true;
+        row.diagnostics.into_iter().for_each(&mut report);
+        if let Some(service) = row.service {
+            services.push((service.get(), row.line));
+        }
+        if let Some(job) = &row.job {
+            plan.add(job);
+            sum.add(job);
+            suspects.see(reader.record());
+        }
+    }
+    plan.taken_out = reader.taken_out();
+    if plan.gives_no_access() {
+        for position in suspects.left() {
+            let header = reader.header();
+            let name = match header.names[position].as_str() {
+                "" => format!("column {}", position + 1),
+                name => header::way_out(name),
+            };
+            report(
+                Diagnostic::line(DiagnosticKind::CellsLookLikePasswords, header.line).with(name),
+            );
+        }
+    }
+    if !any {
+        report(Diagnostic::file(match plan.taken_out {
+            0 => DiagnosticKind::NoRows,
+            1.. => DiagnosticKind::NoRowsLeft,
+        }));
+    }
+    let position = reader.header().position(Column::ServiceId);
+    for (line, text) in twice(services) {
+        let mut diagnostic = Diagnostic::line(DiagnosticKind::ServiceTwice, line).with(text);
+        diagnostic.column = position;
+        report(diagnostic);
+    }
+    if diagnostics.is_empty() {
+        Ok(Validated {
+            identity: sum.identity(),
+            plan,
+            warnings,
+        })
+    } else {
+        Err(ManifestError::Invalid(diagnostics))
+    }
+}
+
+/// Each line, in order, whose service stands on an earlier line, too; with the words that say so.
+fn twice(mut services: Vec<(i64, u64)>) -> impl Iterator<Item = (u64, String)> {
+    services.sort_unstable();
+    let mut again: Vec<_> = services
+        .chunk_by(|(one, _), (other, _)| one == other)
+        .filter_map(|same| same.split_first())
+        .flat_map(|((service, first), later)| {
+            later.iter().map(move |(_, line)| (*line, *service, *first))
+        })
+        .collect();
+    again.sort_unstable();
+    again
+        .into_iter()
+        .map(|(line, service, first)| (line, format!("`{service}`, as on line {first}")))
+}
