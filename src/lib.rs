@@ -32,7 +32,7 @@
 //! ledger has one name), in this order.
 
 pub mod cli;
-mod event;
+pub mod event;
 mod exit;
 pub mod failpoint;
 pub mod job;
