@@ -13,6 +13,7 @@ mod batch;
 mod error;
 mod operator;
 mod order;
+mod past;
 pub mod port;
 mod queued;
 mod sqlite;
@@ -22,10 +23,10 @@ pub use error::QueueError;
 pub use operator::{CommandOutcome, Flaw, Selection};
 pub use order::{
     AccessNews, Conflict, DonePolicy, Due, EnqueueError, EnqueuePolicy, Enqueued, LeftOut,
-    NewBatch, Touched, Undatable,
+    NewBatch, Preview, Rows, Touched, Undatable,
 };
 pub use port::{Ready, Store};
-pub use queued::{LedgerLine, QueuedJob, ResultSink};
+pub use queued::{LedgerLine, QueuedJob, ResultSink, Target};
 pub use sqlite::{
     Decision, Given, Holder, Note, Open, Precious, Queue, QueueLock, Side, Unfit, no_database,
     precious, resolve, unexpanded,

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use super::QueueError;
-use crate::job::{BatchId, Executed, ServiceId, State};
+use crate::job::{BatchId, Executed, NewJob, ServiceId, State};
 
 /// What a new batch is.
 #[derive(Debug, Clone)]
@@ -69,6 +69,18 @@ pub struct Enqueued {
     /// Rows that were not queued.
     pub left_out: LeftOut,
 }
+
+/// What would be queued.
+#[derive(Debug, Clone)]
+pub struct Preview {
+    /// Jobs that would be queued.
+    pub queued: u64,
+    /// Rows that would not be.
+    pub left_out: LeftOut,
+}
+
+/// The rows of a manifest, one by one.
+pub type Rows<'a, E> = dyn Iterator<Item = Result<NewJob, E>> + Send + 'a;
 
 /// Rows of a manifest that did not become jobs.
 #[derive(Debug, Clone, Default)]

@@ -2,7 +2,9 @@
 
 use secrecy::SecretString;
 
-use crate::job::{AccessKind, ImageId, JobId, JobRecord, LedgerEntry, ResultRow, RunId, ServiceId};
+use crate::job::{
+    AccessKind, ImageId, JobId, JobRecord, LedgerEntry, NewJob, ResultRow, RunId, ServiceId,
+};
 
 /// A job as a run needs it.
 #[derive(Debug, Clone)]
@@ -27,6 +29,27 @@ pub struct QueuedJob {
     pub note: Option<String>,
     /// Where it stands.
     pub record: JobRecord,
+}
+
+/// An instance that is about to be rebuilt, as a person is asked about it.
+#[derive(Debug, Clone, Copy)]
+pub struct Target {
+    /// The instance.
+    pub service: ServiceId,
+    /// The image it gets.
+    pub image: ImageId,
+    /// How one gets in afterwards.
+    pub access: AccessKind,
+}
+
+impl From<&NewJob> for Target {
+    fn from(job: &NewJob) -> Self {
+        Self {
+            service: job.service,
+            image: job.image,
+            access: job.access.kind(),
+        }
+    }
 }
 
 /// One line of a job's history.

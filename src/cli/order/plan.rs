@@ -1,16 +1,14 @@
 //! What is to be done with a manifest, and the doing of it.
 
-use std::collections::HashSet;
-
 use super::access;
 use super::decide::{Known, Order, absolute, decide, is_same_file};
 use super::options::OrderOptions;
 use super::sheet::{Sheet, new_batch, sound_rows};
 use crate::cli::error::CliError;
-use crate::cli::question::{Target, Targets};
+use crate::cli::question::Targets;
 use crate::exit::Exit;
-use crate::job::{BatchId, ServiceId};
-use crate::queue::{Batch, EnqueuePolicy, LeftOut, Queue};
+use crate::job::{BatchId, NewJob};
+use crate::queue::{Batch, EnqueuePolicy, LeftOut, Queue, Target};
 use crate::time;
 
 /// What became of a manifest.
@@ -80,7 +78,9 @@ pub async fn plan(
             if let Some(policy) = then {
                 // What forbids the order that follows is said before anything is sent.
                 let mut rows = sound_rows(sheet.source, sheet.validated)?;
-                queue.preview(&new_batch(sheet)?, policy, &mut rows).await?;
+                queue
+                    .preview(&new_batch(sheet)?, policy, &mut rows, &mut |_| {})
+                    .await?;
             }
             Ok(Plan::Resume {
                 batch: batch.clone(),
@@ -128,30 +128,17 @@ pub async fn enqueue(
     })
 }
 
-/// What [`enqueue`] would queue, without a trace: for the question before it.
+/// What [`enqueue`] would queue: for the question before it.
 pub async fn preview(
     queue: &mut Queue,
     sheet: &Sheet<'_>,
     policy: EnqueuePolicy,
 ) -> Result<Targets, CliError> {
     let mut rows = sound_rows(sheet.source, sheet.validated)?;
-    let rehearsed = queue.preview(&new_batch(sheet)?, policy, &mut rows).await?;
-    let LeftOut {
-        done,
-        replaced: _,
-        held,
-        not_due,
-        other_image: _,
-        failed: _,
-    } = rehearsed.left_out;
-    let held = held.into_iter().map(|(service, _)| service);
-    let left_out: HashSet<ServiceId> = done.into_iter().chain(held).chain(not_due).collect();
     let mut targets = Targets::default();
-    for row in sound_rows(sheet.source, sheet.validated)? {
-        let row = row?;
-        if !left_out.contains(&row.service) {
-            targets.add(Target::from(&row));
-        }
-    }
+    let mut add = |row: &NewJob| targets.add(Target::from(row));
+    queue
+        .preview(&new_batch(sheet)?, policy, &mut rows, &mut add)
+        .await?;
     Ok(targets)
 }

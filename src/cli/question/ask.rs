@@ -82,7 +82,7 @@ pub async fn confirm(
             Ok(number) if number == count.to_string() => return Ok(account.list),
             Ok("l" | "L") => {
                 let (_, columns) = size();
-                asked.pager.show(question.list(columns), capable).await;
+                asked.pager.show(|| question.list(columns), capable).await;
                 tell("\n");
                 tell(&question.closing(columns));
             }

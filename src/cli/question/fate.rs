@@ -1,6 +1,6 @@
 //! What becomes of an instance, as far as the account's list tells.
 
-use super::targets::Target;
+use crate::queue::Target;
 use crate::run::Account;
 use crate::run::evidence::names;
 
@@ -16,6 +16,7 @@ pub enum Fate {
 }
 
 /// What the account says of the instances that are about to be rebuilt.
+#[derive(Clone, Copy)]
 pub struct Outlook<'a> {
     pub account: &'a Account,
     /// `--no-wait`: everything is sent, whatever the list says.

@@ -12,4 +12,4 @@ mod text;
 
 pub use ask::{Asked, confirm};
 pub use pager::Pager;
-pub use targets::{Target, Targets};
+pub use targets::Targets;

@@ -1,13 +1,18 @@
 //! Long texts on a terminal: `$PAGER`, else `less`, else all of it at once.
 
 use std::env;
-use std::io::{self, Write as _};
+use std::io::{self, BufWriter, Write as _};
 use std::os::fd::AsFd as _;
 use std::process::{Command, Stdio};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use tokio::sync::mpsc;
+
 use crate::cli::output::tell;
+
+/// Lines that are made before the pager has taken them.
+const LINES_AHEAD: usize = 1024;
 
 /// Shows long texts, one at a time. Cheap to clone.
 #[derive(Debug, Clone, Default)]
@@ -16,19 +21,27 @@ pub struct Pager {
 }
 
 impl Pager {
-    /// Shows `text` on the terminal of stderr, and returns when it was read. `capable`: the
-    /// terminal can do more than print lines.
-    pub async fn show(&self, text: String, capable: bool) {
+    /// Shows the lines of `text` on the terminal of stderr, and returns when they were read. Only
+    /// what the pager has not taken yet is in memory. `capable`: the terminal can do more than print
+    /// lines.
+    pub async fn show<I: Iterator<Item = String>>(&self, text: impl Fn() -> I, capable: bool) {
         self.open.store(true, Ordering::SeqCst);
-        let shown = tokio::task::spawn_blocking(move || {
-            if page(&text, capable).is_err() {
-                tell(&text);
+        let (sender, lines) = mpsc::channel(LINES_AHEAD);
+        let shown = tokio::task::spawn_blocking(move || page(lines, capable));
+        for line in text() {
+            // One who has seen enough closes it before the end.
+            if sender.send(line).await.is_err() {
+                break;
             }
-        })
-        .await;
+        }
+        drop(sender);
+        let shown = shown.await;
         self.open.store(false, Ordering::SeqCst);
-        // Whoever could not be shown the text is asked all the same, with the number in the prompt.
-        drop(shown);
+        // Where the pager itself failed, whoever could not be shown the text is asked all the same,
+        // with the number in the prompt.
+        if let Ok(Err(_)) = shown {
+            text().for_each(|line| tell(&line));
+        }
     }
 
     /// A text is being read: Ctrl-C is the pager's.
@@ -37,7 +50,7 @@ impl Pager {
     }
 }
 
-fn page(text: &str, capable: bool) -> io::Result<()> {
+fn page(mut lines: mpsc::Receiver<String>, capable: bool) -> io::Result<()> {
     let pager = match env::var("PAGER") {
         Ok(pager) if !pager.trim().is_empty() => pager,
         Ok(_) | Err(_) if capable => "less".to_owned(),
@@ -52,10 +65,16 @@ fn page(text: &str, capable: bool) -> io::Result<()> {
         command.env("LESS", "FX");
     }
     let mut child = command.spawn()?;
-    if let Some(mut input) = child.stdin.take() {
-        // One who has seen enough closes it before the end.
-        let _ = input.write_all(text.as_bytes());
+    if let Some(input) = child.stdin.take() {
+        let mut input = BufWriter::new(input);
+        while let Some(line) = lines.blocking_recv() {
+            if input.write_all(line.as_bytes()).is_err() {
+                break;
+            }
+        }
+        let _ = input.flush();
     }
+    drop(lines);
     match child.wait()?.code() {
         // The shell's way to say that there is no such program.
         Some(126 | 127) => Err(io::ErrorKind::NotFound.into()),

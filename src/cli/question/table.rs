@@ -1,11 +1,9 @@
 //! The table of the instances that are about to be rebuilt.
 
-use std::fmt::Write as _;
-
 use console::{measure_text_width, pad_str, truncate_str};
 
 use super::fate::{Fate, Outlook};
-use super::targets::Target;
+use crate::queue::Target;
 use crate::text::brief;
 
 /// A cell of the table is not cut below this.
@@ -14,18 +12,25 @@ const CELL_COLUMNS_MIN: usize = 8;
 /// Nor is a cell wider than this.
 const CELL_COLUMNS_MAX: usize = 24;
 
-/// Appends the table of `targets` to `text`, at most `columns` wide.
-pub fn write(outlook: &Outlook<'_>, targets: &[Target], columns: usize, text: &mut String) {
-    let mut rows = vec![["service", "name", "ip", "image now", "image then"].map(str::to_owned)];
-    rows.extend(targets.iter().map(|target| row(outlook, target)));
+/// The lines of the table of `targets`, at most `columns` wide. They are gone through twice: how wide
+/// a column is, its last cell may decide.
+pub fn lines(
+    outlook: Outlook<'_>,
+    targets: impl Iterator<Item = Target> + Clone,
+    columns: usize,
+) -> impl Iterator<Item = String> {
+    let heading = ["service", "name", "ip", "image now", "image then"].map(str::to_owned);
+    let rows = [heading]
+        .into_iter()
+        .chain(targets.map(move |target| row(outlook, &target)));
     let mut widths = [0; 5];
-    for row in &rows {
-        for (width, cell) in widths.iter_mut().zip(row) {
+    for row in rows.clone() {
+        for (width, cell) in widths.iter_mut().zip(&row) {
             *width = measure_text_width(cell).max(*width);
         }
     }
     shrink(&mut widths, columns);
-    for row in &rows {
+    rows.map(move |row| {
         let cells: Vec<_> = row
             .iter()
             .zip(widths)
@@ -34,11 +39,11 @@ pub fn write(outlook: &Outlook<'_>, targets: &[Target], columns: usize, text: &m
                 pad_str(&cell, width, console::Alignment::Left, None).into_owned()
             })
             .collect();
-        let _ = writeln!(text, "  {}", cells.join("  ").trim_end());
-    }
+        format!("  {}\n", cells.join("  ").trim_end())
+    })
 }
 
-fn row(outlook: &Outlook<'_>, target: &Target) -> [String; 5] {
+fn row(outlook: Outlook<'_>, target: &Target) -> [String; 5] {
     let listed = outlook.account.list.get(target.service);
     let cell = |text: Option<&String>| {
         text.map_or_else(|| "?".to_owned(), |text| brief(text, CELL_COLUMNS_MAX))

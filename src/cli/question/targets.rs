@@ -2,8 +2,8 @@
 
 use std::collections::HashMap;
 
-use crate::job::{AccessKind, ImageId, NewJob, ServiceId};
-use crate::queue::QueuedJob;
+use crate::job::{AccessKind, ImageId, ServiceId};
+use crate::queue::Target;
 use crate::run::InstanceList;
 
 /// Images whose names are asked for.
@@ -12,54 +12,53 @@ pub const IMAGES_MAX: usize = 12;
 /// Instances that are asked for the name of one image: not each of them offers it.
 const ASKED_MAX: usize = 2;
 
-/// An instance about to be rebuilt.
-#[derive(Debug, Clone, Copy)]
-pub struct Target {
-    /// The instance.
-    pub service: ServiceId,
-    /// The image it gets.
-    pub image: ImageId,
-    /// How one gets in afterwards.
-    pub access: AccessKind,
-}
-
-impl From<&NewJob> for Target {
-    fn from(job: &NewJob) -> Self {
-        Self {
-            service: job.service,
-            image: job.image,
-            access: job.access.kind(),
-        }
-    }
-}
-
-impl From<&QueuedJob> for Target {
-    fn from(job: &QueuedJob) -> Self {
-        Self {
-            service: job.service,
-            image: job.image,
-            access: job.access,
-        }
-    }
-}
-
-/// What is about to be rebuilt, in the manifest's order.
+/// What is about to be rebuilt, in the order in which it is sent.
+///
+/// Twelve bytes an instance, because a question over a million of them is to stay small: each image
+/// is kept once, and an instance holds its number beside the kind of access.
 #[derive(Debug, Default)]
-pub struct Targets(Vec<Target>);
+pub struct Targets {
+    services: Vec<ServiceId>,
+    /// Number of the image in `images`, times four, and the kind of access.
+    ordered: Vec<u32>,
+    /// Each image, and how many get it.
+    images: Vec<(ImageId, u64)>,
+    numbers: HashMap<ImageId, u32>,
+}
+
+/// The kinds of access, as [`Targets`] numbers them.
+const ACCESS: [AccessKind; 3] = [AccessKind::Password, AccessKind::SshKey, AccessKind::Image];
 
 impl Targets {
     /// One more.
     pub fn add(&mut self, target: Target) {
-        self.0.push(target);
-    }
-
-    pub fn all(&self) -> &[Target] {
-        &self.0
+        let images = &mut self.images;
+        let number = *self.numbers.entry(target.image).or_insert_with(|| {
+            images.push((target.image, 0));
+            u32::try_from(images.len() - 1).expect("a manifest has fewer rows than that")
+        });
+        self.images[number as usize].1 += 1;
+        let access = match target.access {
+            AccessKind::Password => 0,
+            AccessKind::SshKey => 1,
+            AccessKind::Image => 2,
+        };
+        self.services.push(target.service);
+        self.ordered.push(number << 2 | access);
     }
 
     /// How many.
     pub fn count(&self) -> u64 {
-        self.0.len() as u64
+        self.services.len() as u64
+    }
+
+    pub fn iter(&self) -> impl Iterator<Item = Target> + Clone {
+        let ordered = self.services.iter().zip(&self.ordered);
+        ordered.map(|(&service, &ordered)| Target {
+            service,
+            image: self.images[(ordered >> 2) as usize].0,
+            access: ACCESS[(ordered & 3) as usize],
+        })
     }
 
     /// The images that most of them get, each with instances of `list` whose previews may name it.
@@ -74,7 +73,7 @@ impl Targets {
             .into_iter()
             .map(|image| (image, Vec::new()))
             .collect();
-        for target in &self.0 {
+        for target in self.iter() {
             let Some((_, asked)) = images.iter_mut().find(|(image, _)| *image == target.image)
             else {
                 continue;
@@ -88,11 +87,7 @@ impl Targets {
 
     /// The most frequent first.
     pub fn ranked_images(&self) -> Vec<(ImageId, u64)> {
-        let mut images: HashMap<ImageId, u64> = HashMap::new();
-        for target in &self.0 {
-            *images.entry(target.image).or_default() += 1;
-        }
-        let mut ranked: Vec<_> = images.into_iter().collect();
+        let mut ranked = self.images.clone();
         ranked.sort_unstable_by_key(|&(image, count)| (std::cmp::Reverse(count), image));
         ranked
     }

@@ -3,15 +3,16 @@
 //! The one fact to know: the number to type is that of the instances that will lose their data, and
 //! what matters most stands last, because a screen keeps its last lines.
 
-use std::fmt::Write as _;
+use std::fmt::{self, Write as _};
 use std::time::Duration;
 
 use super::fate::{Fate, Outlook};
 use super::table;
-use super::targets::{IMAGES_MAX, Target, Targets};
+use super::targets::{IMAGES_MAX, Targets};
 use crate::cli::words::{instances, named};
 use crate::job::{AccessKind, ServiceId};
 use crate::progress::fold;
+use crate::queue::Target;
 use crate::run::Account;
 use crate::text::brief;
 use crate::time;
@@ -21,6 +22,32 @@ const NAMED_MAX: usize = 5;
 
 /// Rows of the table that are shown on a screen however small.
 const ROWS_MIN: usize = 3;
+
+/// Services of which a line names the first few, and counts the rest.
+#[derive(Debug, Default)]
+struct Few {
+    first: Vec<ServiceId>,
+    count: usize,
+}
+
+impl Few {
+    fn add(&mut self, service: ServiceId) {
+        if self.first.len() < NAMED_MAX {
+            self.first.push(service);
+        }
+        self.count += 1;
+    }
+}
+
+impl fmt::Display for Few {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&named(&self.first, NAMED_MAX))?;
+        match self.count - self.first.len() {
+            0 => Ok(()),
+            more => write!(f, " and {more} more"),
+        }
+    }
+}
 
 /// What the question rests on.
 #[derive(Debug)]
@@ -49,14 +76,14 @@ impl Question<'_> {
         }
     }
 
-    fn is_sent(&self, target: &Target) -> bool {
-        self.outlook().fate(target) == Fate::Sent
+    fn sent(&self) -> impl Iterator<Item = Target> {
+        let targets = self.targets.iter();
+        targets.filter(|target| self.outlook().fate(target) == Fate::Sent)
     }
 
     /// How many will lose their data: the number to type.
     pub fn count(&self) -> u64 {
-        let targets = self.targets.all().iter();
-        targets.filter(|target| self.is_sent(target)).count() as u64
+        self.sent().count() as u64
     }
 
     /// Everything above the prompt, for a terminal of `rows` and `columns`.
@@ -75,19 +102,13 @@ impl Question<'_> {
             .map(|text| text.lines().count())
             .sum();
         let room = rows.saturating_sub(around + 6).max(ROWS_MIN);
-        let shown = if self.targets.all().len() <= room {
-            self.targets.all().len()
-        } else {
-            room
-        };
         let mut text = heading;
-        table::write(
-            &self.outlook(),
-            &self.targets.all()[..shown],
+        text.extend(table::lines(
+            self.outlook(),
+            self.targets.iter().take(room),
             columns,
-            &mut text,
-        );
-        let more = self.targets.all().len() - shown;
+        ));
+        let more = self.targets.count().saturating_sub(room as u64);
         if more > 0 {
             // Writing to a String cannot fail.
             let _ = writeln!(text, "  … and {more} more");
@@ -99,20 +120,17 @@ impl Question<'_> {
         text
     }
 
-    /// The whole list, for a pager.
-    pub fn list(&self, columns: usize) -> String {
-        let mut text = format!(
+    /// The whole list, for a pager, line by line: of a million instances it is not made at once.
+    pub fn list(&self, columns: usize) -> impl Iterator<Item = String> {
+        let heading = format!(
             "{} at {}\n\n",
             instances(self.targets.count()),
             brief(self.api_url, 200)
         );
+        let end = format!("\n{}\n{}", self.images(usize::MAX), self.closing(columns));
         // Nothing is cut: a pager can be scrolled.
-        table::write(&self.outlook(), self.targets.all(), usize::MAX, &mut text);
-        text.push('\n');
-        text.push_str(&self.images(usize::MAX));
-        text.push('\n');
-        text.push_str(&self.closing(columns));
-        text
+        let table = table::lines(self.outlook(), self.targets.iter(), usize::MAX);
+        [heading].into_iter().chain(table).chain([end])
     }
 
     /// What stands right above the prompt: what is lost, what is not sent, how one gets in.
@@ -137,62 +155,56 @@ impl Question<'_> {
     }
 
     fn not_sent(&self, lines: &mut Vec<String>) {
-        let mut absent = Vec::new();
-        let mut not_ready: Vec<(String, Vec<ServiceId>)> = Vec::new();
-        for target in self.targets.all() {
-            match self.outlook().fate(target) {
+        let mut absent = Few::default();
+        let mut not_ready: Vec<(String, Few)> = Vec::new();
+        for target in self.targets.iter() {
+            match self.outlook().fate(&target) {
                 Fate::Sent => {}
-                Fate::Absent => absent.push(target.service),
+                Fate::Absent => absent.add(target.service),
                 Fate::NotReady(status) => {
-                    match not_ready.iter_mut().find(|(known, _)| *known == status) {
-                        Some((_, services)) => services.push(target.service),
-                        None => not_ready.push((status, vec![target.service])),
-                    }
+                    let known = not_ready.iter().position(|(known, _)| *known == status);
+                    let known = known.unwrap_or_else(|| {
+                        not_ready.push((status, Few::default()));
+                        not_ready.len() - 1
+                    });
+                    not_ready[known].1.add(target.service);
                 }
             }
         }
-        if !absent.is_empty() {
+        if absent.count > 0 {
             lines.push(format!(
                 "NOT SENT: {} not in the account's list (is a filter set in the panel?): {}.",
-                are(absent.len()),
-                named(&absent, NAMED_MAX)
+                are(absent.count),
+                absent
             ));
         }
         for (status, services) in not_ready {
             lines.push(format!(
                 "NOT SENT unless that ends within {}: {} {}: {}.",
                 time::short(self.rebuild_timeout),
-                are(services.len()),
+                are(services.count),
                 brief(&status, 40),
-                named(&services, NAMED_MAX)
+                services
             ));
         }
     }
 
     fn odd_images(&self, lines: &mut Vec<String>) {
-        let sent = |target: &&Target| self.is_sent(target);
-        let unknown: Vec<ServiceId> = self
-            .targets
-            .all()
-            .iter()
-            .filter(sent)
-            .filter(|target| self.account.not_offered.contains(&target.image))
-            .map(|target| target.service)
-            .collect();
-        if !unknown.is_empty() {
+        let mut unknown = Few::default();
+        let mut same = 0_u64;
+        for target in self.sent() {
+            if self.account.not_offered.contains(&target.image) {
+                unknown.add(target.service);
+            }
+            same += u64::from(self.outlook().is_same_again(&target));
+        }
+        if unknown.count > 0 {
             lines.push(format!(
                 "UNKNOWN IMAGE: {} to get one that the API does not offer: {}.",
-                are(unknown.len()),
-                named(&unknown, NAMED_MAX)
+                are(unknown.count),
+                unknown
             ));
         }
-        let same = self
-            .targets
-            .all()
-            .iter()
-            .filter(sent)
-            .filter(|target| self.outlook().is_same_again(target))
-            .count();
         if same > 0 {
             lines.push(format!(
                 "Same image again: {same} of them, wiped all the same."
@@ -202,14 +214,12 @@ impl Question<'_> {
 
     fn access(&self) -> String {
         let mut counts = [0_u64; 3];
-        for target in self.targets.all() {
-            if self.is_sent(target) {
-                counts[match target.access {
-                    AccessKind::Password => 0,
-                    AccessKind::SshKey => 1,
-                    AccessKind::Image => 2,
-                }] += 1;
-            }
+        for target in self.sent() {
+            counts[match target.access {
+                AccessKind::Password => 0,
+                AccessKind::SshKey => 1,
+                AccessKind::Image => 2,
+            }] += 1;
         }
         let words = [
             "by the manifest's password",

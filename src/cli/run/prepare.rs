@@ -7,7 +7,7 @@ use crate::cli::database;
 use crate::cli::error::CliError;
 use crate::cli::order::{self, Loaded, Plan, Sheet, access};
 use crate::cli::output::{tell, tell_prose};
-use crate::cli::question::{Asked, Target, Targets, confirm};
+use crate::cli::question::{Asked, Targets, confirm};
 use crate::exit::Exit;
 use crate::manifest::{Source, Validated};
 use crate::progress::Verbosity;
@@ -127,10 +127,9 @@ async fn resume(
     let mut list = InstanceList::default();
     if !args.yes && batch.counts.queued > 0 {
         let mut targets = Targets::default();
-        let limit = usize::try_from(batch.counts.queued).unwrap_or(usize::MAX);
-        for job in queue.ready(batch.id, i64::MAX, limit).await? {
-            targets.add(Target::from(&job));
-        }
+        queue
+            .targets(batch.id, &mut |target| targets.add(target))
+            .await?;
         let (left, all) = (batch.counts.queued, batch.counts.total());
         let heading = format!(
             "Batch {} goes on: {left} of {all} are still to be sent.\n",

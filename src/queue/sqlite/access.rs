@@ -11,12 +11,15 @@ use sqlx::SqliteConnection;
 
 use super::Queue;
 use super::command::Decision;
-use super::enqueue::{ROWS_PER_STATEMENT, read_chunk};
+use super::enqueue::Cache;
+use super::insert::{ROWS_PER_STATEMENT, next_rows};
 use super::record::{ERASE, write};
 use super::rows::{damaged, job_as_text, job_id, json, queued_job};
 use super::statement::{Statement, bound, values};
 use crate::job::{Access, BatchId, Executed, LedgerEntry, NewJob, ServiceId, State, Transition};
-use crate::queue::{AccessNews, CommandOutcome, EnqueueError, QueueError, QueuedJob, Selection};
+use crate::queue::{
+    AccessNews, CommandOutcome, EnqueueError, QueueError, QueuedJob, Rows, Selection,
+};
 use crate::time;
 
 /// The jobs of ?1 whose way in is to be looked at closely.
@@ -48,7 +51,7 @@ impl Queue {
     pub async fn compare_access<E: std::error::Error + 'static>(
         &mut self,
         batch: BatchId,
-        rows: &mut (dyn Iterator<Item = Result<NewJob, E>> + Send),
+        rows: &mut Rows<'_, E>,
     ) -> Result<AccessNews, EnqueueError<E>> {
         look_at_access(&mut self.connection, batch, rows, None).await
     }
@@ -59,9 +62,9 @@ impl Queue {
         &mut self,
         batch: BatchId,
         given: Given<'_>,
-        rows: &mut (dyn Iterator<Item = Result<NewJob, E>> + Send),
+        rows: &mut Rows<'_, E>,
     ) -> Result<AccessNews, EnqueueError<E>> {
-        self.cache_much(true).await?;
+        self.set_cache(Cache::Large).await?;
         self.begin().await?;
         let looked = look_at_access(&mut self.connection, batch, rows, Some(given)).await;
         let result = match (looked, given.identity) {
@@ -73,7 +76,7 @@ impl Queue {
             (looked, _) => looked,
         };
         let result = self.conclude(result).await;
-        let _ = self.cache_much(false).await;
+        let _ = self.set_cache(Cache::Usual).await;
         result
     }
 
@@ -84,7 +87,7 @@ impl Queue {
         batch: BatchId,
         selection: &Selection,
         manifest: &str,
-        rows: &mut (dyn Iterator<Item = Result<NewJob, E>> + Send),
+        rows: &mut Rows<'_, E>,
         decide: &Decision<'_>,
     ) -> Result<CommandOutcome, EnqueueError<E>> {
         self.begin().await?;
@@ -133,7 +136,7 @@ impl Queue {
         batch: BatchId,
         selection: &Selection,
         manifest: &str,
-        rows: &mut (dyn Iterator<Item = Result<NewJob, E>> + Send),
+        rows: &mut Rows<'_, E>,
         decide: &Decision<'_>,
     ) -> Result<CommandOutcome, EnqueueError<E>> {
         let mut operated = CommandOutcome::default();
@@ -148,7 +151,7 @@ impl Queue {
         };
         let at_ms = time::now_ms();
         loop {
-            let mut chunk = read_chunk(rows)?;
+            let mut chunk = next_rows(rows)?;
             if chunk.is_empty() {
                 break;
             }
@@ -243,13 +246,13 @@ impl Queue {
 async fn look_at_access<E: std::error::Error + 'static>(
     connection: &mut SqliteConnection,
     batch: BatchId,
-    rows: &mut (dyn Iterator<Item = Result<NewJob, E>> + Send),
+    rows: &mut Rows<'_, E>,
     given: Option<Given<'_>>,
 ) -> Result<AccessNews, EnqueueError<E>> {
     let mut news = AccessNews::default();
     let at_ms = time::now_ms();
     loop {
-        let chunk = read_chunk(rows)?;
+        let chunk = next_rows(rows)?;
         if chunk.is_empty() {
             return Ok(news);
         }

@@ -14,6 +14,7 @@ use sqlx::SqliteConnection;
 
 use crate::job::RunId;
 use crate::queue::QueueError;
+use crate::queue::past::SetBack;
 use crate::time;
 
 /// Of each run with an entry that is dated more than ?2 before something that stood there already
@@ -31,22 +32,11 @@ const SET_BACK: &str = "WITH entry AS (
            FROM entry)
      WHERE run_id IS NOT NULL AND at_ms < latest_ms - ?2 GROUP BY run_id";
 
-/// How a clock went back.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Step {
-    /// From which entry on it shows.
-    seq: i64,
-    /// The latest date before, as Unix time.
-    pub from_ms: i64,
-    /// The first one after, as Unix time.
-    pub to_ms: i64,
-}
-
-/// The runs whose clock had gone back.
+/// The runs whose clock had gone back: from which entry on it shows, and how.
 #[derive(Debug, Default)]
-pub(super) struct SetBack(HashMap<RunId, Step>);
+pub(super) struct SetBacks(HashMap<RunId, (i64, SetBack)>);
 
-impl SetBack {
+impl SetBacks {
     /// Reads the whole ledger: an index of its dates would cost each entry more than this costs an
     /// order by the clock.
     pub(super) async fn read(
@@ -58,14 +48,7 @@ impl SetBack {
             .bind(time::CLOCK_STEP_MS)
             .fetch_all(connection)
             .await?;
-        let step = |(run, seq, to_ms, from_ms)| {
-            let step = Step {
-                seq,
-                from_ms,
-                to_ms,
-            };
-            (RunId(run), step)
-        };
+        let step = |(run, seq, to_ms, from_ms)| (RunId(run), (seq, SetBack { from_ms, to_ms }));
         Ok(Self(runs.into_iter().map(step).collect()))
     }
 
@@ -75,7 +58,8 @@ impl SetBack {
 
     /// How the clock had gone back when `run` wrote entry `seq`. Once it had, all that the same run
     /// wrote is doubtful, although its dates may have risen above the older ones again.
-    pub(super) fn before(&self, run: RunId, seq: i64) -> Option<Step> {
-        self.0.get(&run).copied().filter(|step| seq >= step.seq)
+    pub(super) fn before(&self, run: RunId, seq: i64) -> Option<SetBack> {
+        let (first, set_back) = self.0.get(&run)?;
+        (seq >= *first).then_some(*set_back)
     }
 }

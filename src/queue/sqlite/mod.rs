@@ -16,12 +16,14 @@ mod enqueue;
 mod error;
 mod file;
 mod files;
+mod insert;
 mod lease;
 mod lock;
 mod log;
 mod migrate;
 mod open;
 mod overview;
+mod past;
 mod place;
 #[cfg(test)]
 mod plans;

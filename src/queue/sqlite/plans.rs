@@ -3,9 +3,9 @@
 use sqlx::{AssertSqlSafe, Row};
 
 use super::change::{grouped_by_shape, move_jobs};
-use super::enqueue::{ENDED, LIVE, SUBMITTED};
 use super::overview::{FAILED, IN_DOUBT};
-use super::read::{DUE, NEXT_DUE, OLDEST_DOUBT, UNSETTLED};
+use super::past::{ENDED, LIVE, SUBMITTED};
+use super::read::{DUE, NEXT_DUE, OLDEST_DOUBT, TARGETS, UNSETTLED};
 use super::record::{COUNT, ERASE, STANDING, add_entries};
 use super::{Open, Queue};
 use crate::job::{JobId, JobRecord, LedgerEntry, Transition};
@@ -37,6 +37,7 @@ async fn the_statements_that_a_run_repeats_use_indexes_and_sort_nothing() {
     let statements = [
         DUE,
         NEXT_DUE,
+        TARGETS,
         UNSETTLED,
         OLDEST_DOUBT,
         FAILED,

@@ -9,11 +9,11 @@ use sqlx::{QueryBuilder, Row, Sqlite};
 
 use super::Queue;
 use super::rows::{
-    StoredJob, batch_of, damaged, job_as_text, job_id, json, queued_job, record_as_json,
-    result_row, stored, word,
+    StoredJob, StoredTarget, batch_of, damaged, job_as_text, job_id, json, queued_job,
+    record_as_json, result_row, stored, word,
 };
 use crate::job::{BatchId, Counts, JobId, RunId, ServiceId, State};
-use crate::queue::{Batch, Holder, LedgerLine, QueueError, QueuedJob, ResultSink, Run};
+use crate::queue::{Batch, Holder, LedgerLine, QueueError, QueuedJob, ResultSink, Run, Target};
 
 /// Rows that are read at once where all are walked through: memory stays flat.
 const ROWS_PER_READING: i64 = 1024;
@@ -30,6 +30,13 @@ pub(super) const DUE: &str = concat!(
     " AS text FROM job WHERE batch_id = ?1 AND state = 'queued' AND not_before_ms <= ?2
       ORDER BY not_before_ms, id LIMIT ?3) AS due"
 );
+
+/// Of what is queued, the next ones behind (?2, ?3).
+pub(super) const TARGETS: &str =
+    "SELECT json_group_array(json_array(not_before_ms, id, service_id, image, access))
+     FROM (SELECT not_before_ms, id, service_id, image, access FROM job
+           WHERE batch_id = ?1 AND state = 'queued' AND (not_before_ms, id) > (?2, ?3)
+           ORDER BY not_before_ms, id LIMIT ?4) AS due";
 
 pub(super) const NEXT_DUE: &str = "SELECT min(not_before_ms) FROM job
      WHERE batch_id = ?1 AND state = 'queued' AND not_before_ms > ?2";
@@ -117,6 +124,46 @@ impl Queue {
         // An aggregate promises no order.
         jobs.sort_by_key(|job| (job.record.not_before_ms, job.id));
         Ok(jobs)
+    }
+
+    /// Hands what is queued of `batch` to `each`, in the order in which it may start. All of it is of
+    /// one state of the database.
+    pub async fn targets(
+        &mut self,
+        batch: BatchId,
+        each: &mut (dyn FnMut(Target) + Send),
+    ) -> Result<(), QueueError> {
+        self.begin_reading().await?;
+        let result = self.each_target(batch, each).await;
+        self.rollback().await;
+        result
+    }
+
+    async fn each_target(
+        &mut self,
+        batch: BatchId,
+        each: &mut (dyn FnMut(Target) + Send),
+    ) -> Result<(), QueueError> {
+        let mut after = (i64::MIN, 0);
+        loop {
+            let row = sqlx::query(TARGETS)
+                .bind(batch.0)
+                .bind(after.0)
+                .bind(after.1)
+                .bind(ROWS_PER_READING)
+                .fetch_one(&mut self.connection)
+                .await?;
+            let mut targets: Vec<StoredTarget<'_>> = stored(&row, "a job")?;
+            // An aggregate promises no order.
+            targets.sort_unstable_by_key(|target| (target.0, target.1));
+            let Some(last) = targets.last() else {
+                return Ok(());
+            };
+            after = (last.0, last.1);
+            for target in targets {
+                each(target.try_into()?);
+            }
+        }
     }
 
     /// When the next queued job of `batch` falls due after `after_ms` (both as Unix time); `None`:

@@ -10,7 +10,7 @@ use sqlx::sqlite::SqliteRow;
 use crate::job::{
     Baseline, BatchId, Evidence, Executed, Failure, JobId, JobRecord, ResultRow, ServiceId, State,
 };
-use crate::queue::{QueueError, QueuedJob};
+use crate::queue::{QueueError, QueuedJob, Target};
 
 /// The record of a job as JSON.
 macro_rules! record_as_json {
@@ -140,6 +140,29 @@ impl From<StoredRecord> for JobRecord {
             baseline: stored.baseline,
             target: stored.target,
         }
+    }
+}
+
+/// `not_before_ms`, the job's id, its service, its image, its access.
+#[derive(Deserialize)]
+pub(super) struct StoredTarget<'a>(
+    pub(super) i64,
+    pub(super) i64,
+    i64,
+    #[serde(borrow)] Cow<'a, str>,
+    #[serde(borrow)] Cow<'a, str>,
+);
+
+impl TryFrom<StoredTarget<'_>> for Target {
+    type Error = QueueError;
+
+    fn try_from(target: StoredTarget<'_>) -> Result<Self, QueueError> {
+        let StoredTarget(_, _, service, image, access) = target;
+        Ok(Self {
+            service: ServiceId::new(service).ok_or_else(|| damaged("a service id"))?,
+            image: image.parse().map_err(|_| damaged("an image id"))?,
+            access: word(&access)?,
+        })
     }
 }
 

@@ -8,6 +8,14 @@ pub(super) const WRITE_AHEAD_LOG: &str = "PRAGMA journal_mode = WAL";
 pub(super) const ROLLBACK_JOURNAL: &str = "PRAGMA journal_mode = TRUNCATE";
 
 impl Queue {
+    /// Everything that is read until [`Self::rollback`] is of one state.
+    pub(super) async fn begin_reading(&mut self) -> Result<(), QueueError> {
+        sqlx::query("BEGIN DEFERRED")
+            .execute(&mut self.connection)
+            .await?;
+        Ok(())
+    }
+
     /// Takes the write lock at once: a reading transaction that wants to write later can fail.
     pub(super) async fn begin(&mut self) -> Result<(), QueueError> {
         sqlx::query("BEGIN IMMEDIATE")

@@ -1,0 +1,101 @@
+//! The statements that insert a manifest's rows.
+
+use secrecy::ExposeSecret;
+use sqlx::SqliteConnection;
+
+use super::rows::job_id;
+use super::statement::{Statement, bound, values};
+use crate::job::{Access, BatchId, NewJob};
+use crate::queue::{EnqueueError, QueueError, Rows};
+
+/// Rows that go to SQLite as one statement. More costs memory and gains nothing.
+pub(super) const ROWS_PER_STATEMENT: usize = 512;
+
+/// The statements that insert a chunk of rows.
+pub(super) struct Insertion {
+    jobs: Statement,
+    secrets: Option<Statement>,
+    /// Of the usual length: prepared once, and used again.
+    usual: bool,
+}
+
+impl Insertion {
+    /// Of `chunk`, into batch `id`; `None` where it is empty.
+    pub(super) fn of(id: BatchId, chunk: &[NewJob]) -> Option<Self> {
+        if chunk.is_empty() {
+            return None;
+        }
+        let mut jobs = Statement::new(format!(
+            "INSERT INTO job (id, batch_id, line, service_id, image, zone, access, ssh_key, note) {}",
+            values(&format!("(?,{},?,?,?,?,?,?,?)", id.0), chunk.len())
+        ));
+        let mut passwords = Vec::new();
+        for row in chunk {
+            let job = job_id(id, row.line).0;
+            let ssh_key = match &row.access {
+                Access::Password(password) => {
+                    passwords.push((job, password.expose_secret()));
+                    None
+                }
+                Access::SshKey(key) => Some(key.as_str()),
+                Access::Image => None,
+            };
+            jobs.bind(job);
+            jobs.bind(i64::try_from(row.line).unwrap_or(i64::MAX));
+            jobs.bind(row.service.get());
+            jobs.bind(row.image.to_string());
+            jobs.bind(row.zone.as_deref());
+            jobs.bind(row.access.kind().as_str());
+            jobs.bind(ssh_key);
+            jobs.bind(row.note.as_deref());
+        }
+        let usual = chunk.len() == ROWS_PER_STATEMENT
+            && (passwords.is_empty() || passwords.len() == ROWS_PER_STATEMENT);
+        let secrets = (!passwords.is_empty()).then(|| {
+            let mut secrets = Statement::new(format!(
+                "INSERT INTO secret (job_id, password) {}",
+                values(&bound(2), passwords.len())
+            ));
+            for (job, password) in passwords {
+                secrets.bind(job);
+                secrets.bind(password);
+            }
+            secrets
+        });
+        Some(Self {
+            jobs,
+            secrets,
+            usual,
+        })
+    }
+}
+
+pub(super) async fn insert(
+    connection: &mut SqliteConnection,
+    insertion: Option<Insertion>,
+) -> Result<(), QueueError> {
+    let Some(Insertion {
+        jobs,
+        secrets,
+        usual,
+    }) = insertion
+    else {
+        return Ok(());
+    };
+    let jobs = jobs.query().persistent(usual);
+    jobs.execute(&mut *connection).await?;
+    if let Some(secrets) = secrets {
+        let secrets = secrets.query().persistent(usual);
+        secrets.execute(&mut *connection).await?;
+    }
+    Ok(())
+}
+
+/// The next set of rows, none at the end.
+pub(super) fn next_rows<E: std::error::Error + 'static>(
+    rows: &mut Rows<'_, E>,
+) -> Result<Vec<NewJob>, EnqueueError<E>> {
+    rows.take(ROWS_PER_STATEMENT)
+        .collect::<Result<_, _>>()
+        .map_err(EnqueueError::Rows)
+}
