@@ -7,7 +7,7 @@ use super::next::{self, command_for};
 use super::output::{print_json, print_text};
 use super::words::jobs;
 use crate::exit::Exit;
-use crate::job::{BatchId, ServiceId};
+use crate::job::{BatchId, Counter, ServiceId};
 use crate::queue::{Batch, Holder, Open, Queue, QueueLock, Run};
 use crate::{text, time};
 use clap::Args;
@@ -243,17 +243,15 @@ fn as_text(status: &Status, queue: &Queue) -> String {
         let _ = writeln!(out, "  {name:<12} {value}");
     };
     line("total", counts.total().to_string());
-    for (name, count) in [
-        ("done", counts.done),
-        ("failed", counts.failed),
-        ("rebuilding", counts.rebuilding + counts.submitting),
-        ("queued", counts.queued),
-        ("cancelled", counts.cancelled),
-    ] {
-        line(name, count.to_string());
+    // The doubts come last, for what is to be said of them.
+    let others = Counter::ALL
+        .into_iter()
+        .filter(|counter| *counter != Counter::InDoubt);
+    for counter in others {
+        line(counter.words(), counter.of(counts).to_string());
     }
     line(
-        "in doubt",
+        Counter::InDoubt.words(),
         match counts.held {
             0 => counts.in_doubt.to_string(),
             held => format!(

@@ -9,17 +9,16 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressState, ProgressStyle, TermLike};
 
-use super::layout::{Paint, Tone, fold, wrap};
-use super::summary::COMMAND_INDENT;
+use super::layout::{COMMAND_INDENT, Paint, Tone, fold, wrap};
 use super::tally::Frame;
 
 /// What can be drawn on.
-pub(super) trait Terminal: TermLike + Clone + 'static {}
+pub trait Terminal: TermLike + Clone + 'static {}
 
 impl<T: TermLike + Clone + 'static> Terminal for T {}
 
 /// The display on one terminal.
-pub(super) struct Bar<T: Terminal> {
+pub struct Bar<T: Terminal> {
     terminal: T,
     display: ProgressBar,
     frame: Arc<Mutex<Frame>>,
@@ -27,7 +26,7 @@ pub(super) struct Bar<T: Terminal> {
 }
 
 impl<T: Terminal> Bar<T> {
-    pub(super) fn new(terminal: T, paint: Paint) -> Self {
+    pub fn new(terminal: T, paint: Paint) -> Self {
         let target = ProgressDrawTarget::term_like(Box::new(terminal.clone()));
         let display = ProgressBar::with_draw_target(Some(0), target);
         Self {
@@ -38,12 +37,12 @@ impl<T: Terminal> Bar<T> {
         }
     }
 
-    pub(super) fn width(&self) -> usize {
+    pub fn width(&self) -> usize {
         usize::from(self.terminal.width())
     }
 
     /// Shows `frame`, unless it is what is there already.
-    pub(super) fn draw(&self, frame: Frame) {
+    pub fn draw(&self, frame: Frame) {
         let mut shown = self.frame.lock().unwrap_or_else(PoisonError::into_inner);
         if *shown == frame {
             return;
@@ -67,7 +66,7 @@ impl<T: Terminal> Bar<T> {
     }
 
     /// Writes lines that stay, above the display.
-    pub(super) fn print(&self, lines: &[(String, Tone)]) {
+    pub fn print(&self, lines: &[(String, Tone)]) {
         if lines.is_empty() {
             return;
         }
@@ -87,7 +86,7 @@ impl<T: Terminal> Bar<T> {
     }
 
     /// Takes the display away and writes what stays.
-    pub(super) fn finish(&self, lines: &[(String, Tone)], closing: &str) {
+    pub fn finish(&self, lines: &[(String, Tone)], closing: &str) {
         self.display.finish_and_clear();
         let _ = self.write(lines);
         for line in closing.lines() {

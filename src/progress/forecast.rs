@@ -16,7 +16,7 @@ const LATER_MIN: Duration = Duration::from_secs(30);
 
 /// What is known of the time that rebuilds take. Moments are durations since the display started.
 #[derive(Debug, Default)]
-pub(super) struct Forecast {
+pub struct Forecast {
     /// When each instance in flight was sent by this run.
     sent: HashMap<ServiceId, Duration>,
     took: Duration,
@@ -29,13 +29,13 @@ pub(super) struct Forecast {
 
 impl Forecast {
     /// A submission left; `in_flight` with it.
-    pub(super) fn sent(&mut self, service: ServiceId, in_flight: u64, now: Duration) {
+    pub fn sent(&mut self, service: ServiceId, in_flight: u64, now: Duration) {
         self.sent.insert(service, now);
         self.at_once = self.at_once.max(in_flight);
     }
 
     /// The instance is not in flight any more. `rebuild`: what a finished one took.
-    pub(super) fn ended(&mut self, service: ServiceId, rebuild: Option<Duration>) {
+    pub fn ended(&mut self, service: ServiceId, rebuild: Option<Duration>) {
         self.sent.remove(&service);
         if let Some(rebuild) = rebuild {
             self.took += rebuild;
@@ -45,7 +45,7 @@ impl Forecast {
 
     /// The time until everything queued and in flight has ended, if each takes the mean of those that
     /// have.
-    pub(super) fn by_rebuilds(&self, counts: &Counts, now: Duration) -> Option<Duration> {
+    pub fn by_rebuilds(&self, counts: &Counts, now: Duration) -> Option<Duration> {
         if self.rebuilds < REBUILDS_MIN {
             return None;
         }
@@ -72,7 +72,7 @@ impl Forecast {
     }
 
     /// What to show for an estimate of `until` at `now`; nothing is known: nothing is shown.
-    pub(super) fn show(&mut self, until: Option<Duration>, now: Duration) -> Option<Duration> {
+    pub fn show(&mut self, until: Option<Duration>, now: Duration) -> Option<Duration> {
         let Some(until) = until else {
             self.shown = None;
             return None;

@@ -2,13 +2,16 @@
 
 use console::{Color, measure_text_width, style};
 
+/// What stands before a command that can be copied.
+pub const COMMAND_INDENT: &str = "    ";
+
 /// Colours, or none.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Paint(pub(super) bool);
+pub struct Paint(pub(super) bool);
 
 /// What a colour says.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Tone {
+pub enum Tone {
     Plain,
     Good,
     Bad,
@@ -17,7 +20,7 @@ pub(super) enum Tone {
 }
 
 impl Paint {
-    pub(super) fn apply(self, tone: Tone, text: &str) -> String {
+    pub fn apply(self, tone: Tone, text: &str) -> String {
         let colour = match tone {
             Tone::Plain => return text.to_owned(),
             Tone::Good => Some(Color::Green),
@@ -38,7 +41,7 @@ impl Paint {
 
 /// `text` in lines of at most `width` columns, broken between words, those after the first indented.
 /// A word that is longer than a line stays whole, so that a path or a command can still be copied.
-pub(super) fn wrap(text: &str, width: usize, indent: usize) -> Vec<String> {
+pub fn wrap(text: &str, width: usize, indent: usize) -> Vec<String> {
     let mut lines = Vec::new();
     let mut line = String::new();
     let mut used = 0;
@@ -71,7 +74,7 @@ pub fn fold(line: &str, width: usize) -> Vec<String> {
 }
 
 /// Pieces joined by two spaces into as many lines of at most `width` columns as it takes.
-pub(super) fn flow(pieces: &[String], width: usize) -> Vec<String> {
+pub fn flow(pieces: &[String], width: usize) -> Vec<String> {
     let mut lines: Vec<String> = Vec::new();
     for piece in pieces {
         match lines.last_mut() {
@@ -86,7 +89,7 @@ pub(super) fn flow(pieces: &[String], width: usize) -> Vec<String> {
 }
 
 /// `text`, cut to `width` columns.
-pub(super) fn fit(text: &str, width: usize) -> String {
+pub fn fit(text: &str, width: usize) -> String {
     if width == 0 {
         return String::new();
     }
@@ -94,7 +97,7 @@ pub(super) fn fit(text: &str, width: usize) -> String {
 }
 
 /// `left` and, where there is room, `right` at the other edge.
-pub(super) fn edges(left: &str, right: &str, width: usize) -> String {
+pub fn edges(left: &str, right: &str, width: usize) -> String {
     let taken = measure_text_width(right) + 2;
     if taken + width / 2 > width {
         return fit(left, width);

@@ -1,11 +1,11 @@
-//! Events as lines of text: which are worth one, and what it says.
+//! What an event says, as a line of text.
 
 use std::fmt::Write as _;
 
+use super::counters::{instances, record};
 use super::layout::Tone;
-use super::{Mode, Verbosity};
 use crate::event::{Activity, Event, JobEvent, Limit};
-use crate::job::{Counts, Executed, State};
+use crate::job::{Executed, State};
 use crate::text::{MESSAGE_CHARS_MAX, brief, printable};
 use crate::time;
 
@@ -14,15 +14,15 @@ const NAME_CHARS_MAX: usize = 40;
 
 /// One event for people. No time, no colour, and nothing in it can steer a terminal.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Line {
-    pub(super) text: String,
-    pub(super) tone: Tone,
-    pub(super) topic: Topic,
+pub struct Line {
+    pub text: String,
+    pub tone: Tone,
+    pub topic: Topic,
 }
 
 /// Lines of one topic are similar to each other; there may be as many as there are instances.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Topic {
+pub enum Topic {
     Failed,
     Doubt,
     Warning,
@@ -30,7 +30,7 @@ pub(super) enum Topic {
 }
 
 impl Line {
-    pub(super) fn new(text: impl Into<String>, tone: Tone, topic: Topic) -> Self {
+    pub fn new(text: impl Into<String>, tone: Tone, topic: Topic) -> Self {
         Self {
             text: text.into(),
             tone,
@@ -39,60 +39,8 @@ impl Line {
     }
 }
 
-/// Is the event worth a line?
-pub(super) fn is_shown(event: &Event, mode: Mode, verbosity: Verbosity) -> bool {
-    let normal = verbosity >= Verbosity::Normal;
-    let verbose = verbosity >= Verbosity::Verbose;
-    match mode {
-        Mode::None => return false,
-        Mode::Plain if verbose => return true,
-        Mode::Plain | Mode::Bar => {}
-    }
-    let log = normal && mode == Mode::Plain;
-    match event {
-        Event::RunStarted { .. }
-        | Event::Warning { .. }
-        | Event::Paused { .. }
-        | Event::Resumed
-        | Event::BudgetLimits { .. }
-        | Event::Recounted { .. }
-        | Event::Stopping { .. } => normal,
-        Event::Halting { .. } => true,
-        Event::RunEnded { .. } => log,
-        // The display shows what happens right now by itself.
-        Event::Activity(activity) => {
-            log && match activity {
-                Activity::LoggingIn | Activity::WatchingDoubts { .. } => true,
-                Activity::ReadingList { read, total } => *read == 0 || Some(*read) == *total,
-                Activity::Working
-                | Activity::HeldBack { .. }
-                | Activity::WaitingForRebuilds
-                | Activity::WaitingToRetry { .. } => false,
-            }
-        }
-        Event::Job(job) => is_job_shown(job, normal, log),
-    }
-}
-
-fn is_job_shown(job: &JobEvent, normal: bool, log: bool) -> bool {
-    if job.held {
-        return true;
-    }
-    if job.from == job.to {
-        return false;
-    }
-    match job.to {
-        State::Failed => true,
-        // It may settle by itself; if it does not, it will be held.
-        State::InDoubt => normal,
-        State::Done | State::Cancelled => log || (normal && job.from == State::InDoubt),
-        State::Queued | State::Rebuilding => normal && job.from == State::InDoubt,
-        State::Submitting => false,
-    }
-}
-
 /// What the event says.
-pub(super) fn describe(event: &Event) -> Line {
+pub fn describe(event: &Event) -> Line {
     match event {
         Event::RunStarted {
             run,
@@ -253,7 +201,7 @@ fn describe_job(job: &JobEvent) -> Line {
 }
 
 /// What a run is doing when no job moves.
-pub(super) fn describe_activity(activity: &Activity) -> String {
+pub fn describe_activity(activity: &Activity) -> String {
     match activity {
         Activity::LoggingIn => "logging in".to_owned(),
         Activity::ReadingList {
@@ -295,58 +243,10 @@ fn hour_and_minute(unix_ms: i64) -> String {
         .map_or_else(|| text.clone(), |clock| format!("{clock}Z"))
 }
 
-/// `done 312, failed 2, in doubt 1 (held 1), rebuilding 8, queued 177`.
-pub(super) fn record(counts: &Counts) -> String {
-    let pieces: Vec<String> = counters(counts).into_iter().map(|(text, _)| text).collect();
-    pieces.join(", ")
-}
-
-/// The counters that are always shown, then those that are shown when they count something.
-pub(super) fn counters(counts: &Counts) -> Vec<(String, Tone)> {
-    let some = |count: u64, tone: Tone| if count > 0 { tone } else { Tone::Plain };
-    let held = if counts.held > 0 {
-        format!(" (held {})", counts.held)
-    } else {
-        String::new()
-    };
-    let mut counters = vec![
-        (
-            format!("done {}", counts.done),
-            some(counts.done, Tone::Good),
-        ),
-        (
-            format!("failed {}", counts.failed),
-            some(counts.failed, Tone::Bad),
-        ),
-        (
-            format!("in doubt {}{held}", counts.in_doubt),
-            some(counts.in_doubt, Tone::Uncertain),
-        ),
-        (
-            // What is being submitted is on its way to being rebuilt.
-            format!("rebuilding {}", counts.rebuilding + counts.submitting),
-            Tone::Plain,
-        ),
-        (format!("queued {}", counts.queued), Tone::Plain),
-    ];
-    if counts.cancelled > 0 {
-        counters.push((format!("cancelled {}", counts.cancelled), Tone::Plain));
-    }
-    counters
-}
-
-pub(super) fn stopping(calls: usize) -> String {
+pub fn stopping(calls: usize) -> String {
     match calls {
         0 => "stopping".to_owned(),
         1 => "stopping: waiting for the answer to 1 call".to_owned(),
         _ => format!("stopping: waiting for the answers to {calls} calls"),
-    }
-}
-
-pub(super) fn instances(count: u64) -> String {
-    if count == 1 {
-        "1 instance".to_owned()
-    } else {
-        format!("{count} instances")
     }
 }

@@ -10,7 +10,7 @@ use std::time::Instant;
 
 /// Letters from a run to one reader.
 #[derive(Debug)]
-pub(super) struct Mailbox<T> {
+pub struct Mailbox<T> {
     inner: Mutex<Inner<T>>,
     changed: Condvar,
     capacity: usize,
@@ -26,16 +26,16 @@ struct Inner<T> {
 
 /// What [`Mailbox::take`] found.
 #[derive(Debug)]
-pub(super) struct Batch<T> {
-    pub(super) letters: VecDeque<T>,
+pub struct Batch<T> {
+    pub letters: VecDeque<T>,
     /// Letters that found no room after these.
-    pub(super) lost: u64,
+    pub lost: u64,
     /// No more will come.
-    pub(super) closed: bool,
+    pub closed: bool,
 }
 
 impl<T> Mailbox<T> {
-    pub(super) fn new(capacity: usize) -> Self {
+    pub fn new(capacity: usize) -> Self {
         Self {
             inner: Mutex::new(Inner {
                 letters: VecDeque::new(),
@@ -49,7 +49,7 @@ impl<T> Mailbox<T> {
     }
 
     /// Leaves a letter, or counts it as lost.
-    pub(super) fn post(&self, letter: T) {
+    pub fn post(&self, letter: T) {
         let mut inner = self.lock();
         if inner.closed {
             return;
@@ -68,7 +68,7 @@ impl<T> Mailbox<T> {
 
     /// Everything that came, not before `earliest` and not after `latest`; a letter or
     /// [`close`](Self::close) ends the wait in between.
-    pub(super) fn take(&self, earliest: Instant, latest: Option<Instant>) -> Batch<T> {
+    pub fn take(&self, earliest: Instant, latest: Option<Instant>) -> Batch<T> {
         let mut inner = self.lock();
         while !inner.closed {
             let until = if inner.letters.is_empty() {
@@ -98,19 +98,19 @@ impl<T> Mailbox<T> {
     }
 
     /// Nothing more will be posted.
-    pub(super) fn close(&self) {
+    pub fn close(&self) {
         self.lock().closed = true;
         self.changed.notify_all();
     }
 
     /// The reader has dealt with everything.
-    pub(super) fn done(&self) {
+    pub fn done(&self) {
         self.lock().done = true;
         self.changed.notify_all();
     }
 
     /// Waits for [`done`](Self::done), but not beyond `latest`.
-    pub(super) fn wait_done(&self, latest: Instant) {
+    pub fn wait_done(&self, latest: Instant) {
         let mut inner = self.lock();
         while !inner.done {
             let wait = latest.saturating_duration_since(Instant::now());

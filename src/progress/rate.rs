@@ -14,14 +14,14 @@ const SPAN_MIN: Duration = Duration::from_secs(3);
 
 /// Completions of this run over the last [`WINDOW`]; time counts from the start of the display.
 #[derive(Debug)]
-pub(super) struct Rate {
+pub struct Rate {
     buckets: [u64; BUCKETS],
     newest: u64,
     began: Option<Duration>,
 }
 
 impl Rate {
-    pub(super) fn new() -> Self {
+    pub fn new() -> Self {
         Self {
             buckets: [0; BUCKETS],
             newest: 0,
@@ -30,19 +30,19 @@ impl Rate {
     }
 
     /// Work began: the first call counts. Logging in and reading the list are no work.
-    pub(super) fn begin(&mut self, now: Duration) {
+    pub fn begin(&mut self, now: Duration) {
         self.began.get_or_insert(now);
     }
 
     /// A job ended.
-    pub(super) fn completed(&mut self, now: Duration) {
+    pub fn completed(&mut self, now: Duration) {
         self.begin(now);
         self.advance(now);
         *self.bucket(self.newest) += 1;
     }
 
     /// Completions a minute; `None` while there are too few to tell.
-    pub(super) fn per_minute(&mut self, now: Duration) -> Option<f64> {
+    pub fn per_minute(&mut self, now: Duration) -> Option<f64> {
         self.advance(now);
         let oldest = Duration::from_secs(self.newest.saturating_sub(BUCKETS as u64 - 1) * BUCKET_S);
         let span = now.saturating_sub(self.began?.max(oldest));
@@ -54,7 +54,7 @@ impl Rate {
     }
 
     /// The time until `remaining` more jobs have ended.
-    pub(super) fn eta(&mut self, remaining: u64, now: Duration) -> Option<Duration> {
+    pub fn eta(&mut self, remaining: u64, now: Duration) -> Option<Duration> {
         let per_minute = self.per_minute(now)?;
         Duration::try_from_secs_f64(as_f64(remaining) / per_minute * 60.0).ok()
     }
@@ -78,7 +78,7 @@ impl Rate {
     clippy::cast_precision_loss,
     reason = "a rate is shown with two digits, and there are fewer jobs than 2⁵³"
 )]
-pub(super) fn as_f64(count: u64) -> f64 {
+pub fn as_f64(count: u64) -> f64 {
     count as f64
 }
 

@@ -8,7 +8,9 @@ use super::bar::{Bar, Terminal};
 use super::layout::{Paint, Tone};
 use super::lines::{Line, Topic, describe};
 use super::mailbox::Batch;
-use super::{Letter, Mode, Shared, Verbosity};
+use super::mode::{Mode, Verbosity};
+use super::shared::{Letter, Shared};
+use super::similar::Similar;
 use crate::text::printable;
 use crate::time;
 
@@ -18,11 +20,9 @@ const FRAME: Duration = Duration::from_millis(100);
 const LINES_PACE: Duration = Duration::from_millis(20);
 /// A log in which nothing was written for so long gets a line that says where the run stands.
 const HEARTBEAT: Duration = Duration::from_mins(5);
-/// Similar lines that are worth reading one by one.
-const SIMILAR_MAX: u64 = 20;
 
 /// Shows a run on a terminal, until its mailbox is closed.
-pub(super) fn show_bar<T: Terminal>(shared: &Shared, bar: &Bar<T>, paint: Paint) {
+pub fn show_bar<T: Terminal>(shared: &Shared, bar: &Bar<T>, paint: Paint) {
     let mut similar = Similar::new(true);
     let mut frame_due = Instant::now();
     loop {
@@ -52,7 +52,7 @@ pub(super) fn show_bar<T: Terminal>(shared: &Shared, bar: &Bar<T>, paint: Paint)
 }
 
 /// Writes a run as lines, until its mailbox is closed.
-pub(super) fn show_lines(shared: &Shared, out: &mut impl Write) {
+pub fn show_lines(shared: &Shared, out: &mut impl Write) {
     // A log is complete; what cron mails to a person need not be.
     let mut similar = Similar::new(shared.verbosity == Verbosity::Quiet);
     let beats = shared.mode == Mode::Plain && shared.verbosity >= Verbosity::Normal;
@@ -127,79 +127,4 @@ fn clock(at_ms: i64) -> String {
     let full = time::rfc3339(at_ms);
     full.get(11..19)
         .map_or_else(|| full.clone(), |clock| format!("{clock}Z"))
-}
-
-/// Keeps a thousand failures of the same kind from pushing everything else off the screen.
-#[derive(Debug)]
-struct Similar {
-    limited: bool,
-    failed: u64,
-    doubts: u64,
-    warnings: u64,
-}
-
-impl Similar {
-    fn new(limited: bool) -> Self {
-        Self {
-            limited,
-            failed: 0,
-            doubts: 0,
-            warnings: 0,
-        }
-    }
-
-    /// The line, or what stands for it and those that follow, or nothing.
-    fn admit(&mut self, line: Line, command: &str) -> Option<Line> {
-        let count = match line.topic {
-            Topic::Failed => &mut self.failed,
-            Topic::Doubt => &mut self.doubts,
-            Topic::Warning => &mut self.warnings,
-            Topic::Other => return Some(line),
-        };
-        *count += 1;
-        if !self.limited || *count <= SIMILAR_MAX {
-            return Some(line);
-        }
-        if *count > SIMILAR_MAX + 1 {
-            return None;
-        }
-        let text = match line.topic {
-            Topic::Failed => {
-                format!("further failures are only counted: {command} list --state failed")
-            }
-            Topic::Doubt => {
-                format!("further doubts are only counted: {command} list --state in_doubt")
-            }
-            Topic::Warning | Topic::Other => "further warnings are only counted".to_owned(),
-        };
-        Some(Line::new(text, line.tone, Topic::Other))
-    }
-
-    fn leftovers<'a>(&'a self, command: &'a str) -> impl Iterator<Item = Line> + 'a {
-        [
-            (
-                self.failed,
-                "failures",
-                ": {} list --state failed",
-                Tone::Bad,
-            ),
-            (
-                self.doubts,
-                "lines about doubts",
-                ": {} list --state in_doubt",
-                Tone::Uncertain,
-            ),
-            (self.warnings, "warnings", "", Tone::Uncertain),
-        ]
-        .into_iter()
-        .filter(|(count, ..)| self.limited && *count > SIMILAR_MAX)
-        .map(move |(count, what, remedy, tone)| {
-            let text = format!(
-                "… and {} more {what}{}",
-                count - SIMILAR_MAX,
-                remedy.replace("{}", command)
-            );
-            Line::new(text, tone, Topic::Other)
-        })
-    }
 }

@@ -1,61 +1,48 @@
-//! `--events`: one JSON object a line, for scripts.
-//!
-//! ```json
-//! {"v":1,"at":"2026-11-23T02:00:00.000Z","type":"job","service":5113119,"line":2,…}
-//! ```
-//!
-//! `v` grows when a field changes its meaning or goes away; new fields and types may come at any
-//! time. `{"type":"dropped","count":n}` stands where n events are missing because the reader did
-//! not keep up.
+//! The thread that writes events for scripts, and the file that they are appended to.
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, Read as _, Seek as _, SeekFrom, Write};
 use std::path::Path;
+use std::time::{Duration, Instant};
 
-use serde::Serialize;
-
-use crate::event::Event;
+use super::ndjson;
+use super::shared::{Letter, Shared};
 use crate::time;
 
-/// The format's version.
-pub(super) const VERSION: u8 = 1;
+/// Events that come within this time are written together.
+const STREAM_PACE: Duration = Duration::from_millis(20);
 
-#[derive(Serialize)]
-struct Envelope<'a, B> {
-    v: u8,
-    at: &'a str,
-    #[serde(flatten)]
-    body: B,
-}
-
-#[derive(Serialize)]
-#[serde(tag = "type", rename_all = "snake_case")]
-enum Gap {
-    Dropped { count: u64 },
-}
-
-/// Appends the event's line to `lines`.
-pub(super) fn write_event(lines: &mut Vec<u8>, at_ms: i64, event: &Event) {
-    write_line(lines, at_ms, event);
-}
-
-/// Appends the line that stands for `count` missing events.
-pub(super) fn write_gap(lines: &mut Vec<u8>, at_ms: i64, count: u64) {
-    write_line(lines, at_ms, Gap::Dropped { count });
-}
-
-fn write_line(lines: &mut Vec<u8>, at_ms: i64, body: impl Serialize) {
-    let before = lines.len();
-    let at = time::rfc3339(at_ms);
-    let envelope = Envelope {
-        v: VERSION,
-        at: &at,
-        body,
+/// The thread of the event stream.
+pub fn write(shared: &Shared, mut out: impl Write) {
+    let Some(mailbox) = &shared.stream else {
+        return;
     };
-    match serde_json::to_writer(&mut *lines, &envelope) {
-        Ok(()) => lines.push(b'\n'),
-        // No event has a field that JSON could refuse; half a line would be worse than none.
-        Err(_) => lines.truncate(before),
+    let mut earliest = Instant::now();
+    loop {
+        let batch = mailbox.take(earliest, None);
+        earliest = Instant::now() + STREAM_PACE;
+        let mut text = Vec::new();
+        for letter in &batch.letters {
+            match letter {
+                Letter::Event { at_ms, event } => ndjson::write_event(&mut text, *at_ms, event),
+                Letter::Note(_) => {} // for people
+            }
+        }
+        if batch.lost > 0 {
+            ndjson::write_gap(&mut text, time::now_ms(), batch.lost);
+        }
+        let written = out.write_all(&text).and_then(|()| out.flush());
+        if let Err(error) = &written {
+            // Half a line may be out: nothing that followed could be read.
+            mailbox.close();
+            shared.screen.post(Letter::Note(format!(
+                "warning: the run goes on without --events, which cannot be written: {error}"
+            )));
+        }
+        if written.is_err() || batch.closed {
+            mailbox.done();
+            return;
+        }
     }
 }
 
@@ -64,7 +51,7 @@ fn write_line(lines: &mut Vec<u8>, at_ms: i64, body: impl Serialize) {
 /// A named pipe that is opened for writing alone waits for a reader, for ever if none comes, and no
 /// signal ends that. Opened for both it waits for nobody: a reader that comes late finds what fits
 /// into the pipe, and the rest is dropped as for any reader that does not keep up.
-pub(super) fn open(path: &Path) -> io::Result<File> {
+pub fn open(path: &Path) -> io::Result<File> {
     let mut options = OpenOptions::new();
     options.append(true).create(true);
     #[cfg(unix)]
@@ -100,110 +87,7 @@ fn ends_in_mid_line(path: &Path) -> io::Result<bool> {
 
 #[cfg(test)]
 mod tests {
-    use std::path::PathBuf;
-    use std::time::Duration;
-
     use super::*;
-    use crate::event::{Activity, JobEvent};
-    use crate::exit::Exit;
-    use crate::job::{BatchId, Counts, Evidence, Executed, RunId, ServiceId, State};
-
-    fn line(event: &Event) -> String {
-        let mut lines = Vec::new();
-        write_event(&mut lines, 1_795_399_200_007, event);
-        String::from_utf8(lines).unwrap()
-    }
-
-    #[test]
-    fn every_event_is_one_versioned_object_on_one_line() {
-        let counts = Counts {
-            queued: 3,
-            ..Counts::default()
-        };
-        let events = [
-            Event::RunStarted {
-                run: RunId(3),
-                batch: BatchId(1),
-                counts,
-                resumed: false,
-                api_url: "https://api.zomro.com/".to_owned(),
-                database: PathBuf::from("/var/lib/refleet.db"),
-                workers: 8,
-                simulated: false,
-            },
-            Event::Activity(Activity::ReadingList {
-                read: 350,
-                total: Some(800),
-            }),
-            Event::Activity(Activity::WaitingToRetry {
-                remaining: Duration::from_secs(12),
-            }),
-            Event::Job(JobEvent {
-                name: Some("web-1".to_owned()),
-                ip: None,
-                service: ServiceId::new(5_113_119).unwrap(),
-                line: 2,
-                attempt: 1,
-                kind: "completed",
-                from: State::Rebuilding,
-                to: State::Done,
-                executed: Executed::Yes,
-                held: false,
-                evidence: Some(Evidence::Observed),
-                error_kind: None,
-                error: None,
-                rebuild: Some(Duration::from_millis(250_125)),
-            }),
-            Event::Warning {
-                message: "two\nlines".to_owned(),
-            },
-            Event::Paused {
-                reason: "no answer".to_owned(),
-            },
-            Event::Resumed,
-            Event::BudgetLimits { in_flight_max: 3 },
-            Event::Halting {
-                reason: "budget".to_owned(),
-            },
-            Event::Stopping { calls: 2 },
-            Event::RunEnded {
-                counts,
-                elapsed_ms: 61_000,
-                exit_code: Exit::Failed,
-            },
-        ];
-        let mut all = String::new();
-        for event in &events {
-            let text = line(event);
-            assert_eq!(text.matches('\n').count(), 1, "{text}");
-            let value: serde_json::Value = serde_json::from_str(&text).unwrap();
-            assert_eq!(value["v"], 1);
-            assert_eq!(value["at"], "2026-11-23T02:00:00.007Z");
-            assert!(value["type"].is_string());
-            all.push_str(&text);
-        }
-        let mut gap = Vec::new();
-        write_gap(&mut gap, 0, 17);
-        all.push_str(std::str::from_utf8(&gap).unwrap());
-        insta::assert_snapshot!(all);
-    }
-
-    #[cfg(unix)]
-    #[test]
-    fn a_path_that_is_no_utf_8_costs_no_line() {
-        use std::os::unix::ffi::OsStringExt as _;
-        let event = Event::RunStarted {
-            run: RunId(1),
-            batch: BatchId(1),
-            counts: Counts::default(),
-            resumed: false,
-            api_url: String::new(),
-            database: std::ffi::OsString::from_vec(b"/tmp/\xff.db".to_vec()).into(),
-            workers: 1,
-            simulated: true,
-        };
-        assert!(line(&event).contains("\"database\":\"/tmp/\u{fffd}.db\""));
-    }
 
     #[test]
     fn the_file_is_appended_at_a_line_of_its_own() {

@@ -4,16 +4,15 @@ use std::fmt::Write as _;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use super::Verbosity;
-use super::lines::counters;
+use super::counters::counters;
+use super::layout::COMMAND_INDENT;
+use super::mode::Verbosity;
+use super::next_steps::next_steps;
 use super::rate::as_f64;
 use crate::exit::Exit;
 use crate::job::{BatchId, Counts};
 use crate::text::{MESSAGE_CHARS_MAX, brief, printable};
 use crate::time;
-
-/// What stands before a command to copy.
-pub(super) const COMMAND_INDENT: &str = "    ";
 
 /// How a run ended.
 #[derive(Debug, Clone)]
@@ -165,146 +164,6 @@ fn verdict(ended: &Ended) -> String {
         Exit::Busy => "another process works on this queue; try again later".to_owned(),
         Exit::Interrupted => format!("batch {batch} was interrupted (SIGINT)"),
         Exit::Terminated => format!("batch {batch} was interrupted (SIGTERM or SIGHUP)"),
-    }
-}
-
-struct Step {
-    what: String,
-    commands: Vec<String>,
-}
-
-impl Step {
-    fn new<'a>(what: impl Into<String>, commands: impl IntoIterator<Item = &'a str>) -> Self {
-        Self {
-            what: what.into(),
-            commands: commands.into_iter().map(str::to_owned).collect(),
-        }
-    }
-}
-
-fn next_steps(ended: &Ended) -> Vec<Step> {
-    let counts = &ended.counts;
-    let mut steps = Vec::new();
-    match ended.exit {
-        Exit::Usage | Exit::Outage | Exit::Budget | Exit::Credentials | Exit::Blocked => {
-            let hint = ended.hint.as_ref().map_or_else(
-                || "deal with the reason, then run again".to_owned(),
-                |hint| brief(hint, MESSAGE_CHARS_MAX),
-            );
-            steps.push(Step::new(hint, []));
-        }
-        Exit::Bug => steps.push(Step::new(
-            "what was sent is in the ledger; please report this with the message above",
-            [],
-        )),
-        Exit::Storage => steps.push(Step::new(
-            "nothing was sent after the first failed write: see to the disk, then run again",
-            [],
-        )),
-        Exit::Done
-        | Exit::Failed
-        | Exit::InDoubt
-        | Exit::Busy
-        | Exit::Interrupted
-        | Exit::Terminated => {}
-    }
-    if counts.held > 0 {
-        steps.push(Step::new(
-            format!(
-                "{} held in doubt: find out whether {} rebuilt, then decide",
-                counts.held,
-                it_was(counts.held)
-            ),
-            [
-                "list --state in_doubt",
-                "resolve SERVICE_ID --as done|requeue|failed --reason TEXT",
-            ],
-        ));
-    }
-    failures(ended, &mut steps);
-    if ended.flagged > 0 {
-        steps.push(Step::new(
-            format!(
-                "{} done, but listed under another image's name: have a look",
-                ended.flagged
-            ),
-            ["list --flagged"],
-        ));
-    }
-    let watched = counts.in_doubt.saturating_sub(counts.held);
-    let in_flight = counts.rebuilding + counts.submitting;
-    if counts.open() > 0 {
-        let mut rest = Vec::new();
-        if counts.queued > 0 {
-            rest.push(format!("{} queued", counts.queued));
-        }
-        if in_flight > 0 {
-            rest.push(format!("{in_flight} with the provider"));
-        }
-        if watched > 0 {
-            rest.push(format!("{watched} in doubt"));
-        }
-        let verb = if ended.no_wait && counts.queued == 0 {
-            "the next run sees them through"
-        } else {
-            "run again to resume"
-        };
-        steps.push(Step::new(
-            format!("{}: {verb}", rest.join(", ")),
-            [ended.resume.as_str()],
-        ));
-    } else if ended.exit.has_ended() {
-        steps.push(Step::new(
-            "what happened to each instance, and when it was complete",
-            ["report"],
-        ));
-    }
-    steps
-}
-
-fn it_was(count: u64) -> &'static str {
-    if count == 1 { "it was" } else { "they were" }
-}
-
-fn failures(ended: &Ended, steps: &mut Vec<Step>) {
-    let failed = ended.counts.failed;
-    if failed == 0 {
-        return;
-    }
-    // What is left of the batch asks for the same command, once.
-    let run = (ended.counts.open() == 0).then_some(ended.resume.as_str());
-    let wiped = ended.failed_wiped.map(|wiped| wiped.min(failed));
-    let untouched = failed - wiped.unwrap_or(0);
-    if untouched > 0 {
-        let what = if wiped.is_some() {
-            format!("{untouched} failed, not touched: see why, then try again (or cancel)")
-        } else {
-            format!("{untouched} failed: see why, then try again those that were not touched")
-        };
-        steps.push(Step::new(
-            what,
-            ["list --state failed", "retry --failed"]
-                .into_iter()
-                .chain(run),
-        ));
-        if let Some(manifest) = &ended.manifest {
-            let retry = format!("retry --failed --from {manifest}");
-            steps.push(Step::new(
-                "where a password or key was corrected in the file",
-                [retry.as_str()],
-            ));
-        }
-    }
-    if let Some(wiped) = wiped.filter(|wiped| *wiped > 0) {
-        steps.push(Step::new(
-            format!(
-                "{wiped} failed after {} wiped, or perhaps wiped: see why, then rebuild anew",
-                it_was(wiped)
-            ),
-            ["list --state failed", "retry --failed --wiped"]
-                .into_iter()
-                .chain(run),
-        ));
     }
 }
 

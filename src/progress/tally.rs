@@ -4,9 +4,10 @@
 use std::fmt::Write as _;
 use std::time::Duration;
 
+use super::counters::{counters, record};
 use super::forecast::Forecast;
 use super::layout::{Paint, Tone, edges, fit, flow};
-use super::lines::{counters, describe_activity, record, stopping};
+use super::lines::{describe_activity, stopping};
 use super::rate::Rate;
 use crate::event::Limit;
 use crate::event::{Activity, Event, JobEvent};
@@ -19,7 +20,7 @@ const BAR_COLUMNS_MIN: usize = 12;
 
 /// Where a run stands. Moments are durations since the display started.
 #[derive(Debug)]
-pub(super) struct Tally {
+pub struct Tally {
     counts: Counts,
     begun: bool,
     simulated: bool,
@@ -38,27 +39,27 @@ pub(super) struct Tally {
 
 /// The display at one moment.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub(super) struct Frame {
+pub struct Frame {
     /// The terminal's width.
-    pub(super) width: usize,
+    pub width: usize,
     /// Ended jobs and all jobs; `None` before the run has begun.
-    pub(super) ended: Option<(u64, u64)>,
+    pub ended: Option<(u64, u64)>,
     /// What stands right of the bar.
-    pub(super) tail: String,
+    pub tail: String,
     /// The lines below it.
-    pub(super) below: Vec<String>,
+    pub below: Vec<String>,
 }
 
 impl Frame {
     /// Lines of the display, the bar included.
-    pub(super) fn rows(&self) -> usize {
+    pub fn rows(&self) -> usize {
         usize::from(self.ended.is_some()) + self.below.len()
     }
 }
 
 impl Tally {
     /// `no_wait`: a job has ended for this run when it was accepted.
-    pub(super) fn new(no_wait: bool) -> Self {
+    pub fn new(no_wait: bool) -> Self {
         Self {
             counts: Counts::default(),
             begun: false,
@@ -76,7 +77,7 @@ impl Tally {
         }
     }
 
-    pub(super) fn apply(&mut self, event: &Event, now: Duration) {
+    pub fn apply(&mut self, event: &Event, now: Duration) {
         match event {
             Event::RunStarted {
                 counts, simulated, ..
@@ -141,17 +142,17 @@ impl Tally {
     }
 
     /// Jobs that ended since the start.
-    pub(super) fn completed(&self) -> u64 {
+    pub fn completed(&self) -> u64 {
         self.completed
     }
 
     /// Why the run ends early.
-    pub(super) fn halted(&self) -> Option<String> {
+    pub fn halted(&self) -> Option<String> {
         self.halting.clone()
     }
 
     /// The display for a terminal of `width` columns.
-    pub(super) fn frame(&mut self, now: Duration, width: usize, paint: Paint) -> Frame {
+    pub fn frame(&mut self, now: Duration, width: usize, paint: Paint) -> Frame {
         let (doing, tone) = self.doing(now);
         let elapsed = time::short(now);
         let mut below = Vec::new();
@@ -276,7 +277,7 @@ impl Tally {
     }
 
     /// The display as one line, for a log in which nothing was written for a while.
-    pub(super) fn heartbeat(&mut self, now: Duration) -> Option<String> {
+    pub fn heartbeat(&mut self, now: Duration) -> Option<String> {
         if !self.begun {
             return None;
         }

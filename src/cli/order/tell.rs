@@ -6,7 +6,7 @@ use super::options::OrderOptions;
 use super::sheet::Sheet;
 use crate::cli::output::tell_prose;
 use crate::cli::words::named;
-use crate::job::ServiceId;
+use crate::job::{Counter, ServiceId};
 use crate::progress::Verbosity;
 use crate::queue::{Batch, LeftOut};
 use crate::{text, time};
@@ -18,9 +18,16 @@ const NAMED_MAX: usize = 20;
 pub fn ended(batch: &Batch, sheet: &Sheet<'_>, command: &str) -> String {
     let counts = &batch.counts;
     let id = batch.id;
+    let ends = [
+        Counter::Done,
+        Counter::Failed,
+        Counter::InDoubt,
+        Counter::Cancelled,
+    ];
+    let ends = ends.map(|counter| format!("{} {}", counter.of(counts), counter.words()));
     let mut said = format!(
-        "nothing to do: batch {id} of this manifest has ended ({} done, {} failed, {} in doubt, {} cancelled)\n",
-        counts.done, counts.failed, counts.in_doubt, counts.cancelled
+        "nothing to do: batch {id} of this manifest has ended ({})\n",
+        ends.join(", ")
     );
     // Writing to a String cannot fail.
     if counts.in_doubt > 0 {

@@ -1,0 +1,122 @@
+//! How many jobs stand where.
+
+use super::State;
+
+/// Number of jobs in each state.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, serde::Serialize)]
+pub struct Counts {
+    /// Not started.
+    pub queued: u64,
+    /// Intent committed, answer outstanding.
+    pub submitting: u64,
+    /// Accepted or seen rebuilding, and not back yet.
+    pub rebuilding: u64,
+    /// Outcome unknown, held ones included.
+    pub in_doubt: u64,
+    /// Of those in doubt: the ones only an operator can settle.
+    pub held: u64,
+    /// Rebuilt.
+    pub done: u64,
+    /// Ended without success.
+    pub failed: u64,
+    /// Dropped by the operator.
+    pub cancelled: u64,
+}
+
+impl Counts {
+    /// All jobs.
+    pub fn total(&self) -> u64 {
+        self.queued
+            + self.submitting
+            + self.rebuilding
+            + self.in_doubt
+            + self.done
+            + self.failed
+            + self.cancelled
+    }
+
+    /// The number of jobs in `state`.
+    pub fn of(&self, state: State) -> u64 {
+        match state {
+            State::Queued => self.queued,
+            State::Submitting => self.submitting,
+            State::Rebuilding => self.rebuilding,
+            State::InDoubt => self.in_doubt,
+            State::Done => self.done,
+            State::Failed => self.failed,
+            State::Cancelled => self.cancelled,
+        }
+    }
+
+    /// The counter of `state`.
+    pub fn of_mut(&mut self, state: State) -> &mut u64 {
+        match state {
+            State::Queued => &mut self.queued,
+            State::Submitting => &mut self.submitting,
+            State::Rebuilding => &mut self.rebuilding,
+            State::InDoubt => &mut self.in_doubt,
+            State::Done => &mut self.done,
+            State::Failed => &mut self.failed,
+            State::Cancelled => &mut self.cancelled,
+        }
+    }
+
+    /// Jobs for which a run still has something to do: an *open* batch has some.
+    pub fn open(&self) -> u64 {
+        self.queued + self.submitting + self.rebuilding + (self.in_doubt - self.held)
+    }
+}
+
+/// The counters that a person reads, in the order in which they are shown.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Counter {
+    /// Rebuilt.
+    Done,
+    /// Ended without success.
+    Failed,
+    /// Outcome unknown, held ones included.
+    InDoubt,
+    /// On its way: submitted, accepted or seen rebuilding.
+    Rebuilding,
+    /// Not started.
+    Queued,
+    /// Dropped by the operator.
+    Cancelled,
+}
+
+impl Counter {
+    /// All of them.
+    pub const ALL: [Self; 6] = [
+        Self::Done,
+        Self::Failed,
+        Self::InDoubt,
+        Self::Rebuilding,
+        Self::Queued,
+        Self::Cancelled,
+    ];
+
+    /// What it counts, in a word or two.
+    pub fn words(self) -> &'static str {
+        match self {
+            Self::Done => "done",
+            Self::Failed => "failed",
+            Self::InDoubt => "in doubt",
+            Self::Rebuilding => "rebuilding",
+            Self::Queued => "queued",
+            Self::Cancelled => "cancelled",
+        }
+    }
+
+    /// What it has counted.
+    pub fn of(self, counts: &Counts) -> u64 {
+        match self {
+            Self::Done => counts.done,
+            Self::Failed => counts.failed,
+            Self::InDoubt => counts.in_doubt,
+            // What is being submitted is on its way to being rebuilt.
+            Self::Rebuilding => counts.rebuilding + counts.submitting,
+            Self::Queued => counts.queued,
+            Self::Cancelled => counts.cancelled,
+        }
+    }
+}

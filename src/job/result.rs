@@ -1,0 +1,54 @@
+//! What became of an order.
+
+use std::time::Duration;
+
+use super::{Evidence, Executed, ImageId, ServiceId, State};
+
+/// One line of the report: what happened to one instance.
+#[derive(Debug, Clone)]
+pub struct ResultRow {
+    /// Line of the manifest.
+    pub line: u64,
+    /// The instance.
+    pub service: ServiceId,
+    /// The image ordered for it.
+    pub image: ImageId,
+    /// Where the job is.
+    pub state: State,
+    /// Was the instance touched?
+    pub executed: Executed,
+    /// What proves a finished rebuild.
+    pub evidence: Option<Evidence>,
+    /// Submissions so far.
+    pub attempts: u32,
+    /// When the last request was handed to the wire, as Unix time.
+    pub submitted_ms: Option<i64>,
+    /// When the answer arrived that ended the job, as Unix time.
+    pub completed_ms: Option<i64>,
+    /// What went wrong, as one word.
+    pub error_kind: Option<String>,
+    /// What went wrong, in the API's words.
+    pub error: Option<String>,
+    /// The manifest's note.
+    pub note: Option<String>,
+    /// In doubt, and only the operator can settle it.
+    pub held: bool,
+    /// The owner's name for the instance, where a list showed it before the submission.
+    pub name: Option<String>,
+    /// Its address, likewise.
+    pub ip: Option<String>,
+}
+
+impl ResultRow {
+    /// It is done, and a human should look at it all the same.
+    pub fn is_flagged(&self) -> bool {
+        self.state == State::Done && self.error_kind.is_some()
+    }
+
+    /// From the submission to the proof of completion, for finished rebuilds.
+    pub fn took(&self) -> Option<Duration> {
+        let (submitted_ms, completed_ms) = self.submitted_ms.zip(self.completed_ms)?;
+        let ms = u64::try_from(completed_ms.saturating_sub(submitted_ms)).ok()?;
+        (self.state == State::Done).then_some(Duration::from_millis(ms))
+    }
+}

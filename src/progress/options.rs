@@ -1,0 +1,30 @@
+//! How a run is shown.
+
+use std::path::PathBuf;
+
+use super::mode::{Mode, Verbosity};
+
+/// Where `--events` goes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum EventsTo {
+    /// `-`
+    Stdout,
+    /// Appended; created for its owner only.
+    File(PathBuf),
+}
+
+#[derive(Debug, Clone)]
+pub struct Options {
+    /// On stderr.
+    pub mode: Mode,
+    /// How much of it.
+    pub verbosity: Verbosity,
+    /// Colours may be used on stderr.
+    pub colour: bool,
+    /// The stream for scripts.
+    pub events: Option<EventsTo>,
+    /// `--no-wait`: an accepted job has ended.
+    pub no_wait: bool,
+    /// How to call refleet on this database: `refleet`, or `refleet --db /srv/fleet.db`.
+    pub command: String,
+}

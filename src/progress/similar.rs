@@ -1,0 +1,81 @@
+//! Keeps a thousand failures of the same kind from pushing everything else off the screen.
+
+use super::layout::Tone;
+use super::lines::{Line, Topic};
+
+/// Similar lines that are worth reading one by one.
+const SIMILAR_MAX: u64 = 20;
+
+#[derive(Debug)]
+pub struct Similar {
+    limited: bool,
+    failed: u64,
+    doubts: u64,
+    warnings: u64,
+}
+
+impl Similar {
+    pub fn new(limited: bool) -> Self {
+        Self {
+            limited,
+            failed: 0,
+            doubts: 0,
+            warnings: 0,
+        }
+    }
+
+    /// The line, or what stands for it and those that follow, or nothing.
+    pub fn admit(&mut self, line: Line, command: &str) -> Option<Line> {
+        let count = match line.topic {
+            Topic::Failed => &mut self.failed,
+            Topic::Doubt => &mut self.doubts,
+            Topic::Warning => &mut self.warnings,
+            Topic::Other => return Some(line),
+        };
+        *count += 1;
+        if !self.limited || *count <= SIMILAR_MAX {
+            return Some(line);
+        }
+        if *count > SIMILAR_MAX + 1 {
+            return None;
+        }
+        let text = match line.topic {
+            Topic::Failed => {
+                format!("further failures are only counted: {command} list --state failed")
+            }
+            Topic::Doubt => {
+                format!("further doubts are only counted: {command} list --state in_doubt")
+            }
+            Topic::Warning | Topic::Other => "further warnings are only counted".to_owned(),
+        };
+        Some(Line::new(text, line.tone, Topic::Other))
+    }
+
+    pub fn leftovers<'a>(&'a self, command: &'a str) -> impl Iterator<Item = Line> + 'a {
+        [
+            (
+                self.failed,
+                "failures",
+                ": {} list --state failed",
+                Tone::Bad,
+            ),
+            (
+                self.doubts,
+                "lines about doubts",
+                ": {} list --state in_doubt",
+                Tone::Uncertain,
+            ),
+            (self.warnings, "warnings", "", Tone::Uncertain),
+        ]
+        .into_iter()
+        .filter(|(count, ..)| self.limited && *count > SIMILAR_MAX)
+        .map(move |(count, what, remedy, tone)| {
+            let text = format!(
+                "… and {} more {what}{}",
+                count - SIMILAR_MAX,
+                remedy.replace("{}", command)
+            );
+            Line::new(text, tone, Topic::Other)
+        })
+    }
+}
