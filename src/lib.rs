@@ -7,7 +7,7 @@
 //!
 //! # The map of the house
 //!
-//! Data flows one way: manifest → queue → runner ⇄ zomro → queue → report.
+//! Data flows one way: manifest → queue → run ⇄ zomro → queue → report.
 //!
 //! | module | what it is for | what it must not know |
 //! |---|---|---|
@@ -16,20 +16,21 @@
 //! | [`queue`] | jobs and ledger in one SQLite file, and where that may lie; the only place that knows sqlx | network |
 //! | [`zomro`] | the API client, and what each of its answers means; the only place that knows reqwest | database |
 //! | [`run`] | one pure machine decides, one loop does what it says, workers talk HTTP | screen |
-//! | [`event`] | what a run tells the outside: the vocabulary between runner and screen | both |
+//! | [`event`] | what a run tells the outside: the vocabulary between a run and the screen | both |
 //! | [`exit`] | the exit codes | all but [`job`] |
-//! | [`progress`] | events → bar, plain lines, NDJSON; the only place that knows indicatif | runner |
-//! | [`report`] | results as table, CSV, JSON | runner |
-//! | [`simulator`] | an honest stand-in for the API, over real HTTP on loopback | queue, runner |
+//! | [`progress`] | events → bar, plain lines, NDJSON; the only place that knows indicatif | run |
+//! | [`report`] | results as table, CSV, JSON | run |
+//! | [`simulator`] | an honest stand-in for the API, over real HTTP on loopback | queue, run |
 //! | [`cli`] | the command line: one module per command, errors with hints | |
 //! | [`mod@failpoint`] | where the crash harness kills the process (debug builds, and the feature `failpoints`) | |
 //! | [`text`], [`time`] | foreign text made safe to print; times and durations as people write them | |
 //!
+//! `tests/it/tidy.rs` holds the crate to this map.
+//!
 //! To understand what refleet promises, read [`job::record`] (what may follow what),
 //! [`run::evidence`] (how a doubt ends, when a rebuild is complete, and why silence proves anything
-//! at all), `zomro/finding.rs` and
-//! `zomro/meaning.rs` (what the answer to a submission proves) and `queue/sqlite/place` (why a
-//! ledger has one name), in this order.
+//! at all), `zomro/finding.rs` and `zomro/meaning.rs` (what the answer to a submission proves) and
+//! `queue/sqlite/place` (why a ledger has one name), in this order.
 
 pub mod cli;
 pub mod event;

@@ -34,5 +34,7 @@ mod secrets;
 mod signals;
 mod spreadsheets;
 mod storage;
+
 #[cfg(target_os = "linux")]
 mod terminal;
+mod tidy;

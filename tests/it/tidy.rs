@@ -1,0 +1,150 @@
+//! The house is as its map in `src/lib.rs` says. A rule that has an exception names it here, with
+//! the reason; an exception that is no longer needed is refused too.
+
+mod source;
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use source::Source;
+
+/// The rooms of the crate, each with those that it may use. `cli` uses all of them.
+const ROOMS: &[(&str, &[&str])] = &[
+    ("job", &[]),
+    ("text", &[]),
+    ("time", &[]),
+    ("failpoint", &[]),
+    ("exit", &["job"]),
+    ("event", &["exit", "job"]),
+    ("manifest", &["job", "text"]),
+    ("queue", &["failpoint", "job", "manifest", "text", "time"]),
+    ("zomro", &["failpoint", "job", "text", "time"]),
+    (
+        "run",
+        &[
+            "event",
+            "failpoint",
+            "job",
+            "queue",
+            "text",
+            "time",
+            "zomro",
+        ],
+    ),
+    ("progress", &["event", "exit", "job", "text", "time"]),
+    ("report", &["job", "text", "time"]),
+    ("simulator", &["job", "text", "time"]),
+];
+
+/// Libraries that one room alone knows.
+const OF_ONE_ROOM: &[(&str, &str)] = &[
+    ("sqlx", "queue"),
+    ("reqwest", "zomro"),
+    ("axum", "simulator"),
+    ("indicatif", "progress"),
+    ("clap", "cli"),
+];
+
+/// What the heart of the crate decides upon: a variant that is new must be thought of everywhere.
+const DOMAIN: &[&str] = &[
+    "State",
+    "LedgerEntry",
+    "Evidence",
+    "Executed",
+    "Verdict",
+    "Access",
+    "AccessKind",
+    "Answer",
+    "Doubt",
+    "Halt",
+    "Input",
+    "Finished",
+];
+
+/// Matches on them that may take the rest in one arm, by their file.
+const TAKES_THE_REST: &[(&str, &str)] = &[
+    (
+        "src/run/machine/polls.rs",
+        "which states are polled for, and how often: a new one is polled as any other",
+    ),
+    (
+        "src/run/machine/turn.rs",
+        "two fields of an event that single entries alone can fill",
+    ),
+];
+
+#[test]
+fn a_room_uses_only_the_rooms_below_it() {
+    let mut wrong = Vec::new();
+    let mut used: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
+    for source in Source::all("src").iter().filter(|source| !source.is_test()) {
+        let room = source.room();
+        if ["lib", "main", "cli"].contains(&room) {
+            continue;
+        }
+        let Some((_, allowed)) = ROOMS.iter().find(|(known, _)| *known == room) else {
+            wrong.push(format!("{}: what may {room} use?", source.path));
+            continue;
+        };
+        for other in source.rooms().filter(|other| *other != room) {
+            used.entry(room.to_owned())
+                .or_default()
+                .insert(other.to_owned());
+            if !allowed.contains(&other) {
+                wrong.push(format!("{}: {room} must not know {other}", source.path));
+            }
+        }
+    }
+    for (room, allowed) in ROOMS {
+        let used = used.get(*room).cloned().unwrap_or_default();
+        let unused = allowed.iter().filter(|other| !used.contains(**other));
+        wrong.extend(unused.map(|other| format!("{room} does not use {other} any more")));
+    }
+    assert!(wrong.is_empty(), "{wrong:#?}");
+}
+
+#[test]
+fn a_library_that_belongs_to_one_room_is_used_by_no_other() {
+    for source in Source::all("src").iter().filter(|source| !source.is_test()) {
+        for (library, room) in OF_ONE_ROOM {
+            let is_at_home = source.room() == *room;
+            assert!(
+                is_at_home || !source.uses(library),
+                "{}: {library}",
+                source.path
+            );
+        }
+    }
+}
+
+#[test]
+fn the_map_names_every_room() {
+    let lib = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/src/lib.rs")).unwrap();
+    let (_, map) = lib.split_once("# The map of the house").unwrap();
+    for (room, _) in ROOMS.iter().chain(&[("cli", &[][..])]) {
+        let is_named =
+            map.contains(&format!("[`{room}`]")) || map.contains(&format!("[`mod@{room}`]"));
+        assert!(is_named, "{room}");
+    }
+}
+
+#[test]
+fn a_match_on_the_domain_names_all_variants() {
+    let mut wrong = Vec::new();
+    let mut unused: BTreeSet<&str> = TAKES_THE_REST.iter().map(|(path, _)| *path).collect();
+    for source in Source::all("src").iter().filter(|source| !source.is_test()) {
+        for one in source.matches().iter().filter(|one| one.takes_the_rest()) {
+            if !DOMAIN.iter().any(|domain| one.is_on(domain)) {
+                continue;
+            }
+            unused.remove(source.path.as_str());
+            if !TAKES_THE_REST.iter().any(|(path, _)| *path == source.path) {
+                wrong.push(format!("{}:{}", source.path, one.line));
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "one arm takes the rest at {wrong:#?}");
+    assert!(
+        unused.is_empty(),
+        "these need no exception any more: {unused:?}"
+    );
+}
