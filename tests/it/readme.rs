@@ -1,4 +1,4 @@
-//! CONTRIBUTING.md promises nothing that no test proves, and README.md shows no command that does
+//! tests/README.md promises nothing that no test proves, and README.md shows no command that does
 //! not work.
 
 use std::collections::BTreeSet;
@@ -7,7 +7,7 @@ use std::process::{Command, Stdio};
 
 use crate::rig::{LOGIN_PASSWORD, Rig, USERNAME, bare, finish};
 
-/// A file of the repository's root.
+/// A file of the repository.
 fn document(name: &str) -> String {
     std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(name)).unwrap()
 }
@@ -36,13 +36,9 @@ fn sources(folder: &Path, text: &mut String) {
 #[test]
 fn every_promise_names_a_test_that_exists() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let contributing = document("CONTRIBUTING.md");
-    let section = contributing
-        .split("\n## ")
-        .find(|section| section.starts_with("What it promises"))
-        .unwrap();
-    let names = named_tests(section);
-    assert!(names.len() >= 20, "{names:?}");
+    let promises = document("tests/README.md");
+    let names = named_tests(&promises);
+    assert!(names.len() >= 60, "{names:?}");
     let mut text = String::new();
     sources(&root.join("src"), &mut text);
     sources(&root.join("tests"), &mut text);
@@ -75,9 +71,38 @@ fn the_readme_has_what_a_new_user_needs_and_nothing_that_is_for_others() {
     ] {
         assert!(readme.contains(words), "{words}");
     }
-    // What it promises, and which test proves it, is said to those who work here.
+    // Which test proves which promise is said to those who work here.
     assert!(!readme.contains("## What it promises"));
     assert_eq!(named_tests(&readme), BTreeSet::new());
+    for document in ["tests", "benches"] {
+        assert!(readme.contains(&format!("({document}/README.md)")));
+    }
+}
+
+#[test]
+fn every_file_that_a_document_leads_to_exists() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let documents = [
+        "README.md",
+        "CONTRIBUTING.md",
+        "CHANGELOG.md",
+        "SECURITY.md",
+        "tests/README.md",
+        "benches/README.md",
+    ];
+    for name in documents {
+        let text = document(name);
+        let folder = root.join(name).parent().unwrap().to_owned();
+        for link in text.split("](").skip(1) {
+            let (path, _) = link.split_once(')').unwrap();
+            let is_file = !path.contains("://");
+            assert!(!is_file || folder.join(path).exists(), "{name}: {path}");
+        }
+        for path in text.split('`').skip(1).step_by(2) {
+            let is_file = path.starts_with("src/") || path.starts_with("tests/");
+            assert!(!is_file || root.join(path).exists(), "{name}: {path}");
+        }
+    }
 }
 
 #[test]
