@@ -4,8 +4,7 @@ use std::collections::{HashMap, HashSet};
 use std::path::PathBuf;
 use std::time::Duration;
 
-use serde::{Deserialize, Serialize};
-
+use super::behaviour::ImageAt;
 use super::fault::FaultPlan;
 use super::oddity::Oddities;
 use crate::job::{Access, ImageId, NewJob, ServiceId};
@@ -92,17 +91,6 @@ impl From<&NewJob> for FleetRow {
             },
         }
     }
-}
-
-/// When an instance's image changes its name in the list.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum ImageAt {
-    /// At once, before the disk is written: what Nova does.
-    Accept,
-    /// When the rebuild is complete.
-    #[default]
-    End,
 }
 
 /// The account and its behaviour. All random things follow the seed of [`faults`](Self::faults).

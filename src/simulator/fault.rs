@@ -6,54 +6,10 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::call::Call;
 use super::kind::FaultKind;
+use super::random::random;
 use crate::job::ServiceId;
-
-/// The calls that the simulator tells apart.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Call {
-    /// `func=auth`.
-    Auth,
-    /// `func=keepalive`.
-    Keepalive,
-    /// `func=instances`: one page of the list.
-    Instances,
-    /// `func=instances.fleio.rebuild` without `sok=ok`: the form.
-    Preview,
-    /// `func=instances.fleio.rebuild` with `sok=ok`: destroys the instance's data.
-    Submission,
-    /// A GET of the link in a long-request page.
-    LongRequest,
-    /// Anything else.
-    Other,
-}
-
-impl Call {
-    /// All of them.
-    pub const ALL: [Self; 7] = [
-        Self::Auth,
-        Self::Keepalive,
-        Self::Instances,
-        Self::Preview,
-        Self::Submission,
-        Self::LongRequest,
-        Self::Other,
-    ];
-
-    /// As the command line writes it.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Auth => "auth",
-            Self::Keepalive => "keepalive",
-            Self::Instances => "instances",
-            Self::Preview => "preview",
-            Self::Submission => "submission",
-            Self::LongRequest => "long-request",
-            Self::Other => "other",
-        }
-    }
-}
 
 /// One thing that goes wrong once. Fields that do not concern its kind are ignored.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -243,19 +199,6 @@ impl FaultPlan {
         let kind = *fitting().nth(random.usize(..count))?;
         Some(Fault::new(kind).decided(&mut random))
     }
-}
-
-/// A generator that depends on all of `words` and on nothing else.
-pub(super) fn random(words: &[u64]) -> fastrand::Rng {
-    let mut state = 0_u64;
-    for word in words {
-        // The finaliser of splitmix64: neighbouring words give unrelated states.
-        state = (state ^ word).wrapping_add(0x9e37_79b9_7f4a_7c15);
-        state = (state ^ (state >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        state = (state ^ (state >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        state ^= state >> 31;
-    }
-    fastrand::Rng::with_seed(state)
 }
 
 #[cfg(test)]

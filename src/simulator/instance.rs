@@ -1,96 +1,17 @@
 //! One instance: what happens to it, and what the list shows of that at any moment.
 //!
-//! There is no task per instance. A rebuild is written into the [`Timeline`] when it is accepted,
-//! its future included; reading is looking up a moment.
+//! There is no task per instance. A rebuild is written into the timeline when it is accepted, its
+//! future included; to read it is to look up a moment.
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use serde::{Deserialize, Serialize};
 use tokio::time::Instant;
 
-use super::config::ImageAt;
+use super::behaviour::{Behaviour, ImageAt, Outcome, Step};
 use super::journal::Accepted;
 use super::record::{ServiceRecord, WipeRecord};
-
-/// Readings of the past that a list lag may ask for; beyond it the oldest one counts.
-const CHANGES_MAX: usize = 64;
-
-/// How a rebuild ends.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Outcome {
-    /// Back as it was, `active` or `stopped`, with the new image.
-    #[default]
-    Active,
-    /// Wiped, and then in status `error`.
-    Error,
-    /// Wiped, and `rebuilding` for ever.
-    Never,
-    /// Wiped, and back as it was before, under the old image's name.
-    RolledBack,
-    /// The API said ok, and nothing happened at all.
-    Ignored,
-}
-
-/// How one rebuild differs from the usual one.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct Behaviour {
-    /// From the acceptance until the status shows.
-    pub accept_lag_ms: Option<u64>,
-    /// How long it then takes. With 0 the status `rebuilding` is never seen.
-    pub duration_ms: Option<u64>,
-    /// How it ends.
-    pub outcome: Option<Outcome>,
-    /// The name that the list shows afterwards instead of the ordered image's.
-    pub image_after: Option<String>,
-    /// When that name appears.
-    pub image_at: Option<ImageAt>,
-}
-
-/// What somebody else does to an instance, at a later moment.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct Step {
-    /// From now.
-    pub after_ms: u64,
-    /// The new status; `None`: as before.
-    pub status: Option<String>,
-    /// The new image's name; `None`: as before.
-    pub image: Option<String>,
-}
-
-/// What the list shows of an instance.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct View {
-    pub(super) status: Arc<str>,
-    pub(super) image: Arc<str>,
-}
-
-/// What the list shows, from which moment on. Never empty, ascending, may reach into the future.
-#[derive(Debug)]
-struct Timeline(Vec<(Instant, View)>);
-
-impl Timeline {
-    fn at(&self, moment: Instant) -> &View {
-        let later = self.0.partition_point(|(from, _)| *from <= moment);
-        &self.0[later.saturating_sub(1)].1
-    }
-
-    /// Drops what was to come after `now`.
-    fn forget_future(&mut self, now: Instant) {
-        self.0.retain(|(from, _)| *from <= now);
-        let surplus = self.0.len().saturating_sub(CHANGES_MAX);
-        self.0.drain(..surplus);
-    }
-
-    fn push(&mut self, from: Instant, status: &Arc<str>, image: &Arc<str>) {
-        debug_assert!(self.0.last().is_none_or(|(last, _)| *last <= from));
-        let (status, image) = (Arc::clone(status), Arc::clone(image));
-        self.0.push((from, View { status, image }));
-    }
-}
+use super::timeline::{Timeline, View};
 
 /// A rebuild that was executed.
 #[derive(Debug)]
@@ -153,8 +74,8 @@ impl Instance {
             previews: 0,
             submissions: 0,
             accepted: 0,
-            untouched: Timeline(vec![(now, view.clone())]),
-            timeline: Timeline(vec![(now, view)]),
+            untouched: Timeline::new(now, view.clone()),
+            timeline: Timeline::new(now, view),
             wipes: Vec::new(),
         }
     }

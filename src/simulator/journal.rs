@@ -8,24 +8,24 @@
 use std::borrow::Cow;
 use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{self, BufRead, BufReader, Seek, SeekFrom, Write};
+use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use tokio::time::Instant;
 
-use super::config::ImageAt;
-use super::instance::Outcome;
+use super::behaviour::{ImageAt, Outcome};
 use crate::text::brief;
 
 /// The first line of every journal. A file that begins otherwise is not ours, and is left alone.
 const HEAD: &[u8] = b"{\"journal\":\"refleet simulator\",\"format\":1}\n";
 const REASON_CHARS_MAX: usize = 200;
 
-/// Something that happened.
+/// Something that happened: one line of the file.
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub(super) enum Line<'a> {
+pub(super) enum JournalEntry<'a> {
     #[serde(borrow)]
     Accepted(Accepted<'a>),
     Answered(Answered),
@@ -139,7 +139,7 @@ impl Journal {
     /// `replay` refused it; the file is as it was. Otherwise what the operating system says.
     pub(super) fn open(
         path: &Path,
-        replay: impl FnMut(Line<'_>) -> Result<(), Misfit>,
+        replay: impl FnMut(JournalEntry<'_>) -> Result<(), Misfit>,
     ) -> io::Result<Self> {
         let file = open_file(path).and_then(|file| replay_file(file, replay));
         // What the operating system says does not name the file.
@@ -154,10 +154,10 @@ impl Journal {
     }
 
     /// Appends a line.
-    pub(super) fn write(&mut self, line: &Line<'_>) -> Result<(), NotWritten> {
+    pub(super) fn write(&mut self, entry: &JournalEntry<'_>) -> Result<(), NotWritten> {
         let file = self.file.as_mut().ok_or(NotWritten)?;
         self.buffer.clear();
-        serde_json::to_writer(&mut self.buffer, line).expect("a line goes into memory");
+        serde_json::to_writer(&mut self.buffer, entry).expect("a line goes into memory");
         self.buffer.push(b'\n');
         file.write_all(&self.buffer).map_err(|error| {
             tracing::error!(
@@ -177,14 +177,13 @@ impl Journal {
 }
 
 fn open_file(path: &Path) -> io::Result<File> {
-    let mut options = OpenOptions::new();
-    options.read(true).write(true).create(true).truncate(false);
-    #[cfg(unix)]
-    {
-        use std::os::unix::fs::OpenOptionsExt;
-        options.mode(0o600);
-    }
-    let file = options.open(path)?;
+    let file = OpenOptions::new()
+        .read(true)
+        .write(true)
+        .create(true)
+        .truncate(false)
+        .mode(0o600)
+        .open(path)?;
     if !file.metadata()?.is_file() {
         let message = "the journal must be a regular file";
         return Err(io::Error::new(io::ErrorKind::InvalidInput, message));
@@ -201,7 +200,7 @@ fn open_file(path: &Path) -> io::Result<File> {
 
 fn replay_file(
     mut file: File,
-    mut replay: impl FnMut(Line<'_>) -> Result<(), Misfit>,
+    mut replay: impl FnMut(JournalEntry<'_>) -> Result<(), Misfit>,
 ) -> io::Result<File> {
     let mut reader = BufReader::new(&file);
     let mut line = Vec::new();

@@ -1,52 +1,30 @@
 //! The list of the account's instances, and everything that may be odd about it.
 
-use std::collections::HashMap;
 use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::account::Account;
-use super::answer::{self, Refusal, Row};
+use super::config::Config;
+use super::document::{self, Row};
+use super::fleet::{Fleet, Order, PageOf, Position};
 use super::form::Fields;
-use super::instance::{Instance, View};
-use super::oddity::{Freeze, FreezeAt, Names};
+use super::freeze::{FreezeAt, Frozen};
+use super::image_names::Names;
+use super::instance::Instance;
+use super::timeline::View;
 
 /// A list without an end says that it holds so many rows.
 const ENDLESS_ROWS: usize = 1_000_000_000;
 /// The ids of rows that were made up for it begin here.
 const INVENTED_IDS: i64 = 9_000_000_000;
 
-/// Which pages show which moment instead of now.
-#[derive(Debug, Default)]
-pub(super) struct Frozen(HashMap<usize, Instant>);
-
-impl Frozen {
-    /// The moment that page `number` shows at `now`, if it is frozen then. `event`: what a page that
-    /// waits for something to be shown waits for has been shown by this reading of it.
-    fn moment(
-        &mut self,
-        freeze: Freeze,
-        number: usize,
-        started: Instant,
-        now: Instant,
-        event: impl FnOnce(FreezeAt) -> bool,
-    ) -> Option<Instant> {
-        let page = if freeze.by_page { number } else { 0 };
-        let begins = match freeze.at {
-            FreezeAt::After(after) => {
-                let pages = u32::try_from(page.max(1)).unwrap_or(u32::MAX);
-                Some(started + after.saturating_mul(pages)).filter(|begins| *begins <= now)
-            }
-            FreezeAt::Rebuilding | FreezeAt::Renamed => {
-                if !self.0.contains_key(&page) && event(freeze.at) {
-                    self.0.insert(page, now);
-                }
-                self.0.get(&page).copied()
-            }
-        }?;
-        let thaws = freeze.thaw_after.map(|thaw_after| begins + thaw_after);
-        thaws.is_none_or(|thaws| now < thaws).then_some(begins)
-    }
+/// What a list is made of.
+#[derive(Clone, Copy)]
+pub(super) struct Listed<'a> {
+    pub(super) config: &'a Config,
+    pub(super) fleet: &'a Fleet,
+    /// The list shows nothing that is older.
+    pub(super) started: Instant,
 }
 
 /// One reading: what it shows of each instance.
@@ -57,16 +35,21 @@ struct Reading<'a> {
     name_at: Instant,
     now: Instant,
     double_rows: bool,
-    account: &'a Account,
+    fleet: &'a Fleet,
 }
 
 impl<'a> Reading<'a> {
     /// Of the moment `at`, as the account's lags have it.
-    fn of(account: &'a Account, at: Instant, now: Instant) -> Self {
-        let (config, odd) = (&account.config, &account.config.odd);
+    fn of(account: Listed<'a>, at: Instant, now: Instant) -> Self {
+        let Listed {
+            config,
+            fleet,
+            started,
+        } = account;
+        let odd = &config.odd;
         let ago = |lag: Duration| {
             let moment = at.checked_sub(config.list_lag.saturating_add(lag));
-            moment.unwrap_or(account.started)
+            moment.unwrap_or(started)
         };
         Self {
             never_shown: odd.never_shown,
@@ -75,7 +58,7 @@ impl<'a> Reading<'a> {
             name_at: ago(odd.name_lag),
             now,
             double_rows: odd.double_rows,
-            account,
+            fleet,
         }
     }
 
@@ -98,7 +81,7 @@ impl<'a> Reading<'a> {
         let image = match self.names {
             // The usual one, of long lists as well: nothing is copied.
             Names::AsPreviewed => view.image.clone(),
-            Names::Broken => format!("{}{}", view.image, answer::BROKEN).into(),
+            Names::Broken => format!("{}{}", view.image, document::BROKEN).into(),
             Names::Case
             | Names::Punctuation
             | Names::Longer
@@ -133,9 +116,9 @@ impl<'a> Reading<'a> {
     }
 
     /// Does page `shown` show what a freeze waits for?
-    fn shows(&self, event: FreezeAt, shown: &[usize]) -> bool {
-        shown.iter().any(|index| {
-            let instance = &self.account.instances[*index];
+    fn shows(&self, event: FreezeAt, shown: &[Position]) -> bool {
+        shown.iter().any(|position| {
+            let instance = self.fleet.at(*position);
             let view = self.view(instance);
             match event {
                 FreezeAt::After(_) => false,
@@ -146,71 +129,73 @@ impl<'a> Reading<'a> {
     }
 }
 
-impl Account {
-    /// One page of the list.
-    pub(super) fn list(&mut self, fields: &Fields, now: Instant) -> Result<Vec<u8>, Refusal> {
-        self.authorise(fields, now)?;
-        if let Some(size) = fields
-            .get("p_cnt")
-            .and_then(|text| text.parse::<usize>().ok())
-        {
-            // Kept for the panel and for everybody else: that is why no client may send it.
-            self.config.page_size = size.clamp(5, 10_000);
+/// How far the list has moved, and which pages of it have frozen.
+#[derive(Debug)]
+pub(super) struct ListState {
+    offset: usize,
+    frozen: Frozen,
+    /// Since when everything is as odd as it is.
+    odd_since: Instant,
+}
+
+impl ListState {
+    pub(super) fn new(now: Instant) -> Self {
+        Self {
+            offset: 0,
+            frozen: Frozen::default(),
+            odd_since: now,
         }
+    }
+
+    /// Other things are odd from now on: what had frozen lives again.
+    pub(super) fn thaw(&mut self, now: Instant) {
+        self.frozen = Frozen::default();
+        self.odd_since = now;
+    }
+
+    pub(super) fn odd_since(&self) -> Instant {
+        self.odd_since
+    }
+
+    /// One page of the list.
+    pub(super) fn page(&mut self, account: Listed<'_>, fields: &Fields, now: Instant) -> Vec<u8> {
+        let Listed { config, fleet, .. } = account;
         let number = fields
             .get("p_num")
             .and_then(|text| text.parse().ok())
             .unwrap_or(1)
             .max(1);
-        let size = self.config.page_size.max(1);
-        let shown = self.positions(fields.get("p_col"), number, size);
-        self.list_offset += self.config.odd.shift;
-        let frozen = self.config.odd.freeze.and_then(|freeze| {
-            let mut pages = std::mem::take(&mut self.frozen);
-            let moment = pages.moment(freeze, number, self.odd_since, now, |event| {
-                Reading::of(self, now, now).shows(event, &shown)
-            });
-            self.frozen = pages;
-            moment
+        let size = config.page_size.max(1);
+        let shown = fleet.page(PageOf {
+            order: match fields.get("p_col") {
+                Some("+id" | "id") => Order::Ascending,
+                Some("-id") => Order::Descending,
+                Some(_) | None => Order::Own,
+            },
+            number,
+            size,
+            offset: self.offset,
         });
-        let reading = Reading::of(self, frozen.unwrap_or(now), now);
+        self.offset += config.odd.shift;
+        let frozen = config.odd.freeze.and_then(|freeze| {
+            self.frozen
+                .moment(freeze, number, self.odd_since, now, |event| {
+                    Reading::of(account, now, now).shows(event, &shown)
+                })
+        });
+        let reading = Reading::of(account, frozen.unwrap_or(now), now);
         let mut rows: Vec<_> = shown
             .iter()
-            .flat_map(|index| reading.rows(&self.instances[*index]))
+            .flat_map(|position| reading.rows(fleet.at(*position)))
             .collect();
-        let mut total = self.instances.len() - self.unlisted;
-        if let Some(bytes) = self.config.odd.endless {
+        let mut total = fleet.listed();
+        if let Some(bytes) = config.odd.endless {
             total = ENDLESS_ROWS;
             if rows.is_empty() {
                 rows = invented_rows(number, size, bytes);
             }
         }
-        let alien = self.config.odd.alien_rows;
-        Ok(answer::page(fields, &rows, alien, number, size, total))
-    }
-
-    /// The instances of a page, as indices.
-    fn positions(&self, order: Option<&str>, number: usize, size: usize) -> Vec<usize> {
-        let count = self.instances.len();
-        let index = |position: usize| {
-            let position = (position + self.list_offset) % count;
-            match order {
-                Some("+id" | "id") => self.sorted[position],
-                Some("-id") => self.sorted[count - 1 - position],
-                _ => position,
-            }
-        };
-        let first = (number - 1).saturating_mul(size);
-        if self.unlisted == 0 {
-            let end = first.saturating_add(size).min(count);
-            return (first.min(end)..end).map(index).collect();
-        }
-        (0..count)
-            .map(index)
-            .filter(|index| self.instances[*index].listed)
-            .skip(first)
-            .take(size)
-            .collect()
+        document::page(fields, &rows, config.odd.alien_rows, number, size, total)
     }
 }
 

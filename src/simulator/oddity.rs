@@ -1,128 +1,22 @@
 //! What is odd about the account and its API all the time: the standing oddities.
 //!
-//! A [`Fault`] happens to one call; an oddity holds for the whole life of a simulator, or from some
-//! event on. Whatever the answers say, the [`Record`](super::Record) stays exact. The one fact to
-//! know: each oddity has a word, the same for [`Oddities::parse`], for the command line's `--odd`
-//! and for the control interface.
+//! A [`Fault`](super::Fault) happens to one call; an oddity holds for the whole life of a simulator, or
+//! from some event on. Whatever the answers say, the [`Record`](super::Record) stays exact. The one
+//! fact to know: each oddity has a word, the same for [`Oddities::parse`], for the command line's
+//! `--odd` and for the control interface.
 
+use std::str::FromStr;
 use std::time::Duration;
 
 use serde::Deserialize;
 
-use super::fault::{Call, Fault};
-use super::kind::FaultKind;
+use super::always::Always;
+use super::freeze::{Freeze, FreezeAt};
+use super::image_names::Names;
+use super::vocabulary::Term;
 use crate::job::ServiceId;
+use crate::text::brief;
 use crate::time::parse_duration;
-
-/// How a list names images, compared with the preview.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum Names {
-    /// Alike: `AlmaLinux-8`.
-    #[default]
-    AsPreviewed,
-    /// In other letter case: `ALMALINUX-8`.
-    Case,
-    /// With other punctuation: `almalinux_8`.
-    Punctuation,
-    /// With more words: `AlmaLinux 8 (x86_64)`.
-    Longer,
-    /// The family only: `AlmaLinux`.
-    Family,
-    /// Something else altogether: `template-` and a number that belongs to the name.
-    Template,
-    /// [`Longer`](Self::Longer) for every second instance, alike for the others.
-    Mixed,
-    /// With half a surrogate pair at the end: one image is no longer told from another by it.
-    Broken,
-}
-
-impl Names {
-    const WORDS: [(&str, Self); 8] = [
-        ("preview", Self::AsPreviewed),
-        ("case", Self::Case),
-        ("punctuation", Self::Punctuation),
-        ("longer", Self::Longer),
-        ("family", Self::Family),
-        ("template", Self::Template),
-        ("mixed", Self::Mixed),
-        ("broken", Self::Broken),
-    ];
-
-    /// What the list calls an image that the preview calls `name`, on instance `id`.
-    pub(super) fn spell(self, name: &str, id: i64) -> String {
-        match self {
-            Self::AsPreviewed | Self::Broken => name.to_owned(),
-            Self::Case => name.to_uppercase(),
-            Self::Punctuation => name.to_lowercase().replace('-', "_"),
-            Self::Longer => format!("{} (x86_64)", name.replace('-', " ")),
-            Self::Family => name.split('-').next().unwrap_or_default().to_owned(),
-            Self::Template => {
-                let number = name
-                    .bytes()
-                    .fold(7_u64, |sum, byte| (sum * 31 + u64::from(byte)) % 100_003);
-                format!("template-{number}")
-            }
-            Self::Mixed if id % 2 == 0 => Self::Longer.spell(name, id),
-            Self::Mixed => name.to_owned(),
-        }
-    }
-}
-
-/// When a list becomes a cache.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum FreezeAt {
-    /// So long after the start.
-    After(Duration),
-    /// When a reading first shows an instance `rebuilding`.
-    Rebuilding,
-    /// When a reading first shows an image's name that was not there from the start.
-    Renamed,
-}
-
-/// A list that goes on showing one moment.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Freeze {
-    /// Which moment.
-    pub at: FreezeAt,
-    /// Each page freezes by itself: at its own event; after the nth multiple of the time.
-    pub by_page: bool,
-    /// How long it lasts; `None`: for ever.
-    pub thaw_after: Option<Duration>,
-}
-
-/// A fault that meets every call, unless that meets another one.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Always {
-    /// What they meet.
-    pub fault: Fault,
-    /// Which calls; `None`: all that the kind fits (see [`FaultKind::fits`]).
-    pub call: Option<Call>,
-    /// From so long after the start on.
-    pub from: Duration,
-    /// Until so long after the start; `None`: for ever.
-    pub until: Option<Duration>,
-}
-
-impl Always {
-    /// `fault` for all calls that its kind fits, for ever.
-    pub fn new(fault: impl Into<Fault>) -> Self {
-        Self {
-            fault: fault.into(),
-            call: None,
-            from: Duration::ZERO,
-            until: None,
-        }
-    }
-
-    /// Does a call at this age of the simulator meet it?
-    pub(super) fn meets(&self, call: Call, age: Duration) -> bool {
-        let fits = match self.call {
-            Some(wanted) => wanted == call,
-            None => self.fault.kind.fits(call),
-        };
-        fits && age >= self.from && self.until.is_none_or(|until| age < until)
-    }
-}
 
 /// Everything that is odd about an account. The start, for what begins some time after it: of the
 /// simulator, or of the moment at which [`Settings::odd`](super::Settings::odd) was given.
@@ -182,7 +76,7 @@ pub struct Oddities {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum InvalidOddity {
     /// No such word.
-    #[error("unknown oddity `{0}`: known are {known}", known = known())]
+    #[error("unknown oddity `{0}`: known are {known}", known = Term::list(Oddities::WORDS))]
     Unknown(String),
     /// The word is known, what follows it is not understood.
     #[error("`{word}` takes {takes}")]
@@ -194,112 +88,139 @@ pub enum InvalidOddity {
     },
 }
 
-fn known() -> String {
-    let words: Vec<_> = Oddities::WORDS.iter().map(|(word, ..)| *word).collect();
-    words.join(", ")
+/// What a word does to the oddities.
+#[derive(Debug, Clone, Copy)]
+enum Setter {
+    Plain(fn(&mut Oddities)),
+    /// `None`: the value is not understood.
+    Value(fn(&mut Oddities, &str) -> Option<()>),
 }
 
+use Setter::{Plain, Value};
+
+const DURATION: &str = "a duration";
+const SHARE: &str = "a share from 0 to 1";
+const SERVICE: &str = "a service id";
+const ALWAYS: &str = "KIND[@CALL][:FROM[..UNTIL]], for example `429@submission` or `403:2s..5s`";
+
 impl Oddities {
-    /// Every word, what it takes (empty: nothing), and what it does.
-    pub const WORDS: &[(&str, &str, &str)] = &[
-        (
-            "never-shown",
-            "",
-            "the list shows no rebuild, neither status nor name",
-        ),
-        (
+    /// Every word, what it takes, and what it does.
+    const WORDS: &[Term<Setter>] = &[
+        Term::plain("never-shown", Plain(|odd| odd.never_shown = true)),
+        Term::with(
             "freeze",
             "a duration, `rebuilding` or `renamed`",
-            "the list goes on showing that moment",
+            Value(|odd, value| set(&mut odd.frozen().at, FreezeAt::parse(value))),
         ),
-        ("freeze-pages", "", "each page freezes by itself"),
-        ("thaw", "a duration", "how long it stays frozen"),
-        (
+        Term::plain("freeze-pages", Plain(|odd| odd.frozen().by_page = true)),
+        Term::with(
+            "thaw",
+            DURATION,
+            Value(|odd, value| set_some(&mut odd.frozen().thaw_after, duration(value))),
+        ),
+        Term::with(
             "status-lag",
-            "a duration",
-            "how old the statuses are in the list",
+            DURATION,
+            Value(|odd, value| set(&mut odd.status_lag, duration(value))),
         ),
-        (
+        Term::with(
             "name-lag",
-            "a duration",
-            "how old the images' names are in the list",
+            DURATION,
+            Value(|odd, value| set(&mut odd.name_lag, duration(value))),
         ),
-        (
+        Term::with(
             "names",
             "preview, case, punctuation, longer, family, template, mixed or broken",
-            "how the list spells images",
+            Value(|odd, value| set(&mut odd.names, Names::parse(value))),
         ),
-        (
-            "double-rows",
-            "",
-            "an instance has a second row, as it was, while it is rebuilt",
-        ),
-        (
+        Term::plain("double-rows", Plain(|odd| odd.double_rows = true)),
+        Term::with(
             "alien-rows",
             "a number of rows",
-            "rows of a page that cannot be read",
+            Value(|odd, value| set(&mut odd.alien_rows, number(value))),
         ),
-        (
+        Term::with(
             "endless",
             "a number of bytes",
-            "the list never ends, with pages of so many bytes",
+            Value(|odd, value| set_some(&mut odd.endless, number(value))),
         ),
-        (
+        Term::with(
             "shift",
             "a number of rows",
-            "the list's order moves after each call",
+            Value(|odd, value| set(&mut odd.shift, number(value))),
         ),
-        ("unlisted", "a service id", "a filter hides it"),
-        ("unreadable", "a service id", "its row has no id"),
-        ("baseline", "a status", "in which all instances begin"),
-        (
+        Term::with(
+            "unlisted",
+            SERVICE,
+            Value(|odd, value| push(&mut odd.unlisted, service(value))),
+        ),
+        Term::with(
+            "unreadable",
+            SERVICE,
+            Value(|odd, value| push(&mut odd.unreadable, service(value))),
+        ),
+        Term::with(
+            "baseline",
+            "a status",
+            Value(|odd, value| set_some(&mut odd.baseline, Some(value.to_lowercase()))),
+        ),
+        Term::with(
             "fails-at-once",
-            "a share from 0 to 1",
-            "rebuilds that end in error, unseen, under the old name",
+            SHARE,
+            Value(|odd, value| set(&mut odd.fails_at_once, share(value))),
         ),
-        (
+        Term::with(
             "rolls-back",
-            "a share from 0 to 1",
-            "rebuilds that destroy, and come back under the old name",
+            SHARE,
+            Value(|odd, value| set(&mut odd.rolls_back, share(value))),
         ),
-        (
+        Term::with(
             "ignored",
-            "a share from 0 to 1",
-            "rebuilds that are accepted and never begin",
+            SHARE,
+            Value(|odd, value| set(&mut odd.ignored, share(value))),
         ),
-        (
+        Term::with(
             "third-name",
-            "a share from 0 to 1",
-            "rebuilds that come back under a third name",
+            SHARE,
+            Value(|odd, value| set(&mut odd.third_name, share(value))),
         ),
-        (
+        Term::with(
             "preview-lacks",
-            "a service id",
-            "its rebuild form offers no image",
+            SERVICE,
+            Value(|odd, value| push(&mut odd.preview_lacks, service(value))),
         ),
-        (
+        Term::with(
             "preview-fails",
-            "a service id",
-            "its rebuild form is refused",
+            SERVICE,
+            Value(|odd, value| push(&mut odd.preview_fails, service(value))),
         ),
-        ("zone", "a zone", "where all images stand"),
-        ("strict-zone", "", "the zone `image` is refused"),
-        (
+        Term::with(
+            "zone",
+            "a zone",
+            Value(|odd, value| set_some(&mut odd.zone, Some(value.to_owned()))),
+        ),
+        Term::plain("strict-zone", Plain(|odd| odd.strict_zone = true)),
+        Term::with(
             "session-calls",
             "a number of calls",
-            "a session is forgotten after them",
+            Value(|odd, value| set_some(&mut odd.session_calls, number(value))),
         ),
-        (
+        Term::with(
             "always",
-            "KIND[@CALL][:FROM[..UNTIL]], for example `429@submission` or `403:2s..5s`",
-            "a kind of fault that every call meets",
+            ALWAYS,
+            Value(|odd, value| push(&mut odd.always, Always::parse(value))),
         ),
-        (
+        Term::with(
             "retry-after",
             "the header's text, or `past` for a date that has passed",
-            "of every 429 and 503",
+            Value(|odd, value| set_some(&mut odd.retry_after, Some(retry_after(value)))),
         ),
     ];
+
+    /// Every word.
+    pub fn words() -> impl Iterator<Item = &'static str> {
+        Self::WORDS.iter().map(|known| known.word)
+    }
 
     /// What these words describe.
     ///
@@ -320,19 +241,24 @@ impl Oddities {
             Some((word, value)) => (word.trim(), Some(value.trim())),
             None => (text.trim(), None),
         };
-        let Some(&(word, takes, _)) = Self::WORDS.iter().find(|(known, ..)| *known == word) else {
-            return Err(InvalidOddity::Unknown(crate::text::brief(word, 40)));
+        let Some(known) = Term::find(Self::WORDS, word) else {
+            return Err(InvalidOddity::Unknown(brief(word, 40)));
         };
-        let wrong = InvalidOddity::Value {
-            word,
-            takes: if takes.is_empty() { "no value" } else { takes },
+        let is_set = match (known.value, value) {
+            (Plain(set), None) => {
+                set(self);
+                Some(())
+            }
+            (Value(set), Some(value)) => set(self, value),
+            (Plain(_), Some(_)) | (Value(_), None) => None,
         };
-        match (takes.is_empty(), value) {
-            (true, None) => self.add_plain(word),
-            (false, Some(value)) => self.add_value(word, value).ok_or(wrong)?,
-            (true, Some(_)) | (false, None) => return Err(wrong),
-        }
-        Ok(())
+        is_set.ok_or(InvalidOddity::Value {
+            word: known.word,
+            takes: match known.takes {
+                "" => "no value",
+                takes => takes,
+            },
+        })
     }
 
     fn frozen(&mut self) -> &mut Freeze {
@@ -342,65 +268,45 @@ impl Oddities {
             thaw_after: None,
         })
     }
+}
 
-    fn add_plain(&mut self, word: &str) {
-        match word {
-            "never-shown" => self.never_shown = true,
-            "freeze-pages" => self.frozen().by_page = true,
-            "double-rows" => self.double_rows = true,
-            "strict-zone" => self.strict_zone = true,
-            other => unreachable!("`{other}` is not among the words"),
-        }
-    }
+fn set<T>(field: &mut T, value: Option<T>) -> Option<()> {
+    *field = value?;
+    Some(())
+}
 
-    fn add_value(&mut self, word: &str, value: &str) -> Option<()> {
-        let duration = || parse_duration(value).ok();
-        let number = || value.parse::<usize>().ok();
-        let service = || value.parse::<ServiceId>().ok();
-        let share = || {
-            let share = value.parse::<f64>().ok();
-            share.filter(|share| (0.0..=1.0).contains(share))
-        };
-        match word {
-            "freeze" => {
-                self.frozen().at = match value {
-                    "rebuilding" => FreezeAt::Rebuilding,
-                    "renamed" => FreezeAt::Renamed,
-                    _ => FreezeAt::After(duration()?),
-                }
-            }
-            "thaw" => self.frozen().thaw_after = Some(duration()?),
-            "status-lag" => self.status_lag = duration()?,
-            "name-lag" => self.name_lag = duration()?,
-            "names" => {
-                let known = Names::WORDS.iter().find(|(word, _)| *word == value)?;
-                self.names = known.1;
-            }
-            "alien-rows" => self.alien_rows = number()?,
-            "endless" => self.endless = Some(number()?),
-            "shift" => self.shift = number()?,
-            "unlisted" => self.unlisted.push(service()?),
-            "unreadable" => self.unreadable.push(service()?),
-            "zone" => self.zone = Some(value.to_owned()),
-            "baseline" => self.baseline = Some(value.to_lowercase()),
-            "fails-at-once" => self.fails_at_once = share()?,
-            "rolls-back" => self.rolls_back = share()?,
-            "ignored" => self.ignored = share()?,
-            "third-name" => self.third_name = share()?,
-            "preview-lacks" => self.preview_lacks.push(service()?),
-            "preview-fails" => self.preview_fails.push(service()?),
-            "session-calls" => self.session_calls = Some(number()?.try_into().ok()?),
-            "always" => self.always.push(parse_always(value)?),
-            "retry-after" => {
-                self.retry_after = Some(match value {
-                    "past" => "Thu, 01 Jan 2015 00:00:00 GMT".to_owned(),
-                    text => text.to_owned(),
-                });
-            }
-            other => unreachable!("`{other}` is not among the words"),
-        }
-        Some(())
+fn set_some<T>(field: &mut Option<T>, value: Option<T>) -> Option<()> {
+    set(field, value.map(Some))
+}
+
+fn push<T>(list: &mut Vec<T>, value: Option<T>) -> Option<()> {
+    list.push(value?);
+    Some(())
+}
+
+fn duration(value: &str) -> Option<Duration> {
+    parse_duration(value).ok()
+}
+
+fn number<N: FromStr>(value: &str) -> Option<N> {
+    value.parse().ok()
+}
+
+fn service(value: &str) -> Option<ServiceId> {
+    value.parse().ok()
+}
+
+fn share(value: &str) -> Option<f64> {
+    let share = value.parse().ok()?;
+    (0.0..=1.0).contains(&share).then_some(share)
+}
+
+fn retry_after(value: &str) -> String {
+    match value {
+        "past" => "Thu, 01 Jan 2015 00:00:00 GMT",
+        text => text,
     }
+    .to_owned()
 }
 
 impl TryFrom<Vec<String>> for Oddities {
@@ -411,44 +317,13 @@ impl TryFrom<Vec<String>> for Oddities {
     }
 }
 
-fn parse_always(text: &str) -> Option<Always> {
-    let (what, when) = match text.split_once(':') {
-        Some((what, when)) => (what, Some(when)),
-        None => (text, None),
-    };
-    let (kind, call) = match what.split_once('@') {
-        Some((kind, call)) => (kind, Some(call)),
-        None => (what, None),
-    };
-    let kind: FaultKind = kind.parse().ok()?;
-    let call = match call {
-        Some(word) => Some(Call::ALL.into_iter().find(|call| call.as_str() == word)?),
-        None if kind.can_be_drawn() => None,
-        None => return None,
-    };
-    let (from, until) = match when.map(|when| when.split_once("..").unwrap_or((when, ""))) {
-        Some((from, "")) => (parse_duration(from).ok()?, None),
-        Some((from, until)) => (
-            parse_duration(from).ok()?,
-            Some(parse_duration(until).ok()?),
-        ),
-        None => (Duration::ZERO, None),
-    };
-    Some(Always {
-        fault: Fault::new(kind),
-        call,
-        from,
-        until,
-    })
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
     fn every_word_is_understood_and_changes_something() {
-        for (word, takes, _) in Oddities::WORDS {
+        for Term { word, takes, .. } in Oddities::WORDS {
             let value = match *takes {
                 "" => "",
                 "a duration" | "a duration, `rebuilding` or `renamed`" => "=2s",
@@ -496,41 +371,5 @@ mod tests {
         let mut backwards = words;
         backwards.reverse();
         assert_eq!(Oddities::parse(words), Oddities::parse(backwards));
-    }
-
-    #[test]
-    fn always_is_for_the_calls_it_names_and_within_its_time() {
-        let odd = Oddities::parse(["always=460@instances:2s..5s", "always=captcha"]).unwrap();
-        let [blocked, captcha] = &odd.always[..] else {
-            panic!("{odd:?}")
-        };
-        let second = Duration::from_secs;
-        assert!(!blocked.meets(Call::Instances, second(1)));
-        assert!(blocked.meets(Call::Instances, second(2)));
-        assert!(!blocked.meets(Call::Auth, second(2)));
-        assert!(!blocked.meets(Call::Instances, second(5)));
-        assert!(captcha.meets(Call::Auth, second(9)));
-        assert!(
-            !captcha.meets(Call::Instances, second(9)),
-            "it fits no list"
-        );
-    }
-
-    #[test]
-    fn names_are_spelled_as_the_field_spells_them() {
-        for (names, spelled) in [
-            (Names::AsPreviewed, "AlmaLinux-8"),
-            (Names::Case, "ALMALINUX-8"),
-            (Names::Punctuation, "almalinux_8"),
-            (Names::Longer, "AlmaLinux 8 (x86_64)"),
-            (Names::Family, "AlmaLinux"),
-            (Names::Mixed, "AlmaLinux-8"),
-        ] {
-            assert_eq!(names.spell("AlmaLinux-8", 5), spelled);
-        }
-        assert_eq!(Names::Mixed.spell("AlmaLinux-8", 6), "AlmaLinux 8 (x86_64)");
-        let template = |name| Names::Template.spell(name, 5);
-        assert_eq!(template("CentOS-7"), template("CentOS-7"));
-        assert_ne!(template("CentOS-7"), template("CentOS-8"));
     }
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::fault::Call;
+use super::call::Call;
 use super::kind::FaultKind;
 
 /// Everything that happened since the start; what is said of services and of rebuilds: since the

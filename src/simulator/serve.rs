@@ -1,108 +1,26 @@
 //! From a request to its answer, through the fault that it meets.
 
-use std::borrow::Cow;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
-use axum::body::Body;
 use axum::extract::{ConnectInfo, Path, Request, State};
-use axum::http::header::{CONTENT_ENCODING, CONTENT_TYPE, LOCATION, RETRY_AFTER};
-use axum::http::{HeaderValue, Method, StatusCode};
+use axum::http::{Method, StatusCode};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{any, get};
-use tokio::sync::watch;
 use tokio::time::{Instant, sleep};
 
-use super::account::{Account, Answer, Followed, LIST, REBUILD};
-use super::answer::{self, Refusal};
+use super::account::PreparedAnswer;
+use super::call::Call;
 use super::control;
-use super::dress;
-use super::fault::{Call, Fault};
+use super::deferred::Followed;
+use super::document;
 use super::form::Fields;
-use super::gate::{Gate, Ticket};
-use super::journal::NotWritten;
+use super::gate::Ticket;
 use super::kind::FaultKind;
-use super::wire::{Link, Pieces};
-
-const JSON: &str = "application/json; charset=utf-8";
-const HTML: &str = "text/html; charset=utf-8";
-/// A charset is named by whoever knows it.
-const BARE_JSON: &str = "application/json";
-/// Nobody resolves it.
-const ELSEWHERE: &str = "https://panel.invalid/billmgr";
-const SECOND_FACTOR: &str = "func=totp.confirm";
-const LINK_STORM_BYTES: usize = 1024 * 1024;
-const CLOSE_AFTER: Duration = Duration::from_millis(100);
-const HUGE_BYTES: usize = 50 * 1024 * 1024;
-const TRICKLE_PAUSE: Duration = Duration::from_millis(100);
-/// How long a call without an answer holds its connection if the client never leaves.
-const STALL: Duration = Duration::from_hours(1);
-
-const PAGE_UNAVAILABLE: &[u8] =
-    b"<html><head><title>503 Service Temporarily Unavailable</title></head>\
-    <body><h1>503 Service Temporarily Unavailable</h1></body></html>\n";
-const PAGE_FORBIDDEN: &[u8] = b"<html><head><title>Forbidden</title></head>\
-    <body>Your IP address is temporarily blocked</body></html>\n";
-const PAGE_MAINTENANCE: &[u8] = b"<html><head><title>Maintenance</title></head>\
-    <body>We are improving our service. Please come back later.</body></html>\n";
-const PAGE_MOVED: &[u8] = b"<html><head><title>301 Moved Permanently</title></head></html>\n";
-const PAGE_NOT_FOUND: &[u8] = b"<html><head><title>404 Not Found</title></head></html>\n";
-const PAGE_NOT_ALLOWED: &[u8] = b"<html><head><title>405 Not Allowed</title></head></html>\n";
-const OTHER_SHAPE: &[u8] = b"{\"result\":[{\"accepted\":true}],\"doc\":[]}";
-const PAGE_PANEL: &[u8] = b"<!DOCTYPE html><html><head><title>Panel</title></head>\
-    <body><div id=\"app\">Please enable JavaScript</div></body></html>\n";
-
-/// What all connections share.
-#[derive(Debug)]
-pub(super) struct Shared {
-    account: Mutex<Account>,
-    /// Becomes `true` when the simulator stops.
-    pub(super) stopping: watch::Receiver<bool>,
-    pub(super) gate: Gate,
-}
-
-impl Shared {
-    pub(super) fn new(account: Account, stopping: watch::Receiver<bool>) -> Self {
-        Self {
-            account: Mutex::new(account),
-            stopping,
-            gate: Gate::default(),
-        }
-    }
-
-    /// Held for one step only, never across an await.
-    pub(super) fn account(&self) -> MutexGuard<'_, Account> {
-        self.account.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// Returns after `pause`, or earlier when the simulator stops.
-    async fn pause(&self, pause: Duration) {
-        if pause.is_zero() {
-            return;
-        }
-        let mut stopping = self.stopping.clone();
-        tokio::select! {
-            () = sleep(pause) => {}
-            _ = stopping.wait_for(|stopping| *stopping) => {}
-        }
-    }
-
-    /// Returns when the gate lets the call through; `Err`: the simulator stops first.
-    async fn pass(&self, ticket: Option<Ticket>) -> Result<(), Stopped> {
-        let Some(ticket) = ticket else {
-            return Ok(());
-        };
-        let mut stopping = self.stopping.clone();
-        tokio::select! {
-            () = ticket.released() => Ok(()),
-            _ = stopping.wait_for(|stopping| *stopping) => Err(Stopped),
-        }
-    }
-}
-
-/// The simulator stops before the call has been let through: nothing is executed.
-struct Stopped;
+use super::respond::{broken, intact, long_page, respond};
+use super::shared::Shared;
+use super::wire::Link;
 
 /// The whole server.
 pub(super) fn router(shared: Arc<Shared>) -> Router {
@@ -126,7 +44,7 @@ async fn function(
     let fields = match Fields::of(request).await {
         Ok(fields) => fields,
         Err(error) => {
-            shared.account().violation(error.to_string());
+            shared.account().traffic().violation(error.to_string());
             return (StatusCode::BAD_REQUEST, error.to_string()).into_response();
         }
     };
@@ -161,14 +79,14 @@ async fn function(
     let asked = Arc::clone(&fields);
     let answer = match fault.execute_after_ms {
         Some(after_ms) if fault.is_executed() => {
-            let (shared, body) = (Arc::clone(&shared), answer::ok(&fields));
+            let (shared, body) = (Arc::clone(&shared), document::ok(&fields));
             let late = Before {
                 pause: before.pause + Duration::from_millis(after_ms),
                 ..before
             };
             let kind = fault.kind;
             tokio::spawn(async move { execute(&shared, call, fields, Some(kind), late).await });
-            Answer { body, wipe: None }
+            PreparedAnswer::plain(body)
         }
         None if fault.is_executed() => {
             match execute(&shared, call, fields, Some(fault.kind), before).await {
@@ -180,11 +98,8 @@ async fn function(
             if shared.pass(before.ticket).await.is_err() {
                 return broken(&link);
             }
-            Answer {
-                // Where the fault shows a part of it, it shows a lie.
-                body: answer::ok(&fields),
-                wipe: None,
-            }
+            // Where the fault shows a part of it, it shows a lie.
+            PreparedAnswer::plain(document::ok(&fields))
         }
     };
     shared.pause(after).await;
@@ -205,7 +120,7 @@ async fn long_request(
         let followed = if untouched {
             Followed::NotYet
         } else {
-            account.follow(&number)
+            account.deferred().follow(&number)
         };
         (fault, account.latency(), followed)
     };
@@ -229,32 +144,9 @@ async fn long_request(
         }
         (Some(fault), Followed::NotYet | Followed::Unknown) => {
             let fields = Fields::default();
-            let body = answer::ok(&fields);
-            let answer = Answer { body, wipe: None };
+            let body = document::ok(&fields);
+            let answer = PreparedAnswer::plain(body);
             respond(&shared, &link, call, &fields, fault, answer).await
-        }
-    }
-}
-
-impl Call {
-    fn of(fields: &Fields) -> Self {
-        match fields.get("func").unwrap_or_default() {
-            "auth" => Self::Auth,
-            "keepalive" => Self::Keepalive,
-            LIST => Self::Instances,
-            REBUILD if fields.get("sok") == Some("ok") => Self::Submission,
-            REBUILD => Self::Preview,
-            _ => Self::Other,
-        }
-    }
-
-    fn func(self) -> &'static str {
-        match self {
-            Self::Auth => "auth",
-            Self::Keepalive => "keepalive",
-            Self::Instances => LIST,
-            Self::Preview | Self::Submission => REBUILD,
-            Self::LongRequest | Self::Other => "",
         }
     }
 }
@@ -264,14 +156,14 @@ struct InFlight<'a>(&'a Shared);
 
 impl<'a> InFlight<'a> {
     fn new(shared: &'a Shared) -> Self {
-        shared.account().submission_begins();
+        shared.account().traffic().submission_begins();
         Self(shared)
     }
 }
 
 impl Drop for InFlight<'_> {
     fn drop(&mut self) {
-        self.0.account().submission_ends();
+        self.0.account().traffic().submission_ends();
     }
 }
 
@@ -291,7 +183,7 @@ async fn execute(
     fields: Arc<Fields>,
     fault: Option<FaultKind>,
     before: Before,
-) -> Option<Answer> {
+) -> Option<PreparedAnswer> {
     if before.ticket.is_none() && before.pause.is_zero() {
         return shared
             .account()
@@ -306,254 +198,4 @@ async fn execute(
             .execute(call, &fields, fault, Instant::now())
     };
     tokio::spawn(execution).await.ok().flatten()
-}
-
-/// The right answer, as it is.
-fn intact(shared: &Shared, link: &Link, answer: Answer) -> Response {
-    dressed(shared, link, answer, json)
-}
-
-/// The right answer, as `dress` makes a response of its body.
-fn dressed(
-    shared: &Shared,
-    link: &Link,
-    answer: Answer,
-    dress: impl FnOnce(Vec<u8>) -> Response,
-) -> Response {
-    let kept = answer
-        .wipe
-        .map_or(Ok(()), |wipe| shared.account().answered(wipe));
-    match kept {
-        Ok(()) => dress(answer.body),
-        Err(NotWritten) => broken(link),
-    }
-}
-
-/// No answer at all.
-fn broken(link: &Link) -> Response {
-    link.close();
-    StatusCode::SERVICE_UNAVAILABLE.into_response()
-}
-
-/// The `doc.error` of `fault`, for a call of these fields.
-fn error(fault: &Fault, fields: &Fields, usual: &'static str) -> Refusal {
-    let secrets: Vec<_> = ["auth", "authinfo", "password"]
-        .into_iter()
-        .filter_map(|name| fields.filled(name))
-        .collect();
-    let text = |text: &Option<String>, usual: &'static str| {
-        let text = text.clone().map_or(Cow::Borrowed(usual), Cow::Owned);
-        dress::with_secrets(text, &secrets)
-    };
-    Refusal {
-        kind: text(&fault.error_type, "value"),
-        object: text(&fault.error_object, ""),
-        value: String::new(),
-        message: text(&fault.message, usual),
-    }
-}
-
-/// What an answer to another request would be.
-fn other_answer(call: Call) -> Vec<u8> {
-    let func = match call {
-        Call::Keepalive => "whoami",
-        Call::Auth
-        | Call::Instances
-        | Call::Preview
-        | Call::Submission
-        | Call::LongRequest
-        | Call::Other => "keepalive",
-    };
-    answer::ok(&Fields::from_pairs([("func", func), ("out", "json")]))
-}
-
-/// The answer to the same question about the next service.
-fn answer_about_another(shared: &Shared, call: Call, fields: &Fields) -> Vec<u8> {
-    let elid = fields.get("elid").and_then(|elid| elid.parse::<u64>().ok());
-    let other = elid.map_or(1, |elid| elid.wrapping_add(1)).to_string();
-    let fields = fields.with("elid", &other);
-    match call {
-        Call::Preview => shared.account().form(&fields),
-        Call::Auth
-        | Call::Keepalive
-        | Call::Instances
-        | Call::Submission
-        | Call::LongRequest
-        | Call::Other => answer::ok(&fields),
-    }
-}
-
-fn long_page(number: &str) -> Response {
-    let page = format!(
-        "<html><head><title>Request in progress</title>\
-         <meta http-equiv=\"refresh\" content=\"1; url=/long/{number}/billmgr\"></head>\
-         <body><a href=\"/long/{number}/billmgr\">Continue</a></body></html>\n"
-    );
-    ([(CONTENT_TYPE, HeaderValue::from_static(HTML))], page).into_response()
-}
-
-/// What the client sees of `fault`; `answer` is what it would have seen.
-async fn respond(
-    shared: &Shared,
-    link: &Link,
-    call: Call,
-    fields: &Fields,
-    fault: Fault,
-    answer: Answer,
-) -> Response {
-    let delay = fault.delay_ms.map(Duration::from_millis);
-    match fault.kind {
-        FaultKind::TimeoutBefore | FaultKind::TimeoutAfter => {
-            shared.pause(delay.unwrap_or(STALL)).await;
-        }
-        FaultKind::Trickle | FaultKind::CloseSoon => {}
-        _ => shared.pause(delay.unwrap_or_default()).await,
-    }
-    let half = answer.body.len() / 2;
-    match fault.kind {
-        FaultKind::TooManyRequests => disguise(fault, 429, HTML, b"Too Many Requests\n"),
-        FaultKind::Unavailable => disguise(fault, 503, HTML, PAGE_UNAVAILABLE),
-        FaultKind::Forbidden => disguise(fault, 403, HTML, PAGE_FORBIDDEN),
-        FaultKind::AddressBlocked => disguise(fault, 460, HTML, PAGE_FORBIDDEN),
-        FaultKind::Moved => disguise(fault, 301, HTML, PAGE_MOVED),
-        FaultKind::NotFound => disguise(fault, 404, HTML, PAGE_NOT_FOUND),
-        FaultKind::MethodNotAllowed => disguise(fault, 405, HTML, PAGE_NOT_ALLOWED),
-        FaultKind::Maintenance => disguise(fault, 503, HTML, PAGE_MAINTENANCE),
-        FaultKind::LinkStorm => {
-            let page = dress::link_storm(fault.bytes.unwrap_or(LINK_STORM_BYTES));
-            typed(HTML, page)
-        }
-        FaultKind::Empty => disguise(fault, 200, JSON, b""),
-        FaultKind::Garbage => disguise(fault, 200, JSON, b"\x01\xff\xfe{]\x00\x80garbage\xc3"),
-        FaultKind::OtherShape => disguise(fault, 200, JSON, OTHER_SHAPE),
-        FaultKind::Html => disguise(fault, 200, HTML, PAGE_PANEL),
-        FaultKind::ResetBefore | FaultKind::ResetAfter => {
-            link.reset();
-            StatusCode::SERVICE_UNAVAILABLE.into_response()
-        }
-        FaultKind::TimeoutBefore | FaultKind::TimeoutAfter => broken(link),
-        FaultKind::Truncated => {
-            let mut body = answer.body;
-            body.truncate(half);
-            json(body)
-        }
-        FaultKind::CutOff => {
-            let pieces = Pieces::cut_off(answer.body.into(), half, link.clone());
-            json(Body::new(pieces))
-        }
-        FaultKind::Trickle => {
-            let (bytes, pause) = (fault.bytes.unwrap_or(1), delay.unwrap_or(TRICKLE_PAUSE));
-            let pieces = Pieces::trickle(answer.body.into(), bytes, pause, link.clone());
-            json(Body::new(pieces))
-        }
-        FaultKind::Huge => {
-            let mut body = vec![b' '; fault.bytes.unwrap_or(HUGE_BYTES)];
-            body.extend_from_slice(&answer.body);
-            json(body)
-        }
-        FaultKind::LongRequest => {
-            let number = shared.account().defer(answer, fault.pages.unwrap_or(1));
-            long_page(&number)
-        }
-        FaultKind::ByteOrderMark => dressed(shared, link, answer, |body| {
-            json([&b"\xef\xbb\xbf"[..], &body].concat())
-        }),
-        FaultKind::Gzip => dressed(shared, link, answer, |body| {
-            let mut response = json(dress::gzip(&body));
-            let gzip = HeaderValue::from_static("gzip");
-            response.headers_mut().insert(CONTENT_ENCODING, gzip);
-            response
-        }),
-        FaultKind::HeaderNoise => {
-            link.noise();
-            intact(shared, link, answer)
-        }
-        FaultKind::CloseSoon => {
-            link.close_after(delay.unwrap_or(CLOSE_AFTER));
-            intact(shared, link, answer)
-        }
-        FaultKind::HalfSurrogate => dressed(shared, link, answer, |body| {
-            json(dress::half_surrogate(&body))
-        }),
-        FaultKind::CutUtf8 => dressed(shared, link, answer, |body| json(dress::cut_utf8(&body))),
-        FaultKind::ControlCharacters => dressed(shared, link, answer, |body| {
-            json(dress::control_characters(&body))
-        }),
-        FaultKind::Windows1251 => dressed(shared, link, answer, |body| {
-            let kind = "application/json; charset=windows-1251";
-            typed(kind, dress::recoded(&body, encoding_rs::WINDOWS_1251))
-        }),
-        FaultKind::Koi8R => dressed(shared, link, answer, |body| {
-            let kind = "application/json; charset=KOI8-R";
-            typed(kind, dress::recoded(&body, encoding_rs::KOI8_R))
-        }),
-        FaultKind::UnnamedCharset => dressed(shared, link, answer, |body| {
-            typed(BARE_JSON, dress::recoded(&body, encoding_rs::WINDOWS_1251))
-        }),
-        FaultKind::Busy => refuse(&Refusal::running_operation()),
-        FaultKind::Error => refuse(&error(
-            &fault,
-            fields,
-            "The simulator was told to refuse this",
-        )),
-        FaultKind::SecretEcho => refuse(&error(&fault, fields, "could not use {secrets}")),
-        FaultKind::OkAndError => {
-            json(error(&fault, fields, "something went wrong").document_with_ok(fields))
-        }
-        FaultKind::OkElsewhere => {
-            let leads_to = fault.leads_to.as_deref().unwrap_or("func=instances");
-            json(answer::ok_to(fields, leads_to))
-        }
-        FaultKind::OtherFunc => json(other_answer(call)),
-        FaultKind::OtherElid => json(answer_about_another(shared, call, fields)),
-        FaultKind::Form => {
-            let elid = fields.get("elid").unwrap_or_default();
-            let asked = Fields::from_pairs([("func", REBUILD), ("elid", elid), ("out", "json")]);
-            json(shared.account().form(&asked))
-        }
-        FaultKind::SecondFactor => json(answer::ok_to(fields, SECOND_FACTOR)),
-        FaultKind::Captcha => refuse(&Refusal::captcha()),
-        FaultKind::SessionExpiry => refuse(&Refusal::access(call.func())),
-        FaultKind::OtherPage | FaultKind::InstanceError | FaultKind::Delay => {
-            intact(shared, link, answer)
-        }
-    }
-}
-
-fn json(body: impl Into<Body>) -> Response {
-    typed(JSON, body)
-}
-
-fn typed(kind: &'static str, body: impl Into<Body>) -> Response {
-    let headers = [(CONTENT_TYPE, HeaderValue::from_static(kind))];
-    (headers, body.into()).into_response()
-}
-
-/// Like errors of the real thing: without the request's echo.
-fn refuse(refusal: &Refusal) -> Response {
-    json(refusal.document(&Fields::default()))
-}
-
-/// What somebody between client and API may answer.
-fn disguise(fault: Fault, status: u16, kind: &'static str, body: &'static [u8]) -> Response {
-    let retry_after = match fault.kind {
-        FaultKind::Maintenance => fault.retry_after.or_else(|| Some("1".to_owned())),
-        _ => fault.retry_after,
-    };
-    let location = match fault.kind {
-        FaultKind::Moved => fault.location.or_else(|| Some(ELSEWHERE.to_owned())),
-        _ => fault.location,
-    };
-    let body = fault.body.map_or(Body::from(body), Body::from);
-    let mut response = Response::new(body);
-    *response.status_mut() = StatusCode::from_u16(fault.status.unwrap_or(status))
-        .unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-    let headers = response.headers_mut();
-    headers.insert(CONTENT_TYPE, HeaderValue::from_static(kind));
-    for (name, text) in [(RETRY_AFTER, retry_after), (LOCATION, location)] {
-        if let Some(Ok(value)) = text.map(HeaderValue::try_from) {
-            headers.insert(name, value);
-        }
-    }
-    response
 }

@@ -1,10 +1,12 @@
 //! The journal: what a simulator knows that was started after another one had ended or been killed.
 
 use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 
 use tempfile::TempDir;
 
+use super::super::account::Account;
 use super::*;
 
 const HOUR_MS: i64 = 3_600_000;
@@ -443,11 +445,8 @@ async fn a_shutdown_frees_the_journal_while_a_call_is_still_under_way() {
     assert_eq!(truth(&simulator).wiped, 0);
 }
 
-#[cfg(unix)]
 #[tokio::test]
 async fn only_its_owner_may_read_the_file_and_it_must_be_one() {
-    use std::os::unix::fs::PermissionsExt;
-
     let place = place();
     start(&place.path).await.unwrap();
     let mode = fs::metadata(&place.path).unwrap().permissions().mode();

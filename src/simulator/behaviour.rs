@@ -1,0 +1,59 @@
+//! How a rebuild goes, and what somebody else does to an instance: what tests may ask for.
+
+use serde::{Deserialize, Serialize};
+
+/// When an instance's image changes its name in the list.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ImageAt {
+    /// At once, before the disk is written: what Nova does.
+    Accept,
+    /// When the rebuild is complete.
+    #[default]
+    End,
+}
+
+/// How a rebuild ends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Outcome {
+    /// Back as it was, `active` or `stopped`, with the new image.
+    #[default]
+    Active,
+    /// Wiped, and then in status `error`.
+    Error,
+    /// Wiped, and `rebuilding` for ever.
+    Never,
+    /// Wiped, and back as it was before, under the old image's name.
+    RolledBack,
+    /// The API said ok, and nothing happened at all.
+    Ignored,
+}
+
+/// How one rebuild differs from the usual one.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Behaviour {
+    /// From the acceptance until the status shows.
+    pub accept_lag_ms: Option<u64>,
+    /// How long it then takes. With 0 the status `rebuilding` is never seen.
+    pub duration_ms: Option<u64>,
+    /// How it ends.
+    pub outcome: Option<Outcome>,
+    /// The name that the list shows afterwards instead of the ordered image's.
+    pub image_after: Option<String>,
+    /// When that name appears.
+    pub image_at: Option<ImageAt>,
+}
+
+/// What somebody else does to an instance, at a later moment.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Step {
+    /// From now.
+    pub after_ms: u64,
+    /// The new status; `None`: as before.
+    pub status: Option<String>,
+    /// The new image's name; `None`: as before.
+    pub image: Option<String>,
+}
