@@ -13,11 +13,6 @@ use sqlx::Row as _;
 
 const CORRECTED: &str = "Corrected-Way-In-1";
 
-/// Three services.
-fn rig() -> Rig {
-    Rig::new(3)
-}
-
 /// `fleet.csv` with other passwords.
 fn corrected() -> String {
     manifest(3).replace(PASSWORD, CORRECTED)
@@ -87,7 +82,7 @@ fn refusal() -> Fault {
 
 #[test]
 fn after_a_load_the_corrected_password_is_the_one_that_is_set() {
-    let rig = rig();
+    let rig = Rig::new(3);
     let tap = Tap::on(&rig);
     rig.call(&["load", "fleet.csv"]).exit(0);
     rig.write("fleet.csv", corrected());
@@ -109,7 +104,7 @@ fn after_a_load_the_corrected_password_is_the_one_that_is_set() {
 
 #[test]
 fn a_load_of_the_corrected_file_is_enough_and_a_quiet_run_says_nothing() {
-    let rig = rig();
+    let rig = Rig::new(3);
     rig.call(&["load", "fleet.csv"]).exit(0);
     rig.write("fleet.csv", corrected());
     rig.call(&["load", "fleet.csv"])
@@ -172,7 +167,7 @@ fn a_job_that_failed_unsent_is_not_called_sent() {
 
 #[test]
 fn a_job_that_may_have_been_wiped_keeps_its_password_and_that_is_said_under_q_too() {
-    let rig = rig();
+    let rig = Rig::new(3);
     rig.doubt(0);
     rig.run(&[]).exit(3);
     let first = FIRST.to_string();
@@ -187,7 +182,7 @@ fn a_job_that_may_have_been_wiped_keeps_its_password_and_that_is_said_under_q_to
 
 #[test]
 fn another_file_with_other_access_needs_a_word() {
-    let rig = rig();
+    let rig = Rig::new(3);
     rig.call(&["load", "fleet.csv"]).exit(0);
     rig.write("copy.csv", manifest(3));
     rig.call(&["load", "copy.csv"]).exit(0).says("is open");
@@ -219,7 +214,7 @@ fn another_file_with_other_access_needs_a_word() {
 
 #[test]
 fn what_was_refused_takes_the_corrected_password_by_retry_from_and_the_hint_can_be_typed() {
-    let rig = rig();
+    let rig = Rig::new(3);
     let tap = Tap::on(&rig);
     rig.fault(0, refusal());
     rig.fault(1, FaultKind::InstanceError);
@@ -250,7 +245,7 @@ fn what_was_refused_takes_the_corrected_password_by_retry_from_and_the_hint_can_
 
 #[test]
 fn retry_from_refuses_other_images_and_missing_rows_and_ignores_all_others() {
-    let rig = rig();
+    let rig = Rig::new(3);
     for nth in 0..3 {
         rig.fault(nth, refusal());
     }
@@ -293,7 +288,7 @@ fn retry_from_refuses_other_images_and_missing_rows_and_ignores_all_others() {
 /// same order all the same.
 #[test]
 fn a_forgotten_key_makes_no_other_order_of_an_open_one() {
-    let rig = rig();
+    let rig = Rig::new(3);
     let (mut without, mut with) = (
         "service_id,image\n".to_owned(),
         "service_id,image,ssh_key\n".to_owned(),
@@ -320,7 +315,7 @@ fn a_forgotten_key_makes_no_other_order_of_an_open_one() {
 
 #[test]
 fn a_forgotten_key_in_another_file_needs_a_word() {
-    let rig = rig();
+    let rig = Rig::new(3);
     rig.write("fleet.csv", format!("service_id,image\n{FIRST},{IMAGE}\n"));
     rig.call(&["load", "fleet.csv"]).exit(0);
     rig.write(
@@ -339,7 +334,7 @@ fn a_forgotten_key_in_another_file_needs_a_word() {
 /// Field case C9: last night's open batch is finished, but not for what the sheet has lost since.
 #[test]
 fn what_was_taken_out_of_the_nightly_sheet_is_not_rebuilt_by_last_nights_batch() {
-    let rig = rig();
+    let rig = Rig::new(3);
     rig.call(&["load", "fleet.csv"]).exit(0);
     rig.write("fleet.csv", manifest(2).replace(PASSWORD, CORRECTED));
     let gone = (FIRST + 2).to_string();

@@ -13,8 +13,10 @@ mod rig;
 
 mod access;
 mod cli;
+mod commands;
 mod crash;
 mod doubt;
+mod every;
 mod examples;
 mod faults;
 mod main_job;
@@ -24,6 +26,7 @@ mod odd_lists;
 mod orders;
 mod place;
 mod poll_cost;
+mod provider;
 #[cfg(target_os = "linux")]
 mod question;
 mod queue;

@@ -3,8 +3,9 @@
 
 use std::fmt::Write as _;
 
-use crate::rig::{FIRST, IMAGE, OTHER_IMAGE, PASSWORD, Rig, quick, services, wrapped};
-use crate::rig::{Size, Typed, on_a_terminal};
+use crate::rig::{
+    FIRST, IMAGE, OTHER_IMAGE, PASSWORD, Rig, Size, Typed, on_a_terminal, quick, services, wrapped,
+};
 use refleet::simulator::{Call, Fault, FaultKind, InstanceChange, Script};
 
 /// The end of the prompt.

@@ -2,8 +2,7 @@
 
 use std::fmt::Write as _;
 
-use crate::rig::{IMAGE, Rig, manifest, quick};
-use crate::rig::{Size, Typed, on_a_terminal};
+use crate::rig::{IMAGE, Rig, Size, Typed, manifest, on_a_terminal, quick};
 use refleet::simulator::{Fault, FaultKind, InstanceChange};
 
 /// Sets the title, clears the screen, rings, does so with C1, breaks the line, turns the reading
