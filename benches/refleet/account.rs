@@ -10,9 +10,9 @@ use refleet::job::{
     AccessKind, BatchId, Counts, Evidence, ImageId, JobId, JobRecord, LedgerEntry, RunId,
     ServiceId, State, Transition,
 };
-use refleet::queue::{Harm, QueueError, QueuedJob, Ready, Store};
+use refleet::queue::{Harm, Lease, QueuedJob, Ready, Store, StoreError};
 use refleet::run::backoff::Backoff;
-use refleet::run::driver::{Outside, Work, drive};
+use refleet::run::driver::{Outside, drive};
 use refleet::run::evidence::Rules;
 use refleet::run::machine::{Call, Finished, Input, Machine, Start};
 use refleet::run::session::Session;
@@ -113,14 +113,11 @@ pub fn rebuild_all(scene: Scene) -> Cost {
         seed: scene.seed,
     };
     let mut machine = Machine::new(start, world.began);
-    let work = Work {
-        batch: BatchId(1),
-        run: RunId(1),
-    };
+    let lease = Lease::new(BatchId(1), RunId(1), 1);
     let runtime = tokio::runtime::Builder::new_current_thread()
         .build()
         .expect("a runtime without anything in it");
-    let fault = runtime.block_on(drive(&mut machine, &mut world, work));
+    let fault = runtime.block_on(drive(&mut machine, &mut world, &lease));
     assert!(fault.is_none(), "this store never fails");
     let mut cost = world.cost;
     cost.lags.sort_unstable();
@@ -280,7 +277,7 @@ impl Store for World {
         _: BatchId,
         until_ms: i64,
         limit: usize,
-    ) -> Result<Ready, QueueError> {
+    ) -> Result<Ready, StoreError> {
         let due = |job: &&QueuedJob| job.record.not_before_ms <= until_ms;
         let jobs: Vec<_> = self.waiting().filter(due).take(limit).cloned().collect();
         Ok(Ready {
@@ -290,27 +287,27 @@ impl Store for World {
         })
     }
 
-    async fn in_flight(&mut self, _: BatchId, _: &[State]) -> Result<Vec<QueuedJob>, QueueError> {
+    async fn in_flight(&mut self, _: BatchId, _: &[State]) -> Result<Vec<QueuedJob>, StoreError> {
         Ok(Vec::new())
     }
 
-    async fn failures(&mut self, _: BatchId) -> Result<Harm, QueueError> {
+    async fn failures(&mut self, _: BatchId) -> Result<Harm, StoreError> {
         Ok(Harm::default())
     }
 
-    async fn queued(&mut self, _: BatchId) -> Result<Vec<(JobId, ServiceId)>, QueueError> {
+    async fn queued(&mut self, _: BatchId) -> Result<Vec<(JobId, ServiceId)>, StoreError> {
         Ok(self.jobs.iter().map(|job| (job.id, job.service)).collect())
     }
 
-    async fn queued_jobs(&mut self, _: &[JobId]) -> Result<Vec<QueuedJob>, QueueError> {
+    async fn queued_jobs(&mut self, _: &[JobId]) -> Result<Vec<QueuedJob>, StoreError> {
         Ok(Vec::new())
     }
 
-    async fn has_queued(&mut self, _: BatchId) -> Result<bool, QueueError> {
+    async fn has_queued(&mut self, _: BatchId) -> Result<bool, StoreError> {
         Ok(self.waiting().next().is_some())
     }
 
-    async fn counts(&mut self, _: BatchId) -> Result<Counts, QueueError> {
+    async fn counts(&mut self, _: BatchId) -> Result<Counts, StoreError> {
         let mut counts = Counts::default();
         for job in &self.jobs {
             *counts.of_mut(job.record.state) += 1;
@@ -320,13 +317,12 @@ impl Store for World {
 
     async fn record(
         &mut self,
-        _: BatchId,
-        _: RunId,
+        _: &Lease,
         steps: &[&Transition],
-    ) -> Result<HashSet<JobId>, QueueError> {
+    ) -> Result<HashSet<JobId>, StoreError> {
         for step in steps {
-            let place = usize::try_from(step.job.0 - 1).expect("a small number");
-            let job = &mut self.jobs[place];
+            let place = self.jobs.binary_search_by_key(&step.job, |job| job.id);
+            let job = &mut self.jobs[place.expect("it is known")];
             job.record = step.to.clone();
             if let LedgerEntry::Completed { evidence, .. } = step.entry {
                 self.cost.done += 1;

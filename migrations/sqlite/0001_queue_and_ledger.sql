@@ -17,6 +17,7 @@ CREATE TABLE batch (
     manifest   TEXT    NOT NULL,                               -- its name, for people
     path       BLOB    NOT NULL,                               -- the file, absolute; `-`: stdin
     created_ms INTEGER NOT NULL,
+    epoch      INTEGER NOT NULL DEFAULT 0 CHECK (epoch >= 0),  -- how often a run has taken it over
     UNIQUE (identity, provider, number)
 ) STRICT;
 

@@ -9,7 +9,7 @@ use super::output::{print_text, tell_prose};
 use super::resolve::parse_reason;
 use super::words::jobs;
 use crate::exit::Exit;
-use crate::queue::{Open, Queue, QueueError, QueueLock, Unfit};
+use crate::queue::{Open, OpenError, Queue, QueueLock, Unfit};
 use crate::time;
 
 /// Take over a database whose log is lost.
@@ -27,7 +27,7 @@ pub struct AdoptArgs {
 pub async fn adopt(global: &Global, args: &AdoptArgs) -> Result<Exit, CliError> {
     let path = global.database(DATABASE)?;
     match Queue::open(&path, Open::Change).await {
-        Err(QueueError::Unfit(Unfit::LogMissing { .. })) => {}
+        Err(OpenError::Unfit(Unfit::LogMissing { .. })) => {}
         Ok(queue) => {
             queue.close().await?;
             return Err(CliError::Usage(

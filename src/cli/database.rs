@@ -3,20 +3,20 @@
 use super::error::{CliError, typed};
 use super::global::{DATABASE, Global, SIMULATION_DATABASE};
 use super::output::tell_prose;
-use crate::queue::{Note, Open, Queue, QueueError};
+use crate::queue::{Note, Open, OpenError, Queue};
 use crate::text;
 
 /// Opens the database of `global`, and says what is to be known about where it lies.
 pub async fn open(global: &Global, mode: Open) -> Result<Queue, CliError> {
     let path = global.database(DATABASE)?;
     let queue = match Queue::open(&path, mode).await {
-        Err(QueueError::NotFound { .. }) if global.db.is_none() => {
+        Err(OpenError::NotFound { .. }) if global.db.is_none() => {
             // A rehearsal has a database of its own, and whoever rehearsed asks for that one.
             let rehearsal = global.database(SIMULATION_DATABASE)?;
             return Err(if rehearsal.exists() {
                 CliError::OnlyRehearsed { path, rehearsal }
             } else {
-                QueueError::NotFound { path }.into()
+                OpenError::NotFound { path }.into()
             });
         }
         opened => opened?,

@@ -1,14 +1,14 @@
 //! With which exit code a run, or a command that could not do its work, ends.
 
 use crate::exit::Exit;
-use crate::queue::QueueError;
+use crate::queue::{OpenError, StoreError};
 use crate::run::{Ending, Halt, Signal};
 
 /// The code of a run. Where several apply: 70/74, then the signal, then 8, 7, 6, 4, 3, 1. `left_out`:
 /// some services were not even queued, because they are in doubt elsewhere.
 pub fn of_run(ending: &Ending, left_out: bool) -> Exit {
     if let Some(error) = &ending.storage {
-        return of_queue(error);
+        return of_store(error);
     }
     if let Some(signal) = ending.signal {
         return of_signal(signal);
@@ -46,18 +46,25 @@ pub fn of_signal(signal: Signal) -> Exit {
     }
 }
 
-/// The code of a queue's fault.
-pub fn of_queue(error: &QueueError) -> Exit {
+/// The code of a database that can't be opened.
+pub fn of_opening(error: &OpenError) -> Exit {
     match error {
-        QueueError::NotFound { .. }
-        | QueueError::Unusable { .. }
-        | QueueError::Foreign { .. }
-        | QueueError::Unfit(_)
-        | QueueError::Newer { .. }
-        | QueueError::Older { .. } => Exit::Usage,
-        QueueError::Locked(_) | QueueError::Busy => Exit::Busy,
-        QueueError::Storage { .. } => Exit::Storage,
-        QueueError::Bug(_) => Exit::Bug,
+        OpenError::Store(error) => of_store(error),
+        OpenError::NotFound { .. }
+        | OpenError::Unusable { .. }
+        | OpenError::Foreign { .. }
+        | OpenError::Unfit(_)
+        | OpenError::Newer { .. }
+        | OpenError::Older { .. } => Exit::Usage,
+    }
+}
+
+/// The code of a queue's fault.
+pub fn of_store(error: &StoreError) -> Exit {
+    match error {
+        StoreError::Locked(_) | StoreError::LeaseLost { .. } | StoreError::Busy => Exit::Busy,
+        StoreError::Storage { .. } => Exit::Storage,
+        StoreError::Bug(_) => Exit::Bug,
     }
 }
 
@@ -68,7 +75,7 @@ mod tests {
 
     use super::*;
     use crate::job::Counts;
-    use crate::queue::QueueError;
+    use crate::queue::StoreError;
     use crate::zomro::Incurable;
 
     fn ending(halt: Option<Halt>, signal: Option<Signal>, counts: Counts) -> Ending {
@@ -121,7 +128,7 @@ mod tests {
             );
             let signalled = ending(Some(halt.clone()), Some(Signal::Interrupt), counts);
             assert_eq!(of_run(&signalled, true), Exit::Interrupted);
-            let storage = Some(QueueError::Busy);
+            let storage = Some(StoreError::Busy);
             assert_eq!(
                 of_run(
                     &Ending {

@@ -3,11 +3,39 @@
 use std::path::PathBuf;
 
 use super::{Holder, Unfit};
+use crate::job::BatchId;
 
-/// Why the queue could not be used.
+/// Why a store did not do what it was asked. Knows no place and no remedy: whoever knows where the
+/// store is adds them.
 #[derive(Debug, thiserror::Error)]
-pub enum QueueError {
-    /// There is no database yet.
+pub enum StoreError {
+    /// Another run works on it.
+    #[error("another process works on this queue: {0}")]
+    Locked(Holder),
+    /// Another run has taken the batch over: nothing was written.
+    #[error("another process has taken batch {batch} over")]
+    LeaseLost {
+        /// The batch.
+        batch: BatchId,
+    },
+    /// Another process holds a transaction for long.
+    #[error("the database is locked by another program")]
+    Busy,
+    /// It cannot be written: disk full, I/O error, read-only, damaged.
+    #[error("the database cannot be written: {reason}")]
+    Storage {
+        /// The store's own words.
+        reason: String,
+    },
+    /// A fault of ours: what was to be written broke a rule of the database.
+    #[error("the database refused what should have been right: {0}")]
+    Bug(String),
+}
+
+/// Why a database file could not be opened.
+#[derive(Debug, thiserror::Error)]
+pub enum OpenError {
+    /// There is none yet.
     #[error("there is no database at {}", path.display())]
     NotFound {
         /// Where it was looked for.
@@ -42,19 +70,7 @@ pub enum QueueError {
         /// The file.
         path: PathBuf,
     },
-    /// Another run works on it.
-    #[error("another process works on this queue: {0}")]
-    Locked(Holder),
-    /// Another process holds a transaction for long.
-    #[error("the database is locked by another program")]
-    Busy,
-    /// It cannot be written: disk full, I/O error, read-only, damaged.
-    #[error("the database cannot be written: {reason}")]
-    Storage {
-        /// `SQLite`'s words.
-        reason: String,
-    },
-    /// A fault of ours: what was to be written broke a rule of the database.
-    #[error("the database refused what should have been right: {0}")]
-    Bug(String),
+    /// It is there, and did not do what opening it asks.
+    #[error(transparent)]
+    Store(#[from] StoreError),
 }

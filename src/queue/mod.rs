@@ -11,6 +11,8 @@
 
 mod batch;
 mod error;
+mod lease;
+mod location;
 mod operator;
 mod order;
 mod past;
@@ -19,15 +21,17 @@ mod queued;
 mod sqlite;
 
 pub use batch::{Batch, Harm, NewRun, Run};
-pub use error::QueueError;
+pub use error::{OpenError, StoreError};
+pub use lease::{Holder, Lease};
+pub use location::Location;
 pub use operator::{CommandOutcome, Flaw, Selection};
 pub use order::{
     AccessNews, Conflict, DonePolicy, Due, EnqueueError, EnqueuePolicy, Enqueued, LeftOut,
     NewBatch, Preview, Rows, Touched, Undatable,
 };
-pub use port::{Ready, Store};
-pub use queued::{LedgerLine, QueuedJob, ResultSink, Target};
+pub use port::{Backend, Store};
+pub use queued::{LedgerLine, QueuedJob, Ready, ResultSink, Target};
 pub use sqlite::{
-    Decision, Given, Holder, Note, Open, Precious, Queue, QueueLock, Side, Unfit, no_database,
-    precious, resolve, unexpanded,
+    Decision, Given, Note, Open, Precious, Queue, QueueLock, Side, Unfit, no_database, precious,
+    resolve, unexpanded,
 };

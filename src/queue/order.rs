@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use super::QueueError;
+use super::StoreError;
 use crate::job::{BatchId, Executed, NewJob, ServiceId, State};
 
 /// What a new batch is.
@@ -130,9 +130,9 @@ pub enum EnqueueError<E: std::error::Error + 'static> {
     /// Rows that concern services with a past.
     #[error(transparent)]
     Conflict(Conflict),
-    /// The queue.
+    /// The store.
     #[error(transparent)]
-    Queue(#[from] QueueError),
+    Store(#[from] StoreError),
 }
 
 /// A service that may have been wiped by an order that did not end well.

@@ -1,26 +1,25 @@
-//! What a run asks of the place where jobs and their ledger are kept.
+//! What refleet asks of the place where jobs and their ledger are kept.
 //!
-//! The verbs are few and speak of jobs, never of rows. [`Store::record`] is the only one that moves a
-//! job: it writes the new record, the ledger entry and the tally in one transaction, and only where
-//! the job still stands as the caller believed; what has moved meanwhile is reported back, not forced.
+//! The verbs are few and speak of jobs, never of rows. [`Store`] is what a run at work asks, so that
+//! its tests can stand on little; [`Backend`] is all of it, and `conformance` (in the tests) is what
+//! every backend has to pass.
+//!
+//! [`Store::record`] is the only verb that moves a job for a run: it writes the new record, the ledger
+//! entry and the tally in one transaction, and only where the job still stands as the caller
+//! believed; what has moved meanwhile is reported back, not forced.
 
 use std::collections::HashSet;
+use std::error::Error;
+use std::io;
 
-use super::{Harm, QueueError, QueuedJob};
-use crate::job::{BatchId, Counts, JobId, RunId, ServiceId, State, Transition};
+use super::{
+    Batch, CommandOutcome, Decision, EnqueueError, EnqueuePolicy, Enqueued, Flaw, Harm, Lease,
+    LedgerLine, NewBatch, NewRun, Preview, QueuedJob, Ready, ResultSink, Rows, Selection,
+    StoreError, Target,
+};
+use crate::job::{BatchId, Counts, JobId, NewJob, ServiceId, State, Transition};
 
-/// Jobs that may start.
-#[derive(Debug, Clone, Default)]
-pub struct Ready {
-    /// Those that are due, the longest due first.
-    pub jobs: Vec<QueuedJob>,
-    /// There are no more than these.
-    pub is_all: bool,
-    /// When the next one falls due after them, as Unix time; only where these are all.
-    pub next_ms: Option<i64>,
-}
-
-/// Where jobs and their ledger are kept.
+/// What a run asks.
 pub trait Store {
     /// Queued jobs that are due at `until_ms` (Unix time), `limit` of them at most.
     fn ready(
@@ -28,42 +27,128 @@ pub trait Store {
         batch: BatchId,
         until_ms: i64,
         limit: usize,
-    ) -> impl Future<Output = Result<Ready, QueueError>>;
+    ) -> impl Future<Output = Result<Ready, StoreError>>;
 
     /// Jobs in one of these states.
     fn in_flight(
         &mut self,
         batch: BatchId,
         states: &[State],
-    ) -> impl Future<Output = Result<Vec<QueuedJob>, QueueError>>;
+    ) -> impl Future<Output = Result<Vec<QueuedJob>, StoreError>>;
 
     /// What has gone wrong with the batch, and nobody has dealt with.
-    fn failures(&mut self, batch: BatchId) -> impl Future<Output = Result<Harm, QueueError>>;
+    fn failures(&mut self, batch: BatchId) -> impl Future<Output = Result<Harm, StoreError>>;
 
     /// The batch's queued jobs, in the manifest's order.
     fn queued(
         &mut self,
         batch: BatchId,
-    ) -> impl Future<Output = Result<Vec<(JobId, ServiceId)>, QueueError>>;
+    ) -> impl Future<Output = Result<Vec<(JobId, ServiceId)>, StoreError>>;
 
     /// These jobs, as far as they are queued.
     fn queued_jobs(
         &mut self,
         jobs: &[JobId],
-    ) -> impl Future<Output = Result<Vec<QueuedJob>, QueueError>>;
+    ) -> impl Future<Output = Result<Vec<QueuedJob>, StoreError>>;
 
     /// The batch has a queued job, due or not.
-    fn has_queued(&mut self, batch: BatchId) -> impl Future<Output = Result<bool, QueueError>>;
+    fn has_queued(&mut self, batch: BatchId) -> impl Future<Output = Result<bool, StoreError>>;
 
     /// The batch's jobs per state.
-    fn counts(&mut self, batch: BatchId) -> impl Future<Output = Result<Counts, QueueError>>;
+    fn counts(&mut self, batch: BatchId) -> impl Future<Output = Result<Counts, StoreError>>;
 
-    /// Commits `steps` together. Returns the jobs that somebody else had moved: nothing of theirs was
-    /// written.
+    /// Commits `steps` of the lease's batch together. Returns the jobs that somebody else had moved:
+    /// nothing of theirs was written. Under a lease that was lost nothing at all is written
+    /// ([`StoreError::LeaseLost`]).
+    ///
+    /// After another error nobody knows whether the steps were committed. To write them again is
+    /// safe: what was committed has moved and is left alone.
     fn record(
         &mut self,
-        batch: BatchId,
-        run: RunId,
+        lease: &Lease,
         steps: &[&Transition],
-    ) -> impl Future<Output = Result<HashSet<JobId>, QueueError>>;
+    ) -> impl Future<Output = Result<HashSet<JobId>, StoreError>>;
+}
+
+/// All that refleet asks.
+pub trait Backend: Store + Sized {
+    /// What [`Self::enqueue`] would do; each row that it would queue is handed to `queued`. Writes
+    /// nothing.
+    fn preview<E: Error + 'static>(
+        &mut self,
+        batch: &NewBatch,
+        policy: EnqueuePolicy,
+        rows: &mut Rows<'_, E>,
+        queued: &mut (dyn FnMut(&NewJob) + Send),
+    ) -> impl Future<Output = Result<Preview, EnqueueError<E>>>;
+
+    /// Queues `rows` as a new batch, or nothing at all.
+    fn enqueue<E: Error + 'static>(
+        &mut self,
+        batch: &NewBatch,
+        policy: EnqueuePolicy,
+        rows: &mut Rows<'_, E>,
+    ) -> impl Future<Output = Result<Enqueued, EnqueueError<E>>>;
+
+    /// A run begins to work on a batch. Whatever an earlier one still holds is lost by that.
+    fn acquire(&mut self, run: &NewRun) -> impl Future<Output = Result<Lease, StoreError>>;
+
+    /// The lease goes on, or was lost.
+    fn renew(&mut self, lease: &Lease) -> impl Future<Output = Result<(), StoreError>>;
+
+    /// The run ends, and how: under a lease that was lost, too.
+    fn release(
+        &mut self,
+        lease: Lease,
+        ended_ms: i64,
+        exit_code: u8,
+    ) -> impl Future<Output = Result<(), StoreError>>;
+
+    /// Applies an operator's command to jobs in one of `states`, all of them together; safe beside a
+    /// run.
+    fn command(
+        &mut self,
+        batch: BatchId,
+        selection: &Selection,
+        states: &[State],
+        decide: &Decision<'_>,
+        at_ms: i64,
+    ) -> impl Future<Output = Result<CommandOutcome, StoreError>>;
+
+    /// All batches, the oldest first.
+    fn batches(&mut self) -> impl Future<Output = Result<Vec<Batch>, StoreError>>;
+
+    /// Hands what is queued to `each`, in the order in which it may start.
+    fn targets(
+        &mut self,
+        batch: BatchId,
+        each: &mut (dyn FnMut(Target) + Send),
+    ) -> impl Future<Output = Result<(), StoreError>>;
+
+    /// Hands the results of the batch to `sink`, in the manifest's order; only those in `states`,
+    /// where it names any.
+    fn results(
+        &mut self,
+        batch: BatchId,
+        states: &[State],
+        sink: &mut ResultSink<'_>,
+    ) -> impl Future<Output = Result<io::Result<()>, StoreError>>;
+
+    /// All jobs of a service, the newest batch first.
+    fn jobs_of(
+        &mut self,
+        service: ServiceId,
+    ) -> impl Future<Output = Result<Vec<(BatchId, QueuedJob)>, StoreError>>;
+
+    /// Everything that the ledger says of a job, in its order.
+    fn history(&mut self, job: JobId) -> impl Future<Output = Result<Vec<LedgerLine>, StoreError>>;
+
+    /// Looks for what a sound store never shows; returns the number of jobs looked at.
+    fn check(
+        &mut self,
+        found: &mut (dyn FnMut(Flaw) + Send),
+    ) -> impl Future<Output = Result<u64, StoreError>>;
+
+    /// Everything is on the disk, and erased passwords are nowhere any more.
+    fn close(self) -> impl Future<Output = Result<(), StoreError>>;
 }

@@ -31,6 +31,17 @@ pub struct QueuedJob {
     pub record: JobRecord,
 }
 
+/// Jobs that may start.
+#[derive(Debug, Clone, Default)]
+pub struct Ready {
+    /// Those that are due, the longest due first.
+    pub jobs: Vec<QueuedJob>,
+    /// There are no more than these.
+    pub is_all: bool,
+    /// When the next one falls due after them, as Unix time; only where these are all.
+    pub next_ms: Option<i64>,
+}
+
 /// An instance that is about to be rebuilt, as a person is asked about it.
 #[derive(Debug, Clone, Copy)]
 pub struct Target {

@@ -8,8 +8,8 @@ use std::time::Instant;
 use super::Now;
 use super::machine::{Answer, Call, Input, Machine, Next, Output, Question, StoreFault};
 use crate::event::Event;
-use crate::job::{BatchId, RunId};
-use crate::queue::{QueueError, Store};
+use crate::job::BatchId;
+use crate::queue::{Lease, Store, StoreError};
 
 /// Everything around a machine: the store, the API, the clock, and who listens.
 pub trait Outside {
@@ -32,24 +32,15 @@ pub trait Outside {
     fn next(&mut self, until: Instant) -> impl Future<Output = Input>;
 }
 
-/// What a run works on.
-#[derive(Debug, Clone, Copy)]
-pub struct Work {
-    /// The batch.
-    pub batch: BatchId,
-    /// This process, in the records.
-    pub run: RunId,
-}
-
 /// Goes on until the run is over. Returns the store's fault, if that ended it.
 pub async fn drive<O: Outside>(
     machine: &mut Machine,
     outside: &mut O,
-    work: Work,
-) -> Option<QueueError> {
+    lease: &Lease,
+) -> Option<StoreError> {
     let mut input = Input::Time;
     let mut fault = None;
-    while let Some(until) = turn(machine, outside, work, input, &mut fault).await {
+    while let Some(until) = turn(machine, outside, lease, input, &mut fault).await {
         input = outside.next(until).await;
     }
     fault.filter(|_| machine.lost_its_store())
@@ -60,13 +51,13 @@ pub async fn drive<O: Outside>(
 pub async fn turn<O: Outside>(
     machine: &mut Machine,
     outside: &mut O,
-    work: Work,
+    lease: &Lease,
     mut input: Input,
-    fault: &mut Option<QueueError>,
+    fault: &mut Option<StoreError>,
 ) -> Option<Instant> {
-    let mut why = |error: QueueError| {
+    let mut why = |error: StoreError| {
         let known = StoreFault {
-            is_busy: matches!(error, QueueError::Busy),
+            is_busy: matches!(error, StoreError::Busy),
             message: error.to_string(),
         };
         *fault = Some(error);
@@ -87,14 +78,14 @@ pub async fn turn<O: Outside>(
         }
         input = match next {
             Next::Ask(question) => {
-                let answer = ask(outside.store(), work.batch, question).await;
+                let answer = ask(outside.store(), lease.batch(), question).await;
                 Input::Answered(answer.map_err(&mut why))
             }
             Next::Record(steps) => {
                 crate::failpoint!("outcome_taken");
                 let transitions: Vec<_> = steps.iter().map(|step| &step.transition).collect();
                 let store = outside.store();
-                let recorded = store.record(work.batch, work.run, &transitions).await;
+                let recorded = store.record(lease, &transitions).await;
                 Input::Recorded(steps, recorded.map_err(&mut why))
             }
             Next::Wait(until) => return Some(until),
@@ -107,7 +98,7 @@ async fn ask(
     store: &mut impl Store,
     batch: BatchId,
     question: Question,
-) -> Result<Answer, QueueError> {
+) -> Result<Answer, StoreError> {
     Ok(match question {
         Question::Failures => Answer::Failures(store.failures(batch).await?),
         Question::Queued => Answer::Queued(store.queued(batch).await?),

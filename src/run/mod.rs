@@ -27,7 +27,6 @@ use std::time::{Duration, Instant};
 
 pub use account::{Account, read_account};
 pub use budget::MaxFailures;
-pub use driver::Work;
 pub use list::InstanceList;
 pub use process::{Ending, Setup, Signals, run};
 

@@ -7,14 +7,14 @@ use tokio::sync::mpsc;
 use tokio::task::{JoinError, JoinSet};
 use tokio::time::sleep_until;
 
-use super::driver::{Outside, Work, drive};
+use super::driver::{Outside, drive};
 use super::machine::{Call, Finished, Input, Machine, Start};
 use super::session::Session;
 use super::worker::perform;
 use super::{Halt, InstanceList, Now, Options, Signal};
 use crate::event::Event;
 use crate::job::{Counts, State};
-use crate::queue::{Queue, QueueError, Store};
+use crate::queue::{Lease, Queue, Store, StoreError};
 use crate::zomro::Client;
 
 /// What a run works with.
@@ -23,8 +23,8 @@ pub struct Setup<'a> {
     pub queue: &'a mut Queue,
     /// The API.
     pub client: Client,
-    /// What to work on.
-    pub work: Work,
+    /// The right to work, and on what.
+    pub lease: &'a Lease,
     /// The options.
     pub options: Options,
     /// What was read of the account's list already.
@@ -46,7 +46,7 @@ pub struct Ending {
     /// The signal that stopped it.
     pub signal: Option<Signal>,
     /// The queue's fault that stopped it.
-    pub storage: Option<QueueError>,
+    pub storage: Option<StoreError>,
     /// What this process took.
     pub elapsed: Duration,
     /// The database.
@@ -54,12 +54,12 @@ pub struct Ending {
 }
 
 /// Works until every job of the batch has ended, or the run has to stop.
-pub async fn run(setup: Setup<'_>, signals: &mut Signals) -> Result<Ending, QueueError> {
+pub async fn run(setup: Setup<'_>, signals: &mut Signals) -> Result<Ending, StoreError> {
     let started = Now::read();
     let Setup {
         queue,
         client,
-        work,
+        lease,
         options,
         list,
         events,
@@ -71,11 +71,11 @@ pub async fn run(setup: Setup<'_>, signals: &mut Signals) -> Result<Ending, Queu
         &[State::Submitting, State::Rebuilding, State::InDoubt]
     };
     let start = Start {
-        counts: queue.counts(work.batch).await?,
+        counts: queue.counts(lease.batch()).await?,
         session: Session::new(client.can_login(), client.generation(), started.at),
         list,
-        in_flight: Store::in_flight(queue, work.batch, states).await?,
-        failures: queue.failures(work.batch).await?,
+        in_flight: Store::in_flight(queue, lease.batch(), states).await?,
+        failures: queue.failures(lease.batch()).await?,
         seed: fastrand::u64(..),
         options,
     };
@@ -87,10 +87,10 @@ pub async fn run(setup: Setup<'_>, signals: &mut Signals) -> Result<Ending, Queu
         signals: Some(signals),
         events,
     };
-    let storage = drive(&mut machine, &mut process, work).await;
+    let storage = drive(&mut machine, &mut process, lease).await;
     process.calls.abort_all();
     Ok(Ending {
-        counts: queue.counts(work.batch).await?,
+        counts: queue.counts(lease.batch()).await?,
         halt: machine.halt().cloned(),
         signal: machine.signal(),
         storage,

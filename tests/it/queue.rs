@@ -12,8 +12,8 @@ use refleet::job::{
     Transition, Verdict,
 };
 use refleet::queue::{
-    Conflict, DonePolicy, EnqueueError, EnqueuePolicy, Enqueued, NewBatch, Open, Queue, QueueError,
-    QueuedJob, Selection, Unfit,
+    Conflict, DonePolicy, EnqueueError, EnqueuePolicy, Enqueued, Lease, NewBatch, NewRun, Open,
+    OpenError, Queue, QueuedJob, Selection, Store as _, Unfit,
 };
 use secrecy::SecretString;
 use sqlx::ConnectOptions as _;
@@ -77,7 +77,7 @@ async fn load(
 }
 
 async fn ready(queue: &mut Queue, batch: BatchId) -> Vec<QueuedJob> {
-    queue.ready(batch, NOW_MS, 1000).await.unwrap()
+    queue.ready(batch, NOW_MS, 1000).await.unwrap().jobs
 }
 
 fn intent() -> LedgerEntry {
@@ -94,15 +94,18 @@ fn intent() -> LedgerEntry {
     }
 }
 
-async fn step(queue: &mut Queue, batch: BatchId, job: &mut QueuedJob, entry: LedgerEntry) {
+async fn begin(queue: &mut Queue, batch: BatchId) -> Lease {
+    let run = NewRun {
+        batch,
+        started_ms: NOW_MS,
+        options: serde_json::json!({}),
+    };
+    queue.acquire(&run).await.unwrap()
+}
+
+async fn step(queue: &mut Queue, lease: &Lease, job: &mut QueuedJob, entry: LedgerEntry) {
     let step = Transition::new(job.id, job.record.clone(), entry, NOW_MS).unwrap();
-    assert!(
-        queue
-            .record(batch, None, std::slice::from_ref(&step))
-            .await
-            .unwrap()
-            .is_empty()
-    );
+    assert!(queue.record(lease, &[&step]).await.unwrap().is_empty());
     job.record = step.to;
 }
 
@@ -146,6 +149,7 @@ async fn a_step_whose_job_has_moved_meanwhile_is_reported_and_not_forced() {
         .batch
         .unwrap();
     let jobs = ready(queue, batch).await;
+    let lease = begin(queue, batch).await;
     let cancelled = queue
         .command(
             batch,
@@ -161,8 +165,9 @@ async fn a_step_whose_job_has_moved_meanwhile_is_reported_and_not_forced() {
         .iter()
         .map(|job| Transition::new(job.id, job.record.clone(), intent(), NOW_MS).unwrap())
         .collect();
-    let missed = queue.record(batch, None, &steps).await.unwrap();
-    assert_eq!(missed, HashSet::from([jobs[0].id]));
+    let steps: Vec<&Transition> = steps.iter().collect();
+    let conflicts = queue.record(&lease, &steps).await.unwrap();
+    assert_eq!(conflicts, HashSet::from([jobs[0].id]));
     assert!(
         queue
             .history(jobs[0].id)
@@ -172,7 +177,7 @@ async fn a_step_whose_job_has_moved_meanwhile_is_reported_and_not_forced() {
             .all(|line| line.entry == LedgerEntry::Cancelled)
     );
     // Written again, as after a commit of unknown outcome: nothing moves twice.
-    assert_eq!(queue.record(batch, None, &steps).await.unwrap().len(), 2);
+    assert_eq!(queue.record(&lease, &steps).await.unwrap().len(), 2);
     assert_eq!(flaws(queue).await, Vec::<String>::new());
 }
 
@@ -273,21 +278,22 @@ async fn held_doubts_are_left_out_of_a_new_order_and_done_pairs_are_skipped() {
         .batch
         .unwrap();
     let mut jobs = ready(queue, batch).await;
-    step(queue, batch, &mut jobs[0], intent()).await;
-    step(queue, batch, &mut jobs[0], LedgerEntry::Interrupted).await;
+    let lease = begin(queue, batch).await;
+    step(queue, &lease, &mut jobs[0], intent()).await;
+    step(queue, &lease, &mut jobs[0], LedgerEntry::Interrupted).await;
     step(
         queue,
-        batch,
+        &lease,
         &mut jobs[0],
         LedgerEntry::Held {
             reason: "no baseline".to_owned(),
         },
     )
     .await;
-    step(queue, batch, &mut jobs[1], intent()).await;
+    step(queue, &lease, &mut jobs[1], intent()).await;
     step(
         queue,
-        batch,
+        &lease,
         &mut jobs[1],
         LedgerEntry::Accepted {
             submitted_ms: NOW_MS,
@@ -300,19 +306,19 @@ async fn held_doubts_are_left_out_of_a_new_order_and_done_pairs_are_skipped() {
         image: None,
         remark: None,
     };
-    step(queue, batch, &mut jobs[1], completed).await;
+    step(queue, &lease, &mut jobs[1], completed).await;
 
-    let leave = EnqueuePolicy {
+    let leave_out = EnqueuePolicy {
         leave_out_held: true,
         ..EnqueuePolicy::default()
     };
-    match load(queue, 2, &[1, 2, 3], leave).await {
+    match load(queue, 2, &[1, 2, 3], leave_out).await {
         Err(EnqueueError::Conflict(Conflict::AlreadyDone(1))) => {}
         other => panic!("{other:?}"),
     }
     let skip = EnqueuePolicy {
         done: DonePolicy::Skip,
-        ..leave
+        ..leave_out
     };
     let enqueued = load(queue, 2, &[1, 2, 3], skip).await.unwrap();
     assert_eq!((enqueued.queued, enqueued.left_out.done.len()), (1, 1));
@@ -333,12 +339,13 @@ async fn passwords_are_erased_when_a_job_is_done_and_kept_when_it_failed() {
         .batch
         .unwrap();
     let mut jobs = ready(queue, batch).await;
+    let lease = begin(queue, batch).await;
     for job in &mut jobs {
-        step(queue, batch, job, intent()).await;
+        step(queue, &lease, job, intent()).await;
     }
     step(
         queue,
-        batch,
+        &lease,
         &mut jobs[0],
         LedgerEntry::Accepted {
             submitted_ms: NOW_MS,
@@ -351,10 +358,10 @@ async fn passwords_are_erased_when_a_job_is_done_and_kept_when_it_failed() {
         image: None,
         remark: None,
     };
-    step(queue, batch, &mut jobs[0], completed).await;
+    step(queue, &lease, &mut jobs[0], completed).await;
     step(
         queue,
-        batch,
+        &lease,
         &mut jobs[1],
         LedgerEntry::Refused {
             failure: Failure::new("value", "zone"),
@@ -418,7 +425,8 @@ async fn the_ledger_cannot_be_changed_and_the_files_are_ours_alone() {
         .batch
         .unwrap();
     let mut job = ready(&mut queue, batch).await.remove(0);
-    step(&mut queue, batch, &mut job, intent()).await;
+    let lease = begin(&mut queue, batch).await;
+    step(&mut queue, &lease, &mut job, intent()).await;
     for suffix in ["", "-wal", "-shm"] {
         let mut name = path.clone().into_os_string();
         name.push(suffix);
@@ -450,7 +458,7 @@ async fn what_is_no_database_of_ours_is_refused_with_its_reason() {
     let path = folder.path().join("x.db");
     assert!(matches!(
         Queue::open(&path, Open::Read).await,
-        Err(QueueError::NotFound { .. })
+        Err(OpenError::NotFound { .. })
     ));
     assert!(!path.exists(), "a reader creates nothing");
     std::fs::write(
@@ -460,7 +468,7 @@ async fn what_is_no_database_of_ours_is_refused_with_its_reason() {
     .unwrap();
     assert!(matches!(
         Queue::open_for_load(&path).await,
-        Err(QueueError::Foreign { .. })
+        Err(OpenError::Foreign { .. })
     ));
     assert_eq!(
         path.metadata().unwrap().permissions().mode() & 0o777,
@@ -469,7 +477,7 @@ async fn what_is_no_database_of_ours_is_refused_with_its_reason() {
     );
     assert!(matches!(
         Queue::open_for_load(folder.path()).await,
-        Err(QueueError::Unfit(Unfit::Directory { .. }))
+        Err(OpenError::Unfit(Unfit::Directory { .. }))
     ));
 }
 
@@ -515,6 +523,7 @@ proptest! {
             let queue = &mut fixture.queue;
             let batch = load(queue, 1, &[1, 2, 3, 4], EnqueuePolicy::default()).await.unwrap().batch.unwrap();
             let mut jobs = ready(queue, batch).await;
+            let lease = begin(queue, batch).await;
             let mut written = Vec::new();
             for (job, entry) in steps {
                 let job = &mut jobs[job];
@@ -526,8 +535,9 @@ proptest! {
                     written.push(step);
                 }
             }
+            let written: Vec<&Transition> = written.iter().collect();
             for chunk in written.chunks(7) {
-                assert!(queue.record(batch, None, chunk).await.unwrap().is_empty());
+                assert!(queue.record(&lease, chunk).await.unwrap().is_empty());
             }
             for job in &jobs {
                 assert_eq!(queue.jobs_of(job.service).await.unwrap()[0].1.record, job.record);

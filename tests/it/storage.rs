@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use crate::rig::{OWN_MOUNTS, Pace, Rig, Running, block_on, finish, in_own_mounts, mount, wrapped};
 use refleet::job::{Failure, LedgerEntry, State, Transition};
-use refleet::queue::{Open, Queue};
+use refleet::queue::{NewRun, Open, Queue, Store as _};
 use sqlx::{ConnectOptions as _, Connection as _};
 
 const FULL: i32 = 74;
@@ -321,16 +321,19 @@ fn a_clock_that_was_set_back_delays_a_retry_by_the_longest_backoff_at_most() {
                 baseline: None,
                 target: None,
             };
+            let run = NewRun {
+                batch,
+                started_ms: now_ms,
+                options: serde_json::json!({}),
+            };
+            let lease = queue.acquire(&run).await.unwrap();
             let back = LedgerEntry::NotExecuted {
                 failure: Failure::new("rate_limited", "the API asks to slow down (HTTP 429)"),
                 not_before_ms: now_ms + 3_600_000,
             };
             for entry in [intent, back] {
                 let step = Transition::new(job.id, job.record.clone(), entry, now_ms).unwrap();
-                queue
-                    .record(batch, None, std::slice::from_ref(&step))
-                    .await
-                    .unwrap();
+                queue.record(&lease, &[&step]).await.unwrap();
                 job.record = step.to;
             }
         }

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use super::conflict::NAMED_MAX;
 use super::halt;
 use super::kinds::CliError;
-use super::storage::storage_hints;
+use super::storage::{open_hints, storage_hints};
 use crate::queue::{Conflict, no_database};
 use crate::text;
 use crate::zomro::ClientError;
@@ -100,7 +100,8 @@ pub fn hints(error: &CliError) -> Vec<String> {
             hints
         }
         CliError::Conflict(Conflict::AlreadyDone(_)) => hint(ALREADY_DONE),
-        CliError::Queue(error) => storage_hints(error),
+        CliError::Open(error) => open_hints(error),
+        CliError::Store(error) => storage_hints(error),
         CliError::Account(why) => hint(&halt::hint(why, "refleet")),
         CliError::NoSuchBatch(_) | CliError::NoSuchService(_) => {
             hint("`refleet status` shows what is there")

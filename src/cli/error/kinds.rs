@@ -12,7 +12,7 @@ use crate::exit::Exit;
 use crate::job::{BatchId, ServiceId};
 use crate::manifest::ManifestError;
 use crate::progress::StartError;
-use crate::queue::{Conflict, EnqueueError, Precious, QueueError};
+use crate::queue::{Conflict, EnqueueError, OpenError, Precious, StoreError};
 use crate::run::Halt;
 use crate::text;
 use crate::time;
@@ -24,9 +24,12 @@ pub enum CliError {
     /// The manifest.
     #[error("{}", with_source(.0))]
     Manifest(#[from] ManifestError),
+    /// The database's file.
+    #[error(transparent)]
+    Open(OpenError),
     /// The queue.
     #[error(transparent)]
-    Queue(#[from] QueueError),
+    Store(#[from] StoreError),
     /// Rows that concern services with a past.
     #[error("{}", conflict(.0))]
     Conflict(Conflict),
@@ -187,12 +190,21 @@ pub enum CliError {
     Usage(String),
 }
 
+impl From<OpenError> for CliError {
+    fn from(error: OpenError) -> Self {
+        match error {
+            OpenError::Store(error) => Self::Store(error),
+            other => Self::Open(other),
+        }
+    }
+}
+
 impl From<EnqueueError<ManifestError>> for CliError {
     fn from(error: EnqueueError<ManifestError>) -> Self {
         match error {
             EnqueueError::Rows(error) => error.into(),
             EnqueueError::Conflict(conflict) => Self::Conflict(conflict),
-            EnqueueError::Queue(error) => Self::Queue(error),
+            EnqueueError::Store(error) => Self::Store(error),
         }
     }
 }
@@ -201,7 +213,8 @@ impl CliError {
     /// How the process ends.
     pub fn exit(&self) -> Exit {
         match self {
-            Self::Queue(error) => ended::of_queue(error),
+            Self::Open(error) => ended::of_opening(error),
+            Self::Store(error) => ended::of_store(error),
             Self::Account(halt) => ended::of_halt(halt),
             Self::Output { .. } | Self::Simulator(_) | Self::System(_) => Exit::Storage,
             Self::Manifest(_)

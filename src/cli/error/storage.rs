@@ -1,27 +1,36 @@
 //! What to do when the queue cannot be used.
 
-use crate::queue::QueueError;
+use crate::queue::{OpenError, StoreError};
 
-/// What to do about a queue's fault, one line each. Never another database: it would know nothing
-/// of what was wiped.
-pub fn storage_hints(error: &QueueError) -> Vec<String> {
+/// What to do about a database that can't be opened, one line each. Never another database: it would
+/// know nothing of what was wiped.
+pub fn open_hints(error: &OpenError) -> Vec<String> {
     let hint = match error {
-        QueueError::Unfit(unfit) => return unfit.remedies(),
-        QueueError::NotFound { .. } => {
+        OpenError::Store(error) => return storage_hints(error),
+        OpenError::Unfit(unfit) => return unfit.remedies(),
+        OpenError::NotFound { .. } => {
             "`refleet run MANIFEST` creates it; is --db or REFLEET_DB right?"
         }
-        QueueError::Foreign { .. } => "is --db or REFLEET_DB right?",
-        QueueError::Unusable { .. } => {
+        OpenError::Foreign { .. } => "is --db or REFLEET_DB right?",
+        OpenError::Unusable { .. } => {
             "see to that, and try again: what was wiped is known to this database alone"
         }
-        QueueError::Newer { .. } => "use the version of refleet that has written it",
-        QueueError::Older { .. } => "`refleet run` or `refleet load` brings it up to date",
-        QueueError::Locked(_) => "wait until it has ended; `refleet status` shows how far it is",
-        QueueError::Busy => "close whatever else has it open (a sqlite3 shell?) and try again",
-        QueueError::Storage { .. } => {
+        OpenError::Newer { .. } => "use the version of refleet that has written it",
+        OpenError::Older { .. } => "`refleet run` or `refleet load` brings it up to date",
+    };
+    vec![hint.to_owned()]
+}
+
+/// What to do about a queue's fault, one line each.
+pub fn storage_hints(error: &StoreError) -> Vec<String> {
+    let hint = match error {
+        StoreError::LeaseLost { .. } => "`refleet status` shows which, and how far it is",
+        StoreError::Locked(_) => "wait until it has ended; `refleet status` shows how far it is",
+        StoreError::Busy => "close whatever else has it open (a sqlite3 shell?) and try again",
+        StoreError::Storage { .. } => {
             "nothing more was sent; see to the disk, then run again: nothing is repeated"
         }
-        QueueError::Bug(_) => "please report this; nothing more was sent, and the ledger is intact",
+        StoreError::Bug(_) => "please report this; nothing more was sent, and the ledger is intact",
     };
     vec![hint.to_owned()]
 }

@@ -12,7 +12,7 @@ use crate::cli::words::jobs;
 use crate::job::{ImageId, ServiceId};
 use crate::manifest::ManifestError;
 use crate::progress::Verbosity;
-use crate::queue::{AccessNews, Batch, EnqueueError, Given, Queue};
+use crate::queue::{AccessNews, Batch, EnqueueError, Given, Queue, Store};
 use crate::text;
 
 /// What the sheet says now of the access of `batch`, which is about to be resumed for it. Changes
@@ -167,6 +167,7 @@ async fn not_in_sheet(
     let limit = usize::try_from(batch.counts.queued).unwrap_or(usize::MAX);
     let queued = queue.ready(batch.id, i64::MAX, limit).await?;
     Ok(queued
+        .jobs
         .into_iter()
         .filter(|job| !ordered.contains(&(job.service, job.image, job.zone.clone())))
         .map(|job| job.service)

@@ -7,15 +7,13 @@ use crate::cli::arguments::Command;
 use crate::cli::credentials;
 use crate::cli::error::CliError;
 use crate::cli::global::{DATABASE, Global, SIMULATION_DATABASE};
-use crate::queue::{Precious, no_database};
+use crate::queue::{Location, Precious};
 
 /// Refuses paths of the command line that were surely not meant, and files to be written that hold
 /// something else, before anything is done.
 pub fn check(global: &Global, command: &Command) -> Result<(), CliError> {
     if let Some(path) = &global.db {
-        const OPTION: &str = "--db or REFLEET_DB";
-        check_meant(OPTION, path)?;
-        refuse_if(no_database(path), OPTION, path)?;
+        refuse_if(Location::parse(path).err(), "--db or REFLEET_DB", path)?;
     }
     let (manifest, target) = paths(command);
     if let Some(path) = manifest {

@@ -12,7 +12,7 @@ use crate::cli::global::{DATABASE, Global, SIMULATION_DATABASE};
 use crate::cli::next::SIMULATION;
 use crate::cli::question::Pager;
 use crate::manifest::{self, Source, Validated};
-use crate::queue::{self, QueueError, QueueLock, Side};
+use crate::queue::{self, OpenError, QueueLock, Side, StoreError};
 use crate::run::Options;
 use crate::simulator::{Config, FleetRow, Simulator};
 use crate::text;
@@ -124,7 +124,7 @@ impl RunContext {
         }
         // Its journal lies beside the file itself, not beside a link.
         let given = global.database(SIMULATION_DATABASE)?;
-        let database = queue::resolve(&given).map_err(QueueError::from)?;
+        let database = queue::resolve(&given).map_err(OpenError::from)?;
         let config = Config {
             faults: args.faults.plan(),
             odd: args.faults.oddities(),
@@ -139,7 +139,7 @@ impl RunContext {
         let simulator = Simulator::start(config, any_port).await.map_err(|error| {
             match QueueLock::holder(&database) {
                 Some(holder) if error.kind() == std::io::ErrorKind::ResourceBusy => {
-                    CliError::Queue(QueueError::Locked(holder))
+                    CliError::Store(StoreError::Locked(holder))
                 }
                 _ => CliError::Simulator(error),
             }

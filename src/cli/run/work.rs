@@ -25,8 +25,8 @@ pub async fn work(
     } = invocation;
     let Prepared { loaded, list } = prepared;
     let (sender, display) = progress::start(&display_options(invocation))?;
-    let run = queue
-        .begin_run(&NewRun {
+    let lease = queue
+        .acquire(&NewRun {
             batch,
             started_ms: time::now_ms(),
             options: options::as_json(&context.options),
@@ -38,7 +38,7 @@ pub async fn work(
         None => context.api_url.clone(),
     };
     sender.send(Event::RunStarted {
-        run,
+        run: lease.run(),
         batch: batch.id,
         counts: batch.counts,
         resumed: loaded.resumed,
@@ -51,10 +51,7 @@ pub async fn work(
         run::Setup {
             queue,
             client: context.client.clone(),
-            work: run::Work {
-                batch: batch.id,
-                run,
-            },
+            lease: &lease,
             options: context.options.clone(),
             list,
             events: &|event| sender.send(event),
@@ -70,7 +67,7 @@ pub async fn work(
         }
     };
     let exit = ended::of_run(&ending, !loaded.left_out.held.is_empty());
-    if let Err(error) = queue.end_run(run, time::now_ms(), exit.code()).await {
+    if let Err(error) = queue.release(lease, time::now_ms(), exit.code()).await {
         tracing::debug!(%error, "the end of the run was not recorded");
     }
     let mut ended = how_it_ended(invocation, queue, &batch, &ending, exit).await;

@@ -13,12 +13,12 @@ use super::Queue;
 use super::command::Decision;
 use super::enqueue::Cache;
 use super::insert::{ROWS_PER_STATEMENT, next_rows};
-use super::record::{ERASE, write};
+use super::record::{ERASE, write_all};
 use super::rows::{damaged, job_as_text, job_id, json, queued_job};
 use super::statement::{Statement, bound, values};
 use crate::job::{Access, BatchId, Executed, LedgerEntry, NewJob, ServiceId, State, Transition};
 use crate::queue::{
-    AccessNews, CommandOutcome, EnqueueError, QueueError, QueuedJob, Rows, Selection,
+    AccessNews, CommandOutcome, EnqueueError, QueuedJob, Rows, Selection, StoreError,
 };
 use crate::time;
 
@@ -118,7 +118,7 @@ impl Queue {
     }
 
     /// The kind of access is part of what a batch is known by.
-    async fn rename(&mut self, batch: BatchId, identity: [u8; 32]) -> Result<(), QueueError> {
+    async fn rename(&mut self, batch: BatchId, identity: [u8; 32]) -> Result<(), StoreError> {
         sqlx::query(
             "UPDATE batch SET identity = ?2, number = (SELECT coalesce(max(same.number), 0) + 1 FROM batch AS same
                  WHERE same.identity = ?2 AND same.provider = batch.provider)
@@ -170,7 +170,7 @@ impl Queue {
         Ok(operated)
     }
 
-    async fn failed(&mut self, batch: BatchId) -> Result<HashSet<ServiceId>, QueueError> {
+    async fn failed(&mut self, batch: BatchId) -> Result<HashSet<ServiceId>, StoreError> {
         let services: Vec<i64> = sqlx::query_scalar(
             "SELECT service_id FROM job WHERE id > ?1 AND id < ?2 AND state = 'failed'",
         )
@@ -190,7 +190,7 @@ impl Queue {
         decide: &Decision<'_>,
         at_ms: i64,
         operated: &mut CommandOutcome,
-    ) -> Result<(), QueueError> {
+    ) -> Result<(), StoreError> {
         let given: HashMap<ServiceId, &NewJob> = by_service(rows);
         let services: Vec<ServiceId> = rows.iter().map(|row| row.service).collect();
         let found = sqlx::query(FAILED)
@@ -279,7 +279,7 @@ async fn compare(
     batch: BatchId,
     rows: &[NewJob],
     news: &mut AccessNews,
-) -> Result<Vec<QueuedJob>, QueueError> {
+) -> Result<Vec<QueuedJob>, StoreError> {
     let mut statement = Statement::new(format!(
         "WITH given (service_id, image, zone, access, ssh_key, password) AS ({values})
          SELECT count(*), count(*) FILTER (WHERE job.state = 'queued'), count(*) FILTER (WHERE job.state = 'done'),
@@ -331,7 +331,7 @@ async fn take(
     rows: &[NewJob],
     jobs: &[QueuedJob],
     at_ms: i64,
-) -> Result<(), QueueError> {
+) -> Result<(), StoreError> {
     let rows = by_service(rows);
     let mut steps = Vec::with_capacity(jobs.len());
     let mut taken = Vec::with_capacity(jobs.len());
@@ -341,23 +341,19 @@ async fn take(
             manifest: given.manifest.to_owned(),
         };
         let step = Transition::new(job.id, job.record.clone(), entry, at_ms)
-            .map_err(|illegal| QueueError::Bug(illegal.to_string()))?;
+            .map_err(|illegal| StoreError::Bug(illegal.to_string()))?;
         steps.push(step);
         taken.push((job, &row.access));
     }
-    let steps: Vec<&Transition> = steps.iter().collect();
-    match write(connection, batch, None, &steps, false).await? {
-        Some(_) => set_access(connection, &taken).await,
-        // They were read in this transaction: none can have moved.
-        None => Err(damaged("where a job stands")),
-    }
+    write_all(connection, batch, &steps).await?;
+    set_access(connection, &taken).await
 }
 
 /// `taken`: jobs as they are now, and what they take.
 async fn set_access(
     connection: &mut SqliteConnection,
     taken: &[(&QueuedJob, &Access)],
-) -> Result<(), QueueError> {
+) -> Result<(), StoreError> {
     for taken in taken.chunks(ROWS_PER_STATEMENT) {
         let mut columns = Vec::new();
         let mut passwords = Vec::new();

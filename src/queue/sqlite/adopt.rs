@@ -1,12 +1,10 @@
 //! A main file whose log is lost: what is known, and what has to be doubted.
 
-use std::collections::HashSet;
-
 use super::Queue;
-use super::record::write;
+use super::record::write_all;
 use super::transaction::{ROLLBACK_JOURNAL, WRITE_AHEAD_LOG};
 use crate::job::{BatchId, LedgerEntry, State, Transition};
-use crate::queue::{QueueError, QueuedJob};
+use crate::queue::{QueuedJob, StoreError};
 
 impl Queue {
     /// Puts all jobs that may have been sent since the main file was written in doubt, and holds
@@ -21,7 +19,7 @@ impl Queue {
         &mut self,
         reason: &str,
         at_ms: i64,
-    ) -> Result<Option<(BatchId, u64)>, QueueError> {
+    ) -> Result<Option<(BatchId, u64)>, StoreError> {
         let last: Option<i64> =
             sqlx::query_scalar("SELECT batch_id FROM run ORDER BY id DESC LIMIT 1")
                 .fetch_optional(&mut self.connection)
@@ -30,11 +28,11 @@ impl Queue {
             return Ok(None);
         };
         if self.set_journal(ROLLBACK_JOURNAL).await? != "truncate" {
-            return Err(QueueError::Busy);
+            return Err(StoreError::Busy);
         }
-        let mut jobs = self.ready(batch, i64::MAX, usize::MAX).await?;
+        let mut jobs = self.due(batch, i64::MAX, usize::MAX).await?;
         let sent = [State::Submitting, State::InDoubt];
-        jobs.extend(self.in_flight(batch, &sent).await?);
+        jobs.extend(self.unsettled(batch, &sent).await?);
         jobs.retain(|job| !job.record.held);
         let count = jobs.len() as u64;
         let mut steps = Vec::new();
@@ -55,13 +53,8 @@ impl Queue {
     }
 
     /// Inside a transaction: the doubts, and that no log is awaited any more.
-    async fn adopt_all(&mut self, batch: BatchId, steps: &[Transition]) -> Result<(), QueueError> {
-        let steps: Vec<&Transition> = steps.iter().collect();
-        if write(&mut self.connection, batch, None, &steps, false).await? != Some(HashSet::new()) {
-            return Err(QueueError::Bug(
-                "jobs moved while nobody could move them".to_owned(),
-            ));
-        }
+    async fn adopt_all(&mut self, batch: BatchId, steps: &[Transition]) -> Result<(), StoreError> {
+        write_all(&mut self.connection, batch, steps).await?;
         sqlx::query("PRAGMA user_version = 0")
             .execute(&mut self.connection)
             .await?;
@@ -71,7 +64,7 @@ impl Queue {
 }
 
 /// The steps by which `job` comes into a doubt that is held.
-fn doubted(job: QueuedJob, reason: &str, at_ms: i64) -> Result<Vec<Transition>, QueueError> {
+fn doubted(job: QueuedJob, reason: &str, at_ms: i64) -> Result<Vec<Transition>, StoreError> {
     let mut entries = Vec::with_capacity(3);
     if job.record.state == State::Queued {
         entries.push(LedgerEntry::Intent {
@@ -90,7 +83,7 @@ fn doubted(job: QueuedJob, reason: &str, at_ms: i64) -> Result<Vec<Transition>, 
     let mut steps = Vec::with_capacity(entries.len());
     for entry in entries {
         let step = Transition::new(job.id, record, entry, at_ms)
-            .map_err(|illegal| QueueError::Bug(illegal.to_string()))?;
+            .map_err(|illegal| StoreError::Bug(illegal.to_string()))?;
         record = step.to.clone();
         steps.push(step);
     }

@@ -7,7 +7,7 @@ use sqlx::Row;
 use super::Queue;
 use super::rows::{batch_of, job_as_text, queued_job};
 use crate::job::{BatchId, Counts, JobId, JobRecord, LedgerEntry};
-use crate::queue::{Flaw, QueueError, QueuedJob};
+use crate::queue::{Flaw, QueuedJob, StoreError};
 use crate::time;
 
 const JOBS_PER_READING: i64 = 1024;
@@ -22,7 +22,7 @@ impl Queue {
     /// Looks for flaws: SQLite's own checks, the ledger's fold against each job, the tally against
     /// the jobs, passwords that should be gone, impossible times. Hands each to `found`; returns
     /// the number of jobs looked at.
-    pub async fn check(&mut self, found: &mut (dyn FnMut(Flaw) + Send)) -> Result<u64, QueueError> {
+    pub async fn check(&mut self, found: &mut (dyn FnMut(Flaw) + Send)) -> Result<u64, StoreError> {
         let general = |what: String| Flaw {
             service: None,
             what,
@@ -105,7 +105,7 @@ impl Queue {
         &mut self,
         first: JobId,
         last: JobId,
-    ) -> Result<HashMap<JobId, Result<JobRecord, String>>, QueueError> {
+    ) -> Result<HashMap<JobId, Result<JobRecord, String>>, StoreError> {
         let rows = sqlx::query(
             "SELECT job_id, seq, at_ms, body FROM ledger WHERE job_id BETWEEN ?1 AND ?2 ORDER BY job_id, seq",
         )

@@ -13,7 +13,7 @@ use std::collections::HashMap;
 use sqlx::SqliteConnection;
 
 use crate::job::RunId;
-use crate::queue::QueueError;
+use crate::queue::StoreError;
 use crate::queue::past::SetBack;
 use crate::time;
 
@@ -42,7 +42,7 @@ impl SetBacks {
     pub(super) async fn read(
         connection: &mut SqliteConnection,
         now_ms: i64,
-    ) -> Result<Self, QueueError> {
+    ) -> Result<Self, StoreError> {
         let runs: Vec<(i64, i64, i64, i64)> = sqlx::query_as(SET_BACK)
             .bind(now_ms.saturating_add(time::CLOCK_STEP_MS))
             .bind(time::CLOCK_STEP_MS)

@@ -4,10 +4,10 @@
 use std::collections::{HashMap, HashSet};
 
 use super::Queue;
-use super::record::write;
+use super::record::write_all;
 use super::rows::{damaged, job_as_text, job_id, json, queued_job};
 use crate::job::{BatchId, LedgerEntry, ServiceId, State, Transition};
-use crate::queue::{CommandOutcome, QueueError, QueuedJob, Selection};
+use crate::queue::{CommandOutcome, QueuedJob, Selection, StoreError};
 
 /// Jobs that are read and moved at once.
 const JOBS_PER_WAVE: i64 = 1024;
@@ -28,7 +28,7 @@ impl Queue {
         states: &[State],
         decide: &Decision<'_>,
         at_ms: i64,
-    ) -> Result<CommandOutcome, QueueError> {
+    ) -> Result<CommandOutcome, StoreError> {
         self.begin().await?;
         let result = match selection {
             Selection::All => self.operate_on_all(batch, states, decide, at_ms).await,
@@ -57,7 +57,7 @@ impl Queue {
         states: &[State],
         decide: &Decision<'_>,
         at_ms: i64,
-    ) -> Result<CommandOutcome, QueueError> {
+    ) -> Result<CommandOutcome, StoreError> {
         let words = json(
             &states
                 .iter()
@@ -95,7 +95,7 @@ impl Queue {
         states: &[State],
         decide: &Decision<'_>,
         at_ms: i64,
-    ) -> Result<CommandOutcome, QueueError> {
+    ) -> Result<CommandOutcome, StoreError> {
         let mut operated = CommandOutcome::default();
         let jobs = self.named(batch, services, states, &mut operated).await?;
         self.apply(batch, jobs, &|_| None, decide, at_ms, &mut operated)
@@ -110,7 +110,7 @@ impl Queue {
         services: &[ServiceId],
         states: &[State],
         operated: &mut CommandOutcome,
-    ) -> Result<Vec<QueuedJob>, QueueError> {
+    ) -> Result<Vec<QueuedJob>, StoreError> {
         let mut jobs = Vec::new();
         let mut named = HashSet::new();
         for &service in services.iter().filter(|&&service| named.insert(service)) {
@@ -148,7 +148,7 @@ impl Queue {
         decide: &Decision<'_>,
         at_ms: i64,
         operated: &mut CommandOutcome,
-    ) -> Result<(), QueueError> {
+    ) -> Result<(), StoreError> {
         let mut steps = Vec::new();
         let mut services = Vec::new();
         let elsewhere = self.in_other_batches(batch, &jobs).await?;
@@ -176,19 +176,8 @@ impl Queue {
                 Err(reason) => operated.refused.push((job.service, reason)),
             }
         }
-        // They were read in this transaction: none can have moved.
-        match write(
-            &mut self.connection,
-            batch,
-            None,
-            &steps.iter().collect::<Vec<_>>(),
-            false,
-        )
-        .await?
-        {
-            Some(_) => operated.changed.extend(services),
-            None => return Err(damaged("where a job stands")),
-        }
+        write_all(&mut self.connection, batch, &steps).await?;
+        operated.changed.extend(services);
         Ok(())
     }
 
@@ -198,7 +187,7 @@ impl Queue {
         &mut self,
         batch: BatchId,
         jobs: &[QueuedJob],
-    ) -> Result<HashMap<ServiceId, Elsewhere>, QueueError> {
+    ) -> Result<HashMap<ServiceId, Elsewhere>, StoreError> {
         let services: Vec<ServiceId> = jobs
             .iter()
             .filter(|job| job.record.state.is_final())

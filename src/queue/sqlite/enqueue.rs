@@ -11,7 +11,7 @@ use super::past::{Past, other_provider};
 use super::transaction::{ROLLBACK_JOURNAL, WRITE_AHEAD_LOG};
 use crate::job::{BatchId, NewJob};
 use crate::queue::{
-    Conflict, EnqueueError, EnqueuePolicy, Enqueued, NewBatch, Preview, QueueError, Rows,
+    Conflict, EnqueueError, EnqueuePolicy, Enqueued, NewBatch, Preview, Rows, StoreError,
 };
 use crate::time;
 
@@ -80,7 +80,7 @@ impl Queue {
     pub async fn other_provider(
         &mut self,
         batch: &NewBatch,
-    ) -> Result<Option<Conflict>, QueueError> {
+    ) -> Result<Option<Conflict>, StoreError> {
         other_provider(&mut self.connection, batch).await
     }
 
@@ -133,7 +133,7 @@ impl Queue {
     }
 
     /// Makes the connection after a load what it was before.
-    async fn restore(&mut self, journal: LoadJournal) -> Result<(), QueueError> {
+    async fn restore(&mut self, journal: LoadJournal) -> Result<(), StoreError> {
         let checks = self.set_parent_check(ParentCheck::On).await;
         let logs = match journal {
             LoadJournal::Rollback => self.enter_log().await,
@@ -143,7 +143,7 @@ impl Queue {
         checks.and(logs)
     }
 
-    pub(super) async fn set_cache(&mut self, cache: Cache) -> Result<(), QueueError> {
+    pub(super) async fn set_cache(&mut self, cache: Cache) -> Result<(), StoreError> {
         let statement = match cache {
             Cache::Large => "PRAGMA cache_size = -24576",
             Cache::Usual => "PRAGMA cache_size = -2000",
@@ -152,7 +152,7 @@ impl Queue {
         Ok(())
     }
 
-    async fn set_parent_check(&mut self, check: ParentCheck) -> Result<(), QueueError> {
+    async fn set_parent_check(&mut self, check: ParentCheck) -> Result<(), StoreError> {
         let statement = match check {
             ParentCheck::On => "PRAGMA foreign_keys = ON",
             ParentCheck::Off => "PRAGMA foreign_keys = OFF",
@@ -165,14 +165,14 @@ impl Queue {
         if checks == (check == ParentCheck::On) {
             Ok(())
         } else {
-            Err(QueueError::Bug(format!("foreign_keys stayed {checks}")))
+            Err(StoreError::Bug(format!("foreign_keys stayed {checks}")))
         }
     }
 
-    async fn enter_log(&mut self) -> Result<(), QueueError> {
+    async fn enter_log(&mut self) -> Result<(), StoreError> {
         match self.set_journal(WRITE_AHEAD_LOG).await?.as_str() {
             "wal" => Ok(()),
-            _ => Err(QueueError::Busy),
+            _ => Err(StoreError::Busy),
         }
     }
 }
@@ -249,7 +249,7 @@ async fn insert_all<E: std::error::Error + 'static>(
 async fn create_batch(
     connection: &mut SqliteConnection,
     batch: &NewBatch,
-) -> Result<BatchId, QueueError> {
+) -> Result<BatchId, StoreError> {
     let id: i64 = sqlx::query_scalar(
         "INSERT INTO batch (identity, provider, api_url, number, manifest, path, created_ms)
          SELECT ?1, ?2, ?3, coalesce(max(number), 0) + 1, ?4, ?5, ?6
@@ -270,7 +270,7 @@ async fn open_tally(
     connection: &mut SqliteConnection,
     id: BatchId,
     queued: u64,
-) -> Result<(), QueueError> {
+) -> Result<(), StoreError> {
     sqlx::query(
         "INSERT INTO tally (batch_id, state, jobs)
          SELECT ?1, value, iif(value = 'queued', ?2, 0)

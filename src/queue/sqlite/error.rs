@@ -1,8 +1,8 @@
 //! What SQLite's errors mean.
 
-use crate::queue::QueueError;
+use crate::queue::{OpenError, StoreError};
 
-impl From<sqlx::Error> for QueueError {
+impl From<sqlx::Error> for StoreError {
     fn from(error: sqlx::Error) -> Self {
         let sqlx::Error::Database(database) = &error else {
             return match error {
@@ -24,5 +24,11 @@ impl From<sqlx::Error> for QueueError {
             Some(3 | 8 | 10 | 11 | 13 | 14 | 15 | 26) => Self::Storage { reason },
             _ => Self::Bug(reason),
         }
+    }
+}
+
+impl From<sqlx::Error> for OpenError {
+    fn from(error: sqlx::Error) -> Self {
+        StoreError::from(error).into()
     }
 }

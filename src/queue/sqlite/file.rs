@@ -7,12 +7,12 @@ use std::path::{Path, PathBuf};
 use super::lock::hand_over;
 use super::place::{Note, Unfit};
 use super::{Open, QueueLock};
-use crate::queue::QueueError;
+use crate::queue::{OpenError, StoreError};
 
 /// Sees to it that the file is there, and ours alone before SQLite opens it: the side files copy its
 /// mode.
-pub(super) fn prepare(path: &Path, mode: Open) -> Result<(), QueueError> {
-    let unusable = |reason: String| QueueError::Unusable {
+pub(super) fn prepare(path: &Path, mode: Open) -> Result<(), OpenError> {
+    let unusable = |reason: String| OpenError::Unusable {
         path: path.to_owned(),
         reason,
     };
@@ -20,7 +20,7 @@ pub(super) fn prepare(path: &Path, mode: Open) -> Result<(), QueueError> {
         create(path)?;
     }
     if !path.exists() {
-        return Err(QueueError::NotFound {
+        return Err(OpenError::NotFound {
             path: path.to_owned(),
         });
     }
@@ -35,8 +35,8 @@ pub(super) fn prepare(path: &Path, mode: Open) -> Result<(), QueueError> {
 }
 
 /// Creates the file and its folder, where there is none.
-fn create(path: &Path) -> Result<(), QueueError> {
-    let unusable = |reason: String| QueueError::Unusable {
+fn create(path: &Path) -> Result<(), OpenError> {
+    let unusable = |reason: String| OpenError::Unusable {
         path: path.to_owned(),
         reason,
     };
@@ -82,17 +82,14 @@ fn create(path: &Path) -> Result<(), QueueError> {
 }
 
 /// Closes files of ours that others can look into: a volume that is mounted for a group opens them.
-pub(super) fn close_files(
-    path: &Path,
-    files: Vec<(PathBuf, u32)>,
-) -> Result<Vec<Note>, QueueError> {
+pub(super) fn close_files(path: &Path, files: Vec<(PathBuf, u32)>) -> Result<Vec<Note>, OpenError> {
     if files.is_empty() {
         return Ok(Vec::new());
     }
     // Whoever works on it has closed them already, or does so next time.
     let lock = match QueueLock::acquire(path) {
         Ok(lock) => lock,
-        Err(QueueError::Locked(_)) => {
+        Err(OpenError::Store(StoreError::Locked(_))) => {
             let open = |(path, mode)| Note::OpenToOthers { path, mode };
             return Ok(files.into_iter().map(open).collect());
         }

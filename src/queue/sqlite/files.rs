@@ -9,7 +9,7 @@ use std::io;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;
 
-use crate::queue::{QueueError, Side};
+use crate::queue::{Side, StoreError};
 
 /// The database and its write-ahead log, as they were last seen. Both are there for as long as a
 /// connection is open: only the last one to close removes the log.
@@ -39,7 +39,7 @@ impl From<Metadata> for Seen {
 impl Files {
     /// Remembers the files of the database at `path`, or says which of those that were remembered
     /// is gone. Returns the size of the log, in bytes.
-    pub(super) fn look(&mut self, path: &Path) -> Result<Option<u64>, QueueError> {
+    pub(super) fn look(&mut self, path: &Path) -> Result<Option<u64>, StoreError> {
         let log = Side::Log.beside(path);
         let main = same(self.main, path)?;
         // The log is emptied at checkpoints; the database never shrinks, since nothing vacuums it.
@@ -54,7 +54,7 @@ impl Files {
     }
 }
 
-fn same(before: Option<Seen>, path: &Path) -> Result<Option<Seen>, QueueError> {
+fn same(before: Option<Seen>, path: &Path) -> Result<Option<Seen>, StoreError> {
     let now = match std::fs::metadata(path) {
         Ok(metadata) => Some(Seen::from(metadata)),
         Err(error) if error.kind() == io::ErrorKind::NotFound => None,
@@ -71,8 +71,8 @@ fn same(before: Option<Seen>, path: &Path) -> Result<Option<Seen>, QueueError> {
 
 const REPLACED: &str = "was removed or replaced while it was in use";
 
-fn lost(path: &Path, what: &str) -> QueueError {
-    QueueError::Storage {
+fn lost(path: &Path, what: &str) -> StoreError {
+    StoreError::Storage {
         reason: format!("{} {what}", path.display()),
     }
 }

@@ -6,7 +6,7 @@ use sqlx::SqliteConnection;
 use super::rows::job_id;
 use super::statement::{Statement, bound, values};
 use crate::job::{Access, BatchId, NewJob};
-use crate::queue::{EnqueueError, QueueError, Rows};
+use crate::queue::{EnqueueError, Rows, StoreError};
 
 /// Rows that go to SQLite as one statement. More costs memory and gains nothing.
 pub(super) const ROWS_PER_STATEMENT: usize = 512;
@@ -73,7 +73,7 @@ impl Insertion {
 pub(super) async fn insert(
     connection: &mut SqliteConnection,
     insertion: Option<Insertion>,
-) -> Result<(), QueueError> {
+) -> Result<(), StoreError> {
     let Some(Insertion {
         jobs,
         secrets,

@@ -2,13 +2,35 @@
 
 use super::Queue;
 use super::lock::host;
-use crate::job::RunId;
-use crate::queue::{NewRun, QueueError};
+use super::rows::json;
+use crate::job::{BatchId, RunId};
+use crate::queue::{Lease, NewRun, StoreError};
 
 impl Queue {
     /// Records that this process begins to work, in the main file too: who later finds that file
-    /// without its log is to know that something is missing.
-    pub async fn begin_run(&mut self, run: &NewRun) -> Result<RunId, QueueError> {
+    /// without its log is to know that something is missing. The caller holds the lock
+    /// ([`super::QueueLock`]); where the lock does not do what it should, the lease's epoch still
+    /// keeps an earlier run from writing.
+    pub async fn acquire(&mut self, run: &NewRun) -> Result<Lease, StoreError> {
+        self.begin().await?;
+        let lease = match self.write_run(run).await {
+            Ok(lease) => lease,
+            Err(error) => {
+                self.rollback().await;
+                return Err(error);
+            }
+        };
+        self.commit().await?;
+        self.mark_work().await?;
+        Ok(lease)
+    }
+
+    async fn write_run(&mut self, run: &NewRun) -> Result<Lease, StoreError> {
+        let epoch: i64 =
+            sqlx::query_scalar("UPDATE batch SET epoch = epoch + 1 WHERE id = ?1 RETURNING epoch")
+                .bind(run.batch.0)
+                .fetch_one(&mut self.connection)
+                .await?;
         let id = sqlx::query_scalar(
             "INSERT INTO run (batch_id, started_ms, pid, host, version, options)
              VALUES (?1, ?2, ?3, ?4, ?5, ?6) RETURNING id",
@@ -18,28 +40,44 @@ impl Queue {
         .bind(std::process::id())
         .bind(host())
         .bind(env!("CARGO_PKG_VERSION"))
-        .bind(run.options.to_string())
+        .bind(json(&run.options))
         .fetch_one(&mut self.connection)
         .await?;
-        self.mark_work().await?;
-        Ok(RunId(id))
+        Ok(Lease::new(run.batch, RunId(id), epoch))
     }
 
-    /// Records how it ended.
-    pub async fn end_run(
+    /// Whether `lease` still holds. It ends with the process, and not with time.
+    pub async fn renew(&mut self, lease: &Lease) -> Result<(), StoreError> {
+        let epoch: Option<i64> = sqlx::query_scalar("SELECT epoch FROM batch WHERE id = ?1")
+            .bind(lease.batch().0)
+            .fetch_optional(&mut self.connection)
+            .await?;
+        if epoch == Some(lease.epoch()) {
+            Ok(())
+        } else {
+            Err(lost(lease.batch()))
+        }
+    }
+
+    /// Records how the run ended.
+    pub async fn release(
         &mut self,
-        run: RunId,
+        lease: Lease,
         ended_ms: i64,
         exit_code: u8,
-    ) -> Result<(), QueueError> {
+    ) -> Result<(), StoreError> {
         sqlx::query(
             "UPDATE run SET ended_ms = ?2, exit_code = ?3 WHERE id = ?1 AND ended_ms IS NULL",
         )
-        .bind(run.0)
+        .bind(lease.run().0)
         .bind(ended_ms)
         .bind(exit_code)
         .execute(&mut self.connection)
         .await?;
         Ok(())
     }
+}
+
+pub(super) fn lost(batch: BatchId) -> StoreError {
+    StoreError::LeaseLost { batch }
 }

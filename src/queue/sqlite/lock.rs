@@ -9,57 +9,15 @@
 //! *any* descriptor of the file gives them all up. So the descriptor of the second lock is never
 //! closed, and nobody but [`QueueLock::acquire`] opens the file for its lock.
 
-use std::fmt;
 use std::fs::{File, Metadata, TryLockError};
 use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _};
 use std::path::Path;
 use std::time::Duration;
 
-use serde::{Deserialize, Serialize};
-
 use super::place::{self, Side};
-use crate::queue::QueueError;
-use crate::{text, time};
-
-/// Who holds the queue, as the lock file says.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Holder {
-    /// Its process.
-    pub pid: u32,
-    /// Its machine.
-    pub host: String,
-    /// Since when, as Unix time.
-    pub since_ms: i64,
-}
-
-impl Holder {
-    fn unknown() -> Self {
-        Self {
-            pid: 0,
-            host: String::new(),
-            since_ms: 0,
-        }
-    }
-}
-
-impl fmt::Display for Holder {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if self.pid == 0 {
-            return f.write_str("it has not yet said who it is");
-        }
-        if self.host.is_empty() {
-            return write!(f, "process {}; its lock file was removed", self.pid);
-        }
-        write!(
-            f,
-            "process {} on {}, since {}",
-            self.pid,
-            text::brief(&self.host, 64),
-            time::human(self.since_ms)
-        )
-    }
-}
+use crate::queue::{Holder, OpenError, StoreError};
+use crate::time;
 
 /// Holds the queue until it is dropped.
 #[derive(Debug)]
@@ -74,17 +32,17 @@ const PAUSE: Duration = Duration::from_millis(10);
 
 impl QueueLock {
     /// Takes the locks that belong to the database at `database`, or says who has them.
-    pub fn acquire(database: &Path) -> Result<Self, QueueError> {
+    pub fn acquire(database: &Path) -> Result<Self, OpenError> {
         let database = place::resolve(database)?;
         let path = Side::Lock.beside(&database);
-        let unusable = |error: io::Error| QueueError::Unusable {
+        let unusable = |error: io::Error| OpenError::Unusable {
             path: path.clone(),
             reason: error.to_string(),
         };
         for _ in 0..TRIES {
             let mut beside = open(&path, &database).map_err(unusable)?;
             if !try_lock(&beside).map_err(unusable)? {
-                return Err(QueueError::Locked(read_holder(&mut beside)));
+                return Err(StoreError::Locked(read_holder(&mut beside)).into());
             }
             // Somebody may have removed it between the two steps.
             if !names(&path, &beside) {
@@ -96,7 +54,7 @@ impl QueueLock {
                 Second::Taken(file) => {
                     let holder = holder_of(&file).unwrap_or_else(Holder::unknown);
                     std::mem::forget(file);
-                    return Err(QueueError::Locked(holder));
+                    return Err(StoreError::Locked(holder).into());
                 }
             };
             let lock = Self {
@@ -303,7 +261,9 @@ mod tests {
         let database = folder.path().join("refleet.db");
         let first = QueueLock::acquire(&database).unwrap();
         match QueueLock::acquire(&database) {
-            Err(QueueError::Locked(holder)) => assert_eq!(holder.pid, std::process::id()),
+            Err(OpenError::Store(StoreError::Locked(holder))) => {
+                assert_eq!(holder.pid, std::process::id());
+            }
             other => panic!("expected the lock to be held: {other:?}"),
         }
         drop(first);

@@ -15,7 +15,7 @@ use super::open::BUSY_TIMEOUT;
 use super::place::mark::{LogMark, write_frames};
 use super::place::wal;
 use super::{Queue, Side};
-use crate::queue::QueueError;
+use crate::queue::StoreError;
 
 /// A log that has grown so far is carried over into the main file. As large as SQLite's own rule
 /// would let it grow, which is switched off: each time the main file has to be marked anew.
@@ -60,10 +60,10 @@ impl MarkedFile {
 impl Queue {
     /// A run begins: from now on the main file says that the log belongs to it, and holds all that
     /// was committed so far. Nothing may be sent before.
-    pub(super) async fn mark_work(&mut self) -> Result<(), QueueError> {
+    pub(super) async fn mark_work(&mut self) -> Result<(), StoreError> {
         // Somebody may read an older state, and keep it.
         if !self.carry_over("PRAGMA wal_checkpoint(FULL)").await? {
-            return Err(QueueError::Busy);
+            return Err(StoreError::Busy);
         }
         if self.marked_file.is_none() {
             let file = MarkedFile::open(&self.path).map_err(|error| self.not_marked(&error))?;
@@ -75,7 +75,7 @@ impl Queue {
     /// Marks the main file anew, where somebody has carried the log over, be it this run because it
     /// has grown long. After each commit, and before anything of it is acted upon: a main file that
     /// was taken away alone in between would look whole.
-    pub(super) async fn keep_mark(&mut self) -> Result<(), QueueError> {
+    pub(super) async fn keep_mark(&mut self) -> Result<(), StoreError> {
         if self.marked_file.is_none() {
             return Ok(());
         }
@@ -95,7 +95,7 @@ impl Queue {
     /// The page stays in the log meanwhile, because somebody, ourselves, still reads the state
     /// before it: SQLite carries nothing over that is newer than what anybody reads. Who began to
     /// do so before that could write an older first page over the mark: that one is waited for.
-    async fn mark_log(&mut self) -> Result<(), QueueError> {
+    async fn mark_log(&mut self) -> Result<(), StoreError> {
         let reader = self.hold_state().await?;
         self.put_page().await?;
         crate::failpoint!("log_carried");
@@ -106,7 +106,7 @@ impl Queue {
     }
 
     /// The page without a mark, and that nobody any more carries over what is older.
-    async fn put_page(&mut self) -> Result<(), QueueError> {
+    async fn put_page(&mut self) -> Result<(), StoreError> {
         sqlx::query("PRAGMA user_version = 0")
             .execute(&mut self.connection)
             .await?;
@@ -127,7 +127,7 @@ impl Queue {
     }
 
     /// Somebody who reads the present state until it is closed.
-    async fn hold_state(&self) -> Result<SqliteConnection, QueueError> {
+    async fn hold_state(&self) -> Result<SqliteConnection, StoreError> {
         let mut reader = SqliteConnectOptions::new()
             .filename(&self.path)
             .create_if_missing(false)
@@ -146,7 +146,7 @@ impl Queue {
 
     /// Carries the log over by `statement`, as soon as nobody else does just that: SQLite itself
     /// does not wait for them. Returns whether it was all of it.
-    async fn carry_over(&mut self, statement: &'static str) -> Result<bool, QueueError> {
+    async fn carry_over(&mut self, statement: &'static str) -> Result<bool, StoreError> {
         let began = Instant::now();
         loop {
             let (busy, pages, carried): (i64, i64, i64) = sqlx::query_as(statement)
@@ -156,29 +156,29 @@ impl Queue {
                 return Ok(pages == carried);
             }
             if began.elapsed() >= BUSY_TIMEOUT {
-                return Err(QueueError::Busy);
+                return Err(StoreError::Busy);
             }
             tokio::time::sleep(PAUSE).await;
         }
     }
 
     /// What the main file of this run says; of one that does not work: nothing.
-    fn mark(&self) -> Result<LogMark, QueueError> {
+    fn mark(&self) -> Result<LogMark, StoreError> {
         match &self.marked_file {
             Some(file) => LogMark::read(&file.main).map_err(|error| self.not_marked(&error)),
             None => Ok(LogMark::Whole),
         }
     }
 
-    fn note_frames(&self) -> Result<(), QueueError> {
+    fn note_frames(&self) -> Result<(), StoreError> {
         match &self.marked_file {
             Some(file) => file.write_frames().map_err(|error| self.not_marked(&error)),
             None => Ok(()),
         }
     }
 
-    fn not_marked(&self, error: &io::Error) -> QueueError {
-        QueueError::Storage {
+    fn not_marked(&self, error: &io::Error) -> StoreError {
+        StoreError::Storage {
             reason: format!("{} cannot be marked: {error}", self.path.display()),
         }
     }

@@ -3,7 +3,7 @@
 use sqlx::migrate::{AppliedMigration, Migrate, MigrateError, Migrator};
 
 use super::{Open, Queue};
-use crate::queue::QueueError;
+use crate::queue::{OpenError, StoreError};
 
 static MIGRATIONS: Migrator = sqlx::migrate!("migrations/sqlite");
 
@@ -11,7 +11,7 @@ static MIGRATIONS: Migrator = sqlx::migrate!("migrations/sqlite");
 const MIGRATIONS_TABLE: &str = "_sqlx_migrations";
 
 impl Queue {
-    pub(super) async fn migrate(&mut self, mode: Open) -> Result<(), QueueError> {
+    pub(super) async fn migrate(&mut self, mode: Open) -> Result<(), OpenError> {
         let has_history: bool = sqlx::query_scalar(
             "SELECT EXISTS (SELECT 1 FROM sqlite_schema WHERE name = '_sqlx_migrations')",
         )
@@ -30,7 +30,7 @@ impl Queue {
             ours.any(|ours| ours.version == done.version && ours.checksum == done.checksum)
         };
         if !applied.iter().all(known) {
-            return Err(QueueError::Newer {
+            return Err(OpenError::Newer {
                 path: self.path.clone(),
             });
         }
@@ -39,10 +39,10 @@ impl Queue {
         }
         if mode != Open::Create {
             return Err(match applied.len() {
-                0 => QueueError::NotFound {
+                0 => OpenError::NotFound {
                     path: self.path.clone(),
                 },
-                _ => QueueError::Older {
+                _ => OpenError::Older {
                     path: self.path.clone(),
                 },
             });
@@ -60,15 +60,13 @@ impl Queue {
         Ok(())
     }
 
-    fn migration_error(&self, error: MigrateError) -> QueueError {
+    fn migration_error(&self, error: MigrateError) -> OpenError {
         match error {
-            MigrateError::VersionMissing(_) | MigrateError::VersionTooNew(..) => {
-                QueueError::Newer {
-                    path: self.path.clone(),
-                }
-            }
+            MigrateError::VersionMissing(_) | MigrateError::VersionTooNew(..) => OpenError::Newer {
+                path: self.path.clone(),
+            },
             MigrateError::Execute(error) | MigrateError::ExecuteMigration(error, _) => error.into(),
-            other => QueueError::Bug(other.to_string()),
+            other => StoreError::Bug(other.to_string()).into(),
         }
     }
 }

@@ -12,7 +12,7 @@ use super::files::Files;
 use super::log::MarkedFile;
 use super::place::{self, Note, Place};
 use super::transaction::WRITE_AHEAD_LOG;
-use crate::queue::QueueError;
+use crate::queue::{OpenError, StoreError};
 
 /// `application_id` of a refleet database; also in the first migration.
 pub(in crate::queue) const APPLICATION_ID: u32 = 0x7265_666c;
@@ -46,7 +46,7 @@ pub struct Queue {
 
 impl Queue {
     /// Opens the database at `path`.
-    pub async fn open(path: &Path, mode: Open) -> Result<Self, QueueError> {
+    pub async fn open(path: &Path, mode: Open) -> Result<Self, OpenError> {
         let Place {
             path,
             open_to_others,
@@ -94,9 +94,9 @@ impl Queue {
 
     /// [`Queue::open`] with [`Open::Create`] for a writer of whole batches (`run`, `load`). The schema is
     /// only ever migrated by a process that holds the lock, so that no run is surprised in its work.
-    pub async fn open_for_load(path: &Path) -> Result<Self, QueueError> {
+    pub async fn open_for_load(path: &Path) -> Result<Self, OpenError> {
         match Self::open(path, Open::Change).await {
-            Err(QueueError::NotFound { .. } | QueueError::Older { .. }) => {
+            Err(OpenError::NotFound { .. } | OpenError::Older { .. }) => {
                 let place = place::find(path, Open::Create)?;
                 prepare(&place.path, Open::Create)?;
                 let _lock = QueueLock::acquire(&place.path)?;
@@ -118,13 +118,13 @@ impl Queue {
 
     /// Writes everything into the main file and empties the write-ahead log, so that erased
     /// passwords stand nowhere any more; then closes. What a run has marked is whole by that.
-    pub async fn close(mut self) -> Result<(), QueueError> {
+    pub async fn close(mut self) -> Result<(), StoreError> {
         self.truncate_log().await?;
         self.connection.close().await?;
         Ok(())
     }
 
-    async fn check_ours(&mut self, mode: Open) -> Result<(), QueueError> {
+    async fn check_ours(&mut self, mode: Open) -> Result<(), OpenError> {
         // In one statement, since somebody else may be making it just now. `_sqlx_migrations` may
         // stand alone where a first start was killed.
         let (id, tables): (i64, i64) = sqlx::query_as(
@@ -136,7 +136,7 @@ impl Queue {
         .map_err(|error| unusable(&self.path, &error))?;
         let ours = id == i64::from(APPLICATION_ID) || tables == 0;
         if !ours {
-            return Err(QueueError::Foreign {
+            return Err(OpenError::Foreign {
                 path: self.path.clone(),
             });
         }
@@ -149,7 +149,7 @@ impl Queue {
     }
 
     /// Reads back what the promises rest on: a setting that did not take is no setting.
-    async fn check_settings(&mut self, mode: Open) -> Result<(), QueueError> {
+    async fn check_settings(&mut self, mode: Open) -> Result<(), OpenError> {
         let (journal, synchronous, foreign_keys, secure_delete, recursive_triggers): (
             String,
             i64,
@@ -173,7 +173,7 @@ impl Queue {
         if as_wanted {
             Ok(())
         } else {
-            Err(QueueError::Unusable {
+            Err(OpenError::Unusable {
                 path: self.path.clone(),
                 reason: format!(
                     "SQLite did not take the settings that refleet's promises rest on (journal_mode={journal}, \
@@ -185,30 +185,30 @@ impl Queue {
     }
 }
 
-fn unusable(path: &Path, error: &sqlx::Error) -> QueueError {
+fn unusable(path: &Path, error: &sqlx::Error) -> OpenError {
     match error {
         sqlx::Error::Database(database) if database.code().as_deref() == Some("26") => {
-            QueueError::Foreign {
+            OpenError::Foreign {
                 path: path.to_owned(),
             }
         }
         sqlx::Error::Database(database)
             if matches!(database.code().as_deref(), Some("5" | "6")) =>
         {
-            QueueError::Busy
+            StoreError::Busy.into()
         }
         // SQLITE_READONLY_ROLLBACK: a first load was killed, and who only reads may not undo it.
         sqlx::Error::Database(database) if database.code().as_deref() == Some("776") => {
-            QueueError::Unusable {
+            OpenError::Unusable {
                 path: path.to_owned(),
                 reason: "its first load was cut off, the next `refleet load` or `refleet run` undoes that".to_owned(),
             }
         }
-        sqlx::Error::Database(database) => QueueError::Unusable {
+        sqlx::Error::Database(database) => OpenError::Unusable {
             path: path.to_owned(),
             reason: database.message().to_owned(),
         },
-        other => QueueError::Unusable {
+        other => OpenError::Unusable {
             path: path.to_owned(),
             reason: other.to_string(),
         },

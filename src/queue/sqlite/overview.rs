@@ -5,7 +5,7 @@ use sqlx::Row as _;
 use super::Queue;
 use super::rows::{damaged, job_as_text, json, queued_job};
 use crate::job::{BatchId, JobId, ServiceId};
-use crate::queue::{Harm, QueueError, QueuedJob};
+use crate::queue::{Harm, QueuedJob, StoreError};
 
 /// Failed jobs that nobody has dealt with. What the operator has resolved as failed is dealt with,
 /// and what the account's list lacks was left out: neither speaks of the rebuilds of this batch.
@@ -18,7 +18,7 @@ pub(super) const IN_DOUBT: &str = "SELECT id FROM job
 
 impl Queue {
     /// What has gone wrong with `batch`, whichever run bore it, and nobody has dealt with.
-    pub async fn harm(&mut self, batch: BatchId) -> Result<Harm, QueueError> {
+    pub(super) async fn harm(&mut self, batch: BatchId) -> Result<Harm, StoreError> {
         let failed: i64 = sqlx::query_scalar(FAILED)
             .bind(batch.0)
             .fetch_one(&mut self.connection)
@@ -34,10 +34,10 @@ impl Queue {
     }
 
     /// The queued jobs of `batch` and their services, in the manifest's order.
-    pub async fn queued_services(
+    pub(super) async fn queued_services(
         &mut self,
         batch: BatchId,
-    ) -> Result<Vec<(JobId, ServiceId)>, QueueError> {
+    ) -> Result<Vec<(JobId, ServiceId)>, StoreError> {
         let mut queued = Vec::new();
         let rows: Vec<(i64, i64)> = sqlx::query_as(
             "SELECT id, service_id FROM job WHERE batch_id = ?1 AND state = 'queued'",
@@ -54,7 +54,7 @@ impl Queue {
     }
 
     /// Those of `jobs` that are queued.
-    pub async fn queued_jobs(&mut self, jobs: &[JobId]) -> Result<Vec<QueuedJob>, QueueError> {
+    pub(super) async fn queued_of(&mut self, jobs: &[JobId]) -> Result<Vec<QueuedJob>, StoreError> {
         let ids: Vec<i64> = jobs.iter().map(|job| job.0).collect();
         let rows = sqlx::query(concat!(
             "SELECT ",
@@ -70,7 +70,7 @@ impl Queue {
     }
 
     /// A job of `batch` is queued, due or not.
-    pub async fn has_queued(&mut self, batch: BatchId) -> Result<bool, QueueError> {
+    pub(super) async fn any_queued(&mut self, batch: BatchId) -> Result<bool, StoreError> {
         let row = sqlx::query("SELECT 1 FROM job WHERE batch_id = ?1 AND state = 'queued' LIMIT 1")
             .bind(batch.0)
             .fetch_optional(&mut self.connection)

@@ -7,7 +7,7 @@ use super::clock::SetBacks;
 use super::rows::{damaged, json};
 use crate::job::{BatchId, Executed, NewJob, RunId, ServiceId, State};
 use crate::queue::past::{LastSubmission, Sieve};
-use crate::queue::{Conflict, EnqueuePolicy, LeftOut, NewBatch, QueueError};
+use crate::queue::{Conflict, EnqueuePolicy, LeftOut, NewBatch, StoreError};
 use crate::time;
 
 /// The services of ?1 (pairs of service and image) that are live in another batch than ?2.
@@ -79,7 +79,7 @@ impl Past {
     pub(super) async fn read(
         connection: &mut SqliteConnection,
         policy: EnqueuePolicy,
-    ) -> Result<Self, QueueError> {
+    ) -> Result<Self, StoreError> {
         let exists = sqlx::query_scalar("SELECT EXISTS (SELECT 1 FROM batch)")
             .fetch_one(&mut *connection)
             .await?;
@@ -107,7 +107,7 @@ impl Past {
         connection: &mut SqliteConnection,
         own: Option<BatchId>,
         rows: &mut Vec<NewJob>,
-    ) -> Result<(), QueueError> {
+    ) -> Result<(), StoreError> {
         if !self.exists || rows.is_empty() {
             return Ok(());
         }
@@ -155,7 +155,7 @@ impl Past {
         self.sieve.conclude()
     }
 
-    fn last_submission(&self, text: &str) -> Result<LastSubmission, QueueError> {
+    fn last_submission(&self, text: &str) -> Result<LastSubmission, StoreError> {
         let stored: StoredSubmission =
             serde_json::from_str(text).map_err(|_| damaged("a service's last submission"))?;
         let set_back = stored
@@ -173,7 +173,7 @@ impl Past {
     }
 }
 
-fn service_id(number: i64) -> Result<ServiceId, QueueError> {
+fn service_id(number: i64) -> Result<ServiceId, StoreError> {
     ServiceId::new(number).ok_or_else(|| damaged("a service id"))
 }
 
@@ -182,7 +182,7 @@ fn service_id(number: i64) -> Result<ServiceId, QueueError> {
 pub(super) async fn other_provider(
     connection: &mut SqliteConnection,
     batch: &NewBatch,
-) -> Result<Option<Conflict>, QueueError> {
+) -> Result<Option<Conflict>, StoreError> {
     let other: Option<(i64, String, bool)> = sqlx::query_as(
         "SELECT id, api_url, sent FROM (
              SELECT id, api_url,

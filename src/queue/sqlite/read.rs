@@ -13,7 +13,7 @@ use super::rows::{
     record_as_json, result_row, stored, word,
 };
 use crate::job::{BatchId, Counts, JobId, RunId, ServiceId, State};
-use crate::queue::{Batch, Holder, LedgerLine, QueueError, QueuedJob, ResultSink, Run, Target};
+use crate::queue::{Batch, Holder, LedgerLine, QueuedJob, ResultSink, Run, StoreError, Target};
 
 /// Rows that are read at once where all are walked through: memory stays flat.
 const ROWS_PER_READING: i64 = 1024;
@@ -57,7 +57,7 @@ pub(super) const OLDEST_DOUBT: &str =
 
 impl Queue {
     /// All batches, the oldest first.
-    pub async fn batches(&mut self) -> Result<Vec<Batch>, QueueError> {
+    pub async fn batches(&mut self) -> Result<Vec<Batch>, StoreError> {
         let rows = sqlx::query(
             "SELECT id, identity, provider, number, manifest, created_ms, api_url, path FROM batch ORDER BY id",
         )
@@ -104,12 +104,12 @@ impl Queue {
 
     /// Jobs of `batch` that may start at `now_ms` (Unix time), at most `limit`, in the order in
     /// which they do: fresh ones in the manifest's order, then the delayed ones as they fall due.
-    pub async fn ready(
+    pub(super) async fn due(
         &mut self,
         batch: BatchId,
         now_ms: i64,
         limit: usize,
-    ) -> Result<Vec<QueuedJob>, QueueError> {
+    ) -> Result<Vec<QueuedJob>, StoreError> {
         let row = sqlx::query(DUE)
             .bind(batch.0)
             .bind(now_ms)
@@ -132,7 +132,7 @@ impl Queue {
         &mut self,
         batch: BatchId,
         each: &mut (dyn FnMut(Target) + Send),
-    ) -> Result<(), QueueError> {
+    ) -> Result<(), StoreError> {
         self.begin_reading().await?;
         let result = self.each_target(batch, each).await;
         self.rollback().await;
@@ -143,7 +143,7 @@ impl Queue {
         &mut self,
         batch: BatchId,
         each: &mut (dyn FnMut(Target) + Send),
-    ) -> Result<(), QueueError> {
+    ) -> Result<(), StoreError> {
         let mut after = (i64::MIN, 0);
         loop {
             let row = sqlx::query(TARGETS)
@@ -168,11 +168,11 @@ impl Queue {
 
     /// When the next queued job of `batch` falls due after `after_ms` (both as Unix time); `None`:
     /// none is delayed beyond it.
-    pub async fn next_ready_ms(
+    pub(super) async fn next_due_ms(
         &mut self,
         batch: BatchId,
         after_ms: i64,
-    ) -> Result<Option<i64>, QueueError> {
+    ) -> Result<Option<i64>, StoreError> {
         Ok(sqlx::query_scalar(NEXT_DUE)
             .bind(batch.0)
             .bind(after_ms)
@@ -182,11 +182,11 @@ impl Queue {
 
     /// Jobs of `batch` in one of `states`, of those that an earlier run can have left behind:
     /// submitting, rebuilding or in doubt.
-    pub async fn in_flight(
+    pub(super) async fn unsettled(
         &mut self,
         batch: BatchId,
         states: &[State],
-    ) -> Result<Vec<QueuedJob>, QueueError> {
+    ) -> Result<Vec<QueuedJob>, StoreError> {
         let words: Vec<&str> = states.iter().map(|state| state.as_str()).collect();
         let rows = sqlx::query(UNSETTLED)
             .bind(batch.0)
@@ -202,7 +202,7 @@ impl Queue {
     pub async fn jobs_of(
         &mut self,
         service: ServiceId,
-    ) -> Result<Vec<(BatchId, QueuedJob)>, QueueError> {
+    ) -> Result<Vec<(BatchId, QueuedJob)>, StoreError> {
         let rows = sqlx::query(concat!(
             "SELECT ",
             job_as_text!(),
@@ -217,7 +217,7 @@ impl Queue {
     }
 
     /// Everything that the ledger says of `job`, in its order.
-    pub async fn history(&mut self, job: JobId) -> Result<Vec<LedgerLine>, QueueError> {
+    pub async fn history(&mut self, job: JobId) -> Result<Vec<LedgerLine>, StoreError> {
         let rows = sqlx::query(
             "SELECT seq, run_id, attempt, at_ms, body FROM ledger WHERE job_id = ?1 ORDER BY seq",
         )
@@ -245,7 +245,7 @@ impl Queue {
         batch: BatchId,
         states: &[State],
         sink: &mut ResultSink<'_>,
-    ) -> Result<std::io::Result<()>, QueueError> {
+    ) -> Result<std::io::Result<()>, StoreError> {
         let mut after = job_id(batch, 0).0;
         loop {
             let mut query = QueryBuilder::<Sqlite>::new(
@@ -283,7 +283,7 @@ impl Queue {
     }
 
     /// The runs that worked on `batch`, the newest first, at most `limit`.
-    pub async fn runs(&mut self, batch: BatchId, limit: u32) -> Result<Vec<Run>, QueueError> {
+    pub async fn runs(&mut self, batch: BatchId, limit: u32) -> Result<Vec<Run>, StoreError> {
         let rows = sqlx::query(
             "SELECT id, started_ms, ended_ms, exit_code, pid, host FROM run WHERE batch_id = ?1
              ORDER BY id DESC LIMIT ?2",
@@ -307,7 +307,7 @@ impl Queue {
     }
 
     /// The batch on which `process` works; `None`: it has not begun to.
-    pub async fn worked_on_by(&mut self, process: &Holder) -> Result<Option<BatchId>, QueueError> {
+    pub async fn worked_on_by(&mut self, process: &Holder) -> Result<Option<BatchId>, StoreError> {
         let batch: Option<i64> = sqlx::query_scalar(
             "SELECT batch_id FROM run WHERE ended_ms IS NULL AND pid = ?1 AND (host = ?2 OR ?2 = '')
              AND started_ms >= ?3 ORDER BY id DESC LIMIT 1",
@@ -325,7 +325,7 @@ impl Queue {
     pub async fn oldest_doubt(
         &mut self,
         batch: BatchId,
-    ) -> Result<Option<(ServiceId, i64, Option<String>)>, QueueError> {
+    ) -> Result<Option<(ServiceId, i64, Option<String>)>, StoreError> {
         let row: Option<(i64, i64, Option<String>)> = sqlx::query_as(OLDEST_DOUBT)
             .bind(batch.0)
             .fetch_optional(&mut self.connection)
@@ -335,7 +335,7 @@ impl Queue {
     }
 
     /// Jobs of `batch` that were done since `since_ms` (Unix time), and when the first of them was.
-    pub async fn done_since(&mut self, batch: BatchId, since_ms: i64) -> Result<u64, QueueError> {
+    pub async fn done_since(&mut self, batch: BatchId, since_ms: i64) -> Result<u64, StoreError> {
         let entries: i64 = sqlx::query_scalar(
             "SELECT count(*) FROM ledger
              WHERE seq > (SELECT coalesce(max(seq), 0) - 20000 FROM ledger)
@@ -349,7 +349,7 @@ impl Queue {
     }
 
     /// Failed jobs of `batch` that were, or may have been, wiped.
-    pub async fn failed_wiped(&mut self, batch: BatchId) -> Result<u64, QueueError> {
+    pub async fn failed_wiped(&mut self, batch: BatchId) -> Result<u64, StoreError> {
         let jobs: i64 = sqlx::query_scalar(
             "SELECT count(*) FROM job WHERE batch_id = ?1 AND state = 'failed' AND executed <> 'no'",
         )
@@ -360,7 +360,7 @@ impl Queue {
     }
 
     /// Finished jobs of `batch` that a human should look at.
-    pub async fn flagged(&mut self, batch: BatchId) -> Result<u64, QueueError> {
+    pub async fn flagged(&mut self, batch: BatchId) -> Result<u64, StoreError> {
         let jobs: i64 = sqlx::query_scalar(
             "SELECT count(*) FROM job
              WHERE batch_id = ?1 AND state = 'done' AND error_kind IS NOT NULL",

@@ -6,10 +6,11 @@ use sqlx::SqliteConnection;
 
 use super::Queue;
 use super::change::{grouped_by_shape, move_jobs};
+use super::lease::lost;
 use super::rows::json;
 use super::statement::{Statement, bound, padded, values};
 use crate::job::{BatchId, JobId, LedgerEntry, RunId, State, Transition};
-use crate::queue::QueueError;
+use crate::queue::{Lease, StoreError};
 
 /// Rows that go to SQLite as one statement: whatever changes, its 32,766 bound values are enough.
 const ROWS_PER_STATEMENT: usize = 256;
@@ -24,62 +25,129 @@ pub(super) const ERASE: &str =
 pub(super) const COUNT: &str =
     "UPDATE tally SET jobs = jobs + (change.value ->> 1), moved_ms = max(moved_ms, ?3)
      FROM json_each(?2) AS change
-     WHERE batch_id = ?1 AND state = change.value ->> 0";
+     WHERE batch_id = ?1 AND state = change.value ->> 0
+       AND (?4 IS NULL OR ?4 = (SELECT epoch FROM batch WHERE id = ?1))";
+
+/// Who writes.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Writer<'a> {
+    /// A run, under its lease.
+    Run(&'a Lease),
+    /// An operator's command.
+    Operator,
+}
+
+impl Writer<'_> {
+    fn run(self) -> Option<RunId> {
+        match self {
+            Self::Run(lease) => Some(lease.run()),
+            Self::Operator => None,
+        }
+    }
+
+    fn epoch(self) -> Option<i64> {
+        match self {
+            Self::Run(lease) => Some(lease.epoch()),
+            Self::Operator => None,
+        }
+    }
+}
+
+/// What to do with steps whose jobs have moved.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Moved {
+    /// They are not expected: one is enough to give up.
+    GiveUp,
+    /// It is asked first which they are, and they are left out.
+    LeaveOut,
+}
+
+/// The transaction must be rolled back.
+enum Refused {
+    /// A job had moved.
+    Moved,
+    Error(StoreError),
+}
+
+impl<E: Into<StoreError>> From<E> for Refused {
+    fn from(error: E) -> Self {
+        Self::Error(error.into())
+    }
+}
 
 impl Queue {
-    /// Writes `transitions` of jobs of `batch` in one durable transaction, each only where its job
-    /// still stands as the transition believes. Returns the jobs that had moved meanwhile (an
-    /// operator's command beside the run): nothing was written for them.
-    ///
-    /// After an error nobody knows whether the transaction was committed. To write the same
-    /// transitions again is safe: what was committed has moved and is left alone.
-    pub async fn record(
+    pub(super) async fn record_steps(
         &mut self,
-        batch: BatchId,
-        run: Option<RunId>,
-        transitions: impl IntoIterator<Item = &Transition>,
-    ) -> Result<HashSet<JobId>, QueueError> {
-        let transitions: Vec<&Transition> = transitions.into_iter().collect();
-        if transitions.is_empty() {
+        lease: &Lease,
+        steps: &[&Transition],
+    ) -> Result<HashSet<JobId>, StoreError> {
+        if steps.is_empty() {
             return Ok(HashSet::new());
         }
         // That a job has moved is rare: only then is it asked which, in a second transaction.
-        for look in [false, true] {
+        for moved in [Moved::GiveUp, Moved::LeaveOut] {
             self.begin().await?;
-            match write(&mut self.connection, batch, run, &transitions, look).await {
-                Ok(Some(missed)) => {
+            match self.write_steps(lease, steps, moved).await {
+                Ok(conflicts) => {
                     crate::failpoint!("before_commit");
                     self.commit().await?;
                     crate::failpoint!("after_commit");
-                    return Ok(missed);
+                    return Ok(conflicts);
                 }
-                Ok(None) => self.rollback().await,
-                Err(error) => {
+                Err(Refused::Moved) => self.rollback().await,
+                Err(Refused::Error(error)) => {
                     self.rollback().await;
                     return Err(error);
                 }
             }
         }
-        Err(QueueError::Bug(
-            "a job moved inside a transaction that nobody else writes in".to_owned(),
-        ))
+        Err(moved_meanwhile())
+    }
+
+    async fn write_steps(
+        &mut self,
+        lease: &Lease,
+        steps: &[&Transition],
+        moved: Moved,
+    ) -> Result<HashSet<JobId>, Refused> {
+        if moved == Moved::LeaveOut {
+            // Where nothing is left to be written, no statement would notice.
+            self.renew(lease).await?;
+        }
+        let writer = Writer::Run(lease);
+        write(&mut self.connection, lease.batch(), writer, steps, moved).await
     }
 }
 
-/// Inside a transaction: moves the jobs, writes the ledger, keeps the tally, erases passwords.
-///
-/// With `look` it first asks which of the jobs still stand where their transitions begin, moves
-/// only those, and returns the others. Without, all of them must: else `None`, and the transaction
-/// must be rolled back.
-pub(super) async fn write(
+/// Inside an operator's transaction, in which the jobs were read: none can have moved.
+pub(super) async fn write_all(
     connection: &mut SqliteConnection,
     batch: BatchId,
-    run: Option<RunId>,
-    transitions: &[&Transition],
-    look: bool,
-) -> Result<Option<HashSet<JobId>>, QueueError> {
-    let mut missed = HashSet::new();
-    let mut rest = transitions;
+    steps: &[Transition],
+) -> Result<(), StoreError> {
+    let steps: Vec<&Transition> = steps.iter().collect();
+    match write(connection, batch, Writer::Operator, &steps, Moved::GiveUp).await {
+        Ok(_) => Ok(()),
+        Err(Refused::Moved) => Err(moved_meanwhile()),
+        Err(Refused::Error(error)) => Err(error),
+    }
+}
+
+fn moved_meanwhile() -> StoreError {
+    StoreError::Bug("a job moved inside a transaction that nobody else writes in".to_owned())
+}
+
+/// Inside a transaction: moves the jobs, writes the ledger, keeps the tally, erases passwords.
+/// Returns the jobs that were left out.
+async fn write(
+    connection: &mut SqliteConnection,
+    batch: BatchId,
+    writer: Writer<'_>,
+    steps: &[&Transition],
+    moved: Moved,
+) -> Result<HashSet<JobId>, Refused> {
+    let mut conflicts = HashSet::new();
+    let mut rest = steps;
     while !rest.is_empty() {
         // One statement moves a job once: a second step of the same job begins a second wave.
         let mut seen = HashSet::with_capacity(rest.len());
@@ -89,25 +157,23 @@ pub(super) async fn write(
             .unwrap_or(rest.len());
         let (wave, later) = rest.split_at(end);
         let mut steps = wave.to_vec();
-        if look {
-            let record = still_standing(connection, wave).await?;
-            steps.retain(|step| record.contains(&step.job));
+        if moved == Moved::LeaveOut {
+            let standing = still_standing(connection, wave).await?;
+            steps.retain(|step| standing.contains(&step.job));
             let moved = wave.iter().map(|step| step.job);
-            missed.extend(moved.filter(|job| !record.contains(job)));
+            conflicts.extend(moved.filter(|job| !standing.contains(job)));
         }
-        if !write_wave(connection, batch, run, &steps).await? {
-            return Ok(None);
-        }
+        write_wave(connection, batch, writer, &steps).await?;
         rest = later;
     }
-    Ok(Some(missed))
+    Ok(conflicts)
 }
 
 /// The jobs that stand where their transitions begin.
 async fn still_standing(
     connection: &mut SqliteConnection,
     wave: &[&Transition],
-) -> Result<HashSet<JobId>, QueueError> {
+) -> Result<HashSet<JobId>, StoreError> {
     let guards: Vec<_> = wave
         .iter()
         .map(|step| (step.job, step.from.state.as_str(), step.from.attempt))
@@ -119,15 +185,15 @@ async fn still_standing(
     Ok(record.into_iter().map(JobId).collect())
 }
 
-/// Writes steps of different jobs. `false`: not every job stood where its step begins.
+/// Writes steps of different jobs, all of which must stand where their steps begin.
 async fn write_wave(
     connection: &mut SqliteConnection,
     batch: BatchId,
-    run: Option<RunId>,
+    writer: Writer<'_>,
     written: &[&Transition],
-) -> Result<bool, QueueError> {
+) -> Result<(), Refused> {
     if written.is_empty() {
-        return Ok(true);
+        return Ok(());
     }
     for (shape, set) in &grouped_by_shape(written) {
         for set in set.chunks(ROWS_PER_STATEMENT) {
@@ -136,12 +202,12 @@ async fn write_wave(
                 .execute(&mut *connection)
                 .await?;
             if moved.rows_affected() != set.len() as u64 {
-                return Ok(false);
+                return Err(Refused::Moved);
             }
         }
     }
     for set in written.chunks(ROWS_PER_STATEMENT) {
-        add_entries(run, set)
+        add_entries(writer.run(), set)
             .query()
             .execute(&mut *connection)
             .await?;
@@ -159,15 +225,17 @@ async fn write_wave(
             .await?;
     }
 
-    keep_tally(connection, batch, written).await?;
-    Ok(true)
+    keep_tally(connection, batch, writer, written).await?;
+    Ok(())
 }
 
+/// Also where it is noticed that a run's lease was lost, since each write passes here.
 async fn keep_tally(
     connection: &mut SqliteConnection,
     batch: BatchId,
+    writer: Writer<'_>,
     written: &[&Transition],
-) -> Result<(), QueueError> {
+) -> Result<(), StoreError> {
     let mut change: HashMap<&'static str, i64> = HashMap::new();
     for step in written {
         *change.entry(step.from.state.as_str()).or_default() -= 1;
@@ -181,13 +249,18 @@ async fn keep_tally(
     }
     let changes: Vec<(&str, i64)> = change.into_iter().collect();
     let moved_ms = written.iter().map(|step| step.at_ms).max().unwrap_or(0);
-    sqlx::query(COUNT)
+    let counted = sqlx::query(COUNT)
         .bind(batch.0)
         .bind(json(&changes))
         .bind(moved_ms)
+        .bind(writer.epoch())
         .execute(&mut *connection)
         .await?;
-    Ok(())
+    if counted.rows_affected() == changes.len() as u64 {
+        Ok(())
+    } else {
+        Err(lost(batch))
+    }
 }
 
 /// The statement that adds the entries of `set` to the ledger, in its order.

@@ -10,7 +10,7 @@ use sqlx::sqlite::SqliteRow;
 use crate::job::{
     Baseline, BatchId, Evidence, Executed, Failure, JobId, JobRecord, ResultRow, ServiceId, State,
 };
-use crate::queue::{QueueError, QueuedJob, Target};
+use crate::queue::{QueuedJob, StoreError, Target};
 
 /// The record of a job as JSON.
 macro_rules! record_as_json {
@@ -94,14 +94,14 @@ struct StoredRecord {
 }
 
 /// The job in the only column of `row`, which is [`job_as_text`].
-pub(super) fn queued_job(row: &SqliteRow) -> Result<QueuedJob, QueueError> {
+pub(super) fn queued_job(row: &SqliteRow) -> Result<QueuedJob, StoreError> {
     stored::<StoredJob<'_>>(row, "a job")?.try_into()
 }
 
 impl TryFrom<StoredJob<'_>> for QueuedJob {
-    type Error = QueueError;
+    type Error = StoreError;
 
-    fn try_from(job: StoredJob<'_>) -> Result<Self, QueueError> {
+    fn try_from(job: StoredJob<'_>) -> Result<Self, StoreError> {
         Ok(Self {
             id: JobId(job.id),
             line: job.line,
@@ -154,9 +154,9 @@ pub(super) struct StoredTarget<'a>(
 );
 
 impl TryFrom<StoredTarget<'_>> for Target {
-    type Error = QueueError;
+    type Error = StoreError;
 
-    fn try_from(target: StoredTarget<'_>) -> Result<Self, QueueError> {
+    fn try_from(target: StoredTarget<'_>) -> Result<Self, StoreError> {
         let StoredTarget(_, _, service, image, access) = target;
         Ok(Self {
             service: ServiceId::new(service).ok_or_else(|| damaged("a service id"))?,
@@ -187,7 +187,7 @@ struct StoredResult<'a> {
     ip: Option<String>,
 }
 
-pub(super) fn result_row(row: &SqliteRow) -> Result<ResultRow, QueueError> {
+pub(super) fn result_row(row: &SqliteRow) -> Result<ResultRow, StoreError> {
     let result: StoredResult<'_> = stored(row, "a job")?;
     Ok(ResultRow {
         line: result.line,
@@ -212,19 +212,19 @@ pub(super) fn result_row(row: &SqliteRow) -> Result<ResultRow, QueueError> {
 pub(super) fn stored<'a, T: Deserialize<'a>>(
     row: &'a SqliteRow,
     what: &str,
-) -> Result<T, QueueError> {
+) -> Result<T, StoreError> {
     serde_json::from_str(row.try_get(0)?).map_err(|_| damaged(what))
 }
 
 pub(super) fn word<T: std::str::FromStr<Err = crate::job::UnknownWord>>(
     word: &str,
-) -> Result<T, QueueError> {
+) -> Result<T, StoreError> {
     word.parse()
         .map_err(|error: crate::job::UnknownWord| damaged(&error.to_string()))
 }
 
-pub(super) fn damaged(what: &str) -> QueueError {
-    QueueError::Storage {
+pub(super) fn damaged(what: &str) -> StoreError {
+    StoreError::Storage {
         reason: format!("the database is damaged: {what} cannot be read"),
     }
 }

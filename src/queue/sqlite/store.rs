@@ -1,10 +1,16 @@
 //! The port's verbs, for SQLite.
 
 use std::collections::HashSet;
+use std::error::Error;
+use std::io;
 
 use super::Queue;
-use crate::job::{BatchId, Counts, JobId, RunId, ServiceId, State, Transition};
-use crate::queue::{Harm, QueueError, QueuedJob, Ready, Store};
+use crate::job::{BatchId, Counts, JobId, NewJob, ServiceId, State, Transition};
+use crate::queue::{
+    Backend, Batch, CommandOutcome, Decision, EnqueueError, EnqueuePolicy, Enqueued, Flaw, Harm,
+    Lease, LedgerLine, NewBatch, NewRun, Preview, QueuedJob, Ready, ResultSink, Rows, Selection,
+    Store, StoreError, Target,
+};
 
 impl Store for Queue {
     async fn ready(
@@ -12,11 +18,11 @@ impl Store for Queue {
         batch: BatchId,
         until_ms: i64,
         limit: usize,
-    ) -> Result<Ready, QueueError> {
-        let jobs = Queue::ready(self, batch, until_ms, limit).await?;
+    ) -> Result<Ready, StoreError> {
+        let jobs = self.due(batch, until_ms, limit).await?;
         let is_all = jobs.len() < limit;
         let next_ms = if is_all {
-            self.next_ready_ms(batch, until_ms).await?
+            self.next_due_ms(batch, until_ms).await?
         } else {
             None
         };
@@ -31,27 +37,27 @@ impl Store for Queue {
         &mut self,
         batch: BatchId,
         states: &[State],
-    ) -> Result<Vec<QueuedJob>, QueueError> {
-        Queue::in_flight(self, batch, states).await
+    ) -> Result<Vec<QueuedJob>, StoreError> {
+        self.unsettled(batch, states).await
     }
 
-    async fn failures(&mut self, batch: BatchId) -> Result<Harm, QueueError> {
+    async fn failures(&mut self, batch: BatchId) -> Result<Harm, StoreError> {
         self.harm(batch).await
     }
 
-    async fn queued(&mut self, batch: BatchId) -> Result<Vec<(JobId, ServiceId)>, QueueError> {
+    async fn queued(&mut self, batch: BatchId) -> Result<Vec<(JobId, ServiceId)>, StoreError> {
         self.queued_services(batch).await
     }
 
-    async fn queued_jobs(&mut self, jobs: &[JobId]) -> Result<Vec<QueuedJob>, QueueError> {
-        Queue::queued_jobs(self, jobs).await
+    async fn queued_jobs(&mut self, jobs: &[JobId]) -> Result<Vec<QueuedJob>, StoreError> {
+        self.queued_of(jobs).await
     }
 
-    async fn has_queued(&mut self, batch: BatchId) -> Result<bool, QueueError> {
-        Queue::has_queued(self, batch).await
+    async fn has_queued(&mut self, batch: BatchId) -> Result<bool, StoreError> {
+        self.any_queued(batch).await
     }
 
-    async fn counts(&mut self, batch: BatchId) -> Result<Counts, QueueError> {
+    async fn counts(&mut self, batch: BatchId) -> Result<Counts, StoreError> {
         let batches = self.batches().await?;
         let known = batches.iter().find(|known| known.id == batch);
         Ok(known.map(|known| known.counts).unwrap_or_default())
@@ -59,10 +65,98 @@ impl Store for Queue {
 
     async fn record(
         &mut self,
-        batch: BatchId,
-        run: RunId,
+        lease: &Lease,
         steps: &[&Transition],
-    ) -> Result<HashSet<JobId>, QueueError> {
-        Queue::record(self, batch, Some(run), steps.iter().copied()).await
+    ) -> Result<HashSet<JobId>, StoreError> {
+        self.record_steps(lease, steps).await
+    }
+}
+
+impl Backend for Queue {
+    async fn preview<E: Error + 'static>(
+        &mut self,
+        batch: &NewBatch,
+        policy: EnqueuePolicy,
+        rows: &mut Rows<'_, E>,
+        queued: &mut (dyn FnMut(&NewJob) + Send),
+    ) -> Result<Preview, EnqueueError<E>> {
+        Queue::preview(self, batch, policy, rows, queued).await
+    }
+
+    async fn enqueue<E: Error + 'static>(
+        &mut self,
+        batch: &NewBatch,
+        policy: EnqueuePolicy,
+        rows: &mut Rows<'_, E>,
+    ) -> Result<Enqueued, EnqueueError<E>> {
+        Queue::enqueue(self, batch, policy, rows).await
+    }
+
+    async fn acquire(&mut self, run: &NewRun) -> Result<Lease, StoreError> {
+        Queue::acquire(self, run).await
+    }
+
+    async fn renew(&mut self, lease: &Lease) -> Result<(), StoreError> {
+        Queue::renew(self, lease).await
+    }
+
+    async fn release(
+        &mut self,
+        lease: Lease,
+        ended_ms: i64,
+        exit_code: u8,
+    ) -> Result<(), StoreError> {
+        Queue::release(self, lease, ended_ms, exit_code).await
+    }
+
+    async fn command(
+        &mut self,
+        batch: BatchId,
+        selection: &Selection,
+        states: &[State],
+        decide: &Decision<'_>,
+        at_ms: i64,
+    ) -> Result<CommandOutcome, StoreError> {
+        Queue::command(self, batch, selection, states, decide, at_ms).await
+    }
+
+    async fn batches(&mut self) -> Result<Vec<Batch>, StoreError> {
+        Queue::batches(self).await
+    }
+
+    async fn targets(
+        &mut self,
+        batch: BatchId,
+        each: &mut (dyn FnMut(Target) + Send),
+    ) -> Result<(), StoreError> {
+        Queue::targets(self, batch, each).await
+    }
+
+    async fn results(
+        &mut self,
+        batch: BatchId,
+        states: &[State],
+        sink: &mut ResultSink<'_>,
+    ) -> Result<io::Result<()>, StoreError> {
+        Queue::results(self, batch, states, sink).await
+    }
+
+    async fn jobs_of(
+        &mut self,
+        service: ServiceId,
+    ) -> Result<Vec<(BatchId, QueuedJob)>, StoreError> {
+        Queue::jobs_of(self, service).await
+    }
+
+    async fn history(&mut self, job: JobId) -> Result<Vec<LedgerLine>, StoreError> {
+        Queue::history(self, job).await
+    }
+
+    async fn check(&mut self, found: &mut (dyn FnMut(Flaw) + Send)) -> Result<u64, StoreError> {
+        Queue::check(self, found).await
+    }
+
+    async fn close(self) -> Result<(), StoreError> {
+        Queue::close(self).await
     }
 }

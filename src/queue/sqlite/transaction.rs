@@ -2,14 +2,14 @@
 
 use super::Queue;
 use super::files::Files;
-use crate::queue::QueueError;
+use crate::queue::StoreError;
 
 pub(super) const WRITE_AHEAD_LOG: &str = "PRAGMA journal_mode = WAL";
 pub(super) const ROLLBACK_JOURNAL: &str = "PRAGMA journal_mode = TRUNCATE";
 
 impl Queue {
     /// Everything that is read until [`Self::rollback`] is of one state.
-    pub(super) async fn begin_reading(&mut self) -> Result<(), QueueError> {
+    pub(super) async fn begin_reading(&mut self) -> Result<(), StoreError> {
         sqlx::query("BEGIN DEFERRED")
             .execute(&mut self.connection)
             .await?;
@@ -17,20 +17,20 @@ impl Queue {
     }
 
     /// Takes the write lock at once: a reading transaction that wants to write later can fail.
-    pub(super) async fn begin(&mut self) -> Result<(), QueueError> {
+    pub(super) async fn begin(&mut self) -> Result<(), StoreError> {
         sqlx::query("BEGIN IMMEDIATE")
             .execute(&mut self.connection)
             .await?;
         Ok(())
     }
 
-    pub(super) async fn commit(&mut self) -> Result<(), QueueError> {
+    pub(super) async fn commit(&mut self) -> Result<(), StoreError> {
         let result = match self.files.look(&self.path) {
             Ok(_) => sqlx::query("COMMIT")
                 .execute(&mut self.connection)
                 .await
                 .map(|_| ())
-                .map_err(QueueError::from),
+                .map_err(StoreError::from),
             Err(error) => Err(error),
         };
         if result.is_err() {
@@ -50,7 +50,7 @@ impl Queue {
     pub(super) async fn set_journal(
         &mut self,
         statement: &'static str,
-    ) -> Result<String, QueueError> {
+    ) -> Result<String, StoreError> {
         let now = sqlx::query_scalar(statement)
             .fetch_one(&mut self.connection)
             .await?;
@@ -60,15 +60,15 @@ impl Queue {
     }
 
     /// Empties the write-ahead log, where no reader hinders it.
-    pub(super) async fn truncate_log(&mut self) -> Result<(), QueueError> {
+    pub(super) async fn truncate_log(&mut self) -> Result<(), StoreError> {
         match sqlx::query("PRAGMA wal_checkpoint(TRUNCATE)")
             .execute(&mut self.connection)
             .await
         {
             Ok(_) => Ok(()),
-            Err(error) => match QueueError::from(error) {
+            Err(error) => match StoreError::from(error) {
                 // A reader looks at an older state: the next checkpoint will do it.
-                QueueError::Busy => Ok(()),
+                StoreError::Busy => Ok(()),
                 other => Err(other),
             },
         }

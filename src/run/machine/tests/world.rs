@@ -15,9 +15,9 @@ use crate::job::{
     AccessKind, BatchId, Counts, Evidence, Executed, Failure, ImageId, JobId, JobRecord,
     LedgerEntry, RunId, ServiceId, State, Transition, Verdict,
 };
-use crate::queue::{Harm, QueueError, QueuedJob, Ready, Store};
+use crate::queue::{Harm, Lease, QueuedJob, Ready, Store, StoreError};
 use crate::run::backoff::Backoff;
-use crate::run::driver::{self, Outside, Work};
+use crate::run::driver::{self, Outside};
 use crate::run::evidence::Rules;
 use crate::run::machine::starts::Readiness;
 use crate::run::machine::{Call, Finished, Input, Machine, Start};
@@ -553,11 +553,10 @@ impl World {
         let around = &mut self.around;
         (around.asked_now, around.recorded_now, around.failed_now) = (0, false, false);
         around.moved_now = false;
-        let (batch, run) = (BatchId(1), RunId(1));
-        let work = Work { batch, run };
+        let lease = Lease::new(BatchId(1), RunId(1), 1);
         let calls_before = around.calls.len();
         let mut fault = None;
-        let turn = driver::turn(&mut self.machine, around, work, input, &mut fault);
+        let turn = driver::turn(&mut self.machine, around, &lease, input, &mut fault);
         self.until = at_once(turn);
         if !self.recorded_now {
             self.meddle();
@@ -875,7 +874,7 @@ impl Around {
     }
 
     /// The store is asked: whether it answers.
-    fn asked(&mut self) -> Result<(), QueueError> {
+    fn asked(&mut self) -> Result<(), StoreError> {
         self.asked_now += 1;
         assert!(
             self.asked_now < 60,
@@ -883,7 +882,7 @@ impl Around {
         );
         if self.random.f64() < self.chances.busy {
             self.failed_now = true;
-            return Err(QueueError::Busy);
+            return Err(StoreError::Busy);
         }
         Ok(())
     }
@@ -1423,7 +1422,7 @@ impl Store for Around {
         _: BatchId,
         until_ms: i64,
         limit: usize,
-    ) -> Result<Ready, QueueError> {
+    ) -> Result<Ready, StoreError> {
         self.asked()?;
         let jobs = self.due(until_ms, limit);
         let is_all = jobs.len() < limit;
@@ -1435,30 +1434,30 @@ impl Store for Around {
         })
     }
 
-    async fn in_flight(&mut self, _: BatchId, _: &[State]) -> Result<Vec<QueuedJob>, QueueError> {
+    async fn in_flight(&mut self, _: BatchId, _: &[State]) -> Result<Vec<QueuedJob>, StoreError> {
         unreachable!("the machine is told at its start")
     }
 
-    async fn failures(&mut self, _: BatchId) -> Result<Harm, QueueError> {
+    async fn failures(&mut self, _: BatchId) -> Result<Harm, StoreError> {
         self.asked()?;
         Ok(self.harm())
     }
 
-    async fn queued(&mut self, _: BatchId) -> Result<Vec<(JobId, ServiceId)>, QueueError> {
+    async fn queued(&mut self, _: BatchId) -> Result<Vec<(JobId, ServiceId)>, StoreError> {
         self.asked()?;
         let queued = |job: &&QueuedJob| job.record.state == State::Queued;
         let jobs = self.queue.values().filter(queued);
         Ok(jobs.map(|job| (job.id, job.service)).collect())
     }
 
-    async fn queued_jobs(&mut self, jobs: &[JobId]) -> Result<Vec<QueuedJob>, QueueError> {
+    async fn queued_jobs(&mut self, jobs: &[JobId]) -> Result<Vec<QueuedJob>, StoreError> {
         self.asked()?;
         let jobs = jobs.iter().map(|job| &self.queue[job]);
         let queued = |job: &&QueuedJob| job.record.state == State::Queued;
         Ok(jobs.filter(queued).cloned().collect())
     }
 
-    async fn has_queued(&mut self, _: BatchId) -> Result<bool, QueueError> {
+    async fn has_queued(&mut self, _: BatchId) -> Result<bool, StoreError> {
         self.asked()?;
         if let Some(act) = self.in_the_last_moment.take() {
             act(self);
@@ -1467,17 +1466,16 @@ impl Store for Around {
         Ok(jobs.any(|job| job.record.state == State::Queued))
     }
 
-    async fn counts(&mut self, _: BatchId) -> Result<Counts, QueueError> {
+    async fn counts(&mut self, _: BatchId) -> Result<Counts, StoreError> {
         self.asked()?;
         Ok(self.count())
     }
 
     async fn record(
         &mut self,
-        _: BatchId,
-        _: RunId,
+        _: &Lease,
         steps: &[&Transition],
-    ) -> Result<HashSet<JobId>, QueueError> {
+    ) -> Result<HashSet<JobId>, StoreError> {
         self.recorded_now = true;
         self.asked()?;
         self.meddle();
@@ -1497,8 +1495,8 @@ impl Store for Around {
     }
 }
 
-fn broken() -> QueueError {
-    QueueError::Storage {
+fn broken() -> StoreError {
+    StoreError::Storage {
         reason: "disk I/O error".to_owned(),
     }
 }

@@ -1,0 +1,79 @@
+//! The right of one run to write for a batch.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+use crate::job::{BatchId, RunId};
+use crate::{text, time};
+
+/// A run's right to write for its batch. Each one that is acquired has a higher epoch than all before
+/// it, and what is written under an older one is refused: a run that was thought dead, and is not,
+/// can't write over what its successor did.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Lease {
+    batch: BatchId,
+    run: RunId,
+    epoch: i64,
+}
+
+impl Lease {
+    /// As a store gives it.
+    pub fn new(batch: BatchId, run: RunId, epoch: i64) -> Self {
+        Self { batch, run, epoch }
+    }
+
+    /// What is worked on.
+    pub fn batch(&self) -> BatchId {
+        self.batch
+    }
+
+    /// Who works.
+    pub fn run(&self) -> RunId {
+        self.run
+    }
+
+    /// How often the batch had been acquired by then, this time included.
+    pub fn epoch(&self) -> i64 {
+        self.epoch
+    }
+}
+
+/// Who works on a queue.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Holder {
+    /// Its process.
+    pub pid: u32,
+    /// Its machine.
+    pub host: String,
+    /// Since when, as Unix time.
+    pub since_ms: i64,
+}
+
+impl Holder {
+    pub(super) fn unknown() -> Self {
+        Self {
+            pid: 0,
+            host: String::new(),
+            since_ms: 0,
+        }
+    }
+}
+
+impl fmt::Display for Holder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.pid == 0 {
+            return f.write_str("it has not yet said who it is");
+        }
+        if self.host.is_empty() {
+            return write!(f, "process {}; its lock file was removed", self.pid);
+        }
+        write!(
+            f,
+            "process {} on {}, since {}",
+            self.pid,
+            text::brief(&self.host, 64),
+            time::human(self.since_ms)
+        )
+    }
+}
