@@ -1,5 +1,5 @@
-//! Passwords and keys that are corrected in the file after it was ordered (field case C5): what
-//! nothing was sent for takes what the file says now, and everybody is told who does and who does not.
+//! Passwords and keys that are corrected in the file after it was ordered: a job of which nothing was
+//! sent takes the corrected one, and the command says which jobs took it and which did not.
 
 use std::fmt::Write as _;
 use std::io::{Read as _, Write as _};
@@ -18,7 +18,7 @@ fn corrected() -> String {
     manifest(3).replace(PASSWORD, CORRECTED)
 }
 
-/// What every client has sent, beside a simulator that hears the same.
+/// A proxy before the simulator that records what the clients send.
 struct Tap {
     url: String,
     heard: Arc<Mutex<Vec<u8>>>,
@@ -91,7 +91,7 @@ fn after_a_load_the_corrected_password_is_the_one_that_is_set() {
         .says("3 queued jobs take the password or key that fleet.csv gives now\n");
     assert_eq!((tap.heard(PASSWORD), tap.heard(CORRECTED)), (0, 3));
     rig.assert_truth(1);
-    // The ledger says that it happened, and never what.
+    // The ledger says that a password was changed, and holds neither the old nor the new one.
     let show = rig.call(&["show", &FIRST.to_string()]).exit(0);
     show.says_out("takes the password or key that fleet.csv gives now");
     let bytes = std::fs::read(rig.database()).unwrap();
@@ -284,8 +284,8 @@ fn retry_from_refuses_other_images_and_missing_rows_and_ignores_all_others() {
     rig.call(&["verify"]).exit(0);
 }
 
-/// The kind of access is part of what a batch is known by: whoever adds a forgotten key has the
-/// same order all the same.
+/// A manifest with an added key is still the same order, though the kind of access is part of what a
+/// batch is known by.
 #[test]
 fn a_forgotten_key_makes_no_other_order_of_an_open_one() {
     let rig = Rig::new(3);
@@ -307,7 +307,7 @@ fn a_forgotten_key_makes_no_other_order_of_an_open_one() {
         .says("resumes batch 1");
     assert_eq!(tap.heard("\r\n490\r\n"), 3);
     rig.run(&[]).exit(0).says("nothing to do: batch 1");
-    // From another file it needs the word, too.
+    // The key from another file is taken with `--update-access` only, too.
     rig.write("fleet.csv", with.replace("490", ""));
     rig.run(&["--again"]).exit(0);
     rig.assert_truth(2);
@@ -331,7 +331,7 @@ fn a_forgotten_key_in_another_file_needs_a_word() {
     rig.assert_truth(1);
 }
 
-/// Field case C9: last night's open batch is finished, but not for what the sheet has lost since.
+/// An open batch is finished the next night, without the rows that were taken out of the sheet since.
 #[test]
 fn what_was_taken_out_of_the_nightly_sheet_is_not_rebuilt_by_last_nights_batch() {
     let rig = Rig::new(3);
@@ -354,7 +354,7 @@ fn what_was_taken_out_of_the_nightly_sheet_is_not_rebuilt_by_last_nights_batch()
     assert_eq!((tap.heard(CORRECTED), rig.wiped()), (2, vec![1, 1, 0]));
 }
 
-/// A command that named the first twenty would lead to the same refusal again.
+/// The hint covers all of the rows: one that named the first twenty would end in the same refusal.
 #[test]
 fn however_much_was_taken_out_of_the_sheet_the_hint_cures_it() {
     let rig = Rig::new(23);
@@ -370,7 +370,7 @@ fn however_much_was_taken_out_of_the_sheet_the_hint_cures_it() {
     rig.assert_truth(1);
 }
 
-/// Beside a run the file is looked at and nothing is changed under its hands.
+/// A `load` while a run works changes no access, because the run may be sending it.
 #[test]
 fn a_load_beside_a_run_changes_no_access_and_retry_from_does() {
     let rig = Rig::with(3, |config| {

@@ -50,7 +50,7 @@ fn a_refused_job_is_retried_on_request_and_a_wiped_one_only_on_a_second_word() {
     rig.call(&["retry", "--failed"]).exit(0).says_out("0 jobs");
 }
 
-/// Field case B4: nor does a retry in an old batch wipe what a later order has rebuilt since.
+/// A retry in an old batch wipes nothing that a later order has rebuilt since.
 #[test]
 fn a_retry_in_an_old_batch_does_not_wipe_what_a_later_order_has_rebuilt() {
     let rig = Rig::new(3);
@@ -78,7 +78,7 @@ fn a_retry_in_an_old_batch_does_not_wipe_what_a_later_order_has_rebuilt() {
     assert_eq!(rig.wiped(), [2, 1, 1]);
 }
 
-/// What is to be typed next speaks of the batch at hand, not of the newest one.
+/// A hint names the batch that the command spoke of, not the newest one.
 #[test]
 fn the_hints_of_a_run_on_an_older_batch_name_that_batch() {
     let rig = Rig::new(3);

@@ -14,8 +14,9 @@
 //! `REFLEET_CRASH_ODD=words` lets all of them live in the world that these words of `--odd` describe;
 //! `REFLEET_CRASH_FAILURES=n` looks for so many failures before it gives up.
 //! `REFLEET_TEST_BINARY=path` lets another build live them, for example a release build with the
-//! feature `failpoints` (see CONTRIBUTING.md). What a history does
-//! follows from its seed; how the operating system interleaves it does not.
+//! feature `failpoints` (see tests/README.md).
+//!
+//! What a history does follows from its seed; how the operating system interleaves it does not.
 
 mod oddities;
 
@@ -77,7 +78,7 @@ struct Figures {
     odd: u64,
     /// Of those: by the first word of each oddity.
     oddities: BTreeMap<String, u64>,
-    /// Done by the API's word alone, or flagged for a human, though the rebuild did not come to its
+    /// Jobs that are done by the API's answer alone, or flagged, though the rebuild did not come to its
     /// end: nothing else could be seen.
     done_by_word_alone: u64,
 }
@@ -116,7 +117,7 @@ struct History {
     random: fastrand::Rng,
     /// Deaths that are still to come.
     deaths: Vec<Death>,
-    /// The failpoint of the operator's commands or of the report, until it has been met.
+    /// The failpoint in an operator's command or in the report that is still to be met.
     aside: Option<&'static str>,
     figures: Figures,
 }
@@ -158,7 +159,7 @@ impl History {
         }
         let name = failpoint::NAMES[usize::try_from(seed).unwrap() % failpoint::NAMES.len()];
         let (first, aside) = match name {
-            // They need something to be resolved: what was never sent stays in doubt.
+            // These failpoints need a doubt to resolve: a process that dies before the send leaves one.
             "operate_before_commit" | "operate_after_commit" => ("before_send", Some(name)),
             "report_before_rename" | "report_after_rename" => ("after_commit", Some(name)),
             name => (name, None),
@@ -221,7 +222,7 @@ impl History {
         loop {
             let status = self.command(|rig| rig.order("fleet.csv", &["-q"]))?;
             match status {
-                // What was said after the run had asked the queue for the last time.
+                // The operator's word came after the run had asked the queue for the last time.
                 0 | 1 | 3 if self.word_was_said && self.is_queued() => {}
                 0 => break,
                 // Once in a while the operator tries the failed ones again.
@@ -288,7 +289,7 @@ impl History {
                 if let Some(said) = word_beside(&self.rig, choice).map(finish) {
                     self.figures.words_beside += 1;
                     self.word_was_said = true;
-                    // What it spoke of may have ended by itself meanwhile.
+                    // The job may have ended by itself meanwhile.
                     if !matches!(said.code, 0..=2) {
                         refused = Some(said.to_string());
                     }
@@ -366,7 +367,7 @@ impl History {
             }
         }
         let output = finish(make(&self.rig));
-        // Said twice, there is nothing left to be resolved: that is told with exit 2.
+        // The second time there is nothing left to resolve, and the command says so with exit 2.
         match output.code {
             0 | 2 => self.rig.check(),
             _ => Err(output.to_string()),

@@ -31,7 +31,7 @@ fn rig(count: usize, adjust: impl FnOnce(&mut Config)) -> Rig {
         config.rebuild_duration = Duration::ZERO;
         adjust(config);
     });
-    // Where being late is not the matter, a busy machine must not make anything late.
+    // Tests that are not about lateness get time, so that a busy machine makes nothing late.
     rig.pace = Pace::brisk().with("--rebuild-timeout", "20s");
     rig
 }
@@ -67,10 +67,10 @@ fn calls(rig: &Rig, call: Call, elid: Option<ServiceId>) -> Vec<CallRecord> {
     calls
 }
 
-/// Waits until the running process has brought it about.
+/// Waits until `met` holds while the process works.
 fn until(running: &mut Running, mut met: impl FnMut() -> bool) {
     let ended = running.wait_until(&mut met);
-    // It may have been the last thing that it did.
+    // The process may have ended with just that.
     assert!(ended.is_none() || met(), "it ended: {}", running.said());
 }
 
@@ -129,8 +129,8 @@ fn between(rig: &Rig, nth: usize, from: &str, to: &str) -> Duration {
 
 #[test]
 fn a_reading_requested_before_the_send_is_no_evidence_however_late_it_arrives() {
-    // The first is in flight all the time, so the list is read; the second occupies the other slot
-    // until it is refused, and that starts the third in the middle of a reading.
+    // The first rebuild is in flight all the time, so that the list is read. The second holds the
+    // other slot until it is refused, and that starts the third in the middle of a reading.
     let mut rig = rig(5, |_| {});
     rig.pace.set("--workers", "2");
     rig.pace.set("--timeout", "5s");
@@ -145,8 +145,8 @@ fn a_reading_requested_before_the_send_is_no_evidence_however_late_it_arrives() 
     until(&mut running, || {
         calls(&rig, Call::Submission, None).len() == 2
     });
-    // When a reading's answer is fetched the list has been looked at, and until it is there no other
-    // reading begins: during the first one the trap is set for the second.
+    // The simulator looks at its list before it delays the answer, and no other reading begins until
+    // that answer is there: so the second reading is prepared during the first.
     rig.simulator.script(Script {
         times: 2,
         ..Script::next(Call::Instances, FaultKind::LongRequest)
@@ -157,7 +157,7 @@ fn a_reading_requested_before_the_send_is_no_evidence_however_late_it_arrives() 
     }
     let fetched = || calls(&rig, Call::LongRequest, None);
     until(&mut running, || !fetched().is_empty());
-    // The owner's own rebuild, over before ours is sent: only the late reading shows it.
+    // The owner has rebuilt the instance before our submission; only the late reading shows that.
     stands(&rig, 2, "rebuilding", OLD);
     until(&mut running, || fetched().len() == 2);
     stands(&rig, 2, "active", OLD);
@@ -195,7 +195,7 @@ fn before_the_lists_lag_was_learned_no_silence_sends_anything_again() {
         &rig,
         &[
             REBUILT,
-            // Watched for as long as the first one may still prove something.
+            // It is watched until the first one can prove nothing any more.
             REBUILT,
             "in_doubt held (running_operation), executed maybe, -, 1 attempts; 1 sent, 0 wiped",
             "in_doubt held (reset), executed maybe, -, 1 attempts; 1 sent, 0 wiped",
@@ -232,7 +232,7 @@ fn a_list_that_lags_for_longer_than_settle_hides_no_rebuild_once_that_was_learne
 
 #[test]
 fn what_was_really_not_executed_is_sent_again_and_wiped_once() {
-    // With one worker the next job is the control of the one before.
+    // With one worker the next job is what shows that the list lives.
     let mut rig = rig(5, |_| {});
     rig.pace.set("--workers", "1");
     rig.fault(1, FaultKind::ResetBefore);
@@ -256,7 +256,7 @@ fn pages_that_shift_between_two_calls_lose_nobody_and_wipe_nobody_twice() {
     rig.fault(3, FaultKind::ResetAfter);
     rig.fault(4, FaultKind::ResetBefore);
     rig.fault(6, FaultKind::ResetAfter);
-    // Whether a control stands on the page of the one that was not executed is left to the shifts.
+    // The pages shift, so it is chance whether the page of the lost one is known to live.
     let ended = rig.run(&[]);
     assert!(matches!(ended.code, DONE | DOUBT), "{ended}");
     let again = "done, executed yes, image, 2 attempts; 2 sent, 1 wiped";
@@ -291,7 +291,7 @@ fn what_leaves_the_list_while_it_is_in_doubt_is_held_and_never_sent_again() {
     rig.pace.set("--workers", "1");
     rig.pace.set("--timeout", "5s");
     rig.pace.set("--settle", "200ms");
-    // The lag is known by then, so with the baseline before its eyes it would send them again.
+    // By then the lag is known: if the list showed them as they stood before, they would be sent again.
     rig.fault(1, late(FaultKind::ResetBefore, 150));
     rig.fault(2, late(FaultKind::ResetAfter, 150));
     let mut running = rig.start(&[]);
@@ -358,7 +358,7 @@ fn an_image_without_a_name_is_no_proof_of_anything() {
         times: u64::MAX,
         ..Script::next(Call::Preview, FaultKind::Error)
     });
-    // Seen to begin, so the lag is known.
+    // The list showed its beginning, so the lag is known.
     rig.next(0, lasting(LONG_MS));
     rig.fault(2, FaultKind::ResetBefore);
     rig.fault(3, FaultKind::ResetAfter);
@@ -383,7 +383,7 @@ fn what_happened_while_the_process_stood_still_is_not_disproved_by_what_it_sees_
     let mut rig = rig(2, |_| {});
     rig.pace.set("--workers", "1");
     rig.pace.set("--settle", "1s");
-    // Executed, and not to be seen before the process stands still.
+    // It is executed, and the list does not show that before the process is stopped.
     let hidden = Behaviour {
         accept_lag_ms: Some(60_000),
         ..Behaviour::default()
@@ -417,7 +417,7 @@ fn what_happened_while_the_process_stood_still_is_not_disproved_by_what_it_sees_
 
 // ---- after a crash -----------------------------------------------------------------------------
 
-/// A run that dies when the first submission has arrived, executed.
+/// A run that is killed when its first submission was executed.
 fn killed_after_the_wire(rig: &Rig) {
     rig.fault(0, FaultKind::TimeoutAfter);
     let mut running = rig.start(&[]);
@@ -435,7 +435,7 @@ fn killed_before_the_wire(rig: &Rig) {
     rig.check().unwrap();
 }
 
-/// Until so much time has passed since the intent, by the clock on the wall.
+/// Waits until so much time has passed since the intent, by the wall clock.
 fn pass_since_the_intent(rig: &Rig, time: Duration) {
     let intent_ms = rig.stories().unwrap()[0].record.intent_ms.unwrap();
     let began = Instant::now();
@@ -452,15 +452,15 @@ fn pass_since_the_intent(rig: &Rig, time: Duration) {
 
 #[test]
 fn a_restored_old_image_after_a_crash_sends_nothing_again() {
-    // The next run learns how far the list lags, and watches for long enough: all that is missing
-    // is the time between.
+    // The next run learns how far the list lags, and watches for long enough. What it lacks is the
+    // time between the two processes.
     let mut rig = rig(2, |_| {});
     rig.pace.set("--workers", "1");
     rig.pace.set("--settle", "1s");
     killed_after_the_wire(&rig);
-    // The owner saw the empty server and put the backup back: the list looks as if nothing had been.
+    // The owner has restored the old image, so the list looks as if nothing had happened.
     stands(&rig, 0, "active", OLD);
-    // Once more: what is held stays held.
+    // A doubt that is held stays held in the next run.
     for _ in 0..2 {
         run(&rig, DOUBT);
         assert_fates(
@@ -477,13 +477,13 @@ fn a_restored_old_image_after_a_crash_sends_nothing_again() {
 
 #[test]
 fn what_is_seen_after_a_crash_counts_only_within_the_rebuild_timeout_of_the_intent() {
-    // In time: our own rebuild.
+    // Seen within the rebuild timeout of the intent: it was our rebuild.
     let rig_in_time = rig(1, |_| {});
     killed_after_the_wire(&rig_in_time);
     run(&rig_in_time, DONE);
     assert_fates(&rig_in_time, &[REBUILT]);
 
-    // Too late: nothing was sent, and the owner rebuilt it alone.
+    // Seen later: nothing had been sent, and the owner rebuilt it.
     for status in ["active", "rebuilding"] {
         let mut rig = rig(1, |_| {});
         rig.pace.set("--rebuild-timeout", "300ms");
@@ -565,7 +565,7 @@ fn a_third_image_is_nobodys_proof_and_left_to_the_operator() {
 
 #[test]
 fn the_new_name_on_a_working_instance_completes_nothing_while_its_disk_is_written() {
-    // The name changes at once; the instance is shown `active` for some polls more, then `rebuilding`.
+    // The name changes at once; the status stays `active` for some polls before it is `rebuilding`.
     let mut rig = rig(3, |config| config.image_at = ImageAt::Accept);
     rig.pace.set("--settle", "5s");
     let slow = || Behaviour {
@@ -582,10 +582,10 @@ fn the_new_name_on_a_working_instance_completes_nothing_while_its_disk_is_writte
     for (service, story) in rig.services.iter().zip(&stories) {
         let written_ms = rig.truth(*service).wipes[0].completed_ms.unwrap();
         let done_ms = story.record.completed_ms.unwrap();
-        // The simulator reads the clock on the wall a little after the one that it goes by.
+        // The simulator stamps its calls by the wall clock, a little after it has acted.
         assert!(done_ms + 100 >= written_ms, "{written_ms}: {story:?}");
     }
-    // Two readings a tenth of `--settle` apart, where the name is all that is ever seen.
+    // Where only the name is ever seen, it takes two readings a tenth of `--settle` apart.
     let settled = between(&rig, 2, "accepted", "completed");
     assert!(settled >= Duration::from_millis(500), "{settled:?}");
 }
@@ -604,7 +604,7 @@ fn an_instance_that_ends_in_error_has_failed_and_was_executed() {
     rig.next(0, broken(0));
     rig.next(1, broken(0));
     rig.fault(1, FaultKind::ResetAfter);
-    // What stood in `error` before shows that for a while longer: no sign of ours.
+    // An instance that was in `error` before shows that for a while longer; it is no sign of our rebuild.
     let lagging = |behaviour| Behaviour {
         accept_lag_ms: Some(200),
         ..behaviour
@@ -617,7 +617,7 @@ fn an_instance_that_ends_in_error_has_failed_and_was_executed() {
         &rig,
         &[
             failed,
-            // Never seen to begin: its error may have any cause.
+            // Its rebuild was not seen to begin, so its error may have any cause.
             "in_doubt held (reset), executed maybe, -, 1 attempts; 1 sent, 1 wiped",
             "done, executed yes, observed, 1 attempts; 1 sent, 1 wiped",
             failed,
@@ -653,7 +653,7 @@ fn what_was_accepted_and_never_seen_is_done_by_the_apis_word_alone() {
             NEW.clone_into(&mut instance.image);
         }
     });
-    // Seen in the end, only late: then its own signs count, and not the silence before them.
+    // It was seen in the end: its own signs count, not the silence before them.
     let seen_late = Behaviour {
         accept_lag_ms: Some(400),
         ..lasting(LONG_MS)

@@ -3,20 +3,20 @@
 use crate::rig::{FIRST, IMAGE, OTHER_IMAGE, Rig, manifest, quick};
 use refleet::simulator::{Fault, FaultKind, InstanceChange};
 
-/// Puts the clock of the newest order back.
+/// Dates the newest order a day back.
 pub const A_DAY_AGO: &str = "UPDATE batch SET created_ms = created_ms - 86400000
      WHERE id = (SELECT max(id) FROM batch);
      UPDATE tally SET moved_ms = moved_ms - 86400000
      WHERE batch_id = (SELECT max(id) FROM batch)";
 
-/// Makes a day of all that has happened so far, but for the ledger, which cannot be changed: only
-/// for databases that nobody verifies.
+/// Dates everything a day back but the ledger, which cannot be changed: only for databases that no
+/// test verifies.
 const ALL_A_DAY_AGO: &str = "UPDATE batch SET created_ms = created_ms - 86400000;
      UPDATE tally SET moved_ms = moved_ms - 86400000;
      UPDATE job SET intent_ms = intent_ms - 86400000";
 
-/// Makes the clock, while what `$batches` says was ordered, begun and worked on, one that was behind
-/// by `$ms`: SQL.
+/// SQL that dates the batches `$batches`, their runs and their ledger back by `$ms`, as if the clock
+/// had been behind while they were worked on.
 macro_rules! clock_behind {
     ($ms:literal, $batches:literal) => {
         concat!(
@@ -128,7 +128,7 @@ fn every_20h_leaves_out_and_names_what_is_held_in_doubt() {
     assert_eq!(rig.wiped(), [1, 3, 3]);
 }
 
-/// Field case C9: what is due is ordered, the rest is left out.
+/// Only the rows that are due are ordered.
 #[test]
 fn a_nightly_sheet_may_gain_a_row_and_only_that_is_rebuilt() {
     let rig = Rig::new(4);
@@ -145,14 +145,14 @@ fn a_nightly_sheet_may_gain_a_row_and_only_that_is_rebuilt() {
     rig.run(&["--every", "20h", "-q"]).exit(0).said_nothing();
     assert_eq!(rig.wiped(), [1, 1, 1, 1]);
 
-    // The next night they all have their turn, in one order.
+    // The next night all rows are due, and are one order.
     rig.sql("UPDATE tally SET moved_ms = moved_ms - 86400000");
     rig.run(nightly).exit(0).says("done 4");
     assert_eq!(rig.wiped(), [2, 2, 2, 2]);
     rig.assert_truth(2);
 }
 
-/// Field case C9: the last submission counts, not the order's date.
+/// A row is due by the date of its last submission, not by that of its order.
 #[test]
 fn a_batch_that_was_resumed_late_is_not_wiped_again_soon_after() {
     let rig = Rig::new(3);
@@ -160,7 +160,7 @@ fn a_batch_that_was_resumed_late_is_not_wiped_again_soon_after() {
     rig.sql("UPDATE batch SET created_ms = created_ms - 80000000");
     rig.run(&["--every", "20h"]).exit(0).says("resumes batch 1");
     rig.run(&["--every", "20h"]).exit(0).says("nothing to do");
-    // Nor what was submitted by another order, or put back into an old one.
+    // A submission by another order counts too, and one by a retry in an old order.
     rig.write("one.csv", format!("service_id,image\n{FIRST},{IMAGE}\n"));
     rig.call(&quick("one.csv", &["--every", "20h"]))
         .exit(0)
@@ -168,14 +168,14 @@ fn a_batch_that_was_resumed_late_is_not_wiped_again_soon_after() {
     assert_eq!(rig.wiped(), [1, 1, 1]);
 }
 
-/// Field case C9: last night's open batch is finished first, then what is due is ordered.
+/// The open batch of last night is finished before a new one is ordered of what is due.
 #[test]
 fn last_nights_open_batch_is_finished_before_a_new_order_of_what_is_due() {
     let rig = Rig::new(4);
     rig.fleet(2);
     rig.call(&["load", "./fleet.csv"]).exit(0);
     rig.fleet(3);
-    // What forbids the new order is looked at first.
+    // What would forbid the new order is checked before anything is sent.
     rig.write(
         "other.csv",
         format!("service_id,image\n{},{IMAGE}\n", FIRST + 2),
@@ -200,8 +200,7 @@ fn last_nights_open_batch_is_finished_before_a_new_order_of_what_is_due() {
     rig.assert_truth(1);
 }
 
-/// Field case C9: with nothing due, the newest jobs tell the exit code; what was never submitted
-/// is due.
+/// Where nothing is due, the newest jobs decide the exit code. A row that was never submitted is due.
 #[test]
 fn what_failed_untouched_is_due_at_once_and_what_failed_wiped_is_named_until_it_is_due() {
     let rig = Rig::new(3);
@@ -230,7 +229,7 @@ fn what_failed_untouched_is_due_at_once_and_what_failed_wiped_is_named_until_it_
     assert_eq!(rig.wiped(), [1, 1, 1]);
 }
 
-/// Field case C9: neither a cancelled doubt nor a retry in an old batch is forgotten.
+/// A cancelled doubt counts as a submission, and so does a retry in an old batch.
 #[test]
 fn every_submission_of_any_batch_counts_for_what_is_due() {
     let rig = Rig::new(3);
@@ -239,7 +238,7 @@ fn every_submission_of_any_batch_counts_for_what_is_due() {
     rig.call(&["cancel", &FIRST.to_string()]).exit(0);
     rig.run(&["--every", "20h"]).exit(0).says("nothing to do");
     assert_eq!(rig.wiped(), [0, 1, 1]);
-    // A day later a new order, and then the old batch's job once more.
+    // A day later there is a new order, and then a job of the old batch is retried.
     rig.sql(ALL_A_DAY_AGO);
     rig.fault(1, FaultKind::InstanceError);
     rig.run(&["--every", "20h"]).exit(1);
@@ -261,7 +260,7 @@ fn every_submission_of_any_batch_counts_for_what_is_due() {
     assert_eq!(rig.wiped(), [2, 3, 3], "only the first was due");
 }
 
-/// Field case D7: a date in the future is said, and never waited for.
+/// A date in the future is reported, and never waited for.
 #[test]
 fn an_order_dated_in_the_future_is_refused_under_every_until_it_is_ordered_again() {
     let nightly = &["--every", "20h", "-q"];
@@ -286,14 +285,14 @@ fn an_order_dated_in_the_future_is_refused_under_every_until_it_is_ordered_again
     }
 }
 
-/// What was submitted a moment ago by a clock that was behind looks due, and is not wiped again.
+/// A row that was submitted a moment ago under a clock that was behind looks due; it is not sent again.
 #[test]
 fn what_a_clock_that_was_behind_has_dated_is_refused_under_every_until_it_is_ordered_again() {
     let rig = Rig::new(3);
     rig.run(&[]).exit(0);
     rig.sql(clock_behind!("864000000", "1"));
     rig.run(&["--again"]).exit(0);
-    // Of the first order, ten days old, the clock had gone back by two days.
+    // The first order is ten days old, and its clock was two days behind.
     rig.sql(clock_behind!("1036800000", "2"));
     let calls = rig.calls();
     let load = ["load", "fleet.csv", "--every", "7d"];
@@ -311,10 +310,10 @@ fn what_a_clock_that_was_behind_has_dated_is_refused_under_every_until_it_is_ord
     assert_eq!(rig.wiped(), [4, 4, 4]);
 }
 
-/// What stood there before a submission says how old it is at most, whatever its own date.
+/// A submission is younger than what the ledger has before it, whatever its own date says.
 #[test]
 fn a_submission_is_no_older_than_what_was_written_before_it() {
-    // An earlier order, and one that was only loaded while the clock was right.
+    // One earlier order was carried out and another only loaded, both while the clock was right.
     for loaded_only in [false, true] {
         let rig = Rig::new(3);
         if loaded_only {
@@ -335,8 +334,8 @@ fn a_submission_is_no_older_than_what_was_written_before_it() {
     }
 }
 
-/// A clock that is put back by half a minute, or was ahead until it was ordered once more, keeps no
-/// order by the clock from what is due.
+/// Neither a clock that was put back by half a minute holds up a nightly order, nor one that was
+/// ahead, once the rows were ordered again.
 #[test]
 fn neither_a_small_step_of_the_clock_nor_one_from_the_future_holds_up_what_is_due() {
     for dated in [
@@ -353,7 +352,7 @@ fn neither_a_small_step_of_the_clock_nor_one_from_the_future_holds_up_what_is_du
     }
 }
 
-/// Field case D7: nor does such a date make an old batch young.
+/// A date in the future does not make an old batch young.
 #[test]
 fn an_open_batch_dated_in_the_future_goes_on_only_when_told_to() {
     let rig = Rig::new(3);

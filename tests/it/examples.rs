@@ -46,7 +46,6 @@ fn here(rig: &Rig, line: &str) -> String {
     .replace("/etc/refleet", rig.folder.path().to_str().unwrap())
 }
 
-// field case D9
 #[test]
 fn the_crontab_works_as_cron_runs_it() {
     let rig = nightly();
@@ -69,7 +68,7 @@ fn the_crontab_works_as_cron_runs_it() {
                 _ => {
                     let (schedule, command) = line.split_once("  ").unwrap();
                     assert_eq!(schedule.split(' ').count(), 5, "{line}");
-                    // cron makes a line feed of it.
+                    // cron makes a line feed of `%`.
                     assert!(!command.contains('%'), "{line}");
                     assert!(command.starts_with('/'), "{line}");
                     cron.args(["-c", command]);
@@ -82,12 +81,11 @@ fn the_crontab_works_as_cron_runs_it() {
     };
     // Nothing is due: nothing is mailed.
     run_by_cron().exit(0).said_nothing();
-    // What needs a human is.
+    // What needs a human is mailed.
     rig.write("fleet.csv", "service_id,image\n5113119,nonsense\n");
     run_by_cron().exit(2).says("line 2");
 }
 
-// field case D9
 #[test]
 fn the_systemd_unit_starts_what_it_says_and_restarts_after_an_outage_only() {
     let rig = nightly();
@@ -100,7 +98,7 @@ fn the_systemd_unit_starts_what_it_says_and_restarts_after_an_outage_only() {
     };
     assert_eq!(values("Restart"), ["no"]);
     assert_eq!(values("RestartForceExitStatus"), ["4"]);
-    // A credential ends at 1 MB, a manifest does not.
+    // systemd cuts a credential at 1 MB, so the manifest must not be one.
     assert!(
         values("LoadCredential")
             .iter()
@@ -122,7 +120,7 @@ fn the_systemd_unit_starts_what_it_says_and_restarts_after_an_outage_only() {
     command.env("REFLEET_API_URL", rig.simulator.url());
     finish(command).exit(0).said_nothing();
 
-    // Where systemd is, it has the last word.
+    // Where systemd is installed, it checks the unit itself.
     let Ok(version) = Command::new("systemd-analyze").arg("--version").output() else {
         return;
     };
@@ -132,7 +130,7 @@ fn the_systemd_unit_starts_what_it_says_and_restarts_after_an_outage_only() {
     verify.args(["verify", "--man=no"]);
     for name in ["refleet.service", "refleet.timer"] {
         let path = folder.path().join(name);
-        // It looks whether the program is there.
+        // systemd checks that the program exists.
         let text = example(&format!("systemd/{name}")).replace("/usr/local/bin/refleet", "/bin/sh");
         fs::write(&path, text).unwrap();
         verify.arg(path);
@@ -181,10 +179,9 @@ fn typed(rig: &Rig, command: &str) -> Ended {
     finish(shell)
 }
 
-/// Brings a rig to an ending, and gives back what was said on the way.
+/// Brings a run to some end, and gives back what was said on the way.
 type Provoke = fn(&Rig) -> Vec<Ended>;
 
-// field case D9: DESIGN section 9, "every hint can be typed as it stands"
 #[test]
 fn every_hint_can_be_typed_as_it_stands() {
     let ends: &[(&str, Provoke)] = &[
@@ -225,7 +222,7 @@ fn every_hint_can_be_typed_as_it_stands() {
                 format!("service_id,image\n{},{IMAGE}\n", FIRST + 9),
             );
             at(rig, &["load", "later.csv"]).exit(0);
-            // Commands speak of the later order now.
+            // Without `--batch` commands speak of the later order from now on.
             let shown = |service: i64| at(rig, &["show", &service.to_string()]).exit(0);
             shown(FIRST + 9).says_out(" run` goes on with it");
             vec![
@@ -252,7 +249,7 @@ fn every_hint_can_be_typed_as_it_stands() {
         assert!(!hints.is_empty(), "{name}: no hint at all");
         for hint in &hints {
             let ended = typed(&rig, hint);
-            // Without `--yes` and a terminal a run asks nobody; that is its answer to a hint.
+            // A hinted `run` has nobody to ask here, and says so.
             let nobody = ended.err.contains("there is no terminal to ask on");
             let usage = ended.err.contains("Usage:") || ended.err.contains("not found");
             assert!(!usage, "{name}: `{hint}`: {}", ended.err);
@@ -262,7 +259,7 @@ fn every_hint_can_be_typed_as_it_stands() {
                 ended.out,
                 ended.err
             );
-            // It found this very queue.
+            // The hint led to this very queue.
             assert!(
                 !rig.folder.path().join(".local").exists(),
                 "{name}: `{hint}` made a database of its own"

@@ -2,12 +2,11 @@
 //!
 //! Each fault in the snapshot is one run of the real binary over two instances, and stands under the
 //! fate of the second one, together with the faults that end alike; where it leaves a doubt, the
-//! ledger's word for it follows the arrow. The first is rebuilt
-//! before anything goes wrong, so that the run knows how far the list lags behind; then one call
-//! meets one fault. `keepalive` is only asked when a
-//! request was blocked, so in its lines the submission meets an HTTP 403 first: that is where a
-//! failed job comes from. `sighted` entries are left out: whether a poll meets the short moment in
-//! which an instance is `rebuilding` is chance.
+//! ledger's word for it follows the arrow. The first instance is rebuilt before anything goes wrong,
+//! so that the run knows how far the list lags behind; then one call meets one fault. `keepalive` is
+//! only asked when a request was blocked, so in its lines the submission meets an HTTP 403 first, and
+//! a failed job comes from that. `sighted` entries are left out: whether a poll meets the short moment
+//! in which an instance is `rebuilding` is chance.
 //!
 //! Whatever the table says, each line is also held against the simulator's own record: wiped at
 //! most once, `done` only if wiped and complete, never wiped where the ledger says it was not.
@@ -31,7 +30,7 @@ const READS_AND_REBUILD: [Call; 5] = [
     Call::Submission,
 ];
 
-/// One run: which call meets what, how often.
+/// One run: which call meets which fault, and how often.
 struct Cell {
     call: Call,
     name: String,
@@ -222,7 +221,7 @@ fn cells() -> Vec<Cell> {
     let mut cells = Vec::new();
     for call in READS_AND_REBUILD {
         for (name, fault) in usual() {
-            // Scripted ones, and those of every call, fit any.
+            // Scripted faults, and those of every call, fit any call.
             let fits = fault.kind.fits(call)
                 || matches!(
                     fault.kind,
@@ -326,7 +325,7 @@ fn fate(code: i32, story: &Story, wiped: u64) -> String {
             continue;
         }
         entries.push(match line.entry.failure() {
-            // Its word is the fault's own, and stands in the fault's column.
+            // The kind of a doubt is that of the fault, and stands beside the fault's name.
             Some(_) if matches!(line.entry, LedgerEntry::Unknown { .. }) => "unknown(…)".to_owned(),
             Some(failure) => format!("{}({})", line.entry.kind(), failure.error_kind),
             None => line.entry.kind().to_owned(),
@@ -344,7 +343,7 @@ fn fate(code: i32, story: &Story, wiped: u64) -> String {
     )
 }
 
-/// How a doubt is called, where the fault left one.
+/// The kind of the doubt, where the fault left one.
 fn doubt(story: &Story) -> Option<String> {
     story.lines.iter().find_map(|line| match &line.entry {
         LedgerEntry::Unknown { failure, .. } => Some(failure.error_kind.clone()),
@@ -460,7 +459,7 @@ fn an_api_that_goes_away_in_the_middle_fails_no_job() {
     let stories = rig.stories().unwrap();
     assert_eq!(stories[0].record.state, State::Done);
     assert_eq!(stories[1].record.state, State::InDoubt);
-    // It comes back: nothing proves what happened, so the doubt is held.
+    // The API comes back. Nothing proves what happened, so the doubt is held.
     rig.simulator.clear_scripts();
     let ended = rig.run(&["-q"]);
     assert_eq!(ended.code, 3, "{ended}");

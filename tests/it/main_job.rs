@@ -38,8 +38,8 @@ fn the_first_command_of_the_readme_rebuilds_the_example_fleet() {
 #[test]
 fn five_hundred_services_with_a_fifth_of_all_calls_going_wrong_are_never_rebuilt_twice() {
     let count = 500;
-    // Sessions end at chosen moments: after two in a row the run keeps off the API for 20 s, to
-    // which chance would come now and then.
+    // Sessions end at chosen moments, not by chance: after two in a row the run leaves the API alone
+    // for 20 s, and now and then that would happen here.
     let mut random_kinds = FaultKind::USUAL.to_vec();
     random_kinds.retain(|kind| *kind != FaultKind::SessionExpiry);
     let rig = Rig::with(count, |config| {
@@ -95,7 +95,7 @@ fn five_hundred_services_with_a_fifth_of_all_calls_going_wrong_are_never_rebuilt
         }
     }
 
-    // The report is the database, row by row, and so is the view for the `sqlite3` shell.
+    // The report says row by row what the database holds, and so does the view for the `sqlite3` shell.
     let told: Vec<(i64, String)> = rig
         .report()
         .iter()

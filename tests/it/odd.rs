@@ -22,7 +22,7 @@ const THREADS: usize = 20;
 /// No run may take longer, whatever is odd; most end in a second or two.
 const RUN_MAX: Duration = Duration::from_secs(20);
 
-/// Lists and rebuilds: what may deceive silence.
+/// Lists and rebuilds: what may make silence look like a proof.
 const OF_INSTANCES: &[&str] = &[
     "never-shown",
     "freeze=0s",
@@ -181,7 +181,7 @@ fn entries(story: &Story) -> String {
             None => line.entry.kind().to_owned(),
         };
         entries.push(entry);
-        // How often something was tried is a matter of time.
+        // How often something was tried depends on the time that it took.
         if let Some((rest, last)) = entries.split_last_chunk::<2>()
             && rest.ends_with(last)
         {

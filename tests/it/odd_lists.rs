@@ -1,7 +1,7 @@
 //! Lists that behave oddly: what silence may prove, and what a rebuild's end may be taken for.
 //!
-//! The real binary against an account with one oddity each. One worker, so that each job would be
-//! the control of the one before. The comments name the field case.
+//! The real binary against an account with one oddity each. There is one worker, so that the rebuild
+//! of each job could be the one that shows the list to live for the job before.
 
 use std::time::Duration;
 
@@ -84,7 +84,6 @@ fn no_requeue_leaves_every_silent_doubt_to_the_operator() {
     assert!(rig.held_for(1).contains("--no-requeue"));
 }
 
-/// Field case A1.
 #[test]
 fn a_list_that_never_shows_a_rebuild_leads_to_no_second_wipe() {
     let mut rig = rig(3, |config| config.odd.never_shown = true);
@@ -95,7 +94,6 @@ fn a_list_that_never_shows_a_rebuild_leads_to_no_second_wipe() {
     assert!(rig.held_for(1).contains("how far the list lags"));
 }
 
-/// Field case A2.
 #[test]
 fn an_instance_that_stood_in_error_and_fails_at_once_is_wiped_once() {
     let mut rig = rig(4, |_| {});
@@ -123,8 +121,8 @@ fn an_instance_that_stood_in_error_and_fails_at_once_is_wiped_once() {
     assert!(rig.held_for(1).contains("status error"));
 }
 
-/// Field case A3: the status of the first shows at once, the names long after `--settle`,
-/// and no reading sees the second `rebuilding`.
+/// The status of the first shows at once, the names long after `--settle`, and the status of the
+/// second is never seen.
 #[test]
 fn a_name_that_shows_late_leads_to_no_second_wipe() {
     let mut rig = rig(2, |config| {
@@ -140,7 +138,7 @@ fn a_name_that_shows_late_leads_to_no_second_wipe() {
     run(&rig, DONE, &["done/observed", REBUILT]);
 }
 
-/// Field case A3: `AlmaLinux` in the list, `AlmaLinux-8` in the preview.
+/// The list says `AlmaLinux` where the preview says `AlmaLinux-8`.
 #[test]
 fn a_list_that_names_the_family_only_leads_to_no_second_wipe() {
     let mut rig = rig(3, |config| config.odd.names = Names::Family);
@@ -161,7 +159,7 @@ fn a_list_that_names_the_family_only_leads_to_no_second_wipe() {
     assert!(lines[0].contains("observed; third_image"), "{flagged}");
 }
 
-/// Field case A4: it was seen to work, and froze with the doubt alone in flight.
+/// The list was seen to work, and froze while only the doubt was in flight.
 #[test]
 fn a_list_that_froze_after_it_was_seen_to_work_leads_to_no_second_wipe() {
     for by_page in [false, true] {
@@ -183,7 +181,7 @@ fn a_list_that_froze_after_it_was_seen_to_work_leads_to_no_second_wipe() {
     }
 }
 
-/// Field case A8: rolled back, or accepted and never done.
+/// One rebuild is rolled back, another was accepted and is never done.
 #[test]
 fn the_old_image_in_the_end_is_no_success_where_new_names_are_known_to_show() {
     let mut rig = rig(4, |_| {});
@@ -200,7 +198,6 @@ fn the_old_image_in_the_end_is_no_success_where_new_names_are_known_to_show() {
     run(&rig, DOUBT, &[REBUILT, undone, undone, REBUILT]);
 }
 
-/// Field case A9.
 #[test]
 fn a_list_that_spells_names_otherwise_is_understood() {
     for names in [Names::Case, Names::Punctuation] {
@@ -223,7 +220,7 @@ fn a_list_that_spells_names_otherwise_is_understood() {
     }
 }
 
-/// Field case A9: a name that can't be read is no evidence, the status is.
+/// A name that can't be read is no evidence, the status is.
 #[test]
 fn a_list_with_broken_names_still_shows_what_is_rebuilding() {
     let rig = rig(3, |config| {
@@ -233,7 +230,6 @@ fn a_list_with_broken_names_still_shows_what_is_rebuilding() {
     run(&rig, DONE, &["done/observed"; 3]);
 }
 
-/// Field case A11.
 #[test]
 fn an_instance_with_two_rows_is_not_back_before_both_agree() {
     let mut rig = rig(2, |config| {
@@ -250,7 +246,7 @@ fn an_instance_with_two_rows_is_not_back_before_both_agree() {
     }
 }
 
-/// Field case A15: another data centre offers it, in another zone than the documented one.
+/// Another data centre offers the image, in another zone than the documented one.
 #[test]
 fn an_image_that_the_first_instance_lacks_is_asked_of_another() {
     let rig = rig(3, |config| {
@@ -265,7 +261,7 @@ fn an_image_that_the_first_instance_lacks_is_asked_of_another() {
     );
 }
 
-/// Field case B7: no start of a process resets the budget; the operator's word does.
+/// The failure budget is not reset when a process starts; the operator's retry does that.
 #[test]
 fn the_failure_budget_is_the_batchs() {
     const HALTED: i32 = 6;

@@ -55,7 +55,7 @@ fn the_same_manifest_again_ends_with_the_exit_code_of_its_batch() {
         .says("nothing to do")
         .says("retry --failed");
     rig.doubt(1);
-    // The second service has the image already by now: its next order cannot be told from the list.
+    // The second service has the image already, so the list cannot show its next rebuild.
     rig.run(&["--again"]).exit(3).says("resolve");
     rig.run(&[])
         .exit(3)
@@ -64,7 +64,7 @@ fn the_same_manifest_again_ends_with_the_exit_code_of_its_batch() {
     assert_eq!(rig.wiped(), [1, 1, 2]);
 }
 
-/// Field case B4: what may have been wiped, and did not end well, is not wiped again unasked.
+/// A job that may have been wiped and did not end well is not sent again unasked.
 #[test]
 fn a_corrected_row_does_not_take_what_an_earlier_order_may_have_wiped_with_it() {
     let rig = Rig::new(5);
@@ -98,7 +98,7 @@ fn a_corrected_row_does_not_take_what_an_earlier_order_may_have_wiped_with_it() 
             .says("failed, executed=yes");
     }
     assert_eq!(rig.wiped(), wiped);
-    // What is done is said with it, so that nobody has to ask twice.
+    // The same message says what is done already.
     rig.run(&[])
         .exit(2)
         .says("one of these services already got this image")
@@ -121,7 +121,7 @@ fn a_corrected_row_does_not_take_what_an_earlier_order_may_have_wiped_with_it() 
     rig.assert_truth(2);
 }
 
-/// Field case B4: an order that was given up untouched does not hide what was wiped before it.
+/// A cancelled order of which nothing was sent does not hide what was wiped before it.
 #[test]
 fn a_given_up_order_hides_nothing_and_again_is_the_word_for_all() {
     let rig = Rig::new(3);
@@ -147,7 +147,7 @@ fn a_given_up_order_hides_nothing_and_again_is_the_word_for_all() {
     assert_eq!(rig.wiped(), [2, 1, 1]);
 }
 
-/// What got another image since is no longer what `--skip-done` takes it for: it is named.
+/// An instance that got another image since it was done is named when `--skip-done` leaves it out.
 #[test]
 fn what_got_another_image_since_is_named_when_it_is_left_out_as_done() {
     let rig = Rig::new(3);

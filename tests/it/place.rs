@@ -71,7 +71,6 @@ fn set_mode(path: &Path, mode: u32) {
     fs::set_permissions(path, fs::Permissions::from_mode(mode)).unwrap();
 }
 
-// Field case B3.
 #[test]
 fn a_second_run_by_another_name_or_without_the_lock_file_is_busy() {
     let mut rig = rig(8);
@@ -116,7 +115,6 @@ fn a_second_run_by_another_name_or_without_the_lock_file_is_busy() {
     rig.check_end().unwrap();
 }
 
-// Field case B6.
 #[test]
 fn the_lock_is_never_followed_nor_created_through_a_link() {
     let rig = rig(2);
@@ -140,7 +138,6 @@ fn the_lock_is_never_followed_nor_created_through_a_link() {
     }
 }
 
-// Field case B2.
 #[test]
 fn a_database_with_two_names_is_refused() {
     let rig = rig(2);
@@ -170,7 +167,6 @@ fn a_database_with_two_names_is_refused() {
     assert_eq!(ended.code, 0, "{ended}");
 }
 
-// Field case B2.
 #[test]
 fn a_database_that_is_mounted_by_itself_is_refused() {
     if std::env::var_os(OWN_MOUNTS).is_none() {
@@ -200,7 +196,7 @@ fn a_database_that_is_mounted_by_itself_is_refused() {
         "mounted by itself",
     );
     mount(&["umount"], &path);
-    // The folder may be mounted, and the runs meet.
+    // The folder may be mounted: both runs find the same lock.
     mount(
         &["mount", "--bind", rig.path("state").to_str().unwrap()],
         &container,
@@ -220,7 +216,6 @@ fn a_database_that_is_mounted_by_itself_is_refused() {
     mount(&["umount"], &container);
 }
 
-// Field case B11.
 #[test]
 fn a_path_that_nobody_expanded_is_refused_and_nothing_is_created() {
     let rig = rig(1);
@@ -250,7 +245,7 @@ fn a_path_that_nobody_expanded_is_refused_and_nothing_is_created() {
         let ended = refused(&rig, command, USAGE, "hint: write the whole path");
         assert_eq!(fs::read_dir(&here).unwrap().count(), 0, "{words}: {ended}");
     }
-    // A database that other programs would look for elsewhere, or that another one would throw away.
+    // Names that SQLite takes for something else, or that belong to the files beside a database.
     for path in [
         ":memory:",
         "file:x.db",
@@ -275,7 +270,7 @@ fn a_path_that_nobody_expanded_is_refused_and_nothing_is_created() {
         "postgres://…@db.example.com/x is an address",
     );
     assert!(!ended.said().contains("Secret1234"), "{ended}");
-    // Where it does exist, it is meant.
+    // A folder that is really called `~` is meant.
     fs::create_dir(here.join("~")).unwrap();
     fs::copy(rig.path("fleet.csv"), here.join("~/fleet.csv")).unwrap();
     let mut command = rig.refleet(&["check", "~/fleet.csv"]);
@@ -284,7 +279,6 @@ fn a_path_that_nobody_expanded_is_refused_and_nothing_is_created() {
     assert_eq!(ended.code, 0, "{ended}");
 }
 
-// Field case C8.
 #[test]
 fn a_database_that_knows_of_nothing_is_announced_before_anything_is_destroyed() {
     const WORDS: &str = "is a new database: it knows of nothing that was wiped before";
@@ -299,7 +293,6 @@ fn a_database_that_knows_of_nothing_is_announced_before_anything_is_destroyed() 
     }
 }
 
-// Field case B6.
 #[test]
 fn a_report_and_events_are_written_over_nothing_that_is_needed() {
     let rig = rig(2);
@@ -337,7 +330,7 @@ fn a_report_and_events_are_written_over_nothing_that_is_needed() {
             assert!(content(target) == before, "{file}: {ended}");
         }
     }
-    // Reports and events of yesterday are.
+    // Older reports and events are written over.
     for _ in 0..2 {
         let events = rig.path("events.ndjson");
         let ended = rig.run(&["-q", "--events", events.to_str().unwrap()]);

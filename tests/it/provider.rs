@@ -11,7 +11,7 @@ fn port(rig: &Rig) -> String {
 /// A host that refuses every name under it (RFC 6761), so that nothing is ever sent.
 const ELSEWHERE: &str = "https://elsewhere.invalid/";
 
-/// Field case B1: an order belongs to the provider, not to a spelling of its address.
+/// An order belongs to a provider, however its address is written.
 #[test]
 fn no_other_spelling_of_the_address_makes_the_same_order_a_new_one() {
     let (rig, other_port) = (Rig::new(3), Rig::new(3));
@@ -41,7 +41,7 @@ fn no_other_spelling_of_the_address_makes_the_same_order_a_new_one() {
     assert_eq!(rig.wiped(), [1, 1, 1]);
 }
 
-/// Field case B1: what is live counts as well, and a resumed order goes to the address given now.
+/// A resumed order goes to the address that is given now.
 #[test]
 fn an_open_order_is_resumed_at_whatever_address_its_provider_has_now() {
     let (rig, moved) = (Rig::new(3), Rig::new(3));
@@ -58,7 +58,7 @@ fn an_open_order_is_resumed_at_whatever_address_its_provider_has_now() {
     assert_eq!((rig.calls(), moved.wiped()), (0, vec![1, 1, 1]));
 }
 
-/// Field case B1: the same numbers at another provider are other instances.
+/// The same service ids at another provider are other instances.
 #[test]
 fn a_really_different_provider_is_refused_and_needs_a_database_of_its_own() {
     let rig = Rig::new(3);
@@ -78,7 +78,7 @@ fn a_really_different_provider_is_refused_and_needs_a_database_of_its_own() {
             .says(ELSEWHERE)
             .says("--db");
     }
-    // What was given up before anything was sent binds nobody.
+    // A cancelled order of which nothing was sent ties the database to no provider.
     rig.call(&run)
         .says("cancel --all --batch 1` gives that order up");
     rig.call(&["cancel", "--all"]).exit(0);

@@ -44,11 +44,10 @@ fn screen_before<'a>(said: &'a str, text: &str) -> Vec<&'a str> {
     lines[lines.len().saturating_sub(24)..].to_vec()
 }
 
-// field case B8
 #[test]
 fn what_was_typed_before_the_question_is_no_answer_to_it() {
     for early in [
-        // Before the process has read anything, while the list is read, as a paste, as half a line.
+        // Typed before the process reads anything, while the list is read, as a paste, and as half a line.
         &[("", &b"3\n"[..])][..],
         &[("reading", b"3\n3\n3\n")],
         &[("", b"3")],
@@ -65,7 +64,7 @@ fn what_was_typed_before_the_question_is_no_answer_to_it() {
         assert!(said.contains("not confirmed"), "{said}");
         assert_eq!(wiped(&rig), 0, "{said}");
     }
-    // What is typed when it is there is an answer.
+    // What is typed after the question appeared is an answer.
     let rig = Rig::new(3);
     let (code, said) = ask(&rig, Size::USUAL, &[], &[("", b"9\n"), (PROMPT, b"3\n")]);
     assert_eq!(code, 0, "{said}");
@@ -104,7 +103,6 @@ fn after_ctrl_z_and_fg_the_prompt_is_there_again() {
     assert_eq!(wiped(&rig), 3, "{said}");
 }
 
-// field case E2
 #[test]
 fn the_last_screen_before_the_answer_says_what_is_lost_and_what_is_not_sent() {
     const COUNT: usize = 40;
@@ -202,7 +200,6 @@ fn the_last_screen_before_the_answer_says_what_is_lost_and_what_is_not_sent() {
     }
 }
 
-// field case E2
 #[test]
 fn where_nothing_can_be_rebuilt_nothing_is_asked_or_queued() {
     let rig = Rig::with(3, |config| config.instances.clear());
@@ -216,7 +213,6 @@ fn where_nothing_can_be_rebuilt_nothing_is_asked_or_queued() {
     assert!(!rig.database().exists() || rig.call(&["status"]).code == 2);
 }
 
-// field case E2
 #[test]
 fn the_question_before_a_resumed_batch_speaks_of_what_is_left() {
     let rig = Rig::new(6);
@@ -236,7 +232,6 @@ fn the_question_before_a_resumed_batch_speaks_of_what_is_left() {
     }
 }
 
-// field case E12
 #[test]
 fn a_dumb_terminal_gets_no_escape_sequence() {
     let rig = Rig::new(3);

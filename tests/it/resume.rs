@@ -6,7 +6,7 @@ use std::time::Duration;
 use crate::rig::{Ended, FIRST, Rig, finish, services, wrapped};
 use refleet::simulator::{Call, FaultKind, Script, Settings};
 
-/// Twelve services; four rebuilds at a time, so that a run can be met in its middle.
+/// Twelve services; with four rebuilds at a time a run can be stopped in its middle.
 fn rig() -> Rig {
     let rig = Rig::with(12, |config| {
         config.rebuild_duration = Duration::from_millis(300);
@@ -73,13 +73,13 @@ fn sigterm_and_a_lost_terminal_stop_a_run_too() {
 #[test]
 fn the_first_signal_waits_for_answers_under_way_and_the_second_does_not() {
     let rig = rig();
-    // The answer that says what became of it does not come for as long as the call may take.
+    // The answer to this submission does not come before its call times out.
     rig.fault(0, FaultKind::TimeoutBefore);
     let mut run = rig.watch(&["--workers", "4", "--timeout", "50s"]);
     run.wait_for(3, "done");
     run.signal("INT");
     run.wait(1, |event| event["type"] == "stopping");
-    // Of another kind: the same one once more within a second would be the same request.
+    // A signal of another kind, because the same one within a second counts as one request.
     run.signal("TERM");
     run.end().exit(130);
     let states = rig.states();
@@ -107,7 +107,7 @@ fn the_first_signal_waits_for_answers_under_way_and_the_second_does_not() {
 #[test]
 fn a_run_killed_in_the_middle_is_taken_up_by_the_same_command() {
     let rig = rig();
-    // The answers of two submissions never come: with the process gone, nobody knows of them.
+    // The answers to two submissions never come, and die with the process.
     rig.fault(0, FaultKind::TimeoutAfter);
     rig.fault(1, FaultKind::TimeoutBefore);
     let mut run = rig.watch(&["--workers", "6", "--timeout", "50s"]);
@@ -141,7 +141,7 @@ fn a_run_killed_in_the_middle_is_taken_up_by_the_same_command() {
     rig.assert_truth(1);
     assert_eq!(rig.wiped(), [1, 0, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1]);
 
-    // It looks at the instance and gives its word; then everything is done.
+    // The operator resolves the doubt; then everything is done.
     let second = (FIRST + 1).to_string();
     rig.call(&[
         "resolve",
@@ -170,7 +170,7 @@ fn a_second_run_is_refused_while_the_first_works_and_says_who_that_is() {
         .says(&format!("process {} on ", run.pid()))
         .says(", since 20");
     assert!(second.err.contains(" status`"), "{}", second.err);
-    // Commands that only look, and the operator's word, go on beside it.
+    // Beside a run, commands that only read work, and so do the operator's.
     rig.call(&["status"]).exit(0).says_out("running");
     rig.call(&["list"]).exit(0);
     run.end().exit(0);
@@ -230,7 +230,7 @@ fn an_outage_ends_the_run_fails_no_job_and_the_same_command_goes_on() {
 #[test]
 fn a_rebuild_that_ended_while_the_list_could_not_be_read_is_not_overdue_unseen() {
     let rig = rig();
-    // After the first reading none gets through until the time for a rebuild is over.
+    // After the first reading none succeeds until the rebuild timeout is over.
     rig.simulator.script(Script {
         skip: 1,
         times: 2,

@@ -14,7 +14,6 @@ fn crashed(rig: &Rig, count: usize) {
     assert_eq!(run.end().code, -9);
 }
 
-// field case E3
 #[test]
 fn after_a_crash_status_knows_no_pace_and_says_what_to_do_next() {
     let rig = Rig::new(12);
@@ -36,7 +35,6 @@ fn after_a_crash_status_knows_no_pace_and_says_what_to_do_next() {
     assert!(next.ends_with(" run"), "{next}");
 }
 
-// field case E3
 #[test]
 fn each_batch_has_its_own_process_and_the_others_are_named() {
     let rig = Rig::new(12);
@@ -78,7 +76,6 @@ fn each_batch_has_its_own_process_and_the_others_are_named() {
     run.end();
 }
 
-// field case E5
 #[test]
 fn a_cancel_from_another_terminal_is_noticed_by_the_running_display() {
     let rig = Rig::new(6);
@@ -89,7 +86,7 @@ fn a_cancel_from_another_terminal_is_noticed_by_the_running_display() {
     run.wait(1, |event| {
         event["type"] == "recounted" && event["counts"]["cancelled"] == 2
     });
-    // Two kinds of signals end it at once, and the display in good order.
+    // Two signals of different kinds end it at once, and the display is left in order.
     run.signal("INT");
     run.wait(1, |event| event["type"] == "stopping");
     run.signal("TERM");
@@ -101,7 +98,6 @@ fn a_cancel_from_another_terminal_is_noticed_by_the_running_display() {
     );
 }
 
-// field case E6
 #[test]
 fn a_report_takes_its_format_from_the_files_name_and_confirms_it() {
     let rig = Rig::new(3);
@@ -119,12 +115,11 @@ fn a_report_takes_its_format_from_the_files_name_and_confirms_it() {
         rig.call(&["report", "-o", name]).exit(2).says("--format");
         assert!(!rig.path(name).exists(), "{name}");
     }
-    // What was said in so many words counts more than a name.
+    // An explicit `--format` counts more than the file's name.
     rig.call(&["report", "-o", "table.csv", "--format", "table"])
         .exit(0)
         .says("as a table");
     assert!(read("table.csv").contains("3 instances: 3 done"));
-    // field case E10
     let json = rig.call(&["report", "--json"]).exit(0).json();
     assert_eq!(json["results"].as_array().unwrap().len(), 3);
     rig.call(&["report", "-o", "-"])
@@ -133,7 +128,6 @@ fn a_report_takes_its_format_from_the_files_name_and_confirms_it() {
     assert!(!rig.path("-").exists());
 }
 
-// field case E7
 #[test]
 fn after_a_rehearsal_whoever_asks_for_results_is_told_where_they_are() {
     let rig = Rig::new(3);
@@ -152,7 +146,6 @@ fn after_a_rehearsal_whoever_asks_for_results_is_told_where_they_are() {
     }
 }
 
-// field case E9
 #[test]
 fn instances_are_shown_by_name_and_address_and_with_what_they_took() {
     let rig = Rig::new(4);
@@ -202,7 +195,6 @@ fn instances_are_shown_by_name_and_address_and_with_what_they_took() {
         .says_out("took      ");
 }
 
-// field case E10
 #[test]
 fn small_words_are_right_too() {
     let rig = Rig::new(3);
@@ -225,7 +217,7 @@ fn small_words_are_right_too() {
     rig.call(&["cancel", "5113120"]).exit(0);
     let none = rig.call(&["retry", "--failed"]).exit(0);
     assert_eq!(none.out, "0 jobs of batch 1 put back in the queue\n");
-    // What may be left away is not shown as if it had to be there.
+    // An optional argument is shown as optional.
     let wrong = rig.call(&["run", "--again", "--skip-done"]).exit(2);
     assert!(
         wrong

@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use crate::rig::{FIRST, LOGIN_PASSWORD, PASSWORD, Rig, Running, finish, quick};
 use refleet::simulator::{Fault, FaultKind};
 
-/// As a session of the simulator looks; given as `ZOMRO_AUTH`.
+/// A session's token as the simulator makes them.
 const TOKEN: &str = "0123456789abcdef76543210";
 
 /// Every file in the rig's folder but the manifest: database, write-ahead log, lock, reports, …
@@ -60,7 +60,7 @@ fn assert_all_clean(rig: &Rig) {
     }
 }
 
-/// Three services; what can go wrong with the session and the answers does.
+/// Three services; the session ends once, and one answer is lost.
 fn rig() -> Rig {
     let rig = Rig::with(3, |config| config.session = Some(TOKEN.to_owned()));
     rig.fleet(3);
@@ -73,7 +73,7 @@ fn rig() -> Rig {
 fn after_a_finished_run_no_password_and_no_token_is_left_anywhere() {
     let rig = rig();
     let run = rig
-        // One after the other: the session that ends must not take the second submission with it.
+        // One worker, so that the session that ends does not take the second submission with it.
         .run(&["-vvv", "--events", "events.ndjson", "--workers", "1"])
         .exit(0)
         .says("done 3");
@@ -117,7 +117,7 @@ fn a_failed_job_keeps_its_password_for_a_retry_until_it_is_cancelled() {
     let rig = Rig::new(3);
     let refusal = Fault {
         error_type: Some("value".to_owned()),
-        // A server that quotes what it was sent.
+        // The server quotes what it was sent.
         message: Some(format!("invalid password {PASSWORD}-{FIRST}")),
         ..Fault::new(FaultKind::Error)
     };
@@ -162,7 +162,7 @@ fn cancelling_what_was_only_loaded_erases_its_passwords() {
 #[cfg(any(debug_assertions, feature = "failpoints"))] // no other build has failpoints
 #[test]
 fn a_panic_shows_no_secret_and_the_next_run_goes_on() {
-    // In a worker, and in the dispatcher.
+    // A panic in a worker, and one in the dispatcher.
     for place in ["before_send", "before_commit"] {
         for nth in 1..=3 {
             let rig = Rig::with(3, |config| config.session = Some(TOKEN.to_owned()));
@@ -183,7 +183,7 @@ fn a_panic_shows_no_secret_and_the_next_run_goes_on() {
                 assert_clean(format, report.out.as_bytes());
             }
             for (path, content) in files(&rig) {
-                // The database still holds the passwords of those that are to be sent.
+                // The database still holds the passwords of jobs that are to be sent.
                 if !path.starts_with(rig.path("state")) {
                     assert_clean(&path.display().to_string(), &content);
                 }
@@ -244,7 +244,7 @@ fn the_database_and_its_side_files_are_for_their_owner_only() {
 
 #[test]
 fn an_api_that_echoes_secrets_in_other_spellings_gives_none_away() {
-    // Characters that URLs, HTML and JSON write otherwise.
+    // These characters are written otherwise in URLs, HTML and JSON.
     const ODD: &str = "Pa\"ss <1>\\&+/~7";
     let rig = Rig::new(1);
     rig.write(
@@ -266,7 +266,7 @@ fn an_api_that_echoes_secrets_in_other_spellings_gives_none_away() {
     let error = rig.report()[0]["error"].as_str().unwrap().to_owned();
     assert!(error.contains("***"), "{error}");
     for text in [&shown, &error] {
-        // What remains of the password in whichever spelling.
+        // This part of the password is the same in every spelling.
         for piece in [
             "Pa\"ss",
             "Pa&quot;ss",
@@ -288,7 +288,7 @@ fn a_process_that_holds_passwords_cannot_be_looked_into() {
     use std::os::unix::process::CommandExt as _;
 
     let rig = Rig::new(1);
-    // Nobody's own process, where this one is root's.
+    // As another user where this process is root's, whose processes always belong to root.
     let is_root = fs::metadata("/proc/self").unwrap().uid() == 0;
     let mut command = crate::rig::bare(rig.folder.path());
     command
@@ -305,7 +305,7 @@ fn a_process_that_holds_passwords_cannot_be_looked_into() {
     let Ok(mut child) = command.spawn() else {
         return; // the folder of the build is closed to others
     };
-    // It has begun once it says where it listens.
+    // It has protected itself once it says where it listens.
     let mut line = String::new();
     let out = child.stdout.take().unwrap();
     std::io::BufRead::read_line(&mut std::io::BufReader::new(out), &mut line).unwrap();

@@ -1,9 +1,9 @@
-//! What a signal means to a run: what was ignored stays ignored, an echo is no second request.
+//! Signals to a run: one that was ignored stays ignored, and the same one again within a second is
+//! no second request.
 
 use crate::rig::{FIRST, Rig, Running, wrapped};
 use refleet::simulator::FaultKind;
 
-// field case D5
 #[test]
 #[cfg(target_os = "linux")]
 fn what_was_ignored_when_the_run_started_stays_ignored() {
@@ -31,7 +31,6 @@ fn what_was_ignored_when_the_run_started_stays_ignored() {
     run.end().exit(143).says("run again to resume");
 }
 
-// field case D6
 #[test]
 fn two_signals_of_one_kind_within_a_second_are_one_request() {
     let rig = Rig::new(4);

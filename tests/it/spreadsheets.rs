@@ -50,7 +50,6 @@ fn sound(rig: &Rig, name: &str, content: impl AsRef<[u8]>, more: &[&str]) -> End
 
 #[test]
 fn a_column_that_looks_like_a_way_in_is_not_ignored_unless_told() {
-    // Field cases C1 and C2.
     let rig = Rig::new(3);
     for (name, meant) in [
         ("Пароль", "password"),
@@ -72,7 +71,7 @@ fn a_column_that_looks_like_a_way_in_is_not_ignored_unless_told() {
             &content,
             &[&format!("was `{meant}` meant?"), "--ignore-column"],
         );
-        // What it says can be typed.
+        // The hint works as it stands.
         let (_, option) = said.split_once("(or `").unwrap();
         let (option, _) = option.split_once("`)").unwrap();
         let typed = option.strip_prefix("--ignore-column ").unwrap();
@@ -105,7 +104,7 @@ fn ignore_column_is_matched_like_a_column_and_must_name_one() {
     for words in ["names a column that is not there", "`owner`", "`Root PW`"] {
         assert!(ended.err.contains(words), "{}", ended.err);
     }
-    // Without a manifest it would do nothing.
+    // Without a manifest the option would do nothing.
     rig.call(&["run", "--ignore-column", "id"]).exit(2);
 }
 
@@ -137,7 +136,7 @@ fn load_and_run_name_what_they_ignore_once_and_quiet_ones_only_what_may_lock_out
         assert!(ended.err.contains("--ignore-column new"), "{}", ended.err);
         assert!(!ended.err.contains("Abcdefg"), "{}", ended.err);
     }
-    // The same cell on each row, an empty one beside a real password, an ordinary word: none.
+    // No suspicion: the same cell on each row, an empty one beside a real password, an ordinary word.
     for other in [
         cells.replace("Abcdefg2", "Abcdefg1"),
         cells.replace("Abcdefg2", "web-2"),
@@ -153,7 +152,7 @@ fn load_and_run_name_what_they_ignore_once_and_quiet_ones_only_what_may_lock_out
 
 #[test]
 fn letters_that_only_look_like_latin_ones_are_named() {
-    // Field case C3: known names, aliases, near misses; Cyrillic, Greek, fullwidth.
+    // Known names, aliases, near misses; Cyrillic, Greek, fullwidth.
     let rig = Rig::new(1);
     for (name, meant) in [
         ("zonе", "zone"),
@@ -179,7 +178,6 @@ fn letters_that_only_look_like_latin_ones_are_named() {
 
 #[test]
 fn a_password_that_a_spreadsheet_reshaped_is_suspected_and_never_quoted() {
-    // Field case C4.
     let rig = Rig::new(1);
     for (password, says) in [
         ("1.23E+16", "scientific notation"),
@@ -217,7 +215,6 @@ fn a_password_that_a_spreadsheet_reshaped_is_suspected_and_never_quoted() {
 
 #[test]
 fn rows_that_a_person_took_out_are_taken_out_and_counted() {
-    // Field case C6.
     let rig = Rig::new(4);
     let second = FIRST + 1;
     let content = format!(
@@ -253,7 +250,7 @@ fn rows_that_a_person_took_out_are_taken_out_and_counted() {
 #[test]
 fn a_mark_that_takes_no_row_out_is_said() {
     let rig = Rig::new(2);
-    // The instance behind a spreadsheet's error would be left out, and nobody would know.
+    // A row with a spreadsheet's error is refused: left out, nobody would miss its instance.
     for cell in ["#REF!", "#N/A", "#ССЫЛКА!", "########"] {
         let content = format!("{HEADER}{}{cell},{IMAGE},{PASSWORD}\n", row(0));
         refused(
@@ -263,7 +260,8 @@ fn a_mark_that_takes_no_row_out_is_said() {
             &["line 3, column `service_id`", "error instead"],
         );
     }
-    // Somebody took it out, but the service is not the first column: it is not destroyed.
+    // A mark in the first column, which is not the service here: the file is refused, in case somebody
+    // meant to take the row out.
     let numbers = format!(
         "name,service_id,image\nweb,{FIRST},{IMAGE}\n#db,{},{IMAGE}\n",
         FIRST + 1
@@ -289,14 +287,13 @@ fn a_mark_that_takes_no_row_out_is_said() {
     // A header may begin with the mark.
     let numbered = format!("#,service_id,image\n1,{FIRST},{IMAGE}\n");
     sound(&rig, "numbered", numbered, &[]);
-    // What is left open in a remark might swallow a row, or be one.
+    // An open quote in a remark might swallow the next row.
     let open = format!("{HEADER}#{FIRST},{IMAGE},\"do not\ntouch\"\n{}", row(1));
     refused(&rig, "open", open, &["line 2"]);
 }
 
 #[test]
 fn what_spreadsheets_write_is_understood() {
-    // Field case E1.
     let rig = Rig::new(2);
     let plain = format!("{HEADER}{}{}", row(0), row(1));
     let semicolons = plain.replace(',', ";");
@@ -338,7 +335,6 @@ fn what_spreadsheets_write_is_understood() {
 
 #[test]
 fn short_rows_are_filled_up_and_never_shifted() {
-    // Field case E1.
     let rig = Rig::new(3);
     let (second, third) = (FIRST + 1, FIRST + 2);
     let header = "service_id,image,zone,password,note";
@@ -396,7 +392,6 @@ fn short_rows_are_filled_up_and_never_shifted() {
 
 #[test]
 fn a_header_that_is_elsewhere_and_files_that_were_joined_are_named() {
-    // Field case E1.
     let rig = Rig::new(3);
     let plain = format!("{HEADER}{}", row(0));
     let joined = "were two files joined?";
@@ -444,7 +439,6 @@ fn a_header_that_is_elsewhere_and_files_that_were_joined_are_named() {
 
 #[test]
 fn what_is_no_csv_is_called_by_its_name() {
-    // Field case E1.
     let rig = Rig::new(1);
     let zip = |entry: &str| {
         [
@@ -504,7 +498,6 @@ fn what_is_no_csv_is_called_by_its_name() {
 
 #[test]
 fn a_report_is_no_manifest_however_it_was_saved() {
-    // Field case B5.
     let rig = Rig::new(2);
     rig.write("orders.csv", format!("{HEADER}{}{}", row(0), row(1)));
     rig.call(&quick("orders.csv", &[])).exit(0);

@@ -29,8 +29,8 @@ fn patient_rig(count: usize) -> Rig {
     rig
 }
 
-/// Starts a run that stands still with its `nth` submission arrived and not yet executed: what a
-/// test does now is done while this one and, of the second worker, one more at most are under way.
+/// A run that stands still: its `nth` submission has arrived and is not executed yet. At most one
+/// more is under way, that of the second worker.
 fn run_held_at(rig: &Rig, nth: u64) -> Running {
     held_at(rig, rig.order("fleet.csv", &[]), nth)
 }
@@ -43,9 +43,11 @@ fn held_at(rig: &Rig, run: Command, nth: u64) -> Running {
     running
 }
 
-/// `command` with files of at most `bytes`: what a full disk looks like, and everybody may do it.
+/// `command`, which can write files of at most `bytes`: to it that is a full disk, and setting such a
+/// limit needs no rights.
 fn limited(command: &Command, bytes: u64) -> Command {
-    // POSIX counts blocks of 512 bytes. The signal would kill; ignored, it is an error.
+    // POSIX counts blocks of 512 bytes. The signal would kill the process; where it is ignored, the
+    // write fails.
     let limit = format!(
         "trap '' XFSZ; ulimit -f {}; exec \"$0\" \"$@\"",
         bytes / 512
@@ -78,7 +80,7 @@ fn a_full_disk_stops_the_sending_and_loses_nothing() {
             );
             assert!(rig.submissions() <= intents as u64);
         }
-        // There is room again: what was under way shows itself.
+        // With room again, the next run learns what became of the calls under way.
         let ended = rig.run(&["-q"]);
         assert_eq!(ended.code, 0, "{kilobytes} kB: {ended}");
         rig.check_end()
@@ -97,8 +99,8 @@ fn stopped_by_storage(rig: &Rig, running: &mut Running) -> String {
     said
 }
 
-/// From now on nothing that `running` writes reaches a file, though it holds them open: to `SQLite`
-/// that is what a device is that turned read-only, and everybody may do it.
+/// From now on `running` can write to no file, not even to those that it has open: to `SQLite` that is
+/// a device that turned read-only, and it needs no rights.
 #[cfg(target_os = "linux")]
 fn turn_read_only(running: &Running) {
     use rustix::process::{Pid, Resource, Rlimit, prlimit};
@@ -115,7 +117,7 @@ fn turn_read_only(running: &Running) {
 fn a_database_that_turns_read_only_while_a_run_works_stops_the_sending() {
     for count in [1, 2, 3] {
         let rig = patient_rig(8);
-        // A limit that is never met, for its ignored signal.
+        // This limit is never met: `limited` is here to ignore the signal.
         let mut running = held_at(&rig, limited(&rig.order("fleet.csv", &[]), 1 << 30), count);
         turn_read_only(&running);
         rig.simulator.release_submissions();
@@ -197,7 +199,7 @@ fn nothing_is_sent_while_another_program_holds_the_database() {
     let mut running = run_held_at(&rig, 1);
     let other = OtherProgram::holds(&rig);
     rig.simulator.release_submissions();
-    // It is said when a statement has waited for as long as it waits by itself.
+    // SQLite waits for some seconds by itself, then the run says this.
     running.wait_for_word("another program holds the database");
     let before = rig.submissions();
     assert!(before <= 2, "one for each worker: {before}");
@@ -222,8 +224,7 @@ fn a_run_does_not_end_before_its_last_answer_is_written() {
     let other = OtherProgram::holds(&rig);
     running.signal("INT");
     rig.simulator.release_submissions();
-    // It is said when the statement that writes the answer has waited for as long as it does by
-    // itself.
+    // SQLite waits for some seconds by itself to write the answer, then the run says this.
     running.wait_for_word("another program holds the database");
     let held = Instant::now();
     let ended = running.wait_until(|| held.elapsed() > Duration::from_secs(1));
@@ -310,7 +311,7 @@ fn the_lock_of_a_killed_run_needs_no_hand() {
 fn a_clock_that_was_set_back_delays_a_retry_by_the_longest_backoff_at_most() {
     let rig = rig(2);
     rig.load();
-    // What a run leaves that was told to slow down while its clock was an hour ahead.
+    // The state that a run leaves which was told to slow down while its clock was an hour ahead.
     block_on(async {
         let mut queue = Queue::open(&rig.database(), Open::Change).await.unwrap();
         let now_ms = refleet::time::now_ms();
@@ -339,7 +340,7 @@ fn a_clock_that_was_set_back_delays_a_retry_by_the_longest_backoff_at_most() {
         }
         queue.close().await.unwrap();
     });
-    // To wait for an hour is longer than any process of these tests may take.
+    // A run that waited for an hour would exceed the limit for processes of these tests.
     let ended = rig.run(&["-q"]);
     assert_eq!(ended.code, 0, "{ended}");
     rig.check_end().unwrap();

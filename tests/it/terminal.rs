@@ -5,8 +5,8 @@ use std::fmt::Write as _;
 use crate::rig::{IMAGE, Rig, Size, Typed, manifest, on_a_terminal, quick};
 use refleet::simulator::{Fault, FaultKind, InstanceChange};
 
-/// Sets the title, clears the screen, rings, does so with C1, breaks the line, turns the reading
-/// direction, hides.
+/// Texts that set the title, clear the screen, ring the bell, do so with C1 controls, break the line,
+/// turn the reading direction, or are invisible.
 const HOSTILE: [&str; 8] = [
     "\x1b]0;HOSTILE\x07",
     "\x1b[2JHOSTILE",
@@ -17,7 +17,7 @@ const HOSTILE: [&str; 8] = [
     "\u{202e}HOSTILE",
     "\u{200b}HOSTILE",
 ];
-/// How the same may be shown, wherever it stands.
+/// How these texts may be shown, wherever they stand.
 const HARMLESS: [&str; 8] = [
     "left\\u{1b}]0;HOSTILE",
     "left\\u{1b}[2JHOSTILE",
@@ -28,7 +28,7 @@ const HARMLESS: [&str; 8] = [
     "left\\u{202e}HOSTILE",
     "left\\u{200b}HOSTILE",
 ];
-/// In names and messages of the API each character that controls is a replacement character.
+/// In names and messages of the API each control character becomes a replacement character.
 fn as_the_api_gives_it(harmless: &str) -> String {
     ["\\u{1b}", "\\u{7}", "\\u{9b}"]
         .iter()
@@ -90,7 +90,7 @@ fn no_foreign_text_steers_the_terminal_of_any_command() {
         rig.fault(nth, refused.clone());
     }
 
-    // A note takes what is invisible, but nothing that controls; a file's name takes all.
+    // A note may hold invisible characters but no control characters; a file's name may hold both.
     let fleet = format!("fleet-{}.csv", names[..4].concat());
     let note = format!("{}{}", names[6], names[7]);
     rig.write(&fleet, manifest(count).replace("row of", &note));
@@ -104,7 +104,7 @@ fn no_foreign_text_steers_the_terminal_of_any_command() {
     // Without `--yes`: the question shows the account's names, and the bar what is refused.
     let mut args = quick(&fleet, &["--progress", "bar", "--rebuild-timeout", "2s"]);
     args.retain(|arg| *arg != "--yes");
-    // The first one has a status that nobody knows: it is not in the number.
+    // The first one has a status that nobody knows, so the number does not count it.
     let answer = format!("{}\n", count - 1);
     let (code, said) = on_terminal(&args, &[("instances: ", answer.as_bytes())]);
     assert_eq!(code, 1, "{said}");
@@ -128,7 +128,7 @@ fn no_foreign_text_steers_the_terminal_of_any_command() {
         assert_harmless(&said, harmless);
     }
 
-    // What breaks a line is no cell at all.
+    // Cells with control characters are refused, and the message shows them harmlessly.
     let mut bad = format!("service_id,image,{},{}\n", names[1], names[6]);
     for name in [0, 1, 2, 3, 6].map(|nth| &names[nth]) {
         writeln!(bad, "{name},{IMAGE},,\n7,{name},,").unwrap();

@@ -8,7 +8,6 @@ use crate::rig::{SIGABRT, block_on, finish};
 use refleet::queue::{Open, Queue};
 use sqlx::{ConnectOptions as _, Connection as _};
 
-// Field case B2.
 #[test]
 fn a_main_file_without_the_log_of_its_killed_run_is_refused() {
     for count in [1, 3] {
@@ -31,12 +30,12 @@ fn a_main_file_without_the_log_of_its_killed_run_is_refused() {
                 );
                 assert!(ended.said().contains("copy.db-wal too"), "{ended}");
             }
-            // Who only looks is shown what there is, and told.
+            // A command that only reads shows what there is, with a warning.
             let ended = finish(with_database(rig.refleet(&["status"]), &copy));
             assert!(ended.said().contains("warning: "), "{ended}");
             assert!(ended.said().contains("without its log"), "{ended}");
         }
-        // The log of another database is not its own.
+        // The log of another database is refused.
         let other = killed(2);
         let stranger = beside(&other.database(), "-wal");
         fs::copy(&stranger, beside(&copy, "-wal")).unwrap();
@@ -46,7 +45,7 @@ fn a_main_file_without_the_log_of_its_killed_run_is_refused() {
             USAGE,
             "is not the log that belongs",
         );
-        // Both together are whole.
+        // Main file and log together are accepted.
         fs::copy(beside(&rig.database(), "-wal"), beside(&copy, "-wal")).unwrap();
         fs::remove_file(rig.database()).unwrap();
         fs::remove_file(beside(&rig.database(), "-wal")).unwrap();
@@ -60,7 +59,7 @@ fn a_main_file_without_the_log_of_its_killed_run_is_refused() {
     }
 }
 
-// Field case B2: SQLite takes what is left of such a log for all of it.
+// SQLite itself would take what is left of such a log for all of it.
 #[test]
 fn a_log_that_was_cut_short_or_damaged_on_its_way_is_refused() {
     let rig = killed(3);
@@ -98,12 +97,12 @@ fn a_log_that_was_cut_short_or_damaged_on_its_way_is_refused() {
         assert_eq!(fs::read(&log).unwrap(), bytes, "{what}");
         assert_eq!(fs::read(&main).unwrap(), main_before, "{what}");
     }
-    // The hint, as it stands.
+    // The hint is followed: the damaged log is moved away.
     fs::rename(&log, beside(&log, ".cut")).unwrap();
     let copy = fs::read(&main).unwrap();
     let adopt = rig.refleet(&["adopt", "--reason", "the disk was full"]);
     refused(&rig, adopt, 3, "8 jobs of batch 1 may have been sent");
-    // What was written behind the last commit is nobody's, and a killed run leaves such things.
+    // Half a page behind the last commit belongs to no transaction; a killed run leaves such things.
     for suffix in ["-wal", "-shm"] {
         let _ = fs::remove_file(beside(&main, suffix));
     }
@@ -114,7 +113,7 @@ fn a_log_that_was_cut_short_or_damaged_on_its_way_is_refused() {
     rig.check_end().unwrap();
 }
 
-// Field case B2: the operator's word.
+// The operator declares with `adopt` that the log is lost.
 #[test]
 fn a_database_whose_log_is_lost_is_adopted_and_nothing_of_it_is_sent_again() {
     let rig = killed(3);
@@ -129,7 +128,7 @@ fn a_database_whose_log_is_lost_is_adopted_and_nothing_of_it_is_sent_again() {
         fs::remove_file(beside(&rig.database(), suffix)).unwrap();
     }
     refused(&rig, rig.order("fleet.csv", &[]), USAGE, "adopt --reason");
-    // Who only looks is told the same: both ways out, the harmless one first.
+    // A command that only reads names both ways out, the harmless one first.
     let ended = refused(&rig, rig.refleet(&["status"]), 0, "bring ");
     let (bring, adopt) = (
         ended.said().find("-wal too"),
@@ -153,7 +152,7 @@ fn a_database_whose_log_is_lost_is_adopted_and_nothing_of_it_is_sent_again() {
     rig.check_end().unwrap();
     let history = rig.call(&["show", &rig.services[0].to_string()]);
     assert!(history.said().contains("the disk is gone"), "{history}");
-    // What the operator knows is done.
+    // The operator resolves two of the doubts.
     for (service, word) in [(0, "done"), (7, "requeue")] {
         let service = rig.services[service].to_string();
         let words = ["resolve", &service, "--as", word, "--reason", "looked"];
@@ -165,7 +164,7 @@ fn a_database_whose_log_is_lost_is_adopted_and_nothing_of_it_is_sent_again() {
     assert_eq!(rig.truth(rig.services[7]).wiped, 1);
 }
 
-// What carries the log over in the right way is no loss, and never was.
+// Whoever opens the database in the regular way carries its log over, and loses nothing.
 #[test]
 fn a_killed_run_is_resumed_whoever_has_looked_at_it_since() {
     for looker in ["command", "program", "reader"] {
@@ -190,8 +189,7 @@ fn a_killed_run_is_resumed_whoever_has_looked_at_it_since() {
     }
 }
 
-/// Looks at the database as somebody does who has another program; the last one who has it open
-/// carries its log over.
+/// Reads the database with another program. Whoever closes it last carries its log over.
 async fn look(path: &Path) {
     let options = sqlx::sqlite::SqliteConnectOptions::new().filename(path);
     let mut connection = options.connect().await.unwrap();
@@ -202,8 +200,8 @@ async fn look(path: &Path) {
     connection.close().await.unwrap();
 }
 
-// Field case B2: the main file is marked in steps, a run may die at each of them, and somebody else
-// may carry its log over afterwards: the last one who has it open does.
+// A run marks the main file in steps and may die at each of them. Afterwards somebody else may carry
+// its log over: whoever closes the database last does.
 #[cfg(any(debug_assertions, feature = "failpoints"))] // no other build has failpoints
 #[test]
 fn a_run_that_dies_while_the_log_is_marked_is_resumed_by_no_hand() {
@@ -218,7 +216,7 @@ fn a_run_that_dies_while_the_log_is_marked_is_resumed_by_no_hand() {
         for afterwards in ["nobody", "command beside", "command", "program"] {
             let rig = rig(3);
             rig.load();
-            // It was there before the run, and is there after its death.
+            // This command has the database open before the run starts and after its death.
             let command = (afterwards == "command beside")
                 .then(|| block_on(Queue::open(&rig.database(), Open::Change)).unwrap());
             let mut run = rig.order("fleet.csv", &["-q"]);
@@ -246,7 +244,7 @@ fn a_run_that_dies_while_the_log_is_marked_is_resumed_by_no_hand() {
     }
 }
 
-// Field case B2: whoever adopts a database may die over it, too.
+// An `adopt` may be killed, too.
 #[cfg(any(debug_assertions, feature = "failpoints"))] // no other build has failpoints
 #[test]
 fn an_adoption_that_dies_has_happened_or_not() {
@@ -267,7 +265,7 @@ fn an_adoption_that_dies_has_happened_or_not() {
     }
 }
 
-// Field case B2: commands beside a run carry its log over, and the run marks it anew.
+// Commands beside a run carry its log over, and the run marks it anew.
 #[test]
 fn a_command_beside_a_run_does_not_make_a_copy_of_the_main_file_look_whole() {
     let rig = rig(8);
@@ -288,7 +286,6 @@ fn a_command_beside_a_run_does_not_make_a_copy_of_the_main_file_look_whole() {
     );
 }
 
-// Field case B2.
 #[test]
 fn a_log_without_its_main_file_is_not_thrown_away() {
     for empty in [false, true] {

@@ -11,7 +11,6 @@ use super::{
 };
 use crate::rig::{OWN_MOUNTS, finish, in_own_mounts, mount};
 
-// Field case D8.
 #[test]
 fn what_a_volume_has_opened_to_a_group_is_closed_and_said() {
     let rig = killed(2);
@@ -37,7 +36,7 @@ fn what_a_volume_has_opened_to_a_group_is_closed_and_said() {
     }
     rig.check_end().unwrap();
 
-    // A folder that is meant to be shared would open them again.
+    // In a folder that is made to be shared the files would be opened again, so it is refused.
     set_mode(&rig.database(), 0o660);
     for mode in [0o2770, 0o770] {
         set_mode(&rig.path("state"), mode);
@@ -75,7 +74,6 @@ fn floppy() -> Vec<u8> {
     disk
 }
 
-// Field case D8.
 #[test]
 fn a_file_system_without_modes_is_refused_with_the_reason() {
     if std::env::var_os(OWN_MOUNTS).is_none() {
@@ -118,7 +116,7 @@ fn a_file_system_without_modes_is_refused_with_the_reason() {
     mount(&["umount"], &stick);
 }
 
-/// `nobody`, as far as files are concerned.
+/// The user id of `nobody`.
 const OTHER_USER: u32 = 65_534;
 
 /// As another user, where this one is root.
@@ -146,7 +144,6 @@ fn skip(why: &str) {
     }
 }
 
-// Field case C7.
 #[test]
 fn what_belongs_to_somebody_else_is_named_with_its_owner_and_the_remedy() {
     let rig = rig(2);
@@ -191,7 +188,7 @@ fn what_belongs_to_somebody_else_is_named_with_its_owner_and_the_remedy() {
         "belongs to root (uid 0)",
     );
     assert!(ended.said().contains("sudo chown"), "{ended}");
-    // Nor anything seen.
+    // A folder in which nothing can be read.
     set_mode(&rig.path("state"), 0o700);
     for command in [rig.order("fleet.csv", &[]), rig.refleet(&["status"])] {
         let ended = refused(&rig, as_other(command), USAGE, "belongs to root (uid 0)");
@@ -199,7 +196,7 @@ fn what_belongs_to_somebody_else_is_named_with_its_owner_and_the_remedy() {
     }
     assert!(hand_over(&rig.path("state"), OTHER_USER));
 
-    // What root does here locks nobody out.
+    // What root creates here belongs to the folder's owner.
     let ended = rig.run(&["-q"]);
     assert_eq!(ended.code, 0, "{ended}");
     let fresh = rig.path("fresh/refleet.db");
@@ -224,7 +221,8 @@ fn what_belongs_to_somebody_else_is_named_with_its_owner_and_the_remedy() {
     assert_eq!(ended.code, 0, "{ended}");
 }
 
-// Field case B2: it may have come with the container's image, and each new container begins with it.
+// It is said each time: the database may come with the container's image, so that each new container
+// begins with the same one.
 #[test]
 fn a_database_in_a_containers_layer_is_said_each_time_to_go_with_it() {
     if std::env::var_os(OWN_MOUNTS).is_none() {
@@ -261,7 +259,6 @@ fn a_database_in_a_containers_layer_is_said_each_time_to_go_with_it() {
     }
 }
 
-// Field case E13.
 #[test]
 fn an_archive_on_a_read_only_medium_is_read_or_says_what_is_missing() {
     if std::env::var_os(OWN_MOUNTS).is_none() {
@@ -301,7 +298,7 @@ fn an_archive_on_a_read_only_medium_is_read_or_says_what_is_missing() {
         );
         assert!(ended.said().contains("copy both"), "{ended}");
     }
-    // With its index it can be read: also where a run works and only this view is read-only.
+    // With its index the log can be read. So it is where a run works and only this view is read-only.
     put("-shm");
     for words in &readers {
         let ended = finish(with_database(rig.refleet(words), &path));
@@ -314,7 +311,7 @@ fn an_archive_on_a_read_only_medium_is_read_or_says_what_is_missing() {
     let ended = rig.run(&["-q"]);
     assert!(matches!(ended.code, 0 | 3), "{ended}");
     put("");
-    // An index that was copied along, or a log with nothing in it, is in nobody's way.
+    // An index that was copied along, or an empty log, does no harm.
     let strays: [&[&str]; 3] = [&[], &["-shm"], &["-wal"]];
     for stray in strays {
         mount(&["mount", "-o", "remount,rw"], &archive);
