@@ -1,13 +1,26 @@
-//! The pool: one dispatcher owns the queue, workers talk HTTP.
+//! A run: one pure machine between two ports.
 //!
-//! The one fact to know: nothing is sent before its intent is committed. The shell
-//! ([`dispatcher`]) does all I/O and decides nothing; the machine ([`machine`]) decides everything and
-//! does no I/O: it takes the time, the finished calls and the due jobs, and answers with ledger
-//! entries to commit and calls to make after the commit. The rules it applies are small pure
-//! modules of their own: how doubts end and rebuilds complete ([`evidence`]), what the list says
-//! ([`list`]), when a page of it is read again ([`poll_schedule`]), when to try again ([`backoff`]), how fast
-//! ([`rate_limiter`]), how much may go wrong ([`budget`]), what an outage is ([`outage`]), what the session
-//! needs ([`session`]).
+//! The one fact to know: nothing is sent before its intent is committed. A turn:
+//!
+//! ```text
+//!            ┌────────────── driver: the one loop, decides nothing ──────────────┐
+//!   Store ◀──┤ Ask, Record ──▶ answers, conflicts                                │
+//!            │                        │ Input                                    │
+//!            │                        ▼                                          │
+//!            │                machine::handle(input, now)   no I/O, no clock     │
+//!            │                        │ Output: events, calls, what to wait for  │
+//!   API   ◀──┤ calls ──▶ worker ──▶ Finished                                     │
+//!            └───────────────────────────────────────────────────────────────────┘
+//! ```
+//!
+//! [`driver`] is generic over what is outside: `process` is the real clock, API and queue; the
+//! tests and the bench bring worlds of their own. A submission is among the calls only after the
+//! machine was told that its intent is committed.
+//!
+//! The rules that the [`machine`] applies are small pure modules of their own: how doubts end and
+//! rebuilds complete ([`evidence`]), what the list says ([`list`]), when a page of it is read again
+//! ([`poll_schedule`]), when to try again ([`backoff`]), how fast ([`rate_limiter`]), how much may go
+//! wrong ([`budget`]), what an outage is ([`outage`]), what the session needs ([`session`]).
 
 mod account;
 pub mod backoff;
@@ -73,6 +86,12 @@ impl Now {
             at: Instant::now(),
             unix_ms: crate::time::now_ms(),
         }
+    }
+
+    /// `delay` from now, as Unix time.
+    pub fn after_ms(self, delay: Duration) -> i64 {
+        let delay_ms = i64::try_from(delay.as_millis()).unwrap_or(i64::MAX);
+        self.unix_ms.saturating_add(delay_ms)
     }
 }
 

@@ -42,6 +42,11 @@ impl RateLimiter {
         self.interval.is_zero()
     }
 
+    /// Time between two calls; zero: no limit.
+    pub fn interval(&self) -> Duration {
+        self.interval
+    }
+
     /// The moment from which a call for `purpose` may start.
     pub fn free_at(&self, purpose: Purpose) -> Instant {
         match purpose {

@@ -1,45 +1,64 @@
 //! The machine: decides everything about a run and does no I/O.
 //!
-//! Time, finished calls and due jobs come in; ledger entries to commit and calls to make come out
-//! of [`Machine::tick`]. A submission among the calls may be made only after the entries of the same
-//! tick were committed, and not at all where the commit reported its job as moved meanwhile
-//! ([`Machine::conflicts`]). A property test drives it without clock, network or database.
+//! [`Machine::handle`] is its one verb: an input and the time go in; events to tell, calls to make,
+//! and what to wait for come out. How a turn goes stands in [`turn`]. What it knows is kept in rooms
+//! that own their fields; none reaches into another's:
+//!
+//! | room | what it knows |
+//! |---|---|
+//! | [`gate`] | which call may go now: rate, session, outage |
+//! | [`inventory`] | the account's list, and which of its pages is read next |
+//! | [`backlog`] | jobs that were not sent yet |
+//! | [`images`] | names and zones of the ordered images |
+//! | [`flights`] | jobs that were sent, until they end |
+//! | [`budget`] | what has gone wrong, and how much more may |
+//! | [`desk`] | what is to be recorded, and what rests on it |
+//! | [`narrator`] | what was said already |
+//!
+//! What concerns several rooms is decided by the machine itself: `starts` (what a job needs before
+//! its intent may be written), `answers` and `session_answers` (what an answer means), `readings`
+//! (what a page of the list means), `half_session`, and `activity` (what the run waits for). A
+//! property test drives it without clock, network or database.
 
 mod activity;
 mod answers;
+mod backlog;
+mod budget;
+mod desk;
+mod flights;
+mod gate;
 mod half_session;
-mod polls;
+mod images;
+mod inventory;
+mod narrator;
+mod readings;
+mod session_answers;
 mod starts;
 #[cfg(test)]
 mod tests;
 mod turn;
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashSet;
 use std::time::{Duration, Instant};
 
-use super::budget::{self, Failures};
-use super::evidence::{ListLag, Rules, Tracker};
-use super::list::InstanceList;
-use super::outage::{Outage, SlowDowns};
-use super::poll_schedule::PollSchedule;
-use super::rate_limiter::{Purpose, RateLimiter};
-use super::session::{Session, SessionCall};
-use super::{Halt, Now, Options, Signal};
-use crate::event::{Activity, Event};
-use crate::job::{
-    Counts, Failure, ImageId, JobId, JobRecord, LedgerEntry, ServiceId, State, Transition,
-};
+use super::evidence::Tracker;
+use super::session::Session;
+use super::{Halt, InstanceList, Now, Options, Signal};
+use crate::event::Event;
+use crate::job::{Counts, ImageId, JobId, LedgerEntry, ServiceId, State, Transition};
 use crate::queue::{Harm, QueuedJob};
 use crate::time;
-use crate::zomro::{HalfSession, Keepalive, LoginError, Page, Preview, Read, Rebuild, Submitted};
-use half_session::Unconfirmed;
-use polls::Poller;
-use starts::{KnownImage, Supply, Waiting};
-use turn::Desk;
+use crate::zomro::{Keepalive, LoginError, Page, Preview, Read, Rebuild, Submitted};
+use backlog::Backlog;
+use budget::Budget;
+use desk::Desk;
+use flights::{Flight, Flights};
+use gate::{Gate, SessionNeed};
+use images::Images;
+use inventory::Inventory;
+use narrator::Narrator;
+use turn::Phase;
 pub use turn::{Answer, Input, Next, Output, Question, StoreFault};
-
-/// How long the queue's word on the failures is believed: an operator may deal with some of it.
-const FAILURES_AGE_MAX: Duration = Duration::from_secs(10);
 
 /// An order that was left alone for so long is only gone on with when that was asked for: its
 /// servers may be in use by now.
@@ -93,56 +112,6 @@ pub enum Finished {
     Submit(ServiceId, Box<Submitted>),
 }
 
-/// A job that this run waits for.
-#[derive(Debug)]
-struct Active {
-    job: QueuedJob,
-    /// `None` while its answer is outstanding.
-    tracker: Option<Tracker>,
-    /// The process was suspended while its answer was outstanding: how much longer than the
-    /// monotonic clock says.
-    slept: Option<Duration>,
-    /// When its baseline was read, if this run sent it.
-    baseline_at: Option<Instant>,
-}
-
-impl Active {
-    /// It takes a slot: it is in flight, or it may be although nobody knows.
-    fn takes_slot(&self, list_lag: &ListLag, rules: &Rules) -> bool {
-        match self.job.record.state {
-            State::Submitting | State::Rebuilding => true,
-            State::InDoubt => (self.tracker.as_ref())
-                .is_some_and(|tracker| !tracker.outlived_its_window(list_lag, rules)),
-            State::Queued | State::Done | State::Failed | State::Cancelled => false,
-        }
-    }
-}
-
-/// A rebuild that this run has seen through while doubts were watched: it may prove that its page
-/// of the list is alive.
-#[derive(Debug)]
-struct Proven {
-    baseline_at: Instant,
-    record: JobRecord,
-}
-
-/// A job that was refused in a way that only `keepalive` can explain. It is back in the queue.
-#[derive(Debug)]
-struct Suspect {
-    job: QueuedJob,
-    failure: Failure,
-    why: Suspicion,
-}
-
-/// What `keepalive` is to explain.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Suspicion {
-    /// A refusal for want of rights: is the session over? Only the session in use can tell.
-    Rights,
-    /// A block: of this request, or of the address?
-    Block,
-}
-
 /// What a run begins with.
 #[derive(Debug)]
 pub struct Start {
@@ -162,63 +131,32 @@ pub struct Start {
     pub seed: u64,
 }
 
-/// Everything that a run knows beyond the queue.
+/// A run: all that it knows beyond the store. Each room owns its fields and answers questions; what
+/// concerns several of them is decided here.
 #[derive(Debug)]
 pub struct Machine {
     options: Options,
-    budget: Option<u64>,
-    random: fastrand::Rng,
+    gate: Gate,
+    inventory: Inventory,
+    backlog: Backlog,
+    images: Images,
+    flights: Flights,
+    budget: Budget,
+    narrator: Narrator,
+    desk: Desk,
+    course: Course,
+}
 
-    rate: RateLimiter,
-    session: Session,
-    outage: Outage,
-    probe_at: Instant,
-    probing: bool,
-    slow_downs: SlowDowns,
-    /// The API was reached by this process: what it cannot reach now is an outage.
-    reached: bool,
-    /// What a call that did not get through met last.
-    last_error: String,
-
-    list: InstanceList,
-    poller: Poller,
-    list_lag: ListLag,
-    proven: HashMap<ServiceId, Proven>,
-    /// Readings requested before were overtaken by a suspension of this process.
-    fresh_since: Instant,
-    poll_schedule: PollSchedule,
-    images: HashMap<ImageId, KnownImage>,
-
-    supply: Supply,
-    waiting: Vec<Waiting>,
-    suspects: Vec<Suspect>,
-    /// Jobs that were refused for want of rights, and the token's generation.
-    refused: HashMap<JobId, u64>,
-    active: HashMap<ServiceId, Active>,
-    submissions_out: usize,
-    /// Submissions whose answers another call has to explain.
-    unconfirmed: Vec<Unconfirmed>,
-    /// What an answer asked for that the session does not have.
-    half_seen: Option<HalfSession>,
-    /// Jobs of the batch; `None` once those that the list surely lacks were left out.
-    unchecked_jobs: Option<u64>,
-    failures: Failures,
-    /// When the queue said so; `None`: something went wrong since.
-    failures_asked_at: Option<Instant>,
-
+/// How far the run has come: its turn, its clock, and why it ends.
+#[derive(Debug, Default)]
+struct Course {
+    phase: Phase,
     halt: Option<Halt>,
     signal: Option<Signal>,
     /// When the clocks were looked at last.
     noticed: Option<Now>,
+    /// When they are to be looked at next.
     wake_at: Option<Instant>,
-    activity: Option<Activity>,
-    paused: bool,
-    warned: HashSet<&'static str>,
-    desk: Desk,
-    /// Where the batch stands, by what this run has written and read.
-    counts: Counts,
-    recount_at: Instant,
-    events: Vec<Event>,
 }
 
 impl Machine {
@@ -234,69 +172,36 @@ impl Machine {
             seed,
         } = start;
         let jobs = counts.total();
-        let budget = options.max_failures.of(jobs);
-        let rate = RateLimiter::new(options.rate_per_s, now.at);
         let mut machine = Self {
-            budget,
-            random: fastrand::Rng::with_seed(seed),
-            rate,
-            session,
-            outage: Outage::default(),
-            probe_at: now.at,
-            probing: false,
-            slow_downs: SlowDowns::default(),
-            reached: list.is_scanned(),
-            last_error: String::new(),
-            poller: Poller::new(now.at),
-            list,
-            list_lag: ListLag::default(),
-            proven: HashMap::new(),
-            fresh_since: now.at,
-            poll_schedule: PollSchedule::default(),
-            images: HashMap::new(),
-            supply: Supply::default(),
-            waiting: Vec::new(),
-            suspects: Vec::new(),
-            refused: HashMap::new(),
-            active: HashMap::new(),
-            submissions_out: 0,
-            unconfirmed: Vec::new(),
-            half_seen: None,
-            unchecked_jobs: Some(jobs),
-            failures: Failures::default(),
-            failures_asked_at: None,
-            halt: None,
-            signal: None,
-            noticed: None,
-            wake_at: None,
-            activity: None,
-            paused: false,
-            warned: HashSet::new(),
-            desk: Desk::new(),
-            counts,
-            recount_at: now.at + HEARTBEAT,
-            events: Vec::new(),
+            gate: Gate::new(&options, session, list.is_scanned(), seed, now),
+            inventory: Inventory::new(list, now),
+            backlog: Backlog::new(jobs),
+            images: Images::default(),
+            flights: Flights::default(),
+            budget: Budget::new(options.max_failures.of(jobs)),
+            narrator: Narrator::new(counts, now),
+            desk: Desk::default(),
+            course: Course::default(),
             options,
         };
-        if !machine.options.no_wait && !machine.list.is_scanned() {
-            machine.list.begin_scan();
+        if !machine.options.no_wait && !machine.inventory.is_scanned() {
+            machine.inventory.begin_scan();
         }
-        if machine.options.no_wait && machine.session.is_ready() && !machine.session.can_login() {
+        let session = machine.gate.session_mut();
+        if machine.options.no_wait && session.is_ready() && !session.can_login() {
             // A submission must not be the first call of a run: whether anything is there, and
             // whether the token is worth anything, is asked without risk.
-            machine.session.check(now.at);
+            session.check(now.at);
         }
         machine.recover(in_flight, &failures, now);
         machine
     }
 
-    /// Takes over what earlier processes left: `jobs` that are unsettled (what was being submitted is
-    /// in doubt now), and what has gone wrong with the batch.
-    fn recover(&mut self, jobs: Vec<QueuedJob>, harm: &Harm, now: Now) {
-        let interrupted = jobs
-            .iter()
-            .filter(|job| job.record.state == State::Submitting);
-        let in_doubt = (harm.in_doubt.len() + interrupted.count()) as u64;
+    /// Takes over what earlier processes left in flight (what was being submitted is in doubt now),
+    /// and what has gone wrong with the batch.
+    fn recover(&mut self, jobs: Vec<QueuedJob>, failures: &Harm, now: Now) {
+        let is_interrupted = |job: &&QueuedJob| job.record.state == State::Submitting;
+        let interrupted = jobs.iter().filter(is_interrupted).count();
         for mut job in jobs {
             if job.record.state == State::Submitting {
                 self.step(&mut job, LedgerEntry::Interrupted, now.unix_ms);
@@ -304,26 +209,17 @@ impl Machine {
             if self.options.no_wait || job.record.held {
                 continue;
             }
-            let since_ms = job
-                .record
-                .submitted_ms
-                .or(job.record.intent_ms)
-                .unwrap_or(now.unix_ms);
-            let tracker = Tracker::inherited(now.at, time::between(since_ms, now.unix_ms));
-            self.active.insert(
-                job.service,
-                Active {
-                    job,
-                    tracker: Some(tracker),
-                    slept: None,
-                    baseline_at: None,
-                },
-            );
+            let record = &job.record;
+            let since_ms = (record.submitted_ms.or(record.intent_ms)).unwrap_or(now.unix_ms);
+            let age = time::between(since_ms, now.unix_ms);
+            let tracker = Tracker::inherited(now.at, age);
+            self.flights.put(Flight::inherited(job, tracker));
         }
-        self.count(harm.failed, in_doubt, now);
+        let in_doubt = failures.in_doubt.len() + interrupted;
+        self.learn_failures(failures.failed, in_doubt, now);
         let headroom = self.headroom();
         if headroom < self.options.workers {
-            self.events.push(Event::BudgetLimits {
+            self.narrator.tell(Event::BudgetLimits {
                 in_flight_max: headroom,
             });
         }
@@ -331,35 +227,26 @@ impl Machine {
 
     /// The run has to know what the operator has dealt with meanwhile.
     fn wants_failures(&self, now: Now) -> bool {
-        let in_doubt = |active: &Active| active.job.record.state == State::InDoubt;
-        let counts =
-            self.failures.failed + self.failures.held > 0 || self.active.values().any(in_doubt);
-        let is_old = self
-            .failures_asked_at
-            .is_none_or(|at| now.at.saturating_duration_since(at) >= FAILURES_AGE_MAX);
-        // What is still to be committed, the queue does not know yet.
-        counts && is_old && self.desk.is_clear() && !self.is_ending()
+        let counts = self.budget.is_touched() || self.flights.has_any(State::InDoubt);
+        // What is still to be committed, the store does not know yet.
+        counts && self.budget.is_old(now) && self.desk.is_clear() && !self.is_ending()
     }
 
-    /// The queue's answer: what has gone wrong with the batch. A doubt that is none any more is not
-    /// watched any longer: somebody has given his word on it.
-    pub(super) fn bears(&mut self, harm: &Harm, now: Now) {
-        let in_doubt: HashSet<JobId> = harm.in_doubt.iter().copied().collect();
-        self.active.retain(|_, active| {
-            active.job.record.state != State::InDoubt || in_doubt.contains(&active.job.id)
-        });
-        self.count(harm.failed, in_doubt.len() as u64, now);
+    /// The store's answer. A doubt that is none any more is not watched any longer: somebody has given
+    /// his word on it.
+    fn answer_failures(&mut self, failures: &Harm, now: Now) {
+        let in_doubt: HashSet<JobId> = failures.in_doubt.iter().copied().collect();
+        self.flights.keep_doubts(&in_doubt);
+        self.learn_failures(failures.failed, in_doubt.len(), now);
     }
 
-    fn count(&mut self, failed: u64, in_doubt: u64, now: Now) {
-        let watched = (self.active.len() - self.at_risk()) as u64;
-        self.failures.failed = failed;
-        self.failures.held = in_doubt.saturating_sub(watched);
-        self.failures_asked_at = Some(now.at);
+    fn learn_failures(&mut self, failed: u64, in_doubt: usize, now: Now) {
+        let held = in_doubt.saturating_sub(self.flights.doubts());
+        self.budget.learn(failed, held as u64, now);
     }
 
     /// A call has ended.
-    pub(super) fn finished(&mut self, finished: Finished, now: Now) {
+    fn finished(&mut self, finished: Finished, now: Now) {
         self.notice_suspension(now);
         match finished {
             Finished::Login(result) => self.login_finished(result, now),
@@ -377,35 +264,47 @@ impl Machine {
 
     /// A signal came: nothing new starts, the calls under way are waited for.
     fn stop(&mut self, signal: Signal) {
-        if self.signal.is_none() {
-            self.signal = Some(signal);
-            self.events.push(Event::Stopping {
-                calls: self.submissions_out,
-            });
+        if self.course.signal.is_none() {
+            self.course.signal = Some(signal);
+            let calls = self.flights.out();
+            self.narrator.tell(Event::Stopping { calls });
         }
     }
 
     /// What the calls and steps of this turn are.
     fn decide(&mut self, now: Now) {
         self.notice_suspension(now);
-        self.wake_at = Some(now.at + HEARTBEAT);
+        self.course.wake_at = Some(now.at + HEARTBEAT);
         self.check_limits(now);
         if self.is_ending() {
             self.half_session_not_confirmed();
         } else {
-            self.call_for_session(now);
-            if self.session.is_ready() && !self.outage.is_on() {
+            // The session's own calls go first.
+            match self.gate.session_need(now) {
+                SessionNeed::Nothing => {}
+                SessionNeed::At(at) => self.wake_by(at),
+                SessionNeed::Call(call) => self.desk.call(call),
+            }
+            if self.gate.is_open() {
                 if self.desk.may_start() {
                     self.start_jobs(now);
                 }
                 self.read_list(now);
             }
         }
-        self.tell_pause(now);
-        self.tell_activity(now);
+        let is_ending = self.is_ending();
+        let why_paused = if is_ending {
+            None
+        } else {
+            self.gate.why_paused(now)
+        };
+        self.narrator.pause(why_paused, is_ending);
+        if let Some(activity) = self.activity(now) {
+            self.narrator.activity(activity);
+        }
         // Only now: asked before these steps are committed, the store would not know of them yet.
         if self.desk.puts_back() {
-            self.supply.forget();
+            self.backlog.look_again();
         }
     }
 
@@ -414,85 +313,53 @@ impl Machine {
         if jobs.is_empty() {
             return;
         }
-        let submissions = self.active.values().filter(|active| {
-            jobs.contains(&active.job.id) && active.job.record.state == State::Submitting
-        });
-        self.submissions_out -= submissions.count();
-        self.active
-            .retain(|_, active| !jobs.contains(&active.job.id));
-        self.suspects
-            .retain(|suspect| !jobs.contains(&suspect.job.id));
-        self.supply.forget();
+        self.flights.give_up(jobs);
+        self.backlog.leave_out(jobs);
+        self.backlog.look_again();
     }
 
     /// Nothing is left to do, or nothing more may be done and no answer is outstanding.
-    pub fn is_over(&self) -> bool {
-        if self.submissions_out > 0 || !self.desk.is_done() {
+    fn is_over(&self) -> bool {
+        if self.flights.out() > 0 || !self.desk.is_done() {
             return false;
         }
-        self.is_ending()
-            || (self.supply.is_empty()
-                && self.waiting.is_empty()
-                && self.suspects.is_empty()
-                && self.active.is_empty())
-    }
-
-    /// When it wants to look at the clock at the latest.
-    fn wake_at(&self, now: Instant) -> Instant {
-        self.wake_at.unwrap_or(now + HEARTBEAT)
+        self.is_ending() || self.backlog.is_empty() && self.flights.is_empty()
     }
 
     /// Why the run ends early.
     pub fn halt(&self) -> Option<&Halt> {
-        self.halt.as_ref()
+        self.course.halt.as_ref()
     }
 
     /// The signal that stopped it.
     pub fn signal(&self) -> Option<Signal> {
-        self.signal
+        self.course.signal
     }
 
-    /// Jobs in flight: submitting, rebuilding and waited for by this run, or in a doubt whose window
-    /// has not passed yet (it may be rebuilding). The one rule for slots: pool and poller mean this.
-    pub fn in_flight(&self) -> usize {
-        let (list_lag, rules) = (&self.list_lag, &self.options.rules);
-        let active = self.active.values();
-        active
-            .filter(|active| active.takes_slot(list_lag, rules))
-            .count()
+    /// The store failed for good, and that ended the run.
+    pub fn lost_its_store(&self) -> bool {
+        self.desk.is_broken()
     }
 
-    /// Jobs that may still go wrong, those aside that are in doubt already.
-    fn at_risk(&self) -> usize {
-        let active = self.active.values();
-        active
-            .filter(|active| active.job.record.state != State::InDoubt)
-            .count()
+    fn in_flight(&self) -> usize {
+        self.flights.in_flight(&self.options.rules)
     }
 
-    /// Submissions whose answers are outstanding.
-    pub fn submissions_out(&self) -> usize {
-        self.submissions_out
+    /// Jobs that may start now: free workers, as far as the failure budget goes.
+    fn slots(&self) -> usize {
+        let workers = self.options.workers.saturating_sub(self.in_flight());
+        workers.min(self.headroom())
     }
 
-    /// What counts against the failure budget now: all that went wrong with the batch, whichever run
-    /// bore it, until the operator has dealt with it.
-    pub fn failures(&self) -> Failures {
-        let watched = self.active.len() - self.at_risk();
-        Failures {
-            watched: watched as u64,
-            ..self.failures
-        }
+    /// Jobs that the failure budget lets start, even if everything in flight fails too.
+    fn headroom(&self) -> usize {
+        let (doubts, at_risk) = (self.flights.doubts(), self.flights.at_risk());
+        self.budget.headroom(doubts, at_risk)
     }
 
-    fn count_failure(&mut self) {
-        self.failures.failed += 1;
-        self.failures_asked_at = None;
-    }
-
-    fn count_held(&mut self) {
-        self.failures.held += 1;
-        self.failures_asked_at = None;
+    /// One more failure is within the budget.
+    fn may_fail(&self) -> bool {
+        self.headroom() > 0
     }
 
     /// Something is to be asked of the store before anything else can be decided.
@@ -501,12 +368,18 @@ impl Machine {
     }
 
     /// The run was halted or stopped: nothing new starts.
-    pub fn is_ending(&self) -> bool {
-        self.halt.is_some() || self.signal.is_some() || self.desk.is_broken()
+    fn is_ending(&self) -> bool {
+        self.course.halt.is_some() || self.course.signal.is_some() || self.desk.is_broken()
     }
 
     fn wake_by(&mut self, at: Instant) {
-        self.wake_at = Some(self.wake_at.map_or(at, |wake_at| wake_at.min(at)));
+        let wake_at = self.course.wake_at;
+        self.course.wake_at = Some(wake_at.map_or(at, |wake_at| wake_at.min(at)));
+    }
+
+    /// When it wants to look at the clock at the latest.
+    fn wake_at(&self, now: Now) -> Instant {
+        self.course.wake_at.unwrap_or(now.at + HEARTBEAT)
     }
 
     /// Moves `job` and notes the step.
@@ -522,25 +395,18 @@ impl Machine {
         });
     }
 
-    fn warn_once(&mut self, subject: &'static str, message: impl FnOnce() -> String) {
-        if self.warned.insert(subject) {
-            self.events.push(Event::Warning { message: message() });
-        }
-    }
-
     fn halt_for(&mut self, halt: Halt) {
-        if self.halt.is_none() {
-            self.events.push(Event::Halting {
-                reason: halt.to_string(),
-            });
-            self.halt = Some(halt);
+        if self.course.halt.is_none() {
+            let reason = halt.to_string();
+            self.narrator.tell(Event::Halting { reason });
+            self.course.halt = Some(halt);
         }
     }
 
     /// A process that was suspended has not watched: its doubts lose the proof by silence, and what
     /// it had read before says nothing of how things stand now.
     fn notice_suspension(&mut self, now: Now) {
-        let Some(last) = self.noticed.replace(now) else {
+        let Some(last) = self.course.noticed.replace(now) else {
             return;
         };
         let limit = (self.options.rules.settle / 10).clamp(HEARTBEAT * 2, Duration::from_secs(30));
@@ -550,147 +416,37 @@ impl Machine {
         if by_clock <= limit && by_wall <= by_clock + limit {
             return;
         }
-        let hidden = by_wall.saturating_sub(by_clock);
-        for active in self.active.values_mut() {
-            match &mut active.tracker {
-                Some(tracker) => tracker.interrupt(hidden),
-                None => *active.slept.get_or_insert_default() += hidden,
-            }
-        }
-        for waiting in &mut self.waiting {
-            waiting.deferred_since = None;
-        }
-        self.proven.clear();
-        self.fresh_since = now.at;
-        self.poller.forget_readings();
+        self.flights.interrupt(by_wall.saturating_sub(by_clock));
+        self.backlog.forget_deferrals();
+        self.inventory.forget_readings(now);
         let lasted = by_clock.max(by_wall);
         if lasted >= STALE_AFTER && !self.options.stale {
             self.halt_for(Halt::StoodStill { lasted });
         } else {
             let lasted = time::short(lasted);
-            self.events.push(Event::Warning {
-                message: format!(
-                    "this process stood still for {lasted}: what happened meanwhile was not watched"
-                ),
-            });
+            self.narrator.warn(format!(
+                "this process stood still for {lasted}: what happened meanwhile was not watched"
+            ));
         }
     }
 
     fn check_limits(&mut self, now: Now) {
-        if self.halt.is_some() {
+        if self.course.halt.is_some() {
             return;
         }
-        let failures = self.failures();
-        if let Some(budget) = self.budget
-            && budget::is_exhausted(self.budget, failures)
-        {
-            // The operator may have dealt with some of it: the queue is asked first.
-            if self.failures_asked_at.is_none() {
-                return;
-            }
-            self.halt_for(Halt::FailureBudget {
-                failed: failures.failed + failures.held,
-                budget,
-            });
-        } else if self
-            .outage
-            .is_over_limit(self.options.outage_timeout, now.at)
-        {
-            self.halt_for(Halt::Outage {
-                lasted: self.outage.lasts(now.at),
-                error: self.last_error.clone(),
-            });
-        } else if let Some(halt) = self.slow_downs.over_limit(
-            self.options.outage_timeout,
-            self.pause_left(now).is_some(),
-            now.at,
-        ) {
-            self.halt_for(halt);
-        } else if let Some(outage) = self.poller.outage(self.options.outage_timeout, now.at) {
-            self.halt_for(outage);
-        } else {
-            let timeout = self.options.outage_timeout;
-            for at in [
-                self.outage.limit_at(timeout),
-                self.slow_downs.limit_at(timeout),
-            ] {
-                if let Some(at) = at.filter(|at| *at > now.at) {
+        let timeout = self.options.outage_timeout;
+        let halt = match self.budget.exhausted() {
+            Some((failed, budget)) => Some(Halt::FailureBudget { failed, budget }),
+            None => (self.gate.over_limit(timeout, now))
+                .or_else(|| self.inventory.over_limit(timeout, now)),
+        };
+        match halt {
+            Some(halt) => self.halt_for(halt),
+            None => {
+                if let Some(at) = self.gate.limit_at(timeout, now) {
                     self.wake_by(at);
                 }
             }
         }
-    }
-
-    /// The session's own calls go first; in an outage one call at a time probes the way.
-    fn call_for_session(&mut self, now: Now) {
-        let (call, due_at) = match self.session.due() {
-            Some((SessionCall::Login, at)) => (Call::Login, at),
-            Some((SessionCall::Keepalive, at)) => (Call::Keepalive, at),
-            Some((SessionCall::Whoami, at)) => (Call::Whoami, at),
-            None if self.session.is_ready() && self.outage.is_on() && !self.probing => {
-                (Call::Keepalive, self.probe_at)
-            }
-            None => return,
-        };
-        let at = due_at.max(self.rate.free_at(Purpose::Session));
-        if now.at < at {
-            self.wake_by(at);
-        } else if self.rate.take(Purpose::Session, now.at) {
-            if self.session.is_ready() {
-                self.probing = true;
-            } else {
-                self.session.called();
-            }
-            self.desk.call(call);
-        }
-    }
-
-    /// Something got through, whatever it said.
-    fn got_through(&mut self) {
-        self.reached = true;
-        self.outage.answered();
-        self.slow_downs.answered();
-    }
-
-    /// Nothing got through.
-    fn lost(&mut self, failure: &Failure, now: Now) {
-        self.outage.failed(now.at);
-        self.last_error.clone_from(&failure.error);
-        self.probe_at = now.at
-            + self
-                .options
-                .backoff
-                .delay(self.outage.failures(), &mut self.random);
-    }
-
-    /// The API asks to slow down: no call of any kind for a while. What it asks for never shortens our
-    /// own backoff. Returns how long.
-    fn slow_down(
-        &mut self,
-        retry_after: Option<Duration>,
-        is_submission: bool,
-        now: Now,
-    ) -> Duration {
-        self.reached = true;
-        self.outage.answered();
-        let in_a_row = self.slow_downs.asked(is_submission, now.at);
-        let own = self.options.backoff.bound(in_a_row);
-        let pause = retry_after.unwrap_or_default().max(own);
-        self.rate.hold(now.at + pause);
-        pause
-    }
-
-    /// The end of the pause that the API has asked for, if it is not over.
-    fn pause_left(&self, now: Now) -> Option<Duration> {
-        let held = self
-            .rate
-            .free_at(Purpose::Session)
-            .saturating_duration_since(now.at);
-        let slot = if self.rate.is_unlimited() {
-            Duration::ZERO
-        } else {
-            Duration::from_secs_f64(1.0 / self.options.rate_per_s)
-        };
-        (held > slot).then_some(held)
     }
 }

@@ -1,17 +1,16 @@
 //! Which jobs start now: what a job needs before its intent may be written.
 
 use std::collections::HashSet;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use secrecy::SecretString;
 
-use super::{Active, Call, Machine};
-use crate::event::Event;
-use crate::job::{
-    Access, AccessKind, Baseline, Failure, ImageId, JobId, LedgerEntry, ServiceId, State,
-};
+use super::images::{Image, Tried};
+use super::inventory::Needs;
+use super::{Call, Machine};
+use crate::job::{Access, AccessKind, Baseline, Failure, ImageId, JobId, LedgerEntry, ServiceId};
 use crate::queue::{QueuedJob, Ready};
-use crate::run::budget;
+use crate::run::poll_schedule::Stage;
 use crate::run::rate_limiter::Purpose;
 use crate::run::{Halt, Now};
 use crate::time;
@@ -20,84 +19,8 @@ use crate::zomro::{Preview, Read, ReadError, Rebuild};
 /// The page of a job that starts was read within this time.
 const BASELINE_AGE_MAX: Duration = Duration::from_mins(5);
 
-/// Failed previews after which an image's name stays unknown.
-const PREVIEW_TRIES_MAX: u32 = 3;
-
-/// Instances that are asked for an image which their forms do not offer.
-const LACKING_MAX: usize = 5;
-
-/// Previews under way at once.
-const PREVIEWS_MAX: usize = 4;
-
-/// Jobs looked at beyond those that may start now: their pages and previews can be asked for early.
-const LOOKAHEAD_MIN: usize = 64;
-const LOOKAHEAD_MAX: usize = 1024;
-
-/// How long the queue's answer "nothing due" is believed: an operator may add jobs beside the run.
-const SUPPLY_AGE_MAX: Duration = Duration::from_secs(10);
-
 /// The documented value of `zone`, sent where nothing better is known.
 const ZONE_DEFAULT: &str = "image";
-
-/// What the queue still has.
-#[derive(Debug, Default)]
-pub(super) struct Supply {
-    /// When the queue said that nothing more is due; `None`: it has to be asked.
-    asked_at: Option<Instant>,
-    /// When the next delayed job falls due, on both clocks.
-    next: Option<(Instant, i64)>,
-}
-
-impl Supply {
-    /// Jobs came back to the queue.
-    pub(super) fn forget(&mut self) {
-        self.asked_at = None;
-    }
-
-    pub(super) fn is_empty(&self) -> bool {
-        self.asked_at.is_some() && self.next.is_none()
-    }
-
-    pub(super) fn next_due(&self) -> Option<Instant> {
-        self.asked_at.and(self.next).map(|(at, _)| at)
-    }
-
-    fn must_ask(&self, now: Instant) -> bool {
-        self.asked_at
-            .is_none_or(|asked_at| now.saturating_duration_since(asked_at) >= SUPPLY_AGE_MAX)
-            || self.next.is_some_and(|(at, _)| at <= now)
-    }
-}
-
-/// A job that is due.
-#[derive(Debug)]
-pub(super) struct Waiting {
-    pub(super) job: QueuedJob,
-    /// Since when its instance keeps it from starting.
-    pub(super) deferred_since: Option<Instant>,
-}
-
-/// What is known of an image.
-#[derive(Debug, Clone)]
-pub(super) enum KnownImage {
-    /// To be asked for, not before a moment; the number of failures so far, and the instances whose
-    /// form does not offer it.
-    Wanted {
-        not_before: Instant,
-        failures: u32,
-        lacking: Vec<ServiceId>,
-    },
-    /// The preview is under way; the same of the ones before it.
-    Asked {
-        failures: u32,
-        lacking: Vec<ServiceId>,
-    },
-    /// As far as it can be known.
-    Known {
-        name: Option<String>,
-        zone: Option<String>,
-    },
-}
 
 /// May a job start?
 #[derive(Debug)]
@@ -115,81 +38,49 @@ pub(super) enum Readiness {
     NotListed,
 }
 
+/// What is written before a job is sent.
+#[derive(Debug)]
+struct Intent {
+    zone: String,
+    baseline: Option<Baseline>,
+    target: Option<String>,
+}
+
 impl Machine {
-    /// How many jobs, and due until when (Unix time), to ask the queue for; `None`: enough is known.
-    pub(super) fn wants_jobs(&self, now: Now) -> Option<(usize, i64)> {
-        if self.is_ending() || !self.supply.must_ask(now.at) {
+    /// Until when (Unix time) jobs have to be due, and how many to ask the store for; `None`: enough is
+    /// known.
+    pub(super) fn wants_jobs(&self, now: Now) -> Option<(i64, usize)> {
+        if self.is_ending() {
             return None;
         }
-        let ready = self
-            .waiting
-            .iter()
-            .filter(|waiting| waiting.deferred_since.is_none())
-            .count();
-        let slots = self.slots();
-        // The first question is asked even without a free slot: the end of a run depends on it.
-        if ready > 0 && ready >= slots {
-            return None;
-        }
-        let lookahead = slots.saturating_mul(4).clamp(LOOKAHEAD_MIN, LOOKAHEAD_MAX);
-        // A job whose delay was clamped (the clock was set back) is due although its time is not.
-        let until_ms = match self.supply.next {
-            Some((at, due_ms)) if at <= now.at => now.unix_ms.max(due_ms),
-            _ => now.unix_ms,
-        };
-        // What an operator has put back meanwhile is in the queue, and still watched here.
-        let known = self.waiting.len() + self.suspects.len() + self.active.len();
-        Some((known + lookahead, until_ms))
+        self.backlog.wants(self.slots(), self.flights.len(), now)
     }
 
     /// The store's answer.
     pub(super) fn supplied(&mut self, ready: Ready, now: Now) {
-        // The queue does not know yet of steps that are still to be committed.
-        let suspects = self.suspects.iter().map(|suspect| suspect.job.id);
-        let moving = self.desk.moving();
-        let mut known: HashSet<JobId> = suspects.chain(moving).collect();
-        known.extend(self.waiting.iter().map(|waiting| waiting.job.id));
-        for job in ready.jobs {
-            if known.contains(&job.id) {
-                continue;
-            }
-            // A doubt that is queued again: an operator has put it back.
-            if let Some(active) = self.active.get(&job.service) {
-                if active.job.id != job.id || active.job.record.state != State::InDoubt {
-                    continue;
-                }
-                self.active.remove(&job.service);
-            }
-            self.waiting.push(Waiting {
-                job,
-                deferred_since: None,
-            });
-        }
-        self.supply.asked_at = ready.is_all.then_some(now.at);
-        self.supply.next = ready.next_ms.map(|due_ms| {
-            let delay = time::between(now.unix_ms, due_ms).min(self.options.backoff.max);
-            (now.at + delay, due_ms)
-        });
-    }
-
-    /// Jobs that may start now: free workers, as far as the failure budget goes.
-    pub(super) fn slots(&self) -> usize {
-        let in_flight = self.in_flight();
-        let workers = self.options.workers.saturating_sub(in_flight);
-        workers.min(self.headroom())
+        // The store does not know yet of steps that are still to be committed.
+        let mut known = self.backlog.known();
+        known.extend(self.desk.moving());
+        let flights = &mut self.flights;
+        // A doubt that is queued again: an operator has put it back.
+        let is_new =
+            |job: &QueuedJob| !known.contains(&job.id) && flights.yields_to(job).unwrap_or(true);
+        self.backlog
+            .supply(ready, is_new, self.gate.delay_max(), now);
     }
 
     pub(super) fn start_jobs(&mut self, now: Now) {
-        if !self.options.no_wait && (!self.list.is_scanned() || self.wants_order()) {
+        if !self.options.no_wait && (!self.inventory.is_scanned() || self.wants_order()) {
             return;
         }
         // One that fell due already waits for a slot, and a slot is freed by an answer.
-        if let Some(due_at) = self.supply.next_due().filter(|due_at| *due_at > now.at) {
+        if let Some(due_at) = self.backlog.next_due().filter(|due_at| *due_at > now.at) {
             self.wake_by(due_at);
         }
         let mut slots = self.slots();
-        let mut kept = Vec::with_capacity(self.waiting.len());
-        for mut waiting in std::mem::take(&mut self.waiting) {
+        let waiting = self.backlog.take_waiting();
+        let mut kept = Vec::with_capacity(waiting.len());
+        for mut waiting in waiting {
             let readiness = self.readiness(&waiting.job, now);
             if matches!(readiness, Readiness::Ready { .. } | Readiness::NeedsPreview) {
                 waiting.deferred_since = None;
@@ -199,10 +90,10 @@ impl Machine {
                     baseline,
                     target,
                     zone,
-                } if slots > 0 => {
-                    if self.rate.take(Purpose::Submission, now.at) {
+                } if slots > 0 => match self.gate.take_slot(Purpose::Submission, now.at, now) {
+                    Ok(()) => {
                         slots -= 1;
-                        let intent = LedgerEntry::Intent {
+                        let intent = Intent {
                             zone,
                             baseline: baseline.map(|baseline| *baseline),
                             target,
@@ -210,17 +101,14 @@ impl Machine {
                         self.start(waiting.job, intent, now);
                         continue;
                     }
-                    let free_at = self.rate.free_at(Purpose::Submission);
-                    self.wake_by(free_at);
-                }
+                    Err(at) => self.wake_by(at),
+                },
                 Readiness::Ready { .. } => {}
                 Readiness::NeedsPreview => {
-                    let (image, service) = (waiting.job.image, waiting.job.service);
-                    if self.may_show_image(image, service) {
-                        self.ask_for_image(image, service, now);
-                    }
+                    self.ask_for_image(waiting.job.image, waiting.job.service, now);
                 }
-                // Its patience goes on: a reading that has grown old is no sign of life.
+                // How long it has been deferred still counts: that a reading has grown old is no sign
+                // of life.
                 Readiness::NeedsReading { deferred: false } => {}
                 Readiness::NeedsReading { deferred: true } => {
                     let since = *waiting.deferred_since.get_or_insert(now.at);
@@ -240,28 +128,24 @@ impl Machine {
             }
             kept.push(waiting);
         }
-        self.waiting = kept;
+        self.backlog.keep_waiting(kept);
         self.give_up_previews();
     }
 
-    /// The queue has to say which services are still to be rebuilt, before the first one is: those
+    /// The store has to say which services are still to be rebuilt, before the first one is: those
     /// that the list surely lacks are known by then.
     pub(super) fn wants_order(&self) -> bool {
-        self.unchecked_jobs.is_some()
-            && !self.options.no_wait
-            && self.list.is_read()
-            && !self.is_ending()
+        let may_check = !self.options.no_wait && self.inventory.is_read();
+        may_check && self.backlog.is_unchecked() && !self.is_ending()
     }
 
-    /// The queue's answer, in the manifest's order. Returns the jobs to be left out; none where so
+    /// The store's answer, in the manifest's order. Returns the jobs to be left out; none where so
     /// many are missing that a filter in the panel is likelier.
     pub(super) fn check_order(&mut self, queued: &[(JobId, ServiceId)]) -> Vec<JobId> {
-        let jobs = self.unchecked_jobs.take().unwrap_or_default();
-        let missing: Vec<(JobId, ServiceId)> = queued
-            .iter()
-            .copied()
-            .filter(|(_, service)| self.poller.is_surely_absent(*service, &self.list))
-            .collect();
+        let jobs = self.backlog.check();
+        let is_missing =
+            |(_, service): &&(JobId, ServiceId)| self.inventory.is_surely_absent(*service);
+        let missing: Vec<(JobId, ServiceId)> = queued.iter().filter(is_missing).copied().collect();
         let count = missing.len() as u64;
         match missing.first() {
             Some((_, first)) if count.saturating_mul(10) > jobs => {
@@ -279,47 +163,27 @@ impl Machine {
     /// They are not in the account's list: they fail untouched, and that is no failure of the run.
     pub(super) fn leave_out(&mut self, jobs: Vec<QueuedJob>, now: Now) {
         let left_out: HashSet<JobId> = jobs.iter().map(|job| job.id).collect();
-        self.waiting
-            .retain(|waiting| !left_out.contains(&waiting.job.id));
+        self.backlog.leave_out(&left_out);
         for mut job in jobs {
-            let entry = LedgerEntry::Untouched {
-                failure: not_listed(),
-            };
-            self.step(&mut job, entry, now.unix_ms);
+            let failure = not_listed();
+            self.step(&mut job, LedgerEntry::Untouched { failure }, now.unix_ms);
         }
     }
 
-    /// Jobs that the failure budget lets start, even if everything in flight fails too.
-    pub(super) fn headroom(&self) -> usize {
-        budget::headroom(self.budget, self.failures(), self.at_risk())
-    }
-
-    /// One more failure is within the budget.
-    pub(super) fn may_fail(&self) -> bool {
-        self.headroom() > 0
-    }
-
     pub(super) fn readiness(&self, job: &QueuedJob, now: Now) -> Readiness {
-        let (target, image_zone) = if self.options.no_wait && job.zone.is_some() {
-            (None, None)
-        } else {
-            match self.images.get(&job.image) {
-                Some(KnownImage::Known { name, zone }) => (name.clone(), zone.clone()),
-                Some(KnownImage::Wanted { .. } | KnownImage::Asked { .. }) | None => {
-                    // Its instance first: a preview of what cannot be rebuilt tells nothing.
-                    return match self.baseline(job.service, now) {
-                        Err(readiness) => readiness,
-                        Ok(_) => Readiness::NeedsPreview,
-                    };
-                }
-            }
+        let is_named = job.zone.is_some() && self.options.no_wait;
+        let image = match self.images.get(job.image) {
+            _ if is_named => Some(Image::default()),
+            known => known.cloned(),
         };
-        match self.baseline(job.service, now) {
-            Err(readiness) => readiness,
-            Ok(baseline) => Readiness::Ready {
+        // Its instance first: a preview of what cannot be rebuilt tells nothing.
+        match (self.baseline(job.service, now), image) {
+            (Err(readiness), _) => readiness,
+            (Ok(_), None) => Readiness::NeedsPreview,
+            (Ok(baseline), Some(image)) => Readiness::Ready {
                 baseline: baseline.map(Box::new),
-                target,
-                zone: (job.zone.clone().or(image_zone)).unwrap_or_else(|| ZONE_DEFAULT.to_owned()),
+                target: image.name,
+                zone: (job.zone.clone().or(image.zone)).unwrap_or_else(|| ZONE_DEFAULT.to_owned()),
             },
         }
     }
@@ -329,8 +193,8 @@ impl Machine {
         if self.options.no_wait {
             return Ok(None);
         }
-        let Some(listed) = self.list.get(service) else {
-            return Err(if self.poller.is_surely_absent(service, &self.list) {
+        let Some(listed) = self.inventory.get(service) else {
+            return Err(if self.inventory.is_surely_absent(service) {
                 Readiness::NotListed
             } else {
                 Readiness::NeedsReading { deferred: true }
@@ -341,28 +205,24 @@ impl Machine {
         if listed.page.is_none() {
             return Err(Readiness::NeedsReading { deferred: true });
         }
-        let age = now
-            .at
-            .saturating_duration_since(listed.observation.requested_at);
-        if age > BASELINE_AGE_MAX || listed.observation.requested_at < self.fresh_since {
+        let observation = &listed.observation;
+        let age = now.at.saturating_duration_since(observation.requested_at);
+        if age > BASELINE_AGE_MAX || !self.inventory.is_fresh(observation.requested_at) {
             return Err(Readiness::NeedsReading { deferred: false });
         }
-        if !listed.observation.is_ready() {
+        if !observation.is_ready() {
             return Err(Readiness::NeedsReading { deferred: true });
         }
         Ok(Some(Baseline {
-            image: listed.observation.image.clone(),
-            status: listed.observation.status.clone(),
+            image: observation.image.clone(),
+            status: observation.status.clone(),
             age_ms: u64::try_from(age.as_millis()).unwrap_or(u64::MAX),
             name: for_people(listed.name.as_deref()),
             ip: for_people(listed.ip.as_deref()),
         }))
     }
 
-    fn start(&mut self, mut job: QueuedJob, intent: LedgerEntry, now: Now) {
-        let LedgerEntry::Intent { zone, .. } = &intent else {
-            return;
-        };
+    fn start(&mut self, mut job: QueuedJob, intent: Intent, now: Now) {
         let access = match job.access {
             AccessKind::Password => {
                 let Some(password) = &job.password else {
@@ -375,56 +235,49 @@ impl Machine {
             AccessKind::SshKey => Access::SshKey(job.ssh_key.clone().unwrap_or_default()),
             AccessKind::Image => Access::Image,
         };
+        let Intent {
+            zone,
+            baseline,
+            target,
+        } = intent;
         let rebuild = Rebuild {
             service: job.service,
             image: job.image,
             zone: zone.clone(),
             access,
         };
-        let baseline_at = self
-            .list
-            .get(job.service)
-            .map(|listed| listed.observation.requested_at);
-        self.step(&mut job, intent, now.unix_ms);
+        let listed = self.inventory.get(job.service);
+        let baseline_at = listed.map(|listed| listed.observation.requested_at);
+        let entry = LedgerEntry::Intent {
+            zone,
+            baseline,
+            target,
+        };
+        self.step(&mut job, entry, now.unix_ms);
         self.desk.call(Call::Submit(job.id, Box::new(rebuild)));
-        self.submissions_out += 1;
-        self.active.insert(
-            job.service,
-            Active {
-                job,
-                tracker: None,
-                slept: None,
-                baseline_at,
-            },
-        );
+        self.flights.launch(job, baseline_at);
     }
 
     pub(super) fn fail_untouched(&mut self, mut job: QueuedJob, failure: Failure, now: Now) {
         self.step(&mut job, LedgerEntry::Untouched { failure }, now.unix_ms);
-        self.count_failure();
+        self.budget.one_failed();
     }
 
     fn never_ready(&self, service: ServiceId) -> Failure {
-        match self
-            .list
-            .get(service)
-            .filter(|listed| listed.page.is_some())
-        {
+        let waited = time::short(self.options.rules.rebuild_timeout);
+        let listed = self.inventory.get(service);
+        match listed.filter(|listed| listed.page.is_some()) {
             Some(listed) if listed.observation.status.is_empty() => Failure::new(
                 "not_ready",
-                format!(
-                    "the account's list did not say its status for {}",
-                    time::short(self.options.rules.rebuild_timeout)
-                ),
+                format!("the account's list did not say its status for {waited}"),
             ),
-            Some(listed) => Failure::new(
-                "not_ready",
-                format!(
-                    "its status was `{}` for {}",
-                    crate::text::brief(&listed.observation.status, 40),
-                    time::short(self.options.rules.rebuild_timeout)
-                ),
-            ),
+            Some(listed) => {
+                let status = crate::text::brief(&listed.observation.status, 40);
+                Failure::new(
+                    "not_ready",
+                    format!("its status was `{status}` for {waited}"),
+                )
+            }
             None => Failure::new(
                 "not_listed",
                 "the account's list does not show it, or shows its row in a way that cannot be read",
@@ -433,71 +286,33 @@ impl Machine {
     }
 
     fn ask_for_image(&mut self, image: ImageId, service: ServiceId, now: Now) {
-        let asked = self
-            .images
-            .values()
-            .filter(|known| matches!(known, KnownImage::Asked { .. }))
-            .count();
-        let known = self.images.entry(image).or_insert(KnownImage::Wanted {
-            not_before: now.at,
-            failures: 0,
-            lacking: Vec::new(),
-        });
-        let KnownImage::Wanted {
-            not_before,
-            failures,
-            lacking,
-        } = known
-        else {
+        let Some(not_before) = self.images.may_ask(image, service, now) else {
             return;
         };
-        let at = (*not_before).max(self.rate.free_at(Purpose::Submission));
-        if now.at < at {
-            self.wake_by(at);
-        } else if asked < PREVIEWS_MAX && self.rate.take(Purpose::Submission, now.at) {
-            *known = KnownImage::Asked {
-                failures: *failures,
-                lacking: std::mem::take(lacking),
-            };
-            self.desk.call(Call::Preview(image, service));
-        }
-    }
-
-    /// The instance's form was not seen to lack the image.
-    fn may_show_image(&self, image: ImageId, service: ServiceId) -> bool {
-        match self.images.get(&image) {
-            Some(KnownImage::Wanted { lacking, .. }) => !lacking.contains(&service),
-            Some(KnownImage::Asked { .. } | KnownImage::Known { .. }) | None => true,
+        match self.gate.take_slot(Purpose::Submission, not_before, now) {
+            Ok(()) => {
+                self.images.asked(image);
+                self.desk.call(Call::Preview(image, service));
+            }
+            Err(at) => self.wake_by(at),
         }
     }
 
     /// No instance is left that could show these images: they go without name and zone.
     fn give_up_previews(&mut self) {
-        let mut given_up = Vec::new();
-        for (image, known) in &mut self.images {
-            let KnownImage::Wanted { lacking, .. } = known else {
-                continue;
-            };
-            let may_show = |waiting: &Waiting| {
-                waiting.job.image == *image
+        let waiting = self.backlog.waiting();
+        let given_up = self.images.give_up(|image, lacking| {
+            let mut waiting = waiting.iter();
+            waiting.any(|waiting| {
+                waiting.job.image == image
                     && waiting.deferred_since.is_none()
                     && !lacking.contains(&waiting.job.service)
-            };
-            if !lacking.is_empty()
-                && (lacking.len() >= LACKING_MAX || !self.waiting.iter().any(may_show))
-            {
-                given_up.push(*image);
-                *known = KnownImage::Known {
-                    name: None,
-                    zone: None,
-                };
-            }
-        }
+            })
+        });
         for image in given_up {
-            let message = format!(
+            self.narrator.warn(format!(
                 "no instance that is to get image {image} offers it: `{ZONE_DEFAULT}` is sent as its zone, and its name stays unknown, which is less evidence"
-            );
-            self.events.push(Event::Warning { message });
+            ));
         }
     }
 
@@ -508,98 +323,83 @@ impl Machine {
         result: Read<Preview>,
         now: Now,
     ) {
-        let (failures, mut lacking) = match self.images.remove(&image) {
-            Some(KnownImage::Asked { failures, lacking }) => (failures, lacking),
-            Some(KnownImage::Wanted { .. } | KnownImage::Known { .. }) | None => (0, Vec::new()),
-        };
-        let known = match result {
+        let error = match result {
             Ok(reply) => {
                 self.read_accepted(reply.generation);
                 if let Some(found) = reply.value.image(image) {
-                    KnownImage::Known {
+                    let told = Image {
                         name: Some(found.name.clone()),
                         zone: found.zone.clone(),
-                    }
-                } else {
+                    };
+                    self.images.told(image, told);
+                } else if self.images.lacks(image, service, now) {
                     // Images differ from data centre to data centre: another instance may offer it.
-                    if lacking.is_empty() {
-                        let message = format!(
-                            "image {image} is not offered to service {service}: another one that is to get it is asked"
-                        );
-                        self.events.push(Event::Warning { message });
-                    }
-                    lacking.push(service);
-                    KnownImage::Wanted {
-                        not_before: now.at,
-                        failures,
-                        lacking,
-                    }
+                    self.narrator.warn(format!(
+                        "image {image} is not offered to service {service}: another one that is to get it is asked"
+                    ));
                 }
+                return;
             }
-            Err(error) => {
-                let counts = match &error {
-                    // The API's own refusal of a preview: of what else it gives it says nothing.
-                    ReadError::Failed(failure) if !failure.is_network() => {
-                        self.got_through();
-                        true
-                    }
-                    ReadError::Failed(_)
-                    | ReadError::Unauthorized { .. }
-                    | ReadError::HalfSession { .. }
-                    | ReadError::Incurable(_)
-                    | ReadError::Blocked { .. } => {
-                        self.read_failed(&error, now);
-                        // An outage says nothing about previews.
-                        !self.outage.is_on()
-                    }
-                    ReadError::SlowDown { .. } => {
-                        self.read_failed(&error, now);
-                        false
-                    }
-                };
-                let failures = failures + u32::from(counts);
-                if failures >= PREVIEW_TRIES_MAX {
-                    self.warn_once("preview", || {
-                        format!("the rebuild preview fails ({error}): images stay without names, which is less evidence")
-                    });
-                    KnownImage::Known {
-                        name: None,
-                        zone: None,
-                    }
-                } else {
-                    let delay = self
-                        .options
-                        .backoff
-                        .delay(failures.max(1), &mut self.random);
-                    KnownImage::Wanted {
-                        not_before: now.at + delay,
-                        failures,
-                        lacking,
-                    }
-                }
-            }
+            Err(error) => error,
         };
-        self.images.insert(image, known);
+        let failures = self.images.failures(image);
+        if self.preview_failed(&error, now) {
+            let delay = self.gate.delay(failures + 1);
+            if self.images.failed(image, delay, now) == Tried::GivenUp {
+                self.narrator.warn_once("preview", || {
+                    format!("the rebuild preview fails ({error}): images stay without names, which is less evidence")
+                });
+            }
+        } else {
+            let delay = self.gate.delay(failures.max(1));
+            self.images.again(image, delay, now);
+        }
     }
 
-    /// Pages that jobs need before they may start, and services that must be polled until they can.
-    pub(super) fn readings_wanted(&self, now: Now) -> (Vec<ServiceId>, Vec<ServiceId>) {
-        let mut stale = Vec::new();
-        let mut deferred = Vec::new();
+    /// Whether the failure of a preview says something of previews.
+    fn preview_failed(&mut self, error: &ReadError, now: Now) -> bool {
+        match error {
+            // The API's own refusal of a preview: of what else it gives it says nothing.
+            ReadError::Failed(failure) if !failure.is_network() => {
+                self.gate.got_through();
+                true
+            }
+            ReadError::Failed(_)
+            | ReadError::Unauthorized { .. }
+            | ReadError::HalfSession { .. }
+            | ReadError::Incurable(_)
+            | ReadError::Blocked { .. } => {
+                self.read_failed(error, now);
+                // An outage says nothing about previews.
+                !self.gate.is_in_outage()
+            }
+            ReadError::SlowDown { .. } => {
+                self.read_failed(error, now);
+                false
+            }
+        }
+    }
+
+    /// Readings that jobs need before they may start, and those of what is in flight.
+    pub(super) fn needs(&self, now: Now) -> Needs {
+        let mut needs = Needs {
+            stale: Vec::new(),
+            watched: self.flights.stages(&self.options.rules).collect(),
+        };
         // No more than can start soon: a page read too early must be read again.
         let soon = self.slots().min(self.options.workers).saturating_mul(2);
-        for waiting in &self.waiting {
-            match self.baseline(waiting.job.service, now) {
-                Err(Readiness::NeedsReading { deferred: false }) if stale.len() < soon => {
-                    stale.push(waiting.job.service);
+        for service in self.backlog.services() {
+            match self.baseline(service, now) {
+                Err(Readiness::NeedsReading { deferred: false }) if needs.stale.len() < soon => {
+                    needs.stale.push(service);
                 }
                 Err(Readiness::NeedsReading { deferred: true }) => {
-                    deferred.push(waiting.job.service);
+                    needs.watched.push((service, Stage::Open));
                 }
                 Ok(_) | Err(_) => {}
             }
         }
-        (stale, deferred)
+        needs
     }
 }
 

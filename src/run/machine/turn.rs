@@ -17,21 +17,15 @@
 use std::collections::HashSet;
 use std::time::{Duration, Instant};
 
+use super::desk::Bearing;
 use super::{Call, Finished, Machine, Step};
-use crate::event::{Event, JobEvent};
-use crate::job::{Counts, JobId, LedgerEntry, ServiceId, State};
+use crate::event::Event;
+use crate::job::{Counts, JobId, ServiceId};
 use crate::queue::{Harm, QueuedJob, Ready};
 use crate::run::{Now, Signal};
-use crate::{text, time};
 
-/// How long another program may hold the database before the run gives up.
-const BUSY_MAX: Duration = Duration::from_mins(2);
-
-/// The pause before a database that did not answer is tried again.
+/// The pause before a store that did not answer is tried again.
 const HINDERED: Duration = Duration::from_millis(500);
-
-/// How often the store is asked whether other commands have moved jobs of this batch.
-const RECOUNT: Duration = Duration::from_secs(1);
 
 /// What the machine is told.
 #[derive(Debug)]
@@ -122,100 +116,19 @@ pub struct StoreFault {
     pub message: String,
 }
 
-/// What the machine does next within a turn.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Phase {
+/// What comes next within a turn.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(super) enum Phase {
+    #[default]
     AskFailures,
     AskQueued,
-    AskQueuedJobs,
+    /// Ask for these, which a reading of the list has not shown.
+    AskQueuedJobs(Vec<JobId>),
     AskReady,
     Decide,
     Recount,
     End,
     AskForMore,
-}
-
-/// What is to be recorded, and what rests on it.
-#[derive(Debug)]
-pub(super) struct Desk {
-    phase: Phase,
-    /// Decided in this turn.
-    steps: Vec<Step>,
-    /// Steps whose commit failed: whether they were written is unknown. To write them again is safe.
-    unwritten: Vec<Step>,
-    /// Calls that wait for the commit, and those that may be made now.
-    resting: Vec<Call>,
-    released: Vec<Call>,
-    /// Jobs that a reading of the list has not shown, to be asked for.
-    missing: Vec<JobId>,
-    /// The store did not answer in this turn.
-    is_hindered: bool,
-    /// Nothing was begun in this turn, because something was still to be written.
-    has_put_off: bool,
-    busy_since: Option<Instant>,
-    /// The store failed for good: nothing is sent any more.
-    is_broken: bool,
-}
-
-impl Desk {
-    pub(super) fn new() -> Self {
-        Self {
-            phase: Phase::AskFailures,
-            steps: Vec::new(),
-            unwritten: Vec::new(),
-            resting: Vec::new(),
-            released: Vec::new(),
-            missing: Vec::new(),
-            is_hindered: false,
-            has_put_off: false,
-            busy_since: None,
-            is_broken: false,
-        }
-    }
-
-    pub(super) fn note(&mut self, step: Step) {
-        self.steps.push(step);
-    }
-
-    /// Jobs that were moved in this turn: the store does not know it yet.
-    pub(super) fn moving(&self) -> impl Iterator<Item = JobId> {
-        self.steps.iter().map(|step| step.transition.job)
-    }
-
-    /// Some of them are queued again.
-    pub(super) fn puts_back(&self) -> bool {
-        let mut steps = self.steps.iter();
-        steps.any(|step| step.transition.to.state == State::Queued)
-    }
-
-    pub(super) fn is_clear(&self) -> bool {
-        self.steps.is_empty()
-    }
-
-    pub(super) fn is_broken(&self) -> bool {
-        self.is_broken
-    }
-
-    /// The store does not answer, or has not written everything yet: nothing is begun meanwhile.
-    pub(super) fn is_hindered(&self) -> bool {
-        self.is_hindered || !self.unwritten.is_empty()
-    }
-
-    /// Jobs may be begun in this turn; otherwise it is remembered that they were put off.
-    pub(super) fn may_start(&mut self) -> bool {
-        self.has_put_off = self.is_hindered();
-        !self.has_put_off
-    }
-
-    /// All that can be written is written.
-    pub(super) fn is_done(&self) -> bool {
-        self.is_broken || self.unwritten.is_empty()
-    }
-
-    /// Makes `call` once everything that was decided is committed.
-    pub(super) fn call(&mut self, call: Call) {
-        self.resting.push(call);
-    }
 }
 
 impl Machine {
@@ -226,8 +139,8 @@ impl Machine {
             None => self.proceed(now),
         };
         Output {
-            events: std::mem::take(&mut self.events),
-            calls: std::mem::take(&mut self.desk.released),
+            events: self.narrator.take(),
+            calls: self.desk.take_calls(),
             next,
         }
     }
@@ -241,127 +154,115 @@ impl Machine {
                 }
                 self.begin_turn();
             }
+            Input::Signal(_) if self.course.signal.is_some() => return Some(Next::Over),
             Input::Signal(signal) => {
-                if self.signal.is_some() {
-                    return Some(Next::Over);
-                }
                 self.stop(signal);
                 self.begin_turn();
             }
             Input::Answered(Ok(answer)) => self.answered(answer, now),
             Input::Answered(Err(fault)) => self.not_answered(fault, now),
             Input::Recorded(steps, Ok(conflicts)) => self.recorded(&steps, &conflicts),
-            Input::Recorded(steps, Err(fault)) => self.not_recorded(steps, fault, now),
+            Input::Recorded(steps, Err(fault)) => {
+                let given_up = self.desk.keep_unwritten(steps);
+                self.drop_jobs(&given_up);
+                self.store_failed(fault, now);
+            }
         }
         None
     }
 
     fn begin_turn(&mut self) {
-        self.desk.phase = Phase::AskFailures;
-        self.desk.is_hindered = false;
+        self.course.phase = Phase::AskFailures;
+        self.desk.begin_turn();
     }
 
     /// Goes through the phases of the turn until the store or the outside has to act.
     fn proceed(&mut self, now: Now) -> Next {
         loop {
-            match self.desk.phase {
+            let (then, next) = match std::mem::take(&mut self.course.phase) {
                 Phase::AskFailures => {
-                    self.desk.phase = Phase::AskQueued;
-                    if self.may_ask() && self.wants_failures(now) {
-                        return Next::Ask(Question::Failures);
-                    }
+                    let asks = self.may_ask() && self.wants_failures(now);
+                    (
+                        Phase::AskQueued,
+                        asks.then_some(Next::Ask(Question::Failures)),
+                    )
                 }
                 Phase::AskQueued => {
-                    self.desk.phase = Phase::AskQueuedJobs;
-                    if self.may_ask() && self.wants_order() {
-                        return Next::Ask(Question::Queued);
-                    }
+                    let asks = self.may_ask() && self.wants_order();
+                    (Phase::AskReady, asks.then_some(Next::Ask(Question::Queued)))
                 }
-                Phase::AskQueuedJobs => {
-                    self.desk.phase = Phase::AskReady;
-                    if self.may_ask() && !self.desk.missing.is_empty() {
-                        let missing = std::mem::take(&mut self.desk.missing);
-                        return Next::Ask(Question::QueuedJobs(missing));
-                    }
+                Phase::AskQueuedJobs(jobs) => {
+                    (Phase::AskReady, Some(Next::Ask(Question::QueuedJobs(jobs))))
                 }
                 Phase::AskReady => {
-                    self.desk.phase = Phase::Decide;
-                    if self.may_ask()
-                        && let Some((limit, until_ms)) = self.wants_jobs(now)
-                    {
-                        return Next::Ask(Question::Ready { until_ms, limit });
-                    }
+                    let wanted = self.wants_jobs(now).filter(|_| self.may_ask());
+                    let ask = |(until_ms, limit)| Next::Ask(Question::Ready { until_ms, limit });
+                    (Phase::Decide, wanted.map(ask))
                 }
                 Phase::Decide => {
                     self.decide(now);
-                    self.desk.phase = Phase::Recount;
-                    let mut steps = std::mem::take(&mut self.desk.unwritten);
-                    steps.append(&mut self.desk.steps);
-                    if !steps.is_empty() {
-                        return Next::Record(steps);
+                    let steps = self.desk.take_steps();
+                    if steps.is_empty() {
+                        self.desk.release(&HashSet::new());
+                        (Phase::Recount, None)
+                    } else {
+                        (Phase::Recount, Some(Next::Record(steps)))
                     }
-                    self.desk.released.append(&mut self.desk.resting);
                 }
                 Phase::Recount => {
-                    self.desk.phase = Phase::End;
-                    if self.may_ask() && now.at >= self.recount_at {
-                        self.recount_at = now.at + RECOUNT;
-                        return Next::Ask(Question::Counts);
-                    }
+                    let asks = self.may_ask() && self.narrator.wants_counts(now);
+                    (Phase::End, asks.then_some(Next::Ask(Question::Counts)))
                 }
-                Phase::End => {
-                    if self.is_over() && self.is_ending() {
-                        return Next::Over;
-                    }
-                    if !self.is_over() || self.desk.is_hindered() {
-                        match self.wait(now) {
-                            Some(next) => return next,
-                            None => continue,
-                        }
-                    }
-                    // An operator beside the run may have put jobs back since the store was asked.
-                    self.desk.phase = Phase::AskForMore;
-                    return Next::Ask(Question::HasQueued);
-                }
-                Phase::AskForMore => return Next::Over,
+                Phase::End => self.end_of_turn(now),
+                Phase::AskForMore => (Phase::AskForMore, Some(Next::Over)),
+            };
+            self.course.phase = then;
+            if let Some(next) = next {
+                return next;
             }
         }
     }
 
-    /// `None`: nothing is to be waited for, the next turn begins.
-    fn wait(&mut self, now: Now) -> Option<Next> {
+    /// What follows the last phase of a turn: a wait, another turn, or the end.
+    fn end_of_turn(&mut self, now: Now) -> (Phase, Option<Next>) {
+        let is_over = self.is_over();
+        if is_over && self.is_ending() {
+            return (Phase::End, Some(Next::Over));
+        }
         // Before the store is tried again, signals and answers have their turn.
         if self.desk.is_hindered() {
-            return Some(Next::Wait(now.at + HINDERED));
+            return (Phase::End, Some(Next::Wait(now.at + HINDERED)));
         }
-        self.desk.busy_since = None;
-        let has_put_off = std::mem::take(&mut self.desk.has_put_off);
-        if self.may_ask() && (has_put_off || self.asks_the_store(now)) {
-            self.begin_turn();
-            return None;
+        if is_over {
+            // An operator beside the run may have put jobs back since the store was asked.
+            return (Phase::AskForMore, Some(Next::Ask(Question::HasQueued)));
         }
-        Some(Next::Wait(self.wake_at(now.at)))
+        let was_put_off = self.desk.goes_on();
+        if self.may_ask() && (was_put_off || self.asks_the_store(now)) {
+            return (Phase::AskFailures, None);
+        }
+        (Phase::End, Some(Next::Wait(self.wake_at(now))))
     }
 
     /// What was decided is known to the store, and it answers.
     fn may_ask(&self) -> bool {
-        !self.desk.is_broken && !self.desk.is_hindered()
+        !self.desk.is_broken() && !self.desk.is_hindered()
     }
 
     fn answered(&mut self, answer: Answer, now: Now) {
         match answer {
-            Answer::Failures(failures) => self.bears(&failures, now),
-            Answer::Queued(queued) => self.desk.missing = self.check_order(&queued),
-            Answer::QueuedJobs(jobs) => self.leave_out(jobs, now),
-            Answer::Ready(ready) => self.supplied(ready, now),
-            Answer::Counts(counts) => {
-                if counts != self.counts {
-                    self.counts = counts;
-                    self.events.push(Event::Recounted { counts });
+            Answer::Failures(failures) => self.answer_failures(&failures, now),
+            Answer::Queued(queued) => {
+                let missing = self.check_order(&queued);
+                if !missing.is_empty() {
+                    self.course.phase = Phase::AskQueuedJobs(missing);
                 }
             }
+            Answer::QueuedJobs(jobs) => self.leave_out(jobs, now),
+            Answer::Ready(ready) => self.supplied(ready, now),
+            Answer::Counts(counts) => self.narrator.recount(counts),
             Answer::HasQueued(true) => {
-                self.supply.forget();
+                self.backlog.look_again();
                 self.begin_turn();
             }
             Answer::HasQueued(false) => {}
@@ -369,15 +270,17 @@ impl Machine {
     }
 
     fn not_answered(&mut self, fault: StoreFault, now: Now) {
-        // Nothing but the display rests on the counts: that they cannot be read now is no fault yet.
-        if self.desk.phase == Phase::End {
-            return;
-        }
-        self.desk.phase = match self.desk.phase {
+        self.course.phase = match self.course.phase {
+            // Nothing but the display rests on the counts: that they cannot be read is no fault yet.
+            Phase::End => return,
             Phase::AskForMore => Phase::End,
-            _ => Phase::Decide,
+            Phase::AskFailures
+            | Phase::AskQueued
+            | Phase::AskQueuedJobs(_)
+            | Phase::AskReady
+            | Phase::Decide
+            | Phase::Recount => Phase::Decide,
         };
-        self.desk.is_hindered = true;
         self.store_failed(fault, now);
     }
 
@@ -386,112 +289,21 @@ impl Machine {
         self.drop_jobs(conflicts);
         for step in steps {
             if !conflicts.contains(&step.transition.job) {
-                count(&mut self.counts, step);
-                self.events.push(Event::Job(job_event(step)));
+                self.narrator.step(step);
             }
         }
-        let may_submit = !self.desk.is_broken;
-        let resting = std::mem::take(&mut self.desk.resting);
-        self.desk.released = resting
-            .into_iter()
-            .filter(|call| match call {
-                Call::Submit(job, _) => may_submit && !conflicts.contains(job),
-                _ => true,
-            })
-            .collect();
-    }
-
-    /// Whether any of `steps` was written, nobody knows.
-    fn not_recorded(&mut self, mut steps: Vec<Step>, fault: StoreFault, now: Now) {
-        // An intent whose commit failed must not be sent, whatever the disk says of it later: its job
-        // is given up here, and the next run finds it in doubt at worst.
-        let is_intent = |step: &Step| matches!(step.transition.entry, LedgerEntry::Intent { .. });
-        let unsent: HashSet<JobId> = (steps.iter().filter(|step| is_intent(step)))
-            .map(|step| step.transition.job)
-            .collect();
-        self.drop_jobs(&unsent);
-        steps.retain(|step| !unsent.contains(&step.transition.job));
-        self.desk.unwritten = steps;
-        let resting = std::mem::take(&mut self.desk.resting);
-        let is_submission = |call: &Call| matches!(call, Call::Submit(..));
-        self.desk.released = (resting.into_iter())
-            .filter(|call| !is_submission(call))
-            .collect();
-        self.desk.is_hindered = true;
-        self.store_failed(fault, now);
+        self.desk.release(conflicts);
     }
 
     fn store_failed(&mut self, fault: StoreFault, now: Now) {
-        if self.desk.is_broken {
-            return;
+        match self.desk.store_failed(fault.is_busy, now) {
+            Bearing::BusyNow => self.narrator.warn(
+                "another program holds the database; nothing is sent until it lets go".to_owned(),
+            ),
+            Bearing::Broken => self.narrator.tell(Event::Halting {
+                reason: fault.message,
+            }),
+            Bearing::BusyStill | Bearing::BrokenStill => {}
         }
-        if fault.is_busy {
-            if self.desk.busy_since.is_none() {
-                self.events.push(Event::Warning {
-                    message: "another program holds the database; nothing is sent until it lets go"
-                        .to_owned(),
-                });
-            }
-            let since = *self.desk.busy_since.get_or_insert(now.at);
-            if now.at.saturating_duration_since(since) < BUSY_MAX {
-                return;
-            }
-        }
-        self.desk.is_broken = true;
-        self.events.push(Event::Halting {
-            reason: fault.message,
-        });
-    }
-
-    /// The store failed for good, and that ended the run.
-    pub fn lost_its_store(&self) -> bool {
-        self.desk.is_broken
-    }
-}
-
-/// Moves the step's job from one state to the other in `counts`.
-fn count(counts: &mut Counts, step: &Step) {
-    let (from, to) = (&step.transition.from, &step.transition.to);
-    let left = counts.of_mut(from.state);
-    *left = left.saturating_sub(1);
-    counts.held = counts.held.saturating_sub(u64::from(from.held));
-    *counts.of_mut(to.state) += 1;
-    counts.held += u64::from(to.held);
-}
-
-fn job_event(step: &Step) -> JobEvent {
-    let Step {
-        service,
-        line,
-        transition,
-    } = step;
-    let to = &transition.to;
-    let failure = transition.entry.failure();
-    let rebuild = match (&transition.entry, to.submitted_ms) {
-        (LedgerEntry::Completed { .. }, Some(submitted_ms)) => {
-            Some(time::between(submitted_ms, transition.at_ms))
-        }
-        _ => None,
-    };
-    let error = match &transition.entry {
-        LedgerEntry::Held { reason } => Some(reason.as_str()),
-        _ => failure.map(|failure| failure.error.as_str()),
-    };
-    let baseline = to.baseline.as_ref();
-    JobEvent {
-        service: *service,
-        name: baseline.and_then(|baseline| baseline.name.clone()),
-        ip: baseline.and_then(|baseline| baseline.ip.clone()),
-        line: *line,
-        attempt: to.attempt,
-        kind: transition.entry.kind(),
-        from: transition.from.state,
-        to: to.state,
-        executed: to.executed(),
-        held: to.held,
-        evidence: to.evidence,
-        error_kind: failure.map(|failure| failure.error_kind.clone()),
-        error: error.map(|error| text::brief(error, text::MESSAGE_CHARS_MAX)),
-        rebuild,
     }
 }

@@ -349,7 +349,7 @@ fn without_waiting_no_list_is_read_and_a_slot_is_free_with_the_answer() {
         State::InDoubt,
         "it waits for a later run, or the operator"
     );
-    assert_eq!(world.machine.failures().held, 1);
+    assert_eq!(world.machine.budget.failures(0).held, 1);
     assert!(world.elapsed() < MINUTE);
 }
 

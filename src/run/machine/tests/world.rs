@@ -595,7 +595,7 @@ impl World {
                 assert!(at - *last >= interval, "two calls within {:?}", at - *last);
             }
             // The first scan may use every slot: nothing else is there to be called.
-            if matches!(made, Made::Page(_)) && self.machine.list.is_scanned() {
+            if matches!(made, Made::Page(_)) && self.machine.inventory.is_scanned() {
                 if let Some(last) = self.last_poll {
                     assert!(
                         at - last >= interval * 2,
@@ -617,23 +617,22 @@ impl World {
             .iter()
             .filter(|(_, finished)| matches!(finished, Finished::Submit(..)))
             .count();
-        let out = out + machine.unconfirmed.len();
-        assert_eq!(out, machine.submissions_out(), "submissions are miscounted");
+        let out = out + machine.flights.unconfirmed();
+        assert_eq!(out, machine.flights.out(), "submissions are miscounted");
         assert!(machine.in_flight() <= self.options.workers + self.inherited_or_doubted());
         if machine.slots() > 0 {
             let by = machine.held_back_by(self.now);
             let is_true = !matches!(by, Some(Limit::Workers | Limit::FailureBudget));
             assert!(is_true, "it says {by:?}, and {} may start", machine.slots());
         }
-        if let Some(budget) = machine.budget {
-            let failures = machine.failures();
-            let at_risk =
-                failures.failed + failures.watched + failures.held + machine.at_risk() as u64;
-            let suspects = machine.suspects.len() as u64;
+        if let Some(budget) = machine.budget.max() {
+            let failures = machine.budget.failures(machine.flights.doubts());
+            let in_flight = machine.flights.at_risk() as u64;
+            let at_risk = failures.failed + failures.watched + failures.held + in_flight;
+            let suspects = machine.backlog.suspects().len() as u64;
             assert!(
                 at_risk + suspects <= budget + self.inherited,
-                "{failures:?} with {} in flight of {budget}",
-                machine.at_risk()
+                "{failures:?} with {in_flight} in flight of {budget}"
             );
         }
         self.check_nothing_is_left_undone();
@@ -660,15 +659,14 @@ impl World {
             && !self.moved_now
             && !self.failed_now
             && self.machine.desk.is_done()
-            && machine.session.is_ready()
-            && !machine.outage.is_on()
-            && (self.options.no_wait || machine.list.is_scanned())
+            && machine.gate.is_open()
+            && (self.options.no_wait || machine.inventory.is_scanned())
             && !machine.wants_order()
             && machine.slots() > 0;
-        if !may_start || machine.rate.free_at(Purpose::Submission) > self.now.at {
+        if !may_start || machine.gate.free_at(Purpose::Submission) > self.now.at {
             return;
         }
-        let ready = machine.waiting.iter().find(|waiting| {
+        let ready = machine.backlog.waiting().iter().find(|waiting| {
             matches!(
                 machine.readiness(&waiting.job, self.now),
                 Readiness::Ready { .. }
@@ -677,14 +675,10 @@ impl World {
         assert!(ready.is_none(), "a job could start and does not: {ready:?}");
         // Where the clock on the wall went on alone, delays still last as long as they were meant to.
         if machine.wants_jobs(self.now).is_none() && !self.meddled && self.slept.is_zero() {
-            let known: HashSet<JobId> = machine
-                .waiting
-                .iter()
-                .map(|waiting| waiting.job.id)
-                .chain(machine.suspects.iter().map(|suspect| suspect.job.id))
-                .collect();
+            let known = machine.backlog.known();
             let buffered = machine
-                .waiting
+                .backlog
+                .waiting()
                 .iter()
                 .any(|waiting| waiting.deferred_since.is_none());
             let forgotten = self

@@ -1,0 +1,162 @@
+//! What is to be recorded, what rests on it, and whether the store takes it.
+
+use std::collections::HashSet;
+use std::time::{Duration, Instant};
+
+use super::{Call, Step};
+use crate::job::{JobId, LedgerEntry, State};
+use crate::run::Now;
+
+/// How long another program may hold the database before the run gives up.
+const BUSY_MAX: Duration = Duration::from_mins(2);
+
+/// Steps and calls between their decision and the outside.
+#[derive(Debug, Default)]
+pub(super) struct Desk {
+    /// Decided in this turn.
+    steps: Vec<Step>,
+    /// Steps whose commit failed: whether they were written is unknown. To write them again is safe.
+    unwritten: Vec<Step>,
+    /// Calls that wait for the commit.
+    resting: Vec<Call>,
+    /// Calls that may be made now.
+    released: Vec<Call>,
+    /// The store did not answer in this turn.
+    has_failed: bool,
+    /// Nothing was begun in this turn, because something was still to be written.
+    has_put_off: bool,
+    busy_since: Option<Instant>,
+    /// The store failed for good: nothing is sent any more.
+    is_broken: bool,
+}
+
+/// What a fault of the store leads to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Bearing {
+    /// Another program has begun to hold the store: it is tried again.
+    BusyNow,
+    /// It still does.
+    BusyStill,
+    /// The run cannot go on.
+    Broken,
+    /// It could not before.
+    BrokenStill,
+}
+
+impl Desk {
+    pub(super) fn begin_turn(&mut self) {
+        self.has_failed = false;
+    }
+
+    /// A job has moved.
+    pub(super) fn note(&mut self, step: Step) {
+        self.steps.push(step);
+    }
+
+    /// Makes `call` once everything that was decided is committed.
+    pub(super) fn call(&mut self, call: Call) {
+        self.resting.push(call);
+    }
+
+    /// Jobs that were moved in this turn: the store does not know it yet.
+    pub(super) fn moving(&self) -> impl Iterator<Item = JobId> {
+        self.steps.iter().map(|step| step.transition.job)
+    }
+
+    /// Some of them are queued again.
+    pub(super) fn puts_back(&self) -> bool {
+        let mut steps = self.steps.iter();
+        steps.any(|step| step.transition.to.state == State::Queued)
+    }
+
+    /// The store knows all that was decided.
+    pub(super) fn is_clear(&self) -> bool {
+        self.steps.is_empty()
+    }
+
+    /// The store does not answer, or has not written everything yet: nothing is begun meanwhile.
+    pub(super) fn is_hindered(&self) -> bool {
+        self.has_failed || !self.unwritten.is_empty()
+    }
+
+    pub(super) fn is_broken(&self) -> bool {
+        self.is_broken
+    }
+
+    /// All that can be written is written.
+    pub(super) fn is_done(&self) -> bool {
+        self.is_broken || self.unwritten.is_empty()
+    }
+
+    /// Jobs may be begun in this turn; otherwise it is remembered that they were put off.
+    pub(super) fn may_start(&mut self) -> bool {
+        self.has_put_off = self.is_hindered();
+        !self.has_put_off
+    }
+
+    /// The store answers again. Returns whether something was put off until now.
+    pub(super) fn goes_on(&mut self) -> bool {
+        self.busy_since = None;
+        std::mem::take(&mut self.has_put_off)
+    }
+
+    /// All that is to be committed, what could not be before first.
+    pub(super) fn take_steps(&mut self) -> Vec<Step> {
+        let mut steps = std::mem::take(&mut self.unwritten);
+        steps.append(&mut self.steps);
+        steps
+    }
+
+    /// Everything is committed but the steps of `conflicts`: what rests on it may be made.
+    pub(super) fn release(&mut self, conflicts: &HashSet<JobId>) {
+        let is_broken = self.is_broken;
+        self.release_if(|call| match call {
+            Call::Submit(job, _) => !is_broken && !conflicts.contains(job),
+            Call::Login | Call::Keepalive | Call::Whoami | Call::Page(_) | Call::Preview(..) => {
+                true
+            }
+        });
+    }
+
+    /// Whether any of `steps` was written, nobody knows. Returns the jobs that are given up: an
+    /// intent whose commit failed must not be sent, whatever the disk says of it later; the next run
+    /// finds it in doubt at worst. Outcomes are kept, to be written again.
+    pub(super) fn keep_unwritten(&mut self, mut steps: Vec<Step>) -> HashSet<JobId> {
+        let is_intent = |step: &Step| matches!(step.transition.entry, LedgerEntry::Intent { .. });
+        let intents = steps.iter().filter(|step| is_intent(step));
+        let unsent: HashSet<JobId> = intents.map(|step| step.transition.job).collect();
+        steps.retain(|step| !unsent.contains(&step.transition.job));
+        self.unwritten = steps;
+        self.release_if(|call| !matches!(call, Call::Submit(..)));
+        unsent
+    }
+
+    fn release_if(&mut self, may_go: impl Fn(&Call) -> bool) {
+        let resting = std::mem::take(&mut self.resting);
+        self.released.extend(resting.into_iter().filter(may_go));
+    }
+
+    /// Calls to be made now.
+    pub(super) fn take_calls(&mut self) -> Vec<Call> {
+        std::mem::take(&mut self.released)
+    }
+
+    /// The store did not do what it was asked to; `is_busy`: because another program holds it.
+    pub(super) fn store_failed(&mut self, is_busy: bool, now: Now) -> Bearing {
+        self.has_failed = true;
+        if self.is_broken {
+            return Bearing::BrokenStill;
+        }
+        if is_busy {
+            let Some(since) = self.busy_since else {
+                self.busy_since = Some(now.at);
+                return Bearing::BusyNow;
+            };
+            if now.at.saturating_duration_since(since) < BUSY_MAX {
+                return Bearing::BusyStill;
+            }
+        }
+        self.is_broken = true;
+        Bearing::Broken
+    }
+}

@@ -1,0 +1,175 @@
+//! Names and zones of the ordered images: asked for through previews of instances that are to get them.
+
+use std::collections::HashMap;
+use std::time::{Duration, Instant};
+
+use crate::job::{ImageId, ServiceId};
+use crate::run::Now;
+
+/// Failed previews after which an image's name stays unknown.
+const TRIES_MAX: u32 = 3;
+
+/// Instances that are asked for an image which their forms do not offer.
+const LACKING_MAX: usize = 5;
+
+/// Previews under way at once.
+const UNDER_WAY_MAX: usize = 4;
+
+/// What is known of an image; both unknown where no preview could tell.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(super) struct Image {
+    pub(super) name: Option<String>,
+    pub(super) zone: Option<String>,
+}
+
+#[derive(Debug, Clone)]
+enum Known {
+    Wanted(Wanted),
+    /// The preview is under way.
+    Asked(Wanted),
+    /// As far as it can be known.
+    Told(Image),
+}
+
+/// An image that is to be asked for.
+#[derive(Debug, Clone)]
+struct Wanted {
+    not_before: Instant,
+    failures: u32,
+    /// Instances whose forms do not offer it.
+    lacking: Vec<ServiceId>,
+}
+
+/// All ordered images, as far as their jobs have come up.
+#[derive(Debug, Default)]
+pub(super) struct Images(HashMap<ImageId, Known>);
+
+/// What became of a preview that has failed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Tried {
+    /// It is asked for again.
+    Again,
+    /// The image stays unknown.
+    GivenUp,
+}
+
+impl Images {
+    /// `None`: it has to be asked for first.
+    pub(super) fn get(&self, image: ImageId) -> Option<&Image> {
+        match self.0.get(&image) {
+            Some(Known::Told(told)) => Some(told),
+            Some(Known::Wanted(_) | Known::Asked(_)) | None => None,
+        }
+    }
+
+    /// From when on `service` may be asked for `image`. `None`: it is asked for already, its form was
+    /// seen to lack it, or enough previews are under way.
+    pub(super) fn may_ask(
+        &mut self,
+        image: ImageId,
+        service: ServiceId,
+        now: Now,
+    ) -> Option<Instant> {
+        let is_asked = |known: &&Known| matches!(known, Known::Asked(_));
+        let under_way = self.0.values().filter(is_asked).count();
+        let known = self.0.entry(image).or_insert_with(|| {
+            Known::Wanted(Wanted {
+                not_before: now.at,
+                failures: 0,
+                lacking: Vec::new(),
+            })
+        });
+        match known {
+            Known::Wanted(wanted)
+                if !wanted.lacking.contains(&service) && under_way < UNDER_WAY_MAX =>
+            {
+                Some(wanted.not_before)
+            }
+            Known::Wanted(_) | Known::Asked(_) | Known::Told(_) => None,
+        }
+    }
+
+    /// A preview is being asked for `image`.
+    pub(super) fn asked(&mut self, image: ImageId) {
+        if let Some(known) = self.0.get_mut(&image)
+            && let Known::Wanted(wanted) = known
+        {
+            *known = Known::Asked(wanted.clone());
+        }
+    }
+
+    /// A preview showed it.
+    pub(super) fn told(&mut self, image: ImageId, told: Image) {
+        self.0.insert(image, Known::Told(told));
+    }
+
+    /// The form of `service` does not offer it: another instance's may. Returns whether it is the
+    /// first one.
+    pub(super) fn lacks(&mut self, image: ImageId, service: ServiceId, now: Now) -> bool {
+        let mut wanted = self.take(image, now.at);
+        let is_first = wanted.lacking.is_empty();
+        wanted.lacking.push(service);
+        wanted.not_before = now.at;
+        self.0.insert(image, Known::Wanted(wanted));
+        is_first
+    }
+
+    /// The preview failed in a way that says nothing of previews: again after `delay`.
+    pub(super) fn again(&mut self, image: ImageId, delay: Duration, now: Now) {
+        let mut wanted = self.take(image, now.at);
+        wanted.not_before = now.at + delay;
+        self.0.insert(image, Known::Wanted(wanted));
+    }
+
+    /// How often previews of it have failed.
+    pub(super) fn failures(&self, image: ImageId) -> u32 {
+        match self.0.get(&image) {
+            Some(Known::Wanted(wanted) | Known::Asked(wanted)) => wanted.failures,
+            Some(Known::Told(_)) | None => 0,
+        }
+    }
+
+    /// The preview failed: again after `delay`, or given up.
+    pub(super) fn failed(&mut self, image: ImageId, delay: Duration, now: Now) -> Tried {
+        let mut wanted = self.take(image, now.at);
+        wanted.failures += 1;
+        if wanted.failures >= TRIES_MAX {
+            self.told(image, Image::default());
+            return Tried::GivenUp;
+        }
+        wanted.not_before = now.at + delay;
+        self.0.insert(image, Known::Wanted(wanted));
+        Tried::Again
+    }
+
+    /// Gives up those that no instance is left for which could show them; `may_show` says whether one
+    /// is, given those whose forms lack the image.
+    pub(super) fn give_up(
+        &mut self,
+        may_show: impl Fn(ImageId, &[ServiceId]) -> bool,
+    ) -> Vec<ImageId> {
+        let mut given_up = Vec::new();
+        for (image, known) in &mut self.0 {
+            let Known::Wanted(Wanted { lacking, .. }) = known else {
+                continue;
+            };
+            let is_over = lacking.len() >= LACKING_MAX || !may_show(*image, lacking);
+            if !lacking.is_empty() && is_over {
+                given_up.push(*image);
+                *known = Known::Told(Image::default());
+            }
+        }
+        given_up
+    }
+
+    fn take(&mut self, image: ImageId, not_before: Instant) -> Wanted {
+        match self.0.remove(&image) {
+            Some(Known::Wanted(wanted) | Known::Asked(wanted)) => wanted,
+            Some(Known::Told(_)) | None => Wanted {
+                not_before,
+                failures: 0,
+                lacking: Vec::new(),
+            },
+        }
+    }
+}

@@ -1,0 +1,328 @@
+//! What a page of the account's list means for the jobs on it.
+
+use std::collections::HashSet;
+
+use super::flights::Flight;
+use super::inventory::{NextPage, Unread};
+use super::starts::for_people;
+use super::{Call, Machine};
+use crate::job::{Evidence, Failure, LedgerEntry, ServiceId, State};
+use crate::queue::QueuedJob;
+use crate::run::Now;
+use crate::run::evidence::{self, Absence, Doubt, Observation, Progress, Surroundings, Tracker};
+use crate::zomro::{Page, Read, ReadError, Reply};
+
+impl Machine {
+    /// Asks for the next page, if one is wanted and may be read now.
+    pub(super) fn read_list(&mut self, now: Now) {
+        if self.options.no_wait {
+            return;
+        }
+        let needs = self.needs(now);
+        let rules = self.options.rules;
+        match self.inventory.next_page(&needs, &rules, now) {
+            NextPage::Nothing => {}
+            NextPage::At(at) => self.wake_by(at),
+            NextPage::Read(page, purpose, not_before) => {
+                match self.gate.take_slot(purpose, not_before, now) {
+                    Ok(()) => {
+                        self.inventory.asked(page);
+                        self.desk.call(Call::Page(page));
+                    }
+                    Err(at) => self.wake_by(at),
+                }
+            }
+        }
+    }
+
+    pub(super) fn page_finished(&mut self, asked: u32, result: Read<Page>, now: Now) {
+        match result {
+            Ok(reply) => {
+                self.read_accepted(reply.generation);
+                self.page_read(asked, &reply, now);
+            }
+            Err(error) => {
+                self.read_failed(&error, now);
+                let message = error.to_string();
+                let why = match error {
+                    ReadError::Unauthorized { .. } => Unread::Refused(&message),
+                    ReadError::SlowDown { .. } => Unread::SlowDown,
+                    ReadError::Failed(_)
+                    | ReadError::HalfSession { .. }
+                    | ReadError::Incurable(_)
+                    | ReadError::Blocked { .. } => Unread::Failed(&message),
+                };
+                let failures = self.inventory.not_read(why, now);
+                let delay = self.gate.delay(failures);
+                self.inventory.rest(delay, now);
+            }
+        }
+        self.inventory.ended(asked, &self.options.rules, now);
+    }
+
+    fn page_read(&mut self, asked: u32, reply: &Reply<Page>, now: Now) {
+        let Some(news) = self.inventory.read(asked, reply, now) else {
+            return;
+        };
+        // Doubts last: what the other rows of the page show counts for them.
+        let (doubts, others): (Vec<_>, Vec<_>) =
+            (news.seen.into_iter()).partition(|(service, _)| self.flights.is_in_doubt(*service));
+        let mut alive_since = None;
+        for (service, observation) in others {
+            self.judge_row(service, &observation, Surroundings::default(), reply, now);
+            alive_since = alive_since.max(self.flights.proves_life(service, &observation));
+        }
+        for (service, observation) in doubts {
+            let around = Surroundings {
+                alive_since,
+                more_to_come: self.more_to_come(service),
+            };
+            self.judge_row(service, &observation, around, reply, now);
+        }
+        for service in news.unclear {
+            self.judge_unseen(service, Absence::unclear(reply.requested_at), now);
+        }
+        if let Some((began_at, complete)) = news.scan_ended {
+            self.judge_absent(Absence::from_list(began_at, complete), now);
+            if !complete {
+                self.narrator.warn_once("scan", || {
+                    "the account's list contradicts itself from page to page; instances it does not show are looked for again".to_owned()
+                });
+            }
+        }
+    }
+
+    fn judge_row(
+        &mut self,
+        service: ServiceId,
+        observation: &Observation,
+        around: Surroundings,
+        reply: &Reply<Page>,
+        now: Now,
+    ) {
+        if let Some(flight) = self.flights.take(service)
+            && let Some(flight) = self.judge(flight, observation, around, reply, now)
+        {
+            self.flights.put(flight);
+        }
+    }
+
+    /// A rebuild may still come that would prove the doubt's page to be alive, or that the list
+    /// spells its image's name as the preview does.
+    fn more_to_come(&self, service: ServiceId) -> bool {
+        let page = self.inventory.page_of(service);
+        let Some(doubt) = self.flights.job(service) else {
+            return false;
+        };
+        let serves = |job: &QueuedJob| {
+            let is_on_its_page = page.is_some() && self.inventory.page_of(job.service) == page;
+            is_on_its_page || job.image == doubt.image
+        };
+        // Doubts alone never make room: what is queued then has to wait for the operator.
+        let may_start = !self.is_ending() && (self.may_fail() || self.in_flight() > 0);
+        let mut waiting = self.backlog.waiting().iter();
+        let is_queued = !self.backlog.is_exhausted() || waiting.any(|waiting| serves(&waiting.job));
+        self.flights.awaits_a_name(serves) || (may_start && is_queued)
+    }
+
+    /// What a reading means for a job: the job, if it is still to be waited for.
+    fn judge(
+        &mut self,
+        mut flight: Flight,
+        observation: &Observation,
+        around: Surroundings,
+        reply: &Reply<Page>,
+        now: Now,
+    ) -> Option<Flight> {
+        let Some(mut tracker) = flight.tracker.take() else {
+            return Some(flight);
+        };
+        let rules = self.options.rules;
+        let at_ms = reply.answered_ms;
+        if flight.job.record.state == State::InDoubt {
+            let record = &flight.job.record;
+            let doubt = evidence::judge_doubt(
+                record,
+                &mut tracker,
+                observation,
+                around,
+                self.flights.list_lag(),
+                &rules,
+            );
+            match doubt {
+                Doubt::Open => {}
+                Doubt::Executed => {
+                    let entry = LedgerEntry::Sighted {
+                        status: observation.status.clone(),
+                        image: observation.image.clone(),
+                    };
+                    self.step(&mut flight.job, entry, at_ms);
+                }
+                Doubt::NotExecuted => {
+                    match self.another_machine(&flight.job) {
+                        Some(reason) => self.hold(flight, reason, now),
+                        None => self.disprove(flight, now),
+                    }
+                    return None;
+                }
+                Doubt::Hold(reason) => {
+                    self.hold(flight, reason, now);
+                    return None;
+                }
+            }
+        }
+        if flight.job.record.state == State::Rebuilding {
+            let record = &flight.job.record;
+            let list_lag = self.flights.list_lag_mut();
+            tracker.learn_name(record, observation, reply.answered_at, list_lag);
+            let progress = evidence::judge_progress(
+                record,
+                &mut tracker,
+                observation,
+                self.flights.list_lag(),
+                &rules,
+            );
+            let entry = match progress {
+                Progress::Waiting => None,
+                Progress::Begun => Some(LedgerEntry::Sighted {
+                    status: observation.status.clone(),
+                    image: observation.image.clone(),
+                }),
+                Progress::Complete { evidence, remark } => {
+                    self.seen_through(&flight, &tracker, evidence, observation, reply);
+                    Some(LedgerEntry::Completed {
+                        evidence,
+                        status: observation.status.clone(),
+                        image: observation.image.clone(),
+                        remark,
+                    })
+                }
+                Progress::Broken(failure) => {
+                    self.budget.one_failed();
+                    Some(LedgerEntry::Broken { failure })
+                }
+                Progress::Unclear(failure) => {
+                    self.give_up(flight, failure, now);
+                    return None;
+                }
+            };
+            if let Some(entry) = entry {
+                self.step(&mut flight.job, entry, at_ms);
+            }
+        }
+        flight.tracker = Some(tracker);
+        (!flight.job.record.state.is_final()).then_some(flight)
+    }
+
+    /// A rebuild is complete: what that teaches of the list, and of how long rebuilds take.
+    fn seen_through(
+        &mut self,
+        flight: &Flight,
+        tracker: &Tracker,
+        evidence: Evidence,
+        observation: &Observation,
+        reply: &Reply<Page>,
+    ) {
+        if evidence == Evidence::Observed && flight.job.record.accepted {
+            let sent_at = tracker.sent_at();
+            let took = reply.answered_at.saturating_duration_since(sent_at);
+            self.inventory.learn_duration(took);
+        }
+        self.flights.seen_through(flight, evidence, observation);
+    }
+
+    /// Why the machine on the list is not the one that the intent meant: deleted and ordered anew
+    /// under the same id, it has an old image because it is new. Its address tells, where the list
+    /// gives one; the owner's name for it is free to change.
+    fn another_machine(&self, job: &QueuedJob) -> Option<String> {
+        let meant = job.record.baseline.as_ref()?.ip.as_deref()?;
+        let found = for_people(self.inventory.get(job.service)?.ip.as_deref())?;
+        (found != meant).then(|| {
+            format!("its address was {meant} and is {found} now: it may be another machine")
+        })
+    }
+
+    /// Proof that nothing was executed: again, if a retry is left.
+    fn disprove(&mut self, mut flight: Flight, now: Now) {
+        let retries = flight.job.record.retries;
+        let entry = if retries < self.options.retries {
+            let delay = self.gate.delay(retries + 1);
+            LedgerEntry::Disproved {
+                not_before_ms: now.after_ms(delay),
+            }
+        } else {
+            self.budget.one_failed();
+            let failure = flight.job.record.failure.clone();
+            LedgerEntry::Exhausted {
+                failure: failure
+                    .unwrap_or_else(|| Failure::new("not_executed", "it was never executed")),
+            }
+        };
+        self.step(&mut flight.job, entry, now.unix_ms);
+    }
+
+    fn hold(&mut self, mut flight: Flight, reason: String, now: Now) {
+        self.step(&mut flight.job, LedgerEntry::Held { reason }, now.unix_ms);
+        self.budget.one_is_held();
+    }
+
+    /// A rebuild whose end cannot be told: in doubt, and nothing more is to be expected.
+    fn give_up(&mut self, mut flight: Flight, failure: Failure, now: Now) {
+        let reason = failure.error.clone();
+        self.step(
+            &mut flight.job,
+            LedgerEntry::Doubted { failure },
+            now.unix_ms,
+        );
+        self.hold(flight, reason, now);
+    }
+
+    /// A scan has ended: who is not in the list?
+    fn judge_absent(&mut self, absence: Absence, now: Now) {
+        let is_absent = |service: &ServiceId| self.inventory.page_of(*service).is_none();
+        let mut absent: Vec<ServiceId> = self.flights.services().filter(is_absent).collect();
+        absent.sort_unstable();
+        if absence.complete {
+            let waiting = self.backlog.services().filter(is_absent);
+            let all: HashSet<ServiceId> = absent.iter().copied().chain(waiting).collect();
+            let gone = self.inventory.set_absent(all);
+            if let Some(first) = gone.first() {
+                self.narrator.warn_once("absent", || {
+                    let count = gone.len();
+                    format!(
+                        "{count} of the services at work or waiting have gone from the account's list ({first}, …): \
+                         if a filter is set in the panel, clear it"
+                    )
+                });
+            }
+        }
+        for service in absent {
+            self.judge_unseen(service, absence, now);
+        }
+    }
+
+    /// A reading has not shown the instance: the time of its job may be over.
+    fn judge_unseen(&mut self, service: ServiceId, absence: Absence, now: Now) {
+        let Some(mut flight) = self.flights.take(service) else {
+            return;
+        };
+        let (list_lag, rules) = (self.flights.list_lag(), &self.options.rules);
+        match (&mut flight.tracker, flight.job.record.state) {
+            (Some(tracker), State::InDoubt) => {
+                if let Doubt::Hold(reason) =
+                    evidence::judge_absence(tracker, absence, list_lag, rules)
+                {
+                    return self.hold(flight, reason, now);
+                }
+            }
+            (Some(tracker), State::Rebuilding) => {
+                let progress = evidence::judge_absent_rebuild(tracker, absence, rules);
+                if let Progress::Unclear(failure) = progress {
+                    return self.give_up(flight, failure, now);
+                }
+            }
+            _ => {}
+        }
+        self.flights.put(flight);
+    }
+}
