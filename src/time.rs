@@ -2,9 +2,13 @@
 //!
 //! Inside, a moment is Unix time in milliseconds (`…_ms: i64`), so that the database can compare it.
 
+use std::fmt;
 use std::time::Duration;
 
+use jiff::fmt::StdFmtWrite;
+use jiff::fmt::temporal::DateTimePrinter;
 use jiff::{RoundMode, SignedDuration, Timestamp, TimestampRound, Unit};
+use serde::{Serialize, Serializer};
 
 /// How far clocks are put back every day (NTP): what lies further in the future was dated by a
 /// clock that was wrong.
@@ -15,12 +19,33 @@ pub fn now_ms() -> i64 {
     Timestamp::now().as_millisecond()
 }
 
-/// RFC 3339, UTC, with milliseconds: `2026-11-23T02:00:00.000Z`.
-pub fn rfc3339(unix_ms: i64) -> String {
-    match Timestamp::from_millisecond(unix_ms) {
-        Ok(timestamp) => format!("{timestamp:.3}"),
-        Err(_) => format!("{unix_ms}ms"), // beyond year 9999: a broken clock, shown as it is
+/// A moment, as Unix time in milliseconds. It is written as RFC 3339 in UTC:
+/// `2026-11-23T02:00:00.000Z`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Stamp(pub i64);
+
+impl fmt::Display for Stamp {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        const PRINTER: DateTimePrinter = DateTimePrinter::new().precision(Some(3));
+        match Timestamp::from_millisecond(self.0) {
+            Ok(timestamp) => PRINTER
+                .print_timestamp(&timestamp, StdFmtWrite(f))
+                .map_err(|_| fmt::Error),
+            // Beyond the year 9999: a broken clock, shown as it is.
+            Err(_) => write!(f, "{}ms", self.0),
+        }
     }
+}
+
+impl Serialize for Stamp {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+/// [`Stamp`] as a text.
+pub fn rfc3339(unix_ms: i64) -> String {
+    Stamp(unix_ms).to_string()
 }
 
 /// Why a text is no duration.
@@ -91,6 +116,10 @@ mod tests {
     #[test]
     fn times_carry_milliseconds_and_utc() {
         assert_eq!(rfc3339(0), "1970-01-01T00:00:00.000Z");
+        assert_eq!(rfc3339(-1), "1969-12-31T23:59:59.999Z");
+        assert_eq!(rfc3339(951_868_799_999), "2000-02-29T23:59:59.999Z");
+        assert_eq!(rfc3339(4_107_542_400_000), "2100-03-01T00:00:00.000Z");
+        assert_eq!(rfc3339(i64::MAX), "9223372036854775807ms");
         assert_eq!(rfc3339(1_795_399_200_007), "2026-11-23T02:00:00.007Z");
         assert_eq!(human(1_795_399_200_007), "2026-11-23 02:00:00 UTC");
         assert_eq!(

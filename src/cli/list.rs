@@ -3,7 +3,7 @@
 use std::io::Write as _;
 
 use clap::Args;
-use serde_json::json;
+use serde::Serialize;
 
 use super::batches::{self, BatchArg};
 use super::error::CliError;
@@ -12,6 +12,7 @@ use super::output::print;
 use crate::exit::Exit;
 use crate::job::{ResultRow, State};
 use crate::queue::Open;
+use crate::report::ResultFields;
 use crate::{text, time};
 
 /// List jobs of the newest batch, one a line, in the manifest's order.
@@ -153,26 +154,28 @@ fn text_line(row: &ResultRow, out: &mut Vec<u8>) -> std::io::Result<()> {
     )
 }
 
+/// A job for scripts: its result, and what only `list` knows.
+#[derive(Serialize)]
+struct Listed<'a> {
+    #[serde(flatten)]
+    result: ResultFields<'a>,
+    name: Option<&'a str>,
+    ip: Option<&'a str>,
+    held: bool,
+    took_ms: Option<u64>,
+}
+
 fn json_line(row: &ResultRow, out: &mut Vec<u8>) -> std::io::Result<()> {
-    let value = json!({
-        "line": row.line,
-        "service_id": row.service,
-        "name": row.name,
-        "ip": row.ip,
-        "image": row.image.to_string(),
-        "state": row.state,
-        "held": row.held,
-        "executed": row.executed,
-        "evidence": row.evidence,
-        "attempts": row.attempts,
-        "submitted_at": row.submitted_ms.map(time::rfc3339),
-        "completed_at": row.completed_ms.map(time::rfc3339),
-        "took_ms": row.took().map(|took| u64::try_from(took.as_millis()).unwrap_or(u64::MAX)),
-        "error_kind": row.error_kind,
-        "error": row.error,
-        "note": row.note,
-    });
-    serde_json::to_writer(&mut *out, &value)?;
+    let listed = Listed {
+        result: ResultFields::from(row),
+        name: row.name.as_deref(),
+        ip: row.ip.as_deref(),
+        held: row.held,
+        took_ms: row
+            .took()
+            .map(|took| u64::try_from(took.as_millis()).unwrap_or(u64::MAX)),
+    };
+    serde_json::to_writer(&mut *out, &listed)?;
     out.push(b'\n');
     Ok(())
 }

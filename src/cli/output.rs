@@ -1,5 +1,7 @@
 //! Writing to stdout. A reader that has gone away is no error: it has seen what it wanted.
 
+use serde::Serialize;
+
 use super::error::CliError;
 use crate::progress::fold;
 use std::io::{self, IsTerminal as _, Write};
@@ -50,7 +52,7 @@ fn folded(text: &str, terminal: &console::Term) -> String {
 }
 
 /// Prints one JSON value, indented.
-pub fn print_json(value: &serde_json::Value) -> Result<(), CliError> {
+pub fn print_json(value: &impl Serialize) -> Result<(), CliError> {
     print(|out| {
         serde_json::to_writer_pretty(&mut *out, value)?;
         out.write_all(b"\n")

@@ -3,15 +3,19 @@
 use std::fmt::Write as _;
 
 use clap::Args;
-use serde_json::json;
+use serde::Serialize;
 
 use super::error::CliError;
 use super::global::Global;
 use super::output::{print_json, print_prose};
 use super::{database, next};
 use crate::exit::Exit;
-use crate::job::{BatchId, Executed, LedgerEntry, ServiceId, State};
+use crate::job::{
+    Baseline, BatchId, Executed, Failure, LedgerEntry, RunId, ServiceId, State, Verdict,
+};
 use crate::queue::{LedgerLine, Open, QueuedJob};
+use crate::report::ResultFields;
+use crate::time::Stamp;
 use crate::{text, time};
 
 /// Show one instance's whole history, over all batches.
@@ -54,11 +58,15 @@ pub async fn show(global: &Global, args: &ShowArgs) -> Result<Exit, CliError> {
         histories.push((batch, job, history, next));
     }
     if args.json {
-        let jobs: Vec<serde_json::Value> = histories
+        let jobs = histories
             .iter()
-            .map(|(batch, job, history, _)| as_json(*batch, job, history))
+            .map(|(batch, job, history, _)| ShownJob::new(*batch, job, history))
             .collect();
-        print_json(&json!({ "version": 1, "service_id": args.service_id, "jobs": jobs }))?;
+        print_json(&Shown {
+            version: 1,
+            service_id: args.service_id,
+            jobs,
+        })?;
     } else {
         let mut out = format!("service {}\n", args.service_id);
         for (batch, job, history, next) in &histories {
@@ -69,33 +77,66 @@ pub async fn show(global: &Global, args: &ShowArgs) -> Result<Exit, CliError> {
     Ok(Exit::Done)
 }
 
-fn as_json(batch: BatchId, job: &QueuedJob, history: &[LedgerLine]) -> serde_json::Value {
-    let record = &job.record;
-    json!({
-        "batch": batch,
-        "line": job.line,
-        "image": job.image.to_string(),
-        "image_name": record.target,
-        "zone": job.zone,
-        "access": job.access.as_str(),
-        "note": job.note,
-        "state": record.state,
-        "held": record.held,
-        "executed": record.executed(),
-        "evidence": record.evidence,
-        "attempts": record.attempt,
-        "submitted_at": record.submitted_ms.map(time::rfc3339),
-        "completed_at": record.completed_ms.map(time::rfc3339),
-        "baseline": record.baseline,
-        "failure": record.failure,
-        "history": history.iter().map(|line| json!({
-            "seq": line.seq,
-            "run": line.run,
-            "attempt": line.attempt,
-            "at": time::rfc3339(line.at_ms),
-            "entry": line.entry,
-        })).collect::<Vec<_>>(),
-    })
+/// What `show --json` writes.
+#[derive(Serialize)]
+struct Shown<'a> {
+    version: u8,
+    service_id: ServiceId,
+    jobs: Vec<ShownJob<'a>>,
+}
+
+/// The instance's job in one batch: its result, and what only `show` knows.
+#[derive(Serialize)]
+struct ShownJob<'a> {
+    batch: BatchId,
+    #[serde(flatten)]
+    result: ResultFields<'a>,
+    image_name: Option<&'a str>,
+    zone: Option<&'a str>,
+    access: &'a str,
+    held: bool,
+    baseline: Option<&'a Baseline>,
+    failure: Option<&'a Failure>,
+    history: Vec<ShownEntry<'a>>,
+}
+
+#[derive(Serialize)]
+struct ShownEntry<'a> {
+    seq: i64,
+    run: Option<RunId>,
+    attempt: u32,
+    at: Stamp,
+    entry: &'a LedgerEntry,
+}
+
+impl<'a> ShownJob<'a> {
+    fn new(batch: BatchId, job: &'a QueuedJob, history: &'a [LedgerLine]) -> Self {
+        let record = &job.record;
+        Self {
+            batch,
+            result: ResultFields::new(job.line, job.service, job.image, record)
+                .with_note(job.note.as_deref()),
+            image_name: record.target.as_deref(),
+            zone: job.zone.as_deref(),
+            access: job.access.as_str(),
+            held: record.held,
+            baseline: record.baseline.as_ref(),
+            failure: record.failure.as_ref(),
+            history: history.iter().map(ShownEntry::from).collect(),
+        }
+    }
+}
+
+impl<'a> From<&'a LedgerLine> for ShownEntry<'a> {
+    fn from(line: &'a LedgerLine) -> Self {
+        Self {
+            seq: line.seq,
+            run: line.run,
+            attempt: line.attempt,
+            at: Stamp(line.at_ms),
+            entry: &line.entry,
+        }
+    }
 }
 
 fn as_text(
@@ -273,9 +314,9 @@ fn describe(entry: &LedgerEntry) -> String {
         LedgerEntry::Untouched { .. } => "not sent".to_owned(),
         LedgerEntry::Resolved { verdict, reason } => {
             let verdict = match verdict {
-                crate::job::Verdict::Done => "done",
-                crate::job::Verdict::Requeue => "to be sent again",
-                crate::job::Verdict::Failed => "failed",
+                Verdict::Done => "done",
+                Verdict::Requeue => "to be sent again",
+                Verdict::Failed => "failed",
             };
             format!("resolved as {verdict}: {}", text::brief(reason, 200))
         }

@@ -10,7 +10,7 @@ use crate::text;
 /// Spreadsheets run a cell that begins with one of `= + - @` or their full-width forms (OWASP, "CSV
 /// Injection"), some also after blanks or quotes. A semicolon begins a new cell where the
 /// spreadsheet's locale separates by it, whatever was quoted.
-pub(super) fn neutral(text: &str) -> Cow<'_, str> {
+pub fn neutral(text: &str) -> Cow<'_, str> {
     let printable = text::printable(text);
     if !begins_formula(&printable) && !printable.contains(';') {
         return printable;
@@ -29,7 +29,7 @@ pub(super) fn neutral(text: &str) -> Cow<'_, str> {
 }
 
 /// Would a spreadsheet run a cell that holds this?
-pub(super) fn begins_formula(cell: &str) -> bool {
+pub fn begins_formula(cell: &str) -> bool {
     cell.trim_start_matches(|character: char| {
         character.is_whitespace() || matches!(character, '"' | '\'')
     })

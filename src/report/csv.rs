@@ -2,20 +2,22 @@
 
 use std::io::{self, Write};
 
-use super::{COLUMNS, cell, stamp};
+use super::cell;
+use super::fields::COLUMNS;
 use crate::job::ResultRow;
+use crate::time::Stamp;
 
 /// Large enough that a million rows are a few thousand writes.
 const BUFFER_BYTES: usize = 1 << 16;
 
 #[derive(Debug)]
-pub(super) struct Csv<W: Write> {
+pub struct Csv<W: Write> {
     writer: csv::Writer<W>,
     scratch: Vec<u8>,
 }
 
 impl<W: Write> Csv<W> {
-    pub(super) fn new(out: W) -> io::Result<Self> {
+    pub fn new(out: W) -> io::Result<Self> {
         let mut writer = csv::WriterBuilder::new()
             .buffer_capacity(BUFFER_BYTES)
             .from_writer(out);
@@ -26,7 +28,7 @@ impl<W: Write> Csv<W> {
         })
     }
 
-    pub(super) fn row(&mut self, row: &ResultRow) -> io::Result<()> {
+    pub fn row(&mut self, row: &ResultRow) -> io::Result<()> {
         self.field(row.line)?;
         self.field(row.service)?;
         self.field(row.image)?;
@@ -45,7 +47,7 @@ impl<W: Write> Csv<W> {
         Ok(())
     }
 
-    pub(super) fn finish(self) -> io::Result<W> {
+    pub fn finish(self) -> io::Result<W> {
         self.writer
             .into_inner()
             .map_err(csv::IntoInnerError::into_error)
@@ -59,9 +61,9 @@ impl<W: Write> Csv<W> {
     }
 
     fn moment(&mut self, unix_ms: Option<i64>) -> io::Result<()> {
-        match unix_ms {
-            Some(unix_ms) => stamp::rfc3339(unix_ms, &mut self.scratch),
-            None => self.scratch.clear(),
+        self.scratch.clear();
+        if let Some(unix_ms) = unix_ms {
+            write!(self.scratch, "{}", Stamp(unix_ms))?;
         }
         self.writer.write_field(&self.scratch)?;
         Ok(())

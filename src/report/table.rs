@@ -7,7 +7,6 @@ use std::io::{self, BufWriter, Write};
 
 use console::{measure_text_width, truncate_str};
 
-use super::stamp;
 use crate::job::{Counts, ResultRow, State};
 use crate::text::{brief, printable};
 use crate::time;
@@ -20,7 +19,7 @@ const DETAIL_COLUMNS: usize = 20;
 const GAP: usize = 2;
 
 #[derive(Debug)]
-pub(super) struct Table<W: Write> {
+pub struct Table<W: Write> {
     out: BufWriter<W>,
     width: Option<usize>,
     sample: Vec<Cells>,
@@ -61,7 +60,7 @@ struct Layout {
 }
 
 impl<W: Write> Table<W> {
-    pub(super) fn new(out: W, width: Option<usize>) -> Self {
+    pub fn new(out: W, width: Option<usize>) -> Self {
         Self {
             out: BufWriter::with_capacity(1 << 16, out),
             width,
@@ -70,7 +69,7 @@ impl<W: Write> Table<W> {
         }
     }
 
-    pub(super) fn row(&mut self, row: &ResultRow) -> io::Result<()> {
+    pub fn row(&mut self, row: &ResultRow) -> io::Result<()> {
         let cells = Cells::of(row);
         if let Some(layout) = self.layout {
             return layout.write(&mut self.out, &cells);
@@ -82,7 +81,7 @@ impl<W: Write> Table<W> {
         Ok(())
     }
 
-    pub(super) fn finish(mut self, counts: &Counts) -> io::Result<W> {
+    pub fn finish(mut self, counts: &Counts) -> io::Result<W> {
         if self.layout.is_none() && !self.sample.is_empty() {
             self.lay_out()?;
         }
@@ -149,9 +148,7 @@ fn brief_or_nothing(text: Option<&str>) -> String {
 
 /// `2026-11-23 02:00:00`; the header says that it is UTC.
 fn moment(unix_ms: i64) -> String {
-    let mut buffer = Vec::with_capacity(32);
-    stamp::rfc3339(unix_ms, &mut buffer);
-    let mut text = String::from_utf8_lossy(&buffer).replacen('T', " ", 1);
+    let mut text = time::rfc3339(unix_ms).replacen('T', " ", 1);
     text.truncate(19);
     text
 }

@@ -1,9 +1,12 @@
 //! The three formats side by side, and what no foreign text may do in any of them.
 
+use std::io::{self, Write};
+
 use proptest::prelude::*;
 
+use super::fields::COLUMNS;
 use super::*;
-use crate::job::{Evidence, Executed, ImageId, ServiceId, State};
+use crate::job::{Evidence, Executed, ImageId, ResultRow, ServiceId, State};
 use crate::text::is_unsafe;
 
 fn row(line: u64, state: State) -> ResultRow {

@@ -1,0 +1,85 @@
+//! The fields of a result, as scripts and spreadsheets read them.
+
+use serde::Serialize;
+
+use crate::job::{Evidence, Executed, ImageId, JobRecord, ResultRow, ServiceId, State};
+use crate::time::Stamp;
+
+/// The names of [`ResultFields`], in their order: the columns of the CSV.
+pub const COLUMNS: [&str; 12] = [
+    "line",
+    "service_id",
+    "image",
+    "state",
+    "executed",
+    "evidence",
+    "attempts",
+    "submitted_at",
+    "completed_at",
+    "error_kind",
+    "error",
+    "note",
+];
+
+/// A result: what is not there is `null`, texts are as they were.
+#[derive(Debug, Serialize)]
+pub struct ResultFields<'a> {
+    line: u64,
+    service_id: ServiceId,
+    image: ImageId,
+    state: State,
+    executed: Executed,
+    evidence: Option<Evidence>,
+    attempts: u32,
+    submitted_at: Option<Stamp>,
+    completed_at: Option<Stamp>,
+    error_kind: Option<&'a str>,
+    error: Option<&'a str>,
+    note: Option<&'a str>,
+}
+
+impl<'a> From<&'a ResultRow> for ResultFields<'a> {
+    fn from(row: &'a ResultRow) -> Self {
+        Self {
+            line: row.line,
+            service_id: row.service,
+            image: row.image,
+            state: row.state,
+            executed: row.executed,
+            evidence: row.evidence,
+            attempts: row.attempts,
+            submitted_at: row.submitted_ms.map(Stamp),
+            completed_at: row.completed_ms.map(Stamp),
+            error_kind: row.error_kind.as_deref(),
+            error: row.error.as_deref(),
+            note: row.note.as_deref(),
+        }
+    }
+}
+
+impl<'a> ResultFields<'a> {
+    /// The result of a job that stands as `record` says.
+    pub fn new(line: u64, service: ServiceId, image: ImageId, record: &'a JobRecord) -> Self {
+        let failure = record.failure.as_ref();
+        Self {
+            line,
+            service_id: service,
+            image,
+            state: record.state,
+            executed: record.executed(),
+            evidence: record.evidence,
+            attempts: record.attempt,
+            submitted_at: record.submitted_ms.map(Stamp),
+            completed_at: record.completed_ms.map(Stamp),
+            error_kind: failure.map(|failure| failure.error_kind.as_str()),
+            error: failure.map(|failure| failure.error.as_str()),
+            note: None,
+        }
+    }
+
+    /// With what the manifest notes.
+    #[must_use]
+    pub fn with_note(self, note: Option<&'a str>) -> Self {
+        Self { note, ..self }
+    }
+}
