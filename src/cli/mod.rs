@@ -5,8 +5,8 @@
 //! exit code in [`crate::exit`].
 //!
 //! A command begins in `start`, which parses its `arguments`. What several commands share:
-//! `global` (options of every command), `manifest` (how a sheet is read), `paths` (what must not be
-//! written over), `database` and `batches` (what a command works on), `order` (a manifest's way into
+//! `global` (options of every command), `manifest` (how a sheet is read), `paths` and
+//! `given_paths` (what must not be written over), `database` and `batches` (what a command works on), `order` (a manifest's way into
 //! the queue), `question` (before anything is destroyed), `next` (what to type afterwards), `words`
 //! and `output` (printing), `error` (what went wrong, with hints).
 
@@ -18,6 +18,7 @@ mod credentials;
 mod database;
 mod ended;
 mod error;
+mod given_paths;
 mod global;
 mod list;
 mod load;

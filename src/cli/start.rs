@@ -10,7 +10,8 @@ use super::arguments::{Cli, Command};
 use super::error::CliError;
 use super::global::Global;
 use super::{
-    adopt, check, list, load, output, paths, report, resolve, run, show, simulate, status, verify,
+    adopt, check, given_paths, list, load, output, report, resolve, run, show, simulate, status,
+    verify,
 };
 use crate::exit::Exit;
 use crate::text;
@@ -68,7 +69,7 @@ const TASKS_PER_TURN: u32 = 8;
 
 fn carry_out(cli: Cli) -> Result<Exit, CliError> {
     let Cli { global, command } = cli;
-    paths::check(&global, &command)?;
+    given_paths::check(&global, &command)?;
     let mut builder = match &command {
         Command::Simulate(_) => tokio::runtime::Builder::new_multi_thread(),
         // SQLite and the display have threads of their own; one for all the rest is quicker than

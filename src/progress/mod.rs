@@ -14,6 +14,7 @@
 mod bar;
 mod counters;
 mod display;
+mod ended;
 mod forecast;
 mod layout;
 mod lines;
@@ -34,7 +35,8 @@ mod tally;
 mod tests;
 
 pub use display::{StartError, start};
+pub use ended::Ended;
 pub use layout::fold;
 pub use mode::{Choice, Mode, Surroundings, Verbosity};
 pub use options::{EventsTo, Options};
-pub use summary::{Ended, summary};
+pub use summary::summary;

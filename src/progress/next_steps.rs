@@ -1,6 +1,6 @@
 //! What to do after a run, with the commands to type.
 
-use super::summary::Ended;
+use super::ended::Ended;
 use crate::exit::Exit;
 use crate::job::Counter;
 use crate::text::{MESSAGE_CHARS_MAX, brief};

@@ -1,55 +1,18 @@
 //! The closing summary: what happened, and what to do next.
 
 use std::fmt::Write as _;
-use std::path::PathBuf;
 use std::time::Duration;
 
 use super::counters::counters;
+use super::ended::Ended;
 use super::layout::COMMAND_INDENT;
 use super::mode::Verbosity;
 use super::next_steps::next_steps;
 use super::rate::as_f64;
 use crate::exit::Exit;
-use crate::job::{BatchId, Counts};
+use crate::job::Counts;
 use crate::text::{MESSAGE_CHARS_MAX, brief, printable};
 use crate::time;
-
-/// How a run ended.
-#[derive(Debug, Clone)]
-pub struct Ended {
-    /// How the process ends.
-    pub exit: Exit,
-    /// What it worked on.
-    pub batch: BatchId,
-    /// Where the batch stands now.
-    pub counts: Counts,
-    /// Of the failed ones: those that were or may have been wiped; `None` where nobody counted.
-    pub failed_wiped: Option<u64>,
-    /// Of the done ones: those that a human should look at.
-    pub flagged: u64,
-    /// Jobs that ended in this run ([`super::Handle::completed`]).
-    pub completed: u64,
-    /// What this run took.
-    pub elapsed: Duration,
-    /// Why it ended before the batch did.
-    pub halted: Option<String>,
-    /// What to do about that.
-    pub hint: Option<String>,
-    /// Rebuilds were not waited for.
-    pub no_wait: bool,
-    /// Nothing real was touched.
-    pub simulated: bool,
-    /// The database.
-    pub database: PathBuf,
-    /// How to call refleet on this database: `refleet`, or `refleet --db /srv/fleet.db`.
-    pub command: String,
-    /// What follows it to go on with this batch: `run`, or `run fleet.csv --simulate`.
-    pub resume: String,
-    /// The file that the batch was ordered from, as a word of a command; `None`: standard input.
-    pub manifest: Option<String>,
-    /// No later batch is what commands speak of unless they are told.
-    pub is_newest: bool,
-}
 
 /// What is printed when a run has ended. Ends with a line feed; empty where `-q` has nothing to say.
 pub fn summary(ended: &Ended, verbosity: Verbosity) -> String {
@@ -169,7 +132,10 @@ fn verdict(ended: &Ended) -> String {
 
 #[cfg(test)]
 mod tests {
+    use std::path::PathBuf;
+
     use super::*;
+    use crate::job::BatchId;
 
     fn ended(exit: Exit, counts: Counts) -> Ended {
         Ended {

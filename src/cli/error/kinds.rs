@@ -5,7 +5,6 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use super::conflict::{NAMED_MAX, conflict, listed, other_api};
-use super::hints::{hints, typed};
 use crate::cli::ended;
 use crate::cli::words;
 use crate::exit::Exit;
@@ -243,27 +242,6 @@ impl CliError {
             | Self::Precious { .. }
             | Self::Usage(_) => Exit::Usage,
         }
-    }
-
-    /// The whole text for stderr, ending with a line feed. `command`: how to call refleet on this
-    /// very queue again ([`Global::command`](crate::cli::global::Global::command)); it stands in each hint that can be typed.
-    pub fn render(&self, command: &str) -> String {
-        if let Self::Manifest(ManifestError::Invalid(faults)) = self {
-            return faults.to_string();
-        }
-        let message = self.to_string();
-        let mut lines = String::new();
-        for (index, line) in message.trim_end().lines().enumerate() {
-            lines.push_str(if index == 0 { "error: " } else { "" });
-            lines.push_str(&text::printable(line));
-            lines.push('\n');
-        }
-        for hint in hints(self) {
-            lines.push_str("hint: ");
-            lines.push_str(&text::printable(&typed(&hint, command)));
-            lines.push('\n');
-        }
-        lines
     }
 }
 

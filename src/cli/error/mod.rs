@@ -1,6 +1,6 @@
 //! What a person is told when a command cannot do its work: what, where, and what to do next.
 //!
-//! `kinds` has all reasons with their messages and exit codes, `hints` says what to do about each,
+//! `kinds` has all reasons with their messages and exit codes, `hints` says what to do about each, `render` writes both,
 //! `conflict` writes down rows that concern services with a past, `halt` and `storage` say what to do
 //! when a run ends early.
 
@@ -8,6 +8,7 @@ mod conflict;
 pub mod halt;
 mod hints;
 mod kinds;
+mod render;
 mod storage;
 
 pub use hints::typed;

@@ -2,11 +2,11 @@
 
 use std::path::{Path, PathBuf};
 
-use super::rules::{check_meant, refuse_if, refuse_precious};
-use crate::cli::arguments::Command;
-use crate::cli::credentials;
-use crate::cli::error::CliError;
-use crate::cli::global::{DATABASE, Global, SIMULATION_DATABASE};
+use super::arguments::Command;
+use super::credentials;
+use super::error::CliError;
+use super::global::{DATABASE, Global, SIMULATION_DATABASE};
+use super::paths::{check_meant, refuse_if, refuse_precious};
 use crate::queue::{Location, Precious};
 
 /// Refuses paths of the command line that were surely not meant, and files to be written that hold

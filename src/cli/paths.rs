@@ -1,8 +1,9 @@
-//! Which paths are refused.
+//! Which paths of the operator are refused: those that were surely not meant, and files that must
+//! not be written over.
 
 use std::path::{Path, PathBuf};
 
-use crate::cli::error::CliError;
+use super::error::CliError;
 use crate::queue::{Precious, precious, unexpanded};
 
 /// Refuses a path that nobody has expanded, and that names no file.
