@@ -11,14 +11,14 @@ use tokio::time::Instant;
 
 use super::behaviour::Outcome;
 use super::call::{Call, REBUILD};
-use super::change::{InstanceChange, Settings};
+use super::change::{AccountChange, InstanceChange};
 use super::config::{Config, Image};
 use super::deferred::Deferred;
 use super::document;
 use super::fault::{Fault, Script};
 use super::fleet::{Fleet, Position};
 use super::form::Fields;
-use super::instance::Rebuild;
+use super::instance::PlannedRebuild;
 use super::journal::{Answered, Clocks, Journal, JournalEntry, Misfit, NotWritten};
 use super::kind::FaultKind;
 use super::list::{ListState, Listed};
@@ -164,7 +164,7 @@ impl Account {
                 if instance.supersede(&before, at) {
                     self.running.end_endless();
                 }
-                let rebuild = Rebuild {
+                let rebuild = PlannedRebuild {
                     image_id: accepted.image_id.into_owned(),
                     image: accepted.image.into(),
                     shown: accepted.shown.into(),
@@ -390,7 +390,7 @@ impl Account {
     fn accept(
         &mut self,
         position: Position,
-        rebuild: Rebuild,
+        rebuild: PlannedRebuild,
         at_ms: i64,
         now: Instant,
     ) -> Option<ExecutionId> {
@@ -445,15 +445,15 @@ impl Account {
         true
     }
 
-    pub(super) fn set(&mut self, settings: Settings, now: Instant) {
-        let is_odd_anew = settings.odd.is_some();
-        if let Some(login) = settings.login {
+    pub(super) fn set(&mut self, change: AccountChange, now: Instant) {
+        let is_odd_anew = change.odd.is_some();
+        if let Some(login) = change.login {
             self.sessions.set_login(login);
         }
-        if let Some(sessions) = settings.sessions {
+        if let Some(sessions) = change.sessions {
             self.sessions.set(sessions);
         }
-        settings.apply(&mut self.config);
+        change.apply(&mut self.config);
         if is_odd_anew {
             self.list.thaw(now);
             self.apply_oddities();

@@ -49,7 +49,7 @@ impl InstanceChange {
 /// Changes of the account's behaviour; what is `None` stays.
 #[derive(Debug, Clone, PartialEq, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
-pub struct Settings {
+pub struct AccountChange {
     /// How old the list is that a call gets.
     pub list_lag_ms: Option<u64>,
     /// By how many rows the list's order moves after each call.
@@ -77,7 +77,7 @@ pub struct Settings {
     pub odd: Option<Oddities>,
 }
 
-impl Settings {
+impl AccountChange {
     /// Changes what the account is configured with; logins and sessions are not among that.
     pub(super) fn apply(self, config: &mut Config) {
         fn set<T>(field: &mut T, value: Option<T>) {

@@ -18,7 +18,7 @@ const OLD_IMAGE_NAME: &str = "CentOS-7";
 /// What they run instead when that one is ordered.
 const OLDER_IMAGE_NAME: &str = "CentOS-6";
 const OLD_IMAGE: &str = "7c1f0a52-93d4-4b7e-8a06-5e2d94c1b370";
-/// Names for images of which only the id is known.
+/// Invented names for images of which a manifest gives the id only.
 const NAMES: [&str; 8] = [
     "Ubuntu-24.04",
     "Debian-12",

@@ -8,7 +8,7 @@
 //! | `POST script` | a [`Script`]: exact faults for the next matching calls |
 //! | `DELETE script` | forgets all scripts |
 //! | `POST services/{id}` | an [`InstanceChange`] of that instance |
-//! | `POST config` | [`Settings`] |
+//! | `POST config` | [`AccountChange`] |
 //!
 //! What is posted is JSON; the answer is `{}`, or HTTP 4xx with the reason as text.
 
@@ -22,7 +22,7 @@ use axum::routing::{get, post};
 use serde_json::{Value, json};
 use tokio::time::Instant;
 
-use super::change::{InstanceChange, Settings};
+use super::change::{AccountChange, InstanceChange};
 use super::fault::Script;
 use super::record::{CallRecord, Record, ServiceRecord};
 use super::shared::Shared;
@@ -75,7 +75,7 @@ async fn change(
     found.then(|| Json(json!({}))).ok_or(StatusCode::NOT_FOUND)
 }
 
-async fn config(State(shared): Simulated, Json(settings): Json<Settings>) -> Json<Value> {
-    shared.account().set(settings, Instant::now());
+async fn config(State(shared): Simulated, Json(change): Json<AccountChange>) -> Json<Value> {
+    shared.account().set(change, Instant::now());
     Json(json!({}))
 }

@@ -84,7 +84,8 @@ impl Fault {
         }
     }
 
-    /// The same, with the coin tossed where both is possible and nobody has said.
+    /// The same fault; where its kind may be executed or not, and nothing says which, chance
+    /// decides.
     #[must_use]
     pub(super) fn decided(mut self, random: &mut fastrand::Rng) -> Self {
         if self.kind.tosses_a_coin() && self.executed.is_none() {

@@ -44,8 +44,8 @@ pub struct Freeze {
 pub(super) struct Frozen(HashMap<usize, Instant>);
 
 impl Frozen {
-    /// The moment that page `number` shows at `now`, if it is frozen then. `event`: what a page that
-    /// waits for something to be shown waits for has been shown by this reading of it.
+    /// The moment that page `number` shows at `now`, if it is frozen then. `event` says whether
+    /// this reading of the page shows what the freeze waits for.
     pub(super) fn moment(
         &mut self,
         freeze: Freeze,

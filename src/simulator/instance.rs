@@ -51,7 +51,7 @@ pub(super) struct Instance {
 
 /// The parts of an accepted rebuild, settled.
 #[derive(Debug)]
-pub(super) struct Rebuild {
+pub(super) struct PlannedRebuild {
     pub(super) image_id: String,
     pub(super) image: Arc<str>,
     pub(super) shown: Arc<str>,
@@ -104,7 +104,12 @@ impl Instance {
     }
 
     /// The API has said ok. Returns when the rebuild ends; `None`: never, or it does not begin.
-    pub(super) fn accept(&mut self, rebuild: Rebuild, at_ms: i64, now: Instant) -> Option<Instant> {
+    pub(super) fn accept(
+        &mut self,
+        rebuild: PlannedRebuild,
+        at_ms: i64,
+        now: Instant,
+    ) -> Option<Instant> {
         self.accepted += 1;
         if rebuild.outcome == Outcome::Ignored {
             return None;
@@ -154,7 +159,7 @@ impl Instance {
     /// What the journal says of [`accept`](Self::accept).
     pub(super) fn accepted_line<'a>(
         &'a self,
-        rebuild: &'a Rebuild,
+        rebuild: &'a PlannedRebuild,
         at_ms: i64,
         now: Instant,
     ) -> Accepted<'a> {
@@ -280,8 +285,8 @@ mod tests {
         Instance::new(5, "web-01".to_owned(), "192.0.2.1".to_owned(), view, now)
     }
 
-    fn rebuild(outcome: Outcome, image_at: ImageAt) -> Rebuild {
-        Rebuild {
+    fn rebuild(outcome: Outcome, image_at: ImageAt) -> PlannedRebuild {
+        PlannedRebuild {
             image_id: "id".to_owned(),
             image: "new".into(),
             shown: "new".into(),

@@ -12,7 +12,7 @@ use super::vocabulary::Term;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Execution {
     Never,
-    /// As a script says, else like this; a plan tosses a coin.
+    /// A script decides, and where it says nothing, this does; a plan tosses a coin.
     Either(bool),
     Always,
 }
@@ -130,7 +130,7 @@ fault_kinds! {
     /// JSON of another shape, executed or not.
     OtherShape = "other-shape": Either(true), Hidden, Any;
 
-    // ---- the right answer, dressed otherwise ----
+    // ---- the right answer, in another encoding or form ----
     /// The right answer behind many megabytes of blanks.
     Huge = "huge": Always, Shown, Any;
     /// HTTP 200 with the page that links to the real answer, executed.

@@ -19,7 +19,7 @@ use crate::text::brief;
 use crate::time::parse_duration;
 
 /// Everything that is odd about an account. The start, for what begins some time after it: of the
-/// simulator, or of the moment at which [`Settings::odd`](super::Settings::odd) was given.
+/// simulator, or of the moment at which [`AccountChange::odd`](super::AccountChange::odd) was given.
 #[derive(Debug, Clone, PartialEq, Default, Deserialize)]
 #[serde(try_from = "Vec<String>")]
 pub struct Oddities {

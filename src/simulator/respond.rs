@@ -11,7 +11,7 @@ use axum::response::{IntoResponse, Response};
 use super::account::PreparedAnswer;
 use super::call::{Call, REBUILD};
 use super::document;
-use super::dress;
+use super::encoding;
 use super::fault::Fault;
 use super::form::Fields;
 use super::journal::NotWritten;
@@ -22,9 +22,9 @@ use super::wire::{Link, Pieces};
 
 const JSON: &str = "application/json; charset=utf-8";
 const HTML: &str = "text/html; charset=utf-8";
-/// A charset is named by whoever knows it.
+/// The header of an answer whose charset is not named.
 const BARE_JSON: &str = "application/json";
-/// Nobody resolves it.
+/// An address that no resolver knows (RFC 6761).
 const ELSEWHERE: &str = "https://panel.invalid/billmgr";
 const SECOND_FACTOR: &str = "func=totp.confirm";
 const LINK_STORM_BYTES: usize = 1024 * 1024;
@@ -50,21 +50,21 @@ const PAGE_PANEL: &[u8] = b"<!DOCTYPE html><html><head><title>Panel</title></hea
 
 /// The right answer, as it is.
 pub(super) fn intact(shared: &Shared, link: &Link, answer: PreparedAnswer) -> Response {
-    dressed(shared, link, answer, json)
+    intact_as(shared, link, answer, json)
 }
 
-/// The right answer, as `dress` makes a response of its body.
-fn dressed(
+/// The right answer, with a response that `make` makes of its body.
+fn intact_as(
     shared: &Shared,
     link: &Link,
     answer: PreparedAnswer,
-    dress: impl FnOnce(Vec<u8>) -> Response,
+    make: impl FnOnce(Vec<u8>) -> Response,
 ) -> Response {
     let kept = answer
         .execution
         .map_or(Ok(()), |execution| shared.account().answered(execution));
     match kept {
-        Ok(()) => dress(answer.body),
+        Ok(()) => make(answer.body),
         Err(NotWritten) => broken(link),
     }
 }
@@ -83,7 +83,7 @@ fn error(fault: &Fault, fields: &Fields, usual: &'static str) -> Refusal {
         .collect();
     let text = |text: &Option<String>, usual: &'static str| {
         let text = text.clone().map_or(Cow::Borrowed(usual), Cow::Owned);
-        dress::with_secrets(text, &secrets)
+        encoding::with_secrets(text, &secrets)
     };
     Refusal {
         kind: text(&fault.error_type, "value"),
@@ -160,7 +160,7 @@ pub(super) async fn respond(
         FaultKind::MethodNotAllowed => disguise(fault, 405, HTML, PAGE_NOT_ALLOWED),
         FaultKind::Maintenance => disguise(fault, 503, HTML, PAGE_MAINTENANCE),
         FaultKind::LinkStorm => {
-            let page = dress::link_storm(fault.bytes.unwrap_or(LINK_STORM_BYTES));
+            let page = encoding::link_storm(fault.bytes.unwrap_or(LINK_STORM_BYTES));
             typed(HTML, page)
         }
         FaultKind::Empty => disguise(fault, 200, JSON, b""),
@@ -198,11 +198,11 @@ pub(super) async fn respond(
                 .defer(answer, fault.pages.unwrap_or(1));
             long_page(&number)
         }
-        FaultKind::ByteOrderMark => dressed(shared, link, answer, |body| {
+        FaultKind::ByteOrderMark => intact_as(shared, link, answer, |body| {
             json([&b"\xef\xbb\xbf"[..], &body].concat())
         }),
-        FaultKind::Gzip => dressed(shared, link, answer, |body| {
-            let mut response = json(dress::gzip(&body));
+        FaultKind::Gzip => intact_as(shared, link, answer, |body| {
+            let mut response = json(encoding::gzip(&body));
             let gzip = HeaderValue::from_static("gzip");
             response.headers_mut().insert(CONTENT_ENCODING, gzip);
             response
@@ -215,23 +215,28 @@ pub(super) async fn respond(
             link.close_after(delay.unwrap_or(CLOSE_AFTER));
             intact(shared, link, answer)
         }
-        FaultKind::HalfSurrogate => dressed(shared, link, answer, |body| {
-            json(dress::half_surrogate(&body))
+        FaultKind::HalfSurrogate => intact_as(shared, link, answer, |body| {
+            json(encoding::half_surrogate(&body))
         }),
-        FaultKind::CutUtf8 => dressed(shared, link, answer, |body| json(dress::cut_utf8(&body))),
-        FaultKind::ControlCharacters => dressed(shared, link, answer, |body| {
-            json(dress::control_characters(&body))
+        FaultKind::CutUtf8 => {
+            intact_as(shared, link, answer, |body| json(encoding::cut_utf8(&body)))
+        }
+        FaultKind::ControlCharacters => intact_as(shared, link, answer, |body| {
+            json(encoding::control_characters(&body))
         }),
-        FaultKind::Windows1251 => dressed(shared, link, answer, |body| {
+        FaultKind::Windows1251 => intact_as(shared, link, answer, |body| {
             let kind = "application/json; charset=windows-1251";
-            typed(kind, dress::recoded(&body, encoding_rs::WINDOWS_1251))
+            typed(kind, encoding::recoded(&body, encoding_rs::WINDOWS_1251))
         }),
-        FaultKind::Koi8R => dressed(shared, link, answer, |body| {
+        FaultKind::Koi8R => intact_as(shared, link, answer, |body| {
             let kind = "application/json; charset=KOI8-R";
-            typed(kind, dress::recoded(&body, encoding_rs::KOI8_R))
+            typed(kind, encoding::recoded(&body, encoding_rs::KOI8_R))
         }),
-        FaultKind::UnnamedCharset => dressed(shared, link, answer, |body| {
-            typed(BARE_JSON, dress::recoded(&body, encoding_rs::WINDOWS_1251))
+        FaultKind::UnnamedCharset => intact_as(shared, link, answer, |body| {
+            typed(
+                BARE_JSON,
+                encoding::recoded(&body, encoding_rs::WINDOWS_1251),
+            )
         }),
         FaultKind::Busy => refuse(&Refusal::running_operation()),
         FaultKind::Error => refuse(&error(
@@ -277,7 +282,7 @@ fn refuse(refusal: &Refusal) -> Response {
     json(refusal.document(&Fields::default()))
 }
 
-/// What somebody between client and API may answer.
+/// What stands between client and API may answer so: a proxy, a firewall, a maintenance page.
 fn disguise(fault: Fault, status: u16, kind: &'static str, body: &'static [u8]) -> Response {
     let retry_after = match fault.kind {
         FaultKind::Maintenance => fault.retry_after.or_else(|| Some("1".to_owned())),

@@ -98,7 +98,7 @@ async fn function(
             if shared.pass(before.ticket).await.is_err() {
                 return broken(&link);
             }
-            // Where the fault shows a part of it, it shows a lie.
+            // A fault that shows a part of this answer shows an `ok` that is not true.
             PreparedAnswer::plain(document::ok(&fields))
         }
     };

@@ -11,7 +11,7 @@ use tokio::task::JoinHandle;
 use tokio::time::Instant;
 
 use super::account::Account;
-use super::change::{InstanceChange, Settings};
+use super::change::{AccountChange, InstanceChange};
 use super::config::Config;
 use super::fault::Script;
 use super::record::{CallRecord, Record, ServiceRecord};
@@ -137,8 +137,8 @@ impl Simulator {
     }
 
     /// Changes the account's behaviour.
-    pub fn set(&self, settings: Settings) {
-        self.shared.account().set(settings, Instant::now());
+    pub fn set(&self, change: AccountChange) {
+        self.shared.account().set(change, Instant::now());
     }
 
     /// Stops listening, lets answers under way be finished (for a second at most), and returns

@@ -9,7 +9,7 @@ use tokio::time::Instant;
 use super::behaviour::{Behaviour, ImageAt, Outcome};
 use super::config::{Config, Image};
 use super::form::Fields;
-use super::instance::{Instance, Rebuild};
+use super::instance::{Instance, PlannedRebuild};
 use super::random::random;
 use super::refusal::Refusal;
 use crate::job::ImageId;
@@ -97,7 +97,7 @@ pub(super) fn check_state(instance: &Instance, now: Instant) -> Result<(), Refus
 }
 
 /// How the next rebuild of this instance goes.
-pub(super) fn plan(config: &Config, image: &Image, instance: &mut Instance) -> Rebuild {
+pub(super) fn plan(config: &Config, image: &Image, instance: &mut Instance) -> PlannedRebuild {
     let name: Arc<str> = image.name.as_str().into();
     let Behaviour {
         accept_lag_ms,
@@ -113,7 +113,7 @@ pub(super) fn plan(config: &Config, image: &Image, instance: &mut Instance) -> R
     ];
     let jitter = 1.0 + config.rebuild_jitter.clamp(0.0, 1.0) * (2.0 * random(&seed).f64() - 1.0);
     let odd = &config.odd;
-    let mut rebuild = Rebuild {
+    let mut rebuild = PlannedRebuild {
         image_id: image.id.to_string(),
         shown: image_after.map_or_else(|| name.clone(), Into::into),
         image: name,

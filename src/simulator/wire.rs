@@ -1,6 +1,6 @@
 //! The connection itself: what a handler cannot do through HTTP.
 //!
-//! A handler that wants its connection reset or closed says so on its [`Link`]; the [`Wire`] then
+//! A handler that wants its connection reset or closed says so on its [`Link`]; the [`Connection`] then
 //! refuses the write of the answer, whatever that was, and the server drops the connection.
 
 use std::io;
@@ -23,7 +23,8 @@ const OPEN: u8 = 0;
 const RESET: u8 = 1;
 const CLOSED: u8 = 2;
 
-/// Header lines that are none; whoever follows the letter refuses the whole answer.
+/// Lines that are no headers. A client that follows the specification to the letter refuses the
+/// whole answer for them.
 const NOISE: &[u8] = b"X-Cache Status: HIT\r\nserved by node 7\r\n: nameless\r\n";
 const STATUS_LINE: &[u8] = b"HTTP/1.1 ";
 
@@ -79,22 +80,22 @@ pub(super) struct Port {
 }
 
 impl Listener for Port {
-    type Io = Wire;
+    type Io = Connection;
     type Addr = SocketAddr;
 
-    async fn accept(&mut self) -> (Wire, SocketAddr) {
+    async fn accept(&mut self) -> (Connection, SocketAddr) {
         // axum's own `accept` waits out a shortage of file descriptors.
         let (stream, address) = Listener::accept(&mut self.listener).await;
         // Answers are small: Nagle's algorithm would only delay them. Failing is harmless.
         let _ = stream.set_nodelay(true);
-        let wire = Wire {
+        let connection = Connection {
             stream,
             link: Link::default(),
             unsent: Bytes::new(),
             end: None,
-            _connection: Arc::clone(&self.connections),
+            _open: Arc::clone(&self.connections),
         };
-        (wire, address)
+        (connection, address)
     }
 
     fn local_addr(&self) -> io::Result<SocketAddr> {
@@ -104,17 +105,17 @@ impl Listener for Port {
 
 /// A TCP connection that its [`Link`] can break.
 #[derive(Debug)]
-pub(super) struct Wire {
+pub(super) struct Connection {
     stream: TcpStream,
     link: Link,
     /// Taken from the server, and not yet handed to the system.
     unsent: Bytes,
     /// When it ends.
     end: Option<Pin<Box<Sleep>>>,
-    _connection: Arc<()>,
+    _open: Arc<()>,
 }
 
-impl Wire {
+impl Connection {
     fn broken(&self) -> io::Result<()> {
         match self.link.0.state.load(Ordering::Acquire) {
             OPEN => Ok(()),
@@ -135,7 +136,7 @@ impl Wire {
     }
 }
 
-impl AsyncRead for Wire {
+impl AsyncRead for Connection {
     fn poll_read(
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
@@ -151,7 +152,7 @@ impl AsyncRead for Wire {
     }
 }
 
-impl AsyncWrite for Wire {
+impl AsyncWrite for Connection {
     fn poll_write(
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,

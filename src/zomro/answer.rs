@@ -26,8 +26,8 @@ pub enum Answer {
     },
     /// The API refused for good; nothing was done. The kind is the API's `$type`.
     Refused(Failure),
-    /// `doc.error` of type `auth` or `access`, or no session yet: nothing was done. A dead session or
-    /// a service of somebody else; `keepalive` tells which.
+    /// `doc.error` of type `auth` or `access`, or no session yet: nothing was done. Either the
+    /// session is dead or the service belongs to somebody else; `keepalive` tells which.
     Unauthorized {
         /// The API's words.
         message: String,
@@ -37,12 +37,13 @@ pub enum Answer {
         /// The HTTP status.
         status: u16,
     },
-    /// An `ok` that names the second factor or a login: nothing was done if the session answers
-    /// everything like that, which another call has to tell; else nothing is known.
+    /// An `ok` that asks for a second factor or a login. If the session answers every call like
+    /// that, nothing was done; another call has to show whether it does. If it does not, it is
+    /// unknown what was done.
     HalfSession {
         /// What it names.
         asks_for: HalfSession,
-        /// What it means if no other call is answered alike.
+        /// What the answer means if other calls are not answered like that.
         failure: Failure,
     },
     /// Anything else: it may or may not have been executed.
@@ -64,8 +65,8 @@ impl Answer {
         }
     }
 
-    /// What a ledger says of it; `None` where nothing went wrong. The words of the classes that do
-    /// not bring their own: `rate_limited`, `unauthorized`, `blocked_request`.
+    /// What the ledger records of it; `None` where nothing went wrong. Classes that bring no kind
+    /// of their own get `rate_limited`, `unauthorized` and `blocked_request`.
     pub fn failure(&self) -> Option<Failure> {
         match self {
             Self::Accepted => None,
@@ -96,7 +97,7 @@ pub enum Keepalive {
         /// The API's words.
         message: String,
     },
-    /// It answers like a session that is not whole.
+    /// The session is not complete: it answers every call by asking for something more.
     Half(HalfSession),
     /// HTTP 403 or 460: this address is blocked.
     Blocked {
@@ -184,7 +185,7 @@ pub enum ReadError {
         /// What the API asks for, at most 15 minutes.
         retry_after: Option<Duration>,
     },
-    /// A document that belongs to no list and no form: the session is not whole, or seems so.
+    /// An `ok` that asks for a second factor or a login: the session is not complete, or seems so.
     #[error("the session is not whole: the API asks for {}", .asks_for)]
     HalfSession {
         /// What it asks for.

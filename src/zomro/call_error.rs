@@ -159,7 +159,7 @@ impl CallError {
         }
     }
 
-    /// What a person has to change first, if there is anything: no retry helps.
+    /// Why no retry helps, if a person has to change something first.
     pub(super) fn incurable(&self, destination: &Destination) -> Option<Incurable> {
         match self {
             Self::Certificate(why) => Some(Incurable::Certificate(why.clone())),
@@ -296,8 +296,8 @@ fn verdict(error: &rustls::Error) -> Option<String> {
     })
 }
 
-/// The resolver's words for "this name does not exist"; everything else may pass. The system gives
-/// no number.
+/// The resolver's words for "this name does not exist". Its other failures may be temporary, and
+/// the system gives no number to tell them apart.
 fn says_no_such_host(cause: &str) -> bool {
     [
         "Name or service not known",

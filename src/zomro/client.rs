@@ -78,7 +78,7 @@ impl Client {
         self.inner.session.current().generation
     }
 
-    /// There is something to open a session with.
+    /// Whether there are credentials to open a session with.
     pub fn can_login(&self) -> bool {
         matches!(self.inner.settings.credentials, Credentials::Login { .. })
     }
@@ -102,8 +102,8 @@ impl Client {
         self.ask(form::KEEPALIVE).await
     }
 
-    /// Asks whose the session is, only to see how it answers: what waits for a second factor says so
-    /// here, whatever `keepalive` says.
+    /// Asks whose the session is. What it says of the owner is not used: a session that waits for a
+    /// second factor says so here, even where it passes `keepalive`.
     pub async fn whoami(&self) -> Keepalive {
         self.ask(form::WHOAMI).await
     }

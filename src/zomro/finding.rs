@@ -105,19 +105,19 @@ pub(super) fn read(received: &Received, ours: &Ours, secrets: &[&str]) -> Findin
         Err(_) => Verdict::default(),
     };
     let error = verdict.errors.as_ref().and_then(|nodes| {
-        // Of several errors to a submission the one that proves nothing counts.
+        // If a submission gets several errors, one that proves nothing outweighs the others.
         let proves_nothing =
             |node: &&ErrorNode| ours.submits && !api_error::is_known(node.kind.trimmed());
         let counts = nodes.iter().find(proves_nothing).or(nodes.first());
         counts.map(|node| ApiError::of(node, secrets))
     });
-    // Looked at before everything else: the operation that runs may be the one just asked for.
+    // First of all: the operation that is running may be the very one that this call has asked for.
     if let (Some(nodes), Some(error)) = (&verdict.errors, &error)
         && nodes.iter().any(says_running_operation)
     {
         return CallError::RunningOperation(error.text()).into();
     }
-    // An error to a call that changes nothing is one, whoever it was meant for.
+    // A read-only call that gets an error has failed, even if the error was meant for another call.
     if verdict.is_foreign(ours) && (ours.submits || error.is_none()) {
         return CallError::Foreign.into();
     }

@@ -1,6 +1,7 @@
-//! What no retry can cure: a person has to change something, so to try for half an hour helps nobody.
+//! Errors that no retry can cure: a person has to change something first, and half an hour of
+//! retries would only hide that.
 //!
-//! Only the first call of a run ends it for such a fault: what worked a minute ago and does not now
+//! Such an error ends a run only at its first call. What worked a minute ago and does not work now
 //! is an outage.
 
 use std::borrow::Cow;
@@ -58,7 +59,7 @@ impl Incurable {
     }
 }
 
-/// Later in a run it is a fault like others. The words are those of [`super::call_error`].
+/// Later in a run it is an error like others. Its kinds are the words of [`super::call_error`].
 impl From<Incurable> for Failure {
     fn from(incurable: Incurable) -> Self {
         let kind = match &incurable {

@@ -89,8 +89,8 @@ impl Page {
         self.rows.saturating_sub(self.instances.len() as u64)
     }
 
-    /// Reads the answer to a request for page `asked`. Without the number of all rows it could not
-    /// be told whether the reading is complete, so such an answer is none.
+    /// Reads the answer to a request for page `asked`. An answer without the number of all rows is
+    /// refused, because it could not be told whether the reading is complete.
     pub(super) fn decode(body: &str, asked: u32) -> Result<Self, CallError> {
         let list: List<'_> = shape::document(body).map_err(|error| CallError::json(&error))?;
         let total = list.p_elems.trimmed().parse().map_err(|_| {
@@ -116,7 +116,8 @@ impl Page {
     }
 }
 
-/// The rows of a list, unread: an array, one row alone, or an empty element in any dress.
+/// The rows of a list, not yet read: an array, one row alone, or an empty element, however that is
+/// written.
 fn rows(list: &RawValue) -> serde_json::Result<Vec<&RawValue>> {
     match list.get().as_bytes().first() {
         Some(b'[') => serde_json::Deserializer::from_str(list.get()).deserialize_seq(Bounded),

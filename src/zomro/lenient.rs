@@ -1,8 +1,8 @@
 //! Bytes of an answer → text that the JSON reader takes: one broken character must not hide a whole
 //! account, and a refusal in another charset is a refusal.
 //!
-//! What is broken becomes U+FFFD, which no id, no status and no evidence may hold; whoever reads
-//! those strictly sees it there.
+//! What is broken becomes U+FFFD. Ids, statuses and evidence are read strictly, and one that holds
+//! this character is not accepted.
 
 use std::borrow::Cow;
 use std::io::Read as _;
@@ -35,7 +35,8 @@ pub(super) fn text(
     })
 }
 
-/// gzip is told by how it begins, not by a header: these are written in many ways.
+/// gzip is recognised by its first bytes. The header is not looked at, because servers write it in
+/// many ways.
 fn unpacked(body: Wiped, bytes_max: usize) -> Result<Wiped, CallError> {
     if !body.as_ref().starts_with(&[0x1f, 0x8b]) {
         return Ok(body);

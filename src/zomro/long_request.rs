@@ -10,7 +10,8 @@ const PAGE_BYTES_MAX: usize = 1 << 16;
 /// of nothing but `href=` from holding up the only thread.
 const LINK_BYTES_MAX: usize = 2048;
 const NAME_BYTES_MAX: usize = 32;
-/// A link may hold another one; a longer one is passed over as a whole.
+/// A link may hold another one, so the search goes on within it; a longer one is passed over as a
+/// whole.
 const SHORT_BYTES_MAX: usize = 64;
 
 /// Where the page leads; `None` where it is no long-request page.

@@ -48,7 +48,7 @@ pub(super) fn long_submission(document: Result<Document, CallError>) -> Answer {
     }
 }
 
-/// The document of a call that changes nothing: one that asks for more than the session has is none.
+/// The document of a read-only call. An `ok` that asks for a second factor or a login is none.
 pub(super) fn whole(document: Document) -> Result<Document, Obstacle> {
     match document {
         Document::Ok(Some(Lead {

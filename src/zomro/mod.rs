@@ -61,9 +61,7 @@ mod wiped;
 mod wire;
 
 #[cfg(test)]
-mod classification_tests;
-#[cfg(test)]
-mod socket_tests;
+mod tests;
 
 pub use answer::{Answer, Keepalive, LoginError, ReadError};
 pub use call::{Read, Rebuild, Reply, Submitted};

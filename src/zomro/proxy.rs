@@ -1,6 +1,6 @@
-//! The proxy that the environment names (`HTTPS_PROXY`, `ALL_PROXY`, `NO_PROXY`), looked at before the
-//! first call: a value that reqwest would pass over in silence, or fail with at each call, is the
-//! operator's to mend.
+//! The proxy that the environment names (`HTTPS_PROXY`, `ALL_PROXY`, `NO_PROXY`), checked before
+//! the first call. reqwest would ignore some bad values in silence and fail with others at each
+//! call; here the operator is told.
 
 use std::env;
 
@@ -37,7 +37,7 @@ pub(super) fn on_the_way_to(endpoint: &Endpoint) -> Result<Option<String>, Clien
     }
 }
 
-/// Some proxy would be asked, whichever it is.
+/// Calls to this endpoint go through a proxy if there is one: `NO_PROXY` does not exempt it.
 fn is_intercepted(endpoint: &Endpoint, exempt: String) -> bool {
     let any = Matcher::builder().all("http://proxy/").no(exempt).build();
     let uri = endpoint.url().as_str().parse();

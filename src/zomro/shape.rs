@@ -27,7 +27,7 @@ impl Text<'_> {
     }
 }
 
-/// Something of this text was lost on the way.
+/// Whether a part of this text could not be decoded.
 pub(super) fn is_damaged(text: &str) -> bool {
     text.contains('\u{fffd}')
 }
@@ -94,7 +94,7 @@ impl<'de: 'a, 'a> Deserialize<'de> for Text<'a> {
     }
 }
 
-/// Every text that a node holds, however deep: for nodes of which nobody knows the dress.
+/// Every text that a node holds, however deep: for nodes whose shape is not documented.
 #[derive(Debug, Default, Clone, PartialEq, Eq)]
 pub(super) struct Words(Vec<String>);
 
@@ -234,7 +234,8 @@ impl<'de, T: Deserialize<'de>> Deserialize<'de> for Many<T> {
                 Ok(Many::default())
             }
 
-            /// An empty element that was written as an empty text; any other text says as little.
+            /// An empty element that was written as an empty text. Any other text is no list
+            /// either.
             fn visit_str<E>(self, _: &str) -> Result<Self::Value, E> {
                 Ok(Many::default())
             }
@@ -256,7 +257,7 @@ pub(super) fn document<'de, T: Deserialize<'de>>(body: &'de str) -> serde_json::
     Ok(doc)
 }
 
-/// For fields whose presence says something: `null` is present too.
+/// For fields that count by being present, even as `null`.
 pub(super) fn present<'de, D, T>(deserializer: D) -> Result<Option<T>, D::Error>
 where
     D: Deserializer<'de>,

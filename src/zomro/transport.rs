@@ -23,7 +23,7 @@ use super::wiped::Wiped;
 use super::wire::{Sent, WatchedForm, Wire};
 use super::{lenient, proxy};
 
-/// A connection comes about in this time or not at all.
+/// A connection that takes longer to set up has failed.
 const CONNECT_TIMEOUT_MAX: Duration = Duration::from_secs(10);
 /// A connection that was idle for longer may be closed by now, and a submission over it would be in
 /// doubt: it is not reused. Calls that follow each other at once share one, calls at the pace of a

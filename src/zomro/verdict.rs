@@ -14,7 +14,7 @@ use serde_json::value::RawValue;
 use super::shape::{self, Many, Object, Text, Words};
 use crate::job::{ImageId, ServiceId};
 
-/// What our own call named: what its answer may echo.
+/// What our own call named, and its answer may echo.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Ours {
     pub(super) func: &'static str,
@@ -24,8 +24,8 @@ pub(super) struct Ours {
     pub(super) submits: bool,
 }
 
-/// A session that was opened and is not whole: who it belongs to is asked for something more, and
-/// until then every function answers with the same `ok`.
+/// What the API still asks the owner of a session for. Until it gets that, the session is not
+/// complete, and every function answers with the same `ok`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum HalfSession {
     /// A one-time code.
@@ -55,9 +55,10 @@ pub(super) struct Lead {
 /// The parts of a document that decide.
 #[derive(Debug, Default)]
 pub(super) struct Verdict<'a> {
-    /// The texts of `ok`; `None`: there is none, or it says no.
+    /// The texts of `ok`; `None`: there is none, or it is `null` or `false`.
     pub(super) ok: Option<Words>,
-    /// There is an `error`, and these are its nodes: one without words where it cannot be read.
+    /// The nodes of `error`; `None`: there is none. An error that cannot be read is one node
+    /// without words.
     pub(super) errors: Option<Vec<ErrorNode<'a>>>,
     /// There is an `slist`: forms have it.
     pub(super) is_form: bool,
@@ -66,8 +67,8 @@ pub(super) struct Verdict<'a> {
     funcs: Words,
     services: Words,
     images: Words,
-    /// It echoes a call that had nothing of what only a submission has: our own preview of the same
-    /// instance has the same function and the same id.
+    /// It echoes a call without any of the parameters that only a submission has. Our own preview
+    /// of the same instance is such a call, with the same function and the same id.
     echoes_no_submission: bool,
 }
 
@@ -106,8 +107,8 @@ pub(super) fn verdict(body: &str) -> serde_json::Result<Verdict<'_>> {
 }
 
 impl Verdict<'_> {
-    /// It names another function, instance or image than `ours`. Whatever it does not name, or
-    /// echoes in another dress, is ours.
+    /// It names another function, instance or image than `ours`. What it does not name, or spells
+    /// in a way that cannot be compared, counts as ours.
     pub(super) fn is_foreign(&self, ours: &Ours) -> bool {
         let other_func = self.funcs.iter().any(|text| !names_func(text, ours.func));
         let other_service = ours.service.is_some_and(|service| {
@@ -116,7 +117,7 @@ impl Verdict<'_> {
                 .flat_map(|text| text.split([',', ' ']))
                 .any(|id| !id.is_empty() && id.parse() != Ok(service.get()))
         });
-        // What is no image id at all may be another way to write ours.
+        // A text that is no image id may be another spelling of ours.
         let other_image = ours.image.is_some_and(|image| {
             self.images
                 .iter()
@@ -126,8 +127,8 @@ impl Verdict<'_> {
         other_func || other_service || other_image
     }
 
-    /// It refuses the preview of this instance, and nobody's submission. An `ok` needs no such look:
-    /// a preview is answered by a form.
+    /// Its error answers a preview of this instance, and no submission. An `ok` needs no such
+    /// check: a preview is answered by a form, never by an `ok`.
     pub(super) fn refuses_a_preview(&self) -> bool {
         self.errors.is_some() && self.echoes_no_submission
     }
@@ -228,8 +229,8 @@ impl Echo {
     }
 }
 
-/// Fields are told apart without regard to letter case: a foreign answer is foreign however it is
-/// written. What is given twice counts twice.
+/// The names of fields are compared without regard to letter case, so that a foreign answer is
+/// found out however it is written. A field that is given twice counts twice.
 impl<'de: 'a, 'a> Deserialize<'de> for Verdict<'a> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         struct Fields;

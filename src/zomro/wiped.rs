@@ -2,7 +2,7 @@
 
 use zeroize::Zeroize as _;
 
-/// A growing buffer that leaves nothing behind.
+/// A growing buffer whose old places are wiped.
 #[derive(Default)]
 pub(super) struct Wiped(Vec<u8>);
 
@@ -42,7 +42,7 @@ impl Drop for Wiped {
     }
 }
 
-/// Says how long, and never what.
+/// Shows the length, and nothing of the content.
 impl std::fmt::Debug for Wiped {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "{} bytes", self.0.len())

@@ -11,8 +11,8 @@ use std::time::{Duration, Instant};
 use crate::rig::{Pace, Rig, Running, SIGABRT, Story, finish};
 use refleet::job::{ServiceId, State};
 use refleet::simulator::{
-    Behaviour, Call, CallRecord, Config, Fault, FaultKind, ImageAt, InstanceChange, Outcome,
-    Script, Settings, Step,
+    AccountChange, Behaviour, Call, CallRecord, Config, Fault, FaultKind, ImageAt, InstanceChange,
+    Outcome, Script, Step,
 };
 
 const DONE: i32 = 0;
@@ -249,9 +249,9 @@ fn what_was_really_not_executed_is_sent_again_and_wiped_once() {
 fn pages_that_shift_between_two_calls_lose_nobody_and_wipe_nobody_twice() {
     let mut rig = rig(7, |config| config.page_size = 3);
     rig.pace.set("--workers", "3");
-    rig.simulator.set(Settings {
+    rig.simulator.set(AccountChange {
         list_shift: Some(1),
-        ..Settings::default()
+        ..AccountChange::default()
     });
     rig.fault(3, FaultKind::ResetAfter);
     rig.fault(4, FaultKind::ResetBefore);

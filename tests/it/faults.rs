@@ -17,7 +17,7 @@ use std::time::{Duration, Instant};
 
 use crate::rig::{Pace, Rig, Story, side_by_side};
 use refleet::job::{LedgerEntry, State};
-use refleet::simulator::{Call, Fault, FaultKind, Script, Sessions, Settings};
+use refleet::simulator::{AccountChange, Call, Fault, FaultKind, Script, Sessions};
 
 /// Runs at once: they mostly wait.
 const THREADS: usize = 20;
@@ -399,16 +399,16 @@ fn assert_untouched(rig: &Rig) {
 fn a_session_that_is_over_for_good_halts_the_run_and_touches_nothing() {
     let mut rig = Rig::brisk(2, |config| config.session = Some("ab".repeat(12)));
     rig.token = Some("ab".repeat(12));
-    rig.simulator.set(Settings {
+    rig.simulator.set(AccountChange {
         sessions: Some(Sessions::Refuse),
-        ..Settings::default()
+        ..AccountChange::default()
     });
     let ended = rig.run(&[]);
     assert_eq!(ended.code, 7, "{ended}");
     assert_untouched(&rig);
-    rig.simulator.set(Settings {
+    rig.simulator.set(AccountChange {
         sessions: Some(Sessions::Accept),
-        ..Settings::default()
+        ..AccountChange::default()
     });
     let ended = rig.run(&["-q"]);
     assert_eq!(ended.code, 0, "{ended}");

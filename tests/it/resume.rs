@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use crate::rig::{Ended, FIRST, Rig, finish, services, wrapped};
-use refleet::simulator::{Call, FaultKind, Script, Settings};
+use refleet::simulator::{AccountChange, Call, FaultKind, Script};
 
 /// Twelve services; with four rebuilds at a time a run can be stopped in its middle.
 fn rig() -> Rig {
@@ -251,9 +251,9 @@ fn a_rebuild_that_ended_while_the_list_could_not_be_read_is_not_overdue_unseen()
 #[test]
 fn rebuilds_that_were_not_waited_for_are_seen_through_by_the_next_run() {
     let rig = rig();
-    rig.simulator.set(Settings {
+    rig.simulator.set(AccountChange {
         rebuild_duration_ms: Some(600),
-        ..Settings::default()
+        ..AccountChange::default()
     });
     rig.run(&["--no-wait", "--workers", "12"])
         .exit(0)

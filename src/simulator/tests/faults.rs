@@ -52,9 +52,9 @@ async fn an_execution_may_come_long_after_the_answer() {
 #[tokio::test]
 async fn a_client_that_leaves_does_not_stop_the_execution() {
     let simulator = slow().await;
-    simulator.set(Settings {
+    simulator.set(AccountChange {
         latency_ms: Some(300),
-        ..Settings::default()
+        ..AccountChange::default()
     });
     leave(&simulator, Duration::ZERO).await;
     until("the execution", async || truth(&simulator).wiped == 1).await;

@@ -115,9 +115,9 @@ async fn a_rebuild_goes_on_where_the_clock_is() {
     assert_eq!(wipe.completed_ms, Some(wipe.at_ms + HOUR_MS));
     assert_eq!((&*wipe.image_id, &*wipe.image), (IMAGE, "AlmaLinux-8"));
     // A list that lags shows it under way.
-    simulator.set(Settings {
+    simulator.set(AccountChange {
         list_lag_ms: Some(120_000),
-        ..Settings::default()
+        ..AccountChange::default()
     });
     assert_eq!(
         listed(&simulator, SERVICE).await,

@@ -32,9 +32,9 @@ async fn the_list_comes_in_pages_and_ends_with_an_empty_one() {
 #[tokio::test]
 async fn a_shifting_list_moves_rows_between_two_calls() {
     let simulator = started(config()).await;
-    simulator.set(Settings {
+    simulator.set(AccountChange {
         list_shift: Some(3),
-        ..Settings::default()
+        ..AccountChange::default()
     });
     let first = page_ids(&simulator, &[]).await;
     let second = page_ids(&simulator, &[("p_num", "2")]).await;
@@ -83,9 +83,9 @@ async fn what_the_panel_would_remember_is_a_violation() {
 #[tokio::test]
 async fn a_list_that_lags_shows_what_was_while_the_truth_goes_on() {
     let simulator = slow().await;
-    simulator.set(Settings {
+    simulator.set(AccountChange {
         list_lag_ms: Some(300_000),
-        ..Settings::default()
+        ..AccountChange::default()
     });
     assert!(submit(&simulator).await.unwrap().is_ok());
     assert_eq!(
@@ -93,9 +93,9 @@ async fn a_list_that_lags_shows_what_was_while_the_truth_goes_on() {
         Some(pair("active", "CentOS-7"))
     );
     assert_eq!(truth(&simulator).status, "rebuilding");
-    simulator.set(Settings {
+    simulator.set(AccountChange {
         list_lag_ms: Some(0),
-        ..Settings::default()
+        ..AccountChange::default()
     });
     assert_eq!(
         listed(&simulator, SERVICE).await,

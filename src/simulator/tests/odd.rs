@@ -34,9 +34,9 @@ async fn page(simulator: &Simulator, number: &str) -> Value {
 }
 
 fn set(simulator: &Simulator, words: &[&str]) {
-    simulator.set(Settings {
+    simulator.set(AccountChange {
         odd: Some(Oddities::parse(words.iter().copied()).unwrap()),
-        ..Settings::default()
+        ..AccountChange::default()
     });
 }
 
@@ -248,9 +248,9 @@ async fn a_filter_may_hide_services_from_the_start() {
     let rows = page(&simulator, "1").await["elem"].clone();
     assert_eq!(rows[0].get("id"), None);
     assert_eq!(listed(&simulator, SERVICE).await, None);
-    simulator.set(Settings {
+    simulator.set(AccountChange {
         odd: Some(Oddities::parse([&*hidden, "shift=2"]).unwrap()),
-        ..Settings::default()
+        ..AccountChange::default()
     });
     let whole = InstanceChange {
         readable: Some(true),

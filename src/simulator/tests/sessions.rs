@@ -76,9 +76,9 @@ async fn sessions_expire_once_or_for_good_and_logins_can_be_refused() {
         ("password", STRONG),
     ];
     let set = |sessions| {
-        simulator.set(Settings {
+        simulator.set(AccountChange {
             sessions: Some(sessions),
-            ..Settings::default()
+            ..AccountChange::default()
         });
     };
     set(Sessions::Expire);
@@ -99,10 +99,10 @@ async fn sessions_expire_once_or_for_good_and_logins_can_be_refused() {
     );
     set(Sessions::Accept);
     assert!(call(&simulator, &renewed).await.unwrap().is_ok());
-    simulator.set(Settings {
+    simulator.set(AccountChange {
         login: Some(Login::BlockLogon),
         session_ttl_ms: Some(0),
-        ..Settings::default()
+        ..AccountChange::default()
     });
     assert_eq!(
         call(&simulator, &login).await.unwrap().error(),

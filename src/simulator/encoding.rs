@@ -1,5 +1,5 @@
-//! Right answers in odd clothes: broken characters, other charsets, compression, and the encodings
-//! in which a secret comes back.
+//! Right answers with broken characters, in other charsets, or compressed; and the encodings in
+//! which an answer may bring back a secret.
 
 use std::borrow::Cow;
 use std::fmt::Write as _;
@@ -15,7 +15,7 @@ use flate2::write::GzEncoder;
 const RUSSIAN: &str = "\u{41c}\u{430}\u{433}\u{430}\u{437}\u{438}\u{43d}";
 /// Where people's texts stand in a document: the name of a row, the words of an error.
 const PLACES: [&str; 2] = ["\"servername\":{\"$\":\"", "\"msg\":{\"$\":\""];
-/// Where a document begins that has none of them.
+/// The beginning of every document: where a text goes that has no place of its own.
 const HEAD: &str = "{\"doc\":{";
 
 /// The first text for people in `document` begins with `bytes`, which stand for themselves; a
