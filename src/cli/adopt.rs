@@ -14,11 +14,12 @@ use crate::time;
 
 /// Take over a database whose log is lost.
 ///
-/// For a main file that came without its -wal file while a run had not ended. Whatever that run may
-/// have sent is put in doubt and held, so that nothing is wiped twice; settle it with `resolve`.
+/// For a database file that was copied or restored without its -wal file, while a run had not
+/// ended. Whatever that run may have sent is put in doubt and held, so that nothing is wiped twice;
+/// `resolve` settles it.
 #[derive(Debug, Args)]
 pub struct AdoptArgs {
-    /// How you know that the log is nowhere to be found: kept in the ledger
+    /// How you know that the log cannot be found; the ledger keeps it
     #[arg(long, value_name = "TEXT", value_parser = parse_reason)]
     pub reason: String,
 }

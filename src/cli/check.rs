@@ -13,11 +13,11 @@ use crate::manifest;
 
 /// Validate a manifest and print the plan; no database, nothing sent.
 ///
-/// All faults of the file are listed, each with line, column and remedy.
+/// Everything that is wrong with the file is listed, with line, column and remedy.
 #[derive(Debug, Args)]
 #[command(override_usage = "refleet check [OPTIONS] <MANIFEST>")]
 pub struct CheckArgs {
-    /// The spreadsheet, or `-` for stdin
+    /// The spreadsheet, or `-` for standard input
     pub manifest: PathBuf,
 
     /// How it is read.

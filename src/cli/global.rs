@@ -31,11 +31,11 @@ pub struct Global {
     #[arg(long, global = true, help_heading = GLOBAL, env = "REFLEET_API_URL", value_name = "URL")]
     pub api_url: Option<String>,
 
-    /// Tell more: every step; twice and thrice: what goes over the wire, without secrets
+    /// Print every step; given twice or three times, also what goes over the wire, without secrets
     #[arg(short, long, global = true, help_heading = GLOBAL, action = ArgAction::Count)]
     pub verbose: u8,
 
-    /// Tell nothing but what needs a human
+    /// Print only what needs a human
     #[arg(short, long, global = true, help_heading = GLOBAL, conflicts_with = "verbose")]
     quiet: bool,
 }

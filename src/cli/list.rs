@@ -23,7 +23,7 @@ pub struct ListArgs {
     #[arg(long, value_name = "STATE", value_delimiter = ',', value_parser = parse_state)]
     pub state: Vec<State>,
 
-    /// Only finished ones that a human should look at: the account's list calls their image otherwise than it was ordered
+    /// Only finished jobs that a human should look at: the instance list shows another image name than the one ordered
     #[arg(long)]
     pub flagged: bool,
 

@@ -20,7 +20,7 @@ use crate::queue::{Queue, QueueLock};
 #[derive(Debug, Args)]
 #[command(override_usage = "refleet load [OPTIONS] <MANIFEST>")]
 pub struct LoadArgs {
-    /// The spreadsheet, or `-` for stdin
+    /// The spreadsheet, or `-` for standard input
     pub manifest: PathBuf,
 
     /// Which of a manifest's orders this is.

@@ -11,7 +11,7 @@ use crate::progress::Verbosity;
 /// How a manifest is read.
 #[derive(Debug, Clone, Default, Args)]
 pub struct ManifestArgs {
-    /// Pass over this column, even if it looks like a password or a key; may be repeated
+    /// Ignore this column, even if it looks like a password or a key; may be repeated
     // Given without a manifest it would do nothing.
     #[arg(long, value_name = "NAME", requires = "manifest")]
     pub ignore_column: Vec<String>,

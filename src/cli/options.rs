@@ -12,59 +12,59 @@ use crate::time::parse_duration;
 /// How a run works. Defaults are resolved later: a simulation has quicker ones.
 #[derive(Debug, Clone, Args)]
 pub struct PaceArgs {
-    /// Instances being rebuilt at once, each from its submission until it is back [default: 8]
+    /// Instances rebuilt at once, each counted from its submission until it works again [default: 8]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=100_000))]
     pub workers: Option<u32>,
 
-    /// API calls per second of every kind, evenly spaced; 0: no limit [default: 1]
+    /// API calls per second, all kinds together and evenly spaced; 0 for no limit [default: 1]
     #[arg(long, value_name = "N", value_parser = parse_rate)]
     pub rate: Option<f64>,
 
-    /// Retries of a submission that was proven not to be executed [default: 5]
+    /// How often a submission is sent again that was proven not to be executed [default: 5]
     #[arg(long, value_name = "N")]
     pub retries: Option<u32>,
 
-    /// Bound of the first delay before a retry [default: 1s]
+    /// Longest delay before the first retry; it doubles with each further one [default: 1s]
     #[arg(long, value_name = "DURATION", value_parser = parse_positive)]
     pub backoff_initial: Option<Duration>,
 
-    /// No delay before a retry is longer [default: 60s]
+    /// Longest delay before any retry [default: 60s]
     #[arg(long, value_name = "DURATION", value_parser = parse_positive)]
     pub backoff_max: Option<Duration>,
 
-    /// Longest duration of one API call [default: 60s]
+    /// How long one API call may take [default: 60s]
     #[arg(long, value_name = "DURATION", value_parser = parse_positive)]
     pub timeout: Option<Duration>,
 
-    /// End with exit 4 when nothing got through for so long [default: 30m]
+    /// End with exit code 4 when the API has answered nothing but "slow down", or nothing at all, for this long [default: 30m]
     #[arg(long, value_name = "DURATION", value_parser = parse_positive)]
     pub outage_timeout: Option<Duration>,
 
-    /// Pause between two readings of the instance list [default: 10s]
+    /// Pause between two readings of the account's instance list [default: 10s]
     #[arg(long, value_name = "DURATION", value_parser = parse_positive)]
     pub poll_interval: Option<Duration>,
 
-    /// How long a doubt is watched, at least, before it is decided [default: 5m]
+    /// How long at least the instance list is watched before a doubt is decided by what it shows [default: 5m]
     #[arg(long, value_name = "DURATION", value_parser = parse_positive)]
     pub settle: Option<Duration>,
 
-    /// Take an accepted rebuild of which nothing was seen for done after so long [default: 10m]
+    /// Count an accepted rebuild as done when the instance list has shown nothing of it for this long [default: 10m]
     #[arg(long, value_name = "DURATION", value_parser = parse_positive)]
     pub unseen_after: Option<Duration>,
 
-    /// A rebuild that is not back after so long is in doubt [default: 60m]
+    /// Put a rebuild in doubt when its instance does not work again after this long [default: 60m]
     #[arg(long, value_name = "DURATION", value_parser = parse_positive)]
     pub rebuild_timeout: Option<Duration>,
 
-    /// Halt when so many jobs, or such a share of the batch, failed or are in doubt; 100%: never [default: 20%]
+    /// Halt when this many jobs, or this share of the batch, have failed or are in doubt; 100% for never [default: 20%]
     #[arg(long, value_name = "N|P%")]
     pub max_failures: Option<MaxFailures>,
 
-    /// Never send again what the list was silent about: such doubts wait for `resolve`
+    /// Never take the silence of the instance list for a proof that a submission was not executed; such doubts wait for `resolve`
     #[arg(long)]
     pub no_requeue: bool,
 
-    /// End when everything is accepted; a later run sees the rebuilds through
+    /// End when every submission is accepted; a later run waits for the rebuilds
     #[arg(long)]
     pub no_wait: bool,
 }

@@ -28,7 +28,7 @@ Examples:
 #[derive(Debug, Args)]
 #[command(override_usage = "refleet report [OPTIONS]", after_help = EXAMPLES)]
 pub struct ReportArgs {
-    /// How to write them [default: what the file's name ends in, else a table]
+    /// How to write them [default: by the ending of the file's name, else a table]
     #[arg(long, value_enum, value_name = "FORMAT")]
     pub format: Option<FormatArg>,
 
@@ -36,7 +36,7 @@ pub struct ReportArgs {
     #[arg(long, conflicts_with = "format")]
     pub json: bool,
 
-    /// The file, written whole or not at all; `-`: stdout [default: stdout]
+    /// File to write, whole or not at all; `-` for standard output [default: standard output]
     #[arg(long, short, value_name = "FILE")]
     pub output: Option<PathBuf>,
 

@@ -25,12 +25,12 @@ const NAMED_MAX: usize = 20;
 
 /// Put failed jobs back in the queue.
 ///
-/// Those that were not touched, unless --wiped is given.
+/// Without --wiped, only those whose instance was not touched.
 #[derive(Debug, Args)]
 #[command(override_usage = "refleet retry [OPTIONS] <SERVICE_ID>...|--failed")]
 #[command(group = clap::ArgGroup::new("which").required(true))]
 pub struct RetryArgs {
-    /// Instances whose jobs failed
+    /// Instances whose failed jobs are meant
     #[arg(group = "which", value_name = "SERVICE_ID")]
     pub services: Vec<ServiceId>,
 
@@ -38,11 +38,11 @@ pub struct RetryArgs {
     #[arg(long, group = "which")]
     pub failed: bool,
 
-    /// Also those that were, or may have been, wiped: they are wiped once more
+    /// Also those whose instance was, or may have been, wiped; it is wiped once more
     #[arg(long)]
     pub wiped: bool,
 
-    /// With the passwords and keys that the manifest gives now, where its row has the same image and zone
+    /// Take passwords and keys from this manifest, where its row has the same image and zone
     #[arg(id = "manifest", long = "from", value_name = "MANIFEST")]
     pub from: Option<PathBuf>,
 
@@ -55,9 +55,9 @@ pub struct RetryArgs {
     pub batch: BatchArg,
 }
 
-/// Give the operator's word on doubts.
+/// Settle doubts by the operator's word.
 ///
-/// What happened to these instances is known now, because somebody has looked.
+/// For instances whose fate is known because somebody has looked at them.
 #[derive(Debug, Args)]
 #[command(
     override_usage = "refleet resolve [OPTIONS] --as <WORD> --reason <TEXT> <SERVICE_ID>...|--all"
@@ -76,7 +76,7 @@ pub struct ResolveArgs {
     #[arg(long = "as", value_enum, value_name = "WORD")]
     pub verdict: Word,
 
-    /// How you know: kept in the ledger
+    /// How you know; the ledger keeps it
     #[arg(long, value_name = "TEXT", value_parser = parse_reason)]
     pub reason: String,
 
@@ -85,14 +85,14 @@ pub struct ResolveArgs {
     pub batch: BatchArg,
 }
 
-/// Drop jobs that have not started, doubts, or failed jobs.
+/// Drop jobs that have not started, are in doubt, or have failed.
 ///
 /// Their passwords are erased. A failed job that is dropped cannot be retried.
 #[derive(Debug, Args)]
 #[command(override_usage = "refleet cancel [OPTIONS] <SERVICE_ID>...|--all|--failed")]
 #[command(group = clap::ArgGroup::new("which").required(true))]
 pub struct CancelArgs {
-    /// Instances
+    /// Instances whose jobs are meant
     #[arg(group = "which", value_name = "SERVICE_ID")]
     pub services: Vec<ServiceId>,
 
@@ -100,7 +100,7 @@ pub struct CancelArgs {
     #[arg(long, group = "which")]
     pub all: bool,
 
-    /// All failed jobs of the batch: they are not to be retried
+    /// All failed jobs of the batch
     #[arg(long, group = "which")]
     pub failed: bool,
 

@@ -26,8 +26,8 @@ const RATE_WINDOW: Duration = Duration::from_mins(10);
 
 /// Show how far the newest batch is.
 ///
-/// Counts per state, what works on it, rate and ETA while something does, the oldest doubt, and what
-/// to do next. Reads no job, so it is quick on any batch.
+/// Shows how many jobs are in each state, which process works on the batch, at which rate and until
+/// when, the oldest doubt, and what to do next. It reads no job, so it is quick on any batch.
 #[derive(Debug, Args)]
 #[command(override_usage = "refleet status [OPTIONS]")]
 pub struct StatusArgs {

@@ -17,10 +17,10 @@ const LISTED_MAX: usize = 100;
 
 /// Check the database.
 ///
-/// SQLite's own integrity check, the ledger folded against each job, the tally, passwords that
-/// should be gone, impossible times.
+/// Runs SQLite's own integrity check, compares each job with its ledger, counts the jobs anew, and
+/// looks for passwords that should be erased and for impossible times.
 ///
-/// Exit 0: sound. Exit 1: the flaws are listed. Changes nothing.
+/// Exit code 0 means that all is sound, 1 that the flaws are listed. Changes nothing.
 #[derive(Debug, Args)]
 #[command(override_usage = "refleet verify [OPTIONS]")]
 pub struct VerifyArgs {}

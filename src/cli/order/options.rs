@@ -14,23 +14,23 @@ use crate::time::{InvalidDuration, parse_duration};
     reason = "options, not a state machine"
 )]
 pub struct OrderArgs {
-    /// Order it all once more, although it was done
+    /// Order all rows once more, even those that are done
     #[arg(long, conflicts_with_all = ["every", "skip_done"])]
     pub again: bool,
 
-    /// Order once more what was last submitted at least so long ago, or never: for cron
+    /// Order the rows whose last submission is at least this long ago, and those never submitted; for cron
     #[arg(long, value_name = "DURATION", value_parser = parse_every)]
     pub every: Option<Duration>,
 
-    /// Leave out services that already got this image by an earlier manifest
+    /// Leave out services to which an earlier manifest already gave this image
     #[arg(long)]
     pub skip_done: bool,
 
-    /// Take services, too, that an earlier order may have wiped without ending well
+    /// Also order services that an earlier order wiped, or may have wiped, without ending well
     #[arg(long)]
     pub wiped: bool,
 
-    /// Take the passwords and keys of this file for an order that was made from another one
+    /// Use the passwords and keys of this file for an unfinished batch that was ordered from another file
     #[arg(long, requires = "manifest")]
     pub update_access: bool,
 }

@@ -23,7 +23,7 @@ Examples:
 #[command(override_usage = "refleet run [OPTIONS] [MANIFEST]")]
 #[command(after_help = EXAMPLES)]
 pub struct RunArgs {
-    /// The spreadsheet, or `-` for stdin; without it: the unfinished batch
+    /// The spreadsheet, or `-` for standard input; without one, the unfinished batch goes on
     pub manifest: Option<PathBuf>,
 
     /// Do not ask before instances are destroyed
@@ -34,7 +34,7 @@ pub struct RunArgs {
     #[command(flatten)]
     pub options: OrderArgs,
 
-    /// Go on with an unfinished batch in which nothing has happened for 24 hours
+    /// Go on with an unfinished batch even if nothing has happened in it for 24 hours
     #[arg(long)]
     pub stale: bool,
 
@@ -46,11 +46,11 @@ pub struct RunArgs {
     #[command(flatten)]
     pub pace: PaceArgs,
 
-    /// How to show what happens
+    /// How to show progress
     #[arg(long, value_enum, default_value_t, value_name = "KIND")]
     pub progress: ProgressArg,
 
-    /// Append every event as NDJSON to a file; `-`: stdout
+    /// Append every event to this file as one JSON object a line; `-` for standard output
     #[arg(long, value_name = "FILE|-")]
     pub events: Option<PathBuf>,
 

@@ -19,11 +19,11 @@ const SERVICES_MAX: i64 = 1_000_000;
 /// Run the API simulator on loopback.
 #[derive(Debug, Clone, Args)]
 pub struct SimulateArgs {
-    /// Where to listen: loopback only, port 0 takes any free one
+    /// Address to listen on, loopback only; port 0 takes any free port
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:0")]
     pub listen: SocketAddr,
 
-    /// Instances to invent, beside those of a manifest: their number, or the first and the last service id
+    /// Instances to invent, beside those of a manifest, as a number or as the first and the last service id
     #[arg(long, value_name = "N|FIRST..LAST", value_parser = parse_services)]
     pub services: Option<Services>,
 
@@ -31,7 +31,7 @@ pub struct SimulateArgs {
     #[arg(long, value_name = "ROWS", default_value_t = 50, value_parser = clap::value_parser!(u32).range(1..=10_000))]
     pub page_size: u32,
 
-    /// From the acceptance of a rebuild until its status shows
+    /// Time from the acceptance of a rebuild until its status shows it
     #[arg(long, value_name = "DURATION", default_value = "300ms", value_parser = parse_duration)]
     pub accept_lag: Duration,
 
@@ -39,11 +39,11 @@ pub struct SimulateArgs {
     #[arg(long, value_name = "DURATION", default_value = "3s", value_parser = parse_duration)]
     pub rebuild_duration: Duration,
 
-    /// Show the new image's name from the acceptance on, not only from the end
+    /// Show the new image's name once a rebuild is accepted, not only when it has ended
     #[arg(long)]
     pub image_at_accept: bool,
 
-    /// How old the list is that a call gets
+    /// Age of the instance list that a call gets
     #[arg(long, value_name = "DURATION", default_value = "0s", value_parser = parse_duration)]
     pub list_lag: Duration,
 
@@ -51,7 +51,7 @@ pub struct SimulateArgs {
     #[arg(long, value_name = "DURATION", default_value = "0s", value_parser = parse_duration)]
     pub latency: Duration,
 
-    /// A session unused for so long is forgotten
+    /// How long a session may stay unused before it is forgotten
     #[arg(long, value_name = "DURATION", default_value = "1h", value_parser = parse_duration)]
     pub session_ttl: Duration,
 
@@ -59,7 +59,7 @@ pub struct SimulateArgs {
     #[arg(long, value_name = "TOKEN")]
     pub session: Option<String>,
 
-    /// Keeps what happened over restarts: the same file again goes on where it stopped
+    /// File that keeps what happened; a simulator started with it again goes on from there
     #[arg(long, value_name = "FILE")]
     pub journal: Option<PathBuf>,
 

@@ -11,7 +11,7 @@ pub struct FaultArgs {
     #[arg(long, value_name = "SHARE", default_value = "0", value_parser = parse_share)]
     pub fault_rate: f64,
 
-    /// What goes wrong [default: 429,503,reset-before,reset-after,timeout-after,garbage,session-expiry,instance-error]
+    /// Kinds of faults [default: 429,503,reset-before,reset-after,timeout-after,garbage,session-expiry,instance-error]
     ///
     /// Also known: 301, 403, 404, 405, 460, maintenance, html, link-storm, timeout-before, cut-off,
     /// close-soon, trickle, empty, truncated, other-shape, huge, long-request, bom, gzip,
@@ -21,25 +21,28 @@ pub struct FaultArgs {
     #[arg(long, value_name = "KIND,...", value_delimiter = ',', value_parser = parse_drawn_kind)]
     pub fault_kinds: Vec<FaultKind>,
 
-    /// What is odd all the time; several times, or with commas between
+    /// Lasting oddities of the simulated account, separated by commas; may be repeated
     ///
-    /// never-shown (the list shows no rebuild); freeze=DURATION|rebuilding|renamed (the list goes
-    /// on showing that moment), freeze-pages (each page by itself), thaw=DURATION (for so long
-    /// only); status-lag=DURATION, name-lag=DURATION (how old those are in the list);
-    /// names=case|punctuation|longer|family|template|mixed|broken (how it spells images);
-    /// double-rows (while it is rebuilt, an instance has a second row, as it was);
-    /// alien-rows=ROWS (of each page, unreadable); endless=BYTES (pages of so many bytes, without
-    /// end); shift=ROWS (its order moves after each call); unlisted=ID (a filter hides it);
-    /// unreadable=ID (its row has no id).
+    /// The instance list: never-shown (it shows no rebuild); freeze=DURATION|rebuilding|renamed (it
+    /// stays as it is after this time, or once it has shown a rebuild, or a new image name),
+    /// freeze-pages (each page freezes by itself), thaw=DURATION (it is frozen for this long only);
+    /// status-lag=DURATION, name-lag=DURATION (how old its statuses and its image names are);
+    /// names=case|punctuation|longer|family|template|mixed|broken (how it spells image names);
+    /// double-rows (an instance has a second row, with its old state, while it is rebuilt);
+    /// alien-rows=ROWS (unreadable rows on each page); endless=BYTES (further pages of this
+    /// many bytes, without end); shift=ROWS (how far its order moves after each call); unlisted=ID (an instance
+    /// that it hides); unreadable=ID (an instance whose row has no id).
     ///
-    /// baseline=STATUS (of all instances at the start); fails-at-once=SHARE, rolls-back=SHARE,
-    /// ignored=SHARE, third-name=SHARE (rebuilds that end so); preview-lacks=ID, preview-fails=ID
-    /// (its form); zone=ZONE (where all images stand), strict-zone (the zone `image` is refused);
-    /// session-calls=CALLS (a session lasts so many).
+    /// Instances: baseline=STATUS (all have it at the start); fails-at-once=SHARE,
+    /// rolls-back=SHARE, ignored=SHARE, third-name=SHARE (how many rebuilds end like this);
+    /// preview-lacks=ID, preview-fails=ID (an instance whose rebuild form offers no image, or is refused);
+    /// zone=ZONE (the zone of all images), strict-zone (the zone `image` is refused);
+    /// session-calls=CALLS (how many calls a session lasts).
     ///
-    /// always=KIND[@CALL][:FROM[..UNTIL]] (what every call meets that meets no other fault, for
-    /// example 429@submission, or 403:2s..5s after the start; calls are auth, keepalive, instances,
-    /// preview, submission, long-request, other); retry-after=TEXT|past (of every 429 and 503).
+    /// Calls: always=KIND[@CALL][:FROM[..UNTIL]] (a fault that every call meets that meets no
+    /// other, for example 429@submission, or 403:2s..5s after the start; calls are auth, keepalive,
+    /// instances, preview, submission, long-request, other); retry-after=TEXT|past (what every 429
+    /// and 503 says).
     #[allow(
         rustdoc::broken_intra_doc_links,
         reason = "the brackets are the command line's"
@@ -47,7 +50,7 @@ pub struct FaultArgs {
     #[arg(long, value_name = "KIND[=VALUE],...", value_delimiter = ',', value_parser = parse_oddity)]
     pub odd: Vec<String>,
 
-    /// The same seed gives the same faults
+    /// Seed of the faults; the same seed gives the same ones
     #[arg(long, value_name = "NUMBER", default_value_t = 0)]
     pub seed: u64,
 }
