@@ -10,7 +10,6 @@ use crate::time::parse_duration;
 /// A fault that meets every call, unless that meets another one.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Always {
-    /// What they meet.
     pub fault: Fault,
     /// Which calls; `None`: all that the kind fits (see [`FaultKind::fits`]).
     pub call: Option<Call>,

@@ -38,7 +38,6 @@ pub struct Behaviour {
     pub accept_lag_ms: Option<u64>,
     /// How long it then takes. With 0 the status `rebuilding` is never seen.
     pub duration_ms: Option<u64>,
-    /// How it ends.
     pub outcome: Option<Outcome>,
     /// The name that the list shows afterwards instead of the ordered image's.
     pub image_after: Option<String>,

@@ -31,7 +31,6 @@ pub enum Call {
 }
 
 impl Call {
-    /// All of them.
     pub const ALL: [Self; 7] = [
         Self::Auth,
         Self::Keepalive,

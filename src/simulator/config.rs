@@ -58,7 +58,6 @@ pub struct SimulatedInstance {
     pub service: ServiceId,
     /// The owner's name for it (`servername`).
     pub name: String,
-    /// Its IPv4 address.
     pub ip: String,
     /// `instance_status`, in lower case.
     pub status: String,
@@ -69,13 +68,10 @@ pub struct SimulatedInstance {
 /// What an order says about one instance, as far as the simulator must know it.
 #[derive(Debug, Clone)]
 pub struct FleetRow {
-    /// The instance.
     pub service: ServiceId,
-    /// The image ordered for it.
     pub image: ImageId,
     /// Where the order says the image stands.
     pub zone: Option<String>,
-    /// The SSH key ordered for it.
     pub ssh_key: Option<String>,
 }
 
@@ -110,7 +106,6 @@ pub struct Config {
     pub foreign: Vec<ServiceId>,
     /// What may be installed.
     pub images: Vec<Image>,
-    /// The account's SSH keys.
     pub ssh_keys: Vec<SshKey>,
     /// Rows of one page of the list.
     pub page_size: usize,

@@ -62,7 +62,6 @@ pub(super) fn recoded(document: &[u8], charset: &'static Encoding) -> Vec<u8> {
         .into_owned()
 }
 
-/// Compressed.
 pub(super) fn gzip(document: &[u8]) -> Vec<u8> {
     let mut encoder = GzEncoder::new(Vec::new(), Compression::fast());
     encoder.write_all(document).expect("it goes into memory");

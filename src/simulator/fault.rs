@@ -15,7 +15,6 @@ use crate::job::ServiceId;
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Fault {
-    /// What goes wrong.
     pub kind: FaultKind,
     /// Is the call executed all the same? `None`: as the kind says.
     #[serde(default)]
@@ -95,7 +94,7 @@ impl Fault {
     }
 
     /// Is the call that meets this fault executed?
-    pub fn is_executed(&self) -> bool {
+    pub(super) fn is_executed(&self) -> bool {
         self.executed.unwrap_or(self.kind.executes_by_default())
     }
 }
@@ -123,7 +122,6 @@ pub struct Script {
     /// Matching calls that meet the fault afterwards; default 1.
     #[serde(default = "once")]
     pub times: u64,
-    /// What they meet.
     pub fault: Fault,
 }
 
@@ -184,7 +182,7 @@ impl Default for FaultPlan {
 
 impl FaultPlan {
     /// What the `nth` call of this kind that concerns `subject` meets.
-    pub fn draw(&self, call: Call, subject: u64, nth: u64) -> Option<Fault> {
+    pub(super) fn draw(&self, call: Call, subject: u64, nth: u64) -> Option<Fault> {
         if self.rate <= 0.0 {
             return None;
         }

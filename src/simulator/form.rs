@@ -90,7 +90,6 @@ impl Fields {
         self.get(name).filter(|value| !value.is_empty())
     }
 
-    /// All fields.
     pub(super) fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
         self.0
             .iter()

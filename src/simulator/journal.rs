@@ -119,7 +119,6 @@ impl Accepted<'_> {
     }
 }
 
-/// The open file.
 #[derive(Debug)]
 pub(super) struct Journal {
     path: PathBuf,
@@ -153,7 +152,6 @@ impl Journal {
         })
     }
 
-    /// Appends a line.
     pub(super) fn write(&mut self, entry: &JournalEntry<'_>) -> Result<(), NotWritten> {
         let file = self.file.as_mut().ok_or(NotWritten)?;
         self.buffer.clear();

@@ -65,7 +65,6 @@ macro_rules! fault_kinds {
         }
 
         impl FaultKind {
-            /// All of them.
             pub const ALL: &[Self] = &[$(Self::$name,)*];
 
             /// One for each kind, in the order of the kinds.

@@ -6,6 +6,23 @@
 //! [`FaultPlan`] decides which answers are lost, late or lies; [`Oddities`] say what is odd about
 //! the account all the time.
 //!
+//! | file | what it is for |
+//! |---|---|
+//! | `server` | a running simulator, from its start to its end |
+//! | `config`, `change`, `control` | what the account holds, what tests change of it, and how from another process |
+//! | `serve` | from a request to its answer, through the fault that it meets |
+//! | `call`, `form` | the calls that are told apart, and the fields of a request |
+//! | `gate` | holds submissions back until a test releases them |
+//! | `account` | the account: takes the calls, and tells its parts |
+//! | `sessions`, `fleet`, `list`, `submission`, `deferred`, `running`, `traffic` | its parts |
+//! | `instance`, `timeline`, `behaviour` | one instance: what happens to it, and what the list shows of that |
+//! | `journal`, `record` | what outlives the process, and the truth |
+//! | `kind`, `fault` | what may go wrong with a call, and when |
+//! | `oddity`, `always`, `freeze`, `image_names` | what is odd all the time |
+//! | `vocabulary` | the words of these tables, as the command line and the scripts write them |
+//! | `respond`, `encoding`, `wire` | what the client sees of a fault: the answer, its bytes, its connection |
+//! | `document`, `refusal`, `json` | the API's documents |
+//!
 //! What it does where the real API's behaviour is not known (see the sources named in the wire
 //! documentation of the client) is one guess of several; tests script the others.
 //!

@@ -75,15 +75,12 @@ pub struct Oddities {
 /// Why a word is no oddity.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum InvalidOddity {
-    /// No such word.
     #[error("unknown oddity `{0}`: known are {known}", known = Term::list(Oddities::WORDS))]
     Unknown(String),
     /// The word is known, what follows it is not understood.
     #[error("`{word}` takes {takes}")]
     Value {
-        /// The word.
         word: &'static str,
-        /// What it takes.
         takes: &'static str,
     },
 }
@@ -217,7 +214,6 @@ impl Oddities {
         ),
     ];
 
-    /// Every word.
     pub fn words() -> impl Iterator<Item = &'static str> {
         Self::WORDS.iter().map(|known| known.word)
     }

@@ -11,7 +11,7 @@ use super::kind::FaultKind;
 /// beginning of the journal, where there is one.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Record {
-    /// Per service.
+    /// By service.
     pub services: BTreeMap<i64, ServiceRecord>,
     /// Calls that arrived, also those that met a fault.
     pub calls: BTreeMap<Call, u64>,
@@ -42,7 +42,6 @@ pub struct ServiceRecord {
     pub status: String,
     /// Image now, by name.
     pub image: String,
-    /// Each execution.
     pub wipes: Vec<WipeRecord>,
 }
 
@@ -51,9 +50,9 @@ pub struct ServiceRecord {
 pub struct WipeRecord {
     /// When it was accepted, as Unix time.
     pub at_ms: i64,
-    /// To which image.
+    /// The image that was installed.
     pub image_id: String,
-    /// And its name.
+    /// The name of that image.
     pub image: String,
     /// The ok was handed intact to the connection.
     pub answered: bool,
@@ -66,8 +65,6 @@ pub struct WipeRecord {
 pub struct CallRecord {
     /// Since the simulator started, in microseconds.
     pub at_us: u64,
-    /// Which one.
     pub call: Call,
-    /// Of which service.
     pub elid: Option<i64>,
 }

@@ -35,7 +35,6 @@ impl Refusal {
         }
     }
 
-    /// No such element.
     pub(super) fn missed(what: &'static str, id: &str) -> Self {
         Self {
             value: id.to_owned(),
@@ -69,7 +68,6 @@ impl Refusal {
         Self::new("exists", "runningoperation", message)
     }
 
-    /// No such function.
     pub(super) fn no_function(func: &str) -> Self {
         Self::new(
             "nofunc",
@@ -84,7 +82,6 @@ impl Refusal {
         Self::new("cloud_error", "images", message)
     }
 
-    /// The document.
     pub(super) fn document(&self, fields: &Fields) -> Vec<u8> {
         let mut json = Json::default();
         json.raw("{\"doc\":{");

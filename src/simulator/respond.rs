@@ -132,7 +132,8 @@ pub(super) fn long_page(number: &str) -> Response {
     ([(CONTENT_TYPE, HeaderValue::from_static(HTML))], page).into_response()
 }
 
-/// What the client sees of `fault`; `answer` is what it would have seen.
+/// What the client sees of `fault`; `answer` is what it would have seen. It is as long as there are
+/// kinds: a table with one arm for each.
 pub(super) async fn respond(
     shared: &Shared,
     link: &Link,

@@ -22,7 +22,6 @@ use super::respond::{broken, intact, long_page, respond};
 use super::shared::Shared;
 use super::wire::Link;
 
-/// The whole server.
 pub(super) fn router(shared: Arc<Shared>) -> Router {
     Router::new()
         .route("/", any(function))

@@ -111,7 +111,6 @@ impl Simulator {
         self.shared.account().script(script);
     }
 
-    /// Forgets all scripts.
     pub fn clear_scripts(&self) {
         self.shared.account().clear_scripts();
     }
@@ -136,7 +135,6 @@ impl Simulator {
             .change(service, change, Instant::now())
     }
 
-    /// Changes the account's behaviour.
     pub fn set(&self, change: AccountChange) {
         self.shared.account().set(change, Instant::now());
     }

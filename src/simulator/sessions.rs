@@ -19,11 +19,9 @@ pub enum Login {
     Check,
     /// `badpassword`, whatever they are.
     BadPassword,
-    /// `badip`.
     BadIp,
     /// `blocklogon`: blocked for 20 seconds.
     BlockLogon,
-    /// `blockgeoip`.
     BlockGeoIp,
 }
 
@@ -35,7 +33,6 @@ pub enum Sessions {
     Expire,
     /// No session works any more, new ones included.
     Refuse,
-    /// They work again.
     Accept,
 }
 

@@ -28,20 +28,13 @@ pub enum Answer {
     Refused(Failure),
     /// `doc.error` of type `auth` or `access`, or no session yet: nothing was done. Either the
     /// session is dead or the service belongs to somebody else; `keepalive` tells which.
-    Unauthorized {
-        /// The API's words.
-        message: String,
-    },
+    Unauthorized { message: String },
     /// HTTP 403 or 460: nothing was done. The address is blocked, or only this request is.
-    Blocked {
-        /// The HTTP status.
-        status: u16,
-    },
+    Blocked { status: u16 },
     /// An `ok` that asks for a second factor or a login. If the session answers every call like
     /// that, nothing was done; another call has to show whether it does. If it does not, it is
     /// unknown what was done.
     HalfSession {
-        /// What it names.
         asks_for: HalfSession,
         /// What the answer means if other calls are not answered like that.
         failure: Failure,
@@ -52,7 +45,7 @@ pub enum Answer {
 
 impl Answer {
     /// The class in one word.
-    pub fn class(&self) -> &'static str {
+    pub(super) fn class(&self) -> &'static str {
         match self {
             Self::Accepted => "accepted",
             Self::NotSent(_) => "not_sent",
@@ -93,17 +86,11 @@ pub enum Keepalive {
     /// The session works.
     Alive,
     /// It does not, or there is none.
-    Dead {
-        /// The API's words.
-        message: String,
-    },
+    Dead { message: String },
     /// The session is not complete: it answers every call by asking for something more.
     Half(HalfSession),
     /// HTTP 403 or 460: this address is blocked.
-    Blocked {
-        /// The HTTP status.
-        status: u16,
-    },
+    Blocked { status: u16 },
     /// HTTP 429, or a 5xx with `Retry-After`.
     SlowDown {
         /// What the API asks for, at most 15 minutes.
@@ -126,7 +113,6 @@ pub enum LoginError {
     Refused {
         /// The API's reason as a word (`badpassword`, `badip`, `blocklogon`, …); may be empty.
         object: String,
-        /// The API's words.
         message: String,
     },
     /// The account asks for a one-time code, which nobody is there to give.
@@ -137,10 +123,7 @@ pub enum LoginError {
     NoToken,
     /// HTTP 403 or 460: this address is blocked.
     #[error("the API blocks this address (HTTP {status})")]
-    Blocked {
-        /// The HTTP status.
-        status: u16,
-    },
+    Blocked { status: u16 },
     /// HTTP 429, or a 5xx with `Retry-After`.
     #[error("the API asks to slow down")]
     SlowDown {
@@ -168,17 +151,13 @@ pub enum ReadError {
     /// `doc.error` of type `auth` or `access`, or no session yet.
     #[error("the session is not accepted: {message}")]
     Unauthorized {
-        /// Of the token that was used; 0: there was none.
+        /// The generation of the token that was used; 0: there was none.
         generation: u64,
-        /// The API's words.
         message: String,
     },
     /// HTTP 403 or 460.
     #[error("the API blocks this request (HTTP {status})")]
-    Blocked {
-        /// The HTTP status.
-        status: u16,
-    },
+    Blocked { status: u16 },
     /// HTTP 429, or a 5xx with `Retry-After`.
     #[error("the API asks to slow down")]
     SlowDown {
@@ -187,10 +166,7 @@ pub enum ReadError {
     },
     /// An `ok` that asks for a second factor or a login: the session is not complete, or seems so.
     #[error("the session is not whole: the API asks for {}", .asks_for)]
-    HalfSession {
-        /// What it asks for.
-        asks_for: HalfSession,
-    },
+    HalfSession { asks_for: HalfSession },
     /// The API cannot be reached as things are set up.
     #[error("{0}")]
     Incurable(Incurable),

@@ -10,28 +10,26 @@ use super::wire::Sent;
 /// A rebuild to submit.
 #[derive(Debug, Clone)]
 pub struct Rebuild {
-    /// The instance.
     pub service: ServiceId,
     /// The image it gets.
     pub image: ImageId,
     /// Where the image stands in the catalogue.
     pub zone: String,
-    /// How one gets in afterwards.
+    /// How its owner gets in afterwards.
     pub access: Access,
 }
 
 /// What came of one submission.
 #[derive(Debug, Clone)]
 pub struct Submitted {
-    /// Of the token that was used; 0: there was none, and nothing was sent.
+    /// The generation of the token that was used; 0: there was none, and nothing was sent.
     pub generation: u64,
     /// When the form was handed to the wire; `None`: not a byte of it was written.
     pub sent: Option<Sent>,
     /// When the answer was there, or the call had failed, as Unix time.
     pub answered_ms: i64,
-    /// The same on the monotonic clock.
+    /// The same moment on the monotonic clock.
     pub answered_at: Instant,
-    /// What it means.
     pub answer: Answer,
     /// The pause that an overloaded API asks for beside an answer that says nothing more: at most 15
     /// minutes.
@@ -41,15 +39,14 @@ pub struct Submitted {
 /// What a read-only call gave.
 #[derive(Debug, Clone)]
 pub struct Reply<T> {
-    /// The document.
     pub value: T,
-    /// Of the token that was used.
+    /// The generation of the token that was used.
     pub generation: u64,
     /// When the request was begun: the document is not older than this.
     pub requested_at: Instant,
     /// When the document was there.
     pub answered_at: Instant,
-    /// The same as Unix time.
+    /// The same moment as Unix time.
     pub answered_ms: i64,
 }
 

@@ -103,7 +103,6 @@ fn suffix(message: &str) -> String {
 }
 
 impl CallError {
-    /// The word.
     pub(super) fn word(&self) -> Cow<'static, str> {
         Cow::Borrowed(match self {
             Self::Dns(_) | Self::NoSuchHost(_) => "dns",

@@ -21,7 +21,6 @@ pub struct Endpoint {
 /// Why a text is no [`Endpoint`]. Never quotes the text: it may hold a password.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum EndpointError {
-    /// Not a URL with a host.
     #[error("is no URL: write for example https://api.zomro.com/")]
     Invalid,
     /// `ftp://…`, `file:///…`.

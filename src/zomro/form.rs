@@ -73,7 +73,6 @@ fn within_session(func: &'static str, token: &str) -> Form {
         .text("out", "json")
 }
 
-/// Opens a session.
 pub(super) fn login(username: &str, password: &str) -> Form {
     Form::new()
         .text("func", AUTH)
@@ -103,7 +102,6 @@ pub(super) fn preview(token: &str, service: ServiceId) -> Form {
         .text("lang", "en")
 }
 
-/// The rebuild itself.
 pub(super) fn rebuild(token: &str, rebuild: &Rebuild) -> Form {
     let form = within_session(REBUILD, token)
         .text("sok", "ok")

@@ -14,24 +14,14 @@ pub enum Incurable {
     /// An unknown CA, an expired certificate, one of another host, …
     #[error("the server's certificate is not accepted: {0}")]
     Certificate(String),
-    /// The host name does not exist.
     #[error("there is no host `{0}`")]
     NoSuchHost(String),
     /// The address answers with a redirect, which a form with a password must not follow.
     #[error("the address only leads elsewhere (HTTP {status}): {location}")]
-    Redirect {
-        /// The HTTP status.
-        status: u16,
-        /// Where to.
-        location: String,
-    },
+    Redirect { status: u16, location: String },
     /// HTTP 404 or 405 to a login.
     #[error("no API answers at this address (HTTP {status})")]
-    NoApi {
-        /// The HTTP status.
-        status: u16,
-    },
-    /// The proxy's host name does not exist.
+    NoApi { status: u16 },
     #[error("there is no host for the proxy {0}")]
     NoSuchProxy(String),
     /// The proxy does not let us through without a user and a password, or not with this one.

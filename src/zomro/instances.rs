@@ -29,14 +29,12 @@ pub struct Page {
     /// Rows on this page, those included that name no instance or cannot be read: then an instance
     /// that is not among `instances` may still be on it.
     pub rows: u64,
-    /// The instances on this page.
     pub instances: Vec<Instance>,
 }
 
 /// One row of the list.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Instance {
-    /// The instance.
     pub service: ServiceId,
     /// Its status in the cloud, trimmed and in lower case; empty where the list gives none, as it
     /// may while the instance is being ordered.

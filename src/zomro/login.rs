@@ -25,7 +25,6 @@ struct Auth<'a> {
     text: Text<'a>,
 }
 
-/// The session's token.
 pub(super) fn token(body: &str) -> Result<SecretString, LoginError> {
     let login: Login<'_> = shape::document(body)
         .map_err(|error| LoginError::Failed(CallError::json(&error).into()))?;

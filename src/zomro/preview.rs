@@ -11,9 +11,7 @@ use super::shape::{self, Many, Text};
 /// What one instance can be rebuilt with.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Preview {
-    /// The images.
     pub images: Vec<Image>,
-    /// The account's SSH keys.
     pub ssh_keys: Vec<SshKey>,
 }
 
@@ -28,7 +26,6 @@ pub struct Image {
     pub zone: Option<String>,
 }
 
-/// An SSH key that the form offers.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SshKey {
     /// What to send as `ssh_keys`.
@@ -72,7 +69,6 @@ struct Choice<'a> {
 }
 
 impl Preview {
-    /// Reads the form.
     pub(super) fn decode(body: &str) -> Result<Self, CallError> {
         let form: Lists<'_> = shape::document(body).map_err(|error| CallError::json(&error))?;
         let mut preview = Self::default();

@@ -9,9 +9,7 @@ use super::endpoint::Endpoint;
 /// How to reach the API.
 #[derive(Debug, Clone)]
 pub struct Settings {
-    /// Where it answers.
     pub endpoint: Endpoint,
-    /// As whom.
     pub credentials: Credentials,
     /// Longest duration of one request, connection and whole answer included.
     pub timeout: Duration,
@@ -30,7 +28,6 @@ pub enum Credentials {
     Login {
         /// The account's name or mail address.
         username: String,
-        /// Its password.
         password: SecretString,
     },
 }
@@ -44,15 +41,11 @@ pub enum ClientError {
     /// The environment asks for a proxy of another kind than HTTP.
     #[error("{variable} names a proxy of the kind `{scheme}`, which is not supported")]
     ProxyScheme {
-        /// The environment variable.
         variable: &'static str,
         /// What stands before `://`.
         scheme: String,
     },
     /// The environment asks for a proxy, and what it says is no address.
     #[error("{variable} is no address of a proxy")]
-    Proxy {
-        /// The environment variable.
-        variable: &'static str,
-    },
+    Proxy { variable: &'static str },
 }

@@ -24,7 +24,6 @@ impl Wiped {
         self.0.extend_from_slice(bytes);
     }
 
-    /// How many there are.
     pub(super) fn len(&self) -> usize {
         self.0.len()
     }
