@@ -117,7 +117,7 @@ pub fn rebuild_all(scene: Scene) -> Cost {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .build()
         .expect("a runtime without anything in it");
-    let fault = runtime.block_on(drive(&mut machine, &mut world, &lease));
+    let fault = runtime.block_on(drive(&mut machine, &mut world, &lease, Input::Time));
     assert!(fault.is_none(), "this store never fails");
     let mut cost = world.cost;
     cost.lags.sort_unstable();

@@ -1,25 +1,31 @@
 //! Reading the account before a run: for the question that is asked before anything is destroyed.
+//!
+//! The same machine reads it as in a run, with an empty store: it renews the session, keeps to the
+//! rate, and does what the API asks for. Only its patience is a person's.
 
 use std::collections::{HashMap, HashSet};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use tokio::time::{sleep, sleep_until};
+use super::backoff::Backoff;
+use super::driver::drive;
+use super::evidence::Rules;
+use super::machine::{Input, Machine, Start};
+use super::process::Process;
+use super::session::Session;
+use super::{Halt, InstanceList, MaxFailures, Now, Options};
+use crate::event::{Activity, Event};
+use crate::job::{BatchId, Counts, ImageId, JobId, RunId, ServiceId, State, Transition};
+use crate::queue::{Harm, Lease, QueuedJob, Ready, Store, StoreError};
+use crate::zomro::Client;
 
-use super::Halt;
-use super::list::InstanceList;
-use super::rate_limiter::{Purpose, RateLimiter};
-use super::session::LOGIN_PAUSE;
-use crate::job::{ImageId, ServiceId};
-use crate::zomro::{Client, HalfSession, Keepalive, LoginError, Read, ReadError, Reply};
+/// A person waits: an outage is better reported than sat out.
+const PATIENCE: Duration = Duration::from_secs(10);
 
-/// Tries of each call. A person waits: an outage is better reported than sat out.
-const TRIES_MAX: u32 = 3;
-
-/// Pause between two tries of a call, unless the API asks for a longer one.
-const PAUSE: Duration = Duration::from_millis(500);
-
-/// The longest pause that a person is made to wait for.
-const PAUSE_MAX: Duration = Duration::from_secs(30);
+/// The first delay before a call that did not get through goes again, and the longest.
+const BACKOFF: Backoff = Backoff {
+    initial: Duration::from_millis(500),
+    max: Duration::from_secs(2),
+};
 
 /// The account, as a person is shown it.
 #[derive(Debug)]
@@ -42,194 +48,106 @@ pub async fn read_account(
     client: &Client,
     rate_per_s: f64,
     wanted: &(dyn Fn(&InstanceList) -> Vec<Named> + Sync),
-    progress: &mut (dyn FnMut(u64, Option<u64>) + Send),
+    progress: &(dyn Fn(u64, Option<u64>) + Send + Sync),
 ) -> Result<Account, Halt> {
-    let mut reader = Reader {
-        client,
-        rate: RateLimiter::new(rate_per_s, Instant::now()),
-        reached: false,
-        renewed: false,
+    let now = Now::read();
+    let start = Start {
+        options: options(rate_per_s),
+        counts: Counts::default(),
+        session: Session::new(client.can_login(), client.generation(), now.at),
+        list: InstanceList::default(),
+        in_flight: Vec::new(),
+        failures: Harm::default(),
+        seed: fastrand::u64(..),
     };
-    if client.generation() == 0 {
-        reader.log_in().await?;
-    }
-    let mut list = InstanceList::default();
-    list.begin_scan();
-    while let Some(page) = list.scan_page() {
-        let reply = reader.tried(|| client.list_page(page)).await?;
-        list.read(page, &reply.value, reply.requested_at);
-        if let Some((read, total)) = list.scan_progress() {
+    let mut machine = Machine::to_look(start, now);
+    let events = |event| {
+        if let Event::Activity(Activity::ReadingList { read, total }) = event {
             progress(read, total);
         }
+    };
+    let mut nothing = Nothing;
+    let mut process = Process::new(&mut nothing, client.clone(), None, &events);
+    let lease = Lease::new(BatchId(0), RunId(0), 0);
+    drive(&mut machine, &mut process, &lease, Input::Time).await;
+    if let Some(halt) = machine.halt() {
+        return Err(match halt {
+            Halt::Outage { error, .. } => Halt::Unread(error.clone()),
+            Halt::SlowedDown { .. } => Halt::Unread("the API asks to slow down".to_owned()),
+            other => other.clone(),
+        });
     }
-    let mut image_names = HashMap::new();
-    let mut not_offered = HashSet::new();
-    for (image, services) in wanted(&list) {
-        for service in services {
-            // A name that is not to be had is shown as the bare id.
-            let Ok(reply) = reader.tried(|| client.preview(service)).await else {
-                break;
-            };
-            if let Some(found) = reply.value.image(image) {
-                image_names.insert(image, found.name.clone());
-                not_offered.remove(&image);
-                break;
-            }
-            not_offered.insert(image);
-        }
-    }
+    let total = machine.list().total();
+    progress(total, Some(total));
+    // A name that is not to be had is shown as the bare id.
+    let named = wanted(machine.list());
+    drive(&mut machine, &mut process, &lease, Input::Name(named)).await;
+    let (image_names, not_offered) = machine.image_names();
     Ok(Account {
-        list,
+        list: machine.into_list(),
         image_names,
         not_offered,
     })
 }
 
-struct Reader<'a> {
-    client: &'a Client,
-    rate: RateLimiter,
-    /// The API has answered something.
-    reached: bool,
-    /// The session was renewed, and no call has succeeded since.
-    renewed: bool,
-}
-
-impl Reader<'_> {
-    async fn tried<T, F: Future<Output = Read<T>>>(
-        &mut self,
-        call: impl Fn() -> F,
-    ) -> Result<Reply<T>, Halt> {
-        let mut tries = 0;
-        loop {
-            self.wait().await;
-            let error = match call().await {
-                Ok(reply) => {
-                    (self.reached, self.renewed) = (true, false);
-                    return Ok(reply);
-                }
-                Err(error) => error,
-            };
-            tries += 1;
-            let last = tries == TRIES_MAX;
-            match error {
-                ReadError::Unauthorized { .. } if self.client.can_login() && !self.renewed => {
-                    self.renewed = true;
-                    self.log_in().await?;
-                }
-                ReadError::Unauthorized { message, .. } => {
-                    self.ask_session().await?;
-                    return Err(Halt::Rights(message));
-                }
-                ReadError::HalfSession { asks_for } => {
-                    self.ask_session().await?;
-                    self.ask_whoami().await?;
-                    if last {
-                        return Err(outage(&format!(
-                            "the API asks for {asks_for}, and then not"
-                        )));
-                    }
-                }
-                ReadError::Blocked { .. } => {
-                    self.ask_session().await?;
-                    if last {
-                        return Err(outage(&error.to_string()));
-                    }
-                }
-                ReadError::SlowDown { retry_after } => self.slow_down(retry_after, last)?,
-                ReadError::Incurable(why) if !self.reached => return Err(Halt::Incurable(why)),
-                ReadError::Incurable(_) | ReadError::Failed(_) => {
-                    if last {
-                        return Err(outage(&error.to_string()));
-                    }
-                    self.rate.hold(Instant::now() + PAUSE * tries);
-                }
-            }
-        }
-    }
-
-    async fn log_in(&mut self) -> Result<(), Halt> {
-        let mut tries = 0;
-        loop {
-            self.wait().await;
-            let Err(error) = self.client.login().await else {
-                self.reached = true;
-                return Ok(());
-            };
-            tries += 1;
-            let last = tries == TRIES_MAX;
-            match error {
-                LoginError::SlowDown { retry_after } => self.slow_down(retry_after, last)?,
-                LoginError::Failed(_) if !last => {
-                    self.rate.hold(Instant::now() + PAUSE * tries);
-                }
-                LoginError::Incurable(_) if self.reached && !last => {
-                    self.rate.hold(Instant::now() + PAUSE * tries);
-                }
-                LoginError::Refused { .. } if error.is_temporary_lock() && !last => {
-                    sleep(LOGIN_PAUSE).await;
-                }
-                LoginError::Incurable(why) if !self.reached => return Err(Halt::Incurable(why)),
-                LoginError::Incurable(_) | LoginError::Failed(_) => {
-                    return Err(outage(&error.to_string()));
-                }
-                LoginError::Blocked { status } => return Err(Halt::Blocked { status }),
-                LoginError::SecondFactor => return Err(Halt::SecondFactor),
-                LoginError::Refused { .. } | LoginError::NoCredentials | LoginError::NoToken => {
-                    return Err(Halt::Credentials(error.to_string()));
-                }
-            }
-        }
-    }
-
-    /// A call was refused: is it the session, the address, or only that call?
-    async fn ask_session(&mut self) -> Result<(), Halt> {
-        self.wait().await;
-        self.judge(self.client.keepalive().await)
-    }
-
-    async fn ask_whoami(&mut self) -> Result<(), Halt> {
-        self.wait().await;
-        self.judge(self.client.whoami().await)
-    }
-
-    fn judge(&mut self, answer: Keepalive) -> Result<(), Halt> {
-        match answer {
-            Keepalive::Alive => {
-                self.reached = true;
-                Ok(())
-            }
-            Keepalive::Dead { message } => Err(Halt::Credentials(message)),
-            Keepalive::Half(HalfSession::SecondFactor) => Err(Halt::SecondFactor),
-            Keepalive::Half(HalfSession::Login) => Err(Halt::Credentials(
-                "it answers every call by asking for a login".to_owned(),
-            )),
-            Keepalive::Blocked { status } => Err(Halt::Blocked { status }),
-            Keepalive::SlowDown { retry_after } => self.slow_down(retry_after, false),
-            Keepalive::Incurable(why) => Err(outage(&why.to_string())),
-            Keepalive::Failed(failure) => Err(outage(&failure.error)),
-        }
-    }
-
-    /// Waits with the next call, if that is not too long for the person who waits.
-    fn slow_down(&mut self, retry_after: Option<Duration>, last: bool) -> Result<(), Halt> {
-        self.reached = true;
-        let pause = retry_after.unwrap_or_default().max(PAUSE);
-        if last || pause > PAUSE_MAX {
-            return Err(outage("the API asks to slow down"));
-        }
-        self.rate.hold(Instant::now() + pause);
-        Ok(())
-    }
-
-    async fn wait(&mut self) {
-        while !self.rate.take(Purpose::Submission, Instant::now()) {
-            sleep_until(self.rate.free_at(Purpose::Submission).into()).await;
-        }
+fn options(rate_per_s: f64) -> Options {
+    Options {
+        workers: 1,
+        rate_per_s,
+        retries: 0,
+        backoff: BACKOFF,
+        outage_timeout: PATIENCE,
+        rules: Rules {
+            settle: PATIENCE,
+            poll_interval: BACKOFF.initial,
+            unseen_after: PATIENCE,
+            rebuild_timeout: PATIENCE,
+            silence_counts: false,
+        },
+        max_failures: MaxFailures::Percent(100),
+        no_wait: false,
+        stale: true,
     }
 }
 
-fn outage(error: &str) -> Halt {
-    Halt::Unread(error.to_owned())
+/// A store with nothing in it.
+struct Nothing;
+
+impl Store for Nothing {
+    async fn ready(&mut self, _: BatchId, _: i64, _: usize) -> Result<Ready, StoreError> {
+        Ok(Ready {
+            is_all: true,
+            ..Ready::default()
+        })
+    }
+
+    async fn in_flight(&mut self, _: BatchId, _: &[State]) -> Result<Vec<QueuedJob>, StoreError> {
+        Ok(Vec::new())
+    }
+
+    async fn failures(&mut self, _: BatchId) -> Result<Harm, StoreError> {
+        Ok(Harm::default())
+    }
+
+    async fn queued(&mut self, _: BatchId) -> Result<Vec<(JobId, ServiceId)>, StoreError> {
+        Ok(Vec::new())
+    }
+
+    async fn queued_jobs(&mut self, _: &[JobId]) -> Result<Vec<QueuedJob>, StoreError> {
+        Ok(Vec::new())
+    }
+
+    async fn has_queued(&mut self, _: BatchId) -> Result<bool, StoreError> {
+        Ok(false)
+    }
+
+    async fn counts(&mut self, _: BatchId) -> Result<Counts, StoreError> {
+        Ok(Counts::default())
+    }
+
+    async fn record(&mut self, _: &Lease, _: &[&Transition]) -> Result<HashSet<JobId>, StoreError> {
+        Ok(HashSet::new())
+    }
 }
 
 #[cfg(test)]
@@ -263,7 +181,7 @@ mod tests {
             follow_timeout: Duration::from_secs(5),
         })
         .unwrap();
-        let account = read_account(&client, 0.0, &|_| Vec::new(), &mut |_, _| {}).await;
+        let account = read_account(&client, 0.0, &|_| Vec::new(), &|_, _| {}).await;
         let logins = simulator.record().calls.get(&Call::Auth).copied();
         simulator.shutdown().await;
         (

@@ -32,13 +32,13 @@ pub trait Outside {
     fn next(&mut self, until: Instant) -> impl Future<Output = Input>;
 }
 
-/// Goes on until the run is over. Returns the store's fault, if that ended it.
+/// Goes on from `input` until the run is over. Returns the store's fault, if that ended it.
 pub async fn drive<O: Outside>(
     machine: &mut Machine,
     outside: &mut O,
     lease: &Lease,
+    mut input: Input,
 ) -> Option<StoreError> {
-    let mut input = Input::Time;
     let mut fault = None;
     while let Some(until) = turn(machine, outside, lease, input, &mut fault).await {
         input = outside.next(until).await;

@@ -80,15 +80,9 @@ pub async fn run(setup: Setup<'_>, signals: &mut Signals) -> Result<Ending, Stor
         options,
     };
     let mut machine = Machine::new(start, started);
-    let mut process = Process {
-        queue,
-        client,
-        calls: JoinSet::new(),
-        signals: Some(signals),
-        events,
-    };
-    let storage = drive(&mut machine, &mut process, lease).await;
-    process.calls.abort_all();
+    let mut process = Process::new(queue, client, Some(signals), events);
+    let storage = drive(&mut machine, &mut process, lease, Input::Time).await;
+    drop(process);
     Ok(Ending {
         counts: queue.counts(lease.batch()).await?,
         halt: machine.halt().cloned(),
@@ -99,8 +93,9 @@ pub async fn run(setup: Setup<'_>, signals: &mut Signals) -> Result<Ending, Stor
     })
 }
 
-struct Process<'a> {
-    queue: &'a mut Queue,
+/// The real clock and the real API around a machine, and a store.
+pub(super) struct Process<'a, S> {
+    store: &'a mut S,
     client: Client,
     calls: JoinSet<Finished>,
     /// `None`: nobody can send one any more.
@@ -108,11 +103,28 @@ struct Process<'a> {
     events: &'a (dyn Fn(Event) + Send + Sync),
 }
 
-impl Outside for Process<'_> {
-    type Store = Queue;
+impl<'a, S> Process<'a, S> {
+    pub(super) fn new(
+        store: &'a mut S,
+        client: Client,
+        signals: Option<&'a mut Signals>,
+        events: &'a (dyn Fn(Event) + Send + Sync),
+    ) -> Self {
+        Self {
+            store,
+            client,
+            calls: JoinSet::new(),
+            signals,
+            events,
+        }
+    }
+}
 
-    fn store(&mut self) -> &mut Queue {
-        self.queue
+impl<S: Store> Outside for Process<'_, S> {
+    type Store = S;
+
+    fn store(&mut self) -> &mut S {
+        self.store
     }
 
     fn now(&self) -> Now {

@@ -108,7 +108,7 @@ async fn read(
         // A terminal that can't go back gets one line, and not one for each page.
         tell("reading the account's list\n");
     }
-    let mut progress = |read: u64, total: Option<u64>| match total {
+    let progress = |read: u64, total: Option<u64>| match total {
         Some(total) if read < total => {
             say(&format!(
                 "reading the account's list: {read} of {total} instances"
@@ -121,7 +121,7 @@ async fn read(
         asked.client,
         asked.options.rate_per_s,
         &|list| targets.images(list),
-        &mut progress,
+        &progress,
     )
     .await;
     say("");

@@ -1,6 +1,6 @@
 //! Names and zones of the ordered images: asked for through previews of instances that are to get them.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::time::{Duration, Instant};
 
 use crate::job::{ImageId, ServiceId};
@@ -42,7 +42,13 @@ struct Wanted {
 
 /// All ordered images, as far as their jobs have come up.
 #[derive(Debug, Default)]
-pub(super) struct Images(HashMap<ImageId, Known>);
+pub(super) struct Images {
+    known: HashMap<ImageId, Known>,
+    /// Images that no instance offered which was asked for them.
+    not_offered: HashSet<ImageId>,
+    /// Those that are wanted without a job, and the instances that may show them.
+    wanted: Vec<(ImageId, Vec<ServiceId>)>,
+}
 
 /// What became of a preview that has failed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -54,9 +60,37 @@ pub(super) enum Tried {
 }
 
 impl Images {
+    /// Names are wanted of these, through these instances.
+    pub(super) fn want(&mut self, wanted: Vec<(ImageId, Vec<ServiceId>)>) {
+        self.wanted = wanted;
+        self.wanted.retain(|(_, services)| !services.is_empty());
+    }
+
+    /// Some of them are not known yet.
+    pub(super) fn are_wanted(&self) -> bool {
+        let mut wanted = self.wanted.iter();
+        wanted.any(|(image, _)| self.get(*image).is_none())
+    }
+
+    /// Those that are not known yet, each with the instances that may show it.
+    pub(super) fn wanted(&self) -> Vec<(ImageId, Vec<ServiceId>)> {
+        let wanted = self.wanted.iter();
+        let unknown = wanted.filter(|(image, _)| self.get(*image).is_none());
+        unknown.cloned().collect()
+    }
+
+    /// The names that are known, and the images that no instance offered which was asked for them.
+    pub(super) fn names(&self) -> (HashMap<ImageId, String>, HashSet<ImageId>) {
+        let names = self.known.iter().filter_map(|(image, known)| match known {
+            Known::Told(told) => Some((*image, told.name.clone()?)),
+            Known::Wanted(_) | Known::Asked(_) => None,
+        });
+        (names.collect(), self.not_offered.clone())
+    }
+
     /// `None`: it has to be asked for first.
     pub(super) fn get(&self, image: ImageId) -> Option<&Image> {
-        match self.0.get(&image) {
+        match self.known.get(&image) {
             Some(Known::Told(told)) => Some(told),
             Some(Known::Wanted(_) | Known::Asked(_)) | None => None,
         }
@@ -71,8 +105,8 @@ impl Images {
         now: Now,
     ) -> Option<Instant> {
         let is_asked = |known: &&Known| matches!(known, Known::Asked(_));
-        let under_way = self.0.values().filter(is_asked).count();
-        let known = self.0.entry(image).or_insert_with(|| {
+        let under_way = self.known.values().filter(is_asked).count();
+        let known = self.known.entry(image).or_insert_with(|| {
             Known::Wanted(Wanted {
                 not_before: now.at,
                 failures: 0,
@@ -91,7 +125,7 @@ impl Images {
 
     /// A preview is being asked for `image`.
     pub(super) fn asked(&mut self, image: ImageId) {
-        if let Some(known) = self.0.get_mut(&image)
+        if let Some(known) = self.known.get_mut(&image)
             && let Known::Wanted(wanted) = known
         {
             *known = Known::Asked(wanted.clone());
@@ -100,7 +134,7 @@ impl Images {
 
     /// A preview showed it.
     pub(super) fn told(&mut self, image: ImageId, told: Image) {
-        self.0.insert(image, Known::Told(told));
+        self.known.insert(image, Known::Told(told));
     }
 
     /// The form of `service` does not offer it: another instance's may. Returns whether it is the
@@ -110,7 +144,7 @@ impl Images {
         let is_first = wanted.lacking.is_empty();
         wanted.lacking.push(service);
         wanted.not_before = now.at;
-        self.0.insert(image, Known::Wanted(wanted));
+        self.known.insert(image, Known::Wanted(wanted));
         is_first
     }
 
@@ -118,12 +152,12 @@ impl Images {
     pub(super) fn again(&mut self, image: ImageId, delay: Duration, now: Now) {
         let mut wanted = self.take(image, now.at);
         wanted.not_before = now.at + delay;
-        self.0.insert(image, Known::Wanted(wanted));
+        self.known.insert(image, Known::Wanted(wanted));
     }
 
     /// How often previews of it have failed.
     pub(super) fn failures(&self, image: ImageId) -> u32 {
-        match self.0.get(&image) {
+        match self.known.get(&image) {
             Some(Known::Wanted(wanted) | Known::Asked(wanted)) => wanted.failures,
             Some(Known::Told(_)) | None => 0,
         }
@@ -138,7 +172,7 @@ impl Images {
             return Tried::GivenUp;
         }
         wanted.not_before = now.at + delay;
-        self.0.insert(image, Known::Wanted(wanted));
+        self.known.insert(image, Known::Wanted(wanted));
         Tried::Again
     }
 
@@ -149,13 +183,14 @@ impl Images {
         may_show: impl Fn(ImageId, &[ServiceId]) -> bool,
     ) -> Vec<ImageId> {
         let mut given_up = Vec::new();
-        for (image, known) in &mut self.0 {
+        for (image, known) in &mut self.known {
             let Known::Wanted(Wanted { lacking, .. }) = known else {
                 continue;
             };
             let is_over = lacking.len() >= LACKING_MAX || !may_show(*image, lacking);
             if !lacking.is_empty() && is_over {
                 given_up.push(*image);
+                self.not_offered.insert(*image);
                 *known = Known::Told(Image::default());
             }
         }
@@ -163,7 +198,7 @@ impl Images {
     }
 
     fn take(&mut self, image: ImageId, not_before: Instant) -> Wanted {
-        match self.0.remove(&image) {
+        match self.known.remove(&image) {
             Some(Known::Wanted(wanted) | Known::Asked(wanted)) => wanted,
             Some(Known::Told(_)) | None => Wanted {
                 not_before,

@@ -102,6 +102,14 @@ impl Inventory {
         }
     }
 
+    pub(super) fn list(&self) -> &InstanceList {
+        &self.list
+    }
+
+    pub(super) fn into_list(self) -> InstanceList {
+        self.list
+    }
+
     /// The list was scanned through once, as well as it could be.
     pub(super) fn is_scanned(&self) -> bool {
         self.list.is_scanned()

@@ -38,7 +38,7 @@ mod starts;
 mod tests;
 mod turn;
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::time::{Duration, Instant};
 
 use super::evidence::Tracker;
@@ -151,6 +151,8 @@ pub struct Machine {
 #[derive(Debug, Default)]
 struct Course {
     phase: Phase,
+    /// Nothing is to be rebuilt.
+    only_looks: bool,
     halt: Option<Halt>,
     signal: Option<Signal>,
     /// When the clocks were looked at last.
@@ -194,6 +196,14 @@ impl Machine {
             session.check(now.at);
         }
         machine.recover(in_flight, &failures, now);
+        machine
+    }
+
+    /// A look at the account, with nothing to rebuild: over when the list is read, and the images are
+    /// named that [`Input::Name`] asks for.
+    pub fn to_look(start: Start, now: Now) -> Self {
+        let mut machine = Self::new(start, now);
+        machine.course.only_looks = true;
         machine
     }
 
@@ -289,6 +299,7 @@ impl Machine {
                 if self.desk.may_start() {
                     self.start_jobs(now);
                 }
+                self.name_images(now);
                 self.read_list(now);
             }
         }
@@ -323,7 +334,24 @@ impl Machine {
         if self.flights.out() > 0 || !self.desk.is_done() {
             return false;
         }
-        self.is_ending() || self.backlog.is_empty() && self.flights.is_empty()
+        let looks_on =
+            self.course.only_looks && (!self.inventory.is_scanned() || self.images.are_wanted());
+        self.is_ending() || !looks_on && self.backlog.is_empty() && self.flights.is_empty()
+    }
+
+    /// What was read of the account's list.
+    pub fn list(&self) -> &InstanceList {
+        self.inventory.list()
+    }
+
+    /// The same, when nothing more is to be read.
+    pub fn into_list(self) -> InstanceList {
+        self.inventory.into_list()
+    }
+
+    /// The names of images, and the images that no instance offered which was asked for them.
+    pub fn image_names(&self) -> (HashMap<ImageId, String>, HashSet<ImageId>) {
+        self.images.names()
     }
 
     /// Why the run ends early.

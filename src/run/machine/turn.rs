@@ -20,7 +20,7 @@ use std::time::{Duration, Instant};
 use super::desk::Bearing;
 use super::{Call, Finished, Machine, Step};
 use crate::event::Event;
-use crate::job::{Counts, JobId, ServiceId};
+use crate::job::{Counts, ImageId, JobId, ServiceId};
 use crate::queue::{Harm, QueuedJob, Ready};
 use crate::run::{Now, Signal};
 
@@ -36,6 +36,9 @@ pub enum Input {
     Finished(Vec<Finished>),
     /// Somebody asks the run to stop. The second time it ends at once.
     Signal(Signal),
+    /// The names of these images are wanted, through previews of these instances: for a look at the
+    /// account.
+    Name(Vec<(ImageId, Vec<ServiceId>)>),
     /// The store's answer to [`Next::Ask`].
     Answered(Result<Answer, StoreFault>),
     /// The store's answer to [`Next::Record`]: the same steps, and the jobs among them that somebody
@@ -157,6 +160,10 @@ impl Machine {
             Input::Signal(_) if self.course.signal.is_some() => return Some(Next::Over),
             Input::Signal(signal) => {
                 self.stop(signal);
+                self.begin_turn();
+            }
+            Input::Name(named) => {
+                self.images.want(named);
                 self.begin_turn();
             }
             Input::Answered(Ok(answer)) => self.answered(answer, now),
