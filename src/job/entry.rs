@@ -95,7 +95,7 @@ pub enum LedgerEntry {
         #[serde(flatten)]
         failure: Failure,
     },
-    /// `submitting → rebuilding`: the API said ok.
+    /// `submitting → rebuilding`: the API said ok. `in_doubt → rebuilding`: it said so late.
     Accepted {
         /// When the request was handed to the wire, as Unix time.
         submitted_ms: i64,

@@ -132,6 +132,15 @@ impl JobRecord {
                 next.accepted = true;
                 next.submitted_ms = Some(*submitted_ms);
             }
+            // The answer came after all, when nobody waited for it any more.
+            (InDoubt, LedgerEntry::Accepted { submitted_ms }) if !self.accepted => {
+                next.state = Rebuilding;
+                next.executed_now = Executed::Yes;
+                next.held = false;
+                next.accepted = true;
+                next.submitted_ms = Some(*submitted_ms);
+                next.failure = None;
+            }
             (Submitting, LedgerEntry::Unknown { submitted_ms, .. }) => {
                 next.state = InDoubt;
                 next.submitted_ms = *submitted_ms;
@@ -297,5 +306,61 @@ impl Transition {
             at_ms,
             to,
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn after(entries: &[LedgerEntry]) -> Result<JobRecord, IllegalTransition> {
+        let mut record = JobRecord::queued();
+        for entry in entries {
+            record = record.apply(entry, 7)?;
+        }
+        Ok(record)
+    }
+
+    fn intent() -> LedgerEntry {
+        LedgerEntry::Intent {
+            zone: "pub".to_owned(),
+            baseline: None,
+            target: None,
+        }
+    }
+
+    const ACCEPTED: LedgerEntry = LedgerEntry::Accepted { submitted_ms: 5 };
+
+    fn unknown() -> LedgerEntry {
+        LedgerEntry::Unknown {
+            failure: Failure::new("timeout", "no answer"),
+            submitted_ms: Some(4),
+        }
+    }
+
+    #[test]
+    fn an_answer_that_comes_late_ends_the_doubt_like_one_that_came_in_time() {
+        let in_time = after(&[intent(), ACCEPTED]).unwrap();
+        let held = LedgerEntry::Held {
+            reason: "no baseline".to_owned(),
+        };
+        for doubt in [
+            vec![unknown()],
+            vec![LedgerEntry::Interrupted],
+            vec![unknown(), held],
+        ] {
+            let entries = [vec![intent()], doubt, vec![ACCEPTED]].concat();
+            assert_eq!(after(&entries).unwrap(), in_time);
+        }
+    }
+
+    #[test]
+    fn an_attempt_is_accepted_once_and_only_while_it_is_the_present_one() {
+        let doubted = LedgerEntry::Doubted {
+            failure: Failure::new("timeout", "it never came back"),
+        };
+        assert!(after(&[intent(), ACCEPTED, doubted, ACCEPTED]).is_err());
+        let disproved = LedgerEntry::Disproved { not_before_ms: 0 };
+        assert!(after(&[intent(), unknown(), disproved, ACCEPTED]).is_err());
     }
 }

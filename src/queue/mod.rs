@@ -10,9 +10,13 @@
 //! that there is, and the only place that knows sqlx.
 
 mod batch;
+#[cfg(test)]
+mod conformance;
 mod error;
 mod lease;
 mod location;
+#[cfg(test)]
+mod memory;
 mod operator;
 mod order;
 mod past;
@@ -24,7 +28,7 @@ pub use batch::{Batch, Harm, NewRun, Run};
 pub use error::{OpenError, StoreError};
 pub use lease::{Holder, Lease};
 pub use location::Location;
-pub use operator::{CommandOutcome, Flaw, Selection};
+pub use operator::{CommandOutcome, Decision, Flaw, Selection};
 pub use order::{
     AccessNews, Conflict, DonePolicy, Due, EnqueueError, EnqueuePolicy, Enqueued, LeftOut,
     NewBatch, Preview, Rows, Touched, Undatable,
@@ -32,6 +36,6 @@ pub use order::{
 pub use port::{Backend, Store};
 pub use queued::{LedgerLine, QueuedJob, Ready, ResultSink, Target};
 pub use sqlite::{
-    Decision, Given, Note, Open, Precious, Queue, QueueLock, Side, Unfit, no_database, precious,
-    resolve, unexpanded,
+    Given, Note, Open, Precious, Queue, QueueLock, Side, Unfit, no_database, precious, resolve,
+    unexpanded,
 };

@@ -1,6 +1,7 @@
 //! What an operator asks for beside a run, and what is found out.
 
-use crate::job::ServiceId;
+use super::QueuedJob;
+use crate::job::{BatchId, LedgerEntry, ServiceId, Transition};
 
 /// Which jobs an operator speaks of.
 #[derive(Debug, Clone)]
@@ -18,6 +19,51 @@ pub struct CommandOutcome {
     pub changed: Vec<ServiceId>,
     /// Jobs for which it makes no sense, and why, in words for people.
     pub refused: Vec<(ServiceId, String)>,
+}
+
+/// What a command decides on one job; for a final one, given the newest later batch that wiped its
+/// instance, or may have.
+pub type Decision<'a> =
+    dyn Fn(&QueuedJob, Option<BatchId>) -> Result<LedgerEntry, String> + Send + Sync + 'a;
+
+/// A command on jobs of one batch.
+pub(super) struct Command<'a> {
+    /// The batch.
+    pub batch: BatchId,
+    /// What happens to a job, or why not.
+    pub decide: &'a Decision<'a>,
+    /// What happens to it before that.
+    pub first: &'a (dyn Fn(&QueuedJob) -> Option<LedgerEntry> + Sync),
+    /// When, as Unix time.
+    pub at_ms: i64,
+}
+
+/// What other batches have to do with a service.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Elsewhere {
+    /// It has a live job there.
+    pub is_live: bool,
+    /// The newest later one that wiped it, or may have.
+    pub wiped_by: Option<BatchId>,
+}
+
+impl Command<'_> {
+    /// The steps that it makes of `job`, or why it makes none.
+    pub fn steps(&self, job: &QueuedJob, elsewhere: Elsewhere) -> Result<Vec<Transition>, String> {
+        let last = (self.decide)(job, elsewhere.wiped_by)?;
+        let mut record = job.record.clone();
+        let mut steps = Vec::with_capacity(2);
+        for entry in (self.first)(job).into_iter().chain([last]) {
+            let step = Transition::new(job.id, record, entry, self.at_ms)
+                .map_err(|illegal| illegal.to_string())?;
+            record = step.to.clone();
+            steps.push(step);
+        }
+        if elsewhere.is_live && !record.state.is_final() {
+            return Err("is live in another batch".to_owned());
+        }
+        Ok(steps)
+    }
 }
 
 /// Something that a sound database never shows (`refleet verify`).

@@ -10,15 +10,15 @@ use secrecy::ExposeSecret;
 use sqlx::SqliteConnection;
 
 use super::Queue;
-use super::command::Decision;
 use super::enqueue::Cache;
 use super::insert::{ROWS_PER_STATEMENT, next_rows};
 use super::record::{ERASE, write_all};
 use super::rows::{damaged, job_as_text, job_id, json, queued_job};
 use super::statement::{Statement, bound, values};
 use crate::job::{Access, BatchId, Executed, LedgerEntry, NewJob, ServiceId, State, Transition};
+use crate::queue::operator::Command;
 use crate::queue::{
-    AccessNews, CommandOutcome, EnqueueError, QueuedJob, Rows, Selection, StoreError,
+    AccessNews, CommandOutcome, Decision, EnqueueError, QueuedJob, Rows, Selection, StoreError,
 };
 use crate::time;
 
@@ -90,10 +90,14 @@ impl Queue {
         rows: &mut Rows<'_, E>,
         decide: &Decision<'_>,
     ) -> Result<CommandOutcome, EnqueueError<E>> {
+        let command = Command {
+            batch,
+            decide,
+            first: &|_| None,
+            at_ms: time::now_ms(),
+        };
         self.begin().await?;
-        let result = self
-            .operate_on_rows(batch, selection, manifest, rows, decide)
-            .await;
+        let result = self.command_rows(&command, selection, manifest, rows).await;
         self.conclude(result).await
     }
 
@@ -131,33 +135,30 @@ impl Queue {
         Ok(())
     }
 
-    async fn operate_on_rows<E: std::error::Error + 'static>(
+    async fn command_rows<E: std::error::Error + 'static>(
         &mut self,
-        batch: BatchId,
+        command: &Command<'_>,
         selection: &Selection,
         manifest: &str,
         rows: &mut Rows<'_, E>,
-        decide: &Decision<'_>,
     ) -> Result<CommandOutcome, EnqueueError<E>> {
-        let mut operated = CommandOutcome::default();
+        let mut outcome = CommandOutcome::default();
         let mut missing: HashSet<ServiceId> = match selection {
-            Selection::All => self.failed(batch).await?,
+            Selection::All => self.failed(command.batch).await?,
             Selection::Services(services) => {
                 let found = self
-                    .named(batch, services, &[State::Failed], &mut operated)
+                    .named(command.batch, services, &[State::Failed], &mut outcome)
                     .await?;
                 found.into_iter().map(|job| job.service).collect()
             }
         };
-        let at_ms = time::now_ms();
         loop {
             let mut chunk = next_rows(rows)?;
             if chunk.is_empty() {
                 break;
             }
             chunk.retain(|row| missing.remove(&row.service));
-            self.retake(batch, manifest, &chunk, decide, at_ms, &mut operated)
-                .await?;
+            self.retake(command, manifest, &chunk, &mut outcome).await?;
         }
         let absent = missing
             .into_iter()
@@ -166,8 +167,8 @@ impl Queue {
             let reason = format!("is not in {manifest}");
             (service, reason)
         });
-        operated.refused.extend(absent);
-        Ok(operated)
+        outcome.refused.extend(absent);
+        Ok(outcome)
     }
 
     async fn failed(&mut self, batch: BatchId) -> Result<HashSet<ServiceId>, StoreError> {
@@ -181,21 +182,19 @@ impl Queue {
         Ok(services.into_iter().filter_map(ServiceId::new).collect())
     }
 
-    /// Operates on the failed jobs of `rows`.
+    /// Applies `command` to the failed jobs of `rows`.
     async fn retake(
         &mut self,
-        batch: BatchId,
+        command: &Command<'_>,
         manifest: &str,
         rows: &[NewJob],
-        decide: &Decision<'_>,
-        at_ms: i64,
-        operated: &mut CommandOutcome,
+        outcome: &mut CommandOutcome,
     ) -> Result<(), StoreError> {
         let given: HashMap<ServiceId, &NewJob> = by_service(rows);
         let services: Vec<ServiceId> = rows.iter().map(|row| row.service).collect();
         let found = sqlx::query(FAILED)
             .bind(json(&services))
-            .bind(batch.0)
+            .bind(command.batch.0)
             .fetch_all(&mut self.connection)
             .await?;
         let jobs = found
@@ -209,9 +208,9 @@ impl Queue {
         });
         for job in other {
             let reason = format!("has another image or zone in {manifest}: that is another order");
-            operated.refused.push((job.service, reason));
+            outcome.refused.push((job.service, reason));
         }
-        let before = operated.changed.len();
+        let before = outcome.changed.len();
         // A wiped job that is sent once more takes the access too: that was asked for twice.
         let mut access: HashMap<ServiceId, (QueuedJob, &Access)> = HashMap::new();
         for job in &same {
@@ -224,16 +223,12 @@ impl Queue {
         let entry = LedgerEntry::Access {
             manifest: manifest.to_owned(),
         };
-        self.apply(
-            batch,
-            same,
-            &|job| access.contains_key(&job.service).then(|| entry.clone()),
-            decide,
-            at_ms,
-            operated,
-        )
-        .await?;
-        let taken: Vec<(&QueuedJob, &Access)> = operated.changed[before..]
+        let command = Command {
+            first: &|job| access.contains_key(&job.service).then(|| entry.clone()),
+            ..*command
+        };
+        self.apply(&command, &same, outcome).await?;
+        let taken: Vec<(&QueuedJob, &Access)> = outcome.changed[before..]
             .iter()
             .filter_map(|service| access.get(service))
             .map(|(job, access)| (job, *access))

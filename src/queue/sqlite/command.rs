@@ -6,16 +6,12 @@ use std::collections::{HashMap, HashSet};
 use super::Queue;
 use super::record::write_all;
 use super::rows::{damaged, job_as_text, job_id, json, queued_job};
-use crate::job::{BatchId, LedgerEntry, ServiceId, State, Transition};
-use crate::queue::{CommandOutcome, QueuedJob, Selection, StoreError};
+use crate::job::{BatchId, ServiceId, State};
+use crate::queue::operator::{Command, Elsewhere};
+use crate::queue::{CommandOutcome, Decision, QueuedJob, Selection, StoreError};
 
 /// Jobs that are read and moved at once.
 const JOBS_PER_WAVE: i64 = 1024;
-
-/// What a command decides on one job; for a final one, given the newest later batch that wiped its
-/// instance, or may have.
-pub type Decision<'a> =
-    dyn Fn(&QueuedJob, Option<BatchId>) -> Result<LedgerEntry, String> + Send + Sync + 'a;
 
 impl Queue {
     /// Applies `decide` to the selected jobs of `batch` that stand in one of `states`, all in one
@@ -29,20 +25,23 @@ impl Queue {
         decide: &Decision<'_>,
         at_ms: i64,
     ) -> Result<CommandOutcome, StoreError> {
+        let command = Command {
+            batch,
+            decide,
+            first: &|_| None,
+            at_ms,
+        };
         self.begin().await?;
         let result = match selection {
-            Selection::All => self.operate_on_all(batch, states, decide, at_ms).await,
-            Selection::Services(services) => {
-                self.operate_on_named(batch, services, states, decide, at_ms)
-                    .await
-            }
+            Selection::All => self.command_all(&command, states).await,
+            Selection::Services(services) => self.command_named(&command, services, states).await,
         };
         match result {
-            Ok(operated) => {
+            Ok(outcome) => {
                 crate::failpoint!("operate_before_commit");
                 self.commit().await?;
                 crate::failpoint!("operate_after_commit");
-                Ok(operated)
+                Ok(outcome)
             }
             Err(error) => {
                 self.rollback().await;
@@ -51,20 +50,15 @@ impl Queue {
         }
     }
 
-    async fn operate_on_all(
+    async fn command_all(
         &mut self,
-        batch: BatchId,
+        command: &Command<'_>,
         states: &[State],
-        decide: &Decision<'_>,
-        at_ms: i64,
     ) -> Result<CommandOutcome, StoreError> {
-        let words = json(
-            &states
-                .iter()
-                .map(|state| state.as_str())
-                .collect::<Vec<_>>(),
-        );
-        let mut operated = CommandOutcome::default();
+        let batch = command.batch;
+        let words: Vec<&str> = states.iter().map(|state| state.as_str()).collect();
+        let words = json(&words);
+        let mut outcome = CommandOutcome::default();
         let mut after = job_id(batch, 0).0;
         loop {
             let rows = sqlx::query(concat!(
@@ -80,27 +74,25 @@ impl Queue {
             .await?;
             let jobs = rows.iter().map(queued_job).collect::<Result<Vec<_>, _>>()?;
             let Some(last) = jobs.last() else {
-                return Ok(operated);
+                return Ok(outcome);
             };
             after = last.id.0;
-            self.apply(batch, jobs, &|_| None, decide, at_ms, &mut operated)
-                .await?;
+            self.apply(command, &jobs, &mut outcome).await?;
         }
     }
 
-    async fn operate_on_named(
+    async fn command_named(
         &mut self,
-        batch: BatchId,
+        command: &Command<'_>,
         services: &[ServiceId],
         states: &[State],
-        decide: &Decision<'_>,
-        at_ms: i64,
     ) -> Result<CommandOutcome, StoreError> {
-        let mut operated = CommandOutcome::default();
-        let jobs = self.named(batch, services, states, &mut operated).await?;
-        self.apply(batch, jobs, &|_| None, decide, at_ms, &mut operated)
+        let mut outcome = CommandOutcome::default();
+        let jobs = self
+            .named(command.batch, services, states, &mut outcome)
             .await?;
-        Ok(operated)
+        self.apply(command, &jobs, &mut outcome).await?;
+        Ok(outcome)
     }
 
     /// The jobs of `services` that stand in one of `states`; why the others do not matter is noted.
@@ -109,7 +101,7 @@ impl Queue {
         batch: BatchId,
         services: &[ServiceId],
         states: &[State],
-        operated: &mut CommandOutcome,
+        outcome: &mut CommandOutcome,
     ) -> Result<Vec<QueuedJob>, StoreError> {
         let mut jobs = Vec::new();
         let mut named = HashSet::new();
@@ -124,11 +116,11 @@ impl Queue {
             .fetch_optional(&mut self.connection)
             .await?;
             match row.as_ref().map(queued_job).transpose()? {
-                None => operated
+                None => outcome
                     .refused
                     .push((service, format!("is not in batch {batch}"))),
                 Some(job) if !states.contains(&job.record.state) => {
-                    operated
+                    outcome
                         .refused
                         .push((service, format!("is {}", job.record.state)));
                 }
@@ -138,46 +130,28 @@ impl Queue {
         Ok(jobs)
     }
 
-    /// Applies `decide` to `jobs`, which were read in this transaction; where it agrees, what
-    /// `first` says of a job happens before.
+    /// Applies `command` to `jobs`, which were read in this transaction.
     pub(super) async fn apply(
         &mut self,
-        batch: BatchId,
-        jobs: Vec<QueuedJob>,
-        first: &(dyn Fn(&QueuedJob) -> Option<LedgerEntry> + Sync),
-        decide: &Decision<'_>,
-        at_ms: i64,
-        operated: &mut CommandOutcome,
+        command: &Command<'_>,
+        jobs: &[QueuedJob],
+        outcome: &mut CommandOutcome,
     ) -> Result<(), StoreError> {
         let mut steps = Vec::new();
         let mut services = Vec::new();
-        let elsewhere = self.in_other_batches(batch, &jobs).await?;
-        for job in &jobs {
-            let other = elsewhere.get(&job.service).copied().unwrap_or_default();
-            let entries = decide(job, other.wiped_by)
-                .map(|entry| first(job).into_iter().chain([entry]).collect());
-            let path = match entries {
-                Ok(entries) => path(job, entries, at_ms),
-                Err(reason) => Err(reason),
-            };
-            match path {
-                Ok(path)
-                    if other.is_live
-                        && path.last().is_some_and(|step| !step.to.state.is_final()) =>
-                {
-                    operated
-                        .refused
-                        .push((job.service, "is live in another batch".to_owned()));
-                }
-                Ok(path) => {
-                    steps.extend(path);
+        let elsewhere = self.in_other_batches(command.batch, jobs).await?;
+        for job in jobs {
+            let elsewhere = elsewhere.get(&job.service).copied().unwrap_or_default();
+            match command.steps(job, elsewhere) {
+                Ok(of_job) => {
+                    steps.extend(of_job);
                     services.push(job.service);
                 }
-                Err(reason) => operated.refused.push((job.service, reason)),
+                Err(reason) => outcome.refused.push((job.service, reason)),
             }
         }
-        write_all(&mut self.connection, batch, &steps).await?;
-        operated.changed.extend(services);
+        write_all(&mut self.connection, command.batch, &steps).await?;
+        outcome.changed.extend(services);
         Ok(())
     }
 
@@ -218,25 +192,4 @@ impl Queue {
         }
         Ok(elsewhere)
     }
-}
-
-/// What other batches have to do with a service.
-#[derive(Debug, Clone, Copy, Default)]
-struct Elsewhere {
-    is_live: bool,
-    /// The newest later one that wiped it, or may have.
-    wiped_by: Option<BatchId>,
-}
-
-/// The steps that `entries` make from where `job` stands.
-fn path(job: &QueuedJob, entries: Vec<LedgerEntry>, at_ms: i64) -> Result<Vec<Transition>, String> {
-    let mut record = job.record.clone();
-    let mut steps = Vec::with_capacity(entries.len());
-    for entry in entries {
-        let step =
-            Transition::new(job.id, record, entry, at_ms).map_err(|illegal| illegal.to_string())?;
-        record = step.to.clone();
-        steps.push(step);
-    }
-    Ok(steps)
 }

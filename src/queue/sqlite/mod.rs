@@ -35,7 +35,6 @@ mod store;
 mod transaction;
 
 pub use access::Given;
-pub use command::Decision;
 pub use lock::QueueLock;
 pub use open::{Open, Queue};
 pub use place::{Note, Precious, Side, Unfit, no_database, precious, resolve, unexpanded};

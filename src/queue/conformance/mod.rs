@@ -1,0 +1,9 @@
+//! What every backend has to do. Each test of the suite is given a store in which nothing is.
+//!
+//! A new backend adds one line to the end of `stores`, and passes.
+
+mod operator;
+mod order;
+mod rig;
+mod run;
+mod stores;

@@ -1,0 +1,112 @@
+//! What went wrong, and what an operator does about it.
+
+use std::collections::HashSet;
+
+use super::rig::{
+    ACCEPTED, IMAGE, NOW_MS, acquire, begun, completed, failure, held, intent, load, refused, rows,
+    service, services, sound, unknown, write,
+};
+use crate::job::{BatchId, Executed, Failure, LedgerEntry, State, Verdict};
+use crate::queue::{Backend, EnqueuePolicy, QueuedJob, Selection};
+
+pub(super) async fn failures_are_those_that_nobody_has_dealt_with(mut store: impl Backend) {
+    let (lease, mut jobs) = begun(&mut store, &[1, 2, 3, 4]).await;
+    let batch = lease.batch();
+    write(&mut store, &lease, &mut jobs[0], [intent(), refused()]).await;
+    let unlisted = LedgerEntry::Untouched {
+        failure: Failure::new("not_listed", "the account's list does not show it"),
+    };
+    write(&mut store, &lease, &mut jobs[1], [unlisted]).await;
+    for job in &mut jobs[2..] {
+        write(&mut store, &lease, job, [intent(), unknown(), held()]).await;
+    }
+    let failures = store.failures(batch).await.unwrap();
+    assert_eq!(failures.failed, 1);
+    assert_eq!(failures.in_doubt, [jobs[2].id, jobs[3].id]);
+    let settled = store
+        .command(
+            batch,
+            &Selection::Services(services(&[3])),
+            &[State::InDoubt],
+            &|_, _| {
+                Ok(LedgerEntry::Resolved {
+                    verdict: Verdict::Failed,
+                    reason: "looked at it".to_owned(),
+                })
+            },
+            NOW_MS,
+        )
+        .await
+        .unwrap();
+    assert_eq!(settled.changed, services(&[3]));
+    let failures = store.failures(batch).await.unwrap();
+    assert_eq!((failures.failed, failures.in_doubt.len()), (1, 1));
+    let counts = store.counts(batch).await.unwrap();
+    assert_eq!((counts.failed, counts.in_doubt, counts.held), (3, 1, 1));
+}
+
+pub(super) async fn a_command_says_of_each_service_what_became_of_it(mut store: impl Backend) {
+    let (lease, mut jobs) = begun(&mut store, &[1, 2, 3]).await;
+    let batch = lease.batch();
+    let broken = LedgerEntry::Broken { failure: failure() };
+    write(
+        &mut store,
+        &lease,
+        &mut jobs[0],
+        [intent(), ACCEPTED, broken],
+    )
+    .await;
+    write(&mut store, &lease, &mut jobs[1], [intent(), refused()]).await;
+    let retry = |job: &QueuedJob, wiped_by: Option<BatchId>| match wiped_by {
+        Some(batch) => Err(format!("was wiped by batch {batch}")),
+        None if job.record.executed() == Executed::No => Ok(LedgerEntry::Retried),
+        None => Err("was wiped".to_owned()),
+    };
+    let outcome = store
+        .command(
+            batch,
+            &Selection::Services(services(&[2, 2, 1, 3, 9])),
+            &[State::Failed],
+            &retry,
+            NOW_MS,
+        )
+        .await
+        .unwrap();
+    assert_eq!(outcome.changed, services(&[2]));
+    let refused: HashSet<_> = outcome.refused.into_iter().collect();
+    let expected = [
+        (service(1), "was wiped".to_owned()),
+        (service(3), "is queued".to_owned()),
+        (service(9), format!("is not in batch {batch}")),
+    ];
+    assert_eq!(refused, HashSet::from(expected));
+    // What a later batch has to do with the service counts.
+    let wiped = EnqueuePolicy {
+        wiped: true,
+        ..EnqueuePolicy::default()
+    };
+    let loaded = load(&mut store, 2, rows(&[1], IMAGE), wiped).await;
+    let second = loaded.unwrap().batch.unwrap();
+    let again = |_: &QueuedJob, _: Option<BatchId>| Ok(LedgerEntry::Retried);
+    let all = Selection::All;
+    let outcome = store.command(batch, &all, &[State::Failed], &again, NOW_MS);
+    let outcome = outcome.await.unwrap();
+    let expected = (service(1), "is live in another batch".to_owned());
+    assert_eq!(outcome.refused, [expected]);
+    let lease = acquire(&mut store, second).await;
+    let mut job = store.ready(second, NOW_MS, 1).await.unwrap().jobs.remove(0);
+    write(
+        &mut store,
+        &lease,
+        &mut job,
+        [intent(), ACCEPTED, completed()],
+    )
+    .await;
+    let outcome = store.command(batch, &all, &[State::Failed], &retry, NOW_MS);
+    let outcome = outcome.await.unwrap();
+    let expected = (service(1), format!("was wiped by batch {second}"));
+    assert_eq!(outcome.refused, [expected]);
+    let written = store.history(jobs[1].id).await.unwrap();
+    assert_eq!(written.last().unwrap().run, None, "no run, but an operator");
+    sound(&mut store).await;
+}

@@ -1,0 +1,47 @@
+//! The stores that have to pass.
+
+use std::path::PathBuf;
+
+use super::{operator, order, run};
+use crate::queue::memory::MemoryStore;
+use crate::queue::{Open, Queue};
+
+/// The suite, for the stores that `$store` makes.
+macro_rules! conform {
+    ($backend:ident: $store:expr) => {
+        mod $backend {
+            use super::*;
+
+            conform!(@ $store;
+                order::rows_become_queued_jobs_in_their_order,
+                order::an_error_among_the_rows_queues_nothing,
+                order::a_service_has_one_live_job_over_all_batches,
+                order::what_is_done_is_refused_skipped_or_queued_again,
+                order::what_may_have_been_wiped_is_queued_on_a_word_of_its_own,
+                order::an_order_by_the_clock_leaves_out_what_is_not_due,
+                order::a_store_is_the_ledger_of_one_provider,
+                run::a_step_moves_only_what_stands_where_it_begins,
+                run::steps_of_one_job_are_written_in_their_order,
+                run::what_is_ready_comes_in_order_and_says_when_the_next_is,
+                run::a_run_takes_over_what_is_in_flight,
+                operator::failures_are_those_that_nobody_has_dealt_with,
+                operator::a_command_says_of_each_service_what_became_of_it,
+                run::a_lease_that_was_lost_writes_nothing,
+                run::every_history_is_stored_as_it_folds,
+            );
+        }
+    };
+    (@ $store:expr; $($room:ident::$test:ident,)+) => {
+        $(
+            #[tokio::test]
+            async fn $test() {
+                let folder = tempfile::tempdir().unwrap();
+                let make: fn(PathBuf) -> _ = $store;
+                super::$room::$test(make(folder.path().join("refleet.db")).await).await;
+            }
+        )+
+    };
+}
+
+conform!(memory: |_| async { MemoryStore::default() });
+conform!(sqlite: |path| async move { Queue::open(&path, Open::Create).await.unwrap() });

@@ -1,0 +1,573 @@
+//! A store in memory, for tests: what a backend has to do, without a database.
+//!
+//! It keeps nothing of how dates and the order of the ledger contradict each other: which services an
+//! order by the clock may not date is SQLite's alone to know so far.
+
+use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::error::Error;
+use std::io;
+
+use super::operator::{Command, Elsewhere};
+use super::past::{LastSubmission, Sieve};
+use super::{
+    Backend, Batch, CommandOutcome, Conflict, Decision, EnqueueError, EnqueuePolicy, Enqueued,
+    Flaw, Harm, Lease, LedgerLine, NewBatch, NewRun, Preview, QueuedJob, Ready, ResultSink, Rows,
+    Selection, Store, StoreError, Target,
+};
+use crate::job::{
+    Access, BatchId, Counts, Executed, JobId, JobRecord, LedgerEntry, NewJob, ResultRow, RunId,
+    ServiceId, State, Transition,
+};
+
+/// The whole store.
+#[derive(Debug, Default)]
+pub struct MemoryStore {
+    batches: Vec<StoredBatch>,
+    jobs: BTreeMap<JobId, StoredJob>,
+    ledger: Vec<StoredEntry>,
+    runs: i64,
+}
+
+#[derive(Debug)]
+struct StoredBatch {
+    order: NewBatch,
+    number: u32,
+    touched_ms: i64,
+    epoch: i64,
+}
+
+#[derive(Debug)]
+struct StoredJob {
+    batch: BatchId,
+    job: QueuedJob,
+}
+
+#[derive(Debug)]
+struct StoredEntry {
+    job: JobId,
+    line: LedgerLine,
+}
+
+impl MemoryStore {
+    fn of(&self, batch: BatchId) -> impl Iterator<Item = &QueuedJob> {
+        let jobs = self.jobs.values();
+        jobs.filter(move |stored| stored.batch == batch)
+            .map(|stored| &stored.job)
+    }
+
+    fn of_service(&self, service: ServiceId) -> impl Iterator<Item = &StoredJob> {
+        let jobs = self.jobs.values();
+        jobs.filter(move |stored| stored.job.service == service)
+    }
+
+    /// The batch's queued jobs in the order in which they may start.
+    fn waiting(&self, batch: BatchId) -> Vec<&QueuedJob> {
+        let mut jobs: Vec<_> = self
+            .of(batch)
+            .filter(|job| job.record.state == State::Queued)
+            .collect();
+        jobs.sort_by_key(|job| (job.record.not_before_ms, job.id));
+        jobs
+    }
+
+    fn stored(&self, batch: BatchId) -> Option<&StoredBatch> {
+        let place = usize::try_from(batch.0 - 1).ok()?;
+        self.batches.get(place)
+    }
+
+    fn holds(&self, lease: &Lease) -> Result<(), StoreError> {
+        match self.stored(lease.batch()) {
+            Some(batch) if batch.epoch == lease.epoch() => Ok(()),
+            Some(_) | None => Err(StoreError::LeaseLost {
+                batch: lease.batch(),
+            }),
+        }
+    }
+
+    fn other_provider(&self, order: &NewBatch) -> Option<Conflict> {
+        let others = (1..).map(BatchId).zip(&self.batches);
+        let others = others.filter(|(_, batch)| batch.order.provider != order.provider);
+        let bound = others.filter_map(|(id, batch)| {
+            let sent = self.of(id).any(|job| job.record.attempt > 0);
+            let live = self.of(id).any(|job| !job.record.state.is_final());
+            (sent || live).then_some((sent, id, batch))
+        });
+        let (sent, batch, other) = bound.max_by_key(|(sent, id, _)| (*sent, *id))?;
+        Some(Conflict::OtherProvider {
+            batch,
+            theirs: other.order.api_url.clone(),
+            ours: order.api_url.clone(),
+            sent,
+        })
+    }
+
+    /// The last submission of a row's service, among those that may have touched it.
+    fn last_submission(&self, row: &NewJob) -> Option<LastSubmission> {
+        let intent = |stored: &StoredJob| {
+            self.ledger.iter().position(|entry| {
+                entry.job == stored.job.id
+                    && entry.line.attempt == stored.job.record.attempt
+                    && matches!(entry.line.entry, LedgerEntry::Intent { .. })
+            })
+        };
+        let touched = self.of_service(row.service);
+        let touched = touched.filter(|stored| stored.job.record.executed() != Executed::No);
+        let last = touched.max_by_key(|stored| intent(stored))?;
+        let record = &last.job.record;
+        Some(LastSubmission {
+            batch: last.batch,
+            state: record.state,
+            executed: record.executed(),
+            intent_ms: record.intent_ms.unwrap_or(0),
+            is_same_image: last.job.image == row.image,
+            set_back: None,
+        })
+    }
+
+    /// What the past of their services leaves of `rows`.
+    fn sift<E: Error + 'static>(
+        &self,
+        order: &NewBatch,
+        policy: EnqueuePolicy,
+        rows: &mut Rows<'_, E>,
+    ) -> Result<(Vec<NewJob>, Preview), EnqueueError<E>> {
+        if let Some(conflict) = self.other_provider(order) {
+            return Err(EnqueueError::Conflict(conflict));
+        }
+        let mut rows: Vec<NewJob> = rows.collect::<Result<_, _>>().map_err(EnqueueError::Rows)?;
+        let mut sieve = Sieve::new(policy);
+        for row in &rows {
+            let live = self.of_service(row.service);
+            for live in live.filter(|stored| !stored.job.record.state.is_final()) {
+                sieve.live(row.service, live.batch, live.job.record.held);
+            }
+            let Some(last) = self.last_submission(row) else {
+                continue;
+            };
+            if sieve.due().is_some() {
+                sieve.submitted(row.service, &last);
+            }
+            if sieve.asks_ended() {
+                let done = self.of_service(row.service).any(|stored| {
+                    stored.job.record.state == State::Done && stored.job.image == row.image
+                });
+                sieve.ended(row.service, &last, done);
+            }
+        }
+        sieve.keep(&mut rows);
+        let preview = Preview {
+            queued: rows.len() as u64,
+            left_out: sieve.conclude().map_err(EnqueueError::Conflict)?,
+        };
+        Ok((rows, preview))
+    }
+
+    /// Writes `steps`, of jobs that stand where they begin.
+    fn write(&mut self, batch: BatchId, run: Option<RunId>, steps: &[&Transition]) {
+        for step in steps {
+            let stored = self.jobs.get_mut(&step.job).expect("it stands there");
+            stored.job.record = step.to.clone();
+            if matches!(step.to.state, State::Done | State::Cancelled) {
+                stored.job.password = None;
+            }
+            let seq = i64::try_from(self.ledger.len() + 1).expect("a small number");
+            self.ledger.push(StoredEntry {
+                job: step.job,
+                line: LedgerLine {
+                    seq,
+                    run,
+                    attempt: step.to.attempt,
+                    at_ms: step.at_ms,
+                    entry: step.entry.clone(),
+                },
+            });
+            let place = usize::try_from(batch.0 - 1).expect("it was given out");
+            let touched_ms = &mut self.batches[place].touched_ms;
+            *touched_ms = step.at_ms.max(*touched_ms);
+        }
+    }
+
+    fn elsewhere(&self, batch: BatchId, job: &QueuedJob) -> Elsewhere {
+        if !job.record.state.is_final() {
+            return Elsewhere::default();
+        }
+        let others = || {
+            self.of_service(job.service)
+                .filter(move |stored| stored.batch != batch)
+        };
+        Elsewhere {
+            is_live: others().any(|stored| !stored.job.record.state.is_final()),
+            wiped_by: others()
+                .filter(|stored| stored.batch > batch && stored.job.record.state.is_final())
+                .filter(|stored| stored.job.record.executed() != Executed::No)
+                .map(|stored| stored.batch)
+                .max(),
+        }
+    }
+
+    fn selected(
+        &self,
+        batch: BatchId,
+        selection: &Selection,
+        states: &[State],
+        outcome: &mut CommandOutcome,
+    ) -> Vec<QueuedJob> {
+        let services = match selection {
+            Selection::All => {
+                let jobs = self.of(batch);
+                let jobs = jobs.filter(|job| states.contains(&job.record.state));
+                return jobs.cloned().collect();
+            }
+            Selection::Services(services) => services,
+        };
+        let mut named = HashSet::new();
+        let mut jobs = Vec::new();
+        for &service in services.iter().filter(|&&service| named.insert(service)) {
+            match self.of(batch).find(|job| job.service == service) {
+                None => outcome
+                    .refused
+                    .push((service, format!("is not in batch {batch}"))),
+                Some(job) if !states.contains(&job.record.state) => outcome
+                    .refused
+                    .push((service, format!("is {}", job.record.state))),
+                Some(job) => jobs.push(job.clone()),
+            }
+        }
+        jobs
+    }
+
+    fn count(&self, batch: BatchId) -> Counts {
+        let mut counts = Counts::default();
+        for job in self.of(batch) {
+            *counts.of_mut(job.record.state) += 1;
+            counts.held += u64::from(job.record.held);
+        }
+        counts
+    }
+}
+
+fn queued(batch: BatchId, row: NewJob) -> QueuedJob {
+    let access = row.access.kind();
+    let (ssh_key, password) = match row.access {
+        Access::Password(password) => (None, Some(password)),
+        Access::SshKey(key) => (Some(key), None),
+        Access::Image => (None, None),
+    };
+    QueuedJob {
+        id: JobId((batch.0 << 32) | i64::try_from(row.line).expect("a small number")),
+        line: row.line,
+        service: row.service,
+        image: row.image,
+        zone: row.zone,
+        access,
+        ssh_key,
+        password,
+        note: row.note,
+        record: JobRecord::queued(),
+    }
+}
+
+fn result(job: &QueuedJob) -> ResultRow {
+    let record = &job.record;
+    let failure = record.failure.as_ref();
+    let baseline = record.baseline.as_ref();
+    ResultRow {
+        line: job.line,
+        service: job.service,
+        image: job.image,
+        state: record.state,
+        executed: record.executed(),
+        evidence: record.evidence,
+        attempts: record.attempt,
+        submitted_ms: record.submitted_ms,
+        completed_ms: record.completed_ms,
+        error_kind: failure.map(|failure| failure.error_kind.clone()),
+        error: failure.map(|failure| failure.error.clone()),
+        note: job.note.clone(),
+        held: record.held,
+        name: baseline.and_then(|baseline| baseline.name.clone()),
+        ip: baseline.and_then(|baseline| baseline.ip.clone()),
+    }
+}
+
+impl Store for MemoryStore {
+    async fn ready(
+        &mut self,
+        batch: BatchId,
+        until_ms: i64,
+        limit: usize,
+    ) -> Result<Ready, StoreError> {
+        let waiting = self.waiting(batch);
+        let due = waiting.partition_point(|job| job.record.not_before_ms <= until_ms);
+        let is_all = due < limit;
+        let later = waiting.get(due).filter(|_| is_all);
+        Ok(Ready {
+            next_ms: later.map(|job| job.record.not_before_ms),
+            jobs: waiting[..due]
+                .iter()
+                .take(limit)
+                .copied()
+                .cloned()
+                .collect(),
+            is_all,
+        })
+    }
+
+    async fn in_flight(
+        &mut self,
+        batch: BatchId,
+        states: &[State],
+    ) -> Result<Vec<QueuedJob>, StoreError> {
+        let out = |state: State| state != State::Queued && !state.is_final();
+        let jobs = self.of(batch).filter(|job| out(job.record.state));
+        let jobs = jobs.filter(|job| states.contains(&job.record.state));
+        Ok(jobs.cloned().collect())
+    }
+
+    async fn failures(&mut self, batch: BatchId) -> Result<Harm, StoreError> {
+        let settled = |job: &QueuedJob| {
+            let mut entries = self.ledger.iter().rev();
+            let last = entries.find(|entry| entry.job == job.id);
+            last.is_some_and(|entry| matches!(entry.line.entry, LedgerEntry::Resolved { .. }))
+        };
+        let unlisted = |job: &QueuedJob| {
+            let failure = job.record.failure.as_ref();
+            failure.is_some_and(|failure| failure.error_kind == "not_listed")
+        };
+        let failed = self
+            .of(batch)
+            .filter(|job| job.record.state == State::Failed)
+            .filter(|job| !settled(job) && !unlisted(job));
+        let doubts = self.of(batch);
+        let doubts = doubts.filter(|job| job.record.state == State::InDoubt);
+        Ok(Harm {
+            failed: failed.count() as u64,
+            in_doubt: doubts.map(|job| job.id).collect(),
+        })
+    }
+
+    async fn queued(&mut self, batch: BatchId) -> Result<Vec<(JobId, ServiceId)>, StoreError> {
+        let mut jobs: Vec<_> = self
+            .waiting(batch)
+            .iter()
+            .map(|job| (job.id, job.service))
+            .collect();
+        jobs.sort_unstable();
+        Ok(jobs)
+    }
+
+    async fn queued_jobs(&mut self, jobs: &[JobId]) -> Result<Vec<QueuedJob>, StoreError> {
+        let wanted: BTreeSet<&JobId> = jobs.iter().collect();
+        let jobs = wanted.into_iter().filter_map(|job| self.jobs.get(job));
+        let jobs = jobs.filter(|stored| stored.job.record.state == State::Queued);
+        Ok(jobs.map(|stored| stored.job.clone()).collect())
+    }
+
+    async fn has_queued(&mut self, batch: BatchId) -> Result<bool, StoreError> {
+        Ok(!self.waiting(batch).is_empty())
+    }
+
+    async fn counts(&mut self, batch: BatchId) -> Result<Counts, StoreError> {
+        Ok(self.count(batch))
+    }
+
+    async fn record(
+        &mut self,
+        lease: &Lease,
+        steps: &[&Transition],
+    ) -> Result<HashSet<JobId>, StoreError> {
+        self.holds(lease)?;
+        let mut conflicts = HashSet::new();
+        for step in steps {
+            let stands = self.jobs.get(&step.job).is_some_and(|stored| {
+                let record = &stored.job.record;
+                (record.state, record.attempt) == (step.from.state, step.from.attempt)
+            });
+            if stands {
+                self.write(lease.batch(), Some(lease.run()), &[step]);
+            } else {
+                conflicts.insert(step.job);
+            }
+        }
+        Ok(conflicts)
+    }
+}
+
+impl Backend for MemoryStore {
+    async fn preview<E: Error + 'static>(
+        &mut self,
+        batch: &NewBatch,
+        policy: EnqueuePolicy,
+        rows: &mut Rows<'_, E>,
+        queued: &mut (dyn FnMut(&NewJob) + Send),
+    ) -> Result<Preview, EnqueueError<E>> {
+        let (rows, preview) = self.sift(batch, policy, rows)?;
+        rows.iter().for_each(queued);
+        Ok(preview)
+    }
+
+    async fn enqueue<E: Error + 'static>(
+        &mut self,
+        batch: &NewBatch,
+        policy: EnqueuePolicy,
+        rows: &mut Rows<'_, E>,
+    ) -> Result<Enqueued, EnqueueError<E>> {
+        let (rows, preview) = self.sift(batch, policy, rows)?;
+        let Preview {
+            queued: jobs,
+            left_out,
+        } = preview;
+        let mut id = None;
+        if jobs > 0 {
+            let same = |known: &&StoredBatch| {
+                (known.order.identity, &known.order.provider) == (batch.identity, &batch.provider)
+            };
+            let earlier = self.batches.iter().filter(same).count();
+            self.batches.push(StoredBatch {
+                order: batch.clone(),
+                number: u32::try_from(earlier + 1).expect("a small number"),
+                touched_ms: 0,
+                epoch: 0,
+            });
+            let number = i64::try_from(self.batches.len()).expect("a small number");
+            let batch = BatchId(number);
+            for row in rows {
+                let job = queued(batch, row);
+                self.jobs.insert(job.id, StoredJob { batch, job });
+            }
+            id = Some(batch);
+        }
+        Ok(Enqueued {
+            batch: id,
+            queued: jobs,
+            left_out,
+        })
+    }
+
+    async fn acquire(&mut self, run: &NewRun) -> Result<Lease, StoreError> {
+        self.runs += 1;
+        let place = usize::try_from(run.batch.0 - 1).expect("it was given out");
+        let epoch = &mut self.batches[place].epoch;
+        *epoch += 1;
+        Ok(Lease::new(run.batch, RunId(self.runs), *epoch))
+    }
+
+    async fn renew(&mut self, lease: &Lease) -> Result<(), StoreError> {
+        self.holds(lease)
+    }
+
+    async fn release(&mut self, _: Lease, _: i64, _: u8) -> Result<(), StoreError> {
+        Ok(())
+    }
+
+    async fn command(
+        &mut self,
+        batch: BatchId,
+        selection: &Selection,
+        states: &[State],
+        decide: &Decision<'_>,
+        at_ms: i64,
+    ) -> Result<CommandOutcome, StoreError> {
+        let command = Command {
+            batch,
+            decide,
+            first: &|_| None,
+            at_ms,
+        };
+        let mut outcome = CommandOutcome::default();
+        for job in self.selected(batch, selection, states, &mut outcome) {
+            match command.steps(&job, self.elsewhere(batch, &job)) {
+                Ok(steps) => {
+                    self.write(batch, None, &steps.iter().collect::<Vec<_>>());
+                    outcome.changed.push(job.service);
+                }
+                Err(reason) => outcome.refused.push((job.service, reason)),
+            }
+        }
+        Ok(outcome)
+    }
+
+    async fn batches(&mut self) -> Result<Vec<Batch>, StoreError> {
+        let batches = (1..).map(BatchId).zip(&self.batches);
+        let batch = |(id, stored): (BatchId, &StoredBatch)| {
+            let order = stored.order.clone();
+            Batch {
+                id,
+                identity: order.identity,
+                provider: order.provider,
+                api_url: order.api_url,
+                number: stored.number,
+                manifest: order.manifest,
+                path: order.path,
+                created_ms: 0,
+                touched_ms: stored.touched_ms,
+                counts: self.count(id),
+            }
+        };
+        Ok(batches.map(batch).collect())
+    }
+
+    async fn targets(
+        &mut self,
+        batch: BatchId,
+        each: &mut (dyn FnMut(Target) + Send),
+    ) -> Result<(), StoreError> {
+        for job in self.waiting(batch) {
+            each(Target {
+                service: job.service,
+                image: job.image,
+                access: job.access,
+            });
+        }
+        Ok(())
+    }
+
+    async fn results(
+        &mut self,
+        batch: BatchId,
+        states: &[State],
+        sink: &mut ResultSink<'_>,
+    ) -> Result<io::Result<()>, StoreError> {
+        let jobs = self.of(batch);
+        let mut jobs = jobs.filter(|job| states.is_empty() || states.contains(&job.record.state));
+        Ok(jobs.try_for_each(|job| sink(result(job))))
+    }
+
+    async fn jobs_of(
+        &mut self,
+        service: ServiceId,
+    ) -> Result<Vec<(BatchId, QueuedJob)>, StoreError> {
+        let mut jobs: Vec<_> = self
+            .of_service(service)
+            .map(|stored| (stored.batch, stored.job.clone()))
+            .collect();
+        jobs.reverse();
+        Ok(jobs)
+    }
+
+    async fn history(&mut self, job: JobId) -> Result<Vec<LedgerLine>, StoreError> {
+        let entries = self.ledger.iter().filter(|entry| entry.job == job);
+        Ok(entries.map(|entry| entry.line.clone()).collect())
+    }
+
+    async fn check(&mut self, found: &mut (dyn FnMut(Flaw) + Send)) -> Result<u64, StoreError> {
+        for stored in self.jobs.values() {
+            let entries = self.ledger.iter();
+            let mut entries = entries.filter(|entry| entry.job == stored.job.id);
+            let folded = entries.try_fold(JobRecord::queued(), |record, entry| {
+                record.apply(&entry.line.entry, entry.line.at_ms)
+            });
+            if folded.as_ref() != Ok(&stored.job.record) {
+                found(Flaw {
+                    service: Some(stored.job.service),
+                    what: format!("its ledger says {folded:?}"),
+                });
+            }
+        }
+        Ok(self.jobs.len() as u64)
+    }
+
+    async fn close(self) -> Result<(), StoreError> {
+        Ok(())
+    }
+}
