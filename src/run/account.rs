@@ -71,10 +71,12 @@ pub async fn read_account(
     let lease = Lease::new(BatchId(0), RunId(0), 0);
     drive(&mut machine, &mut process, &lease, Input::Time).await;
     if let Some(halt) = machine.halt() {
-        return Err(match halt {
-            Halt::Outage { error, .. } => Halt::Unread(error.clone()),
-            Halt::SlowedDown { .. } => Halt::Unread("the API asks to slow down".to_owned()),
-            other => other.clone(),
+        return Err(if let Halt::Outage { error, .. } = halt {
+            Halt::Unread(error.clone())
+        } else if let Halt::SlowedDown { .. } = halt {
+            Halt::Unread("the API asks to slow down".to_owned())
+        } else {
+            halt.clone()
         });
     }
     let total = machine.list().total();

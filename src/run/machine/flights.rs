@@ -56,7 +56,14 @@ impl Flight {
         Some(match record.state {
             State::Rebuilding if record.rebuilding_seen => Stage::Seen(tracker.sent_at()),
             State::InDoubt if tracker.outlived_its_window(list_lag, rules) => Stage::Patient,
-            _ => Stage::Open,
+            // A new doubt, and a rebuild that was not seen to begin; the others are not watched.
+            State::InDoubt
+            | State::Rebuilding
+            | State::Submitting
+            | State::Queued
+            | State::Done
+            | State::Failed
+            | State::Cancelled => Stage::Open,
         })
     }
 }

@@ -130,15 +130,13 @@ fn job_event(step: &Step) -> JobEvent {
     } = step;
     let to = &transition.to;
     let failure = transition.entry.failure();
-    let rebuild = match (&transition.entry, to.submitted_ms) {
-        (LedgerEntry::Completed { .. }, Some(submitted_ms)) => {
-            Some(time::between(submitted_ms, transition.at_ms))
-        }
-        _ => None,
-    };
-    let error = match &transition.entry {
-        LedgerEntry::Held { reason } => Some(reason.as_str()),
-        _ => failure.map(|failure| failure.error.as_str()),
+    let is_complete = matches!(transition.entry, LedgerEntry::Completed { .. });
+    let submitted_ms = to.submitted_ms.filter(|_| is_complete);
+    let rebuild = submitted_ms.map(|submitted_ms| time::between(submitted_ms, transition.at_ms));
+    let error = if let LedgerEntry::Held { reason } = &transition.entry {
+        Some(reason.as_str())
+    } else {
+        failure.map(|failure| failure.error.as_str())
     };
     let baseline = to.baseline.as_ref();
     JobEvent {

@@ -321,7 +321,12 @@ impl Machine {
                     return self.give_up(flight, failure, now);
                 }
             }
-            _ => {}
+            // Its answer is outstanding, or it has ended.
+            (None, _)
+            | (
+                Some(_),
+                State::Submitting | State::Queued | State::Done | State::Failed | State::Cancelled,
+            ) => {}
         }
         self.flights.put(flight);
     }

@@ -12,10 +12,10 @@ impl Machine {
             Ok(generation) => {
                 self.gate.got_through();
                 self.gate.session_mut().logged_in(generation);
-                // What the session before was asked for, this one cannot confirm.
+                // Whether the session before was whole, this one cannot tell.
                 self.half_session_not_confirmed();
-                // Whom the session before refused goes again: that this one lives proves nothing
-                // about that one. Who was blocked is still to be explained.
+                // Jobs that the session before refused are sent again: whether that one was over, the
+                // new one cannot tell. What was blocked is still to be explained.
                 if self.backlog.forget_refusals() {
                     self.gate.session_mut().check(now.at);
                 }
