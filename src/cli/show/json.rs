@@ -1,0 +1,87 @@
+//! An instance's jobs for scripts.
+
+use serde::Serialize;
+
+use super::record::Record;
+use crate::job::{Baseline, BatchId, Failure, LedgerEntry, RunId, ServiceId};
+use crate::queue::LedgerLine;
+use crate::report::ResultFields;
+use crate::time::Stamp;
+
+/// What `show --json` writes.
+#[derive(Serialize)]
+pub struct Shown<'a> {
+    version: u8,
+    service_id: ServiceId,
+    jobs: Vec<ShownJob<'a>>,
+}
+
+impl<'a> Shown<'a> {
+    pub fn new(service_id: ServiceId, records: &'a [Record]) -> Self {
+        Self {
+            version: 1,
+            service_id,
+            jobs: records.iter().map(ShownJob::new).collect(),
+        }
+    }
+}
+
+/// The instance's job in one batch: its result, and what only `show` knows.
+#[derive(Serialize)]
+struct ShownJob<'a> {
+    batch: BatchId,
+    #[serde(flatten)]
+    result: ResultFields<'a>,
+    image_name: Option<&'a str>,
+    zone: Option<&'a str>,
+    access: &'a str,
+    held: bool,
+    baseline: Option<&'a Baseline>,
+    failure: Option<&'a Failure>,
+    history: Vec<ShownEntry<'a>>,
+}
+
+#[derive(Serialize)]
+struct ShownEntry<'a> {
+    seq: i64,
+    run: Option<RunId>,
+    attempt: u32,
+    at: Stamp,
+    entry: &'a LedgerEntry,
+}
+
+impl<'a> ShownJob<'a> {
+    fn new(shown: &'a Record) -> Self {
+        let Record {
+            batch,
+            job,
+            history,
+            next: _,
+        } = shown;
+        let record = &job.record;
+        Self {
+            batch: *batch,
+            result: ResultFields::new(job.line, job.service, job.image, record)
+                .with_note(job.note.as_deref()),
+            image_name: record.target.as_deref(),
+            zone: job.zone.as_deref(),
+            access: job.access.as_str(),
+            held: record.held,
+            baseline: record.baseline.as_ref(),
+            failure: record.failure.as_ref(),
+            history: history.iter().map(ShownEntry::from).collect(),
+        }
+    }
+}
+
+impl<'a> From<&'a LedgerLine> for ShownEntry<'a> {
+    fn from(line: &'a LedgerLine) -> Self {
+        Self {
+            seq: line.seq,
+            run: line.run,
+            attempt: line.attempt,
+            at: Stamp(line.at_ms),
+            entry: &line.entry,
+        }
+    }
+}

@@ -1,0 +1,205 @@
+//! An instance's jobs for people.
+
+use std::fmt::Write as _;
+
+use super::record::Record;
+use crate::job::{LedgerEntry, ServiceId, State, Verdict};
+use crate::queue::{LedgerLine, QueuedJob};
+use crate::{text, time};
+
+/// Ends with a line feed.
+pub fn as_text(service: ServiceId, records: &[Record]) -> String {
+    let mut out = Lines(format!("service {service}\n"));
+    for record in records {
+        let Record {
+            batch,
+            job,
+            history,
+            next,
+        } = record;
+        out.add(&format!("\nbatch {batch}, line {}", job.line));
+        out.order(job);
+        out.record(job);
+        if let Some(next) = next {
+            out.add(&format!("  next      {next}"));
+        }
+        out.history(history);
+    }
+    out.0
+}
+
+struct Lines(String);
+
+impl Lines {
+    fn add(&mut self, line: &str) {
+        self.0.push_str(line);
+        self.0.push('\n');
+    }
+
+    /// What was ordered, and for which instance.
+    fn order(&mut self, job: &QueuedJob) {
+        let record = &job.record;
+        let name = record
+            .target
+            .as_deref()
+            .map(|name| format!(" ({})", text::brief(name, 60)));
+        self.add(&format!(
+            "  image     {}{}",
+            job.image,
+            name.unwrap_or_default()
+        ));
+        self.add(&format!("  access    {}", job.access.as_str()));
+        if let Some(note) = &job.note {
+            self.add(&format!("  note      {}", text::brief(note, 200)));
+        }
+        if let Some(baseline) = &record.baseline {
+            let known: Vec<String> = [&baseline.name, &baseline.ip]
+                .into_iter()
+                .flatten()
+                .map(|text| text::brief(text, 60))
+                .collect();
+            if !known.is_empty() {
+                self.add(&format!("  instance  {}", known.join(", ")));
+            }
+        }
+    }
+
+    /// What became of it.
+    fn record(&mut self, job: &QueuedJob) {
+        let record = &job.record;
+        let held = if record.held { ", held" } else { "" };
+        self.add(&format!(
+            "  state     {}{held}, executed: {}",
+            record.state,
+            record.executed()
+        ));
+        if let (State::Done, Some(submitted_ms), Some(completed_ms)) =
+            (record.state, record.submitted_ms, record.completed_ms)
+        {
+            let took = time::short(time::between(submitted_ms, completed_ms));
+            self.add(&format!(
+                "  took      {took}, completed {}",
+                time::human(completed_ms)
+            ));
+        }
+        if let Some(failure) = &record.failure {
+            self.add(&format!(
+                "  problem   {}: {}",
+                text::brief(&failure.error_kind, 40),
+                text::brief(&failure.error, 300)
+            ));
+        }
+    }
+
+    fn history(&mut self, history: &[LedgerLine]) {
+        self.add("  history");
+        if history.is_empty() {
+            self.add("    nothing has happened yet");
+        }
+        for line in history {
+            let attempt = match line.attempt {
+                0 => String::new(),
+                attempt => format!("attempt {attempt}: "),
+            };
+            let who = if line.run.is_none() {
+                " [operator]"
+            } else {
+                ""
+            };
+            self.add(&format!(
+                "    {}  {attempt}{}{who}",
+                time::rfc3339(line.at_ms),
+                describe(&line.entry)
+            ));
+        }
+    }
+}
+
+/// A ledger entry in words.
+fn describe(entry: &LedgerEntry) -> String {
+    let name = |image: &Option<String>| match image {
+        Some(image) => text::brief(image, 60),
+        None => "an unknown image".to_owned(),
+    };
+    let mut words = match entry {
+        LedgerEntry::Intent {
+            zone,
+            baseline,
+            target,
+        } => {
+            let mut words = format!("to be submitted (zone {}", text::brief(zone, 40));
+            if let Some(baseline) = baseline {
+                // Writing to a String cannot fail.
+                let _ = write!(
+                    words,
+                    "; was {} with {}",
+                    text::brief(&baseline.status, 40),
+                    name(&baseline.image)
+                );
+            }
+            if let Some(target) = target {
+                let _ = write!(words, "; becomes {}", text::brief(target, 60));
+            }
+            words + ")"
+        }
+        LedgerEntry::NotExecuted { .. } => "not executed, back in the queue".to_owned(),
+        LedgerEntry::Refused { .. } => "refused, nothing was done".to_owned(),
+        LedgerEntry::Accepted { submitted_ms } => {
+            format!("accepted (on the wire at {})", time::rfc3339(*submitted_ms))
+        }
+        LedgerEntry::Unknown { .. } => "no answer that tells: in doubt".to_owned(),
+        LedgerEntry::Interrupted => {
+            "the process ended before an answer was recorded: in doubt".to_owned()
+        }
+        LedgerEntry::Sighted { status, image } => {
+            format!(
+                "seen {} with {}: it was executed",
+                text::brief(status, 40),
+                name(image)
+            )
+        }
+        LedgerEntry::Completed {
+            evidence,
+            status,
+            image,
+            remark: _,
+        } => {
+            format!(
+                "done ({evidence}): {} with {}",
+                text::brief(status, 40),
+                name(image)
+            )
+        }
+        LedgerEntry::Broken { .. } => "failed after it was executed".to_owned(),
+        LedgerEntry::Doubted { .. } => "in doubt how it ended".to_owned(),
+        LedgerEntry::Disproved { .. } => "proven not executed, back in the queue".to_owned(),
+        LedgerEntry::Exhausted { .. } => "proven not executed, and no retry is left".to_owned(),
+        LedgerEntry::Held { reason } => {
+            format!("held for the operator: {}", text::brief(reason, 200))
+        }
+        LedgerEntry::Untouched { .. } => "not sent".to_owned(),
+        LedgerEntry::Resolved { verdict, reason } => {
+            let verdict = match verdict {
+                Verdict::Done => "done",
+                Verdict::Requeue => "to be sent again",
+                Verdict::Failed => "failed",
+            };
+            format!("resolved as {verdict}: {}", text::brief(reason, 200))
+        }
+        LedgerEntry::Access { manifest } => format!(
+            "takes the password or key that {} gives now",
+            text::brief(manifest, 200)
+        ),
+        LedgerEntry::Retried => "put back in the queue".to_owned(),
+        LedgerEntry::Cancelled => "cancelled".to_owned(),
+    };
+    if let Some(failure) = entry.failure() {
+        let _ = write!(
+            words,
+            " ({}: {})",
+            text::brief(&failure.error_kind, 40),
+            text::brief(&failure.error, 200)
+        );
+    }
+    words
+}

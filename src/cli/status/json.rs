@@ -1,0 +1,55 @@
+//! A batch's status for scripts.
+
+use std::path::Path;
+
+use serde_json::json;
+
+use super::read::Status;
+use crate::time;
+
+pub fn as_json(status: &Status, database: &Path) -> serde_json::Value {
+    let Status {
+        batch,
+        holder,
+        elsewhere: _,
+        last_run,
+        per_minute,
+        eta,
+        oldest_doubt,
+        open,
+        next,
+    } = status;
+    json!({
+        "version": 1,
+        "database": database.display().to_string(),
+        "batch": batch.id,
+        "manifest": batch.manifest,
+        "order": batch.number,
+        "api_url": batch.api_url,
+        "created_at": time::rfc3339(batch.created_ms),
+        "last_change_at": time::rfc3339(batch.touched_ms),
+        "open": batch.is_open(),
+        "total": batch.counts.total(),
+        "counts": batch.counts,
+        "running": holder.as_ref().map(|holder| json!({
+            "pid": holder.pid, "host": holder.host, "since": time::rfc3339(holder.since_ms),
+        })),
+        "last_run": last_run.as_ref().map(|run| json!({
+            "run": run.id,
+            "started_at": time::rfc3339(run.started_ms),
+            "ended_at": run.ended_ms.map(time::rfc3339),
+            "exit_code": run.exit_code,
+        })),
+        "done_per_minute": per_minute.map(|per_minute| (per_minute * 100.0).round() / 100.0),
+        "eta_s": eta.map(|eta| eta.as_secs()),
+        "oldest_doubt": oldest_doubt.as_ref().map(|doubt| json!({
+            "service_id": doubt.service,
+            "name": doubt.name,
+            "since": time::rfc3339(doubt.since_ms),
+        })),
+        "other_open_batches": open.iter().map(|(batch, left)| json!({
+            "batch": batch, "left": left,
+        })).collect::<Vec<_>>(),
+        "next": next.as_ref().map(|next| &next.command),
+    })
+}

@@ -1,0 +1,161 @@
+//! What there is to know of a batch.
+
+use std::time::Duration;
+
+use crate::cli::error::CliError;
+use crate::cli::global::Global;
+use crate::cli::next::{self, command_for};
+use crate::job::{BatchId, ServiceId};
+use crate::queue::{Batch, Holder, Queue, QueueLock, Run};
+use crate::time;
+
+/// Rebuilds below which a rate is a guess.
+const DONE_MIN: u64 = 2;
+
+/// The rate is that of so long back.
+const RATE_WINDOW: Duration = Duration::from_mins(10);
+
+/// How far a batch is, and what to do about it.
+pub struct Status {
+    pub batch: Batch,
+    /// Who works on this batch.
+    pub holder: Option<Holder>,
+    /// Who works on another one of this database.
+    pub elsewhere: Option<Elsewhere>,
+    pub last_run: Option<Run>,
+    /// Known only while something works.
+    pub per_minute: Option<f64>,
+    pub eta: Option<Duration>,
+    pub oldest_doubt: Option<OldestDoubt>,
+    /// The other batches that have not ended, and how many jobs each has left.
+    pub open: Vec<(BatchId, u64)>,
+    /// What to type next, without the program's name and options.
+    pub next: Option<Next>,
+}
+
+/// A process that works on another batch of the database.
+pub struct Elsewhere {
+    pub holder: Holder,
+    /// `None`: it has not begun to work yet.
+    pub batch: Option<BatchId>,
+}
+
+/// The doubt that has lasted longest.
+pub struct OldestDoubt {
+    pub service: ServiceId,
+    pub since_ms: i64,
+    /// The owner's name for the instance.
+    pub name: Option<String>,
+}
+
+/// What is to be done about a batch on which nothing works.
+pub struct Next {
+    pub what: String,
+    pub command: String,
+}
+
+impl Status {
+    /// Reads all of it.
+    pub async fn read(global: &Global, queue: &mut Queue, batch: Batch) -> Result<Self, CliError> {
+        let now_ms = time::now_ms();
+        let last_run = queue.runs(batch.id, 1).await?.pop();
+        let mut holder = QueueLock::holder(queue.path());
+        let mut elsewhere = None;
+        if let Some(process) = &holder {
+            let at = queue.worked_on_by(process).await?;
+            if at != Some(batch.id) {
+                elsewhere = holder.take().map(|holder| Elsewhere { holder, batch: at });
+            }
+        }
+        let (per_minute, eta) = match (&holder, &last_run) {
+            (Some(_), Some(run)) => pace(queue, &batch, run.started_ms, now_ms).await?,
+            (Some(_) | None, Some(_) | None) => (None, None),
+        };
+        let all = queue.batches().await?;
+        let is_newest = all.last().is_some_and(|newest| newest.id == batch.id);
+        let open: Vec<(BatchId, u64)> = all
+            .iter()
+            .filter(|other| other.id != batch.id && other.is_open())
+            .map(|other| (other.id, other.counts.open()))
+            .collect();
+        let next = holder
+            .is_none()
+            .then(|| next(global, &batch, is_newest, open.is_empty()))
+            .flatten();
+        let oldest_doubt = queue.oldest_doubt(batch.id).await?;
+        Ok(Self {
+            oldest_doubt: oldest_doubt.map(|(service, since_ms, name)| OldestDoubt {
+                service,
+                since_ms,
+                name,
+            }),
+            holder,
+            elsewhere,
+            last_run,
+            per_minute,
+            eta,
+            open,
+            next,
+            batch,
+        })
+    }
+}
+
+/// Rebuilds done a minute, and the time until the rest has been. `None`: nobody can tell yet.
+async fn pace(
+    queue: &mut Queue,
+    batch: &Batch,
+    began_ms: i64,
+    now_ms: i64,
+) -> Result<(Option<f64>, Option<Duration>), CliError> {
+    let window = RATE_WINDOW
+        .min(time::between(began_ms, now_ms))
+        .max(Duration::from_secs(1));
+    let since_ms = now_ms - i64::try_from(window.as_millis()).unwrap_or(0);
+    let done = queue.done_since(batch.id, since_ms).await?;
+    if done < DONE_MIN {
+        return Ok((None, None));
+    }
+    #[expect(clippy::cast_precision_loss, reason = "a rate for people")]
+    let per_minute = done as f64 * 60.0 / window.as_secs_f64();
+    // Doubts end when they end.
+    let left = batch.counts.queued + batch.counts.submitting + batch.counts.rebuilding;
+    #[expect(clippy::cast_precision_loss, reason = "an estimate for people")]
+    let eta =
+        (left > 0).then(|| Duration::from_secs_f64((left as f64 / per_minute * 60.0).min(1e9)));
+    Ok((Some(per_minute), eta))
+}
+
+/// `is_newest`: commands speak of it without `--batch`. `alone`: no other batch is open.
+fn next(global: &Global, batch: &Batch, is_newest: bool, alone: bool) -> Option<Next> {
+    let counts = &batch.counts;
+    let command = command_for(global, batch);
+    let of_batch = if is_newest {
+        String::new()
+    } else {
+        format!(" --batch {}", batch.id)
+    };
+    let next = |what: &str, words: String| {
+        Some(Next {
+            what: what.to_owned(),
+            command: format!("{command} {words}"),
+        })
+    };
+    if batch.is_open() {
+        return next("goes on with it", next::run(batch, alone));
+    }
+    if counts.held > 0 {
+        next(
+            &format!(
+                "names the doubts, `{command} resolve SERVICE_ID --as done|requeue|failed --reason TEXT{of_batch}` settles one"
+            ),
+            format!("list --state in_doubt{of_batch}"),
+        )
+    } else if counts.failed > 0 {
+        next("says why", format!("list --state failed{of_batch}"))
+    } else if counts.total() > 0 {
+        next("has the results", format!("report{of_batch}"))
+    } else {
+        None
+    }
+}

@@ -1,0 +1,142 @@
+//! A batch's status for people.
+
+use std::fmt::{Display, Write as _};
+use std::path::Path;
+
+use super::read::{Elsewhere, Status};
+use crate::cli::words::jobs;
+use crate::job::Counter;
+use crate::queue::Run;
+use crate::{text, time};
+
+/// Other batches that are named before the rest is only counted.
+const BATCHES_MAX: usize = 5;
+
+/// Ends with a line feed.
+pub fn as_text(status: &Status, database: &Path) -> String {
+    let batch = &status.batch;
+    let mut lines = Lines(format!(
+        "batch {} · {} · order {} · {}\n",
+        batch.id,
+        text::brief(&batch.manifest, 60),
+        batch.number,
+        text::brief(&batch.api_url, 60)
+    ));
+    lines.counts(status);
+    lines.processes(status);
+    lines.add("last change", time::human(batch.touched_ms));
+    lines.open_batches(status);
+    lines.add("database", text::printable(&database.display().to_string()));
+    if let Some(next) = &status.next {
+        lines.add(
+            "next",
+            format!("`{}` {}", text::printable(&next.command), next.what),
+        );
+    }
+    lines.0
+}
+
+/// Lines of a name and a value.
+struct Lines(String);
+
+impl Lines {
+    fn add(&mut self, name: &str, value: impl Display) {
+        // Writing to a String cannot fail.
+        let _ = writeln!(self.0, "  {name:<12} {value}");
+    }
+
+    /// How many jobs stand where. The doubts come last, for what is to be said of them.
+    fn counts(&mut self, status: &Status) {
+        let counts = &status.batch.counts;
+        self.add("total", counts.total());
+        let others = Counter::ALL
+            .into_iter()
+            .filter(|counter| *counter != Counter::InDoubt);
+        for counter in others {
+            self.add(counter.words(), counter.of(counts));
+        }
+        let in_doubt = match counts.held {
+            0 => counts.in_doubt.to_string(),
+            held => format!(
+                "{} ({held} held: only your word settles {})",
+                counts.in_doubt,
+                if held == 1 { "it" } else { "them" }
+            ),
+        };
+        self.add(Counter::InDoubt.words(), in_doubt);
+        if let Some(doubt) = &status.oldest_doubt {
+            let age = time::short(time::between(doubt.since_ms, time::now_ms()));
+            let name = doubt
+                .name
+                .as_ref()
+                .map(|name| format!(" ({})", text::brief(name, 40)))
+                .unwrap_or_default();
+            let service = doubt.service;
+            self.add(
+                "oldest doubt",
+                format!("service {service}{name}, for {age}"),
+            );
+        }
+    }
+
+    /// What works on the batch, or was the last to do so.
+    fn processes(&mut self, status: &Status) {
+        match &status.holder {
+            Some(holder) => {
+                self.add("running", holder);
+                let unknown = || "–, not known yet".to_owned();
+                let rate = status.per_minute;
+                self.add(
+                    "rate",
+                    rate.map_or_else(unknown, |rate| format!("{rate:.1} done a minute")),
+                );
+                self.add("ETA", status.eta.map_or_else(unknown, time::short));
+            }
+            None => self.add("running", "nothing works on this batch"),
+        }
+        if let Some(Elsewhere { holder, batch }) = &status.elsewhere {
+            self.add(
+                "elsewhere",
+                match batch {
+                    Some(batch) => format!("{holder}, works on batch {batch}"),
+                    None => format!("{holder}, has not begun to work yet"),
+                },
+            );
+        }
+        if status.holder.is_none() {
+            self.add(
+                "last run",
+                status
+                    .last_run
+                    .as_ref()
+                    .map_or_else(|| "none yet".to_owned(), ended),
+            );
+        }
+    }
+
+    fn open_batches(&mut self, status: &Status) {
+        let open = &status.open;
+        if open.is_empty() {
+            return;
+        }
+        let named: Vec<String> = open
+            .iter()
+            .take(BATCHES_MAX)
+            .map(|(batch, left)| format!("batch {batch} ({} left)", jobs(*left)))
+            .collect();
+        let more = match open.len().saturating_sub(BATCHES_MAX) {
+            0 => String::new(),
+            more => format!(" and {more} more"),
+        };
+        self.add("also open", format!("{}{more}", named.join(", ")));
+    }
+}
+
+fn ended(run: &Run) -> String {
+    match (run.ended_ms, run.exit_code) {
+        (Some(ended_ms), Some(code)) => {
+            format!("ended {} with exit {code}", time::human(ended_ms))
+        }
+        _ => format!("began {} and died", time::human(run.started_ms)),
+    }
+}
