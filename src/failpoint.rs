@@ -43,29 +43,53 @@ macro_rules! failpoint {
     };
 }
 
+/// What the environment names.
+#[cfg(any(debug_assertions, feature = "failpoints"))]
+struct Armed {
+    name: String,
+    passages_left: std::sync::atomic::AtomicU32,
+    death: Death,
+}
+
+#[cfg(any(debug_assertions, feature = "failpoints"))]
+#[derive(Debug, PartialEq, Eq)]
+enum Death {
+    /// No destructor runs and nothing is flushed: as hard as SIGKILL.
+    Abort,
+    Panic,
+}
+
+#[cfg(any(debug_assertions, feature = "failpoints"))]
+impl Armed {
+    /// Reads `name`, `name:3` or `panic@name`.
+    fn parse(text: &str) -> Option<Self> {
+        let (death, place) = match text.strip_prefix("panic@") {
+            Some(place) => (Death::Panic, place),
+            None => (Death::Abort, text),
+        };
+        let (name, nth) = place.split_once(':').unwrap_or((place, "1"));
+        Some(Self {
+            name: name.to_owned(),
+            passages_left: nth.parse::<u32>().ok()?.into(),
+            death,
+        })
+    }
+}
+
 /// What [`failpoint!`](crate::failpoint!) calls in a build that has failpoints.
 #[cfg(any(debug_assertions, feature = "failpoints"))]
 pub fn pass(name: &str) {
     use std::sync::OnceLock;
-    use std::sync::atomic::{AtomicU32, Ordering};
+    use std::sync::atomic::Ordering;
 
-    static ARMED: OnceLock<Option<(String, AtomicU32, bool)>> = OnceLock::new();
+    static ARMED: OnceLock<Option<Armed>> = OnceLock::new();
     assert!(NAMES.contains(&name), "`{name}` is not in NAMES");
-    let armed = ARMED.get_or_init(|| {
-        let text = std::env::var("REFLEET_FAILPOINT").ok()?;
-        let (panics, place) = match text.strip_prefix("panic@") {
-            Some(place) => (true, place),
-            None => (false, text.as_str()),
-        };
-        let (name, nth) = place.split_once(':').unwrap_or((place, "1"));
-        Some((name.to_owned(), AtomicU32::new(nth.parse().ok()?), panics))
-    });
-    if let Some((armed, passages_left, panics)) = armed
-        && armed == name
-        && passages_left.fetch_sub(1, Ordering::SeqCst) == 1
+    let armed = ARMED.get_or_init(|| Armed::parse(&std::env::var("REFLEET_FAILPOINT").ok()?));
+    if let Some(armed) = armed
+        && armed.name == name
+        && armed.passages_left.fetch_sub(1, Ordering::SeqCst) == 1
     {
-        assert!(!panics, "the failpoint `{name}`");
-        // No destructor runs and nothing is flushed: as hard as SIGKILL.
+        assert!(armed.death == Death::Abort, "the failpoint `{name}`");
         std::process::abort();
     }
 }

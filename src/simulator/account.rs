@@ -21,7 +21,7 @@ use super::form::Fields;
 use super::instance::PlannedRebuild;
 use super::journal::{Answered, Clocks, Journal, JournalEntry, Misfit, NotWritten};
 use super::kind::FaultKind;
-use super::list::{ListState, Listed};
+use super::list::{ListSource, ListState};
 use super::random::random;
 use super::record::{CallRecord, Record, ServiceRecord};
 use super::refusal::Refusal;
@@ -320,7 +320,7 @@ impl Account {
             // Kept for the panel and for everybody else: that is why no client may send it.
             self.config.page_size = usize::clamp(size, 5, 10_000);
         }
-        let listed = Listed {
+        let listed = ListSource {
             config: &self.config,
             fleet: &self.fleet,
             started: self.started,

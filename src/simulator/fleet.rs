@@ -24,7 +24,7 @@ pub(super) struct Fleet {
 
 /// The order of a list (`p_col`).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Order {
+pub(super) enum ListOrder {
     Own,
     Ascending,
     Descending,
@@ -33,7 +33,7 @@ pub(super) enum Order {
 /// One page of a list.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct PageOf {
-    pub(super) order: Order,
+    pub(super) order: ListOrder,
     /// Counted from 1.
     pub(super) number: usize,
     pub(super) size: usize,
@@ -120,9 +120,9 @@ impl Fleet {
         let position = |row: usize| {
             let row = (row + page.offset) % count;
             match page.order {
-                Order::Own => row,
-                Order::Ascending => self.sorted[row],
-                Order::Descending => self.sorted[count - 1 - row],
+                ListOrder::Own => row,
+                ListOrder::Ascending => self.sorted[row],
+                ListOrder::Descending => self.sorted[count - 1 - row],
             }
         };
         let first = (page.number - 1).saturating_mul(page.size);

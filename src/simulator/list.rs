@@ -6,7 +6,7 @@ use tokio::time::Instant;
 
 use super::config::Config;
 use super::document::{self, Row};
-use super::fleet::{Fleet, Order, PageOf, Position};
+use super::fleet::{Fleet, ListOrder, PageOf, Position};
 use super::form::Fields;
 use super::freeze::{FreezeAt, Frozen};
 use super::image_names::Names;
@@ -20,7 +20,7 @@ const INVENTED_IDS: i64 = 9_000_000_000;
 
 /// What a list is made of.
 #[derive(Clone, Copy)]
-pub(super) struct Listed<'a> {
+pub(super) struct ListSource<'a> {
     pub(super) config: &'a Config,
     pub(super) fleet: &'a Fleet,
     /// The list shows nothing that is older.
@@ -40,8 +40,8 @@ struct Reading<'a> {
 
 impl<'a> Reading<'a> {
     /// Of the moment `at`, as the account's lags have it.
-    fn of(account: Listed<'a>, at: Instant, now: Instant) -> Self {
-        let Listed {
+    fn of(account: ListSource<'a>, at: Instant, now: Instant) -> Self {
+        let ListSource {
             config,
             fleet,
             started,
@@ -158,8 +158,13 @@ impl ListState {
     }
 
     /// One page of the list.
-    pub(super) fn page(&mut self, account: Listed<'_>, fields: &Fields, now: Instant) -> Vec<u8> {
-        let Listed { config, fleet, .. } = account;
+    pub(super) fn page(
+        &mut self,
+        account: ListSource<'_>,
+        fields: &Fields,
+        now: Instant,
+    ) -> Vec<u8> {
+        let ListSource { config, fleet, .. } = account;
         let number = fields
             .get("p_num")
             .and_then(|text| text.parse().ok())
@@ -168,9 +173,9 @@ impl ListState {
         let size = config.page_size.max(1);
         let shown = fleet.page(PageOf {
             order: match fields.get("p_col") {
-                Some("+id" | "id") => Order::Ascending,
-                Some("-id") => Order::Descending,
-                Some(_) | None => Order::Own,
+                Some("+id" | "id") => ListOrder::Ascending,
+                Some("-id") => ListOrder::Descending,
+                Some(_) | None => ListOrder::Own,
             },
             number,
             size,

@@ -12,7 +12,7 @@
 //! | `config`, `change`, `control` | what the account holds, what tests change of it, and how from another process |
 //! | `serve` | from a request to its answer, through the fault that it meets |
 //! | `call`, `form` | the calls that are told apart, and the fields of a request |
-//! | `gate` | holds submissions back until a test releases them |
+//! | `hold` | holds submissions back until a test releases them |
 //! | `account` | the account: takes the calls, and tells its parts |
 //! | `sessions`, `fleet`, `list`, `submission`, `deferred`, `running`, `traffic` | its parts |
 //! | `instance`, `timeline`, `behaviour` | one instance: what happens to it, and what the list shows of that |
@@ -42,7 +42,7 @@ mod fault;
 mod fleet;
 mod form;
 mod freeze;
-mod gate;
+mod hold;
 mod image_names;
 mod instance;
 mod journal;

@@ -16,7 +16,7 @@ use super::control;
 use super::deferred::Followed;
 use super::document;
 use super::form::Fields;
-use super::gate::Ticket;
+use super::hold::Ticket;
 use super::kind::FaultKind;
 use super::respond::{broken, intact, long_page, respond};
 use super::shared::Shared;
@@ -53,7 +53,7 @@ async fn function(
     let (fault, latency, ticket) = {
         let mut account = shared.account();
         let fault = account.arrived(call, &fields, Instant::now());
-        let ticket = (call == Call::Submission).then(|| shared.gate.arrive());
+        let ticket = (call == Call::Submission).then(|| shared.hold.arrive());
         (fault, account.latency(), ticket.flatten())
     };
     let after = latency / 2;
@@ -168,7 +168,7 @@ impl Drop for InFlight<'_> {
 
 /// What a call waits for before it is executed.
 struct Before {
-    /// It is held until the gate opens.
+    /// It is held until that is released.
     ticket: Option<Ticket>,
     pause: Duration,
 }

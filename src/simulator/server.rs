@@ -119,12 +119,12 @@ impl Simulator {
     /// neither executed nor answered before [`release_submissions`](Self::release_submissions).
     /// What is held when the simulator stops is never executed.
     pub fn hold_submissions(&self, passes: u64) {
-        self.shared.gate.close(passes);
+        self.shared.hold.begin(passes);
     }
 
     /// Executes and answers the submissions that are held, and holds none any more.
     pub fn release_submissions(&self) {
-        self.shared.gate.open();
+        self.shared.hold.release();
     }
 
     /// Changes an instance behind the client's back; `false`: there is no such instance.

@@ -7,14 +7,14 @@ use tokio::sync::watch;
 use tokio::time::sleep;
 
 use super::account::Account;
-use super::gate::{Gate, Ticket};
+use super::hold::{Hold, Ticket};
 
 #[derive(Debug)]
 pub(super) struct Shared {
     account: Mutex<Account>,
     /// Becomes `true` when the simulator stops.
     pub(super) stopping: watch::Receiver<bool>,
-    pub(super) gate: Gate,
+    pub(super) hold: Hold,
 }
 
 impl Shared {
@@ -22,7 +22,7 @@ impl Shared {
         Self {
             account: Mutex::new(account),
             stopping,
-            gate: Gate::default(),
+            hold: Hold::default(),
         }
     }
 
@@ -43,7 +43,7 @@ impl Shared {
         }
     }
 
-    /// Returns when the gate lets the call through; `Err`: the simulator stops first.
+    /// Returns when the call is not held any more; `Err`: the simulator stops first.
     pub(super) async fn pass(&self, ticket: Option<Ticket>) -> Result<(), Stopped> {
         let Some(ticket) = ticket else {
             return Ok(());

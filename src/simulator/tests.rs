@@ -3,7 +3,7 @@
 
 mod control;
 mod faults;
-mod gate;
+mod hold;
 mod journal;
 mod kinds;
 mod life;

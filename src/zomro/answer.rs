@@ -9,8 +9,8 @@ use std::time::Duration;
 
 use crate::job::Failure;
 
+use super::claims::HalfSession;
 use super::incurable::Incurable;
-use super::verdict::HalfSession;
 
 /// What the first answer to a submission means.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -7,8 +7,8 @@ use serde_json::value::RawValue;
 use crate::job::Failure;
 use crate::text;
 
+use super::claims::ErrorNode;
 use super::redact::redact;
-use super::verdict::ErrorNode;
 
 /// Types that refuse for good.
 const REFUSALS: [&str; 6] = ["value", "missed", "exists", "limit", "nofunc", "license"];

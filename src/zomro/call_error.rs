@@ -142,8 +142,8 @@ impl CallError {
         } else if error.is_timeout() {
             Self::ConnectTimeout
         } else if let Some(tls) = tls_error(&error) {
-            match verdict(tls) {
-                Some(verdict) => Self::Certificate(verdict),
+            match rejection(tls) {
+                Some(why) => Self::Certificate(why),
                 None => Self::Tls(cause(error)),
             }
         } else {
@@ -278,7 +278,7 @@ fn tls_error(error: &reqwest::Error) -> Option<&rustls::Error> {
 }
 
 /// Why the server's certificate was not accepted, in words; `None`: the handshake did not come so far.
-fn verdict(error: &rustls::Error) -> Option<String> {
+fn rejection(error: &rustls::Error) -> Option<String> {
     use rustls::CertificateError as Why;
 
     let rustls::Error::InvalidCertificate(why) = error else {

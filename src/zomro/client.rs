@@ -13,6 +13,7 @@ use crate::time;
 use super::answer::{Answer, Keepalive, LoginError, ReadError};
 use super::call::{Read, Rebuild, Reply, Submitted};
 use super::call_error::CallError;
+use super::claims::Ours;
 use super::finding::{self, Document, Finding, Obstacle, Received};
 use super::form::{self, Form};
 use super::instances::Page;
@@ -20,7 +21,6 @@ use super::preview::Preview;
 use super::session_token::{SessionToken, SharedToken};
 use super::settings::{ClientError, Credentials, Settings};
 use super::transport::Transport;
-use super::verdict::Ours;
 use super::{login, meaning};
 
 /// Answers to submissions, `keepalive` and login are small.
@@ -43,8 +43,8 @@ struct Inner {
     session: SharedToken,
 }
 
-/// What a call is about, and what its answer is held against.
-struct Question<'a> {
+/// What the answer to a call is held against.
+struct CallContext<'a> {
     ours: Ours,
     /// They must not show up in a message; empty where there is none.
     secrets: [&'a str; 3],
@@ -89,8 +89,8 @@ impl Client {
             return Err(LoginError::NoCredentials);
         };
         let form = form::login(username, password.expose_secret());
-        let question = self.reading(form::AUTH, None, "", ANSWER_BYTES_MAX);
-        let (_, body) = self.document(form, &question).await.1.map_err(|obstacle| {
+        let context = self.reading(form::AUTH, None, "", ANSWER_BYTES_MAX);
+        let (_, body) = self.document(form, &context).await.1.map_err(|obstacle| {
             meaning::login_error(obstacle, self.inner.transport.destination())
         })?;
         let token = login::token(&body)?;
@@ -116,8 +116,8 @@ impl Client {
         };
         let token = token.expose_secret();
         let form = form::about_session(func, token);
-        let question = self.reading(func, None, token, ANSWER_BYTES_MAX);
-        let (_, document) = self.document(form, &question).await;
+        let context = self.reading(func, None, token, ANSWER_BYTES_MAX);
+        let (_, document) = self.document(form, &context).await;
         meaning::keepalive(document.map(|_| ()), self.inner.transport.destination())
     }
 
@@ -163,8 +163,8 @@ impl Client {
             });
         };
         let token = token.expose_secret();
-        let question = self.reading(func, service, token, DOCUMENT_BYTES_MAX);
-        let (requested_at, document) = self.document(form(token), &question).await;
+        let context = self.reading(func, service, token, DOCUMENT_BYTES_MAX);
+        let (requested_at, document) = self.document(form(token), &context).await;
         let (document, body) = document.map_err(|obstacle| {
             meaning::read_error(obstacle, generation, self.inner.transport.destination())
         })?;
@@ -195,7 +195,7 @@ impl Client {
         };
         let token = token.expose_secret();
         let form = form::rebuild(token, rebuild);
-        let question = Question {
+        let context = CallContext {
             ours: Ours {
                 func: form::REBUILD,
                 service: Some(rebuild.service),
@@ -208,12 +208,12 @@ impl Client {
         let exchange = self
             .inner
             .transport
-            .exchange(form, &question.ours, question.body_max)
+            .exchange(form, &context.ours, context.body_max)
             .await;
         let (answer, pause) = match exchange.outcome {
             Err(error) if exchange.sent.is_none() => (Answer::NotSent(error.into()), None),
             Err(error) => (Answer::Unknown(error.into()), None),
-            Ok(received) => self.judge(&received, &question).await,
+            Ok(received) => self.judge(&received, &context).await,
         };
         debug!(
             elid = rebuild.service.get(),
@@ -235,16 +235,16 @@ impl Client {
     async fn judge(
         &self,
         received: &Received,
-        question: &Question<'_>,
+        context: &CallContext<'_>,
     ) -> (Answer, Option<Duration>) {
-        match finding::read(received, &question.ours, &question.secrets) {
+        match finding::read(received, &context.ours, &context.secrets) {
             Finding::Document(document) => (meaning::submission(Ok(document)), None),
             Finding::Obstacle(obstacle) => {
                 let pause = obstacle.pause();
                 (meaning::submission(Err(obstacle)), pause)
             }
             Finding::LongRequest(link) => {
-                let verdict = self.follow(link, question).await;
+                let verdict = self.follow(link, context).await;
                 (
                     meaning::long_submission(verdict.map(|(document, _)| document)),
                     None,
@@ -258,15 +258,15 @@ impl Client {
     async fn document(
         &self,
         form: Form,
-        question: &Question<'_>,
+        context: &CallContext<'_>,
     ) -> (Instant, Result<(Document, Zeroizing<String>), Obstacle>) {
         let exchange = self
             .inner
             .transport
-            .exchange(form, &question.ours, question.body_max)
+            .exchange(form, &context.ours, context.body_max)
             .await;
         let document = match exchange.outcome {
-            Ok(received) => self.conclude(received, question).await,
+            Ok(received) => self.conclude(received, context).await,
             Err(error) => Err(Obstacle::Failed(error)),
         };
         (exchange.requested_at, document)
@@ -275,15 +275,14 @@ impl Client {
     async fn conclude(
         &self,
         received: Received,
-        question: &Question<'_>,
+        context: &CallContext<'_>,
     ) -> Result<(Document, Zeroizing<String>), Obstacle> {
-        let (document, body) = match finding::read(&received, &question.ours, &question.secrets) {
+        let (document, body) = match finding::read(&received, &context.ours, &context.secrets) {
             Finding::Document(document) => (document, received.body.unwrap_or_default()),
             Finding::Obstacle(obstacle) => return Err(obstacle),
-            Finding::LongRequest(link) => self
-                .follow(link, question)
-                .await
-                .map_err(Obstacle::Failed)?,
+            Finding::LongRequest(link) => {
+                self.follow(link, context).await.map_err(Obstacle::Failed)?
+            }
         };
         Ok((meaning::whole(document)?, body))
     }
@@ -294,13 +293,13 @@ impl Client {
     async fn follow(
         &self,
         mut link: String,
-        question: &Question<'_>,
+        context: &CallContext<'_>,
     ) -> Result<(Document, Zeroizing<String>), CallError> {
         let settings = &self.inner.settings;
         let looks = async {
             loop {
-                let received = self.inner.transport.get(&link, question.body_max).await?;
-                link = match finding::read(&received, &question.ours, &question.secrets) {
+                let received = self.inner.transport.get(&link, context.body_max).await?;
+                link = match finding::read(&received, &context.ours, &context.secrets) {
                     Finding::Document(document) => {
                         return Ok((document, received.body.unwrap_or_default()));
                     }
@@ -323,8 +322,8 @@ impl Client {
         service: Option<ServiceId>,
         token: &'a str,
         body_max: usize,
-    ) -> Question<'a> {
-        Question {
+    ) -> CallContext<'a> {
+        CallContext {
             ours: Ours {
                 func,
                 service,

@@ -8,9 +8,9 @@ use crate::text;
 
 use super::api_error::{self, ApiError, ErrorMeaning};
 use super::call_error::CallError;
+use super::claims::{self, Claims, ErrorNode, HalfSession, Lead, Ours};
 use super::long_request;
 use super::redact::redact;
-use super::verdict::{self, ErrorNode, HalfSession, Lead, Ours, Verdict};
 
 /// An answer as it came over HTTP.
 #[derive(Debug)]
@@ -99,12 +99,12 @@ pub(super) fn read(received: &Received, ours: &Ours, secrets: &[&str]) -> Findin
         Err(error) if status == 200 => return error.clone().into(),
         Err(_) => "",
     };
-    let verdict = match verdict::verdict(body) {
-        Ok(verdict) => verdict,
+    let claims = match claims::read(body) {
+        Ok(claims) => claims,
         Err(error) if status == 200 => return no_document(body, &error),
-        Err(_) => Verdict::default(),
+        Err(_) => Claims::default(),
     };
-    let error = verdict.errors.as_ref().and_then(|nodes| {
+    let error = claims.errors.as_ref().and_then(|nodes| {
         // If a submission gets several errors, one that proves nothing outweighs the others.
         let proves_nothing =
             |node: &&ErrorNode| ours.submits && !api_error::is_known(node.kind.trimmed());
@@ -112,30 +112,30 @@ pub(super) fn read(received: &Received, ours: &Ours, secrets: &[&str]) -> Findin
         counts.map(|node| ApiError::of(node, secrets))
     });
     // First of all: the operation that is running may be the very one that this call has asked for.
-    if let (Some(nodes), Some(error)) = (&verdict.errors, &error)
+    if let (Some(nodes), Some(error)) = (&claims.errors, &error)
         && nodes.iter().any(says_running_operation)
     {
         return CallError::RunningOperation(error.text()).into();
     }
     // A read-only call that gets an error has failed, even if the error was meant for another call.
-    if verdict.is_foreign(ours) && (ours.submits || error.is_none()) {
+    if claims.is_foreign(ours) && (ours.submits || error.is_none()) {
         return CallError::Foreign.into();
     }
-    if ours.submits && (verdict.is_list || verdict.refuses_a_preview()) {
+    if ours.submits && (claims.is_list || claims.refuses_a_preview()) {
         return CallError::Foreign.into();
     }
-    if ours.submits && error.is_some() && verdict.ok.is_some() {
+    if ours.submits && error.is_some() && claims.ok.is_some() {
         return CallError::Contradiction.into();
     }
-    if ours.submits && verdict.is_form && verdict.ok.is_none() && error.is_none() {
+    if ours.submits && claims.is_form && claims.ok.is_none() && error.is_none() {
         return CallError::Form.into();
     }
-    let accepted = verdict.ok.is_some() && error.is_none();
+    let accepted = claims.ok.is_some() && error.is_none();
     match status {
         200 => match error {
             Some(error) => error.into(),
-            None if accepted => Finding::Document(Document::Ok(lead(&verdict, secrets))),
-            None if verdict.is_form => Finding::Document(Document::Form),
+            None if accepted => Finding::Document(Document::Ok(lead(&claims, secrets))),
+            None if claims.is_form => Finding::Document(Document::Form),
             None => Finding::Document(Document::Data),
         },
         // A status that says "not executed" over a document that says "accepted" proves nothing.
@@ -164,8 +164,8 @@ pub(super) fn read(received: &Received, ours: &Ours, secrets: &[&str]) -> Findin
 }
 
 /// Where an `ok` leads, safe to show.
-fn lead(verdict: &Verdict<'_>, secrets: &[&str]) -> Option<Lead> {
-    verdict.lead().map(|lead| Lead {
+fn lead(claims: &Claims<'_>, secrets: &[&str]) -> Option<Lead> {
+    claims.lead().map(|lead| Lead {
         target: text::brief(&redact(&lead.target, secrets), text::MESSAGE_CHARS_MAX),
         half: lead.half,
     })

@@ -2,9 +2,9 @@
 
 use super::answer::{Answer, Keepalive, LoginError, ReadError};
 use super::call_error::CallError;
+use super::claims::{HalfSession, Lead};
 use super::destination::Destination;
 use super::finding::{Document, Obstacle};
-use super::verdict::{HalfSession, Lead};
 
 /// What a submission's answer means, long-request pages aside.
 pub(super) fn submission(document: Result<Document, Obstacle>) -> Answer {

@@ -19,7 +19,7 @@
 //! | `finding` | what one HTTP answer says, whichever function was called |
 //! | `meaning` | what a finding means for the function that was called |
 //! | `answer` | what came of a call, as its caller is told |
-//! | `verdict` | what a document says: whose answer it is, and where its `ok` leads |
+//! | `claims` | what a document claims: whose answer it is, and where its `ok` leads |
 //! | `api_error` | an error in the API's own words |
 //! | `call_error` | what else went wrong, each with its word |
 //! | `incurable` | those errors that no retry can cure |
@@ -37,6 +37,7 @@ mod answer;
 mod api_error;
 mod call;
 mod call_error;
+mod claims;
 mod client;
 mod destination;
 mod endpoint;
@@ -56,7 +57,6 @@ mod session_token;
 mod settings;
 mod shape;
 mod transport;
-mod verdict;
 mod wiped;
 mod wire;
 
@@ -65,11 +65,11 @@ mod tests;
 
 pub use answer::{Answer, Keepalive, LoginError, ReadError};
 pub use call::{Read, Rebuild, Reply, Submitted};
+pub use claims::HalfSession;
 pub use client::Client;
 pub use endpoint::{Endpoint, EndpointError};
 pub use incurable::Incurable;
 pub use instances::{Instance, Page};
 pub use preview::{Image, Preview, SshKey};
 pub use settings::{ClientError, Credentials, Settings};
-pub use verdict::HalfSession;
 pub use wire::Sent;

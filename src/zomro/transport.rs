@@ -12,13 +12,13 @@ use crate::job::ServiceId;
 use crate::time;
 
 use super::call_error::{self, CallError};
+use super::claims::Ours;
 use super::destination::Destination;
 use super::endpoint::Endpoint;
 use super::finding::Received;
 use super::form::Form;
 use super::retry_after::retry_after;
 use super::settings::{ClientError, Settings};
-use super::verdict::Ours;
 use super::wiped::Wiped;
 use super::wire::{Sent, WatchedForm, Wire};
 use super::{lenient, proxy};

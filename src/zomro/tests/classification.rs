@@ -3,10 +3,10 @@
 use zeroize::Zeroizing;
 
 use crate::zomro::answer::Answer;
+use crate::zomro::claims::Ours;
 use crate::zomro::finding::{self, Finding, Received};
 use crate::zomro::form;
 use crate::zomro::meaning;
-use crate::zomro::verdict::Ours;
 
 pub(super) const OK: &str = r#"{"doc":{"$lang":"en","ok":{},"tparams":{"elid":{"$":"5113119"}}}}"#;
 pub(super) const OK_WITH_FORM: &str = r#"{"doc":{"ok":{"$type":"form"},"slist":[]}}"#;

@@ -2,10 +2,10 @@
 
 use crate::zomro::HalfSession;
 use crate::zomro::call_error::CallError;
+use crate::zomro::claims::Ours;
 use crate::zomro::finding::{self, Finding};
 use crate::zomro::form;
 use crate::zomro::meaning;
-use crate::zomro::verdict::Ours;
 
 use super::classification::*;
 

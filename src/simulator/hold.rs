@@ -7,15 +7,15 @@ use std::sync::{Mutex, PoisonError};
 
 use tokio::sync::watch;
 
-/// Open, or closed to all submissions but the next few.
+/// Holds nothing, or all submissions but the next few.
 #[derive(Debug, Default)]
-pub(super) struct Gate(Mutex<State>);
+pub(super) struct Hold(Mutex<State>);
 
 #[derive(Debug, Default)]
 enum State {
     #[default]
-    Open,
-    Closed {
+    Off,
+    On {
         /// So many more submissions go through.
         passes_left: u64,
         /// Those that are held wait for its end.
@@ -28,43 +28,43 @@ enum State {
 pub(super) struct Ticket(watch::Receiver<()>);
 
 impl Ticket {
-    /// Returns when the gate has been opened.
+    /// Returns when the hold has been released.
     pub(super) async fn released(mut self) {
         // Nothing is ever sent: the end of the sender is the release.
         while self.0.changed().await.is_ok() {}
     }
 }
 
-impl Gate {
+impl Hold {
     /// Holds what arrives from now on, after `passes` more submissions. What is held already stays
     /// so.
-    pub(super) fn close(&self, passes: u64) {
+    pub(super) fn begin(&self, passes: u64) {
         let mut state = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         match &mut *state {
-            State::Open => {
-                *state = State::Closed {
+            State::Off => {
+                *state = State::On {
                     passes_left: passes,
                     release: watch::Sender::new(()),
                 };
             }
-            State::Closed { passes_left, .. } => *passes_left = passes,
+            State::On { passes_left, .. } => *passes_left = passes,
         }
     }
 
     /// Lets everything through that is held, and whatever arrives later.
-    pub(super) fn open(&self) {
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = State::Open;
+    pub(super) fn release(&self) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = State::Off;
     }
 
     /// A submission has arrived; `None`: it goes through.
     pub(super) fn arrive(&self) -> Option<Ticket> {
         match &mut *self.0.lock().unwrap_or_else(PoisonError::into_inner) {
-            State::Open => None,
-            State::Closed {
+            State::Off => None,
+            State::On {
                 passes_left: 0,
                 release,
             } => Some(Ticket(release.subscribe())),
-            State::Closed { passes_left, .. } => {
+            State::On { passes_left, .. } => {
                 *passes_left -= 1;
                 None
             }

@@ -1,5 +1,5 @@
-//! What a document says of the call that it answers: whether it is its answer at all, and where its
-//! `ok` leads.
+//! What a document claims of the call that it answers: whether it is its answer at all, and where
+//! its `ok` leads.
 //!
 //! A broken proxy hands out the answer to another request, and a session that waits for a second
 //! factor answers everything with the same `ok`. So an `ok` counts only if nothing beside it says
@@ -54,7 +54,7 @@ pub(super) struct Lead {
 
 /// The parts of a document that decide.
 #[derive(Debug, Default)]
-pub(super) struct Verdict<'a> {
+pub(super) struct Claims<'a> {
     /// The texts of `ok`; `None`: there is none, or it is `null` or `false`.
     pub(super) ok: Option<Words>,
     /// The nodes of `error`; `None`: there is none. An error that cannot be read is one node
@@ -86,27 +86,27 @@ pub(super) struct ErrorNode<'a> {
     pub(super) detail: Text<'a>,
 }
 
-/// Reads the verdict of a body.
-pub(super) fn verdict(body: &str) -> serde_json::Result<Verdict<'_>> {
+/// Reads what a body claims.
+pub(super) fn read(body: &str) -> serde_json::Result<Claims<'_>> {
     #[derive(Deserialize)]
     struct Root<'a> {
         #[serde(borrow)]
-        doc: Object<Verdict<'a>>,
+        doc: Object<Claims<'a>>,
         /// An error beside the document, as a gateway may put it there.
         #[serde(default, deserialize_with = "shape::present")]
         error: Option<IgnoredAny>,
     }
 
     let Object(root) = serde_json::from_str::<Object<Root<'_>>>(body)?;
-    let Object(mut verdict) = root.doc;
+    let Object(mut claims) = root.doc;
     if root.error.is_some() {
         let unknown = ErrorNode::default();
-        verdict.errors.get_or_insert_default().push(unknown);
+        claims.errors.get_or_insert_default().push(unknown);
     }
-    Ok(verdict)
+    Ok(claims)
 }
 
-impl Verdict<'_> {
+impl Claims<'_> {
     /// It names another function, instance or image than `ours`. What it does not name, or spells
     /// in a way that cannot be compared, counts as ours.
     pub(super) fn is_foreign(&self, ours: &Ours) -> bool {
@@ -231,26 +231,26 @@ impl Echo {
 
 /// The names of fields are compared without regard to letter case, so that a foreign answer is
 /// found out however it is written. A field that is given twice counts twice.
-impl<'de: 'a, 'a> Deserialize<'de> for Verdict<'a> {
+impl<'de: 'a, 'a> Deserialize<'de> for Claims<'a> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         struct Fields;
 
         impl<'de> Visitor<'de> for Fields {
-            type Value = Verdict<'de>;
+            type Value = Claims<'de>;
 
             fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
                 f.write_str("an object")
             }
 
             fn visit_map<M: MapAccess<'de>>(self, mut map: M) -> Result<Self::Value, M::Error> {
-                let mut verdict = Verdict::default();
+                let mut claims = Claims::default();
                 while let Some(key) = map.next_key::<Text<'de>>()? {
                     match key.trimmed().to_ascii_lowercase().as_str() {
                         "ok" => {
                             let raw = map.next_value::<&RawValue>()?.get();
                             if !matches!(raw, "null" | "false") {
                                 let words = serde_json::from_str(raw).map_err(M::Error::custom)?;
-                                verdict.ok.get_or_insert_default().extend(words);
+                                claims.ok.get_or_insert_default().extend(words);
                             }
                         }
                         "error" => {
@@ -260,28 +260,27 @@ impl<'de: 'a, 'a> Deserialize<'de> for Verdict<'a> {
                             if nodes.is_empty() {
                                 nodes.push(ErrorNode::default());
                             }
-                            verdict.errors.get_or_insert_default().extend(nodes);
+                            claims.errors.get_or_insert_default().extend(nodes);
                         }
                         "slist" => {
                             map.next_value::<IgnoredAny>()?;
-                            verdict.is_form = true;
+                            claims.is_form = true;
                         }
                         "elem" | "p_elems" | "p_num" | "p_cnt" => {
                             map.next_value::<IgnoredAny>()?;
-                            verdict.is_list = true;
+                            claims.is_list = true;
                         }
-                        "func" | "$func" => verdict.funcs.extend(map.next_value()?),
-                        "elid" | "$elid" => verdict.services.extend(map.next_value()?),
+                        "func" | "$func" => claims.funcs.extend(map.next_value()?),
+                        "elid" | "$elid" => claims.services.extend(map.next_value()?),
                         "tparams" | "$tparams" => {
                             let raw = map.next_value::<&RawValue>()?.get();
                             let Many(echoes) =
                                 serde_json::from_str::<Many<Echo>>(raw).unwrap_or_default();
                             for echo in echoes {
-                                verdict.echoes_no_submission |=
-                                    echo.names_a_call() && !echo.submits;
-                                verdict.funcs.extend(echo.funcs);
-                                verdict.services.extend(echo.services);
-                                verdict.images.extend(echo.images);
+                                claims.echoes_no_submission |= echo.names_a_call() && !echo.submits;
+                                claims.funcs.extend(echo.funcs);
+                                claims.services.extend(echo.services);
+                                claims.images.extend(echo.images);
                             }
                         }
                         _ => {
@@ -289,7 +288,7 @@ impl<'de: 'a, 'a> Deserialize<'de> for Verdict<'a> {
                         }
                     }
                 }
-                Ok(verdict)
+                Ok(claims)
             }
         }
 
