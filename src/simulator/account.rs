@@ -2,7 +2,7 @@
 //!
 //! Everything here happens at one moment, under one lock, and returns at once. Each part of the
 //! account owns what it is about: the instances (`fleet`), the sessions, the list, what arrived
-//! (`traffic`). This file takes the calls, and tells the parts.
+//! (`traffic`). This file takes the calls and hands each part what concerns it.
 
 use std::io;
 use std::time::Duration;
@@ -126,7 +126,7 @@ impl Account {
         Ok(account)
     }
 
-    /// What is odd about single services and images.
+    /// Applies what is odd about single services and images.
     fn apply_oddities(&mut self) {
         let odd = &self.config.odd;
         for service in &odd.unlisted {
@@ -146,7 +146,7 @@ impl Account {
         }
     }
 
-    /// Something that happened before this process was there.
+    /// Repeats what the journal says of an earlier process.
     fn replay(&mut self, entry: JournalEntry<'_>, clocks: Clocks) -> Result<(), Misfit> {
         match entry {
             JournalEntry::Accepted(accepted) => {
@@ -160,7 +160,8 @@ impl Account {
                     status: accepted.status_before.into(),
                     image: accepted.image_before.into(),
                 };
-                // It would have been refused during another rebuild: somebody had ended that one.
+                // During a rebuild the API accepts no other one, so the rebuild before this line
+                // had been ended by somebody.
                 if instance.supersede(&before, at) {
                     self.running.end_endless();
                 }
@@ -227,7 +228,8 @@ impl Account {
         Some(fault)
     }
 
-    /// Counts a call about one instance: its service, and how many calls of this kind that makes.
+    /// Counts a call about one instance; returns its service, and how many calls of this kind it
+    /// has had.
     fn count_of_instance(&mut self, call: Call, elid: Option<ServiceId>) -> Option<(u64, u64)> {
         let position = self.fleet.position(elid?.get())?;
         let instance = self.fleet.at_mut(position);
@@ -242,7 +244,7 @@ impl Account {
         Some((instance.id.unsigned_abs(), *count))
     }
 
-    /// What every call meets that meets nothing else.
+    /// The standing fault that a call meets if no script and no plan has one for it.
     fn always(&self, call: Call, subject: u64, nth: u64, now: Instant) -> Option<Fault> {
         let age = now.saturating_duration_since(self.list.odd_since());
         let always = &self.config.odd.always;
@@ -295,7 +297,8 @@ impl Account {
         Some(PreparedAnswer::plain(body))
     }
 
-    /// The ok of this execution is handed intact to the connection, unless that cannot be kept.
+    /// The ok of this execution is about to be handed intact to the connection. `Err`: the journal
+    /// failed, so it must not be.
     pub(super) fn answered(
         &mut self,
         ExecutionId { instance, nth }: ExecutionId,
@@ -338,7 +341,7 @@ impl Account {
         Ok(self.form(fields))
     }
 
-    /// The rebuild form, for whatever `elid` names.
+    /// The rebuild form for `elid`, whatever that is.
     pub(super) fn form(&self, fields: &Fields) -> Vec<u8> {
         let elid = fields.get("elid").unwrap_or_default();
         let lacks = &self.config.odd.preview_lacks;
@@ -386,7 +389,7 @@ impl Account {
         Ok(self.accept(position, rebuild, at_ms, now))
     }
 
-    /// The API says ok. `None`: and does nothing.
+    /// The API says ok, and the rebuild begins. `None`: it says ok and does nothing.
     fn accept(
         &mut self,
         position: Position,

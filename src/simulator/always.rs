@@ -1,4 +1,4 @@
-//! Faults that meet every call, unless it meets another one.
+//! Standing faults: every call meets them that meets no other fault.
 
 use std::time::Duration;
 
@@ -7,15 +7,15 @@ use super::fault::Fault;
 use super::kind::FaultKind;
 use crate::time::parse_duration;
 
-/// A fault that meets every call, unless that meets another one.
+/// A fault that every call meets that meets no other one.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Always {
     pub fault: Fault,
     /// Which calls; `None`: all that the kind fits (see [`FaultKind::fits`]).
     pub call: Option<Call>,
-    /// From so long after the start on.
+    /// How long after the start it begins.
     pub from: Duration,
-    /// Until so long after the start; `None`: for ever.
+    /// How long after the start it ends; `None`: never.
     pub until: Option<Duration>,
 }
 

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum ImageAt {
-    /// At once, before the disk is written: what Nova does.
+    /// At once, before the disk is written, as OpenStack Nova does it.
     Accept,
     /// When the rebuild is complete.
     #[default]

@@ -14,7 +14,7 @@ use super::sessions::{Login, Sessions};
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct InstanceChange {
-    /// Status from now on. `rebuilding` is a rebuild of the owner's own.
+    /// Status from now on. With `rebuilding`, the owner has begun a rebuild in the panel.
     pub status: Option<String>,
     /// Image name from now on.
     pub image: Option<String>,
@@ -22,7 +22,8 @@ pub struct InstanceChange {
     pub steps: Vec<Step>,
     /// Does the list show it? `false`: the panel holds a filter.
     pub listed: Option<bool>,
-    /// Does its row alone go on showing this moment, while its page lives? `false`: no longer.
+    /// `true`: its row goes on showing this moment, while the rest of the page changes; `false`: no
+    /// longer.
     pub frozen: Option<bool>,
     /// Can its row be read? `false`: it has no id.
     pub readable: Option<bool>,
@@ -78,7 +79,8 @@ pub struct AccountChange {
 }
 
 impl AccountChange {
-    /// Changes what the account is configured with; logins and sessions are not among that.
+    /// Applies everything but what concerns logins and sessions, which are no part of the
+    /// configuration.
     pub(super) fn apply(self, config: &mut Config) {
         fn set<T>(field: &mut T, value: Option<T>) {
             if let Some(value) = value {

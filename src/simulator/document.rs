@@ -101,7 +101,7 @@ pub(super) struct Row<'a> {
     pub(super) name: &'a str,
     pub(super) ip: &'a str,
     pub(super) status: Arc<str>,
-    /// As the list spells it; [`BROKEN`] in it is written as what it stands for.
+    /// As the list spells it; half a surrogate pair is written in place of each [`BROKEN`].
     pub(super) image: Arc<str>,
     /// Blanks in it, to make it long.
     pub(super) padding: usize,

@@ -18,8 +18,8 @@ const PLACES: [&str; 2] = ["\"servername\":{\"$\":\"", "\"msg\":{\"$\":\""];
 /// The beginning of every document: where a text goes that has no place of its own.
 const HEAD: &str = "{\"doc\":{";
 
-/// The first text for people in `document` begins with `bytes`, which stand for themselves; a
-/// document without one gets one.
+/// Puts `bytes`, as they are, at the beginning of the first text for people in `document`; a
+/// document without such a text gets one.
 pub(super) fn spoil(document: &[u8], bytes: &[u8]) -> Vec<u8> {
     let found = |place: &str| {
         let place = place.as_bytes();
@@ -53,7 +53,7 @@ pub(super) fn control_characters(document: &[u8]) -> Vec<u8> {
     spoil(document, b"shop\x07 \x1b[31m\x00\x01 ")
 }
 
-/// All of it in another charset, with a text that looks otherwise in it.
+/// The document in another charset, with a text in it that other charsets spell differently.
 pub(super) fn recoded(document: &[u8], charset: &'static Encoding) -> Vec<u8> {
     let text = spoil(document, RUSSIAN.as_bytes());
     charset
@@ -155,7 +155,7 @@ mod tests {
         let error = b"{\"doc\":{\"error\":{\"msg\":{\"$\":\"no\"}}}}";
         assert!(std::str::from_utf8(&cut_utf8(error)).is_err());
         assert!(contains(&control_characters(error), b"\x1b[31m\x00"));
-        // Where nobody has a text, there is one now.
+        // A document without a text gets one.
         let ok = spoil(b"{\"doc\":{\"ok\":{}}}", b"\xff");
         assert_eq!(ok, b"{\"doc\":{\"title\":{\"$\":\"\xff\"},\"ok\":{}}}");
     }

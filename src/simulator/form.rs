@@ -42,7 +42,8 @@ impl Fields {
 
     async fn of_multipart(request: Request) -> Result<Self, Unreadable> {
         let (head, body) = request.into_parts();
-        // The whole body first: hyper closes a connection of which something was left unread.
+        // The whole body first, because hyper closes a connection on which a part of a request was
+        // left unread.
         let body = to_bytes(body, BODY_BYTES_MAX)
             .await
             .map_err(|_| Unreadable::Body)?;

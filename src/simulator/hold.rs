@@ -18,7 +18,7 @@ enum State {
     On {
         /// So many more submissions go through.
         passes_left: u64,
-        /// Those that are held wait for its end.
+        /// What is held waits for this sender to be dropped.
         release: watch::Sender<()>,
     },
 }

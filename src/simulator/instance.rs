@@ -44,12 +44,12 @@ pub(super) struct Instance {
     pub(super) submissions: u64,
     accepted: u64,
     timeline: Timeline,
-    /// The same, as if nobody had ever rebuilt it.
+    /// The same without all rebuilds: only what somebody else did to the instance.
     untouched: Timeline,
     wipes: Vec<Wipe>,
 }
 
-/// The parts of an accepted rebuild, settled.
+/// An accepted rebuild, with everything decided that may vary.
 #[derive(Debug)]
 pub(super) struct PlannedRebuild {
     pub(super) image_id: String,
@@ -180,8 +180,8 @@ impl Instance {
         }
     }
 
-    /// Makes the list show `view` from `now` on; a rebuild under way is over with that. Returns
-    /// whether it was one without an end.
+    /// Makes the list show `view` from `now` on, which ends a rebuild that is under way. Returns
+    /// whether that rebuild had no end of its own.
     pub(super) fn supersede(&mut self, view: &View, now: Instant) -> bool {
         let endless = self.interrupt(now);
         self.timeline.forget_future(now);
@@ -200,8 +200,8 @@ impl Instance {
         self.wipes.len()
     }
 
-    /// Somebody else changes the instance; a rebuild under way is over with that. Returns whether
-    /// it was one without an end.
+    /// Somebody else changes the instance, which ends a rebuild that is under way. Returns whether
+    /// that rebuild had no end of its own.
     pub(super) fn change(&mut self, steps: &[Step], now: Instant) -> bool {
         let endless = self.interrupt(now);
         self.timeline.forget_future(now);
@@ -221,7 +221,8 @@ impl Instance {
         endless
     }
 
-    /// A rebuild under way is over, and never complete. Returns whether it was one without an end.
+    /// Ends a rebuild that is under way; it is never complete. Returns whether it had no end of its
+    /// own.
     fn interrupt(&mut self, now: Instant) -> bool {
         let mut endless = false;
         if let Some(wipe) = self.wipes.last_mut()

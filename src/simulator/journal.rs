@@ -107,7 +107,7 @@ impl Accepted<'_> {
             u64::try_from(distance_ms).ok().map(Duration::from_millis)
         };
         let times = || {
-            // Not used, but what it adds up to must be representable, too.
+            // The end is not used here, but it must be a moment that can be represented.
             clocks.moment(self.ends_ms)?;
             Some((
                 clocks.moment(self.at_ms)?,
@@ -141,7 +141,7 @@ impl Journal {
         replay: impl FnMut(JournalEntry<'_>) -> Result<(), Misfit>,
     ) -> io::Result<Self> {
         let file = open_file(path).and_then(|file| replay_file(file, replay));
-        // What the operating system says does not name the file.
+        // The error of the operating system does not name the file.
         let file = file.map_err(|error| {
             io::Error::new(error.kind(), format!("{}: {error}", path.display()))
         })?;
@@ -162,7 +162,7 @@ impl Journal {
                 path = %self.path.display(), %error,
                 "the simulator's journal cannot be written: it executes nothing any more"
             );
-            // Another line must not follow on half of this one.
+            // No other line may follow on half of this one.
             self.file = None;
             NotWritten
         })
@@ -206,7 +206,7 @@ fn replay_file(
     for number in 1_u64.. {
         line.clear();
         reader.read_until(b'\n', &mut line)?;
-        // Nothing at all, after the last line, is one that is not whole either.
+        // The empty rest behind the last line is not a whole line either.
         let is_whole = line.ends_with(b"\n");
         let replayed = match number {
             1 if HEAD.starts_with(&line) => Ok(()),

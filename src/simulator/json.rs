@@ -1,4 +1,4 @@
-//! Writes the API's documents, which are JSON of a shape that no data model has.
+//! Writes JSON piece by piece: the shapes of the API's documents follow no data model.
 
 use super::form::Fields;
 
@@ -6,7 +6,7 @@ use super::form::Fields;
 pub(super) struct Json(pub(super) Vec<u8>);
 
 impl Json {
-    /// Up to the first node: what stands on top of every answer.
+    /// The beginning of every answer, up to its first node.
     pub(super) fn head(fields: &Fields) -> Self {
         let mut json = Self(Vec::with_capacity(1024));
         json.raw("{\"doc\":{\"$lang\":\"en\",\"$func\":");

@@ -27,7 +27,7 @@ pub(super) struct ListSource<'a> {
     pub(super) started: Instant,
 }
 
-/// One reading: what it shows of each instance.
+/// One reading of the list, which decides what it shows of each instance.
 struct Reading<'a> {
     never_shown: bool,
     names: Names,
@@ -39,7 +39,7 @@ struct Reading<'a> {
 }
 
 impl<'a> Reading<'a> {
-    /// Of the moment `at`, as the account's lags have it.
+    /// A reading that shows the moment `at`, less the lags of the account.
     fn of(account: ListSource<'a>, at: Instant, now: Instant) -> Self {
         let ListSource {
             config,
@@ -79,7 +79,7 @@ impl<'a> Reading<'a> {
 
     fn row(&self, instance: &'a Instance, view: &View) -> Row<'a> {
         let image = match self.names {
-            // The usual one, of long lists as well: nothing is copied.
+            // The usual case: a long list is shown without copying its names.
             Names::AsPreviewed => view.image.clone(),
             Names::Broken => format!("{}{}", view.image, document::BROKEN).into(),
             Names::Case
@@ -100,7 +100,8 @@ impl<'a> Reading<'a> {
         }
     }
 
-    /// Its row; or its two rows, the true one first on every second instance.
+    /// Its row; under `double-rows` its two rows while it is rebuilt, the true one first for every
+    /// second instance.
     fn rows(&self, instance: &'a Instance) -> impl Iterator<Item = Row<'a>> + use<'a> {
         let view = self.view(instance);
         let row = self.row(instance, &view);
@@ -115,7 +116,7 @@ impl<'a> Reading<'a> {
         std::iter::once(first).chain(second)
     }
 
-    /// Does page `shown` show what a freeze waits for?
+    /// Whether a page with the instances `shown` shows the event that a freeze waits for.
     fn shows(&self, event: FreezeAt, shown: &[Position]) -> bool {
         shown.iter().any(|position| {
             let instance = self.fleet.at(*position);
@@ -147,7 +148,7 @@ impl ListState {
         }
     }
 
-    /// Other things are odd from now on: what had frozen lives again.
+    /// The oddities have changed: whatever had frozen is up to date again.
     pub(super) fn thaw(&mut self, now: Instant) {
         self.frozen = Frozen::default();
         self.odd_since = now;
@@ -204,7 +205,7 @@ impl ListState {
     }
 }
 
-/// A page of rows of nobody, together about `bytes` long.
+/// A page of invented rows, together about `bytes` long.
 fn invented_rows(number: usize, size: usize, bytes: usize) -> Vec<Row<'static>> {
     (0..size)
         .map(|nth| {

@@ -18,8 +18,9 @@ use crate::job::ServiceId;
 use crate::text::brief;
 use crate::time::parse_duration;
 
-/// Everything that is odd about an account. The start, for what begins some time after it: of the
-/// simulator, or of the moment at which [`AccountChange::odd`](super::AccountChange::odd) was given.
+/// Everything that is odd about an account. Times after "the start" are counted from the start of
+/// the simulator, or from the moment at which [`AccountChange::odd`](super::AccountChange::odd) was
+/// given.
 #[derive(Debug, Clone, PartialEq, Default, Deserialize)]
 #[serde(try_from = "Vec<String>")]
 pub struct Oddities {

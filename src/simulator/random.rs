@@ -1,4 +1,4 @@
-//! Chance that can be repeated.
+//! Random decisions that can be repeated.
 
 /// A generator that depends on all of `words` and on nothing else.
 pub(super) fn random(words: &[u64]) -> fastrand::Rng {

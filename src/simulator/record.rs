@@ -7,8 +7,8 @@ use serde::{Deserialize, Serialize};
 use super::call::Call;
 use super::kind::FaultKind;
 
-/// Everything that happened since the start; what is said of services and of rebuilds: since the
-/// beginning of the journal, where there is one.
+/// Everything that happened since the start of the simulator. With a journal, services and rebuilds
+/// are counted since its beginning.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Record {
     /// By service.

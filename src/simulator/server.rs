@@ -30,7 +30,7 @@ pub struct Simulator {
     pub(super) shared: Arc<Shared>,
     stop: watch::Sender<bool>,
     server: JoinHandle<()>,
-    /// The port holds one more, and each connection another.
+    /// Counts the connections: the port and each open connection hold a clone.
     connections: Arc<()>,
 }
 
@@ -96,7 +96,7 @@ impl Simulator {
         self.shared.account().service(service, Instant::now())
     }
 
-    /// When which call arrived, the first 200,000.
+    /// The first 200,000 calls, each with the time of its arrival.
     pub fn calls(&self) -> Vec<CallRecord> {
         self.shared.account().calls()
     }

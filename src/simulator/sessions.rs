@@ -108,7 +108,7 @@ impl OpenSessions {
         Ok(token)
     }
 
-    /// Counts one call of the session that the call names, and refuses it where that does not work.
+    /// Counts the call for the session that it names. `Err`: that session does not work.
     pub(super) fn authorise(
         &mut self,
         config: &Config,

@@ -195,7 +195,7 @@ impl AsyncWrite for Connection {
 /// A body that comes in pieces with pauses between them, and may end too early.
 #[derive(Debug)]
 pub(super) struct Pieces {
-    /// What is still to be sent, or, beyond `stop_at`, never is.
+    /// What has not been sent yet; what lies behind `stop_after` never is.
     rest: Bytes,
     piece_bytes: usize,
     pause: Duration,

@@ -20,7 +20,7 @@ pub(super) struct Ours {
     pub(super) func: &'static str,
     pub(super) service: Option<ServiceId>,
     pub(super) image: Option<ImageId>,
-    /// A submission: only proof counts.
+    /// The call is a submission, so that only proof counts.
     pub(super) submits: bool,
 }
 
@@ -77,7 +77,7 @@ pub(super) struct Claims<'a> {
 pub(super) struct ErrorNode<'a> {
     #[serde(borrow, rename = "$type")]
     pub(super) kind: Text<'a>,
-    /// A word, or JSON of the cloud behind the panel: as a string, or who knows, as such.
+    /// A word, or JSON of the cloud behind the panel, which may come as a string or as JSON.
     #[serde(borrow, rename = "$object")]
     pub(super) object: Option<&'a RawValue>,
     #[serde(borrow)]

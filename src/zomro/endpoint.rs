@@ -84,13 +84,14 @@ impl Endpoint {
         }
     }
 
-    /// In lower case (and as punycode) already; without the dot that may end it.
+    /// The host in lower case, as punycode, and without a final dot.
     pub(super) fn host(&self) -> &str {
         let host = self.url.host_str().unwrap_or_default();
         host.trim_end_matches('.')
     }
 
-    /// The host, where it is an address: an IPv4 one that IPv6 has wrapped is itself.
+    /// The host as an IP address, where it is one. An IPv4 address that is mapped into IPv6 counts
+    /// as IPv4.
     fn ip(&self) -> Option<IpAddr> {
         let host = self.host();
         let address: IpAddr = host

@@ -205,7 +205,7 @@ fn says_running_operation(node: &ErrorNode<'_>) -> bool {
         || node.kind.trimmed().eq_ignore_ascii_case("runningoperation")
         || [&node.msg, &node.detail].into_iter().any(|text| {
             let text = text.trimmed().to_lowercase();
-            // Collected by the panel itself, which reads both languages.
+            // The panel itself looks for these words, in both languages.
             text.contains("request in process") || text.contains("запрос обрабатывается")
         })
 }

@@ -31,7 +31,8 @@ pub(super) fn link(html: &str) -> Option<String> {
         if leads_to_long_request(target) {
             return Some(target.replace("&amp;", "&"));
         }
-        // What stands within a long text that leads elsewhere is part of it.
+        // A long target that leads elsewhere is not searched again: what stands in it belongs to
+        // it.
         if target.len() > SHORT_BYTES_MAX {
             at += target.len();
         }

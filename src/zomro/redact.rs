@@ -15,7 +15,7 @@ use zeroize::Zeroizing;
 /// What stands where a secret stood.
 const MASK: &str = "***";
 
-/// So much of a message is looked at; what is shown of one is far shorter.
+/// Only the beginning of a message is searched; what is shown of it is far shorter.
 const TEXT_BYTES_MAX: usize = 4 << 10;
 
 /// Encodings within encodings that are looked through: JSON in a URL, HTML of a JSON text, …
@@ -40,7 +40,7 @@ pub(super) fn redact<'a>(text: &'a str, secrets: &[&str]) -> Cow<'a, str> {
         }
     }
     if is_cut {
-        // A secret that was cut at the end is not found; nor is what is left of it shown.
+        // A secret that is cut off at the end is not found, so the end is not shown.
         let longest = secrets.iter().map(|secret| secret.len()).max();
         let end = clean.len().saturating_sub(longest.unwrap_or(0) * 12);
         clean = clean[..clean.floor_char_boundary(end)].to_owned().into();

@@ -1,4 +1,4 @@
-//! HTTP, as it is set up for this API: the only place that knows how.
+//! The HTTP client, and how it is set up for this API.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
