@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum ImageAt {
-    /// At once, before the disk is written, as OpenStack Nova does it.
+    /// At once, before the disk is written, as the cloud behind the panel does it.
     Accept,
     /// When the rebuild is complete.
     #[default]
