@@ -57,10 +57,13 @@ fn arguments() -> Vec<OsString> {
 /// This process holds passwords: it leaves no core dump, and other processes of the same user may
 /// neither attach to it nor read its memory and its environment.
 fn keep_memory_private() {
-    use rustix::process::{DumpableBehavior, set_dumpable_behavior};
-
-    // Where the kernel knows no such thing there is nothing to be done, and nothing is lost by going on.
-    let _ = set_dumpable_behavior(DumpableBehavior::NotDumpable);
+    // Other systems know no such thing.
+    #[cfg(target_os = "linux")]
+    {
+        use rustix::process::{DumpableBehavior, set_dumpable_behavior};
+        // A kernel that refuses this is no reason not to run.
+        let _ = set_dumpable_behavior(DumpableBehavior::NotDumpable);
+    }
 }
 
 /// How many tasks are polled before the runtime looks for other news. tokio's own 61 calls would

@@ -1,7 +1,9 @@
 //! Signals to a run: one that was ignored stays ignored, and the same one again within a second is
 //! no second request.
 
-use crate::rig::{FIRST, Rig, Running, wrapped};
+use crate::rig::{FIRST, Rig};
+#[cfg(target_os = "linux")]
+use crate::rig::{Running, wrapped};
 use refleet::simulator::FaultKind;
 
 #[test]

@@ -226,7 +226,11 @@ fn listed(database: &Metadata) -> Option<Holder> {
 }
 
 fn device_words(device: u64) -> String {
-    let (major, minor) = (rustix::fs::major(device), rustix::fs::minor(device));
+    // A device is a number of another type on macOS.
+    let (major, minor) = (
+        rustix::fs::major(device as _),
+        rustix::fs::minor(device as _),
+    );
     format!("{major:02x}:{minor:02x}")
 }
 
