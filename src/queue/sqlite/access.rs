@@ -13,8 +13,8 @@ use super::Queue;
 use super::enqueue::Cache;
 use super::insert::{ROWS_PER_STATEMENT, next_rows};
 use super::record::{ERASE, write_all};
-use super::rows::{damaged, job_as_text, job_id, json, queued_job};
-use super::statement::{Statement, bound, values};
+use super::rows::{damaged, job_as_text, job_id, queued_job};
+use super::statement::{Statement, bound, json, values};
 use crate::job::{Access, BatchId, Executed, LedgerEntry, NewJob, ServiceId, State, Transition};
 use crate::queue::operator::Command;
 use crate::queue::{

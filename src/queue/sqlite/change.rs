@@ -1,118 +1,22 @@
 //! The statement that moves jobs. It writes the columns that a step changes and no others: SQLite
 //! checks and indexes anew whatever is written, even where the value stays the same.
 //!
-//! Words stand in it as literals. A bound value that is compared with a column of which a partial
-//! index speaks makes SQLite prepare the statement again each time.
+//! The columns of few values are written as words of the statement, and not as bound values. A bound
+//! value that is compared with a column of which a partial index speaks makes SQLite prepare the
+//! statement again each time.
 
-use std::fmt;
-
-use sqlx::encode::IsNull;
-use sqlx::error::BoxDynError;
-use sqlx::sqlite::{SqliteArgumentsBuffer, SqliteTypeInfo};
-use sqlx::{Encode, Sqlite, Type};
-
-use super::rows::json;
+use super::columns::{DATA_COLUMNS, WORD_COLUMNS, Word, columns};
 use super::statement::{Statement, bound, padded, values};
-use crate::job::{Baseline, JobRecord, State, Transition};
-
-/// The columns of a record that take few values.
-const LITERAL_COLUMNS: [&str; 7] = [
-    "state",
-    "executed_before",
-    "executed_now",
-    "evidence",
-    "held",
-    "accepted",
-    "rebuilding_seen",
-];
-
-/// The other columns of a record.
-const BOUND_COLUMNS: [&str; 10] = [
-    "attempt",
-    "retries",
-    "not_before_ms",
-    "intent_ms",
-    "submitted_ms",
-    "completed_ms",
-    "error_kind",
-    "error",
-    "baseline",
-    "target",
-];
-
-/// What stands in one of the [`LITERAL_COLUMNS`]; shown, it is SQL.
-#[derive(Debug, Clone, Copy, PartialEq)]
-enum Word {
-    Null,
-    Text(&'static str),
-    Flag(bool),
-}
-
-/// What stands in one of the columns of [`BOUND_COLUMNS`].
-#[derive(Debug, Clone, Copy, PartialEq)]
-enum Datum<'a> {
-    Number(Option<i64>),
-    Text(Option<&'a str>),
-    Baseline(Option<&'a Baseline>),
-}
-
-type Words = [Word; LITERAL_COLUMNS.len()];
-type Data<'a> = [Datum<'a>; BOUND_COLUMNS.len()];
-
-/// The columns of `record`, in the order of [`LITERAL_COLUMNS`] and [`BOUND_COLUMNS`].
-fn columns(record: &JobRecord) -> (Words, Data<'_>) {
-    // Destructured, so that a new field cannot be forgotten here.
-    let JobRecord {
-        state,
-        attempt,
-        retries,
-        executed_before,
-        executed_now,
-        evidence,
-        held,
-        accepted,
-        rebuilding_seen,
-        not_before_ms,
-        intent_ms,
-        submitted_ms,
-        completed_ms,
-        failure,
-        baseline,
-        target,
-    } = record;
-    let failure = failure.as_ref();
-    let words = [
-        Word::Text(state.as_str()),
-        Word::Text(executed_before.as_str()),
-        Word::Text(executed_now.as_str()),
-        evidence.map_or(Word::Null, |evidence| Word::Text(evidence.as_str())),
-        Word::Flag(*held),
-        Word::Flag(*accepted),
-        Word::Flag(*rebuilding_seen),
-    ];
-    let data = [
-        Datum::Number(Some((*attempt).into())),
-        Datum::Number(Some((*retries).into())),
-        Datum::Number(Some(*not_before_ms)),
-        Datum::Number(*intent_ms),
-        Datum::Number(*submitted_ms),
-        Datum::Number(*completed_ms),
-        Datum::Text(failure.map(|failure| failure.error_kind.as_str())),
-        Datum::Text(failure.map(|failure| failure.error.as_str())),
-        Datum::Baseline(baseline.as_ref()),
-        Datum::Text(target.as_deref()),
-    ];
-    (words, data)
-}
+use crate::job::{State, Transition};
 
 /// What a step changes: those of the same shape are one statement.
 #[derive(Debug, PartialEq)]
 pub(super) struct Shape {
     from: State,
     /// What is written, where it changes.
-    words: [Option<Word>; LITERAL_COLUMNS.len()],
+    words: [Option<Word>; WORD_COLUMNS.len()],
     /// What changes, from job to job differently.
-    data: [bool; BOUND_COLUMNS.len()],
+    data: [bool; DATA_COLUMNS.len()],
 }
 
 impl Shape {
@@ -147,16 +51,16 @@ pub(super) fn grouped_by_shape<'a>(steps: &[&'a Transition]) -> Vec<(Shape, Vec<
 
 /// The statement that moves the jobs of `set`, all of this `shape`: each only where its guard holds.
 pub(super) fn move_jobs(shape: &Shape, set: &[&Transition]) -> Statement {
-    let changing = || (0..BOUND_COLUMNS.len()).filter(|column| shape.data[*column]);
+    let changing = || (0..DATA_COLUMNS.len()).filter(|column| shape.data[*column]);
     let mut columns_of_step = String::from("id, attempt_before");
     let mut written = Vec::new();
-    for (column, word) in LITERAL_COLUMNS.iter().zip(shape.words) {
+    for (column, word) in WORD_COLUMNS.iter().zip(shape.words) {
         if let Some(word) = word {
             written.push(format!("{column} = {word}"));
         }
     }
     for column in changing() {
-        let column = BOUND_COLUMNS[column];
+        let column = DATA_COLUMNS[column];
         columns_of_step.push_str(", ");
         columns_of_step.push_str(column);
         written.push(format!("{column} = step.{column}"));
@@ -180,36 +84,10 @@ pub(super) fn move_jobs(shape: &Shape, set: &[&Transition]) -> Statement {
     statement
 }
 
-impl fmt::Display for Word {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Null => f.write_str("NULL"),
-            Self::Text(word) => write!(f, "'{word}'"),
-            Self::Flag(flag) => write!(f, "{}", u8::from(*flag)),
-        }
-    }
-}
-
-impl Type<Sqlite> for Datum<'_> {
-    fn type_info() -> SqliteTypeInfo {
-        <str as Type<Sqlite>>::type_info()
-    }
-}
-
-impl Encode<'_, Sqlite> for Datum<'_> {
-    fn encode_by_ref(&self, arguments: &mut SqliteArgumentsBuffer) -> Result<IsNull, BoxDynError> {
-        match *self {
-            Self::Number(number) => number.encode(arguments),
-            Self::Text(text) => text.encode(arguments),
-            Self::Baseline(baseline) => baseline.map(json).encode(arguments),
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::job::{JobId, LedgerEntry};
+    use crate::job::{JobId, JobRecord, LedgerEntry};
 
     fn written(step: &Transition) -> String {
         let sql = move_jobs(&Shape::of(step), &[step]).sql().to_owned();

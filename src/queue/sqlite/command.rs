@@ -5,7 +5,8 @@ use std::collections::{HashMap, HashSet};
 
 use super::Queue;
 use super::record::write_all;
-use super::rows::{damaged, job_as_text, job_id, json, queued_job};
+use super::rows::{damaged, job_as_text, job_id, queued_job};
+use super::statement::json;
 use crate::job::{BatchId, ServiceId, State};
 use crate::queue::operator::{Command, Elsewhere};
 use crate::queue::{CommandOutcome, Decision, QueuedJob, Selection, StoreError};

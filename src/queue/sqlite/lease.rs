@@ -2,7 +2,7 @@
 
 use super::Queue;
 use super::lock::host;
-use super::rows::json;
+use super::statement::json;
 use crate::job::{BatchId, RunId};
 use crate::queue::{Lease, NewRun, StoreError};
 

@@ -2,9 +2,12 @@
 //!
 //! `place` decides whether a path can carry a ledger, `file` and `open` open it, `migrate` brings its
 //! schema up to date. `lock` sees to it that one run works, `lease` is what that run writes of itself.
-//! `log` and `files` watch over SQLite's side files while it works. `rows` and `change` are the only
-//! ones that know a job's columns. The rest are the verbs: `enqueue`, `record`, `command`, `access`,
-//! `adopt`, `read`, `overview`, `check`.
+//! `log` and `files` watch over SQLite's side files while it works. `columns` lists a job's record,
+//! `rows` reads a job and `change` moves it. The rest are the verbs: `enqueue`, `record`, `command`,
+//! `access`, `adopt`, `read`, `overview`, `check`.
+
+#[macro_use]
+mod columns;
 
 mod access;
 mod adopt;

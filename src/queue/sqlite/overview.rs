@@ -3,7 +3,8 @@
 use sqlx::Row as _;
 
 use super::Queue;
-use super::rows::{damaged, job_as_text, json, queued_job};
+use super::rows::{damaged, job_as_text, queued_job};
+use super::statement::json;
 use crate::job::{BatchId, JobId, ServiceId};
 use crate::queue::{Harm, QueuedJob, StoreError};
 

@@ -4,7 +4,8 @@
 use sqlx::SqliteConnection;
 
 use super::clock::SetBacks;
-use super::rows::{damaged, json};
+use super::rows::damaged;
+use super::statement::json;
 use crate::job::{BatchId, Executed, NewJob, RunId, ServiceId, State};
 use crate::queue::past::{LastSubmission, Sieve};
 use crate::queue::{Conflict, EnqueuePolicy, LeftOut, NewBatch, StoreError};

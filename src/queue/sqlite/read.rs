@@ -9,9 +9,10 @@ use sqlx::{QueryBuilder, Row, Sqlite};
 
 use super::Queue;
 use super::rows::{
-    StoredJob, StoredTarget, batch_of, damaged, job_as_text, job_id, json, queued_job,
-    record_as_json, result_row, stored, word,
+    StoredJob, StoredTarget, batch_of, damaged, job_as_text, job_id, queued_job, result_row,
+    stored, word,
 };
+use super::statement::json;
 use crate::job::{BatchId, Counts, JobId, RunId, ServiceId, State};
 use crate::queue::{Batch, Holder, LedgerLine, QueuedJob, ResultSink, Run, StoreError, Target};
 

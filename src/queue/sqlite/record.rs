@@ -7,8 +7,7 @@ use sqlx::SqliteConnection;
 use super::Queue;
 use super::change::{grouped_by_shape, move_jobs};
 use super::lease::lost;
-use super::rows::json;
-use super::statement::{Statement, bound, padded, values};
+use super::statement::{Statement, bound, json, padded, values};
 use crate::job::{BatchId, JobId, LedgerEntry, RunId, State, Transition};
 use crate::queue::{Lease, StoreError};
 

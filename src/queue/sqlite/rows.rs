@@ -3,29 +3,19 @@
 use std::borrow::Cow;
 
 use secrecy::SecretString;
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 use sqlx::Row;
 use sqlx::sqlite::SqliteRow;
 
-use crate::job::{
-    Baseline, BatchId, Evidence, Executed, Failure, JobId, JobRecord, ResultRow, ServiceId, State,
-};
+use super::columns::StoredRecord;
+use crate::job::{BatchId, Evidence, Executed, JobId, JobRecord, ResultRow, ServiceId, State};
 use crate::queue::{QueuedJob, StoreError, Target};
-
-/// The record of a job as JSON.
-macro_rules! record_as_json {
-    () => {
-        "json_array(job.state, job.attempt, job.retries, job.executed_before, job.executed_now, job.evidence,
-             job.held, job.accepted, job.rebuilding_seen, job.not_before_ms, job.intent_ms,
-             job.submitted_ms, job.completed_ms, job.error_kind, job.error, json(job.baseline), job.target)"
-    };
-}
 
 /// A job as one column of text, for [`queued_job`]: each column of a row costs sqlx two allocations
 /// on each side of a channel, and a job has 26. `record`: see [`StoredJob::record`].
 macro_rules! job_as_text {
     () => {
-        job_as_text!(crate::queue::sqlite::rows::record_as_json!())
+        job_as_text!(record_as_json!())
     };
     ($($record:tt)*) => {
         concat!(
@@ -37,7 +27,6 @@ macro_rules! job_as_text {
     };
 }
 pub(super) use job_as_text;
-pub(super) use record_as_json;
 
 /// The number of the job on `line`: batch and line in one, as the schema demands.
 pub(super) fn job_id(batch: BatchId, line: u64) -> JobId {
@@ -47,10 +36,6 @@ pub(super) fn job_id(batch: BatchId, line: u64) -> JobId {
 /// The batch of a job.
 pub(super) fn batch_of(job: JobId) -> BatchId {
     BatchId(job.0 >> 32)
-}
-
-pub(super) fn json<T: Serialize + ?Sized>(value: &T) -> String {
-    serde_json::to_string(value).expect("plain data is always JSON")
 }
 
 /// The columns of [`job_as_text`], in its order.
@@ -69,28 +54,6 @@ pub(super) struct StoredJob<'a> {
     note: Option<String>,
     /// `None`: as every job begins.
     record: Option<StoredRecord>,
-}
-
-/// The columns of [`record_as_json`], in its order.
-#[derive(Deserialize)]
-struct StoredRecord {
-    state: State,
-    attempt: u32,
-    retries: u32,
-    executed_before: Executed,
-    executed_now: Executed,
-    evidence: Option<Evidence>,
-    held: u8,
-    accepted: u8,
-    rebuilding_seen: u8,
-    not_before_ms: i64,
-    intent_ms: Option<i64>,
-    submitted_ms: Option<i64>,
-    completed_ms: Option<i64>,
-    error_kind: Option<String>,
-    error: Option<String>,
-    baseline: Option<Baseline>,
-    target: Option<String>,
 }
 
 /// The job in the only column of `row`, which is [`job_as_text`].
@@ -114,32 +77,6 @@ impl TryFrom<StoredJob<'_>> for QueuedJob {
             note: job.note,
             record: job.record.map_or_else(JobRecord::queued, JobRecord::from),
         })
-    }
-}
-
-impl From<StoredRecord> for JobRecord {
-    fn from(stored: StoredRecord) -> Self {
-        Self {
-            state: stored.state,
-            attempt: stored.attempt,
-            retries: stored.retries,
-            executed_before: stored.executed_before,
-            executed_now: stored.executed_now,
-            evidence: stored.evidence,
-            held: stored.held != 0,
-            accepted: stored.accepted != 0,
-            rebuilding_seen: stored.rebuilding_seen != 0,
-            not_before_ms: stored.not_before_ms,
-            intent_ms: stored.intent_ms,
-            submitted_ms: stored.submitted_ms,
-            completed_ms: stored.completed_ms,
-            failure: stored
-                .error_kind
-                .zip(stored.error)
-                .map(|(kind, error)| Failure::new(kind, error)),
-            baseline: stored.baseline,
-            target: stored.target,
-        }
     }
 }
 

@@ -1,0 +1,153 @@
+//! The columns of a job's record: the one list of them, from which they are written and read.
+//!
+//! Some take few values, and stand as words in the statements that write them; the values of the
+//! others are bound. [`super::change`] says why.
+
+use std::fmt;
+
+use serde::Deserialize;
+use sqlx::encode::IsNull;
+use sqlx::error::BoxDynError;
+use sqlx::sqlite::{SqliteArgumentsBuffer, SqliteTypeInfo};
+use sqlx::{Encode, Sqlite, Type};
+
+use super::statement::json;
+use crate::job::{Baseline, Evidence, Executed, Failure, JobRecord, State};
+
+/// What stands in a column of few values; shown, it is SQL.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) enum Word {
+    Null,
+    Text(&'static str),
+    Flag(bool),
+}
+
+/// What is bound for one of the other columns.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) enum Datum<'a> {
+    Number(Option<i64>),
+    Text(Option<&'a str>),
+    Baseline(Option<&'a Baseline>),
+}
+
+/// Of each column: its name (and how it is read, where that is not by its name alone), the type that
+/// it is read as, and what of a record stands in it.
+macro_rules! record_columns {
+    (
+        $record:ident;
+        words { $first:ident: $first_type:ty = $first_word:expr; $($word:ident: $word_type:ty = $as_word:expr;)+ }
+        data { $($datum:ident ($sql:literal): $datum_type:ty = $as_datum:expr;)+ }
+    ) => {
+        /// The columns of few values.
+        pub(super) const WORD_COLUMNS: &[&str] = &[stringify!($first), $(stringify!($word)),+];
+
+        /// The other columns.
+        pub(super) const DATA_COLUMNS: &[&str] = &[$(stringify!($datum)),+];
+
+        pub(super) type Words = [Word; WORD_COLUMNS.len()];
+        pub(super) type Data<'a> = [Datum<'a>; DATA_COLUMNS.len()];
+
+        /// What stands in the columns, in the order of their names.
+        pub(super) fn columns($record: &JobRecord) -> (Words, Data<'_>) {
+            ([$first_word, $($as_word),+], [$($as_datum),+])
+        }
+
+        /// A record as [`record_as_json`] gives it.
+        #[derive(Deserialize)]
+        pub(super) struct StoredRecord {
+            $first: $first_type,
+            $($word: $word_type,)+
+            $($datum: $datum_type,)+
+        }
+
+        /// The record of a job as JSON, for [`StoredRecord`].
+        macro_rules! record_as_json {
+            () => {
+                concat!(
+                    "json_array(job.", stringify!($first),
+                    $(", job.", stringify!($word),)+
+                    $(", ", $sql,)+
+                    ")"
+                )
+            };
+        }
+    };
+}
+
+record_columns! {
+    record;
+    words {
+        state: State = Word::Text(record.state.as_str());
+        executed_before: Executed = Word::Text(record.executed_before.as_str());
+        executed_now: Executed = Word::Text(record.executed_now.as_str());
+        evidence: Option<Evidence> = record.evidence.map_or(Word::Null, |it| Word::Text(it.as_str()));
+        held: u8 = Word::Flag(record.held);
+        accepted: u8 = Word::Flag(record.accepted);
+        rebuilding_seen: u8 = Word::Flag(record.rebuilding_seen);
+    }
+    data {
+        attempt ("job.attempt"): u32 = Datum::Number(Some(record.attempt.into()));
+        retries ("job.retries"): u32 = Datum::Number(Some(record.retries.into()));
+        not_before_ms ("job.not_before_ms"): i64 = Datum::Number(Some(record.not_before_ms));
+        intent_ms ("job.intent_ms"): Option<i64> = Datum::Number(record.intent_ms);
+        submitted_ms ("job.submitted_ms"): Option<i64> = Datum::Number(record.submitted_ms);
+        completed_ms ("job.completed_ms"): Option<i64> = Datum::Number(record.completed_ms);
+        error_kind ("job.error_kind"): Option<String> = Datum::Text(record.failure.as_ref().map(|it| it.error_kind.as_str()));
+        error ("job.error"): Option<String> = Datum::Text(record.failure.as_ref().map(|it| it.error.as_str()));
+        baseline ("json(job.baseline)"): Option<Baseline> = Datum::Baseline(record.baseline.as_ref());
+        target ("job.target"): Option<String> = Datum::Text(record.target.as_deref());
+    }
+}
+
+impl From<StoredRecord> for JobRecord {
+    // All fields of a record are named here, so that a new one can't be forgotten.
+    fn from(stored: StoredRecord) -> Self {
+        Self {
+            state: stored.state,
+            attempt: stored.attempt,
+            retries: stored.retries,
+            executed_before: stored.executed_before,
+            executed_now: stored.executed_now,
+            evidence: stored.evidence,
+            held: stored.held != 0,
+            accepted: stored.accepted != 0,
+            rebuilding_seen: stored.rebuilding_seen != 0,
+            not_before_ms: stored.not_before_ms,
+            intent_ms: stored.intent_ms,
+            submitted_ms: stored.submitted_ms,
+            completed_ms: stored.completed_ms,
+            failure: stored
+                .error_kind
+                .zip(stored.error)
+                .map(|(kind, error)| Failure::new(kind, error)),
+            baseline: stored.baseline,
+            target: stored.target,
+        }
+    }
+}
+
+impl fmt::Display for Word {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Null => f.write_str("NULL"),
+            Self::Text(word) => write!(f, "'{word}'"),
+            Self::Flag(flag) => write!(f, "{}", u8::from(*flag)),
+        }
+    }
+}
+
+impl Type<Sqlite> for Datum<'_> {
+    fn type_info() -> SqliteTypeInfo {
+        <str as Type<Sqlite>>::type_info()
+    }
+}
+
+impl Encode<'_, Sqlite> for Datum<'_> {
+    fn encode_by_ref(&self, arguments: &mut SqliteArgumentsBuffer) -> Result<IsNull, BoxDynError> {
+        match *self {
+            Self::Number(number) => number.encode(arguments),
+            Self::Text(text) => text.encode(arguments),
+            Self::Baseline(baseline) => baseline.map(json).encode(arguments),
+        }
+    }
+}
