@@ -7,8 +7,8 @@ use std::time::{Duration, Instant};
 
 use refleet::event::Event;
 use refleet::job::{
-    AccessKind, BatchId, Counts, Evidence, ImageId, JobId, JobRecord, LedgerEntry, RunId,
-    ServiceId, State, Transition,
+    Access, BatchId, Counts, Evidence, ImageId, JobId, JobRecord, LedgerEntry, RunId, ServiceId,
+    State, StoredAccess, Transition,
 };
 use refleet::queue::{Harm, Lease, QueuedJob, Ready, Store, StoreError};
 use refleet::run::backoff::Backoff;
@@ -140,14 +140,12 @@ impl World {
             random.shuffle(&mut order);
         }
         let job = |(&index, line): (&usize, i64)| QueuedJob {
-            id: JobId(line),
+            id: JobId::from_stored(line),
             line: line.unsigned_abs(),
             service: instances[index].service,
             image,
             zone: None,
-            access: AccessKind::Image,
-            ssh_key: None,
-            password: None,
+            access: StoredAccess::Known(Access::Image),
             note: None,
             record: JobRecord::queued(),
         };

@@ -1,6 +1,6 @@
 //! How one gets into an instance after it was rebuilt.
 
-use secrecy::SecretString;
+use secrecy::{ExposeSecret as _, SecretString};
 
 use super::UnknownWord;
 
@@ -22,6 +22,45 @@ impl Access {
             Self::Password(_) => AccessKind::Password,
             Self::SshKey(_) => AccessKind::SshKey,
             Self::Image => AccessKind::Image,
+        }
+    }
+
+    /// The same way in, with the same secret.
+    pub fn is_same(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Password(one), Self::Password(other)) => {
+                one.expose_secret() == other.expose_secret()
+            }
+            (Self::SshKey(one), Self::SshKey(other)) => one == other,
+            (Self::Image, Self::Image) => true,
+            (Self::Password(_) | Self::SshKey(_) | Self::Image, _) => false,
+        }
+    }
+}
+
+/// The access of a job that is stored.
+#[derive(Debug, Clone)]
+pub enum StoredAccess {
+    /// As it was ordered.
+    Known(Access),
+    /// It was a password, which is erased: the job is done or cancelled.
+    ErasedPassword,
+}
+
+impl StoredAccess {
+    /// The kind, without the secret.
+    pub fn kind(&self) -> AccessKind {
+        match self {
+            Self::Known(access) => access.kind(),
+            Self::ErasedPassword => AccessKind::Password,
+        }
+    }
+
+    /// `None`: it was erased.
+    pub fn known(&self) -> Option<&Access> {
+        match self {
+            Self::Known(access) => Some(access),
+            Self::ErasedPassword => None,
         }
     }
 }

@@ -121,10 +121,30 @@ row_id! {
     /// One order to rebuild what a manifest lists.
     BatchId
 }
-row_id! {
-    /// One instance in one batch.
-    JobId
+/// One instance in one batch. What the number means, the store alone knows; elsewhere it only tells
+/// jobs apart, and that a batch's jobs lie in the manifest's order.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[serde(transparent)]
+pub struct JobId(i64);
+
+impl JobId {
+    /// For stores, and for tests that stand for one.
+    pub fn from_stored(number: i64) -> Self {
+        Self(number)
+    }
+
+    /// For stores.
+    pub fn stored(self) -> i64 {
+        self.0
+    }
 }
+
+impl fmt::Display for JobId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
 row_id! {
     /// One process that worked on a batch.
     RunId

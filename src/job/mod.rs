@@ -13,7 +13,7 @@ pub mod record;
 mod result;
 mod state;
 
-pub use access::{Access, AccessKind};
+pub use access::{Access, AccessKind, StoredAccess};
 pub use counts::{Counter, Counts};
 pub use entry::{Baseline, Failure, LedgerEntry, Verdict};
 pub use id::{BatchId, ImageId, InvalidServiceId, JobId, RunId, ServiceId};

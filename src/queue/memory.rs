@@ -15,8 +15,8 @@ use super::{
     Selection, Store, StoreError, Target,
 };
 use crate::job::{
-    Access, BatchId, Counts, Executed, JobId, JobRecord, LedgerEntry, NewJob, ResultRow, RunId,
-    ServiceId, State, Transition,
+    AccessKind, BatchId, Counts, Executed, JobId, JobRecord, LedgerEntry, NewJob, ResultRow, RunId,
+    ServiceId, State, StoredAccess, Transition,
 };
 
 /// The whole store.
@@ -167,8 +167,9 @@ impl MemoryStore {
         for step in steps {
             let stored = self.jobs.get_mut(&step.job).expect("it stands there");
             stored.job.record = step.to.clone();
-            if matches!(step.to.state, State::Done | State::Cancelled) {
-                stored.job.password = None;
+            let is_over = matches!(step.to.state, State::Done | State::Cancelled);
+            if is_over && stored.job.access.kind() == AccessKind::Password {
+                stored.job.access = StoredAccess::ErasedPassword;
             }
             let seq = i64::try_from(self.ledger.len() + 1).expect("a small number");
             self.ledger.push(StoredEntry {
@@ -247,21 +248,13 @@ impl MemoryStore {
 }
 
 fn queued(batch: BatchId, row: NewJob) -> QueuedJob {
-    let access = row.access.kind();
-    let (ssh_key, password) = match row.access {
-        Access::Password(password) => (None, Some(password)),
-        Access::SshKey(key) => (Some(key), None),
-        Access::Image => (None, None),
-    };
     QueuedJob {
-        id: JobId((batch.0 << 32) | i64::try_from(row.line).expect("a small number")),
+        id: JobId::from_stored((batch.0 << 32) | i64::try_from(row.line).expect("a small number")),
         line: row.line,
         service: row.service,
         image: row.image,
         zone: row.zone,
-        access,
-        ssh_key,
-        password,
+        access: StoredAccess::Known(row.access),
         note: row.note,
         record: JobRecord::queued(),
     }
@@ -516,7 +509,7 @@ impl Backend for MemoryStore {
             each(Target {
                 service: job.service,
                 image: job.image,
-                access: job.access,
+                access: job.access.kind(),
             });
         }
         Ok(())

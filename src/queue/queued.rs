@@ -1,9 +1,8 @@
 //! A job as it is stored, and its history.
 
-use secrecy::SecretString;
-
 use crate::job::{
     AccessKind, ImageId, JobId, JobRecord, LedgerEntry, NewJob, ResultRow, RunId, ServiceId,
+    StoredAccess,
 };
 
 /// A job as a run needs it.
@@ -20,11 +19,7 @@ pub struct QueuedJob {
     /// The manifest's zone.
     pub zone: Option<String>,
     /// How one gets in afterwards.
-    pub access: AccessKind,
-    /// The key, for [`AccessKind::SshKey`].
-    pub ssh_key: Option<String>,
-    /// The password, for [`AccessKind::Password`]; `None` once it was erased.
-    pub password: Option<SecretString>,
+    pub access: StoredAccess,
     /// The manifest's note.
     pub note: Option<String>,
     /// Where it stands.

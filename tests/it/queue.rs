@@ -133,7 +133,7 @@ async fn a_manifest_becomes_queued_jobs_in_its_order() {
     );
     assert!(
         jobs.iter()
-            .all(|job| job.record == JobRecord::queued() && job.password.is_some())
+            .all(|job| job.record == JobRecord::queued() && job.access.known().is_some())
     );
     assert_eq!(queue.batches().await.unwrap()[0].counts.queued, 3);
     assert_eq!(flaws(queue).await, Vec::<String>::new());
@@ -371,13 +371,15 @@ async fn passwords_are_erased_when_a_job_is_done_and_kept_when_it_failed() {
     assert!(
         queue.jobs_of(jobs[0].service).await.unwrap()[0]
             .1
-            .password
+            .access
+            .known()
             .is_none()
     );
     assert!(
         queue.jobs_of(jobs[1].service).await.unwrap()[0]
             .1
-            .password
+            .access
+            .known()
             .is_some()
     );
     let cancel = Selection::Services(vec![jobs[1].service]);

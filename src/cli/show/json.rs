@@ -65,7 +65,7 @@ impl<'a> ShownJob<'a> {
                 .with_note(job.note.as_deref()),
             image_name: record.target.as_deref(),
             zone: job.zone.as_deref(),
-            access: job.access.as_str(),
+            access: job.access.kind().as_str(),
             held: record.held,
             baseline: record.baseline.as_ref(),
             failure: record.failure.as_ref(),

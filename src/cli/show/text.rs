@@ -48,7 +48,7 @@ impl Lines {
             job.image,
             name.unwrap_or_default()
         ));
-        self.add(&format!("  access    {}", job.access.as_str()));
+        self.add(&format!("  access    {}", job.access.kind().as_str()));
         if let Some(note) = &job.note {
             self.add(&format!("  note      {}", text::brief(note, 200)));
         }

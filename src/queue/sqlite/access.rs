@@ -175,8 +175,8 @@ impl Queue {
         let services: Vec<i64> = sqlx::query_scalar(
             "SELECT service_id FROM job WHERE id > ?1 AND id < ?2 AND state = 'failed'",
         )
-        .bind(job_id(batch, 0).0)
-        .bind(job_id(BatchId(batch.0 + 1), 0).0)
+        .bind(job_id(batch, 0).stored())
+        .bind(job_id(BatchId(batch.0 + 1), 0).stored())
         .fetch_all(&mut self.connection)
         .await?;
         Ok(services.into_iter().filter_map(ServiceId::new).collect())
@@ -356,12 +356,13 @@ async fn set_access(
         for (job, access) in taken {
             let (password, ssh_key) = parts(access);
             // Mostly it is the password alone that is new.
-            if (job.access, job.ssh_key.as_deref()) != (access.kind(), ssh_key) {
-                columns.push((job.id.0, access.kind().as_str(), ssh_key));
+            let stored_key = job.access.known().and_then(|access| parts(access).1);
+            if (job.access.kind(), stored_key) != (access.kind(), ssh_key) {
+                columns.push((job.id.stored(), access.kind().as_str(), ssh_key));
             }
             match password {
-                Some(password) => passwords.push((job.id.0, password)),
-                None => erased.push(job.id.0),
+                Some(password) => passwords.push((job.id.stored(), password)),
+                None => erased.push(job.id.stored()),
             }
         }
         if !columns.is_empty() {
@@ -404,11 +405,8 @@ fn untouched(job: &QueuedJob) -> bool {
 }
 
 fn differs(job: &QueuedJob, access: &Access) -> bool {
-    let stored = job.password.as_ref().map(ExposeSecret::expose_secret);
-    (job.access, stored, job.ssh_key.as_deref()) != {
-        let (password, ssh_key) = parts(access);
-        (access.kind(), password, ssh_key)
-    }
+    let stored = job.access.known();
+    stored.is_none_or(|stored| !stored.is_same(access))
 }
 
 /// Password and key.

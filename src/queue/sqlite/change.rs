@@ -75,7 +75,7 @@ pub(super) fn move_jobs(shape: &Shape, set: &[&Transition]) -> Statement {
     ));
     for step in set {
         let (_, data) = columns(&step.to);
-        statement.bind(step.job.0);
+        statement.bind(step.job.stored());
         statement.bind(step.from.attempt);
         for column in changing() {
             statement.bind(data[column]);
@@ -102,13 +102,14 @@ mod tests {
             baseline: None,
             target: None,
         };
-        let intent = Transition::new(JobId(1), JobRecord::queued(), intent, 7).unwrap();
+        let intent =
+            Transition::new(JobId::from_stored(1), JobRecord::queued(), intent, 7).unwrap();
         assert_eq!(
             written(&intent),
             "state = 'submitting', executed_now = 'maybe', attempt = step.attempt, intent_ms = step.intent_ms"
         );
         let accepted = LedgerEntry::Accepted { submitted_ms: 8 };
-        let accepted = Transition::new(JobId(1), intent.to, accepted, 9).unwrap();
+        let accepted = Transition::new(JobId::from_stored(1), intent.to, accepted, 9).unwrap();
         assert_eq!(
             written(&accepted),
             "state = 'rebuilding', executed_now = 'yes', accepted = 1, submitted_ms = step.submitted_ms"
@@ -127,14 +128,14 @@ mod tests {
             status: "rebuilding".to_owned(),
             image: None,
         };
-        let step = Transition::new(JobId(1), record, sighted, 7).unwrap();
+        let step = Transition::new(JobId::from_stored(1), record, sighted, 7).unwrap();
         assert_eq!(written(&step), "state = 'rebuilding'");
     }
 
     #[test]
     fn only_steps_that_write_the_same_words_from_the_same_state_share_a_statement() {
         let step = |job, from: &JobRecord, entry| {
-            Transition::new(JobId(job), from.clone(), entry, 7).unwrap()
+            Transition::new(JobId::from_stored(job), from.clone(), entry, 7).unwrap()
         };
         let intent = || LedgerEntry::Intent {
             zone: "pub".to_owned(),
@@ -151,7 +152,7 @@ mod tests {
         ];
         let sets: Vec<Vec<i64>> = grouped_by_shape(&steps.iter().collect::<Vec<_>>())
             .iter()
-            .map(|(_, set)| set.iter().map(|step| step.job.0).collect())
+            .map(|(_, set)| set.iter().map(|step| step.job.stored()).collect())
             .collect();
         assert_eq!(sets, [vec![1, 3], vec![2], vec![4]]);
     }

@@ -75,7 +75,7 @@ impl Queue {
                 break;
             };
             let folds = self.fold(first.id, last.id).await?;
-            after = last.id.0;
+            after = last.id.stored();
             jobs += batch.len() as u64;
             for job in &batch {
                 let counts = counted.entry(batch_of(job.id)).or_default();
@@ -109,8 +109,8 @@ impl Queue {
         let rows = sqlx::query(
             "SELECT job_id, seq, at_ms, body FROM ledger WHERE job_id BETWEEN ?1 AND ?2 ORDER BY job_id, seq",
         )
-        .bind(first.0)
-        .bind(last.0)
+        .bind(first.stored())
+        .bind(last.stored())
         .fetch_all(&mut self.connection)
         .await?;
         let mut folds: HashMap<JobId, Result<JobRecord, String>> = HashMap::new();
@@ -118,7 +118,7 @@ impl Queue {
             let (seq, at_ms): (i64, i64) = (row.try_get(1)?, row.try_get(2)?);
             let body: &str = row.try_get(3)?;
             let fold = folds
-                .entry(JobId(row.try_get(0)?))
+                .entry(JobId::from_stored(row.try_get(0)?))
                 .or_insert_with(|| Ok(JobRecord::queued()));
             let Ok(record) = fold else { continue };
             *fold = serde_json::from_str::<LedgerEntry>(body)

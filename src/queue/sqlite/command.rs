@@ -60,7 +60,7 @@ impl Queue {
         let words: Vec<&str> = states.iter().map(|state| state.as_str()).collect();
         let words = json(&words);
         let mut outcome = CommandOutcome::default();
-        let mut after = job_id(batch, 0).0;
+        let mut after = job_id(batch, 0).stored();
         loop {
             let rows = sqlx::query(concat!(
                 "SELECT ",
@@ -68,7 +68,7 @@ impl Queue {
                 " FROM job WHERE id > ?1 AND id < ?2 AND state IN (SELECT value FROM json_each(?3)) ORDER BY id LIMIT ?4"
             ))
             .bind(after)
-            .bind(job_id(BatchId(batch.0 + 1), 0).0)
+            .bind(job_id(BatchId(batch.0 + 1), 0).stored())
             .bind(&words)
             .bind(JOBS_PER_WAVE)
             .fetch_all(&mut self.connection)
@@ -77,7 +77,7 @@ impl Queue {
             let Some(last) = jobs.last() else {
                 return Ok(outcome);
             };
-            after = last.id.0;
+            after = last.id.stored();
             self.apply(command, &jobs, &mut outcome).await?;
         }
     }

@@ -31,7 +31,7 @@ impl Insertion {
         ));
         let mut passwords = Vec::new();
         for row in chunk {
-            let job = job_id(id, row.line).0;
+            let job = job_id(id, row.line).stored();
             let ssh_key = match &row.access {
                 Access::Password(password) => {
                     passwords.push((job, password.expose_secret()));

@@ -30,7 +30,7 @@ impl Queue {
             .await?;
         Ok(Harm {
             failed: u64::try_from(failed).unwrap_or(0),
-            in_doubt: in_doubt.into_iter().map(JobId).collect(),
+            in_doubt: in_doubt.into_iter().map(JobId::from_stored).collect(),
         })
     }
 
@@ -48,7 +48,7 @@ impl Queue {
         .await?;
         for (job, service) in rows {
             let service = ServiceId::new(service).ok_or_else(|| damaged("a service's id"))?;
-            queued.push((JobId(job), service));
+            queued.push((JobId::from_stored(job), service));
         }
         queued.sort_unstable();
         Ok(queued)
@@ -56,7 +56,7 @@ impl Queue {
 
     /// Those of `jobs` that are queued.
     pub(super) async fn queued_of(&mut self, jobs: &[JobId]) -> Result<Vec<QueuedJob>, StoreError> {
-        let ids: Vec<i64> = jobs.iter().map(|job| job.0).collect();
+        let ids: Vec<i64> = jobs.iter().map(|job| job.stored()).collect();
         let rows = sqlx::query(concat!(
             "SELECT ",
             job_as_text!(),

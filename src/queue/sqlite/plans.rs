@@ -30,7 +30,7 @@ async fn the_statements_that_a_run_repeats_use_indexes_and_sort_nothing() {
         baseline: None,
         target: None,
     };
-    let step = Transition::new(JobId(1), JobRecord::queued(), entry, 0).unwrap();
+    let step = Transition::new(JobId::from_stored(1), JobRecord::queued(), entry, 0).unwrap();
     let (shape, set) = &grouped_by_shape(&[&step])[0];
     let move_jobs = move_jobs(shape, set);
     let add_entries = add_entries(None, &[&step]);

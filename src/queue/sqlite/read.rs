@@ -222,7 +222,7 @@ impl Queue {
         let rows = sqlx::query(
             "SELECT seq, run_id, attempt, at_ms, body FROM ledger WHERE job_id = ?1 ORDER BY seq",
         )
-        .bind(job.0)
+        .bind(job.stored())
         .fetch_all(&mut self.connection)
         .await?;
         rows.iter()
@@ -247,7 +247,7 @@ impl Queue {
         states: &[State],
         sink: &mut ResultSink<'_>,
     ) -> Result<std::io::Result<()>, StoreError> {
-        let mut after = job_id(batch, 0).0;
+        let mut after = job_id(batch, 0).stored();
         loop {
             let mut query = QueryBuilder::<Sqlite>::new(
                 "SELECT json_array(line, service_id, image, state, executed, evidence, attempt, submitted_ms,
@@ -258,7 +258,7 @@ impl Queue {
             query
                 .push_bind(after)
                 .push(" AND id < ")
-                .push_bind(job_id(BatchId(batch.0 + 1), 0).0);
+                .push_bind(job_id(BatchId(batch.0 + 1), 0).stored());
             if !states.is_empty() {
                 let words: Vec<&str> = states.iter().map(|state| state.as_str()).collect();
                 query
@@ -272,7 +272,7 @@ impl Queue {
             let rows = query.build().fetch_all(&mut self.connection).await?;
             for row in &rows {
                 let result = result_row(row)?;
-                after = job_id(batch, result.line).0;
+                after = job_id(batch, result.line).stored();
                 if let Err(error) = sink(result) {
                     return Ok(Err(error));
                 }

@@ -181,7 +181,7 @@ async fn still_standing(
         .bind(json(&guards))
         .fetch_all(connection)
         .await?;
-    Ok(record.into_iter().map(JobId).collect())
+    Ok(record.into_iter().map(JobId::from_stored).collect())
 }
 
 /// Writes steps of different jobs, all of which must stand where their steps begin.
@@ -215,7 +215,7 @@ async fn write_wave(
     let erased: Vec<i64> = written
         .iter()
         .filter(|step| matches!(step.to.state, State::Done | State::Cancelled))
-        .map(|step| step.job.0)
+        .map(|step| step.job.stored())
         .collect();
     if !erased.is_empty() {
         sqlx::query(ERASE)
@@ -272,7 +272,7 @@ pub(super) fn add_entries(run: Option<RunId>, set: &[&Transition]) -> Statement 
         values = values(&bound(5), padded(set.len())),
     ));
     for step in set {
-        statement.bind(step.job.0);
+        statement.bind(step.job.stored());
         statement.bind(step.to.attempt);
         statement.bind(step.entry.kind());
         statement.bind(step.at_ms);

@@ -2,13 +2,15 @@
 
 use std::borrow::Cow;
 
-use secrecy::SecretString;
 use serde::Deserialize;
 use sqlx::Row;
 use sqlx::sqlite::SqliteRow;
 
 use super::columns::StoredRecord;
-use crate::job::{BatchId, Evidence, Executed, JobId, JobRecord, ResultRow, ServiceId, State};
+use crate::job::{
+    Access, AccessKind, BatchId, Evidence, Executed, JobId, JobRecord, ResultRow, ServiceId, State,
+    StoredAccess,
+};
 use crate::queue::{QueuedJob, StoreError, Target};
 
 /// A job as one column of text, for [`queued_job`]: each column of a row costs sqlx two allocations
@@ -30,12 +32,12 @@ pub(super) use job_as_text;
 
 /// The number of the job on `line`: batch and line in one, as the schema demands.
 pub(super) fn job_id(batch: BatchId, line: u64) -> JobId {
-    JobId((batch.0 << 32) + i64::try_from(line).unwrap_or(i64::MAX))
+    JobId::from_stored((batch.0 << 32) + i64::try_from(line).unwrap_or(i64::MAX))
 }
 
 /// The batch of a job.
 pub(super) fn batch_of(job: JobId) -> BatchId {
-    BatchId(job.0 >> 32)
+    BatchId(job.stored() >> 32)
 }
 
 /// The columns of [`job_as_text`], in its order.
@@ -66,18 +68,32 @@ impl TryFrom<StoredJob<'_>> for QueuedJob {
 
     fn try_from(job: StoredJob<'_>) -> Result<Self, StoreError> {
         Ok(Self {
-            id: JobId(job.id),
+            id: JobId::from_stored(job.id),
             line: job.line,
             service: ServiceId::new(job.service).ok_or_else(|| damaged("a service id"))?,
             image: job.image.parse().map_err(|_| damaged("an image id"))?,
             zone: job.zone,
-            access: word(&job.access)?,
-            ssh_key: job.ssh_key,
-            password: job.password.map(SecretString::from),
+            access: access(&job.access, job.ssh_key, job.password)?,
             note: job.note,
             record: job.record.map_or_else(JobRecord::queued, JobRecord::from),
         })
     }
+}
+
+fn access(
+    kind: &str,
+    ssh_key: Option<String>,
+    password: Option<String>,
+) -> Result<StoredAccess, StoreError> {
+    Ok(StoredAccess::Known(
+        match (word(kind)?, password, ssh_key) {
+            (AccessKind::Password, Some(password), _) => Access::Password(password.into()),
+            (AccessKind::Password, None, _) => return Ok(StoredAccess::ErasedPassword),
+            (AccessKind::SshKey, _, Some(key)) => Access::SshKey(key),
+            (AccessKind::SshKey, _, None) => return Err(damaged("an SSH key")),
+            (AccessKind::Image, _, _) => Access::Image,
+        },
+    ))
 }
 
 /// `not_before_ms`, the job's id, its service, its image, its access.

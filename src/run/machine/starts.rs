@@ -3,12 +3,10 @@
 use std::collections::HashSet;
 use std::time::Duration;
 
-use secrecy::SecretString;
-
 use super::images::{Image, Tried};
 use super::inventory::Needs;
 use super::{Call, Machine};
-use crate::job::{Access, AccessKind, Baseline, Failure, ImageId, JobId, LedgerEntry, ServiceId};
+use crate::job::{Baseline, Failure, ImageId, JobId, LedgerEntry, ServiceId};
 use crate::queue::{QueuedJob, Ready};
 use crate::run::poll_schedule::Stage;
 use crate::run::rate_limiter::Purpose;
@@ -223,17 +221,10 @@ impl Machine {
     }
 
     fn start(&mut self, mut job: QueuedJob, intent: Intent, now: Now) {
-        let access = match job.access {
-            AccessKind::Password => {
-                let Some(password) = &job.password else {
-                    let error = "its password was erased: load the manifest again";
-                    self.fail_untouched(job, Failure::new("password_erased", error), now);
-                    return;
-                };
-                Access::Password(SecretString::clone(password))
-            }
-            AccessKind::SshKey => Access::SshKey(job.ssh_key.clone().unwrap_or_default()),
-            AccessKind::Image => Access::Image,
+        let Some(access) = job.access.known().cloned() else {
+            let error = "its password was erased: load the manifest again";
+            self.fail_untouched(job, Failure::new("password_erased", error), now);
+            return;
         };
         let Intent {
             zone,

@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 use std::time::{Duration, Instant};
 
-use crate::job::{AccessKind, Counts, JobId, JobRecord, ServiceId, State};
+use crate::job::{Access, Counts, JobId, JobRecord, ServiceId, State, StoredAccess};
 use crate::queue::{Harm, QueuedJob, Ready};
 use crate::run::backoff::Backoff;
 use crate::run::evidence::Rules;
@@ -64,14 +64,12 @@ struct Run {
 
 fn job(service: i64) -> QueuedJob {
     QueuedJob {
-        id: JobId(service),
+        id: JobId::from_stored(service),
         line: 1,
         service: ServiceId::new(service).unwrap(),
         image: "18d0ee2e-4d57-4f40-9b56-03c1773b5831".parse().unwrap(),
         zone: Some("pub".to_owned()),
-        access: AccessKind::Image,
-        ssh_key: None,
-        password: None,
+        access: StoredAccess::Known(Access::Image),
         note: None,
         record: JobRecord::queued(),
     }
@@ -85,7 +83,7 @@ impl Run {
         loop {
             let Output { calls, next, .. } = self.machine.handle(input, now);
             called.extend(calls.into_iter().map(|call| match call {
-                Call::Submit(job, _) => job.0.to_string(),
+                Call::Submit(job, _) => job.to_string(),
                 Call::Login => "login".to_owned(),
                 Call::Keepalive => "keepalive".to_owned(),
                 call => panic!("{call:?}"),

@@ -8,12 +8,10 @@ use std::pin::pin;
 use std::task::{Context, Poll, Waker};
 use std::time::{Duration, Instant};
 
-use secrecy::SecretString;
-
 use crate::event::{Event, Limit};
 use crate::job::{
-    AccessKind, BatchId, Counts, Evidence, Executed, Failure, ImageId, JobId, JobRecord,
-    LedgerEntry, RunId, ServiceId, State, Transition, Verdict,
+    Access, BatchId, Counts, Evidence, Executed, Failure, ImageId, JobId, JobRecord, LedgerEntry,
+    RunId, ServiceId, State, StoredAccess, Transition, Verdict,
 };
 use crate::queue::{Harm, Lease, QueuedJob, Ready, Store, StoreError};
 use crate::run::backoff::Backoff;
@@ -291,14 +289,12 @@ impl World {
         let queue = (1..=jobs)
             .map(|number| {
                 let job = QueuedJob {
-                    id: JobId((1 << 32) | i64::try_from(number).unwrap()),
+                    id: JobId::from_stored((1 << 32) | i64::try_from(number).unwrap()),
                     line: number + 1,
                     service: service(number),
                     image: NEW.parse().unwrap(),
                     zone: None,
-                    access: AccessKind::Password,
-                    ssh_key: None,
-                    password: Some(SecretString::from("Mypassword1")),
+                    access: StoredAccess::Known(Access::Password("Mypassword1".into())),
                     note: None,
                     record: JobRecord::queued(),
                 };
