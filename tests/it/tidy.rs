@@ -1,10 +1,12 @@
 //! The house is as its map in `src/lib.rs` says. A rule that has an exception names it here, with
 //! the reason; an exception that is no longer needed is refused too.
 
+mod circles;
 mod source;
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use circles::Modules;
 use source::Source;
 
 /// The rooms of the crate, each with those that it may use. `cli` uses all of them.
@@ -60,6 +62,41 @@ const DOMAIN: &[&str] = &[
     "Finished",
 ];
 
+/// Modules that use each other all the same.
+const CIRCLES: &[&str] = &[
+    "queue: error, order, past, port, sqlite",
+    "queue::sqlite: file, files, lock, log, open, place, transaction",
+    "queue::sqlite::place: decide, find",
+    "queue::sqlite::place: facts, resolve, unfit, wal",
+];
+
+/// Lines that a file may have.
+const LINES_MAX: usize = 700;
+
+/// Files that are longer all the same.
+const LONGER: &[(&str, &str)] = &[
+    (
+        "src/queue/sqlite/place/decide.rs",
+        "one table of decisions, and half of the file is its tests",
+    ),
+    (
+        "src/run/machine/tests/world.rs",
+        "the world in which the property test lets a run live",
+    ),
+];
+
+/// `mod.rs` files that hold code all the same.
+const MODS_WITH_CODE: &[&str] = &[
+    "src/run/evidence/mod.rs",
+    "src/run/machine/mod.rs",
+    "src/run/mod.rs",
+];
+
+#[test]
+fn no_modules_of_a_room_use_each_other() {
+    assert_eq!(Modules::new(&Source::all("src")).circles(), CIRCLES);
+}
+
 #[test]
 fn a_room_uses_only_the_rooms_below_it() {
     let mut wrong = Vec::new();
@@ -113,6 +150,42 @@ fn the_map_names_every_room() {
             map.contains(&format!("[`{room}`]")) || map.contains(&format!("[`mod@{room}`]"));
         assert!(is_named, "{room}");
     }
+}
+
+#[test]
+fn a_file_can_be_read_at_one_sitting() {
+    let sources = ["src", "tests", "benches"].map(Source::all);
+    let long: Vec<&str> = sources
+        .iter()
+        .flatten()
+        .filter(|source| source.code.lines().count() > LINES_MAX)
+        .map(|source| source.path.as_str())
+        .collect();
+    let expected: Vec<&str> = LONGER.iter().map(|(path, _)| *path).collect();
+    assert_eq!(long, expected, "files of more than {LINES_MAX} lines");
+}
+
+#[test]
+fn a_mod_rs_holds_documentation_and_names() {
+    let holds_code = |source: &&Source| {
+        let is_item = |line: &str| {
+            let words = line
+                .split_whitespace()
+                .filter(|word| !word.starts_with("pub"));
+            let items = [
+                "async", "const", "enum", "fn", "impl", "static", "struct", "trait", "type",
+            ];
+            words.take(1).any(|word| items.contains(&word))
+        };
+        source.path.ends_with("/mod.rs") && source.code.lines().any(is_item)
+    };
+    let sources = Source::all("src");
+    let found = sources
+        .iter()
+        .filter(|source| !source.is_test())
+        .filter(holds_code);
+    let found: Vec<&str> = found.map(|source| source.path.as_str()).collect();
+    assert_eq!(found, MODS_WITH_CODE);
 }
 
 #[test]
