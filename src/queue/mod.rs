@@ -25,7 +25,7 @@ mod queued;
 mod sqlite;
 
 pub use batch::{Batch, Harm, NewRun, Run};
-pub use error::{OpenError, StoreError};
+pub use error::StoreError;
 pub use lease::{Holder, Lease};
 pub use location::Location;
 pub use operator::{CommandOutcome, Decision, Flaw, Selection};
@@ -36,6 +36,6 @@ pub use order::{
 pub use port::{Backend, Store};
 pub use queued::{LedgerLine, QueuedJob, Ready, ResultSink, Target};
 pub use sqlite::{
-    Given, Note, Open, Precious, Queue, QueueLock, Side, Unfit, no_database, precious, resolve,
-    unexpanded,
+    Given, Note, Open, OpenError, Precious, Queue, QueueLock, Side, Unfit, no_database, precious,
+    resolve, unexpanded,
 };

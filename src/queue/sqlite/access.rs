@@ -9,8 +9,8 @@ use std::collections::{HashMap, HashSet};
 use secrecy::ExposeSecret;
 use sqlx::SqliteConnection;
 
-use super::Queue;
 use super::enqueue::Cache;
+use super::handle::Queue;
 use super::insert::{ROWS_PER_STATEMENT, next_rows};
 use super::record::{ERASE, write_all};
 use super::rows::{damaged, job_as_text, job_id, queued_job};

@@ -1,8 +1,8 @@
 //! A main file whose log is lost: what is known, and what has to be doubted.
 
-use super::Queue;
+use super::handle::Queue;
 use super::record::write_all;
-use super::transaction::{ROLLBACK_JOURNAL, WRITE_AHEAD_LOG};
+use super::settings::{ROLLBACK_JOURNAL, WRITE_AHEAD_LOG};
 use crate::job::{BatchId, LedgerEntry, State, Transition};
 use crate::queue::{QueuedJob, StoreError};
 

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use sqlx::Row;
 
-use super::Queue;
+use super::handle::Queue;
 use super::rows::{batch_of, job_as_text, queued_job};
 use crate::job::{BatchId, Counts, JobId, JobRecord, LedgerEntry};
 use crate::queue::{Flaw, QueuedJob, StoreError};

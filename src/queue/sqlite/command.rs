@@ -3,7 +3,7 @@
 
 use std::collections::{HashMap, HashSet};
 
-use super::Queue;
+use super::handle::Queue;
 use super::record::write_all;
 use super::rows::{damaged, job_as_text, job_id, queued_job};
 use super::statement::json;

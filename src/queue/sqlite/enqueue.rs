@@ -5,10 +5,10 @@ use std::os::unix::ffi::OsStrExt as _;
 
 use sqlx::SqliteConnection;
 
-use super::Queue;
+use super::handle::Queue;
 use super::insert::{Insertion, insert, next_rows};
 use super::past::{Past, other_provider};
-use super::transaction::{ROLLBACK_JOURNAL, WRITE_AHEAD_LOG};
+use super::settings::{ROLLBACK_JOURNAL, WRITE_AHEAD_LOG};
 use crate::job::{BatchId, NewJob};
 use crate::queue::{
     Conflict, EnqueueError, EnqueuePolicy, Enqueued, NewBatch, Preview, Rows, StoreError,

@@ -4,10 +4,12 @@ use std::fs::{File, OpenOptions, Permissions};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
+use super::error::OpenError;
+use super::lock::QueueLock;
 use super::lock::hand_over;
 use super::place::{Note, Unfit};
-use super::{Open, QueueLock};
-use crate::queue::{OpenError, StoreError};
+use super::settings::Open;
+use crate::queue::StoreError;
 
 /// Sees to it that the file is there, and ours alone before SQLite opens it: the side files copy its
 /// mode.

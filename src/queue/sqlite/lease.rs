@@ -1,6 +1,6 @@
 //! Beginning to work on a batch, and ending it: what a run writes of itself.
 
-use super::Queue;
+use super::handle::Queue;
 use super::lock::host;
 use super::statement::json;
 use crate::job::{BatchId, RunId};

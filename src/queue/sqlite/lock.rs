@@ -15,8 +15,9 @@ use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _};
 use std::path::Path;
 use std::time::Duration;
 
+use super::error::OpenError;
 use super::place::{self, Side};
-use crate::queue::{Holder, OpenError, StoreError};
+use crate::queue::{Holder, StoreError};
 use crate::time;
 
 /// Holds the queue until it is dropped.

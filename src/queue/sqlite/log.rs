@@ -1,20 +1,17 @@
 //! The write-ahead log while a run works: when it is emptied, and what the main file says of it.
 //! What the mark is for, and why it can be trusted, stands in [`super::place::mark`].
 
-use std::fs::File;
 use std::io;
-use std::mem::ManuallyDrop;
-use std::os::unix::fs::FileExt as _;
-use std::path::Path;
 use std::time::{Duration, Instant};
 
 use sqlx::sqlite::SqliteConnectOptions;
 use sqlx::{ConnectOptions as _, Connection as _, SqliteConnection};
 
-use super::open::BUSY_TIMEOUT;
-use super::place::mark::{LogMark, write_frames};
-use super::place::wal;
-use super::{Queue, Side};
+use super::handle::Queue;
+use super::marked_file::MarkedFile;
+use super::place::mark::LogMark;
+use super::place::{Side, wal};
+use super::settings::BUSY_TIMEOUT;
 use crate::queue::StoreError;
 
 /// A log that has grown so far is carried over into the main file. As large as SQLite's own rule
@@ -26,36 +23,6 @@ const CARRY_SOME: &str = "PRAGMA wal_checkpoint(PASSIVE)";
 
 /// How long to wait between two looks at whether somebody else still carries the log over.
 const PAUSE: Duration = Duration::from_millis(10);
-
-/// The main file of a run at work, for its mark, and the index of its log, which says how many
-/// pages are committed.
-///
-/// Neither is ever closed: to close any descriptor of a file gives up all the locks that a process
-/// holds on it, SQLite's too.
-#[derive(Debug)]
-pub(super) struct MarkedFile {
-    main: ManuallyDrop<File>,
-    index: ManuallyDrop<File>,
-}
-
-impl MarkedFile {
-    fn open(path: &Path) -> io::Result<Self> {
-        let main = File::options().read(true).write(true).open(path)?;
-        let index = File::open(Side::Index.beside(path))?;
-        Ok(Self {
-            main: ManuallyDrop::new(main),
-            index: ManuallyDrop::new(index),
-        })
-    }
-
-    /// Says in the main file how many pages the log holds now.
-    fn write_frames(&self) -> io::Result<()> {
-        let mut frames = [0; 4];
-        self.index
-            .read_exact_at(&mut frames, wal::INDEX_FRAMES_AT.into())?;
-        write_frames(&self.main, u32::from_ne_bytes(frames))
-    }
-}
 
 impl Queue {
     /// A run begins: from now on the main file says that the log belongs to it, and holds all that
@@ -186,6 +153,8 @@ impl Queue {
 
 #[cfg(test)]
 mod tests {
+    use std::path::Path;
+
     use sqlx::sqlite::SqliteSynchronous;
 
     use super::*;

@@ -2,8 +2,10 @@
 
 use sqlx::migrate::{AppliedMigration, Migrate, MigrateError, Migrator};
 
-use super::{Open, Queue};
-use crate::queue::{OpenError, StoreError};
+use super::error::OpenError;
+use super::handle::Queue;
+use super::settings::Open;
+use crate::queue::StoreError;
 
 static MIGRATIONS: Migrator = sqlx::migrate!("migrations/sqlite");
 

@@ -1,7 +1,7 @@
 //! The queue in one SQLite file: the only place that knows sqlx, and what such a file is on a disk.
 //!
-//! `place` decides whether a path can carry a ledger, `file` and `open` open it, `migrate` brings its
-//! schema up to date. `lock` sees to it that one run works, `lease` is what that run writes of itself.
+//! `place` decides whether a path can carry a ledger, `file` and `open` open it (`handle`, with
+//! `settings`), `migrate` brings its schema up to date. `lock` sees to it that one run works, `lease` is what that run writes of itself.
 //! `log` and `files` watch over SQLite's side files while it works. `columns` lists a job's record,
 //! `rows` reads a job and `change` moves it. The rest are the verbs: `enqueue`, `record`, `command`,
 //! `access`, `adopt`, `read`, `overview`, `check`.
@@ -19,10 +19,12 @@ mod enqueue;
 mod error;
 mod file;
 mod files;
+mod handle;
 mod insert;
 mod lease;
 mod lock;
 mod log;
+mod marked_file;
 mod migrate;
 mod open;
 mod overview;
@@ -33,11 +35,14 @@ mod plans;
 mod read;
 mod record;
 mod rows;
+mod settings;
 mod statement;
 mod store;
 mod transaction;
 
 pub use access::Given;
+pub use error::OpenError;
+pub use handle::Queue;
 pub use lock::QueueLock;
-pub use open::{Open, Queue};
 pub use place::{Note, Precious, Side, Unfit, no_database, precious, resolve, unexpanded};
+pub use settings::Open;

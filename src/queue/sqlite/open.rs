@@ -1,48 +1,18 @@
 //! Opening the database: which file, whose, of which version, and with which settings.
 
-use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::path::Path;
 
 use sqlx::sqlite::{SqliteConnectOptions, SqliteSynchronous};
 use sqlx::{ConnectOptions, Connection, SqliteConnection};
 
-use super::QueueLock;
+use super::error::OpenError;
 use super::file::{close_files, prepare};
 use super::files::Files;
-use super::log::MarkedFile;
-use super::place::{self, Note, Place};
-use super::transaction::WRITE_AHEAD_LOG;
-use crate::queue::{OpenError, StoreError};
-
-/// `application_id` of a refleet database; also in the first migration.
-pub(in crate::queue) const APPLICATION_ID: u32 = 0x7265_666c;
-
-/// How long a statement waits for another program's transaction before the caller is told.
-pub(super) const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
-
-/// What the caller means to do.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Open {
-    /// Read only: never creates, migrates or changes anything.
-    Read,
-    /// Change what stands there: never creates or migrates.
-    Change,
-    /// The same, although the log that belongs to it is lost: on the operator's word.
-    WithoutLog,
-    /// Create it where there is none, and bring its schema up to date.
-    Create,
-}
-
-/// The queue.
-#[derive(Debug)]
-pub struct Queue {
-    pub(super) connection: SqliteConnection,
-    pub(super) path: PathBuf,
-    pub(super) files: Files,
-    notes: Vec<Note>,
-    /// A run works with it: the main file, which says that the log belongs to it.
-    pub(super) marked_file: Option<MarkedFile>,
-}
+use super::handle::Queue;
+use super::lock::QueueLock;
+use super::place::{self, Place};
+use super::settings::{APPLICATION_ID, BUSY_TIMEOUT, Open, WRITE_AHEAD_LOG};
+use crate::queue::StoreError;
 
 impl Queue {
     /// Opens the database at `path`.
@@ -104,16 +74,6 @@ impl Queue {
             }
             other => other,
         }
-    }
-
-    /// The database's file.
-    pub fn path(&self) -> &Path {
-        &self.path
-    }
-
-    /// What the operator should know about where it lies.
-    pub fn notes(&self) -> &[Note] {
-        &self.notes
     }
 
     /// Writes everything into the main file and empties the write-ahead log, so that erased

@@ -2,7 +2,7 @@
 
 use sqlx::Row as _;
 
-use super::Queue;
+use super::handle::Queue;
 use super::rows::{damaged, job_as_text, queued_job};
 use super::statement::json;
 use crate::job::{BatchId, JobId, ServiceId};

@@ -7,7 +7,7 @@ use std::path::PathBuf;
 
 use sqlx::{QueryBuilder, Row, Sqlite};
 
-use super::Queue;
+use super::handle::Queue;
 use super::rows::{
     StoredJob, StoredTarget, batch_of, damaged, job_as_text, job_id, queued_job, result_row,
     stored, word,

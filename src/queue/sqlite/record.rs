@@ -4,8 +4,8 @@ use std::collections::{HashMap, HashSet};
 
 use sqlx::SqliteConnection;
 
-use super::Queue;
 use super::change::{grouped_by_shape, move_jobs};
+use super::handle::Queue;
 use super::lease::lost;
 use super::statement::{Statement, bound, json, padded, values};
 use crate::job::{BatchId, JobId, LedgerEntry, RunId, State, Transition};

@@ -4,7 +4,7 @@ use std::collections::HashSet;
 use std::error::Error;
 use std::io;
 
-use super::Queue;
+use super::handle::Queue;
 use crate::job::{BatchId, Counts, JobId, NewJob, ServiceId, State, Transition};
 use crate::queue::{
     Backend, Batch, CommandOutcome, Decision, EnqueueError, EnqueuePolicy, Enqueued, Flaw, Harm,

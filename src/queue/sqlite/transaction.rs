@@ -1,11 +1,8 @@
 //! How a transaction begins and ends, and what makes it safe.
 
-use super::Queue;
 use super::files::Files;
+use super::handle::Queue;
 use crate::queue::StoreError;
-
-pub(super) const WRITE_AHEAD_LOG: &str = "PRAGMA journal_mode = WAL";
-pub(super) const ROLLBACK_JOURNAL: &str = "PRAGMA journal_mode = TRUNCATE";
 
 impl Queue {
     /// Everything that is read until [`Self::rollback`] is of one state.

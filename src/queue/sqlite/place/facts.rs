@@ -3,16 +3,17 @@
 use std::fs::{File, Metadata};
 use std::io::Read as _;
 use std::os::unix::ffi::OsStringExt as _;
-use std::os::unix::fs::{FileExt as _, MetadataExt as _, PermissionsExt as _};
+use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 
 use rustix::fs::{Access, AtFlags, CWD, accessat, statfs};
 
+use super::bytes::{beginning, number};
 use super::mark::{LOG_FRAMES_AT, LogMark, USER_VERSION_AT};
-use super::resolve::folder_of;
+use super::names::folder_of;
 use super::wal::Log;
 use super::{Side, Unfit};
-use crate::queue::sqlite::open::APPLICATION_ID;
+use crate::queue::sqlite::settings::APPLICATION_ID;
 
 /// All that is asked of a path.
 #[derive(Debug, Clone)]
@@ -172,20 +173,6 @@ fn look(path: &Path) -> Option<FileFacts> {
     })
 }
 
-/// The beginning of the file at `path`, as much of it as there is.
-pub(super) fn beginning<const N: usize>(path: &Path) -> Option<([u8; N], usize)> {
-    let file = File::open(path).ok()?;
-    let mut bytes = [0; N];
-    let mut filled = 0;
-    while filled < N {
-        match file.read_at(&mut bytes[filled..], filled as u64) {
-            Ok(0) | Err(_) => break,
-            Ok(count) => filled += count,
-        }
-    }
-    Some((bytes, filled))
-}
-
 /// How often somebody else may carry the log over, and somebody mark the main file anew, while both
 /// are looked at.
 const LOOKS_MAX: u32 = 100;
@@ -235,11 +222,6 @@ fn undoes_all(path: &Path) -> bool {
         return true;
     };
     filled < JOURNAL_HEADER_BYTES || number(&bytes, JOURNAL_PAGES_AT) == 0
-}
-
-pub(super) fn number(bytes: &[u8], at: usize) -> u32 {
-    let word = bytes.get(at..at + 4).and_then(|word| word.try_into().ok());
-    u32::from_be_bytes(word.unwrap_or_default())
 }
 
 /// The folder on the way to `path` that lets nobody in but its owner, where that is not us.

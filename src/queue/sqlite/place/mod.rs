@@ -8,18 +8,21 @@
 //! `facts` and `wal` ask the system, `decide` is pure, and `unfit` says what is wrong and what to do about
 //! it. `meant` knows paths that are surely a mistake, before any file is looked at. `target` keeps everything else that is written away from such files.
 
+mod bytes;
 mod decide;
 mod facts;
 mod find;
 pub(super) mod mark;
 mod meant;
+mod names;
 mod resolve;
 mod side;
 mod target;
 mod unfit;
 pub(super) mod wal;
 
-pub(super) use find::{Place, find};
+pub(super) use decide::Place;
+pub(super) use find::find;
 pub use meant::{no_database, unexpanded};
 pub use resolve::resolve;
 pub use side::Side;

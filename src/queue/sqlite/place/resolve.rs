@@ -1,6 +1,5 @@
-//! A path's own name, and how it is written for people.
+//! A path's own name.
 
-use std::ffi::OsStr;
 use std::io;
 use std::path::{Component, Path, PathBuf};
 
@@ -71,19 +70,6 @@ fn known_part(path: &Path) -> io::Result<(PathBuf, PathBuf)> {
         }
     }
     Err(io::ErrorKind::NotFound.into())
-}
-
-/// The name of `path` as one word of a shell's command line.
-pub(super) fn word(path: &Path) -> String {
-    crate::text::shell_word(&path.to_string_lossy()).into_owned()
-}
-
-/// The folder that `path` lies in.
-pub(super) fn folder_of(path: &Path) -> &Path {
-    match path.parent() {
-        Some(parent) if parent.as_os_str() != OsStr::new("") => parent,
-        _ => Path::new("."),
-    }
 }
 
 #[cfg(test)]

@@ -6,7 +6,8 @@ use std::io::Read as _;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
-use super::facts::{HEAD_MAGIC, beginning, number};
+use super::bytes::{beginning, number};
+use super::facts::HEAD_MAGIC;
 use super::wal;
 use super::{Side, resolve};
 

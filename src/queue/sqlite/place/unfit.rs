@@ -6,7 +6,7 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 
 use super::Side;
-use super::resolve::{folder_of, word};
+use super::names::{folder_of, word};
 
 /// Why a path cannot carry the ledger.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

@@ -10,7 +10,7 @@ use std::fs::File;
 use std::io::{BufReader, Read as _};
 use std::path::Path;
 
-use super::facts::{beginning, number};
+use super::bytes::{beginning, number};
 
 /// The log's own header; a frame follows for each page.
 const HEADER_BYTES: usize = 32;
