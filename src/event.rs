@@ -8,7 +8,7 @@ use std::time::Duration;
 use serde::Serialize;
 
 use crate::exit::Exit;
-use crate::job::{BatchId, Counts, Evidence, Executed, RunId, ServiceId, State};
+use crate::job::{BatchId, Counts, Evidence, Executed, FailureKind, RunId, ServiceId, State};
 
 /// Something that a person or a script may want to know while a run works.
 #[derive(Debug, Clone, Serialize)]
@@ -156,7 +156,7 @@ pub struct JobEvent {
     /// What proves a finished rebuild.
     pub evidence: Option<Evidence>,
     /// What went wrong, as one word.
-    pub error_kind: Option<String>,
+    pub error_kind: Option<FailureKind>,
     /// What went wrong, safe to print.
     pub error: Option<String>,
     /// Time from the submission to the end, for finished rebuilds.

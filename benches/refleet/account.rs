@@ -349,7 +349,7 @@ fn page(scene: &Scene, account: &[Virtual], number: u32, seen: Duration) -> Page
             };
             Instance {
                 service: known.service,
-                status: status.to_owned(),
+                status: status.into(),
                 image: Some(image.to_owned()),
                 name: None,
                 ip: None,

@@ -123,7 +123,7 @@ fn text_line(row: &ResultRow, out: &mut Vec<u8>) -> std::io::Result<()> {
             let proof = evidence.map_or_else(String::new, |evidence| format!("{evidence}; "));
             format!(
                 "{proof}{}: {}",
-                text::brief(kind, 40),
+                text::brief(kind.as_str(), 40),
                 text::brief(error, 120)
             )
         }

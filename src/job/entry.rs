@@ -2,49 +2,15 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::Evidence;
-
-/// What went wrong, in one word for scripts and one sentence for people.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Failure {
-    /// One word: the API's error type (`value`, `missed`, …) or ours (`timeout`, `not_listed`, …).
-    pub error_kind: String,
-    /// The API's or the network's own words, without secrets and control characters.
-    pub error: String,
-}
-
-impl Failure {
-    /// A failure of `kind`, explained by `error`.
-    pub fn new(kind: impl Into<String>, error: impl Into<String>) -> Self {
-        Self {
-            error_kind: kind.into(),
-            error: error.into(),
-        }
-    }
-
-    /// The network is to blame: no answer came at all.
-    pub fn is_network(&self) -> bool {
-        matches!(
-            self.error_kind.as_str(),
-            "dns"
-                | "connect"
-                | "tls"
-                | "connect_timeout"
-                | "proxy"
-                | "timeout"
-                | "reset"
-                | "truncated"
-        )
-    }
-}
+use super::{Evidence, Failure, InstanceStatus};
 
 /// What the latest list reading of this run said of an instance when its submission was decided.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Baseline {
     /// Name of the image it ran; `None` where the list gave none.
     pub image: Option<String>,
-    /// Its status, trimmed and in lower case.
-    pub status: String,
+    /// Its status.
+    pub status: InstanceStatus,
     /// How old that reading was.
     pub age_ms: u64,
     /// The owner's name for it, for people.
@@ -114,7 +80,7 @@ pub enum LedgerEntry {
     /// the rebuild was executed.
     Sighted {
         /// The status in the list.
-        status: String,
+        status: InstanceStatus,
         /// The image's name in the list.
         image: Option<String>,
     },
@@ -123,7 +89,7 @@ pub enum LedgerEntry {
         /// What proves it.
         evidence: Evidence,
         /// The status in the list.
-        status: String,
+        status: InstanceStatus,
         /// The image's name in the list.
         image: Option<String>,
         /// What a human should look at although it is done.

@@ -7,17 +7,21 @@
 mod access;
 mod counts;
 mod entry;
+mod failure;
 mod id;
 mod order;
 pub mod record;
 mod result;
 mod state;
+mod status;
 
 pub use access::{Access, AccessKind, StoredAccess};
 pub use counts::{Counter, Counts};
-pub use entry::{Baseline, Failure, LedgerEntry, Verdict};
+pub use entry::{Baseline, LedgerEntry, Verdict};
+pub use failure::{Failure, FailureKind};
 pub use id::{BatchId, ImageId, InvalidServiceId, JobId, RunId, ServiceId};
 pub use order::NewJob;
 pub use record::{IllegalTransition, JobRecord, Transition};
 pub use result::ResultRow;
 pub use state::{Evidence, Executed, State, UnknownWord};
+pub use status::InstanceStatus;

@@ -5,7 +5,10 @@
 //! here cannot reach the disk unseen. No arrow leads from `in_doubt` to `submitting`: what is in
 //! doubt is queued first, and only by proof or by the operator's word.
 
-use super::{Baseline, Evidence, Executed, Failure, JobId, LedgerEntry, State, Verdict};
+use super::{
+    Baseline, Evidence, Executed, Failure, FailureKind, InstanceStatus, JobId, LedgerEntry, State,
+    Verdict,
+};
 
 /// Everything the ledger says of a job, folded.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -148,7 +151,7 @@ impl JobRecord {
             (Submitting, LedgerEntry::Interrupted) => {
                 next.state = InDoubt;
                 next.failure = Some(Failure::new(
-                    "interrupted",
+                    FailureKind::Interrupted,
                     "the process ended between the intent and the recorded answer",
                 ));
             }
@@ -156,7 +159,7 @@ impl JobRecord {
                 next.state = Rebuilding;
                 next.executed_now = Executed::Yes;
                 next.held = false;
-                next.rebuilding_seen |= status == "rebuilding";
+                next.rebuilding_seen |= *status == InstanceStatus::Rebuilding;
                 next.failure = None;
             }
             (

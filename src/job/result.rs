@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{Evidence, Executed, ImageId, ServiceId, State};
+use super::{Evidence, Executed, FailureKind, ImageId, ServiceId, State};
 
 /// One line of the report: what happened to one instance.
 #[derive(Debug, Clone)]
@@ -26,7 +26,7 @@ pub struct ResultRow {
     /// When the answer arrived that ended the job, as Unix time.
     pub completed_ms: Option<i64>,
     /// What went wrong, as one word.
-    pub error_kind: Option<String>,
+    pub error_kind: Option<FailureKind>,
     /// What went wrong, in the API's words.
     pub error: Option<String>,
     /// The manifest's note.

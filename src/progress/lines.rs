@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use super::counters::{instances, record};
 use super::layout::Tone;
 use crate::event::{Activity, Event, JobEvent, Limit};
-use crate::job::{Executed, State};
+use crate::job::{Executed, FailureKind, State};
 use crate::text::{MESSAGE_CHARS_MAX, brief, printable};
 use crate::time;
 
@@ -193,7 +193,8 @@ fn describe_job(job: &JobEvent) -> Line {
     if let Some(rebuild) = job.rebuild {
         let _ = write!(text, " after {}", time::short(rebuild));
     }
-    for part in [&job.error_kind, &job.error].into_iter().flatten() {
+    let kind = job.error_kind.as_ref().map(FailureKind::as_str);
+    for part in [kind, job.error.as_deref()].into_iter().flatten() {
         text.push_str(": ");
         text.push_str(&brief(part, MESSAGE_CHARS_MAX));
     }

@@ -4,7 +4,7 @@ use std::io::{self, Write};
 
 use super::cell;
 use super::fields::COLUMNS;
-use crate::job::ResultRow;
+use crate::job::{FailureKind, ResultRow};
 use crate::time::Stamp;
 
 /// Large enough that a million rows are a few thousand writes.
@@ -39,8 +39,9 @@ impl<W: Write> Csv<W> {
         self.field(row.attempts)?;
         self.moment(row.submitted_ms)?;
         self.moment(row.completed_ms)?;
-        for text in [&row.error_kind, &row.error, &row.note] {
-            let text = text.as_deref().unwrap_or_default();
+        let kind = row.error_kind.as_ref().map(FailureKind::as_str);
+        for text in [kind, row.error.as_deref(), row.note.as_deref()] {
+            let text = text.unwrap_or_default();
             self.writer.write_field(cell::neutral(text).as_bytes())?;
         }
         self.writer.write_record(None::<&[u8]>)?;

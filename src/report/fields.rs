@@ -2,7 +2,9 @@
 
 use serde::Serialize;
 
-use crate::job::{Evidence, Executed, ImageId, JobRecord, ResultRow, ServiceId, State};
+use crate::job::{
+    Evidence, Executed, FailureKind, ImageId, JobRecord, ResultRow, ServiceId, State,
+};
 use crate::time::Stamp;
 
 /// The names of [`ResultFields`], in their order: the columns of the CSV.
@@ -33,7 +35,7 @@ pub struct ResultFields<'a> {
     attempts: u32,
     submitted_at: Option<Stamp>,
     completed_at: Option<Stamp>,
-    error_kind: Option<&'a str>,
+    error_kind: Option<&'a FailureKind>,
     error: Option<&'a str>,
     note: Option<&'a str>,
 }
@@ -50,7 +52,7 @@ impl<'a> From<&'a ResultRow> for ResultFields<'a> {
             attempts: row.attempts,
             submitted_at: row.submitted_ms.map(Stamp),
             completed_at: row.completed_ms.map(Stamp),
-            error_kind: row.error_kind.as_deref(),
+            error_kind: row.error_kind.as_ref(),
             error: row.error.as_deref(),
             note: row.note.as_deref(),
         }
@@ -71,7 +73,7 @@ impl<'a> ResultFields<'a> {
             attempts: record.attempt,
             submitted_at: record.submitted_ms.map(Stamp),
             completed_at: record.completed_ms.map(Stamp),
-            error_kind: failure.map(|failure| failure.error_kind.as_str()),
+            error_kind: failure.map(|failure| &failure.error_kind),
             error: failure.map(|failure| failure.error.as_str()),
             note: None,
         }

@@ -7,7 +7,7 @@ use std::io::{self, BufWriter, Write};
 
 use console::{measure_text_width, truncate_str};
 
-use crate::job::{Counts, ResultRow, State};
+use crate::job::{Counts, FailureKind, ResultRow, State};
 use crate::text::{brief, printable};
 use crate::time;
 
@@ -155,14 +155,12 @@ fn moment(unix_ms: i64) -> String {
 
 /// `value: no such image [the manifest's note]`
 fn detail(row: &ResultRow) -> String {
-    let text = |text: &Option<String>| {
-        let text = text.as_deref().unwrap_or_default();
-        printable(text).into_owned()
-    };
-    let mut pieces = vec![text(&row.error_kind), text(&row.error)];
+    let text = |text: Option<&str>| printable(text.unwrap_or_default()).into_owned();
+    let kind = row.error_kind.as_ref().map(FailureKind::as_str);
+    let mut pieces = vec![text(kind), text(row.error.as_deref())];
     pieces.retain(|piece| !piece.is_empty());
     let failure = pieces.join(": ");
-    let note = text(&row.note);
+    let note = text(row.note.as_deref());
     match (failure.is_empty(), note.is_empty()) {
         (true, _) => note,
         (false, true) => failure,

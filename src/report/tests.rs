@@ -46,7 +46,7 @@ fn some_rows() -> Vec<ResultRow> {
         ResultRow {
             attempts: 2,
             completed_ms: Some(1_795_399_460_000),
-            error_kind: Some("value".to_owned()),
+            error_kind: Some("value".into()),
             error: Some("the field \"image\" has a bad value".to_owned()),
             note: Some("=HYPERLINK(\"http://example.org\")".to_owned()),
             ..row(3, State::Failed)
@@ -55,7 +55,7 @@ fn some_rows() -> Vec<ResultRow> {
             executed: Executed::Maybe,
             attempts: 1,
             submitted_ms: Some(1_795_399_461_000),
-            error_kind: Some("timeout".to_owned()),
+            error_kind: Some("timeout".into()),
             error: Some("no answer within 60s\u{1b}[2J\nand more".to_owned()),
             note: Some("数据库 主".to_owned()),
             held: true,
@@ -185,7 +185,7 @@ proptest! {
         note in ".{0,12}|[＝＋－＠ \u{a0}]{1,3}=.{0,4}",
     ) {
         let rows = [ResultRow {
-            error_kind: Some("value".to_owned()),
+            error_kind: Some("value".into()),
             error: Some(error.clone()),
             note: Some(note.clone()),
             ..row(2, State::Failed)

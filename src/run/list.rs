@@ -9,7 +9,7 @@ use std::collections::{BTreeSet, HashMap, HashSet};
 use std::time::Instant;
 
 use super::evidence::Observation;
-use crate::job::ServiceId;
+use crate::job::{InstanceStatus, ServiceId};
 use crate::zomro::{Instance, Page};
 
 /// Instances that are remembered, and bytes of their names: far more than any account has. What an
@@ -41,7 +41,7 @@ impl Listed {
     fn text_bytes(&self) -> usize {
         let long = |text: &Option<String>| text.as_ref().map_or(0, String::len);
         let image = long(&self.observation.image);
-        self.observation.status.len() + image + long(&self.name) + long(&self.ip)
+        self.observation.status.as_str().len() + image + long(&self.name) + long(&self.ip)
     }
 }
 
@@ -280,7 +280,7 @@ fn contradicted(rows: &[Instance]) -> HashSet<ServiceId> {
 fn unclear(requested_at: Instant) -> Observation {
     Observation {
         requested_at,
-        status: String::new(),
+        status: InstanceStatus::Missing,
         image: None,
     }
 }

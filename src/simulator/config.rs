@@ -7,7 +7,7 @@ use std::time::Duration;
 use super::behaviour::ImageAt;
 use super::fault::FaultPlan;
 use super::oddity::Oddities;
-use crate::job::{Access, ImageId, NewJob, ServiceId};
+use crate::job::{Access, ImageId, InstanceStatus, NewJob, ServiceId};
 
 /// The image of the vendor's own example.
 const EXAMPLE_IMAGE: &str = "18d0ee2e-4d57-4f40-9b56-03c1773b5831";
@@ -249,7 +249,7 @@ fn invented_instance(service: ServiceId, number: usize) -> SimulatedInstance {
         service,
         name: format!("web-{:02}", number + 1),
         ip: invented_ip(number),
-        status: "active".to_owned(),
+        status: InstanceStatus::Active.to_string(),
         image: OLD_IMAGE_NAME.to_owned(),
     }
 }

@@ -10,6 +10,7 @@ use std::sync::Arc;
 use super::config::{Image, SshKey};
 use super::form::Fields;
 use super::json::Json;
+use crate::job::InstanceStatus;
 
 /// `doc.ok`: accepted.
 pub(super) fn ok(fields: &Fields) -> Vec<u8> {
@@ -150,7 +151,7 @@ pub(super) fn page(
 }
 
 fn write_row(json: &mut Json, row: &Row<'_>) {
-    let stopped = &*row.status == "stopped";
+    let stopped = *row.status == *InstanceStatus::Stopped.as_str();
     json.raw("{");
     if row.readable {
         json.field("id", &row.id.to_string());

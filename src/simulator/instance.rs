@@ -12,6 +12,7 @@ use super::behaviour::{Behaviour, ImageAt, Outcome, Step};
 use super::journal::Accepted;
 use super::record::{ServiceRecord, WipeRecord};
 use super::timeline::{Timeline, View};
+use crate::job::InstanceStatus;
 
 /// A rebuild that was executed.
 #[derive(Debug)]
@@ -123,10 +124,12 @@ impl Instance {
         };
         self.timeline.forget_future(now);
         self.timeline.push(now, &before.status, during);
-        self.timeline.push(begins, &"rebuilding".into(), during);
-        let back: Arc<str> = match &*before.status {
-            "stopped" => Arc::clone(&before.status),
-            _ => "active".into(),
+        let rebuilding = InstanceStatus::Rebuilding.as_str().into();
+        self.timeline.push(begins, &rebuilding, during);
+        let back: Arc<str> = if *before.status == *InstanceStatus::Stopped.as_str() {
+            Arc::clone(&before.status)
+        } else {
+            InstanceStatus::Active.as_str().into()
         };
         let ends = match rebuild.outcome {
             Outcome::Active => {
@@ -134,7 +137,8 @@ impl Instance {
                 Some(ends)
             }
             Outcome::Error => {
-                self.timeline.push(ends, &"error".into(), during);
+                let error = InstanceStatus::Error.as_str().into();
+                self.timeline.push(ends, &error, during);
                 Some(ends)
             }
             Outcome::RolledBack => {

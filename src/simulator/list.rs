@@ -12,6 +12,7 @@ use super::freeze::{FreezeAt, Frozen};
 use super::image_names::Names;
 use super::instance::Instance;
 use super::timeline::View;
+use crate::job::InstanceStatus;
 
 /// A list without an end says that it holds so many rows.
 const ENDLESS_ROWS: usize = 1_000_000_000;
@@ -123,7 +124,7 @@ impl<'a> Reading<'a> {
             let view = self.view(instance);
             match event {
                 FreezeAt::After(_) => false,
-                FreezeAt::Rebuilding => &*view.status == "rebuilding",
+                FreezeAt::Rebuilding => *view.status == *InstanceStatus::Rebuilding.as_str(),
                 FreezeAt::Renamed => view.image != instance.untouched(self.now).image,
             }
         })
@@ -215,7 +216,7 @@ fn invented_rows(number: usize, size: usize, bytes: usize) -> Vec<Row<'static>> 
                 readable: true,
                 name: "more",
                 ip: "192.0.2.250",
-                status: "active".into(),
+                status: InstanceStatus::Active.as_str().into(),
                 image: "CentOS-7".into(),
                 padding: bytes / size,
             }

@@ -12,7 +12,7 @@ use super::form::Fields;
 use super::instance::{Instance, PlannedRebuild};
 use super::random::random;
 use super::refusal::Refusal;
-use crate::job::ImageId;
+use crate::job::{ImageId, InstanceStatus};
 
 /// Where each image stands in [`Config::images`].
 #[derive(Debug)]
@@ -86,8 +86,11 @@ pub(super) fn check_state(instance: &Instance, now: Instant) -> Result<(), Refus
     if instance.is_rebuilding(now) {
         return Err(Refusal::running_operation());
     }
-    match &*instance.view(now).status {
-        "active" | "stopped" | "error" => Ok(()),
+    let status = instance.view(now).status.clone();
+    if InstanceStatus::from(&*status).is_ready() {
+        return Ok(());
+    }
+    match &*status {
         settled @ ("resized" | "rescued" | "booted_from_iso" | "suspended" | "suspend") => {
             let why = "the instance cannot be rebuilt in this state";
             Err(Refusal::value("instance_status", settled, why))

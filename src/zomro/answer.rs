@@ -7,7 +7,7 @@
 
 use std::time::Duration;
 
-use crate::job::Failure;
+use crate::job::{Failure, FailureKind};
 
 use super::claims::HalfSession;
 use super::incurable::Incurable;
@@ -68,12 +68,14 @@ impl Answer {
             | Self::Unknown(failure)
             | Self::HalfSession { failure, .. } => Some(failure.clone()),
             Self::SlowDown { .. } => Some(Failure::new(
-                "rate_limited",
+                FailureKind::RateLimited,
                 "the API asks to slow down (HTTP 429)",
             )),
-            Self::Unauthorized { message } => Some(Failure::new("unauthorized", message)),
+            Self::Unauthorized { message } => {
+                Some(Failure::new(FailureKind::Unauthorized, message))
+            }
             Self::Blocked { status } => Some(Failure::new(
-                "blocked_request",
+                FailureKind::BlockedRequest,
                 format!("the API blocks this request (HTTP {status})"),
             )),
         }

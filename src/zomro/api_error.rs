@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use serde_json::value::RawValue;
 
-use crate::job::Failure;
+use crate::job::{Failure, FailureKind};
 use crate::text;
 
 use super::claims::ErrorNode;
@@ -59,7 +59,7 @@ impl ApiError {
             kind: if is_word {
                 kind.into_owned()
             } else {
-                "api_error".to_owned()
+                FailureKind::ApiError.to_string()
             },
             object: safe(&object(node.object)),
             message: safe(

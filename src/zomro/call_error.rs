@@ -29,11 +29,10 @@
 //! Where the API answers in its own words, the kind is the API's `$type` (`value`, `missed`, …);
 //! the words of the remaining classes are at [`super::Answer::failure`].
 
-use std::borrow::Cow;
 use std::error::Error as _;
 use std::io;
 
-use crate::job::Failure;
+use crate::job::{Failure, FailureKind};
 use crate::text;
 
 use super::api_error::ApiError;
@@ -103,31 +102,31 @@ fn suffix(message: &str) -> String {
 }
 
 impl CallError {
-    pub(super) fn word(&self) -> Cow<'static, str> {
-        Cow::Borrowed(match self {
-            Self::Dns(_) | Self::NoSuchHost(_) => "dns",
-            Self::Connect(_) => "connect",
-            Self::Tls(_) | Self::Certificate(_) => "tls",
-            Self::Proxy { .. } => "proxy",
-            Self::ConnectTimeout => "connect_timeout",
-            Self::Timeout => "timeout",
-            Self::Reset(_) => "reset",
-            Self::Truncated(_) => "truncated",
-            Self::BodyTooLarge { .. } => "body_too_large",
-            Self::Foreign => "foreign",
-            Self::Contradiction => "contradiction",
-            Self::Form => "form",
-            Self::Elsewhere(_) => "elsewhere",
+    pub(super) fn kind(&self) -> FailureKind {
+        match self {
+            Self::Dns(_) | Self::NoSuchHost(_) => FailureKind::Dns,
+            Self::Connect(_) => FailureKind::Connect,
+            Self::Tls(_) | Self::Certificate(_) => FailureKind::Tls,
+            Self::Proxy { .. } => FailureKind::Proxy,
+            Self::ConnectTimeout => FailureKind::ConnectTimeout,
+            Self::Timeout => FailureKind::Timeout,
+            Self::Reset(_) => FailureKind::Reset,
+            Self::Truncated(_) => FailureKind::Truncated,
+            Self::BodyTooLarge { .. } => FailureKind::BodyTooLarge,
+            Self::Foreign => FailureKind::Foreign,
+            Self::Contradiction => FailureKind::Contradiction,
+            Self::Form => FailureKind::Form,
+            Self::Elsewhere(_) => FailureKind::Elsewhere,
             Self::Redirect { status, .. } | Self::Status { status, .. } => {
-                return format!("http_{status}").into();
+                format!("http_{status}").into()
             }
-            Self::Html => "html",
-            Self::Garbled(_) => "garbled",
-            Self::NoVerdict => "no_verdict",
-            Self::RunningOperation(_) => "running_operation",
-            Self::LongRequest(_) => "long_request",
-            Self::Api(error) => return error.kind.clone().into(),
-        })
+            Self::Html => FailureKind::Html,
+            Self::Garbled(_) => FailureKind::Garbled,
+            Self::NoVerdict => FailureKind::NoVerdict,
+            Self::RunningOperation(_) => FailureKind::RunningOperation,
+            Self::LongRequest(_) => FailureKind::LongRequest,
+            Self::Api(error) => error.kind.clone().into(),
+        }
     }
 
     /// A call that ended before its form was handed over.
@@ -244,7 +243,7 @@ impl CallError {
 
 impl From<CallError> for Failure {
     fn from(error: CallError) -> Self {
-        Self::new(error.word(), error.to_string())
+        Self::new(error.kind(), error.to_string())
     }
 }
 

@@ -4,9 +4,7 @@
 //! Such an error ends a run only at its first call. What worked a minute ago and does not work now
 //! is an outage.
 
-use std::borrow::Cow;
-
-use crate::job::Failure;
+use crate::job::{Failure, FailureKind};
 
 /// Why the API cannot be reached as things are set up.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -53,9 +51,9 @@ impl Incurable {
 impl From<Incurable> for Failure {
     fn from(incurable: Incurable) -> Self {
         let kind = match &incurable {
-            Incurable::Certificate(_) => Cow::Borrowed("tls"),
-            Incurable::NoSuchHost(_) => Cow::Borrowed("dns"),
-            Incurable::NoSuchProxy(_) | Incurable::ProxyPassword(_) => Cow::Borrowed("proxy"),
+            Incurable::Certificate(_) => FailureKind::Tls,
+            Incurable::NoSuchHost(_) => FailureKind::Dns,
+            Incurable::NoSuchProxy(_) | Incurable::ProxyPassword(_) => FailureKind::Proxy,
             Incurable::Redirect { status, .. } | Incurable::NoApi { status } => {
                 format!("http_{status}").into()
             }

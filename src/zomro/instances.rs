@@ -6,7 +6,7 @@ use serde::Deserialize;
 use serde::de::{Deserializer as _, Error as _, SeqAccess, Visitor};
 use serde_json::value::RawValue;
 
-use crate::job::ServiceId;
+use crate::job::{InstanceStatus, ServiceId};
 use crate::text;
 
 use super::call_error::CallError;
@@ -36,9 +36,8 @@ pub struct Page {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Instance {
     pub service: ServiceId,
-    /// Its status in the cloud, trimmed and in lower case; empty where the list gives none, as it
-    /// may while the instance is being ordered.
-    pub status: String,
+    /// Its status in the cloud.
+    pub status: InstanceStatus,
     /// Name of the image it runs (the list knows no image ids). What of it could not be read is
     /// U+FFFD.
     pub image: Option<String>,
@@ -157,7 +156,7 @@ impl Row<'_> {
         }
         Some(Instance {
             service: self.id.trimmed().parse().ok()?,
-            status: brief(status).to_lowercase(),
+            status: brief(status).to_lowercase().into(),
             image: self.instances_os.filled().map(brief),
             name: self.servername.filled().or(self.name.filled()).map(brief),
             ip: self.ip.filled().or(self.ip_v6.filled()).map(brief),
@@ -246,7 +245,7 @@ mod tests {
             r#"{"doc":{"elem":[{"id":{"$":"7"}}]}}"#,
             r#"{"doc":{"p_elems":{"$":"many"},"elem":[{"id":{"$":"7"}}]}}"#,
         ] {
-            assert_eq!(Page::decode(body, 1).unwrap_err().word(), "garbled");
+            assert_eq!(Page::decode(body, 1).unwrap_err().kind(), "garbled");
         }
     }
 
@@ -285,7 +284,7 @@ mod tests {
             )
         };
         assert_eq!(page(ROWS_MAX).unwrap().rows, ROWS_MAX as u64);
-        assert_eq!(page(ROWS_MAX + 1).unwrap_err().word(), "garbled");
+        assert_eq!(page(ROWS_MAX + 1).unwrap_err().kind(), "garbled");
         let long = "x".repeat(1 << 20);
         let row = format!(r#"{{"id":"1","instances_os":"{long}"}}"#);
         let page =

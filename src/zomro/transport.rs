@@ -94,7 +94,7 @@ impl Transport {
             func = ours.func,
             elid = ours.service.map(ServiceId::get),
             status = outcome.as_ref().ok().map(|received| received.status),
-            error = outcome.as_ref().err().map(|error| error.word().into_owned()),
+            error = outcome.as_ref().err().map(|error| error.kind().to_string()),
             elapsed = ?requested_at.elapsed(),
             "called"
         );

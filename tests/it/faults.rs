@@ -346,7 +346,7 @@ fn fate(code: i32, story: &Story, wiped: u64) -> String {
 /// The kind of the doubt, where the fault left one.
 fn doubt(story: &Story) -> Option<String> {
     story.lines.iter().find_map(|line| match &line.entry {
-        LedgerEntry::Unknown { failure, .. } => Some(failure.error_kind.clone()),
+        LedgerEntry::Unknown { failure, .. } => Some(failure.error_kind.to_string()),
         _ => None,
     })
 }

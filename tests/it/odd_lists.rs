@@ -44,7 +44,7 @@ fn ends(rig: &Rig) -> Vec<String> {
             (Some(evidence), None) => evidence.as_str().to_owned(),
             (Some(evidence), Some(failure)) => format!("{evidence}, {}", failure.error_kind),
             (None, failure) => failure
-                .map_or("-", |failure| &failure.error_kind)
+                .map_or("-", |failure| failure.error_kind.as_str())
                 .to_owned(),
         };
         format!("{}{held}/{why}", record.state)

@@ -8,8 +8,8 @@ use std::path::{Path, PathBuf};
 
 use proptest::prelude::*;
 use refleet::job::{
-    Access, Baseline, BatchId, Evidence, Executed, Failure, JobRecord, LedgerEntry, NewJob, State,
-    Transition, Verdict,
+    Access, Baseline, BatchId, Evidence, Executed, Failure, InstanceStatus, JobRecord, LedgerEntry,
+    NewJob, State, Transition, Verdict,
 };
 use refleet::queue::{
     Conflict, DonePolicy, EnqueueError, EnqueuePolicy, Enqueued, Lease, NewBatch, NewRun, Open,
@@ -85,7 +85,7 @@ fn intent() -> LedgerEntry {
         zone: "pub".to_owned(),
         baseline: Some(Baseline {
             image: Some("Debian-12".to_owned()),
-            status: "active".to_owned(),
+            status: InstanceStatus::Active,
             age_ms: 5,
             name: None,
             ip: None,
@@ -302,7 +302,7 @@ async fn held_doubts_are_left_out_of_a_new_order_and_done_pairs_are_skipped() {
     .await;
     let completed = LedgerEntry::Completed {
         evidence: Evidence::Observed,
-        status: "active".to_owned(),
+        status: InstanceStatus::Active,
         image: None,
         remark: None,
     };
@@ -354,7 +354,7 @@ async fn passwords_are_erased_when_a_job_is_done_and_kept_when_it_failed() {
     .await;
     let completed = LedgerEntry::Completed {
         evidence: Evidence::Accepted,
-        status: "active".to_owned(),
+        status: InstanceStatus::Active,
         image: None,
         remark: None,
     };
@@ -492,9 +492,9 @@ fn any_entry() -> impl Strategy<Value = LedgerEntry> {
         3 => Just(LedgerEntry::Accepted { submitted_ms: NOW_MS }),
         3 => Just(LedgerEntry::Unknown { failure: failure(), submitted_ms: Some(NOW_MS) }),
         1 => Just(LedgerEntry::Interrupted),
-        2 => Just(LedgerEntry::Sighted { status: "rebuilding".to_owned(), image: None }),
-        2 => Just(LedgerEntry::Completed { evidence: Evidence::Image, status: "active".to_owned(), image: None, remark: None }),
-        1 => Just(LedgerEntry::Completed { evidence: Evidence::Observed, status: "active".to_owned(), image: None, remark: Some(failure()) }),
+        2 => Just(LedgerEntry::Sighted { status: InstanceStatus::Rebuilding, image: None }),
+        2 => Just(LedgerEntry::Completed { evidence: Evidence::Image, status: InstanceStatus::Active, image: None, remark: None }),
+        1 => Just(LedgerEntry::Completed { evidence: Evidence::Observed, status: InstanceStatus::Active, image: None, remark: Some(failure()) }),
         1 => Just(LedgerEntry::Broken { failure: failure() }),
         1 => Just(LedgerEntry::Doubted { failure: failure() }),
         1 => Just(LedgerEntry::Disproved { not_before_ms: 9 }),

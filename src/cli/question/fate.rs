@@ -40,12 +40,11 @@ impl Outlook<'_> {
                 Fate::Sent
             };
         };
-        let status = listed.observation.status.as_str();
-        let passes = status.is_empty() || status.ends_with("ing") || status == "pending";
-        if listed.observation.is_ready() || passes {
+        let status = &listed.observation.status;
+        if status.is_ready() || status.is_passing() {
             Fate::Sent
         } else {
-            Fate::NotReady(status.to_owned())
+            Fate::NotReady(status.to_string())
         }
     }
 

@@ -297,7 +297,7 @@ mod tests {
     fn account(images: u32) -> Account {
         let instance = |number, name: &str, image: Option<&str>, status: &str| Instance {
             service: service(number),
-            status: status.to_owned(),
+            status: status.into(),
             image: image.map(str::to_owned),
             name: Some(name.to_owned()),
             ip: Some(format!("192.0.2.{number}")),

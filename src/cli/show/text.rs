@@ -85,7 +85,7 @@ impl Lines {
         if let Some(failure) = &record.failure {
             self.add(&format!(
                 "  problem   {}: {}",
-                text::brief(&failure.error_kind, 40),
+                text::brief(failure.error_kind.as_str(), 40),
                 text::brief(&failure.error, 300)
             ));
         }
@@ -133,7 +133,7 @@ fn describe(entry: &LedgerEntry) -> String {
                 let _ = write!(
                     words,
                     "; was {} with {}",
-                    text::brief(&baseline.status, 40),
+                    text::brief(baseline.status.as_str(), 40),
                     name(&baseline.image)
                 );
             }
@@ -154,7 +154,7 @@ fn describe(entry: &LedgerEntry) -> String {
         LedgerEntry::Sighted { status, image } => {
             format!(
                 "seen {} with {}: it was executed",
-                text::brief(status, 40),
+                text::brief(status.as_str(), 40),
                 name(image)
             )
         }
@@ -166,7 +166,7 @@ fn describe(entry: &LedgerEntry) -> String {
         } => {
             format!(
                 "done ({evidence}): {} with {}",
-                text::brief(status, 40),
+                text::brief(status.as_str(), 40),
                 name(image)
             )
         }
@@ -197,7 +197,7 @@ fn describe(entry: &LedgerEntry) -> String {
         let _ = write!(
             words,
             " ({}: {})",
-            text::brief(&failure.error_kind, 40),
+            text::brief(failure.error_kind.as_str(), 40),
             text::brief(&failure.error, 200)
         );
     }

@@ -73,8 +73,8 @@ fn step(number: u64, kind: &'static str, from: State, to: State) -> Event {
         held: kind == "held",
         evidence: (to == State::Done).then_some(Evidence::Observed),
         error_kind: match to {
-            State::Failed => Some("value".to_owned()),
-            State::InDoubt => Some("timeout".to_owned()),
+            State::Failed => Some("value".into()),
+            State::InDoubt => Some("timeout".into()),
             _ => None,
         },
         error: match to {

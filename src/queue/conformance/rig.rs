@@ -6,7 +6,9 @@ use std::path::PathBuf;
 
 use secrecy::SecretString;
 
-use crate::job::{Access, BatchId, Evidence, Failure, LedgerEntry, NewJob, ServiceId, Transition};
+use crate::job::{
+    Access, BatchId, Evidence, Failure, InstanceStatus, LedgerEntry, NewJob, ServiceId, Transition,
+};
 use crate::queue::{
     Backend, EnqueueError, EnqueuePolicy, Enqueued, Lease, NewBatch, NewRun, QueuedJob, Target,
 };
@@ -147,7 +149,7 @@ pub(super) fn held() -> LedgerEntry {
 pub(super) fn completed() -> LedgerEntry {
     LedgerEntry::Completed {
         evidence: Evidence::Observed,
-        status: "active".to_owned(),
+        status: InstanceStatus::Active,
         image: None,
         remark: None,
     }

@@ -6,7 +6,7 @@ use super::rig::{
     ACCEPTED, NOW_MS, acquire, begun, completed, failure, held, intent, refused, services, sound,
     step, stored, targets, unknown, write,
 };
-use crate::job::{JobId, JobRecord, LedgerEntry, State, Transition, Verdict};
+use crate::job::{InstanceStatus, JobId, JobRecord, LedgerEntry, State, Transition, Verdict};
 use crate::queue::{Backend, Selection, StoreError};
 
 pub(super) async fn a_step_moves_only_what_stands_where_it_begins(mut store: impl Backend) {
@@ -172,7 +172,7 @@ pub(super) async fn every_history_is_stored_as_it_folds(mut store: impl Backend)
         unknown(),
         LedgerEntry::Interrupted,
         LedgerEntry::Sighted {
-            status: "rebuilding".to_owned(),
+            status: InstanceStatus::Rebuilding,
             image: None,
         },
         completed(),

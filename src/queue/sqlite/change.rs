@@ -87,7 +87,7 @@ pub(super) fn move_jobs(shape: &Shape, set: &[&Transition]) -> Statement {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::job::{JobId, JobRecord, LedgerEntry};
+    use crate::job::{InstanceStatus, JobId, JobRecord, LedgerEntry};
 
     fn written(step: &Transition) -> String {
         let sql = move_jobs(&Shape::of(step), &[step]).sql().to_owned();
@@ -125,7 +125,7 @@ mod tests {
             ..JobRecord::queued()
         };
         let sighted = LedgerEntry::Sighted {
-            status: "rebuilding".to_owned(),
+            status: InstanceStatus::Rebuilding,
             image: None,
         };
         let step = Transition::new(JobId::from_stored(1), record, sighted, 7).unwrap();

@@ -8,8 +8,8 @@ use sqlx::sqlite::SqliteRow;
 
 use super::columns::StoredRecord;
 use crate::job::{
-    Access, AccessKind, BatchId, Evidence, Executed, JobId, JobRecord, ResultRow, ServiceId, State,
-    StoredAccess,
+    Access, AccessKind, BatchId, Evidence, Executed, FailureKind, JobId, JobRecord, ResultRow,
+    ServiceId, State, StoredAccess,
 };
 use crate::queue::{QueuedJob, StoreError, Target};
 
@@ -152,7 +152,7 @@ pub(super) fn result_row(row: &SqliteRow) -> Result<ResultRow, StoreError> {
         attempts: result.attempts,
         submitted_ms: result.submitted_ms,
         completed_ms: result.completed_ms,
-        error_kind: result.error_kind,
+        error_kind: result.error_kind.map(FailureKind::from),
         error: result.error,
         note: result.note,
         held: result.held != 0,

@@ -5,7 +5,7 @@ use std::time::Instant;
 use super::names::{self, Shows};
 use super::tracker::By;
 use super::{ListLag, Observation, Rules, Tracker};
-use crate::job::JobRecord;
+use crate::job::{InstanceStatus, JobRecord};
 
 /// Why a doubt is held whose window is longer than anybody waits.
 const LAGS: &str =
@@ -118,7 +118,7 @@ fn never_provable(record: &JobRecord, tracker: &Tracker, rules: &Rules) -> Optio
         Some("the image's name is not known, so the list cannot tell")
     } else if !names::change(record) {
         Some("it had the same image before, so the list cannot tell")
-    } else if baseline.is_none_or(|baseline| baseline.status == "error") {
+    } else if baseline.is_none_or(|baseline| baseline.status == InstanceStatus::Error) {
         Some(
             "it stood in status error before, so a rebuild that failed at once would look like none",
         )

@@ -56,6 +56,7 @@ pub use list_lag::ListLag;
 pub use progress::{Progress, judge_absent_rebuild, judge_progress};
 pub use tracker::Tracker;
 
+use crate::job::InstanceStatus;
 use crate::text;
 
 /// What the list said of one instance, once.
@@ -63,8 +64,8 @@ use crate::text;
 pub struct Observation {
     /// When the reading was requested.
     pub requested_at: Instant,
-    /// The instance's status, trimmed and in lower case; empty where the list gave none.
-    pub status: String,
+    /// The instance's status.
+    pub status: InstanceStatus,
     /// The name of its image, where the list gave one.
     pub image: Option<String>,
 }
@@ -72,23 +73,22 @@ pub struct Observation {
 impl Observation {
     /// The instance works and nothing is being done to it.
     pub fn is_back(&self) -> bool {
-        matches!(self.status.as_str(), "active" | "stopped")
+        self.status.is_back()
     }
 
     /// A rebuild may be submitted.
     pub fn is_ready(&self) -> bool {
-        self.is_back() || self.status == "error"
+        self.status.is_ready()
     }
 
     fn is_rebuilding(&self) -> bool {
-        self.status == "rebuilding"
+        self.status == InstanceStatus::Rebuilding
     }
 
     fn describe(&self) -> String {
-        let status = if self.status.is_empty() {
-            "no status"
-        } else {
-            &self.status
+        let status = match &self.status {
+            InstanceStatus::Missing => "no status",
+            status => status.as_str(),
         };
         match &self.image {
             Some(image) => text::brief(&format!("{status} with {image}"), 120),

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use super::doubt::Absence;
 use super::names::{self, Shows};
 use super::{ListLag, Observation, Rules, Tracker};
-use crate::job::{Evidence, Failure, JobRecord};
+use crate::job::{Evidence, Failure, FailureKind, InstanceStatus, JobRecord};
 use crate::time;
 
 /// What a reading means for a job that is rebuilding.
@@ -71,7 +71,7 @@ fn overdue(rules: &Rules) -> Failure {
         "the rebuild was accepted, and the instance is not back after {}",
         time::short(rules.rebuild_timeout)
     );
-    Failure::new("rebuild_timeout", error)
+    Failure::new(FailureKind::RebuildTimeout, error)
 }
 
 fn judge_status(
@@ -89,10 +89,10 @@ fn judge_status(
         return Progress::Begun;
     }
     let baseline = record.baseline.as_ref();
-    let stood_in_error = baseline.is_none_or(|baseline| baseline.status == "error");
-    if observation.status == "error" && (record.rebuilding_seen || !stood_in_error) {
+    let stood_in_error = baseline.is_none_or(|baseline| baseline.status == InstanceStatus::Error);
+    if observation.status == InstanceStatus::Error && (record.rebuilding_seen || !stood_in_error) {
         return Progress::Broken(Failure::new(
-            "instance_error",
+            FailureKind::InstanceError,
             "the instance ended in status error",
         ));
     }
@@ -149,7 +149,7 @@ fn judge_old_name(
         return Progress::Waiting;
     }
     let failure = Failure::new(
-        "old_image",
+        FailureKind::OldImage,
         format!("the old image is there again: {}", observation.describe()),
     );
     let spelled = names::target(record).is_some_and(|target| list_lag.spells(&target));
@@ -173,7 +173,7 @@ fn judge_third_name(
     rules: &Rules,
 ) -> Progress {
     let failure = Failure::new(
-        "third_image",
+        FailureKind::ThirdImage,
         format!(
             "neither the old nor the ordered image's name: {}",
             observation.describe()

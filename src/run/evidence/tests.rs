@@ -36,7 +36,7 @@ impl Scene {
             zone: "pub".to_owned(),
             baseline: Some(Baseline {
                 image: Some(before.to_owned()),
-                status: "active".to_owned(),
+                status: InstanceStatus::Active,
                 age_ms: 0,
                 name: None,
                 ip: None,
@@ -76,7 +76,7 @@ impl Scene {
 
     fn stood_in(mut self, status: &str) -> Self {
         if let Some(baseline) = &mut self.record.baseline {
-            status.clone_into(&mut baseline.status);
+            baseline.status = status.into();
         }
         self
     }
@@ -91,7 +91,7 @@ impl Scene {
         };
         Observation {
             requested_at,
-            status: status.to_owned(),
+            status: status.into(),
             image: Some(image.to_owned()),
         }
     }
@@ -115,9 +115,10 @@ impl Scene {
     /// What becomes of it when everything stays as it was.
     fn quiet(mut self) -> Doubt {
         let status = self.record.baseline.clone().unwrap().status;
-        assert_eq!(self.doubt(10, &status, OLD), Doubt::Open);
-        assert_eq!(self.doubt(250, &status, OLD), Doubt::Open);
-        self.doubt(400, &status, OLD)
+        let status = status.as_str();
+        assert_eq!(self.doubt(10, status, OLD), Doubt::Open);
+        assert_eq!(self.doubt(250, status, OLD), Doubt::Open);
+        self.doubt(400, status, OLD)
     }
 
     fn progress(&mut self, at_s: i64, status: &str, image: &str) -> Progress {
@@ -152,14 +153,14 @@ fn flagged(progress: Progress) -> Option<(Evidence, String)> {
         Progress::Complete {
             evidence,
             remark: Some(remark),
-        } => Some((evidence, remark.error_kind)),
+        } => Some((evidence, remark.error_kind.to_string())),
         _ => None,
     }
 }
 
 fn unclear(progress: Progress) -> Option<String> {
     match progress {
-        Progress::Unclear(failure) => Some(failure.error_kind),
+        Progress::Unclear(failure) => Some(failure.error_kind.to_string()),
         _ => None,
     }
 }
@@ -505,7 +506,7 @@ fn a_doubt_that_ends_under_another_name_than_the_ordered_one_stays_a_doubt() {
         scene.list_lag = ListLag::default();
         assert_eq!(scene.doubt(5, "rebuilding", OLD), Doubt::Executed);
         let seen = LedgerEntry::Sighted {
-            status: "rebuilding".to_owned(),
+            status: InstanceStatus::Rebuilding,
             image: None,
         };
         scene.record = scene.record.apply(&seen, 0).unwrap();

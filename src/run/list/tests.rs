@@ -24,7 +24,7 @@ fn with_unreadable(rows: u64, mut page: Page) -> Page {
 fn instance(service: i64) -> Instance {
     Instance {
         service: id(service),
-        status: "active".to_owned(),
+        status: InstanceStatus::Active,
         image: Some("AlmaLinux-8".to_owned()),
         name: Some(format!("web-{service}")),
         ip: None,

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use super::Machine;
 use super::backlog::{Suspect, Suspicion};
 use super::flights::{Flight, Unconfirmed};
-use crate::job::{Failure, LedgerEntry, ServiceId};
+use crate::job::{Failure, FailureKind, LedgerEntry, ServiceId};
 use crate::run::evidence::Tracker;
 use crate::run::rate_limiter::Purpose;
 use crate::run::{Halt, Now};
@@ -214,5 +214,5 @@ impl Machine {
 }
 
 fn no_reason() -> Failure {
-    Failure::new("refused", "no reason was given")
+    Failure::new(FailureKind::Refused, "no reason was given")
 }

@@ -7,7 +7,7 @@
 //! Whatever these answer but the same, the submission is in doubt.
 
 use super::Machine;
-use crate::job::{Failure, LedgerEntry};
+use crate::job::{Failure, FailureKind, LedgerEntry};
 use crate::run::{Halt, Now};
 use crate::zomro::{HalfSession, Keepalive};
 
@@ -76,7 +76,7 @@ impl Machine {
     fn end_half_session(&mut self, half: HalfSession, now: Now) {
         for (mut flight, _) in self.flights.take_unconfirmed() {
             let entry = LedgerEntry::NotExecuted {
-                failure: Failure::new("half_session", format!("the API asks for {half}")),
+                failure: Failure::new(FailureKind::HalfSession, format!("the API asks for {half}")),
                 not_before_ms: 0,
             };
             self.step(&mut flight.job, entry, now.unix_ms);

@@ -6,7 +6,7 @@ use super::flights::Flight;
 use super::inventory::{NextPage, Unread};
 use super::starts::for_people;
 use super::{Call, Machine};
-use crate::job::{Evidence, Failure, LedgerEntry, ServiceId, State};
+use crate::job::{Evidence, Failure, FailureKind, LedgerEntry, ServiceId, State};
 use crate::queue::QueuedJob;
 use crate::run::Now;
 use crate::run::evidence::{self, Absence, Doubt, Observation, Progress, Surroundings, Tracker};
@@ -254,8 +254,9 @@ impl Machine {
             self.budget.one_failed();
             let failure = flight.job.record.failure.clone();
             LedgerEntry::Exhausted {
-                failure: failure
-                    .unwrap_or_else(|| Failure::new("not_executed", "it was never executed")),
+                failure: failure.unwrap_or_else(|| {
+                    Failure::new(FailureKind::NotExecuted, "it was never executed")
+                }),
             }
         };
         self.step(&mut flight.job, entry, now.unix_ms);

@@ -6,7 +6,9 @@ use std::time::Duration;
 use super::images::{Image, Tried};
 use super::inventory::Needs;
 use super::{Call, Machine};
-use crate::job::{Baseline, Failure, ImageId, JobId, LedgerEntry, ServiceId};
+use crate::job::{
+    Baseline, Failure, FailureKind, ImageId, InstanceStatus, JobId, LedgerEntry, ServiceId,
+};
 use crate::queue::{QueuedJob, Ready};
 use crate::run::poll_schedule::Stage;
 use crate::run::rate_limiter::Purpose;
@@ -223,7 +225,7 @@ impl Machine {
     fn start(&mut self, mut job: QueuedJob, intent: Intent, now: Now) {
         let Some(access) = job.access.known().cloned() else {
             let error = "its password was erased: load the manifest again";
-            self.fail_untouched(job, Failure::new("password_erased", error), now);
+            self.fail_untouched(job, Failure::new(FailureKind::PasswordErased, error), now);
             return;
         };
         let Intent {
@@ -258,19 +260,19 @@ impl Machine {
         let waited = time::short(self.options.rules.rebuild_timeout);
         let listed = self.inventory.get(service);
         match listed.filter(|listed| listed.page.is_some()) {
-            Some(listed) if listed.observation.status.is_empty() => Failure::new(
-                "not_ready",
+            Some(listed) if listed.observation.status == InstanceStatus::Missing => Failure::new(
+                FailureKind::NotReady,
                 format!("the account's list did not say its status for {waited}"),
             ),
             Some(listed) => {
-                let status = crate::text::brief(&listed.observation.status, 40);
+                let status = crate::text::brief(listed.observation.status.as_str(), 40);
                 Failure::new(
-                    "not_ready",
+                    FailureKind::NotReady,
                     format!("its status was `{status}` for {waited}"),
                 )
             }
             None => Failure::new(
-                "not_listed",
+                FailureKind::NotListed,
                 "the account's list does not show it, or shows its row in a way that cannot be read",
             ),
         }
@@ -420,7 +422,7 @@ pub(super) fn for_people(text: Option<&str>) -> Option<String> {
 
 fn not_listed() -> Failure {
     Failure::new(
-        "not_listed",
+        FailureKind::NotListed,
         "the account's list does not show it: another account's, or a filter is set in the panel",
     )
 }

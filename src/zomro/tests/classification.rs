@@ -60,6 +60,7 @@ pub(super) fn class(status: u16, body: &str) -> String {
         Answer::Unknown(failure) | Answer::Refused(failure) | Answer::NotSent(failure) => {
             let word = failure
                 .error_kind
+                .as_str()
                 .replace(&format!("http_{status}"), "http_<status>");
             format!("{} {word}", answer.class())
         }

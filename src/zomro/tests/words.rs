@@ -48,7 +48,7 @@ fn every_fault_has_its_word() {
         CallError::LongRequest("no verdict".to_owned()),
         api,
     ];
-    let table = lines(&errors, |error| format!("{}: {error}", error.word()));
+    let table = lines(&errors, |error| format!("{}: {error}", error.kind()));
     insta::assert_snapshot!(table, @r"
     dns: the host name was not resolved: try again
     dns: the host name does not exist: name not known

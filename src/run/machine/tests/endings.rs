@@ -10,7 +10,7 @@ use std::time::Duration;
 
 fn error_kind(world: &World, number: u64) -> Option<String> {
     let failure = world.job(number).record.failure.clone();
-    failure.map(|failure| failure.error_kind)
+    failure.map(|failure| failure.error_kind.to_string())
 }
 
 #[test]

@@ -10,8 +10,8 @@ use std::time::{Duration, Instant};
 
 use crate::event::{Event, Limit};
 use crate::job::{
-    Access, BatchId, Counts, Evidence, Executed, Failure, ImageId, JobId, JobRecord, LedgerEntry,
-    RunId, ServiceId, State, StoredAccess, Transition, Verdict,
+    Access, BatchId, Counts, Evidence, Executed, Failure, ImageId, InstanceStatus, JobId,
+    JobRecord, LedgerEntry, RunId, ServiceId, State, StoredAccess, Transition, Verdict,
 };
 use crate::queue::{Harm, Lease, QueuedJob, Ready, Store, StoreError};
 use crate::run::backoff::Backoff;
@@ -1096,7 +1096,7 @@ impl Around {
                 let shown = &shown[later.saturating_sub(1)];
                 Instance {
                     service: *id,
-                    status: shown.status.to_owned(),
+                    status: shown.status.into(),
                     image: Some(self.spelled(shown.image).to_owned()),
                     name: None,
                     ip: self.account[id].ip.map(str::to_owned),
@@ -1108,7 +1108,7 @@ impl Around {
             .find(|row| Some(row.service) == self.oddities.twice)
             .cloned();
         instances.extend(twice.map(|row| Instance {
-            status: "active".to_owned(),
+            status: InstanceStatus::Active,
             ..row
         }));
         let turn = self.shifts.min(self.order.len());
