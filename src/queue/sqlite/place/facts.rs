@@ -8,11 +8,11 @@ use std::path::{Path, PathBuf};
 
 use rustix::fs::{Access, AtFlags, CWD, accessat, statfs};
 
+use super::Side;
 use super::bytes::{beginning, number};
 use super::mark::{LOG_FRAMES_AT, LogMark, USER_VERSION_AT};
 use super::names::folder_of;
 use super::wal::Log;
-use super::{Side, Unfit};
 use crate::queue::sqlite::settings::APPLICATION_ID;
 
 /// All that is asked of a path.
@@ -222,31 +222,6 @@ fn undoes_all(path: &Path) -> bool {
         return true;
     };
     filled < JOURNAL_HEADER_BYTES || number(&bytes, JOURNAL_PAGES_AT) == 0
-}
-
-/// The folder on the way to `path` that lets nobody in but its owner, where that is not us.
-pub(super) fn closed_folder(path: &Path) -> Option<Unfit> {
-    let path = std::path::absolute(path).ok()?;
-    let me = rustix::process::geteuid().as_raw();
-    let is_closed = |folder: &&Path| {
-        let may = accessat(CWD, *folder, Access::EXEC_OK, AtFlags::EACCESS);
-        may == Err(rustix::io::Errno::ACCESS)
-    };
-    // The last one that can be looked at is the first that is closed.
-    let folder = path
-        .ancestors()
-        .skip(1)
-        .filter(is_closed)
-        .find(|folder| folder.metadata().is_ok())?;
-    let owner = folder.metadata().ok()?.uid();
-    let parent = folder.parent().and_then(|parent| parent.metadata().ok());
-    (owner != me).then(|| Unfit::Closed {
-        path: path.clone(),
-        folder: folder.to_owned(),
-        is_below_ours: parent.is_some_and(|parent| parent.uid() == me),
-        owner,
-        me,
-    })
 }
 
 /// We may read the file at `path`, if it is there.

@@ -1,9 +1,12 @@
 //! A path's own name.
 
 use std::io;
+use std::os::unix::fs::MetadataExt as _;
 use std::path::{Component, Path, PathBuf};
 
-use super::{Unfit, facts};
+use rustix::fs::{Access, AtFlags, CWD, accessat};
+
+use super::Unfit;
 
 /// Links that are followed before it is called a loop, as Linux does.
 const LINKS_MAX: usize = 40;
@@ -12,7 +15,7 @@ const LINKS_MAX: usize = 40;
 /// links, `.` and `..`. Links that lead nowhere yet are followed too: the file would be created
 /// where they point.
 pub fn resolve(path: &Path) -> Result<PathBuf, Unfit> {
-    let broken = |reason: io::Error| match facts::closed_folder(path) {
+    let broken = |reason: io::Error| match closed_folder(path) {
         Some(closed) if reason.kind() == io::ErrorKind::PermissionDenied => closed,
         Some(_) | None => Unfit::Unreachable {
             path: path.to_owned(),
@@ -70,6 +73,31 @@ fn known_part(path: &Path) -> io::Result<(PathBuf, PathBuf)> {
         }
     }
     Err(io::ErrorKind::NotFound.into())
+}
+
+/// The folder on the way to `path` that lets nobody in but its owner, where that is not us.
+fn closed_folder(path: &Path) -> Option<Unfit> {
+    let path = std::path::absolute(path).ok()?;
+    let me = rustix::process::geteuid().as_raw();
+    let is_closed = |folder: &&Path| {
+        let may = accessat(CWD, *folder, Access::EXEC_OK, AtFlags::EACCESS);
+        may == Err(rustix::io::Errno::ACCESS)
+    };
+    // The last one that can be looked at is the first that is closed.
+    let folder = path
+        .ancestors()
+        .skip(1)
+        .filter(is_closed)
+        .find(|folder| folder.metadata().is_ok())?;
+    let owner = folder.metadata().ok()?.uid();
+    let parent = folder.parent().and_then(|parent| parent.metadata().ok());
+    (owner != me).then(|| Unfit::Closed {
+        path: path.clone(),
+        folder: folder.to_owned(),
+        is_below_ours: parent.is_some_and(|parent| parent.uid() == me),
+        owner,
+        me,
+    })
 }
 
 #[cfg(test)]
