@@ -1,8 +1,9 @@
 //! What a run does while no job moves, and what it waits for.
 
-use super::{Machine, Now};
+use super::Machine;
 use crate::event::{Activity, Limit};
 use crate::job::State;
+use crate::run::Now;
 
 impl Machine {
     /// `None`: there is nothing new to say.

@@ -160,11 +160,13 @@ impl Inventory {
         self.poll_schedule.learn(took);
     }
 
-    /// Which page is read next, one at a time.
+    /// A page is being read: one at a time.
+    pub(super) fn is_reading(&self) -> bool {
+        self.pages.out.is_some()
+    }
+
+    /// Which page is read next.
     pub(super) fn next_page(&mut self, needs: &Needs, rules: &Rules, now: Now) -> NextPage {
-        if self.pages.out.is_some() {
-            return NextPage::Nothing;
-        }
         let read = |page, purpose| NextPage::Read(page, purpose, self.readings.not_before);
         if let Some(page) = self.list.scan_page() {
             // Before the first scan is over nothing else is there to be called.

@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 
 use super::flights::Flight;
-use super::inventory::{NextPage, Unread};
+use super::inventory::{Needs, NextPage, Unread};
 use super::starts::for_people;
 use super::{Call, Machine};
 use crate::job::{Evidence, Failure, FailureKind, LedgerEntry, ServiceId, State};
@@ -15,10 +15,15 @@ use crate::zomro::{Page, Read, ReadError, Reply};
 impl Machine {
     /// Asks for the next page, if one is wanted and may be read now.
     pub(super) fn read_list(&mut self, now: Now) {
-        if self.options.no_wait {
+        if self.options.no_wait || self.inventory.is_reading() {
             return;
         }
-        let needs = self.needs(now);
+        // A scan goes through all pages, whoever needs which.
+        let needs = if self.inventory.scan_progress().is_some() {
+            Needs::default()
+        } else {
+            self.needs(now)
+        };
         let rules = self.options.rules;
         match self.inventory.next_page(&needs, &rules, now) {
             NextPage::Nothing => {}

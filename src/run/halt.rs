@@ -1,0 +1,133 @@
+//! Why a run ends before its batch has ended.
+
+use std::time::Duration;
+
+use crate::zomro::Incurable;
+
+/// A signal that asks the run to stop.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Signal {
+    /// Ctrl-C.
+    Interrupt,
+    /// SIGTERM or SIGHUP.
+    Terminate,
+}
+
+/// Why a run ends before its batch has ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Halt {
+    /// `--max-failures` is used up.
+    FailureBudget {
+        /// Failed jobs and held doubts of the batch that nobody has dealt with.
+        failed: u64,
+        /// The budget.
+        budget: u64,
+    },
+    /// More than a tenth of the order is not in the account's list. Nothing was sent.
+    NotListed {
+        /// Services of the order that a complete reading of the list does not show.
+        missing: u64,
+        /// Services of the order.
+        jobs: u64,
+        /// The first of the missing ones.
+        first: crate::job::ServiceId,
+    },
+    /// The process was suspended for so long that the servers may be in use by now.
+    StoodStill {
+        /// For how long.
+        lasted: Duration,
+    },
+    /// The API does not accept the credentials.
+    Credentials(String),
+    /// The account asks for a one-time code, which nobody is there to give.
+    SecondFactor,
+    /// The session lives, and may not do what a run needs.
+    Rights(String),
+    /// The first call met what no retry can cure.
+    Incurable(Incurable),
+    /// The API blocks this address.
+    Blocked {
+        /// The HTTP status.
+        status: u16,
+    },
+    /// The account could not be read for the question that stands before a run.
+    Unread(String),
+    /// For too long the API has only asked to slow down.
+    SlowedDown {
+        /// For how long.
+        lasted: Duration,
+        /// Readings succeeded meanwhile.
+        only_submissions: bool,
+    },
+    /// Nothing got through for too long.
+    Outage {
+        /// For how long.
+        lasted: Duration,
+        /// What the last call met.
+        error: String,
+    },
+}
+
+impl std::fmt::Display for Halt {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::FailureBudget { failed, budget } => write!(
+                f,
+                "the failure budget is used up: {failed} {jobs} in doubt, --max-failures allows {budget}",
+                jobs = if *failed == 1 {
+                    "job failed or is"
+                } else {
+                    "jobs failed or are"
+                }
+            ),
+            Self::NotListed {
+                missing,
+                jobs,
+                first,
+            } => write!(
+                f,
+                "{missing} of {jobs} services of the order are not in the account's list ({first}, …)"
+            ),
+            Self::StoodStill { lasted } => write!(
+                f,
+                "this process stood still for {}: the servers may be in use by now",
+                crate::time::short(*lasted)
+            ),
+            Self::Credentials(message) => {
+                write!(f, "the API does not accept the credentials: {message}")
+            }
+            Self::SecondFactor => f.write_str("the account asks for a second factor"),
+            Self::Rights(message) => {
+                write!(f, "the session may not read the account's list: {message}")
+            }
+            Self::Incurable(why) => why.fmt(f),
+            Self::Blocked { status } => {
+                write!(
+                    f,
+                    "the API blocks this address (HTTP {status}); blocks are temporary"
+                )
+            }
+            Self::Unread(error) => write!(f, "cannot read the account's list: {error}"),
+            Self::SlowedDown {
+                lasted,
+                only_submissions,
+            } => write!(
+                f,
+                "for {} the API has answered every {} with a request to slow down (HTTP 429 or 503)",
+                crate::time::short(*lasted),
+                if *only_submissions {
+                    "submission"
+                } else {
+                    "call"
+                },
+            ),
+            Self::Outage { lasted, error } => {
+                write!(
+                    f,
+                    "nothing got through to the API for {}: {error}",
+                    crate::time::short(*lasted)
+                )
+            }
+        }
+    }
+}

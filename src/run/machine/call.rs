@@ -1,0 +1,49 @@
+//! What passes between the machine and the outside: steps to commit, calls to make, and their ends.
+
+use crate::job::{ImageId, JobId, ServiceId, Transition};
+use crate::zomro::{Keepalive, LoginError, Page, Preview, Read, Rebuild, Submitted};
+
+/// A step of a job, ready to be committed.
+#[derive(Debug, Clone)]
+pub struct Step {
+    /// The instance.
+    pub service: ServiceId,
+    /// Its line in the manifest.
+    pub line: u64,
+    /// What the queue records.
+    pub transition: Transition,
+}
+
+/// A call to make.
+#[derive(Debug)]
+pub enum Call {
+    /// Open a session.
+    Login,
+    /// Ask whether the session lives, and whether anything gets through.
+    Keepalive,
+    /// Ask whose the session is, and so whether it is whole.
+    Whoami,
+    /// Read a page of the list.
+    Page(u32),
+    /// Ask for the name and zone of an image, through an instance that is to get it.
+    Preview(ImageId, ServiceId),
+    /// Submit a rebuild. Its intent must have been committed.
+    Submit(JobId, Box<Rebuild>),
+}
+
+/// A call that has ended.
+#[derive(Debug)]
+pub enum Finished {
+    /// [`Call::Login`]
+    Login(Result<u64, LoginError>),
+    /// [`Call::Keepalive`]
+    Keepalive(Keepalive),
+    /// [`Call::Whoami`]
+    Whoami(Keepalive),
+    /// [`Call::Page`]
+    Page(u32, Read<Page>),
+    /// [`Call::Preview`]
+    Preview(ImageId, ServiceId, Read<Preview>),
+    /// [`Call::Submit`]
+    Submit(ServiceId, Box<Submitted>),
+}

@@ -1,0 +1,30 @@
+//! The options of a run.
+
+use std::time::Duration;
+
+use super::MaxFailures;
+use super::backoff::Backoff;
+use super::evidence::Rules;
+
+/// The options of a run. Defaults and meanings stand at the command line.
+#[derive(Debug, Clone)]
+pub struct Options {
+    /// Instances being rebuilt at once, at most.
+    pub workers: usize,
+    /// API calls per second; 0: no limit.
+    pub rate_per_s: f64,
+    /// Retries of a submission that was proven not to be executed.
+    pub retries: u32,
+    /// Delays between tries.
+    pub backoff: Backoff,
+    /// How long nothing may get through.
+    pub outage_timeout: Duration,
+    /// When doubts end and rebuilds are complete.
+    pub rules: Rules,
+    /// How much may go wrong.
+    pub max_failures: MaxFailures,
+    /// Ends when everything is accepted; reads no list.
+    pub no_wait: bool,
+    /// Goes on however long the process, or the order, was left alone.
+    pub stale: bool,
+}
