@@ -24,7 +24,7 @@ enum State {
 }
 
 /// Belongs to a submission that is held.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct Ticket(watch::Receiver<()>);
 
 impl Ticket {

@@ -78,13 +78,19 @@ async fn function(
     let asked = Arc::clone(&fields);
     let answer = match fault.execute_after_ms {
         Some(after_ms) if fault.is_executed() => {
-            let (shared, body) = (Arc::clone(&shared), document::ok(&fields));
+            let (late_shared, body) = (Arc::clone(&shared), document::ok(&fields));
+            let held = before.ticket.clone();
             let late = Before {
                 pause: before.pause + Duration::from_millis(after_ms),
                 ..before
             };
             let kind = fault.kind;
-            tokio::spawn(async move { execute(&shared, call, fields, Some(kind), late).await });
+            tokio::spawn(
+                async move { execute(&late_shared, call, fields, Some(kind), late).await },
+            );
+            if shared.pass(held).await.is_err() {
+                return broken(&link);
+            }
             PreparedAnswer::plain(body)
         }
         None if fault.is_executed() => {

@@ -1,5 +1,5 @@
 //! What the answer to a submission means for its job and for the run, and what a failed reading does.
-//! What the answer proves is decided in `zomro/answer`.
+//! What the answer proves is decided in `zomro/finding` and `zomro/meaning`.
 
 use std::time::{Duration, Instant};
 

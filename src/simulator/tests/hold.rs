@@ -53,3 +53,22 @@ async fn a_held_submission_meets_its_fault_when_it_is_released() {
     let (reply, ()) = tokio::join!(submit(&simulator), test);
     assert_eq!((reply.unwrap().status, truth(&simulator).wiped), (429, 0));
 }
+
+#[tokio::test]
+async fn a_late_execution_is_held_and_so_is_its_answer() {
+    let simulator = slow().await;
+    simulator.hold_submissions(0);
+    let late = Fault {
+        executed: Some(true),
+        execute_after_ms: Some(1),
+        ..Fault::new(FaultKind::Unavailable)
+    };
+    next(&simulator, late);
+    let mut held = std::pin::pin!(submit(&simulator));
+    let answered = timeout(Duration::from_millis(50), &mut held).await;
+    assert!(answered.is_err(), "{answered:?}");
+    assert_eq!(truth(&simulator).wiped, 0);
+    simulator.release_submissions();
+    assert_eq!(held.await.unwrap().status, 503);
+    until("the execution", async || truth(&simulator).wiped == 1).await;
+}
