@@ -24,7 +24,6 @@ pub struct AdoptArgs {
     pub reason: String,
 }
 
-/// Carries out the command.
 pub async fn adopt(global: &Global, args: &AdoptArgs) -> Result<Exit, CliError> {
     let path = global.database(DATABASE)?;
     match Queue::open(&path, Open::Change).await {

@@ -43,7 +43,7 @@ Exit codes:
 /// and which are in doubt; and it never wipes one twice on its own guess.
 #[derive(Debug, Parser)]
 #[command(name = "refleet", version, after_help = AFTER_HELP, max_term_width = 100)]
-// Of an option that is given twice the last one counts, as aliases and wrappers expect.
+// When an option is given twice the last one counts: aliases and wrappers put theirs in front.
 #[command(args_override_self = true)]
 pub struct Cli {
     #[command(flatten)]
@@ -53,7 +53,7 @@ pub struct Cli {
     pub command: Command,
 }
 
-// What each one does is said at its arguments.
+// The help of each command stands at its arguments.
 #[derive(Debug, Subcommand)]
 pub enum Command {
     Run(Box<RunArgs>),

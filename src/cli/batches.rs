@@ -5,7 +5,6 @@ use super::global::Global;
 use crate::job::BatchId;
 use crate::queue::{Batch, Open, Queue};
 
-/// Which batch.
 #[derive(Debug, Clone, clap::Args)]
 pub struct BatchArg {
     /// Number of the batch [default: the newest]

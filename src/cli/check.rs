@@ -20,12 +20,10 @@ pub struct CheckArgs {
     /// The spreadsheet, or `-` for standard input
     pub manifest: PathBuf,
 
-    /// How it is read.
     #[command(flatten)]
     pub sheet: ManifestArgs,
 }
 
-/// Carries out the command.
 pub fn check(global: &Global, args: &CheckArgs) -> Result<Exit, CliError> {
     let source = args.sheet.open(&args.manifest)?;
     let validated = manifest::validated(&source)?;

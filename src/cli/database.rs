@@ -11,7 +11,7 @@ pub async fn open(global: &Global, mode: Open) -> Result<Queue, CliError> {
     let path = global.database(DATABASE)?;
     let queue = match Queue::open(&path, mode).await {
         Err(OpenError::NotFound { .. }) if global.db.is_none() => {
-            // A rehearsal has a database of its own, and whoever rehearsed asks for that one.
+            // A rehearsal has a database of its own; after one, that is the database that is meant.
             let rehearsal = global.database(SIMULATION_DATABASE)?;
             return Err(if rehearsal.exists() {
                 CliError::OnlyRehearsed { path, rehearsal }
@@ -25,8 +25,8 @@ pub async fn open(global: &Global, mode: Open) -> Result<Queue, CliError> {
     Ok(queue)
 }
 
-/// Says what is to be known about where a database lies: also to those who want to hear nothing but
-/// what needs a human.
+/// Says what is to be known about where a database lies. `-q` does not silence it: each of these notes
+/// needs a human.
 pub fn tell_notes<'a>(global: &Global, notes: impl IntoIterator<Item = &'a Note>) {
     for note in notes {
         tell_prose(&format!("warning: {note}\n"));
@@ -37,8 +37,7 @@ pub fn tell_notes<'a>(global: &Global, notes: impl IntoIterator<Item = &'a Note>
     }
 }
 
-/// Says that nothing of what was wiped before stands in the database: a path that was mistyped once
-/// forgets all of it.
+/// Warns of a new database, which knows of nothing that was wiped before: its path may be mistyped.
 pub async fn announce_if_empty(queue: &mut Queue) -> Result<(), CliError> {
     if queue.batches().await?.is_empty() {
         tell_prose(&format!(

@@ -82,7 +82,7 @@ impl Global {
             command.push_str(" --db ");
             command.push_str(&text::shell_word(&path.to_string_lossy()));
         }
-        // An address that cannot be used may hold a password.
+        // An address that cannot be parsed is left out: it may hold a password.
         if self.api_url.is_some()
             && database.is_none()
             && let Ok(endpoint) = self.endpoint()

@@ -27,7 +27,6 @@ pub struct ListArgs {
     #[arg(long)]
     pub flagged: bool,
 
-    /// Which batch.
     #[command(flatten)]
     pub batch: BatchArg,
 
@@ -36,7 +35,6 @@ pub struct ListArgs {
     pub json: bool,
 }
 
-/// Carries out the command.
 pub async fn list(global: &Global, args: &ListArgs) -> Result<Exit, CliError> {
     let (mut queue, batch) = batches::open(global, &args.batch, Open::Read).await?;
     // Buffered in pieces, so that a million jobs need no memory.

@@ -23,16 +23,13 @@ pub struct LoadArgs {
     /// The spreadsheet, or `-` for standard input
     pub manifest: PathBuf,
 
-    /// Which of a manifest's orders this is.
     #[command(flatten)]
     pub options: OrderArgs,
 
-    /// How it is read.
     #[command(flatten)]
     pub sheet: ManifestArgs,
 }
 
-/// Carries out the command.
 pub async fn load(global: &Global, args: &LoadArgs) -> Result<Exit, CliError> {
     let verbosity = global.verbosity();
     let endpoint = global.endpoint()?;

@@ -12,7 +12,7 @@ use crate::progress::Verbosity;
 #[derive(Debug, Clone, Default, Args)]
 pub struct ManifestArgs {
     /// Ignore this column, even if it looks like a password or a key; may be repeated
-    // Given without a manifest it would do nothing.
+    // Without a manifest it would do nothing, and so is refused.
     #[arg(long, value_name = "NAME", requires = "manifest")]
     pub ignore_column: Vec<String>,
 }
@@ -24,8 +24,8 @@ impl ManifestArgs {
     }
 }
 
-/// What is worth a look in a manifest that is otherwise sound. Quiet: only what locks somebody out,
-/// if it is true.
+/// What is worth a look in a manifest that is otherwise sound; under `-q` only what may lock somebody
+/// out.
 pub fn tell_warnings(validated: &Validated, verbosity: Verbosity) {
     let warnings = match verbosity {
         Verbosity::Quiet => validated.warnings.that_need_a_human(),

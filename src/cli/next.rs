@@ -5,7 +5,7 @@ use super::global::{API_URL, Global};
 use crate::queue::{Batch, Queue};
 use crate::text;
 
-/// The provider of the simulated instances: they are nobody else's.
+/// The provider of the simulated instances, which no real provider has.
 pub const SIMULATION: &str = "simulation:";
 
 /// The command that goes on with `batch`, which has work now.

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use super::error::CliError;
 use crate::queue::{Precious, precious, unexpanded};
 
-/// Refuses a path that nobody has expanded, and that names no file.
+/// Refuses a path with `~` or a variable that no shell has expanded: it names no file.
 pub fn check_meant(option: &str, path: &Path) -> Result<(), CliError> {
     refuse_if(unexpanded(path), option, path)
 }

@@ -40,7 +40,6 @@ pub struct ReportArgs {
     #[arg(long, short, value_name = "FILE")]
     pub output: Option<PathBuf>,
 
-    /// Which batch.
     #[command(flatten)]
     pub batch: BatchArg,
 }
@@ -66,13 +65,12 @@ impl From<FormatArg> for Format {
     }
 }
 
-/// Carries out the command.
 pub async fn report(global: &Global, args: &ReportArgs) -> Result<Exit, CliError> {
     let path = args
         .output
         .as_deref()
         .filter(|path| path.as_os_str() != "-");
-    // First: a name that says nothing is refused before anything is read.
+    // Before anything is read: a file name without a known ending is refused.
     let format = format(args, path)?;
     let (mut queue, batch) = batches::open(global, &args.batch, Open::Read).await?;
     let Some(path) = path else {

@@ -46,11 +46,9 @@ pub struct RetryArgs {
     #[arg(id = "manifest", long = "from", value_name = "MANIFEST")]
     pub from: Option<PathBuf>,
 
-    /// How it is read.
     #[command(flatten)]
     pub sheet: ManifestArgs,
 
-    /// Which batch.
     #[command(flatten)]
     pub batch: BatchArg,
 }
@@ -80,7 +78,6 @@ pub struct ResolveArgs {
     #[arg(long, value_name = "TEXT", value_parser = parse_reason)]
     pub reason: String,
 
-    /// Which batch.
     #[command(flatten)]
     pub batch: BatchArg,
 }
@@ -104,12 +101,10 @@ pub struct CancelArgs {
     #[arg(long, group = "which")]
     pub failed: bool,
 
-    /// Which batch.
     #[command(flatten)]
     pub batch: BatchArg,
 }
 
-/// The operator's word on a doubt.
 #[derive(Debug, Clone, Copy, ValueEnum)]
 pub enum Word {
     /// It was rebuilt
@@ -120,7 +115,6 @@ pub enum Word {
     Failed,
 }
 
-/// Carries out `refleet retry`.
 pub async fn retry(global: &Global, args: &RetryArgs) -> Result<Exit, CliError> {
     let wiped = args.wiped;
     let decide = move |job: &QueuedJob, wiped_by: Option<BatchId>| {
@@ -150,7 +144,6 @@ pub async fn retry(global: &Global, args: &RetryArgs) -> Result<Exit, CliError> 
     carry_out(global, &args.batch, operation).await
 }
 
-/// Carries out `refleet resolve`.
 pub async fn resolve(global: &Global, args: &ResolveArgs) -> Result<Exit, CliError> {
     let verdict = match args.verdict {
         Word::Done => Verdict::Done,
@@ -178,9 +171,8 @@ pub async fn resolve(global: &Global, args: &ResolveArgs) -> Result<Exit, CliErr
     carry_out(global, &args.batch, operation).await
 }
 
-/// Carries out `refleet cancel`.
 pub async fn cancel(global: &Global, args: &CancelArgs) -> Result<Exit, CliError> {
-    // What failed is given up only when it is named, or asked for in so many words.
+    // A failed job is dropped only when its service is named, or with --failed.
     let states: &[State] = if args.all {
         &[State::Queued, State::InDoubt]
     } else if args.failed {
@@ -283,8 +275,8 @@ async fn carry_out(
             refused.len() - NAMED_MAX
         ));
     }
-    // Named services that could not be served are the caller's error; with --all and --failed the
-    // others were simply not meant.
+    // A named service whose job cannot be moved is the caller's error. --all and --failed mean only
+    // those whose jobs can.
     Ok(if named && !refused.is_empty() {
         Exit::Usage
     } else {

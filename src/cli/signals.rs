@@ -1,7 +1,7 @@
 //! The signals that ask a run to stop.
 //!
-//! The one fact to know: what the one who started this process had chosen to ignore stays ignored.
-//! `nohup` ignores SIGHUP for it, a shell's `&` SIGINT, and a handler of ours would undo that.
+//! The one fact to know: a signal that was ignored when this process started stays ignored. `nohup`
+//! ignores SIGHUP for it, a shell's `&` SIGINT, and a handler of ours would undo that.
 
 use std::io;
 use std::time::{Duration, Instant};

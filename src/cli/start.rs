@@ -66,8 +66,8 @@ fn keep_memory_private() {
     }
 }
 
-/// How many tasks are polled before the runtime looks for other news. tokio's own 61 calls would
-/// keep a run's loop from the answer of the database for a millisecond.
+/// How many tasks are polled before the runtime looks for I/O. With tokio's default of 61 the
+/// database's answer would wait for a millisecond.
 const TASKS_PER_TURN: u32 = 8;
 
 fn carry_out(cli: Cli) -> Result<Exit, CliError> {
@@ -117,7 +117,7 @@ fn start_log(global: &Global) {
         .with_env_filter(tracing_subscriber::EnvFilter::new(level))
         .with_writer(std::io::stderr)
         .with_ansi(std::io::stderr().is_terminal())
-        // It would complain on stderr that stderr is gone, and panic.
+        // The log would report on stderr that stderr is gone, and panic.
         .log_internal_errors(false)
         .init();
 }

@@ -25,7 +25,6 @@ const LISTED_MAX: usize = 100;
 #[command(override_usage = "refleet verify [OPTIONS]")]
 pub struct VerifyArgs {}
 
-/// Carries out the command.
 pub async fn verify(global: &Global, _: &VerifyArgs) -> Result<Exit, CliError> {
     let mut queue = database::open(global, Open::Read).await?;
     let mut flaws = Vec::new();

@@ -60,13 +60,13 @@ pub enum DiagnosticKind {
     ColumnLooksLikeAccess(Column),
     /// `--ignore-column` names a column that is not there.
     IgnoredColumnMissing,
-    /// More columns than [`COLUMNS_MAX`](super::COLUMNS_MAX).
+    /// More columns than [`COLUMNS_MAX`](super::limits::COLUMNS_MAX).
     TooManyColumns,
     /// Warning: the cells of a column that is ignored may be passwords.
     CellsLookLikePasswords,
 
     // A row as a whole. These never quote the row: it may hold a password.
-    /// More bytes than [`LINE_BYTES_MAX`](super::LINE_BYTES_MAX).
+    /// More bytes than [`LINE_BYTES_MAX`](super::limits::LINE_BYTES_MAX).
     LineTooLong,
     /// NUL bytes.
     Nul,

@@ -1,9 +1,9 @@
 //! The manifest: bytes → jobs, and everything that is wrong with them (line, column, remedy).
 //!
 //! A manifest is read twice, and never held: [`validated`] validates all of it and changes nothing,
-//! [`rows`] then streams the jobs. Both go through one `Reader`, so that they cannot disagree. The
+//! [`rows()`] then streams the jobs. Both go through one `Reader`, so that they cannot disagree. The
 //! one fact to know: a file may change between the two passes. So whoever takes the rows compares
-//! `Rows::identity` with that of the first pass after the last row.
+//! [`rows::Rows::identity`] with that of the first pass after the last row.
 //!
 //! The way of a byte: `source` (file or memory) → `encoding` (UTF-8) → `lines` (numbered, bounded)
 //! → `records` (`csv`, one line at a time; `preamble` finds the header) → `header` and `row` (what

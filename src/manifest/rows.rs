@@ -9,7 +9,7 @@ use crate::job::NewJob;
 
 /// Pass 2: the same rows again, one at a time.
 ///
-/// What [`validated`] would call a fault is [`ManifestError::Changed`] here; only that a service is
+/// What [`validated`](super::validated) would call a fault is [`ManifestError::Changed`] here; only that a service is
 /// listed twice is left to the queue's constraint and to [`Rows::identity`].
 pub fn rows(source: &Source) -> Result<Rows, ManifestError> {
     let reader = Reader::open(source).map_err(|error| match error {

@@ -125,17 +125,17 @@ impl EventSender {
 }
 
 impl Handle {
-    /// Jobs that ended since the start, for [`Ended::completed`].
+    /// Jobs that ended since the start, for [`Ended::completed`](super::Ended::completed).
     pub fn completed(&self) -> u64 {
         self.shared.tally().completed()
     }
 
-    /// Why the run halts, for [`Ended::halted`].
+    /// Why the run halts, for [`Ended::halted`](super::Ended::halted).
     pub fn halted(&self) -> Option<String> {
         self.shared.tally().halted()
     }
 
-    /// Takes the display away and prints `closing` in its place (a [`summary()`], or nothing).
+    /// Takes the display away and prints `closing` in its place (a [`summary`](super::summary()), or nothing).
     /// Returns when everything sent before was shown, or after a few seconds: a reader that does
     /// not read is not waited for.
     pub fn finish(self, closing: &str) {

@@ -18,7 +18,7 @@ pub struct Ended {
     pub failed_wiped: Option<u64>,
     /// Of the done ones: those that a human should look at.
     pub flagged: u64,
-    /// Jobs that ended in this run ([`super::Handle::completed`]).
+    /// Jobs that ended in this run ([`Handle::completed`](super::display::Handle::completed)).
     pub completed: u64,
     /// What this run took.
     pub elapsed: Duration,

@@ -42,7 +42,7 @@ pub fn show_bar<T: Terminal>(shared: &Shared, bar: &Bar<T>, paint: Paint) {
             shared.screen.done();
             return;
         }
-        // Bound first: the run needs the tally, and drawing may hang in a write.
+        // The lock on the tally ends here: drawing may hang in a write, and the run needs the tally.
         let frame = shared
             .tally()
             .frame(shared.started.elapsed(), bar.width(), paint);
@@ -53,7 +53,7 @@ pub fn show_bar<T: Terminal>(shared: &Shared, bar: &Bar<T>, paint: Paint) {
 
 /// Writes a run as lines, until its mailbox is closed.
 pub fn show_lines(shared: &Shared, out: &mut impl Write) {
-    // A log is complete; what cron mails to a person need not be.
+    // A log is complete. Under `-q` similar lines are capped: cron mails them to a person.
     let mut similar = Similar::new(shared.verbosity == Verbosity::Quiet);
     let beats = shared.mode == Mode::Plain && shared.verbosity >= Verbosity::Normal;
     let mut earliest = Instant::now();

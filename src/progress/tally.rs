@@ -112,7 +112,8 @@ impl Tally {
         if job.held {
             self.counts.held += 1;
         }
-        // An event does not tell whether a doubt that ended had been held; this bound does.
+        // An event does not tell whether a doubt that ended had been held. No more can be held than are
+        // in doubt.
         self.counts.held = self.counts.held.min(self.counts.in_doubt);
         match job.to {
             State::Submitting => {

@@ -1,4 +1,4 @@
-//! Rows of a manifest that concern services with a past, in words.
+//! Why rows of a manifest cannot be queued: an earlier batch has, or has wiped, their services.
 
 use std::fmt::Write as _;
 

@@ -43,7 +43,7 @@ pub fn hints(error: &CliError) -> Vec<String> {
         CliError::OtherFile { .. } => hint(
             "--update-access takes what this file says; `refleet run` without a manifest goes on with what was ordered",
         ),
-        // A command that names some of them only would lead here again.
+        // With so many, a command could name some of them only, and the rest would lead here again.
         CliError::NotInSheet { batch, services } if services.len() > NAMED_MAX => vec![format!(
             "`refleet cancel --all --batch {batch}` gives up all of the batch that has not started, and its doubts, so that this command orders anew what is due; `refleet run` without a manifest finishes the batch as it was ordered",
         )],

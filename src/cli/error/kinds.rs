@@ -17,25 +17,19 @@ use crate::text;
 use crate::time;
 use crate::zomro::{ClientError, EndpointError};
 
-/// Why a command ends without having done its work.
 #[derive(Debug, thiserror::Error)]
 pub enum CliError {
-    /// The manifest.
     #[error("{}", with_source(.0))]
     Manifest(#[from] ManifestError),
-    /// The database's file.
     #[error(transparent)]
     Open(OpenError),
-    /// The queue.
     #[error(transparent)]
     Store(#[from] StoreError),
     /// Rows that concern services with a past.
     #[error("{}", conflict(.0))]
     Conflict(Conflict),
-    /// `--api-url`.
     #[error("the API's address cannot be used: {0}")]
     Endpoint(#[from] EndpointError),
-    /// The HTTP client.
     #[error(transparent)]
     Client(#[from] ClientError),
     /// No way to log in.
@@ -47,22 +41,16 @@ pub enum CliError {
     /// A secret's file.
     #[error("cannot read the file that {variable} names: {}: {source}", path.display())]
     SecretFile {
-        /// The environment variable.
         variable: String,
-        /// The file.
         path: PathBuf,
-        /// Why.
         source: io::Error,
     },
     /// A secret that is no text, or empty.
     #[error("{variable} is {what}")]
     BadSecret {
-        /// The environment variable.
         variable: String,
-        /// What is wrong with it.
         what: &'static str,
     },
-    /// The display.
     #[error("{}", with_source(.0))]
     Display(#[from] StartError),
     /// The question was not answered with yes.
@@ -80,7 +68,6 @@ pub enum CliError {
     /// An open batch that was left alone for long.
     #[error("{}", stale(*.batch, *.touched_ms))]
     Stale {
-        /// The batch.
         batch: BatchId,
         /// When a job of it last moved, as Unix time.
         touched_ms: i64,
@@ -91,7 +78,6 @@ pub enum CliError {
         time::human(*.at_ms)
     )]
     FutureOrder {
-        /// The order.
         batch: BatchId,
         /// Its date, as Unix time.
         at_ms: i64,
@@ -102,7 +88,6 @@ pub enum CliError {
         words::jobs(*.jobs), text::brief(.manifest, 200)
     )]
     OtherFile {
-        /// The batch.
         batch: BatchId,
         /// The manifest that it was ordered from.
         manifest: String,
@@ -112,15 +97,12 @@ pub enum CliError {
     /// An open batch of the same path, with jobs that the sheet does not order (any more).
     #[error("{}", not_in_sheet(*.batch, .services))]
     NotInSheet {
-        /// The batch.
         batch: BatchId,
-        /// The jobs' services.
         services: Vec<ServiceId>,
     },
     /// `run` without a manifest, and nothing unambiguous to go on with.
     #[error("{}", unfinished(.0))]
     WhichBatch(Vec<(BatchId, String)>),
-    /// A batch that does not exist.
     #[error("there is no batch {0} in this database")]
     NoSuchBatch(BatchId),
     /// A database without any batch.
@@ -137,11 +119,8 @@ pub enum CliError {
     /// A batch of another API.
     #[error("{}", other_api(*.batch, .theirs, .ours))]
     OtherApi {
-        /// The batch.
         batch: BatchId,
-        /// Its API.
         theirs: String,
-        /// The one given.
         ours: String,
     },
     /// A service that no batch knows.
@@ -152,36 +131,23 @@ pub enum CliError {
     Account(Halt),
     /// A file or stdout.
     #[error("cannot write {what}: {source}")]
-    Output {
-        /// What was to be written.
-        what: String,
-        /// Why.
-        source: io::Error,
-    },
-    /// The simulator.
+    Output { what: String, source: io::Error },
     #[error("the simulator cannot run: {0}")]
     Simulator(io::Error),
-    /// The operating system.
     #[error("cannot start: {0}")]
     System(io::Error),
     /// A path that nobody has expanded.
     #[error("{option}: {} {what}", without_login(path))]
     NotMeant {
-        /// Where it was given.
         option: String,
-        /// As it was given.
         path: PathBuf,
-        /// What is wrong with it.
         what: &'static str,
     },
     /// A file that is worth more than what would be written over it.
     #[error("{option}: {} is {what}, and is not written over", path.display())]
     Precious {
-        /// Where it was given.
         option: &'static str,
-        /// The file.
         path: PathBuf,
-        /// What it is.
         what: Precious,
     },
     /// Options that do not go together.

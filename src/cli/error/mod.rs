@@ -1,8 +1,8 @@
 //! What a person is told when a command cannot do its work: what, where, and what to do next.
 //!
-//! `kinds` has all reasons with their messages and exit codes, `hints` says what to do about each, `render` writes both,
-//! `conflict` writes down rows that concern services with a past, `halt` and `storage` say what to do
-//! when a run ends early.
+//! `kinds` has all reasons with their messages and exit codes, `hints` says what to do about each,
+//! `render` writes both. `conflict` writes down why rows cannot be queued, `halt` and `storage` say
+//! what to do when a run ends early.
 
 mod conflict;
 pub mod halt;

@@ -7,7 +7,7 @@ use crate::text;
 
 impl CliError {
     /// The whole text for stderr, ending with a line feed. `command`: how to call refleet on this
-    /// very queue again ([`Global::command`](crate::cli::global::Global::command)); it stands in each hint that can be typed.
+    /// very queue again; it stands in each hint that can be typed.
     pub fn render(&self, command: &str) -> String {
         if let Self::Manifest(ManifestError::Invalid(faults)) = self {
             return faults.to_string();

@@ -72,8 +72,8 @@ pub async fn take(
     Ok(())
 }
 
-/// Says who takes another access, and who keeps the old one: under `-q` where somebody might look
-/// for a way in that is not there.
+/// Says which jobs take another access, and which keep the old one. `-q` silences it only where no
+/// job keeps the old one: somebody might try the new password there, in vain.
 pub fn tell(
     news: &AccessNews,
     sheet: &Sheet<'_>,

@@ -12,7 +12,6 @@ use crate::time;
 pub enum Order<'a> {
     /// The batch is open: go on with it, whatever else was asked.
     Resume {
-        /// The batch.
         batch: &'a Batch,
         /// What is ordered when it has ended.
         then: Option<EnqueuePolicy>,
@@ -62,7 +61,7 @@ pub fn decide<'a>(known: &Known<'a>, options: OrderOptions, now_ms: i64) -> Orde
             (None, _) => Order::New(options.policy(now_ms)),
         };
     }
-    // The sheet of a nightly order changes from night to night: its path tells which one it is.
+    // The rows of a nightly order may change from night to night; its path tells which order it is.
     let open = same.iter().rev().find(is_open);
     if let Some(batch) = open.or_else(|| path.iter().rev().find(is_open)) {
         let then = Some(EnqueuePolicy {

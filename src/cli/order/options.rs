@@ -42,15 +42,10 @@ pub struct OrderArgs {
     reason = "options, not a state machine"
 )]
 pub struct OrderOptions {
-    /// `--again`
     pub again: bool,
-    /// `--every`
     pub every: Option<Duration>,
-    /// `--skip-done`
     pub skip_done: bool,
-    /// `--wiped`
     pub wiped: bool,
-    /// `--update-access`
     pub update_access: bool,
 }
 
@@ -76,7 +71,6 @@ impl OrderOptions {
 }
 
 impl OrderArgs {
-    /// The options.
     pub fn options(&self) -> OrderOptions {
         OrderOptions {
             again: self.again,

@@ -41,7 +41,6 @@ impl Loaded {
 pub enum Plan {
     /// Its batch is open.
     Resume {
-        /// The batch.
         batch: Batch,
         /// When it has ended, there is a new order to be made.
         once_more: bool,
@@ -76,7 +75,7 @@ pub async fn plan(
     match decide(&known, options, time::now_ms()) {
         Order::Resume { batch, then } => {
             if let Some(policy) = then {
-                // What forbids the order that follows is said before anything is sent.
+                // A conflict that forbids the order that follows is reported now, before anything is sent.
                 let mut rows = sound_rows(sheet.source, sheet.validated)?;
                 queue
                     .preview(&new_batch(sheet)?, policy, &mut rows, &mut |_| {})
@@ -89,7 +88,7 @@ pub async fn plan(
         }
         Order::Ended(batch) => Ok(Plan::Ended(batch.clone())),
         Order::New(policy) => {
-            // Whoever adds a forgotten key has another manifest by its digest, and the same order.
+            // A manifest to which a forgotten key was added has another digest, and is the same order.
             for batch in batches.into_iter().rev().filter(Batch::is_open) {
                 if access::is_same_but_for_access(queue, sheet, &batch).await? {
                     return Ok(Plan::Resume {

@@ -8,7 +8,7 @@ use crate::job::NewJob;
 use crate::manifest::{self, ManifestError, Source, Validated};
 use crate::queue::NewBatch;
 
-/// A manifest that is ordered, and of whom.
+/// A manifest that is ordered, and the provider of whom it is ordered.
 pub struct Sheet<'a> {
     /// Where its rows come from.
     pub source: &'a Source,

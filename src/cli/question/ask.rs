@@ -19,19 +19,17 @@ use crate::progress::{Surroundings, Verbosity};
 use crate::run::{InstanceList, Options, read_account};
 use crate::zomro::Client;
 
-/// What is typed has come to an end when nothing came for so long: a paste arrives in pieces.
+/// A paste arrives in pieces: it has come to an end when nothing was typed for this long.
 const QUIET: Timespec = Timespec {
     tv_sec: 0,
     tv_nsec: 200_000_000,
 };
-/// Pieces that are thrown away at most; whoever goes on typing for so long answers the question.
+/// Pieces that are thrown away at most; who goes on typing after that answers the question.
 const PIECES_MAX: u32 = 50;
 
 /// Who is asked, and about which API.
 pub struct Asked<'a> {
-    /// The API.
     pub client: &'a Client,
-    /// Its address, for people.
     pub api_url: &'a str,
     /// What the run will do.
     pub options: &'a Options,
@@ -91,7 +89,7 @@ pub async fn confirm(
     }
 }
 
-/// Reads the account. A call a second and a large account take their time: never in silence.
+/// Reads the account, and shows how far it is: at one call a second a large one takes minutes.
 async fn read(
     targets: &Targets,
     asked: &Asked<'_>,
@@ -146,7 +144,7 @@ async fn answer(prompt: &str) -> io::Result<String> {
     loop {
         tokio::select! {
             line = &mut reading => return line?,
-            // After Ctrl-Z and `fg` the shell's words stand where the prompt was.
+            // After Ctrl-Z and `fg` the shell has written over the prompt.
             () = signals::next(&mut continued) => tell(&format!("\n{prompt}")),
         }
     }
@@ -160,13 +158,13 @@ fn discard_typed() -> io::Result<()> {
         let mut typed = [PollFd::new(&stdin, PollFlags::IN)];
         match poll(&mut typed, Some(&QUIET)) {
             Ok(0) => break,
-            // A terminal that is gone is readable for ever; the reading finds that out.
+            // A terminal that is gone is always readable; reading the answer finds that out.
             Ok(_) if typed[0].revents().contains(PollFlags::HUP) => break,
             Ok(_) | Err(rustix::io::Errno::INTR) => {}
             Err(error) => return Err(error.into()),
         }
     }
-    // Half a line is not readable, and would begin the answer.
+    // `poll` does not report half a line, which would become the beginning of the answer.
     tcflush(&stdin, QueueSelector::IFlush)?;
     Ok(())
 }

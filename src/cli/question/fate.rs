@@ -33,7 +33,7 @@ impl Outlook<'_> {
             .get(target.service)
             .filter(|listed| listed.page.is_some())
         else {
-            // Of a list that was not read whole nobody can say who is not in it.
+            // An instance is known to be absent only from a list that was read whole.
             return if list.is_read() {
                 Fate::Absent
             } else {

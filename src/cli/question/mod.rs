@@ -1,7 +1,8 @@
 //! The question before anything is destroyed: what will be lost, from the account's live list.
 //!
 //! `targets` holds what is about to be rebuilt, `fate` what becomes of each by the account's list,
-//! `text` says all of it and `table` lists it (both know no terminal), `ask` asks on the terminal, `pager` shows what is longer than a screen.
+//! `text` says all of it and `table` lists it (both know no terminal), `ask` asks on the terminal,
+//! `pager` shows what is longer than a screen.
 
 mod ask;
 mod fate;

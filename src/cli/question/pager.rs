@@ -29,7 +29,7 @@ impl Pager {
         let (sender, lines) = mpsc::channel(LINES_AHEAD);
         let shown = tokio::task::spawn_blocking(move || page(lines, capable));
         for line in text() {
-            // One who has seen enough closes it before the end.
+            // A reader who has seen enough closes the pager before the end of the text.
             if sender.send(line).await.is_err() {
                 break;
             }
@@ -37,8 +37,7 @@ impl Pager {
         drop(sender);
         let shown = shown.await;
         self.open.store(false, Ordering::SeqCst);
-        // Where the pager itself failed, whoever could not be shown the text is asked all the same,
-        // with the number in the prompt.
+        // If the pager failed, the question is asked all the same: its prompt has the number.
         if let Ok(Err(_)) = shown {
             text().for_each(|line| tell(&line));
         }

@@ -52,7 +52,6 @@ impl fmt::Display for Few {
 /// What the question rests on.
 #[derive(Debug)]
 pub struct Question<'a> {
-    /// What is about to be rebuilt.
     pub targets: &'a Targets,
     /// What the account says of it.
     pub account: &'a Account,

@@ -30,7 +30,6 @@ pub struct RunArgs {
     #[arg(long, short)]
     pub yes: bool,
 
-    /// Which of a manifest's orders this is.
     #[command(flatten)]
     pub options: OrderArgs,
 
@@ -38,11 +37,9 @@ pub struct RunArgs {
     #[arg(long)]
     pub stale: bool,
 
-    /// How it is read.
     #[command(flatten)]
     pub sheet: ManifestArgs,
 
-    /// How it works.
     #[command(flatten)]
     pub pace: PaceArgs,
 
@@ -58,7 +55,6 @@ pub struct RunArgs {
     #[arg(long, requires = "manifest")]
     pub simulate: bool,
 
-    /// What goes wrong in the simulation.
     #[command(flatten, next_help_heading = "Simulation")]
     pub faults: FaultArgs,
 }

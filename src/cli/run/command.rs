@@ -14,7 +14,6 @@ use crate::manifest;
 use crate::queue::{Note, Open, Queue, QueueLock};
 use crate::run::{Signal, Signals};
 
-/// Carries out the command.
 pub async fn run(global: &Global, args: &RunArgs) -> Result<Exit, CliError> {
     let verbosity = global.verbosity();
     let mut signals = signals::listen()?;
@@ -56,7 +55,7 @@ async fn until_ended(invocation: &Invocation<'_>, signals: &mut Signals) -> Resu
     let _lock = QueueLock::acquire(&context.database)?;
     let mut exit = Exit::Done;
     loop {
-        // Ctrl-C at the question means no: what was begun in the database is undone with it.
+        // Ctrl-C at the question means no. Dropping `preparing` rolls its transaction back.
         let prepared = {
             let mut preparing = std::pin::pin!(prepare(invocation, &mut queue));
             loop {

@@ -106,7 +106,7 @@ async fn resume(
         ..
     } = invocation;
     let now_ms = time::now_ms();
-    // A date in the future tells nothing of how long it was left alone.
+    // Of a batch dated in the future nobody can tell how long it was left alone.
     let is_stale = time::between(batch.touched_ms, now_ms) >= STALE_AFTER
         || batch.touched_ms > now_ms + time::CLOCK_STEP_MS;
     if is_stale && !args.stale && args.yes {

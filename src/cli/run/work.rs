@@ -114,7 +114,7 @@ async fn how_it_ended(
 ) -> Ended {
     let failed_wiped = queue.failed_wiped(batch.id).await.ok();
     let flagged = queue.flagged(batch.id).await.unwrap_or_default();
-    // Commands speak of the newest batch, and `run` of the only open one, unless they are told.
+    // Without options, commands take the newest batch, and `run` the only open one.
     let batches = queue.batches().await.unwrap_or_default();
     let is_newest = batches.last().is_none_or(|last| last.id == batch.id);
     let is_alone = !batches

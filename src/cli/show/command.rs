@@ -25,7 +25,6 @@ pub struct ShowArgs {
     pub json: bool,
 }
 
-/// Carries out the command.
 pub async fn show(global: &Global, args: &ShowArgs) -> Result<Exit, CliError> {
     let mut queue = database::open(global, Open::Read).await?;
     let jobs = queue.jobs_of(args.service_id).await?;

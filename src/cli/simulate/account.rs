@@ -63,7 +63,6 @@ pub struct SimulateArgs {
     #[arg(long, value_name = "FILE")]
     pub journal: Option<PathBuf>,
 
-    /// What goes wrong.
     #[command(flatten)]
     pub faults: FaultArgs,
 }

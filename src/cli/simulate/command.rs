@@ -20,11 +20,9 @@ pub struct SimulateCommand {
     /// A manifest whose services and images the simulated account has
     pub manifest: Option<PathBuf>,
 
-    /// How it is read.
     #[command(flatten)]
     pub sheet: ManifestArgs,
 
-    /// The simulated account.
     #[command(flatten)]
     pub args: SimulateArgs,
 }
@@ -35,7 +33,6 @@ Examples:
   refleet simulate --services 500 --fault-rate 0.2 --listen 127.0.0.1:8080
   refleet simulate fleet.csv --odd freeze=renamed,names=family,always=429@submission:1m..3m";
 
-/// Carries out the command.
 pub async fn run(command: &SimulateCommand) -> Result<Exit, CliError> {
     let mut rows = Vec::new();
     if let Some(path) = &command.manifest {

@@ -19,7 +19,6 @@ use crate::queue::Open;
 #[derive(Debug, Args)]
 #[command(override_usage = "refleet status [OPTIONS]")]
 pub struct StatusArgs {
-    /// Which batch.
     #[command(flatten)]
     pub batch: BatchArg,
 
@@ -28,7 +27,6 @@ pub struct StatusArgs {
     pub json: bool,
 }
 
-/// Carries out the command.
 pub async fn status(global: &Global, args: &StatusArgs) -> Result<Exit, CliError> {
     let (mut queue, batch) = batches::open(global, &args.batch, Open::Read).await?;
     let status = Status::read(global, &mut queue, batch).await?;

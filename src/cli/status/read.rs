@@ -12,7 +12,7 @@ use crate::time;
 /// Rebuilds below which a rate is a guess.
 const DONE_MIN: u64 = 2;
 
-/// The rate is that of so long back.
+/// How far back the rate looks.
 const RATE_WINDOW: Duration = Duration::from_mins(10);
 
 /// How far a batch is, and what to do about it.
@@ -118,7 +118,7 @@ async fn pace(
     }
     #[expect(clippy::cast_precision_loss, reason = "a rate for people")]
     let per_minute = done as f64 * 60.0 / window.as_secs_f64();
-    // Doubts end when they end.
+    // Nobody can tell when a doubt ends.
     let left = batch.counts.queued + batch.counts.submitting + batch.counts.rebuilding;
     #[expect(clippy::cast_precision_loss, reason = "an estimate for people")]
     let eta =
