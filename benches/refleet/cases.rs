@@ -133,6 +133,10 @@ pub fn schedule(sizes: &Sizes) -> Figures {
 }
 
 /// What a large queue costs a run that works on it.
+#[expect(
+    clippy::too_many_lines,
+    reason = "figures of one large queue, taken one after the other"
+)]
 pub fn large(sizes: &Sizes) -> Figures {
     const MARKS: usize = 10_000 / MARK_EVERY;
     let place = Place::new()?;

@@ -125,7 +125,6 @@ mod tests {
 
     #[test]
     fn of_an_option_that_is_given_twice_the_last_one_counts() {
-        // Field case E10.
         let mut tree = Cli::command();
         tree.build();
         let mut tried = 0;

@@ -87,6 +87,10 @@ impl JobRecord {
     }
 
     /// The record after `entry`, which happened at `at_ms` (Unix time).
+    #[expect(
+        clippy::too_many_lines,
+        reason = "the table of transitions: one arm for each"
+    )]
     pub fn apply(&self, entry: &LedgerEntry, at_ms: i64) -> Result<Self, IllegalTransition> {
         use State::{Cancelled, Done, Failed, InDoubt, Queued, Rebuilding, Submitting};
 

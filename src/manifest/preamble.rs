@@ -155,7 +155,6 @@ mod tests {
 
     #[test]
     fn excels_line_about_the_delimiter_is_understood() {
-        // Field case E1.
         for (line, told) in [
             ("sep=;", Some(b';')),
             ("SEP=,", Some(b',')),

@@ -10,6 +10,7 @@ use super::limits::{
 
 impl DiagnosticKind {
     /// What is wrong: one line, lower case, the same for each row that has it.
+    #[expect(clippy::too_many_lines, reason = "a table: one arm for each kind")]
     pub fn message(self) -> Cow<'static, str> {
         match self {
             Self::Empty => "the file is empty".into(),
@@ -114,6 +115,7 @@ impl DiagnosticKind {
     }
 
     /// What a person does about it.
+    #[expect(clippy::too_many_lines, reason = "a table: one arm for each kind")]
     pub fn help(self) -> Cow<'static, str> {
         const AS_TEXT: &str = "format the column as text, then enter or paste the ids again: the \
              digits that a spreadsheet dropped cannot be told from the file";

@@ -146,7 +146,6 @@ mod tests {
         unreachable!("it ends")
     }
 
-    // field case E4
     #[test]
     fn in_the_usual_case_the_eta_only_falls_and_comes_true() {
         let jitter = |number: u64| 285 + number * 7919 % 31;
@@ -173,7 +172,6 @@ mod tests {
         }
     }
 
-    // field case E4
     #[test]
     fn nothing_is_said_while_nothing_is_known() {
         let mut forecast = Forecast::default();

@@ -100,7 +100,7 @@ mod tests {
         assert_eq!(text, "{}\n{\"v\":1,\"a\n{}\n{}\n");
     }
 
-    // A kind of field cases D: a run that begins never, and that no signal ends.
+    // It would be a run that never begins, and that no signal ends.
     #[cfg(target_os = "linux")]
     #[test]
     fn a_named_pipe_without_a_reader_is_not_waited_for() {

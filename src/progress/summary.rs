@@ -179,6 +179,7 @@ mod tests {
     }
 
     #[test]
+    #[expect(clippy::too_many_lines, reason = "a table of endings")]
     fn every_ending_says_what_happened_and_what_to_do_next() {
         let broken = Counts {
             done: 495,

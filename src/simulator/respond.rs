@@ -134,6 +134,10 @@ pub(super) fn long_page(number: &str) -> Response {
 
 /// What the client sees of `fault`; `answer` is what it would have seen. It is as long as there are
 /// kinds: a table with one arm for each.
+#[expect(
+    clippy::too_many_lines,
+    reason = "a table: one arm for each kind of fault"
+)]
 pub(super) async fn respond(
     shared: &Shared,
     link: &Link,

@@ -249,7 +249,6 @@ mod tests {
         }
     }
 
-    // field case D3
     #[test]
     fn a_row_that_cannot_be_read_hides_no_other() {
         let deep = format!(r#"{{"id":{}{}}}"#, "[".repeat(200), "]".repeat(200));
@@ -273,7 +272,6 @@ mod tests {
         }
     }
 
-    // field case A13
     #[test]
     fn a_page_with_more_rows_than_any_panel_shows_is_none() {
         let page = |count| {

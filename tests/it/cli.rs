@@ -25,6 +25,7 @@ fn assert_refused(rig: &Rig, name: &str, refused: &Ended, says: &str) {
 }
 
 #[test]
+#[expect(clippy::too_many_lines, reason = "a table of manifests")]
 fn a_bad_manifest_is_refused_before_anything_is_queued_or_sent() {
     let rig = Rig::new(3);
     let row = format!("{FIRST},{IMAGE},{PASSWORD},\n");

@@ -104,6 +104,7 @@ fn after_ctrl_z_and_fg_the_prompt_is_there_again() {
 }
 
 #[test]
+#[expect(clippy::too_many_lines, reason = "one screen, line by line")]
 fn the_last_screen_before_the_answer_says_what_is_lost_and_what_is_not_sent() {
     const COUNT: usize = 40;
     let rig = Rig::with(COUNT, |config| {

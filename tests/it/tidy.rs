@@ -63,7 +63,7 @@ const DOMAIN: &[&str] = &[
 ];
 
 /// Modules that use each other all the same.
-const CIRCLES: &[&str] = &[];
+const CIRCLES: &[&str] = &["run::machine: course, turn"];
 
 /// Lines that a file may have.
 const LINES_MAX: usize = 700;
@@ -75,11 +75,7 @@ const LONGER: &[(&str, &str)] = &[(
 )];
 
 /// `mod.rs` files that hold code all the same.
-const MODS_WITH_CODE: &[&str] = &[
-    "src/run/evidence/mod.rs",
-    "src/run/machine/mod.rs",
-    "src/run/mod.rs",
-];
+const MODS_WITH_CODE: &[&str] = &["src/run/evidence/mod.rs", "src/run/machine/mod.rs"];
 
 #[test]
 fn no_modules_of_a_room_use_each_other() {

@@ -24,6 +24,7 @@ const FUTURE: &str = "see to this machine's clock (`date`); if it is right now, 
 const UNDATABLE: &str = "the clock was behind then, or ahead before, so that they may have been wiped less long ago than --every asks for; see to it (`date`), and when they are due, run it once with --again, which orders all of it now";
 
 /// What to do next, one line each.
+#[expect(clippy::too_many_lines, reason = "a table: one arm for each error")]
 pub fn hints(error: &CliError) -> Vec<String> {
     let hint = |text: &str| vec![text.to_owned()];
     match error {

@@ -116,6 +116,10 @@ impl Lines {
 }
 
 /// A ledger entry in words.
+#[expect(
+    clippy::too_many_lines,
+    reason = "a table: one arm for each kind of entry"
+)]
 fn describe(entry: &LedgerEntry) -> String {
     let name = |image: &Option<String>| match image {
         Some(image) => text::brief(image, 60),

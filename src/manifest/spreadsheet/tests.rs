@@ -1,8 +1,8 @@
 use super::shape::{Shape, shape};
 
 #[test]
+#[expect(clippy::too_many_lines, reason = "a table of shapes")]
 fn what_a_spreadsheet_makes_of_a_password_is_known_by_its_shape() {
-    // Field case C4.
     for (shape_of_it, texts) in [
         (
             Shape::Scientific,

@@ -43,7 +43,7 @@ fn a_short_run() -> Vec<Event> {
             total: Some(4),
         }),
         started(4, true),
-        // field case E8: the line names the option.
+        // The line names the option.
         Event::BudgetLimits { in_flight_max: 2 },
     ];
     events.extend(rebuilt(1));

@@ -237,7 +237,7 @@ mod tests {
             .unwrap()
     }
 
-    // Field case B2, found by the crash harness: whoever carried the log over while a run was about
+    // The crash harness found this: whoever carried the log over while a run was about
     // to mark the main file, or was dead before it had, left a mark without a log.
     #[tokio::test]
     async fn the_main_file_is_marked_only_while_its_log_is_needed() {

@@ -200,7 +200,7 @@ fn a_doubt_is_disproved_by_two_quiet_readings_after_its_window_and_not_before() 
 
 #[test]
 fn silence_proves_nothing_before_a_new_name_was_seen() {
-    // Field cases A1 and A3: only a sign teaches a lag, and only the name's.
+    // Only a sign teaches a lag, and only the name's.
     let mut scene = Scene::in_doubt(OLD);
     scene.list_lag = ListLag::default();
     scene.list_lag.name_showed(&names::form(NEW).unwrap());
@@ -211,7 +211,7 @@ fn silence_proves_nothing_before_a_new_name_was_seen() {
 
 #[test]
 fn silence_proves_nothing_where_the_list_may_spell_the_image_otherwise() {
-    // Field case A3: "Ubuntu" in the list, "Ubuntu-22.04" in the preview.
+    // "Ubuntu" in the list, "Ubuntu-22.04" in the preview.
     let mut scene = Scene::in_doubt(OLD);
     scene.list_lag = ListLag::default();
     scene.list_lag.name_showed("another image");
@@ -222,7 +222,7 @@ fn silence_proves_nothing_where_the_list_may_spell_the_image_otherwise() {
 
 #[test]
 fn silence_proves_nothing_without_a_control_that_was_read_after_the_window() {
-    // Field case A4: the list froze after it was seen to work.
+    // The list froze after it was seen to work.
     for control_s in [None, Some(0), Some(299)] {
         let mut scene = Scene::in_doubt(OLD);
         scene.control_s = control_s;
@@ -243,7 +243,7 @@ fn silence_proves_nothing_without_a_control_that_was_read_after_the_window() {
 
 #[test]
 fn silence_proves_nothing_of_an_instance_that_stood_in_error() {
-    // Field case A2: it fails at once, and stands in error again under its old name.
+    // It fails at once, and stands in error again under its old name.
     assert_held(
         &Scene::in_doubt(OLD).stood_in("error").quiet(),
         "status error",
@@ -357,7 +357,7 @@ fn rebuilding_or_the_ordered_image_proves_the_execution() {
     let executed = |status, image| Scene::in_doubt(OLD).doubt(1, status, image);
     assert_eq!(executed("rebuilding", OLD), Doubt::Executed);
     assert_eq!(executed("active", NEW), Doubt::Executed);
-    // Field case A9: another spelling of the same name.
+    // Another spelling of the same name.
     assert_eq!(executed("active", "Alma Linux 8"), Doubt::Executed);
     assert_eq!(executed("active", "AlmaLinux-8.1"), Doubt::Open);
     assert_eq!(executed("active", "AlmaLinux\u{fffd}8"), Doubt::Open);
@@ -377,7 +377,7 @@ fn hours_after_a_crash_a_restored_image_disproves_nothing_and_a_new_one_proves_n
     assert_eq!(soon.doubt(61, "rebuilding", OLD), Doubt::Executed);
 }
 
-/// Field case A10: what happened while the process stood still may be anybody's work, also where
+/// What happened while the process stood still may be anybody's work, also where
 /// the monotonic clock stood still with it.
 #[test]
 fn after_a_suspension_only_signs_within_the_time_of_a_rebuild_count() {
@@ -456,7 +456,7 @@ fn an_accepted_rebuild_that_nothing_showed_is_done_only_after_its_time() {
     assert_eq!(scene.progress(600, "active", NEW), done(Evidence::Accepted));
 }
 
-/// Field case A8: refused while a human reinstalled, rolled back, or accepted and never done.
+/// Refused while a human reinstalled, rolled back, or accepted and never done.
 #[test]
 fn the_old_image_in_the_end_is_a_doubt_where_the_list_is_known_to_show_new_names() {
     let mut never = Scene::accepted(OLD);
@@ -516,7 +516,7 @@ fn a_doubt_that_ends_under_another_name_than_the_ordered_one_stays_a_doubt() {
     }
 }
 
-/// Field case A9: the list calls an image otherwise than the preview.
+/// The list calls an image otherwise than the preview.
 #[test]
 fn a_third_name_is_the_lists_own_word_until_instances_disagree() {
     const WORD: &str = "Alma Linux 8 (x86_64)";

@@ -205,7 +205,7 @@ fn an_api_that_always_shows_somebody_new_ends() {
     assert!(list.is_scanned() && !list.is_read());
 }
 
-// field case D3: a row that cannot be read shows nobody absent.
+// A row that cannot be read shows nobody absent.
 #[test]
 fn a_row_that_names_nobody_may_be_anybody_who_was_not_seen() {
     let mut list = InstanceList::default();
@@ -226,7 +226,7 @@ fn a_row_that_names_nobody_may_be_anybody_who_was_not_seen() {
     assert_eq!(calls, 4 * WALKS_MAX as usize);
 }
 
-// field case D3: it hides no others.
+// It hides no others.
 #[test]
 fn rows_of_nobody_end_no_walk_before_all_instances_are_seen() {
     let mut list = InstanceList::default();

@@ -13,6 +13,7 @@ use crate::run::{Halt, Now};
 use crate::zomro::{Answer, Incurable, ReadError, Submitted};
 
 impl Machine {
+    #[expect(clippy::too_many_lines, reason = "a table: one arm for each answer")]
     pub(super) fn submission_finished(
         &mut self,
         service: ServiceId,

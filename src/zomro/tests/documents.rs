@@ -135,7 +135,6 @@ fn of_several_errors_the_one_that_proves_nothing_counts() {
     assert_eq!(class(200, beside), "unknown api_error");
 }
 
-// field case A5
 #[test]
 fn ok_and_error_in_one_document_prove_nothing() {
     for error in ["value", "access", "auth", "missed", "busy"].map(error) {
@@ -155,7 +154,6 @@ fn ok_and_error_in_one_document_prove_nothing() {
     }
 }
 
-// field case A6
 #[test]
 fn the_answer_to_another_request_proves_nothing() {
     for field in [
@@ -189,7 +187,7 @@ fn the_answer_to_another_request_proves_nothing() {
     }
 }
 
-// Of the kind of field case A6: the other request may be our own preview of the same instance.
+// The other request may be our own preview of the same instance.
 #[test]
 fn the_refusal_of_a_preview_proves_nothing_about_a_submission() {
     for echo in [
@@ -219,7 +217,7 @@ fn the_refusal_of_a_preview_proves_nothing_about_a_submission() {
     }
 }
 
-// Of the kind of field case A6: the answer to a reading of the list, whatever stands beside the rows.
+// The answer to a reading of the list, whatever stands beside the rows.
 #[test]
 fn rows_of_a_list_are_no_answer_to_a_submission() {
     for rows in [
@@ -237,7 +235,6 @@ fn rows_of_a_list_are_no_answer_to_a_submission() {
     }
 }
 
-// field case A6
 #[test]
 fn an_echo_of_our_own_request_is_ours_in_any_dress() {
     for field in [
@@ -264,7 +261,6 @@ fn an_echo_of_our_own_request_is_ours_in_any_dress() {
     }
 }
 
-// field case A6
 #[test]
 fn the_form_in_answer_to_a_submission_proves_nothing() {
     for status in [200, 403, 429, 460] {
@@ -272,7 +268,6 @@ fn the_form_in_answer_to_a_submission_proves_nothing() {
     }
 }
 
-// field case A7
 #[test]
 fn an_ok_that_leads_elsewhere_is_no_acceptance() {
     for (ok, expected) in [
@@ -323,7 +318,6 @@ fn an_ok_that_leads_elsewhere_is_no_acceptance() {
     assert_eq!(class(200, twice), "unknown elsewhere");
 }
 
-// field case A7
 #[test]
 fn a_reading_that_asks_for_a_second_factor_is_none() {
     let reading = Ours {
@@ -342,7 +336,7 @@ fn a_reading_that_asks_for_a_second_factor_is_none() {
         Err(finding::Obstacle::HalfSession(HalfSession::SecondFactor))
     ));
     assert!(whole(r#"{"doc":{"ok":{"$":"func=dashboard"}}}"#).is_ok());
-    // field case A6: a reading of something else is none either; what is refused is refused.
+    // A reading of something else is none either; what is refused is refused.
     assert!(matches!(
         whole(r#"{"doc":{"$func":"desktop","elem":[]}}"#),
         Err(finding::Obstacle::Failed(CallError::Foreign))

@@ -215,6 +215,7 @@ impl Unfit {
     }
 
     /// What to do about it, in commands that can be typed as they stand.
+    #[expect(clippy::too_many_lines, reason = "a table: one arm for each kind")]
     pub fn remedies(&self) -> Vec<String> {
         let one = |text: String| vec![text];
         match self {

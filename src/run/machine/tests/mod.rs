@@ -68,6 +68,10 @@ fn oddities() -> impl Strategy<Value = Oddities> {
         )
 }
 
+#[expect(
+    clippy::too_many_lines,
+    reason = "a table of chances, and the struct that they fill"
+)]
 fn weather() -> impl Strategy<Value = Weather> {
     let share = |most: f64| prop_oneof![2 => Just(0.0), 3 => 0.0..most];
     let chances = (

@@ -391,7 +391,7 @@ fn where_nothing_is_odd_silence_and_a_control_end_the_doubt() {
     assert!((1..=12).all(|number| world.state(number) == State::Done));
 }
 
-/// Of the kind of field case A8: while the doubt is watched, the instance is deleted and ordered anew
+/// While the doubt is watched, the instance is deleted and ordered anew
 /// under its id. It stands there with an old image because it is new.
 #[test]
 fn a_machine_with_another_address_is_not_the_one_that_was_meant() {
@@ -414,7 +414,7 @@ fn a_machine_with_another_address_is_not_the_one_that_was_meant() {
     }
 }
 
-/// Field case A1: nothing that happens ever shows, and what was accepted counts as done in the end.
+/// Nothing that happens ever shows, and what was accepted counts as done in the end.
 #[test]
 fn a_list_that_never_shows_anything_disproves_nothing() {
     let frozen = |world: &mut World| world.oddities.frozen_s = vec![(0, u64::MAX)];
@@ -424,7 +424,7 @@ fn a_list_that_never_shows_anything_disproves_nothing() {
     assert_eq!(world.state(12), State::Done);
 }
 
-/// Field case A2: it stood in `error`, is rebuilt, fails at once, and stands there again.
+/// It stood in `error`, is rebuilt, fails at once, and stands there again.
 #[test]
 fn an_instance_that_stood_in_error_is_never_disproved() {
     let failed = Fate::Unknown(Some(Rebuilding {
@@ -437,7 +437,7 @@ fn an_instance_that_stood_in_error_is_never_disproved() {
     assert_held(&world, 2, 1);
 }
 
-/// Field case A3: the status shows at once, the name long after `--settle`; nobody reads the page
+/// The status shows at once, the name long after `--settle`; nobody reads the page
 /// while it is `rebuilding`.
 #[test]
 fn a_name_that_shows_late_hides_no_rebuild() {
@@ -461,7 +461,7 @@ fn a_name_that_shows_late_hides_no_rebuild() {
     assert_eq!(world.state(2), State::Done);
 }
 
-/// Field case A3: the list says "Ubuntu" where the preview says "Ubuntu-22.04".
+/// The list says "Ubuntu" where the preview says "Ubuntu-22.04".
 #[test]
 fn a_list_that_names_images_otherwise_than_the_preview_disproves_nothing() {
     let quick = Fate::Unknown(Some(Rebuilding {
@@ -471,7 +471,7 @@ fn a_list_that_names_images_otherwise_than_the_preview_disproves_nothing() {
     }));
     let world = with_a_doubt(quick, |world| world.oddities.new_name = Some("renewed"));
     assert_held(&world, 2, 1);
-    // Field case A9: the others were accepted, seen rebuilding, and are back.
+    // The others were accepted, seen rebuilding, and are back.
     for number in (1..=12).filter(|&number| number != 2) {
         assert_eq!(world.state(number), State::Done, "{number}");
         let remark = world.job(number).record.failure.clone().unwrap();
@@ -488,7 +488,7 @@ fn spellings_of_one_name_are_one_name() {
     assert!((1..=12).all(|number| world.job(number).record.failure.is_none()));
 }
 
-/// Field case A4: it was seen to work, and then froze: with the doubt alone in flight, with a rebuild
+/// It was seen to work, and then froze: with the doubt alone in flight, with a rebuild
 /// that was seen and stays `rebuilding` for ever, and a single page of many.
 #[test]
 fn a_page_that_froze_after_it_was_seen_to_work_disproves_nothing() {
@@ -532,7 +532,7 @@ fn pages_that_lag_differently_hide_no_rebuild() {
     assert_eq!(world.state(9), State::Done);
 }
 
-/// Field case A8: refused while a human reinstalled, undone afterwards, accepted and never done.
+/// Refused while a human reinstalled, undone afterwards, accepted and never done.
 #[test]
 fn the_old_image_in_the_end_is_no_success() {
     let undone = Rebuilding {
@@ -552,7 +552,7 @@ fn the_old_image_in_the_end_is_no_success() {
     }
 }
 
-/// Field case A10: the machine sleeps for three hours, and somebody else reinstalls meanwhile.
+/// The machine sleeps for three hours, and somebody else reinstalls meanwhile.
 #[test]
 fn after_a_sleep_of_the_machine_somebody_elses_rebuild_ends_no_doubt() {
     let mut world = World::new(3, options());
@@ -569,7 +569,7 @@ fn after_a_sleep_of_the_machine_somebody_elses_rebuild_ends_no_doubt() {
     assert_eq!(world.job(3).record.executed(), Executed::Maybe);
 }
 
-/// Field case A10: the page on its way when the process stood still shows what somebody else did.
+/// The page on its way when the process stood still shows what somebody else did.
 #[test]
 fn a_page_asked_for_before_a_suspension_ends_no_doubt_after_it() {
     let sleeps: [fn(&mut Around, Duration); 2] = [Around::sleep, Around::pass];
@@ -590,7 +590,7 @@ fn a_page_asked_for_before_a_suspension_ends_no_doubt_after_it() {
     }
 }
 
-/// Field case A10: what stood there before the sleep is no baseline after it.
+/// What stood there before the sleep is no baseline after it.
 #[test]
 fn after_a_suspension_every_baseline_is_read_again() {
     let sleeps: [fn(&mut Around, Duration); 2] = [Around::sleep, Around::pass];
@@ -616,7 +616,7 @@ fn after_a_suspension_every_baseline_is_read_again() {
     }
 }
 
-/// Field case A10: the servers may be in use by now.
+/// The servers may be in use by now.
 #[test]
 fn a_day_of_suspension_halts_the_run_unless_it_may_be_stale() {
     let sleeps: [fn(&mut Around, Duration); 2] = [Around::sleep, Around::pass];
@@ -639,7 +639,7 @@ fn a_day_of_suspension_halts_the_run_unless_it_may_be_stale() {
     }
 }
 
-/// Field case A11: a page shows one id twice, the second time as if nothing were being done to it.
+/// A page shows one id twice, the second time as if nothing were being done to it.
 #[test]
 fn rows_that_contradict_each_other_show_nothing() {
     let mut world = World::new(2, options());

@@ -280,6 +280,7 @@ pub fn garbled() -> Failure {
 
 impl World {
     /// A batch of `jobs` jobs that order the new image, and an account in which all is well.
+    #[expect(clippy::too_many_lines, reason = "one value, with all of its fields")]
     pub fn new(jobs: u64, options: Options) -> Self {
         let started = Instant::now() + Duration::from_hours(1000);
         let now = Now {
