@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use crate::job::{BatchId, Counts, JobId, RunId};
+use crate::job::{BatchId, Counts, JobId, RunId, ServiceId};
 
 /// A batch, and where it stands.
 #[derive(Debug, Clone)]
@@ -43,6 +43,17 @@ pub struct Harm {
     pub failed: u64,
     /// Jobs in doubt, held or not.
     pub in_doubt: Vec<JobId>,
+}
+
+/// The doubt of a batch that has lasted longest.
+#[derive(Debug, Clone)]
+pub struct OldestDoubt {
+    /// The instance.
+    pub service: ServiceId,
+    /// Since when it may have been wiped, as Unix time.
+    pub since_ms: i64,
+    /// The owner's name for the instance.
+    pub name: Option<String>,
 }
 
 /// What a run is, for the records.

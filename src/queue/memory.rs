@@ -11,8 +11,8 @@ use super::operator::{Command, Elsewhere};
 use super::past::{LastSubmission, Sieve};
 use super::{
     Backend, Batch, CommandOutcome, Conflict, Decision, EnqueueError, EnqueuePolicy, Enqueued,
-    Flaw, Harm, Lease, LedgerLine, NewBatch, NewRun, Preview, QueuedJob, Ready, ResultSink, Rows,
-    Selection, Store, StoreError, Target,
+    Flaw, Harm, Lease, LedgerLine, Live, NewBatch, NewRun, Preview, QueuedJob, Ready, ResultSink,
+    Rows, Selection, Store, StoreError, Target,
 };
 use crate::job::{
     AccessKind, BatchId, Counts, Executed, JobId, JobRecord, LedgerEntry, NewJob, ResultRow, RunId,
@@ -139,7 +139,11 @@ impl MemoryStore {
         for row in &rows {
             let live = self.of_service(row.service);
             for live in live.filter(|stored| !stored.job.record.state.is_final()) {
-                sieve.live(row.service, live.batch, live.job.record.held);
+                sieve.live(Live {
+                    service: row.service,
+                    batch: live.batch,
+                    is_held: live.job.record.held,
+                });
             }
             let Some(last) = self.last_submission(row) else {
                 continue;

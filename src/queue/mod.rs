@@ -24,13 +24,13 @@ pub mod port;
 mod queued;
 mod sqlite;
 
-pub use batch::{Batch, Harm, NewRun, Run};
+pub use batch::{Batch, Harm, NewRun, OldestDoubt, Run};
 pub use error::StoreError;
 pub use lease::{Holder, Lease};
 pub use location::Location;
 pub use operator::{CommandOutcome, Decision, Flaw, Selection};
 pub use order::{
-    AccessNews, Conflict, DonePolicy, Due, EnqueueError, EnqueuePolicy, Enqueued, LeftOut,
+    AccessNews, Conflict, DonePolicy, Due, EnqueueError, EnqueuePolicy, Enqueued, LeftOut, Live,
     NewBatch, Preview, Rows, Touched, Undatable,
 };
 pub use port::{Backend, Store};

@@ -148,6 +148,17 @@ pub struct Touched {
     pub executed: Executed,
 }
 
+/// A service with which another batch has not finished.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Live {
+    /// The instance.
+    pub service: ServiceId,
+    /// The other batch.
+    pub batch: BatchId,
+    /// It is in doubt there, and only the operator can settle it.
+    pub is_held: bool,
+}
+
 /// A service that was last submitted after the clock had gone back: that may be less long ago than
 /// its date says.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -167,9 +178,9 @@ pub struct Undatable {
 /// Why rows may not be queued.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Conflict {
-    /// Services that are live in another batch, with that batch and whether they are held in doubt.
+    /// Services that are live in another batch.
     #[error("{} of these services are still live in another batch", .0.len())]
-    Live(Vec<(ServiceId, BatchId, bool)>),
+    Live(Vec<Live>),
     /// The database holds orders of another provider: there the same numbers are other instances.
     #[error("batch {batch} belongs to another provider")]
     OtherProvider {

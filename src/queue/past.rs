@@ -3,7 +3,7 @@
 
 use std::collections::HashSet;
 
-use super::order::{Conflict, DonePolicy, Due, EnqueuePolicy, LeftOut, Touched, Undatable};
+use super::order::{Conflict, DonePolicy, Due, EnqueuePolicy, LeftOut, Live, Touched, Undatable};
 use crate::job::{BatchId, Executed, NewJob, ServiceId, State};
 use crate::time;
 
@@ -47,7 +47,7 @@ pub(super) struct Sieve {
     policy: EnqueuePolicy,
     /// Services of the present set of rows that do not become jobs.
     settled: HashSet<ServiceId>,
-    live: Vec<(ServiceId, BatchId, bool)>,
+    live: Vec<Live>,
     touched: Vec<Touched>,
     future: Vec<(ServiceId, i64)>,
     undatable: Vec<Undatable>,
@@ -77,13 +77,13 @@ impl Sieve {
         self.policy.done != DonePolicy::Again || !self.policy.wiped
     }
 
-    /// `batch` has a live job of `service`, which it holds in doubt or not.
-    pub fn live(&mut self, service: ServiceId, batch: BatchId, is_held: bool) {
-        self.settled.insert(service);
-        if is_held && self.policy.leave_out_held {
-            self.left_out.held.push((service, batch));
-        } else if self.policy.beside != Some(batch) && self.live.len() < CONFLICTS_MAX {
-            self.live.push((service, batch, is_held));
+    /// A service has a live job in another batch.
+    pub fn live(&mut self, live: Live) {
+        self.settled.insert(live.service);
+        if live.is_held && self.policy.leave_out_held {
+            self.left_out.held.push((live.service, live.batch));
+        } else if self.policy.beside != Some(live.batch) && self.live.len() < CONFLICTS_MAX {
+            self.live.push(live);
         }
     }
 

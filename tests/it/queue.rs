@@ -12,8 +12,8 @@ use refleet::job::{
     NewJob, State, Transition, Verdict,
 };
 use refleet::queue::{
-    Conflict, DonePolicy, EnqueueError, EnqueuePolicy, Enqueued, Lease, NewBatch, NewRun, Open,
-    OpenError, Queue, QueuedJob, Selection, Store as _, Unfit,
+    Conflict, DonePolicy, EnqueueError, EnqueuePolicy, Enqueued, Lease, Live, NewBatch, NewRun,
+    Open, OpenError, Queue, QueuedJob, Selection, Store as _, Unfit,
 };
 use secrecy::SecretString;
 use sqlx::ConnectOptions as _;
@@ -257,7 +257,12 @@ async fn a_service_has_one_live_job_over_all_batches() {
         .unwrap();
     match load(queue, 2, &[2, 3], EnqueuePolicy::default()).await {
         Err(EnqueueError::Conflict(Conflict::Live(live))) => {
-            assert_eq!(live, [("2".parse().unwrap(), first, false)]);
+            let expected = Live {
+                service: "2".parse().unwrap(),
+                batch: first,
+                is_held: false,
+            };
+            assert_eq!(live, [expected]);
         }
         other => panic!("{other:?}"),
     }

@@ -71,9 +71,9 @@ pub fn conflict(conflict: &Conflict) -> String {
                 1 => "one of these services is still live in another batch:".to_owned(),
                 count => format!("{count} of these services are still live in another batch:"),
             };
-            listed(&mut lines, live, |(service, batch, held)| {
-                let state = if *held { ", held in doubt" } else { "" };
-                format!("service {service} (batch {batch}{state})")
+            listed(&mut lines, live, |live| {
+                let state = if live.is_held { ", held in doubt" } else { "" };
+                format!("service {} (batch {}{state})", live.service, live.batch)
             });
             lines
         }

@@ -76,11 +76,9 @@ pub fn hints(error: &CliError) -> Vec<String> {
             ),
         ],
         CliError::Conflict(Conflict::Live(live)) => {
-            let (service, batch) = live
-                .first()
-                .map_or_else(Default::default, |(service, batch, _)| {
-                    (service.to_string(), batch.to_string())
-                });
+            let (service, batch) = live.first().map_or_else(Default::default, |live| {
+                (live.service.to_string(), live.batch.to_string())
+            });
             vec![format!(
                 "finish that batch (`refleet run` with its manifest), settle its doubts (`refleet resolve {service} --batch {batch} --as done|requeue|failed --reason TEXT`), or take these services out of it (`refleet cancel {service} --batch {batch}`)",
             )]

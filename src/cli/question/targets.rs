@@ -92,3 +92,31 @@ impl Targets {
         ranked
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_million_targets_take_sixteen_mebibytes_at_most() {
+        let image = "18d0ee2e-4d57-4f40-9b56-03c1773b5831".parse().unwrap();
+        let mut targets = Targets::default();
+        let target = |number| Target {
+            service: ServiceId::new(number).unwrap(),
+            image,
+            access: ACCESS[usize::try_from(number % 3).unwrap()],
+        };
+        (1..=1_000_000).for_each(|number| targets.add(target(number)));
+        let bytes = size_of::<ServiceId>() * targets.services.capacity()
+            + size_of::<u32>() * targets.ordered.capacity();
+        assert!(bytes <= 16 * 1024 * 1024, "{bytes}");
+        assert_eq!(targets.count(), 1_000_000);
+        for (number, found) in (1..).zip(targets.iter()).step_by(99_991) {
+            let target = target(number);
+            assert_eq!(
+                (found.service, found.image, found.access),
+                (target.service, target.image, target.access)
+            );
+        }
+    }
+}

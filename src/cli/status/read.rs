@@ -5,8 +5,8 @@ use std::time::Duration;
 use crate::cli::error::CliError;
 use crate::cli::global::Global;
 use crate::cli::next::{self, command_for};
-use crate::job::{BatchId, ServiceId};
-use crate::queue::{Batch, Holder, Queue, QueueLock, Run};
+use crate::job::BatchId;
+use crate::queue::{Batch, Holder, OldestDoubt, Queue, QueueLock, Run};
 use crate::time;
 
 /// Rebuilds below which a rate is a guess.
@@ -38,14 +38,6 @@ pub struct Elsewhere {
     pub holder: Holder,
     /// `None`: it has not begun to work yet.
     pub batch: Option<BatchId>,
-}
-
-/// The doubt that has lasted longest.
-pub struct OldestDoubt {
-    pub service: ServiceId,
-    pub since_ms: i64,
-    /// The owner's name for the instance.
-    pub name: Option<String>,
 }
 
 /// What is to be done about a batch on which nothing works.
@@ -82,13 +74,8 @@ impl Status {
             .is_none()
             .then(|| next(global, &batch, is_newest, open.is_empty()))
             .flatten();
-        let oldest_doubt = queue.oldest_doubt(batch.id).await?;
         Ok(Self {
-            oldest_doubt: oldest_doubt.map(|(service, since_ms, name)| OldestDoubt {
-                service,
-                since_ms,
-                name,
-            }),
+            oldest_doubt: queue.oldest_doubt(batch.id).await?,
             holder,
             elsewhere,
             last_run,

@@ -9,7 +9,8 @@ use super::rig::{
 };
 use crate::job::{AccessKind, Executed, JobRecord, LedgerEntry, State};
 use crate::queue::{
-    Backend, Conflict, DonePolicy, Due, EnqueueError, EnqueuePolicy, Enqueued, NewBatch, Touched,
+    Backend, Conflict, DonePolicy, Due, EnqueueError, EnqueuePolicy, Enqueued, Live, NewBatch,
+    Touched,
 };
 
 pub(super) async fn rows_become_queued_jobs_in_their_order(mut store: impl Backend) {
@@ -55,7 +56,12 @@ pub(super) async fn a_service_has_one_live_job_over_all_batches(mut store: impl 
     .await;
     match refusal {
         Err(EnqueueError::Conflict(Conflict::Live(live))) => {
-            assert_eq!(live, [(service(2), lease.batch(), false)]);
+            let expected = Live {
+                service: service(2),
+                batch: lease.batch(),
+                is_held: false,
+            };
+            assert_eq!(live, [expected]);
         }
         other => panic!("{other:?}"),
     }
@@ -76,7 +82,7 @@ pub(super) async fn a_service_has_one_live_job_over_all_batches(mut store: impl 
     .await;
     let refusal = load(&mut store, 3, rows(&[1], IMAGE), EnqueuePolicy::default()).await;
     assert!(
-        matches!(&refusal, Err(EnqueueError::Conflict(Conflict::Live(live))) if live[0].2),
+        matches!(&refusal, Err(EnqueueError::Conflict(Conflict::Live(live))) if live[0].is_held),
         "{refusal:?}"
     );
     let leave_out = EnqueuePolicy {

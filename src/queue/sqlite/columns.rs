@@ -52,7 +52,7 @@ macro_rules! record_columns {
             ([$first_word, $($as_word),+], [$($as_datum),+])
         }
 
-        /// A record as [`record_as_json`] gives it.
+        /// A record as `record_as_json!` gives it.
         #[derive(Deserialize)]
         pub(super) struct StoredRecord {
             $first: $first_type,

@@ -8,7 +8,7 @@ use super::rows::damaged;
 use super::statement::json;
 use crate::job::{BatchId, Executed, NewJob, RunId, ServiceId, State};
 use crate::queue::past::{LastSubmission, Sieve};
-use crate::queue::{Conflict, EnqueuePolicy, LeftOut, NewBatch, StoreError};
+use crate::queue::{Conflict, EnqueuePolicy, LeftOut, Live, NewBatch, StoreError};
 use crate::time;
 
 /// The services of ?1 (pairs of service and image) that are live in another batch than ?2.
@@ -123,8 +123,11 @@ impl Past {
             .fetch_all(&mut *connection)
             .await?;
         for (service, batch, is_held) in live {
-            self.sieve
-                .live(service_id(service)?, BatchId(batch), is_held);
+            self.sieve.live(Live {
+                service: service_id(service)?,
+                batch: BatchId(batch),
+                is_held,
+            });
         }
         if self.sieve.due().is_some() {
             let submitted: Vec<(i64, String)> = sqlx::query_as(SUBMITTED)

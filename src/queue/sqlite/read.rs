@@ -14,7 +14,9 @@ use super::rows::{
 };
 use super::statement::json;
 use crate::job::{BatchId, Counts, JobId, RunId, ServiceId, State};
-use crate::queue::{Batch, Holder, LedgerLine, QueuedJob, ResultSink, Run, StoreError, Target};
+use crate::queue::{
+    Batch, Holder, LedgerLine, OldestDoubt, QueuedJob, ResultSink, Run, StoreError, Target,
+};
 
 /// Rows that are read at once where all are walked through: memory stays flat.
 const ROWS_PER_READING: i64 = 1024;
@@ -321,21 +323,25 @@ impl Queue {
         Ok(batch.map(BatchId))
     }
 
-    /// The oldest doubt of `batch`: its service, since when it may have been wiped (Unix time), and
-    /// the owner's name for it.
+    /// The oldest doubt of `batch`.
     pub async fn oldest_doubt(
         &mut self,
         batch: BatchId,
-    ) -> Result<Option<(ServiceId, i64, Option<String>)>, StoreError> {
+    ) -> Result<Option<OldestDoubt>, StoreError> {
         let row: Option<(i64, i64, Option<String>)> = sqlx::query_as(OLDEST_DOUBT)
             .bind(batch.0)
             .fetch_optional(&mut self.connection)
             .await?;
-        Ok(row
-            .and_then(|(service, since_ms, name)| Some((ServiceId::new(service)?, since_ms, name))))
+        Ok(row.and_then(|(service, since_ms, name)| {
+            Some(OldestDoubt {
+                service: ServiceId::new(service)?,
+                since_ms,
+                name,
+            })
+        }))
     }
 
-    /// Jobs of `batch` that were done since `since_ms` (Unix time), and when the first of them was.
+    /// Jobs of `batch` that were done since `since_ms` (Unix time), as far as the last entries of the ledger tell.
     pub async fn done_since(&mut self, batch: BatchId, since_ms: i64) -> Result<u64, StoreError> {
         let entries: i64 = sqlx::query_scalar(
             "SELECT count(*) FROM ledger
