@@ -27,6 +27,9 @@
 //!
 //! `tests/it/tidy.rs` holds the crate to this map.
 //!
+//! How a row becomes a rebuild: [`manifest`] reads it, [`job`] has the states that its job goes
+//! through, [`run`] the picture of a turn, and `run/worker.rs` the one call that wipes the instance.
+//!
 //! To understand what refleet promises, read [`job::record`] (what may follow what),
 //! [`run::evidence`] (how a doubt ends, when a rebuild is complete, and why silence proves anything
 //! at all), `zomro/finding.rs` and `zomro/meaning.rs` (what the answer to a submission proves) and

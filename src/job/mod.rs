@@ -3,6 +3,27 @@
 //! Pure: nothing here knows a database, a network or a clock. The one fact to know: a job's
 //! [`JobRecord`] is never set by hand, it is the fold of its ledger [`LedgerEntry`]s, live and at
 //! recovery alike.
+//!
+//! ```text
+//!   queued ─────▶ submitting ─────▶ rebuilding ─────▶ done
+//!    ▲  ▲ ▲         │  │  │          │ ▲  │
+//!    │  │ └─────────┘  │  │          │ │  └────────▶ failed
+//!    │  │              │  └──────────┼─┼───────────▶ │ │
+//!    │  │              ▼             │ │             │ │
+//!    │  └─────────── in_doubt ◀──────┘ │             │ │
+//!    │                 │ │ └───────────┘             │ │
+//!    │                 │ └──▶ done, failed           │ │
+//!    │                 └────▶ cancelled ◀────────────┘ │
+//!    └─────────────────────────────────────────────────┘
+//!
+//!   queued       intent → submitting · untouched → failed · cancelled → cancelled
+//!   submitting   accepted → rebuilding · not_executed → queued · refused → failed
+//!                unknown, interrupted → in_doubt
+//!   rebuilding   completed → done · broken → failed · doubted → in_doubt
+//!   in_doubt     sighted, accepted → rebuilding · disproved → queued · exhausted → failed
+//!                resolved → done, queued or failed · cancelled → cancelled
+//!   failed       retried → queued · cancelled → cancelled
+//! ```
 
 mod access;
 mod counts;
