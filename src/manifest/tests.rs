@@ -572,7 +572,6 @@ fn what_cannot_be_opened_is_explained() {
     assert!(error.to_string().ends_with("is a directory"), "{error}");
 }
 
-#[cfg(unix)]
 #[test]
 fn a_pipe_is_read_once_and_held() {
     use std::io::Write as _;

@@ -56,8 +56,7 @@ impl Surroundings {
     pub fn of_this_process() -> Self {
         let says_something =
             |name| env::var_os(name).is_some_and(|value| !value.is_empty() && value != "false");
-        let able =
-            env::var_os("TERM").map_or(cfg!(windows), |term| !term.is_empty() && term != "dumb");
+        let able = env::var_os("TERM").is_some_and(|term| !term.is_empty() && term != "dumb");
         Self {
             terminal: std::io::stderr().is_terminal() && able,
             no_color: env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty()),

@@ -145,7 +145,6 @@ mod tests {
         insta::assert_snapshot!(all);
     }
 
-    #[cfg(unix)]
     #[test]
     fn a_path_that_is_no_utf_8_costs_no_line() {
         use std::os::unix::ffi::OsStringExt as _;

@@ -2,6 +2,7 @@
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, Read as _, Seek as _, SeekFrom, Write};
+use std::os::unix::fs::{FileTypeExt as _, OpenOptionsExt as _};
 use std::path::Path;
 use std::time::{Duration, Instant};
 
@@ -54,10 +55,7 @@ pub fn write(shared: &Shared, mut out: impl Write) {
 pub fn open(path: &Path) -> io::Result<File> {
     let mut options = OpenOptions::new();
     options.append(true).create(true);
-    #[cfg(unix)]
-    options.read(is_pipe(path));
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    options.read(is_pipe(path)).mode(0o600);
     let mut file = options.open(path)?;
     if ends_in_mid_line(path).unwrap_or(false) {
         file.write_all(b"\n")?;
@@ -65,9 +63,7 @@ pub fn open(path: &Path) -> io::Result<File> {
     Ok(file)
 }
 
-#[cfg(unix)]
 fn is_pipe(path: &Path) -> bool {
-    use std::os::unix::fs::FileTypeExt as _;
     path.metadata()
         .is_ok_and(|metadata| metadata.file_type().is_fifo())
 }
@@ -122,7 +118,6 @@ mod tests {
         assert_eq!(line, *b"{}\n");
     }
 
-    #[cfg(unix)]
     #[test]
     fn the_file_is_created_for_its_owner_only() {
         use std::os::unix::fs::PermissionsExt as _;

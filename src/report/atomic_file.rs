@@ -2,6 +2,7 @@
 
 use std::fs::{self, File, Permissions};
 use std::io::{self, Write};
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 
 use tempfile::{Builder, NamedTempFile};
@@ -53,10 +54,8 @@ impl AtomicFile {
         };
         let mut builder = Builder::new();
         builder.prefix(".refleet-");
-        let new = new_file_permissions();
-        if let Some(new) = &new {
-            builder.permissions(new.clone());
-        }
+        // A report holds no secrets: like any other file, it gets what the umask leaves of this.
+        builder.permissions(Permissions::from_mode(0o666));
         let temporary = builder
             .tempfile_in(directory)
             .map_err(|error| plain(&error))?;
@@ -106,30 +105,12 @@ fn plain(error: &io::Error) -> io::Error {
     }
 }
 
-/// What the umask is taken from, as for any other file: a report holds no secrets.
-#[cfg(unix)]
-#[expect(clippy::unnecessary_wraps, reason = "elsewhere there are none")]
-fn new_file_permissions() -> Option<Permissions> {
-    Some(std::os::unix::fs::PermissionsExt::from_mode(0o666))
-}
-
-#[cfg(not(unix))]
-fn new_file_permissions() -> Option<Permissions> {
-    None
-}
-
 /// The new name is as durable as the file.
-#[cfg(unix)]
 fn sync_directory(path: &Path) -> io::Result<()> {
     match path.parent() {
         Some(parent) if !parent.as_os_str().is_empty() => File::open(parent)?.sync_all(),
         _ => File::open(".")?.sync_all(),
     }
-}
-
-#[cfg(not(unix))]
-fn sync_directory(_path: &Path) -> io::Result<()> {
-    Ok(())
 }
 
 #[cfg(test)]
@@ -179,10 +160,8 @@ mod tests {
         assert!(!error.to_string().contains(".refleet-"), "{error}");
     }
 
-    #[cfg(unix)]
     #[test]
     fn a_link_keeps_pointing_and_permissions_are_kept() {
-        use std::os::unix::fs::PermissionsExt as _;
         let directory = tempfile::tempdir().unwrap();
         let real = directory.path().join("real.csv");
         let link = directory.path().join("link.csv");
@@ -197,7 +176,6 @@ mod tests {
         assert_eq!(real.metadata().unwrap().permissions().mode() & 0o777, 0o640);
     }
 
-    #[cfg(unix)]
     #[test]
     fn a_device_is_written_to_and_not_replaced() {
         let mut file = AtomicFile::create(Path::new("/dev/null")).unwrap();
