@@ -55,7 +55,7 @@ pub enum Event {
     },
     /// Starts go on.
     Resumed,
-    /// The run works with another list of numbers than `--workers` says, because of the failure budget.
+    /// Fewer jobs may be in flight than `--workers` allows, because of the failure budget.
     BudgetLimits {
         /// Jobs that may be in flight at once.
         in_flight_max: usize,

@@ -1,7 +1,7 @@
 //! Bytes as they come → UTF-8, as far as a byte order mark tells.
 //!
-//! Without a mark the bytes pass as they are; that they are UTF-8 is looked at line by line, where
-//! the line can be named.
+//! Without a mark the bytes pass as they are. Whether they are UTF-8 is checked line by line, so that
+//! a message can name the line.
 
 use std::io::{self, BufRead, BufReader, Read};
 
@@ -69,7 +69,7 @@ struct Utf16<R> {
 }
 
 impl<R: Read> Read for Utf16<R> {
-    /// `buffer` is the `BufReader`'s around it: always large enough for some characters.
+    /// The `BufReader` around it passes `buffer`, which is always large enough for some characters.
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         while !self.ended {
             let bytes = self.input.fill_buf()?;

@@ -179,8 +179,8 @@ impl Header {
         self.positions[column as usize]
     }
 
-    /// A row that begins with `#` is none that is taken out, and may be meant as one: the service
-    /// is not its first cell, and nobody has said that the first column means nothing.
+    /// A row that begins with `#` is read like any other, although somebody may have meant to take it
+    /// out: the service is not its first cell, and `--ignore-column` does not name the first column.
     pub fn may_be_left_out(&self) -> bool {
         self.position(Column::ServiceId) != Some(0) && !self.is_first_told
     }

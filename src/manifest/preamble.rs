@@ -1,8 +1,8 @@
 //! What stands above the header, and where the header is.
 //!
-//! Lines of nothing, remarks that begin with `#`, and Excel's `sep=;` are passed over; a title is
-//! not, since nothing tells it from a header that is wrong. Where the header seems to stand is only
-//! said, never taken for granted: the rows that stand above it are somebody's machines, too.
+//! Blank lines, remarks that begin with `#`, and Excel's `sep=;` are passed over. A title is not,
+//! since nothing tells it from a wrong header. A header that seems to stand further down is only
+//! pointed out: if it were taken, the machines in the rows above it would be left out silently.
 
 use std::io;
 
@@ -22,7 +22,7 @@ pub struct First {
     pub delimiter: u8,
 }
 
-/// Reads up to the header. `None`: there is none, or it cannot be read; the faults say why.
+/// Reads up to the header. `None`: there is none, or it cannot be read; the diagnostics say why.
 pub fn first(lines: &mut Lines, diagnostics: &mut Vec<Diagnostic>) -> io::Result<Option<First>> {
     let mut bytes = Vec::new();
     let mut told = None;

@@ -74,7 +74,7 @@ impl Reader {
         self.records.taken_out()
     }
 
-    /// No faults yet, ready to name the columns.
+    /// Empty, and ready to name the columns.
     pub fn diagnostics(&self) -> Diagnostics {
         Diagnostics::new(self.source.name().to_owned(), self.header.names.clone())
     }

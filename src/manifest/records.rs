@@ -53,13 +53,13 @@ struct Open {
 pub enum Next {
     /// A row; its cells are [`Records::record`].
     Row(u64),
-    /// No row that could be read: the faults say why.
+    /// No row that could be read: the diagnostics say why.
     Faulty,
     End,
 }
 
 impl Records {
-    /// Reads the header; its delimiter is the file's. `None`: there is none, or the faults say why
+    /// Reads the header; its delimiter is the file's. `None`: there is none, or the diagnostics say why
     /// it could not be read.
     pub fn open(
         mut lines: Lines,

@@ -142,7 +142,7 @@ impl Handle {
         let shared = &*self.shared;
         if let Some(stream) = &shared.stream {
             stream.close();
-            // First, so that what it has to complain about is still shown.
+            // The stream ends before the screen, so that a warning of its thread is still shown.
             stream.wait_done(Instant::now() + FINISH_MAX);
         }
         closing.clone_into(

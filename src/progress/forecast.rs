@@ -1,8 +1,8 @@
 //! When the last job will have ended, as far as that can be known.
 //!
-//! The one fact to know: nothing is shown that rests on less than two finished rebuilds, and what
-//! is shown counts down. It steps back only where the run has really become slower, and where what
-//! is in flight is overdue nothing is known any more.
+//! The one fact to know: no estimate rests on fewer than two finished rebuilds, and the one that is
+//! shown counts down. It grows only when the run has really become slower. When what is in flight is
+//! overdue, nothing is shown.
 
 use std::collections::HashMap;
 use std::time::Duration;
@@ -11,7 +11,7 @@ use crate::job::{Counts, ServiceId};
 
 /// Below this a duration is a guess.
 const REBUILDS_MIN: u32 = 2;
-/// An end that is later by less than this, or by less than a third, is no other pace.
+/// An estimate that is later by less than this, or by less than a third, is taken for noise.
 const LATER_MIN: Duration = Duration::from_secs(30);
 
 /// What is known of the time that rebuilds take. Moments are durations since the display started.

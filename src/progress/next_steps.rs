@@ -109,7 +109,7 @@ fn failures(ended: &Ended, steps: &mut Vec<Step>) {
     if failed == 0 {
         return;
     }
-    // What is left of the batch asks for the same command, once.
+    // While jobs are left, their step names this command already.
     let run = (ended.counts.open() == 0).then_some(ended.resume.as_str());
     let wiped = ended.failed_wiped.map(|wiped| wiped.min(failed));
     let untouched = failed - wiped.unwrap_or(0);

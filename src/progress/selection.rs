@@ -4,7 +4,6 @@ use super::mode::{Mode, Verbosity};
 use crate::event::{Activity, Event, JobEvent};
 use crate::job::State;
 
-/// Is the event worth a line?
 pub fn is_shown(event: &Event, mode: Mode, verbosity: Verbosity) -> bool {
     let normal = verbosity >= Verbosity::Normal;
     let verbose = verbosity >= Verbosity::Verbose;

@@ -24,7 +24,8 @@ impl Similar {
         }
     }
 
-    /// The line, or what stands for it and those that follow, or nothing.
+    /// The line itself; for the first one beyond the limit, a line that stands for it and the rest; for
+    /// those that follow, nothing.
     pub fn admit(&mut self, line: Line, command: &str) -> Option<Line> {
         let count = match line.topic {
             Topic::Failed => &mut self.failed,

@@ -34,7 +34,7 @@ pub fn write(shared: &Shared, mut out: impl Write) {
         }
         let written = out.write_all(&text).and_then(|()| out.flush());
         if let Err(error) = &written {
-            // Half a line may be out: nothing that followed could be read.
+            // Half a line may have been written: a reader could make nothing of what followed it.
             mailbox.close();
             shared.screen.post(Letter::Note(format!(
                 "warning: the run goes on without --events, which cannot be written: {error}"
@@ -96,7 +96,7 @@ mod tests {
         assert_eq!(text, "{}\n{\"v\":1,\"a\n{}\n{}\n");
     }
 
-    // It would be a run that never begins, and that no signal ends.
+    // A run that waited here would never begin, and no signal would end it.
     #[cfg(target_os = "linux")]
     #[test]
     fn a_named_pipe_without_a_reader_is_not_waited_for() {
@@ -105,7 +105,7 @@ mod tests {
         rustix::fs::mkfifoat(rustix::fs::CWD, &path, 0o600.into()).unwrap();
         let (opened, waits) = std::sync::mpsc::channel();
         let ours = path.clone();
-        // On a thread of its own: an open that waits cannot be called off.
+        // On a thread of its own: an `open` that waits cannot be cancelled.
         std::thread::spawn(move || {
             let mut file = open(&ours).unwrap();
             file.write_all(b"{}\n").unwrap();

@@ -68,7 +68,8 @@ pub fn summary(ended: &Ended, verbosity: Verbosity) -> String {
     text
 }
 
-/// Nothing is said of what there is none of, but for what everybody looks for.
+/// The counters. Those that count nothing are left out, except the first three, which everybody
+/// looks for.
 fn standing_briefly(counts: &Counts) -> String {
     let pieces: Vec<String> = counters(counts)
         .into_iter()

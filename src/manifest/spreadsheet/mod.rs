@@ -1,8 +1,8 @@
 //! What spreadsheets make of a text that they took for something else.
 //!
-//! An id that was reshaped is no id any more and gives itself away. A password is any text, and a
-//! reshaped one is set without a word: so it is suspected by its shape. The operator can always
-//! choose another password, since the rebuild sets it; a lock-out is not so easily mended.
+//! A reshaped id is no id any more, and so is noticed. A password may be any text, so that a reshaped
+//! one would be set silently: it is suspected by its shape. A wrong suspicion costs the operator
+//! another password, which the rebuild sets; a missed one locks them out.
 
 mod date;
 mod marks;
