@@ -112,7 +112,7 @@ impl Machine {
     }
 
     /// A look at the account, with nothing to rebuild: over when the list is read, and the images are
-    /// named that [`Input::Name`] asks for.
+    /// named that [`Input::Name`](super::Input::Name) asks for.
     pub fn to_look(start: Start, now: Now) -> Self {
         let mut machine = Self::new(start, now);
         machine.course.only_looks = true;
