@@ -22,7 +22,7 @@ use crate::queue::{
 };
 use crate::time;
 
-/// The jobs of ?1 whose way in is to be looked at closely.
+/// The jobs with the ids ?1.
 const JOBS: &str = concat!(
     "SELECT ",
     job_as_text!(),
@@ -37,7 +37,7 @@ const FAILED: &str = concat!(
      WHERE job.batch_id = ?2 AND job.state = 'failed'"
 );
 
-/// Whose word it is that the access of jobs is another one now.
+/// Which manifest gives jobs another access.
 #[derive(Debug, Clone, Copy)]
 pub struct Given<'a> {
     /// The manifest's name, for the ledger.
@@ -57,7 +57,8 @@ impl Queue {
     }
 
     /// Gives the jobs of `batch` that were never executed the access that the manifest gives now,
-    /// all in one transaction. Only for who holds the queue: a run has its next jobs in memory.
+    /// all in one transaction. The caller holds the lock, because a run at work has its next jobs in
+    /// memory, with their old access.
     pub async fn take_access<E: std::error::Error + 'static>(
         &mut self,
         batch: BatchId,
@@ -211,7 +212,7 @@ impl Queue {
             outcome.refused.push((job.service, reason));
         }
         let before = outcome.changed.len();
-        // A wiped job that is sent once more takes the access too: that was asked for twice.
+        // A wiped job that is sent once more takes the access too, since the operator has asked for both.
         let mut access: HashMap<ServiceId, (QueuedJob, &Access)> = HashMap::new();
         for job in &same {
             if let Some(row) = given.get(&job.service)
@@ -237,7 +238,8 @@ impl Queue {
     }
 }
 
-/// Compares the rows with the jobs of `batch`; with `given`, the jobs that may take what they say do.
+/// Compares the rows with the jobs of `batch`. With `given`, the jobs that may take the rows' access
+/// do.
 async fn look_at_access<E: std::error::Error + 'static>(
     connection: &mut SqliteConnection,
     batch: BatchId,
@@ -355,7 +357,7 @@ async fn set_access(
         let mut erased = Vec::new();
         for (job, access) in taken {
             let (password, ssh_key) = parts(access);
-            // Mostly it is the password alone that is new.
+            // Usually only the password is new, and the job's own row stays as it is.
             let stored_key = job.access.known().and_then(|access| parts(access).1);
             if (job.access.kind(), stored_key) != (access.kind(), ssh_key) {
                 columns.push((job.id.stored(), access.kind().as_str(), ssh_key));

@@ -13,8 +13,8 @@ impl Queue {
     ///
     /// Nothing of it is sent again without the operator's word; what is done stays done.
     ///
-    /// It happens in the main file itself, without a log, and in one transaction: whoever dies over
-    /// it leaves a main file whose log is missing still, or an adopted one.
+    /// It happens in the main file itself, without a log, and in one transaction: a process that dies
+    /// in between leaves either a main file whose log is still missing, or an adopted one.
     pub async fn adopt(
         &mut self,
         reason: &str,
@@ -52,7 +52,7 @@ impl Queue {
         Ok(Some((batch, count)))
     }
 
-    /// Inside a transaction: the doubts, and that no log is awaited any more.
+    /// Inside a transaction: writes the doubts, and that the main file awaits no log any more.
     async fn adopt_all(&mut self, batch: BatchId, steps: &[Transition]) -> Result<(), StoreError> {
         write_all(&mut self.connection, batch, steps).await?;
         sqlx::query("PRAGMA user_version = 0")
@@ -63,7 +63,7 @@ impl Queue {
     }
 }
 
-/// The steps by which `job` comes into a doubt that is held.
+/// The steps that put `job` in doubt and hold it.
 fn doubted(job: QueuedJob, reason: &str, at_ms: i64) -> Result<Vec<Transition>, StoreError> {
     let mut entries = Vec::with_capacity(3);
     if job.record.state == State::Queued {

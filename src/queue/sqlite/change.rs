@@ -1,5 +1,5 @@
-//! The statement that moves jobs. It writes the columns that a step changes and no others: SQLite
-//! checks and indexes anew whatever is written, even where the value stays the same.
+//! The statement that moves jobs. It writes the columns that a step changes and no others, because
+//! SQLite checks and indexes every column that is written, even where its value stays the same.
 //!
 //! The columns of few values are written as words of the statement, and not as bound values. A bound
 //! value that is compared with a column of which a partial index speaks makes SQLite prepare the
@@ -13,9 +13,9 @@ use crate::job::{State, Transition};
 #[derive(Debug, PartialEq)]
 pub(super) struct Shape {
     from: State,
-    /// What is written, where it changes.
+    /// The columns of few values that change, with the new value.
     words: [Option<Word>; WORD_COLUMNS.len()],
-    /// What changes, from job to job differently.
+    /// The other columns that change; their values differ from job to job.
     data: [bool; DATA_COLUMNS.len()],
 }
 
@@ -26,7 +26,7 @@ impl Shape {
         let mut words = std::array::from_fn(|column| {
             (words_before[column] != words_after[column]).then_some(words_after[column])
         });
-        // What only adds to the ledger writes its job all the same: the guard must hold for it too.
+        // A step that only adds to the ledger writes its job's state too, so that the guard is checked.
         words[0] = Some(words_after[0]);
         Self {
             from: step.from.state,

@@ -1,4 +1,4 @@
-//! `refleet verify`: does the database hold what it promises?
+//! `refleet verify`: looks for what a sound database never shows.
 
 use std::collections::HashMap;
 
@@ -12,7 +12,7 @@ use crate::time;
 
 const JOBS_PER_READING: i64 = 1024;
 
-/// How far a time may lie outside what the order of events allows: clocks are set back.
+/// How far a time may lie outside what the order of events allows, since clocks are set back.
 const CLOCK_TOLERANCE_MS: i64 = 86_400_000;
 
 /// 2020-01-01: no rebuild was ordered before refleet existed.

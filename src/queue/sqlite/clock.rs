@@ -20,7 +20,7 @@ use crate::time;
 /// Of each run with an entry that is dated more than ?2 before something that stood there already
 /// and is not dated later than ?1: the first such entry, its date, and the latest that stood there.
 ///
-/// Before an entry stood also the order and the beginning of the run that it belongs to.
+/// What stood there before an entry includes its order and the beginning of its run.
 const SET_BACK: &str = "WITH entry AS (
          SELECT ledger.seq, ledger.run_id, ledger.at_ms,
                 max(iif(ledger.at_ms <= ?1, ledger.at_ms, 0), iif(run.started_ms <= ?1, run.started_ms, 0),
@@ -37,8 +37,8 @@ const SET_BACK: &str = "WITH entry AS (
 pub(super) struct SetBacks(HashMap<RunId, (i64, SetBack)>);
 
 impl SetBacks {
-    /// Reads the whole ledger: an index of its dates would cost each entry more than this costs an
-    /// order by the clock.
+    /// Reads the whole ledger. An index of the dates would make every entry dearer, and only an order
+    /// by the clock asks for them.
     pub(super) async fn read(
         connection: &mut SqliteConnection,
         now_ms: i64,

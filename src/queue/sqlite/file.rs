@@ -11,8 +11,8 @@ use super::place::{Note, Unfit};
 use super::settings::Open;
 use crate::queue::StoreError;
 
-/// Sees to it that the file is there, and ours alone before SQLite opens it: the side files copy its
-/// mode.
+/// Sees to it that the file is there. Its mode has to be right before SQLite opens it, since SQLite
+/// gives the same mode to the files beside it.
 pub(super) fn prepare(path: &Path, mode: Open) -> Result<(), OpenError> {
     let unusable = |reason: String| OpenError::Unusable {
         path: path.to_owned(),
@@ -27,7 +27,7 @@ pub(super) fn prepare(path: &Path, mode: Open) -> Result<(), OpenError> {
         });
     }
     if mode != Open::Read {
-        // SQLite would open it read-only without a word, and fail at the first write.
+        // SQLite would silently open it read-only, and fail at the first write.
         OpenOptions::new()
             .write(true)
             .open(path)
@@ -65,11 +65,11 @@ fn create(path: &Path) -> Result<(), OpenError> {
         .map_err(|error| unusable(error.to_string()))?;
     let bits = metadata.permissions().mode() & 0o777;
     if bits & 0o077 != 0 {
-        // Nothing stands in it yet, and nothing may.
+        // The file is still empty, and no password may get into it.
         let _ = std::fs::remove_file(path);
         return Err(Unfit::cannot_close(path, bits).into());
     }
-    // What root creates in somebody's folder is that somebody's: else it locks the owner out.
+    // What root creates in a user's folder is handed to that user, who couldn't open it otherwise.
     if let Some(known) = known {
         for new in folder.ancestors().take_while(|folder| *folder != known) {
             if let Ok((file, metadata)) =
@@ -83,12 +83,13 @@ fn create(path: &Path) -> Result<(), OpenError> {
     Ok(())
 }
 
-/// Closes files of ours that others can look into: a volume that is mounted for a group opens them.
+/// Takes the permissions off that let others read our files: a volume that is mounted for a group
+/// gives such permissions to what is created on it.
 pub(super) fn close_files(path: &Path, files: Vec<(PathBuf, u32)>) -> Result<Vec<Note>, OpenError> {
     if files.is_empty() {
         return Ok(Vec::new());
     }
-    // Whoever works on it has closed them already, or does so next time.
+    // Another process works on the database: it has closed the files, or does so at its next start.
     let lock = match QueueLock::acquire(path) {
         Ok(lock) => lock,
         Err(OpenError::Store(StoreError::Locked(_))) => {
@@ -99,7 +100,7 @@ pub(super) fn close_files(path: &Path, files: Vec<(PathBuf, u32)>) -> Result<Vec
     };
     let mut notes = Vec::new();
     for (file, mode) in files {
-        // One that has vanished meanwhile is open to nobody; what has failed shows in the mode.
+        // A failure shows in the mode, which is read back; a file that has vanished needs nothing.
         let _ = std::fs::set_permissions(&file, Permissions::from_mode(0o600));
         let Ok(metadata) = file.symlink_metadata() else {
             continue;

@@ -1,8 +1,8 @@
-//! Are the files that SQLite writes still those that stand in the folder?
+//! Whether the files that SQLite writes are still those in the folder.
 //!
-//! SQLite does not notice when its files are removed or replaced under it: it goes on writing to
-//! what nobody will ever find again, and says that all is well. A run would rebuild a whole fleet
-//! and leave no ledger. So each commit looks first; the look costs a microsecond a file.
+//! SQLite does not notice when its files are removed or replaced while they are open: it goes on
+//! writing to files that have no name any more, and reports success. A run would rebuild a whole fleet
+//! and leave no ledger. So each commit compares the files first, which costs a microsecond a file.
 
 use std::fs::Metadata;
 use std::io;

@@ -2,8 +2,8 @@
 //!
 //! The operating system holds the locks for the process and drops them with the process, however
 //! that ends. The file beside is never removed: a lock file that can vanish can be locked twice. So
-//! a stale lock cannot exist, and no hand is ever needed. Where a hand has removed it nevertheless,
-//! the second lock holds: nobody can take the database away from under a run without its noticing.
+//! a stale lock can't exist, and nobody ever has to remove one. Where somebody has removed the file
+//! all the same, the second lock still keeps a second run away, because it lies on the database itself.
 //!
 //! The one fact to know: SQLite's own locks on the database belong to the process, and to close
 //! *any* descriptor of the file gives them all up. So the descriptor of the second lock is never
@@ -68,7 +68,8 @@ impl QueueLock {
         Err(unusable(io::Error::other("it is removed again and again")))
     }
 
-    /// For the eyes of the one who comes second; the lock holds even where this fails.
+    /// Writes into the lock file who holds it, for whoever is refused. The lock holds even where this
+    /// fails.
     fn sign(&self) {
         let holder = Holder {
             pid: std::process::id(),
@@ -96,7 +97,8 @@ impl QueueLock {
         {
             return Some(read_holder(&mut beside));
         }
-        // Its lock file may have been removed. To try the other lock would open the database.
+        // The lock file may have been removed, so the second lock is looked up in the kernel's list. To
+        // try it would open the database, and to close that again would give up SQLite's locks.
         let metadata = database.metadata().ok()?;
         locked_by(&metadata)
     }
@@ -141,12 +143,12 @@ pub(super) fn hand_over(file: &File, metadata: &Metadata, like: &Path) {
         && let Ok(like) = like.metadata()
         && like.uid() != 0
     {
-        // A file system that knows no owners, or a namespace that does not know this one.
+        // This fails on a file system without owners, and in a user namespace without that owner.
         let _ = std::os::unix::fs::fchown(file, Some(like.uid()), Some(like.gid()));
     }
 }
 
-/// `false`: somebody else has it, and keeps it.
+/// `false`: another process has the lock, and still has it after a few tries.
 fn try_lock(file: &File) -> io::Result<bool> {
     for tries_left in (0..TRIES).rev() {
         match file.try_lock() {
@@ -173,8 +175,8 @@ enum Second {
 }
 
 /// The lock on the database itself, which cannot be removed without taking the database away.
-/// Linux keeps such locks (flock) apart from those that SQLite uses (fcntl); elsewhere they would
-/// meet, and the file beside has to do.
+/// Linux keeps such locks (flock) apart from those that SQLite uses (fcntl). Elsewhere the two would
+/// collide, so that there is only the lock on the file beside.
 fn lock_database(database: &Path) -> io::Result<Second> {
     if !cfg!(target_os = "linux") {
         return Ok(Second::NoDatabase);

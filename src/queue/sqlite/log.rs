@@ -18,7 +18,7 @@ use crate::queue::StoreError;
 /// would let it grow, which is switched off: each time the main file has to be marked anew.
 const LOG_BYTES_MAX: u64 = 4 * 1024 * 1024;
 
-/// What nobody hinders.
+/// Carries over what no reader still needs, and waits for nobody.
 const CARRY_SOME: &str = "PRAGMA wal_checkpoint(PASSIVE)";
 
 /// How long to wait between two looks at whether somebody else still carries the log over.
@@ -28,7 +28,7 @@ impl Queue {
     /// A run begins: from now on the main file says that the log belongs to it, and holds all that
     /// was committed so far. Nothing may be sent before.
     pub(super) async fn mark_work(&mut self) -> Result<(), StoreError> {
-        // Somebody may read an older state, and keep it.
+        // A reader of an older state keeps the log from being carried over whole.
         if !self.carry_over("PRAGMA wal_checkpoint(FULL)").await? {
             return Err(StoreError::Busy);
         }
@@ -39,15 +39,15 @@ impl Queue {
         self.mark_log().await
     }
 
-    /// Marks the main file anew, where somebody has carried the log over, be it this run because it
-    /// has grown long. After each commit, and before anything of it is acted upon: a main file that
-    /// was taken away alone in between would look whole.
+    /// Marks the main file anew where the log was carried over, by another process or by this run
+    /// because it had grown long. It is called after each commit and before the run acts upon what it
+    /// committed: a main file that was copied without its log in between would look whole.
     pub(super) async fn keep_mark(&mut self) -> Result<(), StoreError> {
         if self.marked_file.is_none() {
             return Ok(());
         }
         if self.files.look(&self.path)?.unwrap_or(0) > LOG_BYTES_MAX {
-            // As much as nobody else still reads; the rest next time.
+            // What a reader still needs is carried over after a later commit.
             self.carry_over(CARRY_SOME).await?;
         }
         match self.mark()? {
@@ -56,12 +56,13 @@ impl Queue {
         }
     }
 
-    /// Puts a first page into the log that is not carried over, and then the mark over the one in
-    /// the main file.
+    /// Puts a new first page into the log, keeps it from being carried over, and writes the mark over
+    /// the first page in the main file.
     ///
-    /// The page stays in the log meanwhile, because somebody, ourselves, still reads the state
-    /// before it: SQLite carries nothing over that is newer than what anybody reads. Who began to
-    /// do so before that could write an older first page over the mark: that one is waited for.
+    /// The page stays in the log meanwhile, because a connection of our own still reads the state
+    /// before it, and SQLite carries nothing over that is newer than what any reader sees. A process
+    /// that had begun to carry the log over before that could write an older first page over the mark:
+    /// it is waited for.
     async fn mark_log(&mut self) -> Result<(), StoreError> {
         let reader = self.hold_state().await?;
         self.put_page().await?;
@@ -72,7 +73,7 @@ impl Queue {
         Ok(())
     }
 
-    /// The page without a mark, and that nobody any more carries over what is older.
+    /// Commits a first page without a mark, and waits until no process carries older pages over.
     async fn put_page(&mut self) -> Result<(), StoreError> {
         sqlx::query("PRAGMA user_version = 0")
             .execute(&mut self.connection)
@@ -93,7 +94,7 @@ impl Queue {
         }
     }
 
-    /// Somebody who reads the present state until it is closed.
+    /// A connection that reads the present state until it is closed.
     async fn hold_state(&self) -> Result<SqliteConnection, StoreError> {
         let mut reader = SqliteConnectOptions::new()
             .filename(&self.path)
@@ -104,15 +105,15 @@ impl Queue {
             .connect()
             .await?;
         sqlx::query("BEGIN").execute(&mut reader).await?;
-        // Only with the first look it begins.
+        // A transaction that was only begun reads no state yet; its first statement chooses one.
         sqlx::query("SELECT count(*) FROM sqlite_schema")
             .execute(&mut reader)
             .await?;
         Ok(reader)
     }
 
-    /// Carries the log over by `statement`, as soon as nobody else does just that: SQLite itself
-    /// does not wait for them. Returns whether it was all of it.
+    /// Carries the log over by `statement`, as soon as no other process does: SQLite itself doesn't
+    /// wait for it. Returns whether all of the log was carried over.
     async fn carry_over(&mut self, statement: &'static str) -> Result<bool, StoreError> {
         let began = Instant::now();
         loop {
@@ -129,7 +130,7 @@ impl Queue {
         }
     }
 
-    /// What the main file of this run says; of one that does not work: nothing.
+    /// The mark in the main file, while a run works; otherwise it counts as whole.
     fn mark(&self) -> Result<LogMark, StoreError> {
         match &self.marked_file {
             Some(file) => LogMark::read(&file.main).map_err(|error| self.not_marked(&error)),
@@ -203,13 +204,13 @@ mod tests {
             }
         };
         for statement in statements {
-            // Who cannot for now gives it up.
+            // A statement that another connection blocks is given up.
             let _ = sqlx::query(*statement).execute(&mut *writer).await;
         }
     }
 
-    /// All processes die now, and somebody looks with a program of his own: is all of it there, and
-    /// is it said to be?
+    /// All processes die now, and somebody opens a copy with another program: is everything there, and
+    /// does the main file say so?
     async fn die_and_look(path: &Path, number: i64) {
         let folder = tempfile::tempdir().unwrap();
         let copy = folder.path().join("copy.db");

@@ -34,11 +34,11 @@ impl Queue {
             .synchronous(SqliteSynchronous::Full)
             .foreign_keys(true)
             .pragma("secure_delete", "ON")
-            // A log that was begun anew is cut to what is in it: its size tells, and no page with
-            // an erased password stays behind its end.
+            // A log that is begun anew is cut to its content, because its size is what tells that it
+            // has grown long, and no page with an erased password may stay behind its end.
             .pragma("journal_size_limit", "0")
-            // A run does it itself, since it marks the main file each time; whoever else writes
-            // empties the log at its end.
+            // A run carries the log over itself, since it has to mark the main file each time; every
+            // other writer empties the log when it closes.
             .pragma("wal_autocheckpoint", "0")
             .pragma("recursive_triggers", "ON")
             .pragma("trusted_schema", "OFF")
@@ -77,7 +77,7 @@ impl Queue {
     }
 
     /// Writes everything into the main file and empties the write-ahead log, so that erased
-    /// passwords stand nowhere any more; then closes. What a run has marked is whole by that.
+    /// passwords stand nowhere any more; then closes. That also takes a run's mark off the main file.
     pub async fn close(mut self) -> Result<(), StoreError> {
         self.truncate_log().await?;
         self.connection.close().await?;
@@ -85,8 +85,8 @@ impl Queue {
     }
 
     async fn check_ours(&mut self, mode: Open) -> Result<(), OpenError> {
-        // In one statement, since somebody else may be making it just now. `_sqlx_migrations` may
-        // stand alone where a first start was killed.
+        // It is asked in one statement, since another process may be creating the database just now.
+        // Where a first start was killed, `_sqlx_migrations` may be the only table.
         let (id, tables): (i64, i64) = sqlx::query_as(
             "SELECT (SELECT application_id FROM pragma_application_id),
                     (SELECT count(*) FROM sqlite_schema WHERE tbl_name <> '_sqlx_migrations')",
@@ -102,13 +102,13 @@ impl Queue {
         }
         self.migrate(mode).await?;
         if mode != Open::Read {
-            // Not before it is known to be ours: this is written into the file.
+            // This is written into the file, so that the file has to be known to be ours first.
             self.set_journal(WRITE_AHEAD_LOG).await?;
         }
         self.check_settings(mode).await
     }
 
-    /// Reads back what the promises rest on: a setting that did not take is no setting.
+    /// Reads back the settings that the promises rest on, since SQLite ignores some of them silently.
     async fn check_settings(&mut self, mode: Open) -> Result<(), OpenError> {
         let (journal, synchronous, foreign_keys, secure_delete, recursive_triggers): (
             String,
@@ -157,7 +157,7 @@ fn unusable(path: &Path, error: &sqlx::Error) -> OpenError {
         {
             StoreError::Busy.into()
         }
-        // SQLITE_READONLY_ROLLBACK: a first load was killed, and who only reads may not undo it.
+        // SQLITE_READONLY_ROLLBACK: a first load was killed, and a reader may not undo it.
         sqlx::Error::Database(database) if database.code().as_deref() == Some("776") => {
             OpenError::Unusable {
                 path: path.to_owned(),

@@ -9,7 +9,7 @@ use crate::job::{BatchId, JobId, ServiceId};
 use crate::queue::{Harm, QueuedJob, StoreError};
 
 /// Failed jobs that nobody has dealt with. What the operator has resolved as failed is dealt with,
-/// and what the account's list lacks was left out: neither speaks of the rebuilds of this batch.
+/// and what the account's list lacks was never sent: neither says that rebuilds of this batch fail.
 pub(super) const FAILED: &str = "SELECT count(*) FROM job
      WHERE batch_id = ?1 AND state = 'failed' AND error_kind IS NOT 'not_listed'
        AND (SELECT kind FROM ledger WHERE job_id = job.id ORDER BY seq DESC LIMIT 1) <> 'resolved'";
@@ -18,7 +18,7 @@ pub(super) const IN_DOUBT: &str = "SELECT id FROM job
      WHERE batch_id = ?1 AND state <> 'queued' AND completed_ms IS NULL AND state = 'in_doubt'";
 
 impl Queue {
-    /// What has gone wrong with `batch`, whichever run bore it, and nobody has dealt with.
+    /// What has gone wrong with `batch` in any of its runs, and nobody has dealt with.
     pub(super) async fn harm(&mut self, batch: BatchId) -> Result<Harm, StoreError> {
         let failed: i64 = sqlx::query_scalar(FAILED)
             .bind(batch.0)

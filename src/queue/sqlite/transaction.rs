@@ -5,7 +5,7 @@ use super::handle::Queue;
 use crate::queue::StoreError;
 
 impl Queue {
-    /// Everything that is read until [`Self::rollback`] is of one state.
+    /// Until [`Self::rollback`], everything that is read is of one state of the database.
     pub(super) async fn begin_reading(&mut self) -> Result<(), StoreError> {
         sqlx::query("BEGIN DEFERRED")
             .execute(&mut self.connection)
@@ -51,7 +51,7 @@ impl Queue {
         let now = sqlx::query_scalar(statement)
             .fetch_one(&mut self.connection)
             .await?;
-        // The log comes and goes with it.
+        // The log file is created and removed by this, so that it is remembered anew.
         self.files = Files::default();
         Ok(now)
     }

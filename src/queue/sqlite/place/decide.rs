@@ -29,10 +29,10 @@ const NETWORK: &[(u64, &str)] = &[
     (0xbacb_acbc, "VMware shared folder"),
 ];
 
-/// Any program can be a file system behind this one.
+/// FUSE: any program can be the file system behind it.
 const FUSE: u64 = 0x6573_5546;
 
-/// Those behind FUSE that are known to be this machine's own disk. Of all others nobody can say.
+/// File systems behind FUSE that are known to lie on this machine's own disk.
 const LOCAL_FUSE: &[&str] = &[
     "fuseblk",
     "fuse.ntfs-3g",
@@ -53,7 +53,7 @@ const LOCAL_FUSE: &[&str] = &[
 
 /// Memory, which is empty after the next start.
 const MEMORY: &[&str] = &["tmpfs", "ramfs"];
-/// The layer of a container, which goes with it.
+/// The layer of a container, which is lost together with the container.
 const CONTAINER: &[&str] = &["overlay", "aufs"];
 
 /// Bits with which somebody else gets in.
@@ -93,7 +93,7 @@ pub(super) fn decide(facts: &Facts, mode: Open) -> Result<Place, Unfit> {
         readable(facts)?;
         if facts.folder.writable != Writable::Yes {
             let has = |side| facts.sides.iter().any(|(one, _)| *one == side);
-            // The index is created by the first who comes, be it a reader.
+            // The first process that opens the database creates the index, even where it only reads.
             immutable = match (facts.log.salt, has(Side::Index)) {
                 (Some(_), true) => false,
                 (Some(_), false) => {
@@ -101,7 +101,7 @@ pub(super) fn decide(facts: &Facts, mode: Open) -> Result<Place, Unfit> {
                         path: facts.path.clone(),
                     });
                 }
-                // With both there somebody may be at work, and be seen to be.
+                // Where both are there, another process may be at work, and its work is visible to us.
                 (None, has_index) => !(has_index && has(Side::Log)),
             };
         }
@@ -141,7 +141,7 @@ pub(super) fn decide(facts: &Facts, mode: Open) -> Result<Place, Unfit> {
     })
 }
 
-/// Whoever opens this file comes by this name.
+/// Every process that opens this file uses this name.
 fn one_name(facts: &Facts) -> Result<(), Unfit> {
     let path = &facts.path;
     if let Some(mounted) = facts.mounted.first() {
@@ -153,7 +153,7 @@ fn one_name(facts: &Facts) -> Result<(), Unfit> {
         match main.kind {
             Kind::File => {}
             Kind::Folder => return Err(Unfit::Directory { path: path.clone() }),
-            // A link would have been resolved: it came this moment.
+            // A link would have been resolved before: this one was made since.
             Kind::Link | Kind::Other => {
                 return Err(Unfit::NotAFile {
                     path: path.clone(),
@@ -177,7 +177,7 @@ fn one_name(facts: &Facts) -> Result<(), Unfit> {
     }
 }
 
-/// What is left of a database whose main file is gone is not thrown away: SQLite would.
+/// What is left of a database whose main file is gone is kept, while SQLite would throw it away.
 fn whole(facts: &Facts) -> Result<(), Unfit> {
     let what = match &facts.main {
         None => "missing",

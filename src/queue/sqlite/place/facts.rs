@@ -26,7 +26,7 @@ pub(in crate::queue::sqlite) struct Facts {
     pub(super) main: Option<FileFacts>,
     /// What its first bytes say.
     pub(super) head: Head,
-    /// Those of the side files that exist.
+    /// The side files that exist.
     pub(super) sides: Vec<(Side, FileFacts)>,
     /// The log.
     pub(super) log: Log,
@@ -71,7 +71,7 @@ pub(super) struct Head {
     pub(super) is_ours: bool,
     /// What the main file says of its log.
     pub(super) log_mark: LogMark,
-    /// As many pages of it were committed at least, where the mark awaits it.
+    /// Where the mark awaits the log: so many pages of it were committed, or more.
     pub(super) log_frames: u32,
 }
 
@@ -196,8 +196,8 @@ fn head_and_log(path: &Path, is_file: bool) -> (Head, Log) {
     (before, log)
 }
 
-/// Before SQLite opens it: to close any descriptor of a file gives up all the locks that a process
-/// holds on it.
+/// This has to happen before SQLite opens the file, because to close any descriptor of a file gives up
+/// all the locks that a process holds on it.
 fn head(path: &Path) -> Head {
     let Some((bytes, filled)) = beginning::<HEAD_BYTES>(path) else {
         return Head::default();
@@ -266,7 +266,7 @@ pub(super) fn file_system_of(path: &Path) -> String {
 
 fn file_system(folder: &Path, mounts: &[Mount]) -> FileSystem {
     let magic = statfs(folder).map_or(0, |answer| {
-        // Its type differs from one architecture to the next, and is 32 bits of sense.
+        // The field's type differs between architectures; only 32 bits of it are used.
         #[expect(clippy::cast_sign_loss, reason = "a bit pattern")]
         let magic = answer.f_type as u64;
         magic & 0xffff_ffff
