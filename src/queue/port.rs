@@ -118,6 +118,14 @@ pub trait Backend: Store + Sized {
     /// All batches, the oldest first.
     fn batches(&mut self) -> impl Future<Output = Result<Vec<Batch>, StoreError>>;
 
+    /// One batch; `None`: there is none of that number.
+    fn batch(&mut self, batch: BatchId) -> impl Future<Output = Result<Option<Batch>, StoreError>> {
+        async move {
+            let batches = self.batches().await?;
+            Ok(batches.into_iter().find(|known| known.id == batch))
+        }
+    }
+
     /// Hands what is queued to `each`, in the order in which it may start.
     fn targets(
         &mut self,

@@ -7,7 +7,7 @@ use super::rig::{
     ACCEPTED, IMAGE, NOW_MS, OTHER_IMAGE, acquire, begun, completed, failure, held, intent, load,
     order, refused, rows, service, services, sound, targets, unknown, write,
 };
-use crate::job::{AccessKind, Executed, JobRecord, LedgerEntry, State};
+use crate::job::{AccessKind, BatchId, Executed, JobRecord, LedgerEntry, State};
 use crate::queue::{
     Backend, Conflict, DonePolicy, Due, EnqueueError, EnqueuePolicy, Enqueued, Live, NewBatch,
     Touched,
@@ -31,6 +31,10 @@ pub(super) async fn rows_become_queued_jobs_in_their_order(mut store: impl Backe
     let batches = store.batches().await.unwrap();
     assert_eq!((batches.len(), batches[0].id), (1, batch));
     assert_eq!(batches[0].number, 1);
+    let one = store.batch(batch).await.unwrap().unwrap();
+    assert_eq!((one.id, one.counts.queued), (batch, 3));
+    let none = store.batch(BatchId(batch.0 + 1)).await.unwrap();
+    assert!(none.is_none());
     sound(&mut store).await;
 }
 

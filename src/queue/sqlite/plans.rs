@@ -5,7 +5,7 @@ use sqlx::{AssertSqlSafe, Row};
 use super::change::{grouped_by_shape, move_jobs};
 use super::overview::{FAILED, IN_DOUBT};
 use super::past::{ENDED, LIVE, SUBMITTED};
-use super::read::{DUE, NEXT_DUE, OLDEST_DOUBT, TARGETS, UNSETTLED};
+use super::read::{DUE, NEXT_DUE, OLDEST_DOUBT, TALLY, TARGETS, UNSETTLED};
 use super::record::{COUNT, ERASE, STANDING, add_entries};
 use super::{Open, Queue};
 use crate::job::{JobId, JobRecord, LedgerEntry, Transition};
@@ -38,6 +38,7 @@ async fn the_statements_that_a_run_repeats_use_indexes_and_sort_nothing() {
         DUE,
         NEXT_DUE,
         TARGETS,
+        TALLY,
         UNSETTLED,
         OLDEST_DOUBT,
         FAILED,

@@ -58,6 +58,8 @@ pub(super) const OLDEST_DOUBT: &str =
      WHERE batch_id = ?1 AND state <> 'queued' AND completed_ms IS NULL AND state = 'in_doubt'
      GROUP BY batch_id";
 
+pub(super) const TALLY: &str = "SELECT state, jobs FROM tally WHERE batch_id = ?1";
+
 impl Queue {
     /// All batches, the oldest first.
     pub async fn batches(&mut self) -> Result<Vec<Batch>, StoreError> {
@@ -72,13 +74,9 @@ impl Queue {
                 .await?;
         let mut by_batch: HashMap<i64, (Counts, i64)> = HashMap::new();
         for (batch, state, jobs, moved) in tallies {
-            let jobs = u64::try_from(jobs).map_err(|_| damaged("a negative tally"))?;
             let (counts, moved_ms) = by_batch.entry(batch).or_default();
             *moved_ms = moved.max(*moved_ms);
-            match state.as_str() {
-                "held" => counts.held = jobs,
-                state => *counts.of_mut(word(state)?) = jobs,
-            }
+            set_count(counts, &state, jobs)?;
         }
         rows.iter()
             .map(|row| {
@@ -103,6 +101,19 @@ impl Queue {
                 })
             })
             .collect()
+    }
+
+    /// The jobs of `batch` per state.
+    pub(super) async fn tally(&mut self, batch: BatchId) -> Result<Counts, StoreError> {
+        let tallies: Vec<(String, i64)> = sqlx::query_as(TALLY)
+            .bind(batch.0)
+            .fetch_all(&mut self.connection)
+            .await?;
+        let mut counts = Counts::default();
+        for (state, jobs) in tallies {
+            set_count(&mut counts, &state, jobs)?;
+        }
+        Ok(counts)
     }
 
     /// Jobs of `batch` that may start at `now_ms` (Unix time), at most `limit`, in the order in
@@ -377,4 +388,14 @@ impl Queue {
         .await?;
         Ok(u64::try_from(jobs).unwrap_or(0))
     }
+}
+
+/// Puts a row of the tally into `counts`.
+fn set_count(counts: &mut Counts, state: &str, jobs: i64) -> Result<(), StoreError> {
+    let jobs = u64::try_from(jobs).map_err(|_| damaged("a negative tally"))?;
+    match state {
+        "held" => counts.held = jobs,
+        state => *counts.of_mut(word(state)?) = jobs,
+    }
+    Ok(())
 }

@@ -58,9 +58,7 @@ impl Store for Queue {
     }
 
     async fn counts(&mut self, batch: BatchId) -> Result<Counts, StoreError> {
-        let batches = self.batches().await?;
-        let known = batches.iter().find(|known| known.id == batch);
-        Ok(known.map(|known| known.counts).unwrap_or_default())
+        self.tally(batch).await
     }
 
     async fn record(
