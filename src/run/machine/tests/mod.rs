@@ -212,6 +212,7 @@ impl Weather {
         sleeps.retain(|&(from, lasts, whole_machine)| {
             let is_due = (from..from + 60).contains(&world.elapsed().as_secs());
             let lasts = Duration::from_secs(lasts);
+            world.stood_still |= is_due;
             match (is_due, whole_machine) {
                 (true, true) => world.sleep(lasts),
                 (true, false) => world.pass(lasts),

@@ -253,6 +253,8 @@ pub struct Around {
     deferred: HashSet<ServiceId>,
     /// How long the machine has slept.
     slept: Duration,
+    /// The process stood still for a while: readings from before are worth nothing.
+    pub stood_still: bool,
     /// Failed by an operator's word.
     dealt_with: HashSet<JobId>,
     /// Operators moved jobs behind the run's back, at some time and in this turn.
@@ -354,6 +356,7 @@ impl World {
             starts: Vec::new(),
             deferred: HashSet::new(),
             slept: Duration::ZERO,
+            stood_still: false,
             dealt_with: HashSet::new(),
             meddled: false,
             moved_now: false,
@@ -749,7 +752,8 @@ impl World {
             assert!(failed >= budget);
         }
         // Fresh jobs start in the manifest's order: nothing here defers one before another, unless
-        // there are so many pages for so few calls that readings grow old before their jobs start.
+        // there are so many pages for so few calls that readings grow old before their jobs start, or
+        // the process stood still, and the page that was read last is the only one that counts.
         let pages = self.order.len().div_ceil(self.page_size);
         let round = Duration::from_secs(pages as u64 * 2).as_secs_f64() / self.options.rate_per_s;
         // Likewise where a list that deceives keeps each job waiting for minutes.
@@ -757,7 +761,12 @@ impl World {
             self.options.rate_per_s > 0.0 && round > 60.0 || self.oddities != Oddities::default();
         // What could not be recorded is given up, and comes back behind the others.
         let store_fails = self.chances.busy > 0.0;
-        if self.deferred.is_empty() && self.shifts == 0 && !grow_old && !store_fails {
+        if self.deferred.is_empty()
+            && self.shifts == 0
+            && !grow_old
+            && !store_fails
+            && !self.stood_still
+        {
             assert!(
                 self.starts.is_sorted(),
                 "the manifest's order was not kept: {:?}",
