@@ -62,9 +62,6 @@ const DOMAIN: &[&str] = &[
     "Finished",
 ];
 
-/// Modules that use each other all the same.
-const CIRCLES: &[&str] = &["run::machine: course, turn"];
-
 /// Lines that a file may have.
 const LINES_MAX: usize = 700;
 
@@ -74,12 +71,10 @@ const LONGER: &[(&str, &str)] = &[(
     "the world in which the property test lets a run live",
 )];
 
-/// `mod.rs` files that hold code all the same.
-const MODS_WITH_CODE: &[&str] = &["src/run/evidence/mod.rs", "src/run/machine/mod.rs"];
-
 #[test]
 fn no_modules_of_a_room_use_each_other() {
-    assert_eq!(Modules::new(&Source::all("src")).circles(), CIRCLES);
+    let circles = Modules::new(&Source::all("src")).circles();
+    assert!(circles.is_empty(), "{circles:#?}");
 }
 
 #[test]
@@ -170,7 +165,7 @@ fn a_mod_rs_holds_documentation_and_names() {
         .filter(|source| !source.is_test())
         .filter(holds_code);
     let found: Vec<&str> = found.map(|source| source.path.as_str()).collect();
-    assert_eq!(found, MODS_WITH_CODE);
+    assert!(found.is_empty(), "{found:?}");
 }
 
 #[test]

@@ -46,71 +46,16 @@
 pub mod doubt;
 mod list_lag;
 pub mod names;
+mod observation;
 pub mod progress;
+mod rules;
+#[cfg(test)]
+mod tests;
 mod tracker;
-
-use std::time::{Duration, Instant};
 
 pub use doubt::{Absence, Doubt, Surroundings, judge_absence, judge_doubt};
 pub use list_lag::ListLag;
+pub use observation::Observation;
 pub use progress::{Progress, judge_absent_rebuild, judge_progress};
+pub use rules::Rules;
 pub use tracker::Tracker;
-
-use crate::job::InstanceStatus;
-use crate::text;
-
-/// What the list said of one instance, once.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Observation {
-    /// When the reading was requested.
-    pub requested_at: Instant,
-    /// The instance's status.
-    pub status: InstanceStatus,
-    /// The name of its image, where the list gave one.
-    pub image: Option<String>,
-}
-
-impl Observation {
-    /// The instance works and nothing is being done to it.
-    pub fn is_back(&self) -> bool {
-        self.status.is_back()
-    }
-
-    /// A rebuild may be submitted.
-    pub fn is_ready(&self) -> bool {
-        self.status.is_ready()
-    }
-
-    fn is_rebuilding(&self) -> bool {
-        self.status == InstanceStatus::Rebuilding
-    }
-
-    fn describe(&self) -> String {
-        let status = match &self.status {
-            InstanceStatus::Missing => "no status",
-            status => status.as_str(),
-        };
-        match &self.image {
-            Some(image) => text::brief(&format!("{status} with {image}"), 120),
-            None => text::brief(status, 120),
-        }
-    }
-}
-
-/// The times that the rules need; all of them are options of `refleet run`.
-#[derive(Debug, Clone, Copy)]
-pub struct Rules {
-    /// `--settle`
-    pub settle: Duration,
-    /// `--poll-interval`
-    pub poll_interval: Duration,
-    /// `--unseen-after`
-    pub unseen_after: Duration,
-    /// `--rebuild-timeout`
-    pub rebuild_timeout: Duration,
-    /// Silence may prove that nothing was executed; `--no-requeue` says that it may not.
-    pub silence_counts: bool,
-}
-
-#[cfg(test)]
-mod tests;

@@ -1,5 +1,7 @@
 //! Each rule with the trap that it guards against. Minutes and hours cost nothing here.
 
+use std::time::{Duration, Instant};
+
 use super::*;
 use crate::job::{Baseline, Evidence, Failure, JobRecord, LedgerEntry};
 

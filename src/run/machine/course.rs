@@ -11,8 +11,7 @@ use super::gate::{Gate, SessionNeed};
 use super::images::Images;
 use super::inventory::Inventory;
 use super::narrator::Narrator;
-use super::turn::Phase;
-use super::{Finished, STALE_AFTER, Step};
+use super::{Finished, Step};
 use crate::event::Event;
 use crate::job::{Counts, ImageId, JobId, LedgerEntry, State, Transition};
 use crate::queue::{Harm, QueuedJob};
@@ -21,7 +20,11 @@ use crate::run::session::Session;
 use crate::run::{Halt, InstanceList, Now, Options, Signal};
 use crate::time;
 
-/// The longest silence between two ticks: something always looks at the clock so often.
+/// An order that was left alone for so long is only gone on with when that was asked for: its
+/// servers may be in use by now.
+pub const STALE_AFTER: Duration = Duration::from_hours(24);
+
+/// The longest silence between two turns: something always looks at the clock so often.
 const HEARTBEAT: Duration = Duration::from_secs(1);
 
 /// What a run begins with.
@@ -57,6 +60,21 @@ pub struct Machine {
     pub(super) narrator: Narrator,
     pub(super) desk: Desk,
     pub(super) course: Course,
+}
+
+/// What comes next within a turn.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(super) enum Phase {
+    #[default]
+    AskFailures,
+    AskQueued,
+    /// Ask for these, which a reading of the list has not shown.
+    AskQueuedJobs(Vec<JobId>),
+    AskReady,
+    Decide,
+    Recount,
+    End,
+    AskForMore,
 }
 
 /// How far the run has come: its turn, its clock, and why it ends.

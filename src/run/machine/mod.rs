@@ -40,12 +40,6 @@ mod starts;
 mod tests;
 mod turn;
 
-use std::time::Duration;
-
 pub use call::{Call, Finished, Step};
-pub use course::{Machine, Start};
+pub use course::{Machine, STALE_AFTER, Start};
 pub use turn::{Answer, Input, Next, Output, Question, StoreFault};
-
-/// An order that was left alone for so long is only gone on with when that was asked for: its
-/// servers may be in use by now.
-pub const STALE_AFTER: Duration = Duration::from_hours(24);

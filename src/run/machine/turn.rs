@@ -17,6 +17,7 @@
 use std::collections::HashSet;
 use std::time::{Duration, Instant};
 
+use super::course::Phase;
 use super::desk::Bearing;
 use super::{Call, Finished, Machine, Step};
 use crate::event::Event;
@@ -117,21 +118,6 @@ pub struct StoreFault {
     pub is_busy: bool,
     /// For people.
     pub message: String,
-}
-
-/// What comes next within a turn.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(super) enum Phase {
-    #[default]
-    AskFailures,
-    AskQueued,
-    /// Ask for these, which a reading of the list has not shown.
-    AskQueuedJobs(Vec<JobId>),
-    AskReady,
-    Decide,
-    Recount,
-    End,
-    AskForMore,
 }
 
 impl Machine {

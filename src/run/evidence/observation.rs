@@ -1,0 +1,44 @@
+//! What the list said of one instance, once.
+
+use std::time::Instant;
+
+use crate::job::InstanceStatus;
+use crate::text;
+
+/// A row of the list, as the rules need it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Observation {
+    /// When the reading was requested.
+    pub requested_at: Instant,
+    /// The instance's status.
+    pub status: InstanceStatus,
+    /// The name of its image, where the list gave one.
+    pub image: Option<String>,
+}
+
+impl Observation {
+    /// The instance works and nothing is being done to it.
+    pub fn is_back(&self) -> bool {
+        self.status.is_back()
+    }
+
+    /// A rebuild may be submitted.
+    pub fn is_ready(&self) -> bool {
+        self.status.is_ready()
+    }
+
+    pub(super) fn is_rebuilding(&self) -> bool {
+        self.status == InstanceStatus::Rebuilding
+    }
+
+    pub(super) fn describe(&self) -> String {
+        let status = match &self.status {
+            InstanceStatus::Missing => "no status",
+            status => status.as_str(),
+        };
+        match &self.image {
+            Some(image) => text::brief(&format!("{status} with {image}"), 120),
+            None => text::brief(status, 120),
+        }
+    }
+}

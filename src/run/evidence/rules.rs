@@ -1,0 +1,18 @@
+//! The times that the rules need; all of them are options of `refleet run`.
+
+use std::time::Duration;
+
+/// When doubts end and rebuilds are complete.
+#[derive(Debug, Clone, Copy)]
+pub struct Rules {
+    /// `--settle`
+    pub settle: Duration,
+    /// `--poll-interval`
+    pub poll_interval: Duration,
+    /// `--unseen-after`
+    pub unseen_after: Duration,
+    /// `--rebuild-timeout`
+    pub rebuild_timeout: Duration,
+    /// Silence may prove that nothing was executed; `--no-requeue` says that it may not.
+    pub silence_counts: bool,
+}
