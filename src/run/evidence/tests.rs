@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use super::*;
-use crate::job::{Baseline, Evidence, Failure, JobRecord, LedgerEntry};
+use crate::job::{Baseline, Evidence, Failure, InstanceStatus, JobRecord, LedgerEntry};
 
 const RULES: Rules = Rules {
     settle: Duration::from_mins(5),
