@@ -1,7 +1,7 @@
 //! What may be wrong with a manifest, and what a person does about it.
 
 use super::column::Column;
-use super::format::{Format, Legacy};
+use super::format::{FileFormat, Legacy};
 use super::spreadsheet::Shape;
 use crate::text;
 
@@ -37,7 +37,7 @@ pub enum DiagnosticKind {
     /// UTF-16 that does not say so.
     Utf16WithoutBom,
     /// Not CSV at all.
-    NotCsv(Format),
+    NotCsv(FileFormat),
     /// Results of an earlier order.
     Report,
 

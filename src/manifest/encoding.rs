@@ -8,7 +8,7 @@ use std::io::{self, BufRead, BufReader, Read};
 use encoding_rs::{Decoder, UTF_16BE, UTF_16LE};
 
 use super::diagnostic::DiagnosticKind;
-use super::format::{self, Format, HEAD_BYTES};
+use super::format::{self, FileFormat, HEAD_BYTES};
 
 const BUFFER_BYTES: usize = 64 * 1024;
 
@@ -31,9 +31,9 @@ pub fn detect(input: Box<dyn Read + Send>) -> io::Result<Encoding> {
     let mut head = Vec::with_capacity(HEAD_BYTES);
     let bytes_max = u64::try_from(HEAD_BYTES).unwrap_or(u64::MAX);
     input.by_ref().take(bytes_max).read_to_end(&mut head)?;
-    if let Some(format) = Format::of(&head) {
+    if let Some(format) = FileFormat::of(&head) {
         return Ok(Encoding::Unreadable(match format {
-            Format::Json if format::is_json_report(&head) => DiagnosticKind::Report,
+            FileFormat::Json if format::is_json_report(&head) => DiagnosticKind::Report,
             format => DiagnosticKind::NotCsv(format),
         }));
     }

@@ -8,7 +8,7 @@ pub const HEAD_BYTES: usize = 4096;
 
 /// A file that is no CSV.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Format {
+pub enum FileFormat {
     /// `.xlsx`
     Excel,
     /// `.xls`, or an `.xlsx` that asks for a password
@@ -44,7 +44,7 @@ pub enum Format {
 }
 
 /// As it stands behind "this is".
-impl fmt::Display for Format {
+impl fmt::Display for FileFormat {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Excel => "an Excel workbook (.xlsx)",
@@ -67,7 +67,7 @@ impl fmt::Display for Format {
     }
 }
 
-impl Format {
+impl FileFormat {
     /// What a person does about it.
     pub fn help(self) -> &'static str {
         match self {

@@ -14,14 +14,14 @@ const SHOWN_MAX: usize = 20;
 
 /// Number of instances of each kind.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Tally<K> {
+pub struct Frequencies<K> {
     /// The first 1000 kinds.
     pub counts: BTreeMap<K, u64>,
     /// Instances of all further kinds.
     pub others: u64,
 }
 
-impl<K> Default for Tally<K> {
+impl<K> Default for Frequencies<K> {
     fn default() -> Self {
         Self {
             counts: BTreeMap::new(),
@@ -30,7 +30,7 @@ impl<K> Default for Tally<K> {
     }
 }
 
-impl<K: Ord + Clone> Tally<K> {
+impl<K: Ord + Clone> Frequencies<K> {
     fn add(&mut self, key: &K) {
         if let Some(count) = self.counts.get_mut(key) {
             *count += 1;
@@ -65,11 +65,11 @@ pub struct Plan {
     /// Instances to rebuild.
     pub rows: u64,
     /// By the image they get.
-    pub images: Tally<ImageId>,
+    pub images: Frequencies<ImageId>,
     /// By the image's zone; `None`: what the preview says.
-    pub zones: Tally<Option<String>>,
+    pub zones: Frequencies<Option<String>>,
     /// By how one gets in afterwards.
-    pub access: Tally<AccessKind>,
+    pub access: Frequencies<AccessKind>,
     /// Columns that mean nothing, as the header names them (safe to print).
     pub ignored: Vec<String>,
     /// Rows that a person took out with `#`, remarks between the rows included.
@@ -159,7 +159,7 @@ impl fmt::Display for Plan {
 fn section<K: Ord + Clone>(
     f: &mut fmt::Formatter<'_>,
     title: &str,
-    tally: &Tally<K>,
+    tally: &Frequencies<K>,
     name: impl Fn(&K) -> String,
 ) -> fmt::Result {
     let ranked = tally.ranked();
@@ -185,7 +185,7 @@ mod tests {
 
     #[test]
     fn a_kind_of_its_own_for_each_row_does_not_fill_the_memory() {
-        let mut tally = Tally::default();
+        let mut tally = Frequencies::default();
         for key in (0..2 * KEYS_MAX).chain([0]) {
             tally.add(&key);
         }

@@ -14,7 +14,7 @@ const NAME_CHARS_MAX: usize = 40;
 
 /// One event for people. No time, no colour, and nothing in it can steer a terminal.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Line {
+pub struct DisplayLine {
     pub text: String,
     pub tone: Tone,
     pub topic: Topic,
@@ -29,7 +29,7 @@ pub enum Topic {
     Other,
 }
 
-impl Line {
+impl DisplayLine {
     pub fn new(text: impl Into<String>, tone: Tone, topic: Topic) -> Self {
         Self {
             text: text.into(),
@@ -41,7 +41,7 @@ impl Line {
 
 /// What the event says.
 #[expect(clippy::too_many_lines, reason = "a table: one arm for each event")]
-pub fn describe(event: &Event) -> Line {
+pub fn describe(event: &Event) -> DisplayLine {
     match event {
         Event::RunStarted {
             run,
@@ -76,41 +76,41 @@ pub fn describe(event: &Event) -> Line {
             } else {
                 Tone::Plain
             };
-            Line::new(text, tone, Topic::Other)
+            DisplayLine::new(text, tone, Topic::Other)
         }
         Event::Activity(activity) => {
-            Line::new(describe_activity(activity), Tone::Plain, Topic::Other)
+            DisplayLine::new(describe_activity(activity), Tone::Plain, Topic::Other)
         }
         Event::Job(job) => describe_job(job),
-        Event::Recounted { counts } => Line::new(
+        Event::Recounted { counts } => DisplayLine::new(
             format!("another command changed the batch: {}", record(counts)),
             Tone::Plain,
             Topic::Warning,
         ),
-        Event::Warning { message } => Line::new(
+        Event::Warning { message } => DisplayLine::new(
             format!("warning: {}", brief(message, MESSAGE_CHARS_MAX)),
             Tone::Uncertain,
             Topic::Warning,
         ),
-        Event::Paused { reason } => Line::new(
+        Event::Paused { reason } => DisplayLine::new(
             format!("paused: {}", brief(reason, MESSAGE_CHARS_MAX)),
             Tone::Uncertain,
             Topic::Warning,
         ),
-        Event::Resumed => Line::new("no longer paused", Tone::Plain, Topic::Warning),
-        Event::BudgetLimits { in_flight_max } => Line::new(
+        Event::Resumed => DisplayLine::new("no longer paused", Tone::Plain, Topic::Warning),
+        Event::BudgetLimits { in_flight_max } => DisplayLine::new(
             format!(
                 "the failure budget allows {in_flight_max} at once: --max-failures with a larger number allows more"
             ),
             Tone::Plain,
             Topic::Warning,
         ),
-        Event::Halting { reason } => Line::new(
+        Event::Halting { reason } => DisplayLine::new(
             format!("halting: {}", brief(reason, MESSAGE_CHARS_MAX)),
             Tone::Bad,
             Topic::Other,
         ),
-        Event::Stopping { calls } => Line::new(
+        Event::Stopping { calls } => DisplayLine::new(
             format!("{}; a second signal stops at once", stopping(*calls)),
             Tone::Uncertain,
             Topic::Other,
@@ -119,7 +119,7 @@ pub fn describe(event: &Event) -> Line {
             counts,
             elapsed_ms,
             exit_code,
-        } => Line::new(
+        } => DisplayLine::new(
             format!(
                 "run ended after {} with exit code {exit_code}; {}: {}",
                 time::short(std::time::Duration::from_millis(*elapsed_ms)),
@@ -132,7 +132,7 @@ pub fn describe(event: &Event) -> Line {
     }
 }
 
-fn describe_job(job: &JobEvent) -> Line {
+fn describe_job(job: &JobEvent) -> DisplayLine {
     let mut text = format!("service {}", job.service);
     let known: Vec<String> = [&job.name, &job.ip]
         .into_iter()
@@ -199,7 +199,7 @@ fn describe_job(job: &JobEvent) -> Line {
         text.push_str(": ");
         text.push_str(&brief(part, MESSAGE_CHARS_MAX));
     }
-    Line::new(text, tone, topic)
+    DisplayLine::new(text, tone, topic)
 }
 
 /// What a run is doing when no job moves.

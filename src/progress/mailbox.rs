@@ -26,7 +26,7 @@ struct Inner<T> {
 
 /// What [`Mailbox::take`] found.
 #[derive(Debug)]
-pub struct Batch<T> {
+pub struct Delivery<T> {
     pub letters: VecDeque<T>,
     /// Letters that found no room after these.
     pub lost: u64,
@@ -68,7 +68,7 @@ impl<T> Mailbox<T> {
 
     /// Everything that came, not before `earliest` and not after `latest`; a letter or
     /// [`close`](Self::close) ends the wait in between.
-    pub fn take(&self, earliest: Instant, latest: Option<Instant>) -> Batch<T> {
+    pub fn take(&self, earliest: Instant, latest: Option<Instant>) -> Delivery<T> {
         let mut inner = self.lock();
         while !inner.closed {
             let until = if inner.letters.is_empty() {
@@ -90,7 +90,7 @@ impl<T> Mailbox<T> {
                     .unwrap_or_else(PoisonError::into_inner),
             };
         }
-        Batch {
+        Delivery {
             letters: mem::take(&mut inner.letters),
             lost: mem::take(&mut inner.lost),
             closed: inner.closed,

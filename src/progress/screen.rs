@@ -6,8 +6,8 @@ use std::time::{Duration, Instant};
 
 use super::bar::{Bar, Terminal};
 use super::layout::{Paint, Tone};
-use super::lines::{Line, Topic, describe};
-use super::mailbox::Batch;
+use super::lines::{DisplayLine, Topic, describe};
+use super::mailbox::Delivery;
 use super::mode::{Mode, Verbosity};
 use super::shared::{Letter, Shared};
 use super::similar::Similar;
@@ -93,10 +93,10 @@ pub fn show_lines(shared: &Shared, out: &mut impl Write) {
 
 /// The lines that a batch comes to, with their moments (Unix time).
 fn lines_of<'a>(
-    batch: &'a Batch<Letter>,
+    batch: &'a Delivery<Letter>,
     similar: &'a mut Similar,
     shared: &'a Shared,
-) -> impl Iterator<Item = (i64, Line)> + 'a {
+) -> impl Iterator<Item = (i64, DisplayLine)> + 'a {
     let lost = (batch.lost > 0).then(|| {
         let text = format!(
             "{} lines are missing here: what shows them did not keep up; see {} list",
@@ -104,7 +104,7 @@ fn lines_of<'a>(
         );
         (
             time::now_ms(),
-            Line::new(text, Tone::Uncertain, Topic::Other),
+            DisplayLine::new(text, Tone::Uncertain, Topic::Other),
         )
     });
     batch
@@ -116,7 +116,7 @@ fn lines_of<'a>(
                 .map(|line| (*at_ms, line)),
             Letter::Note(text) => Some((
                 time::now_ms(),
-                Line::new(printable(text), Tone::Uncertain, Topic::Other),
+                DisplayLine::new(printable(text), Tone::Uncertain, Topic::Other),
             )),
         })
         .chain(lost)

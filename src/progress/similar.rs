@@ -1,7 +1,7 @@
 //! Keeps a thousand failures of the same kind from pushing everything else off the screen.
 
 use super::layout::Tone;
-use super::lines::{Line, Topic};
+use super::lines::{DisplayLine, Topic};
 
 /// Similar lines that are worth reading one by one.
 const SIMILAR_MAX: u64 = 20;
@@ -26,7 +26,7 @@ impl Similar {
 
     /// The line itself; for the first one beyond the limit, a line that stands for it and the rest; for
     /// those that follow, nothing.
-    pub fn admit(&mut self, line: Line, command: &str) -> Option<Line> {
+    pub fn admit(&mut self, line: DisplayLine, command: &str) -> Option<DisplayLine> {
         let count = match line.topic {
             Topic::Failed => &mut self.failed,
             Topic::Doubt => &mut self.doubts,
@@ -49,10 +49,10 @@ impl Similar {
             }
             Topic::Warning | Topic::Other => "further warnings are only counted".to_owned(),
         };
-        Some(Line::new(text, line.tone, Topic::Other))
+        Some(DisplayLine::new(text, line.tone, Topic::Other))
     }
 
-    pub fn leftovers<'a>(&'a self, command: &'a str) -> impl Iterator<Item = Line> + 'a {
+    pub fn leftovers<'a>(&'a self, command: &'a str) -> impl Iterator<Item = DisplayLine> + 'a {
         [
             (
                 self.failed,
@@ -76,7 +76,7 @@ impl Similar {
                 count - SIMILAR_MAX,
                 remedy.replace("{}", command)
             );
-            Line::new(text, tone, Topic::Other)
+            DisplayLine::new(text, tone, Topic::Other)
         })
     }
 }
