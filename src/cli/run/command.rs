@@ -87,8 +87,9 @@ async fn until_ended(invocation: &Invocation<'_>, signals: &mut Signals) -> Resu
         }
     }
     crate::failpoint!("run_ended");
-    match queue.close().await {
-        Err(error) if exit != Exit::Storage => Err(error.into()),
-        _ => Ok(exit),
+    let closed = queue.close().await;
+    if exit != Exit::Storage {
+        closed?;
     }
+    Ok(exit)
 }

@@ -32,9 +32,10 @@ impl Observation {
     }
 
     pub(super) fn describe(&self) -> String {
-        let status = match &self.status {
-            InstanceStatus::Missing => "no status",
-            status => status.as_str(),
+        let status = if self.status == InstanceStatus::Missing {
+            "no status"
+        } else {
+            self.status.as_str()
         };
         match &self.image {
             Some(image) => text::brief(&format!("{status} with {image}"), 120),
