@@ -318,6 +318,8 @@ impl Transition {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
+
     use super::*;
 
     fn after(entries: &[LedgerEntry]) -> Result<JobRecord, IllegalTransition> {
@@ -343,6 +345,103 @@ mod tests {
             failure: Failure::new("timeout", "no answer"),
             submitted_ms: Some(4),
         }
+    }
+
+    /// One entry of each kind; of a verdict, one for each.
+    fn entries() -> Vec<LedgerEntry> {
+        let failure = || Failure::new("timeout", "no answer");
+        let resolved = |verdict| LedgerEntry::Resolved {
+            verdict,
+            reason: "looked".to_owned(),
+        };
+        vec![
+            intent(),
+            LedgerEntry::NotExecuted {
+                failure: failure(),
+                not_before_ms: 0,
+            },
+            LedgerEntry::Refused { failure: failure() },
+            ACCEPTED,
+            unknown(),
+            LedgerEntry::Interrupted,
+            LedgerEntry::Sighted {
+                status: InstanceStatus::Rebuilding,
+                image: None,
+            },
+            LedgerEntry::Completed {
+                evidence: Evidence::Observed,
+                status: InstanceStatus::Active,
+                image: None,
+                remark: None,
+            },
+            LedgerEntry::Broken { failure: failure() },
+            LedgerEntry::Doubted { failure: failure() },
+            LedgerEntry::Disproved { not_before_ms: 0 },
+            LedgerEntry::Exhausted { failure: failure() },
+            LedgerEntry::Held {
+                reason: "no baseline".to_owned(),
+            },
+            LedgerEntry::Untouched { failure: failure() },
+            resolved(Verdict::Done),
+            resolved(Verdict::Requeue),
+            resolved(Verdict::Failed),
+            LedgerEntry::Access {
+                manifest: "fleet.csv".to_owned(),
+            },
+            LedgerEntry::Retried,
+            LedgerEntry::Cancelled,
+        ]
+    }
+
+    /// The arrows of the picture in `mod.rs`: `queued intent submitting`.
+    fn drawn() -> BTreeSet<String> {
+        let text = include_str!("mod.rs");
+        let list = text.split("```").nth(1).unwrap().split("//!\n").nth(1);
+        let (mut drawn, mut from) = (BTreeSet::new(), "");
+        for line in list.unwrap().lines() {
+            let mut rest = line.trim_start_matches("//!").trim();
+            let known = State::ALL.iter().map(|state| state.as_str());
+            for state in known.filter(|state| rest.starts_with(&format!("{state} "))) {
+                (from, rest) = (state, rest[state.len()..].trim());
+            }
+            for (kinds, states) in rest
+                .split(" · ")
+                .filter_map(|arrow| arrow.split_once(" → "))
+            {
+                for kind in kinds.split(", ") {
+                    let states = states.split(", ").flat_map(|states| states.split(" or "));
+                    drawn.extend(states.map(|to| format!("{from} {kind} {to}")));
+                }
+            }
+        }
+        drawn
+    }
+
+    #[test]
+    fn the_picture_of_the_states_shows_every_arrow_and_no_other() {
+        let refused = LedgerEntry::Refused {
+            failure: Failure::new("value", "no"),
+        };
+        let completed = entries().swap_remove(7);
+        let mut found = BTreeSet::new();
+        for way in [
+            vec![],
+            vec![intent()],
+            vec![intent(), ACCEPTED],
+            vec![intent(), unknown()],
+            vec![intent(), ACCEPTED, completed],
+            vec![intent(), refused],
+            vec![LedgerEntry::Cancelled],
+        ] {
+            let from = after(&way).unwrap();
+            for entry in entries() {
+                let to = from.apply(&entry, 8).map(|to| to.state);
+                if let Some(to) = to.ok().filter(|to| *to != from.state) {
+                    found.insert(format!("{} {} {to}", from.state, entry.kind()));
+                }
+            }
+        }
+        assert_eq!(found, drawn());
     }
 
     #[test]
