@@ -10,13 +10,13 @@ use std::io;
 use super::operator::{Command, Elsewhere};
 use super::past::{LastSubmission, Sieve};
 use super::{
-    Backend, Batch, CommandOutcome, Conflict, Decision, EnqueueError, EnqueuePolicy, Enqueued,
-    Flaw, Harm, Lease, LedgerLine, Live, NewBatch, NewRun, Preview, QueuedJob, Ready, ResultSink,
-    Rows, Selection, Store, StoreError, Target,
+    AccessNews, Backend, Batch, CommandOutcome, Conflict, Decision, EnqueueError, EnqueuePolicy,
+    Enqueued, Flaw, Given, Harm, Lease, LedgerLine, Live, NewBatch, NewRun, Preview, QueuedJob,
+    Ready, ResultSink, Rows, Selection, Store, StoreError, Target,
 };
 use crate::job::{
-    AccessKind, BatchId, Counts, Executed, JobId, JobRecord, LedgerEntry, NewJob, ResultRow, RunId,
-    ServiceId, State, StoredAccess, Transition,
+    Access, AccessKind, BatchId, Counts, Executed, JobId, JobRecord, LedgerEntry, NewJob,
+    ResultRow, RunId, ServiceId, State, StoredAccess, Transition,
 };
 
 /// The whole store.
@@ -134,7 +134,7 @@ impl MemoryStore {
         if let Some(conflict) = self.other_provider(order) {
             return Err(EnqueueError::Conflict(conflict));
         }
-        let mut rows: Vec<NewJob> = rows.collect::<Result<_, _>>().map_err(EnqueueError::Rows)?;
+        let mut rows = all(rows)?;
         let mut sieve = Sieve::new(policy);
         for row in &rows {
             let live = self.of_service(row.service);
@@ -241,6 +241,42 @@ impl MemoryStore {
         jobs
     }
 
+    /// What `rows` say of the access of the batch's jobs, and what which of them take.
+    fn look_at_access(
+        &self,
+        batch: BatchId,
+        rows: &[NewJob],
+    ) -> (AccessNews, Vec<(QueuedJob, Access)>) {
+        let mut news = AccessNews {
+            rows: rows.len() as u64,
+            ..AccessNews::default()
+        };
+        let mut taken = Vec::new();
+        for row in rows {
+            let mut jobs = self.of(batch);
+            let same = |job: &&QueuedJob| {
+                (job.service, job.image, &job.zone) == (row.service, row.image, &row.zone)
+            };
+            let Some(job) = jobs.find(same) else { continue };
+            let state = job.record.state;
+            news.matched += 1;
+            news.queued += u64::from(state == State::Queued);
+            news.done += u64::from(state == State::Done);
+            let is_compared = !matches!(state, State::Done | State::Cancelled);
+            let known = job.access.known();
+            let differs = known.is_none_or(|known| !known.is_same(&row.access));
+            if is_compared && differs && news.takes(job) {
+                taken.push((job.clone(), row.access.clone()));
+            }
+        }
+        (news, taken)
+    }
+
+    fn set_access(&mut self, job: JobId, access: Access) {
+        let stored = self.jobs.get_mut(&job).expect("it was read");
+        stored.job.access = StoredAccess::Known(access);
+    }
+
     fn count(&self, batch: BatchId) -> Counts {
         let mut counts = Counts::default();
         for job in self.of(batch) {
@@ -249,6 +285,10 @@ impl MemoryStore {
         }
         counts
     }
+}
+
+fn all<E: Error + 'static>(rows: &mut Rows<'_, E>) -> Result<Vec<NewJob>, EnqueueError<E>> {
+    rows.collect::<Result<_, _>>().map_err(EnqueueError::Rows)
 }
 
 fn queued(batch: BatchId, row: NewJob) -> QueuedJob {
@@ -476,6 +516,85 @@ impl Backend for MemoryStore {
             match command.steps(&job, self.elsewhere(batch, &job)) {
                 Ok(steps) => {
                     self.write(batch, None, &steps.iter().collect::<Vec<_>>());
+                    outcome.changed.push(job.service);
+                }
+                Err(reason) => outcome.refused.push((job.service, reason)),
+            }
+        }
+        Ok(outcome)
+    }
+
+    async fn compare_access<E: Error + 'static>(
+        &mut self,
+        batch: BatchId,
+        rows: &mut Rows<'_, E>,
+    ) -> Result<AccessNews, EnqueueError<E>> {
+        let rows = all(rows)?;
+        Ok(self.look_at_access(batch, &rows).0)
+    }
+
+    async fn take_access<E: Error + 'static>(
+        &mut self,
+        batch: BatchId,
+        given: Given<'_>,
+        rows: &mut Rows<'_, E>,
+    ) -> Result<AccessNews, EnqueueError<E>> {
+        let rows = all(rows)?;
+        let (news, taken) = self.look_at_access(batch, &rows);
+        for (job, access) in taken {
+            let entry = LedgerEntry::Access {
+                manifest: given.manifest.to_owned(),
+            };
+            let step = Transition::new(job.id, job.record, entry, 0).expect("it waits untouched");
+            self.write(batch, None, &[&step]);
+            self.set_access(job.id, access);
+        }
+        if let Some(identity) = given.identity {
+            let place = usize::try_from(batch.0 - 1).expect("it was given out");
+            self.batches[place].order.identity = identity;
+        }
+        Ok(news)
+    }
+
+    async fn command_from<E: Error + 'static>(
+        &mut self,
+        batch: BatchId,
+        selection: &Selection,
+        manifest: &str,
+        rows: &mut Rows<'_, E>,
+        decide: &Decision<'_>,
+    ) -> Result<CommandOutcome, EnqueueError<E>> {
+        let rows = all(rows)?;
+        let mut outcome = CommandOutcome::default();
+        for job in self.selected(batch, selection, &[State::Failed], &mut outcome) {
+            let row = rows.iter().find(|row| row.service == job.service);
+            let Some(row) = row else {
+                let reason = format!("is not in {manifest}");
+                outcome.refused.push((job.service, reason));
+                continue;
+            };
+            if (row.image, &row.zone) != (job.image, &job.zone) {
+                let reason =
+                    format!("has another image or zone in {manifest}: that is another order");
+                outcome.refused.push((job.service, reason));
+                continue;
+            }
+            let known = job.access.known();
+            let differs = known.is_none_or(|known| !known.is_same(&row.access));
+            let command = Command {
+                batch,
+                decide,
+                first: &|_| {
+                    differs.then(|| LedgerEntry::Access {
+                        manifest: manifest.to_owned(),
+                    })
+                },
+                at_ms: 0,
+            };
+            match command.steps(&job, self.elsewhere(batch, &job)) {
+                Ok(steps) => {
+                    self.write(batch, None, &steps.iter().collect::<Vec<_>>());
+                    self.set_access(job.id, row.access.clone());
                     outcome.changed.push(job.service);
                 }
                 Err(reason) => outcome.refused.push((job.service, reason)),

@@ -30,12 +30,12 @@ pub use lease::{Holder, Lease};
 pub use location::Location;
 pub use operator::{CommandOutcome, Decision, Flaw, Selection};
 pub use order::{
-    AccessNews, Conflict, DonePolicy, Due, EnqueueError, EnqueuePolicy, Enqueued, LeftOut, Live,
-    NewBatch, Preview, Rows, Touched, Undatable,
+    AccessNews, Conflict, DonePolicy, Due, EnqueueError, EnqueuePolicy, Enqueued, Given, LeftOut,
+    Live, NewBatch, Preview, Rows, Touched, Undatable,
 };
 pub use port::{Backend, Store};
 pub use queued::{LedgerLine, QueuedJob, Ready, ResultSink, Target};
 pub use sqlite::{
-    Given, Note, Open, OpenError, Precious, Queue, QueueLock, Side, Unfit, no_database, precious,
-    resolve, unexpanded,
+    Note, Open, OpenError, Precious, Queue, QueueLock, Side, Unfit, no_database, precious, resolve,
+    unexpanded,
 };

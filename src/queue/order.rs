@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use super::StoreError;
+use super::{QueuedJob, StoreError};
 use crate::job::{BatchId, Executed, NewJob, ServiceId, State};
 
 /// What a new batch is.
@@ -119,6 +119,33 @@ pub struct AccessNews {
     pub unsent: u64,
     /// Of those that keep theirs: failed without having been touched.
     pub failed: u64,
+}
+
+/// Which manifest gives jobs another access.
+#[derive(Debug, Clone, Copy)]
+pub struct Given<'a> {
+    /// The manifest's name, for the ledger.
+    pub manifest: &'a str,
+    /// The batch is known by this digest of its rows from now on.
+    pub identity: Option<[u8; 32]>,
+}
+
+impl AccessNews {
+    /// Counts a job of the batch to which the manifest gives another access than it has. Returns
+    /// whether the job takes it: only one that waits, and of which nothing was ever executed.
+    pub(super) fn takes(&mut self, job: &QueuedJob) -> bool {
+        let record = &job.record;
+        let is_untouched = record.executed() == Executed::No;
+        let takes = record.state == State::Queued && is_untouched;
+        if takes {
+            self.taken += 1;
+        } else {
+            self.kept += 1;
+            self.unsent += u64::from(record.attempt == 0);
+            self.failed += u64::from(record.state == State::Failed && is_untouched);
+        }
+        takes
+    }
 }
 
 /// Why a batch was not queued.

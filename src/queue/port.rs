@@ -13,9 +13,9 @@ use std::error::Error;
 use std::io;
 
 use super::{
-    Batch, CommandOutcome, Decision, EnqueueError, EnqueuePolicy, Enqueued, Flaw, Harm, Lease,
-    LedgerLine, NewBatch, NewRun, Preview, QueuedJob, Ready, ResultSink, Rows, Selection,
-    StoreError, Target,
+    AccessNews, Batch, CommandOutcome, Decision, EnqueueError, EnqueuePolicy, Enqueued, Flaw,
+    Given, Harm, Lease, LedgerLine, NewBatch, NewRun, Preview, QueuedJob, Ready, ResultSink, Rows,
+    Selection, StoreError, Target,
 };
 use crate::job::{BatchId, Counts, JobId, NewJob, ServiceId, State, Transition};
 
@@ -114,6 +114,33 @@ pub trait Backend: Store + Sized {
         decide: &Decision<'_>,
         at_ms: i64,
     ) -> impl Future<Output = Result<CommandOutcome, StoreError>>;
+
+    /// What a manifest with these rows says of the access of the batch's jobs. Writes nothing.
+    fn compare_access<E: Error + 'static>(
+        &mut self,
+        batch: BatchId,
+        rows: &mut Rows<'_, E>,
+    ) -> impl Future<Output = Result<AccessNews, EnqueueError<E>>>;
+
+    /// Gives the jobs that were never executed the access that the manifest gives now, all of them
+    /// together. The caller keeps runs away from the batch.
+    fn take_access<E: Error + 'static>(
+        &mut self,
+        batch: BatchId,
+        given: Given<'_>,
+        rows: &mut Rows<'_, E>,
+    ) -> impl Future<Output = Result<AccessNews, EnqueueError<E>>>;
+
+    /// [`Self::command`] on failed jobs that have a row in a manifest with the same image and zone:
+    /// they take the access that it gives now, and what `decide` says happens to them.
+    fn command_from<E: Error + 'static>(
+        &mut self,
+        batch: BatchId,
+        selection: &Selection,
+        manifest: &str,
+        rows: &mut Rows<'_, E>,
+        decide: &Decision<'_>,
+    ) -> impl Future<Output = Result<CommandOutcome, EnqueueError<E>>>;
 
     /// All batches, the oldest first.
     fn batches(&mut self) -> impl Future<Output = Result<Vec<Batch>, StoreError>>;

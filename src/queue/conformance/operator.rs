@@ -1,13 +1,14 @@
 //! What went wrong, and what an operator does about it.
 
 use std::collections::HashSet;
+use std::convert::Infallible;
 
 use super::rig::{
     ACCEPTED, IMAGE, NOW_MS, acquire, begun, completed, failure, held, intent, load, refused, rows,
-    service, services, sound, unknown, write,
+    service, services, sound, stored, unknown, write,
 };
-use crate::job::{BatchId, Executed, Failure, LedgerEntry, State, Verdict};
-use crate::queue::{Backend, EnqueuePolicy, QueuedJob, Selection};
+use crate::job::{Access, AccessKind, BatchId, Executed, Failure, LedgerEntry, State, Verdict};
+use crate::queue::{AccessNews, Backend, EnqueuePolicy, Given, QueuedJob, Selection};
 
 pub(super) async fn failures_are_those_that_nobody_has_dealt_with(mut store: impl Backend) {
     let (lease, mut jobs) = begun(&mut store, &[1, 2, 3, 4]).await;
@@ -108,5 +109,82 @@ pub(super) async fn a_command_says_of_each_service_what_became_of_it(mut store: 
     assert_eq!(outcome.refused, [expected]);
     let written = store.history(jobs[1].id).await.unwrap();
     assert_eq!(written.last().unwrap().run, None, "no run, but an operator");
+    sound(&mut store).await;
+}
+
+pub(super) async fn a_job_takes_another_access_only_while_nothing_of_it_was_executed(
+    mut store: impl Backend,
+) {
+    let (lease, mut jobs) = begun(&mut store, &[1, 2, 3, 4, 5]).await;
+    let batch = lease.batch();
+    write(&mut store, &lease, &mut jobs[1], [intent(), refused()]).await;
+    let broken = LedgerEntry::Broken { failure: failure() };
+    write(
+        &mut store,
+        &lease,
+        &mut jobs[2],
+        [intent(), ACCEPTED, broken],
+    )
+    .await;
+    write(
+        &mut store,
+        &lease,
+        &mut jobs[3],
+        [intent(), ACCEPTED, completed()],
+    )
+    .await;
+    // The fifth keeps its row as it was; the sixth is in no job.
+    let mut given = rows(&[1, 2, 3, 4, 5, 6], IMAGE);
+    for row in &mut given {
+        if row.service != service(5) {
+            row.access = Access::SshKey("490".to_owned());
+        }
+    }
+    let expected = AccessNews {
+        rows: 6,
+        matched: 5,
+        queued: 2,
+        done: 1,
+        taken: 1,
+        kept: 2,
+        unsent: 0,
+        failed: 1,
+    };
+    let again = || given.clone().into_iter().map(Ok::<_, Infallible>);
+    let news = store.compare_access(batch, &mut again()).await.unwrap();
+    assert_eq!(news, expected);
+    assert_eq!(store.history(jobs[0].id).await.unwrap().len(), 0);
+    let from = Given {
+        manifest: "other.csv",
+        identity: Some([9; 32]),
+    };
+    let news = store.take_access(batch, from, &mut again()).await.unwrap();
+    assert_eq!(news, expected);
+    let identity = store.batch(batch).await.unwrap().unwrap().identity;
+    assert_eq!(identity, [9; 32]);
+    for (job, kind) in [
+        (0, AccessKind::SshKey),
+        (1, AccessKind::Password),
+        (2, AccessKind::Password),
+        (4, AccessKind::Password),
+    ] {
+        assert_eq!(stored(&mut store, &jobs[job]).await.access.kind(), kind);
+    }
+    // What has failed takes it on its way back into the queue.
+    let retry = |_: &QueuedJob, _: Option<BatchId>| Ok(LedgerEntry::Retried);
+    let all = Selection::All;
+    let rows = given.iter().filter(|row| row.service != service(3));
+    let mut rows = rows.cloned().map(Ok::<_, Infallible>);
+    let outcome = store.command_from(batch, &all, "other.csv", &mut rows, &retry);
+    let outcome = outcome.await.unwrap();
+    assert_eq!(outcome.changed, services(&[2]));
+    let absent = (service(3), "is not in other.csv".to_owned());
+    assert_eq!(outcome.refused, [absent]);
+    let job = stored(&mut store, &jobs[1]).await;
+    assert_eq!(job.record.state, State::Queued);
+    assert_eq!(job.access.kind(), AccessKind::SshKey);
+    let history = store.history(job.id).await.unwrap();
+    let entries: Vec<_> = history.iter().map(|line| line.entry.kind()).collect();
+    assert_eq!(entries, ["intent", "refused", "access", "retried"]);
     sound(&mut store).await;
 }

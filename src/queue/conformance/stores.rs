@@ -26,6 +26,7 @@ macro_rules! conform {
                 run::a_run_takes_over_what_is_in_flight,
                 operator::failures_are_those_that_nobody_has_dealt_with,
                 operator::a_command_says_of_each_service_what_became_of_it,
+                operator::a_job_takes_another_access_only_while_nothing_of_it_was_executed,
                 run::a_lease_that_was_lost_writes_nothing,
                 run::every_history_is_stored_as_it_folds,
             );

@@ -15,10 +15,11 @@ use super::insert::{ROWS_PER_STATEMENT, next_rows};
 use super::record::{ERASE, write_all};
 use super::rows::{damaged, job_as_text, job_id, queued_job};
 use super::statement::{Statement, bound, json, values};
-use crate::job::{Access, BatchId, Executed, LedgerEntry, NewJob, ServiceId, State, Transition};
+use crate::job::{Access, BatchId, LedgerEntry, NewJob, ServiceId, State, Transition};
 use crate::queue::operator::Command;
 use crate::queue::{
-    AccessNews, CommandOutcome, Decision, EnqueueError, QueuedJob, Rows, Selection, StoreError,
+    AccessNews, CommandOutcome, Decision, EnqueueError, Given, QueuedJob, Rows, Selection,
+    StoreError,
 };
 use crate::time;
 
@@ -36,15 +37,6 @@ const FAILED: &str = concat!(
     " FROM json_each(?1) AS given CROSS JOIN job ON job.service_id = given.value
      WHERE job.batch_id = ?2 AND job.state = 'failed'"
 );
-
-/// Which manifest gives jobs another access.
-#[derive(Debug, Clone, Copy)]
-pub struct Given<'a> {
-    /// The manifest's name, for the ledger.
-    pub manifest: &'a str,
-    /// The batch is known by this digest of its rows from now on.
-    pub identity: Option<[u8; 32]>,
-}
 
 impl Queue {
     /// What a manifest with these rows says of the access of `batch`'s jobs. Changes nothing.
@@ -254,16 +246,10 @@ async fn look_at_access<E: std::error::Error + 'static>(
             return Ok(news);
         }
         let differing = compare(connection, batch, &chunk, &mut news).await?;
-        let (free, bound): (Vec<_>, Vec<_>) = differing
+        let free: Vec<QueuedJob> = differing
             .into_iter()
-            .partition(|job| job.record.state == State::Queued && untouched(job));
-        news.taken += free.len() as u64;
-        let count = |wanted: &dyn Fn(&QueuedJob) -> bool| {
-            bound.iter().filter(|job| wanted(job)).count() as u64
-        };
-        news.kept += bound.len() as u64;
-        news.unsent += count(&|job| job.record.attempt == 0);
-        news.failed += count(&|job| job.record.state == State::Failed && untouched(job));
+            .filter(|job| news.takes(job))
+            .collect();
         if let Some(given) = given {
             take(connection, batch, given, &chunk, &free, at_ms).await?;
         }
@@ -400,10 +386,6 @@ async fn set_access(
         }
     }
     Ok(())
-}
-
-fn untouched(job: &QueuedJob) -> bool {
-    job.record.executed() == Executed::No
 }
 
 fn differs(job: &QueuedJob, access: &Access) -> bool {

@@ -40,7 +40,6 @@ mod statement;
 mod store;
 mod transaction;
 
-pub use access::Given;
 pub use error::OpenError;
 pub use handle::Queue;
 pub use lock::QueueLock;

@@ -7,9 +7,9 @@ use std::io;
 use super::handle::Queue;
 use crate::job::{BatchId, Counts, JobId, NewJob, ServiceId, State, Transition};
 use crate::queue::{
-    Backend, Batch, CommandOutcome, Decision, EnqueueError, EnqueuePolicy, Enqueued, Flaw, Harm,
-    Lease, LedgerLine, NewBatch, NewRun, Preview, QueuedJob, Ready, ResultSink, Rows, Selection,
-    Store, StoreError, Target,
+    AccessNews, Backend, Batch, CommandOutcome, Decision, EnqueueError, EnqueuePolicy, Enqueued,
+    Flaw, Given, Harm, Lease, LedgerLine, NewBatch, NewRun, Preview, QueuedJob, Ready, ResultSink,
+    Rows, Selection, Store, StoreError, Target,
 };
 
 impl Store for Queue {
@@ -116,6 +116,34 @@ impl Backend for Queue {
         at_ms: i64,
     ) -> Result<CommandOutcome, StoreError> {
         Queue::command(self, batch, selection, states, decide, at_ms).await
+    }
+
+    async fn compare_access<E: Error + 'static>(
+        &mut self,
+        batch: BatchId,
+        rows: &mut Rows<'_, E>,
+    ) -> Result<AccessNews, EnqueueError<E>> {
+        Queue::compare_access(self, batch, rows).await
+    }
+
+    async fn take_access<E: Error + 'static>(
+        &mut self,
+        batch: BatchId,
+        given: Given<'_>,
+        rows: &mut Rows<'_, E>,
+    ) -> Result<AccessNews, EnqueueError<E>> {
+        Queue::take_access(self, batch, given, rows).await
+    }
+
+    async fn command_from<E: Error + 'static>(
+        &mut self,
+        batch: BatchId,
+        selection: &Selection,
+        manifest: &str,
+        rows: &mut Rows<'_, E>,
+        decide: &Decision<'_>,
+    ) -> Result<CommandOutcome, EnqueueError<E>> {
+        Queue::command_from(self, batch, selection, manifest, rows, decide).await
     }
 
     async fn batches(&mut self) -> Result<Vec<Batch>, StoreError> {
