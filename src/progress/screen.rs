@@ -23,7 +23,7 @@ const HEARTBEAT: Duration = Duration::from_mins(5);
 
 /// Shows a run on a terminal, until its mailbox is closed.
 pub fn show_bar<T: Terminal>(shared: &Shared, bar: &Bar<T>, paint: Paint) {
-    let mut similar = Similar::new(true);
+    let mut similar = Similar::capped();
     let mut frame_due = Instant::now();
     loop {
         let batch = shared.screen.take(frame_due, Some(frame_due));
@@ -54,7 +54,10 @@ pub fn show_bar<T: Terminal>(shared: &Shared, bar: &Bar<T>, paint: Paint) {
 /// Writes a run as lines, until its mailbox is closed.
 pub fn show_lines(shared: &Shared, out: &mut impl Write) {
     // A log is complete. Under `-q` similar lines are capped: cron mails them to a person.
-    let mut similar = Similar::new(shared.verbosity == Verbosity::Quiet);
+    let mut similar = match shared.verbosity {
+        Verbosity::Quiet => Similar::capped(),
+        Verbosity::Normal | Verbosity::Verbose => Similar::complete(),
+    };
     let beats = shared.mode == Mode::Plain && shared.verbosity >= Verbosity::Normal;
     let mut earliest = Instant::now();
     let mut beat_due = Instant::now() + HEARTBEAT;

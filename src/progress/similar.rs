@@ -15,7 +15,17 @@ pub struct Similar {
 }
 
 impl Similar {
-    pub fn new(limited: bool) -> Self {
+    /// Of each kind only the first lines are shown.
+    pub fn capped() -> Self {
+        Self::new(true)
+    }
+
+    /// Every line is shown.
+    pub fn complete() -> Self {
+        Self::new(false)
+    }
+
+    fn new(limited: bool) -> Self {
         Self {
             limited,
             failed: 0,
