@@ -1,13 +1,15 @@
 //! The queue: jobs and their ledger in one database.
 //!
-//! The one fact to know: [`Queue::record`] is the only way in which a job moves. It writes the new
-//! record, the ledger entry and the tally in one transaction, and only where the job still
-//! stands as the caller believed (state and attempt); what has moved meanwhile is reported back,
-//! not forced.
+//! The one fact to know: [`Store::record`] is the only way in which a run moves a job. It writes the
+//! new record, the ledger entry and the tally in one transaction, and only where the job still
+//! stands as the caller believed (state and attempt) and the run's [`Lease`] holds; what has moved
+//! meanwhile is reported back, not forced.
 //!
 //! [`port`] says what a place for jobs and their ledger has to be able to do: a second backend comes
 //! behind the same verbs, so they are few and speak of jobs, never of rows. `sqlite/` is the backend
-//! that there is, and the only place that knows sqlx.
+//! that there is, and the only place that knows sqlx. `past` and `operator` are rules that no backend
+//! writes anew: what an order may queue, and what a command does to a job. `memory` is a store for
+//! tests, and `conformance` the suite that both pass.
 
 mod batch;
 #[cfg(test)]
