@@ -55,14 +55,6 @@ pub async fn turn<O: Outside>(
     mut input: Input,
     fault: &mut Option<StoreError>,
 ) -> Option<Instant> {
-    let mut why = |error: StoreError| {
-        let known = StoreFault {
-            is_busy: matches!(error, StoreError::Busy),
-            message: error.to_string(),
-        };
-        *fault = Some(error);
-        known
-    };
     loop {
         let now = outside.now();
         let Output {
@@ -76,6 +68,18 @@ pub async fn turn<O: Outside>(
         for call in calls {
             outside.call(call);
         }
+        let is_lost = machine.lost_its_store();
+        let mut why = |error: StoreError| {
+            let known = StoreFault {
+                is_busy: matches!(error, StoreError::Busy),
+                message: error.to_string(),
+            };
+            // The one that ends the run is told in the end, and none that comes after it.
+            if !is_lost {
+                *fault = Some(error);
+            }
+            known
+        };
         input = match next {
             Next::Ask(question) => {
                 let answer = ask(outside.store(), lease.batch(), question).await;
