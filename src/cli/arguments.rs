@@ -123,6 +123,7 @@ mod tests {
         Some([first, taken.next().unwrap_or(first)].map(str::to_owned))
     }
 
+    // Field case E10.
     #[test]
     fn of_an_option_that_is_given_twice_the_last_one_counts() {
         let mut tree = Cli::command();

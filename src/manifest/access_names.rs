@@ -122,6 +122,7 @@ mod tests {
     use super::*;
     use crate::manifest::names::latinised;
 
+    // Field cases C1 and C2.
     #[test]
     #[expect(clippy::too_many_lines, reason = "a table of names")]
     fn names_of_a_way_in_are_known_in_the_languages_of_those_who_use_this() {
@@ -349,6 +350,7 @@ mod tests {
         }
     }
 
+    // Field case C3.
     #[test]
     fn letters_that_only_look_like_latin_ones_are_seen_through() {
         for (name, latin) in [

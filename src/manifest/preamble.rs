@@ -153,6 +153,7 @@ pub fn foreign_delimiter(header: &[u8]) -> Option<char> {
 mod tests {
     use super::*;
 
+    // Field case E1.
     #[test]
     fn excels_line_about_the_delimiter_is_understood() {
         for (line, told) in [

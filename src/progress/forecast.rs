@@ -146,6 +146,7 @@ mod tests {
         unreachable!("it ends")
     }
 
+    // Field case E4.
     #[test]
     fn in_the_usual_case_the_eta_only_falls_and_comes_true() {
         let jitter = |number: u64| 285 + number * 7919 % 31;
@@ -172,6 +173,7 @@ mod tests {
         }
     }
 
+    // Field case E4.
     #[test]
     fn nothing_is_said_while_nothing_is_known() {
         let mut forecast = Forecast::default();

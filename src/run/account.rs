@@ -192,12 +192,14 @@ mod tests {
         )
     }
 
+    // Field case D10.
     #[tokio::test]
     async fn a_session_that_expires_while_the_list_is_read_is_renewed() {
         let (read, logins) = read(&[(Call::Instances, FaultKind::SessionExpiry, 1)]).await;
         assert_eq!((read, logins), (Ok(3), 2));
     }
 
+    // Field cases A7, D4 and D10.
     #[tokio::test]
     async fn what_ends_a_run_at_once_ends_the_question_at_once() {
         let ever = u64::MAX;

@@ -139,6 +139,7 @@ impl SlowDowns {
 mod tests {
     use super::*;
 
+    // Field case D1.
     #[test]
     fn readings_that_succeed_do_not_hide_that_no_submission_is_taken() {
         let start = Instant::now();
@@ -161,6 +162,7 @@ mod tests {
         assert_eq!(over(&slow_downs, 50), None);
     }
 
+    // Field case D1.
     #[test]
     fn one_request_to_slow_down_followed_by_silence_is_no_outage() {
         let start = Instant::now();

@@ -200,6 +200,7 @@ mod tests {
         }
     }
 
+    // Field case B1.
     #[test]
     fn a_provider_is_one_however_its_address_is_spelled() {
         let provider = |text: &str| Endpoint::parse(text).unwrap().provider();

@@ -249,6 +249,7 @@ mod tests {
         }
     }
 
+    // Field case D3.
     #[test]
     fn a_row_that_cannot_be_read_hides_no_other() {
         let deep = format!(r#"{{"id":{}{}}}"#, "[".repeat(200), "]".repeat(200));
@@ -272,6 +273,7 @@ mod tests {
         }
     }
 
+    // Field case A13.
     #[test]
     fn a_page_with_more_rows_than_any_panel_shows_is_none() {
         let page = |count| {

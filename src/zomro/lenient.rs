@@ -143,6 +143,7 @@ mod tests {
         packer.finish().unwrap()
     }
 
+    // Field case D3.
     #[test]
     fn the_charset_of_the_header_is_obeyed() {
         let (word, cyrillic): (&str, &[u8]) = ("ошибка", b"\xee\xf8\xe8\xe1\xea\xe0");
@@ -166,6 +167,7 @@ mod tests {
         );
     }
 
+    // Field case D3.
     #[test]
     fn broken_characters_cost_themselves_and_nothing_else() {
         for (json, name) in [
@@ -183,6 +185,7 @@ mod tests {
         }
     }
 
+    // Field case D3.
     #[test]
     fn gzip_is_unpacked_and_bounded() {
         assert_eq!(read(&gzip(b"{\"doc\":{}}"), None), "{\"doc\":{}}");

@@ -114,6 +114,7 @@ mod tests {
         }
     }
 
+    // Field case A12.
     #[test]
     fn however_long_a_page_is_the_search_for_a_link_ends() {
         // A search through all of it that is not linear would not end.

@@ -68,6 +68,7 @@ fn place(value: &str) -> Result<String, Option<String>> {
 mod tests {
     use super::*;
 
+    // Field case D4.
     #[test]
     fn only_the_supported_kinds_are_taken_and_no_password_is_shown() {
         for (value, expected) in [

@@ -304,6 +304,7 @@ mod tests {
         }
     }
 
+    // Field case A12.
     #[test]
     fn however_long_a_message_is_the_search_looks_at_its_beginning_only() {
         // A search through all of it that is not linear would not end.

@@ -24,6 +24,7 @@ pub(super) fn retry_after(value: &str, now_ms: i64) -> Option<Duration> {
 mod tests {
     use super::*;
 
+    // Field case D1.
     #[test]
     fn retry_after_is_seconds_or_a_date_and_at_most_a_quarter_of_an_hour() {
         let now_ms = 1_795_399_200_000; // Mon, 23 Nov 2026 02:00:00 GMT

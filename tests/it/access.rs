@@ -1,5 +1,7 @@
 //! Passwords and keys that are corrected in the file after it was ordered: a job of which nothing was
 //! sent takes the corrected one, and the command says which jobs took it and which did not.
+//!
+//! All of it is field case C5.
 
 use std::fmt::Write as _;
 use std::io::{Read as _, Write as _};
@@ -331,6 +333,7 @@ fn a_forgotten_key_in_another_file_needs_a_word() {
     rig.assert_truth(1);
 }
 
+// Field case C9.
 /// An open batch is finished the next night, without the rows that were taken out of the sheet since.
 #[test]
 fn what_was_taken_out_of_the_nightly_sheet_is_not_rebuilt_by_last_nights_batch() {

@@ -50,6 +50,7 @@ fn a_refused_job_is_retried_on_request_and_a_wiped_one_only_on_a_second_word() {
     rig.call(&["retry", "--failed"]).exit(0).says_out("0 jobs");
 }
 
+// Field case B4.
 /// A retry in an old batch wipes nothing that a later order has rebuilt since.
 #[test]
 fn a_retry_in_an_old_batch_does_not_wipe_what_a_later_order_has_rebuilt() {

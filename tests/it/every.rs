@@ -128,6 +128,7 @@ fn every_20h_leaves_out_and_names_what_is_held_in_doubt() {
     assert_eq!(rig.wiped(), [1, 3, 3]);
 }
 
+// Field case C9.
 /// Only the rows that are due are ordered.
 #[test]
 fn a_nightly_sheet_may_gain_a_row_and_only_that_is_rebuilt() {
@@ -152,6 +153,7 @@ fn a_nightly_sheet_may_gain_a_row_and_only_that_is_rebuilt() {
     rig.assert_truth(2);
 }
 
+// Field case C9.
 /// A row is due by the date of its last submission, not by that of its order.
 #[test]
 fn a_batch_that_was_resumed_late_is_not_wiped_again_soon_after() {
@@ -168,6 +170,7 @@ fn a_batch_that_was_resumed_late_is_not_wiped_again_soon_after() {
     assert_eq!(rig.wiped(), [1, 1, 1]);
 }
 
+// Field case C9.
 /// The open batch of last night is finished before a new one is ordered of what is due.
 #[test]
 fn last_nights_open_batch_is_finished_before_a_new_order_of_what_is_due() {
@@ -200,6 +203,7 @@ fn last_nights_open_batch_is_finished_before_a_new_order_of_what_is_due() {
     rig.assert_truth(1);
 }
 
+// Field case C9.
 /// Where nothing is due, the newest jobs decide the exit code. A row that was never submitted is due.
 #[test]
 fn what_failed_untouched_is_due_at_once_and_what_failed_wiped_is_named_until_it_is_due() {
@@ -229,6 +233,7 @@ fn what_failed_untouched_is_due_at_once_and_what_failed_wiped_is_named_until_it_
     assert_eq!(rig.wiped(), [1, 1, 1]);
 }
 
+// Field case C9.
 /// A cancelled doubt counts as a submission, and so does a retry in an old batch.
 #[test]
 fn every_submission_of_any_batch_counts_for_what_is_due() {
@@ -260,6 +265,7 @@ fn every_submission_of_any_batch_counts_for_what_is_due() {
     assert_eq!(rig.wiped(), [2, 3, 3], "only the first was due");
 }
 
+// Field case D7.
 /// A date in the future is reported, and never waited for.
 #[test]
 fn an_order_dated_in_the_future_is_refused_under_every_until_it_is_ordered_again() {
@@ -352,6 +358,7 @@ fn neither_a_small_step_of_the_clock_nor_one_from_the_future_holds_up_what_is_du
     }
 }
 
+// Field case D7.
 /// A date in the future does not make an old batch young.
 #[test]
 fn an_open_batch_dated_in_the_future_goes_on_only_when_told_to() {

@@ -46,6 +46,7 @@ fn here(rig: &Rig, line: &str) -> String {
     .replace("/etc/refleet", rig.folder.path().to_str().unwrap())
 }
 
+// Field case D9.
 #[test]
 fn the_crontab_works_as_cron_runs_it() {
     let rig = nightly();
@@ -86,6 +87,7 @@ fn the_crontab_works_as_cron_runs_it() {
     run_by_cron().exit(2).says("line 2");
 }
 
+// Field case D9.
 #[test]
 fn the_systemd_unit_starts_what_it_says_and_restarts_after_an_outage_only() {
     let rig = nightly();
@@ -185,6 +187,7 @@ type Provoke = fn(&Rig) -> Vec<Ended>;
 #[test]
 #[expect(
     clippy::too_many_lines,
+// Field case D9.
     reason = "a table of endings, each with its hints"
 )]
 fn every_hint_can_be_typed_as_it_stands() {

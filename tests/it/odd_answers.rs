@@ -29,6 +29,7 @@ fn outcome(rig: &Rig) -> (u64, String, String) {
     (submissions, text("state"), text("executed"))
 }
 
+// Field cases A5, A6 and A7.
 #[test]
 fn an_answer_that_is_not_surely_ours_is_neither_done_nor_sent_again() {
     for kind in [
@@ -68,6 +69,7 @@ fn an_answer_that_is_not_surely_ours_is_neither_done_nor_sent_again() {
     }
 }
 
+// Field case A7.
 #[test]
 fn a_pending_second_factor_ends_the_run_at_once_and_touches_nothing() {
     for options in [&[][..], &["--no-wait"]] {
@@ -95,6 +97,7 @@ fn a_pending_second_factor_ends_the_run_at_once_and_touches_nothing() {
     }
 }
 
+// Field case A7.
 #[test]
 fn a_second_factor_that_only_one_answer_names_is_a_doubt() {
     let rig = Rig::new(1);
@@ -103,6 +106,7 @@ fn a_second_factor_that_only_one_answer_names_is_a_doubt() {
     assert_eq!(outcome(&rig), (1, "in_doubt".into(), "maybe".into()));
 }
 
+// Field case D3.
 #[test]
 fn broken_and_foreign_characters_in_names_hide_no_instance() {
     for kind in [
@@ -124,6 +128,7 @@ fn broken_and_foreign_characters_in_names_hide_no_instance() {
     }
 }
 
+// Field case D3.
 #[test]
 fn a_refusal_in_another_charset_is_a_refusal_in_words() {
     for kind in [FaultKind::Windows1251, FaultKind::Koi8R] {
@@ -146,6 +151,7 @@ fn a_refusal_in_another_charset_is_a_refusal_in_words() {
     }
 }
 
+// Field case D3.
 #[test]
 fn a_row_that_cannot_be_read_makes_nobody_absent() {
     let rig = Rig::with(2, |config| config.odd.alien_rows = 7);
@@ -154,6 +160,7 @@ fn a_row_that_cannot_be_read_makes_nobody_absent() {
     rig.assert_truth(1);
 }
 
+// Field case D1.
 #[test]
 fn an_api_that_only_asks_for_patience_ends_the_run_and_is_not_hammered() {
     for (call, retry_after) in [
@@ -189,6 +196,7 @@ fn an_api_that_only_asks_for_patience_ends_the_run_and_is_not_hammered() {
     }
 }
 
+// Field case D2.
 #[test]
 fn an_overloaded_api_pauses_the_run_and_its_submission_stays_a_doubt() {
     for kind in [FaultKind::Unavailable, FaultKind::Maintenance] {
@@ -254,6 +262,7 @@ fn carry(mut from: TcpStream, mut to: TcpStream, way: Duration) {
     });
 }
 
+// Field case A14.
 #[test]
 fn connections_that_close_soon_after_each_answer_cost_nothing() {
     let rig = Rig::new(6);
@@ -269,6 +278,7 @@ fn connections_that_close_soon_after_each_answer_cost_nothing() {
     rig.assert_truth(1);
 }
 
+// Field case A12.
 #[test]
 fn a_page_of_links_stops_nothing() {
     let rig = Rig::new(1);
@@ -286,6 +296,7 @@ fn a_page_of_links_stops_nothing() {
     rig.assert_truth(1);
 }
 
+// Field case D4.
 #[test]
 fn what_no_retry_can_cure_ends_the_run_at_its_first_call() {
     for (kind, says) in [
@@ -315,6 +326,7 @@ fn what_no_retry_can_cure_ends_the_run_at_its_first_call() {
     }
 }
 
+// Field case D4.
 #[test]
 fn a_refused_login_is_not_tried_again_whatever_the_reason_is_called() {
     let rig = Rig::new(1);
@@ -323,6 +335,7 @@ fn a_refused_login_is_not_tried_again_whatever_the_reason_is_called() {
     assert_eq!(rig.calls(), 1);
 }
 
+// Field case D4.
 #[test]
 fn a_host_that_does_not_exist_and_a_proxy_that_does_not_work_are_named() {
     let rig = Rig::new(1);
@@ -387,6 +400,7 @@ fn tls_server(year: i32) -> (u16, String) {
     (port, pem)
 }
 
+// Field case D4.
 #[test]
 fn a_certificate_that_is_not_accepted_ends_the_run_with_the_reason() {
     let rig = Rig::new(1);

@@ -84,6 +84,7 @@ fn no_requeue_leaves_every_silent_doubt_to_the_operator() {
     assert!(rig.held_for(1).contains("--no-requeue"));
 }
 
+// Field case A1.
 #[test]
 fn a_list_that_never_shows_a_rebuild_leads_to_no_second_wipe() {
     let mut rig = rig(3, |config| config.odd.never_shown = true);
@@ -94,6 +95,7 @@ fn a_list_that_never_shows_a_rebuild_leads_to_no_second_wipe() {
     assert!(rig.held_for(1).contains("how far the list lags"));
 }
 
+// Field case A2.
 #[test]
 fn an_instance_that_stood_in_error_and_fails_at_once_is_wiped_once() {
     let mut rig = rig(4, |_| {});
@@ -121,6 +123,7 @@ fn an_instance_that_stood_in_error_and_fails_at_once_is_wiped_once() {
     assert!(rig.held_for(1).contains("status error"));
 }
 
+// Field case A3.
 /// The status of the first shows at once, the names long after `--settle`, and the status of the
 /// second is never seen.
 #[test]
@@ -138,6 +141,7 @@ fn a_name_that_shows_late_leads_to_no_second_wipe() {
     run(&rig, DONE, &["done/observed", REBUILT]);
 }
 
+// Field case A3.
 /// The list says `AlmaLinux` where the preview says `AlmaLinux-8`.
 #[test]
 fn a_list_that_names_the_family_only_leads_to_no_second_wipe() {
@@ -159,6 +163,7 @@ fn a_list_that_names_the_family_only_leads_to_no_second_wipe() {
     assert!(lines[0].contains("observed; third_image"), "{flagged}");
 }
 
+// Field case A4.
 /// The list was seen to work, and froze while only the doubt was in flight.
 #[test]
 fn a_list_that_froze_after_it_was_seen_to_work_leads_to_no_second_wipe() {
@@ -181,6 +186,7 @@ fn a_list_that_froze_after_it_was_seen_to_work_leads_to_no_second_wipe() {
     }
 }
 
+// Field case A8.
 /// One rebuild is rolled back, another was accepted and is never done.
 #[test]
 fn the_old_image_in_the_end_is_no_success_where_new_names_are_known_to_show() {
@@ -198,6 +204,7 @@ fn the_old_image_in_the_end_is_no_success_where_new_names_are_known_to_show() {
     run(&rig, DOUBT, &[REBUILT, undone, undone, REBUILT]);
 }
 
+// Field case A9.
 #[test]
 fn a_list_that_spells_names_otherwise_is_understood() {
     for names in [Names::Case, Names::Punctuation] {
@@ -220,6 +227,7 @@ fn a_list_that_spells_names_otherwise_is_understood() {
     }
 }
 
+// Field case A9.
 /// A name that can't be read is no evidence, the status is.
 #[test]
 fn a_list_with_broken_names_still_shows_what_is_rebuilding() {
@@ -230,6 +238,7 @@ fn a_list_with_broken_names_still_shows_what_is_rebuilding() {
     run(&rig, DONE, &["done/observed"; 3]);
 }
 
+// Field case A11.
 #[test]
 fn an_instance_with_two_rows_is_not_back_before_both_agree() {
     let mut rig = rig(2, |config| {
@@ -246,6 +255,7 @@ fn an_instance_with_two_rows_is_not_back_before_both_agree() {
     }
 }
 
+// Field case A15.
 /// Another data centre offers the image, in another zone than the documented one.
 #[test]
 fn an_image_that_the_first_instance_lacks_is_asked_of_another() {
@@ -261,6 +271,7 @@ fn an_image_that_the_first_instance_lacks_is_asked_of_another() {
     );
 }
 
+// Field case B7.
 /// The failure budget is not reset when a process starts; the operator's retry does that.
 #[test]
 fn the_failure_budget_is_the_batchs() {

@@ -64,6 +64,7 @@ fn the_same_manifest_again_ends_with_the_exit_code_of_its_batch() {
     assert_eq!(rig.wiped(), [1, 1, 2]);
 }
 
+// Field case B4.
 /// A job that may have been wiped and did not end well is not sent again unasked.
 #[test]
 fn a_corrected_row_does_not_take_what_an_earlier_order_may_have_wiped_with_it() {
@@ -121,6 +122,7 @@ fn a_corrected_row_does_not_take_what_an_earlier_order_may_have_wiped_with_it() 
     rig.assert_truth(2);
 }
 
+// Field case B4.
 /// A cancelled order of which nothing was sent does not hide what was wiped before it.
 #[test]
 fn a_given_up_order_hides_nothing_and_again_is_the_word_for_all() {

@@ -71,6 +71,7 @@ fn set_mode(path: &Path, mode: u32) {
     fs::set_permissions(path, fs::Permissions::from_mode(mode)).unwrap();
 }
 
+// Field case B3.
 #[test]
 fn a_second_run_by_another_name_or_without_the_lock_file_is_busy() {
     let mut rig = rig(8);
@@ -115,6 +116,7 @@ fn a_second_run_by_another_name_or_without_the_lock_file_is_busy() {
     rig.check_end().unwrap();
 }
 
+// Field case B6.
 #[test]
 fn the_lock_is_never_followed_nor_created_through_a_link() {
     let rig = rig(2);
@@ -138,6 +140,7 @@ fn the_lock_is_never_followed_nor_created_through_a_link() {
     }
 }
 
+// Field case B2.
 #[test]
 fn a_database_with_two_names_is_refused() {
     let rig = rig(2);
@@ -167,6 +170,7 @@ fn a_database_with_two_names_is_refused() {
     assert_eq!(ended.code, 0, "{ended}");
 }
 
+// Field case B2.
 #[test]
 fn a_database_that_is_mounted_by_itself_is_refused() {
     if std::env::var_os(OWN_MOUNTS).is_none() {
@@ -216,6 +220,7 @@ fn a_database_that_is_mounted_by_itself_is_refused() {
     mount(&["umount"], &container);
 }
 
+// Field case B11.
 #[test]
 fn a_path_that_nobody_expanded_is_refused_and_nothing_is_created() {
     let rig = rig(1);
@@ -279,6 +284,7 @@ fn a_path_that_nobody_expanded_is_refused_and_nothing_is_created() {
     assert_eq!(ended.code, 0, "{ended}");
 }
 
+// Field case C8.
 #[test]
 fn a_database_that_knows_of_nothing_is_announced_before_anything_is_destroyed() {
     const WORDS: &str = "is a new database: it knows of nothing that was wiped before";
@@ -293,6 +299,7 @@ fn a_database_that_knows_of_nothing_is_announced_before_anything_is_destroyed() 
     }
 }
 
+// Field case B6.
 #[test]
 fn a_report_and_events_are_written_over_nothing_that_is_needed() {
     let rig = rig(2);

@@ -11,6 +11,7 @@ fn port(rig: &Rig) -> String {
 /// A host that refuses every name under it (RFC 6761), so that nothing is ever sent.
 const ELSEWHERE: &str = "https://elsewhere.invalid/";
 
+// Field case B1.
 /// An order belongs to a provider, however its address is written.
 #[test]
 fn no_other_spelling_of_the_address_makes_the_same_order_a_new_one() {
@@ -41,6 +42,7 @@ fn no_other_spelling_of_the_address_makes_the_same_order_a_new_one() {
     assert_eq!(rig.wiped(), [1, 1, 1]);
 }
 
+// Field case B1.
 /// A resumed order goes to the address that is given now.
 #[test]
 fn an_open_order_is_resumed_at_whatever_address_its_provider_has_now() {
@@ -58,6 +60,7 @@ fn an_open_order_is_resumed_at_whatever_address_its_provider_has_now() {
     assert_eq!((rig.calls(), moved.wiped()), (0, vec![1, 1, 1]));
 }
 
+// Field case B1.
 /// The same service ids at another provider are other instances.
 #[test]
 fn a_really_different_provider_is_refused_and_needs_a_database_of_its_own() {

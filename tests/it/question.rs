@@ -44,6 +44,7 @@ fn screen_before<'a>(said: &'a str, text: &str) -> Vec<&'a str> {
     lines[lines.len().saturating_sub(24)..].to_vec()
 }
 
+// Field case B8.
 #[test]
 fn what_was_typed_before_the_question_is_no_answer_to_it() {
     for early in [
@@ -103,6 +104,7 @@ fn after_ctrl_z_and_fg_the_prompt_is_there_again() {
     assert_eq!(wiped(&rig), 3, "{said}");
 }
 
+// Field case E2.
 #[test]
 #[expect(clippy::too_many_lines, reason = "one screen, line by line")]
 fn the_last_screen_before_the_answer_says_what_is_lost_and_what_is_not_sent() {
@@ -201,6 +203,7 @@ fn the_last_screen_before_the_answer_says_what_is_lost_and_what_is_not_sent() {
     }
 }
 
+// Field case E2.
 #[test]
 fn where_nothing_can_be_rebuilt_nothing_is_asked_or_queued() {
     let rig = Rig::with(3, |config| config.instances.clear());
@@ -214,6 +217,7 @@ fn where_nothing_can_be_rebuilt_nothing_is_asked_or_queued() {
     assert!(!rig.database().exists() || rig.call(&["status"]).code == 2);
 }
 
+// Field case E2.
 #[test]
 fn the_question_before_a_resumed_batch_speaks_of_what_is_left() {
     let rig = Rig::new(6);
@@ -233,6 +237,7 @@ fn the_question_before_a_resumed_batch_speaks_of_what_is_left() {
     }
 }
 
+// Field case E12.
 #[test]
 fn a_dumb_terminal_gets_no_escape_sequence() {
     let rig = Rig::new(3);

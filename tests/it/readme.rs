@@ -49,6 +49,7 @@ fn every_promise_names_a_test_that_exists() {
     assert!(missing.is_empty(), "{missing:?}");
 }
 
+// Field case E11.
 #[test]
 fn the_readme_has_what_a_new_user_needs_and_nothing_that_is_for_others() {
     let readme = document("README.md");
@@ -147,6 +148,7 @@ fn the_commands_of_the_readme_work_as_they_stand() {
     assert_eq!(rig.states()["done"].len(), 3, "the doubt was settled");
 }
 
+// Field case E11.
 #[test]
 fn the_readme_names_every_exit_code_and_every_option_of_its_tables_exists() {
     let readme = document("README.md");

@@ -14,6 +14,7 @@ fn crashed(rig: &Rig, count: usize) {
     assert_eq!(run.end().code, -9);
 }
 
+// Field case E3.
 #[test]
 fn after_a_crash_status_knows_no_pace_and_says_what_to_do_next() {
     let rig = Rig::new(12);
@@ -35,6 +36,7 @@ fn after_a_crash_status_knows_no_pace_and_says_what_to_do_next() {
     assert!(next.ends_with(" run"), "{next}");
 }
 
+// Field case E3.
 #[test]
 fn each_batch_has_its_own_process_and_the_others_are_named() {
     let rig = Rig::new(12);
@@ -76,6 +78,7 @@ fn each_batch_has_its_own_process_and_the_others_are_named() {
     run.end();
 }
 
+// Field case E5.
 #[test]
 fn a_cancel_from_another_terminal_is_noticed_by_the_running_display() {
     let rig = Rig::new(6);
@@ -98,6 +101,7 @@ fn a_cancel_from_another_terminal_is_noticed_by_the_running_display() {
     );
 }
 
+// Field cases E6 and E10.
 #[test]
 fn a_report_takes_its_format_from_the_files_name_and_confirms_it() {
     let rig = Rig::new(3);
@@ -128,6 +132,7 @@ fn a_report_takes_its_format_from_the_files_name_and_confirms_it() {
     assert!(!rig.path("-").exists());
 }
 
+// Field case E7.
 #[test]
 fn after_a_rehearsal_whoever_asks_for_results_is_told_where_they_are() {
     let rig = Rig::new(3);
@@ -146,6 +151,7 @@ fn after_a_rehearsal_whoever_asks_for_results_is_told_where_they_are() {
     }
 }
 
+// Field case E9.
 #[test]
 fn instances_are_shown_by_name_and_address_and_with_what_they_took() {
     let rig = Rig::new(4);
@@ -195,6 +201,7 @@ fn instances_are_shown_by_name_and_address_and_with_what_they_took() {
         .says_out("took      ");
 }
 
+// Field case E10.
 #[test]
 fn small_words_are_right_too() {
     let rig = Rig::new(3);

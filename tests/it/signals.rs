@@ -6,6 +6,7 @@ use crate::rig::{FIRST, Rig};
 use crate::rig::{Running, wrapped};
 use refleet::simulator::FaultKind;
 
+// Field case D5.
 #[test]
 #[cfg(target_os = "linux")]
 fn what_was_ignored_when_the_run_started_stays_ignored() {
@@ -33,6 +34,7 @@ fn what_was_ignored_when_the_run_started_stays_ignored() {
     run.end().exit(143).says("run again to resume");
 }
 
+// Field case D6.
 #[test]
 fn two_signals_of_one_kind_within_a_second_are_one_request() {
     let rig = Rig::new(4);

@@ -48,6 +48,7 @@ fn sound(rig: &Rig, name: &str, content: impl AsRef<[u8]>, more: &[&str]) -> End
     ended
 }
 
+// Field cases C1 and C2.
 #[test]
 fn a_column_that_looks_like_a_way_in_is_not_ignored_unless_told() {
     let rig = Rig::new(3);
@@ -150,6 +151,7 @@ fn load_and_run_name_what_they_ignore_once_and_quiet_ones_only_what_may_lock_out
     }
 }
 
+// Field case C3.
 #[test]
 fn letters_that_only_look_like_latin_ones_are_named() {
     // Known names, aliases, near misses; Cyrillic, Greek, fullwidth.
@@ -176,6 +178,7 @@ fn letters_that_only_look_like_latin_ones_are_named() {
     );
 }
 
+// Field case C4.
 #[test]
 fn a_password_that_a_spreadsheet_reshaped_is_suspected_and_never_quoted() {
     let rig = Rig::new(1);
@@ -213,6 +216,7 @@ fn a_password_that_a_spreadsheet_reshaped_is_suspected_and_never_quoted() {
     }
 }
 
+// Field case C6.
 #[test]
 fn rows_that_a_person_took_out_are_taken_out_and_counted() {
     let rig = Rig::new(4);
@@ -292,6 +296,7 @@ fn a_mark_that_takes_no_row_out_is_said() {
     refused(&rig, "open", open, &["line 2"]);
 }
 
+// Field case E1.
 #[test]
 fn what_spreadsheets_write_is_understood() {
     let rig = Rig::new(2);
@@ -333,6 +338,7 @@ fn what_spreadsheets_write_is_understood() {
     }
 }
 
+// Field case E1.
 #[test]
 fn short_rows_are_filled_up_and_never_shifted() {
     let rig = Rig::new(3);
@@ -390,6 +396,7 @@ fn short_rows_are_filled_up_and_never_shifted() {
     }
 }
 
+// Field case E1.
 #[test]
 fn a_header_that_is_elsewhere_and_files_that_were_joined_are_named() {
     let rig = Rig::new(3);
@@ -437,6 +444,7 @@ fn a_header_that_is_elsewhere_and_files_that_were_joined_are_named() {
     }
 }
 
+// Field case E1.
 #[test]
 fn what_is_no_csv_is_called_by_its_name() {
     let rig = Rig::new(1);
@@ -496,6 +504,7 @@ fn what_is_no_csv_is_called_by_its_name() {
     }
 }
 
+// Field case B5.
 #[test]
 fn a_report_is_no_manifest_however_it_was_saved() {
     let rig = Rig::new(2);

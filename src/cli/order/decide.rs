@@ -206,6 +206,7 @@ mod tests {
         }
     }
 
+    // Field case D7.
     #[test]
     fn an_order_that_lies_in_the_future_is_never_waited_for() {
         let same = [ended(HOUR_MS), ended(3 * HOUR_MS)];

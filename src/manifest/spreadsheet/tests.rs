@@ -1,5 +1,6 @@
 use super::shape::{Shape, shape};
 
+// Field case C4.
 #[test]
 #[expect(clippy::too_many_lines, reason = "a table of shapes")]
 fn what_a_spreadsheet_makes_of_a_password_is_known_by_its_shape() {

@@ -26,6 +26,7 @@ fn in_a_log(verbosity: Verbosity, events: Vec<Event>, closing: &str) -> String {
     without_clock(&String::from_utf8(log.recv().unwrap()).unwrap())
 }
 
+// Field case E8.
 fn a_short_run() -> Vec<Event> {
     use State::{Failed, InDoubt, Queued, Rebuilding, Submitting};
     let mut events = vec![

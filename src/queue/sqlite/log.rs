@@ -238,6 +238,7 @@ mod tests {
             .unwrap()
     }
 
+    // Field case B2.
     // The crash harness found this: whoever carried the log over while a run was about
     // to mark the main file, or was dead before it had, left a mark without a log.
     #[tokio::test]

@@ -200,6 +200,7 @@ fn a_doubt_is_disproved_by_two_quiet_readings_after_its_window_and_not_before() 
 
 // The assumptions of the argument, each broken in turn: held, never disproved.
 
+// Field cases A1 and A3.
 #[test]
 fn silence_proves_nothing_before_a_new_name_was_seen() {
     // Only a sign teaches a lag, and only the name's.
@@ -211,6 +212,7 @@ fn silence_proves_nothing_before_a_new_name_was_seen() {
     assert_held(&scene.quiet(), "how far the list lags");
 }
 
+// Field case A3.
 #[test]
 fn silence_proves_nothing_where_the_list_may_spell_the_image_otherwise() {
     // "Ubuntu" in the list, "Ubuntu-22.04" in the preview.
@@ -222,6 +224,7 @@ fn silence_proves_nothing_where_the_list_may_spell_the_image_otherwise() {
     assert_held(&scene.quiet(), "spells its name alike");
 }
 
+// Field case A4.
 #[test]
 fn silence_proves_nothing_without_a_control_that_was_read_after_the_window() {
     // The list froze after it was seen to work.
@@ -243,6 +246,7 @@ fn silence_proves_nothing_without_a_control_that_was_read_after_the_window() {
     }
 }
 
+// Field case A2.
 #[test]
 fn silence_proves_nothing_of_an_instance_that_stood_in_error() {
     // It fails at once, and stands in error again under its old name.
@@ -354,6 +358,7 @@ fn silence_proves_nothing_where_something_else_was_seen_in_between() {
     }
 }
 
+// Field case A9.
 #[test]
 fn rebuilding_or_the_ordered_image_proves_the_execution() {
     let executed = |status, image| Scene::in_doubt(OLD).doubt(1, status, image);
@@ -379,6 +384,7 @@ fn hours_after_a_crash_a_restored_image_disproves_nothing_and_a_new_one_proves_n
     assert_eq!(soon.doubt(61, "rebuilding", OLD), Doubt::Executed);
 }
 
+// Field case A10.
 /// What happened while the process stood still may be anybody's work, also where
 /// the monotonic clock stood still with it.
 #[test]
@@ -458,6 +464,7 @@ fn an_accepted_rebuild_that_nothing_showed_is_done_only_after_its_time() {
     assert_eq!(scene.progress(600, "active", NEW), done(Evidence::Accepted));
 }
 
+// Field case A8.
 /// Refused while a human reinstalled, rolled back, or accepted and never done.
 #[test]
 fn the_old_image_in_the_end_is_a_doubt_where_the_list_is_known_to_show_new_names() {
@@ -518,6 +525,7 @@ fn a_doubt_that_ends_under_another_name_than_the_ordered_one_stays_a_doubt() {
     }
 }
 
+// Field case A9.
 /// The list calls an image otherwise than the preview.
 #[test]
 fn a_third_name_is_the_lists_own_word_until_instances_disagree() {

@@ -205,6 +205,7 @@ fn an_api_that_always_shows_somebody_new_ends() {
     assert!(list.is_scanned() && !list.is_read());
 }
 
+// Field case D3.
 // A row that cannot be read shows nobody absent.
 #[test]
 fn a_row_that_names_nobody_may_be_anybody_who_was_not_seen() {
@@ -226,6 +227,7 @@ fn a_row_that_names_nobody_may_be_anybody_who_was_not_seen() {
     assert_eq!(calls, 4 * WALKS_MAX as usize);
 }
 
+// Field case D3.
 // It hides no others.
 #[test]
 fn rows_of_nobody_end_no_walk_before_all_instances_are_seen() {

@@ -135,6 +135,7 @@ fn of_several_errors_the_one_that_proves_nothing_counts() {
     assert_eq!(class(200, beside), "unknown api_error");
 }
 
+// Field case A5.
 #[test]
 fn ok_and_error_in_one_document_prove_nothing() {
     for error in ["value", "access", "auth", "missed", "busy"].map(error) {
@@ -154,6 +155,7 @@ fn ok_and_error_in_one_document_prove_nothing() {
     }
 }
 
+// Field case A6.
 #[test]
 fn the_answer_to_another_request_proves_nothing() {
     for field in [
@@ -187,6 +189,7 @@ fn the_answer_to_another_request_proves_nothing() {
     }
 }
 
+// Field case A6.
 // The other request may be our own preview of the same instance.
 #[test]
 fn the_refusal_of_a_preview_proves_nothing_about_a_submission() {
@@ -217,6 +220,7 @@ fn the_refusal_of_a_preview_proves_nothing_about_a_submission() {
     }
 }
 
+// Field case A6.
 // The answer to a reading of the list, whatever stands beside the rows.
 #[test]
 fn rows_of_a_list_are_no_answer_to_a_submission() {
@@ -235,6 +239,7 @@ fn rows_of_a_list_are_no_answer_to_a_submission() {
     }
 }
 
+// Field case A6.
 #[test]
 fn an_echo_of_our_own_request_is_ours_in_any_dress() {
     for field in [
@@ -261,6 +266,7 @@ fn an_echo_of_our_own_request_is_ours_in_any_dress() {
     }
 }
 
+// Field case A6.
 #[test]
 fn the_form_in_answer_to_a_submission_proves_nothing() {
     for status in [200, 403, 429, 460] {
@@ -268,6 +274,7 @@ fn the_form_in_answer_to_a_submission_proves_nothing() {
     }
 }
 
+// Field case A7.
 #[test]
 fn an_ok_that_leads_elsewhere_is_no_acceptance() {
     for (ok, expected) in [
@@ -318,6 +325,7 @@ fn an_ok_that_leads_elsewhere_is_no_acceptance() {
     assert_eq!(class(200, twice), "unknown elsewhere");
 }
 
+// Field cases A6 and A7.
 #[test]
 fn a_reading_that_asks_for_a_second_factor_is_none() {
     let reading = Ours {

@@ -8,6 +8,7 @@ use crate::rig::{SIGABRT, block_on, finish};
 use refleet::queue::{Open, Queue};
 use sqlx::{ConnectOptions as _, Connection as _};
 
+// Field case B2.
 #[test]
 fn a_main_file_without_the_log_of_its_killed_run_is_refused() {
     for count in [1, 3] {
@@ -59,6 +60,7 @@ fn a_main_file_without_the_log_of_its_killed_run_is_refused() {
     }
 }
 
+// Field case B2.
 // SQLite itself would take what is left of such a log for all of it.
 #[test]
 fn a_log_that_was_cut_short_or_damaged_on_its_way_is_refused() {
@@ -113,6 +115,7 @@ fn a_log_that_was_cut_short_or_damaged_on_its_way_is_refused() {
     rig.check_end().unwrap();
 }
 
+// Field case B2.
 // The operator declares with `adopt` that the log is lost.
 #[test]
 fn a_database_whose_log_is_lost_is_adopted_and_nothing_of_it_is_sent_again() {
@@ -200,6 +203,7 @@ async fn look(path: &Path) {
     connection.close().await.unwrap();
 }
 
+// Field case B2.
 // A run marks the main file in steps and may die at each of them. Afterwards somebody else may carry
 // its log over: whoever closes the database last does.
 #[cfg(any(debug_assertions, feature = "failpoints"))] // no other build has failpoints
@@ -244,6 +248,7 @@ fn a_run_that_dies_while_the_log_is_marked_is_resumed_by_no_hand() {
     }
 }
 
+// Field case B2.
 // An `adopt` may be killed, too.
 #[cfg(any(debug_assertions, feature = "failpoints"))] // no other build has failpoints
 #[test]
@@ -265,6 +270,7 @@ fn an_adoption_that_dies_has_happened_or_not() {
     }
 }
 
+// Field case B2.
 // Commands beside a run carry its log over, and the run marks it anew.
 #[test]
 fn a_command_beside_a_run_does_not_make_a_copy_of_the_main_file_look_whole() {
@@ -286,6 +292,7 @@ fn a_command_beside_a_run_does_not_make_a_copy_of_the_main_file_look_whole() {
     );
 }
 
+// Field case B2.
 #[test]
 fn a_log_without_its_main_file_is_not_thrown_away() {
     for empty in [false, true] {

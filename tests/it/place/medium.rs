@@ -11,6 +11,7 @@ use super::{
 };
 use crate::rig::{OWN_MOUNTS, finish, in_own_mounts, mount};
 
+// Field case D8.
 #[test]
 fn what_a_volume_has_opened_to_a_group_is_closed_and_said() {
     let rig = killed(2);
@@ -74,6 +75,7 @@ fn floppy() -> Vec<u8> {
     disk
 }
 
+// Field case D8.
 #[test]
 fn a_file_system_without_modes_is_refused_with_the_reason() {
     if std::env::var_os(OWN_MOUNTS).is_none() {
@@ -144,6 +146,7 @@ fn skip(why: &str) {
     }
 }
 
+// Field case C7.
 #[test]
 fn what_belongs_to_somebody_else_is_named_with_its_owner_and_the_remedy() {
     let rig = rig(2);
@@ -221,6 +224,7 @@ fn what_belongs_to_somebody_else_is_named_with_its_owner_and_the_remedy() {
     assert_eq!(ended.code, 0, "{ended}");
 }
 
+// Field case B2.
 // It is said each time: the database may come with the container's image, so that each new container
 // begins with the same one.
 #[test]
@@ -259,6 +263,7 @@ fn a_database_in_a_containers_layer_is_said_each_time_to_go_with_it() {
     }
 }
 
+// Field case E13.
 #[test]
 fn an_archive_on_a_read_only_medium_is_read_or_says_what_is_missing() {
     if std::env::var_os(OWN_MOUNTS).is_none() {

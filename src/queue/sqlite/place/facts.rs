@@ -358,6 +358,7 @@ mod tests {
         assert_eq!(on("/dev/shm/x"), "tmpfs");
     }
 
+    // Field case B2.
     // A command that ends beside a run empties the log while the next one looks.
     #[test]
     fn a_log_that_is_emptied_during_the_look_is_not_missing() {

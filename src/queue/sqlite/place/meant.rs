@@ -113,6 +113,7 @@ fn has_percent_variable(text: &str) -> bool {
 mod tests {
     use super::*;
 
+    // Field case B11.
     #[test]
     fn a_path_that_nobody_has_expanded_is_recognised() {
         for path in [

@@ -116,6 +116,7 @@ mod tests {
     const MANIFEST: &str =
         "Service ID;image;password\n5113119;18d0ee2e-4d57-4f40-9b56-03c1773b5831;Mypassword1\n";
 
+    // Field case B6.
     #[test]
     fn what_would_be_lost_is_known_by_its_name_its_inode_and_its_content() {
         let folder = tempfile::tempdir().unwrap();

@@ -337,6 +337,7 @@ fn a_probe_that_comes_back_late_ends_no_login() {
     assert!((1..=3).all(|number| world.state(number) == State::Done));
 }
 
+// Field case A7.
 #[test]
 fn a_second_factor_that_another_call_confirms_halts_and_touches_nothing() {
     for keepalive_tells in [true, false] {
@@ -360,6 +361,7 @@ fn a_second_factor_that_another_call_confirms_halts_and_touches_nothing() {
     }
 }
 
+// Field case A7.
 #[test]
 fn a_second_factor_that_no_other_call_confirms_is_a_doubt_and_the_run_goes_on() {
     for whoami in [

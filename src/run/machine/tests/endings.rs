@@ -62,6 +62,7 @@ fn a_run_that_has_used_up_its_budget_halts_and_leaves_the_rest_queued() {
     );
 }
 
+// Field case D11.
 /// They are known before the first submission, and use up no budget.
 #[test]
 fn instances_that_are_not_listed_are_left_out_and_count_against_no_budget() {
@@ -104,6 +105,7 @@ fn an_order_of_which_more_than_a_tenth_is_not_listed_is_not_begun() {
     assert!(world.entries.is_empty());
 }
 
+// Field case D11.
 /// In the middle of a run: a list that is empty for a moment.
 #[test]
 fn a_list_that_is_empty_for_a_moment_costs_no_job() {
@@ -144,6 +146,7 @@ fn what_left_the_list_in_the_middle_of_a_run_fails_untouched_in_the_end() {
     assert_eq!(world.submissions(3), 0);
 }
 
+// Field case B7.
 /// The budget is the batch's, and no start of a process resets it.
 #[test]
 fn what_earlier_runs_bore_counts_until_the_operator_has_dealt_with_it() {
@@ -196,6 +199,7 @@ fn what_the_operator_deals_with_beside_the_run_does_not_halt_it() {
     assert_eq!(world.state(1), State::Done);
 }
 
+// Field case B9.
 /// A doubt keeps its slot until its window has passed.
 #[test]
 fn one_worker_never_takes_a_second_instance_down_while_the_first_may_be() {
@@ -224,6 +228,7 @@ fn one_worker_never_takes_a_second_instance_down_while_the_first_may_be() {
     assert!((1..=4).all(|number| world.state(number) == State::Done));
 }
 
+// Field case B10.
 /// A retry in the last moment of a run is taken up.
 #[test]
 fn what_is_put_back_in_the_last_moment_is_not_left_behind() {
@@ -239,6 +244,7 @@ fn what_is_put_back_in_the_last_moment_is_not_left_behind() {
     assert_eq!(world.state(1), State::Done);
 }
 
+// Field case A15.
 /// Images differ from data centre to data centre.
 #[test]
 fn an_image_that_the_first_instance_lacks_is_asked_of_another() {

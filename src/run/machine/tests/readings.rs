@@ -391,6 +391,7 @@ fn where_nothing_is_odd_silence_and_a_control_end_the_doubt() {
     assert!((1..=12).all(|number| world.state(number) == State::Done));
 }
 
+// Field case A8.
 /// While the doubt is watched, the instance is deleted and ordered anew
 /// under its id. It stands there with an old image because it is new.
 #[test]
@@ -414,6 +415,7 @@ fn a_machine_with_another_address_is_not_the_one_that_was_meant() {
     }
 }
 
+// Field case A1.
 /// Nothing that happens ever shows, and what was accepted counts as done in the end.
 #[test]
 fn a_list_that_never_shows_anything_disproves_nothing() {
@@ -424,6 +426,7 @@ fn a_list_that_never_shows_anything_disproves_nothing() {
     assert_eq!(world.state(12), State::Done);
 }
 
+// Field case A2.
 /// It stood in `error`, is rebuilt, fails at once, and stands there again.
 #[test]
 fn an_instance_that_stood_in_error_is_never_disproved() {
@@ -437,6 +440,7 @@ fn an_instance_that_stood_in_error_is_never_disproved() {
     assert_held(&world, 2, 1);
 }
 
+// Field case A3.
 /// The status shows at once, the name long after `--settle`; nobody reads the page
 /// while it is `rebuilding`.
 #[test]
@@ -461,6 +465,7 @@ fn a_name_that_shows_late_hides_no_rebuild() {
     assert_eq!(world.state(2), State::Done);
 }
 
+// Field cases A3 and A9.
 /// The list says "Ubuntu" where the preview says "Ubuntu-22.04".
 #[test]
 fn a_list_that_names_images_otherwise_than_the_preview_disproves_nothing() {
@@ -488,6 +493,7 @@ fn spellings_of_one_name_are_one_name() {
     assert!((1..=12).all(|number| world.job(number).record.failure.is_none()));
 }
 
+// Field case A4.
 /// It was seen to work, and then froze: with the doubt alone in flight, with a rebuild
 /// that was seen and stays `rebuilding` for ever, and a single page of many.
 #[test]
@@ -532,6 +538,7 @@ fn pages_that_lag_differently_hide_no_rebuild() {
     assert_eq!(world.state(9), State::Done);
 }
 
+// Field case A8.
 /// Refused while a human reinstalled, undone afterwards, accepted and never done.
 #[test]
 fn the_old_image_in_the_end_is_no_success() {
@@ -552,6 +559,7 @@ fn the_old_image_in_the_end_is_no_success() {
     }
 }
 
+// Field case A10.
 /// The machine sleeps for three hours, and somebody else reinstalls meanwhile.
 #[test]
 fn after_a_sleep_of_the_machine_somebody_elses_rebuild_ends_no_doubt() {
@@ -569,6 +577,7 @@ fn after_a_sleep_of_the_machine_somebody_elses_rebuild_ends_no_doubt() {
     assert_eq!(world.job(3).record.executed(), Executed::Maybe);
 }
 
+// Field case A10.
 /// The page on its way when the process stood still shows what somebody else did.
 #[test]
 fn a_page_asked_for_before_a_suspension_ends_no_doubt_after_it() {
@@ -590,6 +599,7 @@ fn a_page_asked_for_before_a_suspension_ends_no_doubt_after_it() {
     }
 }
 
+// Field case A10.
 /// What stood there before the sleep is no baseline after it.
 #[test]
 fn after_a_suspension_every_baseline_is_read_again() {
@@ -616,6 +626,7 @@ fn after_a_suspension_every_baseline_is_read_again() {
     }
 }
 
+// Field case A10.
 /// The servers may be in use by now.
 #[test]
 fn a_day_of_suspension_halts_the_run_unless_it_may_be_stale() {
@@ -639,6 +650,7 @@ fn a_day_of_suspension_halts_the_run_unless_it_may_be_stale() {
     }
 }
 
+// Field case A11.
 /// A page shows one id twice, the second time as if nothing were being done to it.
 #[test]
 fn rows_that_contradict_each_other_show_nothing() {

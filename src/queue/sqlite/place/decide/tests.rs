@@ -75,6 +75,7 @@ fn a_usual_place_will_do_and_leaves_nothing_to_say() {
     assert!(decide(&none, Open::Create).is_ok());
 }
 
+// Field case B2.
 #[test]
 fn a_file_that_has_another_name_is_nobodys_to_open() {
     let mut linked = facts();
@@ -156,6 +157,7 @@ fn a_database_that_is_being_made_is_no_database_that_was_lost() {
     assert!(decide(&made, Open::Create).is_ok());
 }
 
+// Field case B2.
 #[test]
 fn a_main_file_and_its_log_belong_together() {
     let with = |log_mark: LogMark, salt| Facts {
@@ -204,6 +206,7 @@ fn a_main_file_and_its_log_belong_together() {
     }
 }
 
+// Field cases C7 and D8.
 #[test]
 fn modes_and_owners_are_judged_by_who_could_look_in_and_who_could_not_write() {
     let path = facts().path;
@@ -267,6 +270,7 @@ fn modes_and_owners_are_judged_by_who_could_look_in_and_who_could_not_write() {
     ));
 }
 
+// Field case E13.
 #[test]
 fn what_cannot_be_written_is_read_where_all_of_it_stands_in_the_main_file() {
     for writable in [Writable::ReadOnly, Writable::Denied] {
