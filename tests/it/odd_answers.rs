@@ -267,10 +267,10 @@ fn carry(mut from: TcpStream, mut to: TcpStream, way: Duration) {
 fn connections_that_close_soon_after_each_answer_cost_nothing() {
     let rig = Rig::new(6);
     always(&rig, None, FaultKind::CloseSoon);
-    // 100 ms after its answer a connection closes. The next call is due about 75 ms after it has
-    // come, and what is sent then over the same connection arrives too late.
-    let far = far(&rig, Duration::from_millis(25));
-    let options = ["--workers", "2", "--rate", "8", "--api-url", &far];
+    // 100 ms after its answer a connection closes. The next call is due about 85 ms after the answer
+    // has come, and what is sent then over the same connection arrives too late.
+    let far = far(&rig, Duration::from_millis(15));
+    let options = ["--workers", "2", "--rate", "8.7", "--api-url", &far];
     rig.run(&options).exit(0);
     for row in rig.report() {
         assert_eq!(row["attempts"], 1, "{row}");
