@@ -502,7 +502,7 @@ fn number(name: &str, default: u64) -> u64 {
 #[test]
 fn no_crash_loses_a_rebuild_or_repeats_one() {
     let first = number("REFLEET_CRASH_SEED", 0);
-    let histories = usize::try_from(number("REFLEET_CRASH_HISTORIES", 150)).unwrap();
+    let histories = usize::try_from(number("REFLEET_CRASH_HISTORIES", 100)).unwrap();
     let failures_max = usize::try_from(number("REFLEET_CRASH_FAILURES", 3)).unwrap();
     let began = Instant::now();
     let figures = Mutex::new(Figures::default());
