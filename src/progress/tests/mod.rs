@@ -48,7 +48,7 @@ fn started(total: u64, simulated: bool) -> Event {
         },
         resumed: false,
         api_url: "https://api.zomro.com/".to_owned(),
-        database: PathBuf::from("/root/.local/state/refleet/refleet.db"),
+        database: PathBuf::from("/home/ops/.local/state/refleet/refleet.db"),
         workers: 8,
         simulated,
     }
@@ -195,7 +195,7 @@ fn look_at_it() {
         hint: None,
         no_wait: false,
         simulated: false,
-        database: PathBuf::from("/root/.local/state/refleet/refleet.db"),
+        database: PathBuf::from("/home/ops/.local/state/refleet/refleet.db"),
         command: "refleet".to_owned(),
         resume: "run".to_owned(),
         manifest: None,
