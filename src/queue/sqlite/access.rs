@@ -68,7 +68,7 @@ impl Queue {
                 .map_err(EnqueueError::from),
             (looked, _) => looked,
         };
-        let result = self.conclude(result).await;
+        let result = self.conclude_access(result).await;
         let _ = self.set_cache(Cache::Usual).await;
         result
     }
@@ -91,27 +91,21 @@ impl Queue {
         };
         self.begin().await?;
         let result = self.command_rows(&command, selection, manifest, rows).await;
-        self.conclude(result).await
+        self.conclude_access(result).await
     }
 
-    async fn conclude<T, E: std::error::Error + 'static>(
+    /// [`Queue::conclude`], where passwords may have been written before the fault.
+    async fn conclude_access<T, E: std::error::Error + 'static>(
         &mut self,
         result: Result<T, EnqueueError<E>>,
     ) -> Result<T, EnqueueError<E>> {
-        match result {
-            Ok(done) => {
-                crate::failpoint!("operate_before_commit");
-                self.commit().await?;
-                crate::failpoint!("operate_after_commit");
-                Ok(done)
-            }
-            Err(error) => {
-                self.rollback().await;
-                // What was rolled back may stand in the write-ahead log.
-                let _ = self.truncate_log().await;
-                Err(error)
-            }
+        let has_failed = result.is_err();
+        let concluded = self.conclude(result).await;
+        if has_failed {
+            // What was rolled back may stand in the write-ahead log.
+            let _ = self.truncate_log().await;
         }
+        concluded
     }
 
     /// The kind of access is part of what a batch is known by.

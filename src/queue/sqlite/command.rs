@@ -37,18 +37,7 @@ impl Queue {
             Selection::All => self.command_all(&command, states).await,
             Selection::Services(services) => self.command_named(&command, services, states).await,
         };
-        match result {
-            Ok(outcome) => {
-                crate::failpoint!("operate_before_commit");
-                self.commit().await?;
-                crate::failpoint!("operate_after_commit");
-                Ok(outcome)
-            }
-            Err(error) => {
-                self.rollback().await;
-                Err(error)
-            }
-        }
+        self.conclude(result).await
     }
 
     async fn command_all(

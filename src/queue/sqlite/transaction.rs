@@ -37,6 +37,21 @@ impl Queue {
         self.keep_mark().await
     }
 
+    /// Ends an operator's transaction: what succeeded is committed, the rest rolled back.
+    pub(super) async fn conclude<T, E: From<StoreError>>(
+        &mut self,
+        result: Result<T, E>,
+    ) -> Result<T, E> {
+        if result.is_ok() {
+            crate::failpoint!("operate_before_commit");
+            self.commit().await?;
+            crate::failpoint!("operate_after_commit");
+        } else {
+            self.rollback().await;
+        }
+        result
+    }
+
     /// Best effort: SQLite has rolled back by itself after most errors, and a connection that
     /// cannot roll back loses the transaction when it closes.
     pub(super) async fn rollback(&mut self) {
