@@ -30,17 +30,13 @@ pub(super) struct Desk {
     is_broken: bool,
 }
 
-/// What a fault of the store leads to.
+/// What is new with a fault of the store.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Bearing {
-    /// Another program has begun to hold the store: it is tried again.
-    BusyNow,
-    /// It still does.
-    BusyStill,
+pub(super) enum News {
+    /// Another program holds the store: it is tried again.
+    Busy,
     /// The run cannot go on.
     Broken,
-    /// It could not before.
-    BrokenStill,
 }
 
 impl Desk {
@@ -142,21 +138,22 @@ impl Desk {
     }
 
     /// The store did not do what it was asked to; `is_busy`: because another program holds it.
-    pub(super) fn store_failed(&mut self, is_busy: bool, now: Now) -> Bearing {
+    /// Returns what is new with that.
+    pub(super) fn store_failed(&mut self, is_busy: bool, now: Now) -> Option<News> {
         self.has_failed = true;
         if self.is_broken {
-            return Bearing::BrokenStill;
+            return None;
         }
         if is_busy {
             let Some(since) = self.busy_since else {
                 self.busy_since = Some(now.at);
-                return Bearing::BusyNow;
+                return Some(News::Busy);
             };
             if now.at.saturating_duration_since(since) < BUSY_MAX {
-                return Bearing::BusyStill;
+                return None;
             }
         }
         self.is_broken = true;
-        Bearing::Broken
+        Some(News::Broken)
     }
 }

@@ -18,7 +18,7 @@ use std::collections::HashSet;
 use std::time::{Duration, Instant};
 
 use super::course::Phase;
-use super::desk::Bearing;
+use super::desk::News;
 use super::{Call, Finished, Machine, Step};
 use crate::event::Event;
 use crate::job::{Counts, ImageId, JobId, ServiceId};
@@ -290,13 +290,13 @@ impl Machine {
 
     fn store_failed(&mut self, fault: StoreFault, now: Now) {
         match self.desk.store_failed(fault.is_busy, now) {
-            Bearing::BusyNow => self.narrator.warn(
+            Some(News::Busy) => self.narrator.warn(
                 "another program holds the database; nothing is sent until it lets go".to_owned(),
             ),
-            Bearing::Broken => self.narrator.tell(Event::Halting {
+            Some(News::Broken) => self.narrator.tell(Event::Halting {
                 reason: fault.message,
             }),
-            Bearing::BusyStill | Bearing::BrokenStill => {}
+            None => {}
         }
     }
 }
