@@ -176,18 +176,24 @@ impl Images {
         Tried::Again
     }
 
-    /// Gives up those that no instance is left for which could show them; `may_show` says whether one
-    /// is, given those whose forms lack the image.
+    /// Gives up those that no instance is left for which could show them. `has_job` says whether a
+    /// job waits for the image whose instance is none of those whose forms lack it.
     pub(super) fn give_up(
         &mut self,
-        may_show: impl Fn(ImageId, &[ServiceId]) -> bool,
+        has_job: impl Fn(ImageId, &[ServiceId]) -> bool,
     ) -> Vec<ImageId> {
+        let wanted = &self.wanted;
+        let is_wanted = |image: ImageId, lacking: &[ServiceId]| {
+            let mut wanted = wanted.iter().filter(|(one, _)| *one == image);
+            wanted.any(|(_, services)| services.iter().any(|one| !lacking.contains(one)))
+        };
         let mut given_up = Vec::new();
         for (image, known) in &mut self.known {
             let Known::Wanted(Wanted { lacking, .. }) = known else {
                 continue;
             };
-            let is_over = lacking.len() >= LACKING_MAX || !may_show(*image, lacking);
+            let may_show = is_wanted(*image, lacking) || has_job(*image, lacking);
+            let is_over = lacking.len() >= LACKING_MAX || !may_show;
             if !lacking.is_empty() && is_over {
                 given_up.push(*image);
                 self.not_offered.insert(*image);

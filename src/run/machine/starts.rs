@@ -293,25 +293,15 @@ impl Machine {
 
     /// Asks for the names that are wanted without a job.
     pub(super) fn name_images(&mut self, now: Now) {
-        let wanted = self.images.wanted();
-        for (image, services) in &wanted {
+        for (image, services) in self.images.wanted() {
             for service in services {
-                self.ask_for_image(*image, *service, now);
+                self.ask_for_image(image, service, now);
             }
-        }
-        if self.course.only_looks {
-            self.images.give_up(|image, lacking| {
-                let mut wanted = wanted.iter().filter(|(one, _)| *one == image);
-                wanted.any(|(_, services)| services.iter().any(|one| !lacking.contains(one)))
-            });
         }
     }
 
     /// No instance is left that could show these images: they go without name and zone.
     fn give_up_previews(&mut self) {
-        if self.course.only_looks {
-            return;
-        }
         let waiting = self.backlog.waiting();
         let given_up = self.images.give_up(|image, lacking| {
             let mut waiting = waiting.iter();
