@@ -4,7 +4,7 @@ use std::time::Instant;
 
 use super::names::{self, Shows};
 use super::tracker::By;
-use super::{ListLag, Observation, Rules, Tracker};
+use super::{Case, ListLag, Observation, Rules, Tracker};
 use crate::job::{InstanceStatus, JobRecord};
 
 /// Why a doubt is held whose window is longer than anybody waits.
@@ -36,14 +36,13 @@ pub struct Surroundings {
 }
 
 /// Judges a job in doubt by one reading of its instance.
-pub fn judge_doubt(
-    record: &JobRecord,
-    tracker: &mut Tracker,
-    observation: &Observation,
-    around: Surroundings,
-    list_lag: &ListLag,
-    rules: &Rules,
-) -> Doubt {
+pub fn judge_doubt(case: Case<'_>, tracker: &mut Tracker, around: Surroundings) -> Doubt {
+    let Case {
+        record,
+        observation,
+        list_lag,
+        rules,
+    } = case;
     let at = observation.requested_at;
     if at < tracker.sent_at {
         return Doubt::Open;
@@ -74,7 +73,7 @@ pub fn judge_doubt(
         None => format!("the list shows {}", observation.describe()),
         // The window is over with the very first quiet reading: the second decides.
         Some(since) if since == at => return Doubt::Open,
-        Some(_) => match not_yet_proven(record, tracker, around, list_lag, rules) {
+        Some(_) => match not_yet_proven(case, tracker, around) {
             None => return Doubt::NotExecuted,
             Some(missing) => missing.to_owned(),
         },
@@ -132,13 +131,13 @@ fn never_provable(record: &JobRecord, tracker: &Tracker, rules: &Rules) -> Optio
 }
 
 /// What is still missing for the proof, although the readings are quiet and the window is over.
-fn not_yet_proven(
-    record: &JobRecord,
-    tracker: &Tracker,
-    around: Surroundings,
-    list_lag: &ListLag,
-    rules: &Rules,
-) -> Option<&'static str> {
+fn not_yet_proven(case: Case<'_>, tracker: &Tracker, around: Surroundings) -> Option<&'static str> {
+    let Case {
+        record,
+        list_lag,
+        rules,
+        ..
+    } = case;
     let spelled = names::target(record).is_some_and(|target| list_lag.spells(&target));
     let window = list_lag.window(rules.settle);
     let alive = around

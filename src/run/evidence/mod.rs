@@ -43,6 +43,7 @@
 //! have anything to do with each other, that the list is complete (absence is never evidence), or
 //! that it lags the same on all pages.
 
+mod case;
 pub mod doubt;
 mod list_lag;
 pub mod names;
@@ -53,6 +54,7 @@ mod rules;
 mod tests;
 mod tracker;
 
+pub use case::Case;
 pub use doubt::{Absence, Doubt, Surroundings, judge_absence, judge_doubt};
 pub use list_lag::ListLag;
 pub use observation::Observation;

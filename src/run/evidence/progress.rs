@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use super::doubt::Absence;
 use super::names::{self, Shows};
-use super::{ListLag, Observation, Rules, Tracker};
+use super::{Case, Observation, Rules, Tracker};
 use crate::job::{Evidence, Failure, FailureKind, InstanceStatus, JobRecord};
 use crate::time;
 
@@ -36,18 +36,15 @@ fn complete(evidence: Evidence) -> Progress {
 }
 
 /// Judges a rebuilding job by one reading of its instance.
-pub fn judge_progress(
-    record: &JobRecord,
-    tracker: &mut Tracker,
-    observation: &Observation,
-    list_lag: &ListLag,
-    rules: &Rules,
-) -> Progress {
+pub fn judge_progress(case: Case<'_>, tracker: &mut Tracker) -> Progress {
+    let Case {
+        observation, rules, ..
+    } = case;
     if observation.requested_at < tracker.sent_at {
         return Progress::Waiting;
     }
     tracker.note_reading(observation.requested_at);
-    match judge_status(record, tracker, observation, list_lag, rules) {
+    match judge_status(case, tracker) {
         Progress::Waiting if tracker.is_overdue(rules, observation.requested_at) => {
             Progress::Unclear(overdue(rules))
         }
@@ -74,15 +71,14 @@ fn overdue(rules: &Rules) -> Failure {
     Failure::new(FailureKind::RebuildTimeout, error)
 }
 
-fn judge_status(
-    record: &JobRecord,
-    tracker: &mut Tracker,
-    observation: &Observation,
-    list_lag: &ListLag,
-    rules: &Rules,
-) -> Progress {
+fn judge_status(case: Case<'_>, tracker: &mut Tracker) -> Progress {
+    let Case {
+        record,
+        observation,
+        ..
+    } = case;
     if observation.is_back() {
-        return judge_return(record, tracker, observation, list_lag, rules);
+        return judge_return(case, tracker);
     }
     tracker.is_not_back();
     if observation.is_rebuilding() && !record.rebuilding_seen {
@@ -100,13 +96,13 @@ fn judge_status(
 }
 
 /// The instance works, and nothing is being done to it.
-fn judge_return(
-    record: &JobRecord,
-    tracker: &mut Tracker,
-    observation: &Observation,
-    list_lag: &ListLag,
-    rules: &Rules,
-) -> Progress {
+fn judge_return(case: Case<'_>, tracker: &mut Tracker) -> Progress {
+    let Case {
+        record,
+        observation,
+        rules,
+        ..
+    } = case;
     match names::shows(record, observation) {
         Shows::Target if record.rebuilding_seen => complete(Evidence::Observed),
         Shows::Target => {
@@ -129,23 +125,21 @@ fn judge_return(
                 Progress::Waiting
             }
         }
-        Shows::Before => judge_old_name(record, tracker, observation, list_lag, rules),
-        Shows::Third(name) => {
-            judge_third_name(record, tracker, observation, &name, list_lag, rules)
-        }
+        Shows::Before => judge_old_name(case, tracker),
+        Shows::Third(name) => judge_third_name(case, tracker, &name),
     }
 }
 
 /// It is back under the old name. The name may follow later; when it does not, either the rebuild
 /// was never done or was undone, or this list never shows new names.
-fn judge_old_name(
-    record: &JobRecord,
-    tracker: &mut Tracker,
-    observation: &Observation,
-    list_lag: &ListLag,
-    rules: &Rules,
-) -> Progress {
-    if !is_settled(record, tracker, observation, rules) {
+fn judge_old_name(case: Case<'_>, tracker: &mut Tracker) -> Progress {
+    let Case {
+        record,
+        observation,
+        list_lag,
+        ..
+    } = case;
+    if !is_settled(case, tracker) {
         return Progress::Waiting;
     }
     let failure = Failure::new(
@@ -164,14 +158,13 @@ fn judge_old_name(
 
 /// It is back under a name that is neither the old one nor the preview's. Where all instances of
 /// the image come back so, that is how this list calls it.
-fn judge_third_name(
-    record: &JobRecord,
-    tracker: &mut Tracker,
-    observation: &Observation,
-    name: &str,
-    list_lag: &ListLag,
-    rules: &Rules,
-) -> Progress {
+fn judge_third_name(case: Case<'_>, tracker: &mut Tracker, name: &str) -> Progress {
+    let Case {
+        record,
+        observation,
+        list_lag,
+        ..
+    } = case;
     let failure = Failure::new(
         FailureKind::ThirdImage,
         format!(
@@ -192,7 +185,7 @@ fn judge_third_name(
         };
     }
     // Nobody saw it rebuilding: another one of the same image has to show that this is its name.
-    if !is_settled(record, tracker, observation, rules) {
+    if !is_settled(case, tracker) {
         return Progress::Waiting;
     }
     if known.is_none() {
@@ -205,12 +198,13 @@ fn judge_third_name(
 }
 
 /// It has stood there under a name that was not ordered for as long as the name may take to follow.
-fn is_settled(
-    record: &JobRecord,
-    tracker: &mut Tracker,
-    observation: &Observation,
-    rules: &Rules,
-) -> bool {
+fn is_settled(case: Case<'_>, tracker: &mut Tracker) -> bool {
+    let Case {
+        record,
+        observation,
+        rules,
+        ..
+    } = case;
     tracker.target_since = None;
     let since = *tracker.other_since.get_or_insert(observation.requested_at);
     if record.rebuilding_seen {

@@ -104,14 +104,13 @@ impl Scene {
             alive_since: self.control_s.map(|at_s| self.sent_at + seconds(at_s)),
             more_to_come: self.more_to_come,
         };
-        judge_doubt(
-            &self.record,
-            &mut self.tracker,
-            &observation,
-            around,
-            &self.list_lag,
-            &self.rules,
-        )
+        let case = Case {
+            record: &self.record,
+            observation: &observation,
+            list_lag: &self.list_lag,
+            rules: &self.rules,
+        };
+        judge_doubt(case, &mut self.tracker, around)
     }
 
     /// What becomes of it when everything stays as it was.
@@ -125,13 +124,13 @@ impl Scene {
 
     fn progress(&mut self, at_s: i64, status: &str, image: &str) -> Progress {
         let observation = self.observation(at_s, status, image);
-        let progress = judge_progress(
-            &self.record,
-            &mut self.tracker,
-            &observation,
-            &self.list_lag,
-            &self.rules,
-        );
+        let case = Case {
+            record: &self.record,
+            observation: &observation,
+            list_lag: &self.list_lag,
+            rules: &self.rules,
+        };
+        let progress = judge_progress(case, &mut self.tracker);
         if progress == Progress::Begun {
             let entry = LedgerEntry::Sighted {
                 status: observation.status,

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use crate::job::{Evidence, Failure, JobId, JobRecord, ServiceId, State};
 use crate::queue::QueuedJob;
 use crate::run::evidence::names::{self, Shows};
-use crate::run::evidence::{ListLag, Observation, Rules, Tracker};
+use crate::run::evidence::{Case, ListLag, Observation, Rules, Tracker};
 use crate::run::poll_schedule::Stage;
 use crate::zomro::{HalfSession, Sent};
 
@@ -233,6 +233,21 @@ impl Flights {
             }
         }
         self.proven.clear();
+    }
+
+    /// What a reading shows of `flight`, to be judged.
+    pub(super) fn case<'a>(
+        &'a self,
+        flight: &'a Flight,
+        observation: &'a Observation,
+        rules: &'a Rules,
+    ) -> Case<'a> {
+        Case {
+            record: &flight.job.record,
+            observation,
+            list_lag: &self.list_lag,
+            rules,
+        }
     }
 
     /// How far the list lags behind what happens, as far as this run has learned.

@@ -145,15 +145,8 @@ impl Machine {
         let rules = self.options.rules;
         let at_ms = reply.answered_ms;
         if flight.job.record.state == State::InDoubt {
-            let record = &flight.job.record;
-            let doubt = evidence::judge_doubt(
-                record,
-                &mut tracker,
-                observation,
-                around,
-                self.flights.list_lag(),
-                &rules,
-            );
+            let case = self.flights.case(&flight, observation, &rules);
+            let doubt = evidence::judge_doubt(case, &mut tracker, around);
             match doubt {
                 Doubt::Open => {}
                 Doubt::Executed => {
@@ -180,13 +173,8 @@ impl Machine {
             let record = &flight.job.record;
             let list_lag = self.flights.list_lag_mut();
             tracker.learn_name(record, observation, reply.answered_at, list_lag);
-            let progress = evidence::judge_progress(
-                record,
-                &mut tracker,
-                observation,
-                self.flights.list_lag(),
-                &rules,
-            );
+            let case = self.flights.case(&flight, observation, &rules);
+            let progress = evidence::judge_progress(case, &mut tracker);
             let entry = match progress {
                 Progress::Waiting => None,
                 Progress::Begun => Some(LedgerEntry::Sighted {
