@@ -80,7 +80,7 @@ pub fn report(sizes: &Sizes) -> Figures {
     let place = Place::new()?;
     let database = place.loaded("report.db", sizes.large, NOWHERE)?;
     // As after a run: times and outcomes stand in the rows.
-    let ran = "UPDATE job SET state = 'rebuilding', attempt = 1, executed_now = 'yes', accepted = 1,
+    let ran = "UPDATE job SET state = 'in_progress', attempt = 1, executed_now = 'yes', accepted = 1,
                intent_ms = 1795399200000 + id % 100000, submitted_ms = 1795399200007 + id % 100000;";
     ended(Command::new("sqlite3").arg(&database).arg(ran))?;
     let out = place.path("report.csv");

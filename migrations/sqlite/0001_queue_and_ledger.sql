@@ -80,7 +80,7 @@ CREATE TABLE job (
         WHEN 'queued'     THEN completed_ms IS NULL AND evidence IS NULL AND held = 0
         WHEN 'submitting' THEN completed_ms IS NULL AND evidence IS NULL AND held = 0
                                AND attempt >= 1 AND executed_now = 'maybe'
-        WHEN 'rebuilding' THEN completed_ms IS NULL AND evidence IS NULL AND held = 0
+        WHEN 'in_progress' THEN completed_ms IS NULL AND evidence IS NULL AND held = 0
                                AND attempt >= 1 AND executed_now = 'yes'
         WHEN 'in_doubt'   THEN completed_ms IS NULL AND evidence IS NULL
                                AND attempt >= 1 AND executed_now <> 'no'
@@ -135,7 +135,7 @@ BEGIN SELECT RAISE(ABORT, 'the ledger is append-only'); END;
 CREATE TABLE tally (
     batch_id INTEGER NOT NULL REFERENCES batch (id),
     state    TEXT    NOT NULL CHECK (state IN
-                 ('queued', 'submitting', 'rebuilding', 'in_doubt', 'held', 'done', 'failed', 'cancelled')),
+                 ('queued', 'submitting', 'in_progress', 'in_doubt', 'held', 'done', 'failed', 'cancelled')),
     jobs     INTEGER NOT NULL CHECK (jobs >= 0),
     moved_ms INTEGER NOT NULL DEFAULT 0,
     PRIMARY KEY (batch_id, state)

@@ -19,7 +19,7 @@ use crate::{text, time};
 #[derive(Debug, Args)]
 #[command(override_usage = "refleet list [OPTIONS]")]
 pub struct ListArgs {
-    /// Only jobs in this state, one of `queued`, `submitting`, `rebuilding`, `in_doubt`, `done`, `failed`, `cancelled`; may be repeated
+    /// Only jobs in this state, one of `queued`, `submitting`, `in_progress`, `in_doubt`, `done`, `failed`, `cancelled`; may be repeated
     #[arg(long, value_name = "STATE", value_delimiter = ',', value_parser = parse_state)]
     pub state: Vec<State>,
 

@@ -10,7 +10,7 @@ pub struct Counts {
     /// Intent committed, answer outstanding.
     pub submitting: u64,
     /// Accepted or seen rebuilding, and not back yet.
-    pub rebuilding: u64,
+    pub in_progress: u64,
     /// Outcome unknown, held ones included.
     pub in_doubt: u64,
     /// Of those in doubt: the ones only an operator can settle.
@@ -28,7 +28,7 @@ impl Counts {
     pub fn total(&self) -> u64 {
         self.queued
             + self.submitting
-            + self.rebuilding
+            + self.in_progress
             + self.in_doubt
             + self.done
             + self.failed
@@ -40,7 +40,7 @@ impl Counts {
         match state {
             State::Queued => self.queued,
             State::Submitting => self.submitting,
-            State::Rebuilding => self.rebuilding,
+            State::InProgress => self.in_progress,
             State::InDoubt => self.in_doubt,
             State::Done => self.done,
             State::Failed => self.failed,
@@ -53,7 +53,7 @@ impl Counts {
         match state {
             State::Queued => &mut self.queued,
             State::Submitting => &mut self.submitting,
-            State::Rebuilding => &mut self.rebuilding,
+            State::InProgress => &mut self.in_progress,
             State::InDoubt => &mut self.in_doubt,
             State::Done => &mut self.done,
             State::Failed => &mut self.failed,
@@ -63,7 +63,7 @@ impl Counts {
 
     /// Jobs for which a run still has something to do: an *open* batch has some.
     pub fn open(&self) -> u64 {
-        self.queued + self.submitting + self.rebuilding + (self.in_doubt - self.held)
+        self.queued + self.submitting + self.in_progress + (self.in_doubt - self.held)
     }
 }
 
@@ -77,7 +77,7 @@ pub enum Counter {
     /// Outcome unknown, held ones included.
     InDoubt,
     /// On its way: submitted, accepted or seen rebuilding.
-    Rebuilding,
+    InProgress,
     /// Not started.
     Queued,
     /// Dropped by the operator.
@@ -90,7 +90,7 @@ impl Counter {
         Self::Done,
         Self::Failed,
         Self::InDoubt,
-        Self::Rebuilding,
+        Self::InProgress,
         Self::Queued,
         Self::Cancelled,
     ];
@@ -101,7 +101,7 @@ impl Counter {
             Self::Done => "done",
             Self::Failed => "failed",
             Self::InDoubt => "in doubt",
-            Self::Rebuilding => "rebuilding",
+            Self::InProgress => "in progress",
             Self::Queued => "queued",
             Self::Cancelled => "cancelled",
         }
@@ -114,7 +114,7 @@ impl Counter {
             Self::Failed => counts.failed,
             Self::InDoubt => counts.in_doubt,
             // What is being submitted is on its way to being rebuilt.
-            Self::Rebuilding => counts.rebuilding + counts.submitting,
+            Self::InProgress => counts.in_progress + counts.submitting,
             Self::Queued => counts.queued,
             Self::Cancelled => counts.cancelled,
         }

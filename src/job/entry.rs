@@ -61,7 +61,7 @@ pub enum LedgerEntry {
         #[serde(flatten)]
         failure: Failure,
     },
-    /// `submitting → rebuilding`: the API said ok. `in_doubt → rebuilding`: it said so late.
+    /// `submitting → in_progress`: the API said ok. `in_doubt → in_progress`: it said so late.
     Accepted {
         /// When the request was handed to the wire, as Unix time.
         submitted_ms: i64,
@@ -76,7 +76,7 @@ pub enum LedgerEntry {
     },
     /// `submitting → in_doubt`: the process died between intent and recorded answer.
     Interrupted,
-    /// `in_doubt → rebuilding`, or seen for the first time while `rebuilding`: the list shows that
+    /// `in_doubt → in_progress`, or seen for the first time while `in_progress`: the list shows that
     /// the rebuild was executed.
     Sighted {
         /// The status in the list.
@@ -84,7 +84,7 @@ pub enum LedgerEntry {
         /// The image's name in the list.
         image: Option<String>,
     },
-    /// `rebuilding → done`.
+    /// `in_progress → done`.
     Completed {
         /// What proves it.
         evidence: Evidence,
@@ -96,13 +96,13 @@ pub enum LedgerEntry {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         remark: Option<Failure>,
     },
-    /// `rebuilding → failed`: executed, and the instance ended in an error.
+    /// `in_progress → failed`: executed, and the instance ended in an error.
     Broken {
         /// What was seen.
         #[serde(flatten)]
         failure: Failure,
     },
-    /// `rebuilding → in_doubt`: executed, but how it ended cannot be told.
+    /// `in_progress → in_doubt`: executed, but how it ended cannot be told.
     Doubted {
         /// Why.
         #[serde(flatten)]

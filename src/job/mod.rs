@@ -5,7 +5,7 @@
 //! recovery alike.
 //!
 //! ```text
-//!   queued ─────▶ submitting ─────▶ rebuilding ─────▶ done
+//!   queued ─────▶ submitting ─────▶ in_progress ────▶ done
 //!    ▲  ▲ ▲         │  │  │          │ ▲  │
 //!    │  │ └─────────┘  │  │          │ │  └────────▶ failed
 //!    │  │              │  └──────────┼─┼───────────▶ │ │
@@ -17,10 +17,10 @@
 //!    └─────────────────────────────────────────────────┘
 //!
 //!   queued       intent → submitting · untouched → failed · cancelled → cancelled
-//!   submitting   accepted → rebuilding · not_executed → queued · refused → failed
+//!   submitting   accepted → in_progress · not_executed → queued · refused → failed
 //!                unknown, interrupted → in_doubt
-//!   rebuilding   completed → done · broken → failed · doubted → in_doubt
-//!   in_doubt     sighted, accepted → rebuilding · disproved → queued · exhausted → failed
+//!   in_progress  completed → done · broken → failed · doubted → in_doubt
+//!   in_doubt     sighted, accepted → in_progress · disproved → queued · exhausted → failed
 //!                resolved → done, queued or failed · cancelled → cancelled
 //!   failed       retried → queued · cancelled → cancelled
 //! ```
@@ -35,6 +35,7 @@ pub mod record;
 mod result;
 mod state;
 mod status;
+mod words;
 
 pub use access::{Access, AccessKind, StoredAccess};
 pub use counts::{Counter, Counts};
@@ -44,5 +45,6 @@ pub use id::{BatchId, ImageId, InvalidServiceId, JobId, RunId, ServiceId};
 pub use order::NewJob;
 pub use record::{IllegalTransition, JobRecord, Transition};
 pub use result::ResultRow;
-pub use state::{Evidence, Executed, State, UnknownWord};
+pub use state::{Evidence, Executed, State};
 pub use status::InstanceStatus;
+pub use words::UnknownWord;

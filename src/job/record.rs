@@ -92,7 +92,7 @@ impl JobRecord {
         reason = "the table of transitions: one arm for each"
     )]
     pub fn apply(&self, entry: &LedgerEntry, at_ms: i64) -> Result<Self, IllegalTransition> {
-        use State::{Cancelled, Done, Failed, InDoubt, Queued, Rebuilding, Submitting};
+        use State::{Cancelled, Done, Failed, InDoubt, InProgress, Queued, Submitting};
 
         let illegal = || IllegalTransition {
             state: self.state,
@@ -134,14 +134,14 @@ impl JobRecord {
                 next.executed_now = Executed::No;
             }
             (Submitting, LedgerEntry::Accepted { submitted_ms }) => {
-                next.state = Rebuilding;
+                next.state = InProgress;
                 next.executed_now = Executed::Yes;
                 next.accepted = true;
                 next.submitted_ms = Some(*submitted_ms);
             }
             // The answer came after all, when nobody waited for it any more.
             (InDoubt, LedgerEntry::Accepted { submitted_ms }) if !self.accepted => {
-                next.state = Rebuilding;
+                next.state = InProgress;
                 next.executed_now = Executed::Yes;
                 next.held = false;
                 next.accepted = true;
@@ -159,15 +159,15 @@ impl JobRecord {
                     "the process ended between the intent and the recorded answer",
                 ));
             }
-            (InDoubt | Rebuilding, LedgerEntry::Sighted { status, .. }) => {
-                next.state = Rebuilding;
+            (InDoubt | InProgress, LedgerEntry::Sighted { status, .. }) => {
+                next.state = InProgress;
                 next.executed_now = Executed::Yes;
                 next.held = false;
                 next.rebuilding_seen |= *status == InstanceStatus::Rebuilding;
                 next.failure = None;
             }
             (
-                Rebuilding,
+                InProgress,
                 LedgerEntry::Completed {
                     evidence, remark, ..
                 },
@@ -177,11 +177,11 @@ impl JobRecord {
                 next.evidence = Some(*evidence);
                 next.failure.clone_from(remark);
             }
-            (Rebuilding, LedgerEntry::Broken { .. }) => {
+            (InProgress, LedgerEntry::Broken { .. }) => {
                 next.end(Failed, at_ms);
                 next.executed_now = Executed::Yes;
             }
-            (Rebuilding, LedgerEntry::Doubted { .. }) => next.state = InDoubt,
+            (InProgress, LedgerEntry::Doubted { .. }) => next.state = InDoubt,
             // What was accepted or seen cannot be disproved any more.
             (InDoubt, LedgerEntry::Disproved { .. } | LedgerEntry::Exhausted { .. })
                 if self.executed_now == Executed::Yes =>
@@ -244,7 +244,7 @@ impl JobRecord {
             // A failed job keeps its password for a retry; cancelled, it gives that up.
             (Queued | InDoubt | Failed, LedgerEntry::Cancelled) => next.end(Cancelled, at_ms),
             (
-                Queued | Submitting | Rebuilding | InDoubt | Done | Failed | Cancelled,
+                Queued | Submitting | InProgress | InDoubt | Done | Failed | Cancelled,
                 LedgerEntry::Intent { .. }
                 | LedgerEntry::NotExecuted { .. }
                 | LedgerEntry::Refused { .. }

@@ -3,7 +3,7 @@
 use super::layout::Tone;
 use crate::job::{Counter, Counts};
 
-/// `done 312, failed 2, in doubt 1 (held 1), rebuilding 8, queued 177`.
+/// `done 312, failed 2, in doubt 1 (held 1), in progress 8, queued 177`.
 pub fn record(counts: &Counts) -> String {
     let pieces: Vec<String> = counters(counts).into_iter().map(|(text, _)| text).collect();
     pieces.join(", ")
@@ -36,7 +36,7 @@ fn tone(counter: Counter) -> Tone {
         Counter::Done => Tone::Good,
         Counter::Failed => Tone::Bad,
         Counter::InDoubt => Tone::Uncertain,
-        Counter::Rebuilding | Counter::Queued | Counter::Cancelled => Tone::Plain,
+        Counter::InProgress | Counter::Queued | Counter::Cancelled => Tone::Plain,
     }
 }
 

@@ -50,7 +50,7 @@ impl Forecast {
             return None;
         }
         let mean = self.took / self.rebuilds;
-        let in_flight = counts.submitting + counts.rebuilding;
+        let in_flight = counts.submitting + counts.in_progress;
         let left = |since: Duration| mean.saturating_sub(now.saturating_sub(since));
         // When each worker is free. What another process sent is at least as old as this display.
         let mut free: Vec<Duration> = self.sent.values().map(|since| left(*since)).collect();
@@ -121,7 +121,7 @@ mod tests {
                 if *ends > second {
                     return true;
                 }
-                counts.rebuilding -= 1;
+                counts.in_progress -= 1;
                 counts.done += 1;
                 let took = Duration::from_secs(took_s(*number));
                 forecast.ended(service(*number + 1), Some(took));
@@ -130,7 +130,7 @@ mod tests {
             // One call a second.
             if in_flight.len() < at_once && next < jobs {
                 counts.queued -= 1;
-                counts.rebuilding += 1;
+                counts.in_progress += 1;
                 in_flight.push((next, second + took_s(next)));
                 forecast.sent(service(next + 1), in_flight.len() as u64, now);
                 next += 1;
@@ -179,7 +179,7 @@ mod tests {
         let mut forecast = Forecast::default();
         let counts = Counts {
             queued: 5,
-            rebuilding: 1,
+            in_progress: 1,
             ..Counts::default()
         };
         let s = Duration::from_secs;
@@ -193,7 +193,7 @@ mod tests {
         assert_eq!(forecast.by_rebuilds(&counts, s(20)), Some(s(60)));
         // The last one is overdue: it could take any time.
         let last = Counts {
-            rebuilding: 1,
+            in_progress: 1,
             ..Counts::default()
         };
         assert_eq!(forecast.by_rebuilds(&last, s(25)), Some(s(5)));

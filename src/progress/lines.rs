@@ -179,7 +179,7 @@ fn describe_job(job: &JobEvent) -> DisplayLine {
             Tone::Uncertain,
             Topic::Doubt,
         ),
-        State::Queued | State::Rebuilding => (
+        State::Queued | State::InProgress => (
             format!(" ({})", job.kind),
             Tone::Plain,
             if job.from == State::InDoubt {

@@ -102,7 +102,7 @@ mod tests {
                 line: 2,
                 attempt: 1,
                 kind: "completed",
-                from: State::Rebuilding,
+                from: State::InProgress,
                 to: State::Done,
                 executed: Executed::Yes,
                 held: false,

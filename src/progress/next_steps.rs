@@ -70,7 +70,7 @@ pub fn next_steps(ended: &Ended) -> Vec<Step> {
         ));
     }
     let watched = counts.in_doubt.saturating_sub(counts.held);
-    let in_flight = counts.rebuilding + counts.submitting;
+    let in_flight = counts.in_progress + counts.submitting;
     if counts.open() > 0 {
         let mut rest = Vec::new();
         if counts.queued > 0 {

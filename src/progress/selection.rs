@@ -50,7 +50,7 @@ fn is_job_shown(job: &JobEvent, normal: bool, log: bool) -> bool {
         // It may settle by itself; if it does not, it will be held.
         State::InDoubt => normal,
         State::Done | State::Cancelled => log || (normal && job.from == State::InDoubt),
-        State::Queued | State::Rebuilding => normal && job.from == State::InDoubt,
+        State::Queued | State::InProgress => normal && job.from == State::InDoubt,
         State::Submitting => false,
     }
 }

@@ -162,7 +162,7 @@ mod tests {
     const ALL_DONE: Counts = Counts {
         queued: 0,
         submitting: 0,
-        rebuilding: 0,
+        in_progress: 0,
         in_doubt: 0,
         held: 0,
         done: 500,
@@ -197,7 +197,7 @@ mod tests {
         let open = Counts {
             done: 312,
             failed: 2,
-            rebuilding: 7,
+            in_progress: 7,
             submitting: 1,
             in_doubt: 3,
             held: 1,
@@ -225,7 +225,7 @@ mod tests {
                         Exit::Done,
                         Counts {
                             done: 0,
-                            rebuilding: 500,
+                            in_progress: 500,
                             ..ALL_DONE
                         },
                     )
@@ -239,7 +239,7 @@ mod tests {
                         Exit::InDoubt,
                         Counts {
                             done: 0,
-                            rebuilding: 498,
+                            in_progress: 498,
                             in_doubt: 2,
                             ..ALL_DONE
                         },

@@ -117,10 +117,10 @@ impl Tally {
         self.counts.held = self.counts.held.min(self.counts.in_doubt);
         match job.to {
             State::Submitting => {
-                let in_flight = self.counts.submitting + self.counts.rebuilding;
+                let in_flight = self.counts.submitting + self.counts.in_progress;
                 self.forecast.sent(job.service, in_flight, now);
             }
-            State::Rebuilding => {}
+            State::InProgress => {}
             State::Queued | State::InDoubt | State::Done | State::Failed | State::Cancelled => {
                 self.forecast.ended(job.service, job.rebuild);
             }
@@ -135,7 +135,7 @@ impl Tally {
     /// Jobs that this run has nothing left to do for.
     fn ended(&self) -> u64 {
         let accepted = if self.no_wait {
-            self.counts.rebuilding
+            self.counts.in_progress
         } else {
             0
         };
@@ -236,7 +236,7 @@ impl Tally {
         let Some((activity, since)) = &self.activity else {
             return ("starting".to_owned(), Tone::Faint);
         };
-        let in_flight = self.counts.submitting + self.counts.rebuilding;
+        let in_flight = self.counts.submitting + self.counts.in_progress;
         let mut text = match activity {
             Activity::Working if self.counts.submitting > 0 => {
                 format!("submitting {}", self.counts.submitting)

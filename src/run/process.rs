@@ -68,7 +68,7 @@ pub async fn run(setup: Setup<'_>, signals: &mut Signals) -> Result<Ending, Stor
     let states: &[State] = if options.no_wait {
         &[State::Submitting]
     } else {
-        &[State::Submitting, State::Rebuilding, State::InDoubt]
+        &[State::Submitting, State::InProgress, State::InDoubt]
     };
     let start = Start {
         counts: queue.counts(lease.batch()).await?,

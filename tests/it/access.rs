@@ -136,7 +136,7 @@ fn after_an_interrupt_what_was_sent_keeps_its_own_and_the_rest_takes_the_new_one
     let one = ["--api-url", &tap.url, "--workers", "1"];
     let mut run = rig.watch(&one);
     run.wait_for(1, "done");
-    run.wait_for(1, "rebuilding");
+    run.wait_for(1, "in_progress");
     run.signal("INT");
     run.end().exit(130);
     rig.write("fleet.csv", manifest(4).replace(PASSWORD, CORRECTED));
@@ -156,7 +156,7 @@ fn a_job_that_failed_unsent_is_not_called_sent() {
     rig.fleet(11);
     let mut run = rig.watch(&["--workers", "1"]);
     run.wait_for(1, "failed");
-    run.wait_for(1, "rebuilding");
+    run.wait_for(1, "in_progress");
     run.signal("INT");
     run.end().exit(130);
     rig.write("fleet.csv", manifest(11).replace(PASSWORD, CORRECTED));
@@ -383,7 +383,7 @@ fn a_load_beside_a_run_changes_no_access_and_retry_from_does() {
     rig.fault(0, refusal());
     let mut run = rig.watch(&["--workers", "1"]);
     run.wait_for(1, "failed");
-    run.wait_for(1, "rebuilding");
+    run.wait_for(1, "in_progress");
     rig.write("fleet.csv", corrected());
     rig.call(&["load", "fleet.csv"]).exit(75);
     rig.call(&["retry", "--failed", "--from", "fleet.csv"])

@@ -162,7 +162,7 @@ fn a_run_killed_in_the_middle_is_taken_up_by_the_same_command() {
 fn a_second_run_is_refused_while_the_first_works_and_says_who_that_is() {
     let rig = rig();
     let mut run = rig.watch(FOUR);
-    run.wait_for(1, "rebuilding");
+    run.wait_for(1, "in_progress");
     let second = rig
         .run(&[])
         .exit(75)
@@ -258,7 +258,7 @@ fn rebuilds_that_were_not_waited_for_are_seen_through_by_the_next_run() {
     rig.run(&["--no-wait", "--workers", "12"])
         .exit(0)
         .says("the next run sees them through");
-    assert_eq!(rig.states()["rebuilding"].len(), 12);
+    assert_eq!(rig.states()["in_progress"].len(), 12);
     assert_eq!(
         rig.record().calls.get(&Call::Instances),
         None,

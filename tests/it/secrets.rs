@@ -204,7 +204,7 @@ fn no_secret_is_among_the_arguments_of_a_running_process() {
     let rig = Rig::new(3);
     let args = quick("fleet.csv", &["--events", "-"]);
     let mut run = Running::start(rig.refleet(&args));
-    run.wait_for(1, "rebuilding");
+    run.wait_for(1, "in_progress");
     let cmdline = fs::read(format!("/proc/{}/cmdline", run.pid())).unwrap();
     assert!(holds(&cmdline, "fleet.csv"));
     assert_clean("cmdline", &cmdline);
@@ -216,7 +216,7 @@ fn the_database_and_its_side_files_are_for_their_owner_only() {
     use std::os::unix::fs::PermissionsExt as _;
     let rig = Rig::new(3);
     let mut run = rig.watch(&["--workers", "1"]);
-    run.wait_for(1, "rebuilding");
+    run.wait_for(1, "in_progress");
     let state = rig.path("state");
     let mut names = Vec::new();
     for entry in fs::read_dir(&state).unwrap() {

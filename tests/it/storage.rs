@@ -232,7 +232,7 @@ fn a_run_does_not_end_before_its_last_answer_is_written() {
     other.lets_go();
     let status = running.wait_until(|| false).unwrap();
     assert_eq!(status, 130, "{}", running.said());
-    assert_eq!(state(&rig), Some(State::Rebuilding), "{}", running.said());
+    assert_eq!(state(&rig), Some(State::InProgress), "{}", running.said());
 }
 
 #[test]

@@ -78,7 +78,7 @@ fn next_step(
         State::InDoubt if job.record.held => Some(format!(
             "look at the instance, then: `{command} resolve {service} --as done|requeue|failed --reason TEXT{of_batch}`"
         )),
-        State::InDoubt | State::Queued | State::Submitting | State::Rebuilding => {
+        State::InDoubt | State::Queued | State::Submitting | State::InProgress => {
             Some(format!("`{go_on}` goes on with it"))
         }
         State::Failed => Some(match job.record.executed() {

@@ -106,7 +106,7 @@ async fn pace(
     #[expect(clippy::cast_precision_loss, reason = "a rate for people")]
     let per_minute = done as f64 * 60.0 / window.as_secs_f64();
     // Nobody can tell when a doubt ends.
-    let left = batch.counts.queued + batch.counts.submitting + batch.counts.rebuilding;
+    let left = batch.counts.queued + batch.counts.submitting + batch.counts.in_progress;
     #[expect(clippy::cast_precision_loss, reason = "an estimate for people")]
     let eta =
         (left > 0).then(|| Duration::from_secs_f64((left as f64 / per_minute * 60.0).min(1e9)));

@@ -42,7 +42,7 @@ fn the_display_says_what_is_happening_right_now() {
     );
     show(
         &mut tally,
-        step(1, "accepted", State::Submitting, State::Rebuilding),
+        step(1, "accepted", State::Submitting, State::InProgress),
     );
     show(&mut tally, Event::Activity(Activity::WaitingForRebuilds));
     show(
@@ -142,10 +142,10 @@ fn a_doubt_that_is_settled_is_no_longer_held() {
     }
     let below = tally.frame(Duration::ZERO, 80, Paint(false)).below;
     assert!(below[0].contains("in doubt 1 (held 1)"), "{below:?}");
-    let settled = step(1, "sighted", State::InDoubt, State::Rebuilding);
+    let settled = step(1, "sighted", State::InDoubt, State::InProgress);
     tally.apply(&settled, Duration::ZERO);
     let below = tally.frame(Duration::ZERO, 80, Paint(false)).below;
-    assert!(below[0].contains("in doubt 0  rebuilding 1"), "{below:?}");
+    assert!(below[0].contains("in doubt 0  in progress 1"), "{below:?}");
 }
 
 /// Sends to a display on a terminal in memory, and returns what is left on it.
@@ -246,10 +246,10 @@ proptest! {
         paused: bool,
     ) {
         let mut tally = Tally::new(false);
-        let [queued, submitting, rebuilding, in_doubt, done, failed, cancelled] = counts;
+        let [queued, submitting, in_progress, in_doubt, done, failed, cancelled] = counts;
         let mut event = started(0, simulated);
         if let Event::RunStarted { counts, .. } = &mut event {
-            *counts = Counts { queued, submitting, rebuilding, in_doubt, held: in_doubt / 2, done, failed, cancelled };
+            *counts = Counts { queued, submitting, in_progress, in_doubt, held: in_doubt / 2, done, failed, cancelled };
         }
         tally.apply(&event, Duration::ZERO);
         if paused {

@@ -28,7 +28,7 @@ fn in_a_log(verbosity: Verbosity, events: Vec<Event>, closing: &str) -> String {
 
 // Field case E8.
 fn a_short_run() -> Vec<Event> {
-    use State::{Failed, InDoubt, Queued, Rebuilding, Submitting};
+    use State::{Failed, InDoubt, InProgress, Queued, Submitting};
     let mut events = vec![
         Event::Activity(Activity::LoggingIn),
         Event::Activity(Activity::ReadingList {
@@ -56,7 +56,7 @@ fn a_short_run() -> Vec<Event> {
         Event::Activity(Activity::WatchingDoubts {
             until_ms: 1_795_399_200_000,
         }),
-        step(3, "sighted", InDoubt, Rebuilding),
+        step(3, "sighted", InDoubt, InProgress),
         step(4, "intent", Queued, Submitting),
         step(4, "unknown", Submitting, InDoubt),
         step(4, "held", InDoubt, InDoubt),
@@ -68,7 +68,7 @@ fn a_short_run() -> Vec<Event> {
             counts: Counts {
                 done: 1,
                 failed: 1,
-                rebuilding: 1,
+                in_progress: 1,
                 in_doubt: 1,
                 held: 1,
                 ..Counts::default()
@@ -109,7 +109,7 @@ fn a_silent_log_says_from_time_to_time_where_the_run_stands() {
     assert_eq!(
         tally.heartbeat(Duration::from_secs(1720)).as_deref(),
         Some(
-            "315/500 ended: done 312, failed 2, in doubt 1 (held 1), rebuilding 8, queued 177; \
+            "315/500 ended: done 312, failed 2, in doubt 1 (held 1), in progress 8, queued 177; \
              10/min, ETA 1h 39m; waiting for 8 rebuilds"
         )
     );

@@ -68,7 +68,7 @@ fn step(number: u64, kind: &'static str, from: State, to: State) -> Event {
         executed: match to {
             State::Queued | State::Cancelled | State::Failed => Executed::No,
             State::Submitting | State::InDoubt => Executed::Maybe,
-            State::Rebuilding | State::Done => Executed::Yes,
+            State::InProgress | State::Done => Executed::Yes,
         },
         held: kind == "held",
         evidence: (to == State::Done).then_some(Evidence::Observed),
@@ -90,14 +90,14 @@ fn step(number: u64, kind: &'static str, from: State, to: State) -> Event {
 fn rebuilt(number: u64) -> [Event; 3] {
     [
         step(number, "intent", State::Queued, State::Submitting),
-        step(number, "accepted", State::Submitting, State::Rebuilding),
-        step(number, "completed", State::Rebuilding, State::Done),
+        step(number, "accepted", State::Submitting, State::InProgress),
+        step(number, "completed", State::InProgress, State::Done),
     ]
 }
 
 /// A run in the middle of its work, as events with their moments in seconds.
 fn middle_of_a_run() -> Vec<(u64, Event)> {
-    use State::{Failed, InDoubt, Queued, Rebuilding, Submitting};
+    use State::{Failed, InDoubt, InProgress, Queued, Submitting};
     let mut events = vec![(0, started(500, false))];
     for number in 1..=312 {
         events.extend(rebuilt(number).map(|event| (60 + number * 5, event)));
@@ -111,7 +111,7 @@ fn middle_of_a_run() -> Vec<(u64, Event)> {
     events.push((1710, step(315, "held", InDoubt, InDoubt)));
     for number in 316..=323 {
         events.push((1711, step(number, "intent", Queued, Submitting)));
-        events.push((1712, step(number, "accepted", Submitting, Rebuilding)));
+        events.push((1712, step(number, "accepted", Submitting, InProgress)));
     }
     events.push((1713, Event::Activity(Activity::WaitingForRebuilds)));
     events
@@ -183,7 +183,7 @@ fn look_at_it() {
             failed: 42,
             in_doubt: 1,
             held: 1,
-            rebuilding: 8,
+            in_progress: 8,
             queued: 137,
             ..Counts::default()
         },

@@ -104,7 +104,7 @@ pub(super) async fn a_run_takes_over_what_is_in_flight(mut store: impl Backend) 
     write(&mut store, &lease, &mut jobs[3], [intent(), refused()]).await;
     for (states, expected) in [
         (
-            &[State::Submitting, State::Rebuilding, State::InDoubt][..],
+            &[State::Submitting, State::InProgress, State::InDoubt][..],
             &[1, 2, 3][..],
         ),
         (&[State::Submitting], &[1]),

@@ -112,14 +112,14 @@ mod tests {
         let accepted = Transition::new(JobId::from_stored(1), intent.to, accepted, 9).unwrap();
         assert_eq!(
             written(&accepted),
-            "state = 'rebuilding', executed_now = 'yes', accepted = 1, submitted_ms = step.submitted_ms"
+            "state = 'in_progress', executed_now = 'yes', accepted = 1, submitted_ms = step.submitted_ms"
         );
     }
 
     #[test]
     fn an_entry_that_changes_nothing_still_writes_its_job() {
         let record = JobRecord {
-            state: State::Rebuilding,
+            state: State::InProgress,
             rebuilding_seen: true,
             executed_now: crate::job::Executed::Yes,
             ..JobRecord::queued()
@@ -129,7 +129,7 @@ mod tests {
             image: None,
         };
         let step = Transition::new(JobId::from_stored(1), record, sighted, 7).unwrap();
-        assert_eq!(written(&step), "state = 'rebuilding'");
+        assert_eq!(written(&step), "state = 'in_progress'");
     }
 
     #[test]

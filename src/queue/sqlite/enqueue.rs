@@ -274,7 +274,7 @@ async fn open_tally(
     sqlx::query(
         "INSERT INTO tally (batch_id, state, jobs)
          SELECT ?1, value, iif(value = 'queued', ?2, 0)
-         FROM json_each('[\"queued\",\"submitting\",\"rebuilding\",\"in_doubt\",\"held\",\"done\",\"failed\",\"cancelled\"]')",
+         FROM json_each('[\"queued\",\"submitting\",\"in_progress\",\"in_doubt\",\"held\",\"done\",\"failed\",\"cancelled\"]')",
     )
     .bind(id.0)
     .bind(i64::try_from(queued).unwrap_or(i64::MAX))

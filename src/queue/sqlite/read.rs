@@ -195,7 +195,7 @@ impl Queue {
     }
 
     /// Jobs of `batch` in one of `states`, of those that an earlier run can have left behind:
-    /// submitting, rebuilding or in doubt.
+    /// submitting, in progress or in doubt.
     pub(super) async fn unsettled(
         &mut self,
         batch: BatchId,

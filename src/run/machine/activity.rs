@@ -17,7 +17,7 @@ impl Machine {
             Activity::HeldBack { by }
         } else if flights.has_any(State::Submitting) {
             Activity::Working
-        } else if flights.has_any(State::Rebuilding) {
+        } else if flights.has_any(State::InProgress) {
             Activity::WaitingForRebuilds
         } else if !self.backlog.waiting().is_empty() {
             Activity::Working

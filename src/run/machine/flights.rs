@@ -42,7 +42,7 @@ impl Flight {
     /// It takes a slot: it is in flight, or it may be although nobody knows.
     fn takes_slot(&self, list_lag: &ListLag, rules: &Rules) -> bool {
         match self.job.record.state {
-            State::Submitting | State::Rebuilding => true,
+            State::Submitting | State::InProgress => true,
             State::InDoubt => (self.tracker.as_ref())
                 .is_some_and(|tracker| !tracker.outlived_its_window(list_lag, rules)),
             State::Queued | State::Done | State::Failed | State::Cancelled => false,
@@ -54,11 +54,11 @@ impl Flight {
         let tracker = self.tracker.as_ref()?;
         let record = &self.job.record;
         Some(match record.state {
-            State::Rebuilding if record.rebuilding_seen => Stage::Seen(tracker.sent_at()),
+            State::InProgress if record.rebuilding_seen => Stage::Seen(tracker.sent_at()),
             State::InDoubt if tracker.outlived_its_window(list_lag, rules) => Stage::Patient,
             // A new doubt, and a rebuild that was not seen to begin; the others are not watched.
             State::InDoubt
-            | State::Rebuilding
+            | State::InProgress
             | State::Submitting
             | State::Queued
             | State::Done
@@ -167,7 +167,7 @@ impl Flights {
         self.out
     }
 
-    /// Jobs that take a slot: submitting, rebuilding and waited for by this run, or in a doubt whose
+    /// Jobs that take a slot: submitting, in progress and waited for by this run, or in a doubt whose
     /// window has not passed yet (it may be rebuilding). The one rule for slots: starts and poller
     /// mean this.
     pub(super) fn in_flight(&self, rules: &Rules) -> usize {
@@ -281,8 +281,8 @@ impl Flights {
             let record = &flight.job.record;
             let is_open = match (record.state, &flight.tracker) {
                 (State::Submitting, _) => true,
-                (State::Rebuilding, Some(tracker)) => !tracker.has_shown_its_name(),
-                (State::Rebuilding, None) => false,
+                (State::InProgress, Some(tracker)) => !tracker.has_shown_its_name(),
+                (State::InProgress, None) => false,
                 (
                     State::Queued | State::InDoubt | State::Done | State::Failed | State::Cancelled,
                     _,

@@ -169,7 +169,7 @@ impl Machine {
                 }
             }
         }
-        if flight.job.record.state == State::Rebuilding {
+        if flight.job.record.state == State::InProgress {
             let record = &flight.job.record;
             let list_lag = self.flights.list_lag_mut();
             tracker.learn_name(record, observation, reply.answered_at, list_lag);
@@ -309,7 +309,7 @@ impl Machine {
                     return self.hold(flight, reason, now);
                 }
             }
-            (Some(tracker), State::Rebuilding) => {
+            (Some(tracker), State::InProgress) => {
                 let progress = evidence::judge_absent_rebuild(tracker, absence, rules);
                 if let Progress::Unclear(failure) = progress {
                     return self.give_up(flight, failure, now);

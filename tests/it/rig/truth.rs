@@ -216,7 +216,7 @@ fn check_one(truth: &ServiceRecord, story: &Story, odd: &Oddities) -> Result<(),
         State::Done if is_by_word_alone(record, odd) && was_accepted => Ok(()),
         State::Done if truth.wiped != 1 => Err("it is done, and was never wiped".to_owned()),
         State::Done if truth.completed != 1 => Err("it is done, and not complete".to_owned()),
-        State::Rebuilding if !was_accepted => {
+        State::InProgress if !was_accepted => {
             Err("it is rebuilding, and was never wiped".to_owned())
         }
         State::Failed if record.executed() == Executed::Yes && !was_accepted => {
@@ -224,7 +224,7 @@ fn check_one(truth: &ServiceRecord, story: &Story, odd: &Oddities) -> Result<(),
         }
         State::Queued
         | State::Submitting
-        | State::Rebuilding
+        | State::InProgress
         | State::InDoubt
         | State::Done
         | State::Failed

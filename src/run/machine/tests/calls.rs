@@ -246,7 +246,7 @@ fn a_single_failure_followed_by_silence_is_no_outage() {
     options.rules.poll_interval = 12 * MINUTE;
     options.rules.rebuild_timeout = Duration::from_hours(2);
     let mut world = World::new(1, options);
-    world.run_until(|world| world.state(1) == State::Rebuilding);
+    world.run_until(|world| world.state(1) == State::InProgress);
     world.pages.push_back(ReadError::Failed(network()));
     world.run();
     assert_eq!(world.machine.halt(), None);

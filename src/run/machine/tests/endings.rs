@@ -319,7 +319,7 @@ fn after_a_signal_nothing_starts_and_the_answers_under_way_are_recorded() {
     assert_eq!(world.calls.len(), calls, "a call was made after the signal");
     assert_eq!(
         world.state(2),
-        State::Rebuilding,
+        State::InProgress,
         "its answer was waited for"
     );
     assert!(world.elapsed() > MINUTE);
@@ -349,7 +349,7 @@ fn without_waiting_no_list_is_read_and_a_slot_is_free_with_the_answer() {
         world.calls
     );
     assert_eq!(world.calls.len(), 5);
-    assert_eq!(world.state(1), State::Rebuilding);
+    assert_eq!(world.state(1), State::InProgress);
     assert_eq!(
         world.state(3),
         State::InDoubt,

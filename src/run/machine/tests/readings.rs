@@ -143,7 +143,7 @@ fn a_process_that_slept_while_it_watched_proves_nothing_by_silence() {
 #[test]
 fn rebuilds_that_came_back_while_the_process_slept_are_done() {
     let mut world = World::new(4, options());
-    world.run_until(|world| (1..=4).all(|number| world.state(number) == State::Rebuilding));
+    world.run_until(|world| (1..=4).all(|number| world.state(number) == State::InProgress));
     world.pass(Duration::from_hours(2));
     world.run();
     assert!((1..=4).all(|number| world.state(number) == State::Done));
@@ -155,7 +155,7 @@ fn rebuilds_that_came_back_during_an_outage_are_done() {
     let mut options = options();
     options.rules.rebuild_timeout = 8 * MINUTE;
     let mut world = World::new(4, options);
-    world.run_until(|world| (1..=4).all(|number| world.state(number) == State::Rebuilding));
+    world.run_until(|world| (1..=4).all(|number| world.state(number) == State::InProgress));
     world.down = true;
     world.run_for(9 * MINUTE);
     world.down = false;
@@ -655,7 +655,7 @@ fn a_day_of_suspension_halts_the_run_unless_it_may_be_stale() {
 #[test]
 fn rows_that_contradict_each_other_show_nothing() {
     let mut world = World::new(2, options());
-    world.run_until(|world| world.state(1) == State::Rebuilding);
+    world.run_until(|world| world.state(1) == State::InProgress);
     world.oddities.twice = Some(service(1));
     // `World::check_end` sees an instance that is done before it is back.
     world.run();

@@ -383,7 +383,7 @@ impl World {
             let state = job.record.state;
             matches!(
                 state,
-                State::Submitting | State::Rebuilding | State::InDoubt
+                State::Submitting | State::InProgress | State::InDoubt
             )
         };
         let in_flight: Vec<QueuedJob> = self.queue.values().filter(is_open).cloned().collect();
