@@ -26,6 +26,7 @@
 //! ```
 
 mod access;
+mod action;
 mod counts;
 mod entry;
 mod failure;
@@ -38,6 +39,7 @@ mod status;
 mod words;
 
 pub use access::{Access, AccessKind, StoredAccess};
+pub use action::{Action, Order, Rebuild, Task, Terms};
 pub use counts::{Counter, Counts};
 pub use entry::{Baseline, LedgerEntry, Verdict};
 pub use failure::{Failure, FailureKind};

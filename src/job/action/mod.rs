@@ -1,0 +1,27 @@
+//! What may be done to an instance: so far, a rebuild.
+//!
+//! An [`Order`] says what a row of the manifest asks for, a [`Task`] what exactly an intent is about to
+//! submit, an [`Action`] which kind of thing that is. Whoever only hands an order on (queue, report,
+//! screen) asks it by methods that may answer with nothing, and never by its kind. What has to know the
+//! kind stands in one place of each room:
+//!
+//! | question | place |
+//! |---|---|
+//! | what is ordered, whether it may be repeated, when it may begin, its nouns and verbs | here |
+//! | which columns say it | `manifest/rebuild.rs` |
+//! | what is submitted, and what its answer has to name | `zomro/submission.rs` |
+//! | what has to be known before the intent | `run/machine/preparation.rs` |
+//! | what the list shows of it, and when it is complete | `run/evidence/rebuild` |
+//! | what the stand-in of the API does with it | `simulator/rebuild.rs` |
+
+mod kind;
+mod order;
+mod rebuild;
+mod task;
+mod terms;
+
+pub use kind::Action;
+pub use order::Order;
+pub use rebuild::Rebuild;
+pub use task::Task;
+pub use terms::Terms;

@@ -1,0 +1,27 @@
+//! How people speak of an action.
+
+/// The words for an action, as they stand in sentences.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Terms {
+    /// One of them: "waiting for 1 rebuild".
+    pub noun: &'static str,
+    /// Several: "waiting for 3 rebuilds".
+    pub nouns: &'static str,
+    /// What is done: "3 instances to rebuild".
+    pub verb: &'static str,
+    /// What was done: "it was rebuilt".
+    pub done: &'static str,
+    /// What that means for what stood there before: "it may have been wiped".
+    pub touched: &'static str,
+    /// The same as a verb: "pass --wiped to wipe it once more".
+    pub touch: &'static str,
+}
+
+pub(super) const REBUILD: Terms = Terms {
+    noun: "rebuild",
+    nouns: "rebuilds",
+    verb: "rebuild",
+    done: "rebuilt",
+    touched: "wiped",
+    touch: "wipe",
+};
