@@ -7,8 +7,8 @@ use std::time::{Duration, Instant};
 
 use refleet::event::Event;
 use refleet::job::{
-    Access, BatchId, Counts, Evidence, ImageId, JobId, JobRecord, LedgerEntry, RunId, ServiceId,
-    State, StoredAccess, Transition,
+    Access, BatchId, Counts, Evidence, ImageId, JobId, JobRecord, LedgerEntry, Order, Rebuild,
+    RunId, ServiceId, State, StoredAccess, Transition,
 };
 use refleet::queue::{Harm, Lease, QueuedJob, Ready, Store, StoreError};
 use refleet::run::backoff::Backoff;
@@ -143,9 +143,11 @@ impl World {
             id: JobId::from_stored(line),
             line: line.unsigned_abs(),
             service: instances[index].service,
-            image,
-            zone: None,
-            access: StoredAccess::Known(Access::Image),
+            order: Order::Rebuild(Rebuild {
+                image,
+                zone: None,
+                access: StoredAccess::Known(Access::Image),
+            }),
             note: None,
             record: JobRecord::queued(),
         };

@@ -10,6 +10,7 @@ PRAGMA application_id = 1919247980;
 -- One order to rebuild what a manifest lists.
 CREATE TABLE batch (
     id         INTEGER PRIMARY KEY,
+    action     TEXT    NOT NULL CHECK (action = 'rebuild'),
     identity   BLOB    NOT NULL CHECK (length(identity) = 32), -- digest of the manifest's rows
     provider   TEXT    NOT NULL,                               -- whose API: no spelling of its address
     api_url    TEXT    NOT NULL,                               -- where it was ordered, for people
@@ -44,10 +45,11 @@ CREATE TABLE job (
     batch_id        INTEGER NOT NULL REFERENCES batch (id),
     line            INTEGER NOT NULL CHECK (line BETWEEN 1 AND 4294967295),
     service_id      INTEGER NOT NULL CHECK (service_id > 0),
-    image           TEXT    NOT NULL CHECK (length(image) = 36),
+    -- What is ordered. Which of these an action needs, src/queue/sqlite/order.rs knows.
+    image           TEXT    CHECK (length(image) = 36),
     zone            TEXT,
-    access          TEXT    NOT NULL CHECK (access = 'password' OR access = 'ssh_key' OR access = 'image'),
-    ssh_key         TEXT    CHECK ((ssh_key IS NOT NULL) = (access = 'ssh_key')),
+    access          TEXT    CHECK (access = 'password' OR access = 'ssh_key' OR access = 'image'),
+    ssh_key         TEXT    CHECK ((ssh_key IS NOT NULL) = (access IS 'ssh_key')),
     note            TEXT,
 
     state           TEXT    NOT NULL DEFAULT 'queued',

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Evidence, Failure, InstanceStatus};
+use super::{Evidence, Failure, InstanceStatus, Task};
 
 /// What the latest list reading of this run said of an instance when its submission was decided.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -40,12 +40,11 @@ pub enum Verdict {
 pub enum LedgerEntry {
     /// `queued → submitting`: committed before anything is sent; each re-send is an intent of its own.
     Intent {
-        /// The zone that will be sent.
-        zone: String,
+        /// What will be submitted.
+        #[serde(flatten)]
+        task: Task,
         /// What stood there before; `None` where no list was read.
         baseline: Option<Baseline>,
-        /// The name that the instance's image will have afterwards, where it is known.
-        target: Option<String>,
     },
     /// `submitting → queued`: this submission surely did nothing (never written, 429, session refused).
     NotExecuted {

@@ -103,14 +103,7 @@ impl JobRecord {
             next.failure = Some(failure.clone());
         }
         match (self.state, entry) {
-            (
-                Queued,
-                LedgerEntry::Intent {
-                    zone: _,
-                    baseline,
-                    target,
-                },
-            ) => {
+            (Queued, LedgerEntry::Intent { task, baseline }) => {
                 next.state = Submitting;
                 next.attempt += 1;
                 next.executed_before = self.executed();
@@ -122,7 +115,7 @@ impl JobRecord {
                 next.submitted_ms = None;
                 next.failure = None;
                 next.baseline.clone_from(baseline);
-                next.target.clone_from(target);
+                next.target = task.target().map(str::to_owned);
             }
             (Submitting, LedgerEntry::NotExecuted { not_before_ms, .. }) => {
                 next.state = Queued;
@@ -321,6 +314,7 @@ mod tests {
     use std::collections::BTreeSet;
 
     use super::*;
+    use crate::job::Task;
 
     fn after(entries: &[LedgerEntry]) -> Result<JobRecord, IllegalTransition> {
         let mut record = JobRecord::queued();
@@ -332,9 +326,11 @@ mod tests {
 
     fn intent() -> LedgerEntry {
         LedgerEntry::Intent {
-            zone: "pub".to_owned(),
+            task: Task::Rebuild {
+                zone: "pub".to_owned(),
+                target: None,
+            },
             baseline: None,
-            target: None,
         }
     }
 

@@ -11,8 +11,8 @@ pub struct ResultRow {
     pub line: u64,
     /// The instance.
     pub service: ServiceId,
-    /// The image ordered for it.
-    pub image: ImageId,
+    /// The image ordered for it, if it gets one.
+    pub image: Option<ImageId>,
     /// Where the job is.
     pub state: State,
     /// Was the instance touched?

@@ -69,15 +69,19 @@ impl Sum {
 fn row(job: &NewJob) -> [u8; 32] {
     let mut hash = Sha256::new();
     hash.update(job.service.get().to_le_bytes());
-    hash.update(job.image.as_bytes());
+    // All rows order the same action, so that all of them have an image or none has.
+    if let Some(image) = job.order.image() {
+        hash.update(image.as_bytes());
+    }
     // Numbers of our own: the order of an enum's variants is no promise.
-    hash.update([match job.access.kind() {
-        AccessKind::Password => 1,
-        AccessKind::SshKey => 2,
-        AccessKind::Image => 3,
+    hash.update([match job.order.access_kind() {
+        None => 0,
+        Some(AccessKind::Password) => 1,
+        Some(AccessKind::SshKey) => 2,
+        Some(AccessKind::Image) => 3,
     }]);
     // The zone comes last, so that its length needs no mark; its absence does.
-    if let Some(zone) = &job.zone {
+    if let Some(zone) = job.order.zone() {
         hash.update([1]);
         hash.update(zone);
     }

@@ -15,6 +15,7 @@
 mod access_names;
 mod access_words;
 mod cell;
+mod cells;
 mod column;
 mod diagnostic;
 mod diagnostics;
@@ -30,6 +31,7 @@ mod plan;
 mod preamble;
 mod quotes;
 mod reader;
+mod rebuild;
 mod records;
 mod row;
 mod rows;

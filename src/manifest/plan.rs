@@ -79,9 +79,13 @@ pub struct Plan {
 impl Plan {
     pub fn add(&mut self, job: &NewJob) {
         self.rows += 1;
-        self.images.add(&job.image);
-        self.zones.add(&job.zone);
-        self.access.add(&job.access.kind());
+        if let Some(image) = job.order.image() {
+            self.images.add(&image);
+            self.zones.add(&job.order.zone().map(str::to_owned));
+        }
+        if let Some(access) = job.order.access_kind() {
+            self.access.add(&access);
+        }
     }
 
     /// Whether nobody is given a way in: each instance keeps what its image holds.

@@ -6,7 +6,7 @@ use secrecy::ExposeSecret;
 use super::diagnostic::DiagnosticKind;
 use super::reader::Reader;
 use super::*;
-use crate::job::{Access, AccessKind, NewJob};
+use crate::job::{Access, AccessKind, NewJob, Order};
 
 const A: &str = "18d0ee2e-4d57-4f40-9b56-03c1773b5831";
 const B: &str = "7c2f9a54-61d3-4e0b-8a17-2f5d90b6c3e8";
@@ -72,9 +72,10 @@ fn the_example_is_valid_and_begins_with_the_vendors_own() {
     assert_eq!(jobs.len() as u64, validated.plan.rows);
     let first = &jobs[0];
     assert_eq!((first.line, first.service.get()), (2, 5_113_119));
-    assert_eq!(first.image.to_string(), A);
-    let Access::Password(password) = &first.access else {
-        panic!("{:?}", first.access);
+    let Order::Rebuild(rebuild) = &first.order;
+    assert_eq!(rebuild.image.to_string(), A);
+    let Access::Password(password) = &rebuild.access else {
+        panic!("{:?}", rebuild.access);
     };
     assert_eq!(password.expose_secret(), "Mypassword1");
     assert_eq!(
@@ -378,7 +379,7 @@ fn names_are_matched_without_case_blanks_and_punctuation() {
         let row = ["5113119", A, "490"].join(&delimiter.to_string());
         let jobs = jobs(format!("{header}\n{row}\n").replace(" , \"Image-ID\" ", ",\"Image-ID\""));
         assert_eq!(jobs.len(), 1, "{header}");
-        assert!(matches!(&jobs[0].access, Access::SshKey(key) if key == "490"));
+        assert!(matches!(jobs[0].order.access(), Some(Access::SshKey(key)) if key == "490"));
     }
 }
 
@@ -413,7 +414,8 @@ fn a_column_whose_name_hides_something_is_refused_even_if_it_would_be_ignored() 
     ] {
         let text = format!("\u{feff}service_id;image;{name}\n7;{A};Mypassword1\n");
         let jobs = jobs(text);
-        assert_eq!(jobs[0].access.kind(), AccessKind::Password, "{name:?}");
+        let kind = jobs[0].order.access_kind();
+        assert_eq!(kind, Some(AccessKind::Password), "{name:?}");
     }
 }
 
@@ -425,11 +427,12 @@ fn cells_are_trimmed_and_passwords_are_not() {
     ));
     let job = &jobs[0];
     assert_eq!(job.service.get(), 7);
-    assert_eq!(job.image.to_string(), A);
-    assert_eq!(job.zone.as_deref(), Some("pub"));
+    let Order::Rebuild(rebuild) = &job.order;
+    assert_eq!(rebuild.image.to_string(), A);
+    assert_eq!(rebuild.zone.as_deref(), Some("pub"));
     assert_eq!(job.note.as_deref(), Some("x"));
-    let Access::Password(password) = &job.access else {
-        panic!("{:?}", job.access);
+    let Access::Password(password) = &rebuild.access else {
+        panic!("{:?}", rebuild.access);
     };
     assert_eq!(password.expose_secret(), " Mypassword1 ");
 }
@@ -445,7 +448,8 @@ fn the_switch_agrees_with_what_it_switches() {
         ("", "", "off", AccessKind::Image),
     ] {
         let jobs = jobs(format!("{HEADER}\n7,{A},,{password},{key},{switch},\n"));
-        assert_eq!(jobs[0].access.kind(), kind, "{password} {key} {switch}");
+        let found = jobs[0].order.access_kind();
+        assert_eq!(found, Some(kind), "{password} {key} {switch}");
     }
 }
 

@@ -15,8 +15,8 @@ use super::{
     Ready, ResultSink, Rows, Selection, Store, StoreError, Target,
 };
 use crate::job::{
-    Access, AccessKind, BatchId, Counts, Executed, JobId, JobRecord, LedgerEntry, NewJob,
-    ResultRow, RunId, ServiceId, State, StoredAccess, Transition,
+    BatchId, Counts, Executed, JobId, JobRecord, LedgerEntry, NewJob, Order, ResultRow, RunId,
+    ServiceId, State, Transition,
 };
 
 /// The whole store.
@@ -119,7 +119,7 @@ impl MemoryStore {
             state: record.state,
             executed: record.executed(),
             intent_ms: record.intent_ms.unwrap_or(0),
-            is_same_image: last.job.image == row.image,
+            is_same_image: last.job.order.image() == row.order.image(),
             set_back: None,
         })
     }
@@ -153,7 +153,8 @@ impl MemoryStore {
             }
             if sieve.asks_ended() {
                 let done = self.of_service(row.service).any(|stored| {
-                    stored.job.record.state == State::Done && stored.job.image == row.image
+                    stored.job.record.state == State::Done
+                        && stored.job.order.image() == row.order.image()
                 });
                 sieve.ended(row.service, &last, done);
             }
@@ -172,8 +173,8 @@ impl MemoryStore {
             let stored = self.jobs.get_mut(&step.job).expect("it stands there");
             stored.job.record = step.to.clone();
             let is_over = matches!(step.to.state, State::Done | State::Cancelled);
-            if is_over && stored.job.access.kind() == AccessKind::Password {
-                stored.job.access = StoredAccess::ErasedPassword;
+            if is_over {
+                stored.job.order.erase_secret();
             }
             let seq = i64::try_from(self.ledger.len() + 1).expect("a small number");
             self.ledger.push(StoredEntry {
@@ -246,7 +247,7 @@ impl MemoryStore {
         &self,
         batch: BatchId,
         rows: &[NewJob],
-    ) -> (AccessNews, Vec<(QueuedJob, Access)>) {
+    ) -> (AccessNews, Vec<(QueuedJob, Order)>) {
         let mut news = AccessNews {
             rows: rows.len() as u64,
             ..AccessNews::default()
@@ -255,7 +256,7 @@ impl MemoryStore {
         for row in rows {
             let mut jobs = self.of(batch);
             let same = |job: &&QueuedJob| {
-                (job.service, job.image, &job.zone) == (row.service, row.image, &row.zone)
+                job.service == row.service && job.order.is_same_but_for_access(&row.order)
             };
             let Some(job) = jobs.find(same) else { continue };
             let state = job.record.state;
@@ -263,18 +264,17 @@ impl MemoryStore {
             news.queued += u64::from(state == State::Queued);
             news.done += u64::from(state == State::Done);
             let is_compared = !matches!(state, State::Done | State::Cancelled);
-            let known = job.access.known();
-            let differs = known.is_none_or(|known| !known.is_same(&row.access));
+            let differs = !job.order.has_access_of(&row.order);
             if is_compared && differs && news.takes(job) {
-                taken.push((job.clone(), row.access.clone()));
+                taken.push((job.clone(), row.order.clone()));
             }
         }
         (news, taken)
     }
 
-    fn set_access(&mut self, job: JobId, access: Access) {
+    fn set_order(&mut self, job: JobId, order: Order) {
         let stored = self.jobs.get_mut(&job).expect("it was read");
-        stored.job.access = StoredAccess::Known(access);
+        stored.job.order = order.into();
     }
 
     fn count(&self, batch: BatchId) -> Counts {
@@ -296,9 +296,7 @@ fn queued(batch: BatchId, row: NewJob) -> QueuedJob {
         id: JobId::from_stored((batch.0 << 32) | i64::try_from(row.line).expect("a small number")),
         line: row.line,
         service: row.service,
-        image: row.image,
-        zone: row.zone,
-        access: StoredAccess::Known(row.access),
+        order: row.order.into(),
         note: row.note,
         record: JobRecord::queued(),
     }
@@ -311,7 +309,7 @@ fn result(job: &QueuedJob) -> ResultRow {
     ResultRow {
         line: job.line,
         service: job.service,
-        image: job.image,
+        image: job.order.image(),
         state: record.state,
         executed: record.executed(),
         evidence: record.evidence,
@@ -541,13 +539,13 @@ impl Backend for MemoryStore {
     ) -> Result<AccessNews, EnqueueError<E>> {
         let rows = all(rows)?;
         let (news, taken) = self.look_at_access(batch, &rows);
-        for (job, access) in taken {
+        for (job, order) in taken {
             let entry = LedgerEntry::Access {
                 manifest: given.manifest.to_owned(),
             };
             let step = Transition::new(job.id, job.record, entry, 0).expect("it waits untouched");
             self.write(batch, None, &[&step]);
-            self.set_access(job.id, access);
+            self.set_order(job.id, order);
         }
         if let Some(identity) = given.identity {
             let place = usize::try_from(batch.0 - 1).expect("it was given out");
@@ -573,14 +571,13 @@ impl Backend for MemoryStore {
                 outcome.refused.push((job.service, reason));
                 continue;
             };
-            if (row.image, &row.zone) != (job.image, &job.zone) {
+            if !job.order.is_same_but_for_access(&row.order) {
                 let reason =
                     format!("has another image or zone in {manifest}: that is another order");
                 outcome.refused.push((job.service, reason));
                 continue;
             }
-            let known = job.access.known();
-            let differs = known.is_none_or(|known| !known.is_same(&row.access));
+            let differs = !job.order.has_access_of(&row.order);
             let command = Command {
                 batch,
                 decide,
@@ -594,7 +591,7 @@ impl Backend for MemoryStore {
             match command.steps(&job, self.elsewhere(batch, &job)) {
                 Ok(steps) => {
                     self.write(batch, None, &steps.iter().collect::<Vec<_>>());
-                    self.set_access(job.id, row.access.clone());
+                    self.set_order(job.id, row.order.clone());
                     outcome.changed.push(job.service);
                 }
                 Err(reason) => outcome.refused.push((job.service, reason)),
@@ -631,8 +628,8 @@ impl Backend for MemoryStore {
         for job in self.waiting(batch) {
             each(Target {
                 service: job.service,
-                image: job.image,
-                access: job.access.kind(),
+                image: job.order.image(),
+                access: job.order.access_kind(),
             });
         }
         Ok(())

@@ -1,8 +1,8 @@
 //! A job as it is stored, and its history.
 
 use crate::job::{
-    AccessKind, ImageId, JobId, JobRecord, LedgerEntry, NewJob, ResultRow, RunId, ServiceId,
-    StoredAccess,
+    Access, AccessKind, ImageId, JobId, JobRecord, LedgerEntry, NewJob, Order, ResultRow, RunId,
+    ServiceId, StoredAccess,
 };
 
 /// A job as a run needs it.
@@ -14,12 +14,8 @@ pub struct QueuedJob {
     pub line: u64,
     /// The instance.
     pub service: ServiceId,
-    /// The image it gets.
-    pub image: ImageId,
-    /// The manifest's zone.
-    pub zone: Option<String>,
-    /// How one gets in afterwards.
-    pub access: StoredAccess,
+    /// What is to be done with it.
+    pub order: Order<StoredAccess>,
     /// The manifest's note.
     pub note: Option<String>,
     /// Where it stands.
@@ -42,18 +38,18 @@ pub struct Ready {
 pub struct Target {
     /// The instance.
     pub service: ServiceId,
-    /// The image it gets.
-    pub image: ImageId,
-    /// How one gets in afterwards.
-    pub access: AccessKind,
+    /// The image it gets, if it gets one.
+    pub image: Option<ImageId>,
+    /// How one gets in afterwards, if that changes.
+    pub access: Option<AccessKind>,
 }
 
 impl From<&NewJob> for Target {
     fn from(job: &NewJob) -> Self {
         Self {
             service: job.service,
-            image: job.image,
-            access: job.access.kind(),
+            image: job.order.image(),
+            access: job.order.access().map(Access::kind),
         }
     }
 }

@@ -31,7 +31,10 @@ impl<W: Write> Csv<W> {
     pub fn row(&mut self, row: &ResultRow) -> io::Result<()> {
         self.field(row.line)?;
         self.field(row.service)?;
-        self.field(row.image)?;
+        match row.image {
+            Some(image) => self.field(image)?,
+            None => self.writer.write_field("")?,
+        }
         self.writer.write_field(row.state.as_str())?;
         self.writer.write_field(row.executed.as_str())?;
         self.writer

@@ -28,7 +28,7 @@ pub const COLUMNS: [&str; 12] = [
 pub struct ResultFields<'a> {
     line: u64,
     service_id: ServiceId,
-    image: ImageId,
+    image: Option<ImageId>,
     state: State,
     executed: Executed,
     evidence: Option<Evidence>,
@@ -61,7 +61,12 @@ impl<'a> From<&'a ResultRow> for ResultFields<'a> {
 
 impl<'a> ResultFields<'a> {
     /// The result of a job that stands as `record` says.
-    pub fn new(line: u64, service: ServiceId, image: ImageId, record: &'a JobRecord) -> Self {
+    pub fn new(
+        line: u64,
+        service: ServiceId,
+        image: Option<ImageId>,
+        record: &'a JobRecord,
+    ) -> Self {
         let failure = record.failure.as_ref();
         Self {
             line,

@@ -113,7 +113,7 @@ impl<W: Write> Table<W> {
 
 impl Cells {
     fn of(row: &ResultRow) -> Self {
-        let mut image = row.image.to_string();
+        let mut image = row.image.map(|id| id.to_string()).unwrap_or_default();
         image.truncate(8); // as people compare them; the whole is in CSV and JSON
         let state = if row.held {
             format!("{} (held)", row.state)

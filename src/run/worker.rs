@@ -13,11 +13,11 @@ pub(super) async fn perform(client: Client, call: Call) -> Finished {
         Call::Preview(image, service) => {
             Finished::Preview(image, service, client.preview(service).await)
         }
-        Call::Submit(_, rebuild) => {
+        Call::Submit(_, submission) => {
             crate::failpoint!("before_send");
-            let submitted = client.submit(&rebuild).await;
+            let submitted = client.submit(&submission).await;
             crate::failpoint!("after_answer");
-            Finished::Submit(rebuild.service, Box::new(submitted))
+            Finished::Submit(submission.service, Box::new(submitted))
         }
     }
 }

@@ -69,7 +69,8 @@ pub struct SimulatedInstance {
 #[derive(Debug, Clone)]
 pub struct FleetRow {
     pub service: ServiceId,
-    pub image: ImageId,
+    /// The image that is ordered, if one is.
+    pub image: Option<ImageId>,
     /// Where the order says the image stands.
     pub zone: Option<String>,
     pub ssh_key: Option<String>,
@@ -79,11 +80,11 @@ impl From<&NewJob> for FleetRow {
     fn from(job: &NewJob) -> Self {
         Self {
             service: job.service,
-            image: job.image,
-            zone: job.zone.clone(),
-            ssh_key: match &job.access {
-                Access::SshKey(id) => Some(id.clone()),
-                Access::Password(_) | Access::Image => None,
+            image: job.order.image(),
+            zone: job.order.zone().map(str::to_owned),
+            ssh_key: match job.order.access() {
+                Some(Access::SshKey(id)) => Some(id.clone()),
+                Some(Access::Password(_) | Access::Image) | None => None,
             },
         }
     }
@@ -179,19 +180,21 @@ impl Config {
         let old = known_image(OLD_IMAGE, OLD_IMAGE_NAME).id;
         let mut ordered_old = false;
         for row in rows {
-            ordered_old |= row.image == old;
-            let index = *images.entry(row.image).or_insert_with(|| {
-                config.images.push(Image {
-                    id: row.image,
-                    // The two images of `default` are not named from the list.
-                    name: invented_name(config.images.len() - 2),
-                    zone: PUBLIC_ZONE.to_owned(),
+            ordered_old |= row.image == Some(old);
+            if let Some(id) = row.image {
+                let index = *images.entry(id).or_insert_with(|| {
+                    config.images.push(Image {
+                        id,
+                        // The two images of `default` are not named from the list.
+                        name: invented_name(config.images.len() - 2),
+                        zone: PUBLIC_ZONE.to_owned(),
+                    });
+                    config.images.len() - 1
                 });
-                config.images.len() - 1
-            });
-            // The word `image` fits every zone, so it says nothing about this image's own.
-            if let Some(zone) = row.zone.filter(|zone| zone != "image") {
-                config.images[index].zone = zone;
+                // The word `image` fits every zone, so it says nothing about this image's own.
+                if let Some(zone) = row.zone.filter(|zone| zone != "image") {
+                    config.images[index].zone = zone;
+                }
             }
             if let Some(id) = row.ssh_key
                 && keys.insert(id.clone())
@@ -220,7 +223,7 @@ impl Config {
         let image = known_image(EXAMPLE_IMAGE, EXAMPLE_IMAGE_NAME).id;
         services.into_iter().map(move |service| FleetRow {
             service,
-            image,
+            image: Some(image),
             zone: None,
             ssh_key: None,
         })
@@ -272,7 +275,7 @@ mod tests {
     fn row(service: i64, image: &str, zone: Option<&str>, ssh_key: Option<&str>) -> FleetRow {
         FleetRow {
             service: ServiceId::new(service).unwrap(),
-            image: image.parse().unwrap(),
+            image: Some(image.parse().unwrap()),
             zone: zone.map(str::to_owned),
             ssh_key: ssh_key.map(str::to_owned),
         }

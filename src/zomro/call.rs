@@ -2,22 +2,8 @@
 
 use std::time::{Duration, Instant};
 
-use crate::job::{Access, ImageId, ServiceId};
-
 use super::answer::{Answer, ReadError};
 use super::wire::Sent;
-
-/// A rebuild to submit.
-#[derive(Debug, Clone)]
-pub struct Rebuild {
-    pub service: ServiceId,
-    /// The image it gets.
-    pub image: ImageId,
-    /// Where the image stands in the catalogue.
-    pub zone: String,
-    /// How its owner gets in afterwards.
-    pub access: Access,
-}
 
 /// What came of one submission.
 #[derive(Debug, Clone)]

@@ -7,11 +7,11 @@ use secrecy::ExposeSecret;
 use tracing::debug;
 use zeroize::Zeroizing;
 
-use crate::job::{Access, ServiceId};
+use crate::job::ServiceId;
 use crate::time;
 
 use super::answer::{Answer, Keepalive, LoginError, ReadError};
-use super::call::{Read, Rebuild, Reply, Submitted};
+use super::call::{Read, Reply, Submitted};
 use super::call_error::CallError;
 use super::claims::Ours;
 use super::finding::{self, Document, Finding, Obstacle, Received};
@@ -20,6 +20,7 @@ use super::instances::Page;
 use super::preview::Preview;
 use super::session_token::{SessionToken, SharedToken};
 use super::settings::{ClientError, Credentials, Settings};
+use super::submission::Submission;
 use super::transport::Transport;
 use super::{login, meaning};
 
@@ -178,8 +179,8 @@ impl Client {
         })
     }
 
-    /// Submits a rebuild, once. A long request is followed until its verdict.
-    pub async fn submit(&self, rebuild: &Rebuild) -> Submitted {
+    /// Submits an order, once. A long request is followed until its verdict.
+    pub async fn submit(&self, submission: &Submission) -> Submitted {
         let SessionToken { generation, token } = self.inner.session.current();
         let Some(token) = token else {
             return Submitted {
@@ -194,15 +195,10 @@ impl Client {
             };
         };
         let token = token.expose_secret();
-        let form = form::rebuild(token, rebuild);
+        let form = submission.form(token);
         let context = CallContext {
-            ours: Ours {
-                func: form::REBUILD,
-                service: Some(rebuild.service),
-                image: Some(rebuild.image),
-                submits: true,
-            },
-            secrets: self.secrets(token, password(&rebuild.access)),
+            ours: submission.ours(),
+            secrets: self.secrets(token, submission.secret()),
             body_max: ANSWER_BYTES_MAX,
         };
         let exchange = self
@@ -216,7 +212,7 @@ impl Client {
             Ok(received) => self.judge(&received, &context).await,
         };
         debug!(
-            elid = rebuild.service.get(),
+            elid = submission.service.get(),
             class = answer.class(),
             "submitted"
         );
@@ -341,12 +337,5 @@ impl Client {
             Credentials::Token(token) => token.expose_secret(),
         };
         [token, credentials, password]
-    }
-}
-
-fn password(access: &Access) -> &str {
-    match access {
-        Access::Password(password) => password.expose_secret(),
-        Access::SshKey(_) | Access::Image => "",
     }
 }

@@ -8,11 +8,8 @@
 //! `lang=en` keeps messages in one language; `p_cnt` and filters are never sent, because the server
 //! stores them for the human who uses the panel.
 
-use secrecy::ExposeSecret;
+use crate::job::ServiceId;
 
-use crate::job::{Access, ServiceId};
-
-use super::call::Rebuild;
 use super::wiped::Wiped;
 
 pub(super) const AUTH: &str = "auth";
@@ -38,7 +35,15 @@ impl Form {
         }
     }
 
-    fn text(mut self, name: &'static str, value: impl AsRef<str>) -> Self {
+    /// What every call within a session begins with.
+    pub(super) fn within_session(func: &'static str, token: &str) -> Self {
+        Self::new()
+            .text("func", func)
+            .text("auth", token)
+            .text("out", "json")
+    }
+
+    pub(super) fn text(mut self, name: &'static str, value: impl AsRef<str>) -> Self {
         let head = "\r\nContent-Disposition: form-data; name=\"";
         let value = value.as_ref();
         for part in [
@@ -65,14 +70,6 @@ impl Form {
     }
 }
 
-/// What every call within a session begins with.
-fn within_session(func: &'static str, token: &str) -> Form {
-    Form::new()
-        .text("func", func)
-        .text("auth", token)
-        .text("out", "json")
-}
-
 pub(super) fn login(username: &str, password: &str) -> Form {
     Form::new()
         .text("func", AUTH)
@@ -85,35 +82,19 @@ pub(super) fn login(username: &str, password: &str) -> Form {
 
 /// Asks about the session itself: [`KEEPALIVE`], [`WHOAMI`].
 pub(super) fn about_session(func: &'static str, token: &str) -> Form {
-    within_session(func, token).text("lang", "en")
+    Form::within_session(func, token).text("lang", "en")
 }
 
 /// One page of the account's list, counted from 1.
 pub(super) fn list_page(token: &str, page: u32) -> Form {
-    within_session(INSTANCES, token)
+    Form::within_session(INSTANCES, token)
         .text("p_num", page.to_string())
         .text("lang", "en")
 }
 
 /// The rebuild form of one instance: without `sok` nothing is done.
 pub(super) fn preview(token: &str, service: ServiceId) -> Form {
-    within_session(REBUILD, token)
+    Form::within_session(REBUILD, token)
         .text("elid", service.to_string())
         .text("lang", "en")
-}
-
-pub(super) fn rebuild(token: &str, rebuild: &Rebuild) -> Form {
-    let form = within_session(REBUILD, token)
-        .text("sok", "ok")
-        .text("elid", rebuild.service.to_string())
-        .text("zone", &rebuild.zone)
-        .text("select_rebuild", rebuild.image.to_string());
-    match &rebuild.access {
-        Access::Password(password) => form
-            .text("enablessh", "off")
-            .text("password", password.expose_secret()),
-        Access::SshKey(key) => form.text("enablessh", "on").text("ssh_keys", key),
-        Access::Image => form.text("enablessh", "off"),
-    }
-    .text("lang", "en")
 }

@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use proptest::prelude::*;
 use refleet::job::{
     Access, Baseline, BatchId, Evidence, Executed, Failure, InstanceStatus, JobRecord, LedgerEntry,
-    NewJob, State, Transition, Verdict,
+    NewJob, Order, Rebuild, State, Task, Transition, Verdict,
 };
 use refleet::queue::{
     Conflict, DonePolicy, EnqueueError, EnqueuePolicy, Enqueued, Lease, Live, NewBatch, NewRun,
@@ -43,9 +43,11 @@ fn row(line: u64, service: u64) -> NewJob {
     NewJob {
         line,
         service: service.to_string().parse().unwrap(),
-        image: IMAGE.parse().unwrap(),
-        zone: None,
-        access: Access::Password(SecretString::from("Mypassword1")),
+        order: Order::Rebuild(Rebuild {
+            image: IMAGE.parse().unwrap(),
+            zone: None,
+            access: Access::Password(SecretString::from("Mypassword1")),
+        }),
         note: None,
     }
 }
@@ -82,7 +84,10 @@ async fn ready(queue: &mut Queue, batch: BatchId) -> Vec<QueuedJob> {
 
 fn intent() -> LedgerEntry {
     LedgerEntry::Intent {
-        zone: "pub".to_owned(),
+        task: Task::Rebuild {
+            zone: "pub".to_owned(),
+            target: Some("AlmaLinux-8".to_owned()),
+        },
         baseline: Some(Baseline {
             image: Some("Debian-12".to_owned()),
             status: InstanceStatus::Active,
@@ -90,7 +95,6 @@ fn intent() -> LedgerEntry {
             name: None,
             ip: None,
         }),
-        target: Some("AlmaLinux-8".to_owned()),
     }
 }
 
@@ -133,7 +137,7 @@ async fn a_manifest_becomes_queued_jobs_in_its_order() {
     );
     assert!(
         jobs.iter()
-            .all(|job| job.record == JobRecord::queued() && job.access.known().is_some())
+            .all(|job| job.record == JobRecord::queued() && job.order.with_secret().is_some())
     );
     assert_eq!(queue.batches().await.unwrap()[0].counts.queued, 3);
     assert_eq!(flaws(queue).await, Vec::<String>::new());
@@ -214,8 +218,8 @@ async fn cut_off(path: &Path, copy: &Path) {
         "PRAGMA cache_size = 2",
         "BEGIN IMMEDIATE",
         "WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 2000)
-         INSERT INTO batch (identity, provider, api_url, number, manifest, path, created_ms)
-         SELECT zeroblob(32), 'api.zomro.com', 'https://api.zomro.com/', i, 'fleet.csv', x'2d', 0 FROM n",
+         INSERT INTO batch (action, identity, provider, api_url, number, manifest, path, created_ms)
+         SELECT 'rebuild', zeroblob(32), 'api.zomro.com', 'https://api.zomro.com/', i, 'fleet.csv', x'2d', 0 FROM n",
     ] {
         sqlx::query(statement)
             .execute(&mut connection)
@@ -376,15 +380,15 @@ async fn passwords_are_erased_when_a_job_is_done_and_kept_when_it_failed() {
     assert!(
         queue.jobs_of(jobs[0].service).await.unwrap()[0]
             .1
-            .access
-            .known()
+            .order
+            .with_secret()
             .is_none()
     );
     assert!(
         queue.jobs_of(jobs[1].service).await.unwrap()[0]
             .1
-            .access
-            .known()
+            .order
+            .with_secret()
             .is_some()
     );
     let cancel = Selection::Services(vec![jobs[1].service]);

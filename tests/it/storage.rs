@@ -6,7 +6,7 @@ use std::process::Command;
 use std::time::{Duration, Instant};
 
 use crate::rig::{OWN_MOUNTS, Pace, Rig, Running, block_on, finish, in_own_mounts, mount, wrapped};
-use refleet::job::{Failure, LedgerEntry, State, Transition};
+use refleet::job::{Failure, LedgerEntry, State, Task, Transition};
 use refleet::queue::{NewRun, Open, Queue, Store as _};
 use sqlx::{ConnectOptions as _, Connection as _};
 
@@ -318,9 +318,11 @@ fn a_clock_that_was_set_back_delays_a_retry_by_the_longest_backoff_at_most() {
         for service in &rig.services {
             let (batch, mut job) = queue.jobs_of(*service).await.unwrap().remove(0);
             let intent = LedgerEntry::Intent {
-                zone: "pub".to_owned(),
+                task: Task::Rebuild {
+                    zone: "pub".to_owned(),
+                    target: None,
+                },
                 baseline: None,
-                target: None,
             };
             let run = NewRun {
                 batch,

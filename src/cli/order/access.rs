@@ -1,6 +1,6 @@
 //! Passwords and keys that were corrected in the file of an order that is still open.
 
-use std::collections::HashSet;
+use std::collections::HashMap;
 use std::fmt::Write as _;
 
 use super::decide::{absolute, is_same_file};
@@ -9,7 +9,7 @@ use super::sheet::{Sheet, sound_rows};
 use crate::cli::error::CliError;
 use crate::cli::output::tell_prose;
 use crate::cli::words::jobs;
-use crate::job::{ImageId, ServiceId};
+use crate::job::{Order, ServiceId};
 use crate::manifest::ManifestError;
 use crate::progress::Verbosity;
 use crate::queue::{AccessNews, Batch, EnqueueError, Given, Queue, Store};
@@ -159,17 +159,20 @@ async fn not_in_sheet(
     sheet: &Sheet<'_>,
     batch: &Batch,
 ) -> Result<Vec<ServiceId>, CliError> {
-    let mut ordered: HashSet<(ServiceId, ImageId, Option<String>)> = HashSet::new();
+    let mut ordered: HashMap<ServiceId, Order> = HashMap::new();
     for row in sound_rows(sheet.source, sheet.validated)? {
         let row = row?;
-        ordered.insert((row.service, row.image, row.zone));
+        ordered.insert(row.service, row.order);
     }
     let limit = usize::try_from(batch.counts.queued).unwrap_or(usize::MAX);
     let queued = queue.ready(batch.id, i64::MAX, limit).await?;
     Ok(queued
         .jobs
         .into_iter()
-        .filter(|job| !ordered.contains(&(job.service, job.image, job.zone.clone())))
+        .filter(|job| {
+            let given = ordered.get(&job.service);
+            given.is_none_or(|given| !job.order.is_same_but_for_access(given))
+        })
         .map(|job| job.service)
         .collect())
 }

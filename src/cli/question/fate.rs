@@ -55,7 +55,7 @@ impl Outlook<'_> {
             .list
             .get(target.service)
             .and_then(|listed| listed.observation.image.as_ref());
-        let then = self.account.image_names.get(&target.image);
+        let then = (target.image).and_then(|image| self.account.image_names.get(&image));
         now.zip(then)
             .is_some_and(|(now, then)| names::same(now, then))
     }

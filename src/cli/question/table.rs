@@ -54,9 +54,11 @@ fn row(outlook: Outlook<'_>, target: &Target) -> [String; 5] {
         Fate::NotReady(status) => (now, format!("NOT SENT: {}", brief(&status, 14))),
         Fate::Sent if outlook.is_same_again(target) => (now, "the same again".to_owned()),
         Fate::Sent => {
-            let then = match outlook.account.image_names.get(&target.image) {
-                Some(name) => brief(name, CELL_COLUMNS_MAX),
-                None => format!("? {}", target.image),
+            let name = |image| outlook.account.image_names.get(&image);
+            let then = match (target.image, target.image.and_then(name)) {
+                (Some(_), Some(name)) => brief(name, CELL_COLUMNS_MAX),
+                (Some(image), None) => format!("? {image}"),
+                (None, _) => "as it is".to_owned(),
             };
             (now, then)
         }

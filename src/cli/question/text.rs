@@ -192,7 +192,7 @@ impl Question<'_> {
         let mut unknown = Few::default();
         let mut same = 0_u64;
         for target in self.sent() {
-            if self.account.not_offered.contains(&target.image) {
+            if (target.image).is_some_and(|image| self.account.not_offered.contains(&image)) {
                 unknown.add(target.service);
             }
             same += u64::from(self.outlook().is_same_again(&target));
@@ -215,9 +215,10 @@ impl Question<'_> {
         let mut counts = [0_u64; 3];
         for target in self.sent() {
             counts[match target.access {
-                AccessKind::Password => 0,
-                AccessKind::SshKey => 1,
-                AccessKind::Image => 2,
+                Some(AccessKind::Password) => 0,
+                Some(AccessKind::SshKey) => 1,
+                Some(AccessKind::Image) => 2,
+                None => continue,
             }] += 1;
         }
         let words = [
@@ -333,9 +334,10 @@ mod tests {
         for (number, picture) in targets {
             all.add(Target {
                 service: service(number),
-                image: image(picture),
+                image: Some(image(picture)),
                 access: [AccessKind::Password, AccessKind::SshKey, AccessKind::Image]
-                    [usize::try_from(number % 3).unwrap()],
+                    .get(usize::try_from(number % 3).unwrap())
+                    .copied(),
             });
         }
         let account = account(2);
@@ -376,8 +378,8 @@ mod tests {
         for number in 1..=5 {
             all.add(Target {
                 service: service(number),
-                image: image(1),
-                access: AccessKind::Image,
+                image: Some(image(1)),
+                access: Some(AccessKind::Image),
             });
         }
         let account = account(0);

@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use super::record::Record;
-use crate::job::{Baseline, BatchId, Failure, LedgerEntry, RunId, ServiceId};
+use crate::job::{AccessKind, Baseline, BatchId, Failure, LedgerEntry, RunId, ServiceId};
 use crate::queue::LedgerLine;
 use crate::report::ResultFields;
 use crate::time::Stamp;
@@ -34,7 +34,7 @@ struct ShownJob<'a> {
     result: ResultFields<'a>,
     image_name: Option<&'a str>,
     zone: Option<&'a str>,
-    access: &'a str,
+    access: Option<&'static str>,
     held: bool,
     baseline: Option<&'a Baseline>,
     failure: Option<&'a Failure>,
@@ -61,11 +61,11 @@ impl<'a> ShownJob<'a> {
         let record = &job.record;
         Self {
             batch: *batch,
-            result: ResultFields::new(job.line, job.service, job.image, record)
+            result: ResultFields::new(job.line, job.service, job.order.image(), record)
                 .with_note(job.note.as_deref()),
             image_name: record.target.as_deref(),
-            zone: job.zone.as_deref(),
-            access: job.access.kind().as_str(),
+            zone: job.order.zone(),
+            access: job.order.access_kind().map(AccessKind::as_str),
             held: record.held,
             baseline: record.baseline.as_ref(),
             failure: record.failure.as_ref(),

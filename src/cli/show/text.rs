@@ -43,12 +43,12 @@ impl Lines {
             .target
             .as_deref()
             .map(|name| format!(" ({})", text::brief(name, 60)));
-        self.add(&format!(
-            "  image     {}{}",
-            job.image,
-            name.unwrap_or_default()
-        ));
-        self.add(&format!("  access    {}", job.access.kind().as_str()));
+        if let Some(image) = job.order.image() {
+            self.add(&format!("  image     {image}{}", name.unwrap_or_default()));
+        }
+        if let Some(access) = job.order.access_kind() {
+            self.add(&format!("  access    {}", access.as_str()));
+        }
         if let Some(note) = &job.note {
             self.add(&format!("  note      {}", text::brief(note, 200)));
         }
@@ -116,22 +116,14 @@ impl Lines {
 }
 
 /// A ledger entry in words.
-#[expect(
-    clippy::too_many_lines,
-    reason = "a table: one arm for each kind of entry"
-)]
 fn describe(entry: &LedgerEntry) -> String {
     let name = |image: &Option<String>| match image {
         Some(image) => text::brief(image, 60),
         None => "an unknown image".to_owned(),
     };
     let mut words = match entry {
-        LedgerEntry::Intent {
-            zone,
-            baseline,
-            target,
-        } => {
-            let mut words = format!("to be submitted (zone {}", text::brief(zone, 40));
+        LedgerEntry::Intent { task, baseline } => {
+            let mut words = format!("to be submitted ({}", text::brief(&task.detail(), 45));
             if let Some(baseline) = baseline {
                 // Writing to a String cannot fail.
                 let _ = write!(
@@ -141,7 +133,7 @@ fn describe(entry: &LedgerEntry) -> String {
                     name(&baseline.image)
                 );
             }
-            if let Some(target) = target {
+            if let Some(target) = task.target() {
                 let _ = write!(words, "; becomes {}", text::brief(target, 60));
             }
             words + ")"

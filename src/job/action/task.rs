@@ -26,6 +26,13 @@ impl Task {
         }
     }
 
+    /// What it is submitted with, for people: foreign text.
+    pub fn detail(&self) -> String {
+        match self {
+            Self::Rebuild { zone, .. } => format!("zone {zone}"),
+        }
+    }
+
     /// The name that the instance's image will have afterwards, if it changes and is known.
     pub fn target(&self) -> Option<&str> {
         match self {

@@ -7,7 +7,9 @@ use super::rig::{
     ACCEPTED, IMAGE, NOW_MS, acquire, begun, completed, failure, held, intent, load, refused, rows,
     service, services, sound, stored, unknown, write,
 };
-use crate::job::{Access, AccessKind, BatchId, Executed, Failure, LedgerEntry, State, Verdict};
+use crate::job::{
+    Access, AccessKind, BatchId, Executed, Failure, LedgerEntry, Order, State, Verdict,
+};
 use crate::queue::{AccessNews, Backend, EnqueuePolicy, Given, QueuedJob, Selection};
 
 pub(super) async fn failures_are_those_that_nobody_has_dealt_with(mut store: impl Backend) {
@@ -137,7 +139,8 @@ pub(super) async fn a_job_takes_another_access_only_while_nothing_of_it_was_exec
     let mut given = rows(&[1, 2, 3, 4, 5, 6], IMAGE);
     for row in &mut given {
         if row.service != service(5) {
-            row.access = Access::SshKey("490".to_owned());
+            let Order::Rebuild(rebuild) = &mut row.order;
+            rebuild.access = Access::SshKey("490".to_owned());
         }
     }
     let expected = AccessNews {
@@ -168,7 +171,8 @@ pub(super) async fn a_job_takes_another_access_only_while_nothing_of_it_was_exec
         (2, AccessKind::Password),
         (4, AccessKind::Password),
     ] {
-        assert_eq!(stored(&mut store, &jobs[job]).await.access.kind(), kind);
+        let job = stored(&mut store, &jobs[job]).await;
+        assert_eq!(job.order.access_kind(), Some(kind));
     }
     // What has failed takes it on its way back into the queue.
     let retry = |_: &QueuedJob, _: Option<BatchId>| Ok(LedgerEntry::Retried);
@@ -182,7 +186,7 @@ pub(super) async fn a_job_takes_another_access_only_while_nothing_of_it_was_exec
     assert_eq!(outcome.refused, [absent]);
     let job = stored(&mut store, &jobs[1]).await;
     assert_eq!(job.record.state, State::Queued);
-    assert_eq!(job.access.kind(), AccessKind::SshKey);
+    assert_eq!(job.order.access_kind(), Some(AccessKind::SshKey));
     let history = store.history(job.id).await.unwrap();
     let entries: Vec<_> = history.iter().map(|line| line.entry.kind()).collect();
     assert_eq!(entries, ["intent", "refused", "access", "retried"]);

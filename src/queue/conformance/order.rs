@@ -21,7 +21,7 @@ pub(super) async fn rows_become_queued_jobs_in_their_order(mut store: impl Backe
     assert_eq!(found, expected);
     for job in &jobs {
         assert_eq!(job.record, JobRecord::queued());
-        assert_eq!(job.access.kind(), AccessKind::Password);
+        assert_eq!(job.order.access_kind(), Some(AccessKind::Password));
     }
     let queued = store.queued(batch).await.unwrap();
     let in_order: Vec<_> = jobs.iter().map(|job| (job.id, job.service)).collect();

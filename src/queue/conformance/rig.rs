@@ -7,7 +7,8 @@ use std::path::PathBuf;
 use secrecy::SecretString;
 
 use crate::job::{
-    Access, BatchId, Evidence, Failure, InstanceStatus, LedgerEntry, NewJob, ServiceId, Transition,
+    Access, BatchId, Evidence, Failure, InstanceStatus, LedgerEntry, NewJob, Order, Rebuild,
+    ServiceId, Task, Transition,
 };
 use crate::queue::{
     Backend, EnqueueError, EnqueuePolicy, Enqueued, Lease, NewBatch, NewRun, QueuedJob, Target,
@@ -40,9 +41,11 @@ pub(super) fn rows(numbers: &[i64], image: &str) -> Vec<NewJob> {
     let row = |(line, &number): (u64, &i64)| NewJob {
         line,
         service: service(number),
-        image: image.parse().unwrap(),
-        zone: None,
-        access: Access::Password(SecretString::from("Mypassword1")),
+        order: Order::Rebuild(Rebuild {
+            image: image.parse().unwrap(),
+            zone: None,
+            access: Access::Password(SecretString::from("Mypassword1")),
+        }),
         note: None,
     };
     (2..).zip(numbers).map(row).collect()
@@ -119,9 +122,11 @@ pub(super) async fn acquire(store: &mut impl Backend, batch: BatchId) -> Lease {
 
 pub(super) fn intent() -> LedgerEntry {
     LedgerEntry::Intent {
-        zone: "pub".to_owned(),
+        task: Task::Rebuild {
+            zone: "pub".to_owned(),
+            target: None,
+        },
         baseline: None,
-        target: None,
     }
 }
 

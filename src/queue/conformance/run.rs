@@ -210,7 +210,7 @@ pub(super) async fn every_history_is_stored_as_it_folds(mut store: impl Backend)
         let stored = stored(&mut store, job).await;
         assert_eq!(stored.record, job.record);
         let is_erased = matches!(job.record.state, State::Done | State::Cancelled);
-        assert_eq!(stored.access.known().is_none(), is_erased);
+        assert_eq!(stored.order.with_secret().is_none(), is_erased);
     }
     let mut results = Vec::new();
     let mut sink = |row| {

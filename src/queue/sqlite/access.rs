@@ -6,16 +6,17 @@
 
 use std::collections::{HashMap, HashSet};
 
-use secrecy::ExposeSecret;
 use sqlx::SqliteConnection;
 
 use super::enqueue::Cache;
 use super::handle::Queue;
 use super::insert::{ROWS_PER_STATEMENT, next_rows};
+use super::order::OrderColumns;
 use super::record::{ERASE, write_all};
-use super::rows::{damaged, job_as_text, job_id, queued_job};
+use super::rows::{job_as_text, job_id, queued_job};
 use super::statement::{Statement, bound, json, values};
-use crate::job::{Access, BatchId, LedgerEntry, NewJob, ServiceId, State, Transition};
+use super::stored::damaged;
+use crate::job::{BatchId, LedgerEntry, NewJob, Order, ServiceId, State, Transition};
 use crate::queue::operator::Command;
 use crate::queue::{
     AccessNews, CommandOutcome, Decision, EnqueueError, Given, QueuedJob, Rows, Selection,
@@ -191,7 +192,7 @@ impl Queue {
         let (same, other): (Vec<_>, Vec<_>) = jobs.into_iter().partition(|job| {
             given
                 .get(&job.service)
-                .is_some_and(|row| row.image == job.image && row.zone == job.zone)
+                .is_some_and(|row| job.order.is_same_but_for_access(&row.order))
         });
         for job in other {
             let reason = format!("has another image or zone in {manifest}: that is another order");
@@ -199,26 +200,30 @@ impl Queue {
         }
         let before = outcome.changed.len();
         // A wiped job that is sent once more takes the access too, since the operator has asked for both.
-        let mut access: HashMap<ServiceId, (QueuedJob, &Access)> = HashMap::new();
+        let mut given_access: HashMap<ServiceId, (QueuedJob, &Order)> = HashMap::new();
         for job in &same {
             if let Some(row) = given.get(&job.service)
-                && differs(job, &row.access)
+                && !job.order.has_access_of(&row.order)
             {
-                access.insert(job.service, (job.clone(), &row.access));
+                given_access.insert(job.service, (job.clone(), &row.order));
             }
         }
         let entry = LedgerEntry::Access {
             manifest: manifest.to_owned(),
         };
         let command = Command {
-            first: &|job| access.contains_key(&job.service).then(|| entry.clone()),
+            first: &|job| {
+                given_access
+                    .contains_key(&job.service)
+                    .then(|| entry.clone())
+            },
             ..*command
         };
         self.apply(&command, &same, outcome).await?;
-        let taken: Vec<(&QueuedJob, &Access)> = outcome.changed[before..]
+        let taken: Vec<(&QueuedJob, &Order)> = outcome.changed[before..]
             .iter()
-            .filter_map(|service| access.get(service))
-            .map(|(job, access)| (job, *access))
+            .filter_map(|service| given_access.get(service))
+            .map(|(job, order)| (job, *order))
             .collect();
         set_access(&mut self.connection, &taken).await
     }
@@ -262,21 +267,21 @@ async fn compare(
          SELECT count(*), count(*) FILTER (WHERE job.state = 'queued'), count(*) FILTER (WHERE job.state = 'done'),
                 coalesce(json_group_array(job.id) FILTER (
                     WHERE job.state <> 'done' AND job.state <> 'cancelled' AND (
-                        job.access <> given.access OR job.ssh_key IS NOT given.ssh_key
+                        job.access IS NOT given.access OR job.ssh_key IS NOT given.ssh_key
                         OR given.password IS NOT (SELECT password FROM secret WHERE job_id = job.id))), '[]')
          FROM given CROSS JOIN job ON job.service_id = given.service_id AND job.batch_id = {batch}
-         WHERE job.image = given.image AND job.zone IS given.zone",
+         WHERE job.image IS given.image AND job.zone IS given.zone",
         values = values(&bound(6), rows.len()),
         batch = batch.0,
     ));
     for row in rows {
-        let (password, ssh_key) = parts(&row.access);
+        let order = OrderColumns::from(&row.order);
         statement.bind(row.service.get());
-        statement.bind(row.image.to_string());
-        statement.bind(row.zone.as_deref());
-        statement.bind(row.access.kind().as_str());
-        statement.bind(ssh_key);
-        statement.bind(password);
+        statement.bind(order.image);
+        statement.bind(order.zone);
+        statement.bind(order.access);
+        statement.bind(order.ssh_key);
+        statement.bind(order.password);
     }
     let usual = rows.len() == ROWS_PER_STATEMENT;
     let counted: (i64, i64, i64, String) = statement
@@ -320,7 +325,7 @@ async fn take(
         let step = Transition::new(job.id, job.record.clone(), entry, at_ms)
             .map_err(|illegal| StoreError::Bug(illegal.to_string()))?;
         steps.push(step);
-        taken.push((job, &row.access));
+        taken.push((job, &row.order));
     }
     write_all(connection, batch, &steps).await?;
     set_access(connection, &taken).await
@@ -329,20 +334,26 @@ async fn take(
 /// `taken`: jobs as they are now, and what they take.
 async fn set_access(
     connection: &mut SqliteConnection,
-    taken: &[(&QueuedJob, &Access)],
+    taken: &[(&QueuedJob, &Order)],
 ) -> Result<(), StoreError> {
     for taken in taken.chunks(ROWS_PER_STATEMENT) {
         let mut columns = Vec::new();
         let mut passwords = Vec::new();
         let mut erased = Vec::new();
-        for (job, access) in taken {
-            let (password, ssh_key) = parts(access);
+        for (job, order) in taken {
+            let given = OrderColumns::from(*order);
             // Usually only the password is new, and the job's own row stays as it is.
-            let stored_key = job.access.known().and_then(|access| parts(access).1);
-            if (job.access.kind(), stored_key) != (access.kind(), ssh_key) {
-                columns.push((job.id.stored(), access.kind().as_str(), ssh_key));
+            let stored = job.order.with_secret();
+            let is_same = stored
+                .as_ref()
+                .map(OrderColumns::from)
+                .is_some_and(|stored| {
+                    (stored.access, stored.ssh_key) == (given.access, given.ssh_key)
+                });
+            if !is_same {
+                columns.push((job.id.stored(), given.access, given.ssh_key));
             }
-            match password {
+            match given.password {
                 Some(password) => passwords.push((job.id.stored(), password)),
                 None => erased.push(job.id.stored()),
             }
@@ -380,20 +391,6 @@ async fn set_access(
         }
     }
     Ok(())
-}
-
-fn differs(job: &QueuedJob, access: &Access) -> bool {
-    let stored = job.access.known();
-    stored.is_none_or(|stored| !stored.is_same(access))
-}
-
-/// Password and key.
-fn parts(access: &Access) -> (Option<&str>, Option<&str>) {
-    match access {
-        Access::Password(password) => (Some(password.expose_secret()), None),
-        Access::SshKey(key) => (None, Some(key)),
-        Access::Image => (None, None),
-    }
 }
 
 fn by_service(rows: &[NewJob]) -> HashMap<ServiceId, &NewJob> {

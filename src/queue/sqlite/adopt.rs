@@ -68,9 +68,8 @@ fn doubted(job: QueuedJob, reason: &str, at_ms: i64) -> Result<Vec<Transition>, 
     let mut entries = Vec::with_capacity(3);
     if job.record.state == State::Queued {
         entries.push(LedgerEntry::Intent {
-            zone: job.zone.unwrap_or_else(|| "image".to_owned()),
+            task: job.order.task(None),
             baseline: None,
-            target: None,
         });
     }
     if job.record.state != State::InDoubt {

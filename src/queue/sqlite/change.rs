@@ -87,7 +87,7 @@ pub(super) fn move_jobs(shape: &Shape, set: &[&Transition]) -> Statement {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::job::{InstanceStatus, JobId, JobRecord, LedgerEntry};
+    use crate::job::{InstanceStatus, JobId, JobRecord, LedgerEntry, Task};
 
     fn written(step: &Transition) -> String {
         let sql = move_jobs(&Shape::of(step), &[step]).sql().to_owned();
@@ -98,9 +98,11 @@ mod tests {
     #[test]
     fn what_does_not_change_is_not_written() {
         let intent = LedgerEntry::Intent {
-            zone: "pub".to_owned(),
+            task: Task::Rebuild {
+                zone: "pub".to_owned(),
+                target: None,
+            },
             baseline: None,
-            target: None,
         };
         let intent =
             Transition::new(JobId::from_stored(1), JobRecord::queued(), intent, 7).unwrap();
@@ -138,9 +140,11 @@ mod tests {
             Transition::new(JobId::from_stored(job), from.clone(), entry, 7).unwrap()
         };
         let intent = || LedgerEntry::Intent {
-            zone: "pub".to_owned(),
+            task: Task::Rebuild {
+                zone: "pub".to_owned(),
+                target: None,
+            },
             baseline: None,
-            target: None,
         };
         let queued = JobRecord::queued();
         let submitting = step(0, &queued, intent()).to;

@@ -5,8 +5,9 @@ use std::collections::{HashMap, HashSet};
 
 use super::handle::Queue;
 use super::record::write_all;
-use super::rows::{damaged, job_as_text, job_id, queued_job};
+use super::rows::{job_as_text, job_id, queued_job};
 use super::statement::json;
+use super::stored::damaged;
 use crate::job::{BatchId, ServiceId, State};
 use crate::queue::operator::{Command, Elsewhere};
 use crate::queue::{CommandOutcome, Decision, QueuedJob, Selection, StoreError};

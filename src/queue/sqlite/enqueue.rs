@@ -251,8 +251,8 @@ async fn create_batch(
     batch: &NewBatch,
 ) -> Result<BatchId, StoreError> {
     let id: i64 = sqlx::query_scalar(
-        "INSERT INTO batch (identity, provider, api_url, number, manifest, path, created_ms)
-         SELECT ?1, ?2, ?3, coalesce(max(number), 0) + 1, ?4, ?5, ?6
+        "INSERT INTO batch (action, identity, provider, api_url, number, manifest, path, created_ms)
+         SELECT 'rebuild', ?1, ?2, ?3, coalesce(max(number), 0) + 1, ?4, ?5, ?6
          FROM batch WHERE identity = ?1 AND provider = ?2 RETURNING id",
     )
     .bind(batch.identity.as_slice())

@@ -1,11 +1,11 @@
 //! The statements that insert a manifest's rows.
 
-use secrecy::ExposeSecret;
 use sqlx::SqliteConnection;
 
+use super::order::OrderColumns;
 use super::rows::job_id;
 use super::statement::{Statement, bound, values};
-use crate::job::{Access, BatchId, NewJob};
+use crate::job::{BatchId, NewJob};
 use crate::queue::{EnqueueError, Rows, StoreError};
 
 /// Rows that go to SQLite as one statement. More costs memory and gains nothing.
@@ -32,21 +32,15 @@ impl Insertion {
         let mut passwords = Vec::new();
         for row in chunk {
             let job = job_id(id, row.line).stored();
-            let ssh_key = match &row.access {
-                Access::Password(password) => {
-                    passwords.push((job, password.expose_secret()));
-                    None
-                }
-                Access::SshKey(key) => Some(key.as_str()),
-                Access::Image => None,
-            };
+            let order = OrderColumns::from(&row.order);
+            passwords.extend(order.password.map(|password| (job, password)));
             jobs.bind(job);
             jobs.bind(i64::try_from(row.line).unwrap_or(i64::MAX));
             jobs.bind(row.service.get());
-            jobs.bind(row.image.to_string());
-            jobs.bind(row.zone.as_deref());
-            jobs.bind(row.access.kind().as_str());
-            jobs.bind(ssh_key);
+            jobs.bind(order.image);
+            jobs.bind(order.zone);
+            jobs.bind(order.access);
+            jobs.bind(order.ssh_key);
             jobs.bind(row.note.as_deref());
         }
         let usual = chunk.len() == ROWS_PER_STATEMENT

@@ -27,6 +27,7 @@ mod log;
 mod marked_file;
 mod migrate;
 mod open;
+mod order;
 mod overview;
 mod past;
 mod place;
@@ -38,6 +39,7 @@ mod rows;
 mod settings;
 mod statement;
 mod store;
+mod stored;
 mod transaction;
 
 pub use error::OpenError;

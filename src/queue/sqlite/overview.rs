@@ -3,8 +3,9 @@
 use sqlx::Row as _;
 
 use super::handle::Queue;
-use super::rows::{damaged, job_as_text, queued_job};
+use super::rows::{job_as_text, queued_job};
 use super::statement::json;
+use super::stored::damaged;
 use crate::job::{BatchId, JobId, ServiceId};
 use crate::queue::{Harm, QueuedJob, StoreError};
 

@@ -4,9 +4,9 @@
 use sqlx::SqliteConnection;
 
 use super::clock::SetBacks;
-use super::rows::damaged;
 use super::statement::json;
-use crate::job::{BatchId, Executed, NewJob, RunId, ServiceId, State};
+use super::stored::damaged;
+use crate::job::{BatchId, Executed, ImageId, NewJob, RunId, ServiceId, State};
 use crate::queue::past::{LastSubmission, Sieve};
 use crate::queue::{Conflict, EnqueuePolicy, LeftOut, Live, NewBatch, StoreError};
 use crate::time;
@@ -25,7 +25,7 @@ const RECENT: &str = "SELECT json_group_array(DISTINCT batch_id) FROM tally
 macro_rules! last_submitted {
     ($($condition:literal)?) => {
         concat!(
-            "(SELECT json_array(batch_id, state, executed, intent_ms, image = pair.value ->> 1, run_id, seq)
+            "(SELECT json_array(batch_id, state, executed, intent_ms, image IS pair.value ->> 1, run_id, seq)
               FROM job LEFT JOIN ledger AS intent
                        ON kind = 'intent' AND job_id = job.id AND intent.attempt = job.attempt
               WHERE service_id = pair.value ->> 0 AND executed <> 'no' ", $($condition,)?
@@ -46,7 +46,7 @@ pub(super) const ENDED: &str = concat!(
     "SELECT service_id, last, has_image FROM (SELECT pair.value ->> 0 AS service_id, ",
     last_submitted!(),
     " AS last, EXISTS (SELECT 1 FROM job WHERE service_id = pair.value ->> 0 AND state = 'done'
-                       AND image = pair.value ->> 1) AS has_image
+                       AND image IS pair.value ->> 1) AS has_image
      FROM json_each(?1) AS pair) WHERE last IS NOT NULL"
 );
 
@@ -112,9 +112,9 @@ impl Past {
         if !self.exists || rows.is_empty() {
             return Ok(());
         }
-        let pairs: Vec<(ServiceId, String)> = rows
+        let pairs: Vec<(ServiceId, Option<ImageId>)> = rows
             .iter()
-            .map(|row| (row.service, row.image.to_string()))
+            .map(|row| (row.service, row.order.image()))
             .collect();
         let pairs = json(&pairs);
         let live: Vec<(i64, i64, bool)> = sqlx::query_as(LIVE)

@@ -8,7 +8,7 @@ use super::past::{ENDED, LIVE, SUBMITTED};
 use super::read::{DUE, NEXT_DUE, OLDEST_DOUBT, TALLY, TARGETS, UNSETTLED};
 use super::record::{COUNT, ERASE, STANDING, add_entries};
 use super::{Open, Queue};
-use crate::job::{JobId, JobRecord, LedgerEntry, Transition};
+use crate::job::{JobId, JobRecord, LedgerEntry, Task, Transition};
 
 async fn plan(queue: &mut Queue, statement: &str) -> Vec<String> {
     let statement = format!("EXPLAIN QUERY PLAN {statement}");
@@ -26,9 +26,11 @@ async fn the_statements_that_a_run_repeats_use_indexes_and_sort_nothing() {
         .await
         .unwrap();
     let entry = LedgerEntry::Intent {
-        zone: "pub".to_owned(),
+        task: Task::Rebuild {
+            zone: "pub".to_owned(),
+            target: None,
+        },
         baseline: None,
-        target: None,
     };
     let step = Transition::new(JobId::from_stored(1), JobRecord::queued(), entry, 0).unwrap();
     let (shape, set) = &grouped_by_shape(&[&step])[0];

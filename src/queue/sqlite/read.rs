@@ -8,11 +8,9 @@ use std::path::PathBuf;
 use sqlx::{QueryBuilder, Row, Sqlite};
 
 use super::handle::Queue;
-use super::rows::{
-    StoredJob, StoredTarget, batch_of, damaged, job_as_text, job_id, queued_job, result_row,
-    stored, word,
-};
+use super::rows::{StoredJob, StoredTarget, batch_of, job_as_text, job_id, queued_job, result_row};
 use super::statement::json;
+use super::stored::{damaged, stored, word};
 use crate::job::{BatchId, Counts, JobId, RunId, ServiceId, State};
 use crate::queue::{
     Batch, Holder, LedgerLine, OldestDoubt, QueuedJob, ResultSink, Run, StoreError, Target,

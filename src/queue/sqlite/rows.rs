@@ -3,13 +3,13 @@
 use std::borrow::Cow;
 
 use serde::Deserialize;
-use sqlx::Row;
 use sqlx::sqlite::SqliteRow;
 
 use super::columns::StoredRecord;
+use super::order::StoredOrder;
+use super::stored::{damaged, image_id, stored, word};
 use crate::job::{
-    Access, AccessKind, BatchId, Evidence, Executed, FailureKind, JobId, JobRecord, ResultRow,
-    ServiceId, State, StoredAccess,
+    Action, BatchId, Evidence, Executed, FailureKind, JobId, JobRecord, ResultRow, ServiceId, State,
 };
 use crate::queue::{QueuedJob, StoreError, Target};
 
@@ -21,7 +21,7 @@ macro_rules! job_as_text {
     };
     ($($record:tt)*) => {
         concat!(
-            "json_array(job.id, job.line, job.service_id, job.image, job.zone, job.access, job.ssh_key,
+            "json_array(job.id, job.line, job.service_id, (SELECT action FROM batch WHERE id = job.batch_id), job.image, job.zone, job.access, job.ssh_key,
              (SELECT password FROM secret WHERE job_id = job.id), job.note, ",
             $($record)*,
             ")"
@@ -46,11 +46,12 @@ pub(super) struct StoredJob<'a> {
     id: i64,
     line: u64,
     service: i64,
+    action: Action,
     #[serde(borrow)]
-    image: Cow<'a, str>,
+    image: Option<Cow<'a, str>>,
     zone: Option<String>,
     #[serde(borrow)]
-    access: Cow<'a, str>,
+    access: Option<Cow<'a, str>>,
     ssh_key: Option<String>,
     password: Option<String>,
     note: Option<String>,
@@ -71,29 +72,19 @@ impl TryFrom<StoredJob<'_>> for QueuedJob {
             id: JobId::from_stored(job.id),
             line: job.line,
             service: ServiceId::new(job.service).ok_or_else(|| damaged("a service id"))?,
-            image: job.image.parse().map_err(|_| damaged("an image id"))?,
-            zone: job.zone,
-            access: access(&job.access, job.ssh_key, job.password)?,
+            order: StoredOrder {
+                action: job.action,
+                image: job.image,
+                zone: job.zone,
+                access: job.access,
+                ssh_key: job.ssh_key,
+                password: job.password,
+            }
+            .try_into()?,
             note: job.note,
             record: job.record.map_or_else(JobRecord::queued, JobRecord::from),
         })
     }
-}
-
-fn access(
-    kind: &str,
-    ssh_key: Option<String>,
-    password: Option<String>,
-) -> Result<StoredAccess, StoreError> {
-    Ok(StoredAccess::Known(
-        match (word(kind)?, password, ssh_key) {
-            (AccessKind::Password, Some(password), _) => Access::Password(password.into()),
-            (AccessKind::Password, None, _) => return Ok(StoredAccess::ErasedPassword),
-            (AccessKind::SshKey, _, Some(key)) => Access::SshKey(key),
-            (AccessKind::SshKey, _, None) => return Err(damaged("an SSH key")),
-            (AccessKind::Image, _, _) => Access::Image,
-        },
-    ))
 }
 
 /// `not_before_ms`, the job's id, its service, its image, its access.
@@ -102,8 +93,8 @@ pub(super) struct StoredTarget<'a>(
     pub(super) i64,
     pub(super) i64,
     i64,
-    #[serde(borrow)] Cow<'a, str>,
-    #[serde(borrow)] Cow<'a, str>,
+    #[serde(borrow)] Option<Cow<'a, str>>,
+    #[serde(borrow)] Option<Cow<'a, str>>,
 );
 
 impl TryFrom<StoredTarget<'_>> for Target {
@@ -113,8 +104,8 @@ impl TryFrom<StoredTarget<'_>> for Target {
         let StoredTarget(_, _, service, image, access) = target;
         Ok(Self {
             service: ServiceId::new(service).ok_or_else(|| damaged("a service id"))?,
-            image: image.parse().map_err(|_| damaged("an image id"))?,
-            access: word(&access)?,
+            image: image.as_deref().map(image_id).transpose()?,
+            access: access.as_deref().map(word).transpose()?,
         })
     }
 }
@@ -125,7 +116,7 @@ struct StoredResult<'a> {
     line: u64,
     service: i64,
     #[serde(borrow)]
-    image: Cow<'a, str>,
+    image: Option<Cow<'a, str>>,
     state: State,
     executed: Executed,
     evidence: Option<Evidence>,
@@ -145,7 +136,7 @@ pub(super) fn result_row(row: &SqliteRow) -> Result<ResultRow, StoreError> {
     Ok(ResultRow {
         line: result.line,
         service: ServiceId::new(result.service).ok_or_else(|| damaged("a service id"))?,
-        image: result.image.parse().map_err(|_| damaged("an image id"))?,
+        image: result.image.as_deref().map(image_id).transpose()?,
         state: result.state,
         executed: result.executed,
         evidence: result.evidence,
@@ -159,25 +150,4 @@ pub(super) fn result_row(row: &SqliteRow) -> Result<ResultRow, StoreError> {
         name: result.name,
         ip: result.ip,
     })
-}
-
-/// What stands as JSON in the only column of `row`.
-pub(super) fn stored<'a, T: Deserialize<'a>>(
-    row: &'a SqliteRow,
-    what: &str,
-) -> Result<T, StoreError> {
-    serde_json::from_str(row.try_get(0)?).map_err(|_| damaged(what))
-}
-
-pub(super) fn word<T: std::str::FromStr<Err = crate::job::UnknownWord>>(
-    word: &str,
-) -> Result<T, StoreError> {
-    word.parse()
-        .map_err(|error: crate::job::UnknownWord| damaged(&error.to_string()))
-}
-
-pub(super) fn damaged(what: &str) -> StoreError {
-    StoreError::Storage {
-        reason: format!("the database is damaged: {what} cannot be read"),
-    }
 }

@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use super::*;
-use crate::job::{Baseline, Evidence, Failure, InstanceStatus, JobRecord, LedgerEntry};
+use crate::job::{Baseline, Evidence, Failure, InstanceStatus, JobRecord, LedgerEntry, Task};
 
 const RULES: Rules = Rules {
     settle: Duration::from_mins(5),
@@ -35,7 +35,10 @@ impl Scene {
     fn submitted(before: &str, outcome: &LedgerEntry) -> Self {
         let sent_at = Instant::now() + Duration::from_hours(100);
         let intent = LedgerEntry::Intent {
-            zone: "pub".to_owned(),
+            task: Task::Rebuild {
+                zone: "pub".to_owned(),
+                target: Some(NEW.to_owned()),
+            },
             baseline: Some(Baseline {
                 image: Some(before.to_owned()),
                 status: InstanceStatus::Active,
@@ -43,7 +46,6 @@ impl Scene {
                 name: None,
                 ip: None,
             }),
-            target: Some(NEW.to_owned()),
         };
         let record = JobRecord::queued()
             .apply(&intent, 0)

@@ -1,7 +1,7 @@
 //! What passes between the machine and the outside: steps to commit, calls to make, and their ends.
 
 use crate::job::{ImageId, JobId, ServiceId, Transition};
-use crate::zomro::{Keepalive, LoginError, Page, Preview, Read, Rebuild, Submitted};
+use crate::zomro::{Keepalive, LoginError, Page, Preview, Read, Submission, Submitted};
 
 /// A step of a job, ready to be committed.
 #[derive(Debug, Clone)]
@@ -27,8 +27,8 @@ pub enum Call {
     Page(u32),
     /// Ask for the name and zone of an image, through an instance that is to get it.
     Preview(ImageId, ServiceId),
-    /// Submit a rebuild. Its intent must have been committed.
-    Submit(JobId, Box<Rebuild>),
+    /// Submit an order. Its intent must have been committed.
+    Submit(JobId, Box<Submission>),
 }
 
 /// A call that has ended.

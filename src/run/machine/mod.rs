@@ -16,7 +16,7 @@
 //! | [`narrator`] | what was said already |
 //!
 //! What concerns several rooms is decided by the machine itself: `starts` (what a job needs before
-//! its intent may be written), `answers` and `session_answers` (what an answer means), `readings`
+//! its intent may be written), `preparation` (what has to be asked for it), `answers` and `session_answers` (what an answer means), `readings`
 //! (what a page of the list means), `half_session`, and `activity` (what the run waits for). A
 //! property test drives it without clock, network or database.
 
@@ -33,6 +33,7 @@ mod half_session;
 mod images;
 mod inventory;
 mod narrator;
+mod preparation;
 mod readings;
 mod session_answers;
 mod starts;

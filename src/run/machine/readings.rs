@@ -121,7 +121,7 @@ impl Machine {
         };
         let serves = |job: &QueuedJob| {
             let is_on_its_page = page.is_some() && self.inventory.page_of(job.service) == page;
-            is_on_its_page || job.image == doubt.image
+            is_on_its_page || job.order.image() == doubt.order.image()
         };
         // Doubts alone never make room: what is queued then has to wait for the operator.
         let may_start = !self.is_ending() && (self.may_fail() || self.in_flight() > 0);

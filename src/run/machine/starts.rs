@@ -3,47 +3,33 @@
 use std::collections::HashSet;
 use std::time::Duration;
 
-use super::images::{Image, Tried};
+use super::images::Image;
 use super::inventory::Needs;
 use super::{Call, Machine};
-use crate::job::{
-    Baseline, Failure, FailureKind, ImageId, InstanceStatus, JobId, LedgerEntry, ServiceId,
-};
+use crate::job::{Baseline, Failure, FailureKind, InstanceStatus, JobId, LedgerEntry, ServiceId};
 use crate::queue::{QueuedJob, Ready};
 use crate::run::poll_schedule::Stage;
 use crate::run::rate_limiter::Purpose;
 use crate::run::{Halt, Now};
 use crate::time;
-use crate::zomro::{Preview, Read, ReadError, Rebuild};
+use crate::zomro::Submission;
 
 /// The page of a job that starts was read within this time.
 const BASELINE_AGE_MAX: Duration = Duration::from_mins(5);
-
-/// The documented value of `zone`, sent where nothing better is known.
-const ZONE_DEFAULT: &str = "image";
 
 /// May a job start?
 #[derive(Debug)]
 pub(super) enum Readiness {
     Ready {
         baseline: Option<Box<Baseline>>,
-        target: Option<String>,
-        zone: String,
+        image: Image,
     },
-    /// The name or zone of its image must be asked for first.
+    /// What its order needs to know must be asked for first.
     NeedsPreview,
     /// The instance's page must be read (again), or its state must change.
     NeedsReading { deferred: bool },
     /// The list surely lacks it.
     NotListed,
-}
-
-/// What is written before a job is sent.
-#[derive(Debug)]
-struct Intent {
-    zone: String,
-    baseline: Option<Baseline>,
-    target: Option<String>,
 }
 
 impl Machine {
@@ -86,27 +72,19 @@ impl Machine {
                 waiting.deferred_since = None;
             }
             match readiness {
-                Readiness::Ready {
-                    baseline,
-                    target,
-                    zone,
-                } if slots > 0 => match self.gate.take_slot(Purpose::Submission, now.at, now) {
-                    Ok(()) => {
-                        slots -= 1;
-                        let intent = Intent {
-                            zone,
-                            baseline: baseline.map(|baseline| *baseline),
-                            target,
-                        };
-                        self.start(waiting.job, intent, now);
-                        continue;
+                Readiness::Ready { baseline, image } if slots > 0 => {
+                    match self.gate.take_slot(Purpose::Submission, now.at, now) {
+                        Ok(()) => {
+                            slots -= 1;
+                            let baseline = baseline.map(|baseline| *baseline);
+                            self.start(waiting.job, image, baseline, now);
+                            continue;
+                        }
+                        Err(at) => self.wake_by(at),
                     }
-                    Err(at) => self.wake_by(at),
-                },
-                Readiness::Ready { .. } => {}
-                Readiness::NeedsPreview => {
-                    self.ask_for_image(waiting.job.image, waiting.job.service, now);
                 }
+                Readiness::Ready { .. } => {}
+                Readiness::NeedsPreview => self.prepare(&waiting.job, now),
                 // How long it has been deferred still counts: that a reading has grown old is no sign
                 // of life.
                 Readiness::NeedsReading { deferred: false } => {}
@@ -171,30 +149,24 @@ impl Machine {
     }
 
     pub(super) fn readiness(&self, job: &QueuedJob, now: Now) -> Readiness {
-        let is_named = job.zone.is_some() && self.options.no_wait;
-        let image = match self.images.get(job.image) {
-            _ if is_named => Some(Image::default()),
-            known => known.cloned(),
-        };
-        // Its instance first: a preview of what cannot be rebuilt tells nothing.
-        match (self.baseline(job.service, now), image) {
+        // Its instance first: a preview of what may not begin tells nothing.
+        match (self.baseline(job, now), self.prepared(job)) {
             (Err(readiness), _) => readiness,
             (Ok(_), None) => Readiness::NeedsPreview,
             (Ok(baseline), Some(image)) => Readiness::Ready {
                 baseline: baseline.map(Box::new),
-                target: image.name,
-                zone: (job.zone.clone().or(image.zone)).unwrap_or_else(|| ZONE_DEFAULT.to_owned()),
+                image,
             },
         }
     }
 
-    /// What stands on the instance, if its latest reading is fresh and it can be rebuilt.
-    fn baseline(&self, service: ServiceId, now: Now) -> Result<Option<Baseline>, Readiness> {
+    /// What stands on the instance, if its latest reading is fresh and its order may begin.
+    fn baseline(&self, job: &QueuedJob, now: Now) -> Result<Option<Baseline>, Readiness> {
         if self.options.no_wait {
             return Ok(None);
         }
-        let Some(listed) = self.inventory.get(service) else {
-            return Err(if self.inventory.is_surely_absent(service) {
+        let Some(listed) = self.inventory.get(job.service) else {
+            return Err(if self.inventory.is_surely_absent(job.service) {
                 Readiness::NotListed
             } else {
                 Readiness::NeedsReading { deferred: true }
@@ -210,7 +182,7 @@ impl Machine {
         if age > BASELINE_AGE_MAX || !self.inventory.is_fresh(observation.requested_at) {
             return Err(Readiness::NeedsReading { deferred: false });
         }
-        if !observation.is_ready() {
+        if !job.order.action().may_begin(&observation.status) {
             return Err(Readiness::NeedsReading { deferred: true });
         }
         Ok(Some(Baseline {
@@ -222,32 +194,25 @@ impl Machine {
         }))
     }
 
-    fn start(&mut self, mut job: QueuedJob, intent: Intent, now: Now) {
-        let Some(access) = job.access.known().cloned() else {
+    fn start(&mut self, mut job: QueuedJob, image: Image, baseline: Option<Baseline>, now: Now) {
+        let Some(order) = job.order.with_secret() else {
             let error = "its password was erased: load the manifest again";
             self.fail_untouched(job, Failure::new(FailureKind::PasswordErased, error), now);
             return;
         };
-        let Intent {
-            zone,
+        let order = order.or_zone(image.zone);
+        let entry = LedgerEntry::Intent {
+            task: order.task(image.name),
             baseline,
-            target,
-        } = intent;
-        let rebuild = Rebuild {
+        };
+        let submission = Submission {
             service: job.service,
-            image: job.image,
-            zone: zone.clone(),
-            access,
+            order,
         };
         let listed = self.inventory.get(job.service);
         let baseline_at = listed.map(|listed| listed.observation.requested_at);
-        let entry = LedgerEntry::Intent {
-            zone,
-            baseline,
-            target,
-        };
         self.step(&mut job, entry, now.unix_ms);
-        self.desk.call(Call::Submit(job.id, Box::new(rebuild)));
+        self.desk.call(Call::Submit(job.id, Box::new(submission)));
         self.flights.launch(job, baseline_at);
     }
 
@@ -278,110 +243,6 @@ impl Machine {
         }
     }
 
-    fn ask_for_image(&mut self, image: ImageId, service: ServiceId, now: Now) {
-        let Some(not_before) = self.images.may_ask(image, service, now) else {
-            return;
-        };
-        match self.gate.take_slot(Purpose::Submission, not_before, now) {
-            Ok(()) => {
-                self.images.asked(image);
-                self.desk.call(Call::Preview(image, service));
-            }
-            Err(at) => self.wake_by(at),
-        }
-    }
-
-    /// Asks for the names that are wanted without a job.
-    pub(super) fn name_images(&mut self, now: Now) {
-        for (image, services) in self.images.wanted() {
-            for service in services {
-                self.ask_for_image(image, service, now);
-            }
-        }
-    }
-
-    /// No instance is left that could show these images: they go without name and zone.
-    fn give_up_previews(&mut self) {
-        let waiting = self.backlog.waiting();
-        let given_up = self.images.give_up(|image, lacking| {
-            let mut waiting = waiting.iter();
-            waiting.any(|waiting| {
-                waiting.job.image == image
-                    && waiting.deferred_since.is_none()
-                    && !lacking.contains(&waiting.job.service)
-            })
-        });
-        for image in given_up {
-            self.narrator.warn(format!(
-                "no instance that is to get image {image} offers it: `{ZONE_DEFAULT}` is sent as its zone, and its name stays unknown, which is less evidence"
-            ));
-        }
-    }
-
-    pub(super) fn preview_finished(
-        &mut self,
-        image: ImageId,
-        service: ServiceId,
-        result: Read<Preview>,
-        now: Now,
-    ) {
-        let error = match result {
-            Ok(reply) => {
-                self.read_accepted(reply.generation);
-                if let Some(found) = reply.value.image(image) {
-                    let told = Image {
-                        name: Some(found.name.clone()),
-                        zone: found.zone.clone(),
-                    };
-                    self.images.told(image, told);
-                } else if self.images.lacks(image, service, now) {
-                    // Images differ from data centre to data centre: another instance may offer it.
-                    self.narrator.warn(format!(
-                        "image {image} is not offered to service {service}: another one that is to get it is asked"
-                    ));
-                }
-                return;
-            }
-            Err(error) => error,
-        };
-        let failures = self.images.failures(image);
-        if self.preview_failed(&error, now) {
-            let delay = self.gate.delay(failures + 1);
-            if self.images.failed(image, delay, now) == Tried::GivenUp {
-                self.narrator.warn_once("preview", || {
-                    format!("the rebuild preview fails ({error}): images stay without names, which is less evidence")
-                });
-            }
-        } else {
-            let delay = self.gate.delay(failures.max(1));
-            self.images.again(image, delay, now);
-        }
-    }
-
-    /// Whether the failure of a preview says something of previews.
-    fn preview_failed(&mut self, error: &ReadError, now: Now) -> bool {
-        match error {
-            // The API's own refusal of a preview: of what else it gives it says nothing.
-            ReadError::Failed(failure) if !failure.is_network() => {
-                self.gate.got_through();
-                true
-            }
-            ReadError::Failed(_)
-            | ReadError::Unauthorized { .. }
-            | ReadError::HalfSession { .. }
-            | ReadError::Incurable(_)
-            | ReadError::Blocked { .. } => {
-                self.read_failed(error, now);
-                // An outage says nothing about previews.
-                !self.gate.is_in_outage()
-            }
-            ReadError::SlowDown { .. } => {
-                self.read_failed(error, now);
-                false
-            }
-        }
-    }
-
     /// Readings that jobs need before they may start, and those of what is in flight.
     pub(super) fn needs(&self, now: Now) -> Needs {
         let mut needs = Needs {
@@ -390,8 +251,9 @@ impl Machine {
         };
         // No more than can start soon: a page read too early must be read again.
         let soon = self.slots().min(self.options.workers).saturating_mul(2);
-        for service in self.backlog.services() {
-            match self.baseline(service, now) {
+        for waiting in self.backlog.waiting() {
+            let service = waiting.job.service;
+            match self.baseline(&waiting.job, now) {
                 Err(Readiness::NeedsReading { deferred: false }) if needs.stale.len() < soon => {
                     needs.stale.push(service);
                 }

@@ -12,7 +12,7 @@ use crate::zomro::settings::Settings;
 use crate::zomro::transport::{self, Transport};
 use crate::zomro::wiped::Wiped;
 use crate::zomro::wire::{WatchedForm, Wire};
-use crate::zomro::{Answer, Client, Rebuild, Submitted};
+use crate::zomro::{Answer, Client, Submission, Submitted};
 
 use super::server::*;
 
@@ -312,11 +312,11 @@ async fn what_a_server_has_read_is_never_called_unsent() {
         .map(|number| {
             // From "never" to "always in time", so that some time-outs meet the hand-over.
             let client = client(&server.url(), Duration::from_micros(u64::from(number) * 50));
-            let rebuild = Rebuild {
+            let submission = Submission {
                 service: (number + 1).to_string().parse().unwrap(),
                 ..rebuild(Access::Image)
             };
-            tokio::spawn(async move { (client.submit(&rebuild).await, rebuild.service) })
+            tokio::spawn(async move { (client.submit(&submission).await, submission.service) })
         })
         .collect();
     let mut unsent = Vec::new();

@@ -9,9 +9,9 @@ use secrecy::SecretString;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream, UnixStream};
 
-use crate::job::Access;
+use crate::job::{Access, Order, Rebuild};
 use crate::zomro::settings::{Credentials, Settings};
-use crate::zomro::{Client, Endpoint, Rebuild, Submitted};
+use crate::zomro::{Client, Endpoint, Submission, Submitted};
 
 pub(super) const TOKEN: &str = "0123456789abcdef01234567";
 pub(super) const OK: &str = r#"{"doc":{"ok":{},"tparams":{}}}"#;
@@ -178,12 +178,14 @@ pub(super) fn account(url: &str) -> Client {
     .unwrap()
 }
 
-pub(super) fn rebuild(access: Access) -> Rebuild {
-    Rebuild {
+pub(super) fn rebuild(access: Access) -> Submission {
+    Submission {
         service: "5113119".parse().unwrap(),
-        image: "18d0ee2e-4d57-4f40-9b56-03c1773b5831".parse().unwrap(),
-        zone: "pub".to_owned(),
-        access,
+        order: Order::Rebuild(Rebuild {
+            image: "18d0ee2e-4d57-4f40-9b56-03c1773b5831".parse().unwrap(),
+            zone: Some("pub".to_owned()),
+            access,
+        }),
     }
 }
 

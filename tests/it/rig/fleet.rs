@@ -234,7 +234,7 @@ fn account(count: usize) -> Config {
     let rows = services(count).flat_map(|service| {
         [IMAGE, OTHER_IMAGE].map(|image| FleetRow {
             service: id(service),
-            image: image.parse().unwrap(),
+            image: image.parse().ok(),
             zone: None,
             ssh_key: Some("490".to_owned()),
         })

@@ -4,7 +4,7 @@ use super::world::{
     End, Fate, MINUTE, Made, NEW, Rebuilding, SECOND, World, options, service, usual,
 };
 use crate::event::Event;
-use crate::job::{Executed, JobRecord, LedgerEntry, ServiceId, State, Verdict};
+use crate::job::{Executed, JobRecord, LedgerEntry, Order, ServiceId, State, Verdict};
 use crate::run::{Halt, MaxFailures, Signal};
 use std::time::Duration;
 
@@ -253,10 +253,13 @@ fn an_image_that_the_first_instance_lacks_is_asked_of_another() {
     world.run();
     assert_eq!(world.count(&Made::Preview(NEW.parse().unwrap())), 2);
     let zones = world.entries.iter().filter_map(|(_, entry)| match entry {
-        LedgerEntry::Intent { zone, target, .. } => Some((zone.as_str(), target.as_deref())),
+        LedgerEntry::Intent { task, .. } => Some((task.detail(), task.target())),
         _ => None,
     });
-    assert_eq!(zones.collect::<Vec<_>>(), [("pub", Some("new")); 3]);
+    assert_eq!(
+        zones.collect::<Vec<_>>(),
+        vec![("zone pub".to_owned(), Some("new")); 3]
+    );
     let said = |event: &Event| matches!(event, Event::Warning { message } if message.contains("is not offered to service 1"));
     assert_eq!(world.events.iter().filter(|event| said(event)).count(), 1);
 }
@@ -268,10 +271,10 @@ fn an_image_that_nobody_offers_is_sent_as_the_documentation_says_and_that_is_sai
     world.run();
     assert_eq!(world.count(&Made::Preview(NEW.parse().unwrap())), 3);
     let zones = world.entries.iter().filter_map(|(_, entry)| match entry {
-        LedgerEntry::Intent { zone, .. } => Some(zone.as_str()),
+        LedgerEntry::Intent { task, .. } => Some(task.detail()),
         _ => None,
     });
-    assert_eq!(zones.collect::<Vec<_>>(), ["image"; 3]);
+    assert_eq!(zones.collect::<Vec<_>>(), ["zone image"; 3]);
     let said = |event: &Event| matches!(event, Event::Warning { message } if message.contains("no instance that is to get image"));
     assert!(world.events.iter().any(said));
 }
@@ -333,7 +336,8 @@ fn without_waiting_no_list_is_read_and_a_slot_is_free_with_the_answer() {
     options.workers = 1;
     let mut world = World::new(5, options);
     for job in world.queue.values_mut() {
-        job.zone = Some("pub".to_owned());
+        let Order::Rebuild(rebuild) = &mut job.order;
+        rebuild.zone = Some("pub".to_owned());
     }
     let mut never = usual();
     never.ends = End::Never;
@@ -367,10 +371,10 @@ fn without_waiting_and_without_a_zone_the_preview_is_asked_for_it() {
     world.run();
     assert_eq!(world.count(&Made::Preview(NEW.parse().unwrap())), 1);
     let zones = world.entries.iter().filter_map(|(_, entry)| match entry {
-        LedgerEntry::Intent { zone, .. } => Some(zone.as_str()),
+        LedgerEntry::Intent { task, .. } => Some(task.detail()),
         _ => None,
     });
-    assert_eq!(zones.collect::<Vec<_>>(), ["pub"; 3]);
+    assert_eq!(zones.collect::<Vec<_>>(), ["zone pub"; 3]);
 }
 
 /// The queue once was asked for more before a requeue of the same turn was committed: it knew of

@@ -1,15 +1,22 @@
 //! What readings of the list mean for the jobs of a run, in the order in which they really come.
 
+use crate::queue::QueuedJob;
+
 use super::world::{
     Around, End, Fate, MINUTE, Made, OLD, Rebuilding, SECOND, World, options, service, usual,
 };
-use crate::job::{Evidence, Executed, State};
+use crate::job::{Evidence, Executed, Order, State};
 use crate::run::Halt;
 use std::time::Duration;
 
 fn error(world: &World, number: u64) -> String {
     let failure = world.job(number).record.failure.clone();
     failure.map(|failure| failure.error).unwrap_or_default()
+}
+
+fn order_image(job: &mut QueuedJob, image: &str) {
+    let Order::Rebuild(rebuild) = &mut job.order;
+    rebuild.image = image.parse().unwrap();
 }
 
 fn executed_after(lag: Duration) -> Fate {
@@ -196,7 +203,7 @@ fn an_instance_that_ends_in_error_has_failed_wiped() {
 fn with_the_same_image_before_and_after_a_doubt_is_left_to_the_operator() {
     let mut world = World::new(3, options());
     for job in world.queue.values_mut().take(1) {
-        job.image = OLD.parse().unwrap();
+        order_image(job, OLD);
     }
     world.submits.push_back(Fate::Unknown(None));
     world.run();
@@ -207,7 +214,7 @@ fn with_the_same_image_before_and_after_a_doubt_is_left_to_the_operator() {
 #[test]
 fn an_accepted_rebuild_of_the_same_image_that_nobody_saw_is_done_by_acceptance() {
     let mut world = World::new(1, options());
-    world.queue.values_mut().next().unwrap().image = OLD.parse().unwrap();
+    order_image(world.queue.values_mut().next().unwrap(), OLD);
     let unseen = Rebuilding {
         takes: SECOND,
         ..usual()

@@ -3,7 +3,9 @@
 use std::collections::HashSet;
 use std::time::{Duration, Instant};
 
-use crate::job::{Access, Counts, JobId, JobRecord, ServiceId, State, StoredAccess};
+use crate::job::{
+    Access, Counts, JobId, JobRecord, Order, Rebuild, ServiceId, State, StoredAccess,
+};
 use crate::queue::{Harm, QueuedJob, Ready};
 use crate::run::backoff::Backoff;
 use crate::run::evidence::Rules;
@@ -67,9 +69,11 @@ fn job(service: i64) -> QueuedJob {
         id: JobId::from_stored(service),
         line: 1,
         service: ServiceId::new(service).unwrap(),
-        image: "18d0ee2e-4d57-4f40-9b56-03c1773b5831".parse().unwrap(),
-        zone: Some("pub".to_owned()),
-        access: StoredAccess::Known(Access::Image),
+        order: Order::Rebuild(Rebuild {
+            image: "18d0ee2e-4d57-4f40-9b56-03c1773b5831".parse().unwrap(),
+            zone: Some("pub".to_owned()),
+            access: StoredAccess::Known(Access::Image),
+        }),
         note: None,
         record: JobRecord::queued(),
     }

@@ -11,7 +11,8 @@ use std::time::{Duration, Instant};
 use crate::event::{Event, Limit};
 use crate::job::{
     Access, BatchId, Counts, Evidence, Executed, Failure, ImageId, InstanceStatus, JobId,
-    JobRecord, LedgerEntry, RunId, ServiceId, State, StoredAccess, Transition, Verdict,
+    JobRecord, LedgerEntry, Order, Rebuild, RunId, ServiceId, State, StoredAccess, Transition,
+    Verdict,
 };
 use crate::queue::{Harm, Lease, QueuedJob, Ready, Store, StoreError};
 use crate::run::backoff::Backoff;
@@ -24,7 +25,7 @@ use crate::run::session::Session;
 use crate::run::{Halt, InstanceList, MaxFailures, Now, Options, Signal};
 use crate::zomro::{
     Answer, HalfSession, Image, Instance, Keepalive, LoginError, Page, Preview, Read, ReadError,
-    Reply, Sent, Submitted,
+    Reply, Sent, Submission, Submitted,
 };
 
 /// The image that the manifest orders, and the one that already runs.
@@ -295,9 +296,11 @@ impl World {
                     id: JobId::from_stored((1 << 32) | i64::try_from(number).unwrap()),
                     line: number + 1,
                     service: service(number),
-                    image: NEW.parse().unwrap(),
-                    zone: None,
-                    access: StoredAccess::Known(Access::Password("Mypassword1".into())),
+                    order: Order::Rebuild(Rebuild {
+                        image: NEW.parse().unwrap(),
+                        zone: None,
+                        access: StoredAccess::Known(Access::Password("Mypassword1".into())),
+                    }),
                     note: None,
                     record: JobRecord::queued(),
                 };
@@ -1009,11 +1012,13 @@ impl Around {
                     Finished::Preview(image, service, read),
                 )
             }
-            Call::Submit(_, rebuild) => {
-                let submitted = self.submit(rebuild.service, rebuild.image, at + latency);
+            Call::Submit(_, submission) => {
+                let Submission { service, order } = *submission;
+                let image = order.image().expect("a rebuild has one");
+                let submitted = self.submit(service, image, at + latency);
                 (
-                    Made::Submit(rebuild.service),
-                    Finished::Submit(rebuild.service, Box::new(submitted)),
+                    Made::Submit(service),
+                    Finished::Submit(service, Box::new(submitted)),
                 )
             }
         };

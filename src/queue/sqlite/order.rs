@@ -1,0 +1,89 @@
+//! How an order stands in the columns of its job, and in the table of secrets.
+
+use std::borrow::Cow;
+
+use secrecy::ExposeSecret as _;
+
+use super::stored::{damaged, word};
+use crate::job::{Access, AccessKind, Action, Order, Rebuild, StoredAccess};
+use crate::queue::StoreError;
+
+/// What is written of an order. A column that its action does not need is NULL.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct OrderColumns<'a> {
+    pub(super) image: Option<String>,
+    pub(super) zone: Option<&'a str>,
+    pub(super) access: Option<&'static str>,
+    pub(super) ssh_key: Option<&'a str>,
+    /// Stands in the table of secrets.
+    pub(super) password: Option<&'a str>,
+}
+
+impl<'a> From<&'a Order> for OrderColumns<'a> {
+    fn from(order: &'a Order) -> Self {
+        match order {
+            Order::Rebuild(Rebuild {
+                image,
+                zone,
+                access,
+            }) => {
+                let (password, ssh_key) = match access {
+                    Access::Password(password) => (Some(password.expose_secret()), None),
+                    Access::SshKey(key) => (None, Some(key.as_str())),
+                    Access::Image => (None, None),
+                };
+                Self {
+                    image: Some(image.to_string()),
+                    zone: zone.as_deref(),
+                    access: Some(access.kind().as_str()),
+                    ssh_key,
+                    password,
+                }
+            }
+        }
+    }
+}
+
+/// What is read of an order.
+pub(super) struct StoredOrder<'a> {
+    pub(super) action: Action,
+    pub(super) image: Option<Cow<'a, str>>,
+    pub(super) zone: Option<String>,
+    pub(super) access: Option<Cow<'a, str>>,
+    pub(super) ssh_key: Option<String>,
+    pub(super) password: Option<String>,
+}
+
+impl TryFrom<StoredOrder<'_>> for Order<StoredAccess> {
+    type Error = StoreError;
+
+    fn try_from(stored: StoredOrder<'_>) -> Result<Self, StoreError> {
+        match stored.action {
+            Action::Rebuild => {
+                let image = stored.image.and_then(|image| image.parse().ok());
+                let access = stored.access.ok_or_else(|| damaged("a way of access"))?;
+                Ok(Self::Rebuild(Rebuild {
+                    image: image.ok_or_else(|| damaged("an image id"))?,
+                    zone: stored.zone,
+                    access: stored_access(&access, stored.ssh_key, stored.password)?,
+                }))
+            }
+        }
+    }
+}
+
+fn stored_access(
+    kind: &str,
+    ssh_key: Option<String>,
+    password: Option<String>,
+) -> Result<StoredAccess, StoreError> {
+    Ok(StoredAccess::Known(
+        match (word(kind)?, password, ssh_key) {
+            (AccessKind::Password, Some(password), _) => Access::Password(password.into()),
+            (AccessKind::Password, None, _) => return Ok(StoredAccess::ErasedPassword),
+            (AccessKind::SshKey, _, Some(key)) => Access::SshKey(key),
+            (AccessKind::SshKey, _, None) => return Err(damaged("an SSH key")),
+            (AccessKind::Image, _, _) => Access::Image,
+        },
+    ))
+}
