@@ -36,6 +36,7 @@ pub mod record;
 mod result;
 mod state;
 mod status;
+mod submissions;
 mod words;
 
 pub use access::{Access, AccessKind, StoredAccess};
@@ -49,4 +50,5 @@ pub use record::{IllegalTransition, JobRecord, Transition};
 pub use result::ResultRow;
 pub use state::{Evidence, Executed, State};
 pub use status::InstanceStatus;
+pub use submissions::{Submissions, Unpermitted};
 pub use words::UnknownWord;

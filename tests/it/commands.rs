@@ -308,3 +308,17 @@ fn verify_finds_what_somebody_changed_behind_our_back() {
         .says_out(&FIRST.to_string())
         .says_out("1 flaws in 3 jobs");
 }
+
+#[test]
+fn verify_finds_a_submission_that_nothing_permitted() {
+    let rig = Rig::new(1);
+    rig.run(&[]).exit(0);
+    rig.sql(
+        "INSERT INTO ledger (job_id, run_id, attempt, kind, at_ms, body)
+         SELECT job_id, run_id, 2, kind, at_ms, body FROM ledger WHERE kind = 'intent'",
+    );
+    rig.call(&["verify"]).exit(1).says_out(
+        "it submits a rebuild once more, without proof that the one before was not executed \
+         and without an operator's word",
+    );
+}

@@ -6,7 +6,7 @@ use sqlx::Row;
 
 use super::handle::Queue;
 use super::rows::{batch_of, job_as_text, queued_job};
-use crate::job::{BatchId, Counts, JobId, JobRecord, LedgerEntry};
+use crate::job::{BatchId, Counts, JobId, JobRecord, LedgerEntry, Submissions};
 use crate::queue::{Flaw, QueuedJob, StoreError};
 use crate::time;
 
@@ -74,14 +74,15 @@ impl Queue {
             let Some((first, last)) = batch.first().zip(batch.last()) else {
                 break;
             };
-            let folds = self.fold(first.id, last.id).await?;
+            let histories = self.histories(first.id, last.id).await?;
             after = last.id.stored();
             jobs += batch.len() as u64;
             for job in &batch {
                 let counts = counted.entry(batch_of(job.id)).or_default();
                 *counts.of_mut(job.record.state) += 1;
                 counts.held += u64::from(job.record.held);
-                if let Some(what) = compare(job, folds.get(&job.id)) {
+                let history = histories.get(&job.id).map_or(&[][..], Vec::as_slice);
+                if let Some(what) = compare(job, history) {
                     found(Flaw {
                         service: Some(job.service),
                         what,
@@ -101,11 +102,12 @@ impl Queue {
         Ok(jobs)
     }
 
-    async fn fold(
+    /// The entries of each job, as they stand there.
+    async fn histories(
         &mut self,
         first: JobId,
         last: JobId,
-    ) -> Result<HashMap<JobId, Result<JobRecord, String>>, StoreError> {
+    ) -> Result<HashMap<JobId, Vec<StoredEntry>>, StoreError> {
         let rows = sqlx::query(
             "SELECT job_id, seq, at_ms, body FROM ledger WHERE job_id BETWEEN ?1 AND ?2 ORDER BY job_id, seq",
         )
@@ -113,30 +115,57 @@ impl Queue {
         .bind(last.stored())
         .fetch_all(&mut self.connection)
         .await?;
-        let mut folds: HashMap<JobId, Result<JobRecord, String>> = HashMap::new();
+        let mut histories: HashMap<JobId, Vec<StoredEntry>> = HashMap::new();
         for row in &rows {
-            let (seq, at_ms): (i64, i64) = (row.try_get(1)?, row.try_get(2)?);
             let body: &str = row.try_get(3)?;
-            let fold = folds
-                .entry(JobId::from_stored(row.try_get(0)?))
-                .or_insert_with(|| Ok(JobRecord::queued()));
-            let Ok(record) = fold else { continue };
-            *fold = serde_json::from_str::<LedgerEntry>(body)
-                .map_err(|_| format!("ledger entry {seq} cannot be read"))
-                .and_then(|entry| {
-                    record
-                        .apply(&entry, at_ms)
-                        .map_err(|illegal| format!("ledger entry {seq}: {illegal}"))
-                });
+            let job = JobId::from_stored(row.try_get(0)?);
+            histories.entry(job).or_default().push(StoredEntry {
+                seq: row.try_get(1)?,
+                at_ms: row.try_get(2)?,
+                entry: serde_json::from_str(body).ok(),
+            });
         }
-        Ok(folds)
+        Ok(histories)
     }
 }
 
-fn compare(job: &QueuedJob, fold: Option<&Result<JobRecord, String>>) -> Option<String> {
-    match fold {
-        Some(Err(what)) => return Some(what.clone()),
-        Some(Ok(folded)) if *folded != job.record => {
+/// One line of the ledger.
+struct StoredEntry {
+    seq: i64,
+    at_ms: i64,
+    /// `None`: it cannot be read.
+    entry: Option<LedgerEntry>,
+}
+
+/// What the history of `job` makes of it, or what is wrong with that history.
+fn fold(job: &QueuedJob, history: &[StoredEntry]) -> Result<JobRecord, String> {
+    let mut record = JobRecord::queued();
+    let mut submissions = Submissions::default();
+    for StoredEntry { seq, at_ms, entry } in history {
+        let wrong = |what: &dyn std::fmt::Display| format!("ledger entry {seq}: {what}");
+        let Some(entry) = entry else {
+            return Err(format!("ledger entry {seq} cannot be read"));
+        };
+        submissions
+            .see(entry, job.order.action())
+            .map_err(|unpermitted| wrong(&unpermitted))?;
+        record = record
+            .apply(entry, *at_ms)
+            .map_err(|illegal| wrong(&illegal))?;
+    }
+    Ok(record)
+}
+
+fn compare(job: &QueuedJob, history: &[StoredEntry]) -> Option<String> {
+    match fold(job, history) {
+        Err(what) => return Some(what),
+        Ok(_) if history.is_empty() && job.record != JobRecord::queued() => {
+            return Some(format!(
+                "it is {}, and its ledger is empty",
+                job.record.state
+            ));
+        }
+        Ok(folded) if folded != job.record => {
             return Some(format!(
                 "its ledger says {} after {} submissions, the job says {} after {}{}",
                 folded.state,
@@ -150,13 +179,7 @@ fn compare(job: &QueuedJob, fold: Option<&Result<JobRecord, String>>) -> Option<
                 }
             ));
         }
-        None if job.record != JobRecord::queued() => {
-            return Some(format!(
-                "it is {}, and its ledger is empty",
-                job.record.state
-            ));
-        }
-        Some(Ok(_)) | None => {}
+        Ok(_) => {}
     }
     let JobRecord {
         intent_ms,
