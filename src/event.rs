@@ -8,7 +8,9 @@ use std::time::Duration;
 use serde::Serialize;
 
 use crate::exit::Exit;
-use crate::job::{BatchId, Counts, Evidence, Executed, FailureKind, RunId, ServiceId, State};
+use crate::job::{
+    Action, BatchId, Counts, Evidence, Executed, FailureKind, RunId, ServiceId, State,
+};
 
 /// Something that a person or a script may want to know while a run works.
 #[derive(Debug, Clone, Serialize)]
@@ -20,6 +22,8 @@ pub enum Event {
         run: RunId,
         /// What it works on.
         batch: BatchId,
+        /// What is done to its instances.
+        action: Action,
         /// Where the batch stands now.
         counts: Counts,
         /// The batch had been begun before.
@@ -29,7 +33,7 @@ pub enum Event {
         /// The database.
         #[serde(serialize_with = "as_text")]
         database: PathBuf,
-        /// Instances rebuilt at once, at most.
+        /// Instances worked on at once, at most.
         workers: usize,
         /// Nothing real is touched.
         simulated: bool,
@@ -102,7 +106,7 @@ pub enum Activity {
         by: Limit,
     },
     /// Everything that may run is running.
-    WaitingForRebuilds,
+    WaitingForCompletion,
     /// Nothing may start before a delay is over.
     WaitingToRetry {
         /// The remaining delay.
@@ -153,15 +157,15 @@ pub struct JobEvent {
     pub executed: Executed,
     /// In doubt, and only the operator can settle it.
     pub held: bool,
-    /// What proves a finished rebuild.
+    /// What proves that it is done.
     pub evidence: Option<Evidence>,
     /// What went wrong, as one word.
     pub error_kind: Option<FailureKind>,
     /// What went wrong, safe to print.
     pub error: Option<String>,
-    /// Time from the submission to the end, for finished rebuilds.
-    #[serde(rename = "rebuild_ms", serialize_with = "as_optional_ms")]
-    pub rebuild: Option<Duration>,
+    /// Time from the submission to the end, where it is done.
+    #[serde(rename = "took_ms", serialize_with = "as_optional_ms")]
+    pub took: Option<Duration>,
 }
 
 /// A path need not be UTF-8, and must not cost the whole line.

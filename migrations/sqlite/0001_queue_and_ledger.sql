@@ -7,11 +7,11 @@
 -- 'refl': tells a refleet database from any other SQLite file.
 PRAGMA application_id = 1919247980;
 
--- One order to rebuild what a manifest lists.
+-- One order, of one action, for what a manifest lists.
 CREATE TABLE batch (
     id         INTEGER PRIMARY KEY,
     action     TEXT    NOT NULL CHECK (action = 'rebuild'),
-    identity   BLOB    NOT NULL CHECK (length(identity) = 32), -- digest of the manifest's rows
+    identity   BLOB    NOT NULL CHECK (length(identity) = 32), -- digest of action and rows
     provider   TEXT    NOT NULL,                               -- whose API: no spelling of its address
     api_url    TEXT    NOT NULL,                               -- where it was ordered, for people
     number     INTEGER NOT NULL CHECK (number >= 1),           -- how often the same was ordered

@@ -88,7 +88,13 @@ pub async fn load(global: &Global, args: &LoadArgs) -> Result<Exit, CliError> {
         }
     };
     queue.close().await?;
-    order::tell_left_out(&loaded.left_out, options, &command, verbosity);
+    order::tell_left_out(
+        &loaded.left_out,
+        source.action(),
+        options,
+        &command,
+        verbosity,
+    );
     if verbosity != Verbosity::Quiet {
         tell_prose(&text);
     }

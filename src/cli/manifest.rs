@@ -5,6 +5,7 @@ use std::path::Path;
 use clap::Args;
 
 use super::output::tell_prose;
+use crate::job::Action;
 use crate::manifest::{ManifestError, Source, Validated};
 use crate::progress::Verbosity;
 
@@ -18,9 +19,9 @@ pub struct ManifestArgs {
 }
 
 impl ManifestArgs {
-    /// The manifest at `path`, to be read so.
+    /// The manifest at `path`, to be read so. What it orders is decided here, for all that follows.
     pub fn open(&self, path: &Path) -> Result<Source, ManifestError> {
-        Ok(Source::open(path)?.ignoring(&self.ignore_column))
+        Ok(Source::open(Action::Rebuild, path)?.ignoring(&self.ignore_column))
     }
 }
 

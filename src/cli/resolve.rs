@@ -14,7 +14,7 @@ use super::order::sound_rows;
 use super::output::{print_text, tell, tell_prose};
 use super::words::jobs;
 use crate::exit::Exit;
-use crate::job::{BatchId, Executed, LedgerEntry, ServiceId, State, Verdict};
+use crate::job::{BatchId, Executed, LedgerEntry, ServiceId, State, Terms, Verdict};
 use crate::manifest::{self, Source};
 use crate::progress::Verbosity;
 use crate::queue::{CommandOutcome, Decision, Open, QueuedJob, Selection};
@@ -117,16 +117,17 @@ pub enum Word {
 
 pub async fn retry(global: &Global, args: &RetryArgs) -> Result<Exit, CliError> {
     let wiped = args.wiped;
-    let decide = move |job: &QueuedJob, wiped_by: Option<BatchId>| {
-        if let Some(batch) = wiped_by.filter(|_| !wiped) {
+    let decide = move |job: &QueuedJob, touched_by: Option<BatchId>| {
+        let Terms { touched, touch, .. } = job.order.action().terms();
+        if let Some(batch) = touched_by.filter(|_| !wiped) {
             return Err(format!(
-                "was, or may have been, wiped by batch {batch} since: pass --wiped to wipe it once more"
+                "was, or may have been, {touched} by batch {batch} since: pass --wiped to {touch} it once more"
             ));
         }
         let executed = job.record.executed();
         if executed != Executed::No && !wiped {
             return Err(format!(
-                "was, or may have been, wiped (executed: {executed}): pass --wiped to wipe it once more"
+                "was, or may have been, {touched} (executed: {executed}): pass --wiped to {touch} it once more"
             ));
         }
         Ok(LedgerEntry::Retried)
@@ -243,7 +244,8 @@ async fn carry_out(
             let mut rows = sound_rows(source, validated)?;
             queue
                 .command_from(batch.id, &selection, source.name(), &mut rows, decide)
-                .await?
+                .await
+                .map_err(|error| CliError::of_order(batch.action, error))?
         }
         None => {
             queue

@@ -3,6 +3,7 @@
 use std::fmt;
 
 use super::diagnostic::{Diagnostic, DiagnosticKind, Severity};
+use crate::job::Action;
 
 /// Places that are listed; what comes after is only counted, but for the first of each mistake.
 const LISTED_MAX: usize = 100;
@@ -14,8 +15,10 @@ const SAMPLES_MAX: usize = 5;
 const WIDTH: usize = 80;
 
 /// What is wrong with a manifest, or worth knowing. `Display` is plain text for people.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone)]
 pub struct Diagnostics {
+    /// What the manifest orders.
+    action: Action,
     /// The manifest, safe to print.
     source: String,
     /// The header's columns, safe to print.
@@ -49,11 +52,14 @@ impl Group {
 }
 
 impl Diagnostics {
-    pub fn new(source: String, columns: Vec<String>) -> Self {
+    pub fn new(action: Action, source: String, columns: Vec<String>) -> Self {
         Self {
+            action,
             source,
             columns,
-            ..Self::default()
+            groups: Vec::new(),
+            listed: 0,
+            ungrouped: 0,
         }
     }
 
@@ -174,7 +180,7 @@ impl Diagnostics {
                 )?;
             }
         }
-        wrap(f, "  help: ", &group.kind.help())
+        wrap(f, "  help: ", &group.kind.help(self.action.terms()))
     }
 }
 

@@ -4,13 +4,15 @@ use std::fmt;
 
 use sha2::{Digest, Sha256};
 
-use crate::job::{AccessKind, NewJob};
+use crate::job::{AccessKind, Action, NewJob};
 
-/// An order-independent digest of (service, image, zone, kind of access) of all rows.
+/// A digest of the action and, independent of their order, of (service, image, zone, kind of access)
+/// of all rows.
 ///
 /// Each row's SHA-256 is summed modulo 2²⁵⁶, so that nothing needs to be sorted, and the sum is
-/// hashed with the number of rows. Passwords, key ids and notes are not part of it, nor is
-/// anything of the file itself: order of rows and columns, line ends, delimiter, quoting, encoding.
+/// hashed with the action's word and the number of rows. Passwords, key ids and notes are not part
+/// of it, nor is anything of the file itself: order of rows and columns, line ends, delimiter,
+/// quoting, encoding.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Identity([u8; 32]);
 
@@ -34,14 +36,24 @@ impl fmt::Debug for Identity {
 }
 
 /// The [`Identity`] of the rows so far.
-#[derive(Debug, Clone, Copy, Default)]
+#[derive(Debug, Clone, Copy)]
 pub struct Sum {
+    action: Action,
     rows: u64,
     /// 256 bits, the least significant 64 first.
     limbs: [u64; 4],
 }
 
 impl Sum {
+    /// Of no rows.
+    pub fn new(action: Action) -> Self {
+        Self {
+            action,
+            rows: 0,
+            limbs: [0; 4],
+        }
+    }
+
     /// Adds one row.
     pub fn add(&mut self, job: &NewJob) {
         self.rows += 1;
@@ -57,6 +69,8 @@ impl Sum {
     /// The identity of what was added.
     pub fn identity(&self) -> Identity {
         let mut hash = Sha256::new();
+        // What follows always has the same length, so that the word needs no mark of its end.
+        hash.update(self.action.as_str());
         hash.update(b"refleet manifest 1");
         hash.update(self.rows.to_le_bytes());
         for limb in self.limbs {

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt::{self, Write as _};
 
-use crate::job::{AccessKind, ImageId, NewJob};
+use crate::job::{AccessKind, Action, ImageId, NewJob};
 use crate::text;
 
 /// Images, and zones, that are counted each for itself. A fleet has a handful; a file that gives
@@ -60,9 +60,11 @@ impl<K: Ord + Clone> Frequencies<K> {
 
 /// What a manifest orders. How one gets in afterwards is `access`: `access.of(&AccessKind::Password)`
 /// instances get a password, and so on.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Plan {
-    /// Instances to rebuild.
+    /// What is to be done.
+    action: Action,
+    /// To how many instances.
     pub rows: u64,
     /// By the image they get.
     pub images: Frequencies<ImageId>,
@@ -77,6 +79,19 @@ pub struct Plan {
 }
 
 impl Plan {
+    /// Of no rows; `ignored`: columns that mean nothing.
+    pub fn new(action: Action, ignored: Vec<String>) -> Self {
+        Self {
+            action,
+            rows: 0,
+            images: Frequencies::default(),
+            zones: Frequencies::default(),
+            access: Frequencies::default(),
+            ignored,
+            taken_out: 0,
+        }
+    }
+
     pub fn add(&mut self, job: &NewJob) {
         self.rows += 1;
         if let Some(image) = job.order.image() {
@@ -134,7 +149,8 @@ impl fmt::Display for Plan {
         } else {
             "instances"
         };
-        writeln!(f, "{} {instances} to rebuild", self.rows)?;
+        let verb = self.action.terms().verb;
+        writeln!(f, "{} {instances} to {verb}", self.rows)?;
         section(f, "image", &self.images, ImageId::to_string)?;
         section(f, "zone", &self.zones, |zone| {
             zone.as_deref().map_or_else(

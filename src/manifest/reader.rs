@@ -76,7 +76,8 @@ impl Reader {
 
     /// Empty, and ready to name the columns.
     pub fn diagnostics(&self) -> Diagnostics {
-        Diagnostics::new(self.source.name().to_owned(), self.header.names.clone())
+        let name = self.source.name().to_owned();
+        Diagnostics::new(self.source.action(), name, self.header.names.clone())
     }
 
     /// The next line that is a row, or should be one.
@@ -84,7 +85,12 @@ impl Reader {
         let mut diagnostics = Vec::new();
         match self.records.next(&mut diagnostics) {
             Ok(Next::Row(line)) => {
-                let mut row = Row::parse(self.records.record(), &self.header, line);
+                let mut row = Row::parse(
+                    self.source.action(),
+                    self.records.record(),
+                    &self.header,
+                    line,
+                );
                 if row.job.is_none() {
                     self.look_again(&mut row);
                 }
@@ -131,7 +137,8 @@ fn begin(source: &Source, diagnostics: &mut Vec<Diagnostic>) -> io::Result<Optio
 }
 
 fn faulty(source: &Source, found: Vec<Diagnostic>) -> ManifestError {
-    let mut diagnostics = Diagnostics::new(source.name().to_owned(), Vec::new());
+    let name = source.name().to_owned();
+    let mut diagnostics = Diagnostics::new(source.action(), name, Vec::new());
     for diagnostic in found {
         if diagnostic.kind.severity() == Severity::Error {
             diagnostics.add(diagnostic);

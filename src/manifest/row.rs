@@ -8,7 +8,7 @@ use super::column::Column;
 use super::diagnostic::{Diagnostic, first_error};
 use super::header::Header;
 use super::rebuild;
-use crate::job::{NewJob, Order, ServiceId};
+use crate::job::{Action, NewJob, Order, ServiceId};
 
 /// What became of one line.
 #[derive(Debug, Default)]
@@ -24,11 +24,14 @@ pub struct Row {
 }
 
 impl Row {
-    /// Understands the cells of `line`. Those that are missing at its end are empty.
-    pub fn parse(record: &StringRecord, header: &Header, line: u64) -> Self {
+    /// Understands the cells of `line`, which orders `action`. Those that are missing at its end are
+    /// empty.
+    pub fn parse(action: Action, record: &StringRecord, header: &Header, line: u64) -> Self {
         let mut cells = Cells::new(record, header, line);
         let service = cells.read(Column::ServiceId, cell::service);
-        let order = rebuild::read(&mut cells).map(Order::Rebuild);
+        let order = match action {
+            Action::Rebuild => rebuild::read(&mut cells).map(Order::Rebuild),
+        };
         let note = cells.read(Column::Note, cell::note);
         let diagnostics = cells.into_diagnostics();
 

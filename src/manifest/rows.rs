@@ -21,7 +21,7 @@ pub fn rows(source: &Source) -> Result<Rows, ManifestError> {
     }
     Ok(Rows {
         source: source.clone(),
-        sum: Sum::default(),
+        sum: Sum::new(source.action()),
         reader: Some(reader),
     })
 }

@@ -10,18 +10,20 @@ use secrecy::zeroize::Zeroizing;
 
 use super::error::ManifestError;
 use super::limits::HELD_BYTES_MAX;
+use crate::job::Action;
 use crate::text;
 
 /// Such an input is held in pieces of this size: they never move, so that no copy of a password
 /// stays behind where a growing buffer has been.
 const PIECE_BYTES: usize = 64 * 1024;
 
-/// A manifest that can be read as often as needed.
+/// A manifest of an action that can be read as often as needed.
 ///
 /// A file is opened again for each pass; standard input, and what else flows by only once, is held
 /// in memory (at most `HELD_BYTES_MAX`) and wiped afterwards.
 #[derive(Debug, Clone)]
 pub struct Source {
+    action: Action,
     name: String,
     origin: Origin,
     ignored_columns: Arc<[String]>,
@@ -34,10 +36,11 @@ enum Origin {
 }
 
 impl Source {
-    /// The file at `path`; `-` is standard input, which is read to its end.
-    pub fn open(path: &Path) -> Result<Self, ManifestError> {
+    /// The file at `path`, which orders `action`; `-` is standard input, which is read to its end.
+    pub fn open(action: Action, path: &Path) -> Result<Self, ManifestError> {
         if path.as_os_str() == "-" {
-            return Self::hold("<stdin>".to_owned(), io::stdin().lock(), HELD_BYTES_MAX);
+            let stdin = io::stdin().lock();
+            return Self::hold(action, "<stdin>".to_owned(), stdin, HELD_BYTES_MAX);
         }
         let name = text::printable(&path.to_string_lossy()).into_owned();
         let unreadable = |source| ManifestError::Unreadable {
@@ -50,20 +53,22 @@ impl Source {
         }
         let file = File::open(path).map_err(unreadable)?;
         if metadata.is_file() {
-            Ok(Self::of(name, Origin::File(path.to_owned())))
+            Ok(Self::of(action, name, Origin::File(path.to_owned())))
         } else {
             // A pipe (`<(…)` in a shell, /dev/stdin) gives its bytes once.
-            Self::hold(name, file, HELD_BYTES_MAX)
+            Self::hold(action, name, file, HELD_BYTES_MAX)
         }
     }
 
     /// A manifest that is in memory already.
-    pub fn from_bytes(name: &str, bytes: &[u8]) -> Result<Self, ManifestError> {
-        Self::hold(text::printable(name).into_owned(), bytes, HELD_BYTES_MAX)
+    pub fn from_bytes(action: Action, name: &str, bytes: &[u8]) -> Result<Self, ManifestError> {
+        let name = text::printable(name).into_owned();
+        Self::hold(action, name, bytes, HELD_BYTES_MAX)
     }
 
-    fn of(name: String, origin: Origin) -> Self {
+    fn of(action: Action, name: String, origin: Origin) -> Self {
         Self {
+            action,
             name,
             origin,
             ignored_columns: Arc::default(),
@@ -84,12 +89,22 @@ impl Source {
         &self.ignored_columns
     }
 
+    /// What is to be done to its instances.
+    pub fn action(&self) -> Action {
+        self.action
+    }
+
     /// The path as it was given, or `<stdin>`; safe to print.
     pub fn name(&self) -> &str {
         &self.name
     }
 
-    fn hold(name: String, mut input: impl Read, bytes_max: usize) -> Result<Self, ManifestError> {
+    fn hold(
+        action: Action,
+        name: String,
+        mut input: impl Read,
+        bytes_max: usize,
+    ) -> Result<Self, ManifestError> {
         let mut pieces = Vec::new();
         loop {
             let mut piece = Zeroizing::new(vec![0; PIECE_BYTES]);
@@ -98,7 +113,7 @@ impl Source {
                 Err(source) => return Err(ManifestError::Unreadable { name, source }),
             };
             if filled == 0 {
-                return Ok(Self::of(name, Origin::Held(Arc::new(pieces))));
+                return Ok(Self::of(action, name, Origin::Held(Arc::new(pieces))));
             }
             if pieces.len() == bytes_max / PIECE_BYTES {
                 return Err(ManifestError::TooLarge { name });
@@ -182,7 +197,10 @@ mod tests {
     #[test]
     fn what_is_held_has_a_limit_and_is_read_as_it_came() {
         let bytes: Vec<u8> = (0..=255).cycle().take(2 * PIECE_BYTES).collect();
-        let hold = |bytes_max| Source::hold("x".to_owned(), bytes.as_slice(), bytes_max);
+        let hold = |bytes_max| {
+            let bytes = bytes.as_slice();
+            Source::hold(Action::Rebuild, "x".to_owned(), bytes, bytes_max)
+        };
         assert!(matches!(
             hold(PIECE_BYTES),
             Err(ManifestError::TooLarge { .. })

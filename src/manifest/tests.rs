@@ -6,14 +6,14 @@ use secrecy::ExposeSecret;
 use super::diagnostic::DiagnosticKind;
 use super::reader::Reader;
 use super::*;
-use crate::job::{Access, AccessKind, NewJob, Order};
+use crate::job::{Access, AccessKind, Action, NewJob, Order};
 
 const A: &str = "18d0ee2e-4d57-4f40-9b56-03c1773b5831";
 const B: &str = "7c2f9a54-61d3-4e0b-8a17-2f5d90b6c3e8";
 const HEADER: &str = "service_id,image,zone,password,ssh_key,enablessh,note";
 
 fn source(bytes: impl AsRef<[u8]>) -> Source {
-    Source::from_bytes("fleet.csv", bytes.as_ref()).unwrap()
+    Source::from_bytes(Action::Rebuild, "fleet.csv", bytes.as_ref()).unwrap()
 }
 
 fn surveyed(bytes: impl AsRef<[u8]>) -> Validated {
@@ -535,7 +535,7 @@ fn a_file_that_changes_between_the_passes_is_noticed() {
     let path = directory.path().join("fleet.csv");
     let write = |text: String| std::fs::write(&path, text).unwrap();
     write(format!("service_id,image\n1,{A}\n2,{A}\n"));
-    let source = Source::open(&path).unwrap();
+    let source = Source::open(Action::Rebuild, &path).unwrap();
     let validated = validated(&source).unwrap();
 
     write(format!("service_id,image\n1,{A}\n2,{B}\n"));
@@ -569,10 +569,10 @@ fn a_file_that_changes_between_the_passes_is_noticed() {
 #[test]
 fn what_cannot_be_opened_is_explained() {
     let directory = tempfile::tempdir().unwrap();
-    let missing = Source::open(&directory.path().join("no.csv")).unwrap_err();
+    let missing = Source::open(Action::Rebuild, &directory.path().join("no.csv")).unwrap_err();
     assert!(missing.hint().is_some_and(|hint| hint.contains("path")));
     assert!(missing.to_string().starts_with("cannot read the manifest"));
-    let error = Source::open(directory.path()).unwrap_err();
+    let error = Source::open(Action::Rebuild, directory.path()).unwrap_err();
     assert!(error.to_string().ends_with("is a directory"), "{error}");
 }
 
@@ -587,7 +587,7 @@ fn a_pipe_is_read_once_and_held() {
         .write_all(format!("service_id,image\n1,{A}\n").as_bytes())
         .unwrap();
     drop(writer);
-    let source = Source::open(path.as_ref()).unwrap();
+    let source = Source::open(Action::Rebuild, path.as_ref()).unwrap();
     assert_eq!(validated(&source).unwrap().plan.rows, 1);
     assert_eq!(rows(&source).unwrap().count(), 1);
 }

@@ -10,6 +10,7 @@ use super::plan::Plan;
 use super::reader::Reader;
 use super::source::Source;
 use super::suspects::Suspects;
+use crate::job::Action;
 
 /// What a valid manifest orders.
 #[derive(Debug)]
@@ -25,10 +26,13 @@ pub struct Validated {
 /// Whether a file that begins like this is a manifest, as far as its header tells: it has the
 /// columns that one needs, and is no report.
 pub fn looks_like_one(beginning: &[u8]) -> bool {
-    let reader = Source::from_bytes("", beginning).and_then(|source| Reader::open(&source));
-    reader.is_ok_and(|reader| {
-        let names = &reader.header().names;
-        !names.iter().any(|name| name == "executed")
+    Action::ALL.iter().any(|action| {
+        let source = Source::from_bytes(*action, "", beginning);
+        let reader = source.and_then(|source| Reader::open(&source));
+        reader.is_ok_and(|reader| {
+            let names = &reader.header().names;
+            !names.iter().any(|name| name == "executed")
+        })
     })
 }
 
@@ -41,11 +45,8 @@ pub fn validated(source: &Source) -> Result<Validated, ManifestError> {
     let mut diagnostics = reader.diagnostics();
     let mut warnings = diagnostics.clone();
     let mut services = Vec::new();
-    let mut sum = Sum::default();
-    let mut plan = Plan {
-        ignored: reader.header().ignored.clone(),
-        ..Plan::default()
-    };
+    let mut sum = Sum::new(source.action());
+    let mut plan = Plan::new(source.action(), reader.header().ignored.clone());
     let mut report = |diagnostic: Diagnostic| match diagnostic.kind.severity() {
         Severity::Error => diagnostics.add(diagnostic),
         Severity::Warning => warnings.add(diagnostic),

@@ -7,6 +7,7 @@ use super::limits::{
     COLUMNS_MAX, LINE_BYTES_MAX, NOTE_CHARS_MAX, PASSWORD_CHARS_MAX, PASSWORD_CHARS_MIN,
     PASSWORD_PANEL_CHARS_MAX, SSH_KEY_CHARS_MAX, ZONE_CHARS_MAX,
 };
+use crate::job::Terms;
 
 impl DiagnosticKind {
     /// What is wrong: one line, lower case, the same for each row that has it.
@@ -114,26 +115,29 @@ impl DiagnosticKind {
         }
     }
 
-    /// What a person does about it.
+    /// What a person does about it, in the words of the action that is ordered.
     #[expect(clippy::too_many_lines, reason = "a table: one arm for each kind")]
-    pub fn help(self) -> Cow<'static, str> {
+    pub fn help(self, terms: &Terms) -> Cow<'static, str> {
         const AS_TEXT: &str = "format the column as text, then enter or paste the ids again: the \
              digits that a spreadsheet dropped cannot be told from the file";
-        const PANEL: &str = "the API's documentation does not forbid it; if the rebuild is refused, \
-             choose another password";
+        let Terms { noun, done, .. } = terms;
         match self {
             Self::Empty | Self::NoHeader => "the first row names the columns, in any order, for \
                  example `service_id,image,password`; each further row is one instance"
                 .into(),
-            Self::NoRowsLeft => "remove the `#` from the rows whose instances shall be rebuilt".into(),
+            Self::NoRowsLeft => {
+                format!("remove the `#` from the rows whose instances shall be {done}").into()
+            }
             Self::NoRows => "add a row for each instance; was the sheet filtered when it was saved?".into(),
             Self::Utf16WithoutBom => "save it as `CSV UTF-8`, or as `Unicode Text` with its byte \
                  order mark"
                 .into(),
             Self::NotCsv(format) => format.help().into(),
-            Self::Report => "run the sheet that the order was made from; what is to be rebuilt again \
+            Self::Report => format!(
+                "run the sheet that the order was made from; what is to be {done} again \
                  stands there with its password or key"
-                .into(),
+            )
+            .into(),
             Self::HeaderBelow => "remove what stands above it, or let each of those lines begin with `#`; \
                  if the sheet was sorted, move the header back to the top"
                 .into(),
@@ -164,7 +168,7 @@ impl DiagnosticKind {
             .into(),
             Self::ColumnLooksLikeAccess(column) => format!(
                 "name it `{}` if its cells shall be used; with `--ignore-column` the instances are \
-                 rebuilt without them",
+                 {done} without them",
                 column.name()
             )
             .into(),
@@ -198,7 +202,9 @@ impl DiagnosticKind {
                  column: move it there, or remove the `#`; with `--ignore-column` for the first \
                  column the row is an ordinary one"
                 .into(),
-            Self::ServiceTwice => "keep one of the two rows: each instance is rebuilt once".into(),
+            Self::ServiceTwice => {
+                format!("keep one of the two rows: each instance is {done} once").into()
+            }
             Self::CellEmpty => "fill it in, or remove the row".into(),
             Self::Invisible | Self::PasswordInvisible => "type it anew: it was probably pasted from a \
                  web page or a document"
@@ -244,19 +250,27 @@ impl DiagnosticKind {
             )
             .into(),
             Self::PasswordTooLong => "choose a shorter one; is it the right column?".into(),
-            Self::PasswordReshaped(_) => "format the column as text, and enter the password again; if it \
-                 really is this, choose another one: the rebuild sets whatever stands here"
-                .into(),
+            Self::PasswordReshaped(_) => format!(
+                "format the column as text, and enter the password again; if it \
+                 really is this, choose another one: the {noun} sets whatever stands here"
+            )
+            .into(),
             Self::PasswordWithSshKey => "give one of the two: with a key the API takes no password".into(),
             Self::EnablesshInvalid => "leave it empty: a key switches it on, anything else off".into(),
             Self::EnablesshOnWithoutKey => "give an `ssh_key`, or leave `enablessh` empty".into(),
             Self::EnablesshOffWithKey => "remove the `ssh_key`, or leave `enablessh` empty".into(),
             Self::NoteTooLong => "shorten it".into(),
             Self::NoteControl => "remove them: tabs, too, become blanks".into(),
-            Self::PasswordPanelLength | Self::PasswordPanelLower => PANEL.into(),
-            Self::PasswordPanelCharacters => "the panel takes ASCII without blanks and none of \" # % & ' \
-                 ( ) * ; < > ? @ |; if the rebuild is refused, choose another password"
-                .into(),
+            Self::PasswordPanelLength | Self::PasswordPanelLower => format!(
+                "the API's documentation does not forbid it; if the {noun} is refused, \
+                 choose another password"
+            )
+            .into(),
+            Self::PasswordPanelCharacters => format!(
+                "the panel takes ASCII without blanks and none of \" # % & ' \
+                 ( ) * ; < > ? @ |; if the {noun} is refused, choose another password"
+            )
+            .into(),
         }
     }
 }

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::exit::Exit;
-use crate::job::{BatchId, Counts};
+use crate::job::{Action, BatchId, Counts};
 
 #[derive(Debug, Clone)]
 pub struct Ended {
@@ -12,10 +12,12 @@ pub struct Ended {
     pub exit: Exit,
     /// What it worked on.
     pub batch: BatchId,
+    /// What is done to its instances.
+    pub action: Action,
     /// Where the batch stands now.
     pub counts: Counts,
-    /// Of the failed ones: those that were or may have been wiped; `None` where nobody counted.
-    pub failed_wiped: Option<u64>,
+    /// Of the failed ones: those that were or may have been touched; `None` where nobody counted.
+    pub failed_touched: Option<u64>,
     /// Of the done ones: those that a human should look at.
     pub flagged: u64,
     /// Jobs that ended in this run ([`Handle::completed`](super::display::Handle::completed)).
@@ -26,7 +28,7 @@ pub struct Ended {
     pub halted: Option<String>,
     /// What to do about that.
     pub hint: Option<String>,
-    /// Rebuilds were not waited for.
+    /// Completions were not waited for.
     pub no_wait: bool,
     /// Nothing real was touched.
     pub simulated: bool,

@@ -1,6 +1,6 @@
 //! When the last job will have ended, as far as that can be known.
 //!
-//! The one fact to know: no estimate rests on fewer than two finished rebuilds, and the one that is
+//! The one fact to know: no estimate rests on fewer than two finished jobs, and the one that is
 //! shown counts down. It grows only when the run has really become slower. When what is in flight is
 //! overdue, nothing is shown.
 
@@ -10,17 +10,17 @@ use std::time::Duration;
 use crate::job::{Counts, ServiceId};
 
 /// Below this a duration is a guess.
-const REBUILDS_MIN: u32 = 2;
+const COMPLETED_MIN: u32 = 2;
 /// An estimate that is later by less than this, or by less than a third, is taken for noise.
 const LATER_MIN: Duration = Duration::from_secs(30);
 
-/// What is known of the time that rebuilds take. Moments are durations since the display started.
+/// What is known of the time that jobs take. Moments are durations since the display started.
 #[derive(Debug, Default)]
 pub struct Forecast {
     /// When each instance in flight was sent by this run.
     sent: HashMap<ServiceId, Duration>,
     took: Duration,
-    rebuilds: u32,
+    completed: u32,
     /// The most that were in flight at once.
     at_once: u64,
     /// The end that was shown last, and when it was.
@@ -34,22 +34,22 @@ impl Forecast {
         self.at_once = self.at_once.max(in_flight);
     }
 
-    /// The instance is not in flight any more. `rebuild`: what a finished one took.
-    pub fn ended(&mut self, service: ServiceId, rebuild: Option<Duration>) {
+    /// The instance is not in flight any more. `took`: for how long it was, if its job is done.
+    pub fn ended(&mut self, service: ServiceId, took: Option<Duration>) {
         self.sent.remove(&service);
-        if let Some(rebuild) = rebuild {
-            self.took += rebuild;
-            self.rebuilds += 1;
+        if let Some(took) = took {
+            self.took += took;
+            self.completed += 1;
         }
     }
 
     /// The time until everything queued and in flight has ended, if each takes the mean of those that
     /// have.
-    pub fn by_rebuilds(&self, counts: &Counts, now: Duration) -> Option<Duration> {
-        if self.rebuilds < REBUILDS_MIN {
+    pub fn by_completions(&self, counts: &Counts, now: Duration) -> Option<Duration> {
+        if self.completed < COMPLETED_MIN {
             return None;
         }
-        let mean = self.took / self.rebuilds;
+        let mean = self.took / self.completed;
         let in_flight = counts.submitting + counts.in_progress;
         let left = |since: Duration| mean.saturating_sub(now.saturating_sub(since));
         // When each worker is free. What another process sent is at least as old as this display.
@@ -104,7 +104,7 @@ mod tests {
         ServiceId::new(i64::try_from(number).unwrap()).unwrap()
     }
 
-    /// A run over `jobs`, `at_once`, whose rebuilds take what `took_s` says; looked at each second.
+    /// A run over `jobs`, `at_once`, which take what `took_s` says; looked at each second.
     /// Gives back the moments (seconds) at which an ETA was shown, and the ETA, and the end.
     fn run(jobs: u64, at_once: usize, took_s: impl Fn(u64) -> u64) -> (Vec<(u64, u64)>, u64) {
         let mut forecast = Forecast::default();
@@ -138,7 +138,7 @@ mod tests {
             if counts.done == jobs {
                 return (shown, second);
             }
-            let until = forecast.by_rebuilds(&counts, now);
+            let until = forecast.by_completions(&counts, now);
             if let Some(eta) = forecast.show(until, now) {
                 shown.push((second, eta.as_secs()));
             }
@@ -184,20 +184,24 @@ mod tests {
         };
         let s = Duration::from_secs;
         forecast.sent(service(1), 1, s(0));
-        assert_eq!(forecast.by_rebuilds(&counts, s(9)), None);
+        assert_eq!(forecast.by_completions(&counts, s(9)), None);
         forecast.ended(service(1), Some(s(10)));
         forecast.sent(service(2), 1, s(10));
-        assert_eq!(forecast.by_rebuilds(&counts, s(11)), None, "one is a guess");
+        assert_eq!(
+            forecast.by_completions(&counts, s(11)),
+            None,
+            "one is a guess"
+        );
         forecast.ended(service(2), Some(s(10)));
         forecast.sent(service(3), 1, s(20));
-        assert_eq!(forecast.by_rebuilds(&counts, s(20)), Some(s(60)));
+        assert_eq!(forecast.by_completions(&counts, s(20)), Some(s(60)));
         // The last one is overdue: it could take any time.
         let last = Counts {
             in_progress: 1,
             ..Counts::default()
         };
-        assert_eq!(forecast.by_rebuilds(&last, s(25)), Some(s(5)));
-        assert_eq!(forecast.by_rebuilds(&last, s(30)), None);
+        assert_eq!(forecast.by_completions(&last, s(25)), Some(s(5)));
+        assert_eq!(forecast.by_completions(&last, s(30)), None);
         assert_eq!(forecast.show(None, s(30)), None);
     }
 }

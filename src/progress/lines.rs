@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use super::counters::{instances, record};
 use super::layout::Tone;
 use crate::event::{Activity, Event, JobEvent, Limit};
-use crate::job::{Executed, FailureKind, State};
+use crate::job::{Executed, FailureKind, State, Terms};
 use crate::text::{MESSAGE_CHARS_MAX, brief, printable};
 use crate::time;
 
@@ -39,13 +39,14 @@ impl DisplayLine {
     }
 }
 
-/// What the event says.
+/// What the event says, in the words of the batch's action.
 #[expect(clippy::too_many_lines, reason = "a table: one arm for each event")]
-pub fn describe(event: &Event) -> DisplayLine {
+pub fn describe(event: &Event, terms: &Terms) -> DisplayLine {
     match event {
         Event::RunStarted {
             run,
             batch,
+            action: _,
             counts,
             resumed,
             api_url,
@@ -78,10 +79,12 @@ pub fn describe(event: &Event) -> DisplayLine {
             };
             DisplayLine::new(text, tone, Topic::Other)
         }
-        Event::Activity(activity) => {
-            DisplayLine::new(describe_activity(activity), Tone::Plain, Topic::Other)
-        }
-        Event::Job(job) => describe_job(job),
+        Event::Activity(activity) => DisplayLine::new(
+            describe_activity(activity, terms),
+            Tone::Plain,
+            Topic::Other,
+        ),
+        Event::Job(job) => describe_job(job, terms),
         Event::Recounted { counts } => DisplayLine::new(
             format!("another command changed the batch: {}", record(counts)),
             Tone::Plain,
@@ -132,7 +135,7 @@ pub fn describe(event: &Event) -> DisplayLine {
     }
 }
 
-fn describe_job(job: &JobEvent) -> DisplayLine {
+fn describe_job(job: &JobEvent, terms: &Terms) -> DisplayLine {
     let mut text = format!("service {}", job.service);
     let known: Vec<String> = [&job.name, &job.ip]
         .into_iter()
@@ -164,8 +167,8 @@ fn describe_job(job: &JobEvent) -> DisplayLine {
         State::Failed => (
             match job.executed {
                 Executed::No => ", not touched".to_owned(),
-                Executed::Maybe => ", may have been wiped".to_owned(),
-                Executed::Yes => ", wiped".to_owned(),
+                Executed::Maybe => format!(", may have been {}", terms.touched),
+                Executed::Yes => format!(", {}", terms.touched),
             },
             Tone::Bad,
             Topic::Failed,
@@ -191,8 +194,8 @@ fn describe_job(job: &JobEvent) -> DisplayLine {
         State::Submitting | State::Cancelled => (String::new(), Tone::Plain, Topic::Other),
     };
     text.push_str(&note);
-    if let Some(rebuild) = job.rebuild {
-        let _ = write!(text, " after {}", time::short(rebuild));
+    if let Some(took) = job.took {
+        let _ = write!(text, " after {}", time::short(took));
     }
     let kind = job.error_kind.as_ref().map(FailureKind::as_str);
     for part in [kind, job.error.as_deref()].into_iter().flatten() {
@@ -203,7 +206,7 @@ fn describe_job(job: &JobEvent) -> DisplayLine {
 }
 
 /// What a run is doing when no job moves.
-pub fn describe_activity(activity: &Activity) -> String {
+pub fn describe_activity(activity: &Activity, terms: &Terms) -> String {
     match activity {
         Activity::LoggingIn => "logging in".to_owned(),
         Activity::ReadingList {
@@ -225,7 +228,7 @@ pub fn describe_activity(activity: &Activity) -> String {
             Limit::Instances => "waiting for instances that are not ready",
         }
         .to_owned(),
-        Activity::WaitingForRebuilds => "waiting for rebuilds".to_owned(),
+        Activity::WaitingForCompletion => format!("waiting for {}", terms.nouns),
         Activity::WaitingToRetry { remaining } => {
             format!("next retry in {}", time::short(*remaining))
         }

@@ -63,7 +63,7 @@ mod tests {
     use super::*;
     use crate::event::{Activity, JobEvent};
     use crate::exit::Exit;
-    use crate::job::{BatchId, Counts, Evidence, Executed, RunId, ServiceId, State};
+    use crate::job::{Action, BatchId, Counts, Evidence, Executed, RunId, ServiceId, State};
 
     fn line(event: &Event) -> String {
         let mut lines = Vec::new();
@@ -81,6 +81,7 @@ mod tests {
             Event::RunStarted {
                 run: RunId(3),
                 batch: BatchId(1),
+                action: Action::Rebuild,
                 counts,
                 resumed: false,
                 api_url: "https://api.zomro.com/".to_owned(),
@@ -109,7 +110,7 @@ mod tests {
                 evidence: Some(Evidence::Observed),
                 error_kind: None,
                 error: None,
-                rebuild: Some(Duration::from_millis(250_125)),
+                took: Some(Duration::from_millis(250_125)),
             }),
             Event::Warning {
                 message: "two\nlines".to_owned(),
@@ -151,6 +152,7 @@ mod tests {
         let event = Event::RunStarted {
             run: RunId(1),
             batch: BatchId(1),
+            action: Action::Rebuild,
             counts: Counts::default(),
             resumed: false,
             api_url: String::new(),

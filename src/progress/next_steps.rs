@@ -2,7 +2,7 @@
 
 use super::ended::Ended;
 use crate::exit::Exit;
-use crate::job::Counter;
+use crate::job::{Counter, Terms};
 use crate::text::{MESSAGE_CHARS_MAX, brief};
 
 pub struct Step {
@@ -49,9 +49,10 @@ pub fn next_steps(ended: &Ended) -> Vec<Step> {
     if counts.held > 0 {
         steps.push(Step::new(
             format!(
-                "{} held in doubt: find out whether {} rebuilt, then decide",
+                "{} held in doubt: find out whether {} {}, then decide",
                 counts.held,
-                it_was(counts.held)
+                it_was(counts.held),
+                ended.action.terms().done
             ),
             [
                 "list --state in_doubt",
@@ -111,10 +112,10 @@ fn failures(ended: &Ended, steps: &mut Vec<Step>) {
     }
     // While jobs are left, their step names this command already.
     let run = (ended.counts.open() == 0).then_some(ended.resume.as_str());
-    let wiped = ended.failed_wiped.map(|wiped| wiped.min(failed));
-    let untouched = failed - wiped.unwrap_or(0);
+    let touched = ended.failed_touched.map(|touched| touched.min(failed));
+    let untouched = failed - touched.unwrap_or(0);
     if untouched > 0 {
-        let what = if wiped.is_some() {
+        let what = if touched.is_some() {
             format!("{untouched} failed, not touched: see why, then try again (or cancel)")
         } else {
             format!("{untouched} failed: see why, then try again those that were not touched")
@@ -133,11 +134,12 @@ fn failures(ended: &Ended, steps: &mut Vec<Step>) {
             ));
         }
     }
-    if let Some(wiped) = wiped.filter(|wiped| *wiped > 0) {
+    if let Some(count) = touched.filter(|count| *count > 0) {
+        let Terms { touched, verb, .. } = ended.action.terms();
         steps.push(Step::new(
             format!(
-                "{wiped} failed after {} wiped, or perhaps wiped: see why, then rebuild anew",
-                it_was(wiped)
+                "{count} failed after {} {touched}, or perhaps {touched}: see why, then {verb} anew",
+                it_was(count)
             ),
             ["list --state failed", "retry --failed --wiped"]
                 .into_iter()

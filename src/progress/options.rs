@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use super::mode::{Mode, Verbosity};
+use crate::job::Action;
 
 /// Where `--events` goes.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -15,6 +16,8 @@ pub enum EventsTo {
 
 #[derive(Debug, Clone)]
 pub struct Options {
+    /// What is done to the batch's instances.
+    pub action: Action,
     /// On stderr.
     pub mode: Mode,
     /// How much of it.

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-/// How far back the rate looks. Rebuilds take minutes, so a shorter window would show their waves
+/// How far back the rate looks. Jobs take minutes, so a shorter window would show their waves
 /// and not their pace.
 const WINDOW: Duration = Duration::from_mins(10);
 const BUCKETS: usize = 60;

@@ -115,7 +115,7 @@ fn lines_of<'a>(
         .iter()
         .filter_map(|letter| match letter {
             Letter::Event { at_ms, event } => similar
-                .admit(describe(event), &shared.command)
+                .admit(describe(event, shared.terms), &shared.command)
                 .map(|line| (*at_ms, line)),
             Letter::Note(text) => Some((
                 time::now_ms(),

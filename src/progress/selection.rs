@@ -30,7 +30,7 @@ pub fn is_shown(event: &Event, mode: Mode, verbosity: Verbosity) -> bool {
                 Activity::ReadingList { read, total } => *read == 0 || Some(*read) == *total,
                 Activity::Working
                 | Activity::HeldBack { .. }
-                | Activity::WaitingForRebuilds
+                | Activity::WaitingForCompletion
                 | Activity::WaitingToRetry { .. } => false,
             }
         }

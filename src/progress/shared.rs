@@ -8,6 +8,7 @@ use super::mode::{Mode, Verbosity};
 use super::options::Options;
 use super::tally::Tally;
 use crate::event::Event;
+use crate::job::Terms;
 
 /// Events that may wait for a reader: minutes of the fastest run, and a few megabytes.
 pub const QUEUED_MAX: usize = 65_536;
@@ -17,6 +18,7 @@ pub struct Shared {
     pub started: Instant,
     pub mode: Mode,
     pub verbosity: Verbosity,
+    pub terms: &'static Terms,
     pub command: String,
     pub tally: Mutex<Tally>,
     pub screen: Mailbox<Letter>,
@@ -34,12 +36,14 @@ pub enum Letter {
 impl Shared {
     /// `mode`: that of `options`, as far as stdout allows it.
     pub fn new(options: &Options, mode: Mode, has_stream: bool) -> Self {
+        let terms = options.action.terms();
         Self {
             started: Instant::now(),
             mode,
             verbosity: options.verbosity,
+            terms,
             command: options.command.clone(),
-            tally: Mutex::new(Tally::new(options.no_wait)),
+            tally: Mutex::new(Tally::new(terms, options.no_wait)),
             screen: Mailbox::new(QUEUED_MAX),
             stream: has_stream.then(|| Mailbox::new(QUEUED_MAX)),
             closing: Mutex::new(String::new()),

@@ -85,7 +85,8 @@ fn verdict(ended: &Ended) -> String {
     let batch = ended.batch;
     match ended.exit {
         Exit::Done if ended.counts.open() > 0 => {
-            format!("batch {batch}: everything is accepted; the rebuilds were not waited for")
+            let nouns = ended.action.terms().nouns;
+            format!("batch {batch}: everything is accepted; the {nouns} were not waited for")
         }
         Exit::Done if ended.counts.cancelled > 0 => {
             format!("batch {batch} has ended: all is done but what was cancelled")
@@ -136,14 +137,15 @@ mod tests {
     use std::path::PathBuf;
 
     use super::*;
-    use crate::job::BatchId;
+    use crate::job::{Action, BatchId};
 
     fn ended(exit: Exit, counts: Counts) -> Ended {
         Ended {
             exit,
             batch: BatchId(7),
+            action: Action::Rebuild,
             counts,
-            failed_wiped: Some(0),
+            failed_touched: Some(0),
             flagged: 0,
             completed: counts.done + counts.failed + counts.held,
             elapsed: Duration::from_secs(2470),
@@ -257,14 +259,14 @@ mod tests {
             (
                 "failures, one of them wiped",
                 Ended {
-                    failed_wiped: Some(1),
+                    failed_touched: Some(1),
                     ..ended(Exit::Failed, broken)
                 },
             ),
             (
                 "failures nobody looked into",
                 Ended {
-                    failed_wiped: None,
+                    failed_touched: None,
                     command: "refleet --db /srv/fleet.db".to_owned(),
                     ..ended(Exit::Failed, broken)
                 },

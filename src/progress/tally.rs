@@ -11,7 +11,7 @@ use super::lines::{describe_activity, stopping};
 use super::rate::Rate;
 use crate::event::Limit;
 use crate::event::{Activity, Event, JobEvent};
-use crate::job::{Counts, State};
+use crate::job::{Counts, State, Terms};
 use crate::text::{MESSAGE_CHARS_MAX, brief};
 use crate::time;
 
@@ -21,6 +21,7 @@ const BAR_COLUMNS_MIN: usize = 12;
 /// Where a run stands. Moments are durations since the display started.
 #[derive(Debug)]
 pub struct Tally {
+    terms: &'static Terms,
     counts: Counts,
     begun: bool,
     simulated: bool,
@@ -59,8 +60,9 @@ impl Frame {
 
 impl Tally {
     /// `no_wait`: a job has ended for this run when it was accepted.
-    pub fn new(no_wait: bool) -> Self {
+    pub fn new(terms: &'static Terms, no_wait: bool) -> Self {
         Self {
+            terms,
             counts: Counts::default(),
             begun: false,
             simulated: false,
@@ -122,7 +124,7 @@ impl Tally {
             }
             State::InProgress => {}
             State::Queued | State::InDoubt | State::Done | State::Failed | State::Cancelled => {
-                self.forecast.ended(job.service, job.rebuild);
+                self.forecast.ended(job.service, job.took);
             }
         }
         self.completed += self.ended().saturating_sub(ended_before);
@@ -212,7 +214,7 @@ impl Tally {
         } else if self.no_wait {
             self.rate.eta(total - done, now)
         } else {
-            self.forecast.by_rebuilds(&self.counts, now)
+            self.forecast.by_completions(&self.counts, now)
         };
         let eta = match self.forecast.show(until, now) {
             Some(eta) => format!("ETA {}", time::short(eta)),
@@ -241,30 +243,30 @@ impl Tally {
             Activity::Working if self.counts.submitting > 0 => {
                 format!("submitting {}", self.counts.submitting)
             }
-            Activity::WaitingForRebuilds if in_flight > 0 => waiting_for(in_flight),
+            Activity::WaitingForCompletion if in_flight > 0 => self.waiting_for(in_flight),
             Activity::HeldBack {
                 by: Limit::Workers | Limit::FailureBudget,
             } if in_flight > 0 => {
                 format!(
                     "{}, {}",
-                    waiting_for(in_flight),
-                    describe_activity(activity)
+                    self.waiting_for(in_flight),
+                    describe_activity(activity, self.terms)
                 )
             }
             Activity::WaitingToRetry { remaining } => {
-                describe_activity(&Activity::WaitingToRetry {
-                    remaining: remaining.saturating_sub(now.saturating_sub(*since)),
-                })
+                let waited = now.saturating_sub(*since);
+                let remaining = remaining.saturating_sub(waited);
+                describe_activity(&Activity::WaitingToRetry { remaining }, self.terms)
             }
             Activity::LoggingIn
             | Activity::ReadingList { .. }
             | Activity::Working
             | Activity::HeldBack { .. }
-            | Activity::WaitingForRebuilds
-            | Activity::WatchingDoubts { .. } => describe_activity(activity),
+            | Activity::WaitingForCompletion
+            | Activity::WatchingDoubts { .. } => describe_activity(activity, self.terms),
         };
         let is_said = match activity {
-            Activity::Working | Activity::WaitingForRebuilds => false,
+            Activity::Working | Activity::WaitingForCompletion => false,
             Activity::HeldBack { by } => *by == Limit::FailureBudget,
             Activity::LoggingIn
             | Activity::ReadingList { .. }
@@ -275,6 +277,13 @@ impl Tally {
             let _ = write!(text, " (at most {in_flight_max} at once: --max-failures)");
         }
         (text, Tone::Faint)
+    }
+
+    fn waiting_for(&self, in_flight: u64) -> String {
+        match in_flight {
+            1 => format!("waiting for 1 {}", self.terms.noun),
+            count => format!("waiting for {count} {}", self.terms.nouns),
+        }
     }
 
     /// The display as one line, for a log in which nothing was written for a while.
@@ -289,12 +298,5 @@ impl Tally {
             record(&self.counts),
             self.doing(now).0
         ))
-    }
-}
-
-fn waiting_for(rebuilds: u64) -> String {
-    match rebuilds {
-        1 => "waiting for 1 rebuild".to_owned(),
-        count => format!("waiting for {count} rebuilds"),
     }
 }

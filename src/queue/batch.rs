@@ -2,14 +2,16 @@
 
 use std::path::PathBuf;
 
-use crate::job::{BatchId, Counts, JobId, RunId, ServiceId};
+use crate::job::{Action, BatchId, Counts, JobId, RunId, ServiceId};
 
 /// A batch, and where it stands.
 #[derive(Debug, Clone)]
 pub struct Batch {
     /// Its number in the database.
     pub id: BatchId,
-    /// Digest of the manifest's rows.
+    /// What is done to its instances.
+    pub action: Action,
+    /// Digest of the action and the manifest's rows.
     pub identity: [u8; 32],
     /// Whose API it is.
     pub provider: String,
@@ -50,7 +52,7 @@ pub struct Harm {
 pub struct OldestDoubt {
     /// The instance.
     pub service: ServiceId,
-    /// Since when it may have been wiped, as Unix time.
+    /// Since when it may have been touched, as Unix time.
     pub since_ms: i64,
     /// The owner's name for the instance.
     pub name: Option<String>,

@@ -203,7 +203,7 @@ impl MemoryStore {
         };
         Elsewhere {
             is_live: others().any(|stored| !stored.job.record.state.is_final()),
-            wiped_by: others()
+            touched_by: others()
                 .filter(|stored| stored.batch > batch && stored.job.record.state.is_final())
                 .filter(|stored| stored.job.record.executed() != Executed::No)
                 .map(|stored| stored.batch)
@@ -606,6 +606,7 @@ impl Backend for MemoryStore {
             let order = stored.order.clone();
             Batch {
                 id,
+                action: order.action,
                 identity: order.identity,
                 provider: order.provider,
                 api_url: order.api_url,

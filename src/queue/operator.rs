@@ -21,7 +21,7 @@ pub struct CommandOutcome {
     pub refused: Vec<(ServiceId, String)>,
 }
 
-/// What a command decides on one job; for a final one, given the newest later batch that wiped its
+/// What a command decides on one job; for a final one, given the newest later batch that touched its
 /// instance, or may have.
 pub type Decision<'a> =
     dyn Fn(&QueuedJob, Option<BatchId>) -> Result<LedgerEntry, String> + Send + Sync + 'a;
@@ -43,14 +43,14 @@ pub(super) struct Command<'a> {
 pub(super) struct Elsewhere {
     /// It has a live job there.
     pub is_live: bool,
-    /// The newest later one that wiped it, or may have.
-    pub wiped_by: Option<BatchId>,
+    /// The newest later one that touched it, or may have.
+    pub touched_by: Option<BatchId>,
 }
 
 impl Command<'_> {
     /// The steps that it makes of `job`, or why it makes none.
     pub fn steps(&self, job: &QueuedJob, elsewhere: Elsewhere) -> Result<Vec<Transition>, String> {
-        let last = (self.decide)(job, elsewhere.wiped_by)?;
+        let last = (self.decide)(job, elsewhere.touched_by)?;
         let mut record = job.record.clone();
         let mut steps = Vec::with_capacity(2);
         for entry in (self.first)(job).into_iter().chain([last]) {

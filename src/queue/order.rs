@@ -4,12 +4,14 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use super::{QueuedJob, StoreError};
-use crate::job::{BatchId, Executed, NewJob, ServiceId, State};
+use crate::job::{Action, BatchId, Executed, NewJob, ServiceId, State};
 
 /// What a new batch is.
 #[derive(Debug, Clone)]
 pub struct NewBatch {
-    /// Digest of the manifest's rows.
+    /// What is done to its instances.
+    pub action: Action,
+    /// Digest of the action and the manifest's rows.
     pub identity: [u8; 32],
     /// Whose API it is: an order belongs to the provider, not to a spelling of its address.
     pub provider: String,
@@ -26,12 +28,12 @@ pub struct NewBatch {
 pub struct EnqueuePolicy {
     /// Pairs of service and image that are done already.
     pub done: DonePolicy,
-    /// Services that an earlier order may have wiped and that did not end well are queued all the
+    /// Services that an earlier order may have touched and that did not end well are queued all the
     /// same; otherwise they are conflicts.
-    pub wiped: bool,
+    pub touched: bool,
     /// Services held in doubt by another batch are left out (and named); otherwise they are conflicts.
     pub leave_out_held: bool,
-    /// Only services that are due: an order by the clock, which wipes again whatever is.
+    /// Only services that are due: an order by the clock, which touches again whatever is.
     pub due: Option<Due>,
     /// What is live in this batch is no conflict, and left out: it is finished first.
     pub beside: Option<BatchId>,
@@ -162,7 +164,7 @@ pub enum EnqueueError<E: std::error::Error + 'static> {
     Store(#[from] StoreError),
 }
 
-/// A service that may have been wiped by an order that did not end well.
+/// A service that may have been touched by an order that did not end well.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Touched {
     /// The instance.
@@ -171,7 +173,7 @@ pub struct Touched {
     pub batch: BatchId,
     /// How it ended.
     pub state: State,
-    /// Whether it was wiped.
+    /// Whether it was touched.
     pub executed: Executed,
 }
 
@@ -220,8 +222,8 @@ pub enum Conflict {
         /// Something was sent to that provider, or may still be.
         sent: bool,
     },
-    /// Services that an earlier order wiped, or may have wiped, without ending well.
-    #[error("{} of these services may have been wiped by an order that did not end well", .touched.len())]
+    /// Services that an earlier order touched, or may have touched, without ending well.
+    #[error("{} of these services may have been touched by an order that did not end well", .touched.len())]
     Touched {
         /// Each with its last order.
         touched: Vec<Touched>,

@@ -74,7 +74,7 @@ impl Sieve {
 
     /// [`Self::ended`] is to be told of the last submissions.
     pub fn asks_ended(&self) -> bool {
-        self.policy.done != DonePolicy::Again || !self.policy.wiped
+        self.policy.done != DonePolicy::Again || !self.policy.touched
     }
 
     /// A service has a live job in another batch.
@@ -131,7 +131,7 @@ impl Sieve {
             return;
         }
         if last.state != State::Done {
-            if self.policy.wiped {
+            if self.policy.touched {
                 return;
             }
             if self.touched.len() < CONFLICTS_MAX {

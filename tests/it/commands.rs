@@ -225,6 +225,7 @@ fn list_show_status_and_report_tell_the_same_to_people_and_to_scripts() {
         .says_out("in doubt     1 (1 held")
         .says_out(&first);
     let status = rig.call(&["status", "--json"]).exit(0).json();
+    assert_eq!(status["action"], "rebuild");
     assert_eq!(status["counts"]["done"], 2);
     assert_eq!(status["counts"]["held"], 1);
     assert_eq!(status["oldest_doubt"]["service_id"].to_string(), first);

@@ -8,8 +8,8 @@ use std::path::{Path, PathBuf};
 
 use proptest::prelude::*;
 use refleet::job::{
-    Access, Baseline, BatchId, Evidence, Executed, Failure, InstanceStatus, JobRecord, LedgerEntry,
-    NewJob, Order, Rebuild, State, Task, Transition, Verdict,
+    Access, Action, Baseline, BatchId, Evidence, Executed, Failure, InstanceStatus, JobRecord,
+    LedgerEntry, NewJob, Order, Rebuild, State, Task, Transition, Verdict,
 };
 use refleet::queue::{
     Conflict, DonePolicy, EnqueueError, EnqueuePolicy, Enqueued, Lease, Live, NewBatch, NewRun,
@@ -67,6 +67,7 @@ async fn load(
         })
         .collect();
     let batch = NewBatch {
+        action: Action::Rebuild,
         identity: [identity; 32],
         provider: "api.zomro.com".to_owned(),
         api_url: "https://api.zomro.com/".to_owned(),

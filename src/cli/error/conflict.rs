@@ -2,14 +2,15 @@
 
 use std::fmt::Write as _;
 
-use crate::job::BatchId;
+use crate::job::{Action, BatchId};
 use crate::queue::Conflict;
 use crate::time;
 
 /// Services that are named before the rest is only counted.
 pub const NAMED_MAX: usize = 20;
 
-pub fn conflict(conflict: &Conflict) -> String {
+/// Why an order of `action` may not be queued.
+pub fn refusal(action: Action, conflict: &Conflict) -> String {
     match conflict {
         Conflict::OtherProvider {
             batch,
@@ -22,9 +23,14 @@ pub fn conflict(conflict: &Conflict) -> String {
             touched,
             already_done: done,
         } => {
+            let what = action.terms().touched;
             let mut lines = match touched.len() {
-                1 => "one of these services was, or may have been, wiped by an order that did not end well:".to_owned(),
-                count => format!("{count} of these services were, or may have been, wiped by orders that did not end well:"),
+                1 => format!(
+                    "one of these services was, or may have been, {what} by an order that did not end well:"
+                ),
+                count => format!(
+                    "{count} of these services were, or may have been, {what} by orders that did not end well:"
+                ),
             };
             listed(&mut lines, touched, |touched| {
                 format!(

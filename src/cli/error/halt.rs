@@ -1,9 +1,11 @@
 //! What to do when a run ends before its batch has ended.
 
+use crate::job::Action;
 use crate::run::Halt;
 
 /// One line. `command`: how to call refleet on this database.
-pub fn hint(halt: &Halt, command: &str) -> String {
+pub fn hint(halt: &Halt, action: Action, command: &str) -> String {
+    let terms = action.terms();
     match halt {
         Halt::FailureBudget { .. } => {
             format!(
@@ -14,7 +16,8 @@ pub fn hint(halt: &Halt, command: &str) -> String {
             "clear the filter in the panel and run again; what the account really lacks is dropped with `{command} cancel SERVICE_ID...`"
         ),
         Halt::StoodStill { .. } => format!(
-            "make sure that the servers are still to be wiped, then go on with `{command} run --stale`"
+            "make sure that the servers are still to be {}, then go on with `{command} run --stale`",
+            terms.touched
         ),
         Halt::Credentials(_) => {
             "check ZOMRO_USERNAME and ZOMRO_PASSWORD, or ZOMRO_AUTH (a session ends an hour after its last call), then run again".to_owned()
@@ -22,9 +25,10 @@ pub fn hint(halt: &Halt, command: &str) -> String {
         Halt::SecondFactor => {
             "open a session in the panel and give its token as ZOMRO_AUTH, without ZOMRO_USERNAME and ZOMRO_PASSWORD, or use an account without a second factor".to_owned()
         }
-        Halt::Rights(_) => {
-            "give this user the right to list and rebuild instances, or use the account's owner, then run again".to_owned()
-        }
+        Halt::Rights(_) => format!(
+            "give this user the right to list and {} instances, or use the account's owner, then run again",
+            terms.verb
+        ),
         Halt::Incurable(why) => why.remedy().to_owned(),
         Halt::Blocked { .. } => {
             "wait a while, leave VPNs and shared addresses, lower --rate, then run again".to_owned()

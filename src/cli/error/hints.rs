@@ -6,6 +6,7 @@ use super::conflict::NAMED_MAX;
 use super::halt;
 use super::kinds::CliError;
 use super::storage::{open_hints, storage_hints};
+use crate::job::Action;
 use crate::queue::{Conflict, no_database};
 use crate::text;
 use crate::zomro::ClientError;
@@ -13,18 +14,10 @@ use crate::zomro::ClientError;
 /// What to do where a database belongs to another provider.
 const OTHER_PROVIDER: &str = "give that address with --api-url or REFLEET_API_URL (another port, path or spelling of the same host will do); a really different provider needs a database of its own: --db";
 
-/// What to do about services that have the image already.
-const ALREADY_DONE: &str =
-    "--skip-done queues only the rest, --again rebuilds all of them once more";
-
 /// What to do about a date in the future.
 const FUTURE: &str = "see to this machine's clock (`date`); if it is right now, it was wrong then: run it once with --again, which orders all of it now";
 
-/// What to do about a date that may be too old.
-const UNDATABLE: &str = "the clock was behind then, or ahead before, so that they may have been wiped less long ago than --every asks for; see to it (`date`), and when they are due, run it once with --again, which orders all of it now";
-
 /// What to do next, one line each.
-#[expect(clippy::too_many_lines, reason = "a table: one arm for each error")]
 pub fn hints(error: &CliError) -> Vec<String> {
     let hint = |text: &str| vec![text.to_owned()];
     match error {
@@ -34,7 +27,7 @@ pub fn hints(error: &CliError) -> Vec<String> {
         CliError::HalfCredentials(_, missing) => vec![format!(
             "set {missing} too, or {missing}_FILE with a file's path"
         )],
-        CliError::NothingToSend => hint(
+        CliError::NothingToSend(_) => hint(
             "is it the right account? is a filter for the list set in the panel? --yes has the reason recorded for each of them",
         ),
         CliError::NobodyToAsk { .. } => hint("pass --yes once you are sure"),
@@ -55,8 +48,8 @@ pub fn hints(error: &CliError) -> Vec<String> {
                 named.join(" ")
             )]
         }
-        CliError::FutureOrder { .. } | CliError::Conflict(Conflict::Future(_)) => hint(FUTURE),
-        CliError::Conflict(Conflict::Undatable(_)) => hint(UNDATABLE),
+        CliError::FutureOrder { .. } => hint(FUTURE),
+        CliError::Conflict { action, conflict } => conflict_hints(*action, conflict),
         CliError::OnlyRehearsed { rehearsal, .. } => vec![format!(
             "for the simulation's, repeat it with --db {}",
             text::shell_word(&rehearsal.to_string_lossy())
@@ -67,41 +60,10 @@ pub fn hints(error: &CliError) -> Vec<String> {
         CliError::WhichBatch(_) | CliError::NothingLoaded(_) => {
             hint("name a manifest: `refleet run fleet.csv`")
         }
-        CliError::OtherApi { .. }
-        | CliError::Conflict(Conflict::OtherProvider { sent: true, .. }) => hint(OTHER_PROVIDER),
-        CliError::Conflict(Conflict::OtherProvider { batch, .. }) => vec![
-            OTHER_PROVIDER.to_owned(),
-            format!(
-                "nothing was sent there: `refleet cancel --all --batch {batch}` gives that order up"
-            ),
-        ],
-        CliError::Conflict(Conflict::Live(live)) => {
-            let (service, batch) = live.first().map_or_else(Default::default, |live| {
-                (live.service.to_string(), live.batch.to_string())
-            });
-            vec![format!(
-                "finish that batch (`refleet run` with its manifest), settle its doubts (`refleet resolve {service} --batch {batch} --as done|requeue|failed --reason TEXT`), or take these services out of it (`refleet cancel {service} --batch {batch}`)",
-            )]
-        }
-        CliError::Conflict(Conflict::Touched {
-            touched,
-            already_done,
-        }) => {
-            let service = touched
-                .first()
-                .map_or_else(String::new, |touched| touched.service.to_string());
-            let mut hints = vec![format!(
-                "`refleet show {service}` tells what happened; take their rows out of the manifest, or pass --wiped to wipe them once more"
-            )];
-            if *already_done > 0 {
-                hints.push(ALREADY_DONE.to_owned());
-            }
-            hints
-        }
-        CliError::Conflict(Conflict::AlreadyDone(_)) => hint(ALREADY_DONE),
+        CliError::OtherApi { .. } => hint(OTHER_PROVIDER),
         CliError::Open(error) => open_hints(error),
         CliError::Store(error) => storage_hints(error),
-        CliError::Account(why) => hint(&halt::hint(why, "refleet")),
+        CliError::Account { action, halt } => hint(&halt::hint(halt, *action, "refleet")),
         CliError::NoSuchBatch(_) | CliError::NoSuchService(_) => {
             hint("`refleet status` shows what is there")
         }
@@ -127,6 +89,56 @@ pub fn hints(error: &CliError) -> Vec<String> {
         | CliError::Simulator(_)
         | CliError::System(_)
         | CliError::Usage(_) => Vec::new(),
+    }
+}
+
+/// What to do about rows of an order of `action` that concern services with a past.
+fn conflict_hints(action: Action, conflict: &Conflict) -> Vec<String> {
+    let terms = action.terms();
+    let already_done = || {
+        format!(
+            "--skip-done queues only the rest, --again {} all of them once more",
+            terms.does
+        )
+    };
+    match conflict {
+        Conflict::OtherProvider { sent: true, .. } => vec![OTHER_PROVIDER.to_owned()],
+        Conflict::OtherProvider { batch, .. } => vec![
+            OTHER_PROVIDER.to_owned(),
+            format!(
+                "nothing was sent there: `refleet cancel --all --batch {batch}` gives that order up"
+            ),
+        ],
+        Conflict::Live(live) => {
+            let (service, batch) = live.first().map_or_else(Default::default, |live| {
+                (live.service.to_string(), live.batch.to_string())
+            });
+            vec![format!(
+                "finish that batch (`refleet run` with its manifest), settle its doubts (`refleet resolve {service} --batch {batch} --as done|requeue|failed --reason TEXT`), or take these services out of it (`refleet cancel {service} --batch {batch}`)",
+            )]
+        }
+        Conflict::Touched {
+            touched,
+            already_done: done,
+        } => {
+            let service = touched
+                .first()
+                .map_or_else(String::new, |touched| touched.service.to_string());
+            let mut hints = vec![format!(
+                "`refleet show {service}` tells what happened; take their rows out of the manifest, or pass --wiped to {} them once more",
+                terms.touch
+            )];
+            if *done > 0 {
+                hints.push(already_done());
+            }
+            hints
+        }
+        Conflict::AlreadyDone(_) => vec![already_done()],
+        Conflict::Future(_) => vec![FUTURE.to_owned()],
+        Conflict::Undatable(_) => vec![format!(
+            "the clock was behind then, or ahead before, so that they may have been {} less long ago than --every asks for; see to it (`date`), and when they are due, run it once with --again, which orders all of it now",
+            terms.touched
+        )],
     }
 }
 

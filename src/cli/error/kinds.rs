@@ -4,11 +4,11 @@ use std::fmt::Write as _;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use super::conflict::{NAMED_MAX, conflict, listed, other_api};
+use super::conflict::{NAMED_MAX, listed, other_api, refusal};
 use crate::cli::ended;
 use crate::cli::words;
 use crate::exit::Exit;
-use crate::job::{BatchId, ServiceId};
+use crate::job::{Action, BatchId, ServiceId};
 use crate::manifest::ManifestError;
 use crate::progress::StartError;
 use crate::queue::{Conflict, EnqueueError, OpenError, Precious, StoreError};
@@ -26,8 +26,12 @@ pub enum CliError {
     #[error(transparent)]
     Store(#[from] StoreError),
     /// Rows that concern services with a past.
-    #[error("{}", conflict(.0))]
-    Conflict(Conflict),
+    #[error("{}", refusal(*.action, .conflict))]
+    Conflict {
+        /// What was ordered.
+        action: Action,
+        conflict: Conflict,
+    },
     #[error("the API's address cannot be used: {0}")]
     Endpoint(#[from] EndpointError),
     #[error(transparent)]
@@ -56,13 +60,16 @@ pub enum CliError {
     /// The question was not answered with yes.
     #[error("not confirmed: nothing was changed, nothing was sent")]
     NotConfirmed,
-    /// None of the instances can be rebuilt.
-    #[error("none of these instances can be rebuilt now: nothing was changed, nothing was sent")]
-    NothingToSend,
+    /// To none of the instances this can be done.
+    #[error(
+        "none of these instances can be {} now: nothing was changed, nothing was sent",
+        .0.terms().done
+    )]
+    NothingToSend(Action),
     /// Nobody is there to be asked.
     #[error("this destroys {instances} instances, and there is no terminal to ask on")]
     NobodyToAsk {
-        /// Instances that would be rebuilt.
+        /// How many it would be.
         instances: u64,
     },
     /// An open batch that was left alone for long.
@@ -127,8 +134,12 @@ pub enum CliError {
     #[error("service {0} is in no batch of this database")]
     NoSuchService(ServiceId),
     /// The account could not be read for the question.
-    #[error("{0}")]
-    Account(Halt),
+    #[error("{halt}")]
+    Account {
+        /// What was to be done.
+        action: Action,
+        halt: Halt,
+    },
     /// A file or stdout.
     #[error("cannot write {what}: {source}")]
     Output { what: String, source: io::Error },
@@ -164,26 +175,25 @@ impl From<OpenError> for CliError {
     }
 }
 
-impl From<EnqueueError<ManifestError>> for CliError {
-    fn from(error: EnqueueError<ManifestError>) -> Self {
+impl CliError {
+    /// Why a manifest of `action` was not queued, or not taken for a batch.
+    pub fn of_order(action: Action, error: EnqueueError<ManifestError>) -> Self {
         match error {
             EnqueueError::Rows(error) => error.into(),
-            EnqueueError::Conflict(conflict) => Self::Conflict(conflict),
+            EnqueueError::Conflict(conflict) => Self::Conflict { action, conflict },
             EnqueueError::Store(error) => Self::Store(error),
         }
     }
-}
 
-impl CliError {
     /// How the process ends.
     pub fn exit(&self) -> Exit {
         match self {
             Self::Open(error) => ended::of_opening(error),
             Self::Store(error) => ended::of_store(error),
-            Self::Account(halt) => ended::of_halt(halt),
+            Self::Account { halt, .. } => ended::of_halt(halt),
             Self::Output { .. } | Self::Simulator(_) | Self::System(_) => Exit::Storage,
             Self::Manifest(_)
-            | Self::Conflict(_)
+            | Self::Conflict { .. }
             | Self::Endpoint(_)
             | Self::Client(_)
             | Self::NoCredentials
@@ -192,7 +202,7 @@ impl CliError {
             | Self::BadSecret { .. }
             | Self::Display(_)
             | Self::NotConfirmed
-            | Self::NothingToSend
+            | Self::NothingToSend(_)
             | Self::NobodyToAsk { .. }
             | Self::Stale { .. }
             | Self::FutureOrder { .. }

@@ -10,9 +10,8 @@ use crate::cli::error::CliError;
 use crate::cli::output::tell_prose;
 use crate::cli::words::jobs;
 use crate::job::{Order, ServiceId};
-use crate::manifest::ManifestError;
 use crate::progress::Verbosity;
-use crate::queue::{AccessNews, Batch, EnqueueError, Given, Queue, Store};
+use crate::queue::{AccessNews, Batch, Given, Queue, Store};
 use crate::text;
 
 /// What the sheet says now of the access of `batch`, which is about to be resumed for it. Changes
@@ -67,7 +66,8 @@ pub async fn take(
             identity: renamed.then_some(identity),
         };
         let mut rows = sound_rows(sheet.source, sheet.validated)?;
-        queue.take_access(batch.id, given, &mut rows).await?;
+        let taken = queue.take_access(batch.id, given, &mut rows).await;
+        taken.map_err(|error| CliError::of_order(batch.action, error))?;
     }
     Ok(())
 }
@@ -148,9 +148,10 @@ async fn compare(
     queue: &mut Queue,
     sheet: &Sheet<'_>,
     batch: &Batch,
-) -> Result<AccessNews, EnqueueError<ManifestError>> {
-    let mut rows = sound_rows(sheet.source, sheet.validated).map_err(EnqueueError::Rows)?;
-    queue.compare_access(batch.id, &mut rows).await
+) -> Result<AccessNews, CliError> {
+    let mut rows = sound_rows(sheet.source, sheet.validated)?;
+    let news = queue.compare_access(batch.id, &mut rows).await;
+    news.map_err(|error| CliError::of_order(batch.action, error))
 }
 
 /// The queued jobs of `batch` that the sheet does not order, or orders otherwise.

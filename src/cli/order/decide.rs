@@ -24,7 +24,7 @@ pub enum Order<'a> {
     Future(&'a Batch),
 }
 
-/// Which batches of the same provider a manifest may be, the oldest first.
+/// Which batches of the same provider and action a manifest may be, the oldest first.
 pub struct Known<'a> {
     /// Those with the same rows.
     pub same: &'a [Batch],
@@ -82,7 +82,7 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
-    use crate::job::{BatchId, Counts};
+    use crate::job::{Action, BatchId, Counts};
     use crate::queue::DonePolicy;
 
     const HOUR_MS: i64 = 3_600_000;
@@ -90,6 +90,7 @@ mod tests {
     fn batch(created_ms: i64, counts: Counts) -> Batch {
         Batch {
             id: BatchId(created_ms),
+            action: Action::Rebuild,
             identity: [0; 32],
             provider: String::new(),
             api_url: String::new(),
@@ -197,7 +198,7 @@ mod tests {
         for options in [AGAIN, every(20)] {
             match order(&same, options, 0) {
                 Order::New(policy) => {
-                    assert!(policy.wiped && policy.leave_out_held);
+                    assert!(policy.touched && policy.leave_out_held);
                     assert_eq!(policy.done, DonePolicy::Again);
                     assert_eq!(policy.due.is_some(), options.every.is_some());
                 }
@@ -240,7 +241,7 @@ mod tests {
     #[test]
     fn a_new_manifest_refuses_what_is_done_or_was_touched_unless_told_what_to_do_with_it() {
         let policy = |options| match order(&[], options, 0) {
-            Order::New(policy) => (policy.done, policy.wiped),
+            Order::New(policy) => (policy.done, policy.touched),
             order => panic!("{order:?}"),
         };
         let skip_done = OrderOptions {

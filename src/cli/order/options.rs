@@ -62,7 +62,7 @@ impl OrderOptions {
                 (false, true) => DonePolicy::Again,
                 (false, false) => DonePolicy::Refuse,
             },
-            wiped: self.wiped || anew,
+            touched: self.wiped || anew,
             leave_out_held: anew,
             due: self.every.map(|every| Due { every, now_ms }),
             beside: None,

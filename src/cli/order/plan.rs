@@ -57,11 +57,12 @@ pub async fn plan(
     sheet: &Sheet<'_>,
     options: OrderOptions,
 ) -> Result<Plan, CliError> {
+    let action = sheet.source.action();
     if let Some(conflict) = queue.other_provider(&new_batch(sheet)?).await? {
-        return Err(CliError::Conflict(conflict));
+        return Err(CliError::Conflict { action, conflict });
     }
     let mut batches = queue.batches().await?;
-    batches.retain(|batch| batch.provider == sheet.provider);
+    batches.retain(|batch| batch.provider == sheet.provider && batch.action == action);
     let file = absolute(sheet.path).map_err(CliError::System)?;
     let identity = *sheet.validated.identity.as_bytes();
     let of = |wanted: &dyn Fn(&Batch) -> bool| -> Vec<Batch> {
@@ -79,7 +80,8 @@ pub async fn plan(
                 let mut rows = sound_rows(sheet.source, sheet.validated)?;
                 queue
                     .preview(&new_batch(sheet)?, policy, &mut rows, &mut |_| {})
-                    .await?;
+                    .await
+                    .map_err(|error| CliError::of_order(action, error))?;
             }
             Ok(Plan::Resume {
                 batch: batch.clone(),
@@ -113,7 +115,10 @@ pub async fn enqueue(
     policy: EnqueuePolicy,
 ) -> Result<Loaded, CliError> {
     let mut rows = sound_rows(sheet.source, sheet.validated)?;
-    let enqueued = queue.enqueue(&new_batch(sheet)?, policy, &mut rows).await?;
+    let enqueued = queue
+        .enqueue(&new_batch(sheet)?, policy, &mut rows)
+        .await
+        .map_err(|error| CliError::of_order(sheet.source.action(), error))?;
     let left_out = enqueued.left_out;
     Ok(Loaded {
         batch: enqueued.batch,
@@ -138,6 +143,7 @@ pub async fn preview(
     let mut add = |row: &NewJob| targets.add(Target::from(row));
     queue
         .preview(&new_batch(sheet)?, policy, &mut rows, &mut add)
-        .await?;
+        .await
+        .map_err(|error| CliError::of_order(sheet.source.action(), error))?;
     Ok(targets)
 }

@@ -47,6 +47,7 @@ pub fn sound_rows(
 /// The batch that the sheet would become.
 pub fn new_batch(sheet: &Sheet<'_>) -> Result<NewBatch, CliError> {
     Ok(NewBatch {
+        action: sheet.source.action(),
         identity: *sheet.validated.identity.as_bytes(),
         provider: sheet.provider.to_owned(),
         api_url: sheet.api_url.to_owned(),

@@ -6,7 +6,7 @@ use super::options::OrderOptions;
 use super::sheet::Sheet;
 use crate::cli::output::tell_prose;
 use crate::cli::words::named;
-use crate::job::{Counter, ServiceId};
+use crate::job::{Action, Counter, ServiceId};
 use crate::progress::Verbosity;
 use crate::queue::{Batch, LeftOut};
 use crate::{text, time};
@@ -56,10 +56,11 @@ pub fn ended(batch: &Batch, sheet: &Sheet<'_>, command: &str) -> String {
     said
 }
 
-/// Says which rows were left out: the harmless ones by number, and by name, always, those that
-/// need a human.
+/// Says which rows of an order of `action` were left out: the harmless ones by number, and by name,
+/// always, those that need a human.
 pub fn tell_left_out(
     left_out: &LeftOut,
+    action: Action,
     options: OrderOptions,
     command: &str,
     verbosity: Verbosity,
@@ -72,6 +73,7 @@ pub fn tell_left_out(
         other_image,
         failed,
     } = left_out;
+    let terms = action.terms();
     let mut text = String::new();
     // Writing to a String cannot fail.
     if verbosity != Verbosity::Quiet {
@@ -98,8 +100,9 @@ pub fn tell_left_out(
     if !other_image.is_empty() {
         let _ = writeln!(
             text,
-            "warning: not due yet, and last rebuilt with another image than the manifest asks for: {}\n\
+            "warning: not due yet, and last {} with another image than the manifest asks for: {}\n\
              hint: they get it when they are due; a manifest of these rows alone, ordered with --again, does it now",
+            terms.done,
             named(other_image, NAMED_MAX)
         );
     }
@@ -107,9 +110,11 @@ pub fn tell_left_out(
         let services: Vec<ServiceId> = failed.iter().map(|(service, _)| *service).collect();
         let _ = writeln!(
             text,
-            "warning: not due yet, and their last rebuild failed: {}\n\
-             hint: `{command} show {service}` tells why, `{command} retry {service} --wiped --batch {batch}` wipes it once more",
-            named(&services, NAMED_MAX)
+            "warning: not due yet, and their last {} failed: {}\n\
+             hint: `{command} show {service}` tells why, `{command} retry {service} --wiped --batch {batch}` {} it once more",
+            terms.noun,
+            named(&services, NAMED_MAX),
+            terms.touches
         );
     }
     if let Some((service, batch)) = held.first() {

@@ -15,6 +15,7 @@ use super::text::Question;
 use crate::cli::error::CliError;
 use crate::cli::output::tell;
 use crate::cli::signals;
+use crate::job::Action;
 use crate::progress::{Surroundings, Verbosity};
 use crate::run::{InstanceList, Options, read_account};
 use crate::zomro::Client;
@@ -27,8 +28,10 @@ const QUIET: Timespec = Timespec {
 /// Pieces that are thrown away at most; who goes on typing after that answers the question.
 const PIECES_MAX: u32 = 50;
 
-/// Who is asked, and about which API.
+/// What is asked about, and which API.
 pub struct Asked<'a> {
+    /// What is to be done.
+    pub action: Action,
     pub client: &'a Client,
     pub api_url: &'a str,
     /// What the run will do.
@@ -55,6 +58,7 @@ pub async fn confirm(
     let capable = Surroundings::of_this_process().terminal;
     let account = read(targets, asked, capable).await?;
     let question = Question {
+        action: asked.action,
         targets,
         account: &account,
         api_url: asked.api_url,
@@ -67,7 +71,7 @@ pub async fn confirm(
     let (rows, columns) = size();
     tell(&question.text(rows, columns));
     if count == 0 {
-        return Err(CliError::NothingToSend);
+        return Err(CliError::NothingToSend(asked.action));
     }
     loop {
         tell("l shows the whole list; anything but the number stops.\n");
@@ -123,7 +127,10 @@ async fn read(
     )
     .await;
     say("");
-    account.map_err(CliError::Account)
+    account.map_err(|halt| CliError::Account {
+        action: asked.action,
+        halt,
+    })
 }
 
 /// Rows and columns of the terminal.

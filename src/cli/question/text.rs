@@ -10,7 +10,7 @@ use super::fate::{Fate, Outlook};
 use super::table;
 use super::targets::{IMAGES_MAX, Targets};
 use crate::cli::words::{instances, named};
-use crate::job::{AccessKind, ServiceId};
+use crate::job::{AccessKind, Action, ServiceId};
 use crate::progress::fold;
 use crate::queue::Target;
 use crate::run::Account;
@@ -52,6 +52,8 @@ impl fmt::Display for Few {
 /// What the question rests on.
 #[derive(Debug)]
 pub struct Question<'a> {
+    /// What is to be done.
+    pub action: Action,
     pub targets: &'a Targets,
     /// What the account says of it.
     pub account: &'a Account,
@@ -88,10 +90,11 @@ impl Question<'_> {
     /// Everything above the prompt, for a terminal of `rows` and `columns`.
     pub fn text(&self, rows: usize, columns: usize) -> String {
         let heading = format!(
-            "{}{} at {} will be rebuilt.\n\n",
+            "{}{} at {} will be {}.\n\n",
             self.heading,
             instances(self.targets.count()),
-            brief(self.api_url, 200)
+            brief(self.api_url, 200),
+            self.action.terms().done
         );
         let images = self.images((rows / 6).clamp(4, IMAGES_MAX));
         let closing = self.closing(columns);
@@ -206,7 +209,8 @@ impl Question<'_> {
         }
         if same > 0 {
             lines.push(format!(
-                "Same image again: {same} of them, wiped all the same."
+                "Same image again: {same} of them, {} all the same.",
+                self.action.terms().touched
             ));
         }
     }
@@ -342,6 +346,7 @@ mod tests {
         }
         let account = account(2);
         let question = Question {
+            action: Action::Rebuild,
             targets: &all,
             account: &account,
             api_url: "https://api.zomro.com/",
@@ -384,6 +389,7 @@ mod tests {
         }
         let account = account(0);
         let mut question = Question {
+            action: Action::Rebuild,
             targets: &all,
             account: &account,
             api_url: "",

@@ -9,6 +9,7 @@ use crate::cli::order::{self, Loaded, Plan, Sheet, access};
 use crate::cli::output::{tell, tell_prose};
 use crate::cli::question::{Asked, Targets, confirm};
 use crate::exit::Exit;
+use crate::job::Action;
 use crate::manifest::{Source, Validated};
 use crate::progress::Verbosity;
 use crate::queue::{Batch, Queue};
@@ -72,6 +73,7 @@ async fn order(
             })
         }
         Plan::New(policy) => {
+            let action = source.action();
             let mut list = InstanceList::default();
             if !invocation.is_simulated() {
                 database::announce_if_empty(queue).await?;
@@ -79,13 +81,17 @@ async fn order(
             if !args.yes {
                 let targets = order::preview(queue, &sheet, policy).await?;
                 if targets.count() > 0 {
-                    list = ask(&targets, context, verbosity, "", None).await?;
+                    list = ask(&targets, action, invocation, "", None).await?;
                 }
             }
             let loaded = order::enqueue(queue, &sheet, policy).await?;
-            order::tell_left_out(&loaded.left_out, options, &invocation.command(), verbosity);
+            let command = invocation.command();
+            order::tell_left_out(&loaded.left_out, action, options, &command, verbosity);
             if loaded.batch.is_none() && verbosity != Verbosity::Quiet {
-                tell("nothing to do: no row of this manifest is left to be rebuilt now\n");
+                tell(&format!(
+                    "nothing to do: no row of this manifest is left to be {} now\n",
+                    action.terms().done
+                ));
             }
             Ok(Prepared { loaded, list })
         }
@@ -99,12 +105,7 @@ async fn resume(
     batch: Batch,
     sheet: Option<&Sheet<'_>>,
 ) -> Result<Prepared, CliError> {
-    let &Invocation {
-        global,
-        args,
-        context,
-        ..
-    } = invocation;
+    let &Invocation { global, args, .. } = invocation;
     let now_ms = time::now_ms();
     // Of a batch dated in the future nobody can tell how long it was left alone.
     let is_stale = time::between(batch.touched_ms, now_ms) >= STALE_AFTER
@@ -142,7 +143,7 @@ async fn resume(
                 time::human(batch.touched_ms)
             )
         });
-        list = ask(&targets, context, verbosity, &heading, stale).await?;
+        list = ask(&targets, batch.action, invocation, &heading, stale).await?;
     }
     if let Some((sheet, news)) = news {
         access::take(queue, sheet, &batch, &news).await?;
@@ -159,16 +160,20 @@ async fn resume(
 
 async fn ask(
     targets: &Targets,
-    context: &RunContext,
-    verbosity: Verbosity,
+    action: Action,
+    invocation: &Invocation<'_>,
     heading: &str,
     warning: Option<String>,
 ) -> Result<InstanceList, CliError> {
+    let &Invocation {
+        global, context, ..
+    } = invocation;
     let asked = Asked {
+        action,
         client: &context.client,
         api_url: &context.api_url,
         options: &context.options,
-        verbosity,
+        verbosity: global.verbosity(),
         pager: &context.pager,
     };
     confirm(targets, heading, warning.as_deref(), &asked).await

@@ -6,9 +6,9 @@ use crate::cli::error::{CliError, halt, storage_hints};
 use crate::cli::{batches, ended, options};
 use crate::event::Event;
 use crate::exit::Exit;
-use crate::job::BatchId;
+use crate::job::{Action, BatchId};
 use crate::progress::{self, Ended, EventsTo, Mode, Surroundings, summary};
-use crate::queue::{Batch, NewRun, Queue};
+use crate::queue::{Batch, NewRun, Queue, Store as _};
 use crate::run::{self, Ending, Signals};
 use crate::{text, time};
 
@@ -24,15 +24,15 @@ pub async fn work(
         global, context, ..
     } = invocation;
     let Prepared { loaded, list } = prepared;
-    let (sender, display) = progress::start(&display_options(invocation))?;
+    let batch = batches::find(queue, Some(batch)).await?;
+    let (sender, display) = progress::start(&display_options(invocation, batch.action))?;
     let lease = queue
         .acquire(&NewRun {
-            batch,
+            batch: batch.id,
             started_ms: time::now_ms(),
             options: options::as_json(&context.options),
         })
         .await?;
-    let batch = batches::find(queue, Some(batch)).await?;
     let api_url = match &context.simulator {
         Some(simulator) => simulator.url().to_owned(),
         None => context.api_url.clone(),
@@ -40,7 +40,8 @@ pub async fn work(
     sender.send(Event::RunStarted {
         run: lease.run(),
         batch: batch.id,
-        counts: batch.counts,
+        action: batch.action,
+        counts: queue.counts(batch.id).await?,
         resumed: loaded.resumed,
         api_url,
         database: context.database.clone(),
@@ -82,7 +83,7 @@ pub async fn work(
     Ok(exit)
 }
 
-fn display_options(invocation: &Invocation<'_>) -> progress::Options {
+fn display_options(invocation: &Invocation<'_>, action: Action) -> progress::Options {
     let &Invocation {
         global,
         args,
@@ -92,6 +93,7 @@ fn display_options(invocation: &Invocation<'_>) -> progress::Options {
     let verbosity = global.verbosity();
     let surroundings = Surroundings::of_this_process();
     progress::Options {
+        action,
         mode: Mode::resolve(args.progress.into(), verbosity, surroundings),
         verbosity,
         colour: surroundings.colour(),
@@ -112,7 +114,7 @@ async fn how_it_ended(
     ending: &Ending,
     exit: Exit,
 ) -> Ended {
-    let failed_wiped = queue.failed_wiped(batch.id).await.ok();
+    let failed_touched = queue.failed_touched(batch.id).await.ok();
     let flagged = queue.flagged(batch.id).await.unwrap_or_default();
     // Without options, commands take the newest batch, and `run` the only open one.
     let batches = queue.batches().await.unwrap_or_default();
@@ -133,8 +135,9 @@ async fn how_it_ended(
     Ended {
         exit,
         batch: batch.id,
+        action: batch.action,
         counts: ending.counts,
-        failed_wiped,
+        failed_touched,
         flagged,
         completed: 0,
         elapsed: ending.elapsed,
@@ -142,7 +145,7 @@ async fn how_it_ended(
         hint: ending
             .halt
             .as_ref()
-            .map(|halt| halt::hint(halt, &command))
+            .map(|halt| halt::hint(halt, batch.action, &command))
             .or_else(|| storage_hint(ending)),
         no_wait: invocation.context.options.no_wait,
         simulated,

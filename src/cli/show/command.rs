@@ -10,7 +10,7 @@ use crate::cli::global::Global;
 use crate::cli::output::{print_json, print_prose};
 use crate::cli::{database, next};
 use crate::exit::Exit;
-use crate::job::{BatchId, Executed, ServiceId, State};
+use crate::job::{Action, BatchId, Executed, ServiceId, State};
 use crate::queue::{Open, QueuedJob};
 
 /// Show one instance's whole history, over all batches.
@@ -41,6 +41,7 @@ pub async fn show(global: &Global, args: &ShowArgs) -> Result<Exit, CliError> {
                 let is_newest = batches.last().is_some_and(|newest| newest.id == batch);
                 next_step(
                     &job,
+                    order.action,
                     &next::command_for(global, order),
                     &go_on,
                     (!is_newest).then_some(batch),
@@ -64,10 +65,11 @@ pub async fn show(global: &Global, args: &ShowArgs) -> Result<Exit, CliError> {
     Ok(Exit::Done)
 }
 
-/// What to type about a job: `command` calls refleet on its queue, `go_on` works on its batch, and
+/// What to type about a job of `action`: `command` calls refleet on its queue, `go_on` works on its batch, and
 /// `older` is its batch where commands speak of another one.
 fn next_step(
     job: &QueuedJob,
+    action: Action,
     command: &str,
     go_on: &str,
     older: Option<BatchId>,
@@ -84,7 +86,8 @@ fn next_step(
         State::Failed => Some(match job.record.executed() {
             Executed::No => format!("`{command} retry {service}{of_batch}`, then run"),
             Executed::Maybe | Executed::Yes => format!(
-                "it may have been wiped: `{command} retry {service} --wiped{of_batch}`, then run"
+                "it may have been {}: `{command} retry {service} --wiped{of_batch}`, then run",
+                action.terms().touched
             ),
         }),
         State::Done | State::Cancelled => None,

@@ -23,6 +23,7 @@ pub fn as_json(status: &Status, database: &Path) -> serde_json::Value {
         "version": 1,
         "database": database.display().to_string(),
         "batch": batch.id,
+        "action": batch.action,
         "manifest": batch.manifest,
         "order": batch.number,
         "api_url": batch.api_url,

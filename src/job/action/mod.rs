@@ -8,6 +8,7 @@
 //! | question | place |
 //! |---|---|
 //! | what is ordered, whether it may be repeated, when it may begin, its nouns and verbs | here |
+//! | which command orders it | `cli/manifest.rs` |
 //! | which columns say it | `manifest/rebuild.rs` |
 //! | what is submitted, and what its answer has to name | `zomro/submission.rs` |
 //! | what has to be known before the intent | `run/machine/preparation.rs` |

@@ -7,21 +7,27 @@ pub struct Terms {
     pub noun: &'static str,
     /// Several: "waiting for 3 rebuilds".
     pub nouns: &'static str,
-    /// What is done: "3 instances to rebuild".
+    /// What is to be done: "3 instances to rebuild".
     pub verb: &'static str,
-    /// What was done: "it was rebuilt".
+    /// What something does: "--again rebuilds all of them once more".
+    pub does: &'static str,
+    /// What is done, or was: "3 instances will be rebuilt".
     pub done: &'static str,
     /// What that means for what stood there before: "it may have been wiped".
     pub touched: &'static str,
-    /// The same as a verb: "pass --wiped to wipe it once more".
+    /// The same as something to be done: "pass --wiped to wipe it once more".
     pub touch: &'static str,
+    /// The same as something that is done: "`retry --wiped` wipes it once more".
+    pub touches: &'static str,
 }
 
 pub(super) const REBUILD: Terms = Terms {
     noun: "rebuild",
     nouns: "rebuilds",
     verb: "rebuild",
+    does: "rebuilds",
     done: "rebuilt",
     touched: "wiped",
     touch: "wipe",
+    touches: "wipes",
 };

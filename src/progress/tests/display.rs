@@ -44,7 +44,7 @@ fn the_display_says_what_is_happening_right_now() {
         &mut tally,
         step(1, "accepted", State::Submitting, State::InProgress),
     );
-    show(&mut tally, Event::Activity(Activity::WaitingForRebuilds));
+    show(&mut tally, Event::Activity(Activity::WaitingForCompletion));
     show(
         &mut tally,
         Event::Activity(Activity::WaitingToRetry {
@@ -78,10 +78,11 @@ fn the_display_says_what_is_happening_right_now() {
 
 #[test]
 fn only_completions_of_this_run_make_its_rate() {
-    let mut tally = Tally::new(false);
+    let mut tally = new_tally(false);
     let resumed = Event::RunStarted {
         run: RunId(4),
         batch: BatchId(1),
+        action: Action::Rebuild,
         counts: Counts {
             done: 400,
             queued: 100,
@@ -117,7 +118,7 @@ fn only_completions_of_this_run_make_its_rate() {
 
 #[test]
 fn under_no_wait_a_job_has_ended_when_it_is_accepted() {
-    let mut tally = Tally::new(true);
+    let mut tally = new_tally(true);
     tally.apply(&started(4, false), Duration::ZERO);
     for number in 1..=2 {
         for event in &rebuilt(number)[..2] {
@@ -131,7 +132,7 @@ fn under_no_wait_a_job_has_ended_when_it_is_accepted() {
 
 #[test]
 fn a_doubt_that_is_settled_is_no_longer_held() {
-    let mut tally = Tally::new(false);
+    let mut tally = new_tally(false);
     tally.apply(&started(1, false), Duration::ZERO);
     for event in [
         step(1, "intent", State::Queued, State::Submitting),
@@ -245,7 +246,7 @@ proptest! {
         simulated: bool,
         paused: bool,
     ) {
-        let mut tally = Tally::new(false);
+        let mut tally = new_tally(false);
         let [queued, submitting, in_progress, in_doubt, done, failed, cancelled] = counts;
         let mut event = started(0, simulated);
         if let Event::RunStarted { counts, .. } = &mut event {

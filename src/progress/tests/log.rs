@@ -113,7 +113,7 @@ fn a_silent_log_says_from_time_to_time_where_the_run_stands() {
              10/min, ETA 1h 39m; waiting for 8 rebuilds"
         )
     );
-    assert_eq!(Tally::new(false).heartbeat(Duration::ZERO), None);
+    assert_eq!(new_tally(false).heartbeat(Duration::ZERO), None);
 }
 
 /// Refuses every write, or writes half of it first.

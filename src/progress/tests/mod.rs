@@ -21,10 +21,11 @@ use super::tally::Tally;
 use super::*;
 use crate::event::{Activity, Event, JobEvent};
 use crate::exit::Exit;
-use crate::job::{BatchId, Counts, Evidence, Executed, RunId, ServiceId, State};
+use crate::job::{Action, BatchId, Counts, Evidence, Executed, RunId, ServiceId, State};
 
 fn options(mode: Mode, verbosity: Verbosity) -> Options {
     Options {
+        action: Action::Rebuild,
         mode,
         verbosity,
         colour: false,
@@ -38,10 +39,15 @@ fn shared(mode: Mode, verbosity: Verbosity, stream: bool) -> Arc<Shared> {
     Arc::new(Shared::new(&options(mode, verbosity), mode, stream))
 }
 
+fn new_tally(no_wait: bool) -> Tally {
+    Tally::new(Action::Rebuild.terms(), no_wait)
+}
+
 fn started(total: u64, simulated: bool) -> Event {
     Event::RunStarted {
         run: RunId(3),
         batch: BatchId(1),
+        action: Action::Rebuild,
         counts: Counts {
             queued: total,
             ..Counts::default()
@@ -82,7 +88,7 @@ fn step(number: u64, kind: &'static str, from: State, to: State) -> Event {
             State::InDoubt => Some("no answer within 60s".to_owned()),
             _ => None,
         },
-        rebuild: (to == State::Done).then_some(Duration::from_secs(250)),
+        took: (to == State::Done).then_some(Duration::from_secs(250)),
     })
 }
 
@@ -113,12 +119,12 @@ fn middle_of_a_run() -> Vec<(u64, Event)> {
         events.push((1711, step(number, "intent", Queued, Submitting)));
         events.push((1712, step(number, "accepted", Submitting, InProgress)));
     }
-    events.push((1713, Event::Activity(Activity::WaitingForRebuilds)));
+    events.push((1713, Event::Activity(Activity::WaitingForCompletion)));
     events
 }
 
 fn tally_of(events: &[(u64, Event)]) -> Tally {
-    let mut tally = Tally::new(false);
+    let mut tally = new_tally(false);
     for (at, event) in events {
         tally.apply(event, Duration::from_secs(*at));
     }
@@ -178,6 +184,7 @@ fn look_at_it() {
     let ended = Ended {
         exit: Exit::Interrupted,
         batch: BatchId(1),
+        action: Action::Rebuild,
         counts: Counts {
             done: 312,
             failed: 42,
@@ -187,7 +194,7 @@ fn look_at_it() {
             queued: 137,
             ..Counts::default()
         },
-        failed_wiped: Some(0),
+        failed_touched: Some(0),
         flagged: 0,
         completed: handle.completed(),
         elapsed: Duration::from_secs(25),

@@ -60,7 +60,7 @@ pub(super) async fn a_command_says_of_each_service_what_became_of_it(mut store: 
     )
     .await;
     write(&mut store, &lease, &mut jobs[1], [intent(), refused()]).await;
-    let retry = |job: &QueuedJob, wiped_by: Option<BatchId>| match wiped_by {
+    let retry = |job: &QueuedJob, touched_by: Option<BatchId>| match touched_by {
         Some(batch) => Err(format!("was wiped by batch {batch}")),
         None if job.record.executed() == Executed::No => Ok(LedgerEntry::Retried),
         None => Err("was wiped".to_owned()),
@@ -85,7 +85,7 @@ pub(super) async fn a_command_says_of_each_service_what_became_of_it(mut store: 
     assert_eq!(refused, HashSet::from(expected));
     // What a later batch has to do with the service counts.
     let wiped = EnqueuePolicy {
-        wiped: true,
+        touched: true,
         ..EnqueuePolicy::default()
     };
     let loaded = load(&mut store, 2, rows(&[1], IMAGE), wiped).await;

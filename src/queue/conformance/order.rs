@@ -7,7 +7,7 @@ use super::rig::{
     ACCEPTED, IMAGE, NOW_MS, OTHER_IMAGE, acquire, begun, completed, failure, held, intent, load,
     order, refused, rows, service, services, sound, targets, unknown, write,
 };
-use crate::job::{AccessKind, BatchId, Executed, JobRecord, LedgerEntry, State};
+use crate::job::{AccessKind, Action, BatchId, Executed, JobRecord, LedgerEntry, State};
 use crate::queue::{
     Backend, Conflict, DonePolicy, Due, EnqueueError, EnqueuePolicy, Enqueued, Live, NewBatch,
     Touched,
@@ -30,7 +30,7 @@ pub(super) async fn rows_become_queued_jobs_in_their_order(mut store: impl Backe
     assert_eq!(store.counts(batch).await.unwrap().queued, 3);
     let batches = store.batches().await.unwrap();
     assert_eq!((batches.len(), batches[0].id), (1, batch));
-    assert_eq!(batches[0].number, 1);
+    assert_eq!((batches[0].action, batches[0].number), (Action::Rebuild, 1));
     let one = store.batch(batch).await.unwrap().unwrap();
     assert_eq!((one.id, one.counts.queued), (batch, 3));
     let none = store.batch(BatchId(batch.0 + 1)).await.unwrap();
@@ -186,7 +186,7 @@ pub(super) async fn what_may_have_been_wiped_is_queued_on_a_word_of_its_own(
         other => panic!("{other:?}"),
     }
     let wiped = EnqueuePolicy {
-        wiped: true,
+        touched: true,
         ..EnqueuePolicy::default()
     };
     let loaded = load(&mut store, 2, rows(&[1, 2], IMAGE), wiped).await;
@@ -212,7 +212,7 @@ pub(super) async fn an_order_by_the_clock_leaves_out_what_is_not_due(mut store: 
     .await;
     let due = |later_ms| EnqueuePolicy {
         done: DonePolicy::Again,
-        wiped: true,
+        touched: true,
         due: Some(Due {
             every: Duration::from_hours(20),
             now_ms: NOW_MS + later_ms,

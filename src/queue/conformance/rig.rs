@@ -7,8 +7,8 @@ use std::path::PathBuf;
 use secrecy::SecretString;
 
 use crate::job::{
-    Access, BatchId, Evidence, Failure, InstanceStatus, LedgerEntry, NewJob, Order, Rebuild,
-    ServiceId, Task, Transition,
+    Access, Action, BatchId, Evidence, Failure, InstanceStatus, LedgerEntry, NewJob, Order,
+    Rebuild, ServiceId, Task, Transition,
 };
 use crate::queue::{
     Backend, EnqueueError, EnqueuePolicy, Enqueued, Lease, NewBatch, NewRun, QueuedJob, Target,
@@ -28,6 +28,7 @@ pub(super) fn services(numbers: &[i64]) -> Vec<ServiceId> {
 
 pub(super) fn order(identity: u8) -> NewBatch {
     NewBatch {
+        action: Action::Rebuild,
         identity: [identity; 32],
         provider: "api.zomro.com".to_owned(),
         api_url: "https://api.zomro.com/".to_owned(),

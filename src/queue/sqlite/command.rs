@@ -178,7 +178,7 @@ impl Queue {
             if is_live {
                 known.is_live = true;
             } else {
-                known.wiped_by = known.wiped_by.max(Some(BatchId(other)));
+                known.touched_by = known.touched_by.max(Some(BatchId(other)));
             }
         }
         Ok(elsewhere)

@@ -252,9 +252,10 @@ async fn create_batch(
 ) -> Result<BatchId, StoreError> {
     let id: i64 = sqlx::query_scalar(
         "INSERT INTO batch (action, identity, provider, api_url, number, manifest, path, created_ms)
-         SELECT 'rebuild', ?1, ?2, ?3, coalesce(max(number), 0) + 1, ?4, ?5, ?6
-         FROM batch WHERE identity = ?1 AND provider = ?2 RETURNING id",
+         SELECT ?1, ?2, ?3, ?4, coalesce(max(number), 0) + 1, ?5, ?6, ?7
+         FROM batch WHERE identity = ?2 AND provider = ?3 RETURNING id",
     )
+    .bind(batch.action.as_str())
     .bind(batch.identity.as_slice())
     .bind(&batch.provider)
     .bind(&batch.api_url)

@@ -62,7 +62,7 @@ impl Queue {
     /// All batches, the oldest first.
     pub async fn batches(&mut self) -> Result<Vec<Batch>, StoreError> {
         let rows = sqlx::query(
-            "SELECT id, identity, provider, number, manifest, created_ms, api_url, path FROM batch ORDER BY id",
+            "SELECT id, identity, provider, number, manifest, created_ms, api_url, path, action FROM batch ORDER BY id",
         )
         .fetch_all(&mut self.connection)
         .await?;
@@ -85,6 +85,7 @@ impl Queue {
                 let (counts, moved_ms) = by_batch.get(&id).copied().unwrap_or_default();
                 Ok(Batch {
                     id: BatchId(id),
+                    action: word(row.try_get(8)?)?,
                     identity: identity
                         .try_into()
                         .map_err(|_| damaged("a batch's identity"))?,
@@ -364,8 +365,8 @@ impl Queue {
         Ok(u64::try_from(entries).unwrap_or(0))
     }
 
-    /// Failed jobs of `batch` that were, or may have been, wiped.
-    pub async fn failed_wiped(&mut self, batch: BatchId) -> Result<u64, StoreError> {
+    /// Failed jobs of `batch` that were, or may have been, touched.
+    pub async fn failed_touched(&mut self, batch: BatchId) -> Result<u64, StoreError> {
         let jobs: i64 = sqlx::query_scalar(
             "SELECT count(*) FROM job WHERE batch_id = ?1 AND state = 'failed' AND executed <> 'no'",
         )

@@ -18,7 +18,7 @@ impl Machine {
         } else if flights.has_any(State::Submitting) {
             Activity::Working
         } else if flights.has_any(State::InProgress) {
-            Activity::WaitingForRebuilds
+            Activity::WaitingForCompletion
         } else if !self.backlog.waiting().is_empty() {
             Activity::Working
         } else if flights.has_any(State::InDoubt) {

@@ -132,7 +132,7 @@ fn job_event(step: &Step) -> JobEvent {
     let failure = transition.entry.failure();
     let is_complete = matches!(transition.entry, LedgerEntry::Completed { .. });
     let submitted_ms = to.submitted_ms.filter(|_| is_complete);
-    let rebuild = submitted_ms.map(|submitted_ms| time::between(submitted_ms, transition.at_ms));
+    let took = submitted_ms.map(|submitted_ms| time::between(submitted_ms, transition.at_ms));
     let error = if let LedgerEntry::Held { reason } = &transition.entry {
         Some(reason.as_str())
     } else {
@@ -153,6 +153,6 @@ fn job_event(step: &Step) -> JobEvent {
         evidence: to.evidence,
         error_kind: failure.map(|failure| failure.error_kind.clone()),
         error: error.map(|error| text::brief(error, text::MESSAGE_CHARS_MAX)),
-        rebuild,
+        took,
     }
 }
