@@ -3,6 +3,7 @@
 use super::error::{CliError, typed};
 use super::global::{DATABASE, Global, SIMULATION_DATABASE};
 use super::output::tell_prose;
+use crate::job::Action;
 use crate::queue::{Note, Open, OpenError, Queue};
 use crate::text;
 
@@ -37,12 +38,14 @@ pub fn tell_notes<'a>(global: &Global, notes: impl IntoIterator<Item = &'a Note>
     }
 }
 
-/// Warns of a new database, which knows of nothing that was wiped before: its path may be mistyped.
-pub async fn announce_if_empty(queue: &mut Queue) -> Result<(), CliError> {
+/// Before an order of `action`, warns of a new database, which knows of nothing that was done before:
+/// its path may be mistyped.
+pub async fn announce_if_empty(queue: &mut Queue, action: Action) -> Result<(), CliError> {
     if queue.batches().await?.is_empty() {
         tell_prose(&format!(
-            "{} is a new database: it knows of nothing that was wiped before\n",
-            text::printable(&queue.path().display().to_string())
+            "{} is a new database: it knows of nothing that was {} before\n",
+            text::printable(&queue.path().display().to_string()),
+            action.terms().touched
         ));
     }
     Ok(())

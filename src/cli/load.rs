@@ -71,7 +71,7 @@ pub async fn load(global: &Global, args: &LoadArgs) -> Result<Exit, CliError> {
             Loaded::of_ended(&batch),
         ),
         Plan::New(policy) => {
-            database::announce_if_empty(&mut queue).await?;
+            database::announce_if_empty(&mut queue, source.action()).await?;
             let loaded = order::enqueue(&mut queue, &sheet, policy).await?;
             let text = match loaded.batch {
                 Some(batch) => {

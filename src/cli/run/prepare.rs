@@ -76,7 +76,7 @@ async fn order(
             let action = source.action();
             let mut list = InstanceList::default();
             if !invocation.is_simulated() {
-                database::announce_if_empty(queue).await?;
+                database::announce_if_empty(queue, action).await?;
             }
             if !args.yes {
                 let targets = order::preview(queue, &sheet, policy).await?;
