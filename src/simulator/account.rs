@@ -9,28 +9,29 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
+use super::action::{self, Planned};
+use super::asked::Asked;
 use super::behaviour::Outcome;
-use super::call::{Call, REBUILD};
+use super::call::Call;
 use super::change::{AccountChange, InstanceChange};
-use super::config::{Config, Image};
+use super::config::Config;
 use super::deferred::Deferred;
 use super::document;
 use super::fault::{Fault, Script};
 use super::fleet::{Fleet, Position};
 use super::form::Fields;
-use super::instance::PlannedRebuild;
 use super::journal::{Answered, Clocks, Journal, JournalEntry, Misfit, NotWritten};
 use super::kind::FaultKind;
 use super::list::{ListSource, ListState};
 use super::random::random;
 use super::record::{CallRecord, Record, ServiceRecord};
 use super::refusal::Refusal;
-use super::running::RunningRebuilds;
+use super::running::RunningExecutions;
 use super::sessions::OpenSessions;
-use super::submission::{self, Catalogue};
+use super::submission::Course;
 use super::timeline::View;
 use super::traffic::Traffic;
-use crate::job::ServiceId;
+use crate::job::{Action, ServiceId};
 use crate::time::now_ms;
 
 /// An answer that is ready, and the execution that it speaks of.
@@ -81,13 +82,12 @@ pub(super) struct Account {
     config: Config,
     started: Instant,
     fleet: Fleet,
-    catalogue: Catalogue,
     sessions: OpenSessions,
     list: ListState,
     traffic: Traffic,
     scripts: Vec<Script>,
     deferred: Deferred<PreparedAnswer>,
-    running: RunningRebuilds,
+    running: RunningExecutions,
     /// `None`: nothing outlives the process.
     journal: Option<Journal>,
 }
@@ -108,13 +108,12 @@ impl Account {
         let mut account = Self {
             started: now,
             fleet: Fleet::new(&config, now),
-            catalogue: Catalogue::new(&config),
             sessions: OpenSessions::new(&config, now),
             list: ListState::new(now),
             traffic: Traffic::default(),
             scripts: Vec::new(),
             deferred: Deferred::new(config.faults.seed),
-            running: RunningRebuilds::default(),
+            running: RunningExecutions::default(),
             journal: None,
             config,
         };
@@ -150,7 +149,7 @@ impl Account {
     fn replay(&mut self, entry: JournalEntry<'_>, clocks: Clocks) -> Result<(), Misfit> {
         match entry {
             JournalEntry::Accepted(accepted) => {
-                let (at, accept_lag, duration) = accepted.times(clocks)?;
+                let (at, course) = accepted.course(clocks)?;
                 let Some(position) = self.fleet.position(accepted.service) else {
                     return Ok(());
                 };
@@ -160,21 +159,13 @@ impl Account {
                     status: accepted.status_before.into(),
                     image: accepted.image_before.into(),
                 };
-                // During a rebuild the API accepts no other one, so the rebuild before this line
-                // had been ended by somebody.
-                if instance.supersede(&before, at) {
+                // While something is under way the API accepts nothing else, so whatever the lines
+                // before this one began had ended, or been ended by somebody.
+                if instance.supersede(before, at) {
                     self.running.end_endless();
                 }
-                let rebuild = PlannedRebuild {
-                    image_id: accepted.image_id.into_owned(),
-                    image: accepted.image.into(),
-                    shown: accepted.shown.into(),
-                    image_at: accepted.image_at,
-                    accept_lag,
-                    duration,
-                    outcome: accepted.outcome,
-                };
-                self.accept(position, rebuild, accepted.at_ms, at);
+                let planned = accepted.planned.into_owned();
+                self.accept(position, planned, course, accepted.at_ms, at);
             }
             JournalEntry::Answered(Answered { service, nth }) => {
                 let position = self.fleet.position(service);
@@ -265,20 +256,22 @@ impl Account {
     /// `None`: the journal failed, so nothing was executed and nobody may get an answer.
     pub(super) fn execute(
         &mut self,
-        call: Call,
         fields: &Fields,
         fault: Option<FaultKind>,
         now: Instant,
     ) -> Option<PreparedAnswer> {
-        let result = match call {
-            Call::Auth => self
+        let result = match Asked::of(fields) {
+            Asked::Login => self
                 .sessions
                 .log_in(&self.config, fields, now)
                 .map(|token| document::session(fields, &token)),
-            Call::Keepalive => self.authorise(fields, now).map(|()| document::ok(fields)),
-            Call::Instances => self.list(fields, now),
-            Call::Preview => self.preview(fields, now),
-            Call::Submission => match self.submit(fields, fault, now) {
+            Asked::Keepalive | Asked::WhoAmI => {
+                let authorised = self.authorise(fields, now);
+                authorised.map(|()| document::ok(fields))
+            }
+            Asked::List => self.list(fields, now),
+            Asked::Form(action) => self.preview(action, fields, now),
+            Asked::Execution(action) => match self.submit(action, fields, fault, now) {
                 Ok(execution) => {
                     let body = document::ok(fields);
                     return Some(PreparedAnswer { body, execution });
@@ -286,11 +279,9 @@ impl Account {
                 Err(Unexecuted::Refused(refusal)) => Err(refusal),
                 Err(Unexecuted::NotWritten) => return None,
             },
-            Call::LongRequest | Call::Other => self.authorise(fields, now).and_then(|()| {
-                match fields.get("func").unwrap_or_default() {
-                    "whoami" => Ok(document::ok(fields)),
-                    func => Err(Refusal::no_function(func)),
-                }
+            Asked::Unknown => self.authorise(fields, now).and_then(|()| {
+                let func = fields.get("func").unwrap_or_default();
+                Err(Refusal::no_function(func))
             }),
         };
         let body = result.unwrap_or_else(|refusal| refusal.document(fields));
@@ -331,26 +322,24 @@ impl Account {
         Ok(self.list.page(listed, fields, now))
     }
 
-    fn preview(&mut self, fields: &Fields, now: Instant) -> Result<Vec<u8>, Refusal> {
+    fn preview(
+        &mut self,
+        action: Action,
+        fields: &Fields,
+        now: Instant,
+    ) -> Result<Vec<u8>, Refusal> {
         self.authorise(fields, now)?;
         let position = self.position(fields)?;
         let (odd, id) = (&self.config.odd, self.fleet.at(position).id);
         if odd.preview_fails.iter().any(|service| service.get() == id) {
             return Err(Refusal::failed_form());
         }
-        Ok(self.form(fields))
+        Ok(self.form(action, fields))
     }
 
-    /// The rebuild form for `elid`, whatever that is.
-    pub(super) fn form(&self, fields: &Fields) -> Vec<u8> {
-        let elid = fields.get("elid").unwrap_or_default();
-        let lacks = &self.config.odd.preview_lacks;
-        let images: &[Image] = if lacks.iter().any(|service| service.to_string() == elid) {
-            &[]
-        } else {
-            &self.config.images
-        };
-        document::preview(fields, elid, images, &self.config.ssh_keys)
+    /// The form for `elid`, whatever that is.
+    pub(super) fn form(&self, action: Action, fields: &Fields) -> Vec<u8> {
+        action::form(action, &self.config, fields)
     }
 
     /// The instance that `elid` names.
@@ -360,7 +349,7 @@ impl Account {
         if let Some(position) = self.fleet.position(elid.get()) {
             Ok(position)
         } else if self.config.foreign.contains(&elid) {
-            Err(Refusal::access(REBUILD))
+            Err(Refusal::access(fields.get("func").unwrap_or_default()))
         } else {
             Err(Refusal::missed("elid", text))
         }
@@ -368,39 +357,41 @@ impl Account {
 
     fn submit(
         &mut self,
+        action: Action,
         fields: &Fields,
         fault: Option<FaultKind>,
         now: Instant,
     ) -> Result<Option<ExecutionId>, Unexecuted> {
         self.authorise(fields, now)?;
         let position = self.position(fields)?;
-        let image = self.catalogue.ordered(&self.config, fields)?;
         let instance = self.fleet.at_mut(position);
-        submission::check_state(instance, now)?;
-        let mut rebuild = submission::plan(&self.config, image, instance);
+        let submission = instance.submission(fields, self.config.faults.seed, now);
+        let (mut course, planned) = action::plan(action, &self.config, &submission)?;
+        instance.next = None;
         if fault == Some(FaultKind::InstanceError) {
-            rebuild.outcome = Outcome::Error;
+            course.outcome = Outcome::Error;
         }
         let at_ms = now_ms();
         if let Some(journal) = &mut self.journal {
-            let accepted = instance.accepted_line(&rebuild, at_ms, now);
+            let accepted = instance.accepted_line(&planned, &course, at_ms, now);
             journal.write(&JournalEntry::Accepted(accepted))?;
         }
-        Ok(self.accept(position, rebuild, at_ms, now))
+        Ok(self.accept(position, planned, course, at_ms, now))
     }
 
-    /// The API says ok, and the rebuild begins. `None`: it says ok and does nothing.
+    /// The API says ok, and the execution begins. `None`: it says ok and does nothing.
     fn accept(
         &mut self,
         position: Position,
-        rebuild: PlannedRebuild,
+        planned: Planned,
+        course: Course,
         at_ms: i64,
         now: Instant,
     ) -> Option<ExecutionId> {
         let instance = self.fleet.at_mut(position);
-        let nth = instance.wiped();
-        let ends = instance.accept(rebuild, at_ms, now);
-        if instance.wiped() == nth {
+        let nth = instance.executed();
+        let ends = instance.accept(planned, course, at_ms, now);
+        if instance.executed() == nth {
             return None;
         }
         self.running.begin(ends, now);
@@ -475,7 +466,7 @@ impl Account {
             faults: traffic.faults().clone(),
             violations: traffic.violations().to_vec(),
             submissions_in_flight_max: traffic.in_flight_max(),
-            rebuilds_max: self.running.max(),
+            executions_max: self.running.max(),
         }
     }
 

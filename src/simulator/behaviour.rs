@@ -1,4 +1,4 @@
-//! How a rebuild goes, and what somebody else does to an instance: what tests may ask for.
+//! How an execution goes, and what somebody else does to an instance: what tests may ask for.
 
 use serde::{Deserialize, Serialize};
 
@@ -13,33 +13,34 @@ pub enum ImageAt {
     End,
 }
 
-/// How a rebuild ends.
+/// How an execution ends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Outcome {
-    /// Back as it was, `active` or `stopped`, with the new image.
+    /// As it was ordered. After a rebuild: back as it was, `active` or `stopped`, with the new image.
     #[default]
     Active,
-    /// Wiped, and then in status `error`.
+    /// In status `error`. A rebuild has wiped the instance by then.
     Error,
-    /// Wiped, and `rebuilding` for ever.
+    /// Never: the status in between stays for ever. A rebuild has wiped the instance.
     Never,
-    /// Wiped, and back as it was before, under the old image's name.
+    /// Back as it was before. A rebuild has wiped the instance, which stands under the old image's
+    /// name.
     RolledBack,
     /// The API said ok, and nothing happened at all.
     Ignored,
 }
 
-/// How one rebuild differs from the usual one.
+/// How one execution differs from the usual one.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Behaviour {
     /// From the acceptance until the status shows.
     pub accept_lag_ms: Option<u64>,
-    /// How long it then takes. With 0 the status `rebuilding` is never seen.
+    /// How long it then takes. With 0 the status in between, `rebuilding`, is never seen.
     pub duration_ms: Option<u64>,
     pub outcome: Option<Outcome>,
-    /// The name that the list shows afterwards instead of the ordered image's.
+    /// Of a rebuild: the name that the list shows afterwards instead of the ordered image's.
     pub image_after: Option<String>,
     /// When that name appears.
     pub image_at: Option<ImageAt>,

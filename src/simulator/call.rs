@@ -2,15 +2,9 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::form::Fields;
 use super::vocabulary::Term;
 
-/// The function that lists the instances.
-pub(super) const LIST: &str = "instances";
-/// The function that shows the rebuild form and takes it.
-pub(super) const REBUILD: &str = "instances.fleio.rebuild";
-
-/// One call of the API.
+/// One call of the API, as faults and counts tell it from others.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Call {
@@ -20,9 +14,9 @@ pub enum Call {
     Keepalive,
     /// `func=instances`: one page of the list.
     Instances,
-    /// `func=instances.fleio.rebuild` without `sok=ok`: the form.
+    /// The function of an action without `sok=ok`: its form.
     Preview,
-    /// `func=instances.fleio.rebuild` with `sok=ok`: destroys the instance's data.
+    /// The function of an action with `sok=ok`: it is done. A rebuild destroys the instance's data.
     Submission,
     /// A GET of the link in a long-request page.
     LongRequest,
@@ -54,26 +48,5 @@ impl Call {
 
     pub(super) fn parse(word: &str) -> Option<Self> {
         Term::find(&Self::WORDS, word).map(|known| known.value)
-    }
-
-    pub(super) fn of(fields: &Fields) -> Self {
-        match fields.get("func").unwrap_or_default() {
-            "auth" => Self::Auth,
-            "keepalive" => Self::Keepalive,
-            LIST => Self::Instances,
-            REBUILD if fields.get("sok") == Some("ok") => Self::Submission,
-            REBUILD => Self::Preview,
-            _ => Self::Other,
-        }
-    }
-
-    pub(super) fn func(self) -> &'static str {
-        match self {
-            Self::Auth => "auth",
-            Self::Keepalive => "keepalive",
-            Self::Instances => LIST,
-            Self::Preview | Self::Submission => REBUILD,
-            Self::LongRequest | Self::Other => "",
-        }
     }
 }

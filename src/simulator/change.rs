@@ -27,7 +27,7 @@ pub struct InstanceChange {
     pub frozen: Option<bool>,
     /// Can its row be read? `false`: it has no id.
     pub readable: Option<bool>,
-    /// How its next rebuild differs from the usual.
+    /// How its next execution differs from the usual.
     pub next: Option<Behaviour>,
 }
 
@@ -57,7 +57,7 @@ pub struct AccountChange {
     pub list_shift: Option<usize>,
     /// Rows of one page.
     pub page_size: Option<usize>,
-    /// From the acceptance of a rebuild until its status shows.
+    /// From the acceptance of a submission until its status shows.
     pub accept_lag_ms: Option<u64>,
     /// How long a rebuild then takes.
     pub rebuild_duration_ms: Option<u64>,

@@ -110,11 +110,11 @@ pub struct Config {
     pub ssh_keys: Vec<SshKey>,
     /// Rows of one page of the list.
     pub page_size: usize,
-    /// From the acceptance of a rebuild until its status shows.
+    /// From the acceptance of a submission until its status shows.
     pub accept_lag: Duration,
     /// How long a rebuild then takes.
     pub rebuild_duration: Duration,
-    /// By which share, 0 to 1, a duration may be longer or shorter.
+    /// By which share, 0 to 1, that may be longer or shorter.
     pub rebuild_jitter: f64,
     /// When the image changes its name.
     pub image_at: ImageAt,
@@ -127,7 +127,7 @@ pub struct Config {
     /// What is odd all the time: frozen lists, other spellings, rebuilds that roll back, a kind of
     /// fault at every call, … Each of its fields has a word for the command line's `--odd`.
     pub odd: Oddities,
-    /// A file that keeps every rebuild and every ok over restarts, killed processes included: the
+    /// A file that keeps every execution and every ok over restarts, killed processes included: the
     /// next simulator with the same file goes on where the wall clock is by then. Sessions, faults
     /// and what [`change`](super::Simulator::change) did are not kept; lines about services that
     /// are not among the [`instances`](Self::instances) are passed over. `None`: nothing is kept.

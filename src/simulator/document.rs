@@ -7,7 +7,6 @@
 use std::borrow::Cow;
 use std::sync::Arc;
 
-use super::config::{Image, SshKey};
 use super::form::Fields;
 use super::json::Json;
 use crate::job::InstanceStatus;
@@ -35,46 +34,6 @@ pub(super) fn session(fields: &Fields, token: &str) -> Vec<u8> {
     json.raw("\"auth\":{\"$id\":").text(token);
     json.raw(",\"$level\":\"16\",\"$\":").text(token);
     json.raw("},").echo(fields).raw("}}");
-    json.0
-}
-
-/// The rebuild form.
-pub(super) fn preview(fields: &Fields, elid: &str, images: &[Image], keys: &[SshKey]) -> Vec<u8> {
-    let mut json = Json::head(fields);
-    json.raw("\"elid\":{\"$\":").text(elid).raw("},");
-    if let Some(first) = images.first() {
-        json.raw("\"zone\":{\"$\":").text(&first.zone);
-        json.raw("},\"select_rebuild\":{\"$\":")
-            .text(&first.id.to_string())
-            .raw("},");
-    }
-    json.raw("\"enablessh\":{\"$\":\"off\"},\"slist\":[{\"$name\":\"zone\",\"val\":[");
-    let mut zones: Vec<&str> = vec!["pub", "own"];
-    for image in images {
-        if !zones.contains(&&*image.zone) {
-            zones.push(&image.zone);
-        }
-    }
-    for (index, zone) in zones.iter().enumerate() {
-        json.comma(index).raw("{\"$key\":").text(zone);
-        json.raw(",\"$\":").text(zone).raw("}");
-    }
-    json.raw("]},{\"$name\":\"select_rebuild\",\"val\":[");
-    for image in images {
-        json.raw("{\"$key\":").text(&image.id.to_string());
-        json.raw(",\"$depend\":").text(&image.zone);
-        json.raw(",\"$\":").text(&image.name).raw("},");
-    }
-    json.raw("{\"$key\":\"null\",\"$depend\":\"own\",\"$\":\"-- none --\"}");
-    json.raw("]},{\"$name\":\"ssh_keys\",\"val\":[");
-    if keys.is_empty() {
-        json.raw("{\"$key\":\"none\",\"$\":\"-- none --\"}");
-    }
-    for (index, key) in keys.iter().enumerate() {
-        json.comma(index).raw("{\"$key\":").text(&key.id);
-        json.raw(",\"$\":").text(&key.label).raw("}");
-    }
-    json.raw("]}],").echo(fields).raw("}}");
     json.0
 }
 

@@ -1,32 +1,57 @@
 //! One instance: what happens to it, and what the list shows of that at any moment.
 //!
-//! There is no task per instance. A rebuild is written into the timeline when it is accepted, its
+//! There is no task per instance. What was accepted is written into the timeline at once, its
 //! future included; to read it is to look up a moment.
 
-use std::sync::Arc;
+use std::borrow::Cow;
 use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::behaviour::{Behaviour, ImageAt, Outcome, Step};
+use super::action::Planned;
+use super::behaviour::{Behaviour, Outcome, Step};
+use super::form::Fields;
 use super::journal::Accepted;
 use super::record::{ServiceRecord, WipeRecord};
+use super::submission::{Course, Submission};
 use super::timeline::{Timeline, View};
-use crate::job::InstanceStatus;
 
-/// A rebuild that was executed.
+/// Something that was really done.
 #[derive(Debug)]
-struct Wipe {
+struct Execution {
+    planned: Planned,
+    course: Course,
     /// What the list showed when it was accepted.
     before: View,
     at_ms: i64,
-    image_id: String,
-    image: Arc<str>,
     answered: bool,
-    outcome: Outcome,
-    /// When the disk is written; `None`: never.
+    /// When nothing is being done any more; `None`: never.
     ends: Option<Instant>,
-    took: Duration,
+}
+
+impl Execution {
+    fn is_under_way(&self, now: Instant) -> bool {
+        self.ends.is_none_or(|ends| ends > now)
+    }
+
+    /// When it was complete, as Unix time; `None`: not yet, or never.
+    fn completed_ms(&self, now: Instant) -> Option<i64> {
+        let is_complete = self.course.outcome == Outcome::Active && !self.is_under_way(now);
+        is_complete.then(|| after(self.at_ms, self.course.length()))
+    }
+
+    /// `None`: it destroyed nothing.
+    fn wipe(&self, now: Instant) -> Option<WipeRecord> {
+        let (image_id, image) = self.planned.wiped_for()?;
+        Some(WipeRecord {
+            action: self.planned.action(),
+            at_ms: self.at_ms,
+            image_id: image_id.to_owned(),
+            image: image.to_owned(),
+            answered: self.answered,
+            completed_ms: self.completed_ms(now),
+        })
+    }
 }
 
 /// An instance and the truth about it.
@@ -45,21 +70,9 @@ pub(super) struct Instance {
     pub(super) submissions: u64,
     accepted: u64,
     timeline: Timeline,
-    /// The same without all rebuilds: only what somebody else did to the instance.
+    /// The same without all executions: only what somebody else did to the instance.
     untouched: Timeline,
-    wipes: Vec<Wipe>,
-}
-
-/// An accepted rebuild, with everything decided that may vary.
-#[derive(Debug)]
-pub(super) struct PlannedRebuild {
-    pub(super) image_id: String,
-    pub(super) image: Arc<str>,
-    pub(super) shown: Arc<str>,
-    pub(super) image_at: ImageAt,
-    pub(super) accept_lag: Duration,
-    pub(super) duration: Duration,
-    pub(super) outcome: Outcome,
+    executions: Vec<Execution>,
 }
 
 impl Instance {
@@ -77,7 +90,7 @@ impl Instance {
             accepted: 0,
             untouched: Timeline::new(now, view.clone()),
             timeline: Timeline::new(now, view),
-            wipes: Vec::new(),
+            executions: Vec::new(),
         }
     }
 
@@ -86,76 +99,59 @@ impl Instance {
         self.timeline.at(moment)
     }
 
-    /// The same for a list that shows no rebuild: only what somebody else did to the instance.
+    /// The same for a list that shows no execution: only what somebody else did to the instance.
     pub(super) fn untouched(&self, moment: Instant) -> &View {
         self.untouched.at(moment)
     }
 
-    /// What was shown before the rebuild that is under way; `None`: there is none.
-    pub(super) fn before_rebuild(&self, now: Instant) -> Option<&View> {
-        let under_way = self.wipes.last().filter(|_| self.is_rebuilding(now));
-        under_way.map(|wipe| &wipe.before)
+    /// What was shown before the execution that is under way; `None`: there is none.
+    pub(super) fn before_execution(&self, now: Instant) -> Option<&View> {
+        let last = self.executions.last();
+        let under_way = last.filter(|execution| execution.is_under_way(now));
+        under_way.map(|execution| &execution.before)
     }
 
-    /// Is a disk being written?
-    pub(super) fn is_rebuilding(&self, now: Instant) -> bool {
-        self.wipes
-            .last()
-            .is_some_and(|wipe| wipe.ends.is_none_or(|ends| ends > now))
+    /// Its next submission, as an action sees it.
+    pub(super) fn submission<'a>(
+        &'a self,
+        fields: &'a Fields,
+        seed: u64,
+        now: Instant,
+    ) -> Submission<'a> {
+        Submission {
+            fields,
+            is_busy: self.before_execution(now).is_some(),
+            status: &self.view(now).status,
+            next: self.next.clone().unwrap_or_default(),
+            seed: [seed, self.id.unsigned_abs(), self.submissions],
+        }
     }
 
-    /// The API has said ok. Returns when the rebuild ends; `None`: never, or it does not begin.
+    /// The API has said ok. Returns when the execution ends; `None`: never, or it does not begin.
     pub(super) fn accept(
         &mut self,
-        rebuild: PlannedRebuild,
+        planned: Planned,
+        course: Course,
         at_ms: i64,
         now: Instant,
     ) -> Option<Instant> {
         self.accepted += 1;
-        if rebuild.outcome == Outcome::Ignored {
+        if course.outcome == Outcome::Ignored {
             return None;
         }
         let before = self.view(now).clone();
-        let begins = now + rebuild.accept_lag;
-        let ends = begins + rebuild.duration;
-        let during = match rebuild.image_at {
-            ImageAt::Accept => &rebuild.shown,
-            ImageAt::End => &before.image,
-        };
         self.timeline.forget_future(now);
-        self.timeline.push(now, &before.status, during);
-        let rebuilding = InstanceStatus::Rebuilding.as_str().into();
-        self.timeline.push(begins, &rebuilding, during);
-        let back: Arc<str> = if *before.status == *InstanceStatus::Stopped.as_str() {
-            Arc::clone(&before.status)
-        } else {
-            InstanceStatus::Active.as_str().into()
-        };
-        let ends = match rebuild.outcome {
-            Outcome::Active => {
-                self.timeline.push(ends, &back, &rebuild.shown);
-                Some(ends)
-            }
-            Outcome::Error => {
-                let error = InstanceStatus::Error.as_str().into();
-                self.timeline.push(ends, &error, during);
-                Some(ends)
-            }
-            Outcome::RolledBack => {
-                self.timeline.push(ends, &back, &before.image);
-                Some(ends)
-            }
-            Outcome::Never | Outcome::Ignored => None,
-        };
-        self.wipes.push(Wipe {
+        for (after, view) in planned.views(&course, &before) {
+            self.timeline.push(now + after, view);
+        }
+        let ends = course.ends_after().map(|after| now + after);
+        self.executions.push(Execution {
+            planned,
+            course,
             before,
             at_ms,
-            image_id: rebuild.image_id,
-            image: rebuild.image,
             answered: false,
-            outcome: rebuild.outcome,
             ends,
-            took: rebuild.accept_lag + rebuild.duration,
         });
         ends
     }
@@ -163,7 +159,8 @@ impl Instance {
     /// What the journal says of [`accept`](Self::accept).
     pub(super) fn accepted_line<'a>(
         &'a self,
-        rebuild: &'a PlannedRebuild,
+        planned: &'a Planned,
+        course: &Course,
         at_ms: i64,
         now: Instant,
     ) -> Accepted<'a> {
@@ -172,40 +169,38 @@ impl Instance {
             service: self.id,
             submissions: self.submissions,
             at_ms,
-            begins_ms: after(at_ms, rebuild.accept_lag),
-            ends_ms: after(at_ms, rebuild.accept_lag + rebuild.duration),
-            outcome: rebuild.outcome,
-            image_id: rebuild.image_id.as_str().into(),
-            image: (&*rebuild.image).into(),
-            shown: (&*rebuild.shown).into(),
-            image_at: rebuild.image_at,
+            begins_ms: after(at_ms, course.accept_lag),
+            ends_ms: after(at_ms, course.length()),
+            outcome: course.outcome,
             status_before: (&*before.status).into(),
             image_before: (&*before.image).into(),
+            planned: Cow::Borrowed(planned),
         }
     }
 
-    /// Makes the list show `view` from `now` on, which ends a rebuild that is under way. Returns
-    /// whether that rebuild had no end of its own.
-    pub(super) fn supersede(&mut self, view: &View, now: Instant) -> bool {
+    /// Makes the list show `view` from `now` on, which ends an execution that is under way. Returns
+    /// whether that had no end of its own.
+    pub(super) fn supersede(&mut self, view: View, now: Instant) -> bool {
         let endless = self.interrupt(now);
         self.timeline.forget_future(now);
-        self.timeline.push(now, &view.status, &view.image);
+        self.timeline.push(now, view);
         endless
     }
 
     /// The answer to the submission that was executed as the nth (from 0) reaches the connection.
     /// `false`: there is no such execution.
     pub(super) fn answered(&mut self, nth: usize) -> bool {
-        let wipe = self.wipes.get_mut(nth);
-        wipe.map(|wipe| wipe.answered = true).is_some()
+        let execution = self.executions.get_mut(nth);
+        let answered = execution.map(|execution| execution.answered = true);
+        answered.is_some()
     }
 
-    pub(super) fn wiped(&self) -> usize {
-        self.wipes.len()
+    pub(super) fn executed(&self) -> usize {
+        self.executions.len()
     }
 
-    /// Somebody else changes the instance, which ends a rebuild that is under way. Returns whether
-    /// that rebuild had no end of its own.
+    /// Somebody else changes the instance, which ends an execution that is under way. Returns
+    /// whether that had no end of its own.
     pub(super) fn change(&mut self, steps: &[Step], now: Instant) -> bool {
         let endless = self.interrupt(now);
         self.timeline.forget_future(now);
@@ -219,50 +214,44 @@ impl Instance {
                 view.image = image.as_str().into();
             }
             let from = now + Duration::from_millis(step.after_ms);
-            self.timeline.push(from, &view.status, &view.image);
-            self.untouched.push(from, &view.status, &view.image);
+            self.timeline.push(from, view.clone());
+            self.untouched.push(from, view.clone());
         }
         endless
     }
 
-    /// Ends a rebuild that is under way; it is never complete. Returns whether it had no end of its
-    /// own.
+    /// Ends an execution that is under way; it is never complete. Returns whether it had no end of
+    /// its own.
     fn interrupt(&mut self, now: Instant) -> bool {
         let mut endless = false;
-        if let Some(wipe) = self.wipes.last_mut()
-            && wipe.ends.is_none_or(|ends| ends > now)
+        if let Some(execution) = self.executions.last_mut()
+            && execution.is_under_way(now)
         {
-            endless = wipe.ends.is_none();
-            wipe.outcome = Outcome::Never;
-            wipe.ends = Some(now);
+            endless = execution.ends.is_none();
+            execution.course.outcome = Outcome::Never;
+            execution.ends = Some(now);
         }
         endless
     }
 
     pub(super) fn record(&self, now: Instant) -> ServiceRecord {
         let view = self.view(now);
+        let count = |counts: fn(&Execution, Instant) -> bool| {
+            let counted = self.executions.iter().filter(|one| counts(one, now));
+            counted.count() as u64
+        };
         let wipes: Vec<_> = self
-            .wipes
+            .executions
             .iter()
-            .map(|wipe| WipeRecord {
-                at_ms: wipe.at_ms,
-                image_id: wipe.image_id.clone(),
-                image: wipe.image.to_string(),
-                answered: wipe.answered,
-                completed_ms: (wipe.outcome == Outcome::Active
-                    && wipe.ends.is_some_and(|ends| ends <= now))
-                .then(|| after(wipe.at_ms, wipe.took)),
-            })
+            .filter_map(|execution| execution.wipe(now))
             .collect();
         ServiceRecord {
             submissions: self.submissions,
             accepted: self.accepted,
+            executed: self.executions.len() as u64,
             wiped: wipes.len() as u64,
-            completed: wipes
-                .iter()
-                .filter(|wipe| wipe.completed_ms.is_some())
-                .count() as u64,
-            answered: wipes.iter().filter(|wipe| wipe.answered).count() as u64,
+            completed: count(|execution, now| execution.completed_ms(now).is_some()),
+            answered: count(|execution, _| execution.answered),
             status: view.status.to_string(),
             image: view.image.to_string(),
             wipes,
@@ -278,6 +267,8 @@ fn after(unix_ms: i64, duration: Duration) -> i64 {
 
 #[cfg(test)]
 mod tests {
+    use super::super::behaviour::ImageAt;
+    use super::super::rebuild::PlannedRebuild;
     use super::*;
 
     const SECOND: Duration = Duration::from_secs(1);
@@ -290,16 +281,29 @@ mod tests {
         Instance::new(5, "web-01".to_owned(), "192.0.2.1".to_owned(), view, now)
     }
 
-    fn rebuild(outcome: Outcome, image_at: ImageAt) -> PlannedRebuild {
-        PlannedRebuild {
+    /// Has the API accept a rebuild; returns when that ends.
+    fn accept(
+        instance: &mut Instance,
+        outcome: Outcome,
+        image_at: ImageAt,
+        now: Instant,
+    ) -> Option<Instant> {
+        let rebuild = PlannedRebuild {
             image_id: "id".to_owned(),
-            image: "new".into(),
-            shown: "new".into(),
+            image: "new".to_owned(),
+            shown: "new".to_owned(),
             image_at,
+        };
+        let course = Course {
             accept_lag: 2 * SECOND,
             duration: 10 * SECOND,
             outcome,
-        }
+        };
+        instance.accept(Planned::Rebuild(rebuild), course, 0, now)
+    }
+
+    fn is_busy(instance: &Instance, now: Instant) -> bool {
+        instance.before_execution(now).is_some()
     }
 
     fn shown(instance: &Instance, moment: Instant) -> (&str, &str) {
@@ -312,16 +316,16 @@ mod tests {
         let now = Instant::now();
         let mut instance = instance("active", now);
         assert_eq!(
-            instance.accept(rebuild(Outcome::Active, ImageAt::End), 0, now),
+            accept(&mut instance, Outcome::Active, ImageAt::End, now),
             Some(now + 12 * SECOND)
         );
         assert_eq!(shown(&instance, now), ("active", "old"));
-        assert!(instance.is_rebuilding(now));
+        assert!(is_busy(&instance, now));
         assert_eq!(shown(&instance, now + 2 * SECOND), ("rebuilding", "old"));
         assert_eq!(shown(&instance, now + 11 * SECOND), ("rebuilding", "old"));
         assert_eq!(instance.record(now + 11 * SECOND).completed, 0);
         assert_eq!(shown(&instance, now + 12 * SECOND), ("active", "new"));
-        assert!(!instance.is_rebuilding(now + 12 * SECOND));
+        assert!(!is_busy(&instance, now + 12 * SECOND));
         assert_eq!(instance.record(now + 12 * SECOND).completed, 1);
     }
 
@@ -329,9 +333,9 @@ mod tests {
     fn the_image_may_change_while_the_disk_is_still_being_written() {
         let now = Instant::now();
         let mut instance = instance("active", now);
-        instance.accept(rebuild(Outcome::Active, ImageAt::Accept), 0, now);
+        accept(&mut instance, Outcome::Active, ImageAt::Accept, now);
         assert_eq!(shown(&instance, now + SECOND), ("active", "new"));
-        assert!(instance.is_rebuilding(now + SECOND));
+        assert!(is_busy(&instance, now + SECOND));
     }
 
     #[test]
@@ -339,7 +343,7 @@ mod tests {
         let now = Instant::now();
         for (before, after) in [("stopped", "stopped"), ("error", "active")] {
             let mut instance = instance(before, now);
-            instance.accept(rebuild(Outcome::Active, ImageAt::End), 0, now);
+            accept(&mut instance, Outcome::Active, ImageAt::End, now);
             assert_eq!(shown(&instance, now + 12 * SECOND), (after, "new"));
         }
     }
@@ -355,7 +359,7 @@ mod tests {
             (Outcome::Ignored, "active", 0),
         ] {
             let mut instance = instance("active", now);
-            instance.accept(rebuild(outcome, ImageAt::End), 0, now);
+            accept(&mut instance, outcome, ImageAt::End, now);
             assert_eq!(shown(&instance, much_later), (status, "old"), "{outcome:?}");
             let record = instance.record(much_later);
             assert_eq!(
@@ -369,7 +373,7 @@ mod tests {
     fn somebody_elses_steps_end_a_rebuild_and_happen_in_their_time() {
         let now = Instant::now();
         let mut instance = instance("active", now);
-        instance.accept(rebuild(Outcome::Active, ImageAt::End), 0, now);
+        accept(&mut instance, Outcome::Active, ImageAt::End, now);
         let later = now + 5 * SECOND;
         let step = |after_ms, status: &str, image: Option<&str>| Step {
             after_ms,
@@ -381,7 +385,7 @@ mod tests {
             step(3000, "active", Some("backup")),
         ];
         instance.change(&steps, later);
-        assert!(!instance.is_rebuilding(later));
+        assert!(!is_busy(&instance, later));
         assert_eq!(shown(&instance, later), ("stopped", "old"));
         assert_eq!(shown(&instance, later + 3 * SECOND), ("active", "backup"));
         assert_eq!(shown(&instance, now + 100 * SECOND), ("active", "backup"));

@@ -1,6 +1,6 @@
-//! What outlives the process: a file with a line for each accepted rebuild and for each ok given.
+//! What outlives the process: a file with a line for each accepted submission and each ok given.
 //!
-//! The one fact to know: a line is written *before* a client can see what it says. So every rebuild
+//! The one fact to know: a line is written *before* a client can see what it says. So everything
 //! that a client may know of is in the file, and a killed process loses nothing: what has reached
 //! the kernel stays. (Nothing is synchronised: a power failure may lose lines.) Once a line could
 //! not be written, nothing is executed and no ok is given any more.
@@ -15,7 +15,9 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 use tokio::time::Instant;
 
-use super::behaviour::{ImageAt, Outcome};
+use super::action::Planned;
+use super::behaviour::Outcome;
+use super::submission::Course;
 use crate::text::brief;
 
 /// The first line of every journal. A file that begins otherwise is not ours, and is left alone.
@@ -31,7 +33,7 @@ pub(super) enum JournalEntry<'a> {
     Answered(Answered),
 }
 
-/// The API has said ok to a submission, and this is how the rebuild goes on. Times are Unix times.
+/// The API has said ok to a submission, and this is how it goes on. Times are Unix times.
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Accepted<'a> {
@@ -44,14 +46,11 @@ pub(super) struct Accepted<'a> {
     /// When it ends, if its outcome is one that ends.
     pub(super) ends_ms: i64,
     pub(super) outcome: Outcome,
-    pub(super) image_id: Cow<'a, str>,
-    pub(super) image: Cow<'a, str>,
-    /// The name that the list shows for the new image.
-    pub(super) shown: Cow<'a, str>,
-    pub(super) image_at: ImageAt,
     /// What the list showed at that moment.
     pub(super) status_before: Cow<'a, str>,
     pub(super) image_before: Cow<'a, str>,
+    /// What was accepted, by the word of its action.
+    pub(super) planned: Cow<'a, Planned>,
 }
 
 /// The ok of a service's nth execution (from 0) is about to be handed to the connection.
@@ -100,22 +99,23 @@ impl Clocks {
 }
 
 impl Accepted<'_> {
-    /// When it was accepted, how long it then took to show, and how long to end.
-    pub(super) fn times(&self, clocks: Clocks) -> Result<(Instant, Duration, Duration), Misfit> {
+    /// When it was accepted, and how it goes on.
+    pub(super) fn course(&self, clocks: Clocks) -> Result<(Instant, Course), Misfit> {
         let distance = |from_ms: i64, to_ms: i64| {
             let distance_ms = to_ms.checked_sub(from_ms)?;
             u64::try_from(distance_ms).ok().map(Duration::from_millis)
         };
-        let times = || {
+        let course = || {
             // The end is not used here, but it must be a moment that can be represented.
             clocks.moment(self.ends_ms)?;
-            Some((
-                clocks.moment(self.at_ms)?,
-                distance(self.at_ms, self.begins_ms)?,
-                distance(self.begins_ms, self.ends_ms)?,
-            ))
+            let course = Course {
+                accept_lag: distance(self.at_ms, self.begins_ms)?,
+                duration: distance(self.begins_ms, self.ends_ms)?,
+                outcome: self.outcome,
+            };
+            Some((clocks.moment(self.at_ms)?, course))
         };
-        times().ok_or(Misfit::Times)
+        course().ok_or(Misfit::Times)
     }
 }
 

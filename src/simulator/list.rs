@@ -101,12 +101,12 @@ impl<'a> Reading<'a> {
         }
     }
 
-    /// Its row; under `double-rows` its two rows while it is rebuilt, the true one first for every
-    /// second instance.
+    /// Its row; under `double-rows` its two rows while something is being done to it, the true one
+    /// first for every second instance.
     fn rows(&self, instance: &'a Instance) -> impl Iterator<Item = Row<'a>> + use<'a> {
         let view = self.view(instance);
         let row = self.row(instance, &view);
-        let before = instance.before_rebuild(self.now);
+        let before = instance.before_execution(self.now);
         let other = before
             .filter(|before| self.double_rows && **before != view)
             .map(|before| self.row(instance, before));

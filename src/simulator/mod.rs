@@ -11,10 +11,12 @@
 //! | `server` | a running simulator, from its start to its end |
 //! | `config`, `change`, `control` | what the account holds, what tests change of it, and how from another process |
 //! | `serve` | from a request to its answer, through the fault that it meets |
-//! | `call`, `form` | the calls that are told apart, and the fields of a request |
+//! | `asked`, `call`, `form` | what a request asks for, which call that is, and its fields |
 //! | `hold` | holds submissions back until a test releases them |
 //! | `account` | the account: takes the calls, and tells its parts |
-//! | `sessions`, `fleet`, `list`, `submission`, `deferred`, `running`, `traffic` | its parts |
+//! | `sessions`, `fleet`, `list`, `deferred`, `running`, `traffic` | its parts |
+//! | `action`, `submission` | what may be submitted, whatever action it is |
+//! | `rebuild` | what is a rebuild's own: its form, what it demands, how one goes |
 //! | `instance`, `timeline`, `behaviour` | one instance: what happens to it, and what the list shows of that |
 //! | `journal`, `record` | what outlives the process, and the truth |
 //! | `kind`, `fault` | what may go wrong with a call, and when |
@@ -26,10 +28,15 @@
 //! What it does where the real API's behaviour is not known (see the sources named in the wire
 //! documentation of the client) is one guess of several; tests script the others.
 //!
+//! Another action would be a file beside `rebuild`, which `action` and the table of functions in
+//! `asked` name.
+//!
 //! Tests in another process use the requests under `/_simulator/`, see [`control`].
 
 mod account;
+mod action;
 mod always;
+mod asked;
 mod behaviour;
 mod call;
 mod change;
@@ -51,6 +58,7 @@ mod kind;
 mod list;
 mod oddity;
 mod random;
+mod rebuild;
 mod record;
 mod refusal;
 mod respond;

@@ -34,7 +34,8 @@ pub struct Oddities {
     pub name_lag: Duration,
     /// `names=…`: how the list names images.
     pub names: Names,
-    /// `double-rows`: an instance that is being rebuilt has two rows, one as it was before.
+    /// `double-rows`: an instance to which something is being done has two rows, one as it was
+    /// before.
     pub double_rows: bool,
     /// `alien-rows=…`: rows of each page that cannot be read: without an id, or of wrong types.
     pub alien_rows: usize,

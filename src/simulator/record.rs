@@ -6,9 +6,10 @@ use serde::{Deserialize, Serialize};
 
 use super::call::Call;
 use super::kind::FaultKind;
+use crate::job::Action;
 
-/// Everything that happened since the start of the simulator. With a journal, services and rebuilds
-/// are counted since its beginning.
+/// Everything that happened since the start of the simulator. With a journal, services and
+/// executions are counted since its beginning.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Record {
     /// By service.
@@ -21,8 +22,8 @@ pub struct Record {
     pub violations: Vec<String>,
     /// Submissions whose answers were outstanding at the same time, at most.
     pub submissions_in_flight_max: u64,
-    /// Disks that were being written at the same time, at most (by each rebuild's planned end).
-    pub rebuilds_max: u64,
+    /// Executions that were under way at the same time, at most (by the planned end of each).
+    pub executions_max: u64,
 }
 
 /// The truth about one service.
@@ -32,22 +33,26 @@ pub struct ServiceRecord {
     pub submissions: u64,
     /// Of those: found valid and answered with ok, whether or not the answer got through.
     pub accepted: u64,
-    /// Of those: really executed. More than 1: the data was destroyed twice.
+    /// Of those: really executed.
+    pub executed: u64,
+    /// Of the executed ones: those that destroyed the data. More than 1: it was destroyed twice.
     pub wiped: u64,
-    /// Of those: back with the new image.
+    /// Of the executed ones: those that ended as ordered, a rebuild with the new image.
     pub completed: u64,
-    /// Of the wiped ones: those whose ok was handed intact to the connection.
+    /// Of the executed ones: those whose ok was handed intact to the connection.
     pub answered: u64,
     /// Status now.
     pub status: String,
     /// Image now, by name.
     pub image: String,
+    /// Each execution that destroyed the data.
     pub wipes: Vec<WipeRecord>,
 }
 
-/// One executed rebuild.
+/// One execution that destroyed the data.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct WipeRecord {
+    pub action: Action,
     /// When it was accepted, as Unix time.
     pub at_ms: i64,
     /// The image that was installed.

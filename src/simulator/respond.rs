@@ -9,16 +9,18 @@ use axum::http::{HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 
 use super::account::PreparedAnswer;
-use super::call::{Call, REBUILD};
+use super::asked::Asked;
 use super::document;
 use super::encoding;
 use super::fault::Fault;
 use super::form::Fields;
 use super::journal::NotWritten;
 use super::kind::FaultKind;
+use super::rebuild;
 use super::refusal::Refusal;
 use super::shared::Shared;
 use super::wire::{Link, Pieces};
+use crate::job::Action;
 
 const JSON: &str = "application/json; charset=utf-8";
 const HTML: &str = "text/html; charset=utf-8";
@@ -94,32 +96,32 @@ fn error(fault: &Fault, fields: &Fields, usual: &'static str) -> Refusal {
 }
 
 /// What an answer to another request would be.
-fn other_answer(call: Call) -> Vec<u8> {
-    let func = match call {
-        Call::Keepalive => "whoami",
-        Call::Auth
-        | Call::Instances
-        | Call::Preview
-        | Call::Submission
-        | Call::LongRequest
-        | Call::Other => "keepalive",
+fn other_answer(fields: &Fields) -> Vec<u8> {
+    let func = match Asked::of(fields) {
+        Asked::Keepalive => "whoami",
+        Asked::Login
+        | Asked::WhoAmI
+        | Asked::List
+        | Asked::Form(_)
+        | Asked::Execution(_)
+        | Asked::Unknown => "keepalive",
     };
     document::ok(&Fields::from_pairs([("func", func), ("out", "json")]))
 }
 
 /// The answer to the same question about the next service.
-fn answer_about_another(shared: &Shared, call: Call, fields: &Fields) -> Vec<u8> {
+fn answer_about_another(shared: &Shared, fields: &Fields) -> Vec<u8> {
     let elid = fields.get("elid").and_then(|elid| elid.parse::<u64>().ok());
     let other = elid.map_or(1, |elid| elid.wrapping_add(1)).to_string();
     let fields = fields.with("elid", &other);
-    match call {
-        Call::Preview => shared.account().form(&fields),
-        Call::Auth
-        | Call::Keepalive
-        | Call::Instances
-        | Call::Submission
-        | Call::LongRequest
-        | Call::Other => document::ok(&fields),
+    match Asked::of(&fields) {
+        Asked::Form(action) => shared.account().form(action, &fields),
+        Asked::Login
+        | Asked::Keepalive
+        | Asked::WhoAmI
+        | Asked::List
+        | Asked::Execution(_)
+        | Asked::Unknown => document::ok(&fields),
     }
 }
 
@@ -141,7 +143,6 @@ pub(super) fn long_page(number: &str) -> Response {
 pub(super) async fn respond(
     shared: &Shared,
     link: &Link,
-    call: Call,
     fields: &Fields,
     fault: Fault,
     answer: PreparedAnswer,
@@ -257,16 +258,19 @@ pub(super) async fn respond(
             let leads_to = fault.leads_to.as_deref().unwrap_or("func=instances");
             json(document::ok_to(fields, leads_to))
         }
-        FaultKind::OtherFunc => json(other_answer(call)),
-        FaultKind::OtherElid => json(answer_about_another(shared, call, fields)),
+        FaultKind::OtherFunc => json(other_answer(fields)),
+        FaultKind::OtherElid => json(answer_about_another(shared, fields)),
         FaultKind::Form => {
             let elid = fields.get("elid").unwrap_or_default();
-            let asked = Fields::from_pairs([("func", REBUILD), ("elid", elid), ("out", "json")]);
-            json(shared.account().form(&asked))
+            let asked =
+                Fields::from_pairs([("func", rebuild::FUNC), ("elid", elid), ("out", "json")]);
+            json(shared.account().form(Action::Rebuild, &asked))
         }
         FaultKind::SecondFactor => json(document::ok_to(fields, SECOND_FACTOR)),
         FaultKind::Captcha => refuse(&Refusal::captcha()),
-        FaultKind::SessionExpiry => refuse(&Refusal::access(call.func())),
+        FaultKind::SessionExpiry => {
+            refuse(&Refusal::access(fields.get("func").unwrap_or_default()))
+        }
         FaultKind::OtherPage | FaultKind::InstanceError | FaultKind::Delay => {
             intact(shared, link, answer)
         }

@@ -11,6 +11,7 @@ use axum::routing::{any, get};
 use tokio::time::{Instant, sleep};
 
 use super::account::PreparedAnswer;
+use super::asked::Asked;
 use super::call::Call;
 use super::control;
 use super::deferred::Followed;
@@ -47,7 +48,7 @@ async fn function(
             return (StatusCode::BAD_REQUEST, error.to_string()).into_response();
         }
     };
-    let call = Call::of(&fields);
+    let call = Asked::of(&fields).call();
     let mut fields = Arc::new(fields);
     let _in_flight = (call == Call::Submission).then(|| InFlight::new(&shared));
     let (fault, latency, ticket) = {
@@ -62,7 +63,7 @@ async fn function(
         pause: latency / 2,
     };
     let Some(fault) = fault else {
-        let Some(answer) = execute(&shared, call, fields, None, before).await else {
+        let Some(answer) = execute(&shared, fields, None, before).await else {
             return broken(&link);
         };
         shared.pause(after).await;
@@ -85,16 +86,14 @@ async fn function(
                 ..before
             };
             let kind = fault.kind;
-            tokio::spawn(
-                async move { execute(&late_shared, call, fields, Some(kind), late).await },
-            );
+            tokio::spawn(async move { execute(&late_shared, fields, Some(kind), late).await });
             if shared.pass(held).await.is_err() {
                 return broken(&link);
             }
             PreparedAnswer::plain(body)
         }
         None if fault.is_executed() => {
-            match execute(&shared, call, fields, Some(fault.kind), before).await {
+            match execute(&shared, fields, Some(fault.kind), before).await {
                 Some(answer) => answer,
                 None => return broken(&link),
             }
@@ -108,7 +107,7 @@ async fn function(
         }
     };
     shared.pause(after).await;
-    respond(&shared, &link, call, &asked, fault, answer).await
+    respond(&shared, &link, &asked, fault, answer).await
 }
 
 /// `GET /long/{number}/billmgr`: the link of a long-request page.
@@ -145,13 +144,13 @@ async fn long_request(
         (None, Followed::NotYet) => long_page(&number),
         (None, Followed::Unknown) => StatusCode::NOT_FOUND.into_response(),
         (Some(fault), Followed::Answer(answer)) => {
-            respond(&shared, &link, call, &Fields::default(), fault, answer).await
+            respond(&shared, &link, &Fields::default(), fault, answer).await
         }
         (Some(fault), Followed::NotYet | Followed::Unknown) => {
             let fields = Fields::default();
             let body = document::ok(&fields);
             let answer = PreparedAnswer::plain(body);
-            respond(&shared, &link, call, &fields, fault, answer).await
+            respond(&shared, &link, &fields, fault, answer).await
         }
     }
 }
@@ -184,23 +183,18 @@ struct Before {
 /// would do.
 async fn execute(
     shared: &Arc<Shared>,
-    call: Call,
     fields: Arc<Fields>,
     fault: Option<FaultKind>,
     before: Before,
 ) -> Option<PreparedAnswer> {
     if before.ticket.is_none() && before.pause.is_zero() {
-        return shared
-            .account()
-            .execute(call, &fields, fault, Instant::now());
+        return shared.account().execute(&fields, fault, Instant::now());
     }
     let shared = Arc::clone(shared);
     let execution = async move {
         shared.pass(before.ticket).await.ok()?;
         sleep(before.pause).await;
-        shared
-            .account()
-            .execute(call, &fields, fault, Instant::now())
+        shared.account().execute(&fields, fault, Instant::now())
     };
     tokio::spawn(execution).await.ok().flatten()
 }

@@ -35,9 +35,8 @@ impl Timeline {
         self.0.drain(..surplus);
     }
 
-    pub(super) fn push(&mut self, from: Instant, status: &Arc<str>, image: &Arc<str>) {
+    pub(super) fn push(&mut self, from: Instant, view: View) {
         debug_assert!(self.0.last().is_none_or(|(last, _)| *last <= from));
-        let (status, image) = (Arc::clone(status), Arc::clone(image));
-        self.0.push((from, View { status, image }));
+        self.0.push((from, view));
     }
 }

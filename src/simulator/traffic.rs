@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use super::asked::Asked;
 use super::call::Call;
 use super::form::Fields;
 use super::kind::FaultKind;
@@ -57,7 +58,7 @@ impl Traffic {
                 "func=instances with `{name}`: the panel would keep it"
             ));
         }
-        if call == Call::Other && func != "whoami" {
+        if Asked::of(fields) == Asked::Unknown {
             self.violation(format!("func={func}"));
         }
         if let Some(name) = fields.repeated() {

@@ -120,7 +120,7 @@ pub fn summary(record: &Record) -> String {
          completed: {}; instances rebuilt more than once: {twice}\n",
         sum(|service| service.submissions),
         sum(|service| service.accepted),
-        sum(|service| service.wiped),
+        sum(|service| service.executed),
         sum(|service| service.completed),
     );
     for violation in &record.violations {

@@ -172,10 +172,10 @@ async fn other_addresses_than_loopback_are_refused_before_anything_is_said() {
 #[test]
 fn the_closing_line_counts_what_happened_and_names_violations() {
     let mut record: Record = serde_json::from_str(
-        r#"{"services":{"5":{"submissions":3,"accepted":2,"wiped":2,"completed":1,"answered":1,
+        r#"{"services":{"5":{"submissions":3,"accepted":2,"executed":2,"wiped":2,"completed":1,"answered":1,
             "status":"active","image":"x","wipes":[]}},"calls":{"submission":3,"auth":1},
             "faults":{"reset-after":1},"violations":[],"submissions_in_flight_max":1,
-            "rebuilds_max":1}"#,
+            "executions_max":1}"#,
     )
     .unwrap();
     let line = "calls: 4, faults: 1; submissions: 3, accepted: 2, executed: 2, completed: 1; \

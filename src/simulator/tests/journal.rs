@@ -87,7 +87,7 @@ async fn a_rebuild_goes_on_where_the_clock_is() {
     let simulator = start(&place.path).await.unwrap();
     let after = simulator.record();
     assert_eq!(after.services, before.services);
-    assert_eq!(after.rebuilds_max, 1);
+    assert_eq!(after.executions_max, 1);
     assert_eq!(
         listed(&simulator, SERVICE).await,
         Some(pair("rebuilding", "CentOS-7"))
@@ -138,7 +138,7 @@ async fn wipes_are_counted_over_restarts() {
             (wiped, wiped, wiped)
         );
         assert_eq!((service.answered, service.completed), (wiped, wiped - 1));
-        assert_eq!(record.rebuilds_max, 1);
+        assert_eq!(record.executions_max, 1);
         let_pass(&place.path, 2 * HOUR_MS);
     }
 }
@@ -184,7 +184,7 @@ async fn every_way_a_rebuild_can_go_is_kept() {
         }
     }
     let during = simulator.record().services;
-    assert_eq!(simulator.record().rebuilds_max, 9);
+    assert_eq!(simulator.record().executions_max, 9);
     // What the first simulator itself would show much later.
     let later = {
         let account = simulator.shared.account();
@@ -201,7 +201,7 @@ async fn every_way_a_rebuild_can_go_is_kept() {
         expected.status.clear();
         assert_eq!(record, expected, "{service}");
     }
-    assert_eq!(simulator.record().rebuilds_max, 9);
+    assert_eq!(simulator.record().executions_max, 9);
     drop(simulator);
 
     let_pass(&place.path, 2 * HOUR_MS);
@@ -316,7 +316,7 @@ async fn a_torn_last_line_is_cut_off_wherever_it_was_torn() {
     let record = simulator.record();
     assert_eq!(truth(&simulator).answered, 0);
     assert_eq!(record.services[&(SERVICE + 1)].answered, 1);
-    assert_eq!(record.rebuilds_max, 2);
+    assert_eq!(record.executions_max, 2);
 }
 
 #[tokio::test]
@@ -332,6 +332,11 @@ async fn another_shape_is_refused_with_file_and_line_and_left_as_it_is() {
         line["accepted"][name] = value;
         line.to_string()
     };
+    let with_planned = |name: &str, value: Value| {
+        let mut line = rebuild.clone();
+        line["accepted"]["planned"]["rebuild"][name] = value;
+        line.to_string()
+    };
     let at_ms = rebuild["accepted"]["at_ms"].as_i64().unwrap();
     for (line, reason) in [
         (String::new(), "EOF"),
@@ -339,6 +344,8 @@ async fn another_shape_is_refused_with_file_and_line_and_left_as_it_is() {
         ("{}".to_owned(), "expected value"),
         ("{\"accepted\":{}}".to_owned(), "missing field"),
         (with("colour", json!("red")), "unknown field"),
+        (with_planned("colour", json!("red")), "unknown field"),
+        (with("planned", json!({"paint": {}})), "unknown variant"),
         (with("outcome", json!("\u{1b}[2J")), "\\u{1b}"),
         (with("service", json!("5")), "invalid type"),
         (with("begins_ms", json!(at_ms - 1)), "out of order"),
@@ -382,7 +389,7 @@ async fn services_that_the_account_does_not_hold_are_passed_over_and_come_back()
     smaller.instances.remove(0);
     let simulator = started(smaller).await;
     assert_eq!(simulator.service(id(SERVICE)), None);
-    assert_eq!(simulator.record().rebuilds_max, 0);
+    assert_eq!(simulator.record().executions_max, 0);
     drop(simulator);
     let simulator = start(&place.path).await.unwrap();
     assert_eq!(truth(&simulator).wiped, 1);

@@ -1,6 +1,7 @@
 //! Preview and submission.
 
 use super::*;
+use crate::job::Action;
 
 #[tokio::test]
 async fn the_preview_names_images_zones_and_keys_and_touches_nothing() {
@@ -92,6 +93,10 @@ async fn a_rebuild_comes_back_with_the_new_image_and_is_recorded() {
         record.completed,
     );
     assert_eq!(counts, (1, 1, 1, 1));
+    assert_eq!(
+        (record.executed, record.wipes[0].action),
+        (1, Action::Rebuild)
+    );
     assert_eq!(record.wipes[0].image_id, IMAGE);
     let completed_ms = record.wipes[0].completed_ms.unwrap();
     assert_eq!(completed_ms - record.wipes[0].at_ms, 40);
@@ -112,7 +117,7 @@ async fn a_rebuild_during_a_rebuild_is_a_running_operation() {
         (record.submissions, record.accepted, record.wiped),
         (2, 1, 1)
     );
-    assert_eq!(simulator.record().rebuilds_max, 1);
+    assert_eq!(simulator.record().executions_max, 1);
 }
 
 #[tokio::test]
@@ -186,7 +191,7 @@ async fn every_documented_way_of_access_is_accepted() {
             "{changes:?}"
         );
     }
-    assert_eq!(simulator.record().rebuilds_max, 6);
+    assert_eq!(simulator.record().executions_max, 6);
 }
 
 #[tokio::test]

@@ -192,7 +192,7 @@ fn check_one(truth: &ServiceRecord, story: &Story, odd: &Oddities) -> Result<(),
     }
     // An API that says ok and does nothing.
     let may_ignore = odd.ignored > 0.0;
-    if truth.accepted > truth.wiped && !may_ignore {
+    if truth.accepted > truth.executed && !may_ignore {
         return Err("the simulator contradicts itself".to_owned());
     }
     let intents = lines
