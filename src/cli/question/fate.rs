@@ -1,5 +1,6 @@
 //! What becomes of an instance, as far as the account's list tells.
 
+use crate::job::Action;
 use crate::queue::Target;
 use crate::run::Account;
 use crate::run::evidence::names;
@@ -7,17 +8,19 @@ use crate::run::evidence::names;
 /// What will become of an instance, by the list.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Fate {
-    /// It will be rebuilt, at once or when it is ready.
+    /// It will be sent, at once or when it is ready.
     Sent,
     /// It is not in the list.
     Absent,
-    /// It is in a state from which no rebuild starts, and which does not end by itself.
+    /// It is in a state from which the action does not start, and which does not end by itself.
     NotReady(String),
 }
 
 /// What the account says of the instances that are about to be rebuilt.
 #[derive(Clone, Copy)]
 pub struct Outlook<'a> {
+    /// What is to be done.
+    pub action: Action,
     pub account: &'a Account,
     /// `--no-wait`: everything is sent, whatever the list says.
     pub no_wait: bool,
@@ -41,7 +44,7 @@ impl Outlook<'_> {
             };
         };
         let status = &listed.observation.status;
-        if status.is_ready() || status.is_passing() {
+        if self.action.may_begin(status) || status.is_passing() {
             Fate::Sent
         } else {
             Fate::NotReady(status.to_string())

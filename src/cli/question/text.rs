@@ -72,6 +72,7 @@ pub struct Question<'a> {
 impl Question<'_> {
     fn outlook(&self) -> Outlook<'_> {
         Outlook {
+            action: self.action,
             account: self.account,
             no_wait: self.no_wait,
         }
