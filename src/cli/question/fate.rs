@@ -3,7 +3,7 @@
 use crate::job::Action;
 use crate::queue::Target;
 use crate::run::Account;
-use crate::run::evidence::names;
+use crate::run::evidence::same_image;
 
 /// What will become of an instance, by the list.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -60,6 +60,6 @@ impl Outlook<'_> {
             .and_then(|listed| listed.observation.image.as_ref());
         let then = (target.image).and_then(|image| self.account.image_names.get(&image));
         now.zip(then)
-            .is_some_and(|(now, then)| names::same(now, then))
+            .is_some_and(|(now, then)| same_image(now, then))
     }
 }

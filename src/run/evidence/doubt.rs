@@ -2,45 +2,36 @@
 
 use std::time::Instant;
 
-use super::names::{self, Shows};
+use super::dispatch::{self, Learned};
 use super::tracker::By;
-use super::{Case, ListLag, Observation, Rules, Tracker};
-use crate::job::{InstanceStatus, JobRecord};
+use super::{Case, Doubt, ListLag, Rules, Tracker};
 
 /// Why a doubt is held whose window is longer than anybody waits.
 const LAGS: &str =
     "the list lags so far behind in this run that it will not tell within --rebuild-timeout";
 
-/// What a reading means for a job in doubt.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Doubt {
-    /// Watch on.
-    Open,
-    /// The rebuild was executed.
-    Executed,
-    /// It was not, and that is proven.
-    NotExecuted,
-    /// No evidence is to be expected any more, and why.
-    Hold(String),
-}
-
 /// What stands around the instance in the reading that is judged.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Surroundings {
-    /// The latest baseline among the rebuilds whose new name this very reading shows on the same
+    /// The latest baseline among the submissions whose effect this very reading shows on the same
     /// page: when it was read. The page is younger than that.
     pub alive_since: Option<Instant>,
-    /// A rebuild that would prove the page to be alive, or the spelling of the image's name, may
-    /// still come.
+    /// A submission that would prove the page to be alive, or whatever else the proof still needs, may
+    /// come.
     pub more_to_come: bool,
 }
 
 /// Judges a job in doubt by one reading of its instance.
-pub fn judge_doubt(case: Case<'_>, tracker: &mut Tracker, around: Surroundings) -> Doubt {
+pub fn judge_doubt(
+    case: Case<'_>,
+    learned: &Learned,
+    tracker: &mut Tracker,
+    around: Surroundings,
+) -> Doubt {
     let Case {
+        action,
         record,
         observation,
-        list_lag,
         rules,
     } = case;
     let at = observation.requested_at;
@@ -49,33 +40,32 @@ pub fn judge_doubt(case: Case<'_>, tracker: &mut Tracker, around: Surroundings) 
     }
     tracker.note_gap(at, rules);
     tracker.note_reading(at);
-    let shows = names::shows(record, observation);
-    if (observation.is_rebuilding() || shows == Shows::Target)
-        && tracker.positive_counts(observation, rules)
-    {
+    let is_sign = dispatch::is_at_work(action, &observation.status)
+        || dispatch::shows_effect(action, record, observation);
+    if is_sign && tracker.positive_counts(observation, rules) {
         return Doubt::Executed;
     }
     if at < tracker.answered_at {
         return Doubt::Open;
     }
-    let quiet_since = quiet_since(record, tracker, observation, &shows);
-    let window_is_over = tracker.is_window_over(list_lag, rules, at);
+    let quiet_since = quiet_since(case, tracker);
+    let window_is_over = tracker.is_window_over(learned.lag(action), rules, at);
     // A list that lags ever further behind keeps no doubt open for ever.
     let patience_is_over = tracker.is_patience_over(rules, at);
     if !window_is_over && !patience_is_over {
         return Doubt::Open;
     }
-    if let Some(reason) = never_provable(record, tracker, rules) {
-        return Doubt::Hold(reason.to_owned());
+    if let Some(reason) = never_provable(case, tracker) {
+        return Doubt::Hold(reason);
     }
     let missing = match quiet_since {
         _ if !window_is_over => LAGS.to_owned(),
         None => format!("the list shows {}", observation.describe()),
         // The window is over with the very first quiet reading: the second decides.
         Some(since) if since == at => return Doubt::Open,
-        Some(_) => match not_yet_proven(case, tracker, around) {
+        Some(_) => match not_yet_proven(case, learned, tracker, around) {
             None => return Doubt::NotExecuted,
-            Some(missing) => missing.to_owned(),
+            Some(missing) => missing,
         },
     };
     if around.more_to_come && !patience_is_over {
@@ -86,15 +76,16 @@ pub fn judge_doubt(case: Case<'_>, tracker: &mut Tracker, around: Surroundings) 
 }
 
 /// Start of the unbroken series of readings that show exactly what stood there before.
-fn quiet_since(
-    record: &JobRecord,
-    tracker: &mut Tracker,
-    observation: &Observation,
-    shows: &Shows,
-) -> Option<Instant> {
+fn quiet_since(case: Case<'_>, tracker: &mut Tracker) -> Option<Instant> {
+    let Case {
+        action,
+        record,
+        observation,
+        ..
+    } = case;
     let status_before = record.baseline.as_ref().map(|baseline| &baseline.status);
-    if *shows == Shows::Before
-        && observation.is_ready()
+    if dispatch::shows_before(action, record, observation)
+        && action.may_begin(&observation.status)
         && status_before == Some(&observation.status)
     {
         Some(*tracker.quiet_since.get_or_insert(observation.requested_at))
@@ -105,54 +96,62 @@ fn quiet_since(
 }
 
 /// Why silence can't prove anything of this submission, whatever else is seen.
-fn never_provable(record: &JobRecord, tracker: &Tracker, rules: &Rules) -> Option<&'static str> {
-    let baseline = record.baseline.as_ref();
-    if tracker.by == By::AnEarlierProcess {
-        Some("the process that sent it has ended, so nobody watched all the time")
-    } else if tracker.by == By::UsWithAPause {
-        Some("this process was suspended while it should have watched")
-    } else if names::before(record).is_none() {
-        Some("it is not known what stood on it before")
-    } else if names::target(record).is_none() {
-        Some("the image's name is not known, so the list cannot tell")
-    } else if !names::change(record) {
-        Some("it had the same image before, so the list cannot tell")
-    } else if baseline.is_none_or(|baseline| baseline.status == InstanceStatus::Error) {
-        Some(
-            "it stood in status error before, so a rebuild that failed at once would look like none",
-        )
-    } else if tracker.blind {
-        Some("the list did not show it all the time, so a rebuild could have come and been undone")
-    } else if !rules.silence_counts {
-        Some("with --no-requeue silence proves nothing")
-    } else {
-        None
-    }
-}
-
-/// What is still missing for the proof, although the readings are quiet and the window is over.
-fn not_yet_proven(case: Case<'_>, tracker: &Tracker, around: Surroundings) -> Option<&'static str> {
+fn never_provable(case: Case<'_>, tracker: &Tracker) -> Option<String> {
     let Case {
+        action,
         record,
-        list_lag,
         rules,
         ..
     } = case;
-    let spelled = names::target(record).is_some_and(|target| list_lag.spells(&target));
+    let noun = action.terms().noun;
+    let reason = if tracker.by == By::AnEarlierProcess {
+        "the process that sent it has ended, so nobody watched all the time".to_owned()
+    } else if tracker.by == By::UsWithAPause {
+        "this process was suspended while it should have watched".to_owned()
+    } else if let Some(reason) = dispatch::never_provable(action, record) {
+        reason.to_owned()
+    } else if tracker.blind {
+        format!(
+            "the list did not show it all the time, so a {noun} could have come and been undone"
+        )
+    } else if !rules.silence_counts {
+        "with --no-requeue silence proves nothing".to_owned()
+    } else {
+        return None;
+    };
+    Some(reason)
+}
+
+/// What is still missing for the proof, although the readings are quiet and the window is over.
+fn not_yet_proven(
+    case: Case<'_>,
+    learned: &Learned,
+    tracker: &Tracker,
+    around: Surroundings,
+) -> Option<String> {
+    let Case {
+        action,
+        record,
+        rules,
+        ..
+    } = case;
+    let noun = action.terms().noun;
+    let list_lag = learned.lag(action);
     let window = list_lag.window(rules.settle);
     let alive = around
         .alive_since
         .is_some_and(|since| since.saturating_duration_since(tracker.answered_at) >= window);
-    if !list_lag.knows_the_lag() {
-        Some(
-            "no rebuild of this run has shown its new image, so it is not known how far the list lags behind",
-        )
-    } else if !spelled {
-        Some(
-            "no instance was seen to get this image, so it is not known whether the list spells its name alike",
-        )
+    if !list_lag.is_known() {
+        Some(format!(
+            "no {noun} of this run has shown {}, so it is not known how far the list lags behind",
+            dispatch::effect(action)
+        ))
+    } else if let Some(missing) = dispatch::not_yet_proven(action, record, learned) {
+        Some(missing.to_owned())
     } else if !alive {
-        Some("no later rebuild has shown on its page of the list, so that page may stand still")
+        Some(format!(
+            "no later {noun} has shown on its page of the list, so that page may stand still"
+        ))
     } else {
         None
     }

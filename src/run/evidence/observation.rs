@@ -17,20 +17,6 @@ pub struct Observation {
 }
 
 impl Observation {
-    /// The instance works and nothing is being done to it.
-    pub fn is_back(&self) -> bool {
-        self.status.is_back()
-    }
-
-    /// A rebuild may be submitted.
-    pub fn is_ready(&self) -> bool {
-        self.status.is_ready()
-    }
-
-    pub(super) fn is_rebuilding(&self) -> bool {
-        self.status == InstanceStatus::Rebuilding
-    }
-
     pub(super) fn describe(&self) -> String {
         let status = if self.status == InstanceStatus::Missing {
             "no status"

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-/// When doubts end and rebuilds are complete.
+/// When doubts end and jobs in progress are complete.
 #[derive(Debug, Clone, Copy)]
 pub struct Rules {
     /// `--settle`

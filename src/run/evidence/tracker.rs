@@ -2,9 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use super::names::{self, Shows};
 use super::{ListLag, Observation, Rules};
-use crate::job::JobRecord;
 
 /// Shorter gaps between two readings are none, however short `--settle` is.
 const GAP_MIN: Duration = Duration::from_secs(2);
@@ -36,12 +34,12 @@ pub struct Tracker {
     read_until: Option<Instant>,
     /// Start of the unbroken series of readings that show what stood there before.
     pub(super) quiet_since: Option<Instant>,
-    /// Start of the unbroken series of readings that show the instance back under the ordered name.
-    pub(super) target_since: Option<Instant>,
-    /// Start of the unbroken series of readings that show it back under another one.
+    /// Start of the unbroken series of readings that show the instance back as it was ordered.
+    pub(super) ordered_since: Option<Instant>,
+    /// Start of the unbroken series of readings that show it back otherwise.
     pub(super) other_since: Option<Instant>,
-    /// The new name was seen.
-    name_seen: bool,
+    /// The effect was seen.
+    pub(super) effect_seen: bool,
 }
 
 impl Tracker {
@@ -55,9 +53,9 @@ impl Tracker {
             read_since: None,
             read_until: None,
             quiet_since: None,
-            target_since: None,
+            ordered_since: None,
             other_since: None,
-            name_seen: false,
+            effect_seen: false,
         }
     }
 
@@ -81,11 +79,11 @@ impl Tracker {
         self.answered_at = earlier(self.answered_at);
         self.read_since = None;
         self.quiet_since = None;
-        self.target_since = None;
+        self.ordered_since = None;
         self.other_since = None;
     }
 
-    fn is_unbroken(&self) -> bool {
+    pub(super) fn is_unbroken(&self) -> bool {
         self.by == By::Us
     }
 
@@ -99,14 +97,19 @@ impl Tracker {
         self.answered_at
     }
 
-    /// An executed rebuild would have shown its new name by `at`, as far as this run knows the list.
+    /// An executed action would have shown its effect by `at`, as far as this run knows the list.
     pub fn is_window_over(&self, list_lag: &ListLag, rules: &Rules, at: Instant) -> bool {
         at.saturating_duration_since(self.answered_at) > list_lag.window(rules.settle)
     }
 
-    /// At `at` it has been watched for as long as a rebuild may take: no more is to be expected.
+    /// At `at` it has been watched for as long as an action may take: no more is to be expected.
     pub(super) fn is_patience_over(&self, rules: &Rules, at: Instant) -> bool {
         at.saturating_duration_since(self.answered_at) >= rules.rebuild_timeout
+    }
+
+    /// At `at` an accepted submission of which nothing was seen is complete by the API's word.
+    pub(super) fn is_unseen_time_over(&self, rules: &Rules, at: Instant) -> bool {
+        at.saturating_duration_since(self.answered_at) >= rules.unseen_after
     }
 
     /// A reading has shown it after its window had ended: what starts now on its page is a control.
@@ -115,7 +118,7 @@ impl Tracker {
             .is_some_and(|at| self.is_window_over(list_lag, rules, at))
     }
 
-    /// Whether an observation of the rebuild may be taken for this submission's. What happened while
+    /// Whether a sign of the action may be taken for this submission's. What happened while
     /// nobody watched is only taken for ours soon after the intent: later it may be anybody's.
     pub(super) fn positive_counts(&self, observation: &Observation, rules: &Rules) -> bool {
         let age = observation
@@ -133,7 +136,7 @@ impl Tracker {
             || self
                 .read_since
                 .is_some_and(|since| at.saturating_duration_since(since) >= rules.settle);
-        is_late && has_looked && self.target_since.is_none() && self.other_since.is_none()
+        is_late && has_looked && self.ordered_since.is_none() && self.other_since.is_none()
     }
 
     /// The list did not show it.
@@ -144,7 +147,7 @@ impl Tracker {
         self.is_not_back();
     }
 
-    /// Between two readings of a doubt more time has passed than an executed rebuild may stay unseen:
+    /// Between two readings of a doubt more time has passed than an executed action may stay unseen:
     /// it could have come and been undone.
     pub(super) fn note_gap(&mut self, requested_at: Instant, rules: &Rules) {
         let before = self.read_until.unwrap_or(self.answered_at);
@@ -159,42 +162,12 @@ impl Tracker {
     }
 
     pub(super) fn is_not_back(&mut self) {
-        self.target_since = None;
+        self.ordered_since = None;
         self.other_since = None;
     }
 
-    /// Takes note of what `observation` shows of the image's name: whether the list spells it as the
-    /// preview does, and how long after the acceptance it showed.
-    pub fn learn_name(
-        &mut self,
-        record: &JobRecord,
-        observation: &Observation,
-        seen_at: Instant,
-        list_lag: &mut ListLag,
-    ) {
-        if observation.requested_at < self.sent_at || self.name_seen {
-            return;
-        }
-        match names::shows(record, observation) {
-            Shows::Target => {
-                self.name_seen = true;
-                if let Some(target) = names::target(record) {
-                    list_lag.name_showed(&target);
-                }
-                // Nobody knows for how much of the time nobody watched it could have been seen.
-                if record.accepted && self.is_unbroken() {
-                    list_lag.lagged(seen_at.saturating_duration_since(self.sent_at));
-                }
-            }
-            Shows::Before if record.accepted && self.is_unbroken() => {
-                list_lag.was_silent(observation.requested_at - self.sent_at);
-            }
-            Shows::Before | Shows::Nothing | Shows::Same | Shows::Third(_) => {}
-        }
-    }
-
-    /// The new name was seen in some reading.
-    pub fn has_shown_its_name(&self) -> bool {
-        self.name_seen
+    /// The effect was seen in some reading.
+    pub fn has_shown_its_effect(&self) -> bool {
+        self.effect_seen
     }
 }

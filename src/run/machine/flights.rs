@@ -4,10 +4,9 @@
 use std::collections::{HashMap, HashSet};
 use std::time::{Duration, Instant};
 
-use crate::job::{Evidence, Failure, JobId, JobRecord, ServiceId, State};
+use crate::job::{Action, Evidence, Failure, JobId, JobRecord, ServiceId, State};
 use crate::queue::QueuedJob;
-use crate::run::evidence::names::{self, Shows};
-use crate::run::evidence::{Case, ListLag, Observation, Rules, Tracker};
+use crate::run::evidence::{self, Case, Learned, ListLag, Observation, Rules, Tracker};
 use crate::run::poll_schedule::Stage;
 use crate::zomro::{HalfSession, Sent};
 
@@ -32,6 +31,21 @@ impl Flight {
             tracker: Some(tracker),
             slept: None,
             baseline_at: None,
+        }
+    }
+
+    /// What is done to the instance.
+    pub(super) fn action(&self) -> Action {
+        self.job.order.action()
+    }
+
+    /// What a reading shows of it, to be judged.
+    pub(super) fn case<'a>(&'a self, observation: &'a Observation, rules: &'a Rules) -> Case<'a> {
+        Case {
+            action: self.action(),
+            record: &self.job.record,
+            observation,
+            rules,
         }
     }
 
@@ -79,11 +93,12 @@ pub(super) struct Unconfirmed {
     pub(super) failure: Failure,
 }
 
-/// A rebuild that this run has seen through while doubts were watched: it may prove that its page
-/// of the list is alive.
+/// A job that this run has seen through while doubts were watched: it may prove that its page of the
+/// list is alive.
 #[derive(Debug)]
 struct Proven {
     baseline_at: Instant,
+    action: Action,
     record: JobRecord,
 }
 
@@ -96,7 +111,7 @@ pub(super) struct Flights {
     unconfirmed: Vec<Unconfirmed>,
     /// What an answer asked for that the session does not have.
     half_session: Option<HalfSession>,
-    list_lag: ListLag,
+    learned: Learned,
     proven: HashMap<ServiceId, Proven>,
 }
 
@@ -171,7 +186,8 @@ impl Flights {
     /// window has not passed yet (it may be rebuilding). The one rule for slots: starts and poller
     /// mean this.
     pub(super) fn in_flight(&self, rules: &Rules) -> usize {
-        let takes_slot = |flight: &&Flight| flight.takes_slot(&self.list_lag, rules);
+        let takes_slot =
+            |flight: &&Flight| flight.takes_slot(self.learned.lag(flight.action()), rules);
         self.of_service.values().filter(takes_slot).count()
     }
 
@@ -207,7 +223,7 @@ impl Flights {
     /// Whose pages are to be read, and for what.
     pub(super) fn stages(&self, rules: &Rules) -> impl Iterator<Item = (ServiceId, Stage)> {
         self.of_service.iter().filter_map(|(service, flight)| {
-            let stage = flight.stage(&self.list_lag, rules)?;
+            let stage = flight.stage(self.learned.lag(flight.action()), rules)?;
             Some((*service, stage))
         })
     }
@@ -235,87 +251,69 @@ impl Flights {
         self.proven.clear();
     }
 
-    /// What a reading shows of `flight`, to be judged.
-    pub(super) fn case<'a>(
-        &'a self,
-        flight: &'a Flight,
-        observation: &'a Observation,
-        rules: &'a Rules,
-    ) -> Case<'a> {
-        Case {
-            record: &flight.job.record,
-            observation,
-            list_lag: &self.list_lag,
-            rules,
-        }
+    /// How the list behaves, as far as this run has learned.
+    pub(super) fn learned(&self) -> &Learned {
+        &self.learned
     }
 
-    /// How far the list lags behind what happens, as far as this run has learned.
-    pub(super) fn list_lag(&self) -> &ListLag {
-        &self.list_lag
+    pub(super) fn learned_mut(&mut self) -> &mut Learned {
+        &mut self.learned
     }
 
-    pub(super) fn list_lag_mut(&mut self) -> &mut ListLag {
-        &mut self.list_lag
-    }
-
-    /// The row of `service` shows the new name of a rebuild of ours: when its baseline was read. The
+    /// The row of `service` shows the effect of a submission of ours: when its baseline was read. The
     /// page is younger than that.
     pub(super) fn proves_life(
         &self,
         service: ServiceId,
         observation: &Observation,
     ) -> Option<Instant> {
-        let (record, baseline_at) = if let Some(flight) = self.of_service.get(&service) {
-            (&flight.job.record, flight.baseline_at?)
+        let (action, record, baseline_at) = if let Some(flight) = self.of_service.get(&service) {
+            (flight.action(), &flight.job.record, flight.baseline_at?)
         } else {
             let proven = self.proven.get(&service)?;
-            (&proven.record, proven.baseline_at)
+            (proven.action, &proven.record, proven.baseline_at)
         };
-        (names::shows(record, observation) == Shows::Target).then_some(baseline_at)
+        evidence::shows_effect(action, record, observation).then_some(baseline_at)
     }
 
-    /// A rebuild among those that `serves` means has not shown its new name yet, and will.
-    pub(super) fn awaits_a_name(&self, serves: impl Fn(&QueuedJob) -> bool) -> bool {
+    /// A job among those that `serves` means has not shown its effect yet, and will.
+    pub(super) fn awaits_an_effect(&self, serves: impl Fn(&QueuedJob) -> bool) -> bool {
         self.of_service.values().any(|flight| {
             let record = &flight.job.record;
             let is_open = match (record.state, &flight.tracker) {
                 (State::Submitting, _) => true,
-                (State::InProgress, Some(tracker)) => !tracker.has_shown_its_name(),
+                (State::InProgress, Some(tracker)) => !tracker.has_shown_its_effect(),
                 (State::InProgress, None) => false,
                 (
                     State::Queued | State::InDoubt | State::Done | State::Failed | State::Cancelled,
                     _,
                 ) => false,
             };
-            is_open && names::change(record) && serves(&flight.job)
+            is_open && evidence::can_show(flight.action(), record) && serves(&flight.job)
         })
     }
 
-    /// The rebuild of `flight` is complete, and `observation` has shown it: what that teaches of the
-    /// list's names, and of which page is alive.
+    /// `flight` is complete, and `observation` has shown it: what that teaches of the list, and of
+    /// which page is alive.
     pub(super) fn seen_through(
         &mut self,
         flight: &Flight,
         evidence: Evidence,
         observation: &Observation,
     ) {
-        let record = &flight.job.record;
-        if evidence == Evidence::Observed
-            && record.accepted
-            && let (Shows::Third(name), Some(target)) =
-                (names::shows(record, observation), names::target(record))
-        {
-            self.list_lag.is_called(&target, &name);
-        }
+        let (action, record) = (flight.action(), &flight.job.record);
+        self.learned
+            .completed(action, record, observation, evidence);
         // It can only be a control for doubts that arose before it was sent.
         if !self.has_any(State::InDoubt) {
             self.proven.clear();
-        } else if let Some(baseline_at) = flight.baseline_at.filter(|_| names::change(record)) {
-            let record = record.clone();
+        } else if let Some(baseline_at) = flight.baseline_at
+            && evidence::can_show(action, record)
+        {
             let proven = Proven {
                 baseline_at,
-                record,
+                action,
+                record: record.clone(),
             };
             self.proven.insert(flight.job.service, proven);
         }

@@ -127,7 +127,7 @@ impl Machine {
         let may_start = !self.is_ending() && (self.may_fail() || self.in_flight() > 0);
         let mut waiting = self.backlog.waiting().iter();
         let is_queued = !self.backlog.is_exhausted() || waiting.any(|waiting| serves(&waiting.job));
-        self.flights.awaits_a_name(serves) || (may_start && is_queued)
+        self.flights.awaits_an_effect(serves) || (may_start && is_queued)
     }
 
     /// What a reading means for a job: the job, if it is still to be waited for.
@@ -145,9 +145,9 @@ impl Machine {
         let rules = self.options.rules;
         let at_ms = reply.answered_ms;
         if flight.job.record.state == State::InDoubt {
-            let case = self.flights.case(&flight, observation, &rules);
-            let doubt = evidence::judge_doubt(case, &mut tracker, around);
-            match doubt {
+            let case = flight.case(observation, &rules);
+            let learned = self.flights.learned();
+            match evidence::judge_doubt(case, learned, &mut tracker, around) {
                 Doubt::Open => {}
                 Doubt::Executed => {
                     let entry = LedgerEntry::Sighted {
@@ -170,12 +170,10 @@ impl Machine {
             }
         }
         if flight.job.record.state == State::InProgress {
-            let record = &flight.job.record;
-            let list_lag = self.flights.list_lag_mut();
-            tracker.learn_name(record, observation, reply.answered_at, list_lag);
-            let case = self.flights.case(&flight, observation, &rules);
-            let progress = evidence::judge_progress(case, &mut tracker);
-            let entry = match progress {
+            let case = flight.case(observation, &rules);
+            let learned = self.flights.learned_mut();
+            evidence::learn(case, learned, &mut tracker, reply.answered_at);
+            let entry = match evidence::judge_progress(case, learned, &mut tracker) {
                 Progress::Waiting => None,
                 Progress::Begun => Some(LedgerEntry::Sighted {
                     status: observation.status.clone(),
@@ -300,17 +298,17 @@ impl Machine {
         let Some(mut flight) = self.flights.take(service) else {
             return;
         };
-        let (list_lag, rules) = (self.flights.list_lag(), &self.options.rules);
+        let (action, rules) = (flight.action(), &self.options.rules);
         match (&mut flight.tracker, flight.job.record.state) {
             (Some(tracker), State::InDoubt) => {
-                if let Doubt::Hold(reason) =
-                    evidence::judge_absence(tracker, absence, list_lag, rules)
-                {
+                let list_lag = self.flights.learned().lag(action);
+                let doubt = evidence::judge_absence(tracker, absence, list_lag, rules);
+                if let Doubt::Hold(reason) = doubt {
                     return self.hold(flight, reason, now);
                 }
             }
             (Some(tracker), State::InProgress) => {
-                let progress = evidence::judge_absent_rebuild(tracker, absence, rules);
+                let progress = evidence::judge_absence_in_progress(action, tracker, absence, rules);
                 if let Progress::Unclear(failure) = progress {
                     return self.give_up(flight, failure, now);
                 }

@@ -4,8 +4,8 @@
 //! letter case, blanks and punctuation (`AlmaLinux-8`, `Alma Linux 8`), so these do not count.
 //! Digits stay apart as they are written: 1.11 is not 11.1, and not 111.
 
-use super::Observation;
 use crate::job::JobRecord;
+use crate::run::evidence::Observation;
 
 /// The character that stands for what could not be read.
 const REPLACEMENT: char = '\u{fffd}';
@@ -33,7 +33,7 @@ pub fn form(name: &str) -> Option<String> {
 }
 
 /// The two are known to be names of the same image.
-pub fn same(one: &str, other: &str) -> bool {
+pub fn same_image(one: &str, other: &str) -> bool {
     form(one).is_some_and(|one| form(other) == Some(one))
 }
 
@@ -82,11 +82,6 @@ pub fn before(record: &JobRecord) -> Option<String> {
     baseline.image.as_deref().and_then(form)
 }
 
-/// The rebuild gives the instance's image another name, as far as both are known.
-pub fn change(record: &JobRecord) -> bool {
-    matches!((before(record), target(record)), (Some(before), Some(target)) if before != target)
-}
-
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
@@ -108,7 +103,7 @@ mod tests {
 
     #[test]
     fn digits_stay_apart_as_they_are_written() {
-        assert!(same("x 1.11", "X-1.11") && !same("x 1.11", "x 11.1"));
+        assert!(same_image("x 1.11", "X-1.11") && !same_image("x 1.11", "x 11.1"));
         let forms: Vec<_> = ["x 1.11", "x 11.1", "x 111", "x 1.1.1"].map(form).into();
         for (nth, one) in forms.iter().enumerate() {
             assert!(!forms[nth + 1..].contains(one), "{one:?}");
@@ -119,7 +114,7 @@ mod tests {
     fn what_could_not_be_read_is_no_evidence() {
         for name in ["", " ", "--", "Alma\u{fffd}inux-8", "AlmaLinux-8 with…"] {
             assert_eq!(form(name), None, "{name:?}");
-            assert!(!same(name, name), "{name:?}");
+            assert!(!same_image(name, name), "{name:?}");
         }
     }
 
