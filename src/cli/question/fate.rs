@@ -1,9 +1,8 @@
 //! What becomes of an instance, as far as the account's list tells.
 
-use crate::job::Action;
+use crate::job::{Action, same_image};
 use crate::queue::Target;
 use crate::run::Account;
-use crate::run::evidence::same_image;
 
 /// What will become of an instance, by the list.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -67,6 +67,5 @@ pub use list_lag::ListLag;
 pub use meaning::{Doubt, Progress};
 pub use observation::Observation;
 pub use progress::{judge_absence_in_progress, judge_progress, learn};
-pub use rebuild::same_image;
 pub use rules::Rules;
 pub use tracker::Tracker;

@@ -21,7 +21,6 @@ mod spelling;
 mod tests;
 
 pub use doubt::{never_provable, not_yet_proven};
-pub use names::same_image;
 pub use progress::judge_status;
 pub use signs::{EFFECT, can_show, is_at_work, shows_before, shows_effect};
 pub use spelling::Spelling;

@@ -1,7 +1,7 @@
 //! Each of the rebuild's own rules with the trap that it guards against.
 
 use super::*;
-use crate::job::{Evidence, InstanceStatus, LedgerEntry};
+use crate::job::{Evidence, InstanceStatus, LedgerEntry, image_name_form};
 use crate::run::evidence::tests::scene::*;
 use crate::run::evidence::{Doubt, Learned, Progress};
 
@@ -158,8 +158,8 @@ fn a_third_name_is_the_lists_own_word_until_instances_disagree() {
         assert_eq!(scene.progress(5, "rebuilding", OLD), Progress::Begun);
         scene.progress(60, "active", image)
     };
-    let target = names::form(NEW).unwrap();
-    let word = names::form(WORD).unwrap();
+    let target = image_name_form(NEW).unwrap();
+    let word = image_name_form(WORD).unwrap();
     let noted = Some((Evidence::Observed, "third_image".to_owned()));
     assert_eq!(flagged(after(&|_| {}, WORD)), noted);
     let called = |spelling: &mut Spelling| spelling.is_called(target.clone(), word.clone());
@@ -177,7 +177,7 @@ fn a_third_name_that_nobody_saw_coming_needs_another_instance_that_has_it() {
         let mut scene = Scene::accepted(OLD);
         scene.learned = Learned::default();
         if known {
-            let target = names::form(NEW).unwrap();
+            let target = image_name_form(NEW).unwrap();
             scene.learned.spelling.is_called(target, "alma8".to_owned());
         }
         assert_eq!(scene.progress(60, "active", "Alma 8"), Progress::Waiting);
