@@ -355,6 +355,7 @@ fn page(scene: &Scene, account: &[Virtual], number: u32, seen: Duration) -> Page
                 image: Some(image.to_owned()),
                 name: None,
                 ip: None,
+                datacenter: None,
             }
         })
         .collect();

@@ -35,13 +35,20 @@ pub struct Listed {
     pub name: Option<String>,
     /// Its address, for people.
     pub ip: Option<String>,
+    /// The data centre in which it stands.
+    pub datacenter: Option<String>,
 }
 
 impl Listed {
     fn text_bytes(&self) -> usize {
         let long = |text: &Option<String>| text.as_ref().map_or(0, String::len);
-        let image = long(&self.observation.image);
-        self.observation.status.as_str().len() + image + long(&self.name) + long(&self.ip)
+        let texts = [
+            &self.observation.image,
+            &self.name,
+            &self.ip,
+            &self.datacenter,
+        ];
+        self.observation.status.as_str().len() + texts.into_iter().map(long).sum::<usize>()
     }
 }
 
@@ -195,6 +202,7 @@ impl InstanceList {
             observation: observation.clone(),
             name: instance.name.clone(),
             ip: instance.ip.clone(),
+            datacenter: instance.datacenter.clone(),
         };
         let text_bytes = self.text_bytes + listed.text_bytes();
         let is_known = self.listed.contains_key(&instance.service);

@@ -29,6 +29,8 @@ const NAMES: [&str; 8] = [
     "Fedora-42",
     "FreeBSD-14",
 ];
+/// Where every instance stands, unless a test says otherwise.
+const DATACENTER: &str = "Simulated";
 const PUBLIC_ZONE: &str = "pub";
 
 /// An image of the catalogue.
@@ -59,6 +61,8 @@ pub struct SimulatedInstance {
     /// The owner's name for it (`servername`).
     pub name: String,
     pub ip: String,
+    /// The name of the data centre in which it stands (`datacentername`); empty: the list has none.
+    pub datacenter: String,
     /// `instance_status`, in lower case.
     pub status: String,
     /// The name of the image that it runs (`instances_os`).
@@ -252,6 +256,7 @@ fn invented_instance(service: ServiceId, number: usize) -> SimulatedInstance {
         service,
         name: format!("web-{:02}", number + 1),
         ip: invented_ip(number),
+        datacenter: DATACENTER.to_owned(),
         status: InstanceStatus::Active.to_string(),
         image: OLD_IMAGE_NAME.to_owned(),
     }

@@ -60,6 +60,7 @@ pub(super) struct Row<'a> {
     pub(super) readable: bool,
     pub(super) name: &'a str,
     pub(super) ip: &'a str,
+    pub(super) datacenter: &'a str,
     pub(super) status: Arc<str>,
     /// As the list spells it; half a surrogate pair is written in place of each [`BROKEN`].
     pub(super) image: Arc<str>,
@@ -143,8 +144,12 @@ fn write_row(json: &mut Json, row: &Row<'_>) {
     }
     json.field("pricelist", "Cloud VPS 2")
         .field("cost", "0.17 / Day");
-    json.field("datacentername", "Simulated")
-        .field("change_pricelist", "off");
+    if row.datacenter.is_empty() {
+        json.raw("\"datacentername\":{},");
+    } else {
+        json.field("datacentername", row.datacenter);
+    }
+    json.field("change_pricelist", "off");
     json.raw("\"autoprolong\":{\"$\":\"on\"}}");
 }
 

@@ -57,8 +57,7 @@ impl Fleet {
                     status: shared(status),
                     image: shared(&instance.image),
                 };
-                let (name, ip) = (instance.name.clone(), instance.ip.clone());
-                Instance::new(instance.service.get(), name, ip, view, now)
+                Instance::new(instance, view, now)
             })
             .collect();
         let by_service = instances

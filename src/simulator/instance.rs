@@ -10,6 +10,7 @@ use tokio::time::Instant;
 
 use super::action::Planned;
 use super::behaviour::{Behaviour, Outcome, Step};
+use super::config::SimulatedInstance;
 use super::form::Fields;
 use super::journal::Accepted;
 use super::record::{ServiceRecord, WipeRecord};
@@ -60,6 +61,7 @@ pub(super) struct Instance {
     pub(super) id: i64,
     pub(super) name: String,
     pub(super) ip: String,
+    pub(super) datacenter: String,
     pub(super) listed: bool,
     /// Its row can be read: it has an id.
     pub(super) readable: bool,
@@ -76,11 +78,13 @@ pub(super) struct Instance {
 }
 
 impl Instance {
-    pub(super) fn new(id: i64, name: String, ip: String, view: View, now: Instant) -> Self {
+    /// `instance` as it stands at the beginning, when the list shows `view` of it.
+    pub(super) fn new(instance: &SimulatedInstance, view: View, now: Instant) -> Self {
         Self {
-            id,
-            name,
-            ip,
+            id: instance.service.get(),
+            name: instance.name.clone(),
+            ip: instance.ip.clone(),
+            datacenter: instance.datacenter.clone(),
             listed: true,
             readable: true,
             frozen_at: None,
@@ -270,6 +274,7 @@ mod tests {
     use super::super::behaviour::ImageAt;
     use super::super::rebuild::PlannedRebuild;
     use super::*;
+    use crate::job::ServiceId;
 
     const SECOND: Duration = Duration::from_secs(1);
 
@@ -278,7 +283,15 @@ mod tests {
             status: status.into(),
             image: "old".into(),
         };
-        Instance::new(5, "web-01".to_owned(), "192.0.2.1".to_owned(), view, now)
+        let instance = SimulatedInstance {
+            service: ServiceId::new(5).unwrap(),
+            name: "web-01".to_owned(),
+            ip: "192.0.2.1".to_owned(),
+            datacenter: String::new(),
+            status: status.to_owned(),
+            image: "old".to_owned(),
+        };
+        Instance::new(&instance, view, now)
     }
 
     /// Has the API accept a rebuild; returns when that ends.

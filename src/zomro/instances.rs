@@ -45,6 +45,9 @@ pub struct Instance {
     pub name: Option<String>,
     /// Its address, IPv4 where it has one.
     pub ip: Option<String>,
+    /// The data centre in which it stands, by name. A name that could not be read whole is none:
+    /// instances are told apart by it.
+    pub datacenter: Option<String>,
 }
 
 #[derive(Default, Deserialize)]
@@ -78,6 +81,8 @@ struct Row<'a> {
     ip: Text<'a>,
     #[serde(borrow)]
     ip_v6: Text<'a>,
+    #[serde(borrow)]
+    datacentername: Text<'a>,
 }
 
 impl Page {
@@ -160,6 +165,11 @@ impl Row<'_> {
             image: self.instances_os.filled().map(brief),
             name: self.servername.filled().or(self.name.filled()).map(brief),
             ip: self.ip.filled().or(self.ip_v6.filled()).map(brief),
+            datacenter: self
+                .datacentername
+                .filled()
+                .filter(|name| !shape::is_damaged(name))
+                .map(brief),
         })
     }
 }
@@ -176,8 +186,8 @@ mod tests {
             "p_num":{"$":"2"},"p_cnt":{"$":"50"},"p_elems":{"$":" 53 "},
             "elem":[
               {"id":{"$":"5113119"},"instance_status":{"$":" Active "},"instances_os":{"$":"Ubuntu-22.04 ","$orig":"x"},
-               "servername":{"$":"web-1"},"name":{"$":"Cloud-1"},"ip":{"$":"192.0.2.7"},"createdate":[{"$":"1"},{"$":"2"}]},
-              {"id":{"$":"5113120"},"instance_status":{},"name":{"$":"Cloud-2"},"ip":{},"ip_v6":"2001:db8::1"},
+               "servername":{"$":"web-1"},"name":{"$":"Cloud-1"},"ip":{"$":"192.0.2.7"},"datacentername":{"$":"NL-1 "},"createdate":[{"$":"1"},{"$":"2"}]},
+              {"id":{"$":"5113120"},"instance_status":{},"name":{"$":"Cloud-2"},"ip":{},"ip_v6":"2001:db8::1","datacentername":{}},
               {"id":{"$":"none"},"name":{"$":"Total"}}
             ]}}"#;
         insta::assert_debug_snapshot!(Page::decode(body, 2).unwrap(), @r#"
@@ -203,6 +213,9 @@ mod tests {
                     ip: Some(
                         "192.0.2.7",
                     ),
+                    datacenter: Some(
+                        "NL-1",
+                    ),
                 },
                 Instance {
                     service: ServiceId(
@@ -216,6 +229,7 @@ mod tests {
                     ip: Some(
                         "2001:db8::1",
                     ),
+                    datacenter: None,
                 },
             ],
         }
@@ -291,6 +305,18 @@ mod tests {
             Page::decode(&format!(r#"{{"doc":{{"p_elems":"1","elem":{row}}}}}"#), 1).unwrap();
         let image = page.instances[0].image.as_deref().unwrap();
         assert_eq!(image.chars().count(), NAME_CHARS_MAX);
+    }
+
+    #[test]
+    fn a_data_centre_whose_name_is_damaged_is_none() {
+        let of = |name: &str| {
+            let row = format!(r#"{{"id":"7","datacentername":"{name}"}}"#);
+            let page = Page::decode(&format!(r#"{{"doc":{{"p_elems":"1","elem":{row}}}}}"#), 1);
+            page.unwrap().instances[0].datacenter.clone()
+        };
+        assert_eq!(of(" NL 1 ").as_deref(), Some("NL 1"));
+        assert_eq!(of("NL-\u{fffd}"), None);
+        assert_eq!(of(" "), None);
     }
 
     #[test]

@@ -306,6 +306,7 @@ mod tests {
             image: image.map(str::to_owned),
             name: Some(name.to_owned()),
             ip: Some(format!("192.0.2.{number}")),
+            datacenter: None,
         };
         let page = Page {
             number: 1,

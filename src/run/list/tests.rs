@@ -28,6 +28,7 @@ fn instance(service: i64) -> Instance {
         image: Some("AlmaLinux-8".to_owned()),
         name: Some(format!("web-{service}")),
         ip: None,
+        datacenter: Some("NL-1".to_owned()),
     }
 }
 
@@ -84,7 +85,9 @@ fn a_list_at_rest_is_read_in_one_walk() {
         list.pages_of([12, 13, 14, 99].map(id).into_iter()),
         BTreeSet::from([1, 2])
     );
-    assert_eq!(list.get(id(13)).unwrap().name.as_deref(), Some("web-13"));
+    let listed = list.get(id(13)).unwrap();
+    assert_eq!(listed.name.as_deref(), Some("web-13"));
+    assert_eq!(listed.datacenter.as_deref(), Some("NL-1"));
 }
 
 #[test]

@@ -30,6 +30,21 @@ async fn the_list_comes_in_pages_and_ends_with_an_empty_one() {
 }
 
 #[tokio::test]
+async fn the_list_says_where_each_instance_stands_if_it_knows() {
+    let mut config = config();
+    config.instances[1].datacenter = "NL-1".to_owned();
+    config.instances[2].datacenter.clear();
+    let simulator = started(config).await;
+    let doc = authorised(&simulator, &[("func", "instances")])
+        .await
+        .unwrap()
+        .doc();
+    assert_eq!(doc["elem"][0]["datacentername"]["$"], "Simulated");
+    assert_eq!(doc["elem"][1]["datacentername"]["$"], "NL-1");
+    assert_eq!(doc["elem"][2]["datacentername"], json!({}));
+}
+
+#[tokio::test]
 async fn a_shifting_list_moves_rows_between_two_calls() {
     let simulator = started(config()).await;
     simulator.set(AccountChange {

@@ -1115,6 +1115,7 @@ impl Around {
                     image: Some(self.spelled(shown.image).to_owned()),
                     name: None,
                     ip: self.account[id].ip.map(str::to_owned),
+                    datacenter: None,
                 }
             })
             .collect();
