@@ -7,8 +7,8 @@ use std::time::{Duration, Instant};
 
 use refleet::event::Event;
 use refleet::job::{
-    Access, BatchId, Counts, Evidence, ImageId, JobId, JobRecord, LedgerEntry, Order, Rebuild,
-    RunId, ServiceId, State, StoredAccess, Transition,
+    Access, BatchId, Counts, Evidence, Expected, ImageId, JobId, JobRecord, LedgerEntry, Order,
+    Rebuild, RunId, ServiceId, State, StoredAccess, Transition,
 };
 use refleet::queue::{Harm, Lease, QueuedJob, Ready, Store, StoreError};
 use refleet::run::backoff::Backoff;
@@ -148,6 +148,7 @@ impl World {
                 zone: None,
                 access: StoredAccess::Known(Access::Image),
             }),
+            expected: Expected::default(),
             note: None,
             record: JobRecord::queued(),
         };

@@ -50,6 +50,7 @@ CREATE TABLE job (
     zone            TEXT,
     access          TEXT    CHECK (access = 'password' OR access = 'ssh_key' OR access = 'image'),
     ssh_key         TEXT    CHECK ((ssh_key IS NOT NULL) = (access IS 'ssh_key')),
+    expected        TEXT    CHECK (expected IS NULL OR json_valid(expected)), -- what must stand there; NULL: anything
     note            TEXT,
 
     state           TEXT    NOT NULL DEFAULT 'queued',

@@ -1,6 +1,6 @@
 //! One row of what an operator orders.
 
-use super::{Order, ServiceId};
+use super::{Expected, Order, ServiceId};
 
 /// One row of a manifest: an instance, and what is to be done with it.
 #[derive(Debug, Clone)]
@@ -11,6 +11,8 @@ pub struct NewJob {
     pub service: ServiceId,
     /// What is to be done with it.
     pub order: Order,
+    /// What must stand on the instance before that is done.
+    pub expected: Expected,
     /// Free text, carried to the report.
     pub note: Option<String>,
 }

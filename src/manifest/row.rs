@@ -8,7 +8,7 @@ use super::column::Column;
 use super::diagnostic::{Diagnostic, first_error};
 use super::header::Header;
 use super::rebuild;
-use crate::job::{Action, NewJob, Order, ServiceId};
+use crate::job::{Action, Expected, NewJob, Order, ServiceId};
 
 /// What became of one line.
 #[derive(Debug, Default)]
@@ -40,6 +40,7 @@ impl Row {
                 line,
                 service,
                 order,
+                expected: Expected::default(),
                 note: note.flatten(),
             }),
             _ => None,

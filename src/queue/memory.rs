@@ -297,6 +297,7 @@ fn queued(batch: BatchId, row: NewJob) -> QueuedJob {
         line: row.line,
         service: row.service,
         order: row.order.into(),
+        expected: row.expected,
         note: row.note,
         record: JobRecord::queued(),
     }

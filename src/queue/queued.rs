@@ -1,8 +1,8 @@
 //! A job as it is stored, and its history.
 
 use crate::job::{
-    Access, AccessKind, ImageId, JobId, JobRecord, LedgerEntry, NewJob, Order, ResultRow, RunId,
-    ServiceId, StoredAccess,
+    Access, AccessKind, Expected, ImageId, JobId, JobRecord, LedgerEntry, NewJob, Order, ResultRow,
+    RunId, ServiceId, StoredAccess,
 };
 
 /// A job as a run needs it.
@@ -16,6 +16,8 @@ pub struct QueuedJob {
     pub service: ServiceId,
     /// What is to be done with it.
     pub order: Order<StoredAccess>,
+    /// What must stand on the instance before that is done.
+    pub expected: Expected,
     /// The manifest's note.
     pub note: Option<String>,
     /// Where it stands.

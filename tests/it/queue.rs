@@ -8,8 +8,8 @@ use std::path::{Path, PathBuf};
 
 use proptest::prelude::*;
 use refleet::job::{
-    Access, Action, Baseline, BatchId, Evidence, Executed, Failure, InstanceStatus, JobRecord,
-    LedgerEntry, NewJob, Order, Rebuild, State, Task, Transition, Verdict,
+    Access, Action, Baseline, BatchId, Evidence, Executed, Expected, Failure, InstanceStatus,
+    JobRecord, LedgerEntry, NewJob, Order, Rebuild, State, Task, Transition, Verdict,
 };
 use refleet::queue::{
     Conflict, DonePolicy, EnqueueError, EnqueuePolicy, Enqueued, Lease, Live, NewBatch, NewRun,
@@ -48,6 +48,7 @@ fn row(line: u64, service: u64) -> NewJob {
             zone: None,
             access: Access::Password(SecretString::from("Mypassword1")),
         }),
+        expected: Expected::default(),
         note: None,
     }
 }

@@ -7,7 +7,9 @@ use super::rig::{
     ACCEPTED, IMAGE, NOW_MS, OTHER_IMAGE, acquire, begun, completed, failure, held, intent, load,
     order, refused, rows, service, services, sound, targets, unknown, write,
 };
-use crate::job::{AccessKind, Action, BatchId, Executed, JobRecord, LedgerEntry, State};
+use crate::job::{
+    AccessKind, Action, BatchId, Executed, Expected, InstanceStatus, JobRecord, LedgerEntry, State,
+};
 use crate::queue::{
     Backend, Conflict, DonePolicy, Due, EnqueueError, EnqueuePolicy, Enqueued, Live, NewBatch,
     Touched,
@@ -36,6 +38,24 @@ pub(super) async fn rows_become_queued_jobs_in_their_order(mut store: impl Backe
     let none = store.batch(BatchId(batch.0 + 1)).await.unwrap();
     assert!(none.is_none());
     sound(&mut store).await;
+}
+
+pub(super) async fn what_a_row_expects_is_kept_with_its_job(mut store: impl Backend) {
+    let expected = Expected {
+        name: Some("web-1 `ä`".to_owned()),
+        ip: Some(String::new()),
+        image: None,
+        status: Some(InstanceStatus::Active),
+    };
+    let mut given = rows(&[1, 2], IMAGE);
+    given[0].expected = expected.clone();
+    let loaded = load(&mut store, 1, given, EnqueuePolicy::default()).await;
+    let batch = loaded.unwrap().batch.unwrap();
+    let ready = store.ready(batch, NOW_MS, 9).await.unwrap();
+    let kept: Vec<_> = ready.jobs.iter().map(|job| &job.expected).collect();
+    assert_eq!(kept, [&expected, &Expected::default()]);
+    let (_, job) = store.jobs_of(service(1)).await.unwrap().remove(0);
+    assert_eq!(job.expected, expected);
 }
 
 pub(super) async fn an_error_among_the_rows_queues_nothing(mut store: impl Backend) {

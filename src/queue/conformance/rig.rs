@@ -7,8 +7,8 @@ use std::path::PathBuf;
 use secrecy::SecretString;
 
 use crate::job::{
-    Access, Action, BatchId, Evidence, Failure, InstanceStatus, LedgerEntry, NewJob, Order,
-    Rebuild, ServiceId, Task, Transition,
+    Access, Action, BatchId, Evidence, Expected, Failure, InstanceStatus, LedgerEntry, NewJob,
+    Order, Rebuild, ServiceId, Task, Transition,
 };
 use crate::queue::{
     Backend, EnqueueError, EnqueuePolicy, Enqueued, Lease, NewBatch, NewRun, QueuedJob, Target,
@@ -47,6 +47,7 @@ pub(super) fn rows(numbers: &[i64], image: &str) -> Vec<NewJob> {
             zone: None,
             access: Access::Password(SecretString::from("Mypassword1")),
         }),
+        expected: Expected::default(),
         note: None,
     };
     (2..).zip(numbers).map(row).collect()

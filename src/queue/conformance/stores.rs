@@ -14,6 +14,7 @@ macro_rules! conform {
 
             conform!(@ $store;
                 order::rows_become_queued_jobs_in_their_order,
+                order::what_a_row_expects_is_kept_with_its_job,
                 order::an_error_among_the_rows_queues_nothing,
                 order::a_service_has_one_live_job_over_all_batches,
                 order::what_is_done_is_refused_skipped_or_queued_again,

@@ -4,8 +4,9 @@ use std::borrow::Cow;
 
 use secrecy::ExposeSecret as _;
 
+use super::statement::json;
 use super::stored::{damaged, word};
-use crate::job::{Access, AccessKind, Action, Order, Rebuild, StoredAccess};
+use crate::job::{Access, AccessKind, Action, Expected, Order, Rebuild, StoredAccess};
 use crate::queue::StoreError;
 
 /// What is written of an order. A column that its action does not need is NULL.
@@ -42,6 +43,11 @@ impl<'a> From<&'a Order> for OrderColumns<'a> {
             }
         }
     }
+}
+
+/// What is expected, as its column has it: NULL where that is nothing.
+pub(super) fn expected(expected: &Expected) -> Option<String> {
+    (!expected.is_nothing()).then(|| json(expected))
 }
 
 /// What is read of an order.

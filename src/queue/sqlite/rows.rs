@@ -9,12 +9,13 @@ use super::columns::StoredRecord;
 use super::order::StoredOrder;
 use super::stored::{damaged, image_id, stored, word};
 use crate::job::{
-    Action, BatchId, Evidence, Executed, FailureKind, JobId, JobRecord, ResultRow, ServiceId, State,
+    Action, BatchId, Evidence, Executed, Expected, FailureKind, JobId, JobRecord, ResultRow,
+    ServiceId, State,
 };
 use crate::queue::{QueuedJob, StoreError, Target};
 
 /// A job as one column of text, for [`queued_job`]: each column of a row costs sqlx two allocations
-/// on each side of a channel, and a job has 26. `record`: see [`StoredJob::record`].
+/// on each side of a channel, and a job has 27. `record`: see [`StoredJob::record`].
 macro_rules! job_as_text {
     () => {
         job_as_text!(record_as_json!())
@@ -22,7 +23,7 @@ macro_rules! job_as_text {
     ($($record:tt)*) => {
         concat!(
             "json_array(job.id, job.line, job.service_id, (SELECT action FROM batch WHERE id = job.batch_id), job.image, job.zone, job.access, job.ssh_key,
-             (SELECT password FROM secret WHERE job_id = job.id), job.note, ",
+             (SELECT password FROM secret WHERE job_id = job.id), json(job.expected), job.note, ",
             $($record)*,
             ")"
         )
@@ -54,6 +55,7 @@ pub(super) struct StoredJob<'a> {
     access: Option<Cow<'a, str>>,
     ssh_key: Option<String>,
     password: Option<String>,
+    expected: Option<Expected>,
     note: Option<String>,
     /// `None`: as every job begins.
     record: Option<StoredRecord>,
@@ -81,6 +83,7 @@ impl TryFrom<StoredJob<'_>> for QueuedJob {
                 password: job.password,
             }
             .try_into()?,
+            expected: job.expected.unwrap_or_default(),
             note: job.note,
             record: job.record.map_or_else(JobRecord::queued, JobRecord::from),
         })

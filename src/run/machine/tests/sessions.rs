@@ -4,7 +4,7 @@ use std::collections::HashSet;
 use std::time::{Duration, Instant};
 
 use crate::job::{
-    Access, Counts, JobId, JobRecord, Order, Rebuild, ServiceId, State, StoredAccess,
+    Access, Counts, Expected, JobId, JobRecord, Order, Rebuild, ServiceId, State, StoredAccess,
 };
 use crate::queue::{Harm, QueuedJob, Ready};
 use crate::run::backoff::Backoff;
@@ -74,6 +74,7 @@ fn job(service: i64) -> QueuedJob {
             zone: Some("pub".to_owned()),
             access: StoredAccess::Known(Access::Image),
         }),
+        expected: Expected::default(),
         note: None,
         record: JobRecord::queued(),
     }

@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use crate::event::{Event, Limit};
 use crate::job::{
-    Access, BatchId, Counts, Evidence, Executed, Failure, ImageId, InstanceStatus, JobId,
+    Access, BatchId, Counts, Evidence, Executed, Expected, Failure, ImageId, InstanceStatus, JobId,
     JobRecord, LedgerEntry, Order, Rebuild, RunId, ServiceId, State, StoredAccess, Transition,
     Verdict,
 };
@@ -301,6 +301,7 @@ impl World {
                         zone: None,
                         access: StoredAccess::Known(Access::Password("Mypassword1".into())),
                     }),
+                    expected: Expected::default(),
                     note: None,
                     record: JobRecord::queued(),
                 };

@@ -1,0 +1,199 @@
+//! What an order expects to find on its instance.
+
+use std::fmt;
+use std::net::IpAddr;
+
+use serde::{Deserialize, Serialize};
+
+use super::{InstanceStatus, same_image};
+
+/// What must be read of an instance right before something is submitted for it: what whoever ordered
+/// it had before their eyes, as pins of the manifest or in a plan.
+///
+/// `None`: whatever stands there. An empty text: the list gave none. Texts are as the list is read:
+/// made safe to print, on one line.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Expected {
+    /// The owner's name for it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
+    /// Its address.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ip: Option<String>,
+    /// Name of the image that it runs.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub image: Option<String>,
+    /// Its status.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub status: Option<InstanceStatus>,
+}
+
+/// Something that stands there, and is not what was expected.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Difference<'a> {
+    /// What it is, as people say it.
+    pub what: &'static str,
+    /// What was expected; empty: none.
+    pub expected: &'a str,
+    /// What stands there; empty: none.
+    pub stands: &'a str,
+}
+
+impl Expected {
+    /// Whatever stands there is well.
+    pub fn is_nothing(&self) -> bool {
+        *self == Self::default()
+    }
+
+    /// In what `stands`, what the list says of the instance, differs from what is expected. Of an
+    /// instance that `may_differ`, since the order has touched it or something is being done to it,
+    /// only name and address are compared.
+    pub fn differences<'a>(&'a self, stands: &'a Self, may_differ: bool) -> Vec<Difference<'a>> {
+        let mut differences = Vec::new();
+        let mut compare = |what, expected: Option<&'a str>, stands: Option<&'a str>, same: Same| {
+            let (Some(expected), stands) = (expected, stands.unwrap_or_default()) else {
+                return;
+            };
+            if expected != stands && !same(expected, stands) {
+                differences.push(Difference {
+                    what,
+                    expected,
+                    stands,
+                });
+            }
+        };
+        compare(
+            "name",
+            self.name.as_deref(),
+            stands.name.as_deref(),
+            exactly,
+        );
+        compare("address", self.ip.as_deref(), stands.ip.as_deref(), same_ip);
+        if may_differ {
+            return differences;
+        }
+        let image = self.image.as_deref();
+        compare("image", image, stands.image.as_deref(), same_image);
+        // What is about to change may have changed already.
+        let settled = |status: &'a Option<InstanceStatus>| {
+            let status = status.as_ref().filter(|status| !status.is_passing());
+            status.map(InstanceStatus::as_str)
+        };
+        if let Some(now) = settled(&stands.status) {
+            compare("status", settled(&self.status), Some(now), exactly);
+        }
+        differences
+    }
+}
+
+type Same = fn(&str, &str) -> bool;
+
+/// As texts alone.
+fn exactly(_: &str, _: &str) -> bool {
+    false
+}
+
+/// Two spellings of one address.
+fn same_ip(one: &str, other: &str) -> bool {
+    let read = |text: &str| text.parse::<IpAddr>().ok();
+    read(one).is_some_and(|one| read(other) == Some(one))
+}
+
+/// As it stands in a sentence: "its name is `web-2`, not `web-1`".
+impl fmt::Display for Difference<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self {
+            what,
+            expected,
+            stands,
+        } = self;
+        match (*expected, *stands) {
+            (_, "") => write!(f, "it has no {what}, not `{expected}`"),
+            ("", _) => write!(f, "its {what} is `{stands}`, and it had none"),
+            (..) => write!(f, "its {what} is `{stands}`, not `{expected}`"),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn expected(name: &str, ip: &str, image: &str, status: &str) -> Expected {
+        let text = |text: &str| (text != "*").then(|| text.to_owned());
+        Expected {
+            name: text(name),
+            ip: text(ip),
+            image: text(image),
+            status: text(status).map(InstanceStatus::from),
+        }
+    }
+
+    fn said(expected: &Expected, stands: &Expected, may_differ: bool) -> Vec<String> {
+        let differences = expected.differences(stands, may_differ);
+        differences.iter().map(ToString::to_string).collect()
+    }
+
+    #[test]
+    fn each_fact_is_compared_and_only_where_it_is_expected() {
+        let stands = expected("web-2", "192.0.2.2", "Debian-12", "active");
+        assert!(Expected::default().is_nothing());
+        assert!(said(&Expected::default(), &stands, false).is_empty());
+        assert!(said(&stands, &stands, false).is_empty());
+        let all = expected("web-1", "192.0.2.1", "AlmaLinux-8", "stopped");
+        let name = "its name is `web-2`, not `web-1`";
+        let ip = "its address is `192.0.2.2`, not `192.0.2.1`";
+        let image = "its image is `Debian-12`, not `AlmaLinux-8`";
+        let status = "its status is `active`, not `stopped`";
+        assert_eq!(said(&all, &stands, false), [name, ip, image, status]);
+        assert_eq!(said(&all, &stands, true), [name, ip]);
+    }
+
+    #[test]
+    fn what_the_list_did_not_give_must_still_be_missing() {
+        let none = expected("", "", "", "*");
+        assert!(said(&none, &expected("*", "", "*", "*"), false).is_empty());
+        let found = said(&none, &expected("web-1", "*", "*", "active"), false);
+        assert_eq!(found, ["its name is `web-1`, and it had none"]);
+        let found = said(
+            &expected("web-1", "*", "*", "*"),
+            &Expected::default(),
+            false,
+        );
+        assert_eq!(found, ["it has no name, not `web-1`"]);
+    }
+
+    #[test]
+    fn spellings_of_an_address_or_an_image_do_not_count_and_those_of_a_name_do() {
+        let stands = expected("Web-1", "2001:db8::1", "Alma Linux 8", "*");
+        let same = expected("Web-1", "2001:DB8:0:0::1", "almalinux-8", "*");
+        assert!(said(&same, &stands, false).is_empty());
+        for other in [
+            expected("web-1", "*", "*", "*"),
+            expected("*", "2001:db8::2", "*", "*"),
+            expected("*", "192.0.2.1", "*", "*"),
+            expected("*", "*", "AlmaLinux-8.1", "*"),
+            expected("*", "*", "almalinux-\u{fffd}", "*"),
+        ] {
+            assert_eq!(said(&other, &stands, false).len(), 1, "{other:?}");
+        }
+    }
+
+    #[test]
+    fn a_status_counts_where_both_are_settled() {
+        let active = expected("*", "*", "*", "active");
+        for (word, differences) in [
+            ("active", 0),
+            ("stopped", 1),
+            ("error", 1),
+            ("suspended", 1),
+            ("rebuilding", 0),
+            ("rebooting", 0),
+            ("", 0),
+        ] {
+            let other = expected("*", "*", "*", word);
+            assert_eq!(said(&active, &other, false).len(), differences, "{word}");
+            assert_eq!(said(&other, &active, false).len(), differences, "{word}");
+        }
+    }
+}
