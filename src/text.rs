@@ -33,6 +33,57 @@ pub fn shell_word(text: &str) -> Cow<'_, str> {
     Cow::Owned(format!("'{}'", text.replace('\'', r"'\''")))
 }
 
+/// Would a spreadsheet run a cell that holds this? They run what begins with one of `= + - @` or
+/// their full-width forms (OWASP, "CSV Injection"), some also after blanks or quotes.
+pub fn begins_formula(cell: &str) -> bool {
+    cell.trim_start_matches(|character: char| {
+        character.is_whitespace() || matches!(character, '"' | '\'')
+    })
+    .starts_with(['=', '+', '-', '@', '＝', '＋', '－', '＠'])
+}
+
+/// `text` with a `'` before everything that a spreadsheet would run, in such a way that
+/// [`unguarded`] gives back exactly `text`. A semicolon begins a new cell where the spreadsheet's
+/// locale separates by it, whatever was quoted.
+#[cfg_attr(
+    not(test),
+    expect(dead_code, reason = "`services` writes pins with it")
+)]
+pub fn guarded(text: &str) -> Cow<'_, str> {
+    let guard = |cell: &str| if begins_formula(cell) { "'" } else { "" };
+    each_cell(text, |cell, out| {
+        out.push_str(guard(cell));
+        out.push_str(cell);
+    })
+}
+
+/// The text of which [`guarded`] made this cell. A cell that nobody guarded stays as it is.
+#[cfg_attr(
+    not(test),
+    expect(dead_code, reason = "the manifest reads pins with it")
+)]
+pub fn unguarded(cell: &str) -> Cow<'_, str> {
+    each_cell(cell, |cell, out| {
+        let bare = cell.strip_prefix('\'').filter(|bare| begins_formula(bare));
+        out.push_str(bare.unwrap_or(cell));
+    })
+}
+
+/// `text` with `write` done to what a semicolon separates, if anything in it could be a formula.
+fn each_cell(text: &str, write: impl Fn(&str, &mut String)) -> Cow<'_, str> {
+    if !text.split(';').any(begins_formula) {
+        return Cow::Borrowed(text);
+    }
+    let mut cells = String::with_capacity(text.len() + 2);
+    for (place, cell) in text.split(';').enumerate() {
+        if place > 0 {
+            cells.push(';');
+        }
+        write(cell, &mut cells);
+    }
+    Cow::Owned(cells)
+}
+
 /// [`printable`], trimmed, on one line, and at most `chars_max` characters long.
 pub fn brief(text: &str, chars_max: usize) -> String {
     let mut words = String::new();
@@ -73,7 +124,41 @@ pub fn is_unsafe(character: char) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
+
+    #[test]
+    fn a_guarded_cell_runs_nowhere() {
+        for (text, cell) in [
+            ("", ""),
+            ("a-b=c", "a-b=c"),
+            ("=1+1", "'=1+1"),
+            ("'=1+1", "''=1+1"),
+            (" \"＠x", "' \"＠x"),
+            ("rack 4;=HYPERLINK(1)", "rack 4;'=HYPERLINK(1)"),
+            ("-5;a; +b", "'-5;a;' +b"),
+            ("O'Brien", "O'Brien"),
+        ] {
+            assert_eq!(guarded(text), cell, "{text:?}");
+            assert_eq!(unguarded(cell), text);
+        }
+        // Typed by a person, or saved by a spreadsheet that has taken the guard away.
+        for cell in ["=1+1", "'x", "a;=b"] {
+            assert_eq!(unguarded(cell), cell);
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn a_guard_is_taken_away_exactly(text in r#"[=+@'"; \-a＝é\n\t]{0,12}"#) {
+            let cell = guarded(&text);
+            prop_assert_eq!(unguarded(&cell), &*text);
+            for part in cell.split(';') {
+                prop_assert!(!begins_formula(part) || part.starts_with('\''));
+            }
+        }
+    }
 
     #[test]
     fn a_path_becomes_one_word_of_a_command() {

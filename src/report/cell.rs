@@ -5,11 +5,8 @@ use std::borrow::Cow;
 use crate::text;
 
 /// `text` with its control characters made visible, and with a `'` before everything that a
-/// spreadsheet would take for the beginning of a formula.
-///
-/// Spreadsheets run a cell that begins with one of `= + - @` or their full-width forms (OWASP, "CSV
-/// Injection"), some also after blanks or quotes. A semicolon begins a new cell where the
-/// spreadsheet's locale separates by it, whatever was quoted.
+/// spreadsheet would take for the beginning of a formula. For people: where a cell has to be read
+/// back, [`text::guarded`] is exact.
 pub fn neutral(text: &str) -> Cow<'_, str> {
     let printable = text::printable(text);
     if !begins_formula(&printable) && !printable.contains(';') {
@@ -28,13 +25,9 @@ pub fn neutral(text: &str) -> Cow<'_, str> {
     Cow::Owned(cells)
 }
 
-/// Would a spreadsheet run a cell that holds this?
+/// Would a spreadsheet run a cell that holds this? With a `'` in front it runs nothing.
 pub fn begins_formula(cell: &str) -> bool {
-    cell.trim_start_matches(|character: char| {
-        character.is_whitespace() || matches!(character, '"' | '\'')
-    })
-    .starts_with(['=', '+', '-', '@', '＝', '＋', '－', '＠'])
-        && !cell.starts_with('\'')
+    text::begins_formula(cell) && !cell.starts_with('\'')
 }
 
 #[cfg(test)]
