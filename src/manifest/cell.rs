@@ -2,10 +2,10 @@
 
 use secrecy::SecretString;
 
-use super::diagnostic::DiagnosticKind;
+use super::diagnostic::{DiagnosticKind, quoted};
 use super::limits::{
-    NOTE_CHARS_MAX, PASSWORD_CHARS_MAX, PASSWORD_CHARS_MIN, PASSWORD_PANEL_CHARS_MAX,
-    SSH_KEY_CHARS_MAX, ZONE_CHARS_MAX,
+    NAME_CHARS_MAX, NOTE_CHARS_MAX, PASSWORD_CHARS_MAX, PASSWORD_CHARS_MIN,
+    PASSWORD_PANEL_CHARS_MAX, SSH_KEY_CHARS_MAX, ZONE_CHARS_MAX,
 };
 use super::spreadsheet::{
     self, has_separators, is_date, is_decimal, is_list, is_rounded, is_scientific,
@@ -44,16 +44,41 @@ fn is_taken_out(cell: &str) -> bool {
     })
 }
 
-pub fn image(cell: &str) -> Result<ImageId, DiagnosticKind> {
-    cell.parse().map_err(|_| {
-        if cell.is_empty() {
-            DiagnosticKind::CellEmpty
-        } else if is_placeholder(cell) {
-            DiagnosticKind::ImageNull
-        } else {
-            damage(cell).unwrap_or(DiagnosticKind::ImageInvalid)
-        }
-    })
+/// What stands for an image or a key: its id, or the name that people know it by.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Named<T> {
+    Id(T),
+    Name(String),
+}
+
+pub fn image(cell: &str) -> Result<Named<ImageId>, DiagnosticKind> {
+    if let Ok(id) = cell.parse() {
+        Ok(Named::Id(id))
+    } else if cell.is_empty() {
+        Err(DiagnosticKind::CellEmpty)
+    } else if is_placeholder(cell) {
+        Err(DiagnosticKind::ImageNull)
+    } else if let Some(kind) = damage(cell).or_else(|| number_damage(cell)) {
+        Err(kind)
+    } else if is_no_name(cell) || is_nearly_a_uuid(cell) {
+        Err(DiagnosticKind::ImageInvalid)
+    } else {
+        Ok(Named::Name(cell.to_owned()))
+    }
+}
+
+/// Nobody calls anything so: a number, or what has no letter or is too long.
+fn is_no_name(cell: &str) -> bool {
+    !cell.chars().any(char::is_alphabetic) || cell.chars().count() > NAME_CHARS_MAX
+}
+
+/// An id that was cut off, or in which a letter stands for a digit, is not to be looked up as a name.
+fn is_nearly_a_uuid(cell: &str) -> bool {
+    /// Characters of a mistyped id that no id has.
+    const ODD_MAX: usize = 3;
+    let odd = |byte: &u8| !byte.is_ascii_hexdigit() && *byte != b'-';
+    let odd = cell.bytes().filter(odd).count();
+    cell.len() >= 24 && odd <= ODD_MAX
 }
 
 pub fn zone(cell: &str) -> Result<Option<String>, DiagnosticKind> {
@@ -70,7 +95,7 @@ pub fn zone(cell: &str) -> Result<Option<String>, DiagnosticKind> {
     }
 }
 
-pub fn ssh_key(cell: &str) -> Result<Option<String>, DiagnosticKind> {
+pub fn ssh_key(cell: &str) -> Result<Option<Named<String>>, DiagnosticKind> {
     if cell.is_empty() {
         return Ok(None);
     }
@@ -83,14 +108,14 @@ pub fn ssh_key(cell: &str) -> Result<Option<String>, DiagnosticKind> {
     if is_rounded(cell) {
         return Err(DiagnosticKind::Rounded);
     }
-    let is_valid = cell.len() <= SSH_KEY_CHARS_MAX
-        && cell
-            .bytes()
-            .all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-' | b'.'));
-    if is_valid {
-        Ok(Some(cell.to_owned()))
-    } else {
+    // A whole key instead of its id.
+    let is_key = cell.starts_with("ssh-") && cell.contains(' ');
+    if is_key || cell.chars().count() > SSH_KEY_CHARS_MAX {
         Err(DiagnosticKind::SshKeyInvalid)
+    } else if cell.parse::<u64>().is_ok() || cell.parse::<ImageId>().is_ok() {
+        Ok(Some(Named::Id(cell.to_owned())))
+    } else {
+        Ok(Some(Named::Name(cell.to_owned())))
     }
 }
 
@@ -183,6 +208,15 @@ fn panel_takes(byte: u8) -> bool {
                 | b'@'
                 | b'|'
         )
+}
+
+/// What may have been meant, for people.
+pub fn alternatives(names: &[String]) -> String {
+    let names: Vec<String> = names.iter().map(|name| quoted(name)).collect();
+    match names.as_slice() {
+        [first @ .., last] if !first.is_empty() => format!("{} or {last}", first.join(", ")),
+        names => names.concat(),
+    }
 }
 
 /// `null` and `none` are keys of the panel's placeholder entries.

@@ -104,6 +104,13 @@ impl<'a> Cells<'a> {
         self.diagnostics.push(diagnostic);
     }
 
+    /// Notes a fault of `column`, with its cell and `more`.
+    pub fn add_with(&mut self, column: Column, kind: DiagnosticKind, cell: &str, more: &str) {
+        let diagnostic = self.diagnostic(column, kind);
+        let text = format!("{}{more}", quoted(cell));
+        self.diagnostics.push(diagnostic.with(text));
+    }
+
     fn diagnostic(&self, column: Column, kind: DiagnosticKind) -> Diagnostic {
         let diagnostic = Diagnostic::line(kind, self.line);
         match self.header.position(column) {

@@ -128,6 +128,12 @@ pub enum DiagnosticKind {
     ServiceTooLarge,
     /// Anything else that is no number.
     ServiceInvalid,
+    /// What is offered to an instance that is not in the account's list, nobody can ask.
+    NameNotAsked(Column),
+    /// Nothing of this name is offered to the instance.
+    NameUnknown(Column),
+    /// Several things of this name are.
+    NameAmbiguous(Column),
     /// `null` or `none`, as the panel's placeholders have it.
     ImageNull,
     /// Anything else that is no hyphenated UUID.
@@ -224,6 +230,9 @@ impl DiagnosticKind {
             | Self::LeadingZero
             | Self::ServiceTooLarge
             | Self::ServiceInvalid
+            | Self::NameNotAsked(_)
+            | Self::NameUnknown(_)
+            | Self::NameAmbiguous(_)
             | Self::ImageNull
             | Self::ImageInvalid
             | Self::ZoneInvalid

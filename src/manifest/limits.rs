@@ -21,8 +21,11 @@ pub const PASSWORD_CHARS_MIN: usize = 8;
 /// The longest password that the vendor's panel takes, in characters.
 pub const PASSWORD_PANEL_CHARS_MAX: usize = 48;
 
+/// The longest name of an image, in characters.
+pub const NAME_CHARS_MAX: usize = 120;
+
 /// The longest zone, in characters.
 pub const ZONE_CHARS_MAX: usize = 32;
 
-/// The longest SSH key id, in characters.
+/// The longest SSH key id or label, in characters.
 pub const SSH_KEY_CHARS_MAX: usize = 64;

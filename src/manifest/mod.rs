@@ -27,6 +27,7 @@ mod identity;
 mod limits;
 mod lines;
 mod names;
+mod offers;
 mod plan;
 mod preamble;
 mod quotes;
@@ -44,6 +45,7 @@ mod validate;
 mod wording;
 
 pub use error::ManifestError;
+pub use offers::{Offer, Offers};
 pub use rows::rows;
 pub use source::Source;
 pub use validate::{Validated, looks_like_one, validated};

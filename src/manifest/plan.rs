@@ -3,6 +3,8 @@
 use std::collections::BTreeMap;
 use std::fmt::{self, Write as _};
 
+use super::cell::Named;
+use super::rebuild::Unresolved;
 use crate::job::{AccessKind, Action, ImageId, NewJob};
 use crate::text;
 
@@ -70,6 +72,10 @@ pub struct Plan {
     pub images: Frequencies<ImageId>,
     /// By the image's zone; `None`: what the preview says.
     pub zones: Frequencies<Option<String>>,
+    /// By the image's name, where that is still to be looked up.
+    pub image_names: Frequencies<String>,
+    /// By the name of an SSH key, likewise.
+    pub key_names: Frequencies<String>,
     /// By how one gets in afterwards.
     pub access: Frequencies<AccessKind>,
     /// Columns that mean nothing, as the header names them (safe to print).
@@ -85,6 +91,8 @@ impl Plan {
             action,
             rows: 0,
             images: Frequencies::default(),
+            image_names: Frequencies::default(),
+            key_names: Frequencies::default(),
             zones: Frequencies::default(),
             access: Frequencies::default(),
             ignored,
@@ -101,6 +109,20 @@ impl Plan {
         if let Some(access) = job.order.access_kind() {
             self.access.add(&access);
         }
+    }
+
+    /// Adds a row whose names are still to be looked up.
+    pub fn add_named(&mut self, row: &Unresolved) {
+        self.rows += 1;
+        match &row.image {
+            Named::Id(image) => self.images.add(image),
+            Named::Name(name) => self.image_names.add(name),
+        }
+        if let Some(Named::Name(name)) = &row.key {
+            self.key_names.add(name);
+        }
+        self.zones.add(&row.zone);
+        self.access.add(&row.access);
     }
 
     /// Whether nobody is given a way in: each instance keeps what its image holds.
@@ -152,6 +174,12 @@ impl fmt::Display for Plan {
         let verb = self.action.terms().verb;
         writeln!(f, "{} {instances} to {verb}", self.rows)?;
         section(f, "image", &self.images, ImageId::to_string)?;
+        section(f, "image", &self.image_names, |name| {
+            format!("{} (to be looked up)", text::brief(name, 22))
+        })?;
+        section(f, "SSH key", &self.key_names, |name| {
+            format!("{} (to be looked up)", text::brief(name, 22))
+        })?;
         section(f, "zone", &self.zones, |zone| {
             zone.as_deref().map_or_else(
                 || "as the API's preview says".to_owned(),

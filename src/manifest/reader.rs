@@ -85,12 +85,8 @@ impl Reader {
         let mut diagnostics = Vec::new();
         match self.records.next(&mut diagnostics) {
             Ok(Next::Row(line)) => {
-                let mut row = Row::parse(
-                    self.source.action(),
-                    self.records.record(),
-                    &self.header,
-                    line,
-                );
+                let record = self.records.record();
+                let mut row = Row::parse(&self.source, record, &self.header, line);
                 if row.job.is_none() {
                     self.look_again(&mut row);
                 }
@@ -98,6 +94,7 @@ impl Reader {
                     // Of the line before; this row is one of a faulty file anyway.
                     row.diagnostics.splice(..0, diagnostics);
                     row.job = None;
+                    row.names = None;
                 }
                 Ok(Some(row))
             }

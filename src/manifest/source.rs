@@ -10,6 +10,7 @@ use secrecy::zeroize::Zeroizing;
 
 use super::error::ManifestError;
 use super::limits::HELD_BYTES_MAX;
+use super::offers::Offers;
 use crate::job::Action;
 use crate::text;
 
@@ -27,6 +28,8 @@ pub struct Source {
     name: String,
     origin: Origin,
     ignored_columns: Arc<[String]>,
+    /// `None`: names of images and keys were not looked up yet.
+    offers: Option<Arc<Offers>>,
 }
 
 #[derive(Clone)]
@@ -72,7 +75,21 @@ impl Source {
             name,
             origin,
             ignored_columns: Arc::default(),
+            offers: None,
         }
+    }
+
+    /// With what the names of images and keys stand for.
+    #[must_use]
+    pub fn with_offers(self, offers: Offers) -> Self {
+        Self {
+            offers: Some(Arc::new(offers)),
+            ..self
+        }
+    }
+
+    pub fn offers(&self) -> Option<&Offers> {
+        self.offers.as_deref()
     }
 
     /// Passes over the columns of these names, whatever they look like. A name that the header

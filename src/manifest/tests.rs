@@ -1,3 +1,5 @@
+mod looked_up;
+
 use std::io;
 
 use proptest::prelude::*;
@@ -285,7 +287,7 @@ fn one_mistake_made_on_500_rows_reads_as_one() {
 #[test]
 fn after_100_places_faults_are_only_counted() {
     let rows = (1..=1000).map(|row| {
-        let image = if row % 2 == 0 { A } else { "AlmaLinux" };
+        let image = if row % 2 == 0 { A } else { &A[1..] };
         format!("{row},{image}")
     });
     let rows = rows.chain([format!("none,{A}")]);

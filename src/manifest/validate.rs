@@ -10,7 +10,7 @@ use super::plan::Plan;
 use super::reader::Reader;
 use super::source::Source;
 use super::suspects::Suspects;
-use crate::job::Action;
+use crate::job::{Action, ServiceId};
 
 /// What a valid manifest orders.
 #[derive(Debug)]
@@ -21,6 +21,10 @@ pub struct Validated {
     pub plan: Plan,
     /// What is worth knowing; only warnings.
     pub warnings: Diagnostics,
+    /// The instances of rows that give names of images or keys. If there are any, the sheet is
+    /// validated once more with what they stand for ([`Source::with_offers`]), and only then is the
+    /// identity that of its order.
+    pub wanted: Vec<ServiceId>,
 }
 
 /// Whether a file that begins like this is a manifest, as far as its header tells: it has the
@@ -45,6 +49,7 @@ pub fn validated(source: &Source) -> Result<Validated, ManifestError> {
     let mut diagnostics = reader.diagnostics();
     let mut warnings = diagnostics.clone();
     let mut services = Vec::new();
+    let mut wanted = Vec::new();
     let mut sum = Sum::new(source.action());
     let mut plan = Plan::new(source.action(), reader.header().ignored.clone());
     let mut report = |diagnostic: Diagnostic| match diagnostic.kind.severity() {
@@ -68,6 +73,11 @@ pub fn validated(source: &Source) -> Result<Validated, ManifestError> {
         if let Some(job) = &row.job {
             plan.add(job);
             sum.add(job);
+            suspects.see(reader.record());
+        }
+        if let Some((names, service)) = row.names.as_ref().zip(row.service) {
+            plan.add_named(names);
+            wanted.push(service);
             suspects.see(reader.record());
         }
     }
@@ -101,6 +111,7 @@ pub fn validated(source: &Source) -> Result<Validated, ManifestError> {
             identity: sum.identity(),
             plan,
             warnings,
+            wanted,
         })
     } else {
         Err(ManifestError::Invalid(diagnostics))

@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 
+use super::column::Column;
 use super::diagnostic::DiagnosticKind;
 use super::limits::{
     COLUMNS_MAX, LINE_BYTES_MAX, NOTE_CHARS_MAX, PASSWORD_CHARS_MAX, PASSWORD_CHARS_MIN,
@@ -79,10 +80,19 @@ impl DiagnosticKind {
             Self::LeadingZero => "a service id does not begin with a zero".into(),
             Self::ServiceTooLarge => "the number is too large for a service id".into(),
             Self::ServiceInvalid => "this is no service id".into(),
+            Self::NameNotAsked(column) => format!(
+                "the `{}` is a name, and the account's list does not show the instance that is to get it",
+                column.name()
+            )
+            .into(),
+            Self::NameUnknown(Column::SshKey) => "the account has no SSH key of this name".into(),
+            Self::NameUnknown(_) => "no image of this name is offered to the instance".into(),
+            Self::NameAmbiguous(Column::SshKey) => "several SSH keys have this name".into(),
+            Self::NameAmbiguous(_) => "several images of this name are offered to the instance".into(),
             Self::ImageNull => "this is the panel's placeholder, not an image".into(),
-            Self::ImageInvalid => "this is no image id".into(),
+            Self::ImageInvalid => "this is neither an image id nor an image's name".into(),
             Self::ZoneInvalid => "this is no zone".into(),
-            Self::SshKeyInvalid => "this is no SSH key id".into(),
+            Self::SshKeyInvalid => "this is neither an SSH key's id nor its name".into(),
             Self::SshKeyNull => "this is the panel's placeholder, not an SSH key".into(),
             Self::PasswordTooShort => {
                 format!("the password is shorter than {PASSWORD_CHARS_MIN} characters").into()
@@ -230,8 +240,15 @@ impl DiagnosticKind {
             Self::ImageNull => "give the id of an image that the panel offers for this instance; such a \
                  placeholder stands where it offers none"
                 .into(),
-            Self::ImageInvalid => "an image id is a UUID with hyphens, not the image's name, for \
-                 example 18d0ee2e-4d57-4f40-9b56-03c1773b5831"
+            Self::NameNotAsked(_) => "is the service id right, and is it this account's? If a filter is \
+                 set in the panel, clear it; or give the id instead of the name"
+                .into(),
+            Self::NameUnknown(Column::SshKey) => "`refleet keys` lists the keys with their names".into(),
+            Self::NameUnknown(_) => "`refleet images SERVICE_ID` lists what is offered to an instance".into(),
+            Self::NameAmbiguous(_) => "give the id of the one that is meant".into(),
+            Self::ImageInvalid => "an image id is a UUID with hyphens, for example \
+                 18d0ee2e-4d57-4f40-9b56-03c1773b5831; a name is written as the panel shows it, for \
+                 example AlmaLinux-8"
                 .into(),
             Self::ZoneInvalid => format!(
                 "a zone is at most {ZONE_CHARS_MAX} letters, digits, `-` and `_`, for example `pub`; \
@@ -239,8 +256,8 @@ impl DiagnosticKind {
             )
             .into(),
             Self::SshKeyInvalid => format!(
-                "give the id of one key of the account, for example 490: at most {SSH_KEY_CHARS_MAX} \
-                 letters, digits, `-`, `_` and `.`; not the key itself"
+                "give the id of one key of the account, for example 490, or its name, at most \
+                 {SSH_KEY_CHARS_MAX} characters; not the key itself"
             )
             .into(),
             Self::SshKeyNull => "leave the cell empty, or give the id of one key of the account".into(),

@@ -117,8 +117,8 @@ fn a_bad_manifest_is_refused_before_anything_is_queued_or_sent() {
         ("service twice", rows(&format!("{row}{row}")), "line 3"),
         (
             "bad UUID",
-            rows(&format!("{FIRST},AlmaLinux-8,{PASSWORD},\n")),
-            "this is no image id",
+            rows(&format!("{FIRST},{},{PASSWORD},\n", &IMAGE[1..])),
+            "neither an image id nor",
         ),
         (
             "short password",
@@ -203,12 +203,12 @@ fn all_faults_of_a_manifest_are_listed_at_once() {
     let rig = Rig::new(1);
     rig.write(
         "fleet.csv",
-        "service_id,image,password\n5.1E+06,x,weak\n7,null,\n",
+        "service_id,image,password\n5.1E+06,123,weak\n7,null,\n",
     );
     let refused = rig.call(&["check", "fleet.csv"]).exit(2).err;
     for fault in [
         "scientific",
-        "no image id",
+        "neither an image id nor an image's name",
         "shorter than 8",
         "no digit",
         "placeholder",

@@ -1,0 +1,183 @@
+//! What the account offers under the names of images and keys that a sheet gives.
+//!
+//! Ids differ from data centre to data centre, so that the same name stands for another id in each: a
+//! name is looked up in the offer to the row's own instance.
+
+use std::collections::{BTreeSet, HashMap};
+
+use crate::job::{ImageId, ServiceId, image_name_form};
+
+/// What instances can be rebuilt with.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Offer {
+    /// Each image, by name and id.
+    pub images: Vec<(String, ImageId)>,
+    /// Each key of the account, by label and id.
+    pub keys: Vec<(String, String)>,
+}
+
+/// What is offered to which instance.
+#[derive(Debug, Clone, Default)]
+pub struct Offers {
+    offers: Vec<Offer>,
+    of: HashMap<ServiceId, usize>,
+}
+
+/// Why a name stands for no id.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Nameless {
+    /// Nothing is known of what the instance is offered.
+    NotAsked,
+    /// Nothing has this name; these are the nearest.
+    Unknown(Vec<String>),
+    /// Several have it: their ids.
+    Ambiguous(Vec<String>),
+}
+
+/// Names that are proposed for one that is not known.
+const PROPOSED_MAX: usize = 3;
+
+impl Offers {
+    /// All of `services` are offered the same.
+    pub fn add(&mut self, offer: Offer, services: impl IntoIterator<Item = ServiceId>) {
+        let number = self.offers.len();
+        self.offers.push(offer);
+        self.of
+            .extend(services.into_iter().map(|service| (service, number)));
+    }
+
+    /// The image of this name, as `service` is offered it.
+    pub fn image(&self, service: ServiceId, name: &str) -> Result<ImageId, Nameless> {
+        let offer = self.of(service)?;
+        only(&offer.images, name)
+    }
+
+    /// The key of this label, as `service` is offered it. An id that is offered is taken as one.
+    pub fn key(&self, service: ServiceId, label: &str) -> Result<String, Nameless> {
+        let offer = self.of(service)?;
+        match offer.keys.iter().find(|(_, id)| id == label) {
+            Some((_, id)) => Ok(id.clone()),
+            None => only(&offer.keys, label),
+        }
+    }
+
+    fn of(&self, service: ServiceId) -> Result<&Offer, Nameless> {
+        let number = self.of.get(&service).ok_or(Nameless::NotAsked)?;
+        Ok(&self.offers[*number])
+    }
+}
+
+/// The one of `named` that has this name: as it is written, or else as names are compared.
+fn only<T: Clone + Ord + ToString>(named: &[(String, T)], name: &str) -> Result<T, Nameless> {
+    let with = |is_it: &dyn Fn(&str) -> bool| -> BTreeSet<T> {
+        let found = named.iter().filter(|(known, _)| is_it(known));
+        found.map(|(_, id)| id.clone()).collect()
+    };
+    let mut found = with(&|known| known == name);
+    if found.is_empty() {
+        let form = image_name_form(name);
+        found = with(&|known| form.is_some() && image_name_form(known) == form);
+    }
+    let mut ids = found.into_iter();
+    match (ids.next(), ids.len()) {
+        (Some(id), 0) => Ok(id),
+        (Some(first), _) => {
+            let all = std::iter::once(first).chain(ids);
+            Err(Nameless::Ambiguous(all.map(|id| id.to_string()).collect()))
+        }
+        (None, _) => Err(Nameless::Unknown(nearest(named, name))),
+    }
+}
+
+/// The names that a misspelling may have meant, the nearest first.
+fn nearest<T>(named: &[(String, T)], name: &str) -> Vec<String> {
+    let plain = |name: &str| image_name_form(name).unwrap_or_else(|| name.to_lowercase());
+    let meant = plain(name);
+    let known: BTreeSet<&String> = named.iter().map(|(known, _)| known).collect();
+    let mut ranked: Vec<(usize, &String)> = known
+        .into_iter()
+        .map(|known| (strsim::osa_distance(&plain(known), &meant), known))
+        .filter(|(distance, known)| *distance <= known.chars().count().max(4) / 2)
+        .collect();
+    ranked.sort();
+    let names = ranked.into_iter().take(PROPOSED_MAX);
+    names.map(|(_, known)| known.clone()).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn image(number: u8) -> ImageId {
+        format!("00000000-0000-4000-8000-0000000000{number:02}")
+            .parse()
+            .unwrap()
+    }
+
+    fn service(number: i64) -> ServiceId {
+        ServiceId::new(number).unwrap()
+    }
+
+    fn offers() -> Offers {
+        let named = |name: &str, number| (name.to_owned(), image(number));
+        let mut offers = Offers::default();
+        let images = vec![
+            named("AlmaLinux-8", 1),
+            named("AlmaLinux-9", 2),
+            named("Debian-12", 3),
+            named("Debian-12", 4),
+        ];
+        let keys = [("laptop", "490"), ("desk", "491"), ("490", "492")];
+        let keys = keys.map(|(label, id)| (label.to_owned(), id.to_owned()));
+        let first = Offer {
+            images,
+            keys: keys.to_vec(),
+        };
+        offers.add(first, [service(1), service(2)]);
+        let other = Offer {
+            images: vec![named("AlmaLinux-8", 5)],
+            keys: Vec::new(),
+        };
+        offers.add(other, [service(3)]);
+        offers
+    }
+
+    #[test]
+    fn a_name_is_looked_up_in_the_offer_to_the_rows_own_instance() {
+        let offers = offers();
+        assert_eq!(offers.image(service(1), "AlmaLinux-8"), Ok(image(1)));
+        assert_eq!(offers.image(service(2), "alma linux 8"), Ok(image(1)));
+        assert_eq!(offers.image(service(3), "AlmaLinux-8"), Ok(image(5)));
+        assert_eq!(
+            offers.image(service(9), "AlmaLinux-8"),
+            Err(Nameless::NotAsked)
+        );
+    }
+
+    #[test]
+    fn what_is_unknown_or_stands_for_several_is_said_with_what_may_be_meant() {
+        let offers = offers();
+        let both = vec![image(3).to_string(), image(4).to_string()];
+        assert_eq!(
+            offers.image(service(1), "Debian-12"),
+            Err(Nameless::Ambiguous(both))
+        );
+        let near = ["AlmaLinux-8", "AlmaLinux-9"].map(str::to_owned).to_vec();
+        assert_eq!(
+            offers.image(service(1), "AlmaLinx-8"),
+            Err(Nameless::Unknown(near))
+        );
+        assert_eq!(
+            offers.image(service(1), "Windows"),
+            Err(Nameless::Unknown(Vec::new()))
+        );
+    }
+
+    #[test]
+    fn an_id_of_a_key_goes_before_a_label() {
+        let offers = offers();
+        assert_eq!(offers.key(service(1), "laptop").unwrap(), "490");
+        assert_eq!(offers.key(service(1), "490").unwrap(), "490");
+        assert!(offers.key(service(3), "laptop").is_err());
+    }
+}
