@@ -70,8 +70,12 @@ pub async fn load(global: &Global, args: &LoadArgs) -> Result<Exit, CliError> {
             order::ended(&batch, &sheet, &command),
             Loaded::of_ended(&batch),
         ),
-        Plan::New(policy) => {
+        Plan::New { policy, last } => {
             database::announce_if_empty(&mut queue, source.action()).await?;
+            if options.has_caps() {
+                let targets = order::preview(&mut queue, &sheet, policy).await?;
+                order::check_caps(&mut queue, &sheet, &last, targets.count(), options).await?;
+            }
             let loaded = order::enqueue(&mut queue, &sheet, policy).await?;
             let text = match loaded.batch {
                 Some(batch) => {

@@ -20,6 +20,13 @@ pub fn jobs(count: u64) -> String {
     }
 }
 
+pub fn services(count: u64) -> String {
+    match count {
+        1 => "1 service".to_owned(),
+        count => format!("{count} services"),
+    }
+}
+
 pub fn instances(count: u64) -> String {
     match count {
         1 => "1 instance".to_owned(),

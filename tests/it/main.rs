@@ -12,6 +12,7 @@
 mod rig;
 
 mod access;
+mod caps;
 mod cli;
 mod commands;
 mod crash;

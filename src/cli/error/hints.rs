@@ -30,6 +30,12 @@ pub fn hints(error: &CliError) -> Vec<String> {
         CliError::NothingToSend(_) => hint(
             "is it the right account? is a filter for the list set in the panel? --yes has the reason recorded for each of them",
         ),
+        CliError::TooMany { jobs, .. } => vec![format!(
+            "is it the right file? if all of them are meant, give --max-wipes {jobs}"
+        )],
+        CliError::TooDifferent { .. } => hint(
+            "was the sheet sorted, filtered, or replaced by an old one? `refleet plan` shows each difference; if all of them are meant, run it once without --max-change",
+        ),
         CliError::NobodyToAsk { .. } => hint("pass --yes once you are sure"),
         CliError::Stale { batch, .. } => vec![format!(
             "its servers may be in use by now; look at `refleet status --batch {batch}`, then pass --stale to go on, or `refleet cancel --all --batch {batch}`",

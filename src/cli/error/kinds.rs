@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use super::conflict::{NAMED_MAX, listed, other_api, refusal};
 use crate::cli::ended;
+use crate::cli::order::Changes;
 use crate::cli::words;
 use crate::exit::Exit;
 use crate::job::{Action, BatchId, ServiceId};
@@ -66,6 +67,15 @@ pub enum CliError {
         .0.terms().done
     )]
     NothingToSend(Action),
+    /// `--max-wipes`
+    #[error(
+        "this orders {} to be {}, and --max-wipes allows {max}: nothing was queued, nothing was sent",
+        words::instances(*.jobs), .action.terms().done
+    )]
+    TooMany { action: Action, jobs: u64, max: u64 },
+    /// `--max-change`
+    #[error("{}", too_different(.changes, *.percent))]
+    TooDifferent { changes: Changes, percent: u8 },
     /// Nobody is there to be asked.
     #[error("this destroys {instances} instances, and there is no terminal to ask on")]
     NobodyToAsk {
@@ -203,6 +213,8 @@ impl CliError {
             | Self::Display(_)
             | Self::NotConfirmed
             | Self::NothingToSend(_)
+            | Self::TooMany { .. }
+            | Self::TooDifferent { .. }
             | Self::NobodyToAsk { .. }
             | Self::Stale { .. }
             | Self::FutureOrder { .. }
@@ -267,4 +279,34 @@ fn with_source(error: &dyn std::error::Error) -> String {
         Some(source) => format!("{error}: {source}"),
         None => error.to_string(),
     }
+}
+
+fn too_different(changes: &Changes, percent: u8) -> String {
+    let Changes {
+        last,
+        services,
+        added,
+        other_image,
+        gone,
+    } = changes;
+    let mut text = format!(
+        "this order differs in {} from batch {last}, the last one of this manifest, which was for {services}: more than --max-change allows ({percent}%); nothing was queued, nothing was sent",
+        words::services(changes.count())
+    );
+    for (what, services) in [
+        ("new in it", added),
+        ("with another image", other_image),
+        ("not in it any more", gone),
+    ] {
+        if !services.is_empty() {
+            // Writing to a String cannot fail.
+            let _ = write!(
+                text,
+                "\n  {what}: {} ({})",
+                services.len(),
+                words::named(services, NAMED_MAX)
+            );
+        }
+    }
+    text
 }

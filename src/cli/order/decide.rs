@@ -127,6 +127,8 @@ mod tests {
         every: None,
         skip_done: false,
         wiped: false,
+        max_wipes: None,
+        max_change: None,
         update_access: false,
     };
 

@@ -1,12 +1,14 @@
 //! From a manifest to a batch: which order it is, what it leaves out, and what is said about that.
 
 pub mod access;
+mod changes;
 mod decide;
 mod options;
 mod plan;
 mod sheet;
 mod tell;
 
+pub use changes::{Changes, check_caps};
 pub use options::OrderArgs;
 pub use plan::{Loaded, Plan, enqueue, plan, preview};
 pub use sheet::{Sheet, sound_rows};

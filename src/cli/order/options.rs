@@ -30,6 +30,14 @@ pub struct OrderArgs {
     #[arg(long)]
     pub wiped: bool,
 
+    /// Refuse a new order of more instances than this; for cron
+    #[arg(long, value_name = "N")]
+    pub max_wipes: Option<u64>,
+
+    /// Refuse a new order that differs in more services than this share from the last one of the same manifest; for cron
+    #[arg(long, value_name = "P%", value_parser = parse_percent)]
+    pub max_change: Option<u8>,
+
     /// Use the passwords and keys of this file for an unfinished batch that was ordered from another file
     #[arg(long, requires = "manifest")]
     pub update_access: bool,
@@ -46,10 +54,18 @@ pub struct OrderOptions {
     pub every: Option<Duration>,
     pub skip_done: bool,
     pub wiped: bool,
+    pub max_wipes: Option<u64>,
+    /// In per cent.
+    pub max_change: Option<u8>,
     pub update_access: bool,
 }
 
 impl OrderOptions {
+    /// A new order may be too large, or too different from the last one.
+    pub fn has_caps(self) -> bool {
+        self.max_wipes.is_some() || self.max_change.is_some()
+    }
+
     /// How a new order treats services with a past.
     ///
     /// `--again` and `--every` are words to wipe what was wiped before, however it ended; without
@@ -77,10 +93,24 @@ impl OrderArgs {
             every: self.every,
             skip_done: self.skip_done,
             wiped: self.wiped,
+            max_wipes: self.max_wipes,
+            max_change: self.max_change,
             update_access: self.update_access,
         }
     }
 }
+
+fn parse_percent(text: &str) -> Result<u8, InvalidPercent> {
+    let percent = text.strip_suffix('%').and_then(|text| text.parse().ok());
+    percent
+        .filter(|percent| *percent <= 100)
+        .ok_or(InvalidPercent)
+}
+
+/// Why a text is no share.
+#[derive(Debug, Clone, thiserror::Error)]
+#[error("is no share from 0% to 100%")]
+struct InvalidPercent;
 
 /// Why a text is nothing that an order could be repeated by.
 #[derive(Debug, Clone, thiserror::Error)]

@@ -1,6 +1,7 @@
 //! What is to be done with a manifest, and the doing of it.
 
 use super::access;
+use super::changes::last_order;
 use super::decide::{Known, Order, absolute, decide, is_same_file};
 use super::options::OrderOptions;
 use super::sheet::{Sheet, new_batch, sound_rows};
@@ -48,7 +49,11 @@ pub enum Plan {
     /// Its batch has ended.
     Ended(Batch),
     /// It is to be queued.
-    New(EnqueuePolicy),
+    New {
+        policy: EnqueuePolicy,
+        /// The last order of the same manifest that has ended, and those before it of the same sheet.
+        last: Vec<BatchId>,
+    },
 }
 
 /// Decides which order the validated manifest is.
@@ -99,7 +104,10 @@ pub async fn plan(
                     });
                 }
             }
-            Ok(Plan::New(policy))
+            Ok(Plan::New {
+                policy,
+                last: last_order(known.path),
+            })
         }
         Order::Future(batch) => Err(CliError::FutureOrder {
             batch: batch.id,

@@ -72,15 +72,16 @@ async fn order(
                 list: InstanceList::default(),
             })
         }
-        Plan::New(policy) => {
+        Plan::New { policy, last } => {
             let action = source.action();
             let mut list = InstanceList::default();
             if !invocation.is_simulated() {
                 database::announce_if_empty(queue, action).await?;
             }
-            if !args.yes {
+            if !args.yes || options.has_caps() {
                 let targets = order::preview(queue, &sheet, policy).await?;
-                if targets.count() > 0 {
+                order::check_caps(queue, &sheet, &last, targets.count(), options).await?;
+                if targets.count() > 0 && !args.yes {
                     list = ask(&targets, action, invocation, "", None).await?;
                 }
             }
