@@ -199,6 +199,7 @@ impl World {
                 let page = page(&self.scene, &self.instances, number, seen);
                 Finished::Page(number, Ok(reply(page, sent, answered)))
             }
+            Call::LookUp(_) => unreachable!("a run looks nothing up"),
             Call::Preview(id, service) => {
                 let images = vec![Image {
                     id,

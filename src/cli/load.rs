@@ -10,9 +10,8 @@ use super::manifest::{ManifestArgs, tell_passed_over, tell_warnings};
 use super::order::{self, Loaded, OrderArgs, Plan, Sheet, access};
 use super::output::tell_prose;
 use super::words::jobs;
-use super::{batches, database};
+use super::{batches, database, lookup};
 use crate::exit::Exit;
-use crate::manifest;
 use crate::progress::Verbosity;
 use crate::queue::{Queue, QueueLock};
 
@@ -34,7 +33,7 @@ pub async fn load(global: &Global, args: &LoadArgs) -> Result<Exit, CliError> {
     let verbosity = global.verbosity();
     let endpoint = global.endpoint()?;
     let source = args.sheet.open(&args.manifest)?;
-    let validated = manifest::validated(&source)?;
+    let (source, validated) = lookup::resolve_if_named(global, source).await?;
     tell_warnings(&validated, verbosity);
     tell_passed_over(&validated, verbosity);
     let mut queue = Queue::open_for_load(&global.database(DATABASE)?).await?;

@@ -8,6 +8,7 @@ use clap::{Args, ValueEnum};
 use super::batches::{self, BatchArg};
 use super::error::CliError;
 use super::global::Global;
+use super::lookup;
 use super::manifest::{ManifestArgs, tell_warnings};
 use super::next;
 use super::order::sound_rows;
@@ -15,7 +16,7 @@ use super::output::{print_text, tell, tell_prose};
 use super::words::jobs;
 use crate::exit::Exit;
 use crate::job::{BatchId, Executed, LedgerEntry, ServiceId, State, Terms, Verdict};
-use crate::manifest::{self, Source};
+use crate::manifest::Source;
 use crate::progress::Verbosity;
 use crate::queue::{CommandOutcome, Decision, Open, QueuedJob, Selection};
 use crate::time;
@@ -231,7 +232,7 @@ async fn carry_out(
     } = operation;
     let manifest = match from {
         Some(source) => {
-            let validated = manifest::validated(&source)?;
+            let (source, validated) = lookup::resolve_if_named(global, source).await?;
             tell_warnings(&validated, global.verbosity());
             Some((source, validated))
         }

@@ -9,14 +9,17 @@ use std::time::Duration;
 use super::backoff::Backoff;
 use super::driver::drive;
 use super::evidence::Rules;
-use super::machine::{Input, Machine, Start};
+use super::machine::{Input, Looked, Machine, Start};
 use super::process::Process;
 use super::session::Session;
 use super::{Halt, InstanceList, MaxFailures, Now, Options};
 use crate::event::{Activity, Event};
 use crate::job::{BatchId, Counts, ImageId, JobId, RunId, ServiceId, State, Transition};
 use crate::queue::{Harm, Lease, QueuedJob, Ready, Store, StoreError};
-use crate::zomro::Client;
+use crate::zomro::{Client, Lookup};
+
+/// Documents that are asked for before the next ones.
+const LOOKUPS_AT_ONCE: usize = 16;
 
 /// A person waits: an outage is better reported than sat out.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -50,9 +53,58 @@ pub async fn read_account(
     wanted: &(dyn Fn(&InstanceList) -> Vec<Named> + Sync),
     progress: &(dyn Fn(u64, Option<u64>) + Send + Sync),
 ) -> Result<Account, Halt> {
+    let events = |event| {
+        if let Event::Activity(Activity::ReadingList { read, total }) = event {
+            progress(read, total);
+        }
+    };
+    let mut machine = to_look(client, options(rate_per_s));
+    go_on(&mut machine, client, &events, Input::Time).await?;
+    let total = machine.list().total();
+    progress(total, Some(total));
+    // A name that is not to be had is shown as the bare id, and so is one where no more can be read.
+    let named = wanted(machine.list());
+    let _ = go_on(&mut machine, client, &events, Input::Name(named)).await;
+    let (image_names, not_offered) = machine.image_names();
+    Ok(Account {
+        list: machine.into_list(),
+        image_names,
+        not_offered,
+    })
+}
+
+/// Reads these documents, and not the list. `progress` is told how many are left. `Err`: why a run
+/// would not come further either.
+pub async fn look_up(
+    client: &Client,
+    rate_per_s: f64,
+    lookups: Vec<Lookup>,
+    progress: &(dyn Fn(usize) + Send + Sync),
+) -> Result<Vec<Looked>, Halt> {
+    let mut machine = to_look(
+        client,
+        Options {
+            no_wait: true,
+            ..options(rate_per_s)
+        },
+    );
+    let mut looked = Vec::with_capacity(lookups.len());
+    let mut lookups = lookups.into_iter();
+    loop {
+        let some: Vec<Lookup> = lookups.by_ref().take(LOOKUPS_AT_ONCE).collect();
+        if some.is_empty() {
+            return Ok(looked);
+        }
+        go_on(&mut machine, client, &|_| (), Input::LookUp(some)).await?;
+        looked.extend(machine.take_looked());
+        progress(lookups.len());
+    }
+}
+
+fn to_look(client: &Client, options: Options) -> Machine {
     let now = Now::read();
     let start = Start {
-        options: options(rate_per_s),
+        options,
         counts: Counts::default(),
         session: Session::new(client.can_login(), client.generation(), now.at),
         list: InstanceList::default(),
@@ -60,36 +112,26 @@ pub async fn read_account(
         failures: Harm::default(),
         seed: fastrand::u64(..),
     };
-    let mut machine = Machine::to_look(start, now);
-    let events = |event| {
-        if let Event::Activity(Activity::ReadingList { read, total }) = event {
-            progress(read, total);
-        }
-    };
+    Machine::to_look(start, now)
+}
+
+/// Until all is read that was asked for.
+async fn go_on(
+    machine: &mut Machine,
+    client: &Client,
+    events: &(dyn Fn(Event) + Send + Sync),
+    input: Input,
+) -> Result<(), Halt> {
     let mut nothing = Nothing;
-    let mut process = Process::new(&mut nothing, client.clone(), None, &events);
+    let mut process = Process::new(&mut nothing, client.clone(), None, events);
     let lease = Lease::new(BatchId(0), RunId(0), 0);
-    drive(&mut machine, &mut process, &lease, Input::Time).await;
-    if let Some(halt) = machine.halt() {
-        return Err(if let Halt::Outage { error, .. } = halt {
-            Halt::Unread(error.clone())
-        } else if let Halt::SlowedDown { .. } = halt {
-            Halt::Unread("the API asks to slow down".to_owned())
-        } else {
-            halt.clone()
-        });
+    drive(machine, &mut process, &lease, input).await;
+    match machine.halt() {
+        None => Ok(()),
+        Some(Halt::Outage { error, .. }) => Err(Halt::Unread(error.clone())),
+        Some(Halt::SlowedDown { .. }) => Err(Halt::Unread("the API asks to slow down".to_owned())),
+        Some(halt) => Err(halt.clone()),
     }
-    let total = machine.list().total();
-    progress(total, Some(total));
-    // A name that is not to be had is shown as the bare id.
-    let named = wanted(machine.list());
-    drive(&mut machine, &mut process, &lease, Input::Name(named)).await;
-    let (image_names, not_offered) = machine.image_names();
-    Ok(Account {
-        list: machine.into_list(),
-        image_names,
-        not_offered,
-    })
 }
 
 fn options(rate_per_s: f64) -> Options {

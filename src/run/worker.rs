@@ -13,6 +13,10 @@ pub(super) async fn perform(client: Client, call: Call) -> Finished {
         Call::Preview(image, service) => {
             Finished::Preview(image, service, client.preview(service).await)
         }
+        Call::LookUp(lookup) => {
+            let found = client.look_up(&lookup).await;
+            Finished::LookUp(lookup, found)
+        }
         Call::Submit(_, submission) => {
             crate::failpoint!("before_send");
             let submitted = client.submit(&submission).await;

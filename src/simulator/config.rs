@@ -75,9 +75,13 @@ pub struct FleetRow {
     pub service: ServiceId,
     /// The image that is ordered, if one is.
     pub image: Option<ImageId>,
+    /// What the account calls that image; `None`: something is invented.
+    pub image_name: Option<String>,
     /// Where the order says the image stands.
     pub zone: Option<String>,
     pub ssh_key: Option<String>,
+    /// What the account calls that key; `None`: something is invented.
+    pub key_label: Option<String>,
 }
 
 impl From<&NewJob> for FleetRow {
@@ -85,11 +89,13 @@ impl From<&NewJob> for FleetRow {
         Self {
             service: job.service,
             image: job.order.image(),
+            image_name: None,
             zone: job.order.zone().map(str::to_owned),
             ssh_key: match job.order.access() {
                 Some(Access::SshKey(id)) => Some(id.clone()),
                 Some(Access::Password(_) | Access::Image) | None => None,
             },
+            key_label: None,
         }
     }
 }
@@ -190,7 +196,8 @@ impl Config {
                     config.images.push(Image {
                         id,
                         // The two images of `default` are not named from the list.
-                        name: invented_name(config.images.len() - 2),
+                        name: (row.image_name)
+                            .unwrap_or_else(|| invented_name(config.images.len() - 2)),
                         zone: PUBLIC_ZONE.to_owned(),
                     });
                     config.images.len() - 1
@@ -203,7 +210,7 @@ impl Config {
             if let Some(id) = row.ssh_key
                 && keys.insert(id.clone())
             {
-                let label = format!("key-{id}");
+                let label = row.key_label.unwrap_or_else(|| format!("key-{id}"));
                 config.ssh_keys.push(SshKey { id, label });
             }
             if services.insert(row.service) {
@@ -228,8 +235,10 @@ impl Config {
         services.into_iter().map(move |service| FleetRow {
             service,
             image: Some(image),
+            image_name: None,
             zone: None,
             ssh_key: None,
+            key_label: None,
         })
     }
 }
@@ -281,8 +290,10 @@ mod tests {
         FleetRow {
             service: ServiceId::new(service).unwrap(),
             image: Some(image.parse().unwrap()),
+            image_name: None,
             zone: zone.map(str::to_owned),
             ssh_key: ssh_key.map(str::to_owned),
+            key_label: None,
         }
     }
 

@@ -36,5 +36,18 @@ pub struct Reply<T> {
     pub answered_ms: i64,
 }
 
+impl<T> Reply<T> {
+    /// The same reply with what `to` makes of its value.
+    pub fn map<U>(self, to: impl FnOnce(T) -> U) -> Reply<U> {
+        Reply {
+            value: to(self.value),
+            generation: self.generation,
+            requested_at: self.requested_at,
+            answered_at: self.answered_at,
+            answered_ms: self.answered_ms,
+        }
+    }
+}
+
 /// What came of a read-only call.
 pub type Read<T> = Result<Reply<T>, ReadError>;

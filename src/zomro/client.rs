@@ -17,6 +17,7 @@ use super::claims::Ours;
 use super::finding::{self, Document, Finding, Obstacle, Received};
 use super::form::{self, Form};
 use super::instances::Page;
+use super::lookup::{Found, Lookup};
 use super::preview::Preview;
 use super::session_token::{SessionToken, SharedToken};
 use super::settings::{ClientError, Credentials, Settings};
@@ -147,6 +148,16 @@ impl Client {
             },
         )
         .await
+    }
+
+    /// Reads a document for itself.
+    pub async fn look_up(&self, lookup: &Lookup) -> Read<Found> {
+        match lookup {
+            Lookup::Form(service) => {
+                let reply = self.preview(*service).await?;
+                Ok(reply.map(Found::Form))
+            }
+        }
     }
 
     async fn read<T>(

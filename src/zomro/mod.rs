@@ -28,6 +28,7 @@
 //! | `redact` | secrets taken out of foreign messages |
 //! | `lenient` | bytes in any charset, broken or not → text |
 //! | `shape` | the API's JSON: every scalar wrapped, every list maybe single |
+//! | `lookup` | documents that are read for themselves, and not for a run |
 //! | `instances`, `preview`, `login` | what the documents of the read-only functions hold |
 //!
 //! Nothing here was ever tried against the live API: the facts are the vendor's article
@@ -48,6 +49,7 @@ mod instances;
 mod lenient;
 mod login;
 mod long_request;
+mod lookup;
 mod meaning;
 mod preview;
 mod proxy;
@@ -71,6 +73,7 @@ pub use client::Client;
 pub use endpoint::{Endpoint, EndpointError};
 pub use incurable::Incurable;
 pub use instances::{Instance, Page};
+pub use lookup::{Found, Lookup};
 pub use preview::{Image, Preview, SshKey};
 pub use settings::{ClientError, Credentials, Settings};
 pub use submission::Submission;

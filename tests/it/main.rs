@@ -21,6 +21,7 @@ mod every;
 mod examples;
 mod faults;
 mod main_job;
+mod names;
 mod odd;
 mod odd_answers;
 mod odd_lists;

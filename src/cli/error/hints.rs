@@ -36,6 +36,7 @@ pub fn hints(error: &CliError) -> Vec<String> {
         CliError::TooDifferent { .. } => hint(
             "was the sheet sorted, filtered, or replaced by an old one? `refleet plan` shows each difference; if all of them are meant, run it once without --max-change",
         ),
+        CliError::NoForm { .. } => hint("try again later, or give ids instead of names"),
         CliError::NobodyToAsk { .. } => hint("pass --yes once you are sure"),
         CliError::Stale { batch, .. } => vec![format!(
             "its servers may be in use by now; look at `refleet status --batch {batch}`, then pass --stale to go on, or `refleet cancel --all --batch {batch}`",

@@ -76,6 +76,9 @@ pub enum CliError {
     /// `--max-change`
     #[error("{}", too_different(.changes, *.percent))]
     TooDifferent { changes: Changes, percent: u8 },
+    /// The rebuild form of an instance, which tells what names stand for.
+    #[error("the API does not tell what service {service} can be rebuilt with: {error}")]
+    NoForm { service: ServiceId, error: String },
     /// Nobody is there to be asked.
     #[error("this destroys {instances} instances, and there is no terminal to ask on")]
     NobodyToAsk {
@@ -214,6 +217,7 @@ impl CliError {
             | Self::NotConfirmed
             | Self::NothingToSend(_)
             | Self::TooMany { .. }
+            | Self::NoForm { .. }
             | Self::TooDifferent { .. }
             | Self::NobodyToAsk { .. }
             | Self::Stale { .. }

@@ -8,9 +8,9 @@ use crate::cli::error::CliError;
 use crate::cli::global::Global;
 use crate::cli::manifest::{tell_passed_over, tell_warnings};
 use crate::cli::output::tell;
-use crate::cli::{batches, database, ended, signals};
+use crate::cli::{batches, database, ended, lookup, signals};
 use crate::exit::Exit;
-use crate::manifest;
+use crate::manifest::{self, Source, Validated};
 use crate::queue::{Note, Open, Queue, QueueLock};
 use crate::run::{Signal, Signals};
 
@@ -29,17 +29,52 @@ pub async fn run(global: &Global, args: &RunArgs) -> Result<Exit, CliError> {
     };
     let source = manifest.as_ref().map(|(source, _)| source);
     let mut context = RunContext::new(global, args, source).await?;
-    let invocation = Invocation {
-        global,
-        args,
-        manifest: manifest.as_ref(),
-        context: &context,
-    };
-    let result = until_ended(&invocation, &mut signals).await;
+    let result = look_up_and_run(global, args, &context, manifest, &mut signals).await;
     if let Some(simulator) = context.simulator.take() {
         simulator.shutdown().await;
     }
     result
+}
+
+/// Looks up the names in the manifest, and works on the batch.
+async fn look_up_and_run(
+    global: &Global,
+    args: &RunArgs,
+    context: &RunContext,
+    manifest: Option<(Source, Validated)>,
+    signals: &mut Signals,
+) -> Result<Exit, CliError> {
+    let manifest = match manifest {
+        Some((source, validated)) => {
+            let rate_per_s = context.options.rate_per_s;
+            let resolving = lookup::resolve(
+                source,
+                validated,
+                &context.client,
+                rate_per_s,
+                global.verbosity(),
+            );
+            tokio::select! {
+                biased;
+                Some(signal) = signals.recv() => {
+                    tell("\ninterrupted before anything was sent\n");
+                    return Ok(ended::of_signal(signal));
+                }
+                resolved = resolving => {
+                    let resolved = resolved?;
+                    Some((resolved.source, resolved.validated))
+                }
+            }
+        }
+        None => None,
+    };
+    let invocation = Invocation {
+        global,
+        args,
+        manifest: manifest.as_ref(),
+        context,
+    };
+    until_ended(&invocation, signals).await
 }
 
 /// Works on the batch, and on what the same manifest orders after it (`--every`).

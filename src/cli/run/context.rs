@@ -6,20 +6,18 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use super::args::RunArgs;
-use crate::cli::credentials;
+use crate::cli::connect::{client, connect};
 use crate::cli::error::CliError;
 use crate::cli::global::{DATABASE, Global, SIMULATION_DATABASE};
 use crate::cli::next::SIMULATION;
 use crate::cli::question::Pager;
-use crate::manifest::{self, Source, Validated};
+use crate::cli::simulate;
+use crate::manifest::{Source, Validated};
 use crate::queue::{self, OpenError, QueueLock, Side, StoreError};
 use crate::run::Options;
-use crate::simulator::{Config, FleetRow, Simulator};
+use crate::simulator::{Config, Simulator};
 use crate::text;
-use crate::zomro::{Client, Credentials, Endpoint, Settings};
-
-/// The longest time a long request is followed.
-const FOLLOW_TIMEOUT: Duration = Duration::from_mins(10);
+use crate::zomro::{Client, Credentials, Endpoint};
 
 /// What the command was called with, and what that came to.
 pub struct Invocation<'a> {
@@ -92,13 +90,12 @@ impl RunContext {
             ));
         }
         let endpoint = global.endpoint()?;
-        let credentials = credentials::from_environment(global.verbosity())?;
         let (options, timeout) = options(args);
         Ok(Self {
             database: global.database(DATABASE)?,
             provider: endpoint.provider(),
             api_url: endpoint.to_string(),
-            client: client(endpoint, credentials, timeout)?,
+            client: connect(global, timeout)?,
             simulator: None,
             options,
             pager: Pager::default(),
@@ -116,12 +113,7 @@ impl RunContext {
                     .to_owned(),
             ));
         }
-        let mut rows = Vec::new();
-        if let Some(source) = source {
-            for row in manifest::rows(source)? {
-                rows.push(FleetRow::from(&row?));
-            }
-        }
+        let rows = source.map(simulate::rows).transpose()?.unwrap_or_default();
         // Its journal lies beside the file itself, not beside a link.
         let given = global.database(SIMULATION_DATABASE)?;
         let database = queue::resolve(&given).map_err(OpenError::from)?;
@@ -166,20 +158,6 @@ fn options(args: &RunArgs) -> (Options, Duration) {
         ..options
     };
     (options, timeout)
-}
-
-fn client(
-    endpoint: Endpoint,
-    credentials: Credentials,
-    timeout: Duration,
-) -> Result<Client, CliError> {
-    Ok(Client::new(Settings {
-        endpoint,
-        credentials,
-        timeout,
-        follow_interval: Duration::from_secs(2).min(timeout),
-        follow_timeout: FOLLOW_TIMEOUT,
-    })?)
 }
 
 /// What the simulated instances have been through, kept beside the database so that a rehearsal

@@ -10,7 +10,6 @@ use crate::cli::error::CliError;
 use crate::cli::manifest::ManifestArgs;
 use crate::cli::signals;
 use crate::exit::Exit;
-use crate::manifest;
 use crate::simulator::{FleetRow, Record, Simulator};
 
 /// Run the API simulator on loopback.
@@ -36,11 +35,7 @@ Examples:
 pub async fn run(command: &SimulateCommand) -> Result<Exit, CliError> {
     let mut rows = Vec::new();
     if let Some(path) = &command.manifest {
-        let source = command.sheet.open(path)?;
-        manifest::validated(&source)?;
-        for row in manifest::rows(&source)? {
-            rows.push(FleetRow::from(&row?));
-        }
+        rows = super::fleet::rows(&command.sheet.open(path)?)?;
     }
     if rows.is_empty() && command.args.services.is_none() {
         return Err(CliError::Usage(

@@ -3,8 +3,10 @@
 mod account;
 mod command;
 mod faults;
+mod fleet;
 #[cfg(test)]
 mod tests;
 
 pub use command::{SimulateCommand, run};
 pub use faults::FaultArgs;
+pub use fleet::rows;

@@ -147,8 +147,10 @@ fn a_manifest_and_invented_services_may_overlap() {
     let row = FleetRow {
         service: ServiceId::new(FIRST_SERVICE).unwrap(),
         image,
+        image_name: None,
         zone: Some("own".to_owned()),
         ssh_key: None,
+        key_label: None,
     };
     let config = args.config([row]);
     assert_eq!(config.instances.len(), 2);

@@ -1,7 +1,9 @@
 //! What passes between the machine and the outside: steps to commit, calls to make, and their ends.
 
 use crate::job::{ImageId, JobId, ServiceId, Transition};
-use crate::zomro::{Keepalive, LoginError, Page, Preview, Read, Submission, Submitted};
+use crate::zomro::{
+    Found, Keepalive, LoginError, Lookup, Page, Preview, Read, Submission, Submitted,
+};
 
 /// A step of a job, ready to be committed.
 #[derive(Debug, Clone)]
@@ -27,6 +29,8 @@ pub enum Call {
     Page(u32),
     /// Ask for the name and zone of an image, through an instance that is to get it.
     Preview(ImageId, ServiceId),
+    /// Read a document for itself.
+    LookUp(Lookup),
     /// Submit an order. Its intent must have been committed.
     Submit(JobId, Box<Submission>),
 }
@@ -44,6 +48,8 @@ pub enum Finished {
     Page(u32, Read<Page>),
     /// [`Call::Preview`]
     Preview(ImageId, ServiceId, Read<Preview>),
+    /// [`Call::LookUp`]
+    LookUp(Lookup, Read<Found>),
     /// [`Call::Submit`]
     Submit(ServiceId, Box<Submitted>),
 }

@@ -10,6 +10,7 @@ use super::flights::{Flight, Flights};
 use super::gate::{Gate, SessionNeed};
 use super::images::Images;
 use super::inventory::Inventory;
+use super::lookups::{Looked, Lookups};
 use super::narrator::Narrator;
 use super::{Finished, Step};
 use crate::event::Event;
@@ -57,6 +58,7 @@ pub struct Machine {
     pub(super) images: Images,
     pub(super) flights: Flights,
     pub(super) budget: Budget,
+    pub(super) lookups: Lookups,
     pub(super) narrator: Narrator,
     pub(super) desk: Desk,
     pub(super) course: Course,
@@ -111,6 +113,7 @@ impl Machine {
             images: Images::default(),
             flights: Flights::default(),
             budget: Budget::new(options.max_failures.of(jobs)),
+            lookups: Lookups::default(),
             narrator: Narrator::new(counts, now),
             desk: Desk::default(),
             course: Course::default(),
@@ -129,8 +132,9 @@ impl Machine {
         machine
     }
 
-    /// A look at the account, with nothing to rebuild: over when the list is read, and the images are
-    /// named that [`Input::Name`](super::Input::Name) asks for.
+    /// A look at the account, with nothing to rebuild: over when the list is read (with `no_wait`: it
+    /// is not), and what [`Input::Name`](super::Input::Name) and
+    /// [`Input::LookUp`](super::Input::LookUp) ask for.
     pub fn to_look(start: Start, now: Now) -> Self {
         let mut machine = Self::new(start, now);
         machine.course.only_looks = true;
@@ -196,6 +200,7 @@ impl Machine {
             Finished::Preview(image, service, result) => {
                 self.preview_finished(image, service, result, now);
             }
+            Finished::LookUp(lookup, result) => self.lookup_finished(&lookup, result, now),
             Finished::Submit(service, submitted) => {
                 self.submission_finished(service, *submitted, now);
             }
@@ -230,6 +235,7 @@ impl Machine {
                     self.start_jobs(now);
                 }
                 self.name_images(now);
+                self.look_up(now);
                 self.read_list(now);
             }
         }
@@ -264,8 +270,9 @@ impl Machine {
         if self.flights.out() > 0 || !self.desk.is_done() {
             return false;
         }
-        let looks_on =
-            self.course.only_looks && (!self.inventory.is_scanned() || self.images.are_wanted());
+        let reads_list = !self.options.no_wait && !self.inventory.is_scanned();
+        let is_wanted = reads_list || self.images.are_wanted() || self.lookups.are_wanted();
+        let looks_on = self.course.only_looks && is_wanted;
         self.is_ending() || !looks_on && self.backlog.is_empty() && self.flights.is_empty()
     }
 
@@ -282,6 +289,11 @@ impl Machine {
     /// The names of images, and the images that no instance offered which was asked for them.
     pub fn image_names(&self) -> (HashMap<ImageId, String>, HashSet<ImageId>) {
         self.images.names()
+    }
+
+    /// What was looked up since this was asked last.
+    pub fn take_looked(&mut self) -> Vec<Looked> {
+        self.lookups.take_looked()
     }
 
     /// Why the run ends early.

@@ -108,9 +108,12 @@ impl Desk {
         let is_broken = self.is_broken;
         self.release_if(|call| match call {
             Call::Submit(job, _) => !is_broken && !conflicts.contains(job),
-            Call::Login | Call::Keepalive | Call::Whoami | Call::Page(_) | Call::Preview(..) => {
-                true
-            }
+            Call::Login
+            | Call::Keepalive
+            | Call::Whoami
+            | Call::Page(_)
+            | Call::Preview(..)
+            | Call::LookUp(_) => true,
         });
     }
 

@@ -13,11 +13,12 @@
 //! | [`flights`] | jobs that were sent, until they end |
 //! | [`budget`] | what has gone wrong, and how much more may |
 //! | [`desk`] | what is to be recorded, and what rests on it |
+//! | [`lookups`] | documents that somebody wants to look at, apart from any job |
 //! | [`narrator`] | what was said already |
 //!
 //! What concerns several rooms is decided by the machine itself: `starts` (what a job needs before
 //! its intent may be written), `preparation` (what has to be asked for it), `answers` and `session_answers` (what an answer means), `readings`
-//! (what a page of the list means), `half_session`, and `activity` (what the run waits for). A
+//! (what a page of the list means), `half_session`, and `activity` (what the run waits for), `looks` (documents that are read for somebody who looks). A
 //! property test drives it without clock, network or database.
 
 mod activity;
@@ -32,6 +33,8 @@ mod gate;
 mod half_session;
 mod images;
 mod inventory;
+mod looks;
+mod lookups;
 mod narrator;
 mod preparation;
 mod readings;
@@ -43,4 +46,5 @@ mod turn;
 
 pub use call::{Call, Finished, Step};
 pub use course::{Machine, STALE_AFTER, Start};
+pub use lookups::Looked;
 pub use turn::{Answer, Input, Next, Output, Question, StoreFault};

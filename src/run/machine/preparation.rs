@@ -7,7 +7,7 @@ use crate::job::{ImageId, Order, ServiceId};
 use crate::queue::QueuedJob;
 use crate::run::Now;
 use crate::run::rate_limiter::Purpose;
-use crate::zomro::{Preview, Read, ReadError};
+use crate::zomro::{Preview, Read};
 
 impl Machine {
     /// What its order needs to know; `None`: it has to be asked for, by [`Self::prepare`].
@@ -95,7 +95,7 @@ impl Machine {
             Err(error) => error,
         };
         let failures = self.images.failures(image);
-        if self.preview_failed(&error, now) {
+        if self.reading_was_refused(&error, now) {
             let delay = self.gate.delay(failures + 1);
             if self.images.failed(image, delay, now) == Tried::GivenUp {
                 self.narrator.warn_once("preview", || {
@@ -105,30 +105,6 @@ impl Machine {
         } else {
             let delay = self.gate.delay(failures.max(1));
             self.images.again(image, delay, now);
-        }
-    }
-
-    /// Whether the failure of a preview says something of previews.
-    fn preview_failed(&mut self, error: &ReadError, now: Now) -> bool {
-        match error {
-            // The API's own refusal of a preview: of what else it gives it says nothing.
-            ReadError::Failed(failure) if !failure.is_network() => {
-                self.gate.got_through();
-                true
-            }
-            ReadError::Failed(_)
-            | ReadError::Unauthorized { .. }
-            | ReadError::HalfSession { .. }
-            | ReadError::Incurable(_)
-            | ReadError::Blocked { .. } => {
-                self.read_failed(error, now);
-                // An outage says nothing about previews.
-                !self.gate.is_in_outage()
-            }
-            ReadError::SlowDown { .. } => {
-                self.read_failed(error, now);
-                false
-            }
         }
     }
 }

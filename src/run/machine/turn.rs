@@ -24,6 +24,7 @@ use crate::event::Event;
 use crate::job::{Counts, ImageId, JobId, ServiceId};
 use crate::queue::{Harm, QueuedJob, Ready};
 use crate::run::{Now, Signal};
+use crate::zomro::Lookup;
 
 /// The pause before a store that did not answer is tried again.
 const HINDERED: Duration = Duration::from_millis(500);
@@ -37,6 +38,8 @@ pub enum Input {
     Finished(Vec<Finished>),
     /// Somebody asks the run to stop. The second time it ends at once.
     Signal(Signal),
+    /// These documents are wanted: for a look at the account.
+    LookUp(Vec<Lookup>),
     /// The names of these images are wanted, through previews of these instances: for a look at the
     /// account.
     Name(Vec<(ImageId, Vec<ServiceId>)>),
@@ -146,6 +149,10 @@ impl Machine {
             Input::Signal(_) if self.course.signal.is_some() => return Some(Next::Over),
             Input::Signal(signal) => {
                 self.stop(signal);
+                self.begin_turn();
+            }
+            Input::LookUp(lookups) => {
+                self.lookups.want(lookups, now);
                 self.begin_turn();
             }
             Input::Name(named) => {

@@ -235,6 +235,8 @@ fn account(count: usize) -> Config {
         [IMAGE, OTHER_IMAGE].map(|image| FleetRow {
             service: id(service),
             image: image.parse().ok(),
+            image_name: None,
+            key_label: None,
             zone: None,
             ssh_key: Some("490".to_owned()),
         })

@@ -1006,6 +1006,7 @@ impl Around {
                 let read = self.read_page(page, at + latency);
                 (Made::Page(page), Finished::Page(page, read))
             }
+            Call::LookUp(_) => unreachable!("a run looks nothing up"),
             Call::Preview(image, service) => {
                 let read = self.preview(service, at + latency);
                 (

@@ -1,0 +1,36 @@
+//! The API of a command, as the environment and the global options name it.
+
+use std::time::Duration;
+
+use super::credentials;
+use super::error::CliError;
+use super::global::Global;
+use crate::zomro::{Client, Credentials, Endpoint, Settings};
+
+/// The longest time a long request is followed.
+const FOLLOW_TIMEOUT: Duration = Duration::from_mins(10);
+
+/// The longest duration of one call, for commands that have no option for it.
+pub const TIMEOUT: Duration = Duration::from_mins(1);
+
+/// The API that the global options name, with the credentials of the environment.
+pub fn connect(global: &Global, timeout: Duration) -> Result<Client, CliError> {
+    let endpoint = global.endpoint()?;
+    let credentials = credentials::from_environment(global.verbosity())?;
+    client(endpoint, credentials, timeout)
+}
+
+/// A client for `endpoint`; nothing is sent yet.
+pub fn client(
+    endpoint: Endpoint,
+    credentials: Credentials,
+    timeout: Duration,
+) -> Result<Client, CliError> {
+    Ok(Client::new(Settings {
+        endpoint,
+        credentials,
+        timeout,
+        follow_interval: Duration::from_secs(2).min(timeout),
+        follow_timeout: FOLLOW_TIMEOUT,
+    })?)
+}

@@ -1,0 +1,120 @@
+//! Names of images and keys in the sheet instead of ids.
+
+use crate::rig::{FIRST, IMAGE, OTHER_IMAGE, Rig};
+use refleet::simulator::Call;
+
+/// A sheet by name for the first `count` services; the rig's account calls its image AlmaLinux-8.
+fn by_name(count: i64) -> String {
+    let rows = (FIRST..FIRST + count).map(|service| format!("{service},almalinux 8,key-490\n"));
+    "service_id,image,ssh_key\n".to_owned() + &rows.collect::<String>()
+}
+
+fn by_id(count: i64) -> String {
+    by_name(count)
+        .replace("almalinux 8", IMAGE)
+        .replace("key-490", "490")
+}
+
+#[test]
+fn an_order_by_name_is_the_same_as_by_id() {
+    let rig = Rig::new(3);
+    rig.write("fleet.csv", by_name(3));
+    rig.run(&[]).exit(0);
+    assert_eq!(rig.wiped(), [1, 1, 1]);
+    let images = rig.report().into_iter().map(|row| row["image"].clone());
+    assert!(images.into_iter().all(|image| image == IMAGE));
+    rig.write("fleet.csv", by_id(3));
+    rig.run(&[]).exit(0).says("nothing to do");
+    rig.write("fleet.csv", by_name(3));
+    rig.run(&[]).exit(0).says("nothing to do");
+    assert_eq!(rig.wiped(), [1, 1, 1]);
+}
+
+#[test]
+fn names_that_stand_for_nothing_change_nothing_and_say_what_may_have_been_meant() {
+    let rig = Rig::new(2);
+    for command in ["run", "load"] {
+        rig.write(
+            "fleet.csv",
+            format!(
+                "service_id,image\n{FIRST},AlmaLinx-8\n{},{IMAGE}\n",
+                FIRST + 1
+            ),
+        );
+        let refused = match command {
+            "run" => rig.run(&[]),
+            command => rig.call(&[command, "fleet.csv"]),
+        };
+        refused
+            .exit(2)
+            .says("line 2, column `image`: `AlmaLinx-8`: was `AlmaLinux-8` meant?")
+            .says("refleet images");
+    }
+    rig.write(
+        "fleet.csv",
+        format!("service_id,image\n999,{OTHER_IMAGE}\n998,AlmaLinux-8\n"),
+    );
+    rig.run(&[])
+        .exit(2)
+        .says("line 3, column `image`: `AlmaLinux-8`")
+        .says("the account's list does not show the instance");
+    assert_eq!(rig.submissions(), 0);
+    assert!(!rig.database().exists(), "nothing was queued");
+}
+
+#[test]
+fn a_check_says_what_is_to_be_looked_up_and_asks_nobody() {
+    let rig = Rig::new(2);
+    rig.write("fleet.csv", by_name(2));
+    rig.call(&["check", "fleet.csv"])
+        .exit(0)
+        .says_out("almalinux 8 (to be looked up)")
+        .says_out("key-490 (to be looked up)");
+    assert_eq!(rig.calls(), 0);
+}
+
+#[test]
+fn a_corrected_sheet_by_name_gives_failed_jobs_another_way_in() {
+    let rig = Rig::new(2);
+    rig.write("fleet.csv", by_name(2));
+    rig.fault(
+        0,
+        refleet::simulator::Fault {
+            error_type: Some("value".to_owned()),
+            ..refleet::simulator::Fault::new(refleet::simulator::FaultKind::Error)
+        },
+    );
+    rig.run(&[]).exit(1);
+    rig.call(&["retry", "--failed", "--from", "fleet.csv"])
+        .exit(0);
+    rig.run(&[]).exit(0);
+    assert_eq!(rig.wiped(), [1, 1]);
+}
+
+#[test]
+fn a_rehearsal_knows_the_names_of_its_sheet() {
+    let rig = Rig::new(0);
+    rig.write(
+        "fleet.csv",
+        "service_id,image,ssh_key\n5,Plan 9,laptop\n6,AlmaLinux-8,\n",
+    );
+    let mut command = rig.refleet(&[
+        "run",
+        "fleet.csv",
+        "--simulate",
+        "--yes",
+        "--db",
+        "rehearsal.db",
+    ]);
+    command.env_remove("REFLEET_API_URL");
+    crate::rig::finish(command).exit(0).says("done 2");
+}
+
+#[test]
+fn one_form_is_asked_for_in_each_data_centre() {
+    let rig = Rig::new(6);
+    rig.write("fleet.csv", by_name(6));
+    rig.call(&["load", "fleet.csv"]).exit(0);
+    let previews = rig.record().calls.get(&Call::Preview).copied();
+    assert_eq!(previews, Some(1));
+}
