@@ -9,21 +9,11 @@ use super::output::tell_prose;
 use crate::job::ServiceId;
 use crate::manifest::{self, Offer, Offers, Source, Validated};
 use crate::progress::Verbosity;
-use crate::run::{Account, InstanceList, look_up, read_account};
+use crate::run::{InstanceList, look_up, read_account};
 use crate::zomro::{Client, Found, Lookup, Preview};
 
 /// Calls per second of a command that has no option for it.
 const RATE_PER_S: f64 = 1.0;
-
-/// The sheet with ids instead of names, and what was read of the account for that.
-pub struct Resolved {
-    pub source: Source,
-    pub validated: Validated,
-    /// `None`: it gives no names, and nothing was read.
-    pub account: Option<Account>,
-    /// Forms that were asked for.
-    pub previews: usize,
-}
 
 /// Looks up the names that the sheet gives: the account's list tells the data centre of each instance,
 /// and the rebuild form of one instance in each of them its images and keys.
@@ -33,14 +23,9 @@ pub async fn resolve(
     client: &Client,
     rate_per_s: f64,
     verbosity: Verbosity,
-) -> Result<Resolved, CliError> {
+) -> Result<(Source, Validated), CliError> {
     if validated.wanted.is_empty() {
-        return Ok(Resolved {
-            source,
-            validated,
-            account: None,
-            previews: 0,
-        });
+        return Ok((source, validated));
     }
     let action = source.action();
     let unread = |halt| CliError::Account { action, halt };
@@ -56,7 +41,6 @@ pub async fn resolve(
         .await
         .map_err(unread)?;
     let mut offers = Offers::default();
-    let previews = looked.len();
     for (lookup, found) in looked {
         let Lookup::Form(service) = lookup;
         match found {
@@ -74,12 +58,7 @@ pub async fn resolve(
     }
     let source = source.with_offers(offers);
     let validated = manifest::validated(&source)?;
-    Ok(Resolved {
-        source,
-        validated,
-        account: Some(account),
-        previews,
-    })
+    Ok((source, validated))
 }
 
 /// The same for a command that asks the API for nothing else, and so needs credentials only where the
@@ -93,8 +72,7 @@ pub async fn resolve_if_named(
         return Ok((source, validated));
     }
     let client = connect(global, TIMEOUT)?;
-    let resolved = resolve(source, validated, &client, RATE_PER_S, global.verbosity()).await?;
-    Ok((resolved.source, resolved.validated))
+    resolve(source, validated, &client, RATE_PER_S, global.verbosity()).await
 }
 
 /// The instances that are offered the same, the first of each to be asked: those of one data centre,

@@ -92,16 +92,16 @@ fn only<T: Clone + Ord + ToString>(named: &[(String, T)], name: &str) -> Result<
 /// The names that a misspelling may have meant, the nearest first.
 fn nearest<T>(named: &[(String, T)], name: &str) -> Vec<String> {
     let plain = |name: &str| image_name_form(name).unwrap_or_else(|| name.to_lowercase());
-    let meant = plain(name);
-    let known: BTreeSet<&String> = named.iter().map(|(known, _)| known).collect();
-    let mut ranked: Vec<(usize, &String)> = known
+    let wanted = plain(name);
+    let offered: BTreeSet<&String> = named.iter().map(|(known, _)| known).collect();
+    let mut by_distance: Vec<(usize, &String)> = offered
         .into_iter()
-        .map(|known| (strsim::osa_distance(&plain(known), &meant), known))
-        .filter(|(distance, known)| *distance <= known.chars().count().max(4) / 2)
+        .map(|one| (strsim::osa_distance(&plain(one), &wanted), one))
+        .filter(|(distance, one)| *distance <= one.chars().count().max(4) / 2)
         .collect();
-    ranked.sort();
-    let names = ranked.into_iter().take(PROPOSED_MAX);
-    names.map(|(_, known)| known.clone()).collect()
+    by_distance.sort();
+    let nearest = by_distance.into_iter().take(PROPOSED_MAX);
+    nearest.map(|(_, one)| one.clone()).collect()
 }
 
 #[cfg(test)]

@@ -12,6 +12,7 @@
 //! tests, and `conformance` the suite that both pass.
 
 mod batch;
+mod changes;
 #[cfg(test)]
 mod conformance;
 mod error;
@@ -27,6 +28,7 @@ mod queued;
 mod sqlite;
 
 pub use batch::{Batch, Harm, NewRun, OldestDoubt, Run};
+pub use changes::Changes;
 pub use error::StoreError;
 pub use lease::{Holder, Lease};
 pub use location::Location;

@@ -29,9 +29,12 @@ fn a_sheet_that_differs_too_much_from_the_last_one_is_refused_and_told_row_by_ro
     let rows: Vec<String> = whole
         .lines()
         .filter(|line| !line.starts_with(&(FIRST + 1).to_string()))
-        .map(|line| match line.starts_with(&last) {
-            true => line.replace(IMAGE, OTHER_IMAGE),
-            false => line.to_owned(),
+        .map(|line| {
+            if line.starts_with(&last) {
+                line.replace(IMAGE, OTHER_IMAGE)
+            } else {
+                line.to_owned()
+            }
         })
         .collect();
     rig.write("fleet.csv", rows.join("\n") + "\n");
@@ -99,9 +102,10 @@ impl Rig {
     }
 
     fn batches(&self) -> usize {
-        match self.database().exists() {
-            true => self.sql("SELECT id FROM batch").len(),
-            false => 0,
+        if self.database().exists() {
+            self.sql("SELECT id FROM batch").len()
+        } else {
+            0
         }
     }
 }

@@ -6,13 +6,12 @@ use std::path::{Path, PathBuf};
 
 use super::conflict::{NAMED_MAX, listed, other_api, refusal};
 use crate::cli::ended;
-use crate::cli::order::Changes;
 use crate::cli::words;
 use crate::exit::Exit;
 use crate::job::{Action, BatchId, ServiceId};
 use crate::manifest::ManifestError;
 use crate::progress::StartError;
-use crate::queue::{Conflict, EnqueueError, OpenError, Precious, StoreError};
+use crate::queue::{Changes, Conflict, EnqueueError, OpenError, Precious, StoreError};
 use crate::run::Halt;
 use crate::text;
 use crate::time;

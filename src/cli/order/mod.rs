@@ -8,7 +8,7 @@ mod plan;
 mod sheet;
 mod tell;
 
-pub use changes::{Changes, check_caps};
+pub use changes::check_caps;
 pub use options::OrderArgs;
 pub use plan::{Loaded, Plan, enqueue, plan, preview};
 pub use sheet::{Sheet, sound_rows};

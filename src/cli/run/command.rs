@@ -61,8 +61,7 @@ async fn look_up_and_run(
                     return Ok(ended::of_signal(signal));
                 }
                 resolved = resolving => {
-                    let resolved = resolved?;
-                    Some((resolved.source, resolved.validated))
+                    Some(resolved?)
                 }
             }
         }

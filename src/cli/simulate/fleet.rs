@@ -40,13 +40,14 @@ fn image_id(name: &str) -> ImageId {
     known.map_or_else(
         || {
             let digest: [u8; 32] = Sha256::digest(name).into();
-            let hex: String = digest.iter().map(|byte| format!("{byte:02x}")).collect();
+            let half = |at: usize| u64::from_be_bytes(digest.as_chunks::<8>().0[at]);
+            let hex = format!("{:016x}{:016x}", half(0), half(1));
             let parts = [
                 &hex[..8],
                 &hex[8..12],
                 &hex[12..16],
                 &hex[16..20],
-                &hex[20..32],
+                &hex[20..],
             ];
             parts.join("-").parse().expect("it is written as a UUID")
         },
