@@ -45,10 +45,6 @@ pub fn begins_formula(cell: &str) -> bool {
 /// `text` with a `'` before everything that a spreadsheet would run, in such a way that
 /// [`unguarded`] gives back exactly `text`. A semicolon begins a new cell where the spreadsheet's
 /// locale separates by it, whatever was quoted.
-#[cfg_attr(
-    not(test),
-    expect(dead_code, reason = "`services` writes pins with it")
-)]
 pub fn guarded(text: &str) -> Cow<'_, str> {
     let guard = |cell: &str| if begins_formula(cell) { "'" } else { "" };
     each_cell(text, |cell, out| {

@@ -3,6 +3,7 @@
 use clap::{Parser, Subcommand};
 
 use super::adopt::AdoptArgs;
+use super::catalogue::ServicesArgs;
 use super::check::CheckArgs;
 use super::global::{Global, SIMULATION_DATABASE};
 use super::list::ListArgs;
@@ -68,6 +69,7 @@ pub enum Command {
     Report(ReportArgs),
     Verify(VerifyArgs),
     Adopt(AdoptArgs),
+    Services(ServicesArgs),
     Simulate(Box<SimulateCommand>),
 }
 

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use super::arguments::Command;
 use super::credentials;
 use super::error::CliError;
+use super::format::FormatArgs;
 use super::global::{DATABASE, Global, SIMULATION_DATABASE};
 use super::paths::{check_meant, refuse_if, refuse_precious};
 use crate::queue::{Location, Precious};
@@ -35,7 +36,8 @@ fn paths(command: &Command) -> (Option<&Path>, Option<(&'static str, &Path)>) {
         ),
         Command::Check(args) => (Some(args.manifest.as_path()), None),
         Command::Load(args) => (Some(args.manifest.as_path()), None),
-        Command::Report(args) => (None, args.output.as_deref().map(|path| ("--output", path))),
+        Command::Report(args) => (None, output(&args.format)),
+        Command::Services(args) => (None, output(&args.format)),
         Command::Simulate(command) => (
             command.manifest.as_deref(),
             command
@@ -58,6 +60,10 @@ fn paths(command: &Command) -> (Option<&Path>, Option<(&'static str, &Path)>) {
         manifest.filter(|path| !is_stream(path)),
         target.filter(|(_, path)| !is_stream(path)),
     )
+}
+
+fn output(args: &FormatArgs) -> Option<(&'static str, &Path)> {
+    args.output.as_deref().map(|path| ("--output", path))
 }
 
 /// Refuses to write over what is worth more than what would be written.

@@ -6,19 +6,21 @@
 //!
 //! A command begins in `start`, which parses its `arguments`. What several commands share:
 //! `global` (options of every command), `manifest` (how a sheet is read), `paths` and
-//! `given_paths` (what must not be written over), `database` and `batches` (what a command works on), `order` (a manifest's way into
+//! `given_paths` (what must not be written over), `format` (how a table is written, and where to), `database` and `batches` (what a command works on), `order` (a manifest's way into
 //! the queue), `question` (before anything is destroyed), `next` (what to type afterwards), `words`
 //! and `output` (printing), `error` (what went wrong, with hints).
 
 mod adopt;
 mod arguments;
 mod batches;
+mod catalogue;
 mod check;
 mod connect;
 mod credentials;
 mod database;
 mod ended;
 mod error;
+mod format;
 mod given_paths;
 mod global;
 mod list;

@@ -159,9 +159,9 @@ pub fn as_json(options: &Options) -> serde_json::Value {
 /// Why a text is no rate.
 #[derive(Debug, Clone, Copy, thiserror::Error)]
 #[error("write a number of calls per second, 0 (no limit) up to 100000")]
-struct InvalidRate;
+pub(super) struct InvalidRate;
 
-fn parse_rate(text: &str) -> Result<f64, InvalidRate> {
+pub(super) fn parse_rate(text: &str) -> Result<f64, InvalidRate> {
     let rate: f64 = text.parse().map_err(|_| InvalidRate)?;
     // Below one call a day nothing would ever be done.
     let possible = rate == 0.0 || (1.0 / 86_400.0..=100_000.0).contains(&rate);
@@ -170,14 +170,14 @@ fn parse_rate(text: &str) -> Result<f64, InvalidRate> {
 
 /// Why a text is no positive duration.
 #[derive(Debug, Clone, thiserror::Error)]
-enum InvalidPositive {
+pub(super) enum InvalidPositive {
     #[error(transparent)]
     Duration(#[from] crate::time::InvalidDuration),
     #[error("must be more than zero, and at most 366d")]
     Range,
 }
 
-fn parse_positive(text: &str) -> Result<Duration, InvalidPositive> {
+pub(super) fn parse_positive(text: &str) -> Result<Duration, InvalidPositive> {
     let duration = parse_duration(text)?;
     let possible = !duration.is_zero() && duration <= Duration::from_hours(366 * 24);
     possible.then_some(duration).ok_or(InvalidPositive::Range)

@@ -1,12 +1,12 @@
 //! `refleet report`: the results, to stdout or to a file that is written whole or not at all.
 
 use std::io::{self, IsTerminal as _, Write};
-use std::path::{Path, PathBuf};
 
-use clap::{Args, ValueEnum};
+use clap::Args;
 
 use super::batches::{self, BatchArg};
 use super::error::CliError;
+use super::format::{self, FormatArgs};
 use super::global::Global;
 use super::output::tell_prose;
 use super::paths;
@@ -28,50 +28,17 @@ Examples:
 #[derive(Debug, Args)]
 #[command(override_usage = "refleet report [OPTIONS]", after_help = EXAMPLES)]
 pub struct ReportArgs {
-    /// How to write them [default: by the ending of the file's name, else a table]
-    #[arg(long, value_enum, value_name = "FORMAT")]
-    pub format: Option<FormatArg>,
-
-    /// The same as --format json
-    #[arg(long, conflicts_with = "format")]
-    pub json: bool,
-
-    /// File to write, whole or not at all; `-` for standard output [default: standard output]
-    #[arg(long, short, value_name = "FILE")]
-    pub output: Option<PathBuf>,
+    #[command(flatten)]
+    pub format: FormatArgs,
 
     #[command(flatten)]
     pub batch: BatchArg,
 }
 
-/// How to write the results.
-#[derive(Debug, Clone, Copy, ValueEnum)]
-pub enum FormatArg {
-    /// For people
-    Table,
-    /// For spreadsheets
-    Csv,
-    /// For scripts
-    Json,
-}
-
-impl From<FormatArg> for Format {
-    fn from(arg: FormatArg) -> Self {
-        match arg {
-            FormatArg::Table => Self::Table,
-            FormatArg::Csv => Self::Csv,
-            FormatArg::Json => Self::Json,
-        }
-    }
-}
-
 pub async fn report(global: &Global, args: &ReportArgs) -> Result<Exit, CliError> {
-    let path = args
-        .output
-        .as_deref()
-        .filter(|path| path.as_os_str() != "-");
+    let path = args.format.file();
     // Before anything is read: a file name without a known ending is refused.
-    let format = format(args, path)?;
+    let format = args.format.format()?;
     let (mut queue, batch) = batches::open(global, &args.batch, Open::Read).await?;
     let Some(path) = path else {
         let stdout = io::stdout();
@@ -108,38 +75,10 @@ pub async fn report(global: &Global, args: &ReportArgs) -> Result<Exit, CliError
             jobs(batch.counts.total()),
             batch.id,
             text::printable(&path.display().to_string()),
-            match format {
-                Format::Table => "a table",
-                Format::Csv => "CSV",
-                Format::Json => "JSON",
-            }
+            format::called(format),
         ));
     }
     Ok(Exit::Done)
-}
-
-/// What was asked for, else what the file's name ends in.
-fn format(args: &ReportArgs, path: Option<&Path>) -> Result<Format, CliError> {
-    if let Some(format) = args.format {
-        return Ok(format.into());
-    }
-    if args.json {
-        return Ok(Format::Json);
-    }
-    let Some(path) = path else {
-        return Ok(Format::Table);
-    };
-    let suffix = path
-        .extension()
-        .map(|suffix| suffix.to_string_lossy().to_lowercase());
-    match suffix.as_deref() {
-        Some("csv") => Ok(Format::Csv),
-        Some("json") => Ok(Format::Json),
-        Some(_) | None => Err(CliError::Usage(format!(
-            "{} ends in neither .csv nor .json: say with --format table|csv|json how to write it",
-            text::printable(&path.display().to_string())
-        ))),
-    }
 }
 
 async fn write<W: Write + Send>(

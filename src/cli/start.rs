@@ -10,8 +10,8 @@ use super::arguments::{Cli, Command};
 use super::error::CliError;
 use super::global::Global;
 use super::{
-    adopt, check, given_paths, list, load, output, report, resolve, run, show, simulate, status,
-    verify,
+    adopt, catalogue, check, given_paths, list, load, output, report, resolve, run, show, simulate,
+    status, verify,
 };
 use crate::exit::Exit;
 use crate::text;
@@ -98,6 +98,7 @@ fn carry_out(cli: Cli) -> Result<Exit, CliError> {
             Command::Report(args) => report::report(&global, &args).await,
             Command::Verify(args) => verify::verify(&global, &args).await,
             Command::Adopt(args) => adopt::adopt(&global, &args).await,
+            Command::Services(args) => catalogue::services(&global, &args).await,
             Command::Simulate(args) => simulate::run(&args).await,
         }
     });

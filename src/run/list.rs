@@ -144,6 +144,17 @@ impl InstanceList {
         self.listed.get(&service)
     }
 
+    /// All that stand in it, by their ids.
+    pub fn instances(&self) -> impl Iterator<Item = (ServiceId, &Listed)> {
+        let listed = self.listed.iter();
+        let mut here: Vec<_> = listed
+            .filter(|(_, listed)| listed.page.is_some())
+            .map(|(service, listed)| (*service, listed))
+            .collect();
+        here.sort_unstable_by_key(|(service, _)| *service);
+        here.into_iter()
+    }
+
     /// Instances that the list has.
     pub fn total(&self) -> u64 {
         self.total

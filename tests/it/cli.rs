@@ -615,6 +615,7 @@ fn the_help_of_every_command_tells_all_that_one_needs() {
         &["cancel", "--help"],
         &["report", "--help"],
         &["verify", "--help"],
+        &["services", "--help"],
         &["simulate", "--help"],
     ] {
         let mut command = bare(folder.path());
@@ -659,7 +660,7 @@ fn the_help_documents_every_exit_code_and_never_shows_a_secret() {
     }
     let commands = [
         "", "run", "check", "load", "status", "list", "show", "retry", "resolve", "cancel",
-        "report", "verify", "simulate",
+        "report", "verify", "services", "simulate",
     ];
     for args in commands
         .map(|name| [[name, "--help"], [name, "-h"]])

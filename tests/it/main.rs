@@ -13,6 +13,7 @@ mod rig;
 
 mod access;
 mod caps;
+mod catalogue;
 mod cli;
 mod commands;
 mod crash;
