@@ -8,6 +8,7 @@ use super::check::CheckArgs;
 use super::global::{Global, SIMULATION_DATABASE};
 use super::list::ListArgs;
 use super::load::LoadArgs;
+use super::plan::PlanArgs;
 use super::report::ReportArgs;
 use super::resolve::{CancelArgs, ResolveArgs, RetryArgs};
 use super::run::RunArgs;
@@ -59,6 +60,7 @@ pub struct Cli {
 pub enum Command {
     Run(Box<RunArgs>),
     Check(CheckArgs),
+    Plan(Box<PlanArgs>),
     Load(LoadArgs),
     Status(StatusArgs),
     List(ListArgs),

@@ -35,6 +35,10 @@ fn paths(command: &Command) -> (Option<&Path>, Option<(&'static str, &Path)>) {
             args.events.as_deref().map(|path| ("--events", path)),
         ),
         Command::Check(args) => (Some(args.manifest.as_path()), None),
+        Command::Plan(args) => (
+            Some(args.manifest.as_path()),
+            args.out.as_deref().map(|path| ("--out", path)),
+        ),
         Command::Load(args) => (Some(args.manifest.as_path()), None),
         Command::Report(args) => (None, output(&args.format)),
         Command::Services(args) => (None, output(&args.format)),

@@ -72,10 +72,10 @@ pub async fn load(global: &Global, args: &LoadArgs) -> Result<Exit, CliError> {
         Plan::New { policy, last } => {
             database::announce_if_empty(&mut queue, source.action()).await?;
             if options.has_caps() {
-                let targets = order::preview(&mut queue, &sheet, policy).await?;
+                let (targets, _) = order::preview(&mut queue, &sheet, policy).await?;
                 order::check_caps(&mut queue, &sheet, &last, targets.count(), options).await?;
             }
-            let loaded = order::enqueue(&mut queue, &sheet, policy).await?;
+            let loaded = order::enqueue(&mut queue, &sheet, policy, &|_| None).await?;
             let text = match loaded.batch {
                 Some(batch) => {
                     let batch = batches::find(&mut queue, Some(batch)).await?;

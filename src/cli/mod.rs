@@ -32,6 +32,7 @@ mod options;
 mod order;
 mod output;
 mod paths;
+mod plan;
 mod question;
 mod report;
 mod resolve;

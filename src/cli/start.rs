@@ -10,8 +10,8 @@ use super::arguments::{Cli, Command};
 use super::error::CliError;
 use super::global::Global;
 use super::{
-    adopt, catalogue, check, given_paths, list, load, output, report, resolve, run, show, simulate,
-    status, verify,
+    adopt, catalogue, check, given_paths, list, load, output, plan, report, resolve, run, show,
+    simulate, status, verify,
 };
 use crate::exit::Exit;
 use crate::text;
@@ -88,6 +88,7 @@ fn carry_out(cli: Cli) -> Result<Exit, CliError> {
         match command {
             Command::Run(args) => run::run(&global, &args).await,
             Command::Check(args) => check::check(&global, &args),
+            Command::Plan(args) => plan::plan(&global, &args).await,
             Command::Load(args) => load::load(&global, &args).await,
             Command::Status(args) => status::status(&global, &args).await,
             Command::List(args) => list::list(&global, &args).await,

@@ -40,6 +40,16 @@ pub struct Difference<'a> {
 }
 
 impl Expected {
+    /// Nothing was there to be seen.
+    pub fn absent() -> Self {
+        Self {
+            name: Some(String::new()),
+            ip: Some(String::new()),
+            image: Some(String::new()),
+            status: None,
+        }
+    }
+
     /// Whatever stands there is well.
     pub fn is_nothing(&self) -> bool {
         *self == Self::default()

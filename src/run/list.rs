@@ -9,7 +9,7 @@ use std::collections::{BTreeSet, HashMap, HashSet};
 use std::time::Instant;
 
 use super::evidence::Observation;
-use crate::job::{InstanceStatus, ServiceId};
+use crate::job::{Expected, InstanceStatus, ServiceId};
 use crate::zomro::{Instance, Page};
 
 /// Instances that are remembered, and bytes of their names: far more than any account has. What an
@@ -40,6 +40,17 @@ pub struct Listed {
 }
 
 impl Listed {
+    /// What it is now, as an order may expect to find it again.
+    pub fn stands(&self) -> Expected {
+        let text = |text: &Option<String>| Some(text.clone().unwrap_or_default());
+        Expected {
+            name: text(&self.name),
+            ip: text(&self.ip),
+            image: text(&self.observation.image),
+            status: Some(self.observation.status.clone()),
+        }
+    }
+
     fn text_bytes(&self) -> usize {
         let long = |text: &Option<String>| text.as_ref().map_or(0, String::len);
         let texts = [
@@ -127,6 +138,16 @@ impl InstanceList {
     /// The list was scanned through once, as well as it could be.
     pub fn is_scanned(&self) -> bool {
         self.scanned
+    }
+
+    /// What a person who looks at the list sees of an instance: if it is surely not there, that there is
+    /// nothing. `None`: the list was not read.
+    pub fn seen(&self, service: ServiceId) -> Option<Expected> {
+        match self.get(service).filter(|listed| listed.page.is_some()) {
+            Some(listed) => Some(listed.stands()),
+            None if self.is_read() => Some(Expected::absent()),
+            None => None,
+        }
     }
 
     /// The whole list was read once: what no reading ever showed is not in it.

@@ -28,6 +28,7 @@ mod odd_answers;
 mod odd_lists;
 mod orders;
 mod place;
+mod plan;
 mod poll_cost;
 mod provider;
 #[cfg(target_os = "linux")]

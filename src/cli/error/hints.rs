@@ -17,6 +17,8 @@ const OTHER_PROVIDER: &str = "give that address with --api-url or REFLEET_API_UR
 /// What to do about a date in the future.
 const FUTURE: &str = "see to this machine's clock (`date`); if it is right now, it was wrong then: run it once with --again, which orders all of it now";
 
+const TOO_DIFFERENT: &str = "was the sheet sorted, filtered, or replaced by an old one? `refleet plan` shows each difference; if all of them are meant, run it once without --max-change";
+
 /// What to do next, one line each.
 pub fn hints(error: &CliError) -> Vec<String> {
     let hint = |text: &str| vec![text.to_owned()];
@@ -33,10 +35,12 @@ pub fn hints(error: &CliError) -> Vec<String> {
         CliError::TooMany { jobs, .. } => vec![format!(
             "is it the right file? if all of them are meant, give --max-wipes {jobs}"
         )],
-        CliError::TooDifferent { .. } => hint(
-            "was the sheet sorted, filtered, or replaced by an old one? `refleet plan` shows each difference; if all of them are meant, run it once without --max-change",
-        ),
+        CliError::TooDifferent { .. } => hint(TOO_DIFFERENT),
         CliError::NoForm { .. } => hint("try again later, or give ids instead of names"),
+        CliError::Plan { fault, .. } => hint(fault.hint()),
+        CliError::PlanOfOpen { batch } => vec![format!(
+            "`refleet status --batch {batch}` shows it, `refleet run` goes on with it"
+        )],
         CliError::NobodyToAsk { .. } => hint("pass --yes once you are sure"),
         CliError::Stale { batch, .. } => vec![format!(
             "its servers may be in use by now; look at `refleet status --batch {batch}`, then pass --stale to go on, or `refleet cancel --all --batch {batch}`",

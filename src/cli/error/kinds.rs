@@ -5,6 +5,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use super::conflict::{NAMED_MAX, listed, other_api, refusal};
+use super::plan_fault::PlanFault;
 use crate::cli::ended;
 use crate::cli::words;
 use crate::exit::Exit;
@@ -78,6 +79,12 @@ pub enum CliError {
     /// The rebuild form of an instance, which tells what names stand for.
     #[error("the API does not tell what service {service} can be rebuilt with: {error}")]
     NoForm { service: ServiceId, error: String },
+    /// A plan by which a run may not go.
+    #[error("the plan {}: {fault}; nothing was queued, nothing was sent", path.display())]
+    Plan { path: PathBuf, fault: PlanFault },
+    /// A plan of what is under way.
+    #[error("batch {batch} of this manifest is open: a plan is for a new order")]
+    PlanOfOpen { batch: BatchId },
     /// Nobody is there to be asked.
     #[error("this destroys {instances} instances, and there is no terminal to ask on")]
     NobodyToAsk {
@@ -216,6 +223,8 @@ impl CliError {
             | Self::NotConfirmed
             | Self::NothingToSend(_)
             | Self::TooMany { .. }
+            | Self::Plan { .. }
+            | Self::PlanOfOpen { .. }
             | Self::NoForm { .. }
             | Self::TooDifferent { .. }
             | Self::NobodyToAsk { .. }

@@ -8,8 +8,8 @@ mod plan;
 mod sheet;
 mod tell;
 
-pub use changes::check_caps;
-pub use options::OrderArgs;
+pub use changes::{changes, check_caps};
+pub use options::{OrderArgs, OrderOptions};
 pub use plan::{Loaded, Plan, enqueue, plan, preview};
 pub use sheet::{Sheet, sound_rows};
 pub use tell::{ended, tell_left_out};

@@ -8,7 +8,7 @@ use super::sheet::{Sheet, new_batch, sound_rows};
 use crate::cli::error::CliError;
 use crate::cli::question::Targets;
 use crate::exit::Exit;
-use crate::job::{BatchId, NewJob};
+use crate::job::{BatchId, Expected, NewJob, ServiceId};
 use crate::queue::{Batch, EnqueuePolicy, LeftOut, Queue, Target};
 use crate::time;
 
@@ -116,13 +116,21 @@ pub async fn plan(
     }
 }
 
-/// Queues the manifest: all of it, or nothing.
+/// Queues the manifest: all of it, or nothing. `seen`: what whoever ordered it saw of an instance,
+/// which must stand there still when it is submitted.
 pub async fn enqueue(
     queue: &mut Queue,
     sheet: &Sheet<'_>,
     policy: EnqueuePolicy,
+    seen: &(dyn Fn(ServiceId) -> Option<Expected> + Sync),
 ) -> Result<Loaded, CliError> {
-    let mut rows = sound_rows(sheet.source, sheet.validated)?;
+    let rows = sound_rows(sheet.source, sheet.validated)?;
+    let mut rows = rows.map(|row| {
+        row.map(|job| {
+            let seen = seen(job.service);
+            bound(job, seen)
+        })
+    });
     let enqueued = queue
         .enqueue(&new_batch(sheet)?, policy, &mut rows)
         .await
@@ -140,18 +148,29 @@ pub async fn enqueue(
     })
 }
 
+/// The job, bound to what was `seen` of its instance. Where the row itself expects something else, that
+/// goes before: then nothing is submitted.
+fn bound(mut job: NewJob, seen: Option<Expected>) -> NewJob {
+    if let Some(seen) = seen
+        && job.expected.differences(&seen, false).is_empty()
+    {
+        job.expected = seen;
+    }
+    job
+}
+
 /// What [`enqueue`] would queue: for the question before it.
 pub async fn preview(
     queue: &mut Queue,
     sheet: &Sheet<'_>,
     policy: EnqueuePolicy,
-) -> Result<Targets, CliError> {
+) -> Result<(Targets, LeftOut), CliError> {
     let mut rows = sound_rows(sheet.source, sheet.validated)?;
     let mut targets = Targets::default();
     let mut add = |row: &NewJob| targets.add(Target::from(row));
-    queue
+    let preview = queue
         .preview(&new_batch(sheet)?, policy, &mut rows, &mut add)
         .await
         .map_err(|error| CliError::of_order(sheet.source.action(), error))?;
-    Ok(targets)
+    Ok((targets, preview.left_out))
 }

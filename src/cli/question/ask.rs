@@ -42,12 +42,12 @@ pub struct Asked<'a> {
     pub pager: &'a Pager,
 }
 
-/// Asks on the terminal: `heading` stands first, `warning` above the number. Returns what was read of
+/// Asks on the terminal: `heading` stands first, `warnings` above the number. Returns what was read of
 /// the account, which the run goes on with.
 pub async fn confirm(
     targets: &Targets,
     heading: &str,
-    warning: Option<&str>,
+    warnings: &[String],
     asked: &Asked<'_>,
 ) -> Result<InstanceList, CliError> {
     if !(io::stdin().is_terminal() && io::stderr().is_terminal()) {
@@ -63,7 +63,7 @@ pub async fn confirm(
         account: &account,
         api_url: asked.api_url,
         heading,
-        warning,
+        warnings,
         no_wait: asked.options.no_wait,
         rebuild_timeout: asked.options.rules.rebuild_timeout,
     };
@@ -94,7 +94,7 @@ pub async fn confirm(
 }
 
 /// Reads the account, and shows how far it is: at one call a second a large one takes minutes.
-async fn read(
+pub async fn read(
     targets: &Targets,
     asked: &Asked<'_>,
     capable: bool,

@@ -11,6 +11,8 @@ mod table;
 mod targets;
 mod text;
 
-pub use ask::{Asked, confirm};
+pub use ask::{Asked, confirm, read};
+pub use fate::Fate;
 pub use pager::Pager;
 pub use targets::Targets;
+pub use text::Question;

@@ -61,8 +61,8 @@ pub struct Question<'a> {
     pub api_url: &'a str,
     /// Stands before everything else; whole lines.
     pub heading: &'a str,
-    /// Stands where nobody misses it.
-    pub warning: Option<&'a str>,
+    /// Stand where nobody misses them.
+    pub warnings: &'a [String],
     /// `--no-wait`: everything is sent, whatever the list says.
     pub no_wait: bool,
     /// How long an instance that is not ready is waited for.
@@ -70,7 +70,7 @@ pub struct Question<'a> {
 }
 
 impl Question<'_> {
-    fn outlook(&self) -> Outlook<'_> {
+    pub fn outlook(&self) -> Outlook<'_> {
         Outlook {
             action: self.action,
             account: self.account,
@@ -141,7 +141,7 @@ impl Question<'_> {
         let mut lines = Vec::new();
         self.not_sent(&mut lines);
         self.odd_images(&mut lines);
-        lines.extend(self.warning.map(str::to_owned));
+        lines.extend_from_slice(self.warnings);
         lines.push(format!("Way in afterwards: {}.", self.access()));
         lines.push(match self.count() {
             1 => "ALL DATA on 1 instance will be DESTROYED.".to_owned(),
@@ -353,7 +353,7 @@ mod tests {
             account: &account,
             api_url: "https://api.zomro.com/",
             heading: "",
-            warning: None,
+            warnings: &[],
             no_wait: false,
             rebuild_timeout: Duration::from_hours(1),
         };
@@ -396,7 +396,7 @@ mod tests {
             account: &account,
             api_url: "",
             heading: "",
-            warning: None,
+            warnings: &[],
             no_wait: true,
             rebuild_timeout: Duration::from_hours(1),
         };

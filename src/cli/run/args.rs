@@ -1,6 +1,7 @@
 //! The options.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use clap::{Args, ValueEnum};
 
@@ -9,11 +10,13 @@ use crate::cli::options::PaceArgs;
 use crate::cli::order::OrderArgs;
 use crate::cli::simulate::FaultArgs;
 use crate::progress::Choice;
+use crate::time::parse_duration;
 
 const EXAMPLES: &str = "\
 Examples:
   refleet run fleet.csv --simulate --yes   rehearse, nothing real is touched
   refleet run fleet.csv                    ask, then rebuild; again: resume
+  refleet run fleet.csv --plan plan.json   do what was approved, without asking
   refleet run fleet.csv --skip-done        one row was corrected: only that
   refleet run fleet.csv -yq --every 20h    nightly, from cron
   refleet run                              go on with the unfinished batch";
@@ -29,6 +32,14 @@ pub struct RunArgs {
     /// Do not ask before instances are destroyed
     #[arg(long, short)]
     pub yes: bool,
+
+    /// Do exactly what this plan says, without asking; made by `refleet plan MANIFEST --out FILE`
+    #[arg(long, value_name = "FILE", requires = "manifest")]
+    pub plan: Option<PathBuf>,
+
+    /// How old a plan may be when its order is made
+    #[arg(long, value_name = "DURATION", default_value = "24h", value_parser = parse_duration)]
+    pub plan_age: Duration,
 
     #[command(flatten)]
     pub options: OrderArgs,
@@ -57,6 +68,13 @@ pub struct RunArgs {
 
     #[command(flatten, next_help_heading = "Simulation")]
     pub faults: FaultArgs,
+}
+
+impl RunArgs {
+    /// Somebody is to be asked before anything is destroyed.
+    pub fn asks(&self) -> bool {
+        !self.yes && self.plan.is_none()
+    }
 }
 
 /// How to show what happens.

@@ -8,6 +8,7 @@ use crate::cli::error::CliError;
 use crate::cli::global::Global;
 use crate::cli::manifest::{tell_passed_over, tell_warnings};
 use crate::cli::output::tell;
+use crate::cli::plan::PlanFile;
 use crate::cli::{batches, database, ended, lookup, signals};
 use crate::exit::Exit;
 use crate::manifest::{self, Source, Validated};
@@ -28,22 +29,44 @@ pub async fn run(global: &Global, args: &RunArgs) -> Result<Exit, CliError> {
         None => None,
     };
     let source = manifest.as_ref().map(|(source, _)| source);
+    let plan = args.plan.as_deref().map(PlanFile::read).transpose()?;
     let mut context = RunContext::new(global, args, source).await?;
-    let result = look_up_and_run(global, args, &context, manifest, &mut signals).await;
+    if let Some((path, plan)) = args.plan.as_ref().zip(plan.as_ref()) {
+        let applied = plan.options.apply(&args.pace, &mut context.options);
+        applied.map_err(|fault| CliError::Plan {
+            path: path.clone(),
+            fault,
+        })?;
+    }
+    let called = Called {
+        global,
+        args,
+        plan: plan.as_ref(),
+    };
+    let result = look_up_and_run(called, &context, manifest, &mut signals).await;
     if let Some(simulator) = context.simulator.take() {
         simulator.shutdown().await;
     }
     result
 }
 
+/// What the command was called with.
+#[derive(Clone, Copy)]
+struct Called<'a> {
+    global: &'a Global,
+    args: &'a RunArgs,
+    /// What somebody has approved.
+    plan: Option<&'a PlanFile>,
+}
+
 /// Looks up the names in the manifest, and works on the batch.
 async fn look_up_and_run(
-    global: &Global,
-    args: &RunArgs,
+    called: Called<'_>,
     context: &RunContext,
     manifest: Option<(Source, Validated)>,
     signals: &mut Signals,
 ) -> Result<Exit, CliError> {
+    let Called { global, args, plan } = called;
     let manifest = match manifest {
         Some((source, validated)) => {
             let rate_per_s = context.options.rate_per_s;
@@ -71,6 +94,7 @@ async fn look_up_and_run(
         global,
         args,
         manifest: manifest.as_ref(),
+        plan,
         context,
     };
     until_ended(&invocation, signals).await

@@ -10,6 +10,7 @@ use crate::cli::connect::{client, connect};
 use crate::cli::error::CliError;
 use crate::cli::global::{DATABASE, Global, SIMULATION_DATABASE};
 use crate::cli::next::SIMULATION;
+use crate::cli::plan::PlanFile;
 use crate::cli::question::Pager;
 use crate::cli::simulate;
 use crate::manifest::{Source, Validated};
@@ -25,6 +26,8 @@ pub struct Invocation<'a> {
     pub args: &'a RunArgs,
     /// `None`: the unfinished batch is worked on.
     pub manifest: Option<&'a (Source, Validated)>,
+    /// What somebody has approved.
+    pub plan: Option<&'a PlanFile>,
     pub context: &'a RunContext,
 }
 

@@ -7,6 +7,7 @@ use crate::cli::database;
 use crate::cli::error::CliError;
 use crate::cli::order::{self, Loaded, Plan, Sheet, access};
 use crate::cli::output::{tell, tell_prose};
+use crate::cli::plan::{self, Approved};
 use crate::cli::question::{Asked, Targets, confirm};
 use crate::exit::Exit;
 use crate::job::Action;
@@ -78,14 +79,25 @@ async fn order(
             if !invocation.is_simulated() {
                 database::announce_if_empty(queue, action).await?;
             }
-            if !args.yes || options.has_caps() {
-                let targets = order::preview(queue, &sheet, policy).await?;
+            let approved = approved(invocation, &sheet)?;
+            if args.asks() || options.has_caps() || approved.is_some() {
+                let (targets, _) = order::preview(queue, &sheet, policy).await?;
                 order::check_caps(queue, &sheet, &last, targets.count(), options).await?;
-                if targets.count() > 0 && !args.yes {
-                    list = ask(&targets, action, invocation, "", None).await?;
+                if let Some(plan) = &approved {
+                    plan.check_targets(&targets)?;
+                } else if targets.count() > 0 && args.asks() {
+                    let changes = order::changes(queue, &sheet, &last).await?;
+                    let warnings = changes.as_ref().map(plan::differences);
+                    let warnings = warnings.unwrap_or_default();
+                    list = ask(&targets, action, invocation, "", &warnings).await?;
                 }
             }
-            let loaded = order::enqueue(queue, &sheet, policy).await?;
+            // What was shown is what is done: the operator's yes is a plan, too.
+            let seen = |service| match &approved {
+                Some(plan) => plan.seen(service),
+                None => list.seen(service),
+            };
+            let loaded = order::enqueue(queue, &sheet, policy, &seen).await?;
             let command = invocation.command();
             order::tell_left_out(&loaded.left_out, action, options, &command, verbosity);
             if loaded.batch.is_none() && verbosity != Verbosity::Quiet {
@@ -96,6 +108,15 @@ async fn order(
             }
             Ok(Prepared { loaded, list })
         }
+    }
+}
+
+/// The plan that the run is to go by, for a new order of the sheet.
+fn approved(invocation: &Invocation<'_>, sheet: &Sheet<'_>) -> Result<Option<Approved>, CliError> {
+    let args = invocation.args;
+    match args.plan.as_ref().zip(invocation.plan) {
+        Some((path, plan)) => Approved::new(path, plan.clone(), sheet, args.plan_age).map(Some),
+        None => Ok(None),
     }
 }
 
@@ -111,7 +132,7 @@ async fn resume(
     // Of a batch dated in the future nobody can tell how long it was left alone.
     let is_stale = time::between(batch.touched_ms, now_ms) >= STALE_AFTER
         || batch.touched_ms > now_ms + time::CLOCK_STEP_MS;
-    if is_stale && !args.stale && args.yes {
+    if is_stale && !args.stale && !args.asks() {
         return Err(CliError::Stale {
             batch: batch.id,
             touched_ms: batch.touched_ms,
@@ -127,7 +148,7 @@ async fn resume(
         None => None,
     };
     let mut list = InstanceList::default();
-    if !args.yes && batch.counts.queued > 0 {
+    if args.asks() && batch.counts.queued > 0 {
         let mut targets = Targets::default();
         queue
             .targets(batch.id, &mut |target| targets.add(target))
@@ -137,14 +158,14 @@ async fn resume(
             "Batch {} goes on: {left} of {all} are still to be sent.\n",
             batch.id
         );
-        let stale = (is_stale && !args.stale).then(|| {
+        let stale: Vec<String> = Vec::from_iter((is_stale && !args.stale).then(|| {
             format!(
                 "Nothing has happened in batch {} since {}: ITS SERVERS MAY BE IN USE BY NOW.",
                 batch.id,
                 time::human(batch.touched_ms)
             )
-        });
-        list = ask(&targets, batch.action, invocation, &heading, stale).await?;
+        }));
+        list = ask(&targets, batch.action, invocation, &heading, &stale).await?;
     }
     if let Some((sheet, news)) = news {
         access::take(queue, sheet, &batch, &news).await?;
@@ -164,7 +185,7 @@ async fn ask(
     action: Action,
     invocation: &Invocation<'_>,
     heading: &str,
-    warning: Option<String>,
+    warnings: &[String],
 ) -> Result<InstanceList, CliError> {
     let &Invocation {
         global, context, ..
@@ -177,7 +198,7 @@ async fn ask(
         verbosity: global.verbosity(),
         pager: &context.pager,
     };
-    confirm(targets, heading, warning.as_deref(), &asked).await
+    confirm(targets, heading, warnings, &asked).await
 }
 
 /// The one batch that is open.

@@ -1,0 +1,62 @@
+//! Why a run may not go by a plan.
+
+use std::time::Duration;
+
+use crate::job::Action;
+use crate::time;
+
+/// What is wrong with a plan, or has changed since it was made.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum PlanFault {
+    #[error("it cannot be read: {0}")]
+    Unreadable(String),
+    #[error("it is no plan of refleet: {0}")]
+    NoPlan(String),
+    #[error("it is of version {0}, which this refleet does not know")]
+    Version(u32),
+    #[error("it was changed, or cut off, after it was written")]
+    Changed,
+    #[error("it was made on {}, and --plan-age allows {}", time::human(*.created_ms), time::short(*.age_max))]
+    Old { created_ms: i64, age_max: Duration },
+    #[error("it was made for {0}")]
+    OtherApi(String),
+    #[error("it plans to {}", .0.terms().verb)]
+    OtherAction(Action),
+    #[error("the sheet differs from it in {}\n  {}", rows_of(*.rows), .first.join("\n  "))]
+    OtherRows { rows: u64, first: Vec<String> },
+    #[error(
+        "since then the queue has changed: it orders {planned}, and {now} would be ordered now"
+    )]
+    OtherTargets { planned: u64, now: u64 },
+    #[error("it holds {option} {planned}, and {given} is given beside it")]
+    OtherOption {
+        option: &'static str,
+        planned: String,
+        given: String,
+    },
+}
+
+fn rows_of(rows: u64) -> String {
+    match rows {
+        1 => "1 row:".to_owned(),
+        rows => format!("{rows} rows, among them:"),
+    }
+}
+
+impl PlanFault {
+    /// What a person does about it.
+    pub fn hint(&self) -> &'static str {
+        match self {
+            Self::Unreadable(_) => "is the path right?",
+            Self::NoPlan(_) | Self::Version(_) | Self::Changed => {
+                "make it again with `refleet plan MANIFEST --out FILE`, and have that approved"
+            }
+            Self::OtherApi(_) => "give the same --api-url, or plan for this one",
+            Self::OtherAction(_) => "plan what is to be done",
+            Self::Old { .. } | Self::OtherRows { .. } | Self::OtherTargets { .. } => {
+                "look at it with `refleet plan MANIFEST --out FILE`, and have the new plan approved"
+            }
+            Self::OtherOption { .. } => "leave the option out, or plan with it",
+        }
+    }
+}

@@ -1,0 +1,174 @@
+//! The command.
+
+use std::path::{Path, PathBuf};
+
+use clap::{Args, ValueEnum};
+
+use super::file::{Bounds, PlanFile};
+use super::forecast::Forecast;
+use super::gather::{self, Gathered};
+use super::text;
+use crate::cli::connect::{TIMEOUT, connect};
+use crate::cli::error::CliError;
+use crate::cli::global::{DATABASE, Global};
+use crate::cli::manifest::{ManifestArgs, tell_passed_over, tell_warnings};
+use crate::cli::options::PaceArgs;
+use crate::cli::order::{self, OrderArgs, Sheet};
+use crate::cli::output::{print_text, tell_prose};
+use crate::cli::question::{Asked, Pager, Question, read};
+use crate::cli::{database, lookup};
+use crate::exit::Exit;
+use crate::manifest;
+use crate::progress::{Surroundings, Verbosity};
+use crate::queue::{Open, OpenError, Queue};
+use crate::text::printable;
+
+const EXAMPLES: &str = "\
+Examples:
+  refleet plan fleet.csv                          look at it
+  refleet plan fleet.csv --out plan.json          write it down, to be approved
+  refleet run fleet.csv --plan plan.json          do exactly that";
+
+/// Show what an order would do, and write it down so that somebody can approve it; nothing is changed.
+///
+/// Reads the account's list and asks for the names of images. `run --plan` does exactly what the file
+/// says: it is refused when the sheet, the account or the API is another one, and an instance on which
+/// something else stands by then is left alone.
+#[derive(Debug, Args)]
+#[command(override_usage = "refleet plan [OPTIONS] <MANIFEST>", after_help = EXAMPLES)]
+pub struct PlanArgs {
+    /// The spreadsheet, or `-` for standard input
+    pub manifest: PathBuf,
+
+    /// File to write the plan to, whole or not at all
+    #[arg(long, value_name = "FILE")]
+    pub out: Option<PathBuf>,
+
+    /// How to print it
+    #[arg(long, value_enum, default_value_t, value_name = "FORMAT")]
+    pub format: FormatArg,
+
+    #[command(flatten)]
+    pub options: OrderArgs,
+
+    #[command(flatten)]
+    pub sheet: ManifestArgs,
+
+    #[command(flatten)]
+    pub pace: PaceArgs,
+}
+
+/// How to print a plan.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
+pub enum FormatArg {
+    /// For people
+    #[default]
+    Table,
+    /// For scripts: what --out writes
+    Json,
+}
+
+pub async fn plan(global: &Global, args: &PlanArgs) -> Result<Exit, CliError> {
+    let verbosity = global.verbosity();
+    let (options, _) = args.pace.resolve(false);
+    let endpoint = global.endpoint()?;
+    let client = connect(global, TIMEOUT)?;
+    let source = args.sheet.open(&args.manifest)?;
+    let validated = manifest::validated(&source)?;
+    tell_warnings(&validated, verbosity);
+    tell_passed_over(&validated, verbosity);
+    let (source, validated) =
+        lookup::resolve(source, validated, &client, options.rate_per_s, verbosity).await?;
+    let (provider, api_url) = (endpoint.provider(), endpoint.to_string());
+    let sheet = Sheet {
+        source: &source,
+        validated: &validated,
+        path: &args.manifest,
+        provider: &provider,
+        api_url: &api_url,
+    };
+    let command = global.command(None);
+    let mut queue = open_if_there(global).await?;
+    let order = match gather::gather(queue.as_mut(), &sheet, args.options.options()).await? {
+        Gathered::New(order) => order,
+        Gathered::Open(batch) => return Err(CliError::PlanOfOpen { batch: batch.id }),
+        Gathered::Ended(batch) => {
+            tell_prose(&order::ended(&batch, &sheet, &command));
+            return Ok(Exit::of_counts(&batch.counts));
+        }
+    };
+    let action = source.action();
+    let asked = Asked {
+        action,
+        client: &client,
+        api_url: &api_url,
+        options: &options,
+        verbosity,
+        pager: &Pager::default(),
+    };
+    let capable = Surroundings::of_this_process().terminal;
+    let account = read(&order.targets, &asked, capable).await?;
+    let differences = order.changes.as_ref().map(text::differences);
+    let warnings = differences.unwrap_or_default();
+    let question = Question {
+        action,
+        targets: &order.targets,
+        account: &account,
+        api_url: &api_url,
+        heading: "",
+        warnings: &warnings,
+        no_wait: false,
+        rebuild_timeout: options.rules.rebuild_timeout,
+    };
+    let bounds = Bounds::of(&options);
+    let rows = gather::rows(&sheet, &question)?;
+    let plan = PlanFile::new((action, &provider, &api_url), source.name(), bounds, rows);
+    match args.format {
+        FormatArg::Json => print_text(&plan.to_json())?,
+        FormatArg::Table => {
+            let mut took = order.took;
+            let workers = plan.options.workers;
+            let forecast = Forecast::new(question.count(), workers, options.rate_per_s, &mut took);
+            let columns = usize::from(console::Term::stdout().size().1);
+            print_text(&text::text(&question, &forecast, columns))?;
+        }
+    }
+    let options = args.options.options();
+    order::tell_left_out(&order.left_out, action, options, &command, verbosity);
+    match &args.out {
+        Some(path) => write(&plan, path, &args.manifest, &command, verbosity),
+        None => Ok(Exit::Done),
+    }
+}
+
+/// Writes the plan to `path`, and says what to type to do it.
+fn write(
+    plan: &PlanFile,
+    path: &Path,
+    manifest: &Path,
+    command: &str,
+    verbosity: Verbosity,
+) -> Result<Exit, CliError> {
+    let name = path.display().to_string();
+    plan.write(path).map_err(|source| CliError::Output {
+        what: name.clone(),
+        source,
+    })?;
+    if verbosity != Verbosity::Quiet {
+        tell_prose(&format!("written to {}\n", printable(&name)));
+        tell_prose(&text::next(command, manifest, path));
+    }
+    Ok(Exit::Done)
+}
+
+/// The queue, to read what was ordered before; `None`: nothing ever was.
+async fn open_if_there(global: &Global) -> Result<Option<Queue>, CliError> {
+    match Queue::open(&global.database(DATABASE)?, Open::Read).await {
+        Ok(queue) => {
+            database::tell_notes(global, queue.notes());
+            Ok(Some(queue))
+        }
+        Err(OpenError::NotFound { .. }) => Ok(None),
+        Err(error) => Err(error.into()),
+    }
+}

@@ -1,0 +1,333 @@
+//! The file that a plan is kept in.
+
+use std::collections::HashMap;
+use std::io::{self, Write as _};
+use std::path::Path;
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+use sha2::{Digest as _, Sha256};
+
+use crate::cli::error::{CliError, PlanFault};
+use crate::cli::options::PaceArgs;
+use crate::job::{Access, AccessKind, Action, Expected, ImageId, NewJob, Order, ServiceId};
+use crate::report::AtomicFile;
+use crate::run::Options;
+use crate::time;
+
+/// The format's version.
+const VERSION: u32 = 1;
+
+/// A plan is no larger: 100,000 rows need about 50 MB.
+const BYTES_MAX: u64 = 512 << 20;
+
+/// Rows that differ from the sheet are named up to here.
+const NAMED_MAX: usize = 3;
+
+/// What somebody has approved, or is to approve.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PlanFile {
+    /// The format's version. It stands first, so that a person sees what the file is.
+    pub refleet_plan: u32,
+    /// When the account was read, for people.
+    pub created_at: String,
+    /// The same as Unix time.
+    pub created_ms: i64,
+    /// What is to be done.
+    pub action: Action,
+    /// Whose API it is.
+    pub provider: String,
+    /// The API's address, for people.
+    pub api_url: String,
+    /// The sheet's name, for people.
+    pub manifest: String,
+    /// The options that bound the damage.
+    pub options: Bounds,
+    /// Every row of the sheet, in its order.
+    pub rows: Vec<Row>,
+    /// SHA-256 of all the rest, in hexadecimal digits.
+    pub digest: String,
+}
+
+/// The options that bound the damage of a run.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Bounds {
+    /// `--workers`
+    pub workers: u32,
+    /// `--max-failures`
+    pub max_failures: String,
+}
+
+impl Bounds {
+    /// Sets `options` to these, of which `given` were typed. One that was typed otherwise is refused.
+    pub fn apply(&self, given: &PaceArgs, options: &mut Options) -> Result<(), PlanFault> {
+        let now = Self::of(options);
+        let differs = |option, is_given: bool, planned: &dyn ToString, given: &dyn ToString| {
+            let (planned, given) = (planned.to_string(), given.to_string());
+            if is_given && planned != given {
+                return Err(PlanFault::OtherOption {
+                    option,
+                    planned,
+                    given,
+                });
+            }
+            Ok(())
+        };
+        let (workers, failures) = (given.workers.is_some(), given.max_failures.is_some());
+        differs("--workers", workers, &self.workers, &now.workers)?;
+        differs(
+            "--max-failures",
+            failures,
+            &self.max_failures,
+            &now.max_failures,
+        )?;
+        options.workers = self.workers as usize;
+        if let Ok(max_failures) = self.max_failures.parse() {
+            options.max_failures = max_failures;
+        }
+        Ok(())
+    }
+
+    pub fn of(options: &Options) -> Self {
+        Self {
+            workers: u32::try_from(options.workers).unwrap_or(u32::MAX),
+            max_failures: options.max_failures.to_string(),
+        }
+    }
+}
+
+/// One row of the sheet, without its password.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Row {
+    /// Its line in the sheet.
+    pub line: u64,
+    /// The instance.
+    pub service_id: ServiceId,
+    /// The image it gets.
+    pub image: Option<ImageId>,
+    /// That image's name, where it is known.
+    pub image_name: Option<String>,
+    /// Where the row says that the image stands.
+    pub zone: Option<String>,
+    /// How one gets in afterwards.
+    pub access: Option<String>,
+    /// The key, where that is by key.
+    pub ssh_key: Option<String>,
+    /// What the row itself expects to stand there.
+    #[serde(default, skip_serializing_if = "Expected::is_nothing")]
+    pub pins: Expected,
+    /// Whether it is sent.
+    pub sent: Sent,
+    /// What stands there now; `None`: the list does not show it.
+    pub now: Option<Expected>,
+}
+
+/// Whether a row is sent.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Sent {
+    /// It is.
+    Yes,
+    /// Its instance does not allow that as it stands now, and why.
+    NotNow(String),
+    /// It is left out of the order: done already, or not due.
+    LeftOut,
+}
+
+impl Row {
+    /// Of a row of the sheet, about whose instance nothing is known yet.
+    pub fn new(job: &NewJob) -> Self {
+        Self {
+            line: job.line,
+            service_id: job.service,
+            image: job.order.image(),
+            image_name: None,
+            zone: job.order.zone().map(str::to_owned),
+            access: job
+                .order
+                .access_kind()
+                .map(AccessKind::as_str)
+                .map(str::to_owned),
+            ssh_key: key(&job.order),
+            pins: job.expected.clone(),
+            sent: Sent::LeftOut,
+            now: None,
+        }
+    }
+
+    /// What it orders is what `job` orders.
+    fn orders(&self, job: &NewJob) -> bool {
+        let other = Self::new(job);
+        (
+            self.image,
+            &self.zone,
+            &self.access,
+            &self.ssh_key,
+            &self.pins,
+        ) == (
+            other.image,
+            &other.zone,
+            &other.access,
+            &other.ssh_key,
+            &other.pins,
+        )
+    }
+}
+
+fn key(order: &Order) -> Option<String> {
+    match order.access() {
+        Some(Access::SshKey(key)) => Some(key.clone()),
+        Some(Access::Password(_) | Access::Image) | None => None,
+    }
+}
+
+impl PlanFile {
+    /// Of now, and with its digest.
+    pub fn new(
+        (action, provider, api_url): (Action, &str, &str),
+        manifest: &str,
+        options: Bounds,
+        rows: Vec<Row>,
+    ) -> Self {
+        let created_ms = time::now_ms();
+        let mut plan = Self {
+            refleet_plan: VERSION,
+            created_at: time::rfc3339(created_ms),
+            created_ms,
+            action,
+            provider: provider.to_owned(),
+            api_url: api_url.to_owned(),
+            manifest: manifest.to_owned(),
+            options,
+            rows,
+            digest: String::new(),
+        };
+        plan.digest = plan.sum();
+        plan
+    }
+
+    /// The digest of everything else.
+    fn sum(&self) -> String {
+        let without = Self {
+            digest: String::new(),
+            ..self.clone()
+        };
+        let text = serde_json::to_vec(&without).expect("a plan is plain data");
+        let digest: [u8; 32] = Sha256::digest(text).into();
+        let half = |at: usize| u128::from_be_bytes(digest.as_chunks::<16>().0[at]);
+        format!("{:032x}{:032x}", half(0), half(1))
+    }
+
+    /// As it is printed and written: for people too.
+    pub fn to_json(&self) -> String {
+        serde_json::to_string_pretty(self).expect("a plan is plain data") + "\n"
+    }
+
+    /// Writes it, whole or not at all.
+    pub fn write(&self, path: &Path) -> io::Result<()> {
+        let mut file = AtomicFile::create(path)?;
+        file.write_all(self.to_json().as_bytes())?;
+        file.commit()
+    }
+
+    /// Reads the file at `path`; refuses one that is no plan, or not the one that was written.
+    pub fn read(path: &Path) -> Result<Self, CliError> {
+        let fault = |fault| CliError::Plan {
+            path: path.to_owned(),
+            fault,
+        };
+        let unreadable = |error: io::Error| fault(PlanFault::Unreadable(error.to_string()));
+        let length = std::fs::metadata(path).map_err(unreadable)?.len();
+        if length > BYTES_MAX {
+            return Err(fault(PlanFault::NoPlan("it is too large".to_owned())));
+        }
+        let bytes = std::fs::read(path).map_err(unreadable)?;
+        let plan: Self = serde_json::from_slice(&bytes)
+            .map_err(|error| fault(PlanFault::NoPlan(error.to_string())))?;
+        if plan.refleet_plan != VERSION {
+            return Err(fault(PlanFault::Version(plan.refleet_plan)));
+        }
+        if plan.digest != plan.sum() {
+            return Err(fault(PlanFault::Changed));
+        }
+        Ok(plan)
+    }
+
+    /// Refuses a plan that was made for another API or action.
+    pub fn check_api(&self, action: Action, provider: &str) -> Result<(), PlanFault> {
+        if self.provider != provider {
+            return Err(PlanFault::OtherApi(self.api_url.clone()));
+        }
+        if self.action != action {
+            return Err(PlanFault::OtherAction(self.action));
+        }
+        Ok(())
+    }
+
+    /// Refuses a plan that is older than `age_max` at `now_ms`, or that comes from the future.
+    pub fn check_age(&self, age_max: Duration, now_ms: i64) -> Result<(), PlanFault> {
+        let is_old = time::between(self.created_ms, now_ms) > age_max;
+        let is_of_the_future = self.created_ms > now_ms + time::CLOCK_STEP_MS;
+        if is_old || is_of_the_future {
+            return Err(PlanFault::Old {
+                created_ms: self.created_ms,
+                age_max,
+            });
+        }
+        Ok(())
+    }
+
+    /// Its rows by instance.
+    pub fn by_service(&self) -> HashMap<ServiceId, &Row> {
+        self.rows.iter().map(|row| (row.service_id, row)).collect()
+    }
+
+    /// Refuses a sheet that does not order exactly what the plan does.
+    pub fn check_rows<E>(
+        &self,
+        jobs: impl Iterator<Item = Result<NewJob, E>>,
+    ) -> Result<Result<(), PlanFault>, E> {
+        let mut planned = self.by_service();
+        let mut differing = Vec::new();
+        for job in jobs {
+            let job = job?;
+            match planned.remove(&job.service) {
+                None => differing.push(format!(
+                    "line {}: service {} is not in the plan",
+                    job.line, job.service
+                )),
+                Some(row) if !row.orders(&job) => differing.push(format!(
+                    "line {}: service {} is ordered otherwise than in the plan",
+                    job.line, job.service
+                )),
+                Some(_) => {}
+            }
+        }
+        let mut missing: Vec<&Row> = planned.into_values().collect();
+        missing.sort_by_key(|row| row.line);
+        differing.extend(missing.iter().map(|row| {
+            format!(
+                "service {} is in the plan, and not in the sheet",
+                row.service_id
+            )
+        }));
+        if differing.is_empty() {
+            return Ok(Ok(()));
+        }
+        let rows = differing.len() as u64;
+        differing.truncate(NAMED_MAX);
+        Ok(Err(PlanFault::OtherRows {
+            rows,
+            first: differing,
+        }))
+    }
+
+    /// The instances that it orders.
+    pub fn ordered(&self) -> impl Iterator<Item = ServiceId> {
+        let rows = self.rows.iter().filter(|row| row.sent != Sent::LeftOut);
+        rows.map(|row| row.service_id)
+    }
+}

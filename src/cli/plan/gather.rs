@@ -1,0 +1,104 @@
+//! What a plan is made of: the sheet, what the queue knows of its services, and what stands there now.
+
+use std::collections::HashMap;
+use std::time::Duration;
+
+use super::file::{Row, Sent};
+use crate::cli::error::CliError;
+use crate::cli::order::{self, OrderOptions, Plan, Sheet, changes, sound_rows};
+use crate::cli::question::{Fate, Question, Targets};
+use crate::job::{ResultRow, ServiceId};
+use crate::queue::{Batch, Changes, LeftOut, Queue, Target};
+
+/// The order that a sheet would be.
+pub enum Gathered {
+    /// A new one.
+    New(Order),
+    /// A batch of it is open.
+    Open(Batch),
+    /// It has ended.
+    Ended(Batch),
+}
+
+/// A new order.
+pub struct Order {
+    /// What would be sent.
+    pub targets: Targets,
+    /// Rows that would not be queued.
+    pub left_out: LeftOut,
+    /// How it differs from the last order of the same sheet's path.
+    pub changes: Option<Changes>,
+    /// How long the instances of that order took.
+    pub took: Vec<Duration>,
+}
+
+/// What `sheet` would order, given what the queue knows; `None`: nothing was ever ordered here.
+pub async fn gather(
+    queue: Option<&mut Queue>,
+    sheet: &Sheet<'_>,
+    options: OrderOptions,
+) -> Result<Gathered, CliError> {
+    let Some(queue) = queue else {
+        let mut targets = Targets::default();
+        for row in sound_rows(sheet.source, sheet.validated)? {
+            targets.add(Target::from(&row?));
+        }
+        return Ok(Gathered::New(Order {
+            targets,
+            left_out: LeftOut::default(),
+            changes: None,
+            took: Vec::new(),
+        }));
+    };
+    match order::plan(queue, sheet, options).await? {
+        Plan::Resume { batch, .. } => Ok(Gathered::Open(batch)),
+        Plan::Ended(batch) => Ok(Gathered::Ended(batch)),
+        Plan::New { policy, last } => {
+            let (targets, left_out) = order::preview(queue, sheet, policy).await?;
+            order::check_caps(queue, sheet, &last, targets.count(), options).await?;
+            let mut took = Vec::new();
+            for batch in &last {
+                let mut note = |row: ResultRow| {
+                    took.extend(row.took());
+                    Ok(())
+                };
+                let read = queue.results(*batch, &[], &mut note).await?;
+                read.map_err(CliError::System)?;
+            }
+            Ok(Gathered::New(Order {
+                targets,
+                left_out,
+                changes: changes(queue, sheet, &last).await?,
+                took,
+            }))
+        }
+    }
+}
+
+/// Every row of the sheet, with what stands on its instance and whether it is sent.
+pub fn rows(sheet: &Sheet<'_>, question: &Question<'_>) -> Result<Vec<Row>, CliError> {
+    let outlook = question.outlook();
+    let targets: HashMap<ServiceId, Target> = (question
+        .targets
+        .iter()
+        .map(|target| (target.service, target)))
+    .collect();
+    let mut rows = Vec::new();
+    for job in sound_rows(sheet.source, sheet.validated)? {
+        let job = job?;
+        let mut row = Row::new(&job);
+        row.now = question.account.list.seen(job.service);
+        row.image_name = (row.image).and_then(|image| {
+            let name = question.account.image_names.get(&image);
+            name.cloned()
+        });
+        row.sent = match targets.get(&job.service).map(|target| outlook.fate(target)) {
+            None => Sent::LeftOut,
+            Some(Fate::Sent) => Sent::Yes,
+            Some(Fate::Absent) => Sent::NotNow("it is not in the account's list".to_owned()),
+            Some(Fate::NotReady(status)) => Sent::NotNow(format!("its status is {status}")),
+        };
+        rows.push(row);
+    }
+    Ok(rows)
+}

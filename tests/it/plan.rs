@@ -1,0 +1,213 @@
+//! A plan that somebody approved: what it says, and that a run does exactly that or nothing.
+
+use serde_json::Value;
+
+use crate::rig::{Ended, FIRST, IMAGE, OTHER_IMAGE, PASSWORD, QUICK, Rig, finish, manifest, quick};
+
+impl Rig {
+    /// Writes the plan of the manifest to plan.json.
+    fn plan(&self, more: &[&str]) -> Value {
+        self.call(&[&["plan", "fleet.csv", "--out", "plan.json"], more].concat())
+            .exit(0);
+        let text = std::fs::read_to_string(self.path("plan.json")).unwrap();
+        serde_json::from_str(&text).unwrap()
+    }
+
+    /// A run by the plan, without `--yes`.
+    fn follow(&self, more: &[&str]) -> Ended {
+        self.call(
+            &[
+                &["run", "fleet.csv", "--plan", "plan.json"],
+                &pace()[..],
+                more,
+            ]
+            .concat(),
+        )
+    }
+
+    /// The run is refused with these words, nothing is queued and nothing is sent.
+    fn refuses(&self, more: &[&str], words: &str) {
+        self.follow(more)
+            .exit(2)
+            .says(words)
+            .says("nothing was queued, nothing was sent");
+        assert_eq!(self.submissions(), 0);
+    }
+}
+
+/// The quick pace, without the options that a plan holds.
+fn pace() -> Vec<&'static str> {
+    let bounds = ["--workers", "--max-failures"];
+    let pairs = QUICK.chunks(2).filter(|pair| !bounds.contains(&pair[0]));
+    pairs.flatten().copied().collect()
+}
+
+#[test]
+fn a_plan_shows_what_will_be_lost_and_a_run_does_exactly_that() {
+    let rig = Rig::new(3);
+    rig.call(&["plan", "fleet.csv", "--out", "plan.json"])
+        .exit(0)
+        .says_out("CentOS-7")
+        .says_out("AlmaLinux-8")
+        .says_out("ALL DATA on 3 instances will be DESTROYED.")
+        .says_out("It will take about")
+        .says("run fleet.csv --plan plan.json");
+    assert_eq!(rig.submissions(), 0);
+    assert!(!rig.database().exists(), "a plan changes nothing");
+    rig.follow(&[]).exit(0).says("done 3");
+    assert_eq!(rig.wiped(), [1, 1, 1]);
+    rig.assert_truth(1);
+    // The same plan again orders nothing.
+    rig.follow(&[]).exit(0).says("nothing to do");
+    assert_eq!(rig.wiped(), [1, 1, 1]);
+}
+
+#[test]
+fn a_plan_holds_what_stands_there_and_no_password() {
+    let rig = Rig::new(2);
+    let plan = rig.plan(&[]);
+    assert_eq!(plan["rows"][0]["now"]["image"], "CentOS-7");
+    assert_eq!(plan["rows"][0]["image_name"], "AlmaLinux-8");
+    assert_eq!(plan["rows"][0]["sent"], "yes");
+    assert_eq!(plan["options"]["workers"], 8);
+    let text = std::fs::read_to_string(rig.path("plan.json")).unwrap();
+    assert!(!text.contains(PASSWORD));
+    let printed = rig
+        .call(&["plan", "fleet.csv", "--format", "json"])
+        .exit(0)
+        .json();
+    assert_eq!(printed["rows"], plan["rows"]);
+}
+
+#[test]
+fn a_row_that_differs_refuses_the_plan() {
+    let whole = manifest(3);
+    let second = (FIRST + 1).to_string();
+    let other_image = whole.replacen(IMAGE, OTHER_IMAGE, 1);
+    let without: Vec<&str> = (whole.lines())
+        .filter(|line| !line.starts_with(&second))
+        .collect();
+    let without = without.join("\n") + "\n";
+    let more = manifest(4);
+    for (sheet, words) in [
+        (other_image, "line 2: service 5113119 is ordered otherwise"),
+        (
+            without,
+            "service 5113120 is in the plan, and not in the sheet",
+        ),
+        (more, "line 5: service 5113122 is not in the plan"),
+    ] {
+        let rig = Rig::new(4);
+        rig.fleet(3);
+        rig.plan(&[]);
+        rig.write("fleet.csv", sheet);
+        rig.refuses(&[], words);
+        assert!(!rig.database().exists() || rig.sql("SELECT id FROM batch").is_empty());
+    }
+}
+
+#[test]
+fn a_plan_that_is_old_cut_off_or_changed_is_refused() {
+    let rig = Rig::new(2);
+    rig.plan(&[]);
+    rig.refuses(&["--plan-age", "0s"], "--plan-age allows 0s");
+    let text = std::fs::read_to_string(rig.path("plan.json")).unwrap();
+    for (content, words) in [
+        (
+            text.replace("CentOS-7", "CentOS-8"),
+            "it was changed, or cut off",
+        ),
+        (
+            text.replace("\"workers\": 8", "\"workers\": 80"),
+            "it was changed, or cut off",
+        ),
+        (
+            text[..text.len() / 2].to_owned(),
+            "it is no plan of refleet",
+        ),
+        (String::new(), "it is no plan of refleet"),
+        ("{}".to_owned(), "it is no plan of refleet"),
+        ("\u{0}\u{1}".to_owned(), "it is no plan of refleet"),
+    ] {
+        rig.write("plan.json", content);
+        rig.refuses(&[], words);
+    }
+    std::fs::remove_file(rig.path("plan.json")).unwrap();
+    rig.refuses(&[], "cannot be read");
+    // Another formatting is the same plan.
+    let compact: Value = serde_json::from_str(&text).unwrap();
+    rig.write("plan.json", compact.to_string());
+    rig.follow(&[]).exit(0).says("done 2");
+}
+
+#[test]
+fn a_plan_for_another_api_is_refused() {
+    let rig = Rig::new(1);
+    rig.plan(&[]);
+    let plan = [
+        "run",
+        "fleet.csv",
+        "--plan",
+        "plan.json",
+        "--simulate",
+        "--db",
+        "other.db",
+    ];
+    let mut command = rig.refleet(&plan);
+    command.env_remove("REFLEET_API_URL");
+    finish(command)
+        .exit(2)
+        .says("it was made for http://127.0.0.1");
+    assert_eq!(rig.submissions(), 0);
+}
+
+#[test]
+fn options_that_bound_the_damage_come_from_the_plan() {
+    let rig = Rig::new(2);
+    let plan = rig.plan(&["--workers", "3", "--max-failures", "1"]);
+    assert_eq!(plan["options"]["workers"], 3);
+    assert_eq!(plan["options"]["max_failures"], "1");
+    rig.refuses(
+        &["--max-failures", "2"],
+        "it holds --max-failures 1, and 2 is given",
+    );
+    rig.follow(&[]).exit(0);
+    let used = rig.sql("SELECT json_extract(options, '$.workers') FROM run");
+    let used: i64 = sqlx::Row::get(&used[0], 0);
+    assert_eq!(used, 3);
+}
+
+#[test]
+fn what_another_order_has_done_since_then_refuses_the_plan() {
+    let rig = Rig::new(3);
+    rig.plan(&[]);
+    rig.write("one.csv", manifest(1));
+    rig.call(&quick("one.csv", &[])).exit(0);
+    rig.follow(&["--skip-done"])
+        .exit(2)
+        .says("it orders 3, and 2 would be ordered now");
+    assert_eq!(rig.wiped(), [1, 0, 0]);
+}
+
+#[test]
+fn a_plan_says_how_the_order_differs_from_the_last_one() {
+    let rig = Rig::new(4);
+    rig.fleet(3);
+    rig.run(&[]).exit(0);
+    let sheet = manifest(4);
+    let mut lines: Vec<&str> = sheet.lines().collect();
+    let changed = lines[2].replace(IMAGE, OTHER_IMAGE);
+    lines[2] = &changed;
+    lines.remove(1);
+    rig.write("fleet.csv", lines.join("\n") + "\n");
+    rig.call(&["plan", "fleet.csv", "--again"])
+        .exit(0)
+        .says_out("Compared with batch 1")
+        .says_out(&format!("NEW in this order: 1 ({})", FIRST + 3))
+        .says_out(&format!(
+            "ANOTHER IMAGE than the last time: 1 ({})",
+            FIRST + 1
+        ))
+        .says_out(&format!("NOT in this order any more: 1 ({FIRST})"))
+        .says_out("as they took before");
+}
