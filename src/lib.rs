@@ -17,6 +17,7 @@
 //! | [`zomro`] | the API client, and what each of its answers means; the only place that knows reqwest | database |
 //! | [`run`] | one pure machine decides, one loop does what it says, workers talk HTTP | screen |
 //! | [`event`] | what a run tells the outside: the vocabulary between a run and the screen | both |
+//! | [`config`] | `config.toml`: accounts, how each logs in, defaults of options; every fault with its line | command line, network |
 //! | [`exit`] | the exit codes | all but [`job`] |
 //! | [`progress`] | events → bar, plain lines, NDJSON; the only place that knows indicatif | run |
 //! | [`report`] | results as table, CSV, JSON | run |
@@ -36,6 +37,7 @@
 //! `queue/sqlite/place` (why a ledger has one name), in this order.
 
 pub mod cli;
+mod config;
 pub mod event;
 mod exit;
 pub mod failpoint;

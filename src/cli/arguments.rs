@@ -5,6 +5,7 @@ use clap::{Parser, Subcommand};
 use super::adopt::AdoptArgs;
 use super::catalogue::ServicesArgs;
 use super::check::CheckArgs;
+use super::config_args::ConfigArgs;
 use super::global::{Global, SIMULATION_DATABASE};
 use super::list::ListArgs;
 use super::load::LoadArgs;
@@ -24,6 +25,7 @@ Credentials come from the environment, never from an argument:
   ZOMRO_AUTH                          a session token that somebody else opened;
                                       not used where the two above are set
   Each also as …_FILE with the path of a file that holds it.
+Or from an account in config.toml: `refleet config show` says what applies.
 
 Examples:
   refleet check fleet.csv                  validate, show the plan, send nothing
@@ -72,6 +74,7 @@ pub enum Command {
     Verify(VerifyArgs),
     Adopt(AdoptArgs),
     Services(ServicesArgs),
+    Config(ConfigArgs),
     Simulate(Box<SimulateCommand>),
 }
 
@@ -100,6 +103,8 @@ mod tests {
         "3",
         "0.5",
         "0.25",
+        "10%",
+        "25%",
         "2s",
         "1m",
         "127.0.0.1:1",
@@ -141,6 +146,7 @@ mod tests {
             match command.get_name() {
                 "check" | "load" | "run" => line.push("fleet.csv".to_owned()),
                 "show" => line.push("5113119".to_owned()),
+                "config" => line.push("show".to_owned()),
                 _ => {}
             }
             for argument in command.get_arguments() {

@@ -1,4 +1,4 @@
-//! The API of a command, as the environment and the global options name it.
+//! The API of a command, as the global options, the environment and the account name it.
 
 use std::time::Duration;
 
@@ -13,10 +13,10 @@ const FOLLOW_TIMEOUT: Duration = Duration::from_mins(10);
 /// The longest duration of one call, for commands that have no option for it.
 pub const TIMEOUT: Duration = Duration::from_mins(1);
 
-/// The API that the global options name, with the credentials of the environment.
+/// The API that the global options name, with the credentials of the environment or of the account.
 pub fn connect(global: &Global, timeout: Duration) -> Result<Client, CliError> {
     let endpoint = global.endpoint()?;
-    let credentials = credentials::from_environment(global.verbosity())?;
+    let credentials = credentials::find(global)?;
     client(endpoint, credentials, timeout)
 }
 

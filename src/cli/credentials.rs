@@ -1,29 +1,155 @@
-//! Credentials from the environment or from files, never from an argument: arguments are seen by
-//! every user of the machine.
+//! Credentials from the environment, from files or from an account of `config.toml`, never from an
+//! argument: arguments are seen by every user of the machine.
 
 use std::env::{self, VarError};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
-use secrecy::SecretString;
+use secrecy::{ExposeSecret as _, SecretString};
+use zeroize::Zeroizing;
 
-use super::error::CliError;
+use super::error::{CliError, SetupError};
+use super::global::Global;
 use super::output::tell_prose;
 use super::paths::check_meant;
+use super::secret_command;
+use crate::config::{Account, Config, Located, Secret};
 use crate::progress::Verbosity;
 use crate::zomro::Credentials;
 
-/// The credentials that the environment names: a login before a bare token, since a login renews
-/// itself. Says so where both are there.
-pub fn from_environment(verbosity: Verbosity) -> Result<Credentials, CliError> {
+/// The variables that hold a part of a login, or name with `_FILE` behind it the file that does.
+const VARIABLES: [&str; 3] = ["ZOMRO_USERNAME", "ZOMRO_PASSWORD", "ZOMRO_AUTH"];
+
+/// The credentials of the environment or of the account that was chosen: a login before a bare token,
+/// since a login renews itself.
+///
+/// The environment counts before the file, but the command line counts before both: an account that is
+/// named there never works with the credentials of another one that happen to lie in the environment.
+pub fn find(global: &Global) -> Result<Credentials, CliError> {
+    let own = own(global);
+    if let Some((config, account)) = own.filter(|_| counts_before_environment(global)) {
+        if is_any_set() && global.verbosity() != Verbosity::Quiet {
+            tell_prose(&format!(
+                "ZOMRO_… is not used: --account {} has its own credentials, and counts before the environment\n",
+                account.name
+            ));
+        }
+        return of_account(config, account);
+    }
+    from_environment(global.verbosity(), own)
+}
+
+/// Where each part of the credentials comes from: its name, what may be shown of it, and the place.
+pub fn origins(global: &Global) -> Vec<(&'static str, String, String)> {
+    let mut parts = Vec::new();
+    let own = own(global);
+    if let Some((config, account)) = own.filter(|_| counts_before_environment(global)) {
+        if let Some(username) = &account.username {
+            let place = config.place(username.line);
+            parts.push(("username", username.value.clone(), place));
+        }
+        let secrets = [("password", &account.password), ("auth", &account.session)];
+        for (name, secret) in secrets {
+            if let Some(secret) = secret {
+                let how = match &secret.value {
+                    Secret::Inline(_) => "set".to_owned(),
+                    Secret::File(_) => format!("set, from {name}_file"),
+                    Secret::Command(_) => format!("set, from {name}_command"),
+                };
+                parts.push((name, how, config.place(secret.line)));
+            }
+        }
+        return parts;
+    }
+    let is_login = is_set("ZOMRO_USERNAME") || is_set("ZOMRO_PASSWORD");
+    let named = own.and_then(|(config, account)| Some((config, account.username.as_ref()?)));
+    if let Some((config, username)) = named
+        && is_login
+        && !is_set("ZOMRO_USERNAME")
+    {
+        let place = config.place(username.line);
+        parts.push(("username", username.value.clone(), place));
+    }
+    for (name, variable) in ["username", "password", "auth"].into_iter().zip(VARIABLES) {
+        let is_used = name != "auth" || !is_login;
+        let file = format!("{variable}_FILE");
+        if is_used && env::var_os(variable).is_some() {
+            parts.push((name, "set".to_owned(), variable.to_owned()));
+        } else if is_used && env::var_os(&file).is_some() {
+            parts.push((name, "set, from a file".to_owned(), file));
+        }
+    }
+    parts
+}
+
+/// The account that was chosen, where it says how to log in.
+fn own(global: &Global) -> Option<(&Config, &Account)> {
+    let account = global.configured.account();
+    account.filter(|(_, account)| account.session.is_some() || account.username.is_some())
+}
+
+fn counts_before_environment(global: &Global) -> bool {
+    global.configured.typed.contains(&"account") || !is_any_set()
+}
+
+/// The environment has credentials, or a part of them.
+fn is_any_set() -> bool {
+    VARIABLES.iter().any(|name| is_set(name))
+}
+
+fn is_set(name: &str) -> bool {
+    env::var_os(name).is_some() || env::var_os(format!("{name}_FILE")).is_some()
+}
+
+/// What the account says of itself.
+fn of_account(config: &Config, account: &Account) -> Result<Credentials, CliError> {
+    if let Some(session) = &account.session {
+        return Ok(Credentials::Token(of_file("auth", config, session)?));
+    }
+    let Some(username) = &account.username else {
+        return Err(CliError::NoCredentials);
+    };
+    let Some(password) = &account.password else {
+        let error = SetupError::NoPassword {
+            name: account.name.clone(),
+            place: config.place(username.line),
+        };
+        return Err(error.into());
+    };
+    Ok(Credentials::Login {
+        username: username.value.clone(),
+        password: of_file("password", config, password)?,
+    })
+}
+
+/// The secret that the file names for `key`.
+fn of_file(key: &str, config: &Config, secret: &Located<Secret>) -> Result<SecretString, CliError> {
+    let place = config.place(secret.line);
+    match &secret.value {
+        Secret::Inline(secret) => Ok(secret.clone()),
+        Secret::File(path) => read(&format!("{key}_file ({place})"), path),
+        Secret::Command(command) => {
+            let failed = |why| SetupError::SecretCommand {
+                name: format!("{key}_command ({place})"),
+                command: command.clone(),
+                why,
+            };
+            Ok(secret_command::first_line(command).map_err(failed)?)
+        }
+    }
+}
+
+/// The credentials of the environment. `account`: the password alone may be there, for the name that
+/// the account has. Says so where more is there than is used.
+fn from_environment(
+    verbosity: Verbosity,
+    account: Option<(&Config, &Account)>,
+) -> Result<Credentials, CliError> {
     let username = secret("ZOMRO_USERNAME")?;
     let password = secret("ZOMRO_PASSWORD")?;
+    let of_account = account.and_then(|(_, account)| account.username.as_ref());
     match (username, password) {
         (Some(username), Some(password)) => {
-            use secrecy::ExposeSecret as _;
-            let has_token = ["ZOMRO_AUTH", "ZOMRO_AUTH_FILE"]
-                .iter()
-                .any(|name| env::var_os(name).is_some());
-            if has_token && verbosity != Verbosity::Quiet {
+            if is_set("ZOMRO_AUTH") && verbosity != Verbosity::Quiet {
                 tell_prose(
                     "ZOMRO_AUTH is not used: ZOMRO_USERNAME and ZOMRO_PASSWORD are set too, and count before it\n",
                 );
@@ -37,10 +163,16 @@ pub fn from_environment(verbosity: Verbosity) -> Result<Credentials, CliError> {
             "ZOMRO_USERNAME",
             "ZOMRO_PASSWORD",
         )),
-        (None, Some(_)) => Err(CliError::HalfCredentials(
-            "ZOMRO_PASSWORD",
-            "ZOMRO_USERNAME",
-        )),
+        (None, Some(password)) => match of_account {
+            Some(username) => Ok(Credentials::Login {
+                username: username.value.clone(),
+                password,
+            }),
+            None => Err(CliError::HalfCredentials(
+                "ZOMRO_PASSWORD",
+                "ZOMRO_USERNAME",
+            )),
+        },
         (None, None) => match secret("ZOMRO_AUTH")? {
             Some(token) => Ok(Credentials::Token(token)),
             None => Err(CliError::NoCredentials),
@@ -48,11 +180,21 @@ pub fn from_environment(verbosity: Verbosity) -> Result<Credentials, CliError> {
     }
 }
 
-/// The files that hold a secret.
-pub fn files() -> impl Iterator<Item = PathBuf> {
-    ["ZOMRO_USERNAME", "ZOMRO_PASSWORD", "ZOMRO_AUTH"]
+/// The files that hold a secret, and that which says where they are.
+pub fn files(global: &Global) -> impl Iterator<Item = PathBuf> {
+    let of_account = global.configured.account().into_iter();
+    let of_account = of_account.flat_map(|(config, account)| {
+        let secrets = account.password.iter().chain(&account.session);
+        let files = secrets.filter_map(|secret| match &secret.value {
+            Secret::File(path) => Some(path.clone()),
+            Secret::Inline(_) | Secret::Command(_) => None,
+        });
+        files.chain([config.path.clone()])
+    });
+    VARIABLES
         .into_iter()
         .filter_map(|name| env::var_os(format!("{name}_FILE")).map(PathBuf::from))
+        .chain(of_account)
 }
 
 /// The secret that the variable `name`, or the file that `name_FILE` names, holds.
@@ -72,12 +214,17 @@ fn secret(name: &str) -> Result<Option<SecretString>, CliError> {
         return Ok(None);
     };
     check_meant(&variable, &path)?;
-    let text = match std::fs::read_to_string(&path) {
-        Ok(text) => text,
+    read(&variable, &path).map(Some)
+}
+
+/// The secret that the file at `path` holds; `name` is what names that file.
+fn read(name: &str, path: &Path) -> Result<SecretString, CliError> {
+    let text = match std::fs::read_to_string(path) {
+        Ok(text) => Zeroizing::new(text),
         Err(source) => {
             return Err(CliError::SecretFile {
-                variable,
-                path,
+                variable: name.to_owned(),
+                path: path.to_owned(),
                 source,
             });
         }
@@ -85,7 +232,10 @@ fn secret(name: &str) -> Result<Option<SecretString>, CliError> {
     // An editor ends the file with a line feed; whatever else stands there is the secret.
     let value = text.trim_end_matches(['\r', '\n']);
     if value.is_empty() {
-        return Err(bad(&variable, "the path of an empty file"));
+        return Err(CliError::BadSecret {
+            variable: name.to_owned(),
+            what: "the path of an empty file",
+        });
     }
-    Ok(Some(SecretString::from(value)))
+    Ok(SecretString::from(value))
 }

@@ -57,7 +57,8 @@ fn paths(command: &Command) -> (Option<&Path>, Option<(&'static str, &Path)>) {
         | Command::Resolve(_)
         | Command::Cancel(_)
         | Command::Verify(_)
-        | Command::Adopt(_) => (None, None),
+        | Command::Adopt(_)
+        | Command::Config(_) => (None, None),
     };
     let is_stream = |path: &Path| path.as_os_str() == "-";
     (
@@ -83,7 +84,7 @@ fn check_target(
         .filter_map(|file| Some((global.database(file).ok()?, Precious::Database)))
         .collect();
     known.extend(manifest.map(|path| (path.to_owned(), Precious::Manifest)));
-    let secrets = credentials::files().map(|path| (path, Precious::Credentials));
+    let secrets = credentials::files(global).map(|path| (path, Precious::Credentials));
     known.extend(secrets);
     refuse_precious(option, path, &known)
 }

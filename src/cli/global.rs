@@ -1,10 +1,12 @@
 //! Options of every command.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use clap::{ArgAction, Args};
 
 use super::error::CliError;
+use crate::config::{Account, Config};
 use crate::progress::Verbosity;
 use crate::text;
 use crate::zomro::Endpoint;
@@ -23,7 +25,15 @@ const GLOBAL: &str = "Global options";
 /// Options of every command.
 #[derive(Debug, Clone, Args)]
 pub struct Global {
-    /// Database with the queue and the ledger [default: `$XDG_STATE_HOME/refleet/refleet.db`]
+    /// File with the accounts [default: `~/.config/refleet/config.toml`, else `/etc/refleet/config.toml`]
+    #[arg(long, global = true, help_heading = GLOBAL, env = "REFLEET_CONFIG", value_name = "FILE")]
+    pub config: Option<PathBuf>,
+
+    /// Account of that file to work with [default: its only one]
+    #[arg(long, global = true, help_heading = GLOBAL, env = "REFLEET_ACCOUNT", value_name = "NAME")]
+    pub account: Option<String>,
+
+    /// Database with the queue and the ledger [default: `$XDG_STATE_HOME/refleet/refleet.db`; of an account, `…/NAME.db`]
     #[arg(long, global = true, help_heading = GLOBAL, env = "REFLEET_DB", value_name = "PATH")]
     pub db: Option<PathBuf>,
 
@@ -38,6 +48,28 @@ pub struct Global {
     /// Print only what needs a human
     #[arg(short, long, global = true, help_heading = GLOBAL, conflicts_with = "verbose")]
     quiet: bool,
+
+    /// What the configuration adds; `configured` fills it in.
+    #[arg(skip)]
+    pub configured: Configured,
+}
+
+/// What the configuration adds to the options of every command.
+#[derive(Debug, Clone, Default)]
+pub struct Configured {
+    /// The file that was read.
+    pub file: Option<Arc<Config>>,
+    /// The account that the command works with.
+    pub account: Option<Arc<Account>>,
+    /// Those of the options above that were typed, and so count before the environment.
+    pub typed: Vec<&'static str>,
+}
+
+impl Configured {
+    /// The account, and the file in which it stands.
+    pub fn account(&self) -> Option<(&Config, &Account)> {
+        Some((self.file.as_deref()?, self.account.as_deref()?))
+    }
 }
 
 impl Global {
@@ -46,6 +78,13 @@ impl Global {
         if let Some(path) = &self.db {
             return Ok(path.clone());
         }
+        // A rehearsal has its own, whichever account it rehearses for.
+        let account = self.configured.account.as_ref();
+        let account = account.filter(|_| file == DATABASE);
+        if let Some(db) = account.and_then(|account| account.db.as_ref()) {
+            return Ok(db.value.clone());
+        }
+        let file = account.map_or(file.to_owned(), |account| format!("{}.db", account.name));
         let absolute = |name: &str| {
             std::env::var_os(name)
                 .map(PathBuf::from)
@@ -63,7 +102,16 @@ impl Global {
     }
 
     pub fn endpoint(&self) -> Result<Endpoint, CliError> {
-        Ok(Endpoint::parse(self.api_url.as_deref().unwrap_or(API_URL))?)
+        Ok(Endpoint::parse(self.address().unwrap_or(API_URL))?)
+    }
+
+    /// The address of the API that was given: by an option or a variable, else by the account.
+    pub fn address(&self) -> Option<&str> {
+        let account = self.configured.account.as_ref();
+        let of_account = account.and_then(|account| account.api_url.as_ref());
+        self.api_url
+            .as_deref()
+            .or(of_account.map(|url| url.value.as_str()))
     }
 
     pub fn verbosity(&self) -> Verbosity {
@@ -78,6 +126,14 @@ impl Global {
     /// which has its own API too.
     pub fn command(&self, database: Option<&Path>) -> String {
         let mut command = "refleet".to_owned();
+        if let Some(path) = &self.config {
+            command.push_str(" --config ");
+            command.push_str(&text::shell_word(&path.to_string_lossy()));
+        }
+        if let Some(account) = &self.configured.account {
+            command.push_str(" --account ");
+            command.push_str(&account.name);
+        }
         if let Some(path) = database.or(self.db.as_deref()) {
             command.push_str(" --db ");
             command.push_str(&text::shell_word(&path.to_string_lossy()));

@@ -4,7 +4,8 @@
 //! stdout, everything a person is told goes to stderr, and every way a command can end has its
 //! exit code in [`crate::exit`].
 //!
-//! A command begins in `start`, which parses its `arguments`. What several commands share:
+//! A command begins in `start`, which parses its `arguments`; `configured` adds what `config.toml`
+//! says. What several commands share:
 //! `global` (options of every command), `manifest` (how a sheet is read), `paths` and
 //! `given_paths` (what must not be written over), `format` (how a table is written, and where to), `database` and `batches` (what a command works on), `order` (a manifest's way into
 //! the queue), `question` (before anything is destroyed), `next` (what to type afterwards), `words`
@@ -15,6 +16,9 @@ mod arguments;
 mod batches;
 mod catalogue;
 mod check;
+mod config_args;
+mod config_show;
+mod configured;
 mod connect;
 mod credentials;
 mod database;
@@ -37,6 +41,7 @@ mod question;
 mod report;
 mod resolve;
 mod run;
+mod secret_command;
 mod show;
 mod signals;
 mod simulate;

@@ -38,7 +38,7 @@ pub fn run(batch: &Batch, alone: bool) -> String {
 /// How to call refleet on this very batch: its API too, where it is not the usual one.
 pub fn command_for(global: &Global, batch: &Batch) -> String {
     let mut command = global.command(None);
-    let is_given = global.api_url.is_some();
+    let is_given = global.address().is_some();
     let is_usual = batch.api_url == API_URL;
     if !is_given && !is_usual && batch.provider != SIMULATION {
         command.push_str(" --api-url ");

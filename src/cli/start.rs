@@ -4,14 +4,12 @@ use std::ffi::OsString;
 use std::io::IsTerminal as _;
 use std::process::ExitCode;
 
-use clap::Parser as _;
-
 use super::arguments::{Cli, Command};
 use super::error::CliError;
 use super::global::Global;
 use super::{
-    adopt, catalogue, check, given_paths, list, load, output, plan, report, resolve, run, show,
-    simulate, status, verify,
+    adopt, catalogue, check, config_show, configured, given_paths, list, load, output, plan,
+    report, resolve, run, show, simulate, status, verify,
 };
 use crate::exit::Exit;
 use crate::text;
@@ -19,7 +17,13 @@ use crate::text;
 /// Parses the arguments, carries out the command, and says how it ended.
 pub fn main() -> ExitCode {
     keep_memory_private();
-    let cli = Cli::parse_from(arguments());
+    let cli = match configured::parse(&arguments()) {
+        Ok(cli) => cli,
+        Err(error) => {
+            output::tell_prose(&error.render("refleet"));
+            return error.exit().into();
+        }
+    };
     start_log(&cli.global);
     std::panic::set_hook(Box::new(|panic| {
         let place = panic
@@ -100,6 +104,7 @@ fn carry_out(cli: Cli) -> Result<Exit, CliError> {
             Command::Verify(args) => verify::verify(&global, &args).await,
             Command::Adopt(args) => adopt::adopt(&global, &args).await,
             Command::Services(args) => catalogue::services(&global, &args).await,
+            Command::Config(args) => config_show::config(&global, &args),
             Command::Simulate(args) => simulate::run(&args).await,
         }
     });

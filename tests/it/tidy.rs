@@ -15,6 +15,7 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("text", &[]),
     ("time", &[]),
     ("failpoint", &[]),
+    ("config", &["text"]),
     ("exit", &["job"]),
     ("event", &["exit", "job"]),
     ("manifest", &["job", "text"]),
@@ -43,6 +44,7 @@ const OF_ONE_ROOM: &[(&str, &str)] = &[
     ("reqwest", "zomro"),
     ("axum", "simulator"),
     ("indicatif", "progress"),
+    ("toml", "config"),
     ("clap", "cli"),
 ];
 

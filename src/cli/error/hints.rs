@@ -24,8 +24,9 @@ pub fn hints(error: &CliError) -> Vec<String> {
     let hint = |text: &str| vec![text.to_owned()];
     match error {
         CliError::NoCredentials => hint(
-            "set ZOMRO_USERNAME and ZOMRO_PASSWORD, or ZOMRO_AUTH with a session token; each also as …_FILE with a file's path",
+            "set ZOMRO_USERNAME and ZOMRO_PASSWORD, or ZOMRO_AUTH with a session token; each also as …_FILE with a file's path; or write an account into config.toml",
         ),
+        CliError::Setup(error) => error.hints(),
         CliError::HalfCredentials(_, missing) => vec![format!(
             "set {missing} too, or {missing}_FILE with a file's path"
         )],

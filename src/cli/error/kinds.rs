@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use super::conflict::{NAMED_MAX, listed, other_api, refusal};
 use super::plan_fault::PlanFault;
+use super::setup::SetupError;
 use crate::cli::ended;
 use crate::cli::words;
 use crate::exit::Exit;
@@ -37,6 +38,9 @@ pub enum CliError {
     Endpoint(#[from] EndpointError),
     #[error(transparent)]
     Client(#[from] ClientError),
+    /// The configuration, and the account that it names.
+    #[error(transparent)]
+    Setup(#[from] SetupError),
     /// No way to log in.
     #[error("there are no credentials for the API")]
     NoCredentials,
@@ -210,6 +214,7 @@ impl CliError {
             Self::Open(error) => ended::of_opening(error),
             Self::Store(error) => ended::of_store(error),
             Self::Account { halt, .. } => ended::of_halt(halt),
+            Self::Setup(error) => error.exit(),
             Self::Output { .. } | Self::Simulator(_) | Self::System(_) => Exit::Storage,
             Self::Manifest(_)
             | Self::Conflict { .. }

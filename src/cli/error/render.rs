@@ -14,8 +14,10 @@ impl CliError {
         }
         let message = self.to_string();
         let mut lines = String::new();
+        // Each fault of a configuration is one line.
+        let is_list = matches!(self, Self::Setup(_));
         for (index, line) in message.trim_end().lines().enumerate() {
-            lines.push_str(if index == 0 { "error: " } else { "" });
+            lines.push_str(if index == 0 || is_list { "error: " } else { "" });
             lines.push_str(&text::printable(line));
             lines.push('\n');
         }

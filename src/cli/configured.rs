@@ -1,0 +1,311 @@
+//! The command line, with what `config.toml` says behind it.
+//!
+//! The one fact to know: what the file gives becomes clap's own default of an option. So an option of
+//! the command line and a variable count before it, and a value of the file is parsed, and refused,
+//! exactly as one that was typed.
+
+use std::any::TypeId;
+use std::ffi::OsString;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use clap::parser::ValueSource;
+use clap::{Arg, ArgAction, ArgMatches, CommandFactory as _, FromArgMatches as _, Parser as _};
+
+use super::arguments::{Cli, Command};
+use super::error::{CliError, SetupError};
+use super::global::{Configured, Global};
+use super::paths::check_meant;
+use crate::config::{self, Account, Config, Given, KnownOption, Takes};
+
+/// The command whose options a file may give.
+const RUN: &str = "run";
+
+/// Options of the command line alone.
+const NO_KEYS: [&str; 6] = ["help", "version", "config", "account", "db", "api-url"];
+
+/// What an operator says of one order.
+const OF_ONE_ORDER: [&str; 7] = [
+    "yes",
+    "plan",
+    "again",
+    "every",
+    "wiped",
+    "stale",
+    "update-access",
+];
+const NO_DEFAULT: &str =
+    "is an operator's word on one order, and no default: give it on the command line";
+
+const OF_A_REHEARSAL: &str = "belongs to a rehearsal: give it on the command line";
+
+/// The heading of the options that only a rehearsal takes.
+const SIMULATION: &str = "Simulation";
+
+/// Whether a command works with an account.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Need {
+    /// Not even the file is read.
+    Nothing,
+    /// One that was named, or the only one.
+    Perhaps,
+    One,
+}
+
+impl Need {
+    fn of(cli: &Cli) -> Self {
+        match &cli.command {
+            Command::Simulate(_) => Self::Nothing,
+            Command::Check(_) => Self::Perhaps,
+            Command::Run(_)
+            | Command::Plan(_)
+            | Command::Load(_)
+            | Command::Services(_)
+            | Command::Config(_) => Self::One,
+            Command::Status(_)
+            | Command::List(_)
+            | Command::Show(_)
+            | Command::Retry(_)
+            | Command::Resolve(_)
+            | Command::Cancel(_)
+            | Command::Report(_)
+            | Command::Verify(_)
+            | Command::Adopt(_) => {
+                // They read the account's queue, and nothing else of it.
+                if cli.global.db.is_some() {
+                    Self::Perhaps
+                } else {
+                    Self::One
+                }
+            }
+        }
+    }
+}
+
+/// Parses the command line, and adds what the configuration says of its account. What clap itself has
+/// to say of the command line, it says, and ends the process.
+pub fn parse(arguments: &[OsString]) -> Result<Cli, CliError> {
+    let matches = Cli::command().get_matches_from(arguments);
+    let mut cli = Cli::parse_from(arguments);
+    let need = Need::of(&cli);
+    if need == Need::Nothing {
+        return Ok(cli);
+    }
+    let Some(config) = read(&cli.global)? else {
+        if let Some(name) = cli.global.account {
+            let error = SetupError::NoSuchAccount {
+                name,
+                path: None,
+                names: Vec::new(),
+            };
+            return Err(error.into());
+        }
+        cli.global.configured.typed = typed_globals(&matches);
+        return Ok(cli);
+    };
+    let account = choose(&config, cli.global.account.as_deref(), need)?.cloned();
+    cli = match &account {
+        Some(account) => with_defaults(arguments, &matches, account)?,
+        None => cli,
+    };
+    cli.global.configured = Configured {
+        file: Some(Arc::new(config)),
+        account: account.map(Arc::new),
+        typed: typed_globals(&matches),
+    };
+    Ok(cli)
+}
+
+/// Options of every command that were typed.
+fn typed_globals(matches: &ArgMatches) -> Vec<&'static str> {
+    // The ids of clap, and the names that people know.
+    let globals = [
+        ("config", "config"),
+        ("account", "account"),
+        ("db", "db"),
+        ("api_url", "api-url"),
+    ];
+    let is_typed = |id| matches.value_source(id) == Some(ValueSource::CommandLine);
+    let typed = globals.into_iter().filter(|(id, _)| is_typed(id));
+    typed.map(|(_, name)| name).collect()
+}
+
+/// The file that was named, or that is there.
+fn read(global: &Global) -> Result<Option<Config>, CliError> {
+    let path = match &global.config {
+        Some(path) => {
+            check_meant("--config or REFLEET_CONFIG", path)?;
+            path.clone()
+        }
+        None => match config::search() {
+            Some(path) => path,
+            None => return Ok(None),
+        },
+    };
+    let known = known_options();
+    let refused = |given: &Given| {
+        let words = given
+            .iter()
+            .flat_map(|(name, values)| typed(name, values, &known));
+        refused(words.collect())
+    };
+    let options = config::Options {
+        known: &known,
+        refused: &refused,
+    };
+    let config = config::read(&path, options).map_err(SetupError::from)?;
+    Ok(Some(config))
+}
+
+/// The account that was named, or the only one.
+fn choose<'a>(
+    config: &'a Config,
+    name: Option<&str>,
+    need: Need,
+) -> Result<Option<&'a Account>, SetupError> {
+    let names = || {
+        let names = config.accounts.iter().map(|account| account.name.clone());
+        names.collect()
+    };
+    if let Some(name) = name {
+        let account = config.account(name);
+        return account.map(Some).ok_or_else(|| SetupError::NoSuchAccount {
+            name: name.to_owned(),
+            path: Some(config.path.clone()),
+            names: names(),
+        });
+    }
+    match config.accounts.as_slice() {
+        [] => Ok(None),
+        [only] => Ok(Some(only)),
+        _ if need == Need::Perhaps => Ok(None),
+        _ => Err(SetupError::WhichAccount {
+            path: config.path.clone(),
+            names: names(),
+        }),
+    }
+}
+
+/// The options of which a file may give defaults.
+pub fn known_options() -> Vec<KnownOption> {
+    let mut command = Cli::command();
+    command.build();
+    let run = command.find_subcommand(RUN);
+    run.into_iter()
+        .flat_map(clap::Command::get_arguments)
+        .filter_map(known)
+        .collect()
+}
+
+fn known(argument: &Arg) -> Option<KnownOption> {
+    let name = argument.get_long().filter(|name| !NO_KEYS.contains(name))?;
+    let is_path = argument.get_value_parser().type_id() == TypeId::of::<PathBuf>();
+    let takes = match argument.get_action() {
+        ArgAction::Append => Takes::Many,
+        ArgAction::Set if is_path => Takes::Path,
+        ArgAction::Set => Takes::One,
+        _ => Takes::Nothing,
+    };
+    let is_rehearsal = name == "simulate" || argument.get_help_heading() == Some(SIMULATION);
+    let refused = if OF_ONE_ORDER.contains(&name) {
+        Some(NO_DEFAULT)
+    } else {
+        is_rehearsal.then_some(OF_A_REHEARSAL)
+    };
+    Some(KnownOption {
+        name: name.to_owned(),
+        takes,
+        refused,
+    })
+}
+
+/// An option of the file as it would be typed.
+fn typed(name: &str, values: &[String], known: &[KnownOption]) -> Vec<String> {
+    let is_flag = known
+        .iter()
+        .any(|known| known.name == name && known.takes == Takes::Nothing);
+    match values {
+        [on] if is_flag && on == "true" => vec![format!("--{name}")],
+        _ if is_flag => Vec::new(),
+        values => {
+            let words = values.iter().map(|value| format!("--{name}={value}"));
+            words.collect()
+        }
+    }
+}
+
+/// Why clap refuses these options of a run.
+fn refused(options: Vec<String>) -> Option<String> {
+    let words = ["refleet", RUN, "manifest.csv"].map(str::to_owned);
+    let error = Cli::command()
+        .try_get_matches_from(words.into_iter().chain(options))
+        .err()?;
+    let text = error.to_string();
+    // What follows is on how to call refleet.
+    let what = text.split("\n\n").next().unwrap_or_default();
+    Some(what.trim_start_matches("error: ").to_owned())
+}
+
+/// Parses the command line once more, with the account's options for defaults.
+fn with_defaults(
+    arguments: &[OsString],
+    matches: &ArgMatches,
+    account: &Account,
+) -> Result<Cli, CliError> {
+    let Some((name, given)) = matches.subcommand() else {
+        return Ok(Cli::parse_from(arguments));
+    };
+    let mut built = Cli::command();
+    built.build();
+    let Some(built) = built.find_subcommand(name) else {
+        return Ok(Cli::parse_from(arguments));
+    };
+    let mut command = Cli::command();
+    for default in &account.options {
+        let Some(argument) = built
+            .get_arguments()
+            .find(|argument| argument.get_long() == Some(&default.name))
+        else {
+            continue; // this command has no such option
+        };
+        if gives_way(built, argument, given) {
+            continue;
+        }
+        let id = argument.get_id().clone();
+        // A flag that may be repeated counts.
+        let counts = matches!(argument.get_action(), ArgAction::Count);
+        let values = default.values.iter().map(|value| match value.as_str() {
+            "true" if counts => "1".to_owned(),
+            "false" if counts => "0".to_owned(),
+            _ => value.clone(),
+        });
+        let set = |argument: Arg| argument.default_values(values);
+        command = if argument.is_global_set() {
+            command.mut_arg(id, set)
+        } else {
+            command.mut_subcommand(name, |command| command.mut_arg(id, set))
+        };
+    }
+    let matches = command.get_matches_from(arguments);
+    Cli::from_arg_matches(&matches).map_err(|error| CliError::Usage(error.to_string()))
+}
+
+/// The operator gave an option that excludes this one.
+fn gives_way(command: &clap::Command, argument: &Arg, given: &ArgMatches) -> bool {
+    let is_given = |other: &Arg| {
+        matches!(
+            given.value_source(other.get_id().as_str()),
+            Some(ValueSource::CommandLine | ValueSource::EnvVariable)
+        )
+    };
+    let excludes = |one: &Arg, other: &Arg| {
+        command
+            .get_arg_conflicts_with(one)
+            .iter()
+            .any(|conflict| conflict.get_id() == other.get_id())
+    };
+    command
+        .get_arguments()
+        .filter(|other| is_given(other))
+        .any(|other| excludes(argument, other) || excludes(other, argument))
+}

@@ -1,0 +1,102 @@
+//! A command that prints a secret: a password manager's, a generator of one-time codes.
+//!
+//! The one fact to know: what the command prints is the secret, so nothing of it is ever told, not even
+//! when the command fails.
+
+use std::io::{IsTerminal as _, Read as _};
+use std::os::unix::process::{CommandExt as _, ExitStatusExt as _};
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::time::{Duration, Instant};
+
+use rustix::process::{Pid, Signal, kill_process_group};
+use secrecy::SecretString;
+use zeroize::Zeroizing;
+
+/// How long it may take. Who has to unlock something needs a moment.
+const TIMEOUT: Duration = Duration::from_secs(30);
+
+/// How long the end of its output is waited for when it has ended: what it left behind in the
+/// background may hold the pipe open.
+const AFTER_ITS_END: Duration = Duration::from_secs(1);
+
+const LOOK_EVERY: Duration = Duration::from_millis(10);
+
+/// No secret is longer.
+const BYTES_MAX: usize = 64 << 10;
+
+/// The first line that `command` prints, which `sh -c` carries out. Its stderr and its terminal are
+/// ours. `Err`: what went wrong, without a word of its output.
+pub fn first_line(command: &str) -> Result<SecretString, String> {
+    let mut shell = Command::new("sh");
+    shell
+        .args(["-c", command])
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped());
+    // A group of its own can be ended as a whole. At a terminal such a group could ask for nothing: the
+    // terminal listens to ours.
+    let is_alone = !std::io::stdin().is_terminal();
+    if is_alone {
+        shell.process_group(0);
+    }
+    let started = shell.spawn();
+    let mut child = started.map_err(|error| format!("cannot start it: {error}"))?;
+    let group = i32::try_from(child.id()).ok().and_then(Pid::from_raw);
+    let group = group.filter(|_| is_alone);
+    let Some(output) = child.stdout.take() else {
+        return Err("it has no output".to_owned());
+    };
+    let (sender, receiver) = std::sync::mpsc::channel();
+    std::thread::spawn(move || {
+        let mut bytes = Zeroizing::new(Vec::with_capacity(BYTES_MAX));
+        let read = output.take(BYTES_MAX as u64).read_to_end(&mut bytes);
+        // Nobody may be left who wants to know.
+        let _ = sender.send(read.map(|_| bytes));
+    });
+    let status = wait(&mut child);
+    if status.is_none() {
+        let _ = child.kill();
+        if let Some(group) = group {
+            let _ = kill_process_group(group, Signal::KILL);
+        }
+        let _ = child.wait();
+    }
+    let status = status.ok_or_else(|| {
+        format!(
+            "it was stopped: it took longer than {} s",
+            TIMEOUT.as_secs()
+        )
+    })?;
+    if !status.success() {
+        return Err(ended(status));
+    }
+    let bytes = receiver
+        .recv_timeout(AFTER_ITS_END)
+        .map_err(|_| "something that it started keeps its output open".to_owned())?
+        .map_err(|error| format!("cannot read its output: {error}"))?;
+    let text = std::str::from_utf8(&bytes).map_err(|_| "its output is no UTF-8 text".to_owned())?;
+    match text.lines().next() {
+        Some(line) if !line.is_empty() => Ok(SecretString::from(line)),
+        Some(_) | None => Err("its first line is empty".to_owned()),
+    }
+}
+
+/// How it ended; `None`: it takes too long.
+fn wait(child: &mut Child) -> Option<ExitStatus> {
+    let deadline = Instant::now() + TIMEOUT;
+    while Instant::now() < deadline {
+        // A child of ours can be waited for; where it cannot, it is stopped like one that hangs.
+        if let Some(status) = child.try_wait().ok()? {
+            return Some(status);
+        }
+        std::thread::sleep(LOOK_EVERY);
+    }
+    None
+}
+
+fn ended(status: ExitStatus) -> String {
+    match (status.code(), status.signal()) {
+        (Some(code), _) => format!("it ended with exit code {code}"),
+        (None, Some(signal)) => format!("it was killed by signal {signal}"),
+        (None, None) => "it failed".to_owned(),
+    }
+}

@@ -1,0 +1,100 @@
+//! Where the file is, and its bytes.
+
+use std::env;
+use std::fs::{self, File, Metadata};
+use std::io::Read as _;
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::{Path, PathBuf};
+
+use zeroize::Zeroizing;
+
+use super::account::{Config, Options};
+use super::document;
+use super::fault::{ConfigError, Faults};
+use super::rules;
+
+/// Where a package puts the file of the whole machine.
+const SYSTEM_FILE: &str = "/etc/refleet/config.toml";
+
+/// No such file is larger by far.
+const BYTES_MAX: u64 = 1 << 20;
+
+/// The file that nobody named: the operator's own, else the machine's. `None`: there is none.
+pub fn search() -> Option<PathBuf> {
+    let absolute = |name: &str| {
+        env::var_os(name)
+            .map(PathBuf::from)
+            .filter(|path| path.is_absolute())
+    };
+    let own = absolute("XDG_CONFIG_HOME").or_else(|| Some(absolute("HOME")?.join(".config")));
+    let own = own.map(|folder| folder.join("refleet/config.toml"));
+    [own, Some(SYSTEM_FILE.into())]
+        .into_iter()
+        .flatten()
+        // A link that leads nowhere was meant to be a file, and so was one in a closed folder.
+        .find(|path| {
+            path.symlink_metadata()
+                .err()
+                .is_none_or(|error| error.kind() == std::io::ErrorKind::PermissionDenied)
+        })
+}
+
+/// Reads the file at `path`.
+pub fn read(path: &Path, options: Options<'_>) -> Result<Config, ConfigError> {
+    let unreadable = |source| ConfigError::Unreadable {
+        path: path.to_owned(),
+        source,
+    };
+    // A pipe would be waited for, so it is looked at before it is opened.
+    let metadata = fs::metadata(path).map_err(unreadable)?;
+    let no_file = |what| ConfigError::NoFile {
+        path: path.to_owned(),
+        what,
+    };
+    if metadata.is_dir() {
+        return Err(no_file("a folder"));
+    }
+    if !metadata.is_file() {
+        return Err(no_file("no regular file"));
+    }
+    let file = File::open(path).map_err(unreadable)?;
+    let metadata = file.metadata().map_err(unreadable)?;
+    // It may hold a password.
+    let mut bytes = Zeroizing::new(Vec::with_capacity(
+        usize::try_from(metadata.len().min(BYTES_MAX) + 2).unwrap_or_default(),
+    ));
+    file.take(BYTES_MAX + 1)
+        .read_to_end(&mut bytes)
+        .map_err(unreadable)?;
+    if bytes.len() as u64 > BYTES_MAX {
+        return Err(no_file("larger than 1 MiB"));
+    }
+    let absolute = std::path::absolute(path).map_err(unreadable)?;
+    let mut faults = Faults::default();
+    let mut accounts = Vec::new();
+    match std::str::from_utf8(&bytes) {
+        Ok(text) => {
+            let folder = absolute.parent().unwrap_or(Path::new("/"));
+            accounts = document::accounts(text, folder, options, &mut faults);
+            rules::check_together(&accounts, &mut faults);
+            rules::check_mode(&absolute, mode(&metadata), &accounts, &mut faults);
+        }
+        Err(error) => {
+            let before = bytes[..error.valid_up_to()].split(|byte| *byte == b'\n');
+            let line = before.count();
+            faults.add(line, "this is no UTF-8: save the file as UTF-8");
+        }
+    }
+    if faults.is_empty() {
+        Ok(Config {
+            path: absolute,
+            accounts,
+        })
+    } else {
+        Err(ConfigError::Invalid(faults.of(&absolute)))
+    }
+}
+
+fn mode(metadata: &Metadata) -> u32 {
+    metadata.permissions().mode()
+}

@@ -1,0 +1,140 @@
+//! What of an account does not go together, and who may read the file.
+
+use std::collections::HashMap;
+use std::path::Path;
+
+use super::account::{Account, LoginBy, Secret};
+use super::fault::Faults;
+use crate::text;
+
+/// The longest name of an account: it becomes a file's.
+const NAME_MAX: usize = 64;
+
+/// Names of databases that are no account's.
+const RESERVED: [&str; 2] = ["refleet", "simulation"];
+
+/// A name of an account is a name of a file, and a word of a command.
+pub(super) fn check_name(name: &str, line: usize, faults: &mut Faults) {
+    let is_word = name
+        .chars()
+        .next()
+        .is_some_and(|first| first.is_ascii_alphanumeric())
+        && name
+            .chars()
+            .all(|c| c.is_ascii_alphanumeric() || c == '-' || c == '_');
+    if !is_word || name.len() > NAME_MAX {
+        let what = format!(
+            "`{name}` is no name of an account: write letters a-z, digits, - and _, at most {NAME_MAX}, a letter or digit first"
+        );
+        faults.add(line, what);
+    } else if RESERVED.contains(&name.to_ascii_lowercase().as_str()) {
+        let what = format!(
+            "an account cannot be called `{name}`, because {name}.db is another queue: choose another name"
+        );
+        faults.add(line, what);
+    }
+}
+
+/// What of one account does not go together.
+pub(super) fn check_account(account: &Account, faults: &mut Faults) {
+    if let (Some(password), None) = (&account.password, &account.username) {
+        faults.add(
+            password.line,
+            format!(
+                "account `{}` has a password and no `username`: add it",
+                account.name
+            ),
+        );
+    }
+    if let Some(session) = &account.session {
+        let login = account.username.as_ref().map(|username| username.line);
+        if let Some(line) = login.or(account.password.as_ref().map(|password| password.line)) {
+            let what = format!(
+                "an account logs in by one way: keep the login of line {line} or the session's token"
+            );
+            faults.add(session.line, what);
+        }
+        if let Some(command) = &account.totp_command {
+            faults.add(
+                command.line,
+                "`totp_command` goes with a `username`: a session's token needs no code, take it out",
+            );
+        }
+    }
+    let by_authinfo = account
+        .login
+        .as_ref()
+        .filter(|login| login.value == LoginBy::AuthInfo);
+    if let Some(login) = by_authinfo {
+        if account.session.is_some() {
+            faults.add(
+                login.line,
+                "login = \"authinfo\" sends a name and a password: give these instead of the session's token",
+            );
+        }
+        if let Some(command) = &account.totp_command {
+            faults.add(
+                command.line,
+                "the API takes no second factor beside login = \"authinfo\": take one of them out",
+            );
+        }
+        if let Some(username) = account
+            .username
+            .as_ref()
+            .filter(|name| name.value.contains(':'))
+        {
+            faults.add(
+                username.line,
+                "a `username` with a colon cannot be sent by login = \"authinfo\": the API takes what follows for the password",
+            );
+        }
+    }
+}
+
+/// What the accounts of one file have to tell apart: their names as files, and their queues.
+pub(super) fn check_together(accounts: &[Account], faults: &mut Faults) {
+    let mut names: HashMap<String, usize> = HashMap::new();
+    let mut queues: HashMap<&Path, usize> = HashMap::new();
+    for account in accounts {
+        if let Some(first) = names.insert(account.name.to_ascii_lowercase(), account.line) {
+            let what = format!(
+                "`{}` differs from the account of line {first} only in upper and lower case: choose another name",
+                account.name
+            );
+            faults.add(account.line, what);
+        }
+        let Some(db) = &account.db else {
+            continue;
+        };
+        if let Some(first) = queues.insert(&db.value, db.line) {
+            let what = format!(
+                "this is the queue of line {first}'s account: each account needs one of its own"
+            );
+            faults.add(db.line, what);
+        }
+    }
+}
+
+/// Who may read a file with a secret, and who may write one that names commands.
+pub(super) fn check_mode(path: &Path, mode: u32, accounts: &[Account], faults: &mut Faults) {
+    let path = path.to_string_lossy();
+    let path = text::shell_word(&path);
+    if mode & 0o002 != 0 {
+        let what =
+            format!("everybody may write this file, which can name commands: `chmod o-w {path}`");
+        faults.add(1, what);
+    }
+    if mode & 0o044 == 0 {
+        return;
+    }
+    let secrets = accounts.iter().flat_map(|account| {
+        let password = account.password.iter().map(|secret| ("password", secret));
+        password.chain(account.session.iter().map(|secret| ("token", secret)))
+    });
+    for (what, secret) in secrets {
+        if matches!(secret.value, Secret::Inline(_)) {
+            let what = format!("others can read this {what}: `chmod 600 {path}`");
+            faults.add(secret.line, what);
+        }
+    }
+}
