@@ -5,10 +5,10 @@ use secrecy::SecretString;
 use super::diagnostic::{DiagnosticKind, quoted};
 use super::limits::{
     NAME_CHARS_MAX, NOTE_CHARS_MAX, PASSWORD_CHARS_MAX, PASSWORD_CHARS_MIN,
-    PASSWORD_PANEL_CHARS_MAX, SSH_KEY_CHARS_MAX, ZONE_CHARS_MAX,
+    PASSWORD_PANEL_CHARS_MAX, PIN_CHARS_MAX, SSH_KEY_CHARS_MAX, ZONE_CHARS_MAX,
 };
 use super::spreadsheet::{
-    self, has_separators, is_date, is_decimal, is_list, is_rounded, is_scientific,
+    self, has_separators, is_date, is_decimal, is_error, is_list, is_rounded, is_scientific,
 };
 use crate::job::{ImageId, InvalidServiceId, ServiceId};
 use crate::text;
@@ -137,6 +137,21 @@ pub fn note(cell: &str) -> Result<Option<String>, DiagnosticKind> {
         Err(DiagnosticKind::NoteTooLong)
     } else {
         Ok((!cell.is_empty()).then(|| cell.to_owned()))
+    }
+}
+
+/// What must stand on the instance, as the list gives it; `None`: whatever stands there. `services`
+/// guards what a spreadsheet would run.
+pub fn pin(cell: &str) -> Result<Option<String>, DiagnosticKind> {
+    if is_invisible(cell) {
+        Err(DiagnosticKind::Invisible)
+    } else if is_lossy(cell) {
+        Err(DiagnosticKind::Damaged)
+    } else if is_error(cell) {
+        Err(DiagnosticKind::SpreadsheetError)
+    } else {
+        let text = text::brief(&text::unguarded(cell), PIN_CHARS_MAX);
+        Ok((!text.is_empty()).then_some(text))
     }
 }
 

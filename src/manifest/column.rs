@@ -17,19 +17,28 @@ pub enum Column {
     SshKey,
     /// Whether the key is used: follows from the other two.
     Enablessh,
+    /// The owner's name that the instance must have before it is touched.
+    ExpectName,
+    /// The address that it must have.
+    ExpectIp,
+    /// Name of the image that it must run.
+    ExpectImage,
     /// Free text.
     Note,
 }
 
 impl Column {
     /// All of them, in the order in which a person would write them.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 10] = [
         Self::ServiceId,
         Self::Image,
         Self::Zone,
         Self::Password,
         Self::SshKey,
         Self::Enablessh,
+        Self::ExpectName,
+        Self::ExpectIp,
+        Self::ExpectImage,
         Self::Note,
     ];
 
@@ -42,6 +51,9 @@ impl Column {
             Self::Password => &["password"],
             Self::SshKey => &["ssh_key", "ssh_keys", "ssh_key_id"],
             Self::Enablessh => &["enablessh", "use_ssh_key"],
+            Self::ExpectName => &["expect_name", "expected_name"],
+            Self::ExpectIp => &["expect_ip", "expected_ip"],
+            Self::ExpectImage => &["expect_image", "expected_image"],
             Self::Note => &["note", "notes", "comment"],
         }
     }
@@ -72,7 +84,12 @@ impl Column {
 
     /// The column of which this unknown name is a misspelling.
     pub fn near(name: &str) -> Option<Self> {
+        // A pin that is ignored protects nothing, and nobody would notice: `expect_hostname`.
+        let is_pin = name.starts_with("expect");
         Self::best(|alias| {
+            if is_pin && alias.starts_with("expect") {
+                return Some(strsim::osa_distance(alias, truncated(name)));
+            }
             // In a short name another letter makes another word (`notes`, `votes`); two letters
             // do so up to `service`, `device`.
             let distance_max = match alias.len() {
@@ -97,4 +114,10 @@ impl Column {
             .min_by_key(|(distance, _)| *distance)
             .map(|(_, column)| column)
     }
+}
+
+/// As much of a name as is worth comparing: its length is somebody else's.
+fn truncated(name: &str) -> &str {
+    const BYTES_MAX: usize = 64;
+    &name[..name.floor_char_boundary(BYTES_MAX)]
 }

@@ -5,7 +5,7 @@ use std::fmt::{self, Write as _};
 
 use super::cell::Named;
 use super::rebuild::Unresolved;
-use crate::job::{AccessKind, Action, ImageId, NewJob};
+use crate::job::{AccessKind, Action, Expected, ImageId, NewJob};
 use crate::text;
 
 /// Images, and zones, that are counted each for itself. A fleet has a handful; a file that gives
@@ -78,6 +78,8 @@ pub struct Plan {
     pub key_names: Frequencies<String>,
     /// By how one gets in afterwards.
     pub access: Frequencies<AccessKind>,
+    /// Rows that pin the name, the address, and the image that must stand there.
+    pub pins: [u64; 3],
     /// Columns that mean nothing, as the header names them (safe to print).
     pub ignored: Vec<String>,
     /// Rows that a person took out with `#`, remarks between the rows included.
@@ -95,6 +97,7 @@ impl Plan {
             key_names: Frequencies::default(),
             zones: Frequencies::default(),
             access: Frequencies::default(),
+            pins: [0; 3],
             ignored,
             taken_out: 0,
         }
@@ -108,6 +111,15 @@ impl Plan {
         }
         if let Some(access) = job.order.access_kind() {
             self.access.add(&access);
+        }
+        let Expected {
+            name,
+            ip,
+            image,
+            status: _,
+        } = &job.expected;
+        for (count, pin) in self.pins.iter_mut().zip([name, ip, image]) {
+            *count += u64::from(pin.is_some());
         }
     }
 
@@ -194,6 +206,12 @@ impl fmt::Display for Plan {
             }
             .to_owned()
         })?;
+        let titles = ["pinned", "", ""];
+        let pins = ["by name", "by address", "by image"];
+        let pins = pins.into_iter().zip(self.pins);
+        for (title, (pin, count)) in titles.into_iter().zip(pins.filter(|(_, count)| *count > 0)) {
+            writeln!(f, "  {title:<8}{pin:<42}{count:>9}")?;
+        }
         if !self.ignored.is_empty() {
             super::diagnostics::wrap(f, "  ignored ", &self.ignored_names())?;
         }

@@ -43,6 +43,12 @@ impl Row {
                 Reading::Faulty => None,
             },
         };
+        let expected = Expected {
+            name: cells.read(Column::ExpectName, cell::pin).flatten(),
+            ip: cells.read(Column::ExpectIp, cell::pin).flatten(),
+            image: cells.read(Column::ExpectImage, cell::pin).flatten(),
+            status: None,
+        };
         let note = cells.read(Column::Note, cell::note);
         let diagnostics = cells.into_diagnostics();
 
@@ -51,7 +57,7 @@ impl Row {
                 line,
                 service,
                 order,
-                expected: Expected::default(),
+                expected,
                 note: note.flatten(),
             }),
             _ => None,
@@ -63,5 +69,103 @@ impl Row {
             diagnostics,
             job,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::manifest::{ManifestError, Source, rows, validated};
+
+    const IMAGE: &str = "18d0ee2e-4d57-4f40-9b56-03c1773b5831";
+
+    fn read(text: &str) -> Result<Vec<NewJob>, ManifestError> {
+        let source = Source::from_bytes(Action::Rebuild, "fleet.csv", text.as_bytes())?;
+        validated(&source)?;
+        rows(&source)?.collect()
+    }
+
+    fn complaint(text: &str) -> String {
+        read(text).unwrap_err().to_string()
+    }
+
+    #[test]
+    fn pins_are_taken_as_the_list_gives_them() {
+        let text = format!(
+            "Expect Name,expected-ip,EXPECT_IMAGE,service_id,image\n\
+             \u{a0}web 1  2 ,2001:db8::1, AlmaLinux-8 ,1,{IMAGE}\n\
+             ,,\u{a0},2,{IMAGE}\n\
+             '=1+1;'+49,#1 web,''''b,3,{IMAGE}\n"
+        );
+        let jobs = read(&text).unwrap();
+        let found: Vec<_> = jobs
+            .iter()
+            .map(|job| {
+                let Expected {
+                    name,
+                    ip,
+                    image,
+                    status,
+                } = &job.expected;
+                assert_eq!(*status, None);
+                [name, ip, image].map(|pin| pin.as_deref().unwrap_or("-"))
+            })
+            .collect();
+        assert_eq!(found[0], ["web 1 2", "2001:db8::1", "AlmaLinux-8"]);
+        assert_eq!(found[1], ["-", "-", "-"]);
+        assert_eq!(found[2], ["=1+1;+49", "#1 web", "a'b"]);
+        let source = Source::from_bytes(Action::Rebuild, "", text.as_bytes()).unwrap();
+        let plan = validated(&source).unwrap().plan.to_string();
+        let pinned = plan.lines().skip_while(|line| !line.contains("pinned"));
+        let pinned = pinned.map(|line| line.split_whitespace().collect::<Vec<_>>().join(" "));
+        let pinned: Vec<_> = pinned.collect();
+        assert_eq!(pinned, ["pinned by name 2", "by address 2", "by image 2"]);
+    }
+
+    #[test]
+    fn a_pin_that_cannot_be_what_was_meant_is_a_fault() {
+        for (cell, said) in [
+            ("web\u{200b}1", "cannot be seen"),
+            ("w\u{fffd}b", "lost in a conversion"),
+            ("#REF!", "spreadsheet's error"),
+        ] {
+            let complaint = complaint(&format!("service_id,image,expect_name\n1,{IMAGE},{cell}\n"));
+            assert!(complaint.contains(said), "{complaint}");
+            assert!(
+                complaint.contains("line 2, column `expect_name`"),
+                "{complaint}"
+            );
+        }
+    }
+
+    /// An ignored pin protects nothing, and nobody would notice.
+    #[test]
+    fn a_column_that_may_be_meant_as_a_pin_is_not_ignored() {
+        for (name, meant) in [
+            ("expect_hostname", "expect_name"),
+            ("expected name!", ""),
+            ("expect_addr", "expect_"),
+            ("expcet_image", "expect_image"),
+            ("еxpect_ip", "expect_ip"),
+        ] {
+            let text = format!("service_id,image,{name}\n1,{IMAGE},x\n");
+            if meant.is_empty() {
+                assert!(!read(&text).unwrap()[0].expected.is_nothing(), "{name}");
+                continue;
+            }
+            let complaint = complaint(&text);
+            assert!(complaint.contains(&format!("`{meant}")), "{complaint}");
+        }
+    }
+
+    #[test]
+    fn pins_are_no_part_of_what_an_order_is_known_by() {
+        let identity = |text: String| {
+            let source = Source::from_bytes(Action::Rebuild, "", text.as_bytes()).unwrap();
+            validated(&source).unwrap().identity
+        };
+        let pinned = format!("service_id,image,expect_name\n1,{IMAGE},web-1\n");
+        let plain = format!("service_id,image\n1,{IMAGE}\n");
+        assert_eq!(identity(pinned), identity(plain));
     }
 }
