@@ -54,10 +54,6 @@ pub fn guarded(text: &str) -> Cow<'_, str> {
 }
 
 /// The text of which [`guarded`] made this cell. A cell that nobody guarded stays as it is.
-#[cfg_attr(
-    not(test),
-    expect(dead_code, reason = "the manifest reads pins with it")
-)]
 pub fn unguarded(cell: &str) -> Cow<'_, str> {
     each_cell(cell, |cell, out| {
         let bare = cell.strip_prefix('\'').filter(|bare| begins_formula(bare));

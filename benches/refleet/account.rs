@@ -10,13 +10,13 @@ use refleet::job::{
     Access, BatchId, Counts, Evidence, Expected, ImageId, JobId, JobRecord, LedgerEntry, Order,
     Rebuild, RunId, ServiceId, State, StoredAccess, Transition,
 };
-use refleet::queue::{Harm, Lease, QueuedJob, Ready, Store, StoreError};
+use refleet::queue::{Harm, Lease, Pending, QueuedJob, Ready, Store, StoreError};
 use refleet::run::backoff::Backoff;
 use refleet::run::driver::{Outside, drive};
 use refleet::run::evidence::Rules;
 use refleet::run::machine::{Call, Finished, Input, Machine, Start};
 use refleet::run::session::Session;
-use refleet::run::{InstanceList, MaxFailures, Now, Options};
+use refleet::run::{InstanceList, Now, Options, Tolerance};
 use refleet::zomro::{Answer, Image, Instance, Keepalive, Page, Preview, Reply, Sent, Submitted};
 
 /// How long each call takes.
@@ -297,8 +297,18 @@ impl Store for World {
         Ok(Harm::default())
     }
 
-    async fn queued(&mut self, _: BatchId) -> Result<Vec<(JobId, ServiceId)>, StoreError> {
-        Ok(self.jobs.iter().map(|job| (job.id, job.service)).collect())
+    async fn queued(
+        &mut self,
+        _: BatchId,
+        after: Option<JobId>,
+        limit: usize,
+    ) -> Result<Vec<Pending>, StoreError> {
+        let from = self.jobs.partition_point(|job| Some(job.id) <= after);
+        Ok(self.jobs[from..]
+            .iter()
+            .take(limit)
+            .map(Pending::from)
+            .collect())
     }
 
     async fn queued_jobs(&mut self, _: &[JobId]) -> Result<Vec<QueuedJob>, StoreError> {
@@ -397,7 +407,8 @@ fn options(scene: &Scene) -> Options {
             rebuild_timeout: Duration::from_hours(1),
             silence_counts: true,
         },
-        max_failures: MaxFailures::Percent(100),
+        max_failures: Tolerance::Percent(100),
+        max_mismatch: Tolerance::Percent(100),
         no_wait: false,
         stale: false,
     }

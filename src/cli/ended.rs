@@ -30,9 +30,10 @@ pub fn of_halt(halt: &Halt) -> Exit {
     match halt {
         Halt::Blocked { .. } => Exit::Blocked,
         Halt::Credentials(_) | Halt::SecondFactor | Halt::Rights(_) => Exit::Credentials,
-        Halt::FailureBudget { .. } | Halt::NotListed { .. } | Halt::StoodStill { .. } => {
-            Exit::Budget
-        }
+        Halt::FailureBudget { .. }
+        | Halt::NotListed { .. }
+        | Halt::PlanMismatch { .. }
+        | Halt::StoodStill { .. } => Exit::Budget,
         Halt::Outage { .. } | Halt::SlowedDown { .. } | Halt::Unread(_) => Exit::Outage,
         Halt::Incurable(_) => Exit::Usage,
     }

@@ -6,7 +6,7 @@ use clap::Args;
 
 use crate::run::backoff::Backoff;
 use crate::run::evidence::Rules;
-use crate::run::{MaxFailures, Options};
+use crate::run::{Options, Tolerance};
 use crate::time::parse_duration;
 
 /// How a run works. Defaults are resolved later: a simulation has quicker ones.
@@ -58,7 +58,11 @@ pub struct PaceArgs {
 
     /// Halt when this many jobs, or this share of the batch, have failed or are in doubt; 100% for never [default: 20%]
     #[arg(long, value_name = "N|P%")]
-    pub max_failures: Option<MaxFailures>,
+    pub max_failures: Option<Tolerance>,
+
+    /// Halt when more instances than this, of the batch, are other than the order expects; 100% for never [default: 2%]
+    #[arg(long, value_name = "N|P%")]
+    pub max_mismatch: Option<Tolerance>,
 
     /// Never take the silence of the instance list for a proof that a submission was not executed; such doubts wait for `resolve`
     #[arg(long)]
@@ -127,7 +131,8 @@ impl PaceArgs {
                 rebuild_timeout: self.rebuild_timeout.unwrap_or(defaults.rebuild_timeout),
                 silence_counts: !self.no_requeue,
             },
-            max_failures: self.max_failures.unwrap_or(MaxFailures::Percent(20)),
+            max_failures: self.max_failures.unwrap_or(Tolerance::Percent(20)),
+            max_mismatch: self.max_mismatch.unwrap_or(Tolerance::Percent(2)),
             no_wait: self.no_wait,
             stale: false,
         };
@@ -150,6 +155,7 @@ pub fn as_json(options: &Options) -> serde_json::Value {
         "unseen_after_ms": ms(options.rules.unseen_after),
         "rebuild_timeout_ms": ms(options.rules.rebuild_timeout),
         "max_failures": options.max_failures.to_string(),
+        "max_mismatch": options.max_mismatch.to_string(),
         "no_requeue": !options.rules.silence_counts,
         "no_wait": options.no_wait,
         "stale": options.stale,

@@ -122,6 +122,8 @@ kinds! {
     Interrupted = "interrupted",
     /// The account's list does not show the instance.
     NotListed = "not_listed",
+    /// Something else stands on the instance than the order expects.
+    PlanMismatch = "plan_mismatch",
     /// The instance did not become ready for a rebuild in time.
     NotReady = "not_ready",
     /// The job's password was erased.
@@ -168,6 +170,7 @@ impl FailureKind {
             | Self::HalfSession
             | Self::Interrupted
             | Self::NotListed
+            | Self::PlanMismatch
             | Self::NotReady
             | Self::PasswordErased
             | Self::NotExecuted

@@ -95,7 +95,7 @@ mod tests {
             "Expect Name,expected-ip,EXPECT_IMAGE,service_id,image\n\
              \u{a0}web 1  2 ,2001:db8::1, AlmaLinux-8 ,1,{IMAGE}\n\
              ,,\u{a0},2,{IMAGE}\n\
-             '=1+1;'+49,#1 web,''''b,3,{IMAGE}\n"
+             '=1+1;'+49,#1 web,a'b,3,{IMAGE}\n"
         );
         let jobs = read(&text).unwrap();
         let found: Vec<_> = jobs

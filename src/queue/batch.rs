@@ -41,8 +41,11 @@ impl Batch {
 /// What has gone wrong with a batch, and nobody has dealt with.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Harm {
-    /// Failed jobs: not those that the operator has resolved, nor those that the list lacks.
+    /// Failed jobs: not those that the operator has resolved, nor those that the list lacks, nor those
+    /// on whose instance something else stands than the order expects.
     pub failed: u64,
+    /// Jobs that failed because something else stands on their instance than the order expects.
+    pub mismatched: u64,
     /// Jobs in doubt, held or not.
     pub in_doubt: Vec<JobId>,
 }

@@ -11,8 +11,8 @@ use super::operator::{Command, Elsewhere};
 use super::past::{LastSubmission, Sieve};
 use super::{
     AccessNews, Backend, Batch, CommandOutcome, Conflict, Decision, EnqueueError, EnqueuePolicy,
-    Enqueued, Flaw, Given, Harm, Lease, LedgerLine, Live, NewBatch, NewRun, Preview, QueuedJob,
-    Ready, ResultSink, Rows, Selection, Store, StoreError, Target,
+    Enqueued, Flaw, Given, Harm, Lease, LedgerLine, Live, NewBatch, NewRun, Pending, Preview,
+    QueuedJob, Ready, ResultSink, Rows, Selection, Store, StoreError, Target,
 };
 use crate::job::{
     BatchId, Counts, Executed, JobId, JobRecord, LedgerEntry, NewJob, Order, ResultRow, RunId,
@@ -366,30 +366,35 @@ impl Store for MemoryStore {
             let last = entries.find(|entry| entry.job == job.id);
             last.is_some_and(|entry| matches!(entry.line.entry, LedgerEntry::Resolved { .. }))
         };
-        let unlisted = |job: &QueuedJob| {
+        let failed_of = |job: &QueuedJob, kind: &str| {
             let failure = job.record.failure.as_ref();
-            failure.is_some_and(|failure| failure.error_kind == "not_listed")
+            failure.is_some_and(|failure| failure.error_kind == kind)
         };
-        let failed = self
-            .of(batch)
-            .filter(|job| job.record.state == State::Failed)
-            .filter(|job| !settled(job) && !unlisted(job));
+        let failed = || {
+            let jobs = self.of(batch);
+            jobs.filter(|job| job.record.state == State::Failed)
+        };
+        let mismatched = failed().filter(|job| failed_of(job, "plan_mismatch"));
+        let untold =
+            |job: &QueuedJob| failed_of(job, "not_listed") || failed_of(job, "plan_mismatch");
         let doubts = self.of(batch);
         let doubts = doubts.filter(|job| job.record.state == State::InDoubt);
         Ok(Harm {
-            failed: failed.count() as u64,
+            failed: failed().filter(|job| !settled(job) && !untold(job)).count() as u64,
+            mismatched: mismatched.count() as u64,
             in_doubt: doubts.map(|job| job.id).collect(),
         })
     }
 
-    async fn queued(&mut self, batch: BatchId) -> Result<Vec<(JobId, ServiceId)>, StoreError> {
-        let mut jobs: Vec<_> = self
-            .waiting(batch)
-            .iter()
-            .map(|job| (job.id, job.service))
-            .collect();
-        jobs.sort_unstable();
-        Ok(jobs)
+    async fn queued(
+        &mut self,
+        batch: BatchId,
+        after: Option<JobId>,
+        limit: usize,
+    ) -> Result<Vec<Pending>, StoreError> {
+        let jobs = self.of(batch);
+        let jobs = jobs.filter(|job| job.record.state == State::Queued && Some(job.id) > after);
+        Ok(jobs.take(limit).map(Pending::from).collect())
     }
 
     async fn queued_jobs(&mut self, jobs: &[JobId]) -> Result<Vec<QueuedJob>, StoreError> {

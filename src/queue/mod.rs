@@ -38,7 +38,7 @@ pub use order::{
     Live, NewBatch, Preview, Rows, Touched, Undatable,
 };
 pub use port::{Backend, Store};
-pub use queued::{LedgerLine, QueuedJob, Ready, ResultSink, Target};
+pub use queued::{LedgerLine, Pending, QueuedJob, Ready, ResultSink, Target};
 pub use sqlite::{
     Note, Open, OpenError, Precious, Queue, QueueLock, Side, Unfit, no_database, precious, resolve,
     unexpanded,

@@ -14,8 +14,8 @@ use std::io;
 
 use super::{
     AccessNews, Batch, CommandOutcome, Decision, EnqueueError, EnqueuePolicy, Enqueued, Flaw,
-    Given, Harm, Lease, LedgerLine, NewBatch, NewRun, Preview, QueuedJob, Ready, ResultSink, Rows,
-    Selection, StoreError, Target,
+    Given, Harm, Lease, LedgerLine, NewBatch, NewRun, Pending, Preview, QueuedJob, Ready,
+    ResultSink, Rows, Selection, StoreError, Target,
 };
 use crate::job::{BatchId, Counts, JobId, NewJob, ServiceId, State, Transition};
 
@@ -39,11 +39,14 @@ pub trait Store {
     /// What has gone wrong with the batch, and nobody has dealt with.
     fn failures(&mut self, batch: BatchId) -> impl Future<Output = Result<Harm, StoreError>>;
 
-    /// The batch's queued jobs, in the manifest's order.
+    /// The next queued jobs of the batch behind `after`, in the manifest's order: `limit` of them, or all
+    /// that there are.
     fn queued(
         &mut self,
         batch: BatchId,
-    ) -> impl Future<Output = Result<Vec<(JobId, ServiceId)>, StoreError>>;
+        after: Option<JobId>,
+        limit: usize,
+    ) -> impl Future<Output = Result<Vec<Pending>, StoreError>>;
 
     /// These jobs, as far as they are queued.
     fn queued_jobs(

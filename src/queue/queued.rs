@@ -1,8 +1,8 @@
 //! A job as it is stored, and its history.
 
 use crate::job::{
-    Access, AccessKind, Expected, ImageId, JobId, JobRecord, LedgerEntry, NewJob, Order, ResultRow,
-    RunId, ServiceId, StoredAccess,
+    Access, AccessKind, Executed, Expected, ImageId, JobId, JobRecord, LedgerEntry, NewJob, Order,
+    ResultRow, RunId, ServiceId, StoredAccess,
 };
 
 /// A job as a run needs it.
@@ -22,6 +22,33 @@ pub struct QueuedJob {
     pub note: Option<String>,
     /// Where it stands.
     pub record: JobRecord,
+}
+
+/// A queued job, as far as it is compared with the account's list before the first one is sent.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Pending {
+    /// Its number in the database.
+    pub id: JobId,
+    /// Line of the manifest.
+    pub line: u64,
+    /// The instance.
+    pub service: ServiceId,
+    /// The order may have touched it already.
+    pub is_touched: bool,
+    /// What must stand on it.
+    pub expected: Expected,
+}
+
+impl From<&QueuedJob> for Pending {
+    fn from(job: &QueuedJob) -> Self {
+        Self {
+            id: job.id,
+            line: job.line,
+            service: job.service,
+            is_touched: job.record.executed() != Executed::No,
+            expected: job.expected.clone(),
+        }
+    }
 }
 
 /// Jobs that may start.

@@ -12,10 +12,10 @@ use super::evidence::Rules;
 use super::machine::{Input, Looked, Machine, Start};
 use super::process::Process;
 use super::session::Session;
-use super::{Halt, InstanceList, MaxFailures, Now, Options};
+use super::{Halt, InstanceList, Now, Options, Tolerance};
 use crate::event::{Activity, Event};
 use crate::job::{BatchId, Counts, ImageId, JobId, RunId, ServiceId, State, Transition};
-use crate::queue::{Harm, Lease, QueuedJob, Ready, Store, StoreError};
+use crate::queue::{Harm, Lease, Pending, QueuedJob, Ready, Store, StoreError};
 use crate::zomro::{Client, Lookup};
 
 /// Documents that are asked for before the next ones.
@@ -148,7 +148,8 @@ fn options(rate_per_s: f64) -> Options {
             rebuild_timeout: PATIENCE,
             silence_counts: false,
         },
-        max_failures: MaxFailures::Percent(100),
+        max_failures: Tolerance::Percent(100),
+        max_mismatch: Tolerance::Percent(100),
         no_wait: false,
         stale: true,
     }
@@ -173,7 +174,12 @@ impl Store for Nothing {
         Ok(Harm::default())
     }
 
-    async fn queued(&mut self, _: BatchId) -> Result<Vec<(JobId, ServiceId)>, StoreError> {
+    async fn queued(
+        &mut self,
+        _: BatchId,
+        _: Option<JobId>,
+        _: usize,
+    ) -> Result<Vec<Pending>, StoreError> {
         Ok(Vec::new())
     }
 

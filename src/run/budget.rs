@@ -2,25 +2,25 @@
 
 use std::str::FromStr;
 
-/// `--max-failures`: a number of jobs, or a share of the batch.
+/// `--max-failures`, `--max-mismatch`: a number of jobs, or a share of the batch.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum MaxFailures {
+pub enum Tolerance {
     /// So many jobs, at least 1.
     Jobs(u64),
-    /// So many per cent of the batch's jobs, 1 to 100; 100 switches the budget off.
+    /// So many per cent of the batch's jobs, 1 to 100; 100 switches the bound off.
     Percent(u8),
 }
 
-/// Why a text is no [`MaxFailures`].
+/// Why a text is no [`Tolerance`].
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("`{0}` is neither a number from 1 up nor a share from 1% to 100%")]
-pub struct InvalidMaxFailures(String);
+pub struct InvalidTolerance(String);
 
-impl FromStr for MaxFailures {
-    type Err = InvalidMaxFailures;
+impl FromStr for Tolerance {
+    type Err = InvalidTolerance;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let invalid = || InvalidMaxFailures(text.to_owned());
+        let invalid = || InvalidTolerance(text.to_owned());
         match text.strip_suffix('%') {
             Some(percent) => match percent.parse() {
                 Ok(percent @ 1..=100) => Ok(Self::Percent(percent)),
@@ -34,7 +34,7 @@ impl FromStr for MaxFailures {
     }
 }
 
-impl std::fmt::Display for MaxFailures {
+impl std::fmt::Display for Tolerance {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
             Self::Jobs(jobs) => write!(f, "{jobs}"),
@@ -43,7 +43,7 @@ impl std::fmt::Display for MaxFailures {
     }
 }
 
-impl MaxFailures {
+impl Tolerance {
     /// The budget for a batch of `jobs` jobs; `None`: there is none.
     pub fn of(self, jobs: u64) -> Option<u64> {
         match self {
@@ -86,19 +86,19 @@ mod tests {
 
     #[test]
     fn a_share_is_rounded_down_but_never_to_zero() {
-        assert_eq!(MaxFailures::Percent(20).of(500), Some(100));
-        assert_eq!(MaxFailures::Percent(20).of(12), Some(2));
-        assert_eq!(MaxFailures::Percent(20).of(3), Some(1));
-        assert_eq!(MaxFailures::Percent(100).of(3), None);
-        assert_eq!(MaxFailures::Jobs(7).of(3), Some(7));
+        assert_eq!(Tolerance::Percent(20).of(500), Some(100));
+        assert_eq!(Tolerance::Percent(20).of(12), Some(2));
+        assert_eq!(Tolerance::Percent(20).of(3), Some(1));
+        assert_eq!(Tolerance::Percent(100).of(3), None);
+        assert_eq!(Tolerance::Jobs(7).of(3), Some(7));
     }
 
     #[test]
     fn zero_and_nonsense_are_refused() {
-        assert_eq!("20%".parse(), Ok(MaxFailures::Percent(20)));
-        assert_eq!("5".parse(), Ok(MaxFailures::Jobs(5)));
+        assert_eq!("20%".parse(), Ok(Tolerance::Percent(20)));
+        assert_eq!("5".parse(), Ok(Tolerance::Jobs(5)));
         for text in ["0", "0%", "101%", "-1", "", "%", "a", "1.5"] {
-            assert!(text.parse::<MaxFailures>().is_err(), "{text:?}");
+            assert!(text.parse::<Tolerance>().is_err(), "{text:?}");
         }
     }
 

@@ -105,7 +105,9 @@ async fn ask(
 ) -> Result<Answer, StoreError> {
     Ok(match question {
         Question::Failures => Answer::Failures(store.failures(batch).await?),
-        Question::Queued => Answer::Queued(store.queued(batch).await?),
+        Question::Queued { after, limit } => {
+            Answer::Queued(store.queued(batch, after, limit).await?)
+        }
         Question::QueuedJobs(jobs) => Answer::QueuedJobs(store.queued_jobs(&jobs).await?),
         Question::Ready { until_ms, limit } => {
             Answer::Ready(store.ready(batch, until_ms, limit).await?)

@@ -32,6 +32,15 @@ pub enum Halt {
         /// The first of the missing ones.
         first: crate::job::ServiceId,
     },
+    /// More instances than `--max-mismatch` allows are other than the order expects.
+    PlanMismatch {
+        /// So many of the batch, those included on which earlier runs gave up.
+        mismatched: u64,
+        /// So many are allowed.
+        allowed: u64,
+        /// Nothing was sent by this run.
+        nothing_sent: bool,
+    },
     /// The process was suspended for so long that the servers may be in use by now.
     StoodStill {
         /// For how long.
@@ -87,6 +96,24 @@ impl std::fmt::Display for Halt {
             } => write!(
                 f,
                 "{missing} of {jobs} services of the order are not in the account's list ({first}, …)"
+            ),
+            Self::PlanMismatch {
+                mismatched,
+                allowed,
+                nothing_sent,
+            } => write!(
+                f,
+                "{mismatched} {instances} other than the order expects, --max-mismatch allows {allowed}{nothing}",
+                instances = if *mismatched == 1 {
+                    "instance is"
+                } else {
+                    "instances are"
+                },
+                nothing = if *nothing_sent {
+                    "; nothing was sent"
+                } else {
+                    ""
+                }
             ),
             Self::StoodStill { lasted } => write!(
                 f,

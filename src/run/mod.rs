@@ -40,7 +40,7 @@ pub mod session;
 mod worker;
 
 pub use account::{Account, look_up, read_account};
-pub use budget::MaxFailures;
+pub use budget::Tolerance;
 pub use clock::Now;
 pub use halt::{Halt, Signal};
 pub use list::InstanceList;

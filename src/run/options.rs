@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::MaxFailures;
+use super::Tolerance;
 use super::backoff::Backoff;
 use super::evidence::Rules;
 
@@ -22,7 +22,9 @@ pub struct Options {
     /// When doubts end and rebuilds are complete.
     pub rules: Rules,
     /// How much may go wrong.
-    pub max_failures: MaxFailures,
+    pub max_failures: Tolerance,
+    /// How many instances may be other than the order expects.
+    pub max_mismatch: Tolerance,
     /// Ends when everything is accepted; reads no list.
     pub no_wait: bool,
     /// Goes on however long the process, or the order, was left alone.

@@ -426,6 +426,12 @@ impl Account {
         if let Some(frozen) = change.frozen {
             instance.frozen_at = frozen.then_some(now);
         }
+        if let Some(name) = &change.name {
+            instance.name.clone_from(name);
+        }
+        if let Some(ip) = &change.ip {
+            instance.ip.clone_from(ip);
+        }
         if let Some(readable) = change.readable {
             instance.readable = readable;
         }

@@ -18,6 +18,10 @@ pub struct InstanceChange {
     pub status: Option<String>,
     /// Image name from now on.
     pub image: Option<String>,
+    /// The owner's name for it from now on.
+    pub name: Option<String>,
+    /// Its address from now on.
+    pub ip: Option<String>,
     /// Changes that come later, in ascending order of their time.
     pub steps: Vec<Step>,
     /// Does the list show it? `false`: the panel holds a filter.

@@ -7,7 +7,7 @@ use std::time::Duration;
 use super::behaviour::ImageAt;
 use super::fault::FaultPlan;
 use super::oddity::Oddities;
-use crate::job::{Access, ImageId, InstanceStatus, NewJob, ServiceId};
+use crate::job::{Access, Expected, ImageId, InstanceStatus, NewJob, ServiceId};
 
 /// The image of the vendor's own example.
 const EXAMPLE_IMAGE: &str = "18d0ee2e-4d57-4f40-9b56-03c1773b5831";
@@ -82,6 +82,8 @@ pub struct FleetRow {
     pub ssh_key: Option<String>,
     /// What the account calls that key; `None`: something is invented.
     pub key_label: Option<String>,
+    /// What the order expects to find there, and so finds.
+    pub expected: Expected,
 }
 
 impl From<&NewJob> for FleetRow {
@@ -96,6 +98,7 @@ impl From<&NewJob> for FleetRow {
                 Some(Access::Password(_) | Access::Image) | None => None,
             },
             key_label: None,
+            expected: job.expected.clone(),
         }
     }
 }
@@ -189,6 +192,7 @@ impl Config {
             .collect();
         let old = known_image(OLD_IMAGE, OLD_IMAGE_NAME).id;
         let mut ordered_old = false;
+        let mut pinned = Vec::new();
         for row in rows {
             ordered_old |= row.image == Some(old);
             if let Some(id) = row.image {
@@ -214,13 +218,21 @@ impl Config {
                 config.ssh_keys.push(SshKey { id, label });
             }
             if services.insert(row.service) {
-                let instance = invented_instance(row.service, config.instances.len());
+                let mut instance = invented_instance(row.service, config.instances.len());
+                let Expected {
+                    name, ip, image, ..
+                } = row.expected;
+                instance.name = name.unwrap_or(instance.name);
+                instance.ip = ip.unwrap_or(instance.ip);
+                pinned.push(image);
                 config.instances.push(instance);
             }
         }
-        // Somebody may order the very image that the instances run.
-        if ordered_old {
-            for instance in &mut config.instances {
+        for (instance, pinned) in config.instances.iter_mut().zip(pinned) {
+            if let Some(image) = pinned {
+                instance.image = image;
+            } else if ordered_old {
+                // Somebody may order the very image that the instances run.
                 OLDER_IMAGE_NAME.clone_into(&mut instance.image);
             }
         }
@@ -239,6 +251,7 @@ impl Config {
             zone: None,
             ssh_key: None,
             key_label: None,
+            expected: Expected::default(),
         })
     }
 }
@@ -294,6 +307,7 @@ mod tests {
             zone: zone.map(str::to_owned),
             ssh_key: ssh_key.map(str::to_owned),
             key_label: None,
+            expected: Expected::default(),
         }
     }
 

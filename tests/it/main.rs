@@ -28,6 +28,7 @@ mod odd;
 mod odd_answers;
 mod odd_lists;
 mod orders;
+mod pins;
 mod place;
 mod plan;
 mod poll_cost;

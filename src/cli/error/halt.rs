@@ -15,6 +15,9 @@ pub fn hint(halt: &Halt, action: Action, command: &str) -> String {
         Halt::NotListed { .. } => format!(
             "clear the filter in the panel and run again; what the account really lacks is dropped with `{command} cancel SERVICE_ID...`"
         ),
+        Halt::PlanMismatch { .. } => format!(
+            "see whether rows of the sheet have slipped or its instances have changed; mend the sheet and run it again; what has failed goes again with `{command} retry --failed --from MANIFEST`"
+        ),
         Halt::StoodStill { .. } => format!(
             "make sure that the servers are still to be {}, then go on with `{command} run --stale`",
             terms.touched

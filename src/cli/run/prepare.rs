@@ -16,7 +16,7 @@ use crate::progress::Verbosity;
 use crate::queue::{Batch, Queue};
 use crate::run::InstanceList;
 use crate::run::machine::STALE_AFTER;
-use crate::time;
+use crate::{text, time};
 
 /// What a run is to work on.
 #[derive(Default)]
@@ -48,6 +48,12 @@ async fn order(
         context,
         ..
     } = invocation;
+    if context.options.no_wait && validated.plan.pins.iter().any(|rows| *rows > 0) {
+        return Err(CliError::Usage(format!(
+            "{} pins what must stand on its instances (expect_...), and --no-wait reads no list to see it: run it without --no-wait",
+            text::brief(source.name(), 200)
+        )));
+    }
     let options = args.options.options();
     let sheet = Sheet {
         source,
@@ -127,7 +133,12 @@ async fn resume(
     batch: Batch,
     sheet: Option<&Sheet<'_>>,
 ) -> Result<Prepared, CliError> {
-    let &Invocation { global, args, .. } = invocation;
+    let &Invocation {
+        global,
+        args,
+        context,
+        ..
+    } = invocation;
     let now_ms = time::now_ms();
     // Of a batch dated in the future nobody can tell how long it was left alone.
     let is_stale = time::between(batch.touched_ms, now_ms) >= STALE_AFTER
@@ -137,6 +148,12 @@ async fn resume(
             batch: batch.id,
             touched_ms: batch.touched_ms,
         });
+    }
+    if context.options.no_wait && queue.expects(batch.id).await? {
+        return Err(CliError::Usage(format!(
+            "batch {} expects something of its instances, and --no-wait reads no list to see it: run it without --no-wait",
+            batch.id
+        )));
     }
     let verbosity = global.verbosity();
     let news = match sheet {

@@ -5,7 +5,7 @@ use clap::{CommandFactory, Parser};
 
 use super::account::{FIRST_SERVICE, InvalidServices, Services, SimulateArgs, parse_services};
 use super::command::{simulate, summary};
-use crate::job::ServiceId;
+use crate::job::{Expected, ServiceId};
 use crate::simulator::{Config, FaultKind, FaultPlan, FleetRow, Oddities, Record};
 
 #[derive(Debug, Parser)]
@@ -151,6 +151,7 @@ fn a_manifest_and_invented_services_may_overlap() {
         zone: Some("own".to_owned()),
         ssh_key: None,
         key_label: None,
+        expected: Expected::default(),
     };
     let config = args.config([row]);
     assert_eq!(config.instances.len(), 2);

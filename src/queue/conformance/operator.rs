@@ -13,18 +13,22 @@ use crate::job::{
 use crate::queue::{AccessNews, Backend, EnqueuePolicy, Given, QueuedJob, Selection};
 
 pub(super) async fn failures_are_those_that_nobody_has_dealt_with(mut store: impl Backend) {
-    let (lease, mut jobs) = begun(&mut store, &[1, 2, 3, 4]).await;
+    let (lease, mut jobs) = begun(&mut store, &[1, 2, 3, 4, 5]).await;
     let batch = lease.batch();
     write(&mut store, &lease, &mut jobs[0], [intent(), refused()]).await;
     let unlisted = LedgerEntry::Untouched {
         failure: Failure::new("not_listed", "the account's list does not show it"),
     };
     write(&mut store, &lease, &mut jobs[1], [unlisted]).await;
-    for job in &mut jobs[2..] {
+    let mismatched = LedgerEntry::Untouched {
+        failure: Failure::new("plan_mismatch", "its name is `web-2`, not `web-1`"),
+    };
+    write(&mut store, &lease, &mut jobs[4], [mismatched]).await;
+    for job in &mut jobs[2..4] {
         write(&mut store, &lease, job, [intent(), unknown(), held()]).await;
     }
     let failures = store.failures(batch).await.unwrap();
-    assert_eq!(failures.failed, 1);
+    assert_eq!((failures.failed, failures.mismatched), (1, 1));
     assert_eq!(failures.in_doubt, [jobs[2].id, jobs[3].id]);
     let settled = store
         .command(
@@ -45,7 +49,7 @@ pub(super) async fn failures_are_those_that_nobody_has_dealt_with(mut store: imp
     let failures = store.failures(batch).await.unwrap();
     assert_eq!((failures.failed, failures.in_doubt.len()), (1, 1));
     let counts = store.counts(batch).await.unwrap();
-    assert_eq!((counts.failed, counts.in_doubt, counts.held), (3, 1, 1));
+    assert_eq!((counts.failed, counts.in_doubt, counts.held), (4, 1, 1));
 }
 
 pub(super) async fn a_command_says_of_each_service_what_became_of_it(mut store: impl Backend) {

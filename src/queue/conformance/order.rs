@@ -12,7 +12,7 @@ use crate::job::{
 };
 use crate::queue::{
     Backend, Conflict, DonePolicy, Due, EnqueueError, EnqueuePolicy, Enqueued, Live, NewBatch,
-    Touched,
+    Pending, Touched,
 };
 
 pub(super) async fn rows_become_queued_jobs_in_their_order(mut store: impl Backend) {
@@ -25,9 +25,12 @@ pub(super) async fn rows_become_queued_jobs_in_their_order(mut store: impl Backe
         assert_eq!(job.record, JobRecord::queued());
         assert_eq!(job.order.access_kind(), Some(AccessKind::Password));
     }
-    let queued = store.queued(batch).await.unwrap();
-    let in_order: Vec<_> = jobs.iter().map(|job| (job.id, job.service)).collect();
-    assert_eq!(queued, in_order);
+    let in_order: Vec<_> = jobs.iter().map(Pending::from).collect();
+    assert_eq!(store.queued(batch, None, 9).await.unwrap(), in_order);
+    let first = store.queued(batch, None, 2).await.unwrap();
+    assert_eq!(first, in_order[..2]);
+    let rest = store.queued(batch, Some(first[1].id), 2).await.unwrap();
+    assert_eq!(rest, in_order[2..]);
     assert!(store.has_queued(batch).await.unwrap());
     assert_eq!(store.counts(batch).await.unwrap().queued, 3);
     let batches = store.batches().await.unwrap();
@@ -56,6 +59,9 @@ pub(super) async fn what_a_row_expects_is_kept_with_its_job(mut store: impl Back
     assert_eq!(kept, [&expected, &Expected::default()]);
     let (_, job) = store.jobs_of(service(1)).await.unwrap().remove(0);
     assert_eq!(job.expected, expected);
+    let pending = store.queued(batch, None, 9).await.unwrap();
+    let kept: Vec<_> = pending.iter().map(|pending| &pending.expected).collect();
+    assert_eq!(kept, [&expected, &Expected::default()]);
 }
 
 pub(super) async fn an_error_among_the_rows_queues_nothing(mut store: impl Backend) {

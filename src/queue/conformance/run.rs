@@ -84,11 +84,11 @@ pub(super) async fn what_is_ready_comes_in_order_and_says_when_the_next_is(
         assert_eq!(ready.next_ms, expected, "{until_ms}, {limit}");
     }
     let queued: Vec<JobId> = store
-        .queued(batch)
+        .queued(batch, None, 9)
         .await
         .unwrap()
         .into_iter()
-        .map(|(job, _)| job)
+        .map(|pending| pending.id)
         .collect();
     let all: Vec<JobId> = jobs.iter().map(|job| job.id).collect();
     assert_eq!(queued, all, "in the manifest's order, due or not");

@@ -3,17 +3,29 @@
 use sqlx::Row as _;
 
 use super::handle::Queue;
-use super::rows::{job_as_text, queued_job};
+use super::rows::{StoredPending, job_as_text, job_id, queued_job};
 use super::statement::json;
-use super::stored::damaged;
-use crate::job::{BatchId, JobId, ServiceId};
-use crate::queue::{Harm, QueuedJob, StoreError};
+use super::stored::stored;
+use crate::job::{BatchId, JobId};
+use crate::queue::{Harm, Pending, QueuedJob, StoreError};
 
 /// Failed jobs that nobody has dealt with. What the operator has resolved as failed is dealt with,
-/// and what the account's list lacks was never sent: neither says that rebuilds of this batch fail.
+/// and what the account's list lacks, or shows otherwise than it was expected, was never sent: none of
+/// them says that rebuilds of this batch fail.
 pub(super) const FAILED: &str = "SELECT count(*) FROM job
-     WHERE batch_id = ?1 AND state = 'failed' AND error_kind IS NOT 'not_listed'
+     WHERE batch_id = ?1 AND state = 'failed' AND error_kind IS NOT 'not_listed' AND error_kind IS NOT 'plan_mismatch'
        AND (SELECT kind FROM ledger WHERE job_id = job.id ORDER BY seq DESC LIMIT 1) <> 'resolved'";
+
+/// Failed jobs on whose instance something else stood than their order expects.
+pub(super) const MISMATCHED: &str = "SELECT count(*) FROM job
+     WHERE batch_id = ?1 AND state = 'failed' AND error_kind = 'plan_mismatch'";
+
+/// Of what is queued, the next ones behind ?1, in the manifest's order, as far as they are compared with
+/// the account's list.
+pub(super) const PENDING: &str =
+    "SELECT json_group_array(json_array(id, line, service_id, executed <> 'no', json(expected)))
+     FROM (SELECT id, line, service_id, executed, expected FROM job
+           WHERE id > ?1 AND id < ?2 AND state = 'queued' ORDER BY id LIMIT ?3) AS due";
 
 pub(super) const IN_DOUBT: &str = "SELECT id FROM job
      WHERE batch_id = ?1 AND state <> 'queued' AND completed_ms IS NULL AND state = 'in_doubt'";
@@ -25,34 +37,54 @@ impl Queue {
             .bind(batch.0)
             .fetch_one(&mut self.connection)
             .await?;
+        let mismatched: i64 = sqlx::query_scalar(MISMATCHED)
+            .bind(batch.0)
+            .fetch_one(&mut self.connection)
+            .await?;
         let in_doubt: Vec<i64> = sqlx::query_scalar(IN_DOUBT)
             .bind(batch.0)
             .fetch_all(&mut self.connection)
             .await?;
         Ok(Harm {
             failed: u64::try_from(failed).unwrap_or(0),
+            mismatched: u64::try_from(mismatched).unwrap_or(0),
             in_doubt: in_doubt.into_iter().map(JobId::from_stored).collect(),
         })
     }
 
-    /// The queued jobs of `batch` and their services, in the manifest's order.
-    pub(super) async fn queued_services(
+    /// The next queued jobs of `batch` behind `after`, `limit` at most, in the manifest's order.
+    pub(super) async fn pending(
         &mut self,
         batch: BatchId,
-    ) -> Result<Vec<(JobId, ServiceId)>, StoreError> {
-        let mut queued = Vec::new();
-        let rows: Vec<(i64, i64)> = sqlx::query_as(
-            "SELECT id, service_id FROM job WHERE batch_id = ?1 AND state = 'queued'",
+        after: Option<JobId>,
+        limit: usize,
+    ) -> Result<Vec<Pending>, StoreError> {
+        let after = after.unwrap_or_else(|| job_id(batch, 0));
+        let row = sqlx::query(PENDING)
+            .bind(after.stored())
+            .bind(job_id(BatchId(batch.0 + 1), 0).stored())
+            .bind(i64::try_from(limit).unwrap_or(i64::MAX))
+            .fetch_one(&mut self.connection)
+            .await?;
+        let pending: Vec<StoredPending> = stored(&row, "a job")?;
+        let mut pending: Vec<Pending> = pending
+            .into_iter()
+            .map(Pending::try_from)
+            .collect::<Result<_, _>>()?;
+        // An aggregate promises no order.
+        pending.sort_unstable_by_key(|pending| pending.id);
+        Ok(pending)
+    }
+
+    /// A queued job of `batch` expects something of its instance.
+    pub async fn expects(&mut self, batch: BatchId) -> Result<bool, StoreError> {
+        let row = sqlx::query(
+            "SELECT 1 FROM job WHERE batch_id = ?1 AND state = 'queued' AND expected IS NOT NULL LIMIT 1",
         )
         .bind(batch.0)
-        .fetch_all(&mut self.connection)
+        .fetch_optional(&mut self.connection)
         .await?;
-        for (job, service) in rows {
-            let service = ServiceId::new(service).ok_or_else(|| damaged("a service's id"))?;
-            queued.push((JobId::from_stored(job), service));
-        }
-        queued.sort_unstable();
-        Ok(queued)
+        Ok(row.is_some())
     }
 
     /// Those of `jobs` that are queued.

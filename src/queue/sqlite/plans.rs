@@ -3,7 +3,7 @@
 use sqlx::{AssertSqlSafe, Row};
 
 use super::change::{grouped_by_shape, move_jobs};
-use super::overview::{FAILED, IN_DOUBT};
+use super::overview::{FAILED, IN_DOUBT, MISMATCHED, PENDING};
 use super::past::{ENDED, LIVE, SUBMITTED};
 use super::read::{DUE, NEXT_DUE, OLDEST_DOUBT, TALLY, TARGETS, UNSETTLED};
 use super::record::{COUNT, ERASE, STANDING, add_entries};
@@ -44,6 +44,8 @@ async fn the_statements_that_a_run_repeats_use_indexes_and_sort_nothing() {
         UNSETTLED,
         OLDEST_DOUBT,
         FAILED,
+        MISMATCHED,
+        PENDING,
         IN_DOUBT,
         STANDING,
         ERASE,

@@ -12,7 +12,7 @@ use crate::job::{
     Action, BatchId, Evidence, Executed, Expected, FailureKind, JobId, JobRecord, ResultRow,
     ServiceId, State,
 };
-use crate::queue::{QueuedJob, StoreError, Target};
+use crate::queue::{Pending, QueuedJob, StoreError, Target};
 
 /// A job as one column of text, for [`queued_job`]: each column of a row costs sqlx two allocations
 /// on each side of a channel, and a job has 27. `record`: see [`StoredJob::record`].
@@ -109,6 +109,26 @@ impl TryFrom<StoredTarget<'_>> for Target {
             service: ServiceId::new(service).ok_or_else(|| damaged("a service id"))?,
             image: image.as_deref().map(image_id).transpose()?,
             access: access.as_deref().map(word).transpose()?,
+        })
+    }
+}
+
+/// The job's id, its line, its service, whether it may have been touched, what is expected.
+#[derive(Deserialize)]
+pub(super) struct StoredPending(i64, u64, i64, u8, Option<Expected>);
+
+impl TryFrom<StoredPending> for Pending {
+    type Error = StoreError;
+
+    fn try_from(
+        StoredPending(id, line, service, touched, expected): StoredPending,
+    ) -> Result<Self, StoreError> {
+        Ok(Self {
+            id: JobId::from_stored(id),
+            line,
+            service: ServiceId::new(service).ok_or_else(|| damaged("a service id"))?,
+            is_touched: touched != 0,
+            expected: expected.unwrap_or_default(),
         })
     }
 }

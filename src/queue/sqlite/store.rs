@@ -8,8 +8,8 @@ use super::handle::Queue;
 use crate::job::{BatchId, Counts, JobId, NewJob, ServiceId, State, Transition};
 use crate::queue::{
     AccessNews, Backend, Batch, CommandOutcome, Decision, EnqueueError, EnqueuePolicy, Enqueued,
-    Flaw, Given, Harm, Lease, LedgerLine, NewBatch, NewRun, Preview, QueuedJob, Ready, ResultSink,
-    Rows, Selection, Store, StoreError, Target,
+    Flaw, Given, Harm, Lease, LedgerLine, NewBatch, NewRun, Pending, Preview, QueuedJob, Ready,
+    ResultSink, Rows, Selection, Store, StoreError, Target,
 };
 
 impl Store for Queue {
@@ -45,8 +45,13 @@ impl Store for Queue {
         self.harm(batch).await
     }
 
-    async fn queued(&mut self, batch: BatchId) -> Result<Vec<(JobId, ServiceId)>, StoreError> {
-        self.queued_services(batch).await
+    async fn queued(
+        &mut self,
+        batch: BatchId,
+        after: Option<JobId>,
+        limit: usize,
+    ) -> Result<Vec<Pending>, StoreError> {
+        self.pending(batch, after, limit).await
     }
 
     async fn queued_jobs(&mut self, jobs: &[JobId]) -> Result<Vec<QueuedJob>, StoreError> {

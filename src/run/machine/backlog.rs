@@ -58,29 +58,16 @@ pub(super) enum Suspicion {
 }
 
 /// What is still to be sent.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(super) struct Backlog {
     supply: Supply,
     waiting: Vec<Waiting>,
     suspects: Vec<Suspect>,
     /// Jobs that were refused for want of rights, and the token's generation.
     refused: HashMap<JobId, u64>,
-    /// Jobs of the batch; `None` once those that the list surely lacks were left out.
-    unchecked: Option<u64>,
 }
 
 impl Backlog {
-    /// Of a batch of `jobs` jobs.
-    pub(super) fn new(jobs: u64) -> Self {
-        Self {
-            supply: Supply::default(),
-            waiting: Vec::new(),
-            suspects: Vec::new(),
-            refused: HashMap::new(),
-            unchecked: Some(jobs),
-        }
-    }
-
     /// Until when (Unix time) jobs have to be due, and how many to ask the store for, if `slots` may
     /// start; `None`: enough is known. `elsewhere`: jobs that it may name although they are in flight.
     pub(super) fn wants(&self, slots: usize, elsewhere: usize, now: Now) -> Option<(i64, usize)> {
@@ -178,16 +165,6 @@ impl Backlog {
             .retain(|waiting| !jobs.contains(&waiting.job.id));
         self.suspects
             .retain(|suspect| !jobs.contains(&suspect.job.id));
-    }
-
-    /// Whether the list has all services of the order, nobody has checked yet.
-    pub(super) fn is_unchecked(&self) -> bool {
-        self.unchecked.is_some()
-    }
-
-    /// It is checked now. Returns how many jobs the batch has.
-    pub(super) fn check(&mut self) -> u64 {
-        self.unchecked.take().unwrap_or_default()
     }
 
     /// A job is refused with the token of `generation`; says whether it was before, with an older one.

@@ -16,30 +16,49 @@ pub(super) struct Budget {
     failed: u64,
     /// Doubts that only the operator can settle.
     held: u64,
+    /// How many instances may be other than their order expects; `None`: any number.
+    max_mismatched: Option<u64>,
+    /// Jobs that failed for that reason.
+    mismatched: u64,
     /// When the store said so; `None`: something went wrong since.
     asked_at: Option<Instant>,
 }
 
 impl Budget {
-    pub(super) fn new(max: Option<u64>) -> Self {
+    pub(super) fn new(max: Option<u64>, max_mismatched: Option<u64>) -> Self {
         Self {
             max,
             failed: 0,
             held: 0,
+            max_mismatched,
+            mismatched: 0,
             asked_at: None,
         }
     }
 
     /// What the store says.
-    pub(super) fn learn(&mut self, failed: u64, held: u64, now: Now) {
+    pub(super) fn learn(&mut self, failed: u64, held: u64, mismatched: u64, now: Now) {
         self.failed = failed;
         self.held = held;
+        self.mismatched = mismatched;
         self.asked_at = Some(now.at);
     }
 
     pub(super) fn one_failed(&mut self) {
         self.failed += 1;
         self.asked_at = None;
+    }
+
+    pub(super) fn one_mismatched(&mut self) {
+        self.mismatched += 1;
+        self.asked_at = None;
+    }
+
+    /// How many instances are other than expected, and how many may be, if `more` of them are too many.
+    pub(super) fn too_many_mismatches(&self, more: u64) -> Option<(u64, u64)> {
+        let mismatched = self.mismatched + more;
+        let max = self.max_mismatched?;
+        (mismatched > max).then_some((mismatched, max))
     }
 
     pub(super) fn one_is_held(&mut self) {
@@ -49,7 +68,7 @@ impl Budget {
 
     /// There is something that an operator may have dealt with.
     pub(super) fn is_touched(&self) -> bool {
-        self.failed + self.held > 0
+        self.failed + self.held + self.mismatched > 0
     }
 
     /// The store has to be asked again.

@@ -12,6 +12,7 @@ use super::images::Images;
 use super::inventory::Inventory;
 use super::lookups::{Looked, Lookups};
 use super::narrator::Narrator;
+use super::order_check::OrderCheck;
 use super::{Finished, Step};
 use crate::event::Event;
 use crate::job::{Counts, ImageId, JobId, LedgerEntry, State, Transition};
@@ -55,6 +56,7 @@ pub struct Machine {
     pub(super) gate: Gate,
     pub(super) inventory: Inventory,
     pub(super) backlog: Backlog,
+    pub(super) order_check: OrderCheck,
     pub(super) images: Images,
     pub(super) flights: Flights,
     pub(super) budget: Budget,
@@ -109,10 +111,11 @@ impl Machine {
         let mut machine = Self {
             gate: Gate::new(&options, session, list.is_scanned(), seed, now),
             inventory: Inventory::new(list, now),
-            backlog: Backlog::new(jobs),
+            backlog: Backlog::default(),
+            order_check: OrderCheck::new(jobs),
             images: Images::default(),
             flights: Flights::default(),
-            budget: Budget::new(options.max_failures.of(jobs)),
+            budget: Budget::new(options.max_failures.of(jobs), options.max_mismatch.of(jobs)),
             lookups: Lookups::default(),
             narrator: Narrator::new(counts, now),
             desk: Desk::default(),
@@ -160,7 +163,7 @@ impl Machine {
             self.flights.put(Flight::inherited(job, tracker));
         }
         let in_doubt = failures.in_doubt.len() + interrupted;
-        self.learn_failures(failures.failed, in_doubt, now);
+        self.learn_failures(failures, in_doubt, now);
         let headroom = self.headroom();
         if headroom < self.options.workers {
             self.narrator.tell(Event::BudgetLimits {
@@ -181,12 +184,13 @@ impl Machine {
     pub(super) fn answer_failures(&mut self, failures: &Harm, now: Now) {
         let in_doubt: HashSet<JobId> = failures.in_doubt.iter().copied().collect();
         self.flights.keep_doubts(&in_doubt);
-        self.learn_failures(failures.failed, in_doubt.len(), now);
+        self.learn_failures(failures, in_doubt.len(), now);
     }
 
-    pub(super) fn learn_failures(&mut self, failed: u64, in_doubt: usize, now: Now) {
+    pub(super) fn learn_failures(&mut self, harm: &Harm, in_doubt: usize, now: Now) {
         let held = in_doubt.saturating_sub(self.flights.doubts());
-        self.budget.learn(failed, held as u64, now);
+        self.budget
+            .learn(harm.failed, held as u64, harm.mismatched, now);
     }
 
     /// A call has ended.
@@ -407,7 +411,8 @@ impl Machine {
         let timeout = self.options.outage_timeout;
         let halt = match self.budget.exhausted() {
             Some((failed, budget)) => Some(Halt::FailureBudget { failed, budget }),
-            None => (self.gate.over_limit(timeout, now))
+            None => (self.too_many_mismatches(0))
+                .or_else(|| self.gate.over_limit(timeout, now))
                 .or_else(|| self.inventory.over_limit(timeout, now)),
         };
         match halt {

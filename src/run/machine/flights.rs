@@ -108,6 +108,8 @@ pub(super) struct Flights {
     of_service: HashMap<ServiceId, Flight>,
     /// Submissions whose answers are outstanding.
     out: usize,
+    /// This run has sent something.
+    launched: bool,
     unconfirmed: Vec<Unconfirmed>,
     /// What an answer asked for that the session does not have.
     half_session: Option<HalfSession>,
@@ -119,12 +121,18 @@ impl Flights {
     /// A submission is about to be made.
     pub(super) fn launch(&mut self, job: QueuedJob, baseline_at: Option<Instant>) {
         self.out += 1;
+        self.launched = true;
         self.put(Flight {
             job,
             tracker: None,
             slept: None,
             baseline_at,
         });
+    }
+
+    /// This run has sent something.
+    pub(super) fn has_launched(&self) -> bool {
+        self.launched
     }
 
     /// The answer to a submission has come. `None`: its job was moved by somebody else.

@@ -9,6 +9,7 @@
 //! | [`gate`] | which call may go now: rate, session, outage |
 //! | [`inventory`] | the account's list, and which of its pages is read next |
 //! | [`backlog`] | jobs that were not sent yet |
+//! | [`order_check`] | how much of the order was compared with the list before anything is sent |
 //! | [`images`] | names and zones of the ordered images |
 //! | [`flights`] | jobs that were sent, until they end |
 //! | [`budget`] | what has gone wrong, and how much more may |
@@ -16,10 +17,12 @@
 //! | [`lookups`] | documents that somebody wants to look at, apart from any job |
 //! | [`narrator`] | what was said already |
 //!
-//! What concerns several rooms is decided by the machine itself: `starts` (what a job needs before
-//! its intent may be written), `preparation` (what has to be asked for it), `answers` and `session_answers` (what an answer means), `readings`
-//! (what a page of the list means), `half_session`, and `activity` (what the run waits for), `looks` (documents that are read for somebody who looks). A
-//! property test drives it without clock, network or database.
+//! What concerns several rooms is decided by the machine itself: `expectations` (is what stands there
+//! what the order expects), `starts` (what a job needs before its intent may be written),
+//! `preparation` (what has to be asked for it), `answers` and `session_answers` (what an answer means),
+//! `readings` (what a page of the list means), `half_session`, `activity` (what the run waits for), and
+//! `looks` (documents that are read for somebody who looks). A property test drives it without clock,
+//! network or database.
 
 mod activity;
 mod answers;
@@ -28,6 +31,7 @@ mod budget;
 mod call;
 mod course;
 mod desk;
+mod expectations;
 mod flights;
 mod gate;
 mod half_session;
@@ -36,6 +40,7 @@ mod inventory;
 mod looks;
 mod lookups;
 mod narrator;
+mod order_check;
 mod preparation;
 mod readings;
 mod session_answers;

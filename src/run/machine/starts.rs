@@ -3,14 +3,17 @@
 use std::collections::HashSet;
 use std::time::Duration;
 
+use super::expectations::mismatch;
 use super::images::Image;
 use super::inventory::Needs;
 use super::{Call, Machine};
-use crate::job::{Baseline, Failure, FailureKind, InstanceStatus, JobId, LedgerEntry, ServiceId};
+use crate::job::{
+    Baseline, Executed, Failure, FailureKind, InstanceStatus, JobId, LedgerEntry, ServiceId,
+};
 use crate::queue::{QueuedJob, Ready};
+use crate::run::Now;
 use crate::run::poll_schedule::Stage;
 use crate::run::rate_limiter::Purpose;
-use crate::run::{Halt, Now};
 use crate::time;
 use crate::zomro::Submission;
 
@@ -30,6 +33,8 @@ pub(super) enum Readiness {
     NeedsReading { deferred: bool },
     /// The list surely lacks it.
     NotListed,
+    /// Something else stands there than its order expects.
+    Differs(Failure),
 }
 
 impl Machine {
@@ -99,6 +104,14 @@ impl Machine {
                         continue;
                     }
                 }
+                Readiness::Differs(failure) if !self.is_ending() => {
+                    self.fail_mismatched(waiting.job, failure, now);
+                    if self.is_ending() {
+                        slots = 0;
+                    }
+                    continue;
+                }
+                Readiness::Differs(_) => {}
                 Readiness::NotListed => {
                     self.leave_out(vec![waiting.job], now);
                     continue;
@@ -108,34 +121,6 @@ impl Machine {
         }
         self.backlog.keep_waiting(kept);
         self.give_up_previews();
-    }
-
-    /// The store has to say which services are still to be rebuilt, before the first one is: those
-    /// that the list surely lacks are known by then.
-    pub(super) fn wants_order(&self) -> bool {
-        let may_check = !self.options.no_wait && self.inventory.is_read();
-        may_check && self.backlog.is_unchecked() && !self.is_ending()
-    }
-
-    /// The store's answer, in the manifest's order. Returns the jobs to be left out; none where so
-    /// many are missing that a filter in the panel is likelier.
-    pub(super) fn check_order(&mut self, queued: &[(JobId, ServiceId)]) -> Vec<JobId> {
-        let jobs = self.backlog.check();
-        let is_missing =
-            |(_, service): &&(JobId, ServiceId)| self.inventory.is_surely_absent(*service);
-        let missing: Vec<(JobId, ServiceId)> = queued.iter().filter(is_missing).copied().collect();
-        let count = missing.len() as u64;
-        match missing.first() {
-            Some((_, first)) if count.saturating_mul(10) > jobs => {
-                self.halt_for(Halt::NotListed {
-                    missing: count,
-                    jobs,
-                    first: *first,
-                });
-                Vec::new()
-            }
-            _ => missing.into_iter().map(|(job, _)| job).collect(),
-        }
     }
 
     /// They are not in the account's list: they fail untouched, and that is no failure of the run.
@@ -163,7 +148,13 @@ impl Machine {
     /// What stands on the instance, if its latest reading is fresh and its order may begin.
     fn baseline(&self, job: &QueuedJob, now: Now) -> Result<Option<Baseline>, Readiness> {
         if self.options.no_wait {
-            return Ok(None);
+            // The command line refuses that; it must not get through to the API all the same.
+            return if job.expected.is_nothing() {
+                Ok(None)
+            } else {
+                let error = "its order expects something of it, and --no-wait reads no list";
+                Err(Readiness::Differs(plan_mismatch(error)))
+            };
         }
         let Some(listed) = self.inventory.get(job.service) else {
             return Err(if self.inventory.is_surely_absent(job.service) {
@@ -184,6 +175,10 @@ impl Machine {
         }
         if !job.order.action().may_begin(&observation.status) {
             return Err(Readiness::NeedsReading { deferred: true });
+        }
+        let is_touched = job.record.executed() != Executed::No;
+        if let Some(error) = mismatch(&job.expected, listed, is_touched) {
+            return Err(Readiness::Differs(plan_mismatch(error)));
         }
         Ok(Some(Baseline {
             image: observation.image.clone(),
@@ -219,6 +214,16 @@ impl Machine {
     pub(super) fn fail_untouched(&mut self, mut job: QueuedJob, failure: Failure, now: Now) {
         self.step(&mut job, LedgerEntry::Untouched { failure }, now.unix_ms);
         self.budget.one_failed();
+    }
+
+    /// Something else stands there: it fails untouched, and that is no failure of the run, as long as
+    /// there are few.
+    fn fail_mismatched(&mut self, mut job: QueuedJob, failure: Failure, now: Now) {
+        self.step(&mut job, LedgerEntry::Untouched { failure }, now.unix_ms);
+        self.budget.one_mismatched();
+        if let Some(halt) = self.too_many_mismatches(0) {
+            self.halt_for(halt);
+        }
     }
 
     fn never_ready(&self, service: ServiceId) -> Failure {
@@ -270,6 +275,10 @@ impl Machine {
 /// What the list says for people, as it is kept in the ledger.
 pub(super) fn for_people(text: Option<&str>) -> Option<String> {
     text.map(|text| crate::text::brief(text, 64))
+}
+
+fn plan_mismatch(error: impl Into<String>) -> Failure {
+    Failure::new(FailureKind::PlanMismatch, error)
 }
 
 fn not_listed() -> Failure {

@@ -19,10 +19,11 @@ use std::time::{Duration, Instant};
 
 use super::course::Phase;
 use super::desk::News;
+use super::order_check::PAGE;
 use super::{Call, Finished, Machine, Step};
 use crate::event::Event;
 use crate::job::{Counts, ImageId, JobId, ServiceId};
-use crate::queue::{Harm, QueuedJob, Ready};
+use crate::queue::{Harm, Pending, QueuedJob, Ready};
 use crate::run::{Now, Signal};
 use crate::zomro::Lookup;
 
@@ -80,8 +81,13 @@ pub enum Next {
 pub enum Question {
     /// What has gone wrong, and nobody has dealt with.
     Failures,
-    /// Which services are still to be rebuilt.
-    Queued,
+    /// Which jobs are still to be sent, and what they expect of their instances.
+    Queued {
+        /// Behind this one.
+        after: Option<JobId>,
+        /// So many at most.
+        limit: usize,
+    },
     /// These jobs, as far as they are queued.
     QueuedJobs(Vec<JobId>),
     /// Jobs that are due.
@@ -103,7 +109,7 @@ pub enum Answer {
     /// To [`Question::Failures`].
     Failures(Harm),
     /// To [`Question::Queued`], in the manifest's order.
-    Queued(Vec<(JobId, ServiceId)>),
+    Queued(Vec<Pending>),
     /// To [`Question::QueuedJobs`].
     QueuedJobs(Vec<QueuedJob>),
     /// To [`Question::Ready`].
@@ -189,7 +195,11 @@ impl Machine {
                 }
                 Phase::AskQueued => {
                     let asks = self.may_ask() && self.wants_order();
-                    (Phase::AskReady, asks.then_some(Next::Ask(Question::Queued)))
+                    let ask = || {
+                        let after = self.order_check.after();
+                        Next::Ask(Question::Queued { after, limit: PAGE })
+                    };
+                    (Phase::AskReady, asks.then(ask))
                 }
                 Phase::AskQueuedJobs(jobs) => {
                     (Phase::AskReady, Some(Next::Ask(Question::QueuedJobs(jobs))))
@@ -253,9 +263,12 @@ impl Machine {
         match answer {
             Answer::Failures(failures) => self.answer_failures(&failures, now),
             Answer::Queued(queued) => {
-                let missing = self.check_order(&queued);
-                if !missing.is_empty() {
-                    self.course.phase = Phase::AskQueuedJobs(missing);
+                if let Some(missing) = self.check_order(&queued) {
+                    if !missing.is_empty() {
+                        self.course.phase = Phase::AskQueuedJobs(missing);
+                    }
+                } else {
+                    self.course.phase = Phase::AskQueued;
                 }
             }
             Answer::QueuedJobs(jobs) => self.leave_out(jobs, now),

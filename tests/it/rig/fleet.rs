@@ -9,7 +9,7 @@ use std::process::Command;
 use std::sync::OnceLock;
 use std::time::Duration;
 
-use refleet::job::ServiceId;
+use refleet::job::{Expected, ServiceId};
 use refleet::simulator::{
     Behaviour, Call, Config, Fault, FaultKind, FleetRow, InstanceChange, Oddities, Script,
     Simulator,
@@ -237,6 +237,7 @@ fn account(count: usize) -> Config {
             image: image.parse().ok(),
             image_name: None,
             key_label: None,
+            expected: Expected::default(),
             zone: None,
             ssh_key: Some("490".to_owned()),
         })

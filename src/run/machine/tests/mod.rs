@@ -3,6 +3,7 @@
 
 mod calls;
 mod endings;
+mod pins;
 mod readings;
 mod sessions;
 mod world;
@@ -11,7 +12,7 @@ use std::time::Duration;
 
 use proptest::prelude::*;
 
-use crate::run::budget::MaxFailures;
+use crate::run::budget::Tolerance;
 use world::{Chances, Fate, Oddities, SECOND, World, options, service};
 
 /// A world in which things go wrong by themselves.
@@ -20,7 +21,7 @@ struct Weather {
     jobs: u64,
     workers: usize,
     rate_per_s: f64,
-    max_failures: MaxFailures,
+    max_failures: Tolerance,
     no_wait: bool,
     page_size: usize,
     shifts: usize,
@@ -36,6 +37,10 @@ struct Weather {
     /// When, and for how long, the process stands still (false) or the machine sleeps (true).
     sleeps: Vec<(u64, u64, bool)>,
     oddities: Oddities,
+    /// Each job expects its instance as it is at first, and so many of them may be otherwise.
+    pinned: Option<Tolerance>,
+    /// Instances that get another address, and after how many seconds.
+    moved: Vec<(u64, u64)>,
     seed: u64,
 }
 
@@ -120,9 +125,17 @@ fn weather() -> impl Strategy<Value = Weather> {
             },
         );
     let max_failures = prop_oneof![
-        1 => Just(MaxFailures::Percent(100)),
-        2 => (1..6u64).prop_map(MaxFailures::Jobs),
+        1 => Just(Tolerance::Percent(100)),
+        2 => (1..6u64).prop_map(Tolerance::Jobs),
     ];
+    let tolerance = prop_oneof![
+        1 => Just(Tolerance::Percent(100)),
+        3 => (1..4u64).prop_map(Tolerance::Jobs),
+    ];
+    let pins = (
+        prop::option::weighted(0.4, tolerance),
+        prop::collection::vec((1..20u64, prop_oneof![Just(0), 0..900u64]), 0..5),
+    );
     (
         (
             1..20u64,
@@ -136,6 +149,7 @@ fn weather() -> impl Strategy<Value = Weather> {
         prop::collection::vec((1..20u64, 0..4u8, 0..1500u64), 0..4),
         prop::option::weighted(0.2, (0..600u64, 0..700u64)),
         prop::collection::vec((0..900u64, 0..5000u64, any::<bool>()), 0..2),
+        pins,
         prop_oneof![2 => Just(Oddities::default()), 3 => oddities()],
         any::<u64>(),
     )
@@ -148,6 +162,7 @@ fn weather() -> impl Strategy<Value = Weather> {
                 odd,
                 outage,
                 sleeps,
+                (pinned, moved),
                 oddities,
                 seed,
             )| Weather {
@@ -171,6 +186,8 @@ fn weather() -> impl Strategy<Value = Weather> {
                     frozen_page_s: oddities.frozen_page_s.filter(|_| shifts == 0),
                     ..oddities
                 },
+                pinned: pinned.filter(|_| !no_wait),
+                moved,
                 seed,
             },
         )
@@ -183,6 +200,7 @@ impl Weather {
         options.rate_per_s = self.rate_per_s;
         options.max_failures = self.max_failures;
         options.no_wait = self.no_wait;
+        options.max_mismatch = self.pinned.unwrap_or(options.max_mismatch);
         let mut world = World::new(self.jobs, options);
         if !self.can_login {
             world = world.with_bare_token();
@@ -193,6 +211,9 @@ impl Weather {
         world.shifts = self.shifts;
         world.list_lag = Duration::from_secs(self.list_lag_s);
         world.oddities = self.oddities.clone();
+        if self.pinned.is_some() {
+            world.pin();
+        }
         world
     }
 
@@ -223,6 +244,11 @@ impl Weather {
     }
 
     fn clear_up(&self, world: &mut World) {
+        for &(number, seconds) in &self.moved {
+            if self.pinned.is_some() && world.elapsed() >= Duration::from_secs(seconds) {
+                world.give_address(1 + number % self.jobs, "192.0.2.200");
+            }
+        }
         for &(number, kind, seconds) in &self.odd {
             let number = 1 + number % self.jobs;
             if world.elapsed() < Duration::from_secs(seconds) {

@@ -11,7 +11,7 @@ use crate::run::backoff::Backoff;
 use crate::run::evidence::Rules;
 use crate::run::machine::{Answer, Call, Finished, Input, Machine, Next, Output, Question, Start};
 use crate::run::session::{LOGIN_PAUSE, Session};
-use crate::run::{InstanceList, MaxFailures, Now, Options};
+use crate::run::{InstanceList, Now, Options, Tolerance};
 use crate::zomro::{self, Submitted};
 
 fn start(now: Now) -> Run {
@@ -32,7 +32,8 @@ fn start(now: Now) -> Run {
             rebuild_timeout: 60 * second,
             silence_counts: true,
         },
-        max_failures: MaxFailures::Percent(100),
+        max_failures: Tolerance::Percent(100),
+        max_mismatch: Tolerance::Percent(100),
         // Neither list nor preview: nothing but sessions and submissions.
         no_wait: true,
         stale: false,

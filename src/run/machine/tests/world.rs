@@ -10,11 +10,11 @@ use std::time::{Duration, Instant};
 
 use crate::event::{Event, Limit};
 use crate::job::{
-    Access, BatchId, Counts, Evidence, Executed, Expected, Failure, ImageId, InstanceStatus, JobId,
-    JobRecord, LedgerEntry, Order, Rebuild, RunId, ServiceId, State, StoredAccess, Transition,
-    Verdict,
+    Access, Baseline, BatchId, Counts, Evidence, Executed, Expected, Failure, FailureKind, ImageId,
+    InstanceStatus, JobId, JobRecord, LedgerEntry, Order, Rebuild, RunId, ServiceId, State,
+    StoredAccess, Transition, Verdict,
 };
-use crate::queue::{Harm, Lease, QueuedJob, Ready, Store, StoreError};
+use crate::queue::{Harm, Lease, Pending, QueuedJob, Ready, Store, StoreError};
 use crate::run::backoff::Backoff;
 use crate::run::driver::{self, Outside};
 use crate::run::evidence::Rules;
@@ -22,7 +22,7 @@ use crate::run::machine::starts::Readiness;
 use crate::run::machine::{Call, Finished, Input, Machine, Start};
 use crate::run::rate_limiter::Purpose;
 use crate::run::session::Session;
-use crate::run::{Halt, InstanceList, MaxFailures, Now, Options, Signal};
+use crate::run::{Halt, InstanceList, Now, Options, Signal, Tolerance};
 use crate::zomro::{
     Answer, HalfSession, Image, Instance, Keepalive, LoginError, Page, Preview, Read, ReadError,
     Reply, Sent, Submission, Submitted,
@@ -58,7 +58,8 @@ pub fn options() -> Options {
             rebuild_timeout: 20 * MINUTE,
             silence_counts: true,
         },
-        max_failures: MaxFailures::Percent(100),
+        max_failures: Tolerance::Percent(100),
+        max_mismatch: Tolerance::Percent(100),
         no_wait: false,
         stale: false,
     }
@@ -451,6 +452,26 @@ impl World {
         });
     }
 
+    /// Each job expects its instance as it is now.
+    pub fn pin(&mut self) {
+        for job in self.around.queue.values_mut() {
+            let truth = &self.around.account[&job.service];
+            let shown = truth.shown.last().unwrap();
+            job.expected = Expected {
+                name: Some(String::new()),
+                ip: Some(truth.ip.unwrap_or_default().to_owned()),
+                image: Some(shown.image.to_uppercase()),
+                status: Some(shown.status.into()),
+            };
+        }
+    }
+
+    /// Its owner gives it another address.
+    pub fn give_address(&mut self, number: u64, ip: &'static str) {
+        self.deferred.insert(service(number));
+        self.truth(number).ip = Some(ip);
+    }
+
     pub fn kinds(&self, number: u64) -> Vec<&'static str> {
         self.entries
             .iter()
@@ -639,6 +660,10 @@ impl World {
                 "{failures:?} with {in_flight} in flight of {budget}"
             );
         }
+        if let Some(allowed) = self.allowed_mismatches() {
+            let mismatched = self.harm().mismatched;
+            assert!(mismatched <= allowed + 1, "{mismatched} of {allowed}");
+        }
         self.check_nothing_is_left_undone();
     }
 
@@ -810,12 +835,17 @@ impl Around {
             let jobs = self.queue.values();
             jobs.filter(move |job| job.record.state == state)
         };
-        let counts = |job: &&QueuedJob| {
+        let is_of = |job: &QueuedJob, kind: FailureKind| {
             let failure = job.record.failure.as_ref();
-            let left_out = failure.is_some_and(|failure| failure.error_kind == "not_listed");
+            failure.is_some_and(|failure| failure.error_kind == kind)
+        };
+        let mismatched = |job: &&QueuedJob| is_of(job, FailureKind::PlanMismatch);
+        let counts = |job: &&QueuedJob| {
+            let left_out = is_of(job, FailureKind::NotListed) || mismatched(job);
             !left_out && !self.dealt_with.contains(&job.id)
         };
         Harm {
+            mismatched: in_state(State::Failed).filter(mismatched).count() as u64,
             failed: in_state(State::Failed).filter(counts).count() as u64,
             in_doubt: in_state(State::InDoubt).map(|job| job.id).collect(),
         }
@@ -877,6 +907,10 @@ impl Around {
         ended
     }
 
+    fn allowed_mismatches(&self) -> Option<u64> {
+        self.options.max_mismatch.of(self.queue.len() as u64)
+    }
+
     /// The store is asked: whether it answers.
     fn asked(&mut self) -> Result<(), StoreError> {
         self.asked_now += 1;
@@ -914,6 +948,7 @@ impl Around {
     /// Writes what still stands as the machine believes.
     fn write(&mut self, steps: &[&Transition]) -> HashSet<JobId> {
         let mut conflicts = HashSet::new();
+        let (mismatched, allowed) = (self.harm().mismatched, self.allowed_mismatches());
         for step in steps {
             let Transition {
                 job,
@@ -946,6 +981,11 @@ impl Around {
             }
             // The database writes only what changes.
             assert_eq!(record, from, "state and attempt stand for the rest");
+            if let LedgerEntry::Intent { baseline, .. } = entry {
+                let is_touched = record.executed() != Executed::No;
+                assert_expected(&row.expected, is_touched, baseline.as_ref());
+                assert!(allowed.is_none_or(|allowed| mismatched <= allowed));
+            }
             if matches!(entry, LedgerEntry::Intent { .. }) && record.attempt == 0 {
                 self.starts.push(row.line);
             }
@@ -1363,6 +1403,22 @@ impl Around {
 }
 
 /// The pause that an answer asks for.
+/// Nothing is sent to an instance that was other than its order expects when that was read.
+fn assert_expected(expected: &Expected, is_touched: bool, baseline: Option<&Baseline>) {
+    let Some(baseline) = baseline else {
+        assert!(expected.is_nothing(), "nobody has looked");
+        return;
+    };
+    let stood = Expected {
+        name: baseline.name.clone(),
+        ip: baseline.ip.clone(),
+        image: baseline.image.clone(),
+        status: Some(baseline.status.clone()),
+    };
+    let differences = expected.differences(&stood, is_touched);
+    assert!(differences.is_empty(), "{differences:?}");
+}
+
 fn asked_pause(finished: &Finished) -> Option<Duration> {
     match finished {
         Finished::Submit(_, submitted) => match submitted.answer {
@@ -1451,11 +1507,16 @@ impl Store for Around {
         Ok(self.harm())
     }
 
-    async fn queued(&mut self, _: BatchId) -> Result<Vec<(JobId, ServiceId)>, StoreError> {
+    async fn queued(
+        &mut self,
+        _: BatchId,
+        after: Option<JobId>,
+        limit: usize,
+    ) -> Result<Vec<Pending>, StoreError> {
         self.asked()?;
-        let queued = |job: &&QueuedJob| job.record.state == State::Queued;
+        let queued = |job: &&QueuedJob| job.record.state == State::Queued && Some(job.id) > after;
         let jobs = self.queue.values().filter(queued);
-        Ok(jobs.map(|job| (job.id, job.service)).collect())
+        Ok(jobs.take(limit).map(Pending::from).collect())
     }
 
     async fn queued_jobs(&mut self, jobs: &[JobId]) -> Result<Vec<QueuedJob>, StoreError> {

@@ -1,0 +1,87 @@
+//! What stands on the instances, and what their orders expect: compared before the first job is sent,
+//! and right before each.
+
+use super::Machine;
+use crate::job::{Expected, JobId};
+use crate::queue::Pending;
+use crate::run::Halt;
+use crate::run::list::Listed;
+use crate::text;
+
+impl Machine {
+    /// The store has to say what is still to be sent, before the first of it is: what the list surely
+    /// lacks, and what stands on the instances, is known by then.
+    pub(super) fn wants_order(&self) -> bool {
+        let (is_scanned, is_complete) = (self.inventory.is_scanned(), self.inventory.is_read());
+        let is_due = self.order_check.is_due(is_scanned, is_complete);
+        is_due && !self.options.no_wait && !self.is_ending()
+    }
+
+    /// The next part of the order, as the store tells it. At its end, the jobs to be left out because
+    /// the list lacks them; none where so many are missing that a filter in the panel is likelier.
+    pub(super) fn check_order(&mut self, queued: &[Pending]) -> Option<Vec<JobId>> {
+        let is_last = self.order_check.turn_to(queued);
+        for job in queued {
+            if self.inventory.is_surely_absent(job.service) {
+                self.order_check.is_missing(job);
+            } else if let Some(what) = self.mismatch(job) {
+                self.order_check.mismatches(job, &what);
+            }
+        }
+        is_last.then(|| self.order_is_checked())
+    }
+
+    fn order_is_checked(&mut self) -> Vec<JobId> {
+        let jobs = self.order_check.jobs();
+        let found = self.order_check.conclude(self.inventory.is_read());
+        let missing = found.missing.len() as u64;
+        if let Some(first) = found.first_missing
+            && missing.saturating_mul(10) > jobs
+        {
+            self.halt_for(Halt::NotListed {
+                missing,
+                jobs,
+                first,
+            });
+            return Vec::new();
+        }
+        if let Some(halt) = self.too_many_mismatches(found.mismatched) {
+            for mismatch in found.told {
+                self.narrator.warn(mismatch);
+            }
+            self.halt_for(halt);
+            return Vec::new();
+        }
+        found.missing
+    }
+
+    /// The halt, if `more` instances that are other than expected are too many.
+    pub(super) fn too_many_mismatches(&self, more: u64) -> Option<Halt> {
+        let (mismatched, allowed) = self.budget.too_many_mismatches(more)?;
+        Some(Halt::PlanMismatch {
+            mismatched,
+            allowed,
+            nothing_sent: !self.flights.has_launched(),
+        })
+    }
+
+    /// What stands on the instance of `job` and is not what is expected, by the latest reading.
+    fn mismatch(&self, job: &Pending) -> Option<String> {
+        if job.expected.is_nothing() {
+            return None;
+        }
+        let listed = self.inventory.get(job.service);
+        let listed = listed.filter(|listed| listed.page.is_some())?;
+        let is_settled = !listed.observation.status.is_passing();
+        mismatch(&job.expected, listed, job.is_touched || !is_settled)
+    }
+}
+
+/// What stands on `listed` and is not what is expected: see [`Expected::differences`].
+pub(super) fn mismatch(expected: &Expected, listed: &Listed, may_differ: bool) -> Option<String> {
+    let stands = listed.stands();
+    let differences = expected.differences(&stands, may_differ);
+    let said: Vec<String> = differences.iter().map(ToString::to_string).collect();
+    let said = text::brief(&said.join("; "), text::MESSAGE_CHARS_MAX);
+    (!said.is_empty()).then_some(said)
+}
