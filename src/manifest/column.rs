@@ -63,10 +63,6 @@ impl Column {
         self.aliases()[0]
     }
 
-    pub fn is_required(self) -> bool {
-        matches!(self, Self::ServiceId | Self::Image)
-    }
-
     /// The column of this name.
     pub fn of(name: &str) -> Option<Self> {
         Self::best(|alias| (alias == name).then_some(0))

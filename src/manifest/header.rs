@@ -25,15 +25,14 @@ pub fn known<'a>(names: impl Iterator<Item = &'a str>) -> usize {
         .count()
 }
 
-/// These cells are a header that says which column is which.
-pub fn is_header<'a>(names: impl Iterator<Item = &'a str>) -> bool {
+/// These cells are a header that says which column is which: it has those that are `required`.
+pub fn is_header<'a>(required: &[Column], names: impl Iterator<Item = &'a str>) -> bool {
     let mut found = [false; Column::ALL.len()];
     let known = names.take(COLUMNS_MAX);
     for column in known.filter_map(|name| Column::of(&normalised(name))) {
         found[column as usize] = true;
     }
-    let is_found = |column: Column| found[column as usize] || !column.is_required();
-    Column::ALL.into_iter().all(is_found)
+    required.iter().all(|column| found[*column as usize])
 }
 
 /// The header of a report of ours, as it was written or saved by a spreadsheet program.
@@ -77,6 +76,8 @@ pub struct Header {
     pub diagnostics: Vec<Diagnostic>,
     /// Counted from 1.
     pub line: u64,
+    /// The columns that a manifest of its action must have.
+    required: &'static [Column],
     positions: [Option<usize>; Column::ALL.len()],
     /// The first column was named with `--ignore-column`.
     is_first_told: bool,
@@ -84,9 +85,15 @@ pub struct Header {
 
 impl Header {
     /// Understands the header that stands on `line`; columns of these names are to be `ignored`.
-    pub fn parse(cells: &csv::StringRecord, line: u64, ignored: &[String]) -> Self {
+    pub fn parse(
+        required: &'static [Column],
+        cells: &csv::StringRecord,
+        line: u64,
+        ignored: &[String],
+    ) -> Self {
         let mut header = Self {
             line,
+            required,
             ..Self::default()
         };
         if let Some(diagnostic) = no_header(cells, line) {
@@ -96,7 +103,7 @@ impl Header {
         let written = Written {
             cells,
             normalised: cells.iter().map(normalised).collect(),
-            is_header: is_header(cells.iter()),
+            is_header: is_header(required, cells.iter()),
         };
         header.names = cells.iter().map(|name| text::brief(name, 40)).collect();
         let mut missing: Vec<&String> = ignored.iter().collect();
@@ -124,8 +131,8 @@ impl Header {
             let found = format!("{}; {}", quoted(name), written.found());
             header.diagnostics.push(diagnostic.with(found));
         }
-        for column in Column::ALL {
-            if column.is_required() && header.position(column).is_none() {
+        for &column in required {
+            if header.position(column).is_none() {
                 let diagnostic = Diagnostic::line(DiagnosticKind::ColumnMissing(column), line);
                 header.diagnostics.push(diagnostic.with(written.found()));
             }
@@ -187,19 +194,15 @@ impl Header {
 
     /// How many cells a row has at least: up to the last column that is required.
     pub fn cells_min(&self) -> usize {
-        Column::ALL
-            .into_iter()
-            .filter(|column| column.is_required())
-            .filter_map(|column| self.position(column))
-            .max()
-            .map_or(0, |last| last + 1)
+        let required = self.required.iter();
+        let positions = required.filter_map(|column| self.position(*column));
+        positions.max().map_or(0, |last| last + 1)
     }
 
     /// The rows can be read, whatever else is wrong.
     pub fn is_usable(&self) -> bool {
-        Column::ALL
-            .into_iter()
-            .all(|column| !column.is_required() || self.position(column).is_some())
+        let mut required = self.required.iter();
+        required.all(|column| self.position(*column).is_some())
     }
 }
 

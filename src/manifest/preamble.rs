@@ -6,6 +6,7 @@
 
 use std::io;
 
+use super::column::Column;
 use super::diagnostic::{Diagnostic, DiagnosticKind};
 use super::header;
 use super::lines::{Line, Lines, MARK, MARK_BYTES, unreadable};
@@ -66,18 +67,18 @@ pub fn first(lines: &mut Lines, diagnostics: &mut Vec<Diagnostic>) -> io::Result
 }
 
 /// The line further down that looks like the header.
-pub fn header_below(lines: &mut Lines) -> io::Result<Option<u64>> {
+pub fn header_below(required: &[Column], lines: &mut Lines) -> io::Result<Option<u64>> {
     let mut bytes = Vec::new();
     while let Some(line) = lines.next(&mut bytes)? {
-        if looks_like_header(&bytes) {
+        if looks_like_header(required, &bytes) {
             return Ok(Some(line.number));
         }
     }
     Ok(None)
 }
 
-/// This line names the columns that a manifest must have.
-pub fn looks_like_header(line: &[u8]) -> bool {
+/// This line names the columns that are `required`.
+pub fn looks_like_header(required: &[Column], line: &[u8]) -> bool {
     // Quickly, for it is asked of each line of a file without a header.
     if !line.iter().any(u8::is_ascii_alphabetic) {
         return false;
@@ -86,7 +87,7 @@ pub fn looks_like_header(line: &[u8]) -> bool {
     let text = text.trim_start_matches(MARK);
     DELIMITERS
         .into_iter()
-        .any(|delimiter| header::is_header(cells(text, delimiter)))
+        .any(|delimiter| header::is_header(required, cells(text, delimiter)))
 }
 
 /// Nothing but delimiters and quotes: a row whose cells are all empty.
@@ -141,11 +142,11 @@ fn delimiter(header: &str) -> u8 {
 }
 
 /// The character that would make this line a header, if it were taken for a delimiter.
-pub fn foreign_delimiter(header: &[u8]) -> Option<char> {
+pub fn foreign_delimiter(required: &[Column], header: &[u8]) -> Option<char> {
     let text = String::from_utf8_lossy(header);
     OTHER_DELIMITERS
         .into_iter()
-        .find(|delimiter| header::is_header(cells(&text, *delimiter)))
+        .find(|delimiter| header::is_header(required, cells(&text, *delimiter)))
         .map(char::from)
 }
 

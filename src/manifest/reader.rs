@@ -10,7 +10,7 @@ use super::error::ManifestError;
 use super::header::Header;
 use super::lines::Lines;
 use super::records::{Layout, Next, Records};
-use super::row::Row;
+use super::row::{self, Row};
 use super::source::Source;
 
 /// A manifest whose header was understood, and whose rows come one by one.
@@ -25,12 +25,13 @@ impl Reader {
     /// what else is wrong with the header is in [`Header::diagnostics`].
     pub fn open(source: &Source) -> Result<Self, ManifestError> {
         let mut diagnostics = Vec::new();
-        let (mut records, line) = match begin(source, &mut diagnostics) {
+        let required = row::required(source.action());
+        let (mut records, line) = match begin(source, required, &mut diagnostics) {
             Ok(Some(begun)) => begun,
             Ok(None) => return Err(faulty(source, diagnostics)),
             Err(error) => return Err(source.unreadable(error)),
         };
-        let mut header = Header::parse(records.record(), line, source.ignored_columns());
+        let mut header = Header::parse(required, records.record(), line, source.ignored_columns());
         if !header.is_usable() {
             let mut diagnostics = std::mem::take(&mut header.diagnostics);
             if diagnostics
@@ -122,7 +123,11 @@ impl Reader {
     }
 }
 
-fn begin(source: &Source, diagnostics: &mut Vec<Diagnostic>) -> io::Result<Option<(Records, u64)>> {
+fn begin(
+    source: &Source,
+    required: &'static [Column],
+    diagnostics: &mut Vec<Diagnostic>,
+) -> io::Result<Option<(Records, u64)>> {
     let input = match encoding::detect(source.read()?)? {
         Encoding::Readable(input) => input,
         Encoding::Unreadable(kind) => {
@@ -130,7 +135,7 @@ fn begin(source: &Source, diagnostics: &mut Vec<Diagnostic>) -> io::Result<Optio
             return Ok(None);
         }
     };
-    Records::open(Lines::new(input), diagnostics)
+    Records::open(required, Lines::new(input), diagnostics)
 }
 
 fn faulty(source: &Source, found: Vec<Diagnostic>) -> ManifestError {

@@ -7,6 +7,9 @@ use super::diagnostic::DiagnosticKind;
 use super::offers::{Nameless, Offers};
 use crate::job::{Access, AccessKind, ImageId, Rebuild, ServiceId};
 
+/// The columns that a manifest of rebuilds must have.
+pub const REQUIRED: &[Column] = &[Column::ServiceId, Column::Image];
+
 /// What a row says of a rebuild.
 #[derive(Debug)]
 pub enum Reading {

@@ -7,6 +7,7 @@ use std::io::{self, Read};
 
 use csv::StringRecord;
 
+use super::column::Column;
 use super::diagnostic::{Diagnostic, DiagnosticKind};
 use super::format::Legacy;
 use super::lines::{Line, Lines, MARK_BYTES, unreadable};
@@ -19,6 +20,8 @@ const OPEN_LINES_MAX: u64 = 100;
 
 /// The rows of a manifest.
 pub struct Records {
+    /// The columns that tell a header.
+    required: &'static [Column],
     lines: Lines,
     csv: csv::Reader<Feed>,
     delimiter: u8,
@@ -62,6 +65,7 @@ impl Records {
     /// Reads the header; its delimiter is the file's. `None`: there is none, or the diagnostics say why
     /// it could not be read.
     pub fn open(
+        required: &'static [Column],
         mut lines: Lines,
         diagnostics: &mut Vec<Diagnostic>,
     ) -> io::Result<Option<(Self, u64)>> {
@@ -94,6 +98,7 @@ impl Records {
             return Ok(None);
         }
         let records = Self {
+            required,
             lines,
             csv,
             delimiter,
@@ -122,18 +127,18 @@ impl Records {
     /// Where the header seems to stand, if it was not what was taken for it. Nothing can be read
     /// afterwards.
     pub fn header_below(&mut self) -> io::Result<Option<u64>> {
-        preamble::header_below(&mut self.lines)
+        preamble::header_below(self.required, &mut self.lines)
     }
 
     /// The character that the header seems to be delimited by, if that is none of ours.
     pub fn foreign_delimiter(&self) -> Option<char> {
-        preamble::foreign_delimiter(&self.csv.get_ref().line)
+        preamble::foreign_delimiter(self.required, &self.csv.get_ref().line)
     }
 
     /// What the last line is, if it cannot be a row because files were joined.
     pub fn joint(&self) -> Option<DiagnosticKind> {
         let line = &self.csv.get_ref().line;
-        if preamble::looks_like_header(line) {
+        if preamble::looks_like_header(self.required, line) {
             Some(DiagnosticKind::HeaderAgain)
         } else if line
             .windows(MARK_BYTES.len())

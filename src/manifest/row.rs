@@ -26,6 +26,13 @@ pub struct Row {
     pub names: Option<Unresolved>,
 }
 
+/// The columns that a manifest of `action` must have.
+pub fn required(action: Action) -> &'static [Column] {
+    match action {
+        Action::Rebuild => rebuild::REQUIRED,
+    }
+}
+
 impl Row {
     /// Understands the cells of `line` of `source`. Those that are missing at its end are
     /// empty.

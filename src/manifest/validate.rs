@@ -29,6 +29,9 @@ pub struct Validated {
 
 /// Whether a file that begins like this is a manifest, as far as its header tells: it has the
 /// columns that one needs, and is no report.
+///
+/// Those of any action make it one: what asks is about to write over the file, and a list of a fleet is
+/// worth keeping whatever this command, or another one, orders with it.
 pub fn looks_like_one(beginning: &[u8]) -> bool {
     Action::ALL.iter().any(|action| {
         let source = Source::from_bytes(*action, "", beginning);
