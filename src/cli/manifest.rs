@@ -1,4 +1,4 @@
-//! How a manifest is read, and what is told of it: the same for `check`, `load` and `run`.
+//! How a manifest is read, what it orders, and what is told of it: the same for `check`, `load` and `run`.
 
 use std::path::Path;
 
@@ -8,6 +8,7 @@ use super::output::tell_prose;
 use crate::job::Action;
 use crate::manifest::{ManifestError, Source, Validated};
 use crate::progress::Verbosity;
+use crate::text;
 
 /// How a manifest is read.
 #[derive(Debug, Clone, Default, Args)]
@@ -22,6 +23,14 @@ impl ManifestArgs {
     /// The manifest at `path`, to be read so. What it orders is decided here, for all that follows.
     pub fn open(&self, path: &Path) -> Result<Source, ManifestError> {
         Ok(Source::open(Action::Rebuild, path)?.ignoring(&self.ignore_column))
+    }
+}
+
+/// What follows `refleet` to order `action` with the manifest at `path` once more.
+pub fn run(action: Action, path: &Path) -> String {
+    let path = path.to_string_lossy();
+    match action {
+        Action::Rebuild => format!("run {}", text::shell_word(&path)),
     }
 }
 

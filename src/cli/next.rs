@@ -2,6 +2,7 @@
 
 use super::error::CliError;
 use super::global::{API_URL, Global};
+use super::manifest;
 use crate::queue::{Batch, Queue};
 use crate::text;
 
@@ -24,14 +25,14 @@ pub async fn go_on(global: &Global, queue: &mut Queue, batch: &Batch) -> Result<
 
 /// What makes a run go on with `batch`. `alone`: no other one is open, so that no manifest is needed.
 pub fn run(batch: &Batch, alone: bool) -> String {
-    let path = text::shell_word(&batch.path.to_string_lossy()).into_owned();
+    let run = manifest::run(batch.action, &batch.path);
     if batch.provider == SIMULATION {
         // The simulated account is made of the manifest.
-        format!("run {path} --simulate")
+        format!("{run} --simulate")
     } else if alone {
         "run".to_owned()
     } else {
-        format!("run {path}")
+        run
     }
 }
 

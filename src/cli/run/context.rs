@@ -9,15 +9,16 @@ use super::args::RunArgs;
 use crate::cli::connect::{client, connect};
 use crate::cli::error::CliError;
 use crate::cli::global::{DATABASE, Global, SIMULATION_DATABASE};
+use crate::cli::manifest;
 use crate::cli::next::SIMULATION;
 use crate::cli::plan::PlanFile;
 use crate::cli::question::Pager;
 use crate::cli::simulate;
+use crate::job::Action;
 use crate::manifest::{Source, Validated};
 use crate::queue::{self, OpenError, QueueLock, Side, StoreError};
 use crate::run::Options;
 use crate::simulator::{Config, Simulator};
-use crate::text;
 use crate::zomro::{Client, Credentials, Endpoint};
 
 /// What the command was called with, and what that came to.
@@ -40,14 +41,13 @@ impl Invocation<'_> {
         self.global.command(own_database)
     }
 
-    /// What follows [`command`](Self::command) to go on with this run's batch. A simulation needs its
-    /// manifest: the simulated account is made of it.
-    pub fn resume_command(&self) -> String {
+    /// What follows [`command`](Self::command) to go on with this run's batch of `action`. A simulation
+    /// needs its manifest: the simulated account is made of it.
+    pub fn resume_command(&self, action: Action) -> String {
         match &self.args.manifest {
             Some(path) if self.is_simulated() => {
-                let path = text::shell_word(&path.to_string_lossy()).into_owned();
                 let yes = if self.args.yes { " --yes" } else { "" };
-                format!("run {path} --simulate{yes}")
+                format!("{} --simulate{yes}", manifest::run(action, path))
             }
             _ => "run".to_owned(),
         }

@@ -3,7 +3,7 @@
 use super::context::Invocation;
 use super::prepare::Prepared;
 use crate::cli::error::{CliError, halt, storage_hints};
-use crate::cli::{batches, ended, options};
+use crate::cli::{batches, ended, manifest, options};
 use crate::event::Event;
 use crate::exit::Exit;
 use crate::job::{Action, BatchId};
@@ -122,13 +122,12 @@ async fn how_it_ended(
     let is_alone = !batches
         .iter()
         .any(|other| other.id != batch.id && other.is_open());
-    let manifest = (batch.path.as_os_str() != "-").then(|| {
+    let path = (batch.path.as_os_str() != "-").then(|| {
         // As it was typed now, else where it lay when it was ordered.
         let typed = invocation.args.manifest.as_ref();
-        let path = typed
+        typed
             .filter(|typed| typed.as_os_str() != "-")
-            .unwrap_or(&batch.path);
-        text::shell_word(&path.to_string_lossy()).into_owned()
+            .unwrap_or(&batch.path)
     });
     let simulated = invocation.is_simulated();
     let command = invocation.command();
@@ -151,11 +150,11 @@ async fn how_it_ended(
         simulated,
         database: ending.database.clone(),
         command,
-        resume: match &manifest {
-            Some(manifest) if !is_alone && !simulated => format!("run {manifest}"),
-            _ => invocation.resume_command(),
+        resume: match path {
+            Some(path) if !is_alone && !simulated => manifest::run(batch.action, path),
+            _ => invocation.resume_command(batch.action),
         },
-        manifest,
+        manifest: path.map(|path| text::shell_word(&path.to_string_lossy()).into_owned()),
         is_newest,
     }
 }
