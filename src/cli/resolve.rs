@@ -119,7 +119,11 @@ pub enum Word {
 pub async fn retry(global: &Global, args: &RetryArgs) -> Result<Exit, CliError> {
     let wiped = args.wiped;
     let decide = move |job: &QueuedJob, touched_by: Option<BatchId>| {
-        let Terms { touched, touch, .. } = job.order.action().terms();
+        let action = job.order.action();
+        if action.is_repeatable() {
+            return Ok(LedgerEntry::Retried);
+        }
+        let Terms { touched, touch, .. } = action.terms();
         if let Some(batch) = touched_by.filter(|_| !wiped) {
             return Err(format!(
                 "was, or may have been, {touched} by batch {batch} since: pass --wiped to {touch} it once more"

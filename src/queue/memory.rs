@@ -15,8 +15,8 @@ use super::{
     QueuedJob, Ready, ResultSink, Rows, Selection, Store, StoreError, Target,
 };
 use crate::job::{
-    BatchId, Counts, Executed, JobId, JobRecord, LedgerEntry, NewJob, Order, ResultRow, RunId,
-    ServiceId, State, Transition,
+    Action, BatchId, Counts, Executed, JobId, JobRecord, LedgerEntry, NewJob, Order, ResultRow,
+    RunId, ServiceId, State, Transition,
 };
 
 /// The whole store.
@@ -101,7 +101,13 @@ impl MemoryStore {
         })
     }
 
-    /// The last submission of a row's service, among those that may have touched it.
+    /// The jobs of batches of `action` for a service.
+    fn of_action(&self, action: Action, service: ServiceId) -> impl Iterator<Item = &StoredJob> {
+        let jobs = self.of_service(service);
+        jobs.filter(move |stored| stored.job.order.action() == action)
+    }
+
+    /// The last submission of what a row orders for its service, among those that may have touched it.
     fn last_submission(&self, row: &NewJob) -> Option<LastSubmission> {
         let intent = |stored: &StoredJob| {
             self.ledger.iter().position(|entry| {
@@ -110,7 +116,7 @@ impl MemoryStore {
                     && matches!(entry.line.entry, LedgerEntry::Intent { .. })
             })
         };
-        let touched = self.of_service(row.service);
+        let touched = self.of_action(row.order.action(), row.service);
         let touched = touched.filter(|stored| stored.job.record.executed() != Executed::No);
         let last = touched.max_by_key(|stored| intent(stored))?;
         let record = &last.job.record;
@@ -135,7 +141,7 @@ impl MemoryStore {
             return Err(EnqueueError::Conflict(conflict));
         }
         let mut rows = all(rows)?;
-        let mut sieve = Sieve::new(policy);
+        let mut sieve = Sieve::new(order.action, policy);
         for row in &rows {
             let live = self.of_service(row.service);
             for live in live.filter(|stored| !stored.job.record.state.is_final()) {
@@ -152,7 +158,8 @@ impl MemoryStore {
                 sieve.submitted(row.service, &last);
             }
             if sieve.asks_ended() {
-                let done = self.of_service(row.service).any(|stored| {
+                let mut past = self.of_action(order.action, row.service);
+                let done = past.any(|stored| {
                     stored.job.record.state == State::Done
                         && stored.job.order.image() == row.order.image()
                 });
@@ -206,6 +213,7 @@ impl MemoryStore {
             touched_by: others()
                 .filter(|stored| stored.batch > batch && stored.job.record.state.is_final())
                 .filter(|stored| stored.job.record.executed() != Executed::No)
+                .filter(|stored| stored.job.order.action() == job.order.action())
                 .map(|stored| stored.batch)
                 .max(),
         }

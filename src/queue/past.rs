@@ -4,7 +4,7 @@
 use std::collections::HashSet;
 
 use super::order::{Conflict, DonePolicy, Due, EnqueuePolicy, LeftOut, Live, Touched, Undatable};
-use crate::job::{BatchId, Executed, NewJob, ServiceId, State};
+use crate::job::{Action, BatchId, Executed, NewJob, ServiceId, State};
 use crate::time;
 
 /// How many conflicting services are remembered by name.
@@ -19,7 +19,7 @@ pub(super) struct SetBack {
     pub to_ms: i64,
 }
 
-/// A service's last submission, among those that may have touched it. Which one was the last, the
+/// A service's last submission of the action that is ordered, among those that may have touched it. Which one was the last, the
 /// ledger's order says and no clock.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct LastSubmission {
@@ -55,9 +55,20 @@ pub(super) struct Sieve {
 }
 
 impl Sieve {
-    pub fn new(policy: EnqueuePolicy) -> Self {
+    /// Of an order of `action`: where that does no harm if it is done twice, only what the operator
+    /// wants to leave out is left out.
+    pub fn new(action: Action, policy: EnqueuePolicy) -> Self {
+        let is_repeatable = action.is_repeatable();
+        let done = match policy.done {
+            DonePolicy::Refuse if is_repeatable => DonePolicy::Again,
+            done => done,
+        };
         Self {
-            policy,
+            policy: EnqueuePolicy {
+                done,
+                touched: policy.touched || is_repeatable,
+                ..policy
+            },
             settled: HashSet::new(),
             live: Vec::new(),
             touched: Vec::new(),

@@ -165,7 +165,9 @@ impl Queue {
             "SELECT job.service_id, job.batch_id, job.completed_ms IS NULL
              FROM json_each(?1) AS row CROSS JOIN job ON job.service_id = row.value
              WHERE job.batch_id <> ?2 AND (
-                 job.completed_ms IS NULL OR (job.batch_id > ?2 AND job.executed <> 'no'))",
+                 job.completed_ms IS NULL OR (job.batch_id > ?2 AND job.executed <> 'no'
+                     AND (SELECT action FROM batch WHERE batch.id = job.batch_id)
+                         = (SELECT action FROM batch WHERE batch.id = ?2)))",
         )
         .bind(json(&services))
         .bind(batch.0)

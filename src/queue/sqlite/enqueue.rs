@@ -188,7 +188,7 @@ async fn preview<E: std::error::Error + 'static>(
     if let Some(conflict) = other_provider(connection, batch).await? {
         return Err(EnqueueError::Conflict(conflict));
     }
-    let mut past = Past::read(connection, policy).await?;
+    let mut past = Past::read(connection, batch.action, policy).await?;
     let mut jobs = 0;
     loop {
         let mut chunk = next_rows(rows)?;
@@ -216,7 +216,7 @@ async fn insert_all<E: std::error::Error + 'static>(
     if let Some(conflict) = other_provider(connection, batch).await? {
         return Err(EnqueueError::Conflict(conflict));
     }
-    let mut past = Past::read(connection, policy).await?;
+    let mut past = Past::read(connection, batch.action, policy).await?;
     let id = create_batch(connection, batch).await?;
     let mut queued = 0;
     let mut chunk = Vec::new();

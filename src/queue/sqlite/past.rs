@@ -6,7 +6,7 @@ use sqlx::SqliteConnection;
 use super::clock::SetBacks;
 use super::statement::json;
 use super::stored::damaged;
-use crate::job::{BatchId, Executed, ImageId, NewJob, RunId, ServiceId, State};
+use crate::job::{Action, BatchId, Executed, ImageId, NewJob, RunId, ServiceId, State};
 use crate::queue::past::{LastSubmission, Sieve};
 use crate::queue::{Conflict, EnqueuePolicy, LeftOut, Live, NewBatch, StoreError};
 use crate::time;
@@ -21,32 +21,36 @@ pub(super) const LIVE: &str = "SELECT job.service_id, job.batch_id, job.held
 const RECENT: &str = "SELECT json_group_array(DISTINCT batch_id) FROM tally
      WHERE moved_ms > ?1 OR ?2 OR EXISTS (SELECT 1 FROM tally WHERE moved_ms > ?3)";
 
-/// [`StoredSubmission`] of the job that had the service's last submission, among those that may have touched it.
+/// [`StoredSubmission`] of the job that had the service's last submission of the action ?2, among those
+/// that may have touched it.
 macro_rules! last_submitted {
     ($($condition:literal)?) => {
         concat!(
             "(SELECT json_array(batch_id, state, executed, intent_ms, image IS pair.value ->> 1, run_id, seq)
               FROM job LEFT JOIN ledger AS intent
                        ON kind = 'intent' AND job_id = job.id AND intent.attempt = job.attempt
-              WHERE service_id = pair.value ->> 0 AND executed <> 'no' ", $($condition,)?
+              WHERE service_id = pair.value ->> 0 AND executed <> 'no'
+                    AND (SELECT action FROM batch WHERE batch.id = job.batch_id) = ?2 ", $($condition,)?
             "ORDER BY seq DESC LIMIT 1)"
         )
     };
 }
 
-/// The last submission of each service of ?1, in the batches ?2.
+/// The last submission of each service of ?1, of the action ?2, in the batches ?3.
 pub(super) const SUBMITTED: &str = concat!(
     "SELECT service_id, last FROM (SELECT pair.value ->> 0 AS service_id, ",
-    last_submitted!("AND batch_id IN (SELECT value FROM json_each(?2)) "),
+    last_submitted!("AND batch_id IN (SELECT value FROM json_each(?3)) "),
     " AS last FROM json_each(?1) AS pair) WHERE last IS NOT NULL"
 );
 
-/// The last submission of each service of ?1, and whether any made it the image that it asks for.
+/// The last submission of each service of ?1, of the action ?2, and whether any made it the image that it
+/// asks for.
 pub(super) const ENDED: &str = concat!(
     "SELECT service_id, last, has_image FROM (SELECT pair.value ->> 0 AS service_id, ",
     last_submitted!(),
     " AS last, EXISTS (SELECT 1 FROM job WHERE service_id = pair.value ->> 0 AND state = 'done'
-                       AND image IS pair.value ->> 1) AS has_image
+                       AND image IS pair.value ->> 1
+                       AND (SELECT action FROM batch WHERE batch.id = job.batch_id) = ?2) AS has_image
      FROM json_each(?1) AS pair) WHERE last IS NOT NULL"
 );
 
@@ -64,8 +68,11 @@ struct StoredSubmission {
     seq: Option<i64>,
 }
 
-/// What the services of an order have been through, read set by set.
+/// What the services of an order have been through, read set by set. A job of any action that is live is
+/// in the way of every order; what has ended is the past of its own action alone.
 pub(super) struct Past {
+    /// What is ordered.
+    action: Action,
     sieve: Sieve,
     /// Other batches exist, so that services may have a past.
     exists: bool,
@@ -79,6 +86,7 @@ impl Past {
     /// Before the batch of the order is created.
     pub(super) async fn read(
         connection: &mut SqliteConnection,
+        action: Action,
         policy: EnqueuePolicy,
     ) -> Result<Self, StoreError> {
         let exists = sqlx::query_scalar("SELECT EXISTS (SELECT 1 FROM batch)")
@@ -95,7 +103,8 @@ impl Past {
                 .await?;
         }
         Ok(Self {
-            sieve: Sieve::new(policy),
+            action,
+            sieve: Sieve::new(action, policy),
             exists,
             recent,
             set_back,
@@ -132,6 +141,7 @@ impl Past {
         if self.sieve.due().is_some() {
             let submitted: Vec<(i64, String)> = sqlx::query_as(SUBMITTED)
                 .bind(&pairs)
+                .bind(self.action.as_str())
                 .bind(&self.recent)
                 .fetch_all(&mut *connection)
                 .await?;
@@ -143,6 +153,7 @@ impl Past {
         if self.sieve.asks_ended() {
             let ended: Vec<(i64, String, bool)> = sqlx::query_as(ENDED)
                 .bind(&pairs)
+                .bind(self.action.as_str())
                 .fetch_all(connection)
                 .await?;
             for (service, last, has_image) in ended {
