@@ -90,8 +90,13 @@ pub enum CliError {
     #[error("batch {batch} of this manifest is open: a plan is for a new order")]
     PlanOfOpen { batch: BatchId },
     /// Nobody is there to be asked.
-    #[error("this destroys {instances} instances, and there is no terminal to ask on")]
+    #[error(
+        "this {} {instances} instances, and there is no terminal to ask on",
+        .action.terms().costs
+    )]
     NobodyToAsk {
+        /// What it would be.
+        action: Action,
         /// How many it would be.
         instances: u64,
     },

@@ -15,6 +15,7 @@ use super::text::Question;
 use crate::cli::error::CliError;
 use crate::cli::output::tell;
 use crate::cli::signals;
+use crate::cli::words::instances;
 use crate::job::Action;
 use crate::progress::{Surroundings, Verbosity};
 use crate::run::{InstanceList, Options, read_account};
@@ -52,6 +53,7 @@ pub async fn confirm(
 ) -> Result<InstanceList, CliError> {
     if !(io::stdin().is_terminal() && io::stderr().is_terminal()) {
         return Err(CliError::NobodyToAsk {
+            action: asked.action,
             instances: targets.count(),
         });
     }
@@ -75,10 +77,8 @@ pub async fn confirm(
     }
     loop {
         tell("l shows the whole list; anything but the number stops.\n");
-        let prompt = match count {
-            1 => "Type 1 to destroy all data on 1 instance: ".to_owned(),
-            count => format!("Type {count} to destroy all data on {count} instances: "),
-        };
+        let cost = asked.action.terms().cost;
+        let prompt = format!("Type {count} to {cost} {}: ", instances(count));
         let answer = answer(&prompt).await;
         match answer.as_ref().map(|line| line.trim()) {
             Ok(number) if number == count.to_string() => return Ok(account.list),

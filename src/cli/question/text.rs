@@ -142,11 +142,11 @@ impl Question<'_> {
         self.not_sent(&mut lines);
         self.odd_images(&mut lines);
         lines.extend_from_slice(self.warnings);
-        lines.push(format!("Way in afterwards: {}.", self.access()));
-        lines.push(match self.count() {
-            1 => "ALL DATA on 1 instance will be DESTROYED.".to_owned(),
-            count => format!("ALL DATA on {count} instances will be DESTROYED."),
-        });
+        if self.targets.iter().any(|target| target.access.is_some()) {
+            lines.push(format!("Way in afterwards: {}.", self.access()));
+        }
+        let terms = self.action.terms();
+        lines.push(terms.warning(&instances(self.count())));
         let mut text = String::new();
         for line in lines {
             for line in fold(&line, columns) {

@@ -19,6 +19,22 @@ pub struct Terms {
     pub touch: &'static str,
     /// The same as something that is done: "`retry --wiped` wipes it once more".
     pub touches: &'static str,
+    /// What it costs the owner, as something to be done: "to destroy all data on 3 instances".
+    pub cost: &'static str,
+    /// The same as something that is done: "this destroys 3 instances".
+    pub costs: &'static str,
+    /// The same as the last line above the prompt, see [`Terms::warning`].
+    pub(super) warning: &'static str,
+}
+
+/// Stands in [`Terms::warning`] where the instances are to be named.
+const INSTANCES: &str = "{instances}";
+
+impl Terms {
+    /// What is about to happen to `instances`, so that nobody misses it.
+    pub fn warning(&self, instances: &str) -> String {
+        self.warning.replace(INSTANCES, instances)
+    }
 }
 
 pub(super) const REBUILD: Terms = Terms {
@@ -30,4 +46,7 @@ pub(super) const REBUILD: Terms = Terms {
     touched: "wiped",
     touch: "wipe",
     touches: "wipes",
+    cost: "destroy all data on",
+    costs: "destroys",
+    warning: "ALL DATA on {instances} will be DESTROYED.",
 };
