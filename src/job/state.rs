@@ -45,9 +45,9 @@ words! {
 }
 
 words! {
-    /// What proves that a rebuild happened.
+    /// What proves that an action was done.
     Evidence ("evidence") {
-        /// The instance was seen `rebuilding`, and settled afterwards.
+        /// The instance's status was seen to change as the action changes it, and settled afterwards.
         Observed = "observed",
         /// The instance's image name became the target's.
         Image = "image",

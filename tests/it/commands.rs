@@ -237,6 +237,7 @@ fn list_show_status_and_report_tell_the_same_to_people_and_to_scripts() {
         .says_out("state     done, executed: yes")
         .says_out("accepted");
     let show = rig.call(&["show", &second, "--json"]).exit(0).json();
+    assert_eq!(show["jobs"][0]["action"], "rebuild");
     assert_eq!(show["jobs"][0]["state"], "done");
     assert_eq!(show["jobs"][0]["history"][0]["entry"]["kind"], "intent");
     rig.call(&["show", "1"]).exit(2).says("in no batch");

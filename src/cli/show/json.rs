@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use super::record::Record;
-use crate::job::{AccessKind, Baseline, BatchId, Failure, LedgerEntry, RunId, ServiceId};
+use crate::job::{AccessKind, Action, Baseline, BatchId, Failure, LedgerEntry, RunId, ServiceId};
 use crate::queue::LedgerLine;
 use crate::report::ResultFields;
 use crate::time::Stamp;
@@ -30,6 +30,7 @@ impl<'a> Shown<'a> {
 #[derive(Serialize)]
 struct ShownJob<'a> {
     batch: BatchId,
+    action: Action,
     #[serde(flatten)]
     result: ResultFields<'a>,
     image_name: Option<&'a str>,
@@ -61,6 +62,7 @@ impl<'a> ShownJob<'a> {
         let record = &job.record;
         Self {
             batch: *batch,
+            action: job.order.action(),
             result: ResultFields::new(job.line, job.service, job.order.image(), record)
                 .with_note(job.note.as_deref()),
             image_name: record.target.as_deref(),

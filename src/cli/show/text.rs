@@ -45,6 +45,9 @@ impl Lines {
             .map(|name| format!(" ({})", text::brief(name, 60)));
         if let Some(image) = job.order.image() {
             self.add(&format!("  image     {image}{}", name.unwrap_or_default()));
+        } else {
+            // The image says of itself that the instance is rebuilt.
+            self.add(&format!("  action    {}", job.order.action()));
         }
         if let Some(access) = job.order.access_kind() {
             self.add(&format!("  access    {}", access.as_str()));

@@ -112,8 +112,8 @@ impl Machine {
         }
     }
 
-    /// A rebuild may still come that would prove the doubt's page to be alive, or that the list
-    /// spells its image's name as the preview does.
+    /// A job may still come whose effect would prove the doubt's page to be alive, or, where both get the
+    /// same image, that the list spells its name as the preview does.
     fn more_to_come(&self, service: ServiceId) -> bool {
         let page = self.inventory.page_of(service);
         let Some(doubt) = self.flights.job(service) else {
@@ -121,7 +121,8 @@ impl Machine {
         };
         let serves = |job: &QueuedJob| {
             let is_on_its_page = page.is_some() && self.inventory.page_of(job.service) == page;
-            is_on_its_page || job.order.image() == doubt.order.image()
+            let image = job.order.image();
+            is_on_its_page || (image.is_some() && image == doubt.order.image())
         };
         // Doubts alone never make room: what is queued then has to wait for the operator.
         let may_start = !self.is_ending() && (self.may_fail() || self.in_flight() > 0);
