@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::action::{self, Planned};
+use super::action::{self, Form, Planned};
 use super::asked::Asked;
 use super::behaviour::Outcome;
 use super::call::Call;
@@ -270,7 +270,7 @@ impl Account {
                 authorised.map(|()| document::ok(fields))
             }
             Asked::List => self.list(fields, now),
-            Asked::Form(action) => self.preview(action, fields, now),
+            Asked::Form(form) => self.preview(form, fields, now),
             Asked::Execution(action) => match self.submit(action, fields, fault, now) {
                 Ok(execution) => {
                     let body = document::ok(fields);
@@ -322,24 +322,19 @@ impl Account {
         Ok(self.list.page(listed, fields, now))
     }
 
-    fn preview(
-        &mut self,
-        action: Action,
-        fields: &Fields,
-        now: Instant,
-    ) -> Result<Vec<u8>, Refusal> {
+    fn preview(&mut self, form: Form, fields: &Fields, now: Instant) -> Result<Vec<u8>, Refusal> {
         self.authorise(fields, now)?;
         let position = self.position(fields)?;
         let (odd, id) = (&self.config.odd, self.fleet.at(position).id);
         if odd.preview_fails.iter().any(|service| service.get() == id) {
             return Err(Refusal::failed_form());
         }
-        Ok(self.form(action, fields))
+        Ok(self.form(form, fields))
     }
 
     /// The form for `elid`, whatever that is.
-    pub(super) fn form(&self, action: Action, fields: &Fields) -> Vec<u8> {
-        action::form(action, &self.config, fields)
+    pub(super) fn form(&self, form: Form, fields: &Fields) -> Vec<u8> {
+        form(&self.config, fields)
     }
 
     /// The instance that `elid` names.

@@ -1,4 +1,5 @@
-//! The place that tells the actions apart. What is an action's own stands in a file of its name.
+//! The place that tells the actions apart: their functions, what is planned of them, and what becomes of
+//! that. What is an action's own stands in a file of its name.
 
 use std::time::Duration;
 
@@ -11,6 +12,25 @@ use super::refusal::Refusal;
 use super::submission::{Course, Submission};
 use super::timeline::View;
 use crate::job::Action;
+
+/// What a form is made by: the form for `elid`, whatever that is.
+pub(super) type Form = fn(&Config, &Fields) -> Vec<u8>;
+
+/// A function of the API that is about an action.
+pub(super) struct Function {
+    pub(super) name: &'static str,
+    /// What it does when it is asked with `sok=ok`.
+    pub(super) action: Action,
+    /// What it shows without; `None`: without, nothing is known of it.
+    pub(super) form: Option<Form>,
+}
+
+/// All of them.
+pub(super) const FUNCTIONS: &[Function] = &[Function {
+    name: rebuild::FUNC,
+    action: Action::Rebuild,
+    form: Some(rebuild::form),
+}];
 
 /// What has been accepted, with everything decided that may vary.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -59,12 +79,5 @@ pub(super) fn plan(
             let (course, rebuild) = rebuild::plan(config, submission)?;
             Ok((course, Planned::Rebuild(rebuild)))
         }
-    }
-}
-
-/// The form for `elid`, whatever that is.
-pub(super) fn form(action: Action, config: &Config, fields: &Fields) -> Vec<u8> {
-    match action {
-        Action::Rebuild => rebuild::form(config, fields),
     }
 }

@@ -1,12 +1,12 @@
 //! What a request asks for.
 
+use super::action::{FUNCTIONS, Form, Function};
 use super::call::Call;
 use super::form::Fields;
-use super::rebuild;
 use crate::job::Action;
 
 /// What a request asks for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy)]
 pub(super) enum Asked {
     /// A session.
     Login,
@@ -17,7 +17,7 @@ pub(super) enum Asked {
     /// One page of the instances.
     List,
     /// The form of an action, filled in for one instance.
-    Form(Action),
+    Form(Form),
     /// That the action is done.
     Execution(Action),
     /// Nothing that is known here.
@@ -25,17 +25,22 @@ pub(super) enum Asked {
 }
 
 impl Asked {
-    /// The table of the API's functions: by their names, and by whether the request says `sok=ok`.
+    /// The table of the API's functions by their names; of those of an action, by whether the request
+    /// says `sok=ok`, too.
     pub(super) fn of(fields: &Fields) -> Self {
         let is_confirmed = fields.get("sok") == Some("ok");
-        match (fields.get("func").unwrap_or_default(), is_confirmed) {
-            ("auth", _) => Self::Login,
-            ("keepalive", _) => Self::Keepalive,
-            ("whoami", _) => Self::WhoAmI,
-            ("instances", _) => Self::List,
-            (rebuild::FUNC, false) => Self::Form(Action::Rebuild),
-            (rebuild::FUNC, true) => Self::Execution(Action::Rebuild),
-            _ => Self::Unknown,
+        match fields.get("func").unwrap_or_default() {
+            "auth" => Self::Login,
+            "keepalive" => Self::Keepalive,
+            "whoami" => Self::WhoAmI,
+            "instances" => Self::List,
+            name => match FUNCTIONS.iter().find(|function| function.name == name) {
+                Some(Function { action, .. }) if is_confirmed => Self::Execution(*action),
+                Some(Function {
+                    form: Some(form), ..
+                }) => Self::Form(*form),
+                Some(Function { form: None, .. }) | None => Self::Unknown,
+            },
         }
     }
 

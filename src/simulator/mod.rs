@@ -28,8 +28,7 @@
 //! What it does where the real API's behaviour is not known (see the sources named in the wire
 //! documentation of the client) is one guess of several; tests script the others.
 //!
-//! Another action would be a file beside `rebuild`, which `action` and the table of functions in
-//! `asked` name.
+//! Another action would be a file beside `rebuild`, which `action` names.
 //!
 //! Tests in another process use the requests under `/_simulator/`, see [`control`].
 

@@ -20,7 +20,6 @@ use super::rebuild;
 use super::refusal::Refusal;
 use super::shared::Shared;
 use super::wire::{Link, Pieces};
-use crate::job::Action;
 
 const JSON: &str = "application/json; charset=utf-8";
 const HTML: &str = "text/html; charset=utf-8";
@@ -115,7 +114,7 @@ fn answer_about_another(shared: &Shared, fields: &Fields) -> Vec<u8> {
     let other = elid.map_or(1, |elid| elid.wrapping_add(1)).to_string();
     let fields = fields.with("elid", &other);
     match Asked::of(&fields) {
-        Asked::Form(action) => shared.account().form(action, &fields),
+        Asked::Form(form) => shared.account().form(form, &fields),
         Asked::Login
         | Asked::Keepalive
         | Asked::WhoAmI
@@ -264,7 +263,7 @@ pub(super) async fn respond(
             let elid = fields.get("elid").unwrap_or_default();
             let asked =
                 Fields::from_pairs([("func", rebuild::FUNC), ("elid", elid), ("out", "json")]);
-            json(shared.account().form(Action::Rebuild, &asked))
+            json(shared.account().form(rebuild::form, &asked))
         }
         FaultKind::SecondFactor => json(document::ok_to(fields, SECOND_FACTOR)),
         FaultKind::Captcha => refuse(&Refusal::captcha()),

@@ -58,7 +58,7 @@ impl Traffic {
                 "func=instances with `{name}`: the panel would keep it"
             ));
         }
-        if Asked::of(fields) == Asked::Unknown {
+        if matches!(Asked::of(fields), Asked::Unknown) {
             self.violation(format!("func={func}"));
         }
         if let Some(name) = fields.repeated() {
