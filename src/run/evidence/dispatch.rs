@@ -101,7 +101,8 @@ pub(super) fn not_yet_proven(
     }
 }
 
-/// What a reading means for a job in progress, its time aside.
+/// What a reading means for a job in progress, its time aside. The rules tell the tracker where they find
+/// the instance back: where they do not, its time goes on.
 pub(super) fn judge_status(case: Case<'_>, learned: &Learned, tracker: &mut Tracker) -> Progress {
     match case.action {
         Action::Rebuild => rebuild::judge_status(case, &learned.spelling, tracker),

@@ -47,7 +47,9 @@ pub fn judge_progress(case: Case<'_>, learned: &Learned, tracker: &mut Tracker) 
         return Progress::Waiting;
     }
     tracker.note_reading(observation.requested_at);
-    match dispatch::judge_status(case, learned, tracker) {
+    let progress = dispatch::judge_status(case, learned, tracker);
+    tracker.note_judged(observation.requested_at);
+    match progress {
         Progress::Waiting if tracker.is_overdue(rules, observation.requested_at) => {
             Progress::Unclear(overdue(action, rules))
         }

@@ -18,6 +18,23 @@ pub(super) enum By {
     AnEarlierProcess,
 }
 
+/// How an instance is back.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Back {
+    /// As it was ordered.
+    AsOrdered,
+    /// In any other way.
+    Otherwise,
+}
+
+/// An unbroken series of readings that show the instance back in the same way.
+#[derive(Debug, Clone)]
+struct Series {
+    back: Back,
+    since: Instant,
+    until: Instant,
+}
+
 /// One submission, watched.
 #[derive(Debug, Clone)]
 pub struct Tracker {
@@ -34,10 +51,8 @@ pub struct Tracker {
     read_until: Option<Instant>,
     /// Start of the unbroken series of readings that show what stood there before.
     pub(super) quiet_since: Option<Instant>,
-    /// Start of the unbroken series of readings that show the instance back as it was ordered.
-    pub(super) ordered_since: Option<Instant>,
-    /// Start of the unbroken series of readings that show it back otherwise.
-    pub(super) other_since: Option<Instant>,
+    /// The readings up to now that show the instance back.
+    back: Option<Series>,
     /// The effect was seen.
     pub(super) effect_seen: bool,
 }
@@ -53,8 +68,7 @@ impl Tracker {
             read_since: None,
             read_until: None,
             quiet_since: None,
-            ordered_since: None,
-            other_since: None,
+            back: None,
             effect_seen: false,
         }
     }
@@ -79,8 +93,7 @@ impl Tracker {
         self.answered_at = earlier(self.answered_at);
         self.read_since = None;
         self.quiet_since = None;
-        self.ordered_since = None;
-        self.other_since = None;
+        self.back = None;
     }
 
     pub(super) fn is_unbroken(&self) -> bool {
@@ -136,7 +149,7 @@ impl Tracker {
             || self
                 .read_since
                 .is_some_and(|since| at.saturating_duration_since(since) >= rules.settle);
-        is_late && has_looked && self.ordered_since.is_none() && self.other_since.is_none()
+        is_late && has_looked && self.back.is_none()
     }
 
     /// The list did not show it.
@@ -144,7 +157,7 @@ impl Tracker {
         self.note_reading(requested_at);
         self.blind = true;
         self.quiet_since = None;
-        self.is_not_back();
+        self.back = None;
     }
 
     /// Between two readings of a doubt more time has passed than an executed action may stay unseen:
@@ -161,9 +174,23 @@ impl Tracker {
         self.read_until = self.read_until.max(Some(requested_at));
     }
 
-    pub(super) fn is_not_back(&mut self) {
-        self.ordered_since = None;
-        self.other_since = None;
+    /// A reading that was requested at `at` shows the instance back. Returns since when all of them have
+    /// shown it so.
+    pub(super) fn is_back(&mut self, back: Back, at: Instant) -> Instant {
+        let before = self.back.take().filter(|series| series.back == back);
+        let since = before.map_or(at, |series| series.since);
+        self.back = Some(Series {
+            back,
+            since,
+            until: at,
+        });
+        since
+    }
+
+    /// A reading that was requested at `at` has been judged by an action's rules: where they have not
+    /// found the instance back in it, it is not, and the series has ended.
+    pub(super) fn note_judged(&mut self, at: Instant) {
+        self.back = self.back.take().filter(|series| series.until == at);
     }
 
     /// The effect was seen in some reading.

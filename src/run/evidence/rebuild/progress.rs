@@ -6,6 +6,7 @@ use super::names::{self, Shows};
 use super::signs::is_at_work;
 use super::spelling::Spelling;
 use crate::job::{Evidence, Failure, FailureKind, InstanceStatus, JobRecord};
+use crate::run::evidence::tracker::Back;
 use crate::run::evidence::{Case, Observation, Progress, Tracker};
 
 fn complete(evidence: Evidence) -> Progress {
@@ -25,7 +26,6 @@ pub fn judge_status(case: Case<'_>, spelling: &Spelling, tracker: &mut Tracker) 
     if observation.status.is_back() {
         return judge_return(case, spelling, tracker);
     }
-    tracker.is_not_back();
     if is_at_work(&observation.status) && !record.rebuilding_seen {
         return Progress::Begun;
     }
@@ -51,10 +51,7 @@ fn judge_return(case: Case<'_>, spelling: &Spelling, tracker: &mut Tracker) -> P
     match names::shows(record, observation) {
         Shows::Target if record.rebuilding_seen => complete(Evidence::Observed),
         Shows::Target => {
-            tracker.other_since = None;
-            let since = *tracker
-                .ordered_since
-                .get_or_insert(observation.requested_at);
+            let since = tracker.is_back(Back::AsOrdered, observation.requested_at);
             let apart = rules.poll_interval.max(rules.settle / 10);
             if has_lasted(since, observation, apart) {
                 complete(Evidence::Image)
@@ -65,7 +62,6 @@ fn judge_return(case: Case<'_>, spelling: &Spelling, tracker: &mut Tracker) -> P
         // The names can't tell: what was seen of the status does.
         Shows::Same | Shows::Nothing if record.rebuilding_seen => complete(Evidence::Observed),
         Shows::Same | Shows::Nothing => {
-            tracker.is_not_back();
             if record.accepted && tracker.is_unseen_time_over(rules, observation.requested_at) {
                 complete(Evidence::Accepted)
             } else {
@@ -155,8 +151,7 @@ fn is_settled(case: Case<'_>, tracker: &mut Tracker) -> bool {
         rules,
         ..
     } = case;
-    tracker.ordered_since = None;
-    let since = *tracker.other_since.get_or_insert(observation.requested_at);
+    let since = tracker.is_back(Back::Otherwise, observation.requested_at);
     if record.rebuilding_seen {
         has_lasted(since, observation, rules.unseen_after)
     } else {
