@@ -28,10 +28,22 @@
 //!
 //! `tests/it/tidy.rs` holds the crate to this map.
 //!
-//! How a row becomes a rebuild: [`manifest`] reads it, [`job`] has the states that its job goes
-//! through, [`run`] the picture of a turn, and `run/worker.rs` the one call that wipes the instance.
+//! # How a row becomes a rebuild
 //!
-//! To understand what refleet promises, read [`job::record`] (what may follow what),
+//! | step | type | where |
+//! |---|---|---|
+//! | the command line says which action the manifest orders: a batch has one | [`job::Action`] | `cli/manifest.rs` |
+//! | the row is read as an order of that action | [`job::NewJob`], with its [`job::Order`] | `manifest/row.rs` |
+//! | it is stored, and handed out when it is due | [`queue::QueuedJob`] | `queue/sqlite/order.rs` |
+//! | what is about to be submitted is written down | [`job::Task`], in the intent | `run/machine/starts.rs` |
+//! | then it is sent: the one call that wipes the instance | [`zomro::Submission`] | `zomro/submission.rs`, `run/worker.rs` |
+//!
+//! [`job`] has the states that the job goes through meanwhile, [`run`] the picture of a turn, and
+//! `job::action` which other places know what action it is.
+//!
+//! # What refleet promises
+//!
+//! To understand it, read [`job::record`] (what may follow what),
 //! [`run::evidence`] (how a doubt ends, when a rebuild is complete, and why silence proves anything
 //! at all), `zomro/finding.rs` and `zomro/meaning.rs` (what the answer to a submission proves) and
 //! `queue/sqlite/place` (why a ledger has one name), in this order.
