@@ -204,18 +204,14 @@ impl MemoryStore {
         if !job.record.state.is_final() {
             return Elsewhere::default();
         }
-        let others = || {
-            self.of_service(job.service)
-                .filter(move |stored| stored.batch != batch)
-        };
+        let is_over = |stored: &StoredJob| stored.job.record.state.is_final();
+        let mut others = self.of_service(job.service);
+        let touched = self.of_action(job.order.action(), job.service);
+        let touched = touched.filter(|stored| stored.job.record.executed() != Executed::No);
+        let later = touched.filter(|stored| stored.batch > batch && is_over(stored));
         Elsewhere {
-            is_live: others().any(|stored| !stored.job.record.state.is_final()),
-            touched_by: others()
-                .filter(|stored| stored.batch > batch && stored.job.record.state.is_final())
-                .filter(|stored| stored.job.record.executed() != Executed::No)
-                .filter(|stored| stored.job.order.action() == job.order.action())
-                .map(|stored| stored.batch)
-                .max(),
+            is_live: others.any(|stored| stored.batch != batch && !is_over(stored)),
+            touched_by: later.map(|stored| stored.batch).max(),
         }
     }
 
