@@ -9,7 +9,7 @@ use serde::Serialize;
 
 use crate::exit::Exit;
 use crate::job::{
-    Action, BatchId, Counts, Evidence, Executed, FailureKind, RunId, ServiceId, State,
+    Action, BatchId, Counts, Evidence, Executed, FailureKind, Owner, RunId, ServiceId, State,
 };
 
 /// Something that a person or a script may want to know while a run works.
@@ -30,6 +30,8 @@ pub enum Event {
         resumed: bool,
         /// The API.
         api_url: String,
+        /// Whose instances they are, where that is known already.
+        account: Option<Owner>,
         /// The database.
         #[serde(serialize_with = "as_text")]
         database: PathBuf,

@@ -16,7 +16,8 @@ pub enum Exit {
     Done = 0,
     /// The batch has ended, and some jobs failed.
     Failed = 1,
-    /// Usage, configuration or manifest invalid: nothing was queued, nothing was sent.
+    /// Usage, configuration or manifest invalid: nothing was queued, nothing was sent. Or the batch is
+    /// another account's than the credentials: nothing more was sent.
     Usage = 2,
     /// The batch has ended, and some jobs are in doubt.
     InDoubt = 3,

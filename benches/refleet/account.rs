@@ -7,8 +7,8 @@ use std::time::{Duration, Instant};
 
 use refleet::event::Event;
 use refleet::job::{
-    Access, BatchId, Counts, Evidence, Expected, ImageId, JobId, JobRecord, LedgerEntry, Order,
-    Rebuild, RunId, ServiceId, State, StoredAccess, Transition,
+    Access, AccountId, BatchId, Counts, Evidence, Expected, ImageId, JobId, JobRecord, LedgerEntry,
+    Order, Owner, Rebuild, RunId, ServiceId, State, StoredAccess, Transition,
 };
 use refleet::queue::{Harm, Lease, Pending, QueuedJob, Ready, Store, StoreError};
 use refleet::run::backoff::Backoff;
@@ -106,6 +106,7 @@ pub fn rebuild_all(scene: Scene) -> Cost {
     let start = Start {
         options: options(&scene),
         counts,
+        owner: None,
         session: Session::new(false, 1, world.began.at),
         list: InstanceList::default(),
         in_flight: Vec::new(),
@@ -195,6 +196,7 @@ impl World {
             Call::Login => Finished::Login(Ok(1)),
             Call::Keepalive => Finished::Keepalive(Keepalive::Alive),
             Call::Whoami => Finished::Whoami(Keepalive::Alive),
+            Call::Owner => Finished::Owner(Ok(reply(Some(owner()), sent, answered))),
             Call::Page(number) => {
                 let page = page(&self.scene, &self.instances, number, seen);
                 Finished::Page(number, Ok(reply(page, sent, answered)))
@@ -327,6 +329,10 @@ impl Store for World {
         Ok(counts)
     }
 
+    async fn bind(&mut self, _: BatchId, owner: &Owner) -> Result<Owner, StoreError> {
+        Ok(owner.clone())
+    }
+
     async fn record(
         &mut self,
         _: &Lease,
@@ -348,6 +354,13 @@ impl Store for World {
             }
         }
         Ok(HashSet::new())
+    }
+}
+
+fn owner() -> Owner {
+    Owner {
+        id: AccountId::new("70001"),
+        label: None,
     }
 }
 

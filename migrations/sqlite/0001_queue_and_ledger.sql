@@ -19,8 +19,15 @@ CREATE TABLE batch (
     path       BLOB    NOT NULL,                               -- the file, absolute; `-`: stdin
     created_ms INTEGER NOT NULL,
     epoch      INTEGER NOT NULL DEFAULT 0 CHECK (epoch >= 0),  -- how often a run has taken it over
+    account    TEXT    CHECK (account <> ''),                  -- whose instances; NULL: not known yet
+    account_label TEXT CHECK (account_label IS NULL OR account IS NOT NULL), -- what people call it
     UNIQUE (identity, provider, number)
 ) STRICT;
+
+-- What was sent under one account goes on under no other.
+CREATE TRIGGER batch_keeps_its_account BEFORE UPDATE OF account ON batch
+WHEN OLD.account IS NOT NULL AND NEW.account IS NOT OLD.account
+BEGIN SELECT RAISE(ABORT, 'a batch keeps its account'); END;
 
 -- One process that worked on a batch.
 CREATE TABLE run (

@@ -17,11 +17,12 @@ pub const TIMEOUT: Duration = Duration::from_mins(1);
 pub fn connect(global: &Global, timeout: Duration) -> Result<Client, CliError> {
     let endpoint = global.endpoint()?;
     let credentials = credentials::find(global)?;
-    client(endpoint, credentials, timeout)
+    client(global, endpoint, credentials, timeout)
 }
 
 /// A client for `endpoint`; nothing is sent yet.
 pub fn client(
+    global: &Global,
     endpoint: Endpoint,
     credentials: Credentials,
     timeout: Duration,
@@ -29,6 +30,7 @@ pub fn client(
     Ok(Client::new(Settings {
         endpoint,
         credentials,
+        account_field: global.account_field.clone(),
         timeout,
         follow_interval: Duration::from_secs(2).min(timeout),
         follow_timeout: FOLLOW_TIMEOUT,

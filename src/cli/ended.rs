@@ -35,7 +35,7 @@ pub fn of_halt(halt: &Halt) -> Exit {
         | Halt::PlanMismatch { .. }
         | Halt::StoodStill { .. } => Exit::Budget,
         Halt::Outage { .. } | Halt::SlowedDown { .. } | Halt::Unread(_) => Exit::Outage,
-        Halt::Incurable(_) => Exit::Usage,
+        Halt::Incurable(_) | Halt::OtherAccount { .. } => Exit::Usage,
     }
 }
 
@@ -75,7 +75,7 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
-    use crate::job::Counts;
+    use crate::job::{AccountId, Counts, Owner};
     use crate::queue::StoreError;
     use crate::zomro::Incurable;
 
@@ -87,6 +87,13 @@ mod tests {
             storage: None,
             elapsed: Duration::ZERO,
             database: PathBuf::new(),
+        }
+    }
+
+    fn owner(id: &str) -> Owner {
+        Owner {
+            id: AccountId::new(id),
+            label: None,
         }
     }
 
@@ -122,6 +129,13 @@ mod tests {
             (Halt::Rights("access".to_owned()), 7),
             (Halt::Blocked { status: 460 }, 8),
             (Halt::Incurable(Incurable::NoApi { status: 404 }), 2),
+            (
+                Halt::OtherAccount {
+                    theirs: owner("1"),
+                    ours: owner("2"),
+                },
+                2,
+            ),
         ] {
             assert_eq!(
                 of_run(&ending(Some(halt.clone()), None, counts), true).code(),

@@ -9,7 +9,7 @@ use super::error::CliError;
 use crate::config::{Account, Config};
 use crate::progress::Verbosity;
 use crate::text;
-use crate::zomro::Endpoint;
+use crate::zomro::{AccountField, Endpoint};
 
 /// The database's file in the state folder.
 pub const DATABASE: &str = "refleet.db";
@@ -40,6 +40,17 @@ pub struct Global {
     /// Address of the API [default: `https://api.zomro.com/`]
     #[arg(long, global = true, help_heading = GLOBAL, env = "REFLEET_API_URL", value_name = "URL")]
     pub api_url: Option<String>,
+
+    /// Where `whoami` names the account: the nodes below `doc`
+    #[arg(
+        long,
+        global = true,
+        hide = true,
+        env = "REFLEET_ACCOUNT_FIELD",
+        value_name = "PATH",
+        default_value = "user.$id"
+    )]
+    pub account_field: AccountField,
 
     /// Print every step; given twice or three times, also what goes over the wire, without secrets
     #[arg(short, long, global = true, help_heading = GLOBAL, action = ArgAction::Count)]

@@ -44,6 +44,7 @@ pub async fn load(global: &Global, args: &LoadArgs) -> Result<Exit, CliError> {
         path: &args.manifest,
         provider: &endpoint.provider(),
         api_url: &endpoint.to_string(),
+        owner: None,
     };
     let options = args.options.options();
     let command = global.command(None);

@@ -32,7 +32,7 @@ pub async fn resolve(
     if verbosity != Verbosity::Quiet {
         tell_prose("reading the account's list, to look up the names of images and keys\n");
     }
-    let account = read_account(client, rate_per_s, &|_| Vec::new(), &|_, _| {})
+    let account = read_account(client, rate_per_s, None, &|_| Vec::new(), &|_, _| {})
         .await
         .map_err(unread)?;
     let groups = alike(&account.list, &validated.wanted);

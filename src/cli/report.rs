@@ -12,9 +12,9 @@ use super::output::tell_prose;
 use super::paths;
 use super::words::jobs;
 use crate::exit::Exit;
-use crate::job::{BatchId, ResultRow};
+use crate::job::ResultRow;
 use crate::progress::Verbosity;
-use crate::queue::{Open, Precious, Queue};
+use crate::queue::{Batch, Open, Precious, Queue};
 use crate::report::{AtomicFile, Format, Report};
 use crate::text;
 
@@ -45,7 +45,7 @@ pub async fn report(global: &Global, args: &ReportArgs) -> Result<Exit, CliError
         let width = stdout
             .is_terminal()
             .then(|| usize::from(console::Term::stdout().size().1));
-        let written = write(&mut queue, batch.id, format, width, stdout).await?;
+        let written = write(&mut queue, &batch, format, width, stdout).await?;
         return match written {
             Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(Exit::Done),
             Err(source) => Err(CliError::Output {
@@ -63,7 +63,7 @@ pub async fn report(global: &Global, args: &ReportArgs) -> Result<Exit, CliError
         source,
     };
     let file = AtomicFile::create(path).map_err(failed)?;
-    let file = write(&mut queue, batch.id, format, None, file)
+    let file = write(&mut queue, &batch, format, None, file)
         .await?
         .map_err(failed)?;
     crate::failpoint!("report_before_rename");
@@ -83,17 +83,17 @@ pub async fn report(global: &Global, args: &ReportArgs) -> Result<Exit, CliError
 
 async fn write<W: Write + Send>(
     queue: &mut Queue,
-    batch: BatchId,
+    batch: &Batch,
     format: Format,
     width: Option<usize>,
     out: W,
 ) -> Result<io::Result<W>, CliError> {
-    let mut report = match Report::new(format, out, width) {
+    let mut report = match Report::new(format, out, width, batch.owner.as_ref()) {
         Ok(report) => report,
         Err(error) => return Ok(Err(error)),
     };
     let mut sink = |row: ResultRow| report.row(&row);
-    if let Err(error) = queue.results(batch, &[], &mut sink).await? {
+    if let Err(error) = queue.results(batch.id, &[], &mut sink).await? {
         return Ok(Err(error));
     }
     Ok(report.finish())

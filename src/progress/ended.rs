@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::exit::Exit;
-use crate::job::{Action, BatchId, Counts};
+use crate::job::{Action, BatchId, Counts, Owner};
 
 #[derive(Debug, Clone)]
 pub struct Ended {
@@ -32,6 +32,8 @@ pub struct Ended {
     pub no_wait: bool,
     /// Nothing real was touched.
     pub simulated: bool,
+    /// Whose instances they are, where anybody knows.
+    pub account: Option<Owner>,
     /// The database.
     pub database: PathBuf,
     /// How to call refleet on this database: `refleet`, or `refleet --db /srv/fleet.db`.

@@ -50,6 +50,7 @@ pub fn describe(event: &Event, terms: &Terms) -> DisplayLine {
             counts,
             resumed,
             api_url,
+            account,
             database,
             workers,
             simulated,
@@ -67,8 +68,11 @@ pub fn describe(event: &Event, terms: &Terms) -> DisplayLine {
                     instances(counts.total())
                 )
             };
+            let account = (account.as_ref()).map_or_else(String::new, |account| {
+                format!("; account {}", printable(&account.to_string()))
+            });
             let text = format!(
-                "{simulation}{what}; at most {workers} at once; API {}; database {}",
+                "{simulation}{what}; at most {workers} at once; API {}{account}; database {}",
                 printable(api_url),
                 printable(&database.to_string_lossy())
             );

@@ -63,7 +63,9 @@ mod tests {
     use super::*;
     use crate::event::{Activity, JobEvent};
     use crate::exit::Exit;
-    use crate::job::{Action, BatchId, Counts, Evidence, Executed, RunId, ServiceId, State};
+    use crate::job::{
+        AccountId, Action, BatchId, Counts, Evidence, Executed, Owner, RunId, ServiceId, State,
+    };
 
     fn line(event: &Event) -> String {
         let mut lines = Vec::new();
@@ -85,6 +87,10 @@ mod tests {
                 counts,
                 resumed: false,
                 api_url: "https://api.zomro.com/".to_owned(),
+                account: Some(Owner {
+                    id: AccountId::new("70001"),
+                    label: Some("ops@example.com".to_owned()),
+                }),
                 database: PathBuf::from("/var/lib/refleet.db"),
                 workers: 8,
                 simulated: false,
@@ -156,6 +162,7 @@ mod tests {
             counts: Counts::default(),
             resumed: false,
             api_url: String::new(),
+            account: None,
             database: std::ffi::OsString::from_vec(b"/tmp/\xff.db".to_vec()).into(),
             workers: 1,
             simulated: true,

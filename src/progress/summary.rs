@@ -43,9 +43,13 @@ pub fn summary(ended: &Ended, verbosity: Verbosity) -> String {
             ended.completed
         );
     }
+    text.push('\n');
+    if let Some(account) = &ended.account {
+        let _ = writeln!(text, "  account  {account}");
+    }
     let _ = writeln!(
         text,
-        "\n  database {}",
+        "  database {}",
         printable(&ended.database.to_string_lossy())
     );
     for step in next_steps(ended) {
@@ -137,7 +141,7 @@ mod tests {
     use std::path::PathBuf;
 
     use super::*;
-    use crate::job::{Action, BatchId};
+    use crate::job::{AccountId, Action, BatchId, Owner};
 
     fn ended(exit: Exit, counts: Counts) -> Ended {
         Ended {
@@ -153,6 +157,10 @@ mod tests {
             hint: None,
             no_wait: false,
             simulated: false,
+            account: Some(Owner {
+                id: AccountId::new("70001"),
+                label: Some("ops@example.com".to_owned()),
+            }),
             database: PathBuf::from("/var/lib/refleet/refleet.db"),
             command: "refleet".to_owned(),
             resume: "run".to_owned(),

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use crate::job::{Action, BatchId, Counts, JobId, RunId, ServiceId};
+use crate::job::{Action, BatchId, Counts, JobId, Owner, RunId, ServiceId};
 
 /// A batch, and where it stands.
 #[derive(Debug, Clone)]
@@ -17,6 +17,8 @@ pub struct Batch {
     pub provider: String,
     /// The API's address when it was ordered, normalised: for people.
     pub api_url: String,
+    /// Whose instances they are; `None`: nobody has asked yet, or the API does not say.
+    pub owner: Option<Owner>,
     /// How often the same manifest was ordered, counted from 1.
     pub number: u32,
     /// The manifest's name.

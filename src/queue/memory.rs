@@ -15,8 +15,8 @@ use super::{
     QueuedJob, Ready, ResultSink, Rows, Selection, Store, StoreError, Target,
 };
 use crate::job::{
-    Action, BatchId, Counts, Executed, JobId, JobRecord, LedgerEntry, NewJob, Order, ResultRow,
-    RunId, ServiceId, State, Transition,
+    Action, BatchId, Counts, Executed, JobId, JobRecord, LedgerEntry, NewJob, Order, Owner,
+    ResultRow, RunId, ServiceId, State, Transition,
 };
 
 /// The whole store.
@@ -416,6 +416,12 @@ impl Store for MemoryStore {
         Ok(self.count(batch))
     }
 
+    async fn bind(&mut self, batch: BatchId, owner: &Owner) -> Result<Owner, StoreError> {
+        let place = usize::try_from(batch.0 - 1).expect("it was given out");
+        let bound = &mut self.batches[place].order.owner;
+        Ok(bound.get_or_insert_with(|| owner.clone()).clone())
+    }
+
     async fn record(
         &mut self,
         lease: &Lease,
@@ -620,6 +626,7 @@ impl Backend for MemoryStore {
                 identity: order.identity,
                 provider: order.provider,
                 api_url: order.api_url,
+                owner: order.owner,
                 number: stored.number,
                 manifest: order.manifest,
                 path: order.path,

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use super::{QueuedJob, StoreError};
-use crate::job::{Action, BatchId, Executed, NewJob, ServiceId, State};
+use crate::job::{Action, BatchId, Executed, NewJob, Owner, ServiceId, State};
 
 /// What a new batch is.
 #[derive(Debug, Clone)]
@@ -17,6 +17,8 @@ pub struct NewBatch {
     pub provider: String,
     /// The API's address, normalised: for people.
     pub api_url: String,
+    /// Whose instances they are, where that is known already.
+    pub owner: Option<Owner>,
     /// The manifest's name, for people.
     pub manifest: String,
     /// The manifest's absolute path; `-`: standard input.

@@ -17,7 +17,7 @@ use super::{
     Given, Harm, Lease, LedgerLine, NewBatch, NewRun, Pending, Preview, QueuedJob, Ready,
     ResultSink, Rows, Selection, StoreError, Target,
 };
-use crate::job::{BatchId, Counts, JobId, NewJob, ServiceId, State, Transition};
+use crate::job::{BatchId, Counts, JobId, NewJob, Owner, ServiceId, State, Transition};
 
 /// What a run asks.
 pub trait Store {
@@ -59,6 +59,14 @@ pub trait Store {
 
     /// The batch's jobs per state.
     fn counts(&mut self, batch: BatchId) -> impl Future<Output = Result<Counts, StoreError>>;
+
+    /// The batch belongs to `owner`, if it belonged to nobody before; returns whose it is now. What a
+    /// batch belongs to never changes: a process that comes too late, with whatever lease, only learns it.
+    fn bind(
+        &mut self,
+        batch: BatchId,
+        owner: &Owner,
+    ) -> impl Future<Output = Result<Owner, StoreError>>;
 
     /// Commits `steps` of the lease's batch together. Returns the jobs that somebody else had moved:
     /// nothing of theirs was written. Under a lease that was lost nothing at all is written

@@ -1,4 +1,4 @@
-//! JSON for scripts: `{"version":1,"results":[…]}`, one result a line.
+//! JSON for scripts: `{"version":1,"account":…,"results":[…]}`, one result a line.
 //!
 //! The fields are those of [`ResultFields`]; characters that could steer a terminal are written as
 //! `\u` escapes. `version` grows when a field changes
@@ -10,7 +10,7 @@ use serde::Serialize;
 use serde_json::ser::Formatter;
 
 use super::fields::ResultFields;
-use crate::job::ResultRow;
+use crate::job::{Owner, ResultRow};
 use crate::text::is_unsafe;
 
 const VERSION: u8 = 1;
@@ -23,9 +23,11 @@ pub struct Json<W: Write> {
 }
 
 impl<W: Write> Json<W> {
-    pub fn new(out: W) -> io::Result<Self> {
+    pub fn new(out: W, account: Option<&Owner>) -> io::Result<Self> {
         let mut out = BufWriter::with_capacity(BUFFER_BYTES, out);
-        write!(out, "{{\"version\":{VERSION},\"results\":[")?;
+        write!(out, "{{\"version\":{VERSION},\"account\":")?;
+        write_safely(&mut out, &account)?;
+        out.write_all(b",\"results\":[")?;
         Ok(Self { out, empty: true })
     }
 
@@ -33,10 +35,7 @@ impl<W: Write> Json<W> {
         let separator: &[u8] = if self.empty { b"\n" } else { b",\n" };
         self.out.write_all(separator)?;
         self.empty = false;
-        let mut serializer = serde_json::Serializer::with_formatter(&mut self.out, Printable);
-        ResultFields::from(row)
-            .serialize(&mut serializer)
-            .map_err(io::Error::from)
+        write_safely(&mut self.out, &ResultFields::from(row))
     }
 
     pub fn finish(mut self) -> io::Result<W> {
@@ -45,6 +44,11 @@ impl<W: Write> Json<W> {
             .into_inner()
             .map_err(io::IntoInnerError::into_error)
     }
+}
+
+fn write_safely(out: &mut impl Write, value: &impl Serialize) -> io::Result<()> {
+    let mut serializer = serde_json::Serializer::with_formatter(out, Printable);
+    value.serialize(&mut serializer).map_err(io::Error::from)
 }
 
 /// Compact, with every character escaped that could steer a terminal.

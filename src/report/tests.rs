@@ -6,7 +6,7 @@ use proptest::prelude::*;
 
 use super::fields::COLUMNS;
 use super::*;
-use crate::job::{Evidence, Executed, ImageId, ResultRow, ServiceId, State};
+use crate::job::{AccountId, Evidence, Executed, ImageId, Owner, ResultRow, ServiceId, State};
 use crate::text::is_unsafe;
 
 fn row(line: u64, state: State) -> ResultRow {
@@ -68,7 +68,16 @@ fn some_rows() -> Vec<ResultRow> {
 }
 
 fn report(format: Format, width: Option<usize>, rows: &[ResultRow]) -> String {
-    let mut report = Report::new(format, Vec::new(), width).unwrap();
+    report_of(None, format, width, rows)
+}
+
+fn report_of(
+    account: Option<&Owner>,
+    format: Format,
+    width: Option<usize>,
+    rows: &[ResultRow],
+) -> String {
+    let mut report = Report::new(format, Vec::new(), width, account).unwrap();
     for row in rows {
         report.row(row).unwrap();
     }
@@ -112,7 +121,18 @@ fn a_report_about_nothing_is_whole() {
         format!("{}\n", COLUMNS.join(","))
     );
     let json: serde_json::Value = serde_json::from_str(&report(Format::Json, None, &[])).unwrap();
-    assert_eq!(json, serde_json::json!({"version": 1, "results": []}));
+    assert_eq!(
+        json,
+        serde_json::json!({"version": 1, "account": null, "results": []})
+    );
+    let owner = Owner {
+        id: AccountId::new("70001"),
+        label: Some("\u{1b}[2J\u{202e}".to_owned()),
+    };
+    let text = report_of(Some(&owner), Format::Json, None, &[]);
+    assert!(!text.contains(['\u{1b}', '\u{202e}']), "{text}");
+    let json: serde_json::Value = serde_json::from_str(&text).unwrap();
+    assert_eq!(json["account"]["id"], "70001");
 }
 
 #[test]
@@ -129,7 +149,7 @@ fn json_has_the_columns_of_the_csv_in_their_order() {
 
 #[test]
 fn a_long_table_streams_and_keeps_its_columns() {
-    let mut report = Report::new(Format::Table, Vec::new(), Some(100)).unwrap();
+    let mut report = Report::new(Format::Table, Vec::new(), Some(100), None).unwrap();
     for line in 1..=2000 {
         report.row(&row(line, State::Queued)).unwrap();
     }
@@ -167,7 +187,7 @@ impl Write for Full {
 fn a_full_disk_is_an_error_in_every_format() {
     for format in [Format::Table, Format::Csv, Format::Json] {
         let write = || -> io::Result<Full> {
-            let mut report = Report::new(format, Full(100), None)?;
+            let mut report = Report::new(format, Full(100), None, None)?;
             for row in some_rows() {
                 report.row(&row)?;
             }

@@ -5,7 +5,7 @@ use std::io::{self, Write};
 use super::csv::Csv;
 use super::json::Json;
 use super::table::Table;
-use crate::job::{Counts, ResultRow};
+use crate::job::{Counts, Owner, ResultRow};
 
 /// How a report is written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -34,12 +34,18 @@ enum Sheet<W: Write> {
 
 impl<W: Write> Report<W> {
     /// A report into `out`, which needs no buffer of its own. `width`: the columns of the terminal
-    /// that a table must fit; `None` cuts nothing.
-    pub fn new(format: Format, out: W, width: Option<usize>) -> io::Result<Self> {
+    /// that a table must fit; `None` cuts nothing. `account`: whose instances they are, for the formats
+    /// that have room for it.
+    pub fn new(
+        format: Format,
+        out: W,
+        width: Option<usize>,
+        account: Option<&Owner>,
+    ) -> io::Result<Self> {
         let sheet = match format {
             Format::Table => Sheet::Table(Table::new(out, width)),
             Format::Csv => Sheet::Csv(Csv::new(out)?),
-            Format::Json => Sheet::Json(Json::new(out)?),
+            Format::Json => Sheet::Json(Json::new(out, account)?),
         };
         Ok(Self {
             sheet,

@@ -14,7 +14,7 @@ use super::process::Process;
 use super::session::Session;
 use super::{Halt, InstanceList, Now, Options, Tolerance};
 use crate::event::{Activity, Event};
-use crate::job::{BatchId, Counts, ImageId, JobId, RunId, ServiceId, State, Transition};
+use crate::job::{BatchId, Counts, ImageId, JobId, Owner, RunId, ServiceId, State, Transition};
 use crate::queue::{Harm, Lease, Pending, QueuedJob, Ready, Store, StoreError};
 use crate::zomro::{Client, Lookup};
 
@@ -33,6 +33,8 @@ const BACKOFF: Backoff = Backoff {
 /// The account, as a person is shown it.
 #[derive(Debug)]
 pub struct Account {
+    /// Whose it is; `None`: the API does not say.
+    pub owner: Option<Owner>,
     /// The whole list.
     pub list: InstanceList,
     /// Names of images, as far as previews gave them.
@@ -46,10 +48,12 @@ pub type Named = (ImageId, Vec<ServiceId>);
 
 /// Reads the whole list, and asks for the names of images: `wanted` tells, given the list, which
 /// ones and through which instances. `progress` is told the instances read so far, and how many
-/// there are. `Err`: why a run would not come further either.
+/// there are. `expected`: the account that it has to be, where it has to be one. `Err`: why a run
+/// would not come further either.
 pub async fn read_account(
     client: &Client,
     rate_per_s: f64,
+    expected: Option<&Owner>,
     wanted: &(dyn Fn(&InstanceList) -> Vec<Named> + Sync),
     progress: &(dyn Fn(u64, Option<u64>) + Send + Sync),
 ) -> Result<Account, Halt> {
@@ -58,7 +62,7 @@ pub async fn read_account(
             progress(read, total);
         }
     };
-    let mut machine = to_look(client, options(rate_per_s));
+    let mut machine = to_look(client, options(rate_per_s), expected);
     go_on(&mut machine, client, &events, Input::Time).await?;
     let total = machine.list().total();
     progress(total, Some(total));
@@ -67,6 +71,7 @@ pub async fn read_account(
     let _ = go_on(&mut machine, client, &events, Input::Name(named)).await;
     let (image_names, not_offered) = machine.image_names();
     Ok(Account {
+        owner: machine.owner().cloned(),
         list: machine.into_list(),
         image_names,
         not_offered,
@@ -87,6 +92,7 @@ pub async fn look_up(
             no_wait: true,
             ..options(rate_per_s)
         },
+        None,
     );
     let mut looked = Vec::with_capacity(lookups.len());
     let mut lookups = lookups.into_iter();
@@ -101,11 +107,12 @@ pub async fn look_up(
     }
 }
 
-fn to_look(client: &Client, options: Options) -> Machine {
+fn to_look(client: &Client, options: Options, expected: Option<&Owner>) -> Machine {
     let now = Now::read();
     let start = Start {
         options,
         counts: Counts::default(),
+        owner: expected.cloned(),
         session: Session::new(client.can_login(), client.generation(), now.at),
         list: InstanceList::default(),
         in_flight: Vec::new(),
@@ -195,6 +202,10 @@ impl Store for Nothing {
         Ok(Counts::default())
     }
 
+    async fn bind(&mut self, _: BatchId, owner: &Owner) -> Result<Owner, StoreError> {
+        Ok(owner.clone())
+    }
+
     async fn record(&mut self, _: &Lease, _: &[&Transition]) -> Result<HashSet<JobId>, StoreError> {
         Ok(HashSet::new())
     }
@@ -206,7 +217,7 @@ mod tests {
 
     use super::*;
     use crate::simulator::{Call, Config, FaultKind, Script, Simulator};
-    use crate::zomro::{Credentials, Endpoint, Incurable, Settings};
+    use crate::zomro::{AccountField, Credentials, Endpoint, Incurable, Settings};
 
     /// Reads a simulated account of three instances in which these calls go wrong. Returns the logins
     /// too.
@@ -226,12 +237,13 @@ mod tests {
         let client = Client::new(Settings {
             endpoint: Endpoint::parse(simulator.url()).unwrap(),
             credentials,
+            account_field: AccountField::default(),
             timeout: Duration::from_secs(5),
             follow_interval: Duration::from_millis(10),
             follow_timeout: Duration::from_secs(5),
         })
         .unwrap();
-        let account = read_account(&client, 0.0, &|_| Vec::new(), &|_, _| {}).await;
+        let account = read_account(&client, 0.0, None, &|_| Vec::new(), &|_, _| {}).await;
         let logins = simulator.record().calls.get(&Call::Auth).copied();
         simulator.shutdown().await;
         (

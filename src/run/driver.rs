@@ -109,6 +109,7 @@ async fn ask(
             Answer::Queued(store.queued(batch, after, limit).await?)
         }
         Question::QueuedJobs(jobs) => Answer::QueuedJobs(store.queued_jobs(&jobs).await?),
+        Question::Bind(owner) => Answer::Bound(store.bind(batch, &owner).await?),
         Question::Ready { until_ms, limit } => {
             Answer::Ready(store.ready(batch, until_ms, limit).await?)
         }

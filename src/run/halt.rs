@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use crate::job::Owner;
 use crate::zomro::Incurable;
 
 /// A signal that asks the run to stop.
@@ -50,6 +51,13 @@ pub enum Halt {
     Credentials(String),
     /// The account asks for a one-time code, which nobody is there to give.
     SecondFactor,
+    /// The batch is another account's than the session.
+    OtherAccount {
+        /// The batch's.
+        theirs: Owner,
+        /// The session's.
+        ours: Owner,
+    },
     /// The session lives, and may not do what a run needs.
     Rights(String),
     /// The first call met what no retry can cure.
@@ -78,6 +86,7 @@ pub enum Halt {
 }
 
 impl std::fmt::Display for Halt {
+    #[expect(clippy::too_many_lines, reason = "a table: one arm for each halt")]
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
             Self::FailureBudget { failed, budget } => write!(
@@ -124,6 +133,10 @@ impl std::fmt::Display for Halt {
                 write!(f, "the API does not accept the credentials: {message}")
             }
             Self::SecondFactor => f.write_str("the account asks for a second factor"),
+            Self::OtherAccount { theirs, ours } => write!(
+                f,
+                "the batch belongs to account {theirs}, and the credentials are those of account {ours}"
+            ),
             Self::Rights(message) => {
                 write!(f, "the session may not read the account's list: {message}")
             }

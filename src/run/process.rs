@@ -13,7 +13,7 @@ use super::session::Session;
 use super::worker::perform;
 use super::{Halt, InstanceList, Now, Options, Signal};
 use crate::event::Event;
-use crate::job::{Counts, State};
+use crate::job::{Counts, Owner, State};
 use crate::queue::{Lease, Queue, Store, StoreError};
 use crate::zomro::Client;
 
@@ -25,6 +25,8 @@ pub struct Setup<'a> {
     pub client: Client,
     /// The right to work, and on what.
     pub lease: &'a Lease,
+    /// Whose the batch is; `None`: nobody's so far.
+    pub owner: Option<Owner>,
     /// The options.
     pub options: Options,
     /// What was read of the account's list already.
@@ -60,6 +62,7 @@ pub async fn run(setup: Setup<'_>, signals: &mut Signals) -> Result<Ending, Stor
         queue,
         client,
         lease,
+        owner,
         options,
         list,
         events,
@@ -72,6 +75,7 @@ pub async fn run(setup: Setup<'_>, signals: &mut Signals) -> Result<Ending, Stor
     };
     let start = Start {
         counts: queue.counts(lease.batch()).await?,
+        owner,
         session: Session::new(client.can_login(), client.generation(), started.at),
         list,
         in_flight: Store::in_flight(queue, lease.batch(), states).await?,

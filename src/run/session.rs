@@ -50,6 +50,11 @@ impl Session {
         }
     }
 
+    /// Of the token in use; 0: none yet.
+    pub fn generation(&self) -> u64 {
+        self.generation
+    }
+
     /// There is something to renew it with.
     pub fn can_login(&self) -> bool {
         self.can_login

@@ -9,6 +9,7 @@ pub(super) async fn perform(client: Client, call: Call) -> Finished {
         Call::Login => Finished::Login(client.login().await),
         Call::Keepalive => Finished::Keepalive(client.keepalive().await),
         Call::Whoami => Finished::Whoami(client.whoami().await),
+        Call::Owner => Finished::Owner(client.owner().await),
         Call::Page(page) => Finished::Page(page, client.list_page(page).await),
         Call::Preview(image, service) => {
             Finished::Preview(image, service, client.preview(service).await)

@@ -265,10 +265,19 @@ impl Account {
                 .sessions
                 .log_in(&self.config, fields, now)
                 .map(|token| document::session(fields, &token)),
-            Asked::Keepalive | Asked::WhoAmI => {
+            Asked::Keepalive => {
                 let authorised = self.authorise(fields, now);
                 authorised.map(|()| document::ok(fields))
             }
+            Asked::WhoAmI => self.authorise(fields, now).map(|()| {
+                let Config {
+                    account, username, ..
+                } = &self.config;
+                match account {
+                    Some(id) => document::user(fields, id, username),
+                    None => document::ok(fields),
+                }
+            }),
             Asked::List => self.list(fields, now),
             Asked::Form(form) => self.preview(form, fields, now),
             Asked::Execution(action) => match self.submit(action, fields, fault, now) {

@@ -12,7 +12,7 @@ pub(super) enum Asked {
     Login,
     /// An ok, which says that the session works.
     Keepalive,
-    /// The same of another function.
+    /// Whose the session is.
     WhoAmI,
     /// One page of the instances.
     List,

@@ -69,6 +69,8 @@ pub struct AccountChange {
     pub latency_ms: Option<u64>,
     /// A session unused for so long is forgotten.
     pub session_ttl_ms: Option<u64>,
+    /// The account's id from now on, as if the session were another's; empty: it names nobody.
+    pub account: Option<String>,
     /// What happens to sessions.
     pub sessions: Option<Sessions>,
     /// What logins are answered with.
@@ -93,6 +95,8 @@ impl AccountChange {
         }
         let duration = |ms: Option<u64>| ms.map(Duration::from_millis);
         set(&mut config.odd, self.odd);
+        let account = self.account.map(|id| Some(id).filter(|id| !id.is_empty()));
+        set(&mut config.account, account);
         set(&mut config.odd.shift, self.list_shift);
         set(&mut config.list_lag, duration(self.list_lag_ms));
         set(&mut config.accept_lag, duration(self.accept_lag_ms));

@@ -31,6 +31,8 @@ const NAMES: [&str; 8] = [
 ];
 /// Where every instance stands, unless a test says otherwise.
 const DATACENTER: &str = "Simulated";
+/// The id of an account that nobody has named.
+const ACCOUNT: &str = "70001";
 const PUBLIC_ZONE: &str = "pub";
 
 /// An image of the catalogue.
@@ -110,6 +112,8 @@ pub struct Config {
     pub username: String,
     /// With which password.
     pub password: String,
+    /// The account's id, as `whoami` names it; `None`: it names nobody.
+    pub account: Option<String>,
     /// A session token that exists from the start, for `ZOMRO_AUTH`.
     pub session: Option<String>,
     /// A session unused for so long is forgotten.
@@ -153,6 +157,7 @@ impl Default for Config {
         Self {
             username: "simulator".to_owned(),
             password: "Simulator1".to_owned(),
+            account: Some(ACCOUNT.to_owned()),
             session: None,
             session_ttl: Duration::from_hours(1),
             instances: Vec::new(),

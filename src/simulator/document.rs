@@ -37,6 +37,17 @@ pub(super) fn session(fields: &Fields, token: &str) -> Vec<u8> {
     json.0
 }
 
+/// Whose the session is.
+pub(super) fn user(fields: &Fields, id: &str, name: &str) -> Vec<u8> {
+    let mut json = Json::head(fields);
+    json.raw("\"user\":{\"$id\":").text(id);
+    json.raw(",\"$email\":")
+        .text(&format!("{name}@example.com"));
+    json.raw(",\"$realname\":").text(name);
+    json.raw("},").echo(fields).raw("}}");
+    json.0
+}
+
 /// Stands for one half of a surrogate pair, which no `String` can hold.
 pub(super) const BROKEN: char = '\u{f8ff}';
 /// What is written in its place.

@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use crate::job::{Failure, FailureKind};
 
+use super::api_error;
 use super::claims::HalfSession;
 use super::incurable::Incurable;
 
@@ -175,4 +176,18 @@ pub enum ReadError {
     /// Anything else, other error types included.
     #[error("{}", .0.error)]
     Failed(Failure),
+}
+
+impl ReadError {
+    /// The API's own no, of a type that is known to be one: asking again gets the same answer.
+    pub fn is_refusal(&self) -> bool {
+        match self {
+            Self::Failed(failure) => api_error::is_known(failure.error_kind.as_str()),
+            Self::Unauthorized { .. }
+            | Self::Blocked { .. }
+            | Self::SlowDown { .. }
+            | Self::HalfSession { .. }
+            | Self::Incurable(_) => false,
+        }
+    }
 }

@@ -7,7 +7,7 @@ use secrecy::ExposeSecret;
 use tracing::debug;
 use zeroize::Zeroizing;
 
-use crate::job::ServiceId;
+use crate::job::{Owner, ServiceId};
 use crate::time;
 
 use super::answer::{Answer, Keepalive, LoginError, ReadError};
@@ -23,7 +23,7 @@ use super::session_token::{SessionToken, SharedToken};
 use super::settings::{ClientError, Credentials, Settings};
 use super::submission::Submission;
 use super::transport::Transport;
-use super::{login, meaning};
+use super::{login, meaning, owner};
 
 /// Answers to submissions, `keepalive` and login are small.
 const ANSWER_BYTES_MAX: usize = 1 << 20;
@@ -108,6 +108,22 @@ impl Client {
     /// second factor says so here, even where it passes `keepalive`.
     pub async fn whoami(&self) -> Keepalive {
         self.ask(form::WHOAMI).await
+    }
+
+    /// Asks whose the session is, for the account that it names; `None`: it names none.
+    pub async fn owner(&self) -> Read<Option<Owner>> {
+        let token = self.inner.session.current().token;
+        let token = token.as_ref().map_or("", |token| token.expose_secret());
+        self.read(
+            form::WHOAMI,
+            None,
+            |token| form::about_session(form::WHOAMI, token),
+            |_, body| {
+                let field = &self.inner.settings.account_field;
+                owner::decode(body, field, &self.secrets(token, ""))
+            },
+        )
+        .await
     }
 
     async fn ask(&self, func: &'static str) -> Keepalive {

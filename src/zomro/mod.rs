@@ -29,7 +29,7 @@
 //! | `lenient` | bytes in any charset, broken or not → text |
 //! | `shape` | the API's JSON: every scalar wrapped, every list maybe single |
 //! | `lookup` | documents that are read for themselves, and not for a run |
-//! | `instances`, `preview`, `login` | what the documents of the read-only functions hold |
+//! | `instances`, `preview`, `login`, `owner` | what the documents of the read-only functions hold |
 //!
 //! Nothing here was ever tried against the live API: the facts are the vendor's article
 //! "API – Operation Rebuild" and what public clients read from the answers.
@@ -51,6 +51,7 @@ mod login;
 mod long_request;
 mod lookup;
 mod meaning;
+mod owner;
 mod preview;
 mod proxy;
 mod redact;
@@ -74,6 +75,7 @@ pub use endpoint::{Endpoint, EndpointError};
 pub use incurable::Incurable;
 pub use instances::{Instance, Page};
 pub use lookup::{Found, Lookup};
+pub use owner::{AccountField, InvalidAccountField};
 pub use preview::{Image, Preview, SshKey};
 pub use settings::{ClientError, Credentials, Settings};
 pub use submission::Submission;

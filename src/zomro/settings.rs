@@ -5,12 +5,15 @@ use std::time::Duration;
 use secrecy::SecretString;
 
 use super::endpoint::Endpoint;
+use super::owner::AccountField;
 
 /// How to reach the API.
 #[derive(Debug, Clone)]
 pub struct Settings {
     pub endpoint: Endpoint,
     pub credentials: Credentials,
+    /// Where `whoami` names the account: that was never seen at the real thing.
+    pub account_field: AccountField,
     /// Longest duration of one request, connection and whole answer included.
     pub timeout: Duration,
     /// Pause between two looks at a long request's answer.

@@ -12,6 +12,7 @@
 mod rig;
 
 mod access;
+mod account;
 mod accounts;
 mod caps;
 mod catalogue;

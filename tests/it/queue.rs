@@ -72,6 +72,7 @@ async fn load(
         identity: [identity; 32],
         provider: "api.zomro.com".to_owned(),
         api_url: "https://api.zomro.com/".to_owned(),
+        owner: None,
         manifest: "fleet.csv".to_owned(),
         path: PathBuf::from("/srv/fleet.csv"),
     };

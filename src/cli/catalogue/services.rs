@@ -49,7 +49,7 @@ pub async fn services(global: &Global, args: &ServicesArgs) -> Result<Exit, CliE
             )),
             None => doing.say(&format!("reading the account's list: {}", instances(read))),
         };
-        read_account(&client, args.look.rate, &|_| Vec::new(), &progress).await
+        read_account(&client, args.look.rate, None, &|_| Vec::new(), &progress).await
     };
     let list = account.map_err(look::not_read)?.list;
     let listing = match format {

@@ -25,6 +25,10 @@ pub fn hint(halt: &Halt, action: Action, command: &str) -> String {
         Halt::Credentials(_) => {
             "check ZOMRO_USERNAME and ZOMRO_PASSWORD, or ZOMRO_AUTH (a session ends an hour after its last call), then run again".to_owned()
         }
+        Halt::OtherAccount { theirs, .. } => format!(
+            "nothing more was sent: give the credentials of account {} (ZOMRO_USERNAME and ZOMRO_PASSWORD, or ZOMRO_AUTH), then run again; `{command} status` shows the batch",
+            theirs.id
+        ),
         Halt::SecondFactor => {
             "open a session in the panel and give its token as ZOMRO_AUTH, without ZOMRO_USERNAME and ZOMRO_PASSWORD, or use an account without a second factor".to_owned()
         }

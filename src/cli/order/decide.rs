@@ -94,6 +94,7 @@ mod tests {
             identity: [0; 32],
             provider: String::new(),
             api_url: String::new(),
+            owner: None,
             number: 1,
             manifest: String::new(),
             path: PathBuf::new(),

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use super::decide::absolute;
 use crate::cli::error::CliError;
-use crate::job::NewJob;
+use crate::job::{NewJob, Owner};
 use crate::manifest::{self, ManifestError, Source, Validated};
 use crate::queue::NewBatch;
 
@@ -20,6 +20,8 @@ pub struct Sheet<'a> {
     pub provider: &'a str,
     /// The API's address, for people.
     pub api_url: &'a str,
+    /// Whose instances they are, once the account has been looked at.
+    pub owner: Option<Owner>,
 }
 
 /// The manifest's rows once more. If they are not those that were validated, the last item is an error.
@@ -51,6 +53,7 @@ pub fn new_batch(sheet: &Sheet<'_>) -> Result<NewBatch, CliError> {
         identity: *sheet.validated.identity.as_bytes(),
         provider: sheet.provider.to_owned(),
         api_url: sheet.api_url.to_owned(),
+        owner: sheet.owner.clone(),
         manifest: sheet.source.name().to_owned(),
         path: absolute(sheet.path).map_err(CliError::System)?,
     })

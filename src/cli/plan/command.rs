@@ -86,6 +86,7 @@ pub async fn plan(global: &Global, args: &PlanArgs) -> Result<Exit, CliError> {
         path: &args.manifest,
         provider: &provider,
         api_url: &api_url,
+        owner: None,
     };
     let command = global.command(None);
     let mut queue = open_if_there(global).await?;
@@ -100,6 +101,7 @@ pub async fn plan(global: &Global, args: &PlanArgs) -> Result<Exit, CliError> {
     let action = source.action();
     let asked = Asked {
         action,
+        owner: None,
         client: &client,
         api_url: &api_url,
         options: &options,

@@ -16,7 +16,7 @@ use crate::cli::error::CliError;
 use crate::cli::output::tell;
 use crate::cli::signals;
 use crate::cli::words::instances;
-use crate::job::Action;
+use crate::job::{Action, Owner};
 use crate::progress::{Surroundings, Verbosity};
 use crate::run::{InstanceList, Options, read_account};
 use crate::zomro::Client;
@@ -33,6 +33,8 @@ const PIECES_MAX: u32 = 50;
 pub struct Asked<'a> {
     /// What is to be done.
     pub action: Action,
+    /// Whose instances they have to be, where that is known.
+    pub owner: Option<&'a Owner>,
     pub client: &'a Client,
     pub api_url: &'a str,
     /// What the run will do.
@@ -44,13 +46,13 @@ pub struct Asked<'a> {
 }
 
 /// Asks on the terminal: `heading` stands first, `warnings` above the number. Returns what was read of
-/// the account, which the run goes on with.
+/// the account, which the run goes on with, and whose it is.
 pub async fn confirm(
     targets: &Targets,
     heading: &str,
     warnings: &[String],
     asked: &Asked<'_>,
-) -> Result<InstanceList, CliError> {
+) -> Result<(InstanceList, Option<Owner>), CliError> {
     if !(io::stdin().is_terminal() && io::stderr().is_terminal()) {
         return Err(CliError::NobodyToAsk {
             action: asked.action,
@@ -81,7 +83,9 @@ pub async fn confirm(
         let prompt = format!("Type {count} to {cost} {}: ", instances(count));
         let answer = answer(&prompt).await;
         match answer.as_ref().map(|line| line.trim()) {
-            Ok(number) if number == count.to_string() => return Ok(account.list),
+            Ok(number) if number == count.to_string() => {
+                return Ok((account.list, account.owner));
+            }
             Ok("l" | "L") => {
                 let (_, columns) = size();
                 asked.pager.show(|| question.list(columns), capable).await;
@@ -122,6 +126,7 @@ pub async fn read(
     let account = read_account(
         asked.client,
         asked.options.rate_per_s,
+        asked.owner,
         &|list| targets.images(list),
         &progress,
     )

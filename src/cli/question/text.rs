@@ -90,13 +90,9 @@ impl Question<'_> {
 
     /// Everything above the prompt, for a terminal of `rows` and `columns`.
     pub fn text(&self, rows: usize, columns: usize) -> String {
-        let heading = format!(
-            "{}{} at {} will be {}.\n\n",
-            self.heading,
-            instances(self.targets.count()),
-            brief(self.api_url, 200),
-            self.action.terms().done
-        );
+        let done = self.action.terms().done;
+        let what = fold(&format!("{} will be {done}.", self.whose()), columns);
+        let heading = format!("{}{}\n\n", self.heading, what.join("\n"));
         let images = self.images((rows / 6).clamp(4, IMAGES_MAX));
         let closing = self.closing(columns);
         // The table's own, a blank line before and behind the images, the two lines of the prompt.
@@ -123,13 +119,19 @@ impl Question<'_> {
         text
     }
 
+    /// How many, of which account, where.
+    fn whose(&self) -> String {
+        let instances = instances(self.targets.count());
+        let api_url = brief(self.api_url, 200);
+        match &self.account.owner {
+            Some(owner) => format!("{instances} of account {owner} at {api_url}"),
+            None => format!("{instances} at {api_url}"),
+        }
+    }
+
     /// The whole list, for a pager, line by line: of a million instances it is not made at once.
     pub fn list(&self, columns: usize) -> impl Iterator<Item = String> {
-        let heading = format!(
-            "{} at {}\n\n",
-            instances(self.targets.count()),
-            brief(self.api_url, 200)
-        );
+        let heading = format!("{}\n\n", self.whose());
         let end = format!("\n{}\n{}", self.images(usize::MAX), self.closing(columns));
         // Nothing is cut: a pager can be scrolled.
         let table = table::lines(self.outlook(), self.targets.iter(), usize::MAX);
@@ -284,7 +286,7 @@ mod tests {
     use console::measure_text_width;
 
     use super::*;
-    use crate::job::ImageId;
+    use crate::job::{AccountId, ImageId, Owner};
     use crate::run::InstanceList;
     use crate::zomro::{Instance, Page};
 
@@ -329,6 +331,10 @@ mod tests {
         list.begin_scan();
         list.read(1, &page, Instant::now());
         Account {
+            owner: Some(Owner {
+                id: AccountId::new("70001"),
+                label: Some("ops@example.com".to_owned()),
+            }),
             list,
             image_names: HashMap::from([(image(1), "AlmaLinux-8".to_owned())]),
             not_offered: (2..=images).map(image).collect::<HashSet<_>>(),

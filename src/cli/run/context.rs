@@ -145,7 +145,7 @@ impl RunContext {
             database,
             provider: SIMULATION.to_owned(),
             api_url: SIMULATION.to_owned(),
-            client: client(endpoint, credentials, timeout)?,
+            client: client(global, endpoint, credentials, timeout)?,
             simulator: Some(simulator),
             options,
             pager: Pager::default(),

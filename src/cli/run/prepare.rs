@@ -10,10 +10,10 @@ use crate::cli::output::{tell, tell_prose};
 use crate::cli::plan::{self, Approved};
 use crate::cli::question::{Asked, Targets, confirm};
 use crate::exit::Exit;
-use crate::job::Action;
+use crate::job::{Action, Owner};
 use crate::manifest::{Source, Validated};
 use crate::progress::Verbosity;
-use crate::queue::{Batch, Queue};
+use crate::queue::{Batch, Queue, Store as _};
 use crate::run::InstanceList;
 use crate::run::machine::STALE_AFTER;
 use crate::{text, time};
@@ -55,12 +55,13 @@ async fn order(
         )));
     }
     let options = args.options.options();
-    let sheet = Sheet {
+    let mut sheet = Sheet {
         source,
         validated,
         path: args.manifest.as_deref().unwrap_or(Path::new("-")),
         provider: &context.provider,
         api_url: &context.api_url,
+        owner: None,
     };
     let verbosity = global.verbosity();
     match order::plan(queue, &sheet, options).await? {
@@ -95,7 +96,13 @@ async fn order(
                     let changes = order::changes(queue, &sheet, &last).await?;
                     let warnings = changes.as_ref().map(plan::differences);
                     let warnings = warnings.unwrap_or_default();
-                    list = ask(&targets, action, invocation, "", &warnings).await?;
+                    let subject = Subject {
+                        targets: &targets,
+                        action,
+                        owner: None,
+                    };
+                    // What was asked about, the order is bound to.
+                    (list, sheet.owner) = ask(&subject, invocation, "", &warnings).await?;
                 }
             }
             // What was shown is what is done: the operator's yes is a plan, too.
@@ -182,7 +189,16 @@ async fn resume(
                 time::human(batch.touched_ms)
             )
         }));
-        list = ask(&targets, batch.action, invocation, &heading, &stale).await?;
+        let subject = Subject {
+            targets: &targets,
+            action: batch.action,
+            owner: batch.owner.as_ref(),
+        };
+        let owner;
+        (list, owner) = ask(&subject, invocation, &heading, &stale).await?;
+        if let Some(owner) = owner {
+            queue.bind(batch.id, &owner).await?;
+        }
     }
     if let Some((sheet, news)) = news {
         access::take(queue, sheet, &batch, &news).await?;
@@ -197,25 +213,34 @@ async fn resume(
     })
 }
 
-async fn ask(
-    targets: &Targets,
+/// What is asked about.
+struct Subject<'a> {
+    targets: &'a Targets,
     action: Action,
+    /// Whose it has to be, where it was begun already.
+    owner: Option<&'a Owner>,
+}
+
+/// What was read of the account, and whose it is.
+async fn ask(
+    subject: &Subject<'_>,
     invocation: &Invocation<'_>,
     heading: &str,
     warnings: &[String],
-) -> Result<InstanceList, CliError> {
+) -> Result<(InstanceList, Option<Owner>), CliError> {
     let &Invocation {
         global, context, ..
     } = invocation;
     let asked = Asked {
-        action,
+        action: subject.action,
+        owner: subject.owner,
         client: &context.client,
         api_url: &context.api_url,
         options: &context.options,
         verbosity: global.verbosity(),
         pager: &context.pager,
     };
-    confirm(targets, heading, warnings, &asked).await
+    confirm(subject.targets, heading, warnings, &asked).await
 }
 
 /// The one batch that is open.

@@ -44,6 +44,7 @@ pub async fn work(
         counts: queue.counts(batch.id).await?,
         resumed: loaded.resumed,
         api_url,
+        account: batch.owner.clone(),
         database: context.database.clone(),
         workers: context.options.workers,
         simulated: invocation.is_simulated(),
@@ -53,6 +54,7 @@ pub async fn work(
             queue,
             client: context.client.clone(),
             lease: &lease,
+            owner: batch.owner.clone(),
             options: context.options.clone(),
             list,
             events: &|event| sender.send(event),
@@ -118,6 +120,8 @@ async fn how_it_ended(
     let flagged = queue.flagged(batch.id).await.unwrap_or_default();
     // Without options, commands take the newest batch, and `run` the only open one.
     let batches = queue.batches().await.unwrap_or_default();
+    // The run may have bound it.
+    let now = batches.iter().find(|now| now.id == batch.id);
     let is_newest = batches.last().is_none_or(|last| last.id == batch.id);
     let is_alone = !batches
         .iter()
@@ -148,6 +152,7 @@ async fn how_it_ended(
             .or_else(|| storage_hint(ending)),
         no_wait: invocation.context.options.no_wait,
         simulated,
+        account: now.unwrap_or(batch).owner.clone(),
         database: ending.database.clone(),
         command,
         resume: match path {

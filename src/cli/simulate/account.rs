@@ -55,6 +55,10 @@ pub struct SimulateArgs {
     #[arg(long, value_name = "DURATION", default_value = "1h", value_parser = parse_duration)]
     pub session_ttl: Duration,
 
+    /// The account's id, as `whoami` names it; an empty one: it names nobody
+    #[arg(long, value_name = "ID")]
+    pub account_id: Option<String>,
+
     /// A session token that exists from the start, for `ZOMRO_AUTH` (the simulator's, no secret)
     #[arg(long, value_name = "TOKEN")]
     pub session: Option<String>,
@@ -71,7 +75,12 @@ impl SimulateArgs {
     /// The account they describe; `fleet`: the rows of a manifest, which are known to it.
     pub fn config(&self, fleet: impl IntoIterator<Item = FleetRow>) -> Config {
         let invented = self.services.iter().flat_map(Services::rows);
+        let usual = Config::for_fleet(fleet.into_iter().chain(invented));
         Config {
+            account: match &self.account_id {
+                Some(id) => Some(id.clone()).filter(|id| !id.is_empty()),
+                None => usual.account,
+            },
             page_size: self.page_size as usize,
             accept_lag: self.accept_lag,
             rebuild_duration: self.rebuild_duration,
@@ -87,7 +96,7 @@ impl SimulateArgs {
             faults: self.faults.plan(),
             odd: self.faults.oddities(),
             journal: self.journal.clone(),
-            ..Config::for_fleet(fleet.into_iter().chain(invented))
+            ..usual
         }
     }
 }

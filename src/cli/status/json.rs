@@ -27,6 +27,7 @@ pub fn as_json(status: &Status, database: &Path) -> serde_json::Value {
         "manifest": batch.manifest,
         "order": batch.number,
         "api_url": batch.api_url,
+        "account": batch.owner,
         "created_at": time::rfc3339(batch.created_ms),
         "last_change_at": time::rfc3339(batch.touched_ms),
         "open": batch.is_open(),

@@ -22,6 +22,9 @@ pub fn as_text(status: &Status, database: &Path) -> String {
         batch.number,
         text::brief(&batch.api_url, 60)
     ));
+    if let Some(owner) = &batch.owner {
+        lines.add("account", owner);
+    }
     lines.counts(status);
     lines.processes(status);
     lines.add("last change", time::human(batch.touched_ms));

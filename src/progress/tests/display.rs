@@ -90,6 +90,7 @@ fn only_completions_of_this_run_make_its_rate() {
         },
         resumed: true,
         api_url: String::new(),
+        account: None,
         database: PathBuf::new(),
         workers: 8,
         simulated: false,

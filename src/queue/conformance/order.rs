@@ -8,7 +8,8 @@ use super::rig::{
     order, refused, rows, service, services, sound, targets, unknown, write,
 };
 use crate::job::{
-    AccessKind, Action, BatchId, Executed, Expected, InstanceStatus, JobRecord, LedgerEntry, State,
+    AccessKind, AccountId, Action, BatchId, Executed, Expected, InstanceStatus, JobRecord,
+    LedgerEntry, Owner, State,
 };
 use crate::queue::{
     Backend, Conflict, DonePolicy, Due, EnqueueError, EnqueuePolicy, Enqueued, Live, NewBatch,
@@ -284,5 +285,73 @@ pub(super) async fn a_store_is_the_ledger_of_one_provider(mut store: impl Backen
             }
             other => panic!("{other:?}"),
         }
+    }
+}
+
+fn owner(id: &str, label: Option<&str>) -> Owner {
+    Owner {
+        id: AccountId::new(id),
+        label: label.map(str::to_owned),
+    }
+}
+
+async fn owner_of(store: &mut impl Backend, batch: BatchId) -> Option<Owner> {
+    store.batch(batch).await.unwrap().unwrap().owner
+}
+
+pub(super) async fn a_batch_is_bound_to_one_account_for_ever(mut store: impl Backend) {
+    let (lease, _) = begun(&mut store, &[1]).await;
+    let batch = lease.batch();
+    assert_eq!(owner_of(&mut store, batch).await, None);
+    let first = owner("4711", Some("ops@example.com"));
+    assert_eq!(store.bind(batch, &first).await.unwrap(), first);
+    for other in [
+        owner("4712", None),
+        owner("4711", None),
+        owner("4711 ", None),
+    ] {
+        assert_eq!(store.bind(batch, &other).await.unwrap(), first);
+        assert_eq!(owner_of(&mut store, batch).await, Some(first.clone()));
+    }
+    // Known when it was ordered, and of this batch alone.
+    let theirs = NewBatch {
+        owner: Some(owner("4712", None)),
+        ..order(2)
+    };
+    let mut more = rows(&[2], IMAGE).into_iter().map(Ok::<_, Infallible>);
+    let policy = EnqueuePolicy::default();
+    let loaded = store.enqueue(&theirs, policy, &mut more).await.unwrap();
+    let second = loaded.batch.unwrap();
+    assert_eq!(owner_of(&mut store, second).await, theirs.owner);
+    assert_eq!(owner_of(&mut store, batch).await, Some(first.clone()));
+    assert_eq!(
+        store.bind(second, &first).await.unwrap(),
+        owner("4712", None)
+    );
+    sound(&mut store).await;
+}
+
+pub(super) async fn what_is_live_or_done_is_so_whoever_ordered_it(mut store: impl Backend) {
+    let (lease, mut jobs) = begun(&mut store, &[1, 2]).await;
+    let ours = owner("4711", None);
+    store.bind(lease.batch(), &ours).await.unwrap();
+    write(
+        &mut store,
+        &lease,
+        &mut jobs[0],
+        [intent(), ACCEPTED, completed()],
+    )
+    .await;
+    let theirs = NewBatch {
+        owner: Some(owner("4712", None)),
+        ..order(2)
+    };
+    for (number, expected) in [(1, "already got this image"), (2, "still live")] {
+        let mut row = rows(&[number], IMAGE).into_iter().map(Ok::<_, Infallible>);
+        let refusal = store
+            .enqueue(&theirs, EnqueuePolicy::default(), &mut row)
+            .await;
+        let refusal = refusal.unwrap_err().to_string();
+        assert!(refusal.contains(expected), "{refusal}");
     }
 }

@@ -21,6 +21,8 @@ macro_rules! conform {
                 order::what_may_have_been_wiped_is_queued_on_a_word_of_its_own,
                 order::an_order_by_the_clock_leaves_out_what_is_not_due,
                 order::a_store_is_the_ledger_of_one_provider,
+                order::a_batch_is_bound_to_one_account_for_ever,
+                order::what_is_live_or_done_is_so_whoever_ordered_it,
                 run::a_step_moves_only_what_stands_where_it_begins,
                 run::steps_of_one_job_are_written_in_their_order,
                 run::what_is_ready_comes_in_order_and_says_when_the_next_is,

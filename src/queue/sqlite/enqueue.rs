@@ -251,8 +251,8 @@ async fn create_batch(
     batch: &NewBatch,
 ) -> Result<BatchId, StoreError> {
     let id: i64 = sqlx::query_scalar(
-        "INSERT INTO batch (action, identity, provider, api_url, number, manifest, path, created_ms)
-         SELECT ?1, ?2, ?3, ?4, coalesce(max(number), 0) + 1, ?5, ?6, ?7
+        "INSERT INTO batch (action, identity, provider, api_url, number, manifest, path, created_ms, account, account_label)
+         SELECT ?1, ?2, ?3, ?4, coalesce(max(number), 0) + 1, ?5, ?6, ?7, ?8, ?9
          FROM batch WHERE identity = ?2 AND provider = ?3 RETURNING id",
     )
     .bind(batch.action.as_str())
@@ -262,6 +262,8 @@ async fn create_batch(
     .bind(&batch.manifest)
     .bind(batch.path.as_os_str().as_bytes())
     .bind(time::now_ms())
+    .bind(batch.owner.as_ref().map(|owner| owner.id.as_str()))
+    .bind(batch.owner.as_ref().and_then(|owner| owner.label.as_deref()))
     .fetch_one(connection)
     .await?;
     Ok(BatchId(id))

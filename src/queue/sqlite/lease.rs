@@ -1,9 +1,10 @@
-//! Beginning to work on a batch, and ending it: what a run writes of itself.
+//! Beginning to work on a batch, and ending it: what a run writes of itself, and whose the batch is.
 
 use super::handle::Queue;
 use super::lock::host;
 use super::statement::json;
-use crate::job::{BatchId, RunId};
+use super::stored::{damaged, owner};
+use crate::job::{BatchId, Owner, RunId};
 use crate::queue::{Lease, NewRun, StoreError};
 
 impl Queue {
@@ -57,6 +58,28 @@ impl Queue {
         } else {
             Err(lost(lease.batch()))
         }
+    }
+
+    /// The batch belongs to `wanted` from now on, unless it belongs to somebody already.
+    pub(super) async fn bind_batch(
+        &mut self,
+        batch: BatchId,
+        wanted: &Owner,
+    ) -> Result<Owner, StoreError> {
+        sqlx::query(
+            "UPDATE batch SET account = ?2, account_label = ?3 WHERE id = ?1 AND account IS NULL",
+        )
+        .bind(batch.0)
+        .bind(wanted.id.as_str())
+        .bind(wanted.label.as_deref())
+        .execute(&mut self.connection)
+        .await?;
+        let (account, label) =
+            sqlx::query_as("SELECT account, account_label FROM batch WHERE id = ?1")
+                .bind(batch.0)
+                .fetch_one(&mut self.connection)
+                .await?;
+        owner(account, label).ok_or_else(|| damaged("a batch's account"))
     }
 
     /// Records how the run ended.

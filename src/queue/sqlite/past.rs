@@ -193,7 +193,8 @@ fn service_id(number: i64) -> Result<ServiceId, StoreError> {
 }
 
 /// One database is the ledger of one provider: with another, the same numbers would be other
-/// instances. An order that was given up before anything was sent binds nobody.
+/// instances. Its accounts share their numbers: a service that has moved to another account is still
+/// the same instance, so what is live or done is compared whoever ordered it. An order that was given up before anything was sent binds nobody.
 pub(super) async fn other_provider(
     connection: &mut SqliteConnection,
     batch: &NewBatch,

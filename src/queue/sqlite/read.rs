@@ -10,7 +10,7 @@ use sqlx::{QueryBuilder, Row, Sqlite};
 use super::handle::Queue;
 use super::rows::{StoredJob, StoredTarget, batch_of, job_as_text, job_id, queued_job, result_row};
 use super::statement::json;
-use super::stored::{damaged, stored, word};
+use super::stored::{damaged, owner, stored, word};
 use crate::job::{BatchId, Counts, JobId, RunId, ServiceId, State};
 use crate::queue::{
     Batch, Holder, LedgerLine, OldestDoubt, QueuedJob, ResultSink, Run, StoreError, Target,
@@ -62,7 +62,8 @@ impl Queue {
     /// All batches, the oldest first.
     pub async fn batches(&mut self) -> Result<Vec<Batch>, StoreError> {
         let rows = sqlx::query(
-            "SELECT id, identity, provider, number, manifest, created_ms, api_url, path, action FROM batch ORDER BY id",
+            "SELECT id, identity, provider, number, manifest, created_ms, api_url, path, action,
+                    account, account_label FROM batch ORDER BY id",
         )
         .fetch_all(&mut self.connection)
         .await?;
@@ -91,6 +92,7 @@ impl Queue {
                         .map_err(|_| damaged("a batch's identity"))?,
                     provider: row.try_get(2)?,
                     api_url: row.try_get(6)?,
+                    owner: owner(row.try_get(9)?, row.try_get(10)?),
                     number: u32::try_from(number).map_err(|_| damaged("a batch's number"))?,
                     manifest: row.try_get(4)?,
                     path: PathBuf::from(OsStr::from_bytes(row.try_get(7)?)),

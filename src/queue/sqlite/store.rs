@@ -5,7 +5,7 @@ use std::error::Error;
 use std::io;
 
 use super::handle::Queue;
-use crate::job::{BatchId, Counts, JobId, NewJob, ServiceId, State, Transition};
+use crate::job::{BatchId, Counts, JobId, NewJob, Owner, ServiceId, State, Transition};
 use crate::queue::{
     AccessNews, Backend, Batch, CommandOutcome, Decision, EnqueueError, EnqueuePolicy, Enqueued,
     Flaw, Given, Harm, Lease, LedgerLine, NewBatch, NewRun, Pending, Preview, QueuedJob, Ready,
@@ -64,6 +64,10 @@ impl Store for Queue {
 
     async fn counts(&mut self, batch: BatchId) -> Result<Counts, StoreError> {
         self.tally(batch).await
+    }
+
+    async fn bind(&mut self, batch: BatchId, owner: &Owner) -> Result<Owner, StoreError> {
+        self.bind_batch(batch, owner).await
     }
 
     async fn record(

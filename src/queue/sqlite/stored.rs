@@ -4,7 +4,7 @@ use serde::Deserialize;
 use sqlx::Row;
 use sqlx::sqlite::SqliteRow;
 
-use crate::job::{ImageId, UnknownWord};
+use crate::job::{AccountId, ImageId, Owner, UnknownWord};
 use crate::queue::StoreError;
 
 /// What stands as JSON in the only column of `row`.
@@ -22,6 +22,12 @@ pub(super) fn word<T: std::str::FromStr<Err = UnknownWord>>(word: &str) -> Resul
 
 pub(super) fn image_id(id: &str) -> Result<ImageId, StoreError> {
     id.parse().map_err(|_| damaged("an image id"))
+}
+
+/// The columns of an account.
+pub(super) fn owner(account: Option<String>, label: Option<String>) -> Option<Owner> {
+    let id = AccountId::new(account?);
+    Some(Owner { id, label })
 }
 
 pub(super) fn damaged(what: &str) -> StoreError {

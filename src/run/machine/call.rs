@@ -1,6 +1,6 @@
 //! What passes between the machine and the outside: steps to commit, calls to make, and their ends.
 
-use crate::job::{ImageId, JobId, ServiceId, Transition};
+use crate::job::{ImageId, JobId, Owner, ServiceId, Transition};
 use crate::zomro::{
     Found, Keepalive, LoginError, Lookup, Page, Preview, Read, Submission, Submitted,
 };
@@ -25,6 +25,8 @@ pub enum Call {
     Keepalive,
     /// Ask whose the session is, and so whether it is whole.
     Whoami,
+    /// Ask whose the session is, for the account that it names.
+    Owner,
     /// Read a page of the list.
     Page(u32),
     /// Ask for the name and zone of an image, through an instance that is to get it.
@@ -44,6 +46,8 @@ pub enum Finished {
     Keepalive(Keepalive),
     /// [`Call::Whoami`]
     Whoami(Keepalive),
+    /// [`Call::Owner`]
+    Owner(Read<Option<Owner>>),
     /// [`Call::Page`]
     Page(u32, Read<Page>),
     /// [`Call::Preview`]

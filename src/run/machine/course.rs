@@ -13,9 +13,10 @@ use super::inventory::Inventory;
 use super::lookups::{Looked, Lookups};
 use super::narrator::Narrator;
 use super::order_check::OrderCheck;
+use super::owner::Ownership;
 use super::{Finished, Step};
 use crate::event::Event;
-use crate::job::{Counts, ImageId, JobId, LedgerEntry, State, Transition};
+use crate::job::{Counts, ImageId, JobId, LedgerEntry, Owner, State, Transition};
 use crate::queue::{Harm, QueuedJob};
 use crate::run::evidence::Tracker;
 use crate::run::session::Session;
@@ -36,6 +37,8 @@ pub struct Start {
     pub options: Options,
     /// Where the batch stands.
     pub counts: Counts,
+    /// Whose it is; `None`: nobody's so far.
+    pub owner: Option<Owner>,
     /// The session.
     pub session: Session,
     /// What was read of the account's list already.
@@ -62,6 +65,7 @@ pub struct Machine {
     pub(super) budget: Budget,
     pub(super) lookups: Lookups,
     pub(super) narrator: Narrator,
+    pub(super) ownership: Ownership,
     pub(super) desk: Desk,
     pub(super) course: Course,
 }
@@ -74,6 +78,7 @@ pub(super) enum Phase {
     AskQueued,
     /// Ask for these, which a reading of the list has not shown.
     AskQueuedJobs(Vec<JobId>),
+    Bind,
     AskReady,
     Decide,
     Recount,
@@ -101,6 +106,7 @@ impl Machine {
         let Start {
             options,
             counts,
+            owner,
             session,
             list,
             in_flight,
@@ -118,6 +124,7 @@ impl Machine {
             budget: Budget::new(options.max_failures.of(jobs), options.max_mismatch.of(jobs)),
             lookups: Lookups::default(),
             narrator: Narrator::new(counts, now),
+            ownership: Ownership::new(owner, now),
             desk: Desk::default(),
             course: Course::default(),
             options,
@@ -200,6 +207,7 @@ impl Machine {
             Finished::Login(result) => self.login_finished(result, now),
             Finished::Keepalive(result) => self.keepalive_finished(result, now),
             Finished::Whoami(result) => self.whoami_finished(result, now),
+            Finished::Owner(result) => self.owner_finished(result, now),
             Finished::Page(asked, result) => self.page_finished(asked, result, now),
             Finished::Preview(image, service, result) => {
                 self.preview_finished(image, service, result, now);
@@ -235,6 +243,7 @@ impl Machine {
                 SessionNeed::Call(call) => self.desk.call(call),
             }
             if self.gate.is_open() {
+                self.ask_owner(now);
                 if self.desk.may_start() {
                     self.start_jobs(now);
                 }
@@ -274,7 +283,8 @@ impl Machine {
         if self.flights.out() > 0 || !self.desk.is_done() {
             return false;
         }
-        let reads_list = !self.options.no_wait && !self.inventory.is_scanned();
+        let knows_list = self.inventory.is_scanned() && self.owner_is_answered();
+        let reads_list = !(self.options.no_wait || knows_list);
         let is_wanted = reads_list || self.images.are_wanted() || self.lookups.are_wanted();
         let looks_on = self.course.only_looks && is_wanted;
         self.is_ending() || !looks_on && self.backlog.is_empty() && self.flights.is_empty()
@@ -338,7 +348,10 @@ impl Machine {
 
     /// Something is to be asked of the store before anything else can be decided.
     pub(super) fn asks_the_store(&self, now: Now) -> bool {
-        self.wants_jobs(now).is_some() || self.wants_failures(now) || self.wants_order()
+        self.wants_jobs(now).is_some()
+            || self.wants_failures(now)
+            || self.wants_order()
+            || self.wants_bound().is_some()
     }
 
     /// The run was halted or stopped: nothing new starts.
@@ -413,7 +426,8 @@ impl Machine {
             Some((failed, budget)) => Some(Halt::FailureBudget { failed, budget }),
             None => (self.too_many_mismatches(0))
                 .or_else(|| self.gate.over_limit(timeout, now))
-                .or_else(|| self.inventory.over_limit(timeout, now)),
+                .or_else(|| self.inventory.over_limit(timeout, now))
+                .or_else(|| self.ownership.over_limit(timeout, now)),
         };
         match halt {
             Some(halt) => self.halt_for(halt),

@@ -111,6 +111,7 @@ impl Desk {
             Call::Login
             | Call::Keepalive
             | Call::Whoami
+            | Call::Owner
             | Call::Page(_)
             | Call::Preview(..)
             | Call::LookUp(_) => true,

@@ -13,16 +13,17 @@
 //! | [`images`] | names and zones of the ordered images |
 //! | [`flights`] | jobs that were sent, until they end |
 //! | [`budget`] | what has gone wrong, and how much more may |
+//! | [`owner`] | whose the batch is, and whose the session |
 //! | [`desk`] | what is to be recorded, and what rests on it |
 //! | [`lookups`] | documents that somebody wants to look at, apart from any job |
 //! | [`narrator`] | what was said already |
 //!
 //! What concerns several rooms is decided by the machine itself: `expectations` (is what stands there
 //! what the order expects), `starts` (what a job needs before its intent may be written),
-//! `preparation` (what has to be asked for it), `answers` and `session_answers` (what an answer means),
-//! `readings` (what a page of the list means), `half_session`, `activity` (what the run waits for), and
-//! `looks` (documents that are read for somebody who looks). A property test drives it without clock,
-//! network or database.
+//! `preparation` (what has to be asked for it), `answers`, `session_answers` and `owner_answers` (what
+//! an answer means), `readings` (what a page of the list means), `half_session`, `activity` (what the
+//! run waits for), and `looks` (documents that are read for somebody who looks). A property test
+//! drives it without clock, network or database.
 
 mod activity;
 mod answers;
@@ -41,6 +42,8 @@ mod looks;
 mod lookups;
 mod narrator;
 mod order_check;
+mod owner;
+mod owner_answers;
 mod preparation;
 mod readings;
 mod session_answers;

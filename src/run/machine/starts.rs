@@ -64,6 +64,9 @@ impl Machine {
         if !self.options.no_wait && (!self.inventory.is_scanned() || self.wants_order()) {
             return;
         }
+        if !self.may_send() {
+            return;
+        }
         // One that fell due already waits for a slot, and a slot is freed by an answer.
         if let Some(due_at) = self.backlog.next_due().filter(|due_at| *due_at > now.at) {
             self.wake_by(due_at);

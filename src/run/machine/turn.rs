@@ -22,7 +22,7 @@ use super::desk::News;
 use super::order_check::PAGE;
 use super::{Call, Finished, Machine, Step};
 use crate::event::Event;
-use crate::job::{Counts, ImageId, JobId, ServiceId};
+use crate::job::{Counts, ImageId, JobId, Owner, ServiceId};
 use crate::queue::{Harm, Pending, QueuedJob, Ready};
 use crate::run::{Now, Signal};
 use crate::zomro::Lookup;
@@ -90,6 +90,8 @@ pub enum Question {
     },
     /// These jobs, as far as they are queued.
     QueuedJobs(Vec<JobId>),
+    /// Whose it is: this account's, if it was nobody's.
+    Bind(Owner),
     /// Jobs that are due.
     Ready {
         /// Until then, as Unix time.
@@ -112,6 +114,8 @@ pub enum Answer {
     Queued(Vec<Pending>),
     /// To [`Question::QueuedJobs`].
     QueuedJobs(Vec<QueuedJob>),
+    /// To [`Question::Bind`].
+    Bound(Owner),
     /// To [`Question::Ready`].
     Ready(Ready),
     /// To [`Question::Counts`].
@@ -199,10 +203,15 @@ impl Machine {
                         let after = self.order_check.after();
                         Next::Ask(Question::Queued { after, limit: PAGE })
                     };
-                    (Phase::AskReady, asks.then(ask))
+                    (Phase::Bind, asks.then(ask))
                 }
                 Phase::AskQueuedJobs(jobs) => {
-                    (Phase::AskReady, Some(Next::Ask(Question::QueuedJobs(jobs))))
+                    (Phase::Bind, Some(Next::Ask(Question::QueuedJobs(jobs))))
+                }
+                Phase::Bind => {
+                    let wanted = self.wants_bound().filter(|_| self.may_ask()).cloned();
+                    let bind = |owner| Next::Ask(Question::Bind(owner));
+                    (Phase::AskReady, wanted.map(bind))
                 }
                 Phase::AskReady => {
                     let wanted = self.wants_jobs(now).filter(|_| self.may_ask());
@@ -272,6 +281,7 @@ impl Machine {
                 }
             }
             Answer::QueuedJobs(jobs) => self.leave_out(jobs, now),
+            Answer::Bound(owner) => self.bound(owner),
             Answer::Ready(ready) => self.supplied(ready, now),
             Answer::Counts(counts) => self.narrator.recount(counts),
             Answer::HasQueued(true) => {
@@ -290,6 +300,7 @@ impl Machine {
             Phase::AskFailures
             | Phase::AskQueued
             | Phase::AskQueuedJobs(_)
+            | Phase::Bind
             | Phase::AskReady
             | Phase::Decide
             | Phase::Recount => Phase::Decide,

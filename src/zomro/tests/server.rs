@@ -11,7 +11,7 @@ use tokio::net::{TcpListener, TcpStream, UnixStream};
 
 use crate::job::{Access, Order, Rebuild};
 use crate::zomro::settings::{Credentials, Settings};
-use crate::zomro::{Client, Endpoint, Submission, Submitted};
+use crate::zomro::{AccountField, Client, Endpoint, Submission, Submitted};
 
 pub(super) const TOKEN: &str = "0123456789abcdef01234567";
 pub(super) const OK: &str = r#"{"doc":{"ok":{},"tparams":{}}}"#;
@@ -156,6 +156,7 @@ pub(super) fn settings(url: &str, timeout: Duration) -> Settings {
     Settings {
         endpoint: Endpoint::unchecked(url),
         credentials: Credentials::Token(SecretString::from(TOKEN)),
+        account_field: AccountField::default(),
         timeout,
         follow_interval: Duration::from_millis(1),
         follow_timeout: PLENTY,

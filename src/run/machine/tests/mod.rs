@@ -3,6 +3,7 @@
 
 mod calls;
 mod endings;
+mod owner;
 mod pins;
 mod readings;
 mod sessions;
@@ -13,7 +14,7 @@ use std::time::Duration;
 use proptest::prelude::*;
 
 use crate::run::budget::Tolerance;
-use world::{Chances, Fate, Oddities, SECOND, World, options, service};
+use world::{Chances, Fate, OWNER, Oddities, SECOND, World, options, service};
 
 /// A world in which things go wrong by themselves.
 #[derive(Debug, Clone)]
@@ -28,6 +29,7 @@ struct Weather {
     list_lag_s: u64,
     chances: Chances,
     can_login: bool,
+    owners: Owners,
     /// Seconds after which the process dies, and for how long it is dead.
     crashes: Vec<(u64, u64)>,
     /// Instances that cannot be rebuilt, or are not listed, for a while.
@@ -42,6 +44,32 @@ struct Weather {
     /// Instances that get another address, and after how many seconds.
     moved: Vec<(u64, u64)>,
     seed: u64,
+}
+
+/// Whose the sessions are, and how long it takes to learn that.
+#[derive(Debug, Clone)]
+struct Owners {
+    first: Option<&'static str>,
+    later: Vec<Option<&'static str>>,
+    lag_s: u64,
+    /// Of the batch, before its first run.
+    bound: bool,
+}
+
+fn owners() -> impl Strategy<Value = Owners> {
+    let one = || prop_oneof![4 => Just(Some(OWNER)), 1 => Just(None), 1 => Just(Some("4712"))];
+    (
+        one(),
+        prop::collection::vec(one(), 0..4),
+        prop_oneof![2 => Just(0), 1 => 0..300u64],
+        any::<bool>(),
+    )
+        .prop_map(|(first, later, lag_s, bound)| Owners {
+            first,
+            later,
+            lag_s,
+            bound,
+        })
 }
 
 /// Each breaks an assumption of the argument why silence proves anything.
@@ -145,6 +173,10 @@ fn weather() -> impl Strategy<Value = Weather> {
         ),
         (prop::bool::weighted(0.15), 1..30usize, 0..4usize, 0..20u64),
         (chances, prop::bool::weighted(0.8)),
+        prop_oneof![
+            2 => Just(Owners { first: Some(OWNER), later: Vec::new(), lag_s: 0, bound: false }),
+            1 => owners(),
+        ],
         prop::collection::vec((0..600u64, 0..3000u64), 0..3),
         prop::collection::vec((1..20u64, 0..4u8, 0..1500u64), 0..4),
         prop::option::weighted(0.2, (0..600u64, 0..700u64)),
@@ -158,6 +190,7 @@ fn weather() -> impl Strategy<Value = Weather> {
                 (jobs, workers, rate_per_s, max_failures),
                 (no_wait, page_size, shifts, list_lag_s),
                 (chances, can_login),
+                owners,
                 crashes,
                 odd,
                 outage,
@@ -176,6 +209,7 @@ fn weather() -> impl Strategy<Value = Weather> {
                 list_lag_s,
                 chances,
                 can_login,
+                owners,
                 crashes,
                 odd,
                 outage,
@@ -205,6 +239,10 @@ impl Weather {
         if !self.can_login {
             world = world.with_bare_token();
         }
+        world.owner = self.owners.first;
+        world.later_owners = self.owners.later.iter().copied().collect();
+        world.owner_lag = Duration::from_secs(self.owners.lag_s);
+        world.belongs_to(self.owners.bound.then_some(OWNER));
         world.random = fastrand::Rng::with_seed(self.seed);
         world.chances = self.chances.clone();
         world.page_size = self.page_size;

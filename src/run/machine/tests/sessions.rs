@@ -12,7 +12,7 @@ use crate::run::evidence::Rules;
 use crate::run::machine::{Answer, Call, Finished, Input, Machine, Next, Output, Question, Start};
 use crate::run::session::{LOGIN_PAUSE, Session};
 use crate::run::{InstanceList, Now, Options, Tolerance};
-use crate::zomro::{self, Submitted};
+use crate::zomro::{self, Reply, Submitted};
 
 fn start(now: Now) -> Run {
     let second = Duration::from_secs(1);
@@ -41,6 +41,7 @@ fn start(now: Now) -> Run {
     let start = Start {
         options,
         counts: counts(),
+        owner: None,
         session: Session::new(true, 1, now.at),
         list: InstanceList::default(),
         in_flight: Vec::new(),
@@ -82,18 +83,26 @@ fn job(service: i64) -> QueuedJob {
 }
 
 impl Run {
-    /// Hands over what the machine asks for, and returns whom it submits, or `login`, `keepalive`.
+    /// Hands over what the machine asks for, and returns whom it submits, or `login`, `keepalive`. The
+    /// API names no account.
     fn next(&mut self, services: &[i64], now: Now) -> Vec<String> {
         let mut called = Vec::new();
         let mut input = Input::Finished(std::mem::take(&mut self.ended));
         loop {
             let Output { calls, next, .. } = self.machine.handle(input, now);
-            called.extend(calls.into_iter().map(|call| match call {
-                Call::Submit(job, _) => job.to_string(),
-                Call::Login => "login".to_owned(),
-                Call::Keepalive => "keepalive".to_owned(),
-                call => panic!("{call:?}"),
-            }));
+            for call in calls {
+                called.push(match call {
+                    Call::Submit(job, _) => job.to_string(),
+                    Call::Login => "login".to_owned(),
+                    Call::Keepalive => "keepalive".to_owned(),
+                    Call::Owner => {
+                        let nobody = self.nobody(now);
+                        self.ended.push(nobody);
+                        continue;
+                    }
+                    call => panic!("{call:?}"),
+                });
+            }
             input = match next {
                 Next::Ask(Question::Ready { .. }) => {
                     let jobs = services.iter().map(|service| job(*service)).collect();
@@ -111,12 +120,23 @@ impl Run {
                     }
                     Input::Recorded(steps, Ok(HashSet::new()))
                 }
-                Next::Wait(_) => break,
+                Next::Wait(_) if self.ended.is_empty() => break,
+                Next::Wait(_) => Input::Finished(std::mem::take(&mut self.ended)),
                 other => panic!("{other:?}"),
             };
         }
         called.sort();
         called
+    }
+
+    fn nobody(&self, now: Now) -> Finished {
+        Finished::Owner(Ok(Reply {
+            value: None,
+            generation: self.machine.gate.session().generation(),
+            requested_at: now.at,
+            answered_at: now.at,
+            answered_ms: now.unix_ms,
+        }))
     }
 
     fn refuse(&mut self, service: i64, generation: u64, now: Now) {

@@ -10,9 +10,9 @@ use std::time::{Duration, Instant};
 
 use crate::event::{Event, Limit};
 use crate::job::{
-    Access, Baseline, BatchId, Counts, Evidence, Executed, Expected, Failure, FailureKind, ImageId,
-    InstanceStatus, JobId, JobRecord, LedgerEntry, Order, Rebuild, RunId, ServiceId, State,
-    StoredAccess, Transition, Verdict,
+    Access, AccountId, Baseline, BatchId, Counts, Evidence, Executed, Expected, Failure,
+    FailureKind, ImageId, InstanceStatus, JobId, JobRecord, LedgerEntry, Order, Owner, Rebuild,
+    RunId, ServiceId, State, StoredAccess, Transition, Verdict,
 };
 use crate::queue::{Harm, Lease, Pending, QueuedJob, Ready, Store, StoreError};
 use crate::run::backoff::Backoff;
@@ -32,6 +32,9 @@ use crate::zomro::{
 pub const NEW: &str = "18d0ee2e-4d57-4f40-9b56-03c1773b5831";
 pub const OLD: &str = "28d0ee2e-4d57-4f40-9b56-03c1773b5831";
 const NAMES: [(&str, &str); 2] = [(NEW, "new"), (OLD, "old")];
+
+/// Whose all instances are.
+pub const OWNER: &str = "4711";
 
 pub const SECOND: Duration = Duration::from_secs(1);
 pub const MINUTE: Duration = Duration::from_mins(1);
@@ -160,6 +163,7 @@ pub enum Made {
     Login,
     Keepalive,
     Whoami,
+    Owner,
     Page(u32),
     Preview(ImageId),
     Submit(ServiceId),
@@ -228,6 +232,17 @@ pub struct Around {
     pub keepalives: VecDeque<Keepalive>,
     pub logins: VecDeque<LoginError>,
     pub whoamis: VecDeque<Keepalive>,
+    pub owners: VecDeque<ReadError>,
+    /// Whose the session is, by its id; `None`: the API names nobody.
+    pub owner: Option<&'static str>,
+    /// Whose the sessions after the next logins are.
+    pub later_owners: VecDeque<Option<&'static str>>,
+    /// It is told so much later.
+    pub owner_lag: Duration,
+    /// Whose the batch is.
+    pub bound: Option<Owner>,
+    /// What the run was told last of a session, by its generation.
+    told: Option<(u64, Option<Owner>)>,
     pub pages: VecDeque<ReadError>,
     pub previews: VecDeque<ReadError>,
     /// Their previews do not offer the new image.
@@ -272,6 +287,13 @@ pub struct Around {
 
 pub fn service(number: u64) -> ServiceId {
     number.to_string().parse().unwrap()
+}
+
+pub fn owner(id: &str) -> Owner {
+    Owner {
+        id: AccountId::new(id),
+        label: None,
+    }
 }
 
 pub fn network() -> Failure {
@@ -344,6 +366,12 @@ impl World {
             keepalives: VecDeque::new(),
             logins: VecDeque::new(),
             whoamis: VecDeque::new(),
+            owners: VecDeque::new(),
+            owner: Some(OWNER),
+            later_owners: VecDeque::new(),
+            owner_lag: Duration::ZERO,
+            bound: None,
+            told: None,
             pages: VecDeque::new(),
             previews: VecDeque::new(),
             lacking: HashSet::new(),
@@ -410,6 +438,12 @@ impl World {
         self.can_login = false;
         self.start(Vec::new(), InstanceList::default());
         self
+    }
+
+    /// The batch was bound by an earlier run.
+    pub fn belongs_to(&mut self, id: Option<&str>) {
+        self.bound = id.map(owner);
+        self.start(Vec::new(), InstanceList::default());
     }
 
     /// A page of the list has been asked for.
@@ -691,6 +725,7 @@ impl World {
             && machine.gate.is_open()
             && (self.options.no_wait || machine.inventory.is_scanned())
             && !machine.wants_order()
+            && machine.may_send()
             && machine.slots() > 0;
         if !may_start || machine.gate.free_at(Purpose::Submission) > self.now.at {
             return;
@@ -811,6 +846,7 @@ impl Around {
         let start = Start {
             options: self.options.clone(),
             counts: self.count(),
+            owner: self.bound.clone(),
             session: Session::new(self.can_login, self.generation, self.now.at),
             list,
             in_flight,
@@ -901,6 +937,20 @@ impl Around {
         self.under_way.sort_by_key(|(at, _)| *at);
         let later = self.under_way.partition_point(|(at, _)| *at <= now);
         let ended: Vec<_> = self.under_way.drain(..later).map(|(_, one)| one).collect();
+        for finished in &ended {
+            match finished {
+                Finished::Owner(Ok(reply)) => {
+                    self.told = Some((reply.generation, reply.value.clone()));
+                }
+                Finished::Owner(Err(ReadError::Unauthorized { generation, .. })) => {
+                    self.told = Some((*generation, None));
+                }
+                Finished::Owner(Err(error)) if error.is_refusal() => {
+                    self.told = Some((self.generation, None));
+                }
+                _ => {}
+            }
+        }
         let pauses = ended.iter().filter_map(asked_pause);
         let held_until = pauses.map(|pause| now + pause).max();
         self.held_until = self.held_until.max(held_until.unwrap_or(now));
@@ -1032,6 +1082,9 @@ impl Around {
         );
         let at = self.now.at;
         let mut latency = self.latency.mul_f64(0.5 + self.random.f64());
+        if let Call::Owner = &call {
+            latency += self.owner_lag;
+        }
         if let Call::Submit(_, rebuild) = &call {
             latency += self.slow.get(&rebuild.service).copied().unwrap_or_default();
         }
@@ -1042,6 +1095,7 @@ impl Around {
             Call::Login => (Made::Login, Finished::Login(self.login())),
             Call::Keepalive => (Made::Keepalive, Finished::Keepalive(self.keepalive())),
             Call::Whoami => (Made::Whoami, Finished::Whoami(self.whoami())),
+            Call::Owner => (Made::Owner, Finished::Owner(self.owner(at + latency))),
             Call::Page(page) => {
                 let read = self.read_page(page, at + latency);
                 (Made::Page(page), Finished::Page(page, read))
@@ -1064,6 +1118,9 @@ impl Around {
                 )
             }
         };
+        if matches!(made, Made::Submit(_)) {
+            self.check_owner();
+        }
         self.calls.push((at, made));
         self.under_way.push((at + latency, finished));
     }
@@ -1077,6 +1134,9 @@ impl Around {
         }
         self.session_lives = true;
         self.generation += 1;
+        if let Some(next) = self.later_owners.pop_front() {
+            self.owner = next;
+        }
         Ok(self.generation)
     }
 
@@ -1101,6 +1161,39 @@ impl Around {
             return answer;
         }
         self.keepalive()
+    }
+
+    fn owner(&mut self, answered_at: Instant) -> Read<Option<Owner>> {
+        if let Some(error) = self.owners.pop_front() {
+            return Err(error);
+        }
+        match self.obstacle() {
+            Some(error) => Err(error),
+            None => Ok(self.reply(self.owner.map(owner), answered_at)),
+        }
+    }
+
+    /// A job is being sent: the session that lives has said whose it is, and the batch is that
+    /// account's. A session that has died since sends nothing.
+    fn check_owner(&self) {
+        if !self.session_lives {
+            return;
+        }
+        let (generation, told) = self.told.clone().expect("it was asked whose it is");
+        assert_eq!(
+            generation, self.generation,
+            "of this session nobody has asked"
+        );
+        assert_eq!(
+            told,
+            self.owner.map(owner),
+            "this session is somebody else's"
+        );
+        assert!(
+            told.is_none() || told == self.bound,
+            "{told:?} works on the batch of {:?}",
+            self.bound
+        );
     }
 
     fn obstacle(&mut self) -> Option<ReadError> {
@@ -1538,6 +1631,11 @@ impl Store for Around {
     async fn counts(&mut self, _: BatchId) -> Result<Counts, StoreError> {
         self.asked()?;
         Ok(self.count())
+    }
+
+    async fn bind(&mut self, _: BatchId, owner: &Owner) -> Result<Owner, StoreError> {
+        self.asked()?;
+        Ok(self.bound.get_or_insert_with(|| owner.clone()).clone())
     }
 
     async fn record(
