@@ -48,7 +48,10 @@ impl Forecast {
     /// For people, as one sentence.
     pub fn sentence(&self) -> String {
         let rate = if self.rate_per_s > 0.0 {
-            format!("at most {} calls a second", self.rate_per_s)
+            match self.rate_per_s {
+                1.0 => "at most 1 call a second".to_owned(),
+                rate => format!("at most {rate} calls a second"),
+            }
         } else {
             "as many calls as go".to_owned()
         };
