@@ -307,29 +307,6 @@ fn queued(batch: BatchId, row: NewJob) -> QueuedJob {
     }
 }
 
-fn result(job: &QueuedJob) -> ResultRow {
-    let record = &job.record;
-    let failure = record.failure.as_ref();
-    let baseline = record.baseline.as_ref();
-    ResultRow {
-        line: job.line,
-        service: job.service,
-        image: job.order.image(),
-        state: record.state,
-        executed: record.executed(),
-        evidence: record.evidence,
-        attempts: record.attempt,
-        submitted_ms: record.submitted_ms,
-        completed_ms: record.completed_ms,
-        error_kind: failure.map(|failure| failure.error_kind.clone()),
-        error: failure.map(|failure| failure.error.clone()),
-        note: job.note.clone(),
-        held: record.held,
-        name: baseline.and_then(|baseline| baseline.name.clone()),
-        ip: baseline.and_then(|baseline| baseline.ip.clone()),
-    }
-}
-
 impl Store for MemoryStore {
     async fn ready(
         &mut self,
@@ -661,7 +638,7 @@ impl Backend for MemoryStore {
     ) -> Result<io::Result<()>, StoreError> {
         let jobs = self.of(batch);
         let mut jobs = jobs.filter(|job| states.is_empty() || states.contains(&job.record.state));
-        Ok(jobs.try_for_each(|job| sink(result(job))))
+        Ok(jobs.try_for_each(|job| sink(ResultRow::from(job))))
     }
 
     async fn jobs_of(

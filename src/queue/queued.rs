@@ -51,6 +51,31 @@ impl From<&QueuedJob> for Pending {
     }
 }
 
+impl From<&QueuedJob> for ResultRow {
+    fn from(job: &QueuedJob) -> Self {
+        let record = &job.record;
+        let failure = record.failure.as_ref();
+        let baseline = record.baseline.as_ref();
+        Self {
+            line: job.line,
+            service: job.service,
+            image: job.order.image(),
+            state: record.state,
+            executed: record.executed(),
+            evidence: record.evidence,
+            attempts: record.attempt,
+            submitted_ms: record.submitted_ms,
+            completed_ms: record.completed_ms,
+            error_kind: failure.map(|failure| failure.error_kind.clone()),
+            error: failure.map(|failure| failure.error.clone()),
+            note: job.note.clone(),
+            held: record.held,
+            name: baseline.and_then(|baseline| baseline.name.clone()),
+            ip: baseline.and_then(|baseline| baseline.ip.clone()),
+        }
+    }
+}
+
 /// Jobs that may start.
 #[derive(Debug, Clone, Default)]
 pub struct Ready {

@@ -14,7 +14,7 @@ const ACCOUNT: usize = 30;
 const SHEET: usize = 20;
 
 /// Sheets that are tried in the usual run of the tests.
-const FEW: usize = 32;
+const FEW: usize = 16;
 
 /// The share of the last order that a new one may differ from it by.
 const MAX_CHANGE_PERCENT: usize = 10;
@@ -175,7 +175,10 @@ fn text(sheet: &Sheet, guard: Guard) -> String {
 
 /// The instances of the rig's account, as `refleet services` lists them.
 fn account(rig: &Rig) -> Sheet {
-    let listed = rig.call(&["services", "--format", "csv"]).exit(0).out;
+    let listed = rig
+        .call(&["services", "--format", "csv", "--rate", "0"])
+        .exit(0)
+        .out;
     let rows = listed.lines().skip(1).map(|line| {
         let cells: Vec<&str> = line.split(',').collect();
         [cells[0], IMAGE, cells[2], cells[3]].map(str::to_owned)
@@ -203,7 +206,13 @@ fn trial(kind: Kind, guard: Guard, seed: u64, tally: &mut Tally) {
         Guard::Caps => &["--again", "--max-change", &share],
         Guard::Nothing | Guard::Pins => &["--again"],
     };
-    let plan = rig.call(&[&["plan", "fleet.csv", "--out", "plan.json"], caps].concat());
+    let plan = rig.call(
+        &[
+            &["plan", "fleet.csv", "--out", "plan.json", "--rate", "0"],
+            caps,
+        ]
+        .concat(),
+    );
     tally.sheets += 1;
     let pace = QUICK.chunks(2);
     let pace = pace.filter(|pair| !["--workers", "--max-failures"].contains(&pair[0]));
@@ -277,7 +286,10 @@ fn of_wrong_files_pins_and_caps_let_none_through() {
         }
     }
     if sheets > FEW {
-        #[expect(clippy::print_stderr, reason = "the figures are what a long run is for")]
+        #[expect(
+            clippy::print_stderr,
+            reason = "the figures are what a long run is for"
+        )]
         for ((kind, guard), tally) in &tallies {
             eprintln!("{kind:?} under {guard:?}: {tally:?}");
         }

@@ -1,5 +1,6 @@
 //! A plan that somebody approved: what it says, and that a run does exactly that or nothing.
 
+use refleet::simulator::InstanceChange;
 use serde_json::Value;
 
 use crate::rig::{Ended, FIRST, IMAGE, OTHER_IMAGE, PASSWORD, QUICK, Rig, finish, manifest, quick};
@@ -7,8 +8,14 @@ use crate::rig::{Ended, FIRST, IMAGE, OTHER_IMAGE, PASSWORD, QUICK, Rig, finish,
 impl Rig {
     /// Writes the plan of the manifest to plan.json.
     fn plan(&self, more: &[&str]) -> Value {
-        self.call(&[&["plan", "fleet.csv", "--out", "plan.json"], more].concat())
-            .exit(0);
+        self.call(
+            &[
+                &["plan", "fleet.csv", "--out", "plan.json", "--rate", "0"],
+                more,
+            ]
+            .concat(),
+        )
+        .exit(0);
         let text = std::fs::read_to_string(self.path("plan.json")).unwrap();
         serde_json::from_str(&text).unwrap()
     }
@@ -45,7 +52,7 @@ fn pace() -> Vec<&'static str> {
 #[test]
 fn a_plan_shows_what_will_be_lost_and_a_run_does_exactly_that() {
     let rig = Rig::new(3);
-    rig.call(&["plan", "fleet.csv", "--out", "plan.json"])
+    rig.call(&["plan", "fleet.csv", "--out", "plan.json", "--rate", "0"])
         .exit(0)
         .says_out("CentOS-7")
         .says_out("AlmaLinux-8")
@@ -73,7 +80,7 @@ fn a_plan_holds_what_stands_there_and_no_password() {
     let text = std::fs::read_to_string(rig.path("plan.json")).unwrap();
     assert!(!text.contains(PASSWORD));
     let printed = rig
-        .call(&["plan", "fleet.csv", "--format", "json"])
+        .call(&["plan", "fleet.csv", "--format", "json", "--rate", "0"])
         .exit(0)
         .json();
     assert_eq!(printed["rows"], plan["rows"]);
@@ -178,6 +185,28 @@ fn options_that_bound_the_damage_come_from_the_plan() {
 }
 
 #[test]
+fn an_instance_on_which_something_else_stands_by_then_is_left_alone() {
+    for change in [
+        InstanceChange {
+            image: Some("Debian-12".to_owned()),
+            ..InstanceChange::default()
+        },
+        InstanceChange {
+            status: Some("stopped".to_owned()),
+            ..InstanceChange::default()
+        },
+    ] {
+        let rig = Rig::new(60);
+        rig.plan(&[]);
+        rig.change(1, &change);
+        rig.follow(&[]).exit(1).says("plan_mismatch");
+        let wiped = rig.wiped();
+        assert_eq!(wiped[1], 0, "{wiped:?}");
+        assert_eq!(wiped.iter().sum::<u64>(), 59);
+    }
+}
+
+#[test]
 fn what_another_order_has_done_since_then_refuses_the_plan() {
     let rig = Rig::new(3);
     rig.plan(&[]);
@@ -200,7 +229,7 @@ fn a_plan_says_how_the_order_differs_from_the_last_one() {
     lines[2] = &changed;
     lines.remove(1);
     rig.write("fleet.csv", lines.join("\n") + "\n");
-    rig.call(&["plan", "fleet.csv", "--again"])
+    rig.call(&["plan", "fleet.csv", "--again", "--rate", "0"])
         .exit(0)
         .says_out("Compared with batch 1")
         .says_out(&format!("NEW in this order: 1 ({})", FIRST + 3))
