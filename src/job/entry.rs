@@ -142,6 +142,11 @@ pub enum LedgerEntry {
         /// The manifest that gave it, by name.
         manifest: String,
     },
+    /// `queued` or `failed`, and nothing moves: something else must stand on its instance now.
+    Expects {
+        /// The manifest that says it, by name.
+        manifest: String,
+    },
     /// `failed → queued`: `refleet retry`.
     Retried,
     /// `queued | in_doubt | failed → cancelled`: `refleet cancel`.
@@ -168,6 +173,7 @@ impl LedgerEntry {
             Self::Untouched { .. } => "untouched",
             Self::Resolved { .. } => "resolved",
             Self::Access { .. } => "access",
+            Self::Expects { .. } => "expects",
             Self::Retried => "retried",
             Self::Cancelled => "cancelled",
         }
@@ -192,6 +198,7 @@ impl LedgerEntry {
             | Self::Held { .. }
             | Self::Resolved { .. }
             | Self::Access { .. }
+            | Self::Expects { .. }
             | Self::Retried
             | Self::Cancelled => None,
         }

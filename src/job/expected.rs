@@ -55,6 +55,26 @@ impl Expected {
         *self == Self::default()
     }
 
+    /// What is expected once the manifest, read again, has these `pins`. What somebody has seen and
+    /// approved stays expected where they say nothing of it; a pin that is gone from the manifest is gone.
+    #[must_use]
+    pub fn repinned(&self, pins: &Self) -> Self {
+        let was_seen = self.status.is_some() || *self == Self::absent();
+        if !was_seen {
+            return pins.clone();
+        }
+        if pins.differences(self, false).is_empty() {
+            return self.clone();
+        }
+        let of = |pin: &Option<String>, seen: &Option<String>| pin.clone().or_else(|| seen.clone());
+        Self {
+            name: of(&pins.name, &self.name),
+            ip: of(&pins.ip, &self.ip),
+            image: of(&pins.image, &self.image),
+            status: self.status.clone(),
+        }
+    }
+
     /// In what `stands`, what the list says of the instance, differs from what is expected. Of an
     /// instance that `may_differ`, since the order has touched it or something is being done to it,
     /// only name and address are compared.
@@ -187,6 +207,22 @@ mod tests {
         ] {
             assert_eq!(said(&other, &stands, false).len(), 1, "{other:?}");
         }
+    }
+
+    #[test]
+    fn a_manifest_that_was_mended_changes_its_pins_and_not_what_somebody_has_seen() {
+        let pins = expected("web-1", "*", "Debian-12", "*");
+        let none = Expected::default();
+        assert_eq!(none.repinned(&pins), pins);
+        assert_eq!(pins.repinned(&none), none);
+        let seen = expected("web-1", "192.0.2.1", "debian 12", "active");
+        for same in [&none, &pins, &seen] {
+            assert_eq!(seen.repinned(same), seen);
+        }
+        let other = expected("web-2", "*", "*", "*");
+        let mended = expected("web-2", "192.0.2.1", "debian 12", "active");
+        assert_eq!(seen.repinned(&other), mended);
+        assert_eq!(Expected::absent().repinned(&none), Expected::absent());
     }
 
     #[test]

@@ -227,7 +227,9 @@ impl JobRecord {
             // What may have wiped the instance may have set the access that it was sent with: only a
             // failed job takes another one then, on its way to be wiped once more.
             (Queued, LedgerEntry::Access { .. }) if self.executed() == Executed::No => {}
-            (Failed, LedgerEntry::Access { .. }) => {}
+            // Likewise what must stand there, of which the image says nothing any more.
+            (Queued, LedgerEntry::Expects { .. }) if self.executed() == Executed::No => {}
+            (Failed, LedgerEntry::Access { .. } | LedgerEntry::Expects { .. }) => {}
             (Failed, LedgerEntry::Retried) => {
                 next.state = Queued;
                 next.retries = 0;
@@ -254,6 +256,7 @@ impl JobRecord {
                 | LedgerEntry::Untouched { .. }
                 | LedgerEntry::Resolved { .. }
                 | LedgerEntry::Access { .. }
+                | LedgerEntry::Expects { .. }
                 | LedgerEntry::Retried
                 | LedgerEntry::Cancelled,
             ) => return Err(illegal()),
@@ -382,6 +385,9 @@ mod tests {
             resolved(Verdict::Requeue),
             resolved(Verdict::Failed),
             LedgerEntry::Access {
+                manifest: "fleet.csv".to_owned(),
+            },
+            LedgerEntry::Expects {
                 manifest: "fleet.csv".to_owned(),
             },
             LedgerEntry::Retried,

@@ -70,6 +70,7 @@ impl Submissions {
                 ..
             }
             | LedgerEntry::Access { .. }
+            | LedgerEntry::Expects { .. }
             | LedgerEntry::Cancelled => {}
         }
         Ok(())

@@ -129,7 +129,7 @@ fn failures(ended: &Ended, steps: &mut Vec<Step>) {
         if let Some(manifest) = &ended.manifest {
             let retry = format!("retry --failed --from {manifest}");
             steps.push(Step::new(
-                "where a password or key was corrected in the file",
+                "where a password, key or pin was corrected in the file",
                 [retry.as_str()],
             ));
         }

@@ -8,6 +8,7 @@ use std::error::Error;
 use std::io;
 
 use super::operator::{Command, Elsewhere};
+use super::order::RowNews;
 use super::past::{LastSubmission, Sieve};
 use super::{
     AccessNews, Backend, Batch, CommandOutcome, Conflict, Decision, EnqueueError, EnqueuePolicy,
@@ -251,7 +252,7 @@ impl MemoryStore {
         &self,
         batch: BatchId,
         rows: &[NewJob],
-    ) -> (AccessNews, Vec<(QueuedJob, Order)>) {
+    ) -> (AccessNews, Vec<(QueuedJob, Order, RowNews)>) {
         let mut news = AccessNews {
             rows: rows.len() as u64,
             ..AccessNews::default()
@@ -267,18 +268,21 @@ impl MemoryStore {
             news.matched += 1;
             news.queued += u64::from(state == State::Queued);
             news.done += u64::from(state == State::Done);
-            let is_compared = !matches!(state, State::Done | State::Cancelled);
-            let differs = !job.order.has_access_of(&row.order);
-            if is_compared && differs && news.takes(job) {
-                taken.push((job.clone(), row.order.clone()));
-            }
+            let of_row = news.look(job, row);
+            taken.push((job.clone(), row.order.clone(), of_row));
         }
         (news, taken)
     }
 
-    fn set_order(&mut self, job: JobId, order: Order) {
+    /// Gives a job what it takes of a row.
+    fn set(&mut self, job: JobId, order: Order, of_row: RowNews) {
         let stored = self.jobs.get_mut(&job).expect("it was read");
-        stored.job.order = order.into();
+        if of_row.access {
+            stored.job.order = order.into();
+        }
+        if let Some(expected) = of_row.expected {
+            stored.job.expected = expected;
+        }
     }
 
     fn count(&self, batch: BatchId) -> Counts {
@@ -499,7 +503,7 @@ impl Backend for MemoryStore {
         let command = Command {
             batch,
             decide,
-            first: &|_| None,
+            first: &|_| Vec::new(),
             at_ms,
         };
         let mut outcome = CommandOutcome::default();
@@ -532,13 +536,13 @@ impl Backend for MemoryStore {
     ) -> Result<AccessNews, EnqueueError<E>> {
         let rows = all(rows)?;
         let (news, taken) = self.look_at_access(batch, &rows);
-        for (job, order) in taken {
-            let entry = LedgerEntry::Access {
-                manifest: given.manifest.to_owned(),
-            };
-            let step = Transition::new(job.id, job.record, entry, 0).expect("it waits untouched");
-            self.write(batch, None, &[&step]);
-            self.set_order(job.id, order);
+        for (job, order, of_row) in taken {
+            for entry in of_row.entries(given.manifest) {
+                let record = job.record.clone();
+                let step = Transition::new(job.id, record, entry, 0).expect("it waits untouched");
+                self.write(batch, None, &[&step]);
+            }
+            self.set(job.id, order, of_row);
         }
         if let Some(identity) = given.identity {
             let place = usize::try_from(batch.0 - 1).expect("it was given out");
@@ -570,21 +574,17 @@ impl Backend for MemoryStore {
                 outcome.refused.push((job.service, reason));
                 continue;
             }
-            let differs = !job.order.has_access_of(&row.order);
+            let of_row = RowNews::of(&job, row);
             let command = Command {
                 batch,
                 decide,
-                first: &|_| {
-                    differs.then(|| LedgerEntry::Access {
-                        manifest: manifest.to_owned(),
-                    })
-                },
+                first: &|_| of_row.entries(manifest),
                 at_ms: 0,
             };
             match command.steps(&job, self.elsewhere(batch, &job)) {
                 Ok(steps) => {
                     self.write(batch, None, &steps.iter().collect::<Vec<_>>());
-                    self.set_order(job.id, row.order.clone());
+                    self.set(job.id, row.order.clone(), of_row);
                     outcome.changed.push(job.service);
                 }
                 Err(reason) => outcome.refused.push((job.service, reason)),

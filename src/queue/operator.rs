@@ -33,7 +33,7 @@ pub(super) struct Command<'a> {
     /// What happens to a job, or why not.
     pub decide: &'a Decision<'a>,
     /// What happens to it before that.
-    pub first: &'a (dyn Fn(&QueuedJob) -> Option<LedgerEntry> + Sync),
+    pub first: &'a (dyn Fn(&QueuedJob) -> Vec<LedgerEntry> + Sync),
     /// When, as Unix time.
     pub at_ms: i64,
 }

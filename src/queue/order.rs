@@ -4,7 +4,9 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use super::{QueuedJob, StoreError};
-use crate::job::{Action, BatchId, Executed, NewJob, Owner, ServiceId, State};
+use crate::job::{
+    Action, BatchId, Executed, Expected, LedgerEntry, NewJob, Owner, ServiceId, State,
+};
 
 /// What a new batch is.
 #[derive(Debug, Clone)]
@@ -103,7 +105,7 @@ pub struct LeftOut {
     pub failed: Vec<(ServiceId, BatchId)>,
 }
 
-/// What a manifest says now of the access of a batch's jobs. Jobs that were done or cancelled have
+/// What a manifest says now of the access of a batch's jobs, and of what they expect. Jobs that were done or cancelled have
 /// had their passwords erased: nobody can compare them.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct AccessNews {
@@ -123,6 +125,42 @@ pub struct AccessNews {
     pub unsent: u64,
     /// Of those that keep theirs: failed without having been touched.
     pub failed: u64,
+    /// Queued, never executed, and with other pins: they take what the manifest says.
+    pub pins: u64,
+}
+
+/// What a row gives a job that the job does not have yet.
+#[derive(Debug, Default)]
+pub(super) struct RowNews {
+    /// Its access.
+    pub(super) access: bool,
+    /// What must stand on the instance now.
+    pub(super) expected: Option<Expected>,
+}
+
+impl RowNews {
+    /// All that is new to `job` in `row`.
+    pub(super) fn of(job: &QueuedJob, row: &NewJob) -> Self {
+        let expected = job.expected.repinned(&row.expected);
+        Self {
+            access: !job.order.has_access_of(&row.order),
+            expected: (expected != job.expected).then_some(expected),
+        }
+    }
+
+    /// What the ledger says of it. `manifest`: where it stands, by name.
+    pub(super) fn entries(&self, manifest: &str) -> Vec<LedgerEntry> {
+        let manifest = || manifest.to_owned();
+        let access = LedgerEntry::Access {
+            manifest: manifest(),
+        };
+        let expects = LedgerEntry::Expects {
+            manifest: manifest(),
+        };
+        let access = self.access.then_some(access);
+        let expects = self.expected.as_ref().map(|_| expects);
+        access.into_iter().chain(expects).collect()
+    }
 }
 
 /// Which manifest gives jobs another access.
@@ -135,9 +173,25 @@ pub struct Given<'a> {
 }
 
 impl AccessNews {
+    /// Counts what `row` gives a `job` of the batch, and returns what the job takes of it.
+    pub(super) fn look(&mut self, job: &QueuedJob, row: &NewJob) -> RowNews {
+        let record = &job.record;
+        if matches!(record.state, State::Done | State::Cancelled) {
+            return RowNews::default();
+        }
+        let RowNews { access, expected } = RowNews::of(job, row);
+        let is_free = record.state == State::Queued && record.executed() == Executed::No;
+        let expected = expected.filter(|_| is_free);
+        self.pins += u64::from(expected.is_some());
+        RowNews {
+            access: access && self.takes(job),
+            expected,
+        }
+    }
+
     /// Counts a job of the batch to which the manifest gives another access than it has. Returns
     /// whether the job takes it: only one that waits, and of which nothing was ever executed.
-    pub(super) fn takes(&mut self, job: &QueuedJob) -> bool {
+    fn takes(&mut self, job: &QueuedJob) -> bool {
         let record = &job.record;
         let is_untouched = record.executed() == Executed::No;
         let takes = record.state == State::Queued && is_untouched;

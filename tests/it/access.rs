@@ -192,7 +192,7 @@ fn another_file_with_other_access_needs_a_word() {
     for args in [quick("copy.csv", &[]), vec!["load", "copy.csv"]] {
         rig.call(&args)
             .exit(2)
-            .says("another password or key for 3 jobs of batch 1 than fleet.csv")
+            .says("another password, key or pin for 3 jobs of batch 1 than fleet.csv")
             .says("--update-access");
     }
     assert_eq!(rig.calls(), 0);

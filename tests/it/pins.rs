@@ -98,6 +98,14 @@ fn a_sheet_whose_ids_have_slipped_by_a_row_wipes_nothing() {
         .says("retry --failed --from");
     assert_eq!(rig.submissions(), 0, "{ended}");
     assert_eq!(rig.states()["queued"].len(), 6);
+    // A copy without pins must not take them away.
+    rig.write("old.csv", right(6).replace("expect_", "old "));
+    let refused = crate::rig::finish(rig.order("old.csv", &[])).exit(2);
+    refused.says("this file gives another password, key or pin for 6 jobs of batch 1");
+    // The mended sheet is the same order: what is still queued takes its pins.
+    rig.write("fleet.csv", right(6));
+    rig.run(&[]).exit(0);
+    assert_eq!(rig.wiped(), [1; 6]);
 }
 
 #[test]
@@ -150,7 +158,7 @@ fn instances_that_change_during_the_run_halt_it_until_somebody_deals_with_them()
 }
 
 #[test]
-fn what_failed_by_its_pins_keeps_them() {
+fn what_failed_by_its_pins_keeps_them_and_takes_those_of_the_mended_sheet() {
     let rig = Rig::new(2);
     rig.write("fleet.csv", right(2));
     rig.change(1, &named("shop"));
@@ -159,6 +167,11 @@ fn what_failed_by_its_pins_keeps_them() {
     rig.run(&[]).exit(1);
     let error = (1, "its name is `shop`, not `web-02`".to_owned());
     assert_eq!(errors(&rig), [error]);
+    rig.write("fleet.csv", right(2).replace("web-02", "shop"));
+    rig.call(&["retry", "--failed", "--from", "fleet.csv"])
+        .exit(0);
+    rig.run(&[]).exit(0);
+    assert_eq!(rig.wiped(), [1, 1]);
 }
 
 #[test]

@@ -517,6 +517,7 @@ fn any_entry() -> impl Strategy<Value = LedgerEntry> {
         1 => Just(LedgerEntry::Resolved { verdict: Verdict::Done, reason: "seen".to_owned() }),
         1 => Just(LedgerEntry::Resolved { verdict: Verdict::Failed, reason: "seen".to_owned() }),
         1 => Just(LedgerEntry::Access { manifest: "fleet.csv".to_owned() }),
+        1 => Just(LedgerEntry::Expects { manifest: "fleet.csv".to_owned() }),
         1 => Just(LedgerEntry::Retried),
         1 => Just(LedgerEntry::Cancelled),
     ]

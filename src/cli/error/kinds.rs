@@ -119,7 +119,7 @@ pub enum CliError {
     },
     /// A file that gives another access than the one that the order was made from.
     #[error(
-        "this file gives another password or key for {} of batch {batch} than {}, from which it was ordered",
+        "this file gives another password, key or pin for {} of batch {batch} than {}, from which it was ordered",
         words::jobs(*.jobs), text::brief(.manifest, 200)
     )]
     OtherFile {

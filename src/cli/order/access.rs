@@ -31,11 +31,11 @@ pub async fn look(
         });
     }
     let file = absolute(sheet.path).map_err(CliError::System)?;
-    if news.taken > 0 && !options.update_access && !is_same_file(&batch.path, &file) {
+    if news.taken + news.pins > 0 && !options.update_access && !is_same_file(&batch.path, &file) {
         return Err(CliError::OtherFile {
             batch: batch.id,
             manifest: batch.manifest.clone(),
-            jobs: news.taken,
+            jobs: news.taken.max(news.pins),
         });
     }
     Ok(news)
@@ -60,7 +60,7 @@ pub async fn take(
 ) -> Result<(), CliError> {
     let identity = *sheet.validated.identity.as_bytes();
     let renamed = batch.identity != identity && is_whole(news, batch);
-    if news.taken > 0 || renamed {
+    if news.taken + news.pins > 0 || renamed {
         let given = Given {
             manifest: sheet.source.name(),
             identity: renamed.then_some(identity),
@@ -113,6 +113,13 @@ pub fn tell(
             batch.id,
             before(news.kept, news.unsent)
         );
+    }
+    if news.pins > 0 && verbosity != Verbosity::Quiet {
+        let (take, who) = match news.pins {
+            1 => ("takes", "1 queued job".to_owned()),
+            pins => ("take", format!("{pins} queued jobs")),
+        };
+        let _ = writeln!(text, "{who} {take} the pins that {name} has now");
     }
     if news.failed > 0 && sheet.path.as_os_str() != "-" {
         let path = sheet.path.to_string_lossy();

@@ -38,7 +38,7 @@ pub struct OrderArgs {
     #[arg(long, value_name = "P%", value_parser = parse_percent)]
     pub max_change: Option<u8>,
 
-    /// Use the passwords and keys of this file for an unfinished batch that was ordered from another file
+    /// Use the passwords, keys and pins of this file for an unfinished batch that was ordered from another file
     #[arg(long, requires = "manifest")]
     pub update_access: bool,
 }

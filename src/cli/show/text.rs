@@ -119,6 +119,7 @@ impl Lines {
 }
 
 /// A ledger entry in words.
+#[expect(clippy::too_many_lines, reason = "a table: one arm for each kind")]
 fn describe(entry: &LedgerEntry) -> String {
     let name = |image: &Option<String>| match image {
         Some(image) => text::brief(image, 60),
@@ -189,6 +190,9 @@ fn describe(entry: &LedgerEntry) -> String {
             "takes the password or key that {} gives now",
             text::brief(manifest, 200)
         ),
+        LedgerEntry::Expects { manifest } => {
+            format!("takes the pins of {}", text::brief(manifest, 200))
+        }
         LedgerEntry::Retried => "put back in the queue".to_owned(),
         LedgerEntry::Cancelled => "cancelled".to_owned(),
     };

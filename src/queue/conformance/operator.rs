@@ -8,7 +8,7 @@ use super::rig::{
     service, services, sound, stored, unknown, write,
 };
 use crate::job::{
-    Access, AccessKind, BatchId, Executed, Failure, LedgerEntry, Order, State, Verdict,
+    Access, AccessKind, BatchId, Executed, Expected, Failure, LedgerEntry, Order, State, Verdict,
 };
 use crate::queue::{AccessNews, Backend, EnqueuePolicy, Given, QueuedJob, Selection};
 
@@ -118,9 +118,17 @@ pub(super) async fn a_command_says_of_each_service_what_became_of_it(mut store: 
     sound(&mut store).await;
 }
 
+#[expect(
+    clippy::too_many_lines,
+    reason = "all that a mended manifest gives the jobs of one order"
+)]
 pub(super) async fn a_job_takes_another_access_only_while_nothing_of_it_was_executed(
     mut store: impl Backend,
 ) {
+    let pins = || Expected {
+        name: Some("web-1".to_owned()),
+        ..Expected::default()
+    };
     let (lease, mut jobs) = begun(&mut store, &[1, 2, 3, 4, 5]).await;
     let batch = lease.batch();
     write(&mut store, &lease, &mut jobs[1], [intent(), refused()]).await;
@@ -145,6 +153,7 @@ pub(super) async fn a_job_takes_another_access_only_while_nothing_of_it_was_exec
         if row.service != service(5) {
             let Order::Rebuild(rebuild) = &mut row.order;
             rebuild.access = Access::SshKey("490".to_owned());
+            row.expected = pins();
         }
     }
     let expected = AccessNews {
@@ -156,6 +165,7 @@ pub(super) async fn a_job_takes_another_access_only_while_nothing_of_it_was_exec
         kept: 2,
         unsent: 0,
         failed: 1,
+        pins: 1,
     };
     let again = || given.clone().into_iter().map(Ok::<_, Infallible>);
     let news = store.compare_access(batch, &mut again()).await.unwrap();
@@ -178,6 +188,15 @@ pub(super) async fn a_job_takes_another_access_only_while_nothing_of_it_was_exec
         let job = stored(&mut store, &jobs[job]).await;
         assert_eq!(job.order.access_kind(), Some(kind));
     }
+    let job = stored(&mut store, &jobs[0]).await;
+    assert_eq!(job.expected, pins());
+    let history = store.history(job.id).await.unwrap();
+    let kinds: Vec<_> = history.iter().map(|line| line.entry.kind()).collect();
+    assert_eq!(kinds, ["access", "expects"]);
+    for job in [1, 2, 4] {
+        let job = stored(&mut store, &jobs[job]).await;
+        assert!(job.expected.is_nothing());
+    }
     // What has failed takes it on its way back into the queue.
     let retry = |_: &QueuedJob, _: Option<BatchId>| Ok(LedgerEntry::Retried);
     let all = Selection::All;
@@ -189,10 +208,14 @@ pub(super) async fn a_job_takes_another_access_only_while_nothing_of_it_was_exec
     let absent = (service(3), "is not in other.csv".to_owned());
     assert_eq!(outcome.refused, [absent]);
     let job = stored(&mut store, &jobs[1]).await;
+    assert_eq!(job.expected, pins());
     assert_eq!(job.record.state, State::Queued);
     assert_eq!(job.order.access_kind(), Some(AccessKind::SshKey));
     let history = store.history(job.id).await.unwrap();
     let entries: Vec<_> = history.iter().map(|line| line.entry.kind()).collect();
-    assert_eq!(entries, ["intent", "refused", "access", "retried"]);
+    assert_eq!(
+        entries,
+        ["intent", "refused", "access", "expects", "retried"]
+    );
     sound(&mut store).await;
 }

@@ -1,4 +1,4 @@
-//! Passwords and keys that were corrected in the manifest after its jobs were queued.
+//! Passwords, keys and pins that were corrected in the manifest after its jobs were queued.
 //!
 //! The one fact to know: a job takes another way in only while it is proven that nothing of it was
 //! ever executed. Whatever may have wiped the instance may have set the way in that it was sent
@@ -11,13 +11,14 @@ use sqlx::SqliteConnection;
 use super::enqueue::Cache;
 use super::handle::Queue;
 use super::insert::{ROWS_PER_STATEMENT, next_rows};
-use super::order::OrderColumns;
+use super::order::{OrderColumns, expected};
 use super::record::{ERASE, write_all};
 use super::rows::{job_as_text, job_id, queued_job};
 use super::statement::{Statement, bound, json, values};
 use super::stored::damaged;
-use crate::job::{BatchId, LedgerEntry, NewJob, Order, ServiceId, State, Transition};
+use crate::job::{BatchId, Expected, NewJob, Order, ServiceId, State, Transition};
 use crate::queue::operator::Command;
+use crate::queue::order::RowNews;
 use crate::queue::{
     AccessNews, CommandOutcome, Decision, EnqueueError, Given, QueuedJob, Rows, Selection,
     StoreError,
@@ -87,7 +88,7 @@ impl Queue {
         let command = Command {
             batch,
             decide,
-            first: &|_| None,
+            first: &|_| Vec::new(),
             at_ms: time::now_ms(),
         };
         self.begin().await?;
@@ -200,32 +201,25 @@ impl Queue {
         }
         let before = outcome.changed.len();
         // A wiped job that is sent once more takes the access too, since the operator has asked for both.
-        let mut given_access: HashMap<ServiceId, (QueuedJob, &Order)> = HashMap::new();
-        for job in &same {
-            if let Some(row) = given.get(&job.service)
-                && !job.order.has_access_of(&row.order)
-            {
-                given_access.insert(job.service, (job.clone(), &row.order));
-            }
-        }
-        let entry = LedgerEntry::Access {
-            manifest: manifest.to_owned(),
-        };
+        let news: HashMap<ServiceId, Taken<'_>> = (same.iter())
+            .filter_map(|job| {
+                let row = given.get(&job.service)?;
+                let of_row = RowNews::of(job, row);
+                let order = &row.order;
+                Some((job.service, Taken { job, order, of_row }))
+            })
+            .collect();
         let command = Command {
             first: &|job| {
-                given_access
-                    .contains_key(&job.service)
-                    .then(|| entry.clone())
+                let taken = news.get(&job.service);
+                taken.map_or_else(Vec::new, |taken| taken.of_row.entries(manifest))
             },
             ..*command
         };
         self.apply(&command, &same, outcome).await?;
-        let taken: Vec<(&QueuedJob, &Order)> = outcome.changed[before..]
-            .iter()
-            .filter_map(|service| given_access.get(service))
-            .map(|(job, order)| (job, *order))
-            .collect();
-        set_access(&mut self.connection, &taken).await
+        let changed = outcome.changed[before..].iter();
+        let taken: Vec<&Taken<'_>> = changed.filter_map(|service| news.get(service)).collect();
+        set(&mut self.connection, &taken).await
     }
 }
 
@@ -245,12 +239,16 @@ async fn look_at_access<E: std::error::Error + 'static>(
             return Ok(news);
         }
         let differing = compare(connection, batch, &chunk, &mut news).await?;
-        let free: Vec<QueuedJob> = differing
-            .into_iter()
-            .filter(|job| news.takes(job))
-            .collect();
+        let rows = by_service(&chunk);
+        let mut taken = Vec::with_capacity(differing.len());
+        for job in &differing {
+            let row = rows.get(&job.service).ok_or_else(|| damaged("a job"))?;
+            let of_row = news.look(job, row);
+            let order = &row.order;
+            taken.push(Taken { job, order, of_row });
+        }
         if let Some(given) = given {
-            take(connection, batch, given, &chunk, &free, at_ms).await?;
+            take(connection, batch, given, &taken, at_ms).await?;
         }
     }
 }
@@ -263,15 +261,17 @@ async fn compare(
     news: &mut AccessNews,
 ) -> Result<Vec<QueuedJob>, StoreError> {
     let mut statement = Statement::new(format!(
-        "WITH given (service_id, image, zone, access, ssh_key, password) AS ({values})
+        "WITH given (service_id, image, zone, access, ssh_key, password, expected) AS ({values})
          SELECT count(*), count(*) FILTER (WHERE job.state = 'queued'), count(*) FILTER (WHERE job.state = 'done'),
                 coalesce(json_group_array(job.id) FILTER (
                     WHERE job.state <> 'done' AND job.state <> 'cancelled' AND (
                         job.access IS NOT given.access OR job.ssh_key IS NOT given.ssh_key
-                        OR given.password IS NOT (SELECT password FROM secret WHERE job_id = job.id))), '[]')
+                        OR given.password IS NOT (SELECT password FROM secret WHERE job_id = job.id)
+                        OR (job.expected IS NOT given.expected
+                            AND (given.expected IS NOT NULL OR job.expected ->> '$.status' IS NULL)))), '[]')
          FROM given CROSS JOIN job ON job.service_id = given.service_id AND job.batch_id = {batch}
          WHERE job.image IS given.image AND job.zone IS given.zone",
-        values = values(&bound(6), rows.len()),
+        values = values(&bound(7), rows.len()),
         batch = batch.0,
     ));
     for row in rows {
@@ -282,6 +282,7 @@ async fn compare(
         statement.bind(order.access);
         statement.bind(order.ssh_key);
         statement.bind(order.password);
+        statement.bind(expected(&row.expected));
     }
     let usual = rows.len() == ROWS_PER_STATEMENT;
     let counted: (i64, i64, i64, String) = statement
@@ -305,30 +306,61 @@ async fn compare(
     jobs.iter().map(queued_job).collect()
 }
 
-/// Gives `jobs` the access that their rows have.
+/// A job as it is now, its row's order, and what the job takes of the row.
+struct Taken<'a> {
+    job: &'a QueuedJob,
+    order: &'a Order,
+    of_row: RowNews,
+}
+
+/// Gives jobs what they take of their rows, and notes it.
 async fn take(
     connection: &mut SqliteConnection,
     batch: BatchId,
     given: Given<'_>,
-    rows: &[NewJob],
-    jobs: &[QueuedJob],
+    taken: &[Taken<'_>],
     at_ms: i64,
 ) -> Result<(), StoreError> {
-    let rows = by_service(rows);
-    let mut steps = Vec::with_capacity(jobs.len());
-    let mut taken = Vec::with_capacity(jobs.len());
-    for job in jobs {
-        let row = rows.get(&job.service).ok_or_else(|| damaged("a job"))?;
-        let entry = LedgerEntry::Access {
-            manifest: given.manifest.to_owned(),
-        };
-        let step = Transition::new(job.id, job.record.clone(), entry, at_ms)
-            .map_err(|illegal| StoreError::Bug(illegal.to_string()))?;
-        steps.push(step);
-        taken.push((job, &row.order));
+    let mut steps = Vec::with_capacity(taken.len());
+    for Taken { job, of_row, .. } in taken {
+        for entry in of_row.entries(given.manifest) {
+            let step = Transition::new(job.id, job.record.clone(), entry, at_ms)
+                .map_err(|illegal| StoreError::Bug(illegal.to_string()))?;
+            steps.push(step);
+        }
     }
     write_all(connection, batch, &steps).await?;
-    set_access(connection, &taken).await
+    set(connection, &taken.iter().collect::<Vec<_>>()).await
+}
+
+async fn set(connection: &mut SqliteConnection, taken: &[&Taken<'_>]) -> Result<(), StoreError> {
+    let access = taken.iter().filter(|taken| taken.of_row.access);
+    let access: Vec<_> = access.map(|taken| (taken.job, taken.order)).collect();
+    set_access(connection, &access).await?;
+    let pins = taken.iter().filter_map(|taken| {
+        let expected = taken.of_row.expected.as_ref()?;
+        Some((taken.job.id.stored(), expected))
+    });
+    set_expected(connection, &pins.collect::<Vec<_>>()).await
+}
+
+async fn set_expected(
+    connection: &mut SqliteConnection,
+    pins: &[(i64, &Expected)],
+) -> Result<(), StoreError> {
+    for pins in pins.chunks(ROWS_PER_STATEMENT) {
+        let mut jobs = Statement::new(format!(
+            "WITH given (id, expected) AS ({}) UPDATE job SET expected = given.expected
+             FROM given WHERE job.id = given.id",
+            values(&bound(2), pins.len())
+        ));
+        for (job, pins) in pins {
+            jobs.bind(*job);
+            jobs.bind(expected(pins));
+        }
+        jobs.query().execute(&mut *connection).await?;
+    }
+    Ok(())
 }
 
 /// `taken`: jobs as they are now, and what they take.

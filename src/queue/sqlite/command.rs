@@ -30,7 +30,7 @@ impl Queue {
         let command = Command {
             batch,
             decide,
-            first: &|_| None,
+            first: &|_| Vec::new(),
             at_ms,
         };
         self.begin().await?;
