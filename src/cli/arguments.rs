@@ -3,7 +3,7 @@
 use clap::{Parser, Subcommand};
 
 use super::adopt::AdoptArgs;
-use super::catalogue::ServicesArgs;
+use super::catalogue::{ImagesArgs, KeysArgs, ServicesArgs};
 use super::check::CheckArgs;
 use super::config_args::ConfigArgs;
 use super::global::{Global, SIMULATION_DATABASE};
@@ -75,6 +75,8 @@ pub enum Command {
     Adopt(AdoptArgs),
     Services(ServicesArgs),
     Config(ConfigArgs),
+    Images(ImagesArgs),
+    Keys(KeysArgs),
     Simulate(Box<SimulateCommand>),
 }
 
@@ -107,6 +109,8 @@ mod tests {
         "25%",
         "2s",
         "1m",
+        "5%",
+        "7%",
         "127.0.0.1:1",
         "http://127.0.0.1:1/",
         "auto",
@@ -144,9 +148,10 @@ mod tests {
         {
             let mut line = vec!["refleet".to_owned(), command.get_name().to_owned()];
             match command.get_name() {
-                "check" | "load" | "run" => line.push("fleet.csv".to_owned()),
+                "check" | "load" | "plan" | "run" => line.push("fleet.csv".to_owned()),
                 "show" => line.push("5113119".to_owned()),
                 "config" => line.push("show".to_owned()),
+                "images" | "keys" => line.push("--catalogue".to_owned()),
                 _ => {}
             }
             for argument in command.get_arguments() {

@@ -61,6 +61,8 @@ impl Need {
             | Command::Plan(_)
             | Command::Load(_)
             | Command::Services(_)
+            | Command::Images(_)
+            | Command::Keys(_)
             | Command::Config(_) => Self::One,
             Command::Status(_)
             | Command::List(_)

@@ -1,6 +1,7 @@
 //! With which exit code a run, or a command that could not do its work, ends.
 
 use crate::exit::Exit;
+use crate::job::Failure;
 use crate::queue::{OpenError, StoreError};
 use crate::run::{Ending, Halt, Signal};
 
@@ -36,6 +37,17 @@ pub fn of_halt(halt: &Halt) -> Exit {
         | Halt::StoodStill { .. } => Exit::Budget,
         Halt::Outage { .. } | Halt::SlowedDown { .. } | Halt::Unread(_) => Exit::Outage,
         Halt::Incurable(_) | Halt::OtherAccount { .. } => Exit::Usage,
+    }
+}
+
+/// The code of a command that lacks a document for this reason.
+pub fn of_reading(failure: &Failure) -> Exit {
+    match failure.error_kind.as_str() {
+        // The API's own words for "there is no such thing".
+        "value" | "missed" | "exists" | "limit" | "nofunc" | "license" => Exit::Usage,
+        "unauthorized" => Exit::Credentials,
+        "blocked_request" => Exit::Blocked,
+        _ => Exit::Outage,
     }
 }
 

@@ -42,6 +42,8 @@ fn paths(command: &Command) -> (Option<&Path>, Option<(&'static str, &Path)>) {
         Command::Load(args) => (Some(args.manifest.as_path()), None),
         Command::Report(args) => (None, output(&args.format)),
         Command::Services(args) => (None, output(&args.format)),
+        Command::Images(args) => (None, output(&args.format)),
+        Command::Keys(args) => (None, output(&args.format)),
         Command::Simulate(command) => (
             command.manifest.as_deref(),
             command

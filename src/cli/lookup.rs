@@ -42,7 +42,9 @@ pub async fn resolve(
         .map_err(unread)?;
     let mut offers = Offers::default();
     for (lookup, found) in looked {
-        let Lookup::Form(service) = lookup;
+        let Lookup::Form(service) = lookup else {
+            continue;
+        };
         match found {
             Ok(Found::Form(form)) => {
                 let group = groups.iter().find(|group| group[0] == service);
@@ -54,6 +56,7 @@ pub async fn resolve(
                     error: failure.error,
                 });
             }
+            Ok(Found::Tariffs(_) | Found::OwnImages(_) | Found::SshKeys(_)) => {}
         }
     }
     let source = source.with_offers(offers);

@@ -105,6 +105,8 @@ fn carry_out(cli: Cli) -> Result<Exit, CliError> {
             Command::Adopt(args) => adopt::adopt(&global, &args).await,
             Command::Services(args) => catalogue::services(&global, &args).await,
             Command::Config(args) => config_show::config(&global, &args),
+            Command::Images(args) => catalogue::images(&global, &args).await,
+            Command::Keys(args) => catalogue::keys(&global, &args).await,
             Command::Simulate(args) => simulate::run(&args).await,
         }
     });

@@ -86,24 +86,48 @@ pub async fn look_up(
     lookups: Vec<Lookup>,
     progress: &(dyn Fn(usize) + Send + Sync),
 ) -> Result<Vec<Looked>, Halt> {
-    let mut machine = to_look(
-        client,
-        Options {
+    let mut looker = Looker::new(client, rate_per_s);
+    looker.look_up(lookups, progress).await
+}
+
+/// Reads documents one after the other, where what one holds decides which is read next: all within
+/// one session and one rate.
+pub struct Looker<'a> {
+    client: &'a Client,
+    machine: Machine,
+}
+
+impl<'a> Looker<'a> {
+    /// Nothing is read yet.
+    pub fn new(client: &'a Client, rate_per_s: f64) -> Self {
+        let options = Options {
             no_wait: true,
             ..options(rate_per_s)
-        },
-        None,
-    );
-    let mut looked = Vec::with_capacity(lookups.len());
-    let mut lookups = lookups.into_iter();
-    loop {
-        let some: Vec<Lookup> = lookups.by_ref().take(LOOKUPS_AT_ONCE).collect();
-        if some.is_empty() {
-            return Ok(looked);
+        };
+        Self {
+            client,
+            machine: to_look(client, options, None),
         }
-        go_on(&mut machine, client, &|_| (), Input::LookUp(some)).await?;
-        looked.extend(machine.take_looked());
-        progress(lookups.len());
+    }
+
+    /// See [`look_up`].
+    pub async fn look_up(
+        &mut self,
+        lookups: Vec<Lookup>,
+        progress: &(dyn Fn(usize) + Send + Sync),
+    ) -> Result<Vec<Looked>, Halt> {
+        let mut looked = Vec::with_capacity(lookups.len());
+        let mut lookups = lookups.into_iter();
+        loop {
+            let some: Vec<Lookup> = lookups.by_ref().take(LOOKUPS_AT_ONCE).collect();
+            if some.is_empty() {
+                return Ok(looked);
+            }
+            let input = Input::LookUp(some);
+            go_on(&mut self.machine, self.client, &|_| (), input).await?;
+            looked.extend(self.machine.take_looked());
+            progress(lookups.len());
+        }
     }
 }
 

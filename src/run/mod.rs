@@ -39,7 +39,7 @@ pub mod rate_limiter;
 pub mod session;
 mod worker;
 
-pub use account::{Account, look_up, read_account};
+pub use account::{Account, Looker, look_up, read_account};
 pub use budget::Tolerance;
 pub use clock::Now;
 pub use halt::{Halt, Signal};

@@ -85,6 +85,8 @@ pub(super) struct Account {
     sessions: OpenSessions,
     list: ListState,
     traffic: Traffic,
+    /// Servers that were ordered: what no client of ours may do.
+    orders: u64,
     scripts: Vec<Script>,
     deferred: Deferred<PreparedAnswer>,
     running: RunningExecutions,
@@ -111,6 +113,7 @@ impl Account {
             sessions: OpenSessions::new(&config, now),
             list: ListState::new(now),
             traffic: Traffic::default(),
+            orders: 0,
             scripts: Vec::new(),
             deferred: Deferred::new(config.faults.seed),
             running: RunningExecutions::default(),
@@ -288,6 +291,15 @@ impl Account {
                 Err(Unexecuted::Refused(refusal)) => Err(refusal),
                 Err(Unexecuted::NotWritten) => return None,
             },
+            Asked::Catalogue(asked) => {
+                let authorised = self.authorise(fields, now);
+                authorised.and_then(|()| asked.document(&self.config, fields))
+            }
+            Asked::Order => {
+                self.orders += 1;
+                let authorised = self.authorise(fields, now);
+                authorised.map(|()| document::ok(fields))
+            }
             Asked::Unknown => self.authorise(fields, now).and_then(|()| {
                 let func = fields.get("func").unwrap_or_default();
                 Err(Refusal::no_function(func))
@@ -343,7 +355,10 @@ impl Account {
 
     /// The form for `elid`, whatever that is.
     pub(super) fn form(&self, form: Form, fields: &Fields) -> Vec<u8> {
-        form(&self.config, fields)
+        let elid = fields.get("elid").and_then(|text| text.parse().ok());
+        let position = elid.and_then(|elid| self.fleet.position(elid));
+        let datacenter = position.map_or("", |position| &self.fleet.at(position).datacenter);
+        form(&self.config, datacenter, fields)
     }
 
     /// The instance that `elid` names.
@@ -475,6 +490,7 @@ impl Account {
             calls: traffic.counts().clone(),
             faults: traffic.faults().clone(),
             violations: traffic.violations().to_vec(),
+            orders: self.orders,
             submissions_in_flight_max: traffic.in_flight_max(),
             executions_max: self.running.max(),
         }

@@ -13,8 +13,8 @@ use super::submission::{Course, Submission};
 use super::timeline::View;
 use crate::job::Action;
 
-/// What a form is made by: the form for `elid`, whatever that is.
-pub(super) type Form = fn(&Config, &Fields) -> Vec<u8>;
+/// What a form is made by: the form for `elid`, whatever that is, in the data centre of this name.
+pub(super) type Form = fn(&Config, &str, &Fields) -> Vec<u8>;
 
 /// A function of the API that is about an action.
 pub(super) struct Function {

@@ -2,6 +2,7 @@
 
 use super::action::{FUNCTIONS, Form, Function};
 use super::call::Call;
+use super::catalogue::{self, Catalogue};
 use super::form::Fields;
 use crate::job::Action;
 
@@ -20,6 +21,10 @@ pub(super) enum Asked {
     Form(Form),
     /// That the action is done.
     Execution(Action),
+    /// Something of the catalogue.
+    Catalogue(Catalogue),
+    /// That a server is ordered.
+    Order,
     /// Nothing that is known here.
     Unknown,
 }
@@ -34,12 +39,15 @@ impl Asked {
             "keepalive" => Self::Keepalive,
             "whoami" => Self::WhoAmI,
             "instances" => Self::List,
+            // Whatever it says: nobody has tried what else the API takes for a yes.
+            catalogue::ORDER if fields.get("sok").is_some() => Self::Order,
             name => match FUNCTIONS.iter().find(|function| function.name == name) {
                 Some(Function { action, .. }) if is_confirmed => Self::Execution(*action),
                 Some(Function {
                     form: Some(form), ..
                 }) => Self::Form(*form),
-                Some(Function { form: None, .. }) | None => Self::Unknown,
+                Some(Function { form: None, .. }) => Self::Unknown,
+                None => Catalogue::of(name).map_or(Self::Unknown, Self::Catalogue),
             },
         }
     }
@@ -52,7 +60,7 @@ impl Asked {
             Self::List => Call::Instances,
             Self::Form(_) => Call::Preview,
             Self::Execution(_) => Call::Submission,
-            Self::WhoAmI | Self::Unknown => Call::Other,
+            Self::WhoAmI | Self::Catalogue(_) | Self::Order | Self::Unknown => Call::Other,
         }
     }
 }

@@ -44,6 +44,17 @@ pub struct Image {
     pub name: String,
     /// Where it stands: `pub`, `own` or `shr`. The word `image` is accepted for every image.
     pub zone: String,
+    /// The name of the data centre that offers it; `None`: each does.
+    pub datacenter: Option<String>,
+}
+
+/// A data centre.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DataCenter {
+    /// `datacenter` in the API.
+    pub id: String,
+    /// `datacentername` in the list.
+    pub name: String,
 }
 
 /// An SSH key of the account.
@@ -122,6 +133,8 @@ pub struct Config {
     pub instances: Vec<SimulatedInstance>,
     /// Instances that exist and belong to somebody else.
     pub foreign: Vec<ServiceId>,
+    /// Where servers can be ordered.
+    pub datacenters: Vec<DataCenter>,
     /// What may be installed.
     pub images: Vec<Image>,
     pub ssh_keys: Vec<SshKey>,
@@ -162,6 +175,10 @@ impl Default for Config {
             session_ttl: Duration::from_hours(1),
             instances: Vec::new(),
             foreign: Vec::new(),
+            datacenters: vec![DataCenter {
+                id: "1".to_owned(),
+                name: DATACENTER.to_owned(),
+            }],
             images: vec![
                 known_image(EXAMPLE_IMAGE, EXAMPLE_IMAGE_NAME),
                 known_image(OLD_IMAGE, OLD_IMAGE_NAME),
@@ -208,6 +225,7 @@ impl Config {
                         name: (row.image_name)
                             .unwrap_or_else(|| invented_name(config.images.len() - 2)),
                         zone: PUBLIC_ZONE.to_owned(),
+                        datacenter: None,
                     });
                     config.images.len() - 1
                 });
@@ -244,6 +262,35 @@ impl Config {
         config
     }
 
+    /// Spreads the instances over these data centres, one after the other. The images are those of
+    /// the first; the others have the same names under other ids.
+    pub fn spread_over(&mut self, names: &[&str]) {
+        let at_first = std::mem::take(&mut self.images);
+        self.datacenters.clear();
+        for (nth, name) in names.iter().enumerate() {
+            self.datacenters.push(DataCenter {
+                id: (nth + 1).to_string(),
+                name: (*name).to_owned(),
+            });
+            self.images.extend(at_first.iter().map(|image| Image {
+                id: other_id(image.id, nth),
+                datacenter: Some((*name).to_owned()),
+                ..image.clone()
+            }));
+        }
+        for (instance, name) in self.instances.iter_mut().zip(names.iter().cycle()) {
+            (*name).clone_into(&mut instance.datacenter);
+        }
+    }
+
+    /// What may be installed in the data centre of this name.
+    pub(super) fn images_at(&self, datacenter: &str) -> impl Iterator<Item = &Image> {
+        self.images.iter().filter(move |image| {
+            let of = image.datacenter.as_deref();
+            of.is_none_or(|of| of == datacenter)
+        })
+    }
+
     /// Orders of AlmaLinux-8, the vendor's own example, for `services`.
     pub fn example_rows(
         services: impl IntoIterator<Item = ServiceId>,
@@ -266,7 +313,18 @@ fn known_image(id: &str, name: &str) -> Image {
         id: id.parse().expect("the constant is a UUID"),
         name: name.to_owned(),
         zone: PUBLIC_ZONE.to_owned(),
+        datacenter: None,
     }
+}
+
+/// The id of the same image in the `nth` other data centre; its own in the first one.
+fn other_id(id: ImageId, nth: usize) -> ImageId {
+    let text = id.to_string();
+    let (head, tail) = text.split_at(8);
+    let head = u32::from_str_radix(head, 16).expect("an id is hexadecimal");
+    let head = head.wrapping_add(u32::try_from(nth).unwrap_or(u32::MAX));
+    let other = format!("{head:08x}{tail}");
+    other.parse().expect("it differs in its digits only")
 }
 
 /// Distinct numbers give distinct names.

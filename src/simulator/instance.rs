@@ -124,6 +124,7 @@ impl Instance {
     ) -> Submission<'a> {
         Submission {
             fields,
+            datacenter: &self.datacenter,
             is_busy: self.before_execution(now).is_some(),
             status: &self.view(now).status,
             next: self.next.clone().unwrap_or_default(),

@@ -51,6 +51,20 @@ impl Json {
         self.raw("}")
     }
 
+    /// Each of `all` as `write` writes it: an array, or where there is only one, that one by itself.
+    pub(super) fn many<T>(&mut self, all: &[T], write: impl Fn(&mut Self, usize, &T)) -> &mut Self {
+        if let [one] = all {
+            write(self, 0, one);
+            return self;
+        }
+        self.raw("[");
+        for (index, one) in all.iter().enumerate() {
+            self.comma(index);
+            write(self, index, one);
+        }
+        self.raw("]")
+    }
+
     pub(super) fn field(&mut self, name: &str, value: &str) -> &mut Self {
         self.raw("\"")
             .raw(name)

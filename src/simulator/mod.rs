@@ -15,6 +15,7 @@
 //! | `hold` | holds submissions back until a test releases them |
 //! | `account` | the account: takes the calls, and tells its parts |
 //! | `sessions`, `fleet`, `list`, `deferred`, `running`, `traffic` | its parts |
+//! | `catalogue` | what may be ordered, and the account's own images and keys |
 //! | `action`, `submission` | what may be submitted, whatever action it is |
 //! | `rebuild` | what is a rebuild's own: its form, what it demands, how one goes |
 //! | `instance`, `timeline`, `behaviour` | one instance: what happens to it, and what the list shows of that |
@@ -38,6 +39,7 @@ mod always;
 mod asked;
 mod behaviour;
 mod call;
+mod catalogue;
 mod change;
 mod config;
 pub mod control;
@@ -78,7 +80,7 @@ pub use always::Always;
 pub use behaviour::{Behaviour, ImageAt, Outcome, Step};
 pub use call::Call;
 pub use change::{AccountChange, InstanceChange};
-pub use config::{Config, FleetRow, Image, SimulatedInstance, SshKey};
+pub use config::{Config, DataCenter, FleetRow, Image, SimulatedInstance, SshKey};
 pub use fault::{Fault, FaultPlan, Script};
 pub use freeze::{Freeze, FreezeAt};
 pub use image_names::Names;

@@ -67,7 +67,7 @@ pub(super) fn plan(
     config: &Config,
     submission: &Submission<'_>,
 ) -> Result<(Course, PlannedRebuild), Refusal> {
-    let image = ordered(config, submission.fields)?;
+    let image = ordered(config, submission)?;
     check_state(submission)?;
     let Submission { next, seed, .. } = submission;
     let jitter = 1.0 + config.rebuild_jitter.clamp(0.0, 1.0) * (2.0 * random(seed).f64() - 1.0);
@@ -101,11 +101,12 @@ pub(super) fn plan(
 }
 
 /// The image that is ordered, if all fields are as the vendor documents them.
-fn ordered<'c>(config: &'c Config, fields: &Fields) -> Result<&'c Image, Refusal> {
-    let field = |name| fields.filled(name).unwrap_or_default();
+fn ordered<'c>(config: &'c Config, submission: &Submission<'_>) -> Result<&'c Image, Refusal> {
+    let field = |name| submission.fields.filled(name).unwrap_or_default();
     let text = field("select_rebuild");
     let id: Option<ImageId> = text.parse().ok();
-    let Some(image) = config.images.iter().find(|image| Some(image.id) == id) else {
+    let mut offered = config.images_at(submission.datacenter);
+    let Some(image) = offered.find(|image| Some(image.id) == id) else {
         return Err(Refusal::value("select_rebuild", text, "no such image"));
     };
     let any_zone = field("zone") == "image" && !config.odd.strict_zone;
@@ -167,14 +168,14 @@ fn check_state(submission: &Submission<'_>) -> Result<(), Refusal> {
     }
 }
 
-/// The form for `elid`, whatever that is.
-pub(super) fn form(config: &Config, fields: &Fields) -> Vec<u8> {
+/// The form for `elid`, whatever that is, in the data centre of this name.
+pub(super) fn form(config: &Config, datacenter: &str, fields: &Fields) -> Vec<u8> {
     let elid = fields.get("elid").unwrap_or_default();
     let lacks = &config.odd.preview_lacks;
-    let images: &[Image] = if lacks.iter().any(|service| service.to_string() == elid) {
-        &[]
+    let images: Vec<&Image> = if lacks.iter().any(|service| service.to_string() == elid) {
+        Vec::new()
     } else {
-        &config.images
+        config.images_at(datacenter).collect()
     };
     let mut json = Json::head(fields);
     json.raw("\"elid\":{\"$\":").text(elid).raw("},");
@@ -186,7 +187,7 @@ pub(super) fn form(config: &Config, fields: &Fields) -> Vec<u8> {
     }
     json.raw("\"enablessh\":{\"$\":\"off\"},\"slist\":[{\"$name\":\"zone\",\"val\":[");
     let mut zones: Vec<&str> = vec!["pub", "own"];
-    for image in images {
+    for image in &images {
         if !zones.contains(&&*image.zone) {
             zones.push(&image.zone);
         }
@@ -196,7 +197,7 @@ pub(super) fn form(config: &Config, fields: &Fields) -> Vec<u8> {
         json.raw(",\"$\":").text(zone).raw("}");
     }
     json.raw("]},{\"$name\":\"select_rebuild\",\"val\":[");
-    for image in images {
+    for image in &images {
         json.raw("{\"$key\":").text(&image.id.to_string());
         json.raw(",\"$depend\":").text(&image.zone);
         json.raw(",\"$\":").text(&image.name).raw("},");

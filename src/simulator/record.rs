@@ -20,6 +20,9 @@ pub struct Record {
     pub faults: BTreeMap<FaultKind, u64>,
     /// What no client may ever do (`p_cnt`, filters, unknown functions, …), the first 1000.
     pub violations: Vec<String>,
+    /// Servers that were ordered (`v2.instances.order.param` with `sok`): each costs money.
+    #[serde(default)]
+    pub orders: u64,
     /// Submissions whose answers were outstanding at the same time, at most.
     pub submissions_in_flight_max: u64,
     /// Executions that were under way at the same time, at most (by the planned end of each).

@@ -103,6 +103,8 @@ fn other_answer(fields: &Fields) -> Vec<u8> {
         | Asked::List
         | Asked::Form(_)
         | Asked::Execution(_)
+        | Asked::Catalogue(_)
+        | Asked::Order
         | Asked::Unknown => "keepalive",
     };
     document::ok(&Fields::from_pairs([("func", func), ("out", "json")]))
@@ -120,6 +122,8 @@ fn answer_about_another(shared: &Shared, fields: &Fields) -> Vec<u8> {
         | Asked::WhoAmI
         | Asked::List
         | Asked::Execution(_)
+        | Asked::Catalogue(_)
+        | Asked::Order
         | Asked::Unknown => document::ok(&fields),
     }
 }

@@ -11,6 +11,8 @@ pub(super) struct Submission<'a> {
     pub(super) fields: &'a Fields,
     /// Something that was submitted before is still under way.
     pub(super) is_busy: bool,
+    /// The name of the data centre in which the instance stands.
+    pub(super) datacenter: &'a str,
     /// What the list shows of the instance, without any lag.
     pub(super) status: &'a str,
     /// How a test wants it to go.

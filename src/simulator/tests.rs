@@ -1,6 +1,7 @@
 //! The simulator from outside: raw HTTP over real sockets, so that nothing of a client hides what
 //! is on the wire.
 
+mod catalogue;
 mod control;
 mod faults;
 mod hold;
@@ -55,6 +56,7 @@ fn config() -> Config {
         id: WINDOWS.parse::<ImageId>().unwrap(),
         name: "Windows-2022".to_owned(),
         zone: "own".to_owned(),
+        datacenter: None,
     });
     config
 }

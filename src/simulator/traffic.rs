@@ -3,8 +3,10 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use super::action::FUNCTIONS;
 use super::asked::Asked;
 use super::call::Call;
+use super::catalogue::Catalogue;
 use super::form::Fields;
 use super::kind::FaultKind;
 use super::record::CallRecord;
@@ -15,6 +17,20 @@ const CALLS_MAX: usize = 200_000;
 
 /// The parameters of a list that the panel does not keep for its user.
 const LIST_FIELDS: [&str; 7] = ["func", "auth", "authinfo", "out", "lang", "p_num", "p_col"];
+
+/// May this function say `sok`? Everything else is only read.
+fn may_confirm(func: &str) -> bool {
+    matches!(func, "auth" | "totp.confirm")
+        || FUNCTIONS.iter().any(|function| function.name == func)
+}
+
+/// A list whose parameters the panel keeps for its user.
+fn is_kept(asked: Asked) -> bool {
+    matches!(
+        asked,
+        Asked::List | Asked::Catalogue(Catalogue::OwnImages | Catalogue::SshKeys)
+    )
+}
 
 #[derive(Debug, Default)]
 pub(super) struct Traffic {
@@ -51,15 +67,20 @@ impl Traffic {
             return;
         }
         let func = fields.get("func").unwrap_or_default();
-        if call == Call::Instances
+        let asked = Asked::of(fields);
+        if matches!(asked, Asked::Unknown) {
+            self.violation(format!("func={func}"));
+        } else if matches!(asked, Asked::Order) {
+            self.violation(format!("func={func} with `sok` orders a server"));
+        } else if fields.get("sok").is_some() && !may_confirm(func) {
+            self.violation(format!("func={func} with `sok`"));
+        }
+        if is_kept(asked)
             && let Some((name, _)) = fields.iter().find(|(name, _)| !LIST_FIELDS.contains(name))
         {
             self.violation(format!(
-                "func=instances with `{name}`: the panel would keep it"
+                "func={func} with `{name}`: the panel would keep it"
             ));
-        }
-        if matches!(Asked::of(fields), Asked::Unknown) {
-            self.violation(format!("func={func}"));
         }
         if let Some(name) = fields.repeated() {
             self.violation(format!("func={func}: `{name}` more than once"));

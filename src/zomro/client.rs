@@ -13,6 +13,7 @@ use crate::time;
 use super::answer::{Answer, Keepalive, LoginError, ReadError};
 use super::call::{Read, Reply, Submitted};
 use super::call_error::CallError;
+use super::catalogue::{OwnPage, Tariffs};
 use super::claims::Ours;
 use super::finding::{self, Document, Finding, Obstacle, Received};
 use super::form::{self, Form};
@@ -144,7 +145,7 @@ impl Client {
         self.read(
             form::INSTANCES,
             None,
-            |token| form::list_page(token, page),
+            |token| form::page_of(form::INSTANCES, token, page),
             |_, body| Page::decode(body, page),
         )
         .await
@@ -156,12 +157,7 @@ impl Client {
             form::REBUILD,
             Some(service),
             |token| form::preview(token, service),
-            |document, body| match document {
-                Document::Form => Preview::decode(body),
-                Document::Ok(_) | Document::Data => {
-                    Err(CallError::Garbled("the preview is no form".to_owned()))
-                }
-            },
+            |document, body| form_of(&document, body),
         )
         .await
     }
@@ -172,6 +168,35 @@ impl Client {
             Lookup::Form(service) => {
                 let reply = self.preview(*service).await?;
                 Ok(reply.map(Found::Form))
+            }
+            Lookup::Tariffs { datacenter } => {
+                let form = |token: &str| form::tariffs(token, datacenter.as_deref());
+                let decode = |document, body: &str| {
+                    let body = data(&document, body)?;
+                    Tariffs::decode(body).map(Found::Tariffs)
+                };
+                self.read(form::TARIFFS, None, form, decode).await
+            }
+            Lookup::Order { tariff, datacenter } => {
+                let form = |token: &str| form::order(token, tariff, datacenter.as_deref());
+                let decode = |document, body: &str| form_of(&document, body).map(Found::Form);
+                self.read(form::ORDER, None, form, decode).await
+            }
+            Lookup::OwnImages(page) => {
+                let form = |token: &str| form::page_of(form::OWN_IMAGES, token, *page);
+                let decode = |document, body: &str| {
+                    let body = data(&document, body)?;
+                    OwnPage::images(body).map(Found::OwnImages)
+                };
+                self.read(form::OWN_IMAGES, None, form, decode).await
+            }
+            Lookup::SshKeys(page) => {
+                let form = |token: &str| form::page_of(form::SSH_KEYS, token, *page);
+                let decode = |document, body: &str| {
+                    let body = data(&document, body)?;
+                    OwnPage::ssh_keys(body).map(Found::SshKeys)
+                };
+                self.read(form::SSH_KEYS, None, form, decode).await
             }
         }
     }
@@ -364,5 +389,23 @@ impl Client {
             Credentials::Token(token) => token.expose_secret(),
         };
         [token, credentials, password]
+    }
+}
+
+/// What a form offers.
+fn form_of(document: &Document, body: &str) -> Result<Preview, CallError> {
+    match document {
+        Document::Form => Preview::decode(body),
+        Document::Ok(_) | Document::Data => {
+            Err(CallError::Garbled("the preview is no form".to_owned()))
+        }
+    }
+}
+
+/// An `ok` is no list.
+fn data<'a>(document: &Document, body: &'a str) -> Result<&'a str, CallError> {
+    match document {
+        Document::Form | Document::Data => Ok(body),
+        Document::Ok(_) => Err(CallError::Garbled("the answer is no list".to_owned())),
     }
 }

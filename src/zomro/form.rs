@@ -17,6 +17,27 @@ pub(super) const KEEPALIVE: &str = "keepalive";
 pub(super) const WHOAMI: &str = "whoami";
 pub(super) const INSTANCES: &str = "instances";
 pub(super) const REBUILD: &str = "instances.fleio.rebuild";
+pub(super) const TARIFFS: &str = "v2.instances.order.pricelist";
+pub(super) const ORDER: &str = "v2.instances.order.param";
+pub(super) const OWN_IMAGES: &str = "image";
+pub(super) const SSH_KEYS: &str = "sshkeys";
+
+/// The functions that do something when `sok=ok` is with them. No other form can say it: with
+/// [`ORDER`], for one, it would order a server.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Deed {
+    Login,
+    Rebuild,
+}
+
+impl Deed {
+    fn func(self) -> &'static str {
+        match self {
+            Self::Login => AUTH,
+            Self::Rebuild => REBUILD,
+        }
+    }
+}
 
 /// A form as `multipart/form-data` (RFC 7578). Names are ours and need no escaping, values are
 /// taken as they are.
@@ -35,15 +56,37 @@ impl Form {
         }
     }
 
-    /// What every call within a session begins with.
+    /// What every call begins with that only reads within a session.
     pub(super) fn within_session(func: &'static str, token: &str) -> Self {
         Self::new()
-            .text("func", func)
-            .text("auth", token)
-            .text("out", "json")
+            .part("func", func)
+            .part("auth", token)
+            .part("out", "json")
     }
 
-    pub(super) fn text(mut self, name: &'static str, value: impl AsRef<str>) -> Self {
+    /// What a call begins with that does something; a login has no session yet.
+    pub(super) fn of_deed(deed: Deed, token: Option<&str>) -> Self {
+        let form = Self::new().part("func", deed.func());
+        let form = match token {
+            Some(token) => form.part("auth", token),
+            None => form,
+        };
+        form.part("out", "json").part("sok", "ok")
+    }
+
+    /// A field. What a form does is decided where it begins.
+    pub(super) fn text(self, name: &str, value: impl AsRef<str>) -> Self {
+        let is_plain = name
+            .bytes()
+            .all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-'));
+        assert!(
+            is_plain && !["func", "sok"].contains(&name.to_ascii_lowercase().as_str()),
+            "a field cannot change what the form does"
+        );
+        self.part(name, value)
+    }
+
+    fn part(mut self, name: &str, value: impl AsRef<str>) -> Self {
         let head = "\r\nContent-Disposition: form-data; name=\"";
         let value = value.as_ref();
         for part in [
@@ -71,10 +114,7 @@ impl Form {
 }
 
 pub(super) fn login(username: &str, password: &str) -> Form {
-    Form::new()
-        .text("func", AUTH)
-        .text("out", "json")
-        .text("sok", "ok")
+    Form::of_deed(Deed::Login, None)
         .text("username", username)
         .text("password", password)
         .text("lang", "en")
@@ -85,9 +125,31 @@ pub(super) fn about_session(func: &'static str, token: &str) -> Form {
     Form::within_session(func, token).text("lang", "en")
 }
 
-/// One page of the account's list, counted from 1.
-pub(super) fn list_page(token: &str, page: u32) -> Form {
-    Form::within_session(INSTANCES, token)
+/// The tariffs that can be ordered in a data centre.
+pub(super) fn tariffs(token: &str, datacenter: Option<&str>) -> Form {
+    let form = Form::within_session(TARIFFS, token);
+    match datacenter {
+        Some(datacenter) => form.text("datacenter", datacenter),
+        None => form,
+    }
+    .text("lang", "en")
+}
+
+/// The form of an order of a server, as it is shown before anything is ordered.
+pub(super) fn order(token: &str, tariff: &str, datacenter: Option<&str>) -> Form {
+    let form = Form::within_session(ORDER, token).text("pricelist", tariff);
+    match datacenter {
+        Some(datacenter) => form.text("datacenter", datacenter),
+        None => form,
+    }
+    // By the day, as the panel asks first.
+    .text(&format!("period_{tariff}"), "-50")
+    .text("lang", "en")
+}
+
+/// One page of a list of the account, counted from 1.
+pub(super) fn page_of(func: &'static str, token: &str, page: u32) -> Form {
+    Form::within_session(func, token)
         .text("p_num", page.to_string())
         .text("lang", "en")
 }
@@ -97,4 +159,43 @@ pub(super) fn preview(token: &str, service: ServiceId) -> Form {
     Form::within_session(REBUILD, token)
         .text("elid", service.to_string())
         .text("lang", "en")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn says_sok(form: Form) -> bool {
+        let (_, body) = form.encode();
+        let body = String::from_utf8(body.as_ref().to_vec()).unwrap();
+        body.contains("name=\"sok\"")
+    }
+
+    #[test]
+    fn only_a_login_and_a_submission_say_sok() {
+        let service = ServiceId::new(5).unwrap();
+        assert!(says_sok(login("name", "password")));
+        assert!(says_sok(Form::of_deed(Deed::Rebuild, Some("token"))));
+        for form in [
+            about_session(KEEPALIVE, "token"),
+            about_session(WHOAMI, "token"),
+            page_of(INSTANCES, "token", 1),
+            page_of(OWN_IMAGES, "token", 1),
+            page_of(SSH_KEYS, "token", 1),
+            preview("token", service),
+            tariffs("token", Some("2")),
+            order("token", "3010", Some("2")),
+        ] {
+            assert!(!says_sok(form));
+        }
+    }
+
+    #[test]
+    fn no_field_turns_a_form_that_reads_into_one_that_orders() {
+        for name in ["sok", "func", "x\"\r\n", "Sok"] {
+            let form =
+                std::panic::catch_unwind(|| Form::within_session(ORDER, "t").text(name, "ok"));
+            assert!(form.is_err(), "{name:?}");
+        }
+    }
 }

@@ -1,19 +1,14 @@
 //! What a page of the account's list holds (`func=instances`).
 
-use std::fmt;
-
 use serde::Deserialize;
-use serde::de::{Deserializer as _, Error as _, SeqAccess, Visitor};
-use serde_json::value::RawValue;
 
 use crate::job::{InstanceStatus, ServiceId};
 use crate::text;
 
 use super::call_error::CallError;
-use super::shape::{self, Object, Text};
+use super::rows::ListPage;
+use super::shape::{self, Text};
 
-/// Rows of one page at most; the panel itself shows a few hundred.
-const ROWS_MAX: usize = 10_000;
 /// A name in the list is no longer than this; longer ones are cut.
 const NAME_CHARS_MAX: usize = 120;
 
@@ -50,20 +45,6 @@ pub struct Instance {
     pub datacenter: Option<String>,
 }
 
-#[derive(Default, Deserialize)]
-#[serde(default)]
-struct List<'a> {
-    /// Each row by itself: one that cannot be read must not hide the others.
-    #[serde(borrow)]
-    elem: Option<&'a RawValue>,
-    #[serde(borrow)]
-    p_num: Text<'a>,
-    #[serde(borrow)]
-    p_cnt: Text<'a>,
-    #[serde(borrow)]
-    p_elems: Text<'a>,
-}
-
 #[derive(Default, PartialEq, Deserialize)]
 #[serde(default)]
 struct Row<'a> {
@@ -94,59 +75,19 @@ impl Page {
     /// Reads the answer to a request for page `asked`. An answer without the number of all rows is
     /// refused, because it could not be told whether the reading is complete.
     pub(super) fn decode(body: &str, asked: u32) -> Result<Self, CallError> {
-        let list: List<'_> = shape::document(body).map_err(|error| CallError::json(&error))?;
-        let total = list.p_elems.trimmed().parse().map_err(|_| {
+        let list: ListPage<Row<'_>> = ListPage::decode(body)?;
+        let total = list.total.ok_or_else(|| {
             CallError::Garbled("the list does not say how many rows it has".to_owned())
         })?;
-        let rows = match list.elem {
-            Some(raw) => rows(raw).map_err(|error| CallError::json(&error))?,
-            None => Vec::new(),
-        };
-        // An empty list may be written as one empty element.
-        let rows: Vec<Option<Row<'_>>> = rows
-            .into_iter()
-            .map(|row| serde_json::from_str(row.get()).map(|Object(row)| row).ok())
-            .filter(|row| *row != Some(Row::default()))
-            .collect();
         Ok(Self {
-            number: list.p_num.trimmed().parse().unwrap_or(asked),
-            per_page: list.p_cnt.trimmed().parse().ok(),
+            number: list.number.unwrap_or(asked),
+            per_page: list.per_page,
             total,
-            rows: rows.len() as u64,
-            instances: rows.iter().flatten().filter_map(Row::instance).collect(),
+            rows: list.rows.len() as u64,
+            instances: (list.rows.iter().flatten())
+                .filter_map(Row::instance)
+                .collect(),
         })
-    }
-}
-
-/// The rows of a list, not yet read: an array, one row alone, or an empty element, however that is
-/// written.
-fn rows(list: &RawValue) -> serde_json::Result<Vec<&RawValue>> {
-    match list.get().as_bytes().first() {
-        Some(b'[') => serde_json::Deserializer::from_str(list.get()).deserialize_seq(Bounded),
-        Some(b'{') => Ok(vec![list]),
-        // `null` or a text: no rows.
-        Some(_) | None => Ok(Vec::new()),
-    }
-}
-
-struct Bounded;
-
-impl<'de> Visitor<'de> for Bounded {
-    type Value = Vec<&'de RawValue>;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "at most {ROWS_MAX} rows")
-    }
-
-    fn visit_seq<S: SeqAccess<'de>>(self, mut seq: S) -> Result<Self::Value, S::Error> {
-        let mut rows = Vec::new();
-        while let Some(row) = seq.next_element()? {
-            if rows.len() == ROWS_MAX {
-                return Err(S::Error::invalid_length(ROWS_MAX + 1, &self));
-            }
-            rows.push(row);
-        }
-        Ok(rows)
     }
 }
 
@@ -178,6 +119,7 @@ impl Row<'_> {
 mod tests {
     use proptest::prelude::*;
 
+    use super::super::rows::ROWS_MAX;
     use super::*;
 
     #[test]

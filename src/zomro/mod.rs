@@ -29,7 +29,8 @@
 //! | `lenient` | bytes in any charset, broken or not → text |
 //! | `shape` | the API's JSON: every scalar wrapped, every list maybe single |
 //! | `lookup` | documents that are read for themselves, and not for a run |
-//! | `instances`, `preview`, `login`, `owner` | what the documents of the read-only functions hold |
+//! | `instances`, `preview`, `catalogue`, `login`, `owner` | what the documents of the read-only functions hold |
+//! | `rows` | a page of any list |
 //!
 //! Nothing here was ever tried against the live API: the facts are the vendor's article
 //! "API – Operation Rebuild" and what public clients read from the answers.
@@ -38,6 +39,7 @@ mod answer;
 mod api_error;
 mod call;
 mod call_error;
+mod catalogue;
 mod claims;
 mod client;
 mod destination;
@@ -56,6 +58,7 @@ mod preview;
 mod proxy;
 mod redact;
 mod retry_after;
+mod rows;
 mod session_token;
 mod settings;
 mod shape;
@@ -69,6 +72,7 @@ mod tests;
 
 pub use answer::{Answer, Keepalive, LoginError, ReadError};
 pub use call::{Read, Reply, Submitted};
+pub use catalogue::{DataCenter, OwnImage, OwnKey, OwnPage, Tariffs};
 pub use claims::HalfSession;
 pub use client::Client;
 pub use endpoint::{Endpoint, EndpointError};

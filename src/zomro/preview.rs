@@ -1,4 +1,5 @@
-//! What the rebuild form of an instance offers (`func=instances.fleio.rebuild` without `sok`).
+//! What the rebuild form of an instance offers (`func=instances.fleio.rebuild` without `sok`), and the
+//! form of an order, which has the same lists under other names.
 
 use serde::Deserialize;
 
@@ -75,8 +76,12 @@ impl Preview {
         for list in &form.slist.0 {
             let choices = list.val.0.iter();
             match list.name.trimmed() {
-                "select_rebuild" => preview.images.extend(choices.filter_map(Choice::image)),
-                "ssh_keys" => preview.ssh_keys.extend(choices.filter_map(Choice::ssh_key)),
+                "select_rebuild" | "instances_os" => {
+                    preview.images.extend(choices.filter_map(Choice::image));
+                }
+                "ssh_keys" | "instances_ssh_keys" => {
+                    preview.ssh_keys.extend(choices.filter_map(Choice::ssh_key));
+                }
                 _ => {}
             }
         }

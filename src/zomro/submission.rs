@@ -3,7 +3,7 @@
 use secrecy::ExposeSecret as _;
 
 use super::claims::Ours;
-use super::form::{Form, REBUILD};
+use super::form::{Deed, Form, REBUILD};
 use crate::job::{Access, Order, ServiceId};
 
 /// An order to submit for an instance. Its intent must have been committed.
@@ -38,8 +38,7 @@ impl Submission {
     pub(super) fn form(&self, token: &str) -> Form {
         match &self.order {
             Order::Rebuild(rebuild) => {
-                let form = Form::within_session(REBUILD, token)
-                    .text("sok", "ok")
+                let form = Form::of_deed(Deed::Rebuild, Some(token))
                     .text("elid", self.service.to_string())
                     .text("zone", rebuild.sent_zone())
                     .text("select_rebuild", rebuild.image.to_string());

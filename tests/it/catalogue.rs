@@ -1,11 +1,12 @@
-//! What the account holds and offers: `services`.
+//! What the account holds and offers: `services`, `images`, `keys`.
 
 use std::fs;
 use std::process::Stdio;
 
-use refleet::simulator::{Call, Config, FaultKind, InstanceChange, Script};
+use refleet::simulator::{Call, Config, FaultKind, Image, InstanceChange, Script, SshKey};
+use serde_json::Value;
 
-use crate::rig::{FIRST, IMAGE, Rig, finish};
+use crate::rig::{FIRST, IMAGE, Rig, finish, id};
 
 /// Two data centres, and names that would do something to a spreadsheet or a terminal.
 fn odd_names(config: &mut Config) {
@@ -45,7 +46,7 @@ fn services_lists_the_account_for_people_and_for_scripts() {
     assert_eq!(json["services"][1]["service_id"], FIRST + 1);
     assert_eq!(json["services"][1]["name"], "=HYPERLINK(\"http://x\",1)");
     assert_eq!(json["services"][1]["status"], "stopped");
-    assert_eq!(json["services"][2]["datacenter"], serde_json::Value::Null);
+    assert_eq!(json["services"][2]["datacenter"], Value::Null);
     assert_eq!(rig.submissions(), 0);
 }
 
@@ -171,4 +172,227 @@ fn a_list_goes_where_it_was_asked_for_or_nowhere() {
     let mut command = rig.refleet(&["services"]);
     command.stdout(Stdio::from(writer));
     assert_eq!(command.status().unwrap().code(), Some(0));
+}
+
+/// Two data centres, an image and two keys of the account's own.
+fn two_centres(config: &mut Config) {
+    let own = Image {
+        id: "28d0ee2e-4d57-4f40-9b56-03c1773b5831".parse().unwrap(),
+        name: "golden".to_owned(),
+        zone: "own".to_owned(),
+        ..config.images[0].clone()
+    };
+    config.spread_over(&["NL-1", "US-1"]);
+    config.images.push(own);
+    config.ssh_keys.push(SshKey {
+        id: "491".to_owned(),
+        label: "=cmd".to_owned(),
+    });
+}
+
+/// The ids under `name` in a list.
+fn ids(list: &Value, name: &str, id: &str) -> Vec<String> {
+    let rows = list[name].as_array().unwrap().iter();
+    rows.map(|row| row[id].as_str().unwrap().to_owned())
+        .collect()
+}
+
+#[test]
+fn images_and_keys_of_an_instance_are_those_that_its_rebuild_takes() {
+    let rig = Rig::with(2, two_centres);
+    let (first, second) = (FIRST.to_string(), (FIRST + 1).to_string());
+    let images = rig.call(&["images", &first]).exit(0);
+    insta::assert_snapshot!(images.out, @r"
+    image                                 name          zone
+    18d0ee2e-4d57-4f40-9b56-03c1773b5831  AlmaLinux-8   pub
+    7c1f0a52-93d4-4b7e-8a06-5e2d94c1b370  CentOS-7      pub
+    a95d4c18-72be-4d61-8f30-6b1e07d924ca  Ubuntu-24.04  pub
+    28d0ee2e-4d57-4f40-9b56-03c1773b5831  golden        own
+    ");
+    let here = rig.call(&["images", &first, "--json"]).exit(0).json();
+    let there = rig.call(&["images", &second, "--json"]).exit(0).json();
+    assert_eq!(here["images"][0]["name"], there["images"][0]["name"]);
+    assert_eq!(here["images"][0]["image"], IMAGE);
+    assert_ne!(here["images"][0]["image"], there["images"][0]["image"]);
+    let keys = rig.call(&["keys", &second, "--format", "csv"]).exit(0);
+    assert_eq!(keys.out, "key,label\n490,key-490\n491,'=cmd\n");
+    // What they show is what the API takes, and what the other data centre has is not.
+    let other = there["images"][0]["image"].as_str().unwrap();
+    let row =
+        |service: &str, image: &str| format!("service_id,image,ssh_key\n{service},{image},490\n");
+    rig.write("fleet.csv", row(&second, IMAGE));
+    rig.run(&[]).exit(1);
+    rig.write("fleet.csv", row(&second, other));
+    rig.run(&["--again"]).exit(0);
+    assert_eq!(rig.wiped(), [0, 1]);
+}
+
+#[test]
+fn the_catalogue_is_read_in_every_data_centre_or_in_one() {
+    let rig = Rig::with(2, two_centres);
+    let images = rig.call(&["images", "--catalogue", "--json", "--rate", "0"]);
+    let images = images.exit(0).json();
+    let centres = ids(&images, "images", "datacenter");
+    assert!(centres.contains(&"NL-1".to_owned()) && centres.contains(&"US-1".to_owned()));
+    for name in ["us-1", "2", " US-1 "] {
+        let one = rig.call(&["images", "--catalogue", "--datacenter", name, "--json"]);
+        let one = one.exit(0).json();
+        assert!(
+            ids(&one, "images", "datacenter")
+                .iter()
+                .all(|centre| centre == "US-1")
+        );
+        assert!(!ids(&one, "images", "image").is_empty());
+    }
+    let keys = rig.call(&["keys", "--catalogue", "--datacenter", "NL-1"]);
+    insta::assert_snapshot!(keys.exit(0).out, @r"
+    key  label    datacenter
+    490  key-490  NL-1
+    491  =cmd     NL-1
+    ");
+    let unknown = rig.call(&["keys", "--catalogue", "--datacenter", "Mars"]);
+    unknown.exit(2).says("it knows NL-1 (id 1), US-1 (id 2)");
+    assert_eq!(rig.simulator.record().orders, 0);
+}
+
+#[test]
+fn own_images_and_keys_are_read_page_by_page() {
+    let rig = Rig::with(1, |config| {
+        config.page_size = 2;
+        let image = config.images[0].clone();
+        config.images.extend((0..5).map(|nth| Image {
+            name: format!("golden-{nth}"),
+            zone: "own".to_owned(),
+            ..image.clone()
+        }));
+        config.ssh_keys = (0..3)
+            .map(|nth| SshKey {
+                id: (490 + nth).to_string(),
+                label: format!("key {nth}"),
+            })
+            .collect();
+    });
+    let own = rig.call(&["images", "--own", "--json", "--rate", "0"]);
+    let own = own.exit(0).json();
+    assert_eq!(ids(&own, "images", "name").len(), 5);
+    assert_eq!(own["images"][0]["status"], "active");
+    assert_eq!(own["images"][0]["min_disk"], "20");
+    assert_eq!(own["images"][0]["min_ram"], Value::Null);
+    let keys = rig.call(&["keys", "--rate", "0", "--output", "keys.csv"]);
+    keys.exit(0).says("3 keys written to keys.csv as CSV");
+    let csv = fs::read_to_string(rig.path("keys.csv")).unwrap();
+    assert_eq!(csv.lines().next(), Some("key,label,fingerprint,uuid"));
+    assert_eq!(csv.lines().nth(3), Some("492,key 2,SHA256:simulated2,"));
+    // An account without any of them is no fault.
+    let rig = Rig::with(1, |config| config.ssh_keys.clear());
+    rig.call(&["keys", "--rate", "0"])
+        .exit(0)
+        .says("offers no key");
+    rig.call(&["keys", &FIRST.to_string(), "--rate", "0"])
+        .exit(0)
+        .says("offers no key");
+    rig.call(&["images", "--own", "--json", "-q"])
+        .exit(0)
+        .says_out("\"images\":[]");
+}
+
+#[test]
+fn what_the_api_does_not_tell_is_said_with_its_own_code() {
+    let rig = Rig::with(1, |config| config.foreign.push(id(77)));
+    let missed = rig.call(&["images", "5", "--rate", "0"]);
+    missed
+        .exit(2)
+        .says("what service 5 can be rebuilt with")
+        .says(" services` lists the account's instances");
+    let foreign = rig.call(&["images", "77", "--rate", "0"]);
+    foreign.exit(7).says("what service 77 can be rebuilt with");
+    for wrong in [
+        &["images"][..],
+        &["images", "5", "--own"],
+        &["images", "--own", "--catalogue"],
+        &["images", "5", "--datacenter", "1"],
+        &["keys", "--datacenter", "1"],
+        &["keys", "5", "--catalogue"],
+        &["keys", "five"],
+        &["images", "--own", "--rate", "-1"],
+    ] {
+        rig.call(wrong).exit(2);
+    }
+    // A call that fails goes again, as in a run; one that is refused for good is not held against it.
+    let number = FIRST.to_string();
+    for kind in [
+        FaultKind::ResetBefore,
+        FaultKind::Garbage,
+        FaultKind::SessionExpiry,
+        FaultKind::TooManyRequests,
+        FaultKind::LongRequest,
+        FaultKind::Windows1251,
+    ] {
+        rig.simulator.script(Script::next(Call::Preview, kind));
+        rig.simulator.script(Script::next(Call::Other, kind));
+        let images = rig.call(&["images", &number, "--json", "--rate", "0"]);
+        assert_eq!(images.exit(0).json()["images"][0]["image"], IMAGE, "{kind}");
+        rig.call(&["keys", "--json", "--rate", "0"])
+            .exit(0)
+            .says_out("key-490");
+    }
+    let forever = |call, kind| Script {
+        times: u64::MAX,
+        ..Script::next(call, kind)
+    };
+    rig.simulator.script(forever(Call::Other, FaultKind::Html));
+    let html = rig.call(&[
+        "images",
+        "--catalogue",
+        "--rate",
+        "0",
+        "--output",
+        "new.csv",
+    ]);
+    html.exit(4).says("which tariffs can be ordered");
+    assert!(!rig.path("new.csv").exists());
+    rig.simulator
+        .script(forever(Call::Preview, FaultKind::Forbidden));
+    rig.simulator
+        .script(forever(Call::Keepalive, FaultKind::Forbidden));
+    rig.call(&["images", &number, "--rate", "0"]).exit(8);
+}
+
+#[test]
+fn no_command_says_sok_but_where_it_logs_in_or_rebuilds() {
+    let rig = Rig::with(2, two_centres);
+    let number = FIRST.to_string();
+    for args in [
+        &["services"][..],
+        &["images", &number],
+        &["images", "--catalogue"],
+        &["images", "--own"],
+        &["keys"],
+        &["keys", &number],
+        &["keys", "--catalogue"],
+    ] {
+        rig.call(&[args, &["--rate", "0", "-q"]].concat()).exit(0);
+    }
+    rig.write(
+        "fleet.csv",
+        format!("service_id,image,ssh_key\n{number},{IMAGE},490\n"),
+    );
+    rig.run(&[]).exit(0);
+    let record = rig.simulator.record();
+    assert_eq!(record.orders, 0);
+    // The simulator notes each `sok` that comes with anything else.
+    assert_eq!(record.violations, [""; 0]);
+    assert_eq!(rig.wiped(), [1, 0]);
+}
+
+#[test]
+fn all_calls_of_a_look_share_one_rate() {
+    let rig = Rig::with(1, two_centres);
+    rig.call(&["images", "--catalogue", "--rate", "5", "-q"])
+        .exit(0);
+    let calls = rig.simulator.calls();
+    // A login, the tariffs of both data centres, and the form of an order in each.
+    assert_eq!(calls.len(), 5, "{calls:?}");
+    let took_us = calls[4].at_us - calls[0].at_us;
+    assert!(took_us >= 600_000, "{took_us} us: {calls:?}");
 }

@@ -616,6 +616,8 @@ fn the_help_of_every_command_tells_all_that_one_needs() {
         &["report", "--help"],
         &["verify", "--help"],
         &["services", "--help"],
+        &["images", "--help"],
+        &["keys", "--help"],
         &["simulate", "--help"],
     ] {
         let mut command = bare(folder.path());
@@ -660,7 +662,7 @@ fn the_help_documents_every_exit_code_and_never_shows_a_secret() {
     }
     let commands = [
         "", "run", "check", "load", "status", "list", "show", "retry", "resolve", "cancel",
-        "report", "verify", "services", "simulate",
+        "report", "verify", "services", "images", "keys", "simulate",
     ];
     for args in commands
         .map(|name| [[name, "--help"], [name, "-h"]])

@@ -12,6 +12,7 @@ use crate::cli::format::{self, FormatArgs};
 use crate::cli::global::Global;
 use crate::cli::options::{parse_positive, parse_rate};
 use crate::cli::output::{print, tell, tell_prose};
+use crate::exit::Exit;
 use crate::job::Action;
 use crate::progress::{Surroundings, Verbosity};
 use crate::report::{AtomicFile, Format, Listing};
@@ -95,6 +96,32 @@ pub fn write(
         ));
     }
     Ok(())
+}
+
+/// Writes what may be ordered, and says what is missing. `names`: one of it, and several.
+pub fn finish(
+    listing: &Listing,
+    names: [&str; 2],
+    is_whole: bool,
+    args: &FormatArgs,
+    global: &Global,
+) -> Result<Exit, CliError> {
+    let [one, several] = names;
+    let what = match listing.rows.len() {
+        1 => format!("1 {one}"),
+        count => format!("{count} {several}"),
+    };
+    write(listing, &what, args, global)?;
+    if !is_whole {
+        tell_prose(&format!(
+            "warning: {what} could be read, and the API's list has others, or rows that cannot be read: type it again\n"
+        ));
+        return Ok(Exit::Failed);
+    }
+    if listing.rows.is_empty() && global.verbosity() != Verbosity::Quiet {
+        tell_prose(&format!("the API offers no {one} here\n"));
+    }
+    Ok(Exit::Done)
 }
 
 fn write_file(listing: &Listing, format: Format, path: &Path) -> io::Result<()> {

@@ -6,7 +6,9 @@ use super::conflict::NAMED_MAX;
 use super::halt;
 use super::kinds::CliError;
 use super::storage::{open_hints, storage_hints};
-use crate::job::Action;
+use crate::cli::ended;
+use crate::exit::Exit;
+use crate::job::{Action, Failure};
 use crate::queue::{Conflict, no_database};
 use crate::text;
 use crate::zomro::ClientError;
@@ -20,6 +22,7 @@ const FUTURE: &str = "see to this machine's clock (`date`); if it is right now, 
 const TOO_DIFFERENT: &str = "was the sheet sorted, filtered, or replaced by an old one? `refleet plan` shows each difference; if all of them are meant, run it once without --max-change";
 
 /// What to do next, one line each.
+#[expect(clippy::too_many_lines, reason = "a table: one arm for each error")]
 pub fn hints(error: &CliError) -> Vec<String> {
     let hint = |text: &str| vec![text.to_owned()];
     match error {
@@ -37,6 +40,7 @@ pub fn hints(error: &CliError) -> Vec<String> {
             "is it the right file? if all of them are meant, give --max-wipes {jobs}"
         )],
         CliError::TooDifferent { .. } => hint(TOO_DIFFERENT),
+        CliError::Unanswered { failure, .. } => hint(unanswered_hint(failure)),
         CliError::NoForm { .. } => hint("try again later, or give ids instead of names"),
         CliError::Plan { fault, .. } => hint(fault.hint()),
         CliError::PlanOfOpen { batch } => vec![format!(
@@ -101,6 +105,29 @@ pub fn hints(error: &CliError) -> Vec<String> {
         | CliError::Simulator(_)
         | CliError::System(_)
         | CliError::Usage(_) => Vec::new(),
+    }
+}
+
+/// What to do where the API does not tell something.
+fn unanswered_hint(failure: &Failure) -> &'static str {
+    match ended::of_reading(failure) {
+        Exit::Usage => "`refleet services` lists the account's instances; is it the right account?",
+        Exit::Credentials => {
+            "`refleet services` lists the account's instances; if this is one of them, this user lacks the right to it"
+        }
+        Exit::Blocked => {
+            "blocks are temporary: wait a while, leave VPNs and shared addresses, lower --rate"
+        }
+        Exit::Done
+        | Exit::Failed
+        | Exit::InDoubt
+        | Exit::Outage
+        | Exit::Budget
+        | Exit::Bug
+        | Exit::Storage
+        | Exit::Busy
+        | Exit::Interrupted
+        | Exit::Terminated => "try again later; nothing was changed",
     }
 }
 

@@ -10,7 +10,7 @@ use super::setup::SetupError;
 use crate::cli::ended;
 use crate::cli::words;
 use crate::exit::Exit;
-use crate::job::{Action, BatchId, ServiceId};
+use crate::job::{Action, BatchId, Failure, ServiceId};
 use crate::manifest::ManifestError;
 use crate::progress::StartError;
 use crate::queue::{Changes, Conflict, EnqueueError, OpenError, Precious, StoreError};
@@ -83,6 +83,9 @@ pub enum CliError {
     /// The rebuild form of an instance, which tells what names stand for.
     #[error("the API does not tell what service {service} can be rebuilt with: {error}")]
     NoForm { service: ServiceId, error: String },
+    /// A document of the catalogue.
+    #[error("the API does not tell {what}: {}", .failure.error)]
+    Unanswered { what: String, failure: Failure },
     /// A plan by which a run may not go.
     #[error("the plan {}: {fault}; nothing was queued, nothing was sent", path.display())]
     Plan { path: PathBuf, fault: PlanFault },
@@ -220,6 +223,7 @@ impl CliError {
             Self::Store(error) => ended::of_store(error),
             Self::Account { halt, .. } => ended::of_halt(halt),
             Self::Setup(error) => error.exit(),
+            Self::Unanswered { failure, .. } => ended::of_reading(failure),
             Self::Output { .. } | Self::Simulator(_) | Self::System(_) => Exit::Storage,
             Self::Manifest(_)
             | Self::Conflict { .. }

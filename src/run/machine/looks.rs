@@ -1,7 +1,7 @@
 //! Reading documents for somebody who looks at the account.
 
 use super::{Call, Machine};
-use crate::job::Failure;
+use crate::job::{Failure, FailureKind};
 use crate::run::Now;
 use crate::run::rate_limiter::Purpose;
 use crate::zomro::{Found, Lookup, Read, ReadError};
@@ -33,10 +33,14 @@ impl Machine {
         let delay = self.gate.delay(self.lookups.failures(lookup) + 1);
         let refusal = match &error {
             ReadError::Failed(failure) => failure.clone(),
-            ReadError::Unauthorized { .. }
-            | ReadError::HalfSession { .. }
+            ReadError::Unauthorized { .. } => {
+                Failure::new(FailureKind::Unauthorized, error.to_string())
+            }
+            ReadError::Blocked { .. } => {
+                Failure::new(FailureKind::BlockedRequest, error.to_string())
+            }
+            ReadError::HalfSession { .. }
             | ReadError::Incurable(_)
-            | ReadError::Blocked { .. }
             | ReadError::SlowDown { .. } => Failure::new("unread", error.to_string()),
         };
         if self.reading_was_refused(&error, now) {
