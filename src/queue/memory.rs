@@ -625,6 +625,8 @@ impl Backend for MemoryStore {
                 service: job.service,
                 image: job.order.image(),
                 access: job.order.access_kind(),
+                is_touched: job.record.executed() != Executed::No,
+                expected: job.expected.clone(),
             });
         }
         Ok(())

@@ -88,7 +88,7 @@ pub struct Ready {
 }
 
 /// An instance that is about to be rebuilt, as a person is asked about it.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub struct Target {
     /// The instance.
     pub service: ServiceId,
@@ -96,6 +96,10 @@ pub struct Target {
     pub image: Option<ImageId>,
     /// How one gets in afterwards, if that changes.
     pub access: Option<AccessKind>,
+    /// The order may have touched it already.
+    pub is_touched: bool,
+    /// What must stand on it.
+    pub expected: Expected,
 }
 
 impl From<&NewJob> for Target {
@@ -104,6 +108,8 @@ impl From<&NewJob> for Target {
             service: job.service,
             image: job.order.image(),
             access: job.order.access().map(Access::kind),
+            is_touched: false,
+            expected: job.expected.clone(),
         }
     }
 }

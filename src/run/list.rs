@@ -10,6 +10,7 @@ use std::time::Instant;
 
 use super::evidence::Observation;
 use crate::job::{Expected, InstanceStatus, ServiceId};
+use crate::text;
 use crate::zomro::{Instance, Page};
 
 /// Instances that are remembered, and bytes of their names: far more than any account has. What an
@@ -49,6 +50,18 @@ impl Listed {
             image: text(&self.observation.image),
             status: Some(self.observation.status.clone()),
         }
+    }
+
+    /// What of it is not as `expected`, in words: see [`Expected::differences`].
+    pub fn mismatch(&self, expected: &Expected, may_differ: bool) -> Option<String> {
+        if expected.is_nothing() {
+            return None;
+        }
+        let stands = self.stands();
+        let differences = expected.differences(&stands, may_differ);
+        let said: Vec<String> = differences.iter().map(ToString::to_string).collect();
+        let said = text::brief(&said.join("; "), text::MESSAGE_CHARS_MAX);
+        (!said.is_empty()).then_some(said)
     }
 
     fn text_bytes(&self) -> usize {

@@ -202,3 +202,29 @@ fn a_rehearsal_finds_what_the_manifest_expects() {
     rehearsal.args(run);
     crate::rig::finish(rehearsal).exit(0);
 }
+
+#[cfg(target_os = "linux")]
+#[test]
+fn the_question_says_which_instances_are_not_sent_because_they_are_not_as_expected() {
+    use crate::rig::{Size, on_a_terminal, quick};
+
+    let rig = Rig::new(8);
+    rig.write("fleet.csv", right(8));
+    for nth in [1, 3, 4, 6] {
+        rig.change(nth, &named("sold"));
+    }
+    let mut args = quick("fleet.csv", &["--max-mismatch", "50%"]);
+    args.retain(|arg| *arg != "--yes");
+    let typed = [("instances: ", &b"4\n"[..])];
+    let (code, said) = on_a_terminal(rig.refleet(&args), Size::USUAL, &typed);
+    assert_eq!(code, 1, "{said}");
+    for line in [
+        "NOT SENT: 5113120: its name is `sold`, not `web-02`.",
+        "NOT SENT: 5113123: its name is `sold`, not `web-05`.",
+        "NOT SENT: 1 is not as expected either",
+        "ALL DATA on 4 instances will be DESTROYED.",
+    ] {
+        assert!(said.contains(line), "{line}\n{said}");
+    }
+    assert_eq!(rig.wiped(), [1, 0, 1, 0, 0, 1, 0, 1]);
+}

@@ -96,6 +96,7 @@ pub fn rows(sheet: &Sheet<'_>, question: &Question<'_>) -> Result<Vec<Row>, CliE
             None => Sent::LeftOut,
             Some(Fate::Sent) => Sent::Yes,
             Some(Fate::Absent) => Sent::NotNow("it is not in the account's list".to_owned()),
+            Some(Fate::Differs(what)) => Sent::NotNow(what),
             Some(Fate::NotReady(status)) => Sent::NotNow(format!("its status is {status}")),
         };
         rows.push(row);

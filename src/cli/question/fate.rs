@@ -13,6 +13,8 @@ pub enum Fate {
     Absent,
     /// It is in a state from which the action does not start, and which does not end by itself.
     NotReady(String),
+    /// Something else stands there than its order expects: what, in words.
+    Differs(String),
 }
 
 /// What the account says of the instances that are about to be rebuilt.
@@ -43,7 +45,10 @@ impl Outlook<'_> {
             };
         };
         let status = &listed.observation.status;
-        if self.action.may_begin(status) || status.is_passing() {
+        let may_differ = target.is_touched || status.is_passing();
+        if let Some(what) = listed.mismatch(&target.expected, may_differ) {
+            Fate::Differs(what)
+        } else if self.action.may_begin(status) || status.is_passing() {
             Fate::Sent
         } else {
             Fate::NotReady(status.to_string())

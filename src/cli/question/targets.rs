@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use crate::job::{AccessKind, ImageId, ServiceId};
+use crate::job::{AccessKind, Expected, ImageId, ServiceId};
 use crate::queue::Target;
 use crate::run::InstanceList;
 
@@ -24,6 +24,8 @@ pub struct Targets {
     /// Each image, and how many get it.
     images: Vec<(Option<ImageId>, u64)>,
     numbers: HashMap<Option<ImageId>, u32>,
+    /// Of those that expect something of their instance: what, and whether they may have touched it.
+    expected: HashMap<ServiceId, (Expected, bool)>,
 }
 
 /// The kinds of access, as [`Targets`] numbers them.
@@ -49,6 +51,10 @@ impl Targets {
             Some(AccessKind::SshKey) => 2,
             Some(AccessKind::Image) => 3,
         };
+        if !target.expected.is_nothing() {
+            let expected = (target.expected, target.is_touched);
+            self.expected.insert(target.service, expected);
+        }
         self.services.push(target.service);
         self.ordered.push(number << 2 | access);
     }
@@ -60,10 +66,16 @@ impl Targets {
 
     pub fn iter(&self) -> impl Iterator<Item = Target> + Clone {
         let ordered = self.services.iter().zip(&self.ordered);
-        ordered.map(|(&service, &ordered)| Target {
-            service,
-            image: self.images[(ordered >> 2) as usize].0,
-            access: ACCESS[(ordered & 3) as usize],
+        ordered.map(|(&service, &ordered)| {
+            let expected = self.expected.get(&service).cloned();
+            let (expected, is_touched) = expected.unwrap_or_default();
+            Target {
+                service,
+                image: self.images[(ordered >> 2) as usize].0,
+                access: ACCESS[(ordered & 3) as usize],
+                is_touched,
+                expected,
+            }
         })
     }
 
@@ -114,6 +126,8 @@ mod tests {
             service: ServiceId::new(number).unwrap(),
             image,
             access: ACCESS[usize::try_from(number % 4).unwrap()],
+            is_touched: false,
+            expected: Expected::default(),
         };
         (1..=1_000_000).for_each(|number| targets.add(target(number)));
         let bytes = size_of::<ServiceId>() * targets.services.capacity()

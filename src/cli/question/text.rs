@@ -20,6 +20,9 @@ use crate::time;
 /// Services that a line names before it counts the rest.
 const NAMED_MAX: usize = 5;
 
+/// Instances that are not as expected of which it is said why.
+const DIFFERENCES_MAX: usize = 3;
+
 /// Rows of the table that are shown on a screen however small.
 const ROWS_MIN: usize = 3;
 
@@ -162,10 +165,17 @@ impl Question<'_> {
     fn not_sent(&self, lines: &mut Vec<String>) {
         let mut absent = Few::default();
         let mut not_ready: Vec<(String, Few)> = Vec::new();
+        let mut differing = 0;
         for target in self.targets.iter() {
             match self.outlook().fate(&target) {
                 Fate::Sent => {}
                 Fate::Absent => absent.add(target.service),
+                Fate::Differs(what) => {
+                    differing += 1;
+                    if differing <= DIFFERENCES_MAX {
+                        lines.push(format!("NOT SENT: {}: {what}.", target.service));
+                    }
+                }
                 Fate::NotReady(status) => {
                     let known = not_ready.iter().position(|(known, _)| *known == status);
                     let known = known.unwrap_or_else(|| {
@@ -181,6 +191,12 @@ impl Question<'_> {
                 "NOT SENT: {} not in the account's list (is a filter set in the panel?): {}.",
                 are(absent.count),
                 absent
+            ));
+        }
+        if differing > DIFFERENCES_MAX {
+            lines.push(format!(
+                "NOT SENT: {} not as expected either: have the rows of the sheet slipped?",
+                are(differing - DIFFERENCES_MAX)
             ));
         }
         for (status, services) in not_ready {
@@ -286,7 +302,7 @@ mod tests {
     use console::measure_text_width;
 
     use super::*;
-    use crate::job::{AccountId, ImageId, Owner};
+    use crate::job::{AccountId, Expected, ImageId, Owner};
     use crate::run::InstanceList;
     use crate::zomro::{Instance, Page};
 
@@ -350,6 +366,8 @@ mod tests {
                 access: [AccessKind::Password, AccessKind::SshKey, AccessKind::Image]
                     .get(usize::try_from(number % 3).unwrap())
                     .copied(),
+                is_touched: false,
+                expected: Expected::default(),
             });
         }
         let account = account(2);
@@ -393,6 +411,8 @@ mod tests {
                 service: service(number),
                 image: Some(image(1)),
                 access: Some(AccessKind::Image),
+                is_touched: false,
+                expected: Expected::default(),
             });
         }
         let account = account(0);

@@ -34,8 +34,8 @@ pub(super) const DUE: &str = concat!(
 
 /// Of what is queued, the next ones behind (?2, ?3).
 pub(super) const TARGETS: &str =
-    "SELECT json_group_array(json_array(not_before_ms, id, service_id, image, access))
-     FROM (SELECT not_before_ms, id, service_id, image, access FROM job
+    "SELECT json_group_array(json_array(not_before_ms, id, service_id, image, access, executed <> 'no', json(expected)))
+     FROM (SELECT not_before_ms, id, service_id, image, access, executed, expected FROM job
            WHERE batch_id = ?1 AND state = 'queued' AND (not_before_ms, id) > (?2, ?3)
            ORDER BY not_before_ms, id LIMIT ?4) AS due";
 

@@ -90,7 +90,8 @@ impl TryFrom<StoredJob<'_>> for QueuedJob {
     }
 }
 
-/// `not_before_ms`, the job's id, its service, its image, its access.
+/// `not_before_ms`, the job's id, its service, its image, its access, whether it may have been touched,
+/// what is expected.
 #[derive(Deserialize)]
 pub(super) struct StoredTarget<'a>(
     pub(super) i64,
@@ -98,17 +99,21 @@ pub(super) struct StoredTarget<'a>(
     i64,
     #[serde(borrow)] Option<Cow<'a, str>>,
     #[serde(borrow)] Option<Cow<'a, str>>,
+    u8,
+    Option<Expected>,
 );
 
 impl TryFrom<StoredTarget<'_>> for Target {
     type Error = StoreError;
 
     fn try_from(target: StoredTarget<'_>) -> Result<Self, StoreError> {
-        let StoredTarget(_, _, service, image, access) = target;
+        let StoredTarget(_, _, service, image, access, touched, expected) = target;
         Ok(Self {
             service: ServiceId::new(service).ok_or_else(|| damaged("a service id"))?,
             image: image.as_deref().map(image_id).transpose()?,
             access: access.as_deref().map(word).transpose()?,
+            is_touched: touched != 0,
+            expected: expected.unwrap_or_default(),
         })
     }
 }

@@ -2,11 +2,9 @@
 //! and right before each.
 
 use super::Machine;
-use crate::job::{Expected, JobId};
+use crate::job::JobId;
 use crate::queue::Pending;
 use crate::run::Halt;
-use crate::run::list::Listed;
-use crate::text;
 
 impl Machine {
     /// The store has to say what is still to be sent, before the first of it is: what the list surely
@@ -73,15 +71,6 @@ impl Machine {
         let listed = self.inventory.get(job.service);
         let listed = listed.filter(|listed| listed.page.is_some())?;
         let is_settled = !listed.observation.status.is_passing();
-        mismatch(&job.expected, listed, job.is_touched || !is_settled)
+        listed.mismatch(&job.expected, job.is_touched || !is_settled)
     }
-}
-
-/// What stands on `listed` and is not what is expected: see [`Expected::differences`].
-pub(super) fn mismatch(expected: &Expected, listed: &Listed, may_differ: bool) -> Option<String> {
-    let stands = listed.stands();
-    let differences = expected.differences(&stands, may_differ);
-    let said: Vec<String> = differences.iter().map(ToString::to_string).collect();
-    let said = text::brief(&said.join("; "), text::MESSAGE_CHARS_MAX);
-    (!said.is_empty()).then_some(said)
 }

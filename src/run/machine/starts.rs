@@ -3,7 +3,6 @@
 use std::collections::HashSet;
 use std::time::Duration;
 
-use super::expectations::mismatch;
 use super::images::Image;
 use super::inventory::Needs;
 use super::{Call, Machine};
@@ -180,7 +179,7 @@ impl Machine {
             return Err(Readiness::NeedsReading { deferred: true });
         }
         let is_touched = job.record.executed() != Executed::No;
-        if let Some(error) = mismatch(&job.expected, listed, is_touched) {
+        if let Some(error) = listed.mismatch(&job.expected, is_touched) {
             return Err(Readiness::Differs(plan_mismatch(error)));
         }
         Ok(Some(Baseline {
