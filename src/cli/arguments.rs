@@ -105,6 +105,8 @@ mod tests {
         "3",
         "0.5",
         "0.25",
+        "5%",
+        "10%",
         "10%",
         "25%",
         "2s",
@@ -212,7 +214,7 @@ mod tests {
 
     #[test]
     fn of_two_manifests_none_is_taken() {
-        for command in ["run", "load", "check"] {
+        for command in ["run", "load", "check", "plan"] {
             let line = ["refleet", command, "one.csv", "two.csv"];
             assert!(Cli::try_parse_from(line).is_err(), "{command}");
         }

@@ -60,7 +60,7 @@ pub fn image(cell: &str) -> Result<Named<ImageId>, DiagnosticKind> {
         Err(DiagnosticKind::ImageNull)
     } else if let Some(kind) = damage(cell).or_else(|| number_damage(cell)) {
         Err(kind)
-    } else if is_no_name(cell) || is_nearly_a_uuid(cell) {
+    } else if is_no_name(cell) || cell.split_whitespace().any(is_nearly_a_uuid) {
         Err(DiagnosticKind::ImageInvalid)
     } else {
         Ok(Named::Name(cell.to_owned()))
@@ -72,7 +72,8 @@ fn is_no_name(cell: &str) -> bool {
     !cell.chars().any(char::is_alphabetic) || cell.chars().count() > NAME_CHARS_MAX
 }
 
-/// An id that was cut off, or in which a letter stands for a digit, is not to be looked up as a name.
+/// An id that was cut off, or in which a letter stands for a digit, is not to be looked up as a name,
+/// nor is what stands beside one in the same cell: it may be a password.
 fn is_nearly_a_uuid(cell: &str) -> bool {
     /// Characters of a mistyped id that no id has.
     const ODD_MAX: usize = 3;

@@ -383,7 +383,7 @@ fn short_rows_are_filled_up_and_never_shifted() {
         (
             "glued",
             format!("{HEADER}{FIRST},{IMAGE} {PASSWORD}\n"),
-            "no image id",
+            "neither an image id",
         ),
         (
             "another delimiter",
