@@ -3,7 +3,7 @@
 use std::fs;
 use std::process::Stdio;
 
-use refleet::simulator::{Call, Config, FaultKind, Image, InstanceChange, Script, SshKey};
+use refleet::simulator::{Call, Config, FaultKind, Image, InstanceChange, Names, Script, SshKey};
 use serde_json::Value;
 
 use crate::rig::{FIRST, IMAGE, Rig, finish, id};
@@ -172,6 +172,47 @@ fn a_list_goes_where_it_was_asked_for_or_nowhere() {
     let mut command = rig.refleet(&["services"]);
     command.stdout(Stdio::from(writer));
     assert_eq!(command.status().unwrap().code(), Some(0));
+}
+
+#[test]
+fn what_services_pins_is_what_a_run_finds() {
+    let rig = Rig::with(9, |config| {
+        odd_names(config);
+        config.instances[6].name = "é".repeat(400);
+        config.instances[7].name = " '; '@x ;\"=1\"".to_owned();
+        config.instances[7].image = "'+image, \"odd\"; -1".to_owned();
+        config.instances[8].name.clear();
+    });
+    rig.call(&["services", "--output", "fleet.csv", "-q"])
+        .exit(2);
+    fs::remove_file(rig.path("fleet.csv")).unwrap();
+    rig.call(&["services", "--output", "fleet.csv", "-q"])
+        .exit(0)
+        .said_nothing();
+    let listed = fs::read_to_string(rig.path("fleet.csv")).unwrap();
+    let filled = listed.replace(",,", &format!(",{IMAGE},"));
+    // One pin is another one: that instance, and no other, is left alone.
+    let shifted = filled.replace("two lines", "three lines");
+    assert_ne!(filled, shifted);
+    rig.write("fleet.csv", &shifted);
+    rig.run(&["--max-mismatch", "100%"])
+        .exit(1)
+        .says("plan_mismatch");
+    assert_eq!(rig.wiped(), [1, 1, 1, 0, 1, 1, 1, 1, 1]);
+}
+
+#[test]
+fn a_name_that_could_not_be_read_is_no_pin() {
+    let rig = Rig::with(1, |config| config.odd.names = Names::Broken);
+    rig.call(&["services", "--output", "new.csv", "-q"]).exit(0);
+    let csv = fs::read_to_string(rig.path("new.csv")).unwrap();
+    assert!(
+        csv.ends_with(&format!("{FIRST},,web-01,192.0.2.1,,Simulated\n")),
+        "{csv}"
+    );
+    let filled = csv.replacen(",,", &format!(",{IMAGE},"), 1);
+    rig.write("new.csv", filled);
+    rig.call(&["check", "new.csv"]).exit(0);
 }
 
 /// Two data centres, an image and two keys of the account's own.

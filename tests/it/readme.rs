@@ -161,7 +161,14 @@ fn the_readme_names_every_exit_code_and_every_option_of_its_tables_exists() {
         let option = code.split([' ', '=']).next()?;
         (option.starts_with("--") && option != "--as").then_some(option)
     }) {
-        let elsewhere = ["--failed", "--from", "--output", "--fault-rate"];
+        let elsewhere = [
+            "--failed",
+            "--from",
+            "--output",
+            "--format",
+            "--json",
+            "--fault-rate",
+        ];
         assert!(
             help.contains(option) || elsewhere.contains(&option),
             "{option}"

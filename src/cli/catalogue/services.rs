@@ -99,9 +99,9 @@ fn manifest(list: &InstanceList) -> Listing {
         vec![
             json!(service),
             Value::Null,
-            json!(listed.name),
-            json!(listed.ip),
-            json!(listed.observation.image),
+            pin(listed.name.as_deref()),
+            pin(listed.ip.as_deref()),
+            pin(listed.observation.image.as_deref()),
             json!(listed.datacenter),
         ]
     };
@@ -117,4 +117,9 @@ fn manifest(list: &InstanceList) -> Listing {
         ],
         rows: list.instances().map(row).collect(),
     }
+}
+
+/// What of a text could not be read can't be compared either: such a cell pins nothing.
+fn pin(text: Option<&str>) -> Value {
+    json!(text.filter(|text| !text.contains(char::REPLACEMENT_CHARACTER)))
 }
