@@ -193,7 +193,7 @@ impl World {
         // What the server sees is half a call old.
         let seen = asked + LATENCY / 2;
         match call {
-            Call::Login => Finished::Login(Ok(1)),
+            Call::Login | Call::Confirm => Finished::Login(Ok(1)),
             Call::Keepalive => Finished::Keepalive(Keepalive::Alive),
             Call::Whoami => Finished::Whoami(Keepalive::Alive),
             Call::Owner => Finished::Owner(Ok(reply(Some(owner()), sent, answered))),

@@ -10,7 +10,6 @@ use super::credentials;
 use super::error::CliError;
 use super::global::{DATABASE, Global};
 use super::output::{print_json, print_text};
-use crate::config::LoginBy;
 use crate::exit::Exit;
 use crate::text;
 
@@ -102,16 +101,6 @@ fn settings(global: &Global) -> Result<Vec<Setting>, CliError> {
     }
     for (name, value, from) in credentials::origins(global) {
         add(name, value, from);
-    }
-    if let Some(login) = own.and_then(|account| account.login.as_ref()) {
-        let word = match login.value {
-            LoginBy::Session => "session",
-            LoginBy::AuthInfo => "authinfo",
-        };
-        add("login", word.to_owned(), place(login.line));
-    }
-    if let Some(command) = own.and_then(|account| account.totp_command.as_ref()) {
-        add("totp_command", "set".to_owned(), place(command.line));
     }
     for (name, help) in options() {
         let default = own.and_then(|account| account.options.iter().find(|one| one.name == name));

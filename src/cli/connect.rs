@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
-use super::credentials;
+use super::credentials::{self, Access};
 use super::error::CliError;
 use super::global::Global;
-use crate::zomro::{Client, Credentials, Endpoint, Settings};
+use crate::zomro::{Client, Endpoint, Settings};
 
 /// The longest time a long request is followed.
 const FOLLOW_TIMEOUT: Duration = Duration::from_mins(10);
@@ -16,23 +16,23 @@ pub const TIMEOUT: Duration = Duration::from_mins(1);
 /// The API that the global options name, with the credentials of the environment or of the account.
 pub fn connect(global: &Global, timeout: Duration) -> Result<Client, CliError> {
     let endpoint = global.endpoint()?;
-    let credentials = credentials::find(global)?;
-    client(global, endpoint, credentials, timeout)
+    client(global, endpoint, credentials::find(global)?, timeout)
 }
 
 /// A client for `endpoint`; nothing is sent yet.
 pub fn client(
     global: &Global,
     endpoint: Endpoint,
-    credentials: Credentials,
+    access: Access,
     timeout: Duration,
 ) -> Result<Client, CliError> {
-    Ok(Client::new(Settings {
+    let settings = Settings {
         endpoint,
-        credentials,
+        credentials: access.credentials,
         account_field: global.account_field.clone(),
         timeout,
         follow_interval: Duration::from_secs(2).min(timeout),
         follow_timeout: FOLLOW_TIMEOUT,
-    })?)
+    };
+    Ok(Client::with_sources(settings, access.sources)?)
 }

@@ -12,19 +12,30 @@ use super::global::Global;
 use super::output::tell_prose;
 use super::paths::check_meant;
 use super::secret_command;
-use crate::config::{Account, Config, Located, Secret};
+use crate::config::{Account, Config, Located, LoginBy, Secret};
 use crate::progress::Verbosity;
-use crate::zomro::Credentials;
+use crate::zomro::{Credentials, Source, Sources};
 
 /// The variables that hold a part of a login, or name with `_FILE` behind it the file that does.
 const VARIABLES: [&str; 3] = ["ZOMRO_USERNAME", "ZOMRO_PASSWORD", "ZOMRO_AUTH"];
+
+/// How calls say whose they are: `session` or `authinfo`.
+const LOGIN: &str = "ZOMRO_LOGIN";
+/// Prints a one-time code.
+const TOTP_COMMAND: &str = "ZOMRO_TOTP_COMMAND";
+
+/// As whom the API is called, and what a login may need later.
+pub struct Access {
+    pub credentials: Credentials,
+    pub sources: Sources,
+}
 
 /// The credentials of the environment or of the account that was chosen: a login before a bare token,
 /// since a login renews itself.
 ///
 /// The environment counts before the file, but the command line counts before both: an account that is
 /// named there never works with the credentials of another one that happen to lie in the environment.
-pub fn find(global: &Global) -> Result<Credentials, CliError> {
+pub fn find(global: &Global) -> Result<Access, CliError> {
     let own = own(global);
     if let Some((config, account)) = own.filter(|_| counts_before_environment(global)) {
         if is_any_set() && global.verbosity() != Verbosity::Quiet {
@@ -33,9 +44,9 @@ pub fn find(global: &Global) -> Result<Credentials, CliError> {
                 account.name
             ));
         }
-        return of_account(config, account);
+        return of_account(global, config, account);
     }
-    from_environment(global.verbosity(), own)
+    from_environment(global, own)
 }
 
 /// Where each part of the credentials comes from: its name, what may be shown of it, and the place.
@@ -58,25 +69,31 @@ pub fn origins(global: &Global) -> Vec<(&'static str, String, String)> {
                 parts.push((name, how, config.place(secret.line)));
             }
         }
-        return parts;
-    }
-    let is_login = is_set("ZOMRO_USERNAME") || is_set("ZOMRO_PASSWORD");
-    let named = own.and_then(|(config, account)| Some((config, account.username.as_ref()?)));
-    if let Some((config, username)) = named
-        && is_login
-        && !is_set("ZOMRO_USERNAME")
-    {
-        let place = config.place(username.line);
-        parts.push(("username", username.value.clone(), place));
-    }
-    for (name, variable) in ["username", "password", "auth"].into_iter().zip(VARIABLES) {
-        let is_used = name != "auth" || !is_login;
-        let file = format!("{variable}_FILE");
-        if is_used && env::var_os(variable).is_some() {
-            parts.push((name, "set".to_owned(), variable.to_owned()));
-        } else if is_used && env::var_os(&file).is_some() {
-            parts.push((name, "set, from a file".to_owned(), file));
+    } else {
+        let is_login = is_set("ZOMRO_USERNAME") || is_set("ZOMRO_PASSWORD");
+        let named = own.and_then(|(config, account)| Some((config, account.username.as_ref()?)));
+        if let Some((config, username)) = named
+            && is_login
+            && !is_set("ZOMRO_USERNAME")
+        {
+            let place = config.place(username.line);
+            parts.push(("username", username.value.clone(), place));
         }
+        for (name, variable) in ["username", "password", "auth"].into_iter().zip(VARIABLES) {
+            let is_used = name != "auth" || !is_login;
+            let file = format!("{variable}_FILE");
+            if is_used && env::var_os(variable).is_some() {
+                parts.push((name, "set".to_owned(), variable.to_owned()));
+            } else if is_used && env::var_os(&file).is_some() {
+                parts.push((name, "set, from a file".to_owned(), file));
+            }
+        }
+    }
+    if let Some((word, place)) = login_word(global) {
+        parts.push(("login", word, place));
+    }
+    if let Some((_, place)) = totp_command(global) {
+        parts.push(("totp_command", "set".to_owned(), place));
     }
     parts
 }
@@ -100,10 +117,57 @@ fn is_set(name: &str) -> bool {
     env::var_os(name).is_some() || env::var_os(format!("{name}_FILE")).is_some()
 }
 
+/// The account whose login is used, or whose name at least.
+fn named(global: &Global) -> Option<(&Config, &Account)> {
+    own(global).filter(|_| counts_before_environment(global) || !is_set("ZOMRO_USERNAME"))
+}
+
+/// How calls say whose they are, as it was written, and where.
+fn login_word(global: &Global) -> Option<(String, String)> {
+    let account = named(global);
+    let of_account = account.and_then(|(config, account)| {
+        let login = account.login.as_ref()?;
+        let word = match login.value {
+            LoginBy::Session => "session",
+            LoginBy::AuthInfo => "authinfo",
+        };
+        Some((word.to_owned(), config.place(login.line)))
+    });
+    beside(global, LOGIN, of_account)
+}
+
+/// The command that prints a one-time code, and where it was written.
+fn totp_command(global: &Global) -> Option<(String, String)> {
+    let account = named(global);
+    let of_account = account.and_then(|(config, account)| {
+        let command = account.totp_command.as_ref()?;
+        Some((command.value.clone(), config.place(command.line)))
+    });
+    beside(global, TOTP_COMMAND, of_account)
+}
+
+/// What the variable says, or the account: whichever counts.
+fn beside(
+    global: &Global,
+    variable: &str,
+    of_account: Option<(String, String)>,
+) -> Option<(String, String)> {
+    let typed = global.configured.typed.contains(&"account") && own(global).is_some();
+    let set = env::var(variable).ok().filter(|value| !value.is_empty());
+    let of_variable = set
+        .filter(|_| !typed)
+        .map(|value| (value, variable.to_owned()));
+    of_variable.or(of_account)
+}
+
 /// What the account says of itself.
-fn of_account(config: &Config, account: &Account) -> Result<Credentials, CliError> {
+fn of_account(global: &Global, config: &Config, account: &Account) -> Result<Access, CliError> {
     if let Some(session) = &account.session {
-        return Ok(Credentials::Token(of_file("auth", config, session)?));
+        let token = of_file("auth", config, session)?;
+        return Ok(Access {
+            credentials: Credentials::Token(token),
+            sources: Sources::default(),
+        });
     }
     let Some(username) = &account.username else {
         return Err(CliError::NoCredentials);
@@ -115,9 +179,57 @@ fn of_account(config: &Config, account: &Account) -> Result<Credentials, CliErro
         };
         return Err(error.into());
     };
-    Ok(Credentials::Login {
-        username: username.value.clone(),
-        password: of_file("password", config, password)?,
+    let again = match &password.value {
+        Secret::Command(command) => Some(source(command)),
+        Secret::Inline(_) | Secret::File(_) => None,
+    };
+    let password = of_file("password", config, password)?;
+    login(global, username.value.clone(), password, again)
+}
+
+/// A login with this name and password; `again` fetches the password once more.
+fn login(
+    global: &Global,
+    username: String,
+    password: SecretString,
+    again: Option<Source>,
+) -> Result<Access, CliError> {
+    let by_authinfo = match login_word(global) {
+        None => false,
+        Some((word, _)) if word == "session" => false,
+        Some((word, _)) if word == "authinfo" => true,
+        Some((_, place)) => {
+            return Err(CliError::Usage(format!(
+                "{place} is neither `session` nor `authinfo`: write one of them, or leave it away"
+            )));
+        }
+    };
+    if !by_authinfo {
+        return Ok(Access {
+            credentials: Credentials::Login { username, password },
+            sources: Sources {
+                password: again,
+                code: totp_command(global).map(|(command, _)| source(&command)),
+            },
+        });
+    }
+    if username.contains(':') {
+        return Err(CliError::Usage(
+            "a name with a colon cannot be sent by `authinfo`: the API takes what follows for the password"
+                .to_owned(),
+        ));
+    }
+    Ok(Access {
+        credentials: Credentials::AuthInfo { username, password },
+        sources: Sources::default(),
+    })
+}
+
+fn source(command: &str) -> Source {
+    let command = command.to_owned();
+    Source::new(move || {
+        secret_command::first_line(&command)
+            .map_err(|why| format!("{why}: {}", crate::text::brief(&command, 200)))
     })
 }
 
@@ -141,40 +253,37 @@ fn of_file(key: &str, config: &Config, secret: &Located<Secret>) -> Result<Secre
 /// The credentials of the environment. `account`: the password alone may be there, for the name that
 /// the account has. Says so where more is there than is used.
 fn from_environment(
-    verbosity: Verbosity,
+    global: &Global,
     account: Option<(&Config, &Account)>,
-) -> Result<Credentials, CliError> {
+) -> Result<Access, CliError> {
     let username = secret("ZOMRO_USERNAME")?;
     let password = secret("ZOMRO_PASSWORD")?;
     let of_account = account.and_then(|(_, account)| account.username.as_ref());
     match (username, password) {
         (Some(username), Some(password)) => {
-            if is_set("ZOMRO_AUTH") && verbosity != Verbosity::Quiet {
+            if is_set("ZOMRO_AUTH") && global.verbosity() != Verbosity::Quiet {
                 tell_prose(
                     "ZOMRO_AUTH is not used: ZOMRO_USERNAME and ZOMRO_PASSWORD are set too, and count before it\n",
                 );
             }
-            Ok(Credentials::Login {
-                username: username.expose_secret().to_owned(),
-                password,
-            })
+            login(global, username.expose_secret().to_owned(), password, None)
         }
         (Some(_), None) => Err(CliError::HalfCredentials(
             "ZOMRO_USERNAME",
             "ZOMRO_PASSWORD",
         )),
         (None, Some(password)) => match of_account {
-            Some(username) => Ok(Credentials::Login {
-                username: username.value.clone(),
-                password,
-            }),
+            Some(username) => login(global, username.value.clone(), password, None),
             None => Err(CliError::HalfCredentials(
                 "ZOMRO_PASSWORD",
                 "ZOMRO_USERNAME",
             )),
         },
         (None, None) => match secret("ZOMRO_AUTH")? {
-            Some(token) => Ok(Credentials::Token(token)),
+            Some(token) => Ok(Access {
+                credentials: Credentials::Token(token),
+                sources: Sources::default(),
+            }),
             None => Err(CliError::NoCredentials),
         },
     }

@@ -30,7 +30,9 @@ pub fn of_run(ending: &Ending, left_out: bool) -> Exit {
 pub fn of_halt(halt: &Halt) -> Exit {
     match halt {
         Halt::Blocked { .. } => Exit::Blocked,
-        Halt::Credentials(_) | Halt::SecondFactor | Halt::Rights(_) => Exit::Credentials,
+        Halt::Credentials(_) | Halt::SecondFactor | Halt::NotConfirmed(_) | Halt::Rights(_) => {
+            Exit::Credentials
+        }
         Halt::FailureBudget { .. }
         | Halt::NotListed { .. }
         | Halt::PlanMismatch { .. }

@@ -6,6 +6,7 @@ use super::connect::{TIMEOUT, connect};
 use super::error::CliError;
 use super::global::Global;
 use super::output::tell_prose;
+use super::sign_in::sign_in;
 use crate::job::ServiceId;
 use crate::manifest::{self, Offer, Offers, Source, Validated};
 use crate::progress::Verbosity;
@@ -32,6 +33,7 @@ pub async fn resolve(
     if verbosity != Verbosity::Quiet {
         tell_prose("reading the account's list, to look up the names of images and keys\n");
     }
+    sign_in(client, rate_per_s, action).await?;
     let account = read_account(client, rate_per_s, None, &|_| Vec::new(), &|_, _| {})
         .await
         .map_err(unread)?;

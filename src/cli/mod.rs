@@ -43,10 +43,12 @@ mod resolve;
 mod run;
 mod secret_command;
 mod show;
+mod sign_in;
 mod signals;
 mod simulate;
 mod start;
 mod status;
+mod typed;
 mod verify;
 mod words;
 

@@ -137,7 +137,8 @@ fn to_look(client: &Client, options: Options, expected: Option<&Owner>) -> Machi
         options,
         counts: Counts::default(),
         owner: expected.cloned(),
-        session: Session::new(client.can_login(), client.generation(), now.at),
+        session: Session::new(client.can_login(), client.generation(), now.at)
+            .confirmed_by_code(client.can_confirm()),
         list: InstanceList::default(),
         in_flight: Vec::new(),
         failures: Harm::default(),

@@ -58,6 +58,8 @@ pub enum Halt {
         /// The session's.
         ours: Owner,
     },
+    /// The account asks for a one-time code, and there is no right one.
+    NotConfirmed(String),
     /// The session lives, and may not do what a run needs.
     Rights(String),
     /// The first call met what no retry can cure.
@@ -137,6 +139,7 @@ impl std::fmt::Display for Halt {
                 f,
                 "the batch belongs to account {theirs}, and the credentials are those of account {ours}"
             ),
+            Self::NotConfirmed(message) => f.write_str(message),
             Self::Rights(message) => {
                 write!(f, "the session may not read the account's list: {message}")
             }

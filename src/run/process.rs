@@ -76,7 +76,8 @@ pub async fn run(setup: Setup<'_>, signals: &mut Signals) -> Result<Ending, Stor
     let start = Start {
         counts: queue.counts(lease.batch()).await?,
         owner,
-        session: Session::new(client.can_login(), client.generation(), started.at),
+        session: Session::new(client.can_login(), client.generation(), started.at)
+            .confirmed_by_code(client.can_confirm()),
         list,
         in_flight: Store::in_flight(queue, lease.batch(), states).await?,
         failures: queue.failures(lease.batch()).await?,

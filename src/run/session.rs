@@ -21,12 +21,26 @@ pub enum SessionCall {
     Keepalive,
     /// Ask whose it is: whether it is whole.
     Whoami,
+    /// Give it the one-time code that it waits for.
+    Confirm,
+}
+
+/// One-time codes for a second factor.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Codes {
+    /// None can be had.
+    None,
+    /// One can be had.
+    Untried,
+    /// One was given, and no call has been accepted since.
+    Given,
 }
 
 /// Where the session stands.
 #[derive(Debug, Clone)]
 pub struct Session {
     can_login: bool,
+    codes: Codes,
     /// Of the token in use; 0: none yet.
     generation: u64,
     /// The call it needs, and from when.
@@ -43,6 +57,7 @@ impl Session {
         let needs = (generation == 0).then_some((SessionCall::Login, now));
         Self {
             can_login,
+            codes: Codes::None,
             generation,
             needs,
             calling: false,
@@ -53,6 +68,17 @@ impl Session {
     /// Of the token in use; 0: none yet.
     pub fn generation(&self) -> u64 {
         self.generation
+    }
+
+    /// One for which a one-time code can be had, or cannot.
+    #[must_use]
+    pub fn confirmed_by_code(self, can_confirm: bool) -> Self {
+        let codes = if can_confirm {
+            Codes::Untried
+        } else {
+            Codes::None
+        };
+        Self { codes, ..self }
     }
 
     /// There is something to renew it with.
@@ -79,6 +105,9 @@ impl Session {
     pub fn accepted(&mut self, generation: u64) {
         if generation == self.generation {
             self.renewals = 0;
+            if self.codes == Codes::Given {
+                self.codes = Codes::Untried;
+            }
         }
     }
 
@@ -111,6 +140,17 @@ impl Session {
         self.needs = Some((SessionCall::Whoami, now));
     }
 
+    /// It waits for a one-time code. `false`: there is none, or the last one has not helped.
+    pub fn confirm(&mut self, now: Instant) -> bool {
+        if self.codes != Codes::Untried {
+            return false;
+        }
+        self.codes = Codes::Given;
+        self.calling = false;
+        self.needs = Some((SessionCall::Confirm, now));
+        true
+    }
+
     /// A login succeeded.
     pub fn logged_in(&mut self, generation: u64) {
         // The login with which a run begins renews nothing.
@@ -141,6 +181,11 @@ impl Session {
         if let Some((_, due)) = &mut self.needs {
             *due = at;
         }
+    }
+
+    /// The login was refused, and there is something else to try: after the pause of a refused one.
+    pub fn again_after_refusal(&mut self, now: Instant) {
+        self.again_at(now + LOGIN_PAUSE);
     }
 
     /// The login was refused for a moment. `false`: too often.
@@ -225,6 +270,21 @@ mod tests {
         assert_eq!(session.due(), Some((SessionCall::Keepalive, now)));
         session.alive();
         assert!(session.is_ready());
+    }
+
+    #[test]
+    fn a_code_is_given_once_and_again_only_after_it_has_helped() {
+        let now = Instant::now();
+        assert!(!Session::new(true, 1, now).confirm(now), "there is none");
+        let mut session = Session::new(true, 1, now).confirmed_by_code(true);
+        assert!(session.confirm(now));
+        assert_eq!(session.due(), Some((SessionCall::Confirm, now)));
+        session.called();
+        session.logged_in(2);
+        assert!(session.is_ready());
+        assert!(!session.confirm(now));
+        session.accepted(2);
+        assert!(session.confirm(now));
     }
 
     #[test]

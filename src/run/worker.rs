@@ -7,6 +7,7 @@ use crate::zomro::Client;
 pub(super) async fn perform(client: Client, call: Call) -> Finished {
     match call {
         Call::Login => Finished::Login(client.login().await),
+        Call::Confirm => Finished::Login(client.confirm().await),
         Call::Keepalive => Finished::Keepalive(client.keepalive().await),
         Call::Whoami => Finished::Whoami(client.whoami().await),
         Call::Owner => Finished::Owner(client.owner().await),

@@ -27,7 +27,7 @@ use super::random::random;
 use super::record::{CallRecord, Record, ServiceRecord};
 use super::refusal::Refusal;
 use super::running::RunningExecutions;
-use super::sessions::OpenSessions;
+use super::sessions::{OpenSessions, SECOND_FACTOR};
 use super::submission::Course;
 use super::timeline::View;
 use super::traffic::Traffic;
@@ -263,10 +263,20 @@ impl Account {
         fault: Option<FaultKind>,
         now: Instant,
     ) -> Option<PreparedAnswer> {
-        let result = match Asked::of(fields) {
+        let asked = Asked::of(fields);
+        if !matches!(asked, Asked::Login | Asked::Confirmation) && self.sessions.wants_code(fields)
+        {
+            let body = document::ok_to(fields, SECOND_FACTOR);
+            return Some(PreparedAnswer::plain(body));
+        }
+        let result = match asked {
             Asked::Login => self
                 .sessions
                 .log_in(&self.config, fields, now)
+                .map(|token| document::session(fields, &token)),
+            Asked::Confirmation => self
+                .sessions
+                .confirm(&self.config, fields, now)
                 .map(|token| document::session(fields, &token)),
             Asked::Keepalive => {
                 let authorised = self.authorise(fields, now);

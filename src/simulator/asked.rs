@@ -11,6 +11,8 @@ use crate::job::Action;
 pub(super) enum Asked {
     /// A session.
     Login,
+    /// A session for one that waits for a one-time code, and the code.
+    Confirmation,
     /// An ok, which says that the session works.
     Keepalive,
     /// Whose the session is.
@@ -36,6 +38,7 @@ impl Asked {
         let is_confirmed = fields.get("sok") == Some("ok");
         match fields.get("func").unwrap_or_default() {
             "auth" => Self::Login,
+            "totp.confirm" if is_confirmed => Self::Confirmation,
             "keepalive" => Self::Keepalive,
             "whoami" => Self::WhoAmI,
             "instances" => Self::List,
@@ -60,7 +63,11 @@ impl Asked {
             Self::List => Call::Instances,
             Self::Form(_) => Call::Preview,
             Self::Execution(_) => Call::Submission,
-            Self::WhoAmI | Self::Catalogue(_) | Self::Order | Self::Unknown => Call::Other,
+            Self::Confirmation
+            | Self::WhoAmI
+            | Self::Catalogue(_)
+            | Self::Order
+            | Self::Unknown => Call::Other,
         }
     }
 }

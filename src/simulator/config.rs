@@ -125,6 +125,10 @@ pub struct Config {
     pub password: String,
     /// The account's id, as `whoami` names it; `None`: it names nobody.
     pub account: Option<String>,
+    /// The one-time code that an opened session has to be given; none for `authinfo`.
+    pub code: Option<String>,
+    /// No session is opened or known: each call has to carry name and password.
+    pub authinfo_only: bool,
     /// A session token that exists from the start, for `ZOMRO_AUTH`.
     pub session: Option<String>,
     /// A session unused for so long is forgotten.
@@ -171,6 +175,8 @@ impl Default for Config {
             username: "simulator".to_owned(),
             password: "Simulator1".to_owned(),
             account: Some(ACCOUNT.to_owned()),
+            code: None,
+            authinfo_only: false,
             session: None,
             session_ttl: Duration::from_hours(1),
             instances: Vec::new(),

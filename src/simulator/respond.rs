@@ -18,6 +18,7 @@ use super::journal::NotWritten;
 use super::kind::FaultKind;
 use super::rebuild;
 use super::refusal::Refusal;
+use super::sessions::SECOND_FACTOR;
 use super::shared::Shared;
 use super::wire::{Link, Pieces};
 
@@ -27,7 +28,6 @@ const HTML: &str = "text/html; charset=utf-8";
 const BARE_JSON: &str = "application/json";
 /// An address that no resolver knows (RFC 6761).
 const ELSEWHERE: &str = "https://panel.invalid/billmgr";
-const SECOND_FACTOR: &str = "func=totp.confirm";
 const LINK_STORM_BYTES: usize = 1024 * 1024;
 const CLOSE_AFTER: Duration = Duration::from_millis(100);
 const HUGE_BYTES: usize = 50 * 1024 * 1024;
@@ -99,6 +99,7 @@ fn other_answer(fields: &Fields) -> Vec<u8> {
     let func = match Asked::of(fields) {
         Asked::Keepalive => "whoami",
         Asked::Login
+        | Asked::Confirmation
         | Asked::WhoAmI
         | Asked::List
         | Asked::Form(_)
@@ -118,6 +119,7 @@ fn answer_about_another(shared: &Shared, fields: &Fields) -> Vec<u8> {
     match Asked::of(&fields) {
         Asked::Form(form) => shared.account().form(form, &fields),
         Asked::Login
+        | Asked::Confirmation
         | Asked::Keepalive
         | Asked::WhoAmI
         | Asked::List

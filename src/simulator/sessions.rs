@@ -10,6 +10,9 @@ use super::form::Fields;
 use super::random::random;
 use super::refusal::Refusal;
 
+/// What every call of a session is answered with that waits for a one-time code.
+pub(super) const SECOND_FACTOR: &str = "func=totp.confirm";
+
 /// What a login is answered with.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -41,6 +44,8 @@ pub enum Sessions {
 struct Usage {
     used: Instant,
     calls: u64,
+    /// It waits for a one-time code.
+    wants_code: bool,
 }
 
 impl Usage {
@@ -48,6 +53,7 @@ impl Usage {
         Self {
             used: now,
             calls: 0,
+            wants_code: false,
         }
     }
 }
@@ -98,14 +104,51 @@ impl OpenSessions {
         if !knows_credentials(config, fields) {
             return Err(bad_password());
         }
+        if config.authinfo_only {
+            return Err(Refusal::login("badip", "Access from this IP denied"));
+        }
+        Ok(self.open(config, config.code.is_some(), now))
+    }
+
+    fn open(&mut self, config: &Config, wants_code: bool, now: Instant) -> String {
         let token: String = (0..24)
             .map(|_| char::from_digit(self.tokens.u32(..16), 16).unwrap_or('0'))
             .collect();
         // Sessions that nobody uses any more would pile up in a long rehearsal.
         let ttl = config.session_ttl;
         self.by_token.retain(|_, session| now - session.used < ttl);
-        self.by_token.insert(token.clone(), Usage::new(now));
-        Ok(token)
+        let usage = Usage {
+            wants_code,
+            ..Usage::new(now)
+        };
+        self.by_token.insert(token.clone(), usage);
+        token
+    }
+
+    /// The session that the call names waits for a one-time code.
+    pub(super) fn wants_code(&self, fields: &Fields) -> bool {
+        let session = fields
+            .get("auth")
+            .and_then(|token| self.by_token.get(token));
+        !self.are_refused && session.is_some_and(|session| session.wants_code)
+    }
+
+    /// Opens a whole session instead of one that waits for a code; returns its token.
+    pub(super) fn confirm(
+        &mut self,
+        config: &Config,
+        fields: &Fields,
+        now: Instant,
+    ) -> Result<String, Refusal> {
+        self.authorise(config, fields, now)?;
+        let code = fields.get("qrcode");
+        if !self.wants_code(fields) || code != config.code.as_deref() {
+            return Err(Refusal::login("badcode", "Invalid code"));
+        }
+        if let Some(token) = fields.get("auth") {
+            self.forget(token);
+        }
+        Ok(self.open(config, false, now))
     }
 
     /// Counts the call for the session that it names. `Err`: that session does not work.
@@ -120,9 +163,15 @@ impl OpenSessions {
             return Err(refused());
         }
         let Some(token) = fields.get("auth") else {
-            let known = fields.get("authinfo").is_some() && knows_credentials(config, fields);
+            // A second factor is asked of sessions, so that without one nobody gets in.
+            let known = fields.get("authinfo").is_some()
+                && config.code.is_none()
+                && knows_credentials(config, fields);
             return known.then_some(()).ok_or_else(refused);
         };
+        if config.authinfo_only {
+            return Err(refused());
+        }
         let session = self.by_token.get_mut(token).ok_or_else(refused)?;
         let calls_max = config.odd.session_calls;
         if now - session.used >= config.session_ttl

@@ -121,6 +121,16 @@ pub enum LoginError {
     /// The account asks for a one-time code, which nobody is there to give.
     #[error("the account asks for a second factor")]
     SecondFactor,
+    /// The API says no, and the password has been changed since it was fetched: the new one is not
+    /// tried yet.
+    #[error("the login was refused, and the password is another one by now: {message}")]
+    PasswordChanged { message: String },
+    /// The one-time code is not accepted.
+    #[error("the API does not accept the code of the second factor: {message}")]
+    WrongCode { message: String },
+    /// There is no one-time code.
+    #[error("there is no code for the second factor: {0}")]
+    NoCode(String),
     /// The API did not say no, but its answer holds no session.
     #[error("the answer to the login holds no session token")]
     NoToken,

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use secrecy::ExposeSecret;
+use secrecy::{ExposeSecret, SecretString};
 use tracing::debug;
 use zeroize::Zeroizing;
 
@@ -19,9 +19,11 @@ use super::finding::{self, Document, Finding, Obstacle, Received};
 use super::form::{self, Form};
 use super::instances::Page;
 use super::lookup::{Found, Lookup};
+use super::pass::Pass;
+use super::password::Password;
 use super::preview::Preview;
 use super::session_token::{SessionToken, SharedToken};
-use super::settings::{ClientError, Credentials, Settings};
+use super::settings::{ClientError, Credentials, Settings, Source, Sources};
 use super::submission::Submission;
 use super::transport::Transport;
 use super::{login, meaning, owner};
@@ -44,6 +46,9 @@ struct Inner {
     transport: Transport,
     settings: Settings,
     session: SharedToken,
+    /// `None`: there is no login.
+    password: Option<Password>,
+    code: Option<Source>,
 }
 
 /// What the answer to a call is held against.
@@ -58,20 +63,39 @@ struct CallContext<'a> {
 impl Client {
     /// Sets up the connection pool; nothing is sent yet.
     pub fn new(settings: Settings) -> Result<Self, ClientError> {
-        let transport = Transport::new(&settings)?;
-        Ok(Self::with_transport(settings, transport))
+        Self::with_sources(settings, Sources::default())
     }
 
-    pub(super) fn with_transport(settings: Settings, transport: Transport) -> Self {
-        let session = match &settings.credentials {
-            Credentials::Token(token) => SharedToken::given(token.clone()),
-            Credentials::Login { .. } => SharedToken::none(),
+    /// The same, with what a login may need later.
+    pub fn with_sources(settings: Settings, sources: Sources) -> Result<Self, ClientError> {
+        let transport = Transport::new(&settings)?;
+        Ok(Self::with_transport(settings, sources, transport))
+    }
+
+    pub(super) fn with_transport(
+        settings: Settings,
+        sources: Sources,
+        transport: Transport,
+    ) -> Self {
+        let (session, password) = match &settings.credentials {
+            Credentials::Token(token) => (SharedToken::given(token.clone()), None),
+            Credentials::Login { password, .. } => {
+                let password = Password::new(password.clone(), sources.password);
+                (SharedToken::none(), Some(password))
+            }
+            // A pass that never ends, like the token of a session that does not.
+            Credentials::AuthInfo { username, password } => {
+                let pair = Zeroizing::new(format!("{username}:{}", password.expose_secret()));
+                (SharedToken::given(pair.as_str().into()), None)
+            }
         };
         Self {
             inner: Arc::new(Inner {
                 transport,
                 settings,
                 session,
+                password,
+                code: sources.code,
             }),
         }
     }
@@ -86,17 +110,72 @@ impl Client {
         matches!(self.inner.settings.credentials, Credentials::Login { .. })
     }
 
+    /// Whether there is somewhere a one-time code can be had.
+    pub fn can_confirm(&self) -> bool {
+        self.inner.code.is_some()
+    }
+
     /// Opens a session and uses it from now on; gives its generation.
     pub async fn login(&self) -> Result<u64, LoginError> {
-        let Credentials::Login { username, password } = &self.inner.settings.credentials else {
+        let (Credentials::Login { username, .. }, Some(current)) =
+            (&self.inner.settings.credentials, &self.inner.password)
+        else {
             return Err(LoginError::NoCredentials);
         };
+        let password = current.current();
         let form = form::login(username, password.expose_secret());
-        let context = self.reading(form::AUTH, None, "", ANSWER_BYTES_MAX);
-        let (_, body) = self.document(form, &context).await.1.map_err(|obstacle| {
-            meaning::login_error(obstacle, self.inner.transport.destination())
+        let context = CallContext {
+            secrets: [password.expose_secret(), "", ""],
+            ..self.reading(form::AUTH, None, "", ANSWER_BYTES_MAX)
+        };
+        let body = match self.exchange(form, &context).await.1 {
+            Ok((_, body)) => body,
+            Err(obstacle) => {
+                let destination = self.inner.transport.destination();
+                return Err(match meaning::login_error(obstacle, destination) {
+                    error if error.is_temporary_lock() => error,
+                    LoginError::Refused { message, .. } if current.is_another_now().await => {
+                        LoginError::PasswordChanged { message }
+                    }
+                    error => error,
+                });
+            }
+        };
+        let login = login::read(&body)?;
+        current.accepted();
+        let generation = login.token.map(|token| self.inner.session.replace(token));
+        match generation {
+            Some(generation) if !login.wants_code => Ok(generation),
+            Some(_) | None => Err(LoginError::SecondFactor),
+        }
+    }
+
+    /// Gives the session the one-time code that it waits for, and uses the one that comes of it; gives
+    /// its generation.
+    pub async fn confirm(&self) -> Result<u64, LoginError> {
+        let source = self.inner.code.as_ref().ok_or(LoginError::SecondFactor)?;
+        let code = source.fetch().await.map_err(LoginError::NoCode)?;
+        self.confirm_with(&code).await
+    }
+
+    /// The same, with this code.
+    pub async fn confirm_with(&self, code: &SecretString) -> Result<u64, LoginError> {
+        let token = self.inner.session.current().token;
+        let token = token.ok_or(LoginError::SecondFactor)?;
+        let token = token.expose_secret();
+        let form = form::confirm(self.pass(token), code.expose_secret());
+        let context = CallContext {
+            secrets: self.secrets(token, code.expose_secret()),
+            ..self.reading(form::SECOND_FACTOR, None, token, ANSWER_BYTES_MAX)
+        };
+        let (_, document) = self.document(form, &context).await;
+        let (_, body) = document.map_err(|obstacle| {
+            match meaning::login_error(obstacle, self.inner.transport.destination()) {
+                LoginError::Refused { message, .. } => LoginError::WrongCode { message },
+                error => error,
+            }
         })?;
-        let token = login::token(&body)?;
+        let token = login::read(&body)?.token.ok_or(LoginError::NoToken)?;
         Ok(self.inner.session.replace(token))
     }
 
@@ -134,7 +213,7 @@ impl Client {
             };
         };
         let token = token.expose_secret();
-        let form = form::about_session(func, token);
+        let form = form::about_session(func, self.pass(token));
         let context = self.reading(func, None, token, ANSWER_BYTES_MAX);
         let (_, document) = self.document(form, &context).await;
         meaning::keepalive(document.map(|_| ()), self.inner.transport.destination())
@@ -145,7 +224,7 @@ impl Client {
         self.read(
             form::INSTANCES,
             None,
-            |token| form::page_of(form::INSTANCES, token, page),
+            |pass| form::page_of(form::INSTANCES, pass, page),
             |_, body| Page::decode(body, page),
         )
         .await
@@ -156,7 +235,7 @@ impl Client {
         self.read(
             form::REBUILD,
             Some(service),
-            |token| form::preview(token, service),
+            |pass| form::preview(pass, service),
             |document, body| form_of(&document, body),
         )
         .await
@@ -170,7 +249,7 @@ impl Client {
                 Ok(reply.map(Found::Form))
             }
             Lookup::Tariffs { datacenter } => {
-                let form = |token: &str| form::tariffs(token, datacenter.as_deref());
+                let form = |pass: Pass<'_>| form::tariffs(pass, datacenter.as_deref());
                 let decode = |document, body: &str| {
                     let body = data(&document, body)?;
                     Tariffs::decode(body).map(Found::Tariffs)
@@ -178,12 +257,12 @@ impl Client {
                 self.read(form::TARIFFS, None, form, decode).await
             }
             Lookup::Order { tariff, datacenter } => {
-                let form = |token: &str| form::order(token, tariff, datacenter.as_deref());
+                let form = |pass: Pass<'_>| form::order(pass, tariff, datacenter.as_deref());
                 let decode = |document, body: &str| form_of(&document, body).map(Found::Form);
                 self.read(form::ORDER, None, form, decode).await
             }
             Lookup::OwnImages(page) => {
-                let form = |token: &str| form::page_of(form::OWN_IMAGES, token, *page);
+                let form = |pass: Pass<'_>| form::page_of(form::OWN_IMAGES, pass, *page);
                 let decode = |document, body: &str| {
                     let body = data(&document, body)?;
                     OwnPage::images(body).map(Found::OwnImages)
@@ -191,7 +270,7 @@ impl Client {
                 self.read(form::OWN_IMAGES, None, form, decode).await
             }
             Lookup::SshKeys(page) => {
-                let form = |token: &str| form::page_of(form::SSH_KEYS, token, *page);
+                let form = |pass: Pass<'_>| form::page_of(form::SSH_KEYS, pass, *page);
                 let decode = |document, body: &str| {
                     let body = data(&document, body)?;
                     OwnPage::ssh_keys(body).map(Found::SshKeys)
@@ -205,7 +284,7 @@ impl Client {
         &self,
         func: &'static str,
         service: Option<ServiceId>,
-        form: impl FnOnce(&str) -> Form,
+        form: impl FnOnce(Pass<'_>) -> Form,
         decode: impl FnOnce(Document, &str) -> Result<T, CallError>,
     ) -> Read<T> {
         let SessionToken { generation, token } = self.inner.session.current();
@@ -217,7 +296,7 @@ impl Client {
         };
         let token = token.expose_secret();
         let context = self.reading(func, service, token, DOCUMENT_BYTES_MAX);
-        let (requested_at, document) = self.document(form(token), &context).await;
+        let (requested_at, document) = self.document(form(self.pass(token)), &context).await;
         let (document, body) = document.map_err(|obstacle| {
             meaning::read_error(obstacle, generation, self.inner.transport.destination())
         })?;
@@ -247,7 +326,7 @@ impl Client {
             };
         };
         let token = token.expose_secret();
-        let form = submission.form(token);
+        let form = submission.form(self.pass(token));
         let context = CallContext {
             ours: submission.ours(),
             secrets: self.secrets(token, submission.secret()),
@@ -301,9 +380,20 @@ impl Client {
         }
     }
 
-    /// Sends the form of a read-only call or a login; when it was begun, and the document that came of
-    /// it, long-request pages followed.
+    /// Sends the form of a read-only call; when it was begun, and the document that came of it.
     async fn document(
+        &self,
+        form: Form,
+        context: &CallContext<'_>,
+    ) -> (Instant, Result<(Document, Zeroizing<String>), Obstacle>) {
+        let (requested_at, received) = self.exchange(form, context).await;
+        let whole = received.and_then(|(document, body)| Ok((meaning::whole(document)?, body)));
+        (requested_at, whole)
+    }
+
+    /// Sends the form of a read-only call or a login; when it was begun, and the document that came of
+    /// it, long-request pages followed. It may ask for more than the session has.
+    async fn exchange(
         &self,
         form: Form,
         context: &CallContext<'_>,
@@ -325,14 +415,13 @@ impl Client {
         received: Received,
         context: &CallContext<'_>,
     ) -> Result<(Document, Zeroizing<String>), Obstacle> {
-        let (document, body) = match finding::read(&received, &context.ours, &context.secrets) {
-            Finding::Document(document) => (document, received.body.unwrap_or_default()),
-            Finding::Obstacle(obstacle) => return Err(obstacle),
+        match finding::read(&received, &context.ours, &context.secrets) {
+            Finding::Document(document) => Ok((document, received.body.unwrap_or_default())),
+            Finding::Obstacle(obstacle) => Err(obstacle),
             Finding::LongRequest(link) => {
-                self.follow(link, context).await.map_err(Obstacle::Failed)?
+                self.follow(link, context).await.map_err(Obstacle::Failed)
             }
-        };
-        Ok((meaning::whole(document)?, body))
+        }
     }
 
     /// The final document of a long request. Anything else that is found at the link, an error of the
@@ -383,9 +472,19 @@ impl Client {
         }
     }
 
+    /// How a call says whose it is.
+    fn pass<'a>(&self, secret: &'a str) -> Pass<'a> {
+        match &self.inner.settings.credentials {
+            Credentials::Token(_) | Credentials::Login { .. } => Pass::Session(secret),
+            Credentials::AuthInfo { .. } => Pass::AuthInfo(secret),
+        }
+    }
+
     fn secrets<'a>(&'a self, token: &'a str, password: &'a str) -> [&'a str; 3] {
         let credentials = match &self.inner.settings.credentials {
-            Credentials::Login { password, .. } => password.expose_secret(),
+            Credentials::Login { password, .. } | Credentials::AuthInfo { password, .. } => {
+                password.expose_secret()
+            }
             Credentials::Token(token) => token.expose_secret(),
         };
         [token, credentials, password]

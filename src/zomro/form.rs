@@ -10,9 +10,11 @@
 
 use crate::job::ServiceId;
 
+use super::pass::Pass;
 use super::wiped::Wiped;
 
 pub(super) const AUTH: &str = "auth";
+pub(super) const SECOND_FACTOR: &str = "totp.confirm";
 pub(super) const KEEPALIVE: &str = "keepalive";
 pub(super) const WHOAMI: &str = "whoami";
 pub(super) const INSTANCES: &str = "instances";
@@ -27,6 +29,8 @@ pub(super) const SSH_KEYS: &str = "sshkeys";
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Deed {
     Login,
+    /// The second half of a login: the one-time code.
+    Confirmation,
     Rebuild,
 }
 
@@ -34,6 +38,7 @@ impl Deed {
     fn func(self) -> &'static str {
         match self {
             Self::Login => AUTH,
+            Self::Confirmation => SECOND_FACTOR,
             Self::Rebuild => REBUILD,
         }
     }
@@ -57,18 +62,19 @@ impl Form {
     }
 
     /// What every call begins with that only reads within a session.
-    pub(super) fn within_session(func: &'static str, token: &str) -> Self {
+    pub(super) fn within_session(func: &'static str, pass: Pass<'_>) -> Self {
+        let (name, value) = pass.field();
         Self::new()
             .part("func", func)
-            .part("auth", token)
+            .part(name, value)
             .part("out", "json")
     }
 
     /// What a call begins with that does something; a login has no session yet.
-    pub(super) fn of_deed(deed: Deed, token: Option<&str>) -> Self {
+    pub(super) fn of_deed(deed: Deed, pass: Option<Pass<'_>>) -> Self {
         let form = Self::new().part("func", deed.func());
-        let form = match token {
-            Some(token) => form.part("auth", token),
+        let form = match pass.map(Pass::field) {
+            Some((name, value)) => form.part(name, value),
             None => form,
         };
         form.part("out", "json").part("sok", "ok")
@@ -120,14 +126,22 @@ pub(super) fn login(username: &str, password: &str) -> Form {
         .text("lang", "en")
 }
 
+/// The one-time code for a session that waits for it.
+pub(super) fn confirm(pass: Pass<'_>, code: &str) -> Form {
+    Form::of_deed(Deed::Confirmation, Some(pass))
+        .text("qrcode", code)
+        .text("clicked_button", "ok")
+        .text("lang", "en")
+}
+
 /// Asks about the session itself: [`KEEPALIVE`], [`WHOAMI`].
-pub(super) fn about_session(func: &'static str, token: &str) -> Form {
-    Form::within_session(func, token).text("lang", "en")
+pub(super) fn about_session(func: &'static str, pass: Pass<'_>) -> Form {
+    Form::within_session(func, pass).text("lang", "en")
 }
 
 /// The tariffs that can be ordered in a data centre.
-pub(super) fn tariffs(token: &str, datacenter: Option<&str>) -> Form {
-    let form = Form::within_session(TARIFFS, token);
+pub(super) fn tariffs(pass: Pass<'_>, datacenter: Option<&str>) -> Form {
+    let form = Form::within_session(TARIFFS, pass);
     match datacenter {
         Some(datacenter) => form.text("datacenter", datacenter),
         None => form,
@@ -136,8 +150,8 @@ pub(super) fn tariffs(token: &str, datacenter: Option<&str>) -> Form {
 }
 
 /// The form of an order of a server, as it is shown before anything is ordered.
-pub(super) fn order(token: &str, tariff: &str, datacenter: Option<&str>) -> Form {
-    let form = Form::within_session(ORDER, token).text("pricelist", tariff);
+pub(super) fn order(pass: Pass<'_>, tariff: &str, datacenter: Option<&str>) -> Form {
+    let form = Form::within_session(ORDER, pass).text("pricelist", tariff);
     match datacenter {
         Some(datacenter) => form.text("datacenter", datacenter),
         None => form,
@@ -148,15 +162,15 @@ pub(super) fn order(token: &str, tariff: &str, datacenter: Option<&str>) -> Form
 }
 
 /// One page of a list of the account, counted from 1.
-pub(super) fn page_of(func: &'static str, token: &str, page: u32) -> Form {
-    Form::within_session(func, token)
+pub(super) fn page_of(func: &'static str, pass: Pass<'_>, page: u32) -> Form {
+    Form::within_session(func, pass)
         .text("p_num", page.to_string())
         .text("lang", "en")
 }
 
 /// The rebuild form of one instance: without `sok` nothing is done.
-pub(super) fn preview(token: &str, service: ServiceId) -> Form {
-    Form::within_session(REBUILD, token)
+pub(super) fn preview(pass: Pass<'_>, service: ServiceId) -> Form {
+    Form::within_session(REBUILD, pass)
         .text("elid", service.to_string())
         .text("lang", "en")
 }
@@ -164,6 +178,8 @@ pub(super) fn preview(token: &str, service: ServiceId) -> Form {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    const PASS: Pass<'_> = Pass::Session("token");
 
     fn says_sok(form: Form) -> bool {
         let (_, body) = form.encode();
@@ -175,16 +191,17 @@ mod tests {
     fn only_a_login_and_a_submission_say_sok() {
         let service = ServiceId::new(5).unwrap();
         assert!(says_sok(login("name", "password")));
-        assert!(says_sok(Form::of_deed(Deed::Rebuild, Some("token"))));
+        assert!(says_sok(Form::of_deed(Deed::Rebuild, Some(PASS))));
+        assert!(says_sok(confirm(PASS, "246810")));
         for form in [
-            about_session(KEEPALIVE, "token"),
-            about_session(WHOAMI, "token"),
-            page_of(INSTANCES, "token", 1),
-            page_of(OWN_IMAGES, "token", 1),
-            page_of(SSH_KEYS, "token", 1),
-            preview("token", service),
-            tariffs("token", Some("2")),
-            order("token", "3010", Some("2")),
+            about_session(KEEPALIVE, PASS),
+            about_session(WHOAMI, PASS),
+            page_of(INSTANCES, PASS, 1),
+            page_of(OWN_IMAGES, PASS, 1),
+            page_of(SSH_KEYS, PASS, 1),
+            preview(PASS, service),
+            tariffs(PASS, Some("2")),
+            order(PASS, "3010", Some("2")),
         ] {
             assert!(!says_sok(form));
         }
@@ -194,7 +211,7 @@ mod tests {
     fn no_field_turns_a_form_that_reads_into_one_that_orders() {
         for name in ["sok", "func", "x\"\r\n", "Sok"] {
             let form =
-                std::panic::catch_unwind(|| Form::within_session(ORDER, "t").text(name, "ok"));
+                std::panic::catch_unwind(|| Form::within_session(ORDER, PASS).text(name, "ok"));
             assert!(form.is_err(), "{name:?}");
         }
     }

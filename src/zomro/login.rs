@@ -25,17 +25,27 @@ struct Auth<'a> {
     text: Text<'a>,
 }
 
-pub(super) fn token(body: &str) -> Result<SecretString, LoginError> {
+/// What the answer to a login holds.
+pub(super) struct LoggedIn {
+    /// `None`: only what comes next was said.
+    pub(super) token: Option<SecretString>,
+    /// A one-time code comes next; until then the token is good for nothing else.
+    pub(super) wants_code: bool,
+}
+
+pub(super) fn read(body: &str) -> Result<LoggedIn, LoginError> {
     let login: Login<'_> = shape::document(body)
         .map_err(|error| LoginError::Failed(CallError::json(&error).into()))?;
     // The panel's way to say that a one-time code comes next.
-    if login.ok.trimmed().contains("totp") {
-        return Err(LoginError::SecondFactor);
-    }
+    let wants_code = login.ok.trimmed().contains("totp");
     let auth = login.auth.0.first();
-    auth.and_then(|auth| auth.id.filled().or(auth.text.filled()))
-        .map(SecretString::from)
-        .ok_or(LoginError::NoToken)
+    let token = auth
+        .and_then(|auth| auth.id.filled().or(auth.text.filled()))
+        .map(SecretString::from);
+    if token.is_none() && !wants_code {
+        return Err(LoginError::NoToken);
+    }
+    Ok(LoggedIn { token, wants_code })
 }
 
 #[cfg(test)]
@@ -45,8 +55,12 @@ mod tests {
 
     use super::*;
 
-    fn read(json: &str) -> Result<String, LoginError> {
-        token(json).map(|token| token.expose_secret().to_owned())
+    /// The token, and whether a code comes next.
+    fn read(json: &str) -> Result<(Option<String>, bool), LoginError> {
+        super::read(json).map(|login| {
+            let token = login.token.map(|token| token.expose_secret().to_owned());
+            (token, login.wants_code)
+        })
     }
 
     #[test]
@@ -56,7 +70,7 @@ mod tests {
             r#"{"doc":{"auth":{"$":" abc "}}}"#,
             r#"{"doc":{"auth":[{"$id":"abc"}]}}"#,
         ] {
-            assert_eq!(read(json).as_deref(), Ok("abc"), "{json}");
+            assert_eq!(read(json), Ok((Some("abc".to_owned()), false)), "{json}");
         }
     }
 
@@ -66,14 +80,18 @@ mod tests {
         assert_eq!(read(r#"{"doc":{"auth":{}}}"#), Err(LoginError::NoToken));
         assert_eq!(
             read(r#"{"doc":{"auth":{"$id":"temporary"},"ok":{"$":"func=totp.confirm"}}}"#),
-            Err(LoginError::SecondFactor)
+            Ok((Some("temporary".to_owned()), true))
+        );
+        assert_eq!(
+            read(r#"{"doc":{"ok":{"$":"func=totp.confirm"}}}"#),
+            Ok((None, true))
         );
     }
 
     proptest! {
         #[test]
         fn no_body_panics(json in r#"\{"doc":\{"auth":[\[\]{}":,a-z0-9$]{0,60}"#) {
-            let _ = token(&json);
+            let _ = super::read(&json);
         }
     }
 }

@@ -11,6 +11,8 @@
 //! | `call` | what calls are made of, and what they give |
 //! | `client` | session and calls: each method is one request |
 //! | `session_token` | the token of the session that calls use |
+//! | `password` | the password of the moment |
+//! | `pass` | how a call says whose it is |
 //! | `form` | the fields of each function |
 //! | `wire` | the moment at which a form is handed to the connection |
 //! | `transport` | HTTP; the only place that knows how reqwest is set up |
@@ -54,6 +56,8 @@ mod long_request;
 mod lookup;
 mod meaning;
 mod owner;
+mod pass;
+mod password;
 mod preview;
 mod proxy;
 mod redact;
@@ -81,6 +85,6 @@ pub use instances::{Instance, Page};
 pub use lookup::{Found, Lookup};
 pub use owner::{AccountField, InvalidAccountField};
 pub use preview::{Image, Preview, SshKey};
-pub use settings::{ClientError, Credentials, Settings};
+pub use settings::{ClientError, Credentials, Settings, Source, Sources};
 pub use submission::Submission;
 pub use wire::Sent;

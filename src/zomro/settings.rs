@@ -1,5 +1,7 @@
 //! How to reach the API, and as whom.
 
+use std::fmt;
+use std::sync::Arc;
 use std::time::Duration;
 
 use secrecy::SecretString;
@@ -33,6 +35,43 @@ pub enum Credentials {
         username: String,
         password: SecretString,
     },
+    /// An account whose name and password go with each call: there is no session.
+    AuthInfo {
+        username: String,
+        password: SecretString,
+    },
+}
+
+/// A secret that is fetched when it is needed. `Err`: why there is none, in words.
+#[derive(Clone)]
+pub struct Source(Arc<dyn Fn() -> Result<SecretString, String> + Send + Sync>);
+
+impl Source {
+    /// `fetch` may take its time, and then holds up no other call.
+    pub fn new(fetch: impl Fn() -> Result<SecretString, String> + Send + Sync + 'static) -> Self {
+        Self(Arc::new(fetch))
+    }
+
+    pub(super) async fn fetch(&self) -> Result<SecretString, String> {
+        let fetch = Arc::clone(&self.0);
+        let fetched = tokio::task::spawn_blocking(move || fetch()).await;
+        fetched.unwrap_or_else(|_| Err("it could not be fetched".to_owned()))
+    }
+}
+
+impl fmt::Debug for Source {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Source")
+    }
+}
+
+/// What a login may need that was not there from the start.
+#[derive(Debug, Clone, Default)]
+pub struct Sources {
+    /// The password as it is now, for when the one of the start is refused.
+    pub password: Option<Source>,
+    /// A one-time code.
+    pub code: Option<Source>,
 }
 
 /// Why no client could be made.

@@ -4,6 +4,7 @@ use secrecy::ExposeSecret as _;
 
 use super::claims::Ours;
 use super::form::{Deed, Form, REBUILD};
+use super::pass::Pass;
 use crate::job::{Access, Order, ServiceId};
 
 /// An order to submit for an instance. Its intent must have been committed.
@@ -35,10 +36,10 @@ impl Submission {
     }
 
     /// Its fields, in the order in which the vendor documents them.
-    pub(super) fn form(&self, token: &str) -> Form {
+    pub(super) fn form(&self, pass: Pass<'_>) -> Form {
         match &self.order {
             Order::Rebuild(rebuild) => {
-                let form = Form::of_deed(Deed::Rebuild, Some(token))
+                let form = Form::of_deed(Deed::Rebuild, Some(pass))
                     .text("elid", self.service.to_string())
                     .text("zone", rebuild.sent_zone())
                     .text("select_rebuild", rebuild.image.to_string());

@@ -24,6 +24,7 @@ mod doubt;
 mod every;
 mod examples;
 mod faults;
+mod logins;
 mod main_job;
 mod names;
 mod odd;

@@ -23,14 +23,17 @@ pub fn hint(halt: &Halt, action: Action, command: &str) -> String {
             terms.touched
         ),
         Halt::Credentials(_) => {
-            "check ZOMRO_USERNAME and ZOMRO_PASSWORD, or ZOMRO_AUTH (a session ends an hour after its last call), then run again".to_owned()
+            format!("check the account's login (`{command} config show` says where it comes from), or ZOMRO_USERNAME and ZOMRO_PASSWORD, or ZOMRO_AUTH (a session ends an hour after its last call), then run again")
         }
         Halt::OtherAccount { theirs, .. } => format!(
             "nothing more was sent: give the credentials of account {} (ZOMRO_USERNAME and ZOMRO_PASSWORD, or ZOMRO_AUTH), then run again; `{command} status` shows the batch",
             theirs.id
         ),
         Halt::SecondFactor => {
-            "open a session in the panel and give its token as ZOMRO_AUTH, without ZOMRO_USERNAME and ZOMRO_PASSWORD, or use an account without a second factor".to_owned()
+            "start it at a terminal, which asks for the code at the beginning, or give a command that prints one: ZOMRO_TOTP_COMMAND, or `totp_command` of the account; a session that was opened in the panel does too: its token as ZOMRO_AUTH, without ZOMRO_USERNAME and ZOMRO_PASSWORD".to_owned()
+        }
+        Halt::NotConfirmed(_) => {
+            "see to ZOMRO_TOTP_COMMAND, or `totp_command` of the account, and to this machine's clock (`date`), then run again".to_owned()
         }
         Halt::Rights(_) => format!(
             "give this user the right to list and {} instances, or use the account's owner, then run again",

@@ -1,33 +1,19 @@
 //! Asks on the terminal.
-//!
-//! The one fact to know: only what was typed after the question could be read is an answer to it.
 
-use std::io::{self, BufRead as _, IsTerminal as _};
-
-use rustix::event::{PollFd, PollFlags, Timespec, poll};
-use rustix::process::Signal;
-use rustix::termios::{QueueSelector, tcflush};
-use tokio::signal::unix::SignalKind;
+use std::io::{self, IsTerminal as _};
 
 use super::pager::Pager;
 use super::targets::Targets;
 use super::text::Question;
 use crate::cli::error::CliError;
 use crate::cli::output::tell;
-use crate::cli::signals;
+use crate::cli::sign_in::sign_in;
+use crate::cli::typed::answer;
 use crate::cli::words::instances;
 use crate::job::{Action, Owner};
 use crate::progress::{Surroundings, Verbosity};
 use crate::run::{InstanceList, Options, read_account};
 use crate::zomro::Client;
-
-/// A paste arrives in pieces: it has come to an end when nothing was typed for this long.
-const QUIET: Timespec = Timespec {
-    tv_sec: 0,
-    tv_nsec: 200_000_000,
-};
-/// Pieces that are thrown away at most; who goes on typing after that answers the question.
-const PIECES_MAX: u32 = 50;
 
 /// What is asked about, and which API.
 pub struct Asked<'a> {
@@ -103,6 +89,7 @@ pub async fn read(
     asked: &Asked<'_>,
     capable: bool,
 ) -> Result<crate::run::Account, CliError> {
+    sign_in(asked.client, asked.options.rate_per_s, asked.action).await?;
     let quiet = asked.verbosity == Verbosity::Quiet;
     let say = |doing: &str| {
         if capable && !quiet {
@@ -142,41 +129,4 @@ pub async fn read(
 fn size() -> (usize, usize) {
     let (rows, columns) = console::Term::stderr().size();
     (usize::from(rows), usize::from(columns))
-}
-
-/// Throws away what was typed before, asks, and waits for a line. An end of file is an empty one.
-async fn answer(prompt: &str) -> io::Result<String> {
-    tokio::task::spawn_blocking(discard_typed).await??;
-    let mut continued = signals::heeded(SignalKind::from_raw(Signal::CONT.as_raw()))?;
-    tell(prompt);
-    let mut reading = tokio::task::spawn_blocking(|| {
-        let mut line = String::new();
-        io::stdin().lock().read_line(&mut line).map(|_| line)
-    });
-    loop {
-        tokio::select! {
-            line = &mut reading => return line?,
-            // After Ctrl-Z and `fg` the shell has written over the prompt.
-            () = signals::next(&mut continued) => tell(&format!("\n{prompt}")),
-        }
-    }
-}
-
-/// Forgets everything that was typed or pasted so far, until it has come to an end.
-fn discard_typed() -> io::Result<()> {
-    let stdin = io::stdin();
-    for _ in 0..PIECES_MAX {
-        tcflush(&stdin, QueueSelector::IFlush)?;
-        let mut typed = [PollFd::new(&stdin, PollFlags::IN)];
-        match poll(&mut typed, Some(&QUIET)) {
-            Ok(0) => break,
-            // A terminal that is gone is always readable; reading the answer finds that out.
-            Ok(_) if typed[0].revents().contains(PollFlags::HUP) => break,
-            Ok(_) | Err(rustix::io::Errno::INTR) => {}
-            Err(error) => return Err(error.into()),
-        }
-    }
-    // `poll` does not report half a line, which would become the beginning of the answer.
-    tcflush(&stdin, QueueSelector::IFlush)?;
-    Ok(())
 }

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use super::args::RunArgs;
 use crate::cli::connect::{client, connect};
+use crate::cli::credentials::Access;
 use crate::cli::error::CliError;
 use crate::cli::global::{DATABASE, Global, SIMULATION_DATABASE};
 use crate::cli::manifest;
@@ -19,7 +20,7 @@ use crate::manifest::{Source, Validated};
 use crate::queue::{self, OpenError, QueueLock, Side, StoreError};
 use crate::run::Options;
 use crate::simulator::{Config, Simulator};
-use crate::zomro::{Client, Credentials, Endpoint};
+use crate::zomro::{Client, Credentials, Endpoint, Sources};
 
 /// What the command was called with, and what that came to.
 pub struct Invocation<'a> {
@@ -126,9 +127,12 @@ impl RunContext {
             journal: journal(&database)?,
             ..Config::for_fleet(rows)
         };
-        let credentials = Credentials::Login {
-            username: config.username.clone(),
-            password: config.password.clone().into(),
+        let access = Access {
+            credentials: Credentials::Login {
+                username: config.username.clone(),
+                password: config.password.clone().into(),
+            },
+            sources: Sources::default(),
         };
         let any_port = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
         let simulator = Simulator::start(config, any_port).await.map_err(|error| {
@@ -145,7 +149,7 @@ impl RunContext {
             database,
             provider: SIMULATION.to_owned(),
             api_url: SIMULATION.to_owned(),
-            client: client(global, endpoint, credentials, timeout)?,
+            client: client(global, endpoint, access, timeout)?,
             simulator: Some(simulator),
             options,
             pager: Pager::default(),

@@ -3,12 +3,13 @@
 use std::path::Path;
 
 use super::context::{Invocation, RunContext};
-use crate::cli::database;
 use crate::cli::error::CliError;
 use crate::cli::order::{self, Loaded, Plan, Sheet, access};
 use crate::cli::output::{tell, tell_prose};
 use crate::cli::plan::{self, Approved};
 use crate::cli::question::{Asked, Targets, confirm};
+use crate::cli::sign_in::sign_in;
+use crate::cli::{batches, database};
 use crate::exit::Exit;
 use crate::job::{Action, Owner};
 use crate::manifest::{Source, Validated};
@@ -28,12 +29,21 @@ pub struct Prepared {
 
 /// The batch to work on, and what was read of the account on the way.
 pub async fn prepare(invocation: &Invocation<'_>, queue: &mut Queue) -> Result<Prepared, CliError> {
-    if let Some(manifest) = invocation.manifest {
-        order(invocation, queue, manifest).await
+    let prepared = if let Some(manifest) = invocation.manifest {
+        order(invocation, queue, manifest).await?
     } else {
         let batch = unfinished(queue, invocation.context).await?;
-        resume(invocation, queue, batch, None).await
+        resume(invocation, queue, batch, None).await?
+    };
+    if let Some(batch) = prepared.loaded.batch
+        && !invocation.is_simulated()
+    {
+        // Now somebody is here; when the work has begun, nobody may be.
+        let action = batches::find(queue, Some(batch)).await?.action;
+        let rate_per_s = invocation.context.options.rate_per_s;
+        sign_in(&invocation.context.client, rate_per_s, action).await?;
     }
+    Ok(prepared)
 }
 
 /// Which order the manifest is, asked for and queued.

@@ -63,6 +63,14 @@ pub struct SimulateArgs {
     #[arg(long, value_name = "TOKEN")]
     pub session: Option<String>,
 
+    /// Ask every session for this one-time code
+    #[arg(long, value_name = "CODE", conflicts_with = "session")]
+    pub totp: Option<String>,
+
+    /// Open no session: each call has to carry name and password (`ZOMRO_LOGIN=authinfo`)
+    #[arg(long, conflicts_with_all = ["session", "totp"])]
+    pub authinfo_only: bool,
+
     /// File that keeps what happened; a simulator started with it again goes on from there
     #[arg(long, value_name = "FILE")]
     pub journal: Option<PathBuf>,
@@ -93,6 +101,8 @@ impl SimulateArgs {
             latency: self.latency,
             session_ttl: self.session_ttl,
             session: self.session.clone(),
+            code: self.totp.clone(),
+            authinfo_only: self.authinfo_only,
             faults: self.faults.plan(),
             odd: self.faults.oddities(),
             journal: self.journal.clone(),

@@ -11,6 +11,7 @@ use crate::cli::manifest::ManifestArgs;
 use crate::cli::signals;
 use crate::exit::Exit;
 use crate::simulator::{FleetRow, Record, Simulator};
+use crate::text;
 
 /// Run the API simulator on loopback.
 #[derive(Debug, Args)]
@@ -74,6 +75,17 @@ pub async fn simulate(
         Some(token) => format!("ZOMRO_AUTH={token}"),
         None => format!("ZOMRO_USERNAME={username} ZOMRO_PASSWORD={password}"),
     };
+    let credentials = match &args.totp {
+        Some(code) => {
+            let command = format!("echo {}", text::shell_word(code));
+            format!(
+                "{credentials} ZOMRO_TOTP_COMMAND={}",
+                text::shell_word(&command)
+            )
+        }
+        None if args.authinfo_only => format!("{credentials} ZOMRO_LOGIN=authinfo"),
+        None => credentials,
+    };
     said(write!(
         out,
         "simulator listening on {url}\n\
@@ -120,7 +132,7 @@ pub fn summary(record: &Record) -> String {
     );
     for violation in &record.violations {
         text.push_str("violation: ");
-        text.push_str(&crate::text::printable(violation));
+        text.push_str(&text::printable(violation));
         text.push('\n');
     }
     text

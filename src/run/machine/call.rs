@@ -21,6 +21,8 @@ pub struct Step {
 pub enum Call {
     /// Open a session.
     Login,
+    /// Give the session the one-time code that it waits for.
+    Confirm,
     /// Ask whether the session lives, and whether anything gets through.
     Keepalive,
     /// Ask whose the session is, and so whether it is whole.
@@ -40,7 +42,7 @@ pub enum Call {
 /// A call that has ended.
 #[derive(Debug)]
 pub enum Finished {
-    /// [`Call::Login`]
+    /// [`Call::Login`], [`Call::Confirm`]
     Login(Result<u64, LoginError>),
     /// [`Call::Keepalive`]
     Keepalive(Keepalive),

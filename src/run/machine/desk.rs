@@ -109,6 +109,7 @@ impl Desk {
         self.release_if(|call| match call {
             Call::Submit(job, _) => !is_broken && !conflicts.contains(job),
             Call::Login
+            | Call::Confirm
             | Call::Keepalive
             | Call::Whoami
             | Call::Owner

@@ -114,6 +114,7 @@ impl Gate {
             Some((SessionCall::Login, at)) => (Call::Login, at),
             Some((SessionCall::Keepalive, at)) => (Call::Keepalive, at),
             Some((SessionCall::Whoami, at)) => (Call::Whoami, at),
+            Some((SessionCall::Confirm, at)) => (Call::Confirm, at),
             None if self.session.is_ready() && self.outage.is_on() && !self.is_probing => {
                 (Call::Keepalive, self.probe_at)
             }

@@ -4,7 +4,8 @@
 //! The one fact to know: such an `ok` proves "not executed" only if the session answers everything
 //! like that. So the job of that submission stays `submitting` while another call is asked;
 //! `keepalive` first, then `whoami`, because nobody has seen what a half session makes of the first.
-//! Whatever these answer but the same, the submission is in doubt.
+//! Whatever these answer but the same, the submission is in doubt. Where a one-time code can be had
+//! without a person, the session gets it and the run goes on; otherwise it halts.
 
 use super::Machine;
 use crate::job::{Failure, FailureKind, LedgerEntry};
@@ -72,7 +73,7 @@ impl Machine {
         }
     }
 
-    /// Nothing was executed, and nothing will be.
+    /// Nothing was executed, and nothing will be before the session has what it asks for.
     fn end_half_session(&mut self, half: HalfSession, now: Now) {
         for (mut flight, _) in self.flights.take_unconfirmed() {
             let entry = LedgerEntry::NotExecuted {
@@ -80,6 +81,10 @@ impl Machine {
                 not_before_ms: 0,
             };
             self.step(&mut flight.job, entry, now.unix_ms);
+        }
+        if half == HalfSession::SecondFactor && self.gate.session_mut().confirm(now.at) {
+            self.backlog.look_again();
+            return;
         }
         self.halt_for(match half {
             HalfSession::SecondFactor => Halt::SecondFactor,

@@ -29,7 +29,22 @@ impl Machine {
                 self.unreachable(&why, now);
                 self.gate.session_again();
             }
-            Err(LoginError::SecondFactor) => self.halt_for(Halt::SecondFactor),
+            Err(LoginError::SecondFactor) => {
+                self.gate.got_through();
+                if !self.gate.session_mut().confirm(now.at) {
+                    self.halt_for(Halt::SecondFactor);
+                }
+            }
+            Err(error @ (LoginError::WrongCode { .. } | LoginError::NoCode(_))) => {
+                self.halt_for(Halt::NotConfirmed(error.to_string()));
+            }
+            Err(error @ LoginError::PasswordChanged { .. }) => {
+                self.gate.got_through();
+                self.narrator.warn_once("password_changed", || {
+                    format!("{error}; trying the new one in a moment")
+                });
+                self.gate.session_mut().again_after_refusal(now.at);
+            }
             Err(LoginError::Failed(failure)) => {
                 self.gate.lost(&failure, now);
                 self.gate.session_again();

@@ -113,3 +113,84 @@ async fn sessions_expire_once_or_for_good_and_logins_can_be_refused() {
         "access"
     );
 }
+
+#[tokio::test]
+async fn a_session_that_waits_for_a_code_answers_everything_alike_until_it_has_it() {
+    let simulator = started(Config {
+        code: Some("246810".to_owned()),
+        ..config()
+    })
+    .await;
+    let login = [
+        ("func", "auth"),
+        ("username", "simulator"),
+        ("password", STRONG),
+    ];
+    let doc = call(&simulator, &login).await.unwrap().doc();
+    let waiting = doc["auth"]["$id"].as_str().unwrap();
+    for func in [
+        "whoami",
+        "keepalive",
+        "instances",
+        "instances.fleio.rebuild",
+    ] {
+        let doc = call(&simulator, &[("func", func), ("auth", waiting)])
+            .await
+            .unwrap()
+            .doc();
+        assert_eq!(doc["ok"]["$"], "func=totp.confirm", "{func}");
+        assert!(doc.get("elem").is_none(), "{func}");
+    }
+    let confirm = |code| {
+        [
+            ("func", "totp.confirm"),
+            ("auth", waiting),
+            ("qrcode", code),
+            ("sok", "ok"),
+        ]
+    };
+    let reply = call(&simulator, &confirm("111111")).await.unwrap();
+    assert_eq!(reply.error(), pair("auth", "badcode"));
+    let doc = call(&simulator, &confirm("246810")).await.unwrap().doc();
+    let whole = doc["auth"]["$id"].as_str().unwrap();
+    assert_ne!(whole, waiting);
+    let keepalive = [("func", "keepalive"), ("auth", whole)];
+    assert!(call(&simulator, &keepalive).await.unwrap().is_ok());
+    let old = [("func", "keepalive"), ("auth", waiting)];
+    assert_eq!(
+        call(&simulator, &old).await.unwrap().error(),
+        pair("access", "keepalive")
+    );
+    // Without a session nobody gets past the code.
+    let info = [("func", "keepalive"), ("authinfo", "simulator:Simulator1")];
+    assert_eq!(
+        call(&simulator, &info).await.unwrap().error(),
+        pair("access", "keepalive")
+    );
+}
+
+#[tokio::test]
+async fn an_account_may_take_name_and_password_on_each_call_and_nothing_else() {
+    let simulator = started(Config {
+        authinfo_only: true,
+        session: Some("feed".to_owned()),
+        ..config()
+    })
+    .await;
+    let login = [
+        ("func", "auth"),
+        ("username", "simulator"),
+        ("password", STRONG),
+    ];
+    assert_eq!(
+        call(&simulator, &login).await.unwrap().error(),
+        pair("auth", "badip")
+    );
+    let token = [("func", "keepalive"), ("auth", "feed")];
+    assert_eq!(
+        call(&simulator, &token).await.unwrap().error(),
+        pair("access", "keepalive")
+    );
+    let info = [("func", "keepalive"), ("authinfo", "simulator:Simulator1")];
+    assert!(call(&simulator, &info).await.unwrap().is_ok());
+}

@@ -8,7 +8,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, UnixStream};
 
 use crate::job::Access;
-use crate::zomro::settings::Settings;
+use crate::zomro::settings::{Settings, Sources};
 use crate::zomro::transport::{self, Transport};
 use crate::zomro::wiped::Wiped;
 use crate::zomro::wire::{WatchedForm, Wire};
@@ -46,7 +46,7 @@ impl Resolve for Unresolved {
 /// A client with an HTTP stack of the test's own, and no proxy.
 fn client_over(http: reqwest::Client, settings: Settings) -> Client {
     let transport = Transport::with_http(settings.endpoint.clone(), http, None);
-    Client::with_transport(settings, transport)
+    Client::with_transport(settings, Sources::default(), transport)
 }
 
 async fn submit_unresolved(hangs: bool) -> Submitted {

@@ -176,6 +176,6 @@ proptest! {
         }
         let _ = crate::zomro::instances::Page::decode(&body, 1);
         let _ = crate::zomro::preview::Preview::decode(&body);
-        let _ = crate::zomro::login::token(&body);
+        let _ = crate::zomro::login::read(&body);
     }
 }

@@ -361,6 +361,57 @@ fn a_second_factor_that_another_call_confirms_halts_and_touches_nothing() {
     }
 }
 
+#[test]
+fn a_second_factor_of_which_there_is_a_code_is_passed_and_the_job_goes_again() {
+    for keepalive_tells in [true, false] {
+        let mut world = World::new(3, options()).with_codes();
+        let half = || Keepalive::Half(HalfSession::SecondFactor);
+        if keepalive_tells {
+            world.keepalives.push_back(half());
+        } else {
+            world.whoamis.push_back(half());
+        }
+        world.submits.push_back(Fate::HalfSession);
+        world.run();
+        assert_eq!(world.machine.halt(), None);
+        assert_eq!(world.count(&Made::Confirm), 1);
+        assert!((1..=3).all(|number| world.state(number) == State::Done));
+    }
+}
+
+#[test]
+fn a_code_that_is_wrong_or_does_not_help_ends_the_run() {
+    let wrong = || LoginError::WrongCode {
+        message: "Invalid code".to_owned(),
+    };
+    for error in [
+        wrong(),
+        LoginError::NoCode("it ended with exit code 1".to_owned()),
+    ] {
+        let mut world = World::new(1, options()).with_codes();
+        world
+            .keepalives
+            .push_back(Keepalive::Half(HalfSession::SecondFactor));
+        world.submits.push_back(Fate::HalfSession);
+        world.logins.push_back(error.clone());
+        world.run();
+        let halt = Halt::NotConfirmed(error.to_string());
+        assert_eq!(world.machine.halt(), Some(&halt));
+        assert_eq!(world.state(1), State::Queued);
+    }
+    let mut world = World::new(1, options()).with_codes();
+    for _ in 0..2 {
+        world
+            .keepalives
+            .push_back(Keepalive::Half(HalfSession::SecondFactor));
+        world.submits.push_back(Fate::HalfSession);
+    }
+    world.run();
+    assert_eq!(world.count(&Made::Confirm), 1);
+    assert_eq!(world.machine.halt(), Some(&Halt::SecondFactor));
+    assert_eq!(world.state(1), State::Queued);
+}
+
 // Field case A7.
 #[test]
 fn a_second_factor_that_no_other_call_confirms_is_a_doubt_and_the_run_goes_on() {

@@ -161,6 +161,7 @@ pub struct Truth {
 #[derive(Debug, Clone, PartialEq)]
 pub enum Made {
     Login,
+    Confirm,
     Keepalive,
     Whoami,
     Owner,
@@ -225,6 +226,7 @@ pub struct Around {
     pub chances: Chances,
 
     pub can_login: bool,
+    pub can_confirm: bool,
     generation: u64,
     pub session_lives: bool,
     /// Scripts: what the next calls of a kind meet, before chance decides.
@@ -360,6 +362,7 @@ impl World {
             random: fastrand::Rng::with_seed(7),
             chances: Chances::default(),
             can_login: true,
+            can_confirm: false,
             generation: 1,
             session_lives: true,
             submits: VecDeque::new(),
@@ -444,6 +447,13 @@ impl World {
     pub fn belongs_to(&mut self, id: Option<&str>) {
         self.bound = id.map(owner);
         self.start(Vec::new(), InstanceList::default());
+    }
+
+    /// One-time codes can be had without a person.
+    pub fn with_codes(mut self) -> Self {
+        self.can_confirm = true;
+        self.start(Vec::new(), InstanceList::default());
+        self
     }
 
     /// A page of the list has been asked for.
@@ -847,7 +857,8 @@ impl Around {
             options: self.options.clone(),
             counts: self.count(),
             owner: self.bound.clone(),
-            session: Session::new(self.can_login, self.generation, self.now.at),
+            session: Session::new(self.can_login, self.generation, self.now.at)
+                .confirmed_by_code(self.can_confirm),
             list,
             in_flight,
             failures: self.harm(),
@@ -1093,6 +1104,7 @@ impl Around {
         }
         let (made, finished) = match call {
             Call::Login => (Made::Login, Finished::Login(self.login())),
+            Call::Confirm => (Made::Confirm, Finished::Login(self.login())),
             Call::Keepalive => (Made::Keepalive, Finished::Keepalive(self.keepalive())),
             Call::Whoami => (Made::Whoami, Finished::Whoami(self.whoami())),
             Call::Owner => (Made::Owner, Finished::Owner(self.owner(at + latency))),
