@@ -64,6 +64,8 @@ impl Need {
             | Command::Images(_)
             | Command::Keys(_)
             | Command::Config(_) => Self::One,
+            // Of all accounts, none is chosen.
+            Command::Status(args) if args.all => Self::Perhaps,
             Command::Status(_)
             | Command::List(_)
             | Command::Show(_)

@@ -430,6 +430,72 @@ fn config_alone_says_how_it_is_called() {
 }
 
 #[test]
+fn status_of_all_speaks_of_every_queue_and_one_that_cannot_be_read_fails_no_other() {
+    let two = Two::new();
+    two.call(&quick("fleet.csv", &["--account", "shop"]))
+        .exit(0);
+    // Of the second nothing was ordered yet.
+    let all = two.call(&["status", "--all"]).exit(0);
+    let parts: Vec<&str> = all.out.split("\n\n").collect();
+    assert!(
+        parts[0].starts_with("account shop\nbatch 1 · fleet.csv"),
+        "{all}"
+    );
+    assert!(
+        parts[0].contains("`refleet --account shop report`"),
+        "{all}"
+    );
+    assert!(
+        parts[1].starts_with("account lab\n  nothing was ordered yet: "),
+        "{all}"
+    );
+    let json = two.call(&["status", "--all", "--json"]).exit(0).json();
+    let accounts = json["accounts"].as_array().unwrap();
+    assert_eq!(accounts[0]["name"], "shop");
+    assert_eq!(accounts[0]["status"]["total"], 2);
+    assert_eq!(accounts[1]["name"], "lab");
+    assert_eq!(
+        (&accounts[1]["status"], &accounts[1]["error"]),
+        (&().into(), &().into())
+    );
+
+    // What is no database of ours.
+    two.shop.write(
+        ".local/state/refleet/shop.db",
+        "no database at all, but long enough to be read",
+    );
+    two.call(&["load", "lab.csv", "--account", "lab"]).exit(0);
+    let alone = two.call(&["status", "--account", "shop"]);
+    let all = two.call(&["status", "--all"]).exit(alone.code);
+    assert!(alone.code != 0, "{alone}");
+    assert!(all.out.contains("account shop\n  cannot be read"), "{all}");
+    assert!(all.out.contains("account lab\nbatch 1 · lab.csv"), "{all}");
+    assert!(
+        all.err.contains(alone.err.lines().next().unwrap()),
+        "{all}\n{alone}"
+    );
+    let json = two.call(&["status", "--all", "--json"]).json();
+    let error = json["accounts"][0]["error"].as_str().unwrap();
+    assert!(alone.err.contains(error), "{error}");
+    assert_eq!(json["accounts"][1]["status"]["total"], 3);
+}
+
+#[test]
+fn status_of_all_is_of_the_accounts_and_of_nothing_else() {
+    let two = Two::new();
+    two.call(&["status", "--all", "--db", "x.db"])
+        .exit(2)
+        .says("--all speaks of each account's own queue: leave --db and REFLEET_DB away");
+    two.call(&["status", "--all", "--account", "shop"])
+        .exit(2)
+        .says("leave --account away");
+    let rig = Rig::new(1);
+    call(&rig, &["status", "--all"])
+        .exit(2)
+        .says("there is no configuration file with accounts");
+}
+
+#[test]
 fn a_rehearsal_takes_the_accounts_options_and_nothing_else_of_it() {
     let rig = Rig::new(2);
     only(&rig, "workers = 1\ndb = \"../../own.db\"");

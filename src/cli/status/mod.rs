@@ -1,10 +1,13 @@
 //! `refleet status`: how far the batch is. Reads no job, only the tally.
 //!
-//! `read` finds out, `text` and `json` say it.
+//! `read` finds out, `text` and `json` say it; `all` does so for every account.
 
+mod all;
+mod args;
 mod command;
 mod json;
 mod read;
 mod text;
 
-pub use command::{StatusArgs, status};
+pub use args::StatusArgs;
+pub use command::status;

@@ -1,0 +1,24 @@
+//! The options.
+
+use clap::Args;
+
+use crate::cli::batches::BatchArg;
+
+/// Show how far the newest batch is.
+///
+/// Shows how many jobs are in each state, which process works on the batch, at which rate and until
+/// when, the oldest doubt, and what to do next. It reads no job, so it is quick on any batch.
+#[derive(Debug, Args)]
+#[command(override_usage = "refleet status [OPTIONS]")]
+pub struct StatusArgs {
+    #[command(flatten)]
+    pub batch: BatchArg,
+
+    /// Of every account of config.toml, each with its own queue
+    #[arg(long, conflicts_with = "batch")]
+    pub all: bool,
+
+    /// As one JSON object
+    #[arg(long)]
+    pub json: bool,
+}
