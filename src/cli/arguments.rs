@@ -25,6 +25,8 @@ Credentials come from the environment, never from an argument:
   ZOMRO_AUTH                          a session token that somebody else opened;
                                       not used where the two above are set
   Each also as …_FILE with the path of a file that holds it.
+  ZOMRO_TOTP_COMMAND                  prints the code of a second factor
+  ZOMRO_LOGIN=authinfo                name and password with each call, no session
 Or from an account in config.toml: `refleet config show` says what applies.
 
 Examples:

@@ -496,6 +496,28 @@ fn status_of_all_is_of_the_accounts_and_of_nothing_else() {
 }
 
 #[test]
+fn the_example_is_valid_and_holds_no_secret() {
+    let rig = Rig::new(1);
+    let example = concat!(env!("CARGO_MANIFEST_DIR"), "/examples/config.toml");
+    rig.write("config.toml", fs::read(example).unwrap());
+    for (account, shown) in [
+        ("shop", "set, from password_file"),
+        ("lab", "set, from password_command"),
+        ("bound", "authinfo"),
+    ] {
+        let args = [
+            "config",
+            "show",
+            "--config",
+            "config.toml",
+            "--account",
+            account,
+        ];
+        call(&rig, &args).exit(0).says_out(shown);
+    }
+}
+
+#[test]
 fn a_rehearsal_takes_the_accounts_options_and_nothing_else_of_it() {
     let rig = Rig::new(2);
     only(&rig, "workers = 1\ndb = \"../../own.db\"");
