@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use clap::{ArgAction, Args};
 
-use super::error::CliError;
+use super::error::{CliError, SetupError};
 use crate::config::{Account, Config};
 use crate::progress::Verbosity;
 use crate::text;
@@ -113,7 +113,18 @@ impl Global {
     }
 
     pub fn endpoint(&self) -> Result<Endpoint, CliError> {
-        Ok(Endpoint::parse(self.address().unwrap_or(API_URL))?)
+        Endpoint::parse(self.address().unwrap_or(API_URL)).map_err(|error| {
+            let account = self.configured.account().filter(|_| self.api_url.is_none());
+            let url = account.and_then(|(file, account)| Some((file, account.api_url.as_ref()?)));
+            match url {
+                Some((file, url)) => SetupError::ApiUrl {
+                    place: file.place(url.line),
+                    error,
+                }
+                .into(),
+                None => error.into(),
+            }
+        })
     }
 
     /// The address of the API that was given: by an option or a variable, else by the account.

@@ -496,6 +496,22 @@ fn status_of_all_is_of_the_accounts_and_of_nothing_else() {
 }
 
 #[test]
+fn an_address_that_cannot_be_used_is_told_with_its_line() {
+    let rig = Rig::new(1);
+    configure(
+        &rig,
+        "[account.only]\nauth = \"abc\"\napi_url = \"http://u:Sesame@api.example/\"\n",
+    );
+    for args in [&["config", "show"][..], &quick("fleet.csv", &[])] {
+        let ended = call(&rig, args)
+            .exit(2)
+            .says("config.toml:3: the API's address cannot be used: ")
+            .says("correct `api_url` there");
+        assert!(!ended.said().contains("Sesame"), "{ended}");
+    }
+}
+
+#[test]
 fn the_example_is_valid_and_holds_no_secret() {
     let rig = Rig::new(1);
     let example = concat!(env!("CARGO_MANIFEST_DIR"), "/examples/config.toml");

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use crate::config::ConfigError;
 use crate::exit::Exit;
 use crate::text;
+use crate::zomro::EndpointError;
 
 #[derive(Debug, thiserror::Error)]
 pub enum SetupError {
@@ -20,6 +21,8 @@ pub enum SetupError {
         path: Option<PathBuf>,
         names: Vec<String>,
     },
+    #[error("{place}: the API's address cannot be used: {error}")]
+    ApiUrl { place: String, error: EndpointError },
     /// An account that cannot log in.
     #[error("{place}: account `{name}` has a username and no password")]
     NoPassword { name: String, place: String },
@@ -53,6 +56,7 @@ impl SetupError {
                 "write one into it: [account.NAME]"
             }
             Self::NoSuchAccount { .. } => "name one of these with --account or REFLEET_ACCOUNT",
+            Self::ApiUrl { .. } => "correct `api_url` there, or take it out",
             Self::NoPassword { .. } => {
                 "add `password_file` or `password_command` there, or set ZOMRO_PASSWORD_FILE"
             }
@@ -68,6 +72,7 @@ impl SetupError {
             Self::Config(_)
             | Self::WhichAccount { .. }
             | Self::NoSuchAccount { .. }
+            | Self::ApiUrl { .. }
             | Self::NoPassword { .. } => Exit::Usage,
             Self::SecretCommand { .. } => Exit::Credentials,
         }
