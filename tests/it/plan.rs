@@ -3,7 +3,9 @@
 use refleet::simulator::InstanceChange;
 use serde_json::Value;
 
-use crate::rig::{Ended, FIRST, IMAGE, OTHER_IMAGE, PASSWORD, QUICK, Rig, finish, manifest, quick};
+use crate::rig::{
+    Ended, FIRST, IMAGE, OTHER_IMAGE, PASSWORD, QUICK, Rig, Running, finish, manifest, quick,
+};
 
 impl Rig {
     /// Writes the plan of the manifest to plan.json.
@@ -239,4 +241,37 @@ fn a_plan_says_how_the_order_differs_from_the_last_one() {
         ))
         .says_out(&format!("NOT in this order any more: 1 ({FIRST})"))
         .says_out("as they took before");
+}
+
+#[test]
+fn a_plan_under_another_account_is_refused_before_anything_is_queued() {
+    let ours = Rig::new(2);
+    let plan = ours.plan(&[]);
+    assert_eq!(plan["account"]["id"], "70001");
+    let theirs = Rig::with(2, |config| config.account = Some("70002".to_owned()));
+    let follow = ["run", "fleet.csv", "--plan", "plan.json", "--api-url"];
+    let command = [&follow[..], &[theirs.simulator.url()], &pace()].concat();
+    ours.call(&command).exit(2).says("70002");
+    assert_eq!((ours.submissions(), theirs.submissions()), (0, 0));
+    assert!(!ours.database().exists() || ours.sql("SELECT id FROM batch").is_empty());
+}
+
+#[test]
+fn a_run_by_a_plan_that_was_killed_is_taken_up_by_the_same_command() {
+    let rig = Rig::new(6);
+    rig.plan(&["--workers", "2"]);
+    for stop in [1, 3] {
+        let mut command =
+            rig.refleet(&["run", "fleet.csv", "--plan", "plan.json", "--events", "-"]);
+        command.args(pace());
+        let mut running = Running::start(command);
+        running.wait_for(stop, "done");
+        running.kill();
+    }
+    // What was on the wire when it was killed may be held in doubt.
+    let ended = rig.follow(&[]);
+    assert!([0, 3].contains(&ended.code), "{ended}");
+    let wiped = rig.wiped();
+    assert!(wiped.iter().all(|count| *count <= 1), "{wiped:?}");
+    rig.assert_truth(1);
 }

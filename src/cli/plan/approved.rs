@@ -8,7 +8,7 @@ use super::file::{PlanFile, Row};
 use crate::cli::error::{CliError, PlanFault};
 use crate::cli::order::{Sheet, sound_rows};
 use crate::cli::question::Targets;
-use crate::job::{Expected, ServiceId};
+use crate::job::{Expected, Owner, ServiceId};
 use crate::time;
 
 /// A plan that was compared with everything that it holds of the sheet and the options.
@@ -16,6 +16,8 @@ pub struct Approved {
     path: PathBuf,
     rows: HashMap<ServiceId, Row>,
     ordered: HashSet<ServiceId>,
+    /// Whose instances they are, where the API said it.
+    pub account: Option<Owner>,
 }
 
 impl Approved {
@@ -37,11 +39,13 @@ impl Approved {
         plan.check_rows(sound_rows(sheet.source, sheet.validated)?)?
             .map_err(refused)?;
         let ordered = plan.ordered().collect();
+        let account = plan.account;
         let rows = plan.rows.into_iter().map(|row| (row.service_id, row));
         Ok(Self {
             path: path.to_owned(),
             rows: rows.collect(),
             ordered,
+            account,
         })
     }
 

@@ -124,7 +124,8 @@ pub async fn plan(global: &Global, args: &PlanArgs) -> Result<Exit, CliError> {
     };
     let bounds = Bounds::of(&options);
     let rows = gather::rows(&sheet, &question)?;
-    let plan = PlanFile::new((action, &provider, &api_url), source.name(), bounds, rows);
+    let api = (provider.as_str(), api_url.as_str());
+    let plan = PlanFile::new(&source, api, account.owner.clone(), bounds, rows);
     match args.format {
         FormatArg::Json => print_text(&plan.to_json())?,
         FormatArg::Table => {

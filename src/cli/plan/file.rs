@@ -10,7 +10,8 @@ use sha2::{Digest as _, Sha256};
 
 use crate::cli::error::{CliError, PlanFault};
 use crate::cli::options::PaceArgs;
-use crate::job::{Access, AccessKind, Action, Expected, ImageId, NewJob, Order, ServiceId};
+use crate::job::{Access, AccessKind, Action, Expected, ImageId, NewJob, Order, Owner, ServiceId};
+use crate::manifest::Source;
 use crate::report::AtomicFile;
 use crate::run::Options;
 use crate::time;
@@ -40,6 +41,8 @@ pub struct PlanFile {
     pub provider: String,
     /// The API's address, for people.
     pub api_url: String,
+    /// Whose instances they are; `null`: the API does not say.
+    pub account: Option<Owner>,
     /// The sheet's name, for people.
     pub manifest: String,
     /// The options that bound the damage.
@@ -187,8 +190,9 @@ fn key(order: &Order) -> Option<String> {
 impl PlanFile {
     /// Of now, and with its digest.
     pub fn new(
-        (action, provider, api_url): (Action, &str, &str),
-        manifest: &str,
+        source: &Source,
+        (provider, api_url): (&str, &str),
+        account: Option<Owner>,
         options: Bounds,
         rows: Vec<Row>,
     ) -> Self {
@@ -197,10 +201,11 @@ impl PlanFile {
             refleet_plan: VERSION,
             created_at: time::rfc3339(created_ms),
             created_ms,
-            action,
+            action: source.action(),
             provider: provider.to_owned(),
             api_url: api_url.to_owned(),
-            manifest: manifest.to_owned(),
+            account,
+            manifest: source.name().to_owned(),
             options,
             rows,
             digest: String::new(),

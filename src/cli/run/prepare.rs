@@ -7,16 +7,16 @@ use crate::cli::error::CliError;
 use crate::cli::order::{self, Loaded, Plan, Sheet, access};
 use crate::cli::output::{tell, tell_prose};
 use crate::cli::plan::{self, Approved};
-use crate::cli::question::{Asked, Targets, confirm};
+use crate::cli::question::{self, Asked, Targets, confirm};
 use crate::cli::sign_in::sign_in;
 use crate::cli::{batches, database};
 use crate::exit::Exit;
-use crate::job::{Action, Owner};
+use crate::job::{Action, BatchId, Owner};
 use crate::manifest::{Source, Validated};
-use crate::progress::Verbosity;
-use crate::queue::{Batch, Queue, Store as _};
-use crate::run::InstanceList;
+use crate::progress::{Surroundings, Verbosity};
+use crate::queue::{Batch, EnqueuePolicy, Queue, Store as _};
 use crate::run::machine::STALE_AFTER;
+use crate::run::{Account, InstanceList};
 use crate::{text, time};
 
 /// What a run is to work on.
@@ -64,8 +64,13 @@ async fn order(
             text::brief(source.name(), 200)
         )));
     }
+    if context.options.no_wait && args.plan.is_some() {
+        return Err(CliError::Usage(
+            "a plan says what stands on the instances, and --no-wait reads no list to see it: run it without --no-wait".to_owned(),
+        ));
+    }
     let options = args.options.options();
-    let mut sheet = Sheet {
+    let sheet = Sheet {
         source,
         validated,
         path: args.manifest.as_deref().unwrap_or(Path::new("-")),
@@ -90,48 +95,68 @@ async fn order(
                 list: InstanceList::default(),
             })
         }
-        Plan::New { policy, last } => {
-            let action = source.action();
-            let mut list = InstanceList::default();
-            if !invocation.is_simulated() {
-                database::announce_if_empty(queue, action).await?;
-            }
-            let approved = approved(invocation, &sheet)?;
-            if args.asks() || options.has_caps() || approved.is_some() {
-                let (targets, _) = order::preview(queue, &sheet, policy).await?;
-                order::check_caps(queue, &sheet, &last, targets.count(), options).await?;
-                if let Some(plan) = &approved {
-                    plan.check_targets(&targets)?;
-                } else if targets.count() > 0 && args.asks() {
-                    let changes = order::changes(queue, &sheet, &last).await?;
-                    let warnings = changes.as_ref().map(plan::differences);
-                    let warnings = warnings.unwrap_or_default();
-                    let subject = Subject {
-                        targets: &targets,
-                        action,
-                        owner: None,
-                    };
-                    // What was asked about, the order is bound to.
-                    (list, sheet.owner) = ask(&subject, invocation, "", &warnings).await?;
-                }
-            }
-            // What was shown is what is done: the operator's yes is a plan, too.
-            let seen = |service| match &approved {
-                Some(plan) => plan.seen(service),
-                None => list.seen(service),
+        Plan::New { policy, last } => new_order(invocation, queue, sheet, policy, &last).await,
+    }
+}
+
+/// Shows what a new order of the sheet would do, as far as somebody is there to see it, and queues it.
+async fn new_order(
+    invocation: &Invocation<'_>,
+    queue: &mut Queue,
+    mut sheet: Sheet<'_>,
+    policy: EnqueuePolicy,
+    earlier: &[BatchId],
+) -> Result<Prepared, CliError> {
+    let &Invocation { global, args, .. } = invocation;
+    let options = args.options.options();
+    let verbosity = global.verbosity();
+    let action = sheet.source.action();
+    let mut list = InstanceList::default();
+    if !invocation.is_simulated() {
+        database::announce_if_empty(queue, action).await?;
+    }
+    let approved = approved(invocation, &sheet)?;
+    if args.asks() || options.has_caps() || approved.is_some() {
+        let (targets, _) = order::preview(queue, &sheet, policy).await?;
+        order::check_caps(queue, &sheet, earlier, targets.count(), options).await?;
+        if let Some(plan) = &approved {
+            plan.check_targets(&targets)?;
+            let subject = Subject {
+                targets: &targets,
+                action,
+                owner: plan.account.as_ref(),
             };
-            let loaded = order::enqueue(queue, &sheet, policy, &seen).await?;
-            let command = invocation.command();
-            order::tell_left_out(&loaded.left_out, action, options, &command, verbosity);
-            if loaded.batch.is_none() && verbosity != Verbosity::Quiet {
-                tell(&format!(
-                    "nothing to do: no row of this manifest is left to be {} now\n",
-                    action.terms().done
-                ));
-            }
-            Ok(Prepared { loaded, list })
+            // Another account is refused before anything is queued; the run takes the list over.
+            let account = look(&subject, invocation).await?;
+            (list, sheet.owner) = (account.list, account.owner);
+        } else if targets.count() > 0 && args.asks() {
+            let changes = order::changes(queue, &sheet, earlier).await?;
+            let warnings = changes.as_ref().map(plan::differences);
+            let warnings = warnings.unwrap_or_default();
+            let subject = Subject {
+                targets: &targets,
+                action,
+                owner: None,
+            };
+            // What was asked about, the order is bound to.
+            (list, sheet.owner) = ask(&subject, invocation, "", &warnings).await?;
         }
     }
+    // What was shown is what is done: the operator's yes is a plan, too.
+    let seen = |service| match &approved {
+        Some(plan) => plan.seen(service),
+        None => list.seen(service),
+    };
+    let loaded = order::enqueue(queue, &sheet, policy, &seen).await?;
+    let command = invocation.command();
+    order::tell_left_out(&loaded.left_out, action, options, &command, verbosity);
+    if loaded.batch.is_none() && verbosity != Verbosity::Quiet {
+        tell(&format!(
+            "nothing to do: no row of this manifest is left to be {} now\n",
+            action.terms().done
+        ));
+    }
+    Ok(Prepared { loaded, list })
 }
 
 /// The plan that the run is to go by, for a new order of the sheet.
@@ -231,6 +256,21 @@ struct Subject<'a> {
     owner: Option<&'a Owner>,
 }
 
+impl<'a> Subject<'a> {
+    fn asked(&self, invocation: &'a Invocation<'_>) -> Asked<'a> {
+        let context = invocation.context;
+        Asked {
+            action: self.action,
+            owner: self.owner,
+            client: &context.client,
+            api_url: &context.api_url,
+            options: &context.options,
+            verbosity: invocation.global.verbosity(),
+            pager: &context.pager,
+        }
+    }
+}
+
 /// What was read of the account, and whose it is.
 async fn ask(
     subject: &Subject<'_>,
@@ -238,19 +278,14 @@ async fn ask(
     heading: &str,
     warnings: &[String],
 ) -> Result<(InstanceList, Option<Owner>), CliError> {
-    let &Invocation {
-        global, context, ..
-    } = invocation;
-    let asked = Asked {
-        action: subject.action,
-        owner: subject.owner,
-        client: &context.client,
-        api_url: &context.api_url,
-        options: &context.options,
-        verbosity: global.verbosity(),
-        pager: &context.pager,
-    };
+    let asked = subject.asked(invocation);
     confirm(subject.targets, heading, warnings, &asked).await
+}
+
+/// The account, for a run that asks nobody.
+async fn look(subject: &Subject<'_>, invocation: &Invocation<'_>) -> Result<Account, CliError> {
+    let capable = Surroundings::of_this_process().terminal;
+    question::read(subject.targets, &subject.asked(invocation), capable).await
 }
 
 /// The one batch that is open.
