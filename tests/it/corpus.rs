@@ -4,14 +4,18 @@
 //! tries a thousand sheets and prints what became of each kind.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Mutex;
 
 use fastrand::Rng;
 
-use crate::rig::{FIRST, IMAGE, OTHER_IMAGE, QUICK, Rig};
+use crate::rig::{FIRST, IMAGE, OTHER_IMAGE, QUICK, Rig, side_by_side};
 
 /// Instances of the account, and of the right sheet, which has the first ones and not all of them.
 const ACCOUNT: usize = 30;
 const SHEET: usize = 20;
+
+/// Sheets that are tried at once: a run waits most of its time.
+const THREADS: usize = 8;
 
 /// Sheets that are tried in the usual run of the tests.
 const FEW: usize = 16;
@@ -72,6 +76,15 @@ struct Tally {
     wrong: u64,
     /// Of those: the ones of which the plan said nothing by name.
     untold: u64,
+}
+
+impl Tally {
+    fn add(&mut self, other: &Self) {
+        self.sheets += other.sheets;
+        self.refused += other.refused;
+        self.wrong += other.wrong;
+        self.untold += other.untold;
+    }
 }
 
 impl Kind {
@@ -187,7 +200,7 @@ fn account(rig: &Rig) -> Sheet {
 }
 
 /// Plans and runs the sheet, spoilt, under `guard`, and notes what became of it.
-fn trial(kind: Kind, guard: Guard, seed: u64, tally: &mut Tally) {
+fn trial(kind: Kind, guard: Guard, seed: u64) -> Tally {
     let rig = Rig::new(ACCOUNT);
     let all = account(&rig);
     let right: Sheet = all[..SHEET].to_vec();
@@ -213,7 +226,6 @@ fn trial(kind: Kind, guard: Guard, seed: u64, tally: &mut Tally) {
         ]
         .concat(),
     );
-    tally.sheets += 1;
     let pace = QUICK.chunks(2);
     let pace = pace.filter(|pair| !["--workers", "--max-failures"].contains(&pair[0]));
     let pace: Vec<&str> = pace.flatten().copied().collect();
@@ -232,8 +244,6 @@ fn trial(kind: Kind, guard: Guard, seed: u64, tally: &mut Tally) {
         .filter(is_wiped)
         .filter(|nth| !meant.contains(nth))
         .collect();
-    tally.refused += u64::from(!(0..ACCOUNT).any(|nth| is_wiped(&nth)));
-    tally.wrong += wrong.len() as u64;
     let told = |nth: &&usize| {
         let service = (FIRST + i64::try_from(**nth).unwrap()).to_string();
         let differences = plan
@@ -242,7 +252,12 @@ fn trial(kind: Kind, guard: Guard, seed: u64, tally: &mut Tally) {
             .filter(|line| line.starts_with("NEW in this order"));
         differences.into_iter().any(|line| line.contains(&service))
     };
-    tally.untold += wrong.iter().filter(|nth| !told(nth)).count() as u64;
+    let tally = Tally {
+        sheets: 1,
+        refused: u64::from(!(0..ACCOUNT).any(|nth| is_wiped(&nth))),
+        wrong: wrong.len() as u64,
+        untold: wrong.iter().filter(|nth| !told(nth)).count() as u64,
+    };
     let said = ended.said();
     match guard {
         Guard::Pins if kind.breaks_rows() => {
@@ -265,14 +280,15 @@ fn trial(kind: Kind, guard: Guard, seed: u64, tally: &mut Tally) {
         }
         Guard::Nothing | Guard::Pins => {}
     }
+    tally
 }
 
 #[test]
 fn of_wrong_files_pins_and_caps_let_none_through() {
     let sheets = std::env::var("REFLEET_CORPUS").map_or(FEW, |text| text.parse().unwrap());
-    let mut tallies: BTreeMap<(Kind, Guard), Tally> = BTreeMap::new();
-    for seed in 0..sheets {
-        let kind = KINDS[seed % KINDS.len()];
+    let tallies: Mutex<BTreeMap<(Kind, Guard), Tally>> = Mutex::default();
+    side_by_side(THREADS, sheets, |nth| {
+        let kind = KINDS[nth % KINDS.len()];
         let guards: &[Guard] = if sheets > FEW {
             &[Guard::Nothing, Guard::Pins, Guard::Caps]
         } else if kind.breaks_rows() {
@@ -281,10 +297,12 @@ fn of_wrong_files_pins_and_caps_let_none_through() {
             &[Guard::Caps]
         };
         for guard in guards {
-            let tally = tallies.entry((kind, *guard)).or_default();
-            trial(kind, *guard, seed as u64, tally);
+            let tally = trial(kind, *guard, nth as u64);
+            let mut tallies = tallies.lock().unwrap();
+            tallies.entry((kind, *guard)).or_default().add(&tally);
         }
-    }
+    });
+    let tallies = tallies.into_inner().unwrap();
     if sheets > FEW {
         #[expect(
             clippy::print_stderr,
