@@ -260,12 +260,12 @@ fn a_plan_under_another_account_is_refused_before_anything_is_queued() {
 fn a_run_by_a_plan_that_was_killed_is_taken_up_by_the_same_command() {
     let rig = Rig::new(6);
     rig.plan(&["--workers", "2", "--max-failures", "100%"]);
-    for stop in [1, 3] {
+    for _ in 0..2 {
         let mut command =
             rig.refleet(&["run", "fleet.csv", "--plan", "plan.json", "--events", "-"]);
         command.args(pace());
         let mut running = Running::start(command);
-        running.wait_for(stop, "done");
+        running.wait_for(1, "done");
         running.kill();
     }
     // What was on the wire when it was killed may be held in doubt.
