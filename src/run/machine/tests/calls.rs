@@ -93,6 +93,21 @@ fn a_refused_login_halts_and_fails_no_job() {
 }
 
 #[test]
+fn a_password_that_was_changed_is_tried_after_the_pause_of_a_refused_login() {
+    let mut world = World::new(1, options());
+    world.session_lives = false;
+    world.logins.push_back(LoginError::PasswordChanged {
+        message: "wrong".to_owned(),
+    });
+    world.run();
+    assert_eq!(world.state(1), State::Done);
+    let logins = world.calls.iter().filter(|(_, made)| *made == Made::Login);
+    let logins: Vec<_> = logins.map(|(at, _)| *at).collect();
+    assert_eq!(logins.len(), 2);
+    assert!(logins[1] - logins[0] >= crate::run::session::LOGIN_PAUSE);
+}
+
+#[test]
 fn a_locked_login_is_tried_again_after_its_pause() {
     let mut world = World::new(1, options());
     world.session_lives = false;
