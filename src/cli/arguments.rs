@@ -30,7 +30,9 @@ Credentials come from the environment, never from an argument:
 Or from an account in config.toml: `refleet config show` says what applies.
 
 Examples:
-  refleet check fleet.csv                  validate, show the plan, send nothing
+  refleet check fleet.csv                  validate the sheet, ask nobody
+  refleet plan fleet.csv --out plan.json   what will be lost, to be approved
+  refleet run fleet.csv --plan plan.json   exactly that
   refleet run fleet.csv --simulate --yes   rehearse, nothing real is touched
   refleet run fleet.csv                    rebuild; run it again to resume
   refleet report --output results.csv

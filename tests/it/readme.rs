@@ -64,9 +64,9 @@ fn the_readme_has_what_a_new_user_needs_and_nothing_that_is_for_others() {
         assert!(install.contains(words), "{words}: {install}");
     }
     assert!(sections.next().unwrap().starts_with("Try it\n"));
-    // The screen that asks, and where what is to be typed into a manifest comes from.
+    // The screen that asks or plans, and where what is to be typed into a manifest comes from.
     for words in [
-        "    ALL DATA on 12 instances will be DESTROYED.\n",
+        "    ALL DATA on 4 instances will be DESTROYED.\n",
         "**Where the ids come from.**",
     ] {
         assert!(readme.contains(words), "{words}");
@@ -122,7 +122,12 @@ fn the_commands_of_the_readme_work_as_they_stand() {
         .filter(|line| line.starts_with("refleet "))
         .collect();
     assert!(commands.len() >= 5, "{commands:?}");
+    let recommended = recommended_way(&readme);
     for command in commands {
+        // These go together, and begin without a manifest.
+        if recommended.contains(&command) {
+            continue;
+        }
         let mut shell = Command::new("/bin/sh");
         shell
             .args(["-c", command])
@@ -146,6 +151,51 @@ fn the_commands_of_the_readme_work_as_they_stand() {
         );
     }
     assert_eq!(rig.states()["done"].len(), 3, "the doubt was settled");
+}
+
+/// The commands from the account to the report.
+fn recommended_way(readme: &str) -> Vec<&str> {
+    let (_, rest) = readme
+        .split_once("\nFrom the account to the report:\n\n")
+        .unwrap();
+    let block = rest.lines().take_while(|line| line.starts_with("    "));
+    let commands = block.map(|line| line.trim_start());
+    commands
+        .filter(|line| line.starts_with("refleet "))
+        .collect()
+}
+
+#[test]
+fn the_recommended_way_leads_from_the_account_to_the_report() {
+    let rig = Rig::new(3);
+    let manifest = rig.path("fleet.csv");
+    std::fs::remove_file(&manifest).unwrap();
+    // The account's options are this test's pace.
+    let pairs: Vec<&str> = rig.pace.words().collect();
+    let option = |pair: &[&str]| format!("{} = \"{}\"\n", pair[0].trim_start_matches('-'), pair[1]);
+    let options: String = pairs.chunks(2).map(option).collect();
+    rig.write("config.toml", "[account.shop]\n".to_owned() + &options);
+    let readme = document("README.md");
+    let commands = recommended_way(&readme);
+    let words = commands.iter().map(|command| command.split(' ').nth(1));
+    let words: Vec<&str> = words.flatten().collect();
+    assert_eq!(words, ["services", "plan", "run", "report"]);
+    for command in commands {
+        let command = command.split(" #").next().unwrap();
+        let words: Vec<&str> = command.split_whitespace().skip(1).collect();
+        let mut refleet = rig.refleet(&words);
+        refleet.env("REFLEET_CONFIG", rig.path("config.toml"));
+        finish(refleet).exit(0);
+        if words[0] == "services" {
+            let text = std::fs::read_to_string(&manifest).unwrap();
+            assert_eq!(text.lines().count(), 4);
+            let text = text.replace(",,web", ",AlmaLinux-8,web");
+            rig.write("fleet.csv", text);
+        }
+    }
+    assert_eq!(rig.wiped(), [1, 1, 1]);
+    let results = std::fs::read_to_string(rig.path("results.csv")).unwrap();
+    assert_eq!(results.matches(",done,yes,").count(), 3, "{results}");
 }
 
 // Field case E11.
