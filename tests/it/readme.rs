@@ -159,7 +159,7 @@ fn recommended_way(readme: &str) -> Vec<&str> {
         .split_once("\nFrom the account to the report:\n\n")
         .unwrap();
     let block = rest.lines().take_while(|line| line.starts_with("    "));
-    let commands = block.map(|line| line.trim_start());
+    let commands = block.map(str::trim_start);
     commands
         .filter(|line| line.starts_with("refleet "))
         .collect()
