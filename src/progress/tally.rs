@@ -122,6 +122,8 @@ impl Tally {
                 let in_flight = self.counts.submitting + self.counts.in_progress;
                 self.forecast.sent(job.service, in_flight, now);
             }
+            // Under --no-wait nobody looks after it any more: a million of them are not to be kept.
+            State::InProgress if self.no_wait => self.forecast.ended(job.service, None),
             State::InProgress => {}
             State::Queued | State::InDoubt | State::Done | State::Failed | State::Cancelled => {
                 self.forecast.ended(job.service, job.took);
