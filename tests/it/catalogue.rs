@@ -53,7 +53,7 @@ fn services_lists_the_account_for_people_and_for_scripts() {
 #[test]
 fn services_reads_every_page_at_the_given_rate() {
     let rig = Rig::with(23, |config| config.page_size = 5);
-    let listed = rig.call(&["services", "--json", "--rate", "0"]).exit(0);
+    let listed = rig.call(&["services", "--json"]).exit(0);
     assert_eq!(listed.json()["services"].as_array().unwrap().len(), 23);
     assert_eq!(rig.simulator.record().calls[&Call::Instances], 5);
 }
@@ -98,14 +98,13 @@ fn services_says_that_a_list_could_not_be_read_whole() {
         ..InstanceChange::default()
     };
     rig.change(1, &change);
-    let listed = rig.call(&["services", "--json", "-q", "--rate", "0"]);
+    let listed = rig.call(&["services", "--json", "-q"]);
     let listed = listed
         .exit(1)
         .says("the list says that it has 3 instances, and 2 of them");
     assert_eq!(listed.json()["services"].as_array().unwrap().len(), 2);
     // The same list, and a file.
-    rig.call(&["services", "--output", "new.csv", "--rate", "0"])
-        .exit(1);
+    rig.call(&["services", "--output", "new.csv"]).exit(1);
     assert!(rig.path("new.csv").exists());
 }
 
@@ -114,7 +113,7 @@ fn services_renews_a_session_and_says_why_it_cannot_go_on() {
     let rig = Rig::new(3);
     rig.simulator
         .script(Script::next(Call::Instances, FaultKind::SessionExpiry));
-    rig.call(&["services", "--rate", "0"]).exit(0);
+    rig.call(&["services"]).exit(0);
     assert_eq!(rig.simulator.record().calls[&Call::Auth], 2);
 
     let forever = |kind| Script {
@@ -122,7 +121,7 @@ fn services_renews_a_session_and_says_why_it_cannot_go_on() {
         ..Script::next(Call::Instances, kind)
     };
     rig.simulator.script(forever(FaultKind::ResetBefore));
-    let lost = rig.call(&["services", "--rate", "0", "--output", "new.csv"]);
+    let lost = rig.call(&["services", "--output", "new.csv"]);
     lost.exit(4).says("hint: ");
     assert!(!rig.path("new.csv").exists());
 
@@ -159,9 +158,7 @@ fn a_list_goes_where_it_was_asked_for_or_nowhere() {
         ("state/refleet.db", "is not written over"),
         ("~/new.csv", "--output"),
     ] {
-        rig.call(&["services", "--output", path, "--rate", "0"])
-            .exit(2)
-            .says(says);
+        rig.call(&["services", "--output", path]).exit(2).says(says);
     }
     rig.call(&["services", "--output", "no/new.csv"])
         .exit(74)
@@ -271,7 +268,7 @@ fn images_and_keys_of_an_instance_are_those_that_its_rebuild_takes() {
 #[test]
 fn the_catalogue_is_read_in_every_data_centre_or_in_one() {
     let rig = Rig::with(2, two_centres);
-    let images = rig.call(&["images", "--catalogue", "--json", "--rate", "0"]);
+    let images = rig.call(&["images", "--catalogue", "--json"]);
     let images = images.exit(0).json();
     let centres = ids(&images, "images", "datacenter");
     assert!(centres.contains(&"NL-1".to_owned()) && centres.contains(&"US-1".to_owned()));
@@ -313,23 +310,21 @@ fn own_images_and_keys_are_read_page_by_page() {
             })
             .collect();
     });
-    let own = rig.call(&["images", "--own", "--json", "--rate", "0"]);
+    let own = rig.call(&["images", "--own", "--json"]);
     let own = own.exit(0).json();
     assert_eq!(ids(&own, "images", "name").len(), 5);
     assert_eq!(own["images"][0]["status"], "active");
     assert_eq!(own["images"][0]["min_disk"], "20");
     assert_eq!(own["images"][0]["min_ram"], Value::Null);
-    let keys = rig.call(&["keys", "--rate", "0", "--output", "keys.csv"]);
+    let keys = rig.call(&["keys", "--output", "keys.csv"]);
     keys.exit(0).says("3 keys written to keys.csv as CSV");
     let csv = fs::read_to_string(rig.path("keys.csv")).unwrap();
     assert_eq!(csv.lines().next(), Some("key,label,fingerprint,uuid"));
     assert_eq!(csv.lines().nth(3), Some("492,key 2,SHA256:simulated2,"));
     // An account without any of them is no fault.
     let rig = Rig::with(1, |config| config.ssh_keys.clear());
-    rig.call(&["keys", "--rate", "0"])
-        .exit(0)
-        .says("offers no key");
-    rig.call(&["keys", &FIRST.to_string(), "--rate", "0"])
+    rig.call(&["keys"]).exit(0).says("offers no key");
+    rig.call(&["keys", &FIRST.to_string()])
         .exit(0)
         .says("offers no key");
     rig.call(&["images", "--own", "--json", "-q"])
@@ -340,12 +335,12 @@ fn own_images_and_keys_are_read_page_by_page() {
 #[test]
 fn what_the_api_does_not_tell_is_said_with_its_own_code() {
     let rig = Rig::with(1, |config| config.foreign.push(id(77)));
-    let missed = rig.call(&["images", "5", "--rate", "0"]);
+    let missed = rig.call(&["images", "5"]);
     missed
         .exit(2)
         .says("what service 5 can be rebuilt with")
         .says(" services` lists the account's instances");
-    let foreign = rig.call(&["images", "77", "--rate", "0"]);
+    let foreign = rig.call(&["images", "77"]);
     foreign.exit(7).says("what service 77 can be rebuilt with");
     for wrong in [
         &["images"][..],
@@ -371,11 +366,9 @@ fn what_the_api_does_not_tell_is_said_with_its_own_code() {
     ] {
         rig.simulator.script(Script::next(Call::Preview, kind));
         rig.simulator.script(Script::next(Call::Other, kind));
-        let images = rig.call(&["images", &number, "--json", "--rate", "0"]);
+        let images = rig.call(&["images", &number, "--json"]);
         assert_eq!(images.exit(0).json()["images"][0]["image"], IMAGE, "{kind}");
-        rig.call(&["keys", "--json", "--rate", "0"])
-            .exit(0)
-            .says_out("key-490");
+        rig.call(&["keys", "--json"]).exit(0).says_out("key-490");
     }
     let forever = |call, kind| Script {
         times: u64::MAX,
@@ -396,7 +389,7 @@ fn what_the_api_does_not_tell_is_said_with_its_own_code() {
         .script(forever(Call::Preview, FaultKind::Forbidden));
     rig.simulator
         .script(forever(Call::Keepalive, FaultKind::Forbidden));
-    rig.call(&["images", &number, "--rate", "0"]).exit(8);
+    rig.call(&["images", &number]).exit(8);
 }
 
 #[test]
@@ -412,7 +405,7 @@ fn no_command_says_sok_but_where_it_logs_in_or_rebuilds() {
         &["keys", &number],
         &["keys", "--catalogue"],
     ] {
-        rig.call(&[args, &["--rate", "0", "-q"]].concat()).exit(0);
+        rig.call(&[args, &["-q"]].concat()).exit(0);
     }
     rig.write(
         "fleet.csv",

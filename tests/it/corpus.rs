@@ -188,10 +188,7 @@ fn text(sheet: &Sheet, guard: Guard) -> String {
 
 /// The instances of the rig's account, as `refleet services` lists them.
 fn account(rig: &Rig) -> Sheet {
-    let listed = rig
-        .call(&["services", "--format", "csv", "--rate", "0"])
-        .exit(0)
-        .out;
+    let listed = rig.call(&["services", "--format", "csv"]).exit(0).out;
     let rows = listed.lines().skip(1).map(|line| {
         let cells: Vec<&str> = line.split(',').collect();
         [cells[0], IMAGE, cells[2], cells[3]].map(str::to_owned)
@@ -219,13 +216,7 @@ fn trial(kind: Kind, guard: Guard, seed: u64) -> Tally {
         Guard::Caps => &["--again", "--max-change", &share],
         Guard::Nothing | Guard::Pins => &["--again"],
     };
-    let plan = rig.call(
-        &[
-            &["plan", "fleet.csv", "--out", "plan.json", "--rate", "0"],
-            caps,
-        ]
-        .concat(),
-    );
+    let plan = rig.call(&[&["plan", "fleet.csv", "--out", "plan.json"], caps].concat());
     let pace = QUICK.chunks(2);
     let pace = pace.filter(|pair| !["--workers", "--max-failures"].contains(&pair[0]));
     let pace: Vec<&str> = pace.flatten().copied().collect();

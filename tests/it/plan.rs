@@ -10,14 +10,8 @@ use crate::rig::{
 impl Rig {
     /// Writes the plan of the manifest to plan.json.
     fn plan(&self, more: &[&str]) -> Value {
-        self.call(
-            &[
-                &["plan", "fleet.csv", "--out", "plan.json", "--rate", "0"],
-                more,
-            ]
-            .concat(),
-        )
-        .exit(0);
+        self.call(&[&["plan", "fleet.csv", "--out", "plan.json"], more].concat())
+            .exit(0);
         let text = std::fs::read_to_string(self.path("plan.json")).unwrap();
         serde_json::from_str(&text).unwrap()
     }
@@ -54,7 +48,7 @@ fn pace() -> Vec<&'static str> {
 #[test]
 fn a_plan_shows_what_will_be_lost_and_a_run_does_exactly_that() {
     let rig = Rig::new(3);
-    rig.call(&["plan", "fleet.csv", "--out", "plan.json", "--rate", "0"])
+    rig.call(&["plan", "fleet.csv", "--out", "plan.json"])
         .exit(0)
         .says_out("CentOS-7")
         .says_out("AlmaLinux-8")
@@ -82,7 +76,7 @@ fn a_plan_holds_what_stands_there_and_no_password() {
     let text = std::fs::read_to_string(rig.path("plan.json")).unwrap();
     assert!(!text.contains(PASSWORD));
     let printed = rig
-        .call(&["plan", "fleet.csv", "--format", "json", "--rate", "0"])
+        .call(&["plan", "fleet.csv", "--format", "json"])
         .exit(0)
         .json();
     assert_eq!(printed["rows"], plan["rows"]);
@@ -231,7 +225,7 @@ fn a_plan_says_how_the_order_differs_from_the_last_one() {
     lines[2] = &changed;
     lines.remove(1);
     rig.write("fleet.csv", lines.join("\n") + "\n");
-    rig.call(&["plan", "fleet.csv", "--again", "--rate", "0"])
+    rig.call(&["plan", "fleet.csv", "--again"])
         .exit(0)
         .says_out("Compared with batch 1")
         .says_out(&format!("NEW in this order: 1 ({})", FIRST + 3))

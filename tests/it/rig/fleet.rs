@@ -150,9 +150,15 @@ impl Rig {
         command
     }
 
-    /// Carries out a command.
+    /// Carries out a command; one that looks at the account does it as quickly as it goes, unless `args`
+    /// say otherwise.
     pub fn call(&self, args: &[&str]) -> Ended {
-        finish(self.refleet(args))
+        let mut command = self.refleet(args);
+        let looks = ["services", "images", "keys", "plan"];
+        if args.first().is_some_and(|name| looks.contains(name)) && !args.contains(&"--rate") {
+            command.args(["--rate", "0"]);
+        }
+        finish(command)
     }
 
     /// `refleet run MANIFEST --yes` at this rig's pace; what `more` says goes before that.
