@@ -17,6 +17,7 @@ CREATE TABLE batch (
     number     INTEGER NOT NULL CHECK (number >= 1),           -- how often the same was ordered
     manifest   TEXT    NOT NULL,                               -- its name, for people
     path       BLOB    NOT NULL,                               -- the file, absolute; `-`: stdin
+    plan       TEXT,                                           -- digest of the plan that it was ordered by
     created_ms INTEGER NOT NULL,
     epoch      INTEGER NOT NULL DEFAULT 0 CHECK (epoch >= 0),  -- how often a run has taken it over
     account    TEXT    CHECK (account <> ''),                  -- whose instances; NULL: not known yet

@@ -45,6 +45,7 @@ pub async fn load(global: &Global, args: &LoadArgs) -> Result<Exit, CliError> {
         provider: &endpoint.provider(),
         api_url: &endpoint.to_string(),
         owner: None,
+        plan: None,
     };
     let options = args.options.options();
     let command = global.command(None);
@@ -76,7 +77,7 @@ pub async fn load(global: &Global, args: &LoadArgs) -> Result<Exit, CliError> {
                 let (targets, _) = order::preview(&mut queue, &sheet, policy).await?;
                 order::check_caps(&mut queue, &sheet, &last, targets.count(), options).await?;
             }
-            let loaded = order::enqueue(&mut queue, &sheet, policy, &|_| None).await?;
+            let loaded = order::enqueue(&mut queue, &sheet, policy, &|_| Ok(None)).await?;
             let text = match loaded.batch {
                 Some(batch) => {
                     let batch = batches::find(&mut queue, Some(batch)).await?;

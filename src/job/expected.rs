@@ -5,7 +5,7 @@ use std::net::IpAddr;
 
 use serde::{Deserialize, Serialize};
 
-use super::{InstanceStatus, same_image};
+use super::{Action, InstanceStatus, same_image};
 
 /// What must be read of an instance right before something is submitted for it: what whoever ordered
 /// it had before their eyes, as pins of the manifest or in a plan.
@@ -26,6 +26,9 @@ pub struct Expected {
     /// Its status.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub status: Option<InstanceStatus>,
+    /// Somebody saw all of this in the account's list: it is no pin of a manifest.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub seen: bool,
 }
 
 /// Something that stands there, and is not what was expected.
@@ -47,7 +50,16 @@ impl Expected {
             ip: Some(String::new()),
             image: Some(String::new()),
             status: None,
+            seen: true,
         }
+    }
+
+    /// What must still stand there when `action` is submitted: in a status from which it does not begin
+    /// the instance is waited for, so that another status then is no surprise.
+    #[must_use]
+    pub fn until(mut self, action: Action) -> Self {
+        self.status = self.status.filter(|status| action.may_begin(status));
+        self
     }
 
     /// Whatever stands there is well.
@@ -59,8 +71,7 @@ impl Expected {
     /// approved stays expected where they say nothing of it; a pin that is gone from the manifest is gone.
     #[must_use]
     pub fn repinned(&self, pins: &Self) -> Self {
-        let was_seen = self.status.is_some() || *self == Self::absent();
-        if !was_seen {
+        if !self.seen {
             return pins.clone();
         }
         if pins.differences(self, false).is_empty() {
@@ -72,6 +83,7 @@ impl Expected {
             ip: of(&pins.ip, &self.ip),
             image: of(&pins.image, &self.image),
             status: self.status.clone(),
+            seen: true,
         }
     }
 
@@ -156,6 +168,7 @@ mod tests {
             ip: text(ip),
             image: text(image),
             status: text(status).map(InstanceStatus::from),
+            seen: status != "*",
         }
     }
 

@@ -117,6 +117,7 @@ impl Plan {
             ip,
             image,
             status: _,
+            seen: _,
         } = &job.expected;
         for (count, pin) in self.pins.iter_mut().zip([name, ip, image]) {
             *count += u64::from(pin.is_some());

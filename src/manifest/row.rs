@@ -55,6 +55,7 @@ impl Row {
             ip: cells.read(Column::ExpectIp, cell::pin).flatten(),
             image: cells.read(Column::ExpectImage, cell::pin).flatten(),
             status: None,
+            seen: false,
         };
         let note = cells.read(Column::Note, cell::note);
         let diagnostics = cells.into_diagnostics();
@@ -113,6 +114,7 @@ mod tests {
                     ip,
                     image,
                     status,
+                    seen: _,
                 } = &job.expected;
                 assert_eq!(*status, None);
                 [name, ip, image].map(|pin| pin.as_deref().unwrap_or("-"))

@@ -19,6 +19,8 @@ pub struct Batch {
     pub api_url: String,
     /// Whose instances they are; `None`: nobody has asked yet, or the API does not say.
     pub owner: Option<Owner>,
+    /// Digest of the plan that it was ordered by, if it was.
+    pub plan: Option<String>,
     /// How often the same manifest was ordered, counted from 1.
     pub number: u32,
     /// The manifest's name.

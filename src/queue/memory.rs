@@ -604,6 +604,7 @@ impl Backend for MemoryStore {
                 provider: order.provider,
                 api_url: order.api_url,
                 owner: order.owner,
+                plan: order.plan,
                 number: stored.number,
                 manifest: order.manifest,
                 path: order.path,

@@ -21,6 +21,8 @@ pub struct NewBatch {
     pub api_url: String,
     /// Whose instances they are, where that is known already.
     pub owner: Option<Owner>,
+    /// Digest of the plan that it is ordered by, if it is.
+    pub plan: Option<String>,
     /// The manifest's name, for people.
     pub manifest: String,
     /// The manifest's absolute path; `-`: standard input.

@@ -49,6 +49,7 @@ impl Listed {
             ip: text(&self.ip),
             image: text(&self.observation.image),
             status: Some(self.observation.status.clone()),
+            seen: true,
         }
     }
 
@@ -153,12 +154,12 @@ impl InstanceList {
         self.scanned
     }
 
-    /// What a person who looks at the list sees of an instance: if it is surely not there, that there is
-    /// nothing. `None`: the list was not read.
+    /// What a person who looks at the list sees of an instance: of one that it does not show, that there
+    /// is nothing. `None`: the list was not read.
     pub fn seen(&self, service: ServiceId) -> Option<Expected> {
         match self.get(service).filter(|listed| listed.page.is_some()) {
             Some(listed) => Some(listed.stands()),
-            None if self.is_read() => Some(Expected::absent()),
+            None if self.is_scanned() => Some(Expected::absent()),
             None => None,
         }
     }

@@ -269,3 +269,58 @@ fn a_run_by_a_plan_that_was_killed_is_taken_up_by_the_same_command() {
     assert!(wiped.iter().all(|count| *count <= 1), "{wiped:?}");
     rig.assert_truth(1);
 }
+
+#[test]
+fn a_plan_is_no_word_on_an_open_batch_that_was_ordered_without_it() {
+    let rig = Rig::new(2);
+    rig.plan(&[]);
+    rig.load();
+    rig.follow(&[])
+        .exit(2)
+        .says("batch 1 of this manifest is open, and was not ordered by it");
+    assert_eq!(rig.submissions(), 0);
+    // Nor is one of another sheet.
+    rig.write("other.csv", manifest(1));
+    rig.call(&["plan", "other.csv", "--out", "plan.json", "--skip-done"]);
+    rig.follow(&[]).exit(2);
+    assert_eq!(rig.submissions(), 0);
+}
+
+#[test]
+fn a_plan_of_a_named_account_is_not_followed_where_the_api_names_nobody() {
+    let ours = Rig::new(2);
+    ours.plan(&[]);
+    let nobody = Rig::with(2, |config| config.account = None);
+    let follow = ["run", "fleet.csv", "--plan", "plan.json", "--api-url"];
+    let command = [&follow[..], &[nobody.simulator.url()], &pace()].concat();
+    ours.call(&command)
+        .exit(2)
+        .says("the API does not say whose this session is");
+    assert_eq!((ours.submissions(), nobody.submissions()), (0, 0));
+}
+
+#[test]
+fn what_the_list_did_not_show_when_the_plan_was_made_is_left_alone() {
+    let rig = Rig::new(60);
+    let hidden = InstanceChange {
+        listed: Some(false),
+        ..InstanceChange::default()
+    };
+    rig.change(3, &hidden);
+    let plan = rig.plan(&[]);
+    assert!(
+        plan["rows"][3]["sent"]["not_now"].is_string(),
+        "{}",
+        plan["rows"][3]
+    );
+    rig.change(
+        3,
+        &InstanceChange {
+            listed: Some(true),
+            ..InstanceChange::default()
+        },
+    );
+    rig.follow(&[]).exit(1).says("plan_mismatch");
+    let wiped = rig.wiped();
+    assert_eq!((wiped[3], wiped.iter().sum::<u64>()), (0, 59));
+}

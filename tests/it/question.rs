@@ -266,3 +266,26 @@ fn a_dumb_terminal_gets_no_escape_sequence() {
         }
     }
 }
+
+#[test]
+fn what_the_question_has_shown_is_what_must_stand_there_in_a_new_order_and_in_a_resumed_one() {
+    for resumed in [false, true] {
+        let rig = Rig::new(3);
+        if resumed {
+            rig.load();
+        }
+        let (code, said) = ask(&rig, Size::USUAL, &[], &[(PROMPT, b"3\n")]);
+        assert_eq!(code, 0, "{said}");
+        let bound = "SELECT id FROM job WHERE json_extract(expected, '$.image') = 'CentOS-7'
+                     AND json_extract(expected, '$.seen')";
+        assert_eq!(rig.sql(bound).len(), 3, "resumed: {resumed}");
+    }
+}
+
+#[test]
+fn whoever_does_not_wait_is_bound_to_nothing_and_everything_is_sent() {
+    let rig = Rig::new(3);
+    let (code, said) = ask(&rig, Size::USUAL, &["--no-wait"], &[(PROMPT, b"3\n")]);
+    assert_eq!(code, 0, "{said}");
+    assert_eq!(wiped(&rig), 3);
+}

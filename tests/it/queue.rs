@@ -73,6 +73,7 @@ async fn load(
         provider: "api.zomro.com".to_owned(),
         api_url: "https://api.zomro.com/".to_owned(),
         owner: None,
+        plan: None,
         manifest: "fleet.csv".to_owned(),
         path: PathBuf::from("/srv/fleet.csv"),
     };

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::job::Action;
+use crate::job::{Action, BatchId, Owner};
 use crate::time;
 
 /// What is wrong with a plan, or has changed since it was made.
@@ -24,6 +24,10 @@ pub enum PlanFault {
     OtherAction(Action),
     #[error("the sheet differs from it in {}\n  {}", rows_of(*.rows), .first.join("\n  "))]
     OtherRows { rows: u64, first: Vec<String> },
+    #[error("it was made for account {0}, and the API does not say whose this session is")]
+    NoAccount(Owner),
+    #[error("batch {0} of this manifest is open, and was not ordered by it")]
+    OtherBatch(BatchId),
     #[error(
         "since then the queue has changed: it orders {planned}, and {now} would be ordered now"
     )]
@@ -55,6 +59,10 @@ impl PlanFault {
             Self::OtherAction(_) => "plan what is to be done",
             Self::Old { .. } | Self::OtherRows { .. } | Self::OtherTargets { .. } => {
                 "look at it with `refleet plan MANIFEST --out FILE`, and have the new plan approved"
+            }
+            Self::NoAccount(_) => "use the credentials that it was made with",
+            Self::OtherBatch(_) => {
+                "finish that batch first: `refleet run` without --plan shows what is left of it, and asks"
             }
             Self::OtherOption { .. } => "leave the option out, or plan with it",
         }

@@ -95,6 +95,7 @@ mod tests {
             provider: String::new(),
             api_url: String::new(),
             owner: None,
+            plan: None,
             number: 1,
             manifest: String::new(),
             path: PathBuf::new(),

@@ -8,7 +8,8 @@ use super::sheet::{Sheet, new_batch, sound_rows};
 use crate::cli::error::CliError;
 use crate::cli::question::Targets;
 use crate::exit::Exit;
-use crate::job::{BatchId, Expected, NewJob, ServiceId};
+use crate::job::{BatchId, Expected, NewJob};
+use crate::manifest::ManifestError;
 use crate::queue::{Batch, EnqueuePolicy, LeftOut, Queue, Target};
 use crate::time;
 
@@ -122,14 +123,15 @@ pub async fn enqueue(
     queue: &mut Queue,
     sheet: &Sheet<'_>,
     policy: EnqueuePolicy,
-    seen: &(dyn Fn(ServiceId) -> Option<Expected> + Sync),
+    seen: &(dyn Fn(&NewJob) -> Result<Option<Expected>, ManifestError> + Sync),
 ) -> Result<Loaded, CliError> {
     let rows = sound_rows(sheet.source, sheet.validated)?;
     let mut rows = rows.map(|row| {
-        row.map(|job| {
-            let seen = seen(job.service);
-            bound(job, seen)
-        })
+        let mut job = row?;
+        if let Some(seen) = seen(&job)? {
+            job.expected = seen.until(job.order.action()).repinned(&job.expected);
+        }
+        Ok(job)
     });
     let enqueued = queue
         .enqueue(&new_batch(sheet)?, policy, &mut rows)
@@ -146,17 +148,6 @@ pub async fn enqueue(
         left_out,
         ..Loaded::default()
     })
-}
-
-/// The job, bound to what was `seen` of its instance. Where the row itself expects something else, that
-/// goes before: then nothing is submitted.
-fn bound(mut job: NewJob, seen: Option<Expected>) -> NewJob {
-    if let Some(seen) = seen
-        && job.expected.differences(&seen, false).is_empty()
-    {
-        job.expected = seen;
-    }
-    job
 }
 
 /// What [`enqueue`] would queue: for the question before it.

@@ -22,6 +22,8 @@ pub struct Sheet<'a> {
     pub api_url: &'a str,
     /// Whose instances they are, once the account has been looked at.
     pub owner: Option<Owner>,
+    /// Digest of the plan that it is ordered by, if it is.
+    pub plan: Option<String>,
 }
 
 /// The manifest's rows once more. If they are not those that were validated, the last item is an error.
@@ -54,6 +56,7 @@ pub fn new_batch(sheet: &Sheet<'_>) -> Result<NewBatch, CliError> {
         provider: sheet.provider.to_owned(),
         api_url: sheet.api_url.to_owned(),
         owner: sheet.owner.clone(),
+        plan: sheet.plan.clone(),
         manifest: sheet.source.name().to_owned(),
         path: absolute(sheet.path).map_err(CliError::System)?,
     })

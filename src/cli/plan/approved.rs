@@ -8,7 +8,9 @@ use super::file::{PlanFile, Row};
 use crate::cli::error::{CliError, PlanFault};
 use crate::cli::order::{Sheet, sound_rows};
 use crate::cli::question::Targets;
-use crate::job::{Expected, Owner, ServiceId};
+use crate::job::{Expected, NewJob, Owner, ServiceId};
+use crate::manifest::ManifestError;
+use crate::queue::Batch;
 use crate::time;
 
 /// A plan that was compared with everything that it holds of the sheet and the options.
@@ -16,35 +18,43 @@ pub struct Approved {
     path: PathBuf,
     rows: HashMap<ServiceId, Row>,
     ordered: HashSet<ServiceId>,
+    manifest: String,
+    /// By which a batch remembers the plan that it was ordered by.
+    pub digest: String,
     /// Whose instances they are, where the API said it.
     pub account: Option<Owner>,
 }
 
 impl Approved {
-    /// Refuses `plan`, which lies at `path`, if it is older than `age_max`, or not of this sheet and this
-    /// API.
+    /// Refuses `plan`, which lies at `path`, if it is not of this sheet and this API, or older than
+    /// `age_max`, where that counts: what was ordered by it goes on at any age.
     pub fn new(
         path: &Path,
         plan: PlanFile,
         sheet: &Sheet<'_>,
-        age_max: Duration,
+        age_max: Option<Duration>,
     ) -> Result<Self, CliError> {
         let refused = |fault| CliError::Plan {
             path: path.to_owned(),
             fault,
         };
         plan.check_api(sheet.source.action(), sheet.provider)
-            .and_then(|()| plan.check_age(age_max, time::now_ms()))
+            .and_then(|()| match age_max {
+                Some(age_max) => plan.check_age(age_max, time::now_ms()),
+                None => Ok(()),
+            })
             .map_err(refused)?;
         plan.check_rows(sound_rows(sheet.source, sheet.validated)?)?
             .map_err(refused)?;
         let ordered = plan.ordered().collect();
-        let account = plan.account;
+        let (account, digest) = (plan.account, plan.digest);
         let rows = plan.rows.into_iter().map(|row| (row.service_id, row));
         Ok(Self {
             path: path.to_owned(),
             rows: rows.collect(),
             ordered,
+            manifest: sheet.source.name().to_owned(),
+            digest,
             account,
         })
     }
@@ -56,14 +66,41 @@ impl Approved {
         if planned == now && all.all(|target| self.ordered.contains(&target.service)) {
             return Ok(());
         }
-        Err(CliError::Plan {
-            path: self.path.clone(),
-            fault: PlanFault::OtherTargets { planned, now },
-        })
+        Err(self.refused(PlanFault::OtherTargets { planned, now }))
     }
 
-    /// What stood on the instance when the plan was made.
-    pub fn seen(&self, service: ServiceId) -> Option<Expected> {
-        self.rows.get(&service).and_then(|row| row.now.clone())
+    /// What stood on the job's instance when the plan was made. The sheet is read once more while it is
+    /// queued: a row that is another one by then is an error.
+    pub fn seen(&self, job: &NewJob) -> Result<Option<Expected>, ManifestError> {
+        match self.rows.get(&job.service).filter(|row| row.orders(job)) {
+            Some(row) => Ok(row.now.clone()),
+            None => Err(ManifestError::Changed {
+                name: self.manifest.clone(),
+                line: Some(job.line),
+            }),
+        }
+    }
+
+    /// Refuses a session of which the API does not say whose it is, where it did when the plan was made.
+    pub fn check_account(&self, owner: Option<&Owner>) -> Result<(), CliError> {
+        match (&self.account, owner) {
+            (Some(planned), None) => Err(self.refused(PlanFault::NoAccount(planned.clone()))),
+            (Some(_), Some(_)) | (None, _) => Ok(()),
+        }
+    }
+
+    /// Refuses to go on with an open batch that was ordered in another way.
+    pub fn check_batch(&self, batch: &Batch) -> Result<(), CliError> {
+        if batch.plan.as_ref() == Some(&self.digest) {
+            return Ok(());
+        }
+        Err(self.refused(PlanFault::OtherBatch(batch.id)))
+    }
+
+    fn refused(&self, fault: PlanFault) -> CliError {
+        CliError::Plan {
+            path: self.path.clone(),
+            fault,
+        }
     }
 }

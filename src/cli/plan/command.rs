@@ -87,6 +87,7 @@ pub async fn plan(global: &Global, args: &PlanArgs) -> Result<Exit, CliError> {
         provider: &provider,
         api_url: &api_url,
         owner: None,
+        plan: None,
     };
     let command = global.command(None);
     let mut queue = open_if_there(global).await?;

@@ -13,7 +13,7 @@ use crate::cli::options::PaceArgs;
 use crate::job::{Access, AccessKind, Action, Expected, ImageId, NewJob, Order, Owner, ServiceId};
 use crate::manifest::Source;
 use crate::report::AtomicFile;
-use crate::run::Options;
+use crate::run::{Options, Tolerance};
 use crate::time;
 
 /// The format's version.
@@ -61,6 +61,8 @@ pub struct Bounds {
     pub workers: u32,
     /// `--max-failures`
     pub max_failures: String,
+    /// `--max-mismatch`
+    pub max_mismatch: String,
 }
 
 impl Bounds {
@@ -86,10 +88,23 @@ impl Bounds {
             &self.max_failures,
             &now.max_failures,
         )?;
-        options.workers = self.workers as usize;
-        if let Ok(max_failures) = self.max_failures.parse() {
-            options.max_failures = max_failures;
+        let mismatches = given.max_mismatch.is_some();
+        differs(
+            "--max-mismatch",
+            mismatches,
+            &self.max_mismatch,
+            &now.max_mismatch,
+        )?;
+        let tolerance = |text: &str| {
+            let parsed: Result<Tolerance, _> = text.parse();
+            parsed.map_err(|error| PlanFault::NoPlan(error.to_string()))
+        };
+        if self.workers == 0 {
+            return Err(PlanFault::NoPlan("it allows no workers".to_owned()));
         }
+        options.workers = self.workers as usize;
+        options.max_failures = tolerance(&self.max_failures)?;
+        options.max_mismatch = tolerance(&self.max_mismatch)?;
         Ok(())
     }
 
@@ -97,6 +112,7 @@ impl Bounds {
         Self {
             workers: u32::try_from(options.workers).unwrap_or(u32::MAX),
             max_failures: options.max_failures.to_string(),
+            max_mismatch: options.max_mismatch.to_string(),
         }
     }
 }
@@ -162,7 +178,7 @@ impl Row {
     }
 
     /// What it orders is what `job` orders.
-    fn orders(&self, job: &NewJob) -> bool {
+    pub fn orders(&self, job: &NewJob) -> bool {
         let other = Self::new(job);
         (
             self.image,

@@ -96,6 +96,9 @@ pub fn rows(sheet: &Sheet<'_>, question: &Question<'_>) -> Result<Vec<Row>, CliE
             None => Sent::LeftOut,
             Some(Fate::Sent) => Sent::Yes,
             Some(Fate::Absent) => Sent::NotNow("it is not in the account's list".to_owned()),
+            Some(Fate::Unseen) => Sent::NotNow(
+                "the account's list, which contradicts itself, does not show it".to_owned(),
+            ),
             Some(Fate::Differs(what)) => Sent::NotNow(what),
             Some(Fate::NotReady(status)) => Sent::NotNow(format!("its status is {status}")),
         };

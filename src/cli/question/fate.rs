@@ -11,6 +11,8 @@ pub enum Fate {
     Sent,
     /// It is not in the list.
     Absent,
+    /// The list, which contradicts itself, does not show it: nobody has seen what stands there.
+    Unseen,
     /// It is in a state from which the action does not start, and which does not end by itself.
     NotReady(String),
     /// Something else stands there than its order expects: what, in words.
@@ -41,7 +43,7 @@ impl Outlook<'_> {
             return if list.is_read() {
                 Fate::Absent
             } else {
-                Fate::Sent
+                Fate::Unseen
             };
         };
         let status = &listed.observation.status;

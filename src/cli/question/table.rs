@@ -50,6 +50,7 @@ fn row(outlook: Outlook<'_>, target: &Target) -> [String; 5] {
     };
     let now = cell(listed.and_then(|listed| listed.observation.image.as_ref()));
     let (now, then) = match outlook.fate(target) {
+        Fate::Unseen => ("not shown".to_owned(), "NOT SENT".to_owned()),
         Fate::Absent => ("not in the list".to_owned(), "NOT SENT".to_owned()),
         Fate::Differs(_) => (now, "NOT SENT: not as expected".to_owned()),
         Fate::NotReady(status) => (now, format!("NOT SENT: {}", brief(&status, 14))),

@@ -164,12 +164,14 @@ impl Question<'_> {
 
     fn not_sent(&self, lines: &mut Vec<String>) {
         let mut absent = Few::default();
+        let mut unseen = Few::default();
         let mut not_ready: Vec<(String, Few)> = Vec::new();
         let mut differing = 0;
         for target in self.targets.iter() {
             match self.outlook().fate(&target) {
                 Fate::Sent => {}
                 Fate::Absent => absent.add(target.service),
+                Fate::Unseen => unseen.add(target.service),
                 Fate::Differs(what) => {
                     differing += 1;
                     if differing <= DIFFERENCES_MAX {
@@ -185,6 +187,13 @@ impl Question<'_> {
                     not_ready[known].1.add(target.service);
                 }
             }
+        }
+        if unseen.count > 0 {
+            lines.push(format!(
+                "NOT SENT: {} not shown by the account's list, which contradicts itself: {}.",
+                are(unseen.count),
+                unseen
+            ));
         }
         if absent.count > 0 {
             lines.push(format!(

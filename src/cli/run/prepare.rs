@@ -1,6 +1,8 @@
 //! The batch that a run works on: found, or ordered; and the question before it.
 
+use std::collections::HashMap;
 use std::path::Path;
+use std::time::Duration;
 
 use super::context::{Invocation, RunContext};
 use crate::cli::error::CliError;
@@ -11,10 +13,10 @@ use crate::cli::question::{self, Asked, Targets, confirm};
 use crate::cli::sign_in::sign_in;
 use crate::cli::{batches, database};
 use crate::exit::Exit;
-use crate::job::{Action, BatchId, Owner};
+use crate::job::{Action, BatchId, Expected, NewJob, Owner, ServiceId};
 use crate::manifest::{Source, Validated};
 use crate::progress::{Surroundings, Verbosity};
-use crate::queue::{Batch, EnqueuePolicy, Queue, Store as _};
+use crate::queue::{Batch, EnqueuePolicy, Queue, Store as _, Target};
 use crate::run::machine::STALE_AFTER;
 use crate::run::{Account, InstanceList};
 use crate::{text, time};
@@ -77,6 +79,7 @@ async fn order(
         provider: &context.provider,
         api_url: &context.api_url,
         owner: None,
+        plan: None,
     };
     let verbosity = global.verbosity();
     match order::plan(queue, &sheet, options).await? {
@@ -115,7 +118,8 @@ async fn new_order(
     if !invocation.is_simulated() {
         database::announce_if_empty(queue, action).await?;
     }
-    let approved = approved(invocation, &sheet)?;
+    let approved = approved(invocation, &sheet, Some(args.plan_age))?;
+    sheet.plan = approved.as_ref().map(|plan| plan.digest.clone());
     if args.asks() || options.has_caps() || approved.is_some() {
         let (targets, _) = order::preview(queue, &sheet, policy).await?;
         order::check_caps(queue, &sheet, earlier, targets.count(), options).await?;
@@ -128,6 +132,7 @@ async fn new_order(
             };
             // Another account is refused before anything is queued; the run takes the list over.
             let account = look(&subject, invocation).await?;
+            plan.check_account(account.owner.as_ref())?;
             (list, sheet.owner) = (account.list, account.owner);
         } else if targets.count() > 0 && args.asks() {
             let changes = order::changes(queue, &sheet, earlier).await?;
@@ -143,9 +148,11 @@ async fn new_order(
         }
     }
     // What was shown is what is done: the operator's yes is a plan, too.
-    let seen = |service| match &approved {
-        Some(plan) => plan.seen(service),
-        None => list.seen(service),
+    let reads_list = !invocation.context.options.no_wait;
+    let seen = |job: &NewJob| match &approved {
+        Some(plan) => plan.seen(job),
+        None if reads_list => Ok(list.seen(job.service)),
+        None => Ok(None),
     };
     let loaded = order::enqueue(queue, &sheet, policy, &seen).await?;
     let command = invocation.command();
@@ -160,10 +167,14 @@ async fn new_order(
 }
 
 /// The plan that the run is to go by, for a new order of the sheet.
-fn approved(invocation: &Invocation<'_>, sheet: &Sheet<'_>) -> Result<Option<Approved>, CliError> {
+fn approved(
+    invocation: &Invocation<'_>,
+    sheet: &Sheet<'_>,
+    age_max: Option<Duration>,
+) -> Result<Option<Approved>, CliError> {
     let args = invocation.args;
     match args.plan.as_ref().zip(invocation.plan) {
-        Some((path, plan)) => Approved::new(path, plan.clone(), sheet, args.plan_age).map(Some),
+        Some((path, plan)) => Approved::new(path, plan.clone(), sheet, age_max).map(Some),
         None => Ok(None),
     }
 }
@@ -200,43 +211,29 @@ async fn resume(
     let verbosity = global.verbosity();
     let news = match sheet {
         Some(sheet) => {
+            // What somebody has approved is that order, and no other one of the same sheet.
+            if let Some(plan) = approved(invocation, sheet, None)? {
+                plan.check_batch(&batch)?;
+            }
             let news = access::look(queue, sheet, &batch, args.options.options()).await?;
             access::tell(&news, sheet, &batch, &invocation.command(), verbosity);
             Some((sheet, news))
         }
         None => None,
     };
-    let mut list = InstanceList::default();
-    if args.asks() && batch.counts.queued > 0 {
-        let mut targets = Targets::default();
-        queue
-            .targets(batch.id, &mut |target| targets.add(target))
-            .await?;
-        let (left, all) = (batch.counts.queued, batch.counts.total());
-        let heading = format!(
-            "Batch {} goes on: {left} of {all} are still to be sent.\n",
-            batch.id
-        );
-        let stale: Vec<String> = Vec::from_iter((is_stale && !args.stale).then(|| {
-            format!(
-                "Nothing has happened in batch {} since {}: ITS SERVERS MAY BE IN USE BY NOW.",
-                batch.id,
-                time::human(batch.touched_ms)
-            )
-        }));
-        let subject = Subject {
-            targets: &targets,
-            action: batch.action,
-            owner: batch.owner.as_ref(),
-        };
-        let owner;
-        (list, owner) = ask(&subject, invocation, &heading, &stale).await?;
-        if let Some(owner) = owner {
-            queue.bind(batch.id, &owner).await?;
-        }
-    }
+    let list = if args.asks() && batch.counts.queued > 0 {
+        let is_stale = is_stale && !args.stale;
+        ask_about_the_rest(invocation, queue, &batch, sheet, is_stale).await?
+    } else {
+        InstanceList::default()
+    };
     if let Some((sheet, news)) = news {
         access::take(queue, sheet, &batch, &news).await?;
+    }
+    if !context.options.no_wait {
+        // What was shown is what is done.
+        let seen = |service| Some(list.seen(service)?.until(batch.action));
+        queue.expect_what_was_seen(batch.id, &seen).await?;
     }
     Ok(Prepared {
         loaded: Loaded {
@@ -246,6 +243,63 @@ async fn resume(
         },
         list,
     })
+}
+
+/// Asks whether an open batch is to go on; what was read of the account for that.
+async fn ask_about_the_rest(
+    invocation: &Invocation<'_>,
+    queue: &mut Queue,
+    batch: &Batch,
+    sheet: Option<&Sheet<'_>>,
+    is_stale: bool,
+) -> Result<InstanceList, CliError> {
+    let mut targets = Targets::default();
+    // The pins of the sheet as it is now: the jobs take them when the answer is yes.
+    let pins = sheet.map(pins).transpose()?;
+    let mut add = |mut target: Target| {
+        if let Some(pins) = pins.as_ref().filter(|_| !target.is_touched) {
+            let of_row = pins.get(&target.service);
+            target.expected = target
+                .expected
+                .repinned(of_row.unwrap_or(&Expected::default()));
+        }
+        targets.add(target);
+    };
+    queue.targets(batch.id, &mut add).await?;
+    let (left, all) = (batch.counts.queued, batch.counts.total());
+    let heading = format!(
+        "Batch {} goes on: {left} of {all} are still to be sent.\n",
+        batch.id
+    );
+    let stale: Vec<String> = Vec::from_iter(is_stale.then(|| {
+        format!(
+            "Nothing has happened in batch {} since {}: ITS SERVERS MAY BE IN USE BY NOW.",
+            batch.id,
+            time::human(batch.touched_ms)
+        )
+    }));
+    let subject = Subject {
+        targets: &targets,
+        action: batch.action,
+        owner: batch.owner.as_ref(),
+    };
+    let (list, owner) = ask(&subject, invocation, &heading, &stale).await?;
+    if let Some(owner) = owner {
+        queue.bind(batch.id, &owner).await?;
+    }
+    Ok(list)
+}
+
+/// What the rows of the sheet expect of their instances, where they expect something.
+fn pins(sheet: &Sheet<'_>) -> Result<HashMap<ServiceId, Expected>, CliError> {
+    let mut pins = HashMap::new();
+    for row in order::sound_rows(sheet.source, sheet.validated)? {
+        let row = row?;
+        if !row.expected.is_nothing() {
+            pins.insert(row.service, row.expected);
+        }
+    }
+    Ok(pins)
 }
 
 /// What is asked about.

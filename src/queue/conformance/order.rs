@@ -50,6 +50,7 @@ pub(super) async fn what_a_row_expects_is_kept_with_its_job(mut store: impl Back
         ip: Some(String::new()),
         image: None,
         status: Some(InstanceStatus::Active),
+        seen: true,
     };
     let mut given = rows(&[1, 2], IMAGE);
     given[0].expected = expected.clone();

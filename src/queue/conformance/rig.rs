@@ -33,6 +33,7 @@ pub(super) fn order(identity: u8) -> NewBatch {
         provider: "api.zomro.com".to_owned(),
         api_url: "https://api.zomro.com/".to_owned(),
         owner: None,
+        plan: None,
         manifest: "fleet.csv".to_owned(),
         path: PathBuf::from("/srv/fleet.csv"),
     }

@@ -268,7 +268,7 @@ async fn compare(
                         job.access IS NOT given.access OR job.ssh_key IS NOT given.ssh_key
                         OR given.password IS NOT (SELECT password FROM secret WHERE job_id = job.id)
                         OR (job.expected IS NOT given.expected
-                            AND (given.expected IS NOT NULL OR job.expected ->> '$.status' IS NULL)))), '[]')
+                            AND (given.expected IS NOT NULL OR job.expected ->> '$.seen' IS NULL)))), '[]')
          FROM given CROSS JOIN job ON job.service_id = given.service_id AND job.batch_id = {batch}
          WHERE job.image IS given.image AND job.zone IS given.zone",
         values = values(&bound(7), rows.len()),
@@ -342,6 +342,64 @@ async fn set(connection: &mut SqliteConnection, taken: &[&Taken<'_>]) -> Result<
         Some((taken.job.id.stored(), expected))
     });
     set_expected(connection, &pins.collect::<Vec<_>>()).await
+}
+
+/// Jobs that are looked at together.
+const JOBS_AT_ONCE: i64 = 4096;
+
+impl Queue {
+    /// From now on what a person has `seen` of their instances must stand there when the untouched queued
+    /// jobs of `batch` are submitted; where they expect something else already, they go on to.
+    pub async fn expect_what_was_seen(
+        &mut self,
+        batch: BatchId,
+        seen: &(dyn Fn(ServiceId) -> Option<Expected> + Sync),
+    ) -> Result<(), StoreError> {
+        self.begin().await?;
+        let result = self.expect_all(batch, seen).await;
+        self.conclude(result).await
+    }
+
+    async fn expect_all(
+        &mut self,
+        batch: BatchId,
+        seen: &(dyn Fn(ServiceId) -> Option<Expected> + Sync),
+    ) -> Result<(), StoreError> {
+        let mut after = job_id(batch, 0).stored();
+        let last = job_id(BatchId(batch.0 + 1), 0).stored();
+        loop {
+            let jobs: Vec<(i64, i64, Option<String>)> = sqlx::query_as(
+                "SELECT id, service_id, expected FROM job
+                 WHERE id > ?1 AND id < ?2 AND state = 'queued' AND executed = 'no' ORDER BY id LIMIT ?3",
+            )
+            .bind(after)
+            .bind(last)
+            .bind(JOBS_AT_ONCE)
+            .fetch_all(&mut self.connection)
+            .await?;
+            let Some((id, ..)) = jobs.last() else {
+                return Ok(());
+            };
+            after = *id;
+            let mut bound = Vec::new();
+            for (id, service, expected) in &jobs {
+                let service = ServiceId::new(*service).ok_or_else(|| damaged("a service id"))?;
+                let Some(seen) = seen(service) else { continue };
+                let before: Expected = match expected {
+                    Some(text) => {
+                        serde_json::from_str(text).map_err(|_| damaged("what a job expects"))?
+                    }
+                    None => Expected::default(),
+                };
+                // Where something else was expected before, it was shown as not sent, and stays so.
+                if seen != before && before.differences(&seen, false).is_empty() {
+                    bound.push((*id, seen));
+                }
+            }
+            let bound: Vec<(i64, &Expected)> = bound.iter().map(|(id, now)| (*id, now)).collect();
+            set_expected(&mut self.connection, &bound).await?;
+        }
+    }
 }
 
 async fn set_expected(

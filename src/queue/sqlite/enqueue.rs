@@ -251,8 +251,8 @@ async fn create_batch(
     batch: &NewBatch,
 ) -> Result<BatchId, StoreError> {
     let id: i64 = sqlx::query_scalar(
-        "INSERT INTO batch (action, identity, provider, api_url, number, manifest, path, created_ms, account, account_label)
-         SELECT ?1, ?2, ?3, ?4, coalesce(max(number), 0) + 1, ?5, ?6, ?7, ?8, ?9
+        "INSERT INTO batch (action, identity, provider, api_url, number, manifest, path, created_ms, account, account_label, plan)
+         SELECT ?1, ?2, ?3, ?4, coalesce(max(number), 0) + 1, ?5, ?6, ?7, ?8, ?9, ?10
          FROM batch WHERE identity = ?2 AND provider = ?3 RETURNING id",
     )
     .bind(batch.action.as_str())
@@ -264,6 +264,7 @@ async fn create_batch(
     .bind(time::now_ms())
     .bind(batch.owner.as_ref().map(|owner| owner.id.as_str()))
     .bind(batch.owner.as_ref().and_then(|owner| owner.label.as_deref()))
+    .bind(&batch.plan)
     .fetch_one(connection)
     .await?;
     Ok(BatchId(id))

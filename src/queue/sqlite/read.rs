@@ -63,7 +63,7 @@ impl Queue {
     pub async fn batches(&mut self) -> Result<Vec<Batch>, StoreError> {
         let rows = sqlx::query(
             "SELECT id, identity, provider, number, manifest, created_ms, api_url, path, action,
-                    account, account_label FROM batch ORDER BY id",
+                    account, account_label, plan FROM batch ORDER BY id",
         )
         .fetch_all(&mut self.connection)
         .await?;
@@ -93,6 +93,7 @@ impl Queue {
                     provider: row.try_get(2)?,
                     api_url: row.try_get(6)?,
                     owner: owner(row.try_get(9)?, row.try_get(10)?),
+                    plan: row.try_get(11)?,
                     number: u32::try_from(number).map_err(|_| damaged("a batch's number"))?,
                     manifest: row.try_get(4)?,
                     path: PathBuf::from(OsStr::from_bytes(row.try_get(7)?)),

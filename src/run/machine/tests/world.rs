@@ -506,6 +506,7 @@ impl World {
                 ip: Some(truth.ip.unwrap_or_default().to_owned()),
                 image: Some(shown.image.to_uppercase()),
                 status: Some(shown.status.into()),
+                seen: true,
             };
         }
     }
@@ -1519,6 +1520,7 @@ fn assert_expected(expected: &Expected, is_touched: bool, baseline: Option<&Base
         ip: baseline.ip.clone(),
         image: baseline.image.clone(),
         status: Some(baseline.status.clone()),
+        seen: true,
     };
     let differences = expected.differences(&stood, is_touched);
     assert!(differences.is_empty(), "{differences:?}");
