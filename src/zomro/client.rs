@@ -52,12 +52,21 @@ struct Inner {
 }
 
 /// What the answer to a call is held against.
-struct CallContext<'a> {
+struct CallContext {
     ours: Ours,
-    /// They must not show up in a message; empty where there is none.
-    secrets: [&'a str; 3],
+    /// They must not show up in a message.
+    secrets: Secrets,
     /// The longest answer that is read.
     body_max: usize,
+}
+
+/// The secrets of a call; empty where there is none.
+struct Secrets([SecretString; 3]);
+
+impl Secrets {
+    fn exposed(&self) -> [&str; 3] {
+        self.0.each_ref().map(ExposeSecret::expose_secret)
+    }
 }
 
 impl Client {
@@ -124,10 +133,7 @@ impl Client {
         };
         let password = current.current();
         let form = form::login(username, password.expose_secret());
-        let context = CallContext {
-            secrets: [password.expose_secret(), "", ""],
-            ..self.reading(form::AUTH, None, "", ANSWER_BYTES_MAX)
-        };
+        let context = self.reading(form::AUTH, None, "", ANSWER_BYTES_MAX);
         let body = match self.exchange(form, &context).await.1 {
             Ok((_, body)) => body,
             Err(obstacle) => {
@@ -200,7 +206,7 @@ impl Client {
             |token| form::about_session(form::WHOAMI, token),
             |_, body| {
                 let field = &self.inner.settings.account_field;
-                owner::decode(body, field, &self.secrets(token, ""))
+                owner::decode(body, field, &self.secrets(token, "").exposed())
             },
         )
         .await
@@ -362,9 +368,9 @@ impl Client {
     async fn judge(
         &self,
         received: &Received,
-        context: &CallContext<'_>,
+        context: &CallContext,
     ) -> (Answer, Option<Duration>) {
-        match finding::read(received, &context.ours, &context.secrets) {
+        match finding::read(received, &context.ours, &context.secrets.exposed()) {
             Finding::Document(document) => (meaning::submission(Ok(document)), None),
             Finding::Obstacle(obstacle) => {
                 let pause = obstacle.pause();
@@ -384,7 +390,7 @@ impl Client {
     async fn document(
         &self,
         form: Form,
-        context: &CallContext<'_>,
+        context: &CallContext,
     ) -> (Instant, Result<(Document, Zeroizing<String>), Obstacle>) {
         let (requested_at, received) = self.exchange(form, context).await;
         let whole = received.and_then(|(document, body)| Ok((meaning::whole(document)?, body)));
@@ -396,7 +402,7 @@ impl Client {
     async fn exchange(
         &self,
         form: Form,
-        context: &CallContext<'_>,
+        context: &CallContext,
     ) -> (Instant, Result<(Document, Zeroizing<String>), Obstacle>) {
         let exchange = self
             .inner
@@ -413,9 +419,9 @@ impl Client {
     async fn conclude(
         &self,
         received: Received,
-        context: &CallContext<'_>,
+        context: &CallContext,
     ) -> Result<(Document, Zeroizing<String>), Obstacle> {
-        match finding::read(&received, &context.ours, &context.secrets) {
+        match finding::read(&received, &context.ours, &context.secrets.exposed()) {
             Finding::Document(document) => Ok((document, received.body.unwrap_or_default())),
             Finding::Obstacle(obstacle) => Err(obstacle),
             Finding::LongRequest(link) => {
@@ -430,13 +436,13 @@ impl Client {
     async fn follow(
         &self,
         mut link: String,
-        context: &CallContext<'_>,
+        context: &CallContext,
     ) -> Result<(Document, Zeroizing<String>), CallError> {
         let settings = &self.inner.settings;
         let looks = async {
             loop {
                 let received = self.inner.transport.get(&link, context.body_max).await?;
-                link = match finding::read(&received, &context.ours, &context.secrets) {
+                link = match finding::read(&received, &context.ours, &context.secrets.exposed()) {
                     Finding::Document(document) => {
                         return Ok((document, received.body.unwrap_or_default()));
                     }
@@ -453,13 +459,13 @@ impl Client {
     }
 
     /// A call that changes nothing.
-    fn reading<'a>(
-        &'a self,
+    fn reading(
+        &self,
         func: &'static str,
         service: Option<ServiceId>,
-        token: &'a str,
+        token: &str,
         body_max: usize,
-    ) -> CallContext<'a> {
+    ) -> CallContext {
         CallContext {
             ours: Ours {
                 func,
@@ -480,14 +486,19 @@ impl Client {
         }
     }
 
-    fn secrets<'a>(&'a self, token: &'a str, password: &'a str) -> [&'a str; 3] {
-        let credentials = match &self.inner.settings.credentials {
-            Credentials::Login { password, .. } | Credentials::AuthInfo { password, .. } => {
-                password.expose_secret()
-            }
-            Credentials::Token(token) => token.expose_secret(),
+    /// Those of a call with this `token` that holds this `password` or code; the account's own is that
+    /// of the moment, which may be another one than at the start.
+    fn secrets(&self, token: &str, password: &str) -> Secrets {
+        let current = self.inner.password.as_ref().map(Password::current);
+        let credentials = match (current, &self.inner.settings.credentials) {
+            (Some(current), _) => SecretString::clone(&current),
+            (None, Credentials::Token(token)) => token.clone(),
+            (
+                None,
+                Credentials::Login { password, .. } | Credentials::AuthInfo { password, .. },
+            ) => password.clone(),
         };
-        [token, credentials, password]
+        Secrets([token.into(), credentials, password.into()])
     }
 }
 

@@ -3,7 +3,8 @@
 use secrecy::SecretString;
 
 use crate::job::Access;
-use crate::zomro::{Answer, Keepalive, LoginError, ReadError};
+use crate::zomro::settings::{Credentials, Settings, Source, Sources};
+use crate::zomro::{Answer, Client, Keepalive, LoginError, ReadError};
 
 use super::server::*;
 
@@ -285,4 +286,44 @@ async fn an_accepting_answer_to_a_preview_is_no_preview() {
         panic!("a preview: {preview:?}");
     };
     assert_eq!(failure.error_kind, "garbled");
+}
+
+#[tokio::test]
+async fn a_password_that_was_fetched_again_is_hidden_like_the_first() {
+    const NEW: &str = "Plugh-Frotz-0815";
+    let refused = r#"{"doc":{"error":{"$type":"auth","$object":"badpassword","msg":{"$":"no"}}}}"#;
+    let accepted = format!(r#"{{"doc":{{"auth":{{"$id":"{TOKEN}"}}}}}}"#);
+    let echo = format!(r#"{{"doc":{{"error":{{"$type":"odd","msg":{{"$":"so {NEW} it is"}}}}}}}}"#);
+    let server = Server::start([
+        answer(refused),
+        answer(&accepted),
+        answer(&echo),
+        answer(&echo),
+    ])
+    .await;
+    let credentials = Credentials::Login {
+        username: "owner@example.com".to_owned(),
+        password: SecretString::from("Acc0unt-password"),
+    };
+    let settings = Settings {
+        credentials,
+        ..settings(&server.url(), PLENTY)
+    };
+    let sources = Sources {
+        password: Some(Source::new(|| Ok(SecretString::from(NEW)))),
+        code: None,
+    };
+    let client = Client::with_sources(settings, sources).unwrap();
+    let login = client.login().await;
+    assert!(
+        matches!(login, Err(LoginError::PasswordChanged { .. })),
+        "{login:?}"
+    );
+    assert_eq!(client.login().await, Ok(1));
+    let page = format!("{:?}", client.list_page(1).await.map(|_| ()));
+    let submitted = format!("{:?}", submit(&client).await.answer);
+    for said in [page, submitted] {
+        assert!(said.contains("so *** it is"), "{said}");
+        assert!(!said.contains(NEW), "{said}");
+    }
 }
