@@ -1,9 +1,9 @@
 //! Where the file is, and its bytes.
 
 use std::env;
-use std::fs::{self, File, Metadata};
+use std::fs::{self, File};
 use std::io::Read as _;
-use std::os::unix::fs::PermissionsExt as _;
+use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
 use zeroize::Zeroizing;
@@ -77,7 +77,9 @@ pub fn read(path: &Path, options: Options<'_>) -> Result<Config, ConfigError> {
             let folder = absolute.parent().unwrap_or(Path::new("/"));
             accounts = document::accounts(text, folder, options, &mut faults);
             rules::check_together(&accounts, &mut faults);
-            rules::check_mode(&absolute, mode(&metadata), &accounts, &mut faults);
+            rules::check_mode(&absolute, metadata.mode(), &accounts, &mut faults);
+            let users = [metadata.uid(), rustix::process::geteuid().as_raw()];
+            rules::check_owner(&absolute, users, &accounts, &mut faults);
         }
         Err(error) => {
             let before = bytes[..error.valid_up_to()].split(|byte| *byte == b'\n');
@@ -93,8 +95,4 @@ pub fn read(path: &Path, options: Options<'_>) -> Result<Config, ConfigError> {
     } else {
         Err(ConfigError::Invalid(faults.of(&absolute)))
     }
-}
-
-fn mode(metadata: &Metadata) -> u32 {
-    metadata.permissions().mode()
 }

@@ -10,6 +10,9 @@ use crate::text;
 /// The longest name of an account: it becomes a file's.
 const NAME_MAX: usize = 64;
 
+/// May write every file anyway.
+const ROOT: u32 = 0;
+
 /// Names of databases that are no account's.
 const RESERVED: [&str; 2] = ["refleet", "simulation"];
 
@@ -115,6 +118,37 @@ pub(super) fn check_together(accounts: &[Account], faults: &mut Faults) {
     }
 }
 
+/// The line on which the first command stands.
+fn first_command(accounts: &[Account]) -> Option<usize> {
+    let commands = accounts.iter().flat_map(|account| {
+        let password = account.password.iter();
+        let password = password.filter(|secret| matches!(secret.value, Secret::Command(_)));
+        let code = account.totp_command.iter().map(|command| command.line);
+        password.map(|secret| secret.line).chain(code)
+    });
+    commands.min()
+}
+
+/// Who may write a file that names commands: they are carried out as `us`.
+pub(super) fn check_owner(
+    path: &Path,
+    [owner, us]: [u32; 2],
+    accounts: &[Account],
+    faults: &mut Faults,
+) {
+    if owner == us || owner == ROOT {
+        return;
+    }
+    if let Some(line) = first_command(accounts) {
+        let path = path.to_string_lossy();
+        let what = format!(
+            "this command is carried out as you (user {us}), and the file is user {owner}'s: `chown {us} {}`",
+            text::shell_word(&path)
+        );
+        faults.add(line, what);
+    }
+}
+
 /// Who may read a file with a secret, and who may write one that names commands.
 pub(super) fn check_mode(path: &Path, mode: u32, accounts: &[Account], faults: &mut Faults) {
     let path = path.to_string_lossy();
@@ -123,6 +157,13 @@ pub(super) fn check_mode(path: &Path, mode: u32, accounts: &[Account], faults: &
         let what =
             format!("everybody may write this file, which can name commands: `chmod o-w {path}`");
         faults.add(1, what);
+    } else if mode & 0o020 != 0
+        && let Some(line) = first_command(accounts)
+    {
+        let what = format!(
+            "the file's group may write this command, which is carried out as you: `chmod g-w {path}`"
+        );
+        faults.add(line, what);
     }
     if mode & 0o044 == 0 {
         return;

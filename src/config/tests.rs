@@ -240,6 +240,40 @@ fn a_secret_that_others_can_read_is_refused_and_a_path_to_one_is_not() {
 }
 
 #[test]
+fn a_command_that_others_can_write_is_refused() {
+    for (line, key) in [
+        ("password_command = 'pass show it'", 3),
+        ("password_file = 'p'\ntotp_command = 'oathtool'", 4),
+    ] {
+        let text = format!("[account.a]\nusername = 'u'\n{line}\n");
+        assert!(read_with_mode(&text, 0o644).is_ok());
+        for mode in [0o620, 0o664] {
+            assert_eq!(
+                read_with_mode(&text, mode).unwrap_err(),
+                format!(
+                    "config.toml:{key}: the file's group may write this command, which is carried out as you: `chmod g-w config.toml`"
+                )
+            );
+        }
+        // Who owns it may write it, whatever its mode says.
+        let config = read_text(&text).unwrap();
+        let told = |users| {
+            let mut faults = fault::Faults::default();
+            rules::check_owner(&config.path, users, &config.accounts, &mut faults);
+            faults.to_string()
+        };
+        assert_eq!((told([1000, 1000]), told([0, 1000])), <_>::default());
+        assert!(
+            told([1001, 1000]).contains("as you (user 1000), and the file is user 1001's: `chown"),
+            "{}",
+            told([1001, 1000])
+        );
+    }
+    let harmless = "[account.a]\nusername = 'u'\npassword_file = 'p'\n";
+    assert!(read_with_mode(harmless, 0o664).is_ok());
+}
+
+#[test]
 fn what_is_no_such_file_says_so() {
     let folder = tempfile::tempdir().unwrap();
     let error = |name: &str| {
