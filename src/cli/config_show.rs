@@ -114,7 +114,7 @@ fn settings(global: &Global) -> Result<Vec<Setting>, CliError> {
 
 /// The option where it was typed, else the variable.
 fn given(global: &Global, name: &str, variable: &str) -> String {
-    if global.configured.typed.contains(&name) {
+    if global.configured.is_typed(name) {
         format!("--{name}")
     } else {
         variable.to_owned()

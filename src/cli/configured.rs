@@ -15,8 +15,10 @@ use clap::{Arg, ArgAction, ArgMatches, CommandFactory as _, FromArgMatches as _,
 use super::arguments::{Cli, Command};
 use super::error::{CliError, SetupError};
 use super::global::{Configured, Global};
+use super::output::tell_prose;
 use super::paths::check_meant;
 use crate::config::{self, Account, Config, Given, KnownOption, Takes};
+use crate::progress::Verbosity;
 
 /// The command whose options a file may give.
 const RUN: &str = "run";
@@ -25,7 +27,7 @@ const RUN: &str = "run";
 const NO_KEYS: [&str; 6] = ["help", "version", "config", "account", "db", "api-url"];
 
 /// What an operator says of one order.
-const OF_ONE_ORDER: [&str; 7] = [
+const OF_ONE_ORDER: [&str; 8] = [
     "yes",
     "plan",
     "again",
@@ -33,6 +35,8 @@ const OF_ONE_ORDER: [&str; 7] = [
     "wiped",
     "stale",
     "update-access",
+    // As a default it would shut out plans and pins, and a flag can't be taken back.
+    "no-wait",
 ];
 const NO_DEFAULT: &str =
     "is an operator's word on one order, and no default: give it on the command line";
@@ -104,7 +108,7 @@ pub fn parse(arguments: &[OsString]) -> Result<Cli, CliError> {
             };
             return Err(error.into());
         }
-        cli.global.configured.typed = typed_globals(&matches);
+        cli.global.configured.typed = typed_options(&matches);
         return Ok(cli);
     };
     let account = choose(&config, cli.global.account.as_deref(), need)?.cloned();
@@ -115,23 +119,49 @@ pub fn parse(arguments: &[OsString]) -> Result<Cli, CliError> {
     cli.global.configured = Configured {
         file: Some(Arc::new(config)),
         account: account.map(Arc::new),
-        typed: typed_globals(&matches),
+        typed: typed_options(&matches),
     };
+    put_environment_aside(&mut cli.global);
     Ok(cli)
 }
 
-/// Options of every command that were typed.
-fn typed_globals(matches: &ArgMatches) -> Vec<&'static str> {
-    // The ids of clap, and the names that people know.
-    let globals = [
-        ("config", "config"),
-        ("account", "account"),
-        ("db", "db"),
-        ("api_url", "api-url"),
-    ];
-    let is_typed = |id| matches.value_source(id) == Some(ValueSource::CommandLine);
-    let typed = globals.into_iter().filter(|(id, _)| is_typed(id));
-    typed.map(|(_, name)| name).collect()
+/// The options that were typed, by their long names.
+fn typed_options(matches: &ArgMatches) -> Vec<String> {
+    // Those of every command are among those of the one that was called.
+    let Some((_, matches)) = matches.subcommand() else {
+        return Vec::new();
+    };
+    let ids = matches.ids().map(clap::Id::as_str);
+    let typed = ids.filter(|id| matches.value_source(id) == Some(ValueSource::CommandLine));
+    typed.map(|id| id.replace('_', "-")).collect()
+}
+
+/// An account that was typed counts before what the environment says of another one's queue and API:
+/// its login must never meet them. Where it names no API, `Global::endpoint` refuses that of the
+/// environment, since the usual one may be just what was not meant.
+fn put_environment_aside(global: &mut Global) {
+    let Some(account) = global.configured.account.clone() else {
+        return;
+    };
+    if !global.configured.is_typed("account") {
+        return;
+    }
+    let mut unused = Vec::new();
+    if !global.configured.is_typed("db") && global.db.take().is_some() {
+        unused.push("REFLEET_DB");
+    }
+    let has_address = account.api_url.is_some() && !global.configured.is_typed("api-url");
+    if has_address && global.api_url.take().is_some() {
+        unused.push("REFLEET_API_URL");
+    }
+    if !unused.is_empty() && global.verbosity() != Verbosity::Quiet {
+        let is = if unused.len() == 1 { "is" } else { "are" };
+        tell_prose(&format!(
+            "{} {is} not used: --account {} has its own, and counts before the environment\n",
+            unused.join(" and "),
+            account.name
+        ));
+    }
 }
 
 /// The file that was named, or that is there.

@@ -46,7 +46,25 @@ pub fn find(global: &Global) -> Result<Access, CliError> {
         }
         return of_account(global, config, account);
     }
-    from_environment(global, own)
+    let access = from_environment(global, own)?;
+    tell_whose(global);
+    Ok(access)
+}
+
+/// The queue is an account's, and the login is not: somebody may have forgotten what lies in the
+/// environment. A password for the account's name is that account's.
+fn tell_whose(global: &Global) {
+    let is_its_name = !is_set("ZOMRO_USERNAME") && is_set("ZOMRO_PASSWORD");
+    if let Some((_, account)) = global.configured.account()
+        && !is_its_name
+        && global.db.is_none()
+        && global.verbosity() != Verbosity::Quiet
+    {
+        tell_prose(&format!(
+            "account {}: the credentials of ZOMRO_… are used on its queue: the environment counts before the file\n",
+            account.name
+        ));
+    }
 }
 
 /// Where each part of the credentials comes from: its name, what may be shown of it, and the place.
@@ -105,7 +123,7 @@ fn own(global: &Global) -> Option<(&Config, &Account)> {
 }
 
 fn counts_before_environment(global: &Global) -> bool {
-    global.configured.typed.contains(&"account") || !is_any_set()
+    global.configured.is_typed("account") || !is_any_set()
 }
 
 /// The environment has credentials, or a part of them.
@@ -152,7 +170,7 @@ fn beside(
     variable: &str,
     of_account: Option<(String, String)>,
 ) -> Option<(String, String)> {
-    let typed = global.configured.typed.contains(&"account") && own(global).is_some();
+    let typed = global.configured.is_typed("account") && own(global).is_some();
     let set = env::var(variable).ok().filter(|value| !value.is_empty());
     let of_variable = set
         .filter(|_| !typed)
@@ -180,7 +198,10 @@ fn of_account(global: &Global, config: &Config, account: &Account) -> Result<Acc
         return Err(error.into());
     };
     let again = match &password.value {
-        Secret::Command(command) => Some(source(command)),
+        Secret::Command(command) => {
+            let name = format!("password_command ({})", config.place(password.line));
+            Some(source(name, command.clone()))
+        }
         Secret::Inline(_) | Secret::File(_) => None,
     };
     let password = of_file("password", config, password)?;
@@ -209,7 +230,13 @@ fn login(
             credentials: Credentials::Login { username, password },
             sources: Sources {
                 password: again,
-                code: totp_command(global).map(|(command, _)| source(&command)),
+                code: totp_command(global).map(|(command, place)| {
+                    let name = match place.as_str() {
+                        TOTP_COMMAND => place,
+                        place => format!("totp_command ({place})"),
+                    };
+                    source(name, command)
+                }),
             },
         });
     }
@@ -225,11 +252,10 @@ fn login(
     })
 }
 
-fn source(command: &str) -> Source {
-    let command = command.to_owned();
+/// What `command` prints. It may hold a secret itself, so `name` is told in its place.
+fn source(name: String, command: String) -> Source {
     Source::new(move || {
-        secret_command::first_line(&command)
-            .map_err(|why| format!("{why}: {}", crate::text::brief(&command, 200)))
+        secret_command::first_line(&command).map_err(|why| format!("{name} gave nothing, {why}"))
     })
 }
 
@@ -242,7 +268,6 @@ fn of_file(key: &str, config: &Config, secret: &Located<Secret>) -> Result<Secre
         Secret::Command(command) => {
             let failed = |why| SetupError::SecretCommand {
                 name: format!("{key}_command ({place})"),
-                command: command.clone(),
                 why,
             };
             Ok(secret_command::first_line(command).map_err(failed)?)

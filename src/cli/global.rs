@@ -72,14 +72,20 @@ pub struct Configured {
     pub file: Option<Arc<Config>>,
     /// The account that the command works with.
     pub account: Option<Arc<Account>>,
-    /// Those of the options above that were typed, and so count before the environment.
-    pub typed: Vec<&'static str>,
+    /// The options that were typed, and so count before the environment and the file.
+    pub typed: Vec<String>,
 }
 
 impl Configured {
     /// The account, and the file in which it stands.
     pub fn account(&self) -> Option<(&Config, &Account)> {
         Some((self.file.as_deref()?, self.account.as_deref()?))
+    }
+
+    /// The option of this long name was typed. One that has a value all the same has it from the
+    /// environment or the file.
+    pub fn is_typed(&self, option: &str) -> bool {
+        self.typed.iter().any(|typed| typed == option)
     }
 }
 
@@ -112,7 +118,19 @@ impl Global {
         Ok(state.join("refleet").join(file))
     }
 
+    /// Refused: an account that was typed, beside an API of the environment that it may not be of.
     pub fn endpoint(&self) -> Result<Endpoint, CliError> {
+        if let Some(account) = &self.configured.account
+            && account.api_url.is_none()
+            && self.api_url.is_some()
+            && self.configured.is_typed("account")
+            && !self.configured.is_typed("api-url")
+        {
+            return Err(CliError::Usage(format!(
+                "--account {} counts before the environment, and names no API for itself: give --api-url, write `api_url` into the configuration, or take REFLEET_API_URL away",
+                account.name
+            )));
+        }
         Endpoint::parse(self.address().unwrap_or(API_URL)).map_err(|error| {
             let account = self.configured.account().filter(|_| self.api_url.is_none());
             let url = account.and_then(|(file, account)| Some((file, account.api_url.as_ref()?)));

@@ -1,7 +1,8 @@
 //! A command that prints a secret: a password manager's, a generator of one-time codes.
 //!
 //! The one fact to know: what the command prints is the secret, so nothing of it is ever told, not even
-//! when the command fails.
+//! when the command fails. Its text may hold one as well (the key of a generator), and is not told
+//! either. It gets none of the secrets that we were given.
 
 use std::io::{IsTerminal as _, Read as _};
 use std::os::unix::process::{CommandExt as _, ExitStatusExt as _};
@@ -11,6 +12,9 @@ use std::time::{Duration, Instant};
 use rustix::process::{Pid, Signal, kill_process_group};
 use secrecy::SecretString;
 use zeroize::Zeroizing;
+
+/// How the variables begin that may hold a secret of ours.
+const OURS: &str = "ZOMRO_";
 
 /// How long it may take. Who has to unlock something needs a moment.
 const TIMEOUT: Duration = Duration::from_secs(30);
@@ -25,13 +29,20 @@ const LOOK_EVERY: Duration = Duration::from_millis(10);
 const BYTES_MAX: usize = 64 << 10;
 
 /// The first line that `command` prints, which `sh -c` carries out. Its stderr and its terminal are
-/// ours. `Err`: what went wrong, without a word of its output.
+/// ours. `Err`: what went wrong, without a word of its output or
+/// of the command itself.
 pub fn first_line(command: &str) -> Result<SecretString, String> {
     let mut shell = Command::new("sh");
     shell
         .args(["-c", command])
         .stdin(Stdio::null())
         .stdout(Stdio::piped());
+    // What it starts could pass them on.
+    for (name, _) in std::env::vars_os() {
+        if name.as_encoded_bytes().starts_with(OURS.as_bytes()) {
+            shell.env_remove(name);
+        }
+    }
     // A group of its own can be ended as a whole. At a terminal such a group could ask for nothing: the
     // terminal listens to ours.
     let is_alone = !std::io::stdin().is_terminal();

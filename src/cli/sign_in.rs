@@ -13,6 +13,7 @@ use super::output::tell;
 use super::typed::answer;
 use crate::job::Action;
 use crate::run::Halt;
+use crate::run::session::LOGIN_PAUSE;
 use crate::zomro::{Client, HalfSession, Keepalive, LoginError};
 
 /// A code is mistyped, or has just run out.
@@ -42,6 +43,17 @@ pub async fn sign_in(client: &Client, rate_per_s: f64, action: Action) -> Result
         Err(LoginError::SecondFactor) => true,
         Err(error @ LoginError::Refused { .. }) if !error.is_temporary_lock() => {
             return Err(halted(Halt::Credentials(error.to_string())));
+        }
+        Err(error @ (LoginError::Refused { .. } | LoginError::PasswordChanged { .. })) => {
+            // The calls that follow log in at once, and the API locks the account for so long.
+            let error = error.to_string();
+            tell(&format!(
+                "{}; the next login is in {} s\n",
+                crate::text::printable(&error),
+                LOGIN_PAUSE.as_secs()
+            ));
+            tokio::time::sleep(LOGIN_PAUSE).await;
+            false
         }
         Err(_) => false,
     };

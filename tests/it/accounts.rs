@@ -219,7 +219,7 @@ fn every_fault_of_the_file_is_told_with_its_line_and_nothing_is_done() {
     let rig = Rig::new(1);
     only(
         &rig,
-        "worker = 3\nworkers = 0\nprogress = \"loud\"\nrate = \"quick\"\nyes = true\nfault_rate = 0.5\naccount = \"x\"",
+        "worker = 3\nworkers = 0\nprogress = \"loud\"\nrate = \"quick\"\nyes = true\nfault_rate = 0.5\naccount = \"x\"\nno-wait = true",
     );
     let ended = call(&rig, &quick("fleet.csv", &[])).exit(2);
     let said: Vec<&str> = ended
@@ -237,6 +237,7 @@ fn every_fault_of_the_file_is_told_with_its_line_and_nothing_is_done() {
             "9: `yes` is an operator's word on one order, and no default: give it on the command line",
             "10: `fault_rate` belongs to a rehearsal: give it on the command line",
             "11: there is no key `account`: take it out; `refleet run --help` has the options",
+            "12: `no-wait` is an operator's word on one order, and no default: give it on the command line",
         ]
     );
     assert!(ended.err.lines().all(|line| line.starts_with("error: /")));
@@ -324,6 +325,87 @@ fn an_account_that_is_named_never_works_with_credentials_that_lie_in_the_environ
 }
 
 #[test]
+fn an_account_that_is_named_never_works_on_the_queue_or_the_api_of_the_environment() {
+    let two = Two::new();
+    let shop = two.shop.path(".local/state/refleet/shop.db");
+    two.call(&quick("fleet.csv", &["--account", "shop"]))
+        .exit(0);
+    let before = two.shop.calls();
+    let of_shop = || {
+        bare(two.shop.folder.path())
+            .set("REFLEET_DB", shop.to_str().unwrap())
+            .set("REFLEET_API_URL", two.shop.simulator.url())
+    };
+    let lab = quick("lab.csv", &["--account", "lab"]);
+    finish(of_shop().with(&lab))
+        .exit(0)
+        .says("REFLEET_DB and REFLEET_API_URL are not used: --account lab has its own, and counts before the environment\n")
+        .says("done 3");
+    assert_eq!((two.shop.calls(), two.lab.submissions()), (before, 3));
+    let status = ["status", "--account", "lab", "--json", "-q"];
+    let status = finish(of_shop().with(&status)).exit(0);
+    assert!(!status.err.contains("is not used"), "{status}");
+    assert_eq!(status.json()["total"], 3);
+    // What is typed as well is what is meant.
+    let typed = ["status", "--account", "lab", "--json", "--db"];
+    let typed = finish(of_shop().with(&typed).with(&[shop.to_str().unwrap()])).exit(0);
+    assert_eq!(typed.json()["total"], 2);
+    let shown = finish(of_shop().with(&["config", "show", "--account", "lab"])).exit(0);
+    assert!(shown.out.contains("lab.db"), "{shown}");
+    assert!(shown.out.contains(two.lab.simulator.url()), "{shown}");
+
+    // An account without an API of its own is sent to none that it did not name.
+    two.configure(&format!(
+        "[account.lab]\nusername = \"{USERNAME}\"\npassword = \"{LOGIN_PASSWORD}\"\n"
+    ));
+    finish(of_shop().with(&lab))
+        .exit(2)
+        .says("--account lab counts before the environment, and names no API for itself")
+        .says("REFLEET_API_URL");
+    let url = ["--api-url", two.lab.simulator.url(), "--again"];
+    finish(of_shop().with(&lab).with(&url)).exit(0);
+    assert_eq!((two.shop.calls(), two.lab.submissions()), (before, 6));
+}
+
+#[test]
+fn the_credentials_of_the_environment_are_told_where_they_work_on_an_accounts_queue() {
+    let rig = Rig::new(1);
+    only(&rig, "");
+    let said = "account only: the credentials of ZOMRO_… are used on its queue: the environment counts before the file\n";
+    let run = |more: &[&str]| {
+        let run = bare(rig.folder.path())
+            .set("ZOMRO_USERNAME", USERNAME)
+            .set("ZOMRO_PASSWORD", LOGIN_PASSWORD);
+        finish(run.with(&quick("fleet.csv", more))).exit(0)
+    };
+    assert_eq!(run(&[]).err.matches(said).count(), 1);
+    assert!(!run(&["--again", "-q"]).err.contains("ZOMRO_"));
+    assert!(!run(&["--db", "other.db"]).err.contains("ZOMRO_"));
+    let own = call(&rig, &quick("fleet.csv", &["--again"])).exit(0);
+    assert!(!own.err.contains("ZOMRO_"), "{own}");
+}
+
+#[test]
+fn a_default_of_the_file_gives_way_to_a_plan_and_what_is_typed_does_not() {
+    let rig = Rig::new(2);
+    only(&rig, "");
+    let bounds = ["--workers", "8", "--max-failures", "100%"];
+    let plan = ["plan", "fleet.csv", "--rate", "0", "--out", "plan.json"];
+    call(&rig, &[&plan[..], &bounds].concat()).exit(0);
+    only(&rig, "workers = 4");
+    let by_plan = ["--plan", "plan.json", "--events", "-"];
+    call(
+        &rig,
+        &quick("fleet.csv", &[&by_plan[..], &["--workers", "4"]].concat()),
+    )
+    .exit(2)
+    .says("--workers");
+    let run = call(&rig, &quick("fleet.csv", &by_plan)).exit(0);
+    let first: serde_json::Value = serde_json::from_str(run.out.lines().next().unwrap()).unwrap();
+    assert_eq!(first["workers"], 8);
+}
+
+#[test]
 fn the_file_and_what_it_names_are_not_written_over() {
     let two = Two::new();
     for path in ["password", ".config/refleet/config.toml"] {
@@ -340,7 +422,7 @@ fn what_applies_is_shown_with_where_it_came_from_and_without_a_secret() {
     let text = fs::read_to_string(&path).unwrap();
     two.configure(&text.replace(
         "[account.lab]",
-        "workers = 4\nno-wait = true\n[account.lab]",
+        "workers = 4\nno-requeue = true\n[account.lab]",
     ));
     let path = path.to_str().unwrap();
     let shown = two.call(&["config", "show", "--account", "shop"]).exit(0);
@@ -365,7 +447,7 @@ fn what_applies_is_shown_with_where_it_came_from_and_without_a_secret() {
     assert_eq!(row("username"), format!("operator {path}:2"));
     assert_eq!(row("password"), format!("set, from password_file {path}:3"));
     assert_eq!(row("workers"), format!("4 {path}:6"));
-    assert_eq!(row("no-wait"), format!("true {path}:7"));
+    assert_eq!(row("no-requeue"), format!("true {path}:7"));
     assert_eq!(row("rate"), "1 default");
     assert_eq!(row("max-failures"), "20% default");
     assert_eq!(row("skip-done"), "false default");

@@ -56,7 +56,7 @@ pub struct ImagesArgs {
 
 pub async fn images(global: &Global, args: &ImagesArgs) -> Result<Exit, CliError> {
     args.format.format()?;
-    let client = args.look.client(global)?;
+    let client = args.look.client(global).await?;
     let mut looker = Looker::new(&client, args.look.rate);
     let doing = Doing::new(global);
     let mut is_whole = true;

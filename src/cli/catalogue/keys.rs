@@ -48,7 +48,7 @@ pub struct KeysArgs {
 
 pub async fn keys(global: &Global, args: &KeysArgs) -> Result<Exit, CliError> {
     args.format.format()?;
-    let client = args.look.client(global)?;
+    let client = args.look.client(global).await?;
     let mut looker = Looker::new(&client, args.look.rate);
     let doing = Doing::new(global);
     let mut is_whole = true;

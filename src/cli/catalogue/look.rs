@@ -12,6 +12,7 @@ use crate::cli::format::{self, FormatArgs};
 use crate::cli::global::Global;
 use crate::cli::options::{parse_positive, parse_rate};
 use crate::cli::output::{print, tell, tell_prose};
+use crate::cli::sign_in::sign_in;
 use crate::exit::Exit;
 use crate::job::Action;
 use crate::progress::{Surroundings, Verbosity};
@@ -33,8 +34,11 @@ pub struct LookArgs {
 }
 
 impl LookArgs {
-    pub fn client(&self, global: &Global) -> Result<Client, CliError> {
-        connect(global, self.timeout)
+    /// The API, signed in to where the account asks a person for a code.
+    pub async fn client(&self, global: &Global) -> Result<Client, CliError> {
+        let client = connect(global, self.timeout)?;
+        sign_in(&client, self.rate, Action::Rebuild).await?;
+        Ok(client)
     }
 }
 

@@ -8,10 +8,8 @@ use crate::cli::error::CliError;
 use crate::cli::format::FormatArgs;
 use crate::cli::global::Global;
 use crate::cli::output::tell_prose;
-use crate::cli::sign_in::sign_in;
 use crate::cli::words::instances;
 use crate::exit::Exit;
-use crate::job::Action;
 use crate::progress::Verbosity;
 use crate::report::{Format, Listing};
 use crate::run::{InstanceList, read_account};
@@ -40,8 +38,7 @@ pub struct ServicesArgs {
 
 pub async fn services(global: &Global, args: &ServicesArgs) -> Result<Exit, CliError> {
     let format = args.format.format()?;
-    let client = args.look.client(global)?;
-    sign_in(&client, args.look.rate, Action::Rebuild).await?;
+    let client = args.look.client(global).await?;
     let account = {
         let doing = Doing::new(global);
         doing.say("reading the account's list");

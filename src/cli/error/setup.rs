@@ -26,13 +26,10 @@ pub enum SetupError {
     /// An account that cannot log in.
     #[error("{place}: account `{name}` has a username and no password")]
     NoPassword { name: String, place: String },
-    /// A command that was to print a secret. Its output is never told.
-    #[error("{name} gave nothing, {why}: {}", text::brief(command, 200))]
-    SecretCommand {
-        name: String,
-        command: String,
-        why: String,
-    },
+    /// A command that was to print a secret. Its output is never told, and neither is its text, which
+    /// may hold a secret too: only its key and where it stands.
+    #[error("{name} gave nothing, {why}")]
+    SecretCommand { name: String, why: String },
 }
 
 impl SetupError {
@@ -61,7 +58,7 @@ impl SetupError {
                 "add `password_file` or `password_command` there, or set ZOMRO_PASSWORD_FILE"
             }
             Self::SecretCommand { .. } => {
-                "type it to a shell, and see to what it says; nothing was sent"
+                "type the command to a shell, and see to what it says; nothing was sent"
             }
         };
         vec![hint.to_owned()]

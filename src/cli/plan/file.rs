@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
 use crate::cli::error::{CliError, PlanFault};
-use crate::cli::options::PaceArgs;
+use crate::cli::global::Configured;
 use crate::job::{Access, AccessKind, Action, Expected, ImageId, NewJob, Order, Owner, ServiceId};
 use crate::manifest::Source;
 use crate::report::AtomicFile;
@@ -66,8 +66,9 @@ pub struct Bounds {
 }
 
 impl Bounds {
-    /// Sets `options` to these, of which `given` were typed. One that was typed otherwise is refused.
-    pub fn apply(&self, given: &PaceArgs, options: &mut Options) -> Result<(), PlanFault> {
+    /// Sets `options` to these. One that was typed otherwise is refused; what the file of the
+    /// configuration says is a default, and gives way.
+    pub fn apply(&self, called: &Configured, options: &mut Options) -> Result<(), PlanFault> {
         let now = Self::of(options);
         let differs = |option, is_given: bool, planned: &dyn ToString, given: &dyn ToString| {
             let (planned, given) = (planned.to_string(), given.to_string());
@@ -80,7 +81,8 @@ impl Bounds {
             }
             Ok(())
         };
-        let (workers, failures) = (given.workers.is_some(), given.max_failures.is_some());
+        let workers = called.is_typed("workers");
+        let failures = called.is_typed("max-failures");
         differs("--workers", workers, &self.workers, &now.workers)?;
         differs(
             "--max-failures",

@@ -32,7 +32,7 @@ pub async fn run(global: &Global, args: &RunArgs) -> Result<Exit, CliError> {
     let plan = args.plan.as_deref().map(PlanFile::read).transpose()?;
     let mut context = RunContext::new(global, args, source).await?;
     if let Some((path, plan)) = args.plan.as_ref().zip(plan.as_ref()) {
-        let applied = plan.options.apply(&args.pace, &mut context.options);
+        let applied = plan.options.apply(&global.configured, &mut context.options);
         applied.map_err(|fault| CliError::Plan {
             path: path.clone(),
             fault,

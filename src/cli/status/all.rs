@@ -71,7 +71,7 @@ fn accounts(global: &Global) -> Result<Arc<Config>, CliError> {
             "--all speaks of each account's own queue: leave --db and REFLEET_DB away".to_owned(),
         ));
     }
-    if global.configured.typed.contains(&"account") {
+    if global.configured.is_typed("account") {
         return Err(CliError::Usage(
             "--all speaks of every account: leave --account away".to_owned(),
         ));
