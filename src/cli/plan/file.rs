@@ -90,7 +90,7 @@ impl Bounds {
             &self.max_failures,
             &now.max_failures,
         )?;
-        let mismatches = given.max_mismatch.is_some();
+        let mismatches = called.is_typed("max-mismatch");
         differs(
             "--max-mismatch",
             mismatches,
