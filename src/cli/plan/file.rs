@@ -70,9 +70,10 @@ impl Bounds {
     /// configuration says is a default, and gives way.
     pub fn apply(&self, called: &Configured, options: &mut Options) -> Result<(), PlanFault> {
         let now = Self::of(options);
-        let differs = |option, is_given: bool, planned: &dyn ToString, given: &dyn ToString| {
+        let differs = |option: &'static str, planned: &dyn ToString, given: &dyn ToString| {
+            let is_typed = called.is_typed(option.trim_start_matches('-'));
             let (planned, given) = (planned.to_string(), given.to_string());
-            if is_given && planned != given {
+            if is_typed && planned != given {
                 return Err(PlanFault::OtherOption {
                     option,
                     planned,
@@ -81,22 +82,9 @@ impl Bounds {
             }
             Ok(())
         };
-        let workers = called.is_typed("workers");
-        let failures = called.is_typed("max-failures");
-        differs("--workers", workers, &self.workers, &now.workers)?;
-        differs(
-            "--max-failures",
-            failures,
-            &self.max_failures,
-            &now.max_failures,
-        )?;
-        let mismatches = called.is_typed("max-mismatch");
-        differs(
-            "--max-mismatch",
-            mismatches,
-            &self.max_mismatch,
-            &now.max_mismatch,
-        )?;
+        differs("--workers", &self.workers, &now.workers)?;
+        differs("--max-failures", &self.max_failures, &now.max_failures)?;
+        differs("--max-mismatch", &self.max_mismatch, &now.max_mismatch)?;
         let tolerance = |text: &str| {
             let parsed: Result<Tolerance, _> = text.parse();
             parsed.map_err(|error| PlanFault::NoPlan(error.to_string()))
