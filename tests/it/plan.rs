@@ -324,3 +324,86 @@ fn what_the_list_did_not_show_when_the_plan_was_made_is_left_alone() {
     let wiped = rig.wiped();
     assert_eq!((wiped[3], wiped.iter().sum::<u64>()), (0, 59));
 }
+
+#[test]
+fn a_plan_is_for_one_order() {
+    let rig = Rig::new(2);
+    rig.run(&[]).exit(0);
+    // The same image once more: nothing that is compared differs after the order.
+    rig.plan(&["--again"]);
+    rig.follow(&["--again"]).exit(0).says("done 2");
+    rig.follow(&["--again"])
+        .exit(2)
+        .says("since then batch 2 has submitted what it orders");
+    assert_eq!(rig.wiped(), [2, 2]);
+}
+
+#[test]
+fn an_order_by_a_plan_that_is_taken_up_is_not_followed_by_another_one() {
+    let rig = Rig::new(4);
+    rig.plan(&["--every", "1h", "--max-failures", "100%"]);
+    let mut command = rig.refleet(&["run", "fleet.csv", "--plan", "plan.json", "--every", "1h"]);
+    command.args(["--events", "-"]).args(pace());
+    let mut running = Running::start(command);
+    running.wait_for(1, "done");
+    running.kill();
+    let ended = rig.follow(&["--every", "1h"]);
+    assert!([0, 3].contains(&ended.code), "{ended}");
+    let wiped = rig.wiped();
+    assert!(wiped.iter().all(|count| *count <= 1), "{wiped:?}");
+}
+
+#[test]
+fn what_could_not_be_read_when_the_plan_was_made_is_not_sent() {
+    let rig = Rig::new(20);
+    let readable = |readable| InstanceChange {
+        readable: Some(readable),
+        ..InstanceChange::default()
+    };
+    rig.change(0, &readable(false));
+    rig.call(&["plan", "fleet.csv", "--out", "plan.json", "--rate", "0"])
+        .exit(0)
+        .says_out("NOT SENT: 1 is not shown by the account's list")
+        .says_out("ALL DATA on 19 instances will be DESTROYED.");
+    rig.change(0, &readable(true));
+    rig.follow(&[]).exit(1).says("plan_mismatch");
+    let wiped = rig.wiped();
+    assert_eq!((wiped[0], wiped.iter().sum::<u64>()), (0, 19));
+}
+
+#[test]
+fn a_plan_says_with_which_options_it_is_followed() {
+    let rig = Rig::new(1);
+    let sheet = manifest(1).replacen('\n', ",my colour\n", 1);
+    let row = sheet.trim_end().to_owned() + ",blue\n";
+    rig.write("fleet.csv", row);
+    rig.run(&[]).exit(0);
+    let plan = ["plan", "fleet.csv", "--out", "plan.json", "--rate", "0"];
+    for (options, words) in [
+        (&["--again"][..], "--plan plan.json --again` does"),
+        (&["--every", "1ms"], "--plan plan.json --every 1ms` does"),
+        (
+            &["--again", "--wiped", "--ignore-column", "my colour"],
+            "--plan plan.json --again --wiped --ignore-column 'my colour'` does",
+        ),
+    ] {
+        rig.call(&[&plan[..], options].concat()).exit(0).says(words);
+    }
+}
+
+#[test]
+fn what_is_no_file_or_of_another_version_is_no_plan() {
+    let rig = Rig::new(1);
+    let plan = rig.plan(&[]);
+    let follow = |path| rig.call(&[&["run", "fleet.csv", "--plan", path], &pace()[..]].concat());
+    // Neither is read: the one would be waited for, the other never ends.
+    for path in ["/dev/zero", "."] {
+        follow(path).exit(2).says("it is no file");
+    }
+    let mut other = plan;
+    other["refleet_plan"] = 2.into();
+    other["canary"] = 3.into();
+    rig.write("other.json", other.to_string());
+    follow("other.json").exit(2).says("it is of version 2");
+    assert_eq!(rig.submissions(), 0);
+}

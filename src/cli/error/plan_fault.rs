@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::job::{Action, BatchId, Owner};
+use crate::job::{Action, BatchId, Owner, ServiceId};
 use crate::time;
 
 /// What is wrong with a plan, or has changed since it was made.
@@ -18,6 +18,8 @@ pub enum PlanFault {
     Changed,
     #[error("it was made on {}, and --plan-age allows {}", time::human(*.created_ms), time::short(*.age_max))]
     Old { created_ms: i64, age_max: Duration },
+    #[error("it was made on {}, which lies in the future", time::human(*.created_ms))]
+    Future { created_ms: i64 },
     #[error("it was made for {0}")]
     OtherApi(String),
     #[error("it plans to {}", .0.terms().verb)]
@@ -32,6 +34,10 @@ pub enum PlanFault {
         "since then the queue has changed: it orders {planned}, and {now} would be ordered now"
     )]
     OtherTargets { planned: u64, now: u64 },
+    #[error(
+        "since then batch {batch} has submitted what it orders (service {service}): a plan is for one order"
+    )]
+    Used { batch: BatchId, service: ServiceId },
     #[error("it holds {option} {planned}, and {given} is given beside it")]
     OtherOption {
         option: &'static str,
@@ -57,7 +63,11 @@ impl PlanFault {
             }
             Self::OtherApi(_) => "give the same --api-url, or plan for this one",
             Self::OtherAction(_) => "plan what is to be done",
-            Self::Old { .. } | Self::OtherRows { .. } | Self::OtherTargets { .. } => {
+            Self::Future { .. } => "see to the clocks of the machines (`date`), and plan again",
+            Self::Old { .. }
+            | Self::OtherRows { .. }
+            | Self::OtherTargets { .. }
+            | Self::Used { .. } => {
                 "look at it with `refleet plan MANIFEST --out FILE`, and have the new plan approved"
             }
             Self::NoAccount(_) => "use the credentials that it was made with",

@@ -8,14 +8,15 @@ use super::file::{PlanFile, Row};
 use crate::cli::error::{CliError, PlanFault};
 use crate::cli::order::{Sheet, sound_rows};
 use crate::cli::question::Targets;
-use crate::job::{Expected, NewJob, Owner, ServiceId};
+use crate::job::{Expected, NewJob, Owner, ResultRow, ServiceId};
 use crate::manifest::ManifestError;
-use crate::queue::Batch;
+use crate::queue::{Batch, Queue};
 use crate::time;
 
 /// A plan that was compared with everything that it holds of the sheet and the options.
 pub struct Approved {
     path: PathBuf,
+    created_ms: i64,
     rows: HashMap<ServiceId, Row>,
     ordered: HashSet<ServiceId>,
     manifest: String,
@@ -47,10 +48,11 @@ impl Approved {
         plan.check_rows(sound_rows(sheet.source, sheet.validated)?)?
             .map_err(refused)?;
         let ordered = plan.ordered().collect();
-        let (account, digest) = (plan.account, plan.digest);
+        let (account, created_ms, digest) = (plan.account, plan.created_ms, plan.digest);
         let rows = plan.rows.into_iter().map(|row| (row.service_id, row));
         Ok(Self {
             path: path.to_owned(),
+            created_ms,
             rows: rows.collect(),
             ordered,
             manifest: sheet.source.name().to_owned(),
@@ -67,6 +69,30 @@ impl Approved {
             return Ok(());
         }
         Err(self.refused(PlanFault::OtherTargets { planned, now }))
+    }
+
+    /// Refuses it if something that it orders was submitted since it was made: a plan is for one order,
+    /// and with `--again` it would be for any number of them.
+    pub async fn check_unused(&self, queue: &mut Queue) -> Result<(), CliError> {
+        let mut batches = queue.batches().await?;
+        batches.retain(|batch| batch.touched_ms >= self.created_ms);
+        for batch in batches {
+            let mut submitted = None;
+            let mut note = |row: ResultRow| {
+                let is_later = row.submitted_ms.is_some_and(|at| at >= self.created_ms);
+                if is_later && self.ordered.contains(&row.service) {
+                    submitted.get_or_insert(row.service);
+                }
+                Ok(())
+            };
+            let read = queue.results(batch.id, &[], &mut note).await?;
+            read.map_err(CliError::System)?;
+            if let Some(service) = submitted {
+                let batch = batch.id;
+                return Err(self.refused(PlanFault::Used { batch, service }));
+            }
+        }
+        Ok(())
     }
 
     /// What stood on the job's instance when the plan was made. The sheet is read once more while it is

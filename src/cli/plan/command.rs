@@ -21,7 +21,7 @@ use crate::exit::Exit;
 use crate::manifest;
 use crate::progress::{Surroundings, Verbosity};
 use crate::queue::{Open, OpenError, Queue};
-use crate::text::printable;
+use crate::text::{printable, shell_word};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -140,19 +140,45 @@ pub async fn plan(global: &Global, args: &PlanArgs) -> Result<Exit, CliError> {
     let options = args.options.options();
     order::tell_left_out(&order.left_out, action, options, &command, verbosity);
     match &args.out {
-        Some(path) => write(&plan, path, &args.manifest, &command, verbosity),
+        Some(path) => {
+            let next = text::next(&command, &args.manifest, path, &words(args));
+            write(&plan, path, &next, verbosity)
+        }
         None => Ok(Exit::Done),
     }
 }
 
-/// Writes the plan to `path`, and says what to type to do it.
-fn write(
-    plan: &PlanFile,
-    path: &Path,
-    manifest: &Path,
-    command: &str,
-    verbosity: Verbosity,
-) -> Result<Exit, CliError> {
+/// What was typed to say which order is meant, behind a blank each: a run by the plan has to be told the
+/// same.
+fn words(args: &PlanArgs) -> String {
+    let OrderArgs {
+        again,
+        every,
+        skip_done,
+        wiped,
+        max_wipes: _,
+        max_change: _,
+        update_access: _,
+    } = &args.options;
+    let flags = [
+        (*again, "--again"),
+        (*skip_done, "--skip-done"),
+        (*wiped, "--wiped"),
+    ];
+    let flags = flags.into_iter().filter(|(is_given, _)| *is_given);
+    let mut words = vec![String::new()];
+    words.extend(flags.map(|(_, flag)| flag.to_owned()));
+    words.extend(every.map(|every| match every.as_millis() {
+        ms if ms % 3_600_000 == 0 => format!("--every {}h", ms / 3_600_000),
+        ms => format!("--every {ms}ms"),
+    }));
+    let ignored = args.sheet.ignore_column.iter();
+    words.extend(ignored.map(|name| format!("--ignore-column {}", shell_word(name))));
+    words.join(" ")
+}
+
+/// Writes the plan to `path`, and says what comes `next`.
+fn write(plan: &PlanFile, path: &Path, next: &str, verbosity: Verbosity) -> Result<Exit, CliError> {
     let name = path.display().to_string();
     plan.write(path).map_err(|source| CliError::Output {
         what: name.clone(),
@@ -160,7 +186,7 @@ fn write(
     })?;
     if verbosity != Verbosity::Quiet {
         tell_prose(&format!("written to {}\n", printable(&name)));
-        tell_prose(&text::next(command, manifest, path));
+        tell_prose(next);
     }
     Ok(Exit::Done)
 }

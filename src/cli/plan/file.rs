@@ -53,6 +53,12 @@ pub struct PlanFile {
     pub digest: String,
 }
 
+/// The version alone, of whatever version the file is.
+#[derive(Deserialize)]
+struct Version {
+    refleet_plan: u32,
+}
+
 /// The options that bound the damage of a run.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -130,7 +136,7 @@ pub struct Row {
     pub pins: Expected,
     /// Whether it is sent.
     pub sent: Sent,
-    /// What stands there now; `None`: the list does not show it.
+    /// What stands there now; `None`: that is not known, because the list could not be read whole.
     pub now: Option<Expected>,
 }
 
@@ -251,16 +257,23 @@ impl PlanFile {
             fault,
         };
         let unreadable = |error: io::Error| fault(PlanFault::Unreadable(error.to_string()));
-        let length = std::fs::metadata(path).map_err(unreadable)?.len();
-        if length > BYTES_MAX {
+        let metadata = std::fs::metadata(path).map_err(unreadable)?;
+        // A pipe would be waited for, and a device may never end.
+        if !metadata.is_file() {
+            return Err(fault(PlanFault::Unreadable("it is no file".to_owned())));
+        }
+        if metadata.len() > BYTES_MAX {
             return Err(fault(PlanFault::NoPlan("it is too large".to_owned())));
         }
         let bytes = std::fs::read(path).map_err(unreadable)?;
+        // The version first: another one may have other fields.
+        if let Ok(Version { refleet_plan }) = serde_json::from_slice(&bytes)
+            && refleet_plan != VERSION
+        {
+            return Err(fault(PlanFault::Version(refleet_plan)));
+        }
         let plan: Self = serde_json::from_slice(&bytes)
             .map_err(|error| fault(PlanFault::NoPlan(error.to_string())))?;
-        if plan.refleet_plan != VERSION {
-            return Err(fault(PlanFault::Version(plan.refleet_plan)));
-        }
         if plan.digest != plan.sum() {
             return Err(fault(PlanFault::Changed));
         }
@@ -280,11 +293,13 @@ impl PlanFile {
 
     /// Refuses a plan that is older than `age_max` at `now_ms`, or that comes from the future.
     pub fn check_age(&self, age_max: Duration, now_ms: i64) -> Result<(), PlanFault> {
-        let is_old = time::between(self.created_ms, now_ms) > age_max;
-        let is_of_the_future = self.created_ms > now_ms + time::CLOCK_STEP_MS;
-        if is_old || is_of_the_future {
+        let created_ms = self.created_ms;
+        if created_ms > now_ms.saturating_add(time::CLOCK_STEP_MS) {
+            return Err(PlanFault::Future { created_ms });
+        }
+        if time::between(created_ms, now_ms) > age_max {
             return Err(PlanFault::Old {
-                created_ms: self.created_ms,
+                created_ms,
                 age_max,
             });
         }

@@ -3,7 +3,7 @@
 //!
 //! A plan is read from the sheet, the account's list and the queue, and changes nothing. Its file holds
 //! each row of the sheet with what stands on its instance now; a run by the plan refuses another sheet,
-//! another account or API, and compares what stands there once more right before each submission.
+//! another account or API, and compares what stands there once more before each submission.
 
 mod approved;
 mod command;

@@ -51,10 +51,10 @@ pub fn text(question: &Question<'_>, forecast: &Forecast, columns: usize) -> Str
 }
 
 /// What to type to do what the plan says.
-pub fn next(command: &str, manifest: &Path, plan: &Path) -> String {
+pub fn next(command: &str, manifest: &Path, plan: &Path, options: &str) -> String {
     let word = |path: &Path| shell_word(&path.to_string_lossy()).into_owned();
     format!(
-        "hint: `{command} run {} --plan {}` does exactly this, within --plan-age\n",
+        "hint: `{command} run {} --plan {}{options}` does exactly this, within --plan-age\n",
         word(manifest),
         word(plan)
     )

@@ -85,7 +85,8 @@ async fn order(
     match order::plan(queue, &sheet, options).await? {
         Plan::Resume { batch, once_more } => {
             let mut prepared = resume(invocation, queue, batch, Some(&sheet)).await?;
-            prepared.loaded.once_more = once_more;
+            // A plan is for one order.
+            prepared.loaded.once_more = once_more && args.plan.is_none();
             Ok(prepared)
         }
         Plan::Ended(batch) => {
@@ -125,6 +126,7 @@ async fn new_order(
         order::check_caps(queue, &sheet, earlier, targets.count(), options).await?;
         if let Some(plan) = &approved {
             plan.check_targets(&targets)?;
+            plan.check_unused(queue).await?;
             let subject = Subject {
                 targets: &targets,
                 action,
