@@ -39,7 +39,8 @@
 //!
 //! * The API executes a request soon after it received it, or never. One that keeps a request for
 //!   longer than the window after its connection has ended, and then executes it, deceives us.
-//! * Nobody undoes an action between two readings of its page, which are at most `--settle` apart.
+//! * Nobody undoes an action between two readings of its page, which are at most `--settle` apart, or
+//!   while the list stands still.
 //! * A page lives as a whole. One whose other rows are alive while a single row is frozen, or shows
 //!   its effect more than three times later than the slowest that this run has seen, deceives us.
 //!

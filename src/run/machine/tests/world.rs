@@ -1429,11 +1429,20 @@ impl Around {
                 2 => End::Undone,
                 _ => End::ErrorBefore,
             };
-            // That it is undone between two readings of its page is an assumption which is accepted.
+            // That it is undone between two readings of its page, or while the list stands still, is an
+            // assumption which is accepted.
             if rebuilding.ends == End::Undone {
-                rebuilding.takes = rebuilding
-                    .takes
-                    .max(self.options.rules.settle + 10 * SECOND);
+                let still = self.oddities.frozen_s.iter().copied();
+                let page = self.oddities.frozen_page_s.map(|(_, from, to)| (from, to));
+                let thaws = still
+                    .chain(page)
+                    .map(|(_, to)| to)
+                    .max()
+                    .unwrap_or_default();
+                let thaws = self.started + Duration::from_secs(thaws);
+                let seen = self.options.rules.settle + 10 * SECOND;
+                let until_seen = thaws.saturating_duration_since(self.now.at) + seen;
+                rebuilding.takes = rebuilding.takes.max(until_seen);
             }
         }
         if self.random.f64() < self.chances.ignored {
