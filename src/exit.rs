@@ -17,7 +17,8 @@ pub enum Exit {
     /// The batch has ended, and some jobs failed.
     Failed = 1,
     /// Usage, configuration or manifest invalid: nothing was queued, nothing was sent. Or the batch is
-    /// another account's than the credentials: nothing more was sent.
+    /// another account's than the credentials, or the API does not say whose these are: nothing more was
+    /// sent.
     Usage = 2,
     /// The batch has ended, and some jobs are in doubt.
     InDoubt = 3,

@@ -38,7 +38,7 @@ pub fn of_halt(halt: &Halt) -> Exit {
         | Halt::PlanMismatch { .. }
         | Halt::StoodStill { .. } => Exit::Budget,
         Halt::Outage { .. } | Halt::SlowedDown { .. } | Halt::Unread(_) => Exit::Outage,
-        Halt::Incurable(_) | Halt::OtherAccount { .. } => Exit::Usage,
+        Halt::Incurable(_) | Halt::OtherAccount { .. } | Halt::UnknownAccount { .. } => Exit::Usage,
     }
 }
 
@@ -147,6 +147,13 @@ mod tests {
                 Halt::OtherAccount {
                     theirs: owner("1"),
                     ours: owner("2"),
+                },
+                2,
+            ),
+            (
+                Halt::UnknownAccount {
+                    theirs: owner("1"),
+                    why: String::new(),
                 },
                 2,
             ),

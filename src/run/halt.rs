@@ -58,6 +58,13 @@ pub enum Halt {
         /// The session's.
         ours: Owner,
     },
+    /// The batch is an account's, and the API does not say whose the session is.
+    UnknownAccount {
+        /// The batch's.
+        theirs: Owner,
+        /// What the API says instead, in brackets behind a space; empty: nothing.
+        why: String,
+    },
     /// The account asks for a one-time code, and there is no right one.
     NotConfirmed(String),
     /// The session lives, and may not do what a run needs.
@@ -138,6 +145,10 @@ impl std::fmt::Display for Halt {
             Self::OtherAccount { theirs, ours } => write!(
                 f,
                 "the batch belongs to account {theirs}, and the credentials are those of account {ours}"
+            ),
+            Self::UnknownAccount { theirs, why } => write!(
+                f,
+                "the batch belongs to account {theirs}, and the API does not say whose this session is{why}"
             ),
             Self::NotConfirmed(message) => f.write_str(message),
             Self::Rights(message) => {

@@ -174,6 +174,36 @@ fn nothing_is_sent_before_the_session_has_said_whose_it_is() {
 }
 
 #[test]
+fn a_batch_of_an_account_is_not_resumed_with_a_session_that_names_nobody() {
+    let rig = Rig::new(3);
+    halted(&rig);
+    rig.call(&["retry", "--failed"]).exit(0);
+    let sent = rig.submissions();
+    for args in [
+        ["--account-field", "nobody.$id"].as_slice(),
+        &["--account-field", "nobody.$id", "--no-wait"],
+        &["--account-field", "nobody.$id", "--every", "20h", "-q"],
+    ] {
+        rig.run(args)
+            .exit(2)
+            .says(&format!(
+                "the batch belongs to account {OURS}, and the API does not say whose this session is"
+            ))
+            .says("or say with --account-field where the API names the account");
+        assert_eq!((rig.submissions(), rig.wiped()), (sent, vec![0; 3]));
+    }
+    // One refusal of the question is asked again.
+    let refused = Fault {
+        error_type: Some("value".to_owned()),
+        ..Fault::new(FaultKind::Error)
+    };
+    rig.simulator.script(Script::next(Call::Other, refused));
+    let run = rig.run(&[]).exit(0).says("done 3");
+    assert!(!run.err.contains("whose session"), "{}", run.err);
+    rig.assert_truth(1);
+}
+
+#[test]
 fn an_api_that_names_nobody_is_said_once_and_the_field_can_be_told() {
     let rig = Rig::with(3, |config| config.account = None);
     let run = rig.run(&[]).exit(0);

@@ -29,6 +29,10 @@ pub fn hint(halt: &Halt, action: Action, command: &str) -> String {
             "nothing more was sent: give the credentials of account {} (ZOMRO_USERNAME and ZOMRO_PASSWORD, or ZOMRO_AUTH), then run again; `{command} status` shows the batch",
             theirs.id
         ),
+        Halt::UnknownAccount { theirs, .. } => format!(
+            "nothing more was sent: give the credentials of account {} with which it was begun (ZOMRO_USERNAME and ZOMRO_PASSWORD, or ZOMRO_AUTH), or say with --account-field where the API names the account, then run again; `{command} status` shows the batch",
+            theirs.id
+        ),
         Halt::SecondFactor => {
             "start it at a terminal, which asks for the code at the beginning, or give a command that prints one: ZOMRO_TOTP_COMMAND, or `totp_command` of the account; a session that was opened in the panel does too: its token as ZOMRO_AUTH, without ZOMRO_USERNAME and ZOMRO_PASSWORD".to_owned()
         }

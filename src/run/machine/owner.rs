@@ -1,17 +1,22 @@
 //! Whose instances they are: a batch that was begun under one account goes on under no other.
 //!
-//! The one fact to know: nothing is sent before the session has said whose it is, and a batch is
-//! bound to that account before its first intent, and not earlier: an order that halts before
-//! anything was sent (the list lacks its services, because the credentials are another account's)
-//! is still free for the right one. Each new session is asked anew, since a token may be another
-//! account's.
+//! The one fact to know: nothing is sent before the session has said whose it is. A batch is bound
+//! to that account when it is queued, where a question or a plan has named the account by then; when
+//! the question before a resume is answered; and else before its first intent, and not earlier: an
+//! order that nobody was asked about, and that halts before anything was sent (the list lacks its
+//! services, because the credentials are another account's), is still free for the right one. Each
+//! new session is asked anew, since a token may be another account's.
+//!
+//! Where the API names nobody, a batch of nobody's is sent all the same. A batch that is bound is not:
+//! else one refused question would switch the rule off.
 
 use std::time::{Duration, Instant};
 
 use crate::job::Owner;
 use crate::run::{Halt, Now};
 
-/// Failures in a row before it counts that no answer is to be had.
+/// Failures in a row before it counts that no answer is to be had, and answers in a row that name
+/// nobody before a batch that is bound is given up.
 const FAILURES_MIN: u32 = 3;
 
 /// Whose the batch is, and whose the session.
@@ -24,6 +29,8 @@ pub(super) struct Ownership {
     /// With the session of which generation it is being asked.
     asking: Option<u64>,
     not_before: Instant,
+    /// Answers in a row that named nobody, where the batch is somebody's.
+    nameless: u32,
     /// Questions in a row without an answer, and since when.
     failures: u32,
     failing_since: Option<Instant>,
@@ -39,6 +46,7 @@ impl Ownership {
             session: None,
             asking: None,
             not_before: now.at,
+            nameless: 0,
             failures: 0,
             failing_since: None,
             last_error: String::new(),
@@ -46,21 +54,22 @@ impl Ownership {
         }
     }
 
-    /// The session of `generation` has said whose it is, or that it does not say.
+    /// The session of `generation` has said whose it is; for a batch of nobody's it is enough that the
+    /// API does not say.
     pub(super) fn is_answered(&self, generation: u64) -> bool {
-        (self.session.as_ref()).is_some_and(|(answered, _)| *answered == generation)
+        self.session.as_ref().is_some_and(|(answered, owner)| {
+            *answered == generation && (owner.is_some() || self.batch.is_none())
+        })
     }
 
     /// Jobs may be sent with the session of `generation`: the batch is its account's.
     pub(super) fn may_send(&self, generation: u64) -> bool {
-        match &self.session {
-            Some((answered, _)) if *answered != generation => false,
-            Some((_, Some(owner))) => {
-                (self.batch.as_ref()).is_some_and(|batch| batch.is_same(owner))
-            }
-            // Nobody can tell: the rule is off, and the run has said so.
-            Some((_, None)) => true,
-            None => false,
+        match (&self.session, &self.batch) {
+            (Some((answered, _)), _) if *answered != generation => false,
+            (Some((_, Some(ours))), Some(theirs)) => theirs.is_same(ours),
+            // Nobody can tell whose it is, and it is nobody's so far: the run has said so.
+            (Some((_, None)), None) => true,
+            (Some((_, Some(_))), None) | (Some((_, None)), Some(_)) | (None, _) => false,
         }
     }
 
@@ -91,9 +100,22 @@ impl Ownership {
         if !is_current {
             return;
         }
+        self.nameless = 0;
         self.failures = 0;
         self.failing_since = None;
         self.refused_generation = None;
+    }
+
+    /// The API names nobody, and the batch is somebody's: it is asked again at `not_before`. Returns
+    /// whose the batch is, where it has been asked often enough.
+    pub(super) fn named_nobody(&mut self, not_before: Instant) -> Option<&Owner> {
+        self.failures = 0;
+        self.failing_since = None;
+        self.nameless = self.nameless.saturating_add(1);
+        self.not_before = not_before;
+        self.batch
+            .as_ref()
+            .filter(|_| self.nameless >= FAILURES_MIN)
     }
 
     pub(super) fn failed(&mut self, error: String, not_before: Instant, now: Now) {
@@ -124,9 +146,14 @@ impl Ownership {
         self.refused_generation.replace(generation)
     }
 
-    /// Questions in a row without an answer.
+    /// Questions in a row that did not tell whose the session is.
     pub(super) fn failures(&self) -> u32 {
-        self.failures
+        self.failures.max(self.nameless)
+    }
+
+    /// The batch is an account's.
+    pub(super) fn is_bound(&self) -> bool {
+        self.batch.is_some()
     }
 
     /// Whose the batch is, where it is not `ours`.

@@ -17,7 +17,7 @@ impl Machine {
         self.course.only_looks || self.ownership.may_send(self.generation())
     }
 
-    /// The session has said whose it is, or that it does not say.
+    /// See [`Ownership::is_answered`](super::owner::Ownership::is_answered).
     pub(super) fn owner_is_answered(&self) -> bool {
         self.ownership.is_answered(self.generation())
     }
@@ -47,8 +47,8 @@ impl Machine {
                 // That it may say so does not show that a renewal has helped: the pause before the
                 // next one stays.
                 self.gate.got_through();
-                self.owner_told(reply.generation, reply.value, "");
-                if !self.owner_is_answered() {
+                self.owner_told(reply.generation, reply.value, "", now);
+                if reply.generation != self.generation() {
                     let why = "the session ended before it said so".to_owned();
                     self.ownership.failed(why, now.at, now);
                 }
@@ -60,7 +60,7 @@ impl Machine {
             // The API's own refusal of this very question: it has none to give.
             ReadError::Failed(_) if error.is_refusal() => {
                 self.gate.got_through();
-                self.owner_told(asked, None, &format!(" ({error})"));
+                self.owner_told(asked, None, &format!(" ({error})"), now);
                 return;
             }
             ReadError::Unauthorized { generation, .. } => {
@@ -68,7 +68,7 @@ impl Machine {
                 let before = self.ownership.refused(*generation);
                 if before == Some(*generation) {
                     // `keepalive` has passed in between: this user may not ask it.
-                    self.owner_told(*generation, None, &format!(" ({error})"));
+                    self.owner_told(*generation, None, &format!(" ({error})"), now);
                     return;
                 }
                 let session = self.gate.session_mut();
@@ -85,10 +85,19 @@ impl Machine {
             .failed(error.to_string(), now.at + delay, now);
     }
 
-    /// The session of `generation` is this account's; `None`: the API names none, `why`.
-    fn owner_told(&mut self, generation: u64, owner: Option<Owner>, why: &str) {
+    /// The session of `generation` is this account's; `None`: the API names none, `why`. Where the batch
+    /// is bound, that is no answer.
+    fn owner_told(&mut self, generation: u64, owner: Option<Owner>, why: &str, now: Now) {
         match &owner {
             Some(owner) => self.check_owner(owner),
+            None if self.ownership.is_bound() => {
+                let delay = self.gate.delay(self.ownership.failures() + 1);
+                if let Some(theirs) = self.ownership.named_nobody(now.at + delay).cloned() {
+                    let why = why.to_owned();
+                    self.halt_for(Halt::UnknownAccount { theirs, why });
+                }
+                return;
+            }
             None => self.narrator.warn_once("owner", || {
                 format!("the API does not say whose session this is{why}: that the instances are the right account's is not checked")
             }),

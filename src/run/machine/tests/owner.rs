@@ -2,6 +2,9 @@
 
 use std::time::Duration;
 
+use proptest::collection::vec;
+use proptest::prelude::*;
+
 use super::world::{Fate, MINUTE, Made, OWNER, SECOND, World, garbled, network, options, owner};
 use crate::event::Event;
 use crate::job::{Failure, State};
@@ -110,7 +113,6 @@ fn each_new_session_is_asked_before_anything_is_sent_with_it() {
 #[test]
 fn an_api_that_names_nobody_is_told_once_and_nothing_is_checked() {
     let mut world = World::new(3, options());
-    world.belongs_to(Some(OWNER));
     world.owner = None;
     world.later_owners.push_back(None);
     world.submits.push_back(Fate::Unauthorized);
@@ -123,19 +125,135 @@ fn an_api_that_names_nobody_is_told_once_and_nothing_is_checked() {
         warned[0].contains("does not say whose session"),
         "{warned:?}"
     );
-    assert_eq!(world.bound, Some(owner(OWNER)));
+    assert_eq!(world.bound, None);
+}
+
+fn halts_as_nobodys(world: &World, said: &str) -> bool {
+    match world.machine.halt() {
+        Some(Halt::UnknownAccount { theirs, why }) => theirs == &owner(OWNER) && why.contains(said),
+        _ => false,
+    }
+}
+
+fn no_function() -> ReadError {
+    ReadError::Failed(Failure::new("nofunc", "no such function"))
+}
+
+fn no_rights(generation: u64) -> ReadError {
+    ReadError::Unauthorized {
+        generation,
+        message: "insufficient privileges".to_owned(),
+    }
+}
+
+#[test]
+fn a_batch_that_is_bound_is_not_sent_with_a_session_that_names_nobody() {
+    for no_wait in [false, true] {
+        let mut options = options();
+        options.no_wait = no_wait;
+        for (refusal, asked) in [
+            (None, 3),
+            (Some(no_function()), 3),
+            // The first one may mean the session.
+            (Some(no_rights(1)), 4),
+        ] {
+            let mut world = World::new(3, options.clone()).with_bare_token();
+            world.belongs_to(Some(OWNER));
+            world.owner = None;
+            let said = refusal
+                .as_ref()
+                .map_or_else(String::new, ToString::to_string);
+            world
+                .owners
+                .extend((0..100).filter_map(|_| refusal.clone()));
+            world.run();
+            assert!(
+                halts_as_nobodys(&world, &said),
+                "{:?}",
+                world.machine.halt()
+            );
+            assert_eq!((world.count(&Made::Owner), submissions(&world)), (asked, 0));
+            assert!((1..=3).all(|number| world.state(number) == State::Queued));
+            assert!(world.elapsed() < MINUTE, "{:?}", world.elapsed());
+        }
+    }
+}
+
+#[test]
+fn one_refused_question_does_not_halt_the_batch_of_an_account() {
+    let mut world = World::new(3, options());
+    world.belongs_to(Some(OWNER));
+    world.owners.extend([no_function(), no_function()]);
+    world.run();
+    assert_eq!(world.count(&Made::Owner), 3);
+    assert_eq!(warnings(&world), [""; 0]);
+    assert!((1..=3).all(|number| world.state(number) == State::Done));
+}
+
+/// It was bound by the first session, and a later one names nobody.
+#[test]
+fn a_later_session_that_names_nobody_sends_nothing_of_a_batch_that_was_bound() {
+    let mut world = World::new(6, options());
+    world.later_owners.push_back(None);
+    world.run_until(|world| submissions(world) == 1);
+    world.session_lives = false;
+    world.run();
+    assert!(halts_as_nobodys(&world, ""), "{:?}", world.machine.halt());
+    let calls = world.calls.iter().rev();
+    let mut after = calls.take_while(|(_, made)| *made != Made::Login);
+    assert!(after.all(|(_, made)| !matches!(made, Made::Submit(_))));
+}
+
+proptest! {
+    /// Whatever the session says of itself, however often it changes: `World::check_owner` looks at
+    /// each submission.
+    #[test]
+    fn a_bound_batch_is_sent_only_by_its_account(
+        no_wait in any::<bool>(),
+        bound in any::<bool>(),
+        first in said(),
+        later in vec(said(), 0..4),
+        refused in vec(0_u64..3, 0..6),
+        deaths in vec(1_usize..8, 0..4),
+    ) {
+        let mut options = options();
+        options.no_wait = no_wait;
+        let mut world = World::new(6, options);
+        world.belongs_to(bound.then_some(OWNER));
+        world.owner = first;
+        world.later_owners.extend(later);
+        world.owners.extend(refused.into_iter().map(|refusal| match refusal {
+            0 => no_function(),
+            1 => no_rights(1),
+            _ => ReadError::Failed(network()),
+        }));
+        for calls in deaths {
+            let made = world.calls.len() + calls;
+            world.run_until(|world| world.calls.len() >= made || world.machine.is_over());
+            world.session_lives = false;
+        }
+        world.run();
+        let halt = world.machine.halt().cloned();
+        if halt.is_none() {
+            prop_assert!((1..=6).all(|number| world.state(number) != State::Queued));
+        }
+        if bound && first.is_none() && world.count(&Made::Login) == 0 {
+            prop_assert!(halts_as_nobodys(&world, ""), "{:?}", halt);
+            prop_assert_eq!(submissions(&world), 0);
+        }
+    }
+}
+
+/// Whose the API says a session is.
+fn said() -> impl Strategy<Value = Option<&'static str>> {
+    prop_oneof![4 => Just(Some(OWNER)), 1 => Just(Some(OTHER)), 2 => Just(None)]
 }
 
 #[test]
 fn a_refusal_of_the_question_itself_names_nobody() {
-    let no_function = ReadError::Failed(Failure::new("nofunc", "no such function"));
-    let no_rights = || ReadError::Unauthorized {
-        generation: 1,
-        message: "insufficient privileges".to_owned(),
-    };
     let mut world = World::new(2, options());
     world.owner = None;
-    world.owners.push_back(no_function);
+    world.owners.push_back(no_function());
     world.run();
     assert_eq!((world.count(&Made::Owner), world.bound.clone()), (1, None));
     assert!(warnings(&world)[0].contains("no such function"));
@@ -144,7 +262,7 @@ fn a_refusal_of_the_question_itself_names_nobody() {
     // `keepalive` passes, so that it is the question and not the session that is refused.
     let mut world = World::new(2, options()).with_bare_token();
     world.owner = None;
-    world.owners.extend([no_rights(), no_rights()]);
+    world.owners.extend([no_rights(1), no_rights(1)]);
     world.run();
     assert_eq!(world.count(&Made::Owner), 2);
     assert_eq!(world.count(&Made::Keepalive), 1);

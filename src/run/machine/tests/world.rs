@@ -1197,16 +1197,12 @@ impl Around {
             generation, self.generation,
             "of this session nobody has asked"
         );
-        assert_eq!(
-            told,
-            self.owner.map(owner),
-            "this session is somebody else's"
-        );
         assert!(
-            told.is_none() || told == self.bound,
-            "{told:?} works on the batch of {:?}",
-            self.bound
+            told.is_none() || told == self.owner.map(owner),
+            "this session is not {told:?}'s"
         );
+        // Where the session does not say whose it is, the batch is nobody's.
+        assert_eq!(told, self.bound, "whose session, and whose batch");
     }
 
     fn obstacle(&mut self) -> Option<ReadError> {
