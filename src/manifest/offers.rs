@@ -49,15 +49,18 @@ impl Offers {
     /// The image of this name, as `service` is offered it.
     pub fn image(&self, service: ServiceId, name: &str) -> Result<ImageId, Nameless> {
         let offer = self.of(service)?;
-        only(&offer.images, name)
+        only(&offer.images, name, image_name_form)
     }
 
     /// The key of this label, as `service` is offered it. An id that is offered is taken as one.
+    ///
+    /// A key decides who gets root, and its label is its owner's own word: it is taken letter by letter,
+    /// and in other letter case only where one key alone has it so.
     pub fn key(&self, service: ServiceId, label: &str) -> Result<String, Nameless> {
         let offer = self.of(service)?;
         match offer.keys.iter().find(|(_, id)| id == label) {
             Some((_, id)) => Ok(id.clone()),
-            None => only(&offer.keys, label),
+            None => only(&offer.keys, label, |label| Some(label.to_lowercase())),
         }
     }
 
@@ -67,16 +70,20 @@ impl Offers {
     }
 }
 
-/// The one of `named` that has this name: as it is written, or else as names are compared.
-fn only<T: Clone + Ord + ToString>(named: &[(String, T)], name: &str) -> Result<T, Nameless> {
+/// The one of `named` that has this name: as it is written, or else by its `form`.
+fn only<T: Clone + Ord + ToString, F: PartialEq>(
+    named: &[(String, T)],
+    name: &str,
+    form: impl Fn(&str) -> Option<F>,
+) -> Result<T, Nameless> {
     let with = |is_it: &dyn Fn(&str) -> bool| -> BTreeSet<T> {
         let found = named.iter().filter(|(known, _)| is_it(known));
         found.map(|(_, id)| id.clone()).collect()
     };
     let mut found = with(&|known| known == name);
     if found.is_empty() {
-        let form = image_name_form(name);
-        found = with(&|known| form.is_some() && image_name_form(known) == form);
+        let wanted = form(name);
+        found = with(&|known| wanted.is_some() && form(known) == wanted);
     }
     let mut ids = found.into_iter();
     match (ids.next(), ids.len()) {
@@ -179,5 +186,42 @@ mod tests {
         assert_eq!(offers.key(service(1), "laptop").unwrap(), "490");
         assert_eq!(offers.key(service(1), "490").unwrap(), "490");
         assert!(offers.key(service(3), "laptop").is_err());
+    }
+
+    #[test]
+    fn a_label_of_a_key_is_taken_letter_by_letter_and_a_near_one_is_proposed() {
+        let keys = [
+            ("ops-1", "490"),
+            ("Operations, old", "491"),
+            ("Team", "492"),
+            ("team", "493"),
+            ("Ünal", "494"),
+            ("twice", "495"),
+            ("twice", "496"),
+        ];
+        let mut offers = Offers::default();
+        let offer = Offer {
+            images: Vec::new(),
+            keys: (keys.map(|(label, id)| (label.to_owned(), id.to_owned()))).to_vec(),
+        };
+        offers.add(offer, [service(1)]);
+        let key = |label: &str| offers.key(service(1), label);
+        for (label, id) in [
+            ("ops-1", "490"),
+            ("OPS-1", "490"),
+            ("Team", "492"),
+            ("team", "493"),
+            ("ünal", "494"),
+        ] {
+            assert_eq!(key(label).as_deref(), Ok(id), "{label}");
+        }
+        for near in ["ops 1", "ops1", "OPS_1"] {
+            let proposed = Err(Nameless::Unknown(vec!["ops-1".to_owned()]));
+            assert_eq!(key(near), proposed, "{near}");
+        }
+        for (several, ids) in [("TEAM", ["492", "493"]), ("twice", ["495", "496"])] {
+            let ids = ids.map(str::to_owned).to_vec();
+            assert_eq!(key(several), Err(Nameless::Ambiguous(ids)), "{several}");
+        }
     }
 }
