@@ -33,7 +33,7 @@ pub async fn load(global: &Global, args: &LoadArgs) -> Result<Exit, CliError> {
     let verbosity = global.verbosity();
     let endpoint = global.endpoint()?;
     let source = args.sheet.open(&args.manifest)?;
-    let (source, validated) = lookup::resolve_if_named(global, source).await?;
+    let (source, validated, owner) = lookup::resolve_if_named(global, source).await?;
     tell_warnings(&validated, verbosity);
     tell_passed_over(&validated, verbosity);
     let mut queue = Queue::open_for_load(&global.database(DATABASE)?).await?;
@@ -44,7 +44,7 @@ pub async fn load(global: &Global, args: &LoadArgs) -> Result<Exit, CliError> {
         path: &args.manifest,
         provider: &endpoint.provider(),
         api_url: &endpoint.to_string(),
-        owner: None,
+        owner,
         plan: None,
     };
     let options = args.options.options();

@@ -7,7 +7,7 @@ use super::error::CliError;
 use super::global::Global;
 use super::output::tell_prose;
 use super::sign_in::sign_in;
-use crate::job::ServiceId;
+use crate::job::{Owner, ServiceId};
 use crate::manifest::{self, Offer, Offers, Source, Validated};
 use crate::progress::Verbosity;
 use crate::run::{InstanceList, look_up, read_account};
@@ -17,16 +17,17 @@ use crate::zomro::{Client, Found, Lookup, Preview};
 const RATE_PER_S: f64 = 1.0;
 
 /// Looks up the names that the sheet gives: the account's list tells the data centre of each instance,
-/// and the rebuild form of one instance in each of them its images and keys.
+/// and the rebuild form of one instance in each of them its images and keys. Returns whose account that
+/// is, as far as it was asked, so that the order is bound to the account whose ids it holds.
 pub async fn resolve(
     source: Source,
     validated: Validated,
     client: &Client,
     rate_per_s: f64,
     verbosity: Verbosity,
-) -> Result<(Source, Validated), CliError> {
+) -> Result<(Source, Validated, Option<Owner>), CliError> {
     if validated.wanted.is_empty() {
-        return Ok((source, validated));
+        return Ok((source, validated, None));
     }
     let action = source.action();
     let unread = |halt| CliError::Account { action, halt };
@@ -53,9 +54,9 @@ pub async fn resolve(
                 offers.add(offer(form), group.into_iter().flatten().copied());
             }
             Err(failure) => {
-                return Err(CliError::NoForm {
-                    service,
-                    error: failure.error,
+                return Err(CliError::Unanswered {
+                    what: format!("what service {service} can be rebuilt with"),
+                    failure,
                 });
             }
             Ok(Found::Tariffs(_) | Found::OwnImages(_) | Found::SshKeys(_)) => {}
@@ -63,7 +64,7 @@ pub async fn resolve(
     }
     let source = source.with_offers(offers);
     let validated = manifest::validated(&source)?;
-    Ok((source, validated))
+    Ok((source, validated, account.owner))
 }
 
 /// The same for a command that asks the API for nothing else, and so needs credentials only where the
@@ -71,10 +72,10 @@ pub async fn resolve(
 pub async fn resolve_if_named(
     global: &Global,
     source: Source,
-) -> Result<(Source, Validated), CliError> {
+) -> Result<(Source, Validated, Option<Owner>), CliError> {
     let validated = manifest::validated(&source)?;
     if validated.wanted.is_empty() {
-        return Ok((source, validated));
+        return Ok((source, validated, None));
     }
     let client = connect(global, TIMEOUT)?;
     resolve(source, validated, &client, RATE_PER_S, global.verbosity()).await

@@ -236,7 +236,7 @@ async fn carry_out(
     } = operation;
     let manifest = match from {
         Some(source) => {
-            let (source, validated) = lookup::resolve_if_named(global, source).await?;
+            let (source, validated, _) = lookup::resolve_if_named(global, source).await?;
             tell_warnings(&validated, global.verbosity());
             Some((source, validated))
         }

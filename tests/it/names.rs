@@ -1,7 +1,7 @@
 //! Names of images and keys in the sheet instead of ids.
 
 use crate::rig::{FIRST, IMAGE, OTHER_IMAGE, Rig};
-use refleet::simulator::Call;
+use refleet::simulator::{Call, Fault, FaultKind, Script};
 
 /// A sheet by name for the first `count` services; the rig's account calls its image AlmaLinux-8.
 fn by_name(count: i64) -> String {
@@ -62,6 +62,50 @@ fn names_that_stand_for_nothing_change_nothing_and_say_what_may_have_been_meant(
     assert!(!rig.database().exists(), "nothing was queued");
 }
 
+/// A key decides who gets root: a near one is proposed and not taken.
+#[test]
+fn a_key_is_meant_letter_by_letter() {
+    let rig = Rig::new(1);
+    rig.write("fleet.csv", by_name(1).replace("key-490", "key 490"));
+    rig.run(&[])
+        .exit(2)
+        .says("line 2, column `ssh_key`: `key 490`: was `key-490` meant?");
+    assert_eq!(rig.submissions(), 0);
+    rig.write("fleet.csv", by_name(1).replace("key-490", "Key-490"));
+    rig.run(&[]).exit(0);
+    rig.assert_truth(1);
+}
+
+/// The ids are those of the account that was asked: under another they stand for something else.
+#[test]
+fn an_order_by_name_is_bound_to_the_account_whose_names_were_looked_up() {
+    let rig = Rig::new(2);
+    rig.write("ids.csv", by_id(2));
+    rig.call(&["load", "ids.csv"]).exit(0);
+    let status = rig.call(&["status", "--json"]).exit(0).json();
+    assert!(status["account"].is_null(), "{status}");
+    rig.call(&["cancel", "--all"]).exit(0);
+    rig.write("fleet.csv", by_name(2));
+    rig.call(&["load", "fleet.csv", "--again"]).exit(0);
+    let status = rig.call(&["status", "--json"]).exit(0).json();
+    assert_eq!(status["account"]["id"], "70001", "{status}");
+}
+
+#[test]
+fn an_outage_while_names_are_looked_up_is_an_outage() {
+    for (fault, exit) in [(FaultKind::Html, 4), (FaultKind::Unavailable, 4)] {
+        let rig = Rig::new(1);
+        rig.write("fleet.csv", by_name(1));
+        rig.simulator.script(Script {
+            times: u64::MAX,
+            ..Script::next(Call::Preview, fault)
+        });
+        let refused = rig.call(&["load", "fleet.csv"]);
+        assert_eq!(refused.code, exit, "{fault}: {refused}");
+        assert!(!rig.database().exists(), "nothing was queued");
+    }
+}
+
 #[test]
 fn a_check_says_what_is_to_be_looked_up_and_asks_nobody() {
     let rig = Rig::new(2);
@@ -79,9 +123,9 @@ fn a_corrected_sheet_by_name_gives_failed_jobs_another_way_in() {
     rig.write("fleet.csv", by_name(2));
     rig.fault(
         0,
-        refleet::simulator::Fault {
+        Fault {
             error_type: Some("value".to_owned()),
-            ..refleet::simulator::Fault::new(refleet::simulator::FaultKind::Error)
+            ..Fault::new(FaultKind::Error)
         },
     );
     rig.run(&[]).exit(1);

@@ -22,7 +22,6 @@ const FUTURE: &str = "see to this machine's clock (`date`); if it is right now, 
 const TOO_DIFFERENT: &str = "was the sheet sorted, filtered, or replaced by an old one? `refleet plan` shows each difference; if all of them are meant, run it once without --max-change";
 
 /// What to do next, one line each.
-#[expect(clippy::too_many_lines, reason = "a table: one arm for each error")]
 pub fn hints(error: &CliError) -> Vec<String> {
     let hint = |text: &str| vec![text.to_owned()];
     match error {
@@ -41,7 +40,6 @@ pub fn hints(error: &CliError) -> Vec<String> {
         )],
         CliError::TooDifferent { .. } => hint(TOO_DIFFERENT),
         CliError::Unanswered { failure, .. } => hint(unanswered_hint(failure)),
-        CliError::NoForm { .. } => hint("try again later, or give ids instead of names"),
         CliError::Plan { fault, .. } => hint(fault.hint()),
         CliError::PlanOfOpen { batch } => vec![format!(
             "`refleet status --batch {batch}` shows it, `refleet run` goes on with it"

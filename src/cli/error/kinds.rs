@@ -80,10 +80,7 @@ pub enum CliError {
     /// `--max-change`
     #[error("{}", too_different(.changes, *.percent))]
     TooDifferent { changes: Changes, percent: u8 },
-    /// The rebuild form of an instance, which tells what names stand for.
-    #[error("the API does not tell what service {service} can be rebuilt with: {error}")]
-    NoForm { service: ServiceId, error: String },
-    /// A document of the catalogue.
+    /// A document of the catalogue, or the rebuild form that tells what names stand for.
     #[error("the API does not tell {what}: {}", .failure.error)]
     Unanswered { what: String, failure: Failure },
     /// A plan by which a run may not go.
@@ -239,7 +236,6 @@ impl CliError {
             | Self::TooMany { .. }
             | Self::Plan { .. }
             | Self::PlanOfOpen { .. }
-            | Self::NoForm { .. }
             | Self::TooDifferent { .. }
             | Self::NobodyToAsk { .. }
             | Self::Stale { .. }

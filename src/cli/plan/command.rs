@@ -77,7 +77,7 @@ pub async fn plan(global: &Global, args: &PlanArgs) -> Result<Exit, CliError> {
     let validated = manifest::validated(&source)?;
     tell_warnings(&validated, verbosity);
     tell_passed_over(&validated, verbosity);
-    let (source, validated) =
+    let (source, validated, _) =
         lookup::resolve(source, validated, &client, options.rate_per_s, verbosity).await?;
     let (provider, api_url) = (endpoint.provider(), endpoint.to_string());
     let sheet = Sheet {

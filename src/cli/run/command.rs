@@ -84,7 +84,8 @@ async fn look_up_and_run(
                     return Ok(ended::of_signal(signal));
                 }
                 resolved = resolving => {
-                    Some(resolved?)
+                    let (source, validated, _) = resolved?;
+                    Some((source, validated))
                 }
             }
         }
