@@ -20,11 +20,37 @@ pub fn check(global: &Global, command: &Command) -> Result<(), CliError> {
     if let Some(path) = manifest {
         check_meant("the manifest", path)?;
     }
+    let plan = plan(command);
+    if let Some(path) = plan {
+        check_meant("--plan", path)?;
+    }
     if let Some((option, path)) = target {
         check_meant(option, path)?;
-        check_target(global, option, path, manifest)?;
+        let manifest = manifest.map(|path| (path.to_owned(), Precious::Manifest));
+        let plan = plan.map(|path| (path.to_owned(), Precious::Plan));
+        check_target(global, option, path, manifest.into_iter().chain(plan))?;
     }
-    Ok(())
+    match command {
+        Command::Plan(args) if args.out.as_deref().is_some_and(is_stream) => {
+            Err(CliError::Usage(
+                "--out - : a plan is written into a file, whole or not at all; `--format json` prints it".to_owned(),
+            ))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// The plan that the command goes by.
+fn plan(command: &Command) -> Option<&Path> {
+    match command {
+        Command::Run(args) => args.plan.as_deref(),
+        _ => None,
+    }
+}
+
+/// It stands for standard input or output.
+fn is_stream(path: &Path) -> bool {
+    path.as_os_str() == "-"
 }
 
 /// The manifest that the command reads, and the file that it writes with its option's name.
@@ -62,7 +88,6 @@ fn paths(command: &Command) -> (Option<&Path>, Option<(&'static str, &Path)>) {
         | Command::Adopt(_)
         | Command::Config(_) => (None, None),
     };
-    let is_stream = |path: &Path| path.as_os_str() == "-";
     (
         manifest.filter(|path| !is_stream(path)),
         target.filter(|(_, path)| !is_stream(path)),
@@ -78,14 +103,14 @@ fn check_target(
     global: &Global,
     option: &'static str,
     path: &Path,
-    manifest: Option<&Path>,
+    read: impl Iterator<Item = (PathBuf, Precious)>,
 ) -> Result<(), CliError> {
     let databases = [DATABASE, SIMULATION_DATABASE];
     let mut known: Vec<(PathBuf, Precious)> = databases
         .into_iter()
         .filter_map(|file| Some((global.database(file).ok()?, Precious::Database)))
         .collect();
-    known.extend(manifest.map(|path| (path.to_owned(), Precious::Manifest)));
+    known.extend(read);
     let secrets = credentials::files(global).map(|path| (path, Precious::Credentials));
     known.extend(secrets);
     refuse_precious(option, path, &known)

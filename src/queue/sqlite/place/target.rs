@@ -22,6 +22,8 @@ pub enum Precious {
     Manifest,
     /// A file that holds a secret.
     Credentials,
+    /// What somebody has approved.
+    Plan,
 }
 
 impl fmt::Display for Precious {
@@ -31,6 +33,7 @@ impl fmt::Display for Precious {
             Self::SideFile => "a file that belongs to a database",
             Self::Manifest => "a manifest",
             Self::Credentials => "a file with credentials",
+            Self::Plan => "a plan",
         })
     }
 }
