@@ -22,8 +22,10 @@ fn a_new_order_of_more_instances_than_allowed_is_refused() {
 fn a_sheet_that_differs_too_much_from_the_last_one_is_refused_and_told_row_by_row() {
     let rig = Rig::new(10);
     let whole = manifest(10);
-    // The first order has nothing to be compared with.
-    rig.run(&["--max-change", "0%"]).exit(0);
+    // The first order has nothing to be compared with, and that is always said.
+    rig.run(&["--max-change", "0%", "-q"])
+        .exit(0)
+        .says("nothing to compare with: --max-change did not apply");
     // One row is missing, one gets another image, one is new.
     let last = (FIRST + 9).to_string();
     let rows: Vec<String> = whole
@@ -50,9 +52,43 @@ fn a_sheet_that_differs_too_much_from_the_last_one_is_refused_and_told_row_by_ro
     rig.run(&["--again", "--max-change", "20%"]).exit(0);
     assert_eq!(rig.wiped()[1], 1);
     // The same sheet again does not differ at all.
-    rig.run(&["--again", "--max-change", "0%"]).exit(0);
+    let same = rig.run(&["--again", "--max-change", "0%"]).exit(0);
+    assert!(!same.err.contains("did not apply"), "{same}");
     let truth = rig.wiped();
     assert_eq!((truth[0], truth[1], truth[9]), (3, 1, 3));
+}
+
+/// Loaded by mistake and cancelled: it says nothing of what is right.
+#[test]
+fn an_order_that_was_cancelled_is_no_measure_of_the_next_one() {
+    let rig = Rig::new(4);
+    rig.run(&[]).exit(0);
+    let other = manifest(4).replace(IMAGE, OTHER_IMAGE) + "\n";
+    rig.write("fleet.csv", &other);
+    rig.call(&["load", "fleet.csv"]).exit(0);
+    rig.call(&["cancel", "--all"]).exit(0);
+    rig.refused(
+        "run",
+        &["--again", "--max-change", "50%"],
+        &["differs in 4 services from batch 1"],
+    );
+    // Of an order that was cancelled in part, the rest counts.
+    rig.call(&["load", "fleet.csv", "--again"]).exit(0);
+    rig.call(&["cancel", &FIRST.to_string()]).exit(0);
+    rig.run(&[]).exit(0);
+    rig.refused(
+        "run",
+        &["--again", "--max-change", "25%"],
+        &["differs in 1 service from batch 3", "new in it: 1"],
+    );
+    rig.run(&["--again", "--max-change", "34%"]).exit(0);
+    // Where nothing else was ever ordered, there is nothing to compare with.
+    let rig = Rig::new(2);
+    rig.load();
+    rig.call(&["cancel", "--all"]).exit(0);
+    rig.run(&["--again", "--max-change", "0%"])
+        .exit(0)
+        .says("--max-change did not apply");
 }
 
 #[test]

@@ -5,13 +5,16 @@ use std::collections::HashMap;
 use super::options::OrderOptions;
 use super::sheet::{Sheet, sound_rows};
 use crate::cli::error::CliError;
-use crate::job::{BatchId, ImageId, ServiceId};
+use crate::cli::output::tell_prose;
+use crate::job::{BatchId, ImageId, ServiceId, State};
 use crate::queue::{Batch, Changes, Queue};
 
 /// The orders of `path` that [`changes`] compares with: the last one that has ended, and those before
-/// it of the same sheet, since an order by the clock is only for what was due that night.
+/// it of the same sheet, since an order by the clock is only for what was due that night. An order that
+/// was cancelled whole was a wrong one, and is no measure.
 pub fn last_order(path: &[Batch]) -> Vec<BatchId> {
-    let ended = || path.iter().filter(|batch| !batch.is_open());
+    let is_one = |batch: &&Batch| !batch.is_open() && batch.counts.cancelled < batch.counts.total();
+    let ended = || path.iter().filter(is_one);
     let Some(last) = ended().max_by_key(|batch| batch.id) else {
         return Vec::new();
     };
@@ -19,7 +22,7 @@ pub fn last_order(path: &[Batch]) -> Vec<BatchId> {
     same_sheet.map(|batch| batch.id).collect()
 }
 
-/// How the sheet differs from what `last` ordered; `None`: there was no such order.
+/// How the sheet differs from what `last` ordered, and nobody cancelled; `None`: there was no such order.
 pub async fn changes(
     queue: &mut Queue,
     sheet: &Sheet<'_>,
@@ -31,7 +34,9 @@ pub async fn changes(
     let mut ordered: HashMap<ServiceId, Option<ImageId>> = HashMap::new();
     for batch in last {
         let mut note = |row: crate::job::ResultRow| {
-            ordered.insert(row.service, row.image);
+            if row.state != State::Cancelled {
+                ordered.insert(row.service, row.image);
+            }
             Ok(())
         };
         queue
@@ -60,7 +65,7 @@ pub async fn changes(
 }
 
 /// Refuses a new order of `jobs` jobs that is larger, or differs more from the last one, than the
-/// operator allows.
+/// operator allows. Where there is no last one, that is always said: a cap that does not apply is none.
 pub async fn check_caps(
     queue: &mut Queue,
     sheet: &Sheet<'_>,
@@ -72,11 +77,19 @@ pub async fn check_caps(
         let action = sheet.source.action();
         return Err(CliError::TooMany { action, jobs, max });
     }
-    if let Some(percent) = options.max_change
-        && let Some(changes) = changes(queue, sheet, last).await?
-        && changes.exceed(percent)
-    {
-        return Err(CliError::TooDifferent { changes, percent });
+    let Some(percent) = options.max_change else {
+        return Ok(());
+    };
+    match changes(queue, sheet, last).await? {
+        Some(changes) if changes.exceed(percent) => {
+            Err(CliError::TooDifferent { changes, percent })
+        }
+        Some(_) => Ok(()),
+        None => {
+            tell_prose(
+                "warning: there is no earlier order of this manifest, and so nothing to compare with: --max-change did not apply\n",
+            );
+            Ok(())
+        }
     }
-    Ok(())
 }
