@@ -144,6 +144,27 @@ fn a_plan_that_is_old_cut_off_or_changed_is_refused() {
 }
 
 #[test]
+fn a_plan_is_never_written_over_nor_written_to_a_stream() {
+    let rig = Rig::new(1);
+    rig.plan(&[]);
+    let before = std::fs::read(rig.path("plan.json")).unwrap();
+    rig.follow(&["--events", "plan.json"])
+        .exit(2)
+        .says("a plan")
+        .says("name another file");
+    assert_eq!(std::fs::read(rig.path("plan.json")).unwrap(), before);
+    rig.call(&["run", "fleet.csv", "--plan", "~/plan.json"])
+        .exit(2)
+        .says("--plan")
+        .says("write the whole path");
+    rig.call(&["plan", "fleet.csv", "--out", "-"])
+        .exit(2)
+        .says("`--format json` prints it");
+    assert!(!rig.path("-").exists());
+    rig.follow(&[]).exit(0);
+}
+
+#[test]
 fn a_plan_for_another_api_is_refused() {
     let rig = Rig::new(1);
     rig.plan(&[]);

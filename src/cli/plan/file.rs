@@ -357,3 +357,37 @@ impl PlanFile {
         rows.map(|row| row.service_id)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_plan_is_neither_older_than_allowed_nor_of_the_future() {
+        const HOUR_MS: i64 = 3_600_000;
+        let plan = PlanFile {
+            refleet_plan: VERSION,
+            created_at: String::new(),
+            created_ms: 10 * HOUR_MS,
+            action: Action::Rebuild,
+            provider: String::new(),
+            api_url: String::new(),
+            account: None,
+            manifest: String::new(),
+            options: Bounds {
+                workers: 1,
+                max_failures: String::new(),
+                max_mismatch: String::new(),
+            },
+            rows: Vec::new(),
+            digest: String::new(),
+        };
+        let at = |hour: i64| plan.check_age(Duration::from_hours(2), hour * HOUR_MS);
+        assert_eq!((at(10), at(12)), (Ok(()), Ok(())));
+        assert!(matches!(at(13), Err(PlanFault::Old { .. })));
+        let future = at(9).unwrap_err();
+        assert!(matches!(future, PlanFault::Future { .. }));
+        assert!(future.to_string().contains("in the future"), "{future}");
+        assert!(future.hint().contains("`date`"));
+    }
+}
