@@ -180,8 +180,8 @@ fn leads_elsewhere(text: &str) -> bool {
     })
 }
 
-/// The second factor or a login, where `text` names one.
-fn half_session(text: &str) -> Option<HalfSession> {
+/// The second factor or a login, where `text` names one: `func=totp.confirm` and `totpconfirm` alike.
+pub(super) fn half_session(text: &str) -> Option<HalfSession> {
     let lower = text.to_lowercase();
     let words: Vec<&str> = lower
         .split(|c: char| !c.is_alphanumeric())
@@ -189,7 +189,8 @@ fn half_session(text: &str) -> Option<HalfSession> {
         .collect();
     let names = |known: &[&str]| words.iter().any(|word| known.contains(word));
     let follow = |first: &str, second: &str| words.windows(2).any(|pair| pair == [first, second]);
-    if names(&["totp", "otp", "hotp", "2fa", "mfa", "twofactor", "sms"])
+    if names(&["otp", "hotp", "2fa", "mfa", "twofactor", "sms"])
+        || lower.contains("totp")
         || follow("second", "factor")
         || follow("two", "factor")
     {

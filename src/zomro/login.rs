@@ -5,6 +5,7 @@ use serde::Deserialize;
 
 use super::answer::LoginError;
 use super::call_error::CallError;
+use super::claims::{HalfSession, half_session};
 use super::shape::{self, Many, Text};
 
 #[derive(Default, Deserialize)]
@@ -36,8 +37,7 @@ pub(super) struct LoggedIn {
 pub(super) fn read(body: &str) -> Result<LoggedIn, LoginError> {
     let login: Login<'_> = shape::document(body)
         .map_err(|error| LoginError::Failed(CallError::json(&error).into()))?;
-    // The panel's way to say that a one-time code comes next.
-    let wants_code = login.ok.trimmed().contains("totp");
+    let wants_code = half_session(login.ok.trimmed()) == Some(HalfSession::SecondFactor);
     let auth = login.auth.0.first();
     let token = auth
         .and_then(|auth| auth.id.filled().or(auth.text.filled()))
@@ -86,6 +86,11 @@ mod tests {
             read(r#"{"doc":{"ok":{"$":"func=totp.confirm"}}}"#),
             Ok((None, true))
         );
+        // As everywhere else.
+        for ok in ["func=totpconfirm", "func=sms.confirm", "second factor"] {
+            let json = format!(r#"{{"doc":{{"auth":{{"$id":"half"}},"ok":{{"$":"{ok}"}}}}}}"#);
+            assert_eq!(read(&json), Ok((Some("half".to_owned()), true)), "{ok}");
+        }
     }
 
     proptest! {
