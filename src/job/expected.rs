@@ -5,7 +5,10 @@ use std::net::IpAddr;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Action, InstanceStatus, same_image};
+use super::{Action, InstanceStatus, is_cut, same_image};
+
+/// A text of the list is no longer than this, nor is a pin: a longer one is cut, and ends in `…`.
+pub const EXPECTED_CHARS_MAX: usize = 120;
 
 /// What must be read of an instance right before something is submitted for it: what whoever ordered
 /// it had before their eyes, as pins of the manifest or in a plan.
@@ -62,6 +65,15 @@ impl Expected {
         self
     }
 
+    /// Without the texts that were cut: they can never be found again.
+    #[must_use]
+    pub fn of_whole_texts(mut self) -> Self {
+        for text in [&mut self.name, &mut self.ip, &mut self.image] {
+            text.take_if(|text| is_cut(text));
+        }
+        self
+    }
+
     /// Whatever stands there is well.
     pub fn is_nothing(&self) -> bool {
         *self == Self::default()
@@ -87,6 +99,17 @@ impl Expected {
         }
     }
 
+    /// A fact that was expected `before` is not any more.
+    pub fn expects_less(&self, before: &Self) -> bool {
+        [
+            (&self.name, &before.name),
+            (&self.ip, &before.ip),
+            (&self.image, &before.image),
+        ]
+        .iter()
+        .any(|(now, before)| now.is_none() && before.is_some())
+    }
+
     /// In what `stands`, what the list says of the instance, differs from what is expected. Of an
     /// instance that `may_differ`, since the order has touched it or something is being done to it,
     /// only name and address are compared.
@@ -96,7 +119,8 @@ impl Expected {
             let (Some(expected), stands) = (expected, stands.unwrap_or_default()) else {
                 return;
             };
-            if expected != stands && !same(expected, stands) {
+            let is_same = expected == stands && !is_cut(expected);
+            if !is_same && !same(expected, stands) {
                 differences.push(Difference {
                     what,
                     expected,
@@ -223,11 +247,24 @@ mod tests {
     }
 
     #[test]
+    fn a_text_that_was_cut_never_matches_and_is_not_expected_by_who_has_seen_it() {
+        let cut = expected("web-1 of …", "*", "AlmaLinux-8 with…", "active");
+        let names = said(&cut, &cut, false);
+        assert_eq!(names.len(), 2, "{names:?}");
+        let seen = cut.clone().of_whole_texts();
+        assert_eq!(seen, expected("*", "*", "*", "active"));
+        assert!(said(&seen, &cut, false).is_empty());
+    }
+
+    #[test]
     fn a_manifest_that_was_mended_changes_its_pins_and_not_what_somebody_has_seen() {
         let pins = expected("web-1", "*", "Debian-12", "*");
         let none = Expected::default();
         assert_eq!(none.repinned(&pins), pins);
         assert_eq!(pins.repinned(&none), none);
+        assert!(none.expects_less(&pins) && !pins.expects_less(&none));
+        let moved = expected("*", "192.0.2.1", "Debian-12", "*");
+        assert!(moved.expects_less(&pins) && !pins.expects_less(&pins));
         let seen = expected("web-1", "192.0.2.1", "debian 12", "active");
         for same in [&none, &pins, &seen] {
             assert_eq!(seen.repinned(same), seen);

@@ -10,7 +10,7 @@ const REPLACEMENT: char = '\u{fffd}';
 /// `name` without what does not count; `None` where it is no evidence: nothing of it can be
 /// compared, or a part of it could not be read or was cut off.
 pub fn image_name_form(name: &str) -> Option<String> {
-    if name.contains(REPLACEMENT) || name.ends_with('…') {
+    if name.contains(REPLACEMENT) || is_cut(name) {
         return None;
     }
     let mut form = String::with_capacity(name.len());
@@ -27,6 +27,11 @@ pub fn image_name_form(name: &str) -> Option<String> {
         form.extend(character.to_lowercase());
     }
     (!form.is_empty()).then_some(form)
+}
+
+/// A part of the text was left away when it was read: nobody can compare what is missing.
+pub fn is_cut(text: &str) -> bool {
+    text.ends_with('…')
 }
 
 /// The two are known to be names of the same image.

@@ -5,12 +5,12 @@ use secrecy::SecretString;
 use super::diagnostic::{DiagnosticKind, quoted};
 use super::limits::{
     NAME_CHARS_MAX, NOTE_CHARS_MAX, PASSWORD_CHARS_MAX, PASSWORD_CHARS_MIN,
-    PASSWORD_PANEL_CHARS_MAX, PIN_CHARS_MAX, SSH_KEY_CHARS_MAX, ZONE_CHARS_MAX,
+    PASSWORD_PANEL_CHARS_MAX, SSH_KEY_CHARS_MAX, ZONE_CHARS_MAX,
 };
 use super::spreadsheet::{
     self, has_separators, is_date, is_decimal, is_error, is_list, is_rounded, is_scientific,
 };
-use crate::job::{ImageId, InvalidServiceId, ServiceId};
+use crate::job::{EXPECTED_CHARS_MAX, ImageId, InvalidServiceId, ServiceId};
 use crate::text;
 
 /// A cell that only a row of data has: an id where a column's name should be.
@@ -151,7 +151,7 @@ pub fn pin(cell: &str) -> Result<Option<String>, DiagnosticKind> {
     } else if is_error(cell) {
         Err(DiagnosticKind::SpreadsheetError)
     } else {
-        let text = text::brief(&text::unguarded(cell), PIN_CHARS_MAX);
+        let text = text::brief(&text::unguarded(cell), EXPECTED_CHARS_MAX);
         Ok((!text.is_empty()).then_some(text))
     }
 }

@@ -24,9 +24,6 @@ pub const PASSWORD_PANEL_CHARS_MAX: usize = 48;
 /// The longest name of an image, in characters.
 pub const NAME_CHARS_MAX: usize = 120;
 
-/// What is kept of a pin, in characters: as much as is read of a name in the list.
-pub const PIN_CHARS_MAX: usize = 120;
-
 /// The longest zone, in characters.
 pub const ZONE_CHARS_MAX: usize = 32;
 

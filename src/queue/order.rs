@@ -129,6 +129,8 @@ pub struct AccessNews {
     pub failed: u64,
     /// Queued, never executed, and with other pins: they take what the manifest says.
     pub pins: u64,
+    /// Of those: with fewer pins than they had.
+    pub unpinned: u64,
 }
 
 /// What a row gives a job that the job does not have yet.
@@ -185,6 +187,8 @@ impl AccessNews {
         let is_free = record.state == State::Queued && record.executed() == Executed::No;
         let expected = expected.filter(|_| is_free);
         self.pins += u64::from(expected.is_some());
+        let lost = (expected.as_ref()).is_some_and(|now| now.expects_less(&job.expected));
+        self.unpinned += u64::from(lost);
         RowNews {
             access: access && self.takes(job),
             expected,

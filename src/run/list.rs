@@ -158,7 +158,7 @@ impl InstanceList {
     /// is nothing. `None`: the list was not read.
     pub fn seen(&self, service: ServiceId) -> Option<Expected> {
         match self.get(service).filter(|listed| listed.page.is_some()) {
-            Some(listed) => Some(listed.stands()),
+            Some(listed) => Some(listed.stands().of_whole_texts()),
             None if self.is_scanned() => Some(Expected::absent()),
             None => None,
         }

@@ -2,15 +2,12 @@
 
 use serde::Deserialize;
 
-use crate::job::{InstanceStatus, ServiceId};
+use crate::job::{EXPECTED_CHARS_MAX, InstanceStatus, ServiceId};
 use crate::text;
 
 use super::call_error::CallError;
 use super::rows::ListPage;
 use super::shape::{self, Text};
-
-/// A name in the list is no longer than this; longer ones are cut.
-const NAME_CHARS_MAX: usize = 120;
 
 /// One page of the account's list.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -95,7 +92,7 @@ impl Row<'_> {
     /// `None` for a row that names no instance, or whose id or status is damaged: these are read
     /// strictly, everything else is for people.
     fn instance(&self) -> Option<Instance> {
-        let brief = |text: &str| text::brief(text, NAME_CHARS_MAX);
+        let brief = |text: &str| text::brief(text, EXPECTED_CHARS_MAX);
         let status = self.instance_status.trimmed();
         if shape::is_damaged(status) {
             return None;
@@ -246,7 +243,7 @@ mod tests {
         let page =
             Page::decode(&format!(r#"{{"doc":{{"p_elems":"1","elem":{row}}}}}"#), 1).unwrap();
         let image = page.instances[0].image.as_deref().unwrap();
-        assert_eq!(image.chars().count(), NAME_CHARS_MAX);
+        assert_eq!(image.chars().count(), EXPECTED_CHARS_MAX);
     }
 
     #[test]

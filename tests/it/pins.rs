@@ -108,6 +108,24 @@ fn a_sheet_whose_ids_have_slipped_by_a_row_wipes_nothing() {
     assert_eq!(rig.wiped(), [1; 6]);
 }
 
+/// A sheet that was saved without its pins: what guarded the instances is gone, and that is said.
+#[test]
+fn pins_that_are_gone_from_an_open_order_are_told_under_quiet_too() {
+    let rig = Rig::new(3);
+    rig.write("fleet.csv", right(3));
+    rig.call(&["load", "fleet.csv"]).exit(0);
+    rig.write("fleet.csv", right(3).replace("expect_", "old "));
+    rig.call(&["load", "fleet.csv", "-q"]).exit(0).says(
+        "warning: 3 jobs of batch 1 go unchecked by pins that they had and that fleet.csv does not have now",
+    );
+    // They are gone now.
+    let again = rig.call(&["load", "fleet.csv", "-q"]).exit(0);
+    assert_eq!(again.err, "");
+    rig.write("fleet.csv", right(3));
+    let back = rig.run(&["-q"]).exit(0);
+    assert!(!back.err.contains("unchecked"), "{back}");
+}
+
 #[test]
 fn as_many_instances_as_max_mismatch_allows_are_left_out_and_one_more_halts() {
     for (allowed, code) in [("1", 6), ("33%", 6), ("34%", 1), ("2", 1), ("100%", 1)] {

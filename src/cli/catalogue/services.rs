@@ -10,6 +10,7 @@ use crate::cli::global::Global;
 use crate::cli::output::tell_prose;
 use crate::cli::words::instances;
 use crate::exit::Exit;
+use crate::job::is_cut;
 use crate::progress::Verbosity;
 use crate::report::{Format, Listing};
 use crate::run::{InstanceList, read_account};
@@ -119,7 +120,7 @@ fn manifest(list: &InstanceList) -> Listing {
     }
 }
 
-/// What of a text could not be read can't be compared either: such a cell pins nothing.
+/// What of a text could not be read, or was cut off, can't be compared either: such a cell pins nothing.
 fn pin(text: Option<&str>) -> Value {
-    json!(text.filter(|text| !text.contains(char::REPLACEMENT_CHARACTER)))
+    json!(text.filter(|text| !text.contains(char::REPLACEMENT_CHARACTER) && !is_cut(text)))
 }

@@ -73,7 +73,8 @@ pub async fn take(
 }
 
 /// Says which jobs take another access, and which keep the old one. `-q` silences it only where no
-/// job keeps the old one: somebody might try the new password there, in vain.
+/// job keeps the old one: somebody might try the new password there, in vain. Pins that are gone are
+/// always said.
 pub fn tell(
     news: &AccessNews,
     sheet: &Sheet<'_>,
@@ -120,6 +121,16 @@ pub fn tell(
             pins => ("take", format!("{pins} queued jobs")),
         };
         let _ = writeln!(text, "{who} {take} the pins that {name} has now");
+    }
+    // Whoever saved the sheet without a column may not know that it guarded these instances.
+    if news.unpinned > 0 {
+        let _ = writeln!(
+            text,
+            "warning: {} of batch {} {} unchecked by pins that they had and that {name} does not have now",
+            jobs(news.unpinned),
+            batch.id,
+            if news.unpinned == 1 { "goes" } else { "go" },
+        );
     }
     if news.failed > 0 && sheet.path.as_os_str() != "-" {
         let path = sheet.path.to_string_lossy();

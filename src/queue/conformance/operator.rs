@@ -166,6 +166,7 @@ pub(super) async fn a_job_takes_another_access_only_while_nothing_of_it_was_exec
         unsent: 0,
         failed: 1,
         pins: 1,
+        unpinned: 0,
     };
     let again = || given.clone().into_iter().map(Ok::<_, Infallible>);
     let news = store.compare_access(batch, &mut again()).await.unwrap();
