@@ -32,6 +32,9 @@ pub struct Expected {
     /// Somebody saw all of this in the account's list: it is no pin of a manifest.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub seen: bool,
+    /// What was seen is not what its manifest pins: somebody was shown that it is not sent.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub contradicted: bool,
 }
 
 /// Something that stands there, and is not what was expected.
@@ -54,6 +57,7 @@ impl Expected {
             image: Some(String::new()),
             status: None,
             seen: true,
+            contradicted: false,
         }
     }
 
@@ -86,9 +90,33 @@ impl Expected {
         if !self.seen {
             return pins.clone();
         }
+        let mended = self.with(pins);
+        let is_as_before = self.contradicted
+            && mended
+                == Self {
+                    contradicted: false,
+                    ..self.clone()
+                };
+        if is_as_before || (!self.contradicted && pins.differences(self, false).is_empty()) {
+            return self.clone();
+        }
+        mended
+    }
+
+    /// What is expected of an instance of which somebody has seen this, by a row with these `pins`. Where
+    /// they contradict each other nothing is sent, until the pins are mended.
+    #[must_use]
+    pub fn and_pins(&self, pins: &Self) -> Self {
         if pins.differences(self, false).is_empty() {
             return self.clone();
         }
+        Self {
+            contradicted: true,
+            ..self.with(pins)
+        }
+    }
+
+    fn with(&self, pins: &Self) -> Self {
         let of = |pin: &Option<String>, seen: &Option<String>| pin.clone().or_else(|| seen.clone());
         Self {
             name: of(&pins.name, &self.name),
@@ -96,6 +124,7 @@ impl Expected {
             image: of(&pins.image, &self.image),
             status: self.status.clone(),
             seen: true,
+            contradicted: false,
         }
     }
 
@@ -115,6 +144,14 @@ impl Expected {
     /// only name and address are compared.
     pub fn differences<'a>(&'a self, stands: &'a Self, may_differ: bool) -> Vec<Difference<'a>> {
         let mut differences = Vec::new();
+        if self.contradicted {
+            differences.push(Difference {
+                what: SHOWN_OTHERWISE,
+                expected: "",
+                stands: "",
+            });
+            return differences;
+        }
         let mut compare = |what, expected: Option<&'a str>, stands: Option<&'a str>, same: Same| {
             let (Some(expected), stands) = (expected, stands.unwrap_or_default()) else {
                 return;
@@ -152,6 +189,9 @@ impl Expected {
     }
 }
 
+/// Said of an instance that was shown to be other than its row expects.
+const SHOWN_OTHERWISE: &str = "it was other than its row expects when that was shown";
+
 type Same = fn(&str, &str) -> bool;
 
 /// As texts alone.
@@ -174,6 +214,7 @@ impl fmt::Display for Difference<'_> {
             stands,
         } = self;
         match (*expected, *stands) {
+            _ if *what == SHOWN_OTHERWISE => f.write_str(SHOWN_OTHERWISE),
             (_, "") => write!(f, "it has no {what}, not `{expected}`"),
             ("", _) => write!(f, "its {what} is `{stands}`, and it had none"),
             (..) => write!(f, "its {what} is `{stands}`, not `{expected}`"),
@@ -193,6 +234,7 @@ mod tests {
             image: text(image),
             status: text(status).map(InstanceStatus::from),
             seen: status != "*",
+            contradicted: false,
         }
     }
 

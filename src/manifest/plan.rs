@@ -118,6 +118,7 @@ impl Plan {
             image,
             status: _,
             seen: _,
+            contradicted: _,
         } = &job.expected;
         for (count, pin) in self.pins.iter_mut().zip([name, ip, image]) {
             *count += u64::from(pin.is_some());

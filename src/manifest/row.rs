@@ -56,6 +56,7 @@ impl Row {
             image: cells.read(Column::ExpectImage, cell::pin).flatten(),
             status: None,
             seen: false,
+            contradicted: false,
         };
         let note = cells.read(Column::Note, cell::note);
         let diagnostics = cells.into_diagnostics();
@@ -115,6 +116,7 @@ mod tests {
                     image,
                     status,
                     seen: _,
+                    contradicted: _,
                 } = &job.expected;
                 assert_eq!(*status, None);
                 [name, ip, image].map(|pin| pin.as_deref().unwrap_or("-"))

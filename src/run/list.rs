@@ -50,6 +50,7 @@ impl Listed {
             image: text(&self.observation.image),
             status: Some(self.observation.status.clone()),
             seen: true,
+            contradicted: false,
         }
     }
 

@@ -428,3 +428,43 @@ fn what_is_no_file_or_of_another_version_is_no_plan() {
     follow("other.json").exit(2).says("it is of version 2");
     assert_eq!(rig.submissions(), 0);
 }
+
+#[test]
+fn a_plan_is_for_one_queue() {
+    let rig = Rig::new(1);
+    rig.plan(&[]);
+    rig.follow(&["--db", "other.db"])
+        .exit(2)
+        .says("it was made for the queue in");
+    assert_eq!(rig.submissions(), 0);
+}
+
+#[test]
+fn what_was_shown_as_not_sent_is_not_sent_even_when_it_comes_right() {
+    let rig = Rig::new(60);
+    let listed = rig.call(&["services", "--format", "csv"]).exit(0).out;
+    let sheet: Vec<String> = listed
+        .lines()
+        .map(|line| line.replace(",,web", ",AlmaLinux-8,web"))
+        .collect();
+    let sheet = sheet.join("\n").replace(",web-05,", ",other,") + "\n";
+    rig.write("fleet.csv", sheet);
+    let plan = rig.plan(&[]);
+    assert!(
+        plan["rows"][4]["sent"]["not_now"].is_string(),
+        "{}",
+        plan["rows"][4]
+    );
+    rig.change(
+        4,
+        &InstanceChange {
+            name: Some("other".to_owned()),
+            ..InstanceChange::default()
+        },
+    );
+    rig.follow(&[])
+        .exit(1)
+        .says("it was other than its row expects when that was shown");
+    let wiped = rig.wiped();
+    assert_eq!((wiped[4], wiped.iter().sum::<u64>()), (0, 59));
+}

@@ -1,5 +1,6 @@
 //! Why a run may not go by a plan.
 
+use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::job::{Action, BatchId, Owner, ServiceId};
@@ -22,6 +23,8 @@ pub enum PlanFault {
     Future { created_ms: i64 },
     #[error("it was made for {0}")]
     OtherApi(String),
+    #[error("it was made for the queue in {}", .0.display())]
+    OtherDatabase(PathBuf),
     #[error("it plans to {}", .0.terms().verb)]
     OtherAction(Action),
     #[error("the sheet differs from it in {}\n  {}", rows_of(*.rows), .first.join("\n  "))]
@@ -62,6 +65,7 @@ impl PlanFault {
                 "make it again with `refleet plan MANIFEST --out FILE`, and have that approved"
             }
             Self::OtherApi(_) => "give the same --api-url, or plan for this one",
+            Self::OtherDatabase(_) => "give the same --db (or --account), or plan for this one",
             Self::OtherAction(_) => "plan what is to be done",
             Self::Future { .. } => "see to the clocks of the machines (`date`), and plan again",
             Self::Old { .. }

@@ -129,7 +129,7 @@ pub async fn enqueue(
     let mut rows = rows.map(|row| {
         let mut job = row?;
         if let Some(seen) = seen(&job)? {
-            job.expected = seen.until(job.order.action()).repinned(&job.expected);
+            job.expected = seen.until(job.order.action()).and_pins(&job.expected);
         }
         Ok(job)
     });

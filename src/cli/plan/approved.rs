@@ -33,6 +33,7 @@ impl Approved {
         path: &Path,
         plan: PlanFile,
         sheet: &Sheet<'_>,
+        database: &Path,
         age_max: Option<Duration>,
     ) -> Result<Self, CliError> {
         let refused = |fault| CliError::Plan {
@@ -40,6 +41,7 @@ impl Approved {
             fault,
         };
         plan.check_api(sheet.source.action(), sheet.provider)
+            .and_then(|()| plan.check_database(database))
             .and_then(|()| match age_max {
                 Some(age_max) => plan.check_age(age_max, time::now_ms()),
                 None => Ok(()),

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use clap::{Args, ValueEnum};
 
-use super::file::{Bounds, PlanFile};
+use super::file::{Bounds, PlanFile, place};
 use super::forecast::Forecast;
 use super::gather::{self, Gathered};
 use super::text;
@@ -126,7 +126,8 @@ pub async fn plan(global: &Global, args: &PlanArgs) -> Result<Exit, CliError> {
     let bounds = Bounds::of(&options);
     let rows = gather::rows(&sheet, &question)?;
     let api = (provider.as_str(), api_url.as_str());
-    let plan = PlanFile::new(&source, api, account.owner.clone(), bounds, rows);
+    let database = place(&global.database(DATABASE)?);
+    let plan = PlanFile::new(&source, api, account.owner.clone(), database, bounds, rows);
     match args.format {
         FormatArg::Json => print_text(&plan.to_json())?,
         FormatArg::Table => {

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 use std::io::{self, Write as _};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
@@ -12,6 +12,7 @@ use crate::cli::error::{CliError, PlanFault};
 use crate::cli::global::Configured;
 use crate::job::{Access, AccessKind, Action, Expected, ImageId, NewJob, Order, Owner, ServiceId};
 use crate::manifest::Source;
+use crate::queue;
 use crate::report::AtomicFile;
 use crate::run::{Options, Tolerance};
 use crate::time;
@@ -43,6 +44,8 @@ pub struct PlanFile {
     pub api_url: String,
     /// Whose instances they are; `null`: the API does not say.
     pub account: Option<Owner>,
+    /// The database whose queue the order is for: what another one knows of the past is not this.
+    pub database: PathBuf,
     /// The sheet's name, for people.
     pub manifest: String,
     /// The options that bound the damage.
@@ -192,6 +195,13 @@ impl Row {
     }
 }
 
+/// Where a database lies, links resolved: by this the plan knows its queue.
+pub fn place(database: &Path) -> PathBuf {
+    queue::resolve(database)
+        .or_else(|_| std::path::absolute(database))
+        .unwrap_or_else(|_| database.to_owned())
+}
+
 fn key(order: &Order) -> Option<String> {
     match order.access() {
         Some(Access::SshKey(key)) => Some(key.clone()),
@@ -205,6 +215,7 @@ impl PlanFile {
         source: &Source,
         (provider, api_url): (&str, &str),
         account: Option<Owner>,
+        database: PathBuf,
         options: Bounds,
         rows: Vec<Row>,
     ) -> Self {
@@ -217,6 +228,7 @@ impl PlanFile {
             provider: provider.to_owned(),
             api_url: api_url.to_owned(),
             account,
+            database,
             manifest: source.name().to_owned(),
             options,
             rows,
@@ -289,6 +301,15 @@ impl PlanFile {
             return Err(PlanFault::OtherAction(self.action));
         }
         Ok(())
+    }
+
+    /// Refuses a plan for another queue: what that one knows of the past is not what the plan was made
+    /// with.
+    pub fn check_database(&self, database: &Path) -> Result<(), PlanFault> {
+        if self.database == place(database) {
+            return Ok(());
+        }
+        Err(PlanFault::OtherDatabase(self.database.clone()))
     }
 
     /// Refuses a plan that is older than `age_max` at `now_ms`, or that comes from the future.

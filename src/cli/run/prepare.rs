@@ -176,7 +176,14 @@ fn approved(
 ) -> Result<Option<Approved>, CliError> {
     let args = invocation.args;
     match args.plan.as_ref().zip(invocation.plan) {
-        Some((path, plan)) => Approved::new(path, plan.clone(), sheet, age_max).map(Some),
+        Some((path, plan)) => Approved::new(
+            path,
+            plan.clone(),
+            sheet,
+            &invocation.context.database,
+            age_max,
+        )
+        .map(Some),
         None => Ok(None),
     }
 }

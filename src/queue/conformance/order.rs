@@ -51,6 +51,7 @@ pub(super) async fn what_a_row_expects_is_kept_with_its_job(mut store: impl Back
         image: None,
         status: Some(InstanceStatus::Active),
         seen: true,
+        contradicted: false,
     };
     let mut given = rows(&[1, 2], IMAGE);
     given[0].expected = expected.clone();

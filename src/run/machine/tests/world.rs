@@ -507,6 +507,7 @@ impl World {
                 image: Some(shown.image.to_uppercase()),
                 status: Some(shown.status.into()),
                 seen: true,
+                contradicted: false,
             };
         }
     }
@@ -1526,6 +1527,7 @@ fn assert_expected(expected: &Expected, is_touched: bool, baseline: Option<&Base
         image: baseline.image.clone(),
         status: Some(baseline.status.clone()),
         seen: true,
+        contradicted: false,
     };
     let differences = expected.differences(&stood, is_touched);
     assert!(differences.is_empty(), "{differences:?}");
