@@ -362,7 +362,7 @@ fn a_plan_is_for_one_order() {
 #[test]
 fn an_order_by_a_plan_that_is_taken_up_is_not_followed_by_another_one() {
     let rig = Rig::new(4);
-    rig.plan(&["--every", "1h", "--max-failures", "100%"]);
+    rig.plan(&["--every", "1h", "--max-failures", "100%", "--workers", "1"]);
     let mut command = rig.refleet(&["run", "fleet.csv", "--plan", "plan.json", "--every", "1h"]);
     command.args(["--events", "-"]).args(pace());
     let mut running = Running::start(command);

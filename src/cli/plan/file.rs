@@ -394,6 +394,7 @@ mod tests {
             provider: String::new(),
             api_url: String::new(),
             account: None,
+            database: PathBuf::new(),
             manifest: String::new(),
             options: Bounds {
                 workers: 1,
