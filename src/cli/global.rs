@@ -6,7 +6,7 @@ use std::sync::Arc;
 use clap::{ArgAction, Args};
 
 use super::error::{CliError, SetupError};
-use crate::config::{Account, Config};
+use crate::config::{self, Account, Config};
 use crate::progress::Verbosity;
 use crate::text;
 use crate::zomro::{AccountField, Endpoint};
@@ -102,19 +102,12 @@ impl Global {
             return Ok(db.value.clone());
         }
         let file = account.map_or(file.to_owned(), |account| format!("{}.db", account.name));
-        let absolute = |name: &str| {
-            std::env::var_os(name)
-                .map(PathBuf::from)
-                .filter(|path| path.is_absolute())
-        };
-        let state = absolute("XDG_STATE_HOME")
-            .or_else(|| Some(absolute("HOME")?.join(".local/state")))
-            .ok_or_else(|| {
-                CliError::Usage(
-                    "neither HOME nor XDG_STATE_HOME is set: say with --db where the database is"
-                        .to_owned(),
-                )
-            })?;
+        let state = config::own_folder("XDG_STATE_HOME", ".local/state").ok_or_else(|| {
+            CliError::Usage(
+                "neither HOME nor XDG_STATE_HOME is set: say with --db where the database is"
+                    .to_owned(),
+            )
+        })?;
         Ok(state.join("refleet").join(file))
     }
 

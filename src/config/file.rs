@@ -19,14 +19,20 @@ const SYSTEM_FILE: &str = "/etc/refleet/config.toml";
 /// No such file is larger by far.
 const BYTES_MAX: u64 = 1 << 20;
 
-/// The file that nobody named: the operator's own, else the machine's. `None`: there is none.
-pub fn search() -> Option<PathBuf> {
+/// Where the operator's own files of one kind are: what `variable` names, else `below_home`. A path in
+/// these variables that is not absolute is none. `None`: the environment does not say it.
+pub fn own_folder(variable: &str, below_home: &str) -> Option<PathBuf> {
     let absolute = |name: &str| {
         env::var_os(name)
             .map(PathBuf::from)
             .filter(|path| path.is_absolute())
     };
-    let own = absolute("XDG_CONFIG_HOME").or_else(|| Some(absolute("HOME")?.join(".config")));
+    absolute(variable).or_else(|| Some(absolute("HOME")?.join(below_home)))
+}
+
+/// The file that nobody named: the operator's own, else the machine's. `None`: there is none.
+pub fn search() -> Option<PathBuf> {
+    let own = own_folder("XDG_CONFIG_HOME", ".config");
     let own = own.map(|folder| folder.join("refleet/config.toml"));
     [own, Some(SYSTEM_FILE.into())]
         .into_iter()

@@ -19,7 +19,7 @@ mod rules;
 
 pub use account::{Account, Config, Given, KnownOption, Located, LoginBy, Options, Secret, Takes};
 pub use fault::ConfigError;
-pub use file::{read, search};
+pub use file::{own_folder, read, search};
 
 #[cfg(test)]
 mod tests;

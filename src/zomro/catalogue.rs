@@ -7,6 +7,7 @@ use crate::job::ImageId;
 use crate::text;
 
 use super::call_error::CallError;
+use super::choices::Choices;
 use super::rows::ListPage;
 use super::shape::{self, Many, Text};
 
@@ -85,24 +86,6 @@ struct TariffList<'a> {
 struct Tariff<'a> {
     #[serde(borrow)]
     id: Text<'a>,
-}
-
-#[derive(Default, Deserialize)]
-#[serde(default)]
-struct Choices<'a> {
-    #[serde(borrow, rename = "$name")]
-    name: Text<'a>,
-    #[serde(borrow)]
-    val: Many<Choice<'a>>,
-}
-
-#[derive(Default, Deserialize)]
-#[serde(default)]
-struct Choice<'a> {
-    #[serde(borrow, rename = "$key")]
-    key: Text<'a>,
-    #[serde(borrow, rename = "$")]
-    label: Text<'a>,
 }
 
 impl Tariffs {

@@ -42,6 +42,7 @@ mod api_error;
 mod call;
 mod call_error;
 mod catalogue;
+mod choices;
 mod claims;
 mod client;
 mod destination;

@@ -7,7 +7,8 @@ use crate::job::ImageId;
 use crate::text::{self, MESSAGE_CHARS_MAX};
 
 use super::call_error::CallError;
-use super::shape::{self, Many, Text};
+use super::choices::{Choice, Choices};
+use super::shape::{self, Many};
 
 /// What one instance can be rebuilt with.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -46,27 +47,7 @@ impl Preview {
 #[serde(default)]
 struct Lists<'a> {
     #[serde(borrow)]
-    slist: Many<List<'a>>,
-}
-
-#[derive(Default, Deserialize)]
-#[serde(default)]
-struct List<'a> {
-    #[serde(borrow, rename = "$name")]
-    name: Text<'a>,
-    #[serde(borrow)]
-    val: Many<Choice<'a>>,
-}
-
-#[derive(Default, Deserialize)]
-#[serde(default)]
-struct Choice<'a> {
-    #[serde(borrow, rename = "$key")]
-    key: Text<'a>,
-    #[serde(borrow, rename = "$")]
-    label: Text<'a>,
-    #[serde(borrow, rename = "$depend")]
-    depend: Text<'a>,
+    slist: Many<Choices<'a>>,
 }
 
 impl Preview {
