@@ -33,18 +33,19 @@ pub async fn load(global: &Global, args: &LoadArgs) -> Result<Exit, CliError> {
     let verbosity = global.verbosity();
     let endpoint = global.endpoint()?;
     let source = args.sheet.open(&args.manifest)?;
-    let (source, validated, owner) = lookup::resolve_if_named(global, source).await?;
-    tell_warnings(&validated, verbosity);
-    tell_passed_over(&validated, verbosity);
+    let manifest = lookup::resolve_if_named(global, source).await?;
+    let (source, validated) = (&manifest.source, &manifest.validated);
+    tell_warnings(validated, verbosity);
+    tell_passed_over(validated, verbosity);
     let mut queue = Queue::open_for_load(&global.database(DATABASE)?).await?;
     database::tell_notes(global, queue.notes());
     let sheet = Sheet {
-        source: &source,
-        validated: &validated,
+        source,
+        validated,
         path: &args.manifest,
         provider: &endpoint.provider(),
         api_url: &endpoint.to_string(),
-        owner,
+        owner: manifest.owner,
         plan: None,
     };
     let options = args.options.options();
@@ -74,8 +75,7 @@ pub async fn load(global: &Global, args: &LoadArgs) -> Result<Exit, CliError> {
         Plan::New { policy, last } => {
             database::announce_if_empty(&mut queue, source.action()).await?;
             if options.has_caps() {
-                let (targets, _) = order::preview(&mut queue, &sheet, policy).await?;
-                order::check_caps(&mut queue, &sheet, &last, targets.count(), options).await?;
+                order::preview(&mut queue, &sheet, policy, &last, options).await?;
             }
             let loaded = order::enqueue(&mut queue, &sheet, policy, &|_| Ok(None)).await?;
             let text = match loaded.batch {

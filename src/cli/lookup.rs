@@ -16,18 +16,29 @@ use crate::zomro::{Client, Found, Lookup, Preview};
 /// Calls per second of a command that has no option for it.
 const RATE_PER_S: f64 = 1.0;
 
+/// A manifest of which each name is known by its id.
+pub struct Resolved {
+    pub source: Source,
+    pub validated: Validated,
+    /// Whose account was asked for the ids, if one was: the order is bound to it.
+    pub owner: Option<Owner>,
+}
+
 /// Looks up the names that the sheet gives: the account's list tells the data centre of each instance,
-/// and the rebuild form of one instance in each of them its images and keys. Returns whose account that
-/// is, as far as it was asked, so that the order is bound to the account whose ids it holds.
+/// and the rebuild form of one instance in each of them its images and keys.
 pub async fn resolve(
     source: Source,
     validated: Validated,
     client: &Client,
     rate_per_s: f64,
     verbosity: Verbosity,
-) -> Result<(Source, Validated, Option<Owner>), CliError> {
+) -> Result<Resolved, CliError> {
     if validated.wanted.is_empty() {
-        return Ok((source, validated, None));
+        return Ok(Resolved {
+            source,
+            validated,
+            owner: None,
+        });
     }
     let action = source.action();
     let unread = |halt| CliError::Account { action, halt };
@@ -64,18 +75,23 @@ pub async fn resolve(
     }
     let source = source.with_offers(offers);
     let validated = manifest::validated(&source)?;
-    Ok((source, validated, account.owner))
+    Ok(Resolved {
+        source,
+        validated,
+        owner: account.owner,
+    })
 }
 
 /// The same for a command that asks the API for nothing else, and so needs credentials only where the
 /// sheet gives names.
-pub async fn resolve_if_named(
-    global: &Global,
-    source: Source,
-) -> Result<(Source, Validated, Option<Owner>), CliError> {
+pub async fn resolve_if_named(global: &Global, source: Source) -> Result<Resolved, CliError> {
     let validated = manifest::validated(&source)?;
     if validated.wanted.is_empty() {
-        return Ok((source, validated, None));
+        return Ok(Resolved {
+            source,
+            validated,
+            owner: None,
+        });
     }
     let client = connect(global, TIMEOUT)?;
     resolve(source, validated, &client, RATE_PER_S, global.verbosity()).await

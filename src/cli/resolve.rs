@@ -236,7 +236,9 @@ async fn carry_out(
     } = operation;
     let manifest = match from {
         Some(source) => {
-            let (source, validated, _) = lookup::resolve_if_named(global, source).await?;
+            let lookup::Resolved {
+                source, validated, ..
+            } = lookup::resolve_if_named(global, source).await?;
             tell_warnings(&validated, global.verbosity());
             Some((source, validated))
         }

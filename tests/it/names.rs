@@ -1,6 +1,6 @@
 //! Names of images and keys in the sheet instead of ids.
 
-use crate::rig::{FIRST, IMAGE, OTHER_IMAGE, Rig};
+use crate::rig::{FIRST, IMAGE, OTHER_IMAGE, Rig, SIGABRT, finish};
 use refleet::simulator::{Call, Fault, FaultKind, Script};
 
 /// A sheet by name for the first `count` services; the rig's account calls its image AlmaLinux-8.
@@ -89,6 +89,14 @@ fn an_order_by_name_is_bound_to_the_account_whose_names_were_looked_up() {
     rig.call(&["load", "fleet.csv", "--again"]).exit(0);
     let status = rig.call(&["status", "--json"]).exit(0).json();
     assert_eq!(status["account"]["id"], "70001", "{status}");
+    // A run that dies before it has read anything else of the account has bound it, too.
+    rig.call(&["cancel", "--all"]).exit(0);
+    let mut dying = rig.order("fleet.csv", &["--again"]);
+    dying.env("REFLEET_FAILPOINT", "load_after_commit");
+    assert_eq!(finish(dying).code, -SIGABRT);
+    let status = rig.call(&["status", "--json"]).exit(0).json();
+    assert_eq!(status["account"]["id"], "70001", "{status}");
+    assert_eq!(rig.submissions(), 0);
 }
 
 #[test]
@@ -151,7 +159,7 @@ fn a_rehearsal_knows_the_names_of_its_sheet() {
         "rehearsal.db",
     ]);
     command.env_remove("REFLEET_API_URL");
-    crate::rig::finish(command).exit(0).says("done 2");
+    finish(command).exit(0).says("done 2");
 }
 
 #[test]

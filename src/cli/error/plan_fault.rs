@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use crate::job::{Action, BatchId, Owner, ServiceId};
+use crate::job::{Action, BatchId, ServiceId};
 use crate::time;
 
 /// What is wrong with a plan, or has changed since it was made.
@@ -29,8 +29,6 @@ pub enum PlanFault {
     OtherAction(Action),
     #[error("the sheet differs from it in {}\n  {}", rows_of(*.rows), .first.join("\n  "))]
     OtherRows { rows: u64, first: Vec<String> },
-    #[error("it was made for account {0}, and the API does not say whose this session is")]
-    NoAccount(Owner),
     #[error("batch {0} of this manifest is open, and was not ordered by it")]
     OtherBatch(BatchId),
     #[error(
@@ -74,7 +72,6 @@ impl PlanFault {
             | Self::Used { .. } => {
                 "look at it with `refleet plan MANIFEST --out FILE`, and have the new plan approved"
             }
-            Self::NoAccount(_) => "use the credentials that it was made with",
             Self::OtherBatch(_) => {
                 "finish that batch first: `refleet run` without --plan shows what is left of it, and asks"
             }

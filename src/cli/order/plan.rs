@@ -1,8 +1,8 @@
 //! What is to be done with a manifest, and the doing of it.
 
 use super::access;
-use super::changes::last_order;
 use super::decide::{Known, Order, absolute, decide, is_same_file};
+use super::last::{self, LastOrder, batches_of_last};
 use super::options::OrderOptions;
 use super::sheet::{Sheet, new_batch, sound_rows};
 use crate::cli::error::CliError;
@@ -107,7 +107,7 @@ pub async fn plan(
             }
             Ok(Plan::New {
                 policy,
-                last: last_order(known.path),
+                last: batches_of_last(known.path),
             })
         }
         Order::Future(batch) => Err(CliError::FutureOrder {
@@ -150,18 +150,39 @@ pub async fn enqueue(
     })
 }
 
-/// What [`enqueue`] would queue: for the question before it.
+/// What a new order would be.
+#[derive(Default)]
+pub struct NewOrder {
+    /// What would be sent.
+    pub targets: Targets,
+    /// Rows that would not be queued.
+    pub left_out: LeftOut,
+    /// The last order of the same manifest, if there was one.
+    pub last: Option<LastOrder>,
+}
+
+/// What [`enqueue`] would queue, for whoever looks at it before. One that is larger, or differs more
+/// from the last order, which `batches_of_last` made up, than the operator allows is an error.
 pub async fn preview(
     queue: &mut Queue,
     sheet: &Sheet<'_>,
     policy: EnqueuePolicy,
-) -> Result<(Targets, LeftOut), CliError> {
+    batches_of_last: &[BatchId],
+    options: OrderOptions,
+) -> Result<NewOrder, CliError> {
+    let action = sheet.source.action();
     let mut rows = sound_rows(sheet.source, sheet.validated)?;
     let mut targets = Targets::default();
     let mut add = |row: &NewJob| targets.add(Target::from(row));
     let preview = queue
         .preview(&new_batch(sheet)?, policy, &mut rows, &mut add)
         .await
-        .map_err(|error| CliError::of_order(sheet.source.action(), error))?;
-    Ok((targets, preview.left_out))
+        .map_err(|error| CliError::of_order(action, error))?;
+    let last = last::read(queue, sheet, batches_of_last).await?;
+    last::check_caps(action, targets.count(), last.as_ref(), options)?;
+    Ok(NewOrder {
+        targets,
+        left_out: preview.left_out,
+        last,
+    })
 }

@@ -109,14 +109,6 @@ impl Approved {
         }
     }
 
-    /// Refuses a session of which the API does not say whose it is, where it did when the plan was made.
-    pub fn check_account(&self, owner: Option<&Owner>) -> Result<(), CliError> {
-        match (&self.account, owner) {
-            (Some(planned), None) => Err(self.refused(PlanFault::NoAccount(planned.clone()))),
-            (Some(_), Some(_)) | (None, _) => Ok(()),
-        }
-    }
-
     /// Refuses to go on with an open batch that was ordered in another way.
     pub fn check_batch(&self, batch: &Batch) -> Result<(), CliError> {
         if batch.plan.as_ref() == Some(&self.digest) {

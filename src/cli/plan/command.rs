@@ -1,6 +1,7 @@
 //! The command.
 
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use clap::{Args, ValueEnum};
 
@@ -21,6 +22,7 @@ use crate::exit::Exit;
 use crate::manifest;
 use crate::progress::{Surroundings, Verbosity};
 use crate::queue::{Open, OpenError, Queue};
+use crate::run::Options;
 use crate::text::{printable, shell_word};
 
 const EXAMPLES: &str = "\
@@ -77,16 +79,16 @@ pub async fn plan(global: &Global, args: &PlanArgs) -> Result<Exit, CliError> {
     let validated = manifest::validated(&source)?;
     tell_warnings(&validated, verbosity);
     tell_passed_over(&validated, verbosity);
-    let (source, validated, _) =
+    let manifest =
         lookup::resolve(source, validated, &client, options.rate_per_s, verbosity).await?;
     let (provider, api_url) = (endpoint.provider(), endpoint.to_string());
     let sheet = Sheet {
-        source: &source,
-        validated: &validated,
+        source: &manifest.source,
+        validated: &manifest.validated,
         path: &args.manifest,
         provider: &provider,
         api_url: &api_url,
-        owner: None,
+        owner: manifest.owner,
         plan: None,
     };
     let command = global.command(None);
@@ -99,10 +101,10 @@ pub async fn plan(global: &Global, args: &PlanArgs) -> Result<Exit, CliError> {
             return Ok(Exit::of_counts(&batch.counts));
         }
     };
-    let action = source.action();
+    let action = sheet.source.action();
     let asked = Asked {
         action,
-        owner: None,
+        owner: sheet.owner.as_ref(),
         client: &client,
         api_url: &api_url,
         options: &options,
@@ -111,7 +113,7 @@ pub async fn plan(global: &Global, args: &PlanArgs) -> Result<Exit, CliError> {
     };
     let capable = Surroundings::of_this_process().terminal;
     let account = read(&order.targets, &asked, capable).await?;
-    let differences = order.changes.as_ref().map(text::differences);
+    let differences = (order.last.as_ref()).map(|last| text::differences(&last.changes));
     let warnings = differences.unwrap_or_default();
     let question = Question {
         action,
@@ -123,19 +125,15 @@ pub async fn plan(global: &Global, args: &PlanArgs) -> Result<Exit, CliError> {
         no_wait: false,
         rebuild_timeout: options.rules.rebuild_timeout,
     };
-    let bounds = Bounds::of(&options);
-    let rows = gather::rows(&sheet, &question)?;
-    let api = (provider.as_str(), api_url.as_str());
     let database = place(&global.database(DATABASE)?);
-    let plan = PlanFile::new(&source, api, account.owner.clone(), database, bounds, rows);
+    let rows = gather::rows(&sheet, &question)?;
+    let bounds = Bounds::of(&options);
+    let plan = PlanFile::new(&sheet, account.owner.clone(), database, bounds, rows);
     match args.format {
         FormatArg::Json => print_text(&plan.to_json())?,
         FormatArg::Table => {
-            let mut took = order.took;
-            let workers = plan.options.workers;
-            let forecast = Forecast::new(question.count(), workers, options.rate_per_s, &mut took);
-            let columns = usize::from(console::Term::stdout().size().1);
-            print_text(&text::text(&question, &forecast, columns))?;
+            let took = order.last.map(|last| last.took).unwrap_or_default();
+            print_table(&question, &options, took)?;
         }
     }
     let options = args.options.options();
@@ -147,6 +145,18 @@ pub async fn plan(global: &Global, args: &PlanArgs) -> Result<Exit, CliError> {
         }
         None => Ok(Exit::Done),
     }
+}
+
+/// Prints the plan for people. `took`: how long the instances of the last order took.
+fn print_table(
+    question: &Question<'_>,
+    options: &Options,
+    mut took: Vec<Duration>,
+) -> Result<(), CliError> {
+    let (workers, rate_per_s) = (Bounds::of(options).workers, options.rate_per_s);
+    let forecast = Forecast::new(question.count(), workers, rate_per_s, &mut took);
+    let columns = usize::from(console::Term::stdout().size().1);
+    print_text(&text::text(question, &forecast, columns))
 }
 
 /// What was typed to say which order is meant, behind a blank each: a run by the plan has to be told the

@@ -10,8 +10,8 @@ use sha2::{Digest as _, Sha256};
 
 use crate::cli::error::{CliError, PlanFault};
 use crate::cli::global::Configured;
+use crate::cli::order::Sheet;
 use crate::job::{Access, AccessKind, Action, Expected, ImageId, NewJob, Order, Owner, ServiceId};
-use crate::manifest::Source;
 use crate::queue;
 use crate::report::AtomicFile;
 use crate::run::{Options, Tolerance};
@@ -212,8 +212,7 @@ fn key(order: &Order) -> Option<String> {
 impl PlanFile {
     /// Of now, and with its digest.
     pub fn new(
-        source: &Source,
-        (provider, api_url): (&str, &str),
+        sheet: &Sheet<'_>,
         account: Option<Owner>,
         database: PathBuf,
         options: Bounds,
@@ -224,12 +223,12 @@ impl PlanFile {
             refleet_plan: VERSION,
             created_at: time::rfc3339(created_ms),
             created_ms,
-            action: source.action(),
-            provider: provider.to_owned(),
-            api_url: api_url.to_owned(),
+            action: sheet.source.action(),
+            provider: sheet.provider.to_owned(),
+            api_url: sheet.api_url.to_owned(),
             account,
             database,
-            manifest: source.name().to_owned(),
+            manifest: sheet.source.name().to_owned(),
             options,
             rows,
             digest: String::new(),

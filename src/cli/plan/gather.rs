@@ -1,35 +1,22 @@
 //! What a plan is made of: the sheet, what the queue knows of its services, and what stands there now.
 
 use std::collections::HashMap;
-use std::time::Duration;
 
 use super::file::{Row, Sent};
 use crate::cli::error::CliError;
-use crate::cli::order::{self, OrderOptions, Plan, Sheet, changes, sound_rows};
+use crate::cli::order::{self, NewOrder, OrderOptions, Plan, Sheet, sound_rows};
 use crate::cli::question::{Fate, Question, Targets};
-use crate::job::{ResultRow, ServiceId};
-use crate::queue::{Batch, Changes, LeftOut, Queue, Target};
+use crate::job::ServiceId;
+use crate::queue::{Batch, Queue, Target};
 
 /// The order that a sheet would be.
 pub enum Gathered {
     /// A new one.
-    New(Order),
+    New(NewOrder),
     /// A batch of it is open.
     Open(Batch),
     /// It has ended.
     Ended(Batch),
-}
-
-/// A new order.
-pub struct Order {
-    /// What would be sent.
-    pub targets: Targets,
-    /// Rows that would not be queued.
-    pub left_out: LeftOut,
-    /// How it differs from the last order of the same sheet's path.
-    pub changes: Option<Changes>,
-    /// How long the instances of that order took.
-    pub took: Vec<Duration>,
 }
 
 /// What `sheet` would order, given what the queue knows; `None`: nothing was ever ordered here.
@@ -43,35 +30,17 @@ pub async fn gather(
         for row in sound_rows(sheet.source, sheet.validated)? {
             targets.add(Target::from(&row?));
         }
-        return Ok(Gathered::New(Order {
+        return Ok(Gathered::New(NewOrder {
             targets,
-            left_out: LeftOut::default(),
-            changes: None,
-            took: Vec::new(),
+            ..NewOrder::default()
         }));
     };
     match order::plan(queue, sheet, options).await? {
         Plan::Resume { batch, .. } => Ok(Gathered::Open(batch)),
         Plan::Ended(batch) => Ok(Gathered::Ended(batch)),
-        Plan::New { policy, last } => {
-            let (targets, left_out) = order::preview(queue, sheet, policy).await?;
-            order::check_caps(queue, sheet, &last, targets.count(), options).await?;
-            let mut took = Vec::new();
-            for batch in &last {
-                let mut note = |row: ResultRow| {
-                    took.extend(row.took());
-                    Ok(())
-                };
-                let read = queue.results(*batch, &[], &mut note).await?;
-                read.map_err(CliError::System)?;
-            }
-            Ok(Gathered::New(Order {
-                targets,
-                left_out,
-                changes: changes(queue, sheet, &last).await?,
-                took,
-            }))
-        }
+        Plan::New { policy, last } => order::preview(queue, sheet, policy, &last, options)
+            .await
+            .map(Gathered::New),
     }
 }
 

@@ -83,10 +83,7 @@ async fn look_up_and_run(
                     tell("\ninterrupted before anything was sent\n");
                     return Ok(ended::of_signal(signal));
                 }
-                resolved = resolving => {
-                    let (source, validated, _) = resolved?;
-                    Some((source, validated))
-                }
+                resolved = resolving => Some(resolved?),
             }
         }
         None => None,

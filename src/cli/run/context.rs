@@ -10,13 +10,14 @@ use crate::cli::connect::{client, connect};
 use crate::cli::credentials::Access;
 use crate::cli::error::CliError;
 use crate::cli::global::{DATABASE, Global, SIMULATION_DATABASE};
+use crate::cli::lookup::Resolved;
 use crate::cli::manifest;
 use crate::cli::next::SIMULATION;
 use crate::cli::plan::PlanFile;
 use crate::cli::question::Pager;
 use crate::cli::simulate;
 use crate::job::Action;
-use crate::manifest::{Source, Validated};
+use crate::manifest::Source;
 use crate::queue::{self, OpenError, QueueLock, Side, StoreError};
 use crate::run::Options;
 use crate::simulator::{Config, Simulator};
@@ -27,7 +28,7 @@ pub struct Invocation<'a> {
     pub global: &'a Global,
     pub args: &'a RunArgs,
     /// `None`: the unfinished batch is worked on.
-    pub manifest: Option<&'a (Source, Validated)>,
+    pub manifest: Option<&'a Resolved>,
     /// What somebody has approved.
     pub plan: Option<&'a PlanFile>,
     pub context: &'a RunContext,

@@ -6,7 +6,8 @@ use std::time::Duration;
 
 use super::context::{Invocation, RunContext};
 use crate::cli::error::CliError;
-use crate::cli::order::{self, Loaded, Plan, Sheet, access};
+use crate::cli::lookup::Resolved;
+use crate::cli::order::{self, Loaded, NewOrder, Plan, Sheet, access};
 use crate::cli::output::{tell, tell_prose};
 use crate::cli::plan::{self, Approved};
 use crate::cli::question::{self, Asked, Targets, confirm};
@@ -14,7 +15,6 @@ use crate::cli::sign_in::sign_in;
 use crate::cli::{batches, database};
 use crate::exit::Exit;
 use crate::job::{Action, BatchId, Expected, NewJob, Owner, ServiceId};
-use crate::manifest::{Source, Validated};
 use crate::progress::{Surroundings, Verbosity};
 use crate::queue::{Batch, EnqueuePolicy, Queue, Store as _, Target};
 use crate::run::machine::STALE_AFTER;
@@ -52,7 +52,7 @@ pub async fn prepare(invocation: &Invocation<'_>, queue: &mut Queue) -> Result<P
 async fn order(
     invocation: &Invocation<'_>,
     queue: &mut Queue,
-    (source, validated): &(Source, Validated),
+    manifest: &Resolved,
 ) -> Result<Prepared, CliError> {
     let &Invocation {
         global,
@@ -60,6 +60,9 @@ async fn order(
         context,
         ..
     } = invocation;
+    let Resolved {
+        source, validated, ..
+    } = manifest;
     if context.options.no_wait && validated.plan.pins.iter().any(|rows| *rows > 0) {
         return Err(CliError::Usage(format!(
             "{} pins what must stand on its instances (expect_...), and --no-wait reads no list to see it: run it without --no-wait",
@@ -78,7 +81,7 @@ async fn order(
         path: args.manifest.as_deref().unwrap_or(Path::new("-")),
         provider: &context.provider,
         api_url: &context.api_url,
-        owner: None,
+        owner: manifest.owner.clone(),
         plan: None,
     };
     let verbosity = global.verbosity();
@@ -122,8 +125,8 @@ async fn new_order(
     let approved = approved(invocation, &sheet, Some(args.plan_age))?;
     sheet.plan = approved.as_ref().map(|plan| plan.digest.clone());
     if args.asks() || options.has_caps() || approved.is_some() {
-        let (targets, _) = order::preview(queue, &sheet, policy).await?;
-        order::check_caps(queue, &sheet, earlier, targets.count(), options).await?;
+        let preview = order::preview(queue, &sheet, policy, earlier, options).await?;
+        let NewOrder { targets, last, .. } = preview;
         if let Some(plan) = &approved {
             plan.check_targets(&targets)?;
             plan.check_unused(queue).await?;
@@ -134,16 +137,14 @@ async fn new_order(
             };
             // Another account is refused before anything is queued; the run takes the list over.
             let account = look(&subject, invocation).await?;
-            plan.check_account(account.owner.as_ref())?;
             (list, sheet.owner) = (account.list, account.owner);
         } else if targets.count() > 0 && args.asks() {
-            let changes = order::changes(queue, &sheet, earlier).await?;
-            let warnings = changes.as_ref().map(plan::differences);
+            let warnings = last.map(|last| plan::differences(&last.changes));
             let warnings = warnings.unwrap_or_default();
             let subject = Subject {
                 targets: &targets,
                 action,
-                owner: None,
+                owner: sheet.owner.as_ref(),
             };
             // What was asked about, the order is bound to.
             (list, sheet.owner) = ask(&subject, invocation, "", &warnings).await?;

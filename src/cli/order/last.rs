@@ -1,18 +1,27 @@
-//! How an order differs from the last one of the same manifest, and whether that is more than allowed.
+//! The last order of the same manifest: how a new one differs from it, and whether that is more than allowed.
 
 use std::collections::HashMap;
+use std::time::Duration;
 
 use super::options::OrderOptions;
 use super::sheet::{Sheet, sound_rows};
 use crate::cli::error::CliError;
 use crate::cli::output::tell_prose;
-use crate::job::{BatchId, ImageId, ServiceId, State};
+use crate::job::{Action, BatchId, ImageId, ResultRow, ServiceId, State};
 use crate::queue::{Batch, Changes, Queue};
 
-/// The orders of `path` that [`changes`] compares with: the last one that has ended, and those before
-/// it of the same sheet, since an order by the clock is only for what was due that night. An order that
-/// was cancelled whole was a wrong one, and is no measure.
-pub fn last_order(path: &[Batch]) -> Vec<BatchId> {
+/// What the last order of the same manifest tells of a new one.
+pub struct LastOrder {
+    /// How the new one differs from what it ordered, and nobody cancelled.
+    pub changes: Changes,
+    /// How long its instances took.
+    pub took: Vec<Duration>,
+}
+
+/// The batches of the last order of `path`: the last one that has ended, and those before it of the
+/// same sheet, since an order by the clock is only for what was due that night. An order that was
+/// cancelled whole was a wrong one, and is no measure.
+pub fn batches_of_last(path: &[Batch]) -> Vec<BatchId> {
     let is_one = |batch: &&Batch| !batch.is_open() && batch.counts.cancelled < batch.counts.total();
     let ended = || path.iter().filter(is_one);
     let Some(last) = ended().max_by_key(|batch| batch.id) else {
@@ -22,27 +31,27 @@ pub fn last_order(path: &[Batch]) -> Vec<BatchId> {
     same_sheet.map(|batch| batch.id).collect()
 }
 
-/// How the sheet differs from what `last` ordered, and nobody cancelled; `None`: there was no such order.
-pub async fn changes(
+/// Compares the sheet with the last order, which `batches` made up; `None`: there was none.
+pub async fn read(
     queue: &mut Queue,
     sheet: &Sheet<'_>,
-    last: &[BatchId],
-) -> Result<Option<Changes>, CliError> {
-    let Some(newest) = last.iter().max() else {
+    batches: &[BatchId],
+) -> Result<Option<LastOrder>, CliError> {
+    let Some(newest) = batches.iter().max() else {
         return Ok(None);
     };
     let mut ordered: HashMap<ServiceId, Option<ImageId>> = HashMap::new();
-    for batch in last {
-        let mut note = |row: crate::job::ResultRow| {
+    let mut took = Vec::new();
+    for batch in batches {
+        let mut note = |row: ResultRow| {
+            took.extend(row.took());
             if row.state != State::Cancelled {
                 ordered.insert(row.service, row.image);
             }
             Ok(())
         };
-        queue
-            .results(*batch, &[], &mut note)
-            .await?
-            .map_err(CliError::System)?;
+        let read = queue.results(*batch, &[], &mut note).await?;
+        read.map_err(CliError::System)?;
     }
     let mut changes = Changes {
         last: *newest,
@@ -61,29 +70,28 @@ pub async fn changes(
     }
     changes.gone = ordered.into_keys().collect();
     changes.gone.sort_unstable();
-    Ok(Some(changes))
+    Ok(Some(LastOrder { changes, took }))
 }
 
 /// Refuses a new order of `jobs` jobs that is larger, or differs more from the last one, than the
 /// operator allows. Where there is no last one, that is always said: a cap that does not apply is none.
-pub async fn check_caps(
-    queue: &mut Queue,
-    sheet: &Sheet<'_>,
-    last: &[BatchId],
+pub fn check_caps(
+    action: Action,
     jobs: u64,
+    last: Option<&LastOrder>,
     options: OrderOptions,
 ) -> Result<(), CliError> {
     if let Some(max) = options.max_wipes.filter(|max| jobs > *max) {
-        let action = sheet.source.action();
         return Err(CliError::TooMany { action, jobs, max });
     }
     let Some(percent) = options.max_change else {
         return Ok(());
     };
-    match changes(queue, sheet, last).await? {
-        Some(changes) if changes.exceed(percent) => {
-            Err(CliError::TooDifferent { changes, percent })
-        }
+    match last.map(|last| &last.changes) {
+        Some(changes) if changes.exceed(percent) => Err(CliError::TooDifferent {
+            changes: changes.clone(),
+            percent,
+        }),
         Some(_) => Ok(()),
         None => {
             tell_prose(
