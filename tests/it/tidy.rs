@@ -74,6 +74,9 @@ const DOMAIN: &[&str] = &[
 /// Lines that a file may have.
 const LINES_MAX: usize = 700;
 
+/// Fields that a struct of a run may have.
+const FIELDS_MAX: usize = 10;
+
 /// Files that are longer all the same.
 const LONGER: &[(&str, &str)] = &[(
     "src/run/machine/tests/world.rs",
@@ -152,6 +155,18 @@ fn a_file_can_be_read_at_one_sitting() {
         .collect();
     let expected: Vec<&str> = LONGER.iter().map(|(path, _)| *path).collect();
     assert_eq!(long, expected, "files of more than {LINES_MAX} lines");
+}
+
+#[test]
+fn no_struct_of_a_run_knows_everything() {
+    let sources = Source::all("src");
+    let of_a_run = sources.iter().filter(|source| source.room() == "run");
+    let of_a_run = of_a_run.filter(|source| !source.is_test());
+    let large = of_a_run
+        .flat_map(Source::structs)
+        .filter(|(_, fields)| *fields > FIELDS_MAX);
+    let large: Vec<(&str, usize)> = large.collect();
+    assert!(large.is_empty(), "more than {FIELDS_MAX} fields: {large:?}");
 }
 
 #[test]

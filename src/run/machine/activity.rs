@@ -11,7 +11,7 @@ impl Machine {
         let flights = &self.flights;
         let activity = if !self.gate.session().is_ready() {
             Activity::LoggingIn
-        } else if let Some((read, total)) = self.inventory.scan_progress() {
+        } else if let Some((read, total)) = self.account.inventory.scan_progress() {
             Activity::ReadingList { read, total }
         } else if let Some(by) = self.held_back_by(now) {
             Activity::HeldBack { by }

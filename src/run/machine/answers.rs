@@ -188,7 +188,7 @@ impl Machine {
         match error {
             ReadError::Unauthorized { generation, .. } => {
                 self.gate.got_through();
-                let again = self.inventory.refused_before(*generation);
+                let again = self.account.inventory.refused_before(*generation);
                 self.gate.session_mut().refused(*generation, again, now.at);
             }
             ReadError::Blocked { .. } => {

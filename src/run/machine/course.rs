@@ -57,17 +57,23 @@ pub struct Start {
 pub struct Machine {
     pub(super) options: Options,
     pub(super) gate: Gate,
-    pub(super) inventory: Inventory,
+    pub(super) account: AccountRooms,
     pub(super) backlog: Backlog,
     pub(super) order_check: OrderCheck,
-    pub(super) images: Images,
     pub(super) flights: Flights,
     pub(super) budget: Budget,
-    pub(super) lookups: Lookups,
     pub(super) narrator: Narrator,
-    pub(super) ownership: Ownership,
     pub(super) desk: Desk,
     pub(super) course: Course,
+}
+
+/// The rooms of what is read of the account.
+#[derive(Debug)]
+pub(super) struct AccountRooms {
+    pub(super) inventory: Inventory,
+    pub(super) images: Images,
+    pub(super) lookups: Lookups,
+    pub(super) ownership: Ownership,
 }
 
 /// What comes next within a turn.
@@ -116,21 +122,23 @@ impl Machine {
         let jobs = counts.total();
         let mut machine = Self {
             gate: Gate::new(&options, session, list.is_scanned(), seed, now),
-            inventory: Inventory::new(list, now),
+            account: AccountRooms {
+                inventory: Inventory::new(list, now),
+                images: Images::default(),
+                lookups: Lookups::default(),
+                ownership: Ownership::new(owner, now),
+            },
             backlog: Backlog::default(),
             order_check: OrderCheck::new(jobs),
-            images: Images::default(),
             flights: Flights::default(),
             budget: Budget::new(options.max_failures.of(jobs), options.max_mismatch.of(jobs)),
-            lookups: Lookups::default(),
             narrator: Narrator::new(counts, now),
-            ownership: Ownership::new(owner, now),
             desk: Desk::default(),
             course: Course::default(),
             options,
         };
-        if !machine.options.no_wait && !machine.inventory.is_scanned() {
-            machine.inventory.begin_scan();
+        if !machine.options.no_wait && !machine.account.inventory.is_scanned() {
+            machine.account.inventory.begin_scan();
         }
         let session = machine.gate.session_mut();
         if machine.options.no_wait && session.is_ready() && !session.can_login() {
@@ -283,31 +291,32 @@ impl Machine {
         if self.flights.out() > 0 || !self.desk.is_done() {
             return false;
         }
-        let knows_list = self.inventory.is_scanned() && self.owner_is_answered();
+        let knows_list = self.account.inventory.is_scanned() && self.owner_is_answered();
         let reads_list = !(self.options.no_wait || knows_list);
-        let is_wanted = reads_list || self.images.are_wanted() || self.lookups.are_wanted();
+        let is_wanted =
+            reads_list || self.account.images.are_wanted() || self.account.lookups.are_wanted();
         let looks_on = self.course.only_looks && is_wanted;
         self.is_ending() || !looks_on && self.backlog.is_empty() && self.flights.is_empty()
     }
 
     /// What was read of the account's list.
     pub fn list(&self) -> &InstanceList {
-        self.inventory.list()
+        self.account.inventory.list()
     }
 
     /// The same, when nothing more is to be read.
     pub fn into_list(self) -> InstanceList {
-        self.inventory.into_list()
+        self.account.inventory.into_list()
     }
 
     /// The names of images, and the images that no instance offered which was asked for them.
     pub fn image_names(&self) -> (HashMap<ImageId, String>, HashSet<ImageId>) {
-        self.images.names()
+        self.account.images.names()
     }
 
     /// What was looked up since this was asked last.
     pub fn take_looked(&mut self) -> Vec<Looked> {
-        self.lookups.take_looked()
+        self.account.lookups.take_looked()
     }
 
     /// Why the run ends early.
@@ -405,7 +414,7 @@ impl Machine {
         }
         self.flights.interrupt(by_wall.saturating_sub(by_clock));
         self.backlog.forget_deferrals();
-        self.inventory.forget_readings(now);
+        self.account.inventory.forget_readings(now);
         let lasted = by_clock.max(by_wall);
         if lasted >= STALE_AFTER && !self.options.stale {
             self.halt_for(Halt::StoodStill { lasted });
@@ -426,8 +435,8 @@ impl Machine {
             Some((failed, budget)) => Some(Halt::FailureBudget { failed, budget }),
             None => (self.too_many_mismatches(0))
                 .or_else(|| self.gate.over_limit(timeout, now))
-                .or_else(|| self.inventory.over_limit(timeout, now))
-                .or_else(|| self.ownership.over_limit(timeout, now)),
+                .or_else(|| self.account.inventory.over_limit(timeout, now))
+                .or_else(|| self.account.ownership.over_limit(timeout, now)),
         };
         match halt {
             Some(halt) => self.halt_for(halt),

@@ -10,7 +10,10 @@ impl Machine {
     /// The store has to say what is still to be sent, before the first of it is: what the list surely
     /// lacks, and what stands on the instances, is known by then.
     pub(super) fn wants_order(&self) -> bool {
-        let (is_scanned, is_complete) = (self.inventory.is_scanned(), self.inventory.is_read());
+        let (is_scanned, is_complete) = (
+            self.account.inventory.is_scanned(),
+            self.account.inventory.is_read(),
+        );
         let is_due = self.order_check.is_due(is_scanned, is_complete);
         is_due && !self.options.no_wait && !self.is_ending()
     }
@@ -20,7 +23,7 @@ impl Machine {
     pub(super) fn check_order(&mut self, queued: &[Pending]) -> Option<Vec<JobId>> {
         let is_last = self.order_check.turn_to(queued);
         for job in queued {
-            if self.inventory.is_surely_absent(job.service) {
+            if self.account.inventory.is_surely_absent(job.service) {
                 self.order_check.is_missing(job);
             } else if let Some(what) = self.mismatch(job) {
                 self.order_check.mismatches(job, &what);
@@ -31,7 +34,7 @@ impl Machine {
 
     fn order_is_checked(&mut self) -> Vec<JobId> {
         let jobs = self.order_check.jobs();
-        let found = self.order_check.conclude(self.inventory.is_read());
+        let found = self.order_check.conclude(self.account.inventory.is_read());
         let missing = found.missing.len() as u64;
         if let Some(first) = found.first_missing
             && missing.saturating_mul(10) > jobs
@@ -68,7 +71,7 @@ impl Machine {
         if job.expected.is_nothing() {
             return None;
         }
-        let listed = self.inventory.get(job.service);
+        let listed = self.account.inventory.get(job.service);
         let listed = listed.filter(|listed| listed.page.is_some())?;
         let is_settled = !listed.observation.status.is_passing();
         listed.mismatch(&job.expected, job.is_touched || !is_settled)

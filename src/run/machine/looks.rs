@@ -9,10 +9,10 @@ use crate::zomro::{Found, Lookup, Read, ReadError};
 impl Machine {
     /// Asks for the documents that are wanted.
     pub(super) fn look_up(&mut self, now: Now) {
-        while let Some(not_before) = self.lookups.may_ask() {
+        while let Some(not_before) = self.account.lookups.may_ask() {
             match self.gate.take_slot(Purpose::Submission, not_before, now) {
                 Ok(()) => {
-                    let Some(lookup) = self.lookups.ask() else {
+                    let Some(lookup) = self.account.lookups.ask() else {
                         return;
                     };
                     self.desk.call(Call::LookUp(lookup));
@@ -26,11 +26,11 @@ impl Machine {
         let error = match result {
             Ok(reply) => {
                 self.read_accepted(reply.generation);
-                return self.lookups.found(lookup, reply.value);
+                return self.account.lookups.found(lookup, reply.value);
             }
             Err(error) => error,
         };
-        let delay = self.gate.delay(self.lookups.failures(lookup) + 1);
+        let delay = self.gate.delay(self.account.lookups.failures(lookup) + 1);
         let refusal = match &error {
             ReadError::Failed(failure) => failure.clone(),
             ReadError::Unauthorized { .. } => {
@@ -44,9 +44,9 @@ impl Machine {
             | ReadError::SlowDown { .. } => Failure::new("unread", error.to_string()),
         };
         if self.reading_was_refused(&error, now) {
-            self.lookups.refused(lookup, &refusal, delay, now);
+            self.account.lookups.refused(lookup, &refusal, delay, now);
         } else {
-            self.lookups.again(lookup, delay, now);
+            self.account.lookups.again(lookup, delay, now);
         }
     }
 

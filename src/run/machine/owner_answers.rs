@@ -14,12 +14,12 @@ impl Machine {
     /// The session has said whose it is, and the batch is that account's. A look sends nothing, and has
     /// no batch.
     pub(super) fn may_send(&self) -> bool {
-        self.course.only_looks || self.ownership.may_send(self.generation())
+        self.course.only_looks || self.account.ownership.may_send(self.generation())
     }
 
     /// See [`Ownership::is_answered`](super::owner::Ownership::is_answered).
     pub(super) fn owner_is_answered(&self) -> bool {
-        self.ownership.is_answered(self.generation())
+        self.account.ownership.is_answered(self.generation())
     }
 
     /// Asks whose the session is, if that one has not said so. Who only looks documents up need not know.
@@ -28,12 +28,12 @@ impl Machine {
             return;
         }
         let generation = self.generation();
-        let Some(not_before) = self.ownership.may_ask(generation) else {
+        let Some(not_before) = self.account.ownership.may_ask(generation) else {
             return;
         };
         match self.gate.take_slot(Purpose::Session, not_before, now) {
             Ok(()) => {
-                self.ownership.asked(generation);
+                self.account.ownership.asked(generation);
                 self.desk.call(Call::Owner);
             }
             Err(at) => self.wake_by(at),
@@ -41,7 +41,7 @@ impl Machine {
     }
 
     pub(super) fn owner_finished(&mut self, result: Read<Option<Owner>>, now: Now) {
-        let asked = self.ownership.question_ended();
+        let asked = self.account.ownership.question_ended();
         let error = match result {
             Ok(reply) => {
                 // That it may say so does not show that a renewal has helped: the pause before the
@@ -50,7 +50,7 @@ impl Machine {
                 self.owner_told(reply.generation, reply.value, "", now);
                 if reply.generation != self.generation() {
                     let why = "the session ended before it said so".to_owned();
-                    self.ownership.failed(why, now.at, now);
+                    self.account.ownership.failed(why, now.at, now);
                 }
                 return;
             }
@@ -65,7 +65,7 @@ impl Machine {
             }
             ReadError::Unauthorized { generation, .. } => {
                 self.gate.got_through();
-                let before = self.ownership.refused(*generation);
+                let before = self.account.ownership.refused(*generation);
                 if before == Some(*generation) {
                     // `keepalive` has passed in between: this user may not ask it.
                     self.owner_told(*generation, None, &format!(" ({error})"), now);
@@ -80,8 +80,9 @@ impl Machine {
             | ReadError::HalfSession { .. }
             | ReadError::Incurable(_) => self.read_failed(&error, now),
         }
-        let delay = self.gate.delay(self.ownership.failures() + 1);
-        self.ownership
+        let delay = self.gate.delay(self.account.ownership.failures() + 1);
+        self.account
+            .ownership
             .failed(error.to_string(), now.at + delay, now);
     }
 
@@ -90,9 +91,9 @@ impl Machine {
     fn owner_told(&mut self, generation: u64, owner: Option<Owner>, why: &str, now: Now) {
         match &owner {
             Some(owner) => self.check_owner(owner),
-            None if self.ownership.is_bound() => {
-                let delay = self.gate.delay(self.ownership.failures() + 1);
-                if let Some(theirs) = self.ownership.named_nobody(now.at + delay).cloned() {
+            None if self.account.ownership.is_bound() => {
+                let delay = self.gate.delay(self.account.ownership.failures() + 1);
+                if let Some(theirs) = self.account.ownership.named_nobody(now.at + delay).cloned() {
                     let why = why.to_owned();
                     self.halt_for(Halt::UnknownAccount { theirs, why });
                 }
@@ -103,12 +104,14 @@ impl Machine {
             }),
         }
         let is_current = generation == self.generation();
-        self.ownership.answered(generation, owner, is_current);
+        self.account
+            .ownership
+            .answered(generation, owner, is_current);
     }
 
     /// Halts where the batch is another account's than the session.
     fn check_owner(&mut self, ours: &Owner) {
-        if let Some(theirs) = self.ownership.of_another(ours).cloned() {
+        if let Some(theirs) = self.account.ownership.of_another(ours).cloned() {
             let ours = ours.clone();
             self.halt_for(Halt::OtherAccount { theirs, ours });
         }
@@ -116,24 +119,26 @@ impl Machine {
 
     /// The account to which the batch is to be bound now: the next thing is an intent.
     pub(super) fn wants_bound(&self) -> Option<&Owner> {
-        let is_next = (self.options.no_wait || self.inventory.is_scanned() && !self.wants_order())
+        let is_next = (self.options.no_wait
+            || self.account.inventory.is_scanned() && !self.wants_order())
             && !self.backlog.waiting().is_empty()
             && !self.is_ending();
-        self.ownership
+        self.account
+            .ownership
             .unbound(self.generation())
             .filter(|_| is_next)
     }
 
     /// The store says whose the batch is.
     pub(super) fn bound(&mut self, owner: Owner) {
-        self.ownership.bound(owner);
-        if let Some(ours) = self.ownership.of_session().cloned() {
+        self.account.ownership.bound(owner);
+        if let Some(ours) = self.account.ownership.of_session().cloned() {
             self.check_owner(&ours);
         }
     }
 
     /// Whose the session is, as far as it has said so.
     pub fn owner(&self) -> Option<&Owner> {
-        self.ownership.of_session()
+        self.account.ownership.of_session()
     }
 }

@@ -17,7 +17,7 @@ impl Machine {
             Order::Rebuild(rebuild) if rebuild.zone.is_some() && self.options.no_wait => {
                 Some(Image::default())
             }
-            Order::Rebuild(rebuild) => self.images.get(rebuild.image).cloned(),
+            Order::Rebuild(rebuild) => self.account.images.get(rebuild.image).cloned(),
         }
     }
 
@@ -29,12 +29,12 @@ impl Machine {
     }
 
     fn ask_for_image(&mut self, image: ImageId, service: ServiceId, now: Now) {
-        let Some(not_before) = self.images.may_ask(image, service, now) else {
+        let Some(not_before) = self.account.images.may_ask(image, service, now) else {
             return;
         };
         match self.gate.take_slot(Purpose::Submission, not_before, now) {
             Ok(()) => {
-                self.images.asked(image);
+                self.account.images.asked(image);
                 self.desk.call(Call::Preview(image, service));
             }
             Err(at) => self.wake_by(at),
@@ -43,7 +43,7 @@ impl Machine {
 
     /// Asks for the names that are wanted without a job.
     pub(super) fn name_images(&mut self, now: Now) {
-        for (image, services) in self.images.wanted() {
+        for (image, services) in self.account.images.wanted() {
             for service in services {
                 self.ask_for_image(image, service, now);
             }
@@ -53,7 +53,7 @@ impl Machine {
     /// No instance is left that could show these images: they go without name and zone.
     pub(super) fn give_up_previews(&mut self) {
         let waiting = self.backlog.waiting();
-        let given_up = self.images.give_up(|image, lacking| {
+        let given_up = self.account.images.give_up(|image, lacking| {
             let mut waiting = waiting.iter();
             waiting.any(|waiting| {
                 waiting.job.order.image() == Some(image)
@@ -83,8 +83,8 @@ impl Machine {
                         name: Some(found.name.clone()),
                         zone: found.zone.clone(),
                     };
-                    self.images.told(image, told);
-                } else if self.images.lacks(image, service, now) {
+                    self.account.images.told(image, told);
+                } else if self.account.images.lacks(image, service, now) {
                     // Images differ from data centre to data centre: another instance may offer it.
                     self.narrator.warn(format!(
                         "image {image} is not offered to service {service}: another one that is to get it is asked"
@@ -94,17 +94,17 @@ impl Machine {
             }
             Err(error) => error,
         };
-        let failures = self.images.failures(image);
+        let failures = self.account.images.failures(image);
         if self.reading_was_refused(&error, now) {
             let delay = self.gate.delay(failures + 1);
-            if self.images.failed(image, delay, now) == Tried::GivenUp {
+            if self.account.images.failed(image, delay, now) == Tried::GivenUp {
                 self.narrator.warn_once("preview", || {
                     format!("the rebuild preview fails ({error}): images stay without names, which is less evidence")
                 });
             }
         } else {
             let delay = self.gate.delay(failures.max(1));
-            self.images.again(image, delay, now);
+            self.account.images.again(image, delay, now);
         }
     }
 }

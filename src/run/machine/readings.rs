@@ -15,23 +15,23 @@ use crate::zomro::{Page, Read, ReadError, Reply};
 impl Machine {
     /// Asks for the next page, if one is wanted and may be read now.
     pub(super) fn read_list(&mut self, now: Now) {
-        if self.options.no_wait || self.inventory.is_reading() {
+        if self.options.no_wait || self.account.inventory.is_reading() {
             return;
         }
         // A scan goes through all pages, whoever needs which.
-        let needs = if self.inventory.scan_progress().is_some() {
+        let needs = if self.account.inventory.scan_progress().is_some() {
             Needs::default()
         } else {
             self.needs(now)
         };
         let rules = self.options.rules;
-        match self.inventory.next_page(&needs, &rules, now) {
+        match self.account.inventory.next_page(&needs, &rules, now) {
             NextPage::Nothing => {}
             NextPage::At(at) => self.wake_by(at),
             NextPage::Read(page, purpose, not_before) => {
                 match self.gate.take_slot(purpose, not_before, now) {
                     Ok(()) => {
-                        self.inventory.asked(page);
+                        self.account.inventory.asked(page);
                         self.desk.call(Call::Page(page));
                     }
                     Err(at) => self.wake_by(at),
@@ -57,16 +57,18 @@ impl Machine {
                     | ReadError::Incurable(_)
                     | ReadError::Blocked { .. } => Unread::Failed(&message),
                 };
-                let failures = self.inventory.not_read(why, now);
+                let failures = self.account.inventory.not_read(why, now);
                 let delay = self.gate.delay(failures);
-                self.inventory.rest(delay, now);
+                self.account.inventory.rest(delay, now);
             }
         }
-        self.inventory.ended(asked, &self.options.rules, now);
+        self.account
+            .inventory
+            .ended(asked, &self.options.rules, now);
     }
 
     fn page_read(&mut self, asked: u32, reply: &Reply<Page>, now: Now) {
-        let Some(news) = self.inventory.read(asked, reply, now) else {
+        let Some(news) = self.account.inventory.read(asked, reply, now) else {
             return;
         };
         // Doubts last: what the other rows of the page show counts for them.
@@ -115,12 +117,13 @@ impl Machine {
     /// A job may still come whose effect would prove the doubt's page to be alive, or, where both get the
     /// same image, that the list spells its name as the preview does.
     fn more_to_come(&self, service: ServiceId) -> bool {
-        let page = self.inventory.page_of(service);
+        let page = self.account.inventory.page_of(service);
         let Some(doubt) = self.flights.job(service) else {
             return false;
         };
         let serves = |job: &QueuedJob| {
-            let is_on_its_page = page.is_some() && self.inventory.page_of(job.service) == page;
+            let is_on_its_page =
+                page.is_some() && self.account.inventory.page_of(job.service) == page;
             let image = job.order.image();
             is_on_its_page || (image.is_some() && image == doubt.order.image())
         };
@@ -218,7 +221,7 @@ impl Machine {
         if evidence == Evidence::Observed && flight.job.record.accepted {
             let sent_at = tracker.sent_at();
             let took = reply.answered_at.saturating_duration_since(sent_at);
-            self.inventory.learn_duration(took);
+            self.account.inventory.learn_duration(took);
         }
         self.flights.seen_through(flight, evidence, observation);
     }
@@ -228,7 +231,7 @@ impl Machine {
     /// gives one; the owner's name for it is free to change.
     fn another_machine(&self, job: &QueuedJob) -> Option<String> {
         let meant = job.record.baseline.as_ref()?.ip.as_deref()?;
-        let found = for_people(self.inventory.get(job.service)?.ip.as_deref())?;
+        let found = for_people(self.account.inventory.get(job.service)?.ip.as_deref())?;
         (found != meant).then(|| {
             format!("its address was {meant} and is {found} now: it may be another machine")
         })
@@ -272,13 +275,13 @@ impl Machine {
 
     /// A scan has ended: who is not in the list?
     fn judge_absent(&mut self, absence: Absence, now: Now) {
-        let is_absent = |service: &ServiceId| self.inventory.page_of(*service).is_none();
+        let is_absent = |service: &ServiceId| self.account.inventory.page_of(*service).is_none();
         let mut absent: Vec<ServiceId> = self.flights.services().filter(is_absent).collect();
         absent.sort_unstable();
         if absence.complete {
             let waiting = self.backlog.services().filter(is_absent);
             let all: HashSet<ServiceId> = absent.iter().copied().chain(waiting).collect();
-            let gone = self.inventory.set_absent(all);
+            let gone = self.account.inventory.set_absent(all);
             if let Some(first) = gone.first() {
                 self.narrator.warn_once("absent", || {
                     let count = gone.len();

@@ -87,12 +87,12 @@ impl Machine {
                 if probe {
                     return;
                 }
-                if let Some(message) = self.inventory.missing_rights() {
+                if let Some(message) = self.account.inventory.missing_rights() {
                     self.halt_for(Halt::Rights(message));
                     return;
                 }
                 self.gate.session_mut().alive();
-                self.inventory.session_is_alive();
+                self.account.inventory.session_is_alive();
                 // The session is sound: what it was refused is refused for good.
                 for Suspect { job, failure, .. } in self.backlog.take_suspects() {
                     self.fail_untouched(job, failure, now);

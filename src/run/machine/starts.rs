@@ -60,7 +60,7 @@ impl Machine {
     }
 
     pub(super) fn start_jobs(&mut self, now: Now) {
-        if !self.options.no_wait && (!self.inventory.is_scanned() || self.wants_order()) {
+        if !self.options.no_wait && (!self.account.inventory.is_scanned() || self.wants_order()) {
             return;
         }
         if !self.may_send() {
@@ -158,8 +158,8 @@ impl Machine {
                 Err(Readiness::Differs(plan_mismatch(error)))
             };
         }
-        let Some(listed) = self.inventory.get(job.service) else {
-            return Err(if self.inventory.is_surely_absent(job.service) {
+        let Some(listed) = self.account.inventory.get(job.service) else {
+            return Err(if self.account.inventory.is_surely_absent(job.service) {
                 Readiness::NotListed
             } else {
                 Readiness::NeedsReading { deferred: true }
@@ -172,7 +172,7 @@ impl Machine {
         }
         let observation = &listed.observation;
         let age = now.at.saturating_duration_since(observation.requested_at);
-        if age > BASELINE_AGE_MAX || !self.inventory.is_fresh(observation.requested_at) {
+        if age > BASELINE_AGE_MAX || !self.account.inventory.is_fresh(observation.requested_at) {
             return Err(Readiness::NeedsReading { deferred: false });
         }
         if !job.order.action().may_begin(&observation.status) {
@@ -206,7 +206,7 @@ impl Machine {
             service: job.service,
             order,
         };
-        let listed = self.inventory.get(job.service);
+        let listed = self.account.inventory.get(job.service);
         let baseline_at = listed.map(|listed| listed.observation.requested_at);
         self.step(&mut job, entry, now.unix_ms);
         self.desk.call(Call::Submit(job.id, Box::new(submission)));
@@ -230,7 +230,7 @@ impl Machine {
 
     fn never_ready(&self, service: ServiceId) -> Failure {
         let waited = time::short(self.options.rules.rebuild_timeout);
-        let listed = self.inventory.get(service);
+        let listed = self.account.inventory.get(service);
         match listed.filter(|listed| listed.page.is_some()) {
             Some(listed) if listed.observation.status == InstanceStatus::Missing => Failure::new(
                 FailureKind::NotReady,

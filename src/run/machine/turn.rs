@@ -162,11 +162,11 @@ impl Machine {
                 self.begin_turn();
             }
             Input::LookUp(lookups) => {
-                self.lookups.want(lookups, now);
+                self.account.lookups.want(lookups, now);
                 self.begin_turn();
             }
             Input::Name(named) => {
-                self.images.want(named);
+                self.account.images.want(named);
                 self.begin_turn();
             }
             Input::Answered(Ok(answer)) => self.answered(answer, now),

@@ -81,6 +81,21 @@ impl Source {
         found.collect()
     }
 
+    /// Its structs with named fields, and how many those are: the formatter puts each on a line.
+    pub fn structs(&self) -> impl Iterator<Item = (&str, usize)> {
+        places(&self.code, "struct ").filter_map(|at| {
+            let rest = &self.code[at + "struct ".len()..];
+            let (head, block) = rest.split_once('{')?;
+            let is_tuple = head.contains([';', '(']);
+            let fields = block[..end_of(block, '}')?].lines().filter(|line| {
+                let field = line.strip_prefix("    ").unwrap_or_default();
+                !field.starts_with([' ', '#']) && field.contains(": ")
+            });
+            let name = head.split(|c| !is_of_a_name(c)).next()?;
+            (!is_tuple).then(|| (name, fields.count()))
+        })
+    }
+
     fn owner(&self, at: usize) -> Option<&str> {
         let begin = places(&self.code[..at], "impl").last()?;
         let (head, block) = self.code[begin..].split_once('{')?;
@@ -292,4 +307,14 @@ fn an_arm_that_takes_the_rest_is_seen() {
         (8, 2, true, true),
     ];
     assert_eq!(seen, expected);
+}
+
+#[test]
+fn the_fields_of_a_struct_are_counted() {
+    let code = "struct Unit;\nstruct Pair(u8, u8);\nstruct Two<T> {\n    pub one: Vec<T>,\n    #[serde(x)]\n    two: [u8; 2],\n}\n";
+    let source = Source {
+        path: String::new(),
+        code: code.to_owned(),
+    };
+    assert_eq!(Vec::from_iter(source.structs()), [("Two", 2)]);
 }

@@ -294,7 +294,7 @@ fn a_preview_that_never_works_leaves_the_image_without_a_name() {
 #[test]
 fn an_image_keeps_its_name_through_an_outage() {
     let mut world = World::new(2, options());
-    world.run_until(|world| world.machine.inventory.is_scanned());
+    world.run_until(|world| world.machine.account.inventory.is_scanned());
     world.down = true;
     world.run_for(5 * MINUTE);
     world.down = false;

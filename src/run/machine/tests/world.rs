@@ -666,7 +666,7 @@ impl World {
                 assert!(at - *last >= interval, "two calls within {:?}", at - *last);
             }
             // The first scan may use every slot: nothing else is there to be called.
-            if matches!(made, Made::Page(_)) && self.machine.inventory.is_scanned() {
+            if matches!(made, Made::Page(_)) && self.machine.account.inventory.is_scanned() {
                 if let Some(last) = self.last_poll {
                     assert!(
                         at - last >= interval * 2,
@@ -735,7 +735,7 @@ impl World {
             && !self.failed_now
             && self.machine.desk.is_done()
             && machine.gate.is_open()
-            && (self.options.no_wait || machine.inventory.is_scanned())
+            && (self.options.no_wait || machine.account.inventory.is_scanned())
             && !machine.wants_order()
             && machine.may_send()
             && machine.slots() > 0;
