@@ -407,7 +407,6 @@ fn options(scene: &Scene) -> Options {
     Options {
         workers: scene.workers,
         rate_per_s: scene.rate_per_s,
-        retries: 5,
         backoff: Backoff {
             initial: Duration::from_secs(1),
             max: Duration::from_mins(1),
@@ -419,6 +418,7 @@ fn options(scene: &Scene) -> Options {
             unseen_after: Duration::from_mins(10),
             rebuild_timeout: Duration::from_hours(1),
             silence_counts: true,
+            retries: 5,
         },
         max_failures: Tolerance::Percent(100),
         max_mismatch: Tolerance::Percent(100),

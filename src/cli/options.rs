@@ -118,7 +118,6 @@ impl PaceArgs {
         let options = Options {
             workers: self.workers.unwrap_or(8) as usize,
             rate_per_s: self.rate.unwrap_or(defaults.rate_per_s),
-            retries: self.retries.unwrap_or(5),
             backoff: Backoff {
                 initial: self.backoff_initial.unwrap_or(defaults.backoff_initial),
                 max: self.backoff_max.unwrap_or(defaults.backoff_max),
@@ -130,6 +129,7 @@ impl PaceArgs {
                 unseen_after: self.unseen_after.unwrap_or(defaults.unseen_after),
                 rebuild_timeout: self.rebuild_timeout.unwrap_or(defaults.rebuild_timeout),
                 silence_counts: !self.no_requeue,
+                retries: self.retries.unwrap_or(5),
             },
             max_failures: self.max_failures.unwrap_or(Tolerance::Percent(20)),
             max_mismatch: self.max_mismatch.unwrap_or(Tolerance::Percent(2)),
@@ -146,7 +146,7 @@ pub fn as_json(options: &Options) -> serde_json::Value {
     serde_json::json!({
         "workers": options.workers,
         "rate_per_s": options.rate_per_s,
-        "retries": options.retries,
+        "retries": options.rules.retries,
         "backoff_initial_ms": ms(options.backoff.initial),
         "backoff_max_ms": ms(options.backoff.max),
         "outage_timeout_ms": ms(options.outage_timeout),

@@ -170,7 +170,6 @@ fn options(rate_per_s: f64) -> Options {
     Options {
         workers: 1,
         rate_per_s,
-        retries: 0,
         backoff: BACKOFF,
         outage_timeout: PATIENCE,
         rules: Rules {
@@ -179,6 +178,7 @@ fn options(rate_per_s: f64) -> Options {
             unseen_after: PATIENCE,
             rebuild_timeout: PATIENCE,
             silence_counts: false,
+            retries: 0,
         },
         max_failures: Tolerance::Percent(100),
         max_mismatch: Tolerance::Percent(100),

@@ -13,8 +13,6 @@ pub struct Options {
     pub workers: usize,
     /// API calls per second; 0: no limit.
     pub rate_per_s: f64,
-    /// Retries of a submission that was proven not to be executed.
-    pub retries: u32,
     /// Delays between tries.
     pub backoff: Backoff,
     /// How long nothing may get through.

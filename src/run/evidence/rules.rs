@@ -15,4 +15,6 @@ pub struct Rules {
     pub rebuild_timeout: Duration,
     /// Silence may prove that nothing was executed; `--no-requeue` says that it may not.
     pub silence_counts: bool,
+    /// How often a submission is sent again that was proven not to be executed: `--retries`
+    pub retries: u32,
 }

@@ -240,7 +240,7 @@ impl Machine {
     /// Proof that nothing was executed: again, if a retry is left.
     fn disprove(&mut self, mut flight: Flight, now: Now) {
         let retries = flight.job.record.retries;
-        let entry = if retries < self.options.retries {
+        let entry = if retries < self.options.rules.retries {
             let delay = self.gate.delay(retries + 1);
             LedgerEntry::Disproved {
                 not_before_ms: now.after_ms(delay),

@@ -13,6 +13,7 @@ pub const RULES: Rules = Rules {
     unseen_after: Duration::from_mins(10),
     rebuild_timeout: Duration::from_hours(1),
     silence_counts: true,
+    retries: 3,
 };
 pub const OLD: &str = "Debian-12";
 pub const NEW: &str = "AlmaLinux-8";

@@ -50,7 +50,7 @@ fn a_doubt_that_was_not_executed_is_disproved_and_sent_again() {
 fn after_the_last_retry_what_was_never_executed_has_failed_untouched() {
     let mut options = options();
     options.workers = 1;
-    options.retries = 0;
+    options.rules.retries = 0;
     let mut world = World::new(9, options);
     world.truth(1).always = Some(Fate::Unknown(None));
     // Their names show at once: the windows stay short.

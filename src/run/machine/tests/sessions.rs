@@ -19,7 +19,6 @@ fn start(now: Now) -> Run {
     let options = Options {
         workers: 8,
         rate_per_s: 0.0,
-        retries: 5,
         backoff: Backoff {
             initial: second,
             max: second,
@@ -31,6 +30,7 @@ fn start(now: Now) -> Run {
             unseen_after: second,
             rebuild_timeout: 60 * second,
             silence_counts: true,
+            retries: 5,
         },
         max_failures: Tolerance::Percent(100),
         max_mismatch: Tolerance::Percent(100),

@@ -48,7 +48,6 @@ pub fn options() -> Options {
     Options {
         workers: 4,
         rate_per_s: 1.0,
-        retries: 3,
         backoff: Backoff {
             initial: SECOND,
             max: MINUTE,
@@ -60,6 +59,7 @@ pub fn options() -> Options {
             unseen_after: 4 * MINUTE,
             rebuild_timeout: 20 * MINUTE,
             silence_counts: true,
+            retries: 3,
         },
         max_failures: Tolerance::Percent(100),
         max_mismatch: Tolerance::Percent(100),
