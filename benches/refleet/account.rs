@@ -16,7 +16,7 @@ use refleet::run::driver::{Outside, drive};
 use refleet::run::evidence::Rules;
 use refleet::run::machine::{Call, Finished, Input, Machine, Start};
 use refleet::run::session::Session;
-use refleet::run::{InstanceList, Now, Options, Tolerance};
+use refleet::run::{InstanceList, Now, Options, Rollout, Tolerance};
 use refleet::zomro::{Answer, Image, Instance, Keepalive, Page, Preview, Reply, Sent, Submitted};
 
 /// How long each call takes.
@@ -422,6 +422,7 @@ fn options(scene: &Scene) -> Options {
         },
         max_failures: Tolerance::Percent(100),
         max_mismatch: Tolerance::Percent(100),
+        rollout: Rollout::default(),
         no_wait: false,
         stale: false,
     }

@@ -6,7 +6,7 @@ use clap::Args;
 
 use crate::run::backoff::Backoff;
 use crate::run::evidence::Rules;
-use crate::run::{Options, Tolerance};
+use crate::run::{Options, Rollout, Tolerance};
 use crate::time::parse_duration;
 
 /// How a run works. Defaults are resolved later: a simulation has quicker ones.
@@ -133,6 +133,7 @@ impl PaceArgs {
             },
             max_failures: self.max_failures.unwrap_or(Tolerance::Percent(20)),
             max_mismatch: self.max_mismatch.unwrap_or(Tolerance::Percent(2)),
+            rollout: Rollout::default(),
             no_wait: self.no_wait,
             stale: false,
         };

@@ -12,7 +12,7 @@ use super::evidence::Rules;
 use super::machine::{Input, Looked, Machine, Start};
 use super::process::Process;
 use super::session::Session;
-use super::{Halt, InstanceList, Now, Options, Tolerance};
+use super::{Halt, InstanceList, Now, Options, Rollout, Tolerance};
 use crate::event::{Activity, Event};
 use crate::job::{BatchId, Counts, ImageId, JobId, Owner, RunId, ServiceId, State, Transition};
 use crate::queue::{Harm, Lease, Pending, QueuedJob, Ready, Store, StoreError};
@@ -182,6 +182,7 @@ fn options(rate_per_s: f64) -> Options {
         },
         max_failures: Tolerance::Percent(100),
         max_mismatch: Tolerance::Percent(100),
+        rollout: Rollout::default(),
         no_wait: false,
         stale: true,
     }

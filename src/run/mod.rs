@@ -36,6 +36,7 @@ pub mod outage;
 pub mod poll_schedule;
 mod process;
 pub mod rate_limiter;
+mod rollout;
 pub mod session;
 mod worker;
 
@@ -46,3 +47,4 @@ pub use halt::{Halt, Signal};
 pub use list::InstanceList;
 pub use options::Options;
 pub use process::{Ending, Setup, Signals, run};
+pub use rollout::Rollout;

@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
-use super::Tolerance;
 use super::backoff::Backoff;
 use super::evidence::Rules;
+use super::{Rollout, Tolerance};
 
 /// The options of a run. Defaults and meanings stand at the command line.
 #[derive(Debug, Clone)]
@@ -23,6 +23,8 @@ pub struct Options {
     pub max_failures: Tolerance,
     /// How many instances may be other than the order expects.
     pub max_mismatch: Tolerance,
+    /// Who goes first, and who never goes down together.
+    pub rollout: Rollout,
     /// Ends when everything is accepted; reads no list.
     pub no_wait: bool,
     /// Goes on however long the process, or the order, was left alone.

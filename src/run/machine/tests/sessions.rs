@@ -11,7 +11,7 @@ use crate::run::backoff::Backoff;
 use crate::run::evidence::Rules;
 use crate::run::machine::{Answer, Call, Finished, Input, Machine, Next, Output, Question, Start};
 use crate::run::session::{LOGIN_PAUSE, Session};
-use crate::run::{InstanceList, Now, Options, Tolerance};
+use crate::run::{InstanceList, Now, Options, Rollout, Tolerance};
 use crate::zomro::{self, Reply, Submitted};
 
 fn start(now: Now) -> Run {
@@ -35,6 +35,7 @@ fn start(now: Now) -> Run {
         max_failures: Tolerance::Percent(100),
         max_mismatch: Tolerance::Percent(100),
         // Neither list nor preview: nothing but sessions and submissions.
+        rollout: Rollout::default(),
         no_wait: true,
         stale: false,
     };

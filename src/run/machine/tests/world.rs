@@ -22,7 +22,7 @@ use crate::run::machine::starts::Readiness;
 use crate::run::machine::{Call, Finished, Input, Machine, Start};
 use crate::run::rate_limiter::Purpose;
 use crate::run::session::Session;
-use crate::run::{Halt, InstanceList, Now, Options, Signal, Tolerance};
+use crate::run::{Halt, InstanceList, Now, Options, Rollout, Signal, Tolerance};
 use crate::zomro::{
     Answer, HalfSession, Image, Instance, Keepalive, LoginError, Page, Preview, Read, ReadError,
     Reply, Sent, Submission, Submitted,
@@ -63,6 +63,7 @@ pub fn options() -> Options {
         },
         max_failures: Tolerance::Percent(100),
         max_mismatch: Tolerance::Percent(100),
+        rollout: Rollout::default(),
         no_wait: false,
         stale: false,
     }

@@ -1,0 +1,21 @@
+//! Who goes first, and who never goes down together: the rules as the operator gives them.
+
+use std::num::NonZeroU32;
+
+/// The rules of a roll-out.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Rollout {
+    /// Of each image so many instances go first, and nothing else before they are proven.
+    pub canary: Option<NonZeroU32>,
+    /// Of each group so many are down at once, at most.
+    pub max_per_group: NonZeroU32,
+}
+
+impl Default for Rollout {
+    fn default() -> Self {
+        Self {
+            canary: None,
+            max_per_group: NonZeroU32::MIN,
+        }
+    }
+}
