@@ -1,6 +1,4 @@
-//! Times and durations as people write them.
-//!
-//! Inside, a moment is Unix time in milliseconds (`…_ms: i64`), so that the database can compare it.
+//! Moments and durations as people write them.
 
 use std::fmt;
 use std::time::Duration;
