@@ -112,6 +112,8 @@ CREATE UNIQUE INDEX job_live ON job (service_id) WHERE completed_ms IS NULL;
 CREATE INDEX job_claimable ON job (batch_id, not_before_ms) WHERE state = 'queued';
 -- What counts against the failure budget.
 CREATE INDEX job_failed ON job (batch_id) WHERE state = 'failed';
+-- How long the latest of an image took.
+CREATE INDEX job_took ON job (image, completed_ms) WHERE evidence = 'observed' OR evidence = 'image';
 -- What a run takes over from the one before it.
 CREATE INDEX job_unsettled ON job (batch_id, state) WHERE state <> 'queued' AND completed_ms IS NULL;
 

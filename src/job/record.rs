@@ -5,6 +5,8 @@
 //! here cannot reach the disk unseen. No arrow leads from `in_doubt` to `submitting`: what is in
 //! doubt is queued first, and only by proof or by the operator's word.
 
+use std::time::Duration;
+
 use super::{
     Baseline, Evidence, Executed, Failure, FailureKind, InstanceStatus, JobId, LedgerEntry, State,
     Verdict,
@@ -267,6 +269,19 @@ impl JobRecord {
     /// Was the instance touched, by any attempt?
     pub fn executed(&self) -> Executed {
         self.executed_before.max(self.executed_now)
+    }
+
+    /// From the submission to the completion, where that was seen: what was only accepted, or given out
+    /// as done by somebody, says nothing of how long it took.
+    pub fn took(&self) -> Option<Duration> {
+        match self.evidence? {
+            Evidence::Observed | Evidence::Image => {
+                let (submitted_ms, completed_ms) = self.submitted_ms.zip(self.completed_ms)?;
+                let ms = u64::try_from(completed_ms - submitted_ms).ok()?;
+                Some(Duration::from_millis(ms))
+            }
+            Evidence::Accepted | Evidence::Operator => None,
+        }
     }
 
     fn end(&mut self, state: State, at_ms: i64) {

@@ -3,9 +3,12 @@
 //! It keeps nothing of how dates and the order of the ledger contradict each other: which services an
 //! order by the clock may not date is SQLite's alone to know so far.
 
+mod took;
+
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::error::Error;
 use std::io;
+use std::time::Duration;
 
 use super::operator::{Command, Elsewhere};
 use super::order::RowNews;
@@ -16,8 +19,8 @@ use super::{
     QueuedJob, Ready, ResultSink, Rows, Selection, Store, StoreError, Target,
 };
 use crate::job::{
-    Action, BatchId, Counts, Executed, JobId, JobRecord, LedgerEntry, NewJob, Order, Owner,
-    ResultRow, RunId, ServiceId, State, Transition,
+    Action, BatchId, Counts, Executed, ImageId, JobId, JobRecord, LedgerEntry, NewJob, Order,
+    Owner, ResultRow, RunId, ServiceId, State, Transition,
 };
 
 /// The whole store.
@@ -654,6 +657,16 @@ impl Backend for MemoryStore {
             .collect();
         jobs.reverse();
         Ok(jobs)
+    }
+
+    async fn durations(
+        &mut self,
+        provider: &str,
+        action: Action,
+        images: &[Option<ImageId>],
+        limit: usize,
+    ) -> Result<Vec<(Option<ImageId>, Duration)>, StoreError> {
+        Ok(self.took(provider, action, images, limit))
     }
 
     async fn history(&mut self, job: JobId) -> Result<Vec<LedgerLine>, StoreError> {

@@ -11,13 +11,16 @@
 use std::collections::HashSet;
 use std::error::Error;
 use std::io;
+use std::time::Duration;
 
 use super::{
     AccessNews, Batch, CommandOutcome, Decision, EnqueueError, EnqueuePolicy, Enqueued, Flaw,
     Given, Harm, Lease, LedgerLine, NewBatch, NewRun, Pending, Preview, QueuedJob, Ready,
     ResultSink, Rows, Selection, StoreError, Target,
 };
-use crate::job::{BatchId, Counts, JobId, NewJob, Owner, ServiceId, State, Transition};
+use crate::job::{
+    Action, BatchId, Counts, ImageId, JobId, NewJob, Owner, ServiceId, State, Transition,
+};
 
 /// What a run asks.
 pub trait Store {
@@ -185,6 +188,17 @@ pub trait Backend: Store + Sized {
         &mut self,
         service: ServiceId,
     ) -> impl Future<Output = Result<Vec<(BatchId, QueuedJob)>, StoreError>>;
+
+    /// How long it took to rebuild with each of `images`, of those of the provider and action that were
+    /// seen to complete: of each the `limit` latest, the one that completed first first. `None` among
+    /// them stands for what gives no image.
+    fn durations(
+        &mut self,
+        provider: &str,
+        action: Action,
+        images: &[Option<ImageId>],
+        limit: usize,
+    ) -> impl Future<Output = Result<Vec<(Option<ImageId>, Duration)>, StoreError>>;
 
     /// Everything that the ledger says of a job, in its order.
     fn history(&mut self, job: JobId) -> impl Future<Output = Result<Vec<LedgerLine>, StoreError>>;

@@ -20,13 +20,15 @@
 //! The rules that the [`machine`] applies are small pure modules of their own: how doubts end and
 //! rebuilds complete ([`evidence`]), what the list says ([`list`]), when a page of it is read again
 //! ([`poll_schedule`]), when to try again ([`backoff`]), how fast ([`rate_limiter`]), how much may go
-//! wrong ([`budget`]), what an outage is ([`outage`]), what the session needs ([`session`]).
+//! wrong ([`budget`]), what an outage is ([`outage`]), what the session needs ([`session`]), how long
+//! rebuilds take ([`durations`]).
 
 mod account;
 pub mod backoff;
 pub mod budget;
 mod clock;
 pub mod driver;
+pub mod durations;
 pub mod evidence;
 mod halt;
 pub mod list;
@@ -43,6 +45,7 @@ mod worker;
 pub use account::{Account, Looker, look_up, read_account};
 pub use budget::Tolerance;
 pub use clock::Now;
+pub use durations::Durations;
 pub use halt::{Halt, Signal};
 pub use list::InstanceList;
 pub use options::Options;

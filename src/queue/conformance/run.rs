@@ -1,12 +1,15 @@
 //! What a run asks, and what it writes.
 
 use std::collections::HashSet;
+use std::time::Duration;
 
 use super::rig::{
-    ACCEPTED, NOW_MS, acquire, begun, completed, failure, held, intent, refused, services, sound,
-    step, stored, targets, unknown, write,
+    ACCEPTED, IMAGE, NOW_MS, OTHER_IMAGE, acquire, begun, completed, failure, held, intent, order,
+    refused, services, sound, step, stored, targets, unknown, write,
 };
-use crate::job::{InstanceStatus, JobId, JobRecord, LedgerEntry, State, Transition, Verdict};
+use crate::job::{
+    Action, Evidence, InstanceStatus, JobId, JobRecord, LedgerEntry, State, Transition, Verdict,
+};
 use crate::queue::{Backend, Selection, StoreError};
 
 pub(super) async fn a_step_moves_only_what_stands_where_it_begins(mut store: impl Backend) {
@@ -117,6 +120,49 @@ pub(super) async fn a_run_takes_over_what_is_in_flight(mut store: impl Backend) 
     let queued = store.queued_jobs(&ids).await.unwrap();
     let queued: Vec<_> = queued.iter().map(|job| job.service).collect();
     assert_eq!(queued, services(&[5]));
+}
+
+pub(super) async fn how_long_it_took_is_known_of_what_was_seen_to_complete(
+    mut store: impl Backend,
+) {
+    let (lease, mut jobs) = begun(&mut store, &[1, 2, 3, 4, 5]).await;
+    let accepted = LedgerEntry::Completed {
+        evidence: Evidence::Accepted,
+        status: InstanceStatus::Active,
+        image: None,
+        remark: None,
+    };
+    // The fourth has only been accepted, and the fifth is not back yet.
+    let ends = [
+        (30_000, Some(completed())),
+        (10_000, Some(completed())),
+        (20_000, Some(completed())),
+        (40_000, Some(accepted)),
+        (50_000, None),
+    ];
+    for (job, (took_ms, end)) in jobs.iter_mut().zip(ends) {
+        write(&mut store, &lease, job, [intent(), ACCEPTED]).await;
+        if let Some(end) = end {
+            let record = job.record.clone();
+            let step = Transition::new(job.id, record, end, NOW_MS + took_ms).unwrap();
+            assert!(store.record(&lease, &[&step]).await.unwrap().is_empty());
+        }
+    }
+    let image = |text: &str| Some(text.parse().unwrap());
+    let images = [image(OTHER_IMAGE), image(IMAGE), None];
+    let (ours, action) = (order(1).provider, Action::Rebuild);
+    for (provider, limit, expected_s) in [
+        (ours.as_str(), 9, &[10, 20, 30][..]),
+        (ours.as_str(), 2, &[20, 30]),
+        ("another.example.com", 9, &[]),
+    ] {
+        let durations = store.durations(provider, action, &images, limit).await;
+        let expected = expected_s
+            .iter()
+            .map(|s| (images[1], Duration::from_secs(*s)));
+        let expected: Vec<_> = expected.collect();
+        assert_eq!(durations.unwrap(), expected, "{provider}, {limit}");
+    }
 }
 
 pub(super) async fn a_lease_that_was_lost_writes_nothing(mut store: impl Backend) {

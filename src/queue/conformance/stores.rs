@@ -27,6 +27,7 @@ macro_rules! conform {
                 run::steps_of_one_job_are_written_in_their_order,
                 run::what_is_ready_comes_in_order_and_says_when_the_next_is,
                 run::a_run_takes_over_what_is_in_flight,
+                run::how_long_it_took_is_known_of_what_was_seen_to_complete,
                 operator::failures_are_those_that_nobody_has_dealt_with,
                 operator::a_command_says_of_each_service_what_became_of_it,
                 operator::a_job_takes_another_access_only_while_nothing_of_it_was_executed,

@@ -3,6 +3,7 @@
 use sqlx::{AssertSqlSafe, Row};
 
 use super::change::{grouped_by_shape, move_jobs};
+use super::durations::TOOK;
 use super::overview::{FAILED, IN_DOUBT, MISMATCHED, PENDING};
 use super::past::{ENDED, LIVE, SUBMITTED};
 use super::read::{DUE, NEXT_DUE, OLDEST_DOUBT, TALLY, TARGETS, UNSETTLED};
@@ -43,6 +44,7 @@ async fn the_statements_that_a_run_repeats_use_indexes_and_sort_nothing() {
         TALLY,
         UNSETTLED,
         OLDEST_DOUBT,
+        TOOK,
         FAILED,
         MISMATCHED,
         PENDING,

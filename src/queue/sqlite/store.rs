@@ -3,9 +3,12 @@
 use std::collections::HashSet;
 use std::error::Error;
 use std::io;
+use std::time::Duration;
 
 use super::handle::Queue;
-use crate::job::{BatchId, Counts, JobId, NewJob, Owner, ServiceId, State, Transition};
+use crate::job::{
+    Action, BatchId, Counts, ImageId, JobId, NewJob, Owner, ServiceId, State, Transition,
+};
 use crate::queue::{
     AccessNews, Backend, Batch, CommandOutcome, Decision, EnqueueError, EnqueuePolicy, Enqueued,
     Flaw, Given, Harm, Lease, LedgerLine, NewBatch, NewRun, Pending, Preview, QueuedJob, Ready,
@@ -181,6 +184,16 @@ impl Backend for Queue {
         service: ServiceId,
     ) -> Result<Vec<(BatchId, QueuedJob)>, StoreError> {
         Queue::jobs_of(self, service).await
+    }
+
+    async fn durations(
+        &mut self,
+        provider: &str,
+        action: Action,
+        images: &[Option<ImageId>],
+        limit: usize,
+    ) -> Result<Vec<(Option<ImageId>, Duration)>, StoreError> {
+        Queue::durations(self, provider, action, images, limit).await
     }
 
     async fn history(&mut self, job: JobId) -> Result<Vec<LedgerLine>, StoreError> {
