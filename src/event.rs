@@ -132,6 +132,8 @@ pub enum Limit {
     Workers,
     /// `--max-failures`
     FailureBudget,
+    /// `--window`: they would not be back before it closes.
+    Window,
     /// Their instances: busy, suspended, or not in the list.
     Instances,
 }

@@ -24,6 +24,8 @@ pub enum Exit {
     InDoubt = 3,
     /// Halted before the end by an outage, or with work left that nobody waits for.
     Outage = 4,
+    /// The window closed with work left.
+    Window = 5,
     /// Halted by what somebody has to look at: the failure budget.
     Budget = 6,
     /// Credentials refused, a second factor, rights missing.
@@ -65,6 +67,7 @@ impl Exit {
             Self::Done | Self::Failed | Self::InDoubt => true,
             Self::Usage
             | Self::Outage
+            | Self::Window
             | Self::Budget
             | Self::Credentials
             | Self::Blocked

@@ -16,7 +16,7 @@ use refleet::run::driver::{Outside, drive};
 use refleet::run::evidence::Rules;
 use refleet::run::machine::{Call, Finished, Input, Machine, Start};
 use refleet::run::session::Session;
-use refleet::run::{InstanceList, Now, Options, Rollout, Tolerance};
+use refleet::run::{Durations, InstanceList, Now, Options, Rollout, Tolerance};
 use refleet::zomro::{Answer, Image, Instance, Keepalive, Page, Preview, Reply, Sent, Submitted};
 
 /// How long each call takes.
@@ -111,6 +111,7 @@ pub fn rebuild_all(scene: Scene) -> Cost {
         list: InstanceList::default(),
         in_flight: Vec::new(),
         failures: Harm::default(),
+        durations: Durations::default(),
         seed: scene.seed,
     };
     let mut machine = Machine::new(start, world.began);

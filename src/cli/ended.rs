@@ -5,7 +5,7 @@ use crate::job::Failure;
 use crate::queue::{OpenError, StoreError};
 use crate::run::{Ending, Halt, Signal};
 
-/// The code of a run. Where several apply: 70/74, then the signal, then 8, 7, 6, 4, 3, 1. `left_out`:
+/// The code of a run. Where several apply: 70/74, then the signal, then 8, 7, 6, 4, 5, 3, 1. `left_out`:
 /// some services were not even queued, because they are in doubt elsewhere.
 pub fn of_run(ending: &Ending, left_out: bool) -> Exit {
     if let Some(error) = &ending.storage {
@@ -37,6 +37,7 @@ pub fn of_halt(halt: &Halt) -> Exit {
         | Halt::NotListed { .. }
         | Halt::PlanMismatch { .. }
         | Halt::StoodStill { .. } => Exit::Budget,
+        Halt::WindowClosed { .. } => Exit::Window,
         Halt::Outage { .. } | Halt::SlowedDown { .. } | Halt::Unread(_) => Exit::Outage,
         Halt::Incurable(_) | Halt::OtherAccount { .. } | Halt::UnknownAccount { .. } => Exit::Usage,
     }
@@ -91,6 +92,7 @@ mod tests {
     use super::*;
     use crate::job::{AccountId, Counts, Owner};
     use crate::queue::StoreError;
+    use crate::time::Window;
     use crate::zomro::Incurable;
 
     fn ending(halt: Option<Halt>, signal: Option<Signal>, counts: Counts) -> Ending {
@@ -136,6 +138,16 @@ mod tests {
                     only_submissions: true,
                 },
                 4,
+            ),
+            (
+                Halt::WindowClosed {
+                    window: Window {
+                        hours: "01:00-05:00".parse().unwrap(),
+                        zone: "UTC".parse().unwrap(),
+                    },
+                    opens_ms: 0,
+                },
+                5,
             ),
             (budget, 6),
             (Halt::Credentials("badpassword".to_owned()), 7),

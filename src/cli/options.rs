@@ -4,10 +4,11 @@ use std::time::Duration;
 
 use clap::Args;
 
+use super::error::CliError;
 use crate::run::backoff::Backoff;
 use crate::run::evidence::Rules;
 use crate::run::{Options, Rollout, Tolerance};
-use crate::time::parse_duration;
+use crate::time::{Hours, Window, Zone, parse_duration};
 
 /// How a run works. Defaults are resolved later: a simulation has quicker ones.
 #[derive(Debug, Clone, Args)]
@@ -68,6 +69,14 @@ pub struct PaceArgs {
     #[arg(long)]
     pub no_requeue: bool,
 
+    /// Start nothing that would not be back within these hours of the day, for example 01:00-05:00; what is left when they end is left (exit code 5)
+    #[arg(long, value_name = "FROM-TO")]
+    pub window: Option<Hours>,
+
+    /// The time zone of --window, for example Europe/Berlin [default: this machine's]
+    #[arg(long, value_name = "NAME")]
+    pub timezone: Option<Zone>,
+
     /// End when every submission is accepted; a later run waits for the rebuilds
     #[arg(long)]
     pub no_wait: bool,
@@ -113,7 +122,7 @@ const SIMULATED: Defaults = Defaults {
 
 impl PaceArgs {
     /// What the runner takes, and the longest duration of one call.
-    pub fn resolve(&self, simulated: bool) -> (Options, Duration) {
+    pub fn resolve(&self, simulated: bool) -> Result<(Options, Duration), CliError> {
         let defaults = if simulated { &SIMULATED } else { &REAL };
         let options = Options {
             workers: self.workers.unwrap_or(8) as usize,
@@ -133,11 +142,33 @@ impl PaceArgs {
             },
             max_failures: self.max_failures.unwrap_or(Tolerance::Percent(20)),
             max_mismatch: self.max_mismatch.unwrap_or(Tolerance::Percent(2)),
-            rollout: Rollout::default(),
+            rollout: self.rollout()?,
             no_wait: self.no_wait,
             stale: false,
         };
-        (options, self.timeout.unwrap_or(defaults.timeout))
+        Ok((options, self.timeout.unwrap_or(defaults.timeout)))
+    }
+
+    fn rollout(&self) -> Result<Rollout, CliError> {
+        Ok(Rollout {
+            window: self.window()?,
+            ..Rollout::default()
+        })
+    }
+
+    fn window(&self) -> Result<Option<Window>, CliError> {
+        let Some(hours) = self.window else {
+            return Ok(None);
+        };
+        let zone = match &self.timezone {
+            Some(zone) => zone.clone(),
+            None => Zone::system().map_err(|error| {
+                CliError::Usage(format!(
+                    "{error}: say with --timezone whose clocks --window {hours} means, for example --timezone Europe/Berlin"
+                ))
+            })?,
+        };
+        Ok(Some(Window { hours, zone }))
     }
 }
 
@@ -158,6 +189,8 @@ pub fn as_json(options: &Options) -> serde_json::Value {
         "max_failures": options.max_failures.to_string(),
         "max_mismatch": options.max_mismatch.to_string(),
         "no_requeue": !options.rules.silence_counts,
+        "window": options.rollout.window.as_ref().map(|window| window.hours.to_string()),
+        "timezone": options.rollout.window.as_ref().map(|window| window.zone.to_string()),
         "no_wait": options.no_wait,
         "stale": options.stale,
     })

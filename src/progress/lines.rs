@@ -229,6 +229,7 @@ pub fn describe_activity(activity: &Activity, terms: &Terms) -> String {
             Limit::Rate => "sending as fast as --rate allows",
             Limit::Workers => "as many at once as --workers allows",
             Limit::FailureBudget => "as many at once as the failure budget (--max-failures) allows",
+            Limit::Window => "nothing else would be back before the window closes",
             Limit::Instances => "waiting for instances that are not ready",
         }
         .to_owned(),

@@ -22,30 +22,7 @@ impl Step {
 /// What is left to do, what matters most first.
 pub fn next_steps(ended: &Ended) -> Vec<Step> {
     let counts = &ended.counts;
-    let mut steps = Vec::new();
-    match ended.exit {
-        Exit::Usage | Exit::Outage | Exit::Budget | Exit::Credentials | Exit::Blocked => {
-            let hint = ended.hint.as_ref().map_or_else(
-                || "deal with the reason, then run again".to_owned(),
-                |hint| brief(hint, MESSAGE_CHARS_MAX),
-            );
-            steps.push(Step::new(hint, []));
-        }
-        Exit::Bug => steps.push(Step::new(
-            "what was sent is in the ledger; please report this with the message above",
-            [],
-        )),
-        Exit::Storage => steps.push(Step::new(
-            "nothing was sent after the first failed write: see to the disk, then run again",
-            [],
-        )),
-        Exit::Done
-        | Exit::Failed
-        | Exit::InDoubt
-        | Exit::Busy
-        | Exit::Interrupted
-        | Exit::Terminated => {}
-    }
+    let mut steps = Vec::from_iter(what_stopped_it(ended));
     if counts.held > 0 {
         steps.push(Step::new(
             format!(
@@ -99,6 +76,38 @@ pub fn next_steps(ended: &Ended) -> Vec<Step> {
         ));
     }
     steps
+}
+
+/// What to do about what ended the run before its batch.
+fn what_stopped_it(ended: &Ended) -> Option<Step> {
+    match ended.exit {
+        Exit::Usage
+        | Exit::Outage
+        | Exit::Window
+        | Exit::Budget
+        | Exit::Credentials
+        | Exit::Blocked => {
+            let hint = ended.hint.as_ref().map_or_else(
+                || "deal with the reason, then run again".to_owned(),
+                |hint| brief(hint, MESSAGE_CHARS_MAX),
+            );
+            Some(Step::new(hint, []))
+        }
+        Exit::Bug => Some(Step::new(
+            "what was sent is in the ledger; please report this with the message above",
+            [],
+        )),
+        Exit::Storage => Some(Step::new(
+            "nothing was sent after the first failed write: see to the disk, then run again",
+            [],
+        )),
+        Exit::Done
+        | Exit::Failed
+        | Exit::InDoubt
+        | Exit::Busy
+        | Exit::Interrupted
+        | Exit::Terminated => None,
+    }
 }
 
 fn it_was(count: u64) -> &'static str {

@@ -107,15 +107,18 @@ fn verdict(ended: &Ended) -> String {
             format!("batch {batch}: everything was sent; there are doubts")
         }
         Exit::InDoubt => format!("batch {batch} has ended, with doubts"),
-        Exit::Usage | Exit::Outage | Exit::Budget | Exit::Credentials | Exit::Blocked => {
-            match &ended.halted {
-                Some(reason) => format!(
-                    "batch {batch} was halted: {}",
-                    brief(reason, MESSAGE_CHARS_MAX)
-                ),
-                None => format!("batch {batch} was halted"),
-            }
-        }
+        Exit::Usage
+        | Exit::Outage
+        | Exit::Window
+        | Exit::Budget
+        | Exit::Credentials
+        | Exit::Blocked => match &ended.halted {
+            Some(reason) => format!(
+                "batch {batch} was halted: {}",
+                brief(reason, MESSAGE_CHARS_MAX)
+            ),
+            None => format!("batch {batch} was halted"),
+        },
         Exit::Bug => match &ended.halted {
             Some(reason) => format!(
                 "batch {batch} was stopped by a bug in refleet: {}",

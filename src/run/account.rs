@@ -12,7 +12,7 @@ use super::evidence::Rules;
 use super::machine::{Input, Looked, Machine, Start};
 use super::process::Process;
 use super::session::Session;
-use super::{Halt, InstanceList, Now, Options, Rollout, Tolerance};
+use super::{Durations, Halt, InstanceList, Now, Options, Rollout, Tolerance};
 use crate::event::{Activity, Event};
 use crate::job::{BatchId, Counts, ImageId, JobId, Owner, RunId, ServiceId, State, Transition};
 use crate::queue::{Harm, Lease, Pending, QueuedJob, Ready, Store, StoreError};
@@ -142,6 +142,7 @@ fn to_look(client: &Client, options: Options, expected: Option<&Owner>) -> Machi
         list: InstanceList::default(),
         in_flight: Vec::new(),
         failures: Harm::default(),
+        durations: Durations::default(),
         seed: fastrand::u64(..),
     };
     Machine::to_look(start, now)

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use crate::job::Owner;
+use crate::time::Window;
 use crate::zomro::Incurable;
 
 /// A signal that asks the run to stop.
@@ -41,6 +42,13 @@ pub enum Halt {
         allowed: u64,
         /// Nothing was sent by this run.
         nothing_sent: bool,
+    },
+    /// Nothing of what is left would be back before the window closes, or it is closed.
+    WindowClosed {
+        /// By its zone's clocks.
+        window: Window,
+        /// When it opens next, as Unix time.
+        opens_ms: i64,
     },
     /// The process was suspended for so long that the servers may be in use by now.
     StoodStill {
@@ -132,6 +140,11 @@ impl std::fmt::Display for Halt {
                 } else {
                     ""
                 }
+            ),
+            Self::WindowClosed { window, opens_ms } => write!(
+                f,
+                "the window {window} is closed for what is left; it opens next on {}",
+                window.local(*opens_ms)
             ),
             Self::StoodStill { lasted } => write!(
                 f,

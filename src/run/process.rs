@@ -11,7 +11,7 @@ use super::driver::{Outside, drive};
 use super::machine::{Call, Finished, Input, Machine, Start};
 use super::session::Session;
 use super::worker::perform;
-use super::{Halt, InstanceList, Now, Options, Signal};
+use super::{Durations, Halt, InstanceList, Now, Options, Signal};
 use crate::event::Event;
 use crate::job::{Counts, Owner, State};
 use crate::queue::{Lease, Queue, Store, StoreError};
@@ -31,6 +31,8 @@ pub struct Setup<'a> {
     pub options: Options,
     /// What was read of the account's list already.
     pub list: InstanceList,
+    /// How long it took to rebuild with the ordered images before.
+    pub durations: Durations,
     /// Where events go.
     pub events: &'a (dyn Fn(Event) + Send + Sync),
 }
@@ -65,6 +67,7 @@ pub async fn run(setup: Setup<'_>, signals: &mut Signals) -> Result<Ending, Stor
         owner,
         options,
         list,
+        durations,
         events,
     } = setup;
     // A run that does not wait takes over only what it may have to call a doubt.
@@ -81,6 +84,7 @@ pub async fn run(setup: Setup<'_>, signals: &mut Signals) -> Result<Ending, Stor
         list,
         in_flight: Store::in_flight(queue, lease.batch(), states).await?,
         failures: queue.failures(lease.batch()).await?,
+        durations,
         seed: fastrand::u64(..),
         options,
     };

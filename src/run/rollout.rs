@@ -2,6 +2,8 @@
 
 use std::num::NonZeroU32;
 
+use crate::time::Window;
+
 /// The rules of a roll-out.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Rollout {
@@ -9,6 +11,8 @@ pub struct Rollout {
     pub canary: Option<NonZeroU32>,
     /// Of each group so many are down at once, at most.
     pub max_per_group: NonZeroU32,
+    /// Nothing starts that would not be back before it closes.
+    pub window: Option<Window>,
 }
 
 impl Default for Rollout {
@@ -16,6 +20,7 @@ impl Default for Rollout {
         Self {
             canary: None,
             max_per_group: NonZeroU32::MIN,
+            window: None,
         }
     }
 }

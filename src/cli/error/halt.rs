@@ -18,6 +18,9 @@ pub fn hint(halt: &Halt, action: Action, command: &str) -> String {
         Halt::PlanMismatch { .. } => format!(
             "see whether rows of the sheet have slipped or its instances have changed; mend the sheet and run it again; what has failed goes again with `{command} retry --failed --from MANIFEST`"
         ),
+        Halt::WindowClosed { .. } => {
+            "nothing is lost: run it again when the window is open, by cron for example".to_owned()
+        }
         Halt::StoodStill { .. } => format!(
             "make sure that the servers are still to be {}, then go on with `{command} run --stale`",
             terms.touched

@@ -120,6 +120,7 @@ fn unanswered_hint(failure: &Failure) -> &'static str {
         | Exit::Failed
         | Exit::InDoubt
         | Exit::Outage
+        | Exit::Window
         | Exit::Budget
         | Exit::Bug
         | Exit::Storage

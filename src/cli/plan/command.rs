@@ -17,7 +17,7 @@ use crate::cli::options::PaceArgs;
 use crate::cli::order::{self, OrderArgs, Sheet};
 use crate::cli::output::{print_text, tell_prose};
 use crate::cli::question::{Asked, Pager, Question, read};
-use crate::cli::{database, lookup};
+use crate::cli::{database, lookup, window};
 use crate::exit::Exit;
 use crate::manifest;
 use crate::progress::{Surroundings, Verbosity};
@@ -72,7 +72,7 @@ pub enum FormatArg {
 
 pub async fn plan(global: &Global, args: &PlanArgs) -> Result<Exit, CliError> {
     let verbosity = global.verbosity();
-    let (options, _) = args.pace.resolve(false);
+    let (options, _) = args.pace.resolve(false)?;
     let endpoint = global.endpoint()?;
     let client = connect(global, TIMEOUT)?;
     let source = args.sheet.open(&args.manifest)?;
@@ -102,6 +102,9 @@ pub async fn plan(global: &Global, args: &PlanArgs) -> Result<Exit, CliError> {
         }
     };
     let action = sheet.source.action();
+    let images = order.targets.each_image();
+    let durations = window::learned(queue.as_mut(), (&provider, action), &images).await?;
+    window::check(&options, &durations, &images)?;
     let asked = Asked {
         action,
         owner: sheet.owner.as_ref(),

@@ -15,7 +15,7 @@ use crate::job::{Access, AccessKind, Action, Expected, ImageId, NewJob, Order, O
 use crate::queue;
 use crate::report::AtomicFile;
 use crate::run::{Options, Tolerance};
-use crate::time;
+use crate::time::{self, Window};
 
 /// The format's version.
 const VERSION: u32 = 1;
@@ -72,6 +72,12 @@ pub struct Bounds {
     pub max_failures: String,
     /// `--max-mismatch`
     pub max_mismatch: String,
+    /// `--window`
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub window: Option<String>,
+    /// `--timezone`, of the window
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub timezone: Option<String>,
 }
 
 impl Bounds {
@@ -94,6 +100,9 @@ impl Bounds {
         differs("--workers", &self.workers, &now.workers)?;
         differs("--max-failures", &self.max_failures, &now.max_failures)?;
         differs("--max-mismatch", &self.max_mismatch, &now.max_mismatch)?;
+        let word = |text: &Option<String>| text.clone().unwrap_or_else(|| "none".to_owned());
+        differs("--window", &word(&self.window), &word(&now.window))?;
+        differs("--timezone", &word(&self.timezone), &word(&now.timezone))?;
         let tolerance = |text: &str| {
             let parsed: Result<Tolerance, _> = text.parse();
             parsed.map_err(|error| PlanFault::NoPlan(error.to_string()))
@@ -104,11 +113,26 @@ impl Bounds {
         options.workers = self.workers as usize;
         options.max_failures = tolerance(&self.max_failures)?;
         options.max_mismatch = tolerance(&self.max_mismatch)?;
+        options.rollout.window = self.window()?;
         Ok(())
     }
 
+    fn window(&self) -> Result<Option<Window>, PlanFault> {
+        let no_plan = |error: &dyn ToString| PlanFault::NoPlan(error.to_string());
+        let Some((hours, zone)) = self.window.as_ref().zip(self.timezone.as_ref()) else {
+            return Ok(None);
+        };
+        Ok(Some(Window {
+            hours: hours.parse().map_err(|error| no_plan(&error))?,
+            zone: zone.parse().map_err(|error| no_plan(&error))?,
+        }))
+    }
+
     pub fn of(options: &Options) -> Self {
+        let window = options.rollout.window.as_ref();
         Self {
+            window: window.map(|window| window.hours.to_string()),
+            timezone: window.map(|window| window.zone.to_string()),
             workers: u32::try_from(options.workers).unwrap_or(u32::MAX),
             max_failures: options.max_failures.to_string(),
             max_mismatch: options.max_mismatch.to_string(),
@@ -399,6 +423,8 @@ mod tests {
                 workers: 1,
                 max_failures: String::new(),
                 max_mismatch: String::new(),
+                window: None,
+                timezone: None,
             },
             rows: Vec::new(),
             digest: String::new(),

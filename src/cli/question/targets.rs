@@ -103,6 +103,11 @@ impl Targets {
         images
     }
 
+    /// Each of their images once; `None`: something that gives none.
+    pub fn each_image(&self) -> Vec<Option<ImageId>> {
+        self.images.iter().map(|(image, _)| *image).collect()
+    }
+
     /// The most frequent first.
     pub fn ranked_images(&self) -> Vec<(ImageId, u64)> {
         let images = self.images.iter();

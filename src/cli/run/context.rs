@@ -95,7 +95,7 @@ impl RunContext {
             ));
         }
         let endpoint = global.endpoint()?;
-        let (options, timeout) = options(args);
+        let (options, timeout) = options(args)?;
         Ok(Self {
             database: global.database(DATABASE)?,
             provider: endpoint.provider(),
@@ -144,7 +144,7 @@ impl RunContext {
                 _ => CliError::Simulator(error),
             }
         })?;
-        let (options, timeout) = options(args);
+        let (options, timeout) = options(args)?;
         let endpoint = Endpoint::parse(simulator.url())?;
         Ok(Self {
             database,
@@ -159,13 +159,13 @@ impl RunContext {
 }
 
 /// What the run takes, and the longest duration of one call.
-fn options(args: &RunArgs) -> (Options, Duration) {
-    let (options, timeout) = args.pace.resolve(args.simulate);
+fn options(args: &RunArgs) -> Result<(Options, Duration), CliError> {
+    let (options, timeout) = args.pace.resolve(args.simulate)?;
     let options = Options {
         stale: args.stale,
         ..options
     };
-    (options, timeout)
+    Ok((options, timeout))
 }
 
 /// What the simulated instances have been through, kept beside the database so that a rehearsal

@@ -12,13 +12,13 @@ use crate::cli::output::{tell, tell_prose};
 use crate::cli::plan::{self, Approved};
 use crate::cli::question::{self, Asked, Targets, confirm};
 use crate::cli::sign_in::sign_in;
-use crate::cli::{batches, database};
+use crate::cli::{batches, database, window};
 use crate::exit::Exit;
 use crate::job::{Action, BatchId, Expected, NewJob, Owner, ServiceId};
 use crate::progress::{Surroundings, Verbosity};
 use crate::queue::{Batch, EnqueuePolicy, Queue, Store as _, Target};
 use crate::run::machine::STALE_AFTER;
-use crate::run::{Account, InstanceList};
+use crate::run::{Account, Durations, InstanceList};
 use crate::{text, time};
 
 /// What a run is to work on.
@@ -27,6 +27,8 @@ pub struct Prepared {
     pub loaded: Loaded,
     /// What the question has read of the account.
     pub list: InstanceList,
+    /// With a window: how long it took to rebuild with the ordered images before.
+    pub durations: Durations,
 }
 
 /// The batch to work on, and what was read of the account on the way.
@@ -99,7 +101,7 @@ async fn order(
             }
             Ok(Prepared {
                 loaded,
-                list: InstanceList::default(),
+                ..Prepared::default()
             })
         }
         Plan::New { policy, last } => new_order(invocation, queue, sheet, policy, &last).await,
@@ -124,9 +126,12 @@ async fn new_order(
     }
     let approved = approved(invocation, &sheet, Some(args.plan_age))?;
     sheet.plan = approved.as_ref().map(|plan| plan.digest.clone());
-    if args.asks() || options.has_caps() || approved.is_some() {
+    let mut durations = Durations::default();
+    let window = &invocation.context.options.rollout.window;
+    if args.asks() || options.has_caps() || approved.is_some() || window.is_some() {
         let preview = order::preview(queue, &sheet, policy, earlier, options).await?;
         let NewOrder { targets, last, .. } = preview;
+        durations = learned(invocation, queue, action, &targets).await?;
         if let Some(plan) = &approved {
             plan.check_targets(&targets)?;
             plan.check_unused(queue).await?;
@@ -166,7 +171,30 @@ async fn new_order(
             action.terms().done
         ));
     }
-    Ok(Prepared { loaded, list })
+    Ok(Prepared {
+        loaded,
+        list,
+        durations,
+    })
+}
+
+/// With a window: how long it took to rebuild with these images before. Refuses a window in which one of
+/// them could never start.
+async fn learned(
+    invocation: &Invocation<'_>,
+    queue: &mut Queue,
+    action: Action,
+    targets: &Targets,
+) -> Result<Durations, CliError> {
+    let context = invocation.context;
+    if context.options.rollout.window.is_none() {
+        return Ok(Durations::default());
+    }
+    let images = targets.each_image();
+    let what = (context.provider.as_str(), action);
+    let durations = window::learned(Some(queue), what, &images).await?;
+    window::check(&context.options, &durations, &images)?;
+    Ok(durations)
 }
 
 /// The plan that the run is to go by, for a new order of the sheet.
@@ -231,6 +259,15 @@ async fn resume(
         }
         None => None,
     };
+    let durations = if context.options.rollout.window.is_some() {
+        let mut targets = Targets::default();
+        queue
+            .targets(batch.id, &mut |target| targets.add(target))
+            .await?;
+        learned(invocation, queue, batch.action, &targets).await?
+    } else {
+        Durations::default()
+    };
     let list = if args.asks() && batch.counts.queued > 0 {
         let is_stale = is_stale && !args.stale;
         ask_about_the_rest(invocation, queue, &batch, sheet, is_stale).await?
@@ -252,6 +289,7 @@ async fn resume(
             ..Loaded::default()
         },
         list,
+        durations,
     })
 }
 

@@ -23,7 +23,11 @@ pub async fn work(
     let &Invocation {
         global, context, ..
     } = invocation;
-    let Prepared { loaded, list } = prepared;
+    let Prepared {
+        loaded,
+        list,
+        durations,
+    } = prepared;
     let batch = batches::find(queue, Some(batch)).await?;
     let (sender, display) = progress::start(&display_options(invocation, batch.action))?;
     let lease = queue
@@ -57,6 +61,7 @@ pub async fn work(
             owner: batch.owner.clone(),
             options: context.options.clone(),
             list,
+            durations,
             events: &|event| sender.send(event),
         },
         signals,

@@ -42,6 +42,9 @@ impl Machine {
         if waiting.is_empty() || self.is_ending() {
             return None;
         }
+        if (waiting.iter()).all(|waiting| waiting.is_held_back) {
+            return Some(Limit::Window);
+        }
         if (waiting.iter()).all(|waiting| waiting.deferred_since.is_some()) {
             return Some(Limit::Instances);
         }

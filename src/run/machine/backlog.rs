@@ -38,6 +38,8 @@ pub(super) struct Waiting {
     pub(super) job: QueuedJob,
     /// Since when its instance keeps it from starting.
     pub(super) deferred_since: Option<Instant>,
+    /// A rule of the roll-out keeps it from starting, for now: others may start before it.
+    pub(super) is_held_back: bool,
 }
 
 /// A job that was refused in a way that only `keepalive` can explain. It is back in the queue.
@@ -74,13 +76,17 @@ impl Backlog {
         if !self.supply.must_ask(now.at) {
             return None;
         }
-        let is_free = |waiting: &&Waiting| waiting.deferred_since.is_none();
+        let is_free =
+            |waiting: &&Waiting| waiting.deferred_since.is_none() && !waiting.is_held_back;
         let ready = self.waiting.iter().filter(is_free).count();
         // The first question is asked even without a free slot: the end of a run depends on it.
         if ready > 0 && ready >= slots {
             return None;
         }
         let lookahead = slots.saturating_mul(4).clamp(LOOKAHEAD_MIN, LOOKAHEAD_MAX);
+        // Who is held back may be the first of many, and those behind them are to be found soon.
+        let held_back = self.waiting.iter().filter(|waiting| waiting.is_held_back);
+        let lookahead = lookahead.max(held_back.count());
         // A job whose delay was clamped (the clock was set back) is due although its time is not.
         let until_ms = match self.supply.next {
             Some((at, due_ms)) if at <= now.at => now.unix_ms.max(due_ms),
@@ -111,6 +117,7 @@ impl Backlog {
         self.waiting.extend(jobs.map(|job| Waiting {
             job,
             deferred_since: None,
+            is_held_back: false,
         }));
         self.supply.asked_at = ready.is_all.then_some(now.at);
         self.supply.next = ready.next_ms.map(|due_ms| {
@@ -132,6 +139,21 @@ impl Backlog {
     /// Nothing is left to be sent.
     pub(super) fn is_empty(&self) -> bool {
         self.is_exhausted() && self.waiting.is_empty() && self.suspects.is_empty()
+    }
+
+    /// Something is known to be left.
+    pub(super) fn has_some(&self) -> bool {
+        !self.waiting.is_empty() || self.supply.next.is_some()
+    }
+
+    /// Everything that is left is waiting, and something is.
+    pub(super) fn is_all_waiting(&self) -> bool {
+        self.is_exhausted() && !self.waiting.is_empty()
+    }
+
+    /// No refusal is still to be explained.
+    pub(super) fn suspects_nobody(&self) -> bool {
+        self.suspects.is_empty()
     }
 
     /// When the next delayed job falls due.

@@ -20,7 +20,7 @@ use crate::job::{Counts, ImageId, JobId, LedgerEntry, Owner, State, Transition};
 use crate::queue::{Harm, QueuedJob};
 use crate::run::evidence::Tracker;
 use crate::run::session::Session;
-use crate::run::{Halt, InstanceList, Now, Options, Signal};
+use crate::run::{Durations, Halt, InstanceList, Now, Options, Signal};
 use crate::time;
 
 /// An order that was left alone for so long is only gone on with when that was asked for: its
@@ -47,6 +47,8 @@ pub struct Start {
     pub in_flight: Vec<QueuedJob>,
     /// What has gone wrong with the batch, and nobody has dealt with.
     pub failures: Harm,
+    /// How long it took to rebuild with the ordered images before.
+    pub durations: Durations,
     /// Of the jitter.
     pub seed: u64,
 }
@@ -117,6 +119,7 @@ impl Machine {
             list,
             in_flight,
             failures,
+            durations,
             seed,
         } = start;
         let jobs = counts.total();
@@ -130,7 +133,7 @@ impl Machine {
             },
             backlog: Backlog::default(),
             order_check: OrderCheck::new(jobs),
-            flights: Flights::default(),
+            flights: Flights::new(durations),
             budget: Budget::new(options.max_failures.of(jobs), options.max_mismatch.of(jobs)),
             narrator: Narrator::new(counts, now),
             desk: Desk::default(),
@@ -241,6 +244,7 @@ impl Machine {
         self.notice_suspension(now);
         self.course.wake_at = Some(now.at + HEARTBEAT);
         self.check_limits(now);
+        self.check_window(now);
         if self.is_ending() {
             self.half_session_not_confirmed();
         } else {

@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use crate::job::{Action, Evidence, Failure, JobId, JobRecord, ServiceId, State};
 use crate::queue::QueuedJob;
+use crate::run::Durations;
 use crate::run::evidence::{self, Case, Learned, ListLag, Observation, Rules, Tracker};
 use crate::run::poll_schedule::Stage;
 use crate::zomro::{HalfSession, Sent};
@@ -115,9 +116,30 @@ pub(super) struct Flights {
     half_session: Option<HalfSession>,
     learned: Learned,
     proven: HashMap<ServiceId, Proven>,
+    durations: Durations,
 }
 
 impl Flights {
+    /// Nothing was sent yet; earlier rebuilds took so long.
+    pub(super) fn new(durations: Durations) -> Self {
+        Self {
+            durations,
+            ..Self::default()
+        }
+    }
+
+    /// How long rebuilds take.
+    pub(super) fn durations(&self) -> &Durations {
+        &self.durations
+    }
+
+    /// A job is done: how long that took.
+    pub(super) fn learn_duration(&mut self, job: &QueuedJob) {
+        if let Some(took) = job.record.took() {
+            self.durations.learn(job.order.image(), took);
+        }
+    }
+
     /// A submission is about to be made.
     pub(super) fn launch(&mut self, job: QueuedJob, baseline_at: Option<Instant>) {
         self.out += 1;

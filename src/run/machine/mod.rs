@@ -20,7 +20,7 @@
 //!
 //! What concerns several rooms is decided by the machine itself: `expectations` (is what stands there
 //! what the order expects), `starts` (what a job needs before its intent may be written),
-//! `preparation` (what has to be asked for it), `answers`, `session_answers` and `owner_answers` (what
+//! `window` (what may start before it closes), `preparation` (what has to be asked for it), `answers`, `session_answers` and `owner_answers` (what
 //! an answer means), `readings` (what a page of the list means), `half_session`, `activity` (what the
 //! run waits for), and `looks` (documents that are read for somebody who looks). A property test
 //! drives it without clock, network or database.
@@ -51,6 +51,7 @@ mod starts;
 #[cfg(test)]
 mod tests;
 mod turn;
+mod window;
 
 pub use call::{Call, Finished, Step};
 pub use course::{Machine, STALE_AFTER, Start};

@@ -203,6 +203,7 @@ impl Machine {
             };
             if let Some(entry) = entry {
                 self.step(&mut flight.job, entry, at_ms);
+                self.flights.learn_duration(&flight.job);
             }
         }
         flight.tracker = Some(tracker);

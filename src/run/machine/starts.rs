@@ -71,9 +71,17 @@ impl Machine {
             self.wake_by(due_at);
         }
         let mut slots = self.slots();
+        let back_by_ms = self.back_by_ms(now);
         let waiting = self.backlog.take_waiting();
         let mut kept = Vec::with_capacity(waiting.len());
         for mut waiting in waiting {
+            waiting.is_held_back = !self.fits(&waiting.job, back_by_ms, now);
+            if waiting.is_held_back {
+                // Its instance is not looked at meanwhile.
+                waiting.deferred_since = None;
+                kept.push(waiting);
+                continue;
+            }
             let readiness = self.readiness(&waiting.job, now);
             if matches!(readiness, Readiness::Ready { .. } | Readiness::NeedsPreview) {
                 waiting.deferred_since = None;
@@ -259,6 +267,9 @@ impl Machine {
         // No more than can start soon: a page read too early must be read again.
         let soon = self.slots().min(self.options.workers).saturating_mul(2);
         for waiting in self.backlog.waiting() {
+            if waiting.is_held_back {
+                continue;
+            }
             let service = waiting.job.service;
             match self.baseline(&waiting.job, now) {
                 Err(Readiness::NeedsReading { deferred: false }) if needs.stale.len() < soon => {

@@ -11,7 +11,7 @@ use crate::run::backoff::Backoff;
 use crate::run::evidence::Rules;
 use crate::run::machine::{Answer, Call, Finished, Input, Machine, Next, Output, Question, Start};
 use crate::run::session::{LOGIN_PAUSE, Session};
-use crate::run::{InstanceList, Now, Options, Rollout, Tolerance};
+use crate::run::{Durations, InstanceList, Now, Options, Rollout, Tolerance};
 use crate::zomro::{self, Reply, Submitted};
 
 fn start(now: Now) -> Run {
@@ -47,6 +47,7 @@ fn start(now: Now) -> Run {
         list: InstanceList::default(),
         in_flight: Vec::new(),
         failures: Harm::default(),
+        durations: Durations::default(),
         seed: 7,
     };
     Run {

@@ -22,7 +22,7 @@ use crate::run::machine::starts::Readiness;
 use crate::run::machine::{Call, Finished, Input, Machine, Start};
 use crate::run::rate_limiter::Purpose;
 use crate::run::session::Session;
-use crate::run::{Halt, InstanceList, Now, Options, Rollout, Signal, Tolerance};
+use crate::run::{Durations, Halt, InstanceList, Now, Options, Rollout, Signal, Tolerance};
 use crate::zomro::{
     Answer, HalfSession, Image, Instance, Keepalive, LoginError, Page, Preview, Read, ReadError,
     Reply, Sent, Submission, Submitted,
@@ -747,7 +747,7 @@ impl World {
             matches!(
                 machine.readiness(&waiting.job, self.now),
                 Readiness::Ready { .. }
-            )
+            ) && machine.fits(&waiting.job, machine.back_by_ms(self.now), self.now)
         });
         assert!(ready.is_none(), "a job could start and does not: {ready:?}");
         // Where the clock on the wall went on alone, delays still last as long as they were meant to.
@@ -865,6 +865,7 @@ impl Around {
             list,
             in_flight,
             failures: self.harm(),
+            durations: self.durations(),
             seed: 1,
         };
         Machine::new(start, self.now)
@@ -899,6 +900,20 @@ impl Around {
             failed: in_state(State::Failed).filter(counts).count() as u64,
             in_doubt: in_state(State::InDoubt).map(|job| job.id).collect(),
         }
+    }
+
+    /// As `queue/sqlite/durations.rs` answers.
+    fn durations(&self) -> Durations {
+        let jobs = self.queue.values();
+        let took = |job: &QueuedJob| {
+            let took = (job.order.image(), job.record.took()?);
+            Some((job.record.completed_ms, took))
+        };
+        let mut took: Vec<_> = jobs.filter_map(took).collect();
+        took.sort_by_key(|(completed_ms, _)| *completed_ms);
+        let mut durations = Durations::default();
+        durations.extend(took.into_iter().map(|(_, took)| took));
+        durations
     }
 
     pub fn elapsed(&self) -> Duration {
