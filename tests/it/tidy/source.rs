@@ -316,5 +316,5 @@ fn the_fields_of_a_struct_are_counted() {
         path: String::new(),
         code: code.to_owned(),
     };
-    assert_eq!(Vec::from_iter(source.structs()), [("Two", 2)]);
+    assert_eq!(source.structs().collect::<Vec<_>>(), [("Two", 2)]);
 }
