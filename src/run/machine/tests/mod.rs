@@ -7,14 +7,17 @@ mod owner;
 mod pins;
 mod readings;
 mod sessions;
+mod window;
 mod world;
 
 use std::time::Duration;
 
 use proptest::prelude::*;
 
+use crate::run::Halt;
 use crate::run::budget::Tolerance;
-use world::{Chances, Fate, OWNER, Oddities, SECOND, World, options, service};
+use crate::time::{self, Window};
+use world::{Chances, Fate, NEW, OWNER, Oddities, SECOND, World, options, service};
 
 /// A world in which things go wrong by themselves.
 #[derive(Debug, Clone)]
@@ -43,6 +46,10 @@ struct Weather {
     pinned: Option<Tolerance>,
     /// Instances that get another address, and after how many seconds.
     moved: Vec<(u64, u64)>,
+    /// The minutes of the day from and to which work is allowed.
+    window: Option<(u64, u64)>,
+    /// How many seconds rebuilds of earlier batches took.
+    before_s: Vec<u64>,
     seed: u64,
 }
 
@@ -183,7 +190,12 @@ fn weather() -> impl Strategy<Value = Weather> {
         prop::collection::vec((0..900u64, 0..5000u64, any::<bool>()), 0..2),
         pins,
         prop_oneof![2 => Just(Oddities::default()), 3 => oddities()],
-        any::<u64>(),
+        // The world begins at two o'clock.
+        prop::option::weighted(
+            0.4,
+            (60..150u64, 5..120u64).prop_map(|(from, lasts)| (from, from + lasts)),
+        ),
+        (prop::collection::vec(1..2400u64, 0..9), any::<u64>()),
     )
         .prop_map(
             |(
@@ -197,7 +209,8 @@ fn weather() -> impl Strategy<Value = Weather> {
                 sleeps,
                 (pinned, moved),
                 oddities,
-                seed,
+                window,
+                (before_s, seed),
             )| Weather {
                 jobs,
                 workers,
@@ -222,6 +235,8 @@ fn weather() -> impl Strategy<Value = Weather> {
                 },
                 pinned: pinned.filter(|_| !no_wait),
                 moved,
+                window,
+                before_s,
                 seed,
             },
         )
@@ -234,6 +249,18 @@ impl Weather {
         options.rate_per_s = self.rate_per_s;
         options.max_failures = self.max_failures;
         options.no_wait = self.no_wait;
+        options.rollout.window = self.window.map(|(from, to)| Window {
+            hours: format!(
+                "{:02}:{:02}-{:02}:{:02}",
+                from / 60,
+                from % 60,
+                to / 60,
+                to % 60
+            )
+            .parse()
+            .unwrap(),
+            zone: "UTC".parse().unwrap(),
+        });
         options.max_mismatch = self.pinned.unwrap_or(options.max_mismatch);
         let mut world = World::new(self.jobs, options);
         if !self.can_login {
@@ -242,6 +269,9 @@ impl Weather {
         world.owner = self.owners.first;
         world.later_owners = self.owners.later.iter().copied().collect();
         world.owner_lag = Duration::from_secs(self.owners.lag_s);
+        let image = NEW.parse().ok();
+        let before_s = self.before_s.iter();
+        world.took_before(before_s.map(|s| (image, Duration::from_secs(*s))).collect());
         world.belongs_to(self.owners.bound.then_some(OWNER));
         world.random = fastrand::Rng::with_seed(self.seed);
         world.chances = self.chances.clone();
@@ -323,6 +353,16 @@ proptest! {
         }
         drive(&weather, &mut world, None);
         world.check_end();
+        // The nights after this one; what never fits into a window is left over.
+        for _ in 0..3 {
+            let Some(Halt::WindowClosed { opens_ms, .. }) = world.machine.halt() else {
+                break;
+            };
+            let closed = time::between(world.now.unix_ms, *opens_ms);
+            world.crash(closed);
+            drive(&weather, &mut world, None);
+            world.check_end();
+        }
         // A disk that fails ends one process, and the next one has to know what became of it.
         if world.machine.lost_its_store() {
             world.chances.store_fails = 0.0;

@@ -265,6 +265,8 @@ pub struct Around {
     pub entries: Vec<(ServiceId, LedgerEntry)>,
     /// No call may be made before.
     held_until: Instant,
+    /// How long rebuilds of earlier batches took.
+    before: Vec<(Option<ImageId>, Duration)>,
     /// Jobs taken over from an earlier process that may still come back to life.
     inherited: u64,
     last_poll: Option<Instant>,
@@ -388,6 +390,7 @@ impl World {
             events: Vec::new(),
             entries: Vec::new(),
             held_until: started,
+            before: Vec::new(),
             inherited: 0,
             last_poll: None,
             starts: Vec::new(),
@@ -447,6 +450,12 @@ impl World {
     /// The batch was bound by an earlier run.
     pub fn belongs_to(&mut self, id: Option<&str>) {
         self.bound = id.map(owner);
+        self.start(Vec::new(), InstanceList::default());
+    }
+
+    /// So long took rebuilds of earlier batches.
+    pub fn took_before(&mut self, before: Vec<(Option<ImageId>, Duration)>) {
+        self.before = before;
         self.start(Vec::new(), InstanceList::default());
     }
 
@@ -828,6 +837,25 @@ impl World {
         if let Some(Halt::FailureBudget { failed, budget }) = self.machine.halt() {
             assert!(failed >= budget);
         }
+        // What could not be recorded, the queue does not know.
+        let halt = self.machine.halt().filter(|_| !lost);
+        if let Some(Halt::WindowClosed { window, opens_ms }) = halt {
+            assert!(*opens_ms > self.now.unix_ms && window.closes_at(*opens_ms).is_some());
+            let queued = || {
+                let jobs = self.queue.values();
+                jobs.filter(|job| job.record.state == State::Queued)
+            };
+            assert!(self.meddled || queued().next().is_some(), "nothing is left");
+            let could_start = queued().find(|job| self.is_back_in_time(job) == Some(true));
+            assert!(could_start.is_none(), "{could_start:?} could start");
+            let is_watched = |job: &&QueuedJob| !(job.record.state.is_final() || job.record.held);
+            let mut jobs = self.queue.values().filter(is_watched);
+            let left = jobs.find(|job| job.record.state != State::Queued);
+            assert!(
+                self.options.no_wait || left.is_none(),
+                "{left:?} is in flight"
+            );
+        }
         // Fresh jobs start in the manifest's order: nothing here defers one before another, unless
         // there are so many pages for so few calls that readings grow old before their jobs start, or
         // the process stood still, and the page that was read last is the only one that counts.
@@ -912,8 +940,39 @@ impl Around {
         let mut took: Vec<_> = jobs.filter_map(took).collect();
         took.sort_by_key(|(completed_ms, _)| *completed_ms);
         let mut durations = Durations::default();
+        durations.extend(self.before.iter().copied());
         durations.extend(took.into_iter().map(|(_, took)| took));
         durations
+    }
+
+    /// If it starts now: it would be back before the window closes, as far as the queue tells; `None`:
+    /// there is no window, or the run has seen what an operator took out of the queue.
+    fn is_back_in_time(&self, job: &QueuedJob) -> Option<bool> {
+        let window = self.options.rollout.window.as_ref()?;
+        let Some(closes_ms) = window.closes_at(self.now.unix_ms) else {
+            return Some(false);
+        };
+        if self.meddled {
+            return None;
+        }
+        let seen = [Some(Evidence::Observed), Some(Evidence::Image)];
+        let others = self.queue.values().filter(|other| {
+            seen.contains(&other.record.evidence) && other.order.image() == job.order.image()
+        });
+        let mut took_ms: Vec<i64> = others
+            .filter_map(|other| Some(other.record.completed_ms? - other.record.submitted_ms?))
+            .collect();
+        let before = self.before.iter();
+        let before = before.filter(|(image, _)| *image == job.order.image());
+        took_ms.extend(before.map(|(_, took)| i64::try_from(took.as_millis()).unwrap()));
+        took_ms.sort_unstable();
+        let timeout_ms = i64::try_from(self.options.rules.rebuild_timeout.as_millis()).unwrap();
+        // At most one of twenty takes longer.
+        let takes_ms = match took_ms.len() {
+            0..5 => timeout_ms,
+            count => took_ms[count - 1 - count / 20],
+        };
+        Some(self.now.unix_ms + takes_ms <= closes_ms)
     }
 
     pub fn elapsed(&self) -> Duration {
@@ -1029,6 +1088,7 @@ impl Around {
         let mut conflicts = HashSet::new();
         let (mismatched, allowed) = (self.harm().mismatched, self.allowed_mismatches());
         for step in steps {
+            let is_back = self.is_back_in_time(&self.queue[&step.job]);
             let Transition {
                 job,
                 from,
@@ -1060,6 +1120,9 @@ impl Around {
             }
             // The database writes only what changes.
             assert_eq!(record, from, "state and attempt stand for the rest");
+            if let (LedgerEntry::Intent { .. }, Some(is_back)) = (entry, is_back) {
+                assert!(is_back, "it would not be back before the window closes");
+            }
             if let LedgerEntry::Intent { baseline, .. } = entry {
                 let is_touched = record.executed() != Executed::No;
                 assert_expected(&row.expected, is_touched, baseline.as_ref());
