@@ -837,24 +837,8 @@ impl World {
         if let Some(Halt::FailureBudget { failed, budget }) = self.machine.halt() {
             assert!(failed >= budget);
         }
-        // What could not be recorded, the queue does not know.
-        let halt = self.machine.halt().filter(|_| !lost);
-        if let Some(Halt::WindowClosed { window, opens_ms }) = halt {
-            assert!(*opens_ms > self.now.unix_ms && window.closes_at(*opens_ms).is_some());
-            let queued = || {
-                let jobs = self.queue.values();
-                jobs.filter(|job| job.record.state == State::Queued)
-            };
-            assert!(self.meddled || queued().next().is_some(), "nothing is left");
-            let could_start = queued().find(|job| self.is_back_in_time(job) == Some(true));
-            assert!(could_start.is_none(), "{could_start:?} could start");
-            let is_watched = |job: &&QueuedJob| !(job.record.state.is_final() || job.record.held);
-            let mut jobs = self.queue.values().filter(is_watched);
-            let left = jobs.find(|job| job.record.state != State::Queued);
-            assert!(
-                self.options.no_wait || left.is_none(),
-                "{left:?} is in flight"
-            );
+        if !lost {
+            self.check_window_closed();
         }
         // Fresh jobs start in the manifest's order: nothing here defers one before another, unless
         // there are so many pages for so few calls that readings grow old before their jobs start, or
@@ -878,6 +862,29 @@ impl World {
                 self.starts
             );
         }
+    }
+
+    /// A run that the window has ended has left nothing undone that would have fitted. What could not be
+    /// recorded, the queue does not know.
+    fn check_window_closed(&self) {
+        let Some(Halt::WindowClosed { window, opens_ms }) = self.machine.halt() else {
+            return;
+        };
+        assert!(*opens_ms > self.now.unix_ms && window.closes_at(*opens_ms).is_some());
+        let queued = || {
+            let jobs = self.queue.values();
+            jobs.filter(|job| job.record.state == State::Queued)
+        };
+        assert!(self.meddled || queued().next().is_some(), "nothing is left");
+        let could_start = queued().find(|job| self.is_back_in_time(job) == Some(true));
+        assert!(could_start.is_none(), "{could_start:?} could start");
+        let is_watched = |job: &&QueuedJob| !(job.record.state.is_final() || job.record.held);
+        let mut jobs = self.queue.values().filter(is_watched);
+        let left = jobs.find(|job| job.record.state != State::Queued);
+        assert!(
+            self.options.no_wait || left.is_none(),
+            "{left:?} is in flight"
+        );
     }
 }
 
