@@ -196,6 +196,14 @@ pub fn as_json(options: &Options) -> serde_json::Value {
     })
 }
 
+/// The window with which a run began, from what [`as_json`] made of its options.
+pub fn window_of(options: &serde_json::Value) -> Option<Window> {
+    Some(Window {
+        hours: options["window"].as_str()?.parse().ok()?,
+        zone: options["timezone"].as_str()?.parse().ok()?,
+    })
+}
+
 /// Why a text is no rate.
 #[derive(Debug, Clone, Copy, thiserror::Error)]
 #[error("write a number of calls per second, 0 (no limit) up to 100000")]

@@ -91,4 +91,6 @@ pub struct Run {
     pub pid: u32,
     /// Its machine.
     pub host: String,
+    /// The options that it began with, as [`NewRun::options`].
+    pub options: serde_json::Value,
 }

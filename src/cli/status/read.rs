@@ -5,9 +5,10 @@ use std::time::Duration;
 use crate::cli::error::CliError;
 use crate::cli::global::Global;
 use crate::cli::next::{self, command_for};
+use crate::cli::options;
 use crate::job::BatchId;
 use crate::queue::{Batch, Holder, OldestDoubt, Queue, QueueLock, Run};
-use crate::time;
+use crate::time::{self, Window};
 
 /// Rebuilds below which a rate is a guess.
 const DONE_MIN: u64 = 2;
@@ -23,6 +24,8 @@ pub struct Status {
     /// Who works on another one of this database.
     pub elsewhere: Option<Elsewhere>,
     pub last_run: Option<Run>,
+    /// Of the last run.
+    pub window: Option<WindowNow>,
     /// Known only while something works.
     pub per_minute: Option<f64>,
     pub eta: Option<Duration>,
@@ -38,6 +41,25 @@ pub struct Elsewhere {
     pub holder: Holder,
     /// `None`: it has not begun to work yet.
     pub batch: Option<BatchId>,
+}
+
+/// A window, and how it stands.
+pub struct WindowNow {
+    pub window: Window,
+    /// Until when it is open; `None`: it is closed.
+    pub closes_ms: Option<i64>,
+    /// When it opens next; now, if it is open.
+    pub opens_ms: i64,
+}
+
+impl WindowNow {
+    fn new(window: Window, now_ms: i64) -> Self {
+        Self {
+            closes_ms: window.closes_at(now_ms),
+            opens_ms: window.opens_at(now_ms),
+            window,
+        }
+    }
 }
 
 /// What is to be done about a batch on which nothing works.
@@ -74,7 +96,10 @@ impl Status {
             .is_none()
             .then(|| next(global, &batch, is_newest, open.is_empty()))
             .flatten();
+        let window = last_run.as_ref().filter(|_| batch.is_open());
+        let window = window.and_then(|run| options::window_of(&run.options));
         Ok(Self {
+            window: window.map(|window| WindowNow::new(window, now_ms)),
             oldest_doubt: queue.oldest_doubt(batch.id).await?,
             holder,
             elsewhere,

@@ -3,7 +3,7 @@
 use std::fmt::{Display, Write as _};
 use std::path::Path;
 
-use super::read::{Elsewhere, Status};
+use super::read::{Elsewhere, Status, WindowNow};
 use crate::cli::words::jobs;
 use crate::job::Counter;
 use crate::queue::Run;
@@ -27,6 +27,9 @@ pub fn as_text(status: &Status, database: &Path) -> String {
     }
     lines.counts(status);
     lines.processes(status);
+    if let Some(now) = &status.window {
+        lines.add("window", as_it_stands(now));
+    }
     lines.add("last change", time::human(batch.touched_ms));
     lines.open_batches(status);
     lines.add("database", text::printable(&database.display().to_string()));
@@ -132,6 +135,14 @@ impl Lines {
             more => format!(" and {more} more"),
         };
         self.add("also open", format!("{}{more}", named.join(", ")));
+    }
+}
+
+fn as_it_stands(now: &WindowNow) -> String {
+    let window = &now.window;
+    match now.closes_ms {
+        Some(closes_ms) => format!("{window}: open, closes {}", window.local(closes_ms)),
+        None => format!("{window}: closed, opens {}", window.local(now.opens_ms)),
     }
 }
 

@@ -301,7 +301,7 @@ impl Queue {
     /// The runs that worked on `batch`, the newest first, at most `limit`.
     pub async fn runs(&mut self, batch: BatchId, limit: u32) -> Result<Vec<Run>, StoreError> {
         let rows = sqlx::query(
-            "SELECT id, started_ms, ended_ms, exit_code, pid, host FROM run WHERE batch_id = ?1
+            "SELECT id, started_ms, ended_ms, exit_code, pid, host, options FROM run WHERE batch_id = ?1
              ORDER BY id DESC LIMIT ?2",
         )
         .bind(batch.0)
@@ -317,6 +317,8 @@ impl Queue {
                     exit_code: row.try_get(3)?,
                     pid: row.try_get(4)?,
                     host: row.try_get(5)?,
+                    options: serde_json::from_str(row.try_get(6)?)
+                        .map_err(|_| damaged("a run's options"))?,
                 })
             })
             .collect()
