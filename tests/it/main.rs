@@ -50,3 +50,4 @@ mod storage;
 #[cfg(target_os = "linux")]
 mod terminal;
 mod tidy;
+mod window;
