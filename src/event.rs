@@ -9,7 +9,8 @@ use serde::Serialize;
 
 use crate::exit::Exit;
 use crate::job::{
-    Action, BatchId, Counts, Evidence, Executed, FailureKind, Owner, RunId, ServiceId, State,
+    Action, BatchId, ControlEntry, Counts, Evidence, Executed, FailureKind, Owner, RunId,
+    ServiceId, State,
 };
 
 /// Something that a person or a script may want to know while a run works.
@@ -49,6 +50,8 @@ pub enum Event {
         /// Where the batch stands now.
         counts: Counts,
     },
+    /// An operator has said something from another terminal, and the run has heard it.
+    Control(ControlEntry),
     /// Something that needs no action yet.
     Warning {
         /// One line.
@@ -134,6 +137,10 @@ pub enum Limit {
     FailureBudget,
     /// `--window`: they would not be back before it closes.
     Window,
+    /// An operator's `pause`.
+    Pause,
+    /// An operator's `drain`.
+    Drain,
     /// Their instances: busy, suspended, or not in the list.
     Instances,
 }

@@ -2,15 +2,16 @@
 //! milliseconds, and counts what the API would have been asked.
 
 use std::cmp::Reverse;
-use std::collections::{BinaryHeap, HashMap, HashSet};
+use std::collections::{BinaryHeap, HashMap};
 use std::time::{Duration, Instant};
 
 use refleet::event::Event;
 use refleet::job::{
-    Access, AccountId, BatchId, Counts, Evidence, Expected, ImageId, JobId, JobRecord, LedgerEntry,
-    Order, Owner, Rebuild, RunId, ServiceId, State, StoredAccess, Transition,
+    Access, AccountId, BatchId, Control, ControlEntry, Counts, Evidence, Expected, ImageId, JobId,
+    JobRecord, LedgerEntry, Order, Owner, Rebuild, RunId, ServiceId, State, StoredAccess,
+    Transition,
 };
-use refleet::queue::{Harm, Lease, Pending, QueuedJob, Ready, Store, StoreError};
+use refleet::queue::{Harm, Lease, Pending, QueuedJob, Ready, Recorded, Store, StoreError};
 use refleet::run::backoff::Backoff;
 use refleet::run::driver::{Outside, drive};
 use refleet::run::evidence::Rules;
@@ -112,6 +113,7 @@ pub fn rebuild_all(scene: Scene) -> Cost {
         in_flight: Vec::new(),
         failures: Harm::default(),
         durations: Durations::default(),
+        control: Control::default(),
         seed: scene.seed,
     };
     let mut machine = Machine::new(start, world.began);
@@ -334,11 +336,15 @@ impl Store for World {
         Ok(owner.clone())
     }
 
-    async fn record(
+    async fn control(
         &mut self,
-        _: &Lease,
-        steps: &[&Transition],
-    ) -> Result<HashSet<JobId>, StoreError> {
+        _: BatchId,
+        _: i64,
+    ) -> Result<Vec<(i64, ControlEntry)>, StoreError> {
+        Ok(Vec::new())
+    }
+
+    async fn record(&mut self, _: &Lease, steps: &[&Transition]) -> Result<Recorded, StoreError> {
         for step in steps {
             let place = self.jobs.binary_search_by_key(&step.job, |job| job.id);
             let job = &mut self.jobs[place.expect("it is known")];
@@ -354,7 +360,7 @@ impl Store for World {
                     .push(Duration::from_millis(lag_ms.max(0).unsigned_abs()));
             }
         }
-        Ok(HashSet::new())
+        Ok(Recorded::default())
     }
 }
 

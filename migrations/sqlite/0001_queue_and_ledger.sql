@@ -143,6 +143,31 @@ BEGIN SELECT RAISE(ABORT, 'the ledger is append-only'); END;
 CREATE TRIGGER ledger_is_never_deleted BEFORE DELETE ON ledger
 BEGIN SELECT RAISE(ABORT, 'the ledger is append-only'); END;
 
+-- What operators said of a batch as a whole, append-only: the ledger's part that speaks of no job.
+-- `pause` and `go` are the batch's, `set` and `drain` those of the run that was at work.
+CREATE TABLE control (
+    seq      INTEGER PRIMARY KEY,
+    batch_id INTEGER NOT NULL REFERENCES batch (id),
+    run_id   INTEGER REFERENCES run (id),
+    kind     TEXT    NOT NULL CHECK (CASE kind
+                 WHEN 'pause' THEN run_id IS NULL
+                 WHEN 'go'    THEN run_id IS NULL
+                 WHEN 'set'   THEN run_id IS NOT NULL
+                 WHEN 'drain' THEN run_id IS NOT NULL
+                 ELSE 0 END),
+    at_ms    INTEGER NOT NULL,
+    operator TEXT    NOT NULL CHECK (operator <> ''), -- the user who typed it
+    reason   TEXT    CHECK (reason <> ''),
+    body     TEXT    NOT NULL CHECK (json_valid(body))
+) STRICT;
+
+CREATE INDEX control_of_batch ON control (batch_id, kind);
+
+CREATE TRIGGER control_is_never_changed BEFORE UPDATE ON control
+BEGIN SELECT RAISE(ABORT, 'the ledger is append-only'); END;
+CREATE TRIGGER control_is_never_deleted BEFORE DELETE ON control
+BEGIN SELECT RAISE(ABORT, 'the ledger is append-only'); END;
+
 -- Jobs per batch and state, and when that last changed, kept in the transaction that moves them:
 -- `status` reads no million rows. 'held' counts the held ones among those in doubt.
 CREATE TABLE tally (

@@ -36,9 +36,12 @@ pub fn of_halt(halt: &Halt) -> Exit {
         Halt::FailureBudget { .. }
         | Halt::NotListed { .. }
         | Halt::PlanMismatch { .. }
-        | Halt::StoodStill { .. } => Exit::Budget,
+        | Halt::StoodStill { .. }
+        | Halt::Paused { .. } => Exit::Budget,
         Halt::WindowClosed { .. } => Exit::Window,
-        Halt::Outage { .. } | Halt::SlowedDown { .. } | Halt::Unread(_) => Exit::Outage,
+        Halt::Outage { .. } | Halt::SlowedDown { .. } | Halt::Unread(_) | Halt::Drained { .. } => {
+            Exit::Outage
+        }
         Halt::Incurable(_) | Halt::OtherAccount { .. } | Halt::UnknownAccount { .. } => Exit::Usage,
     }
 }

@@ -27,6 +27,7 @@
 
 mod access;
 mod action;
+mod control;
 mod counts;
 mod entry;
 mod expected;
@@ -40,10 +41,12 @@ mod result;
 mod state;
 mod status;
 mod submissions;
+mod tolerance;
 mod words;
 
 pub use access::{Access, AccessKind, StoredAccess};
 pub use action::{Action, Order, Rebuild, Task, Terms};
+pub use control::{Control, ControlEntry, Instruction, Limits};
 pub use counts::{Counter, Counts};
 pub use entry::{Baseline, LedgerEntry, Verdict};
 pub use expected::{Difference, EXPECTED_CHARS_MAX, Expected};
@@ -57,4 +60,5 @@ pub use result::ResultRow;
 pub use state::{Evidence, Executed, State};
 pub use status::InstanceStatus;
 pub use submissions::{Submissions, Unpermitted};
+pub use tolerance::{InvalidTolerance, Tolerance};
 pub use words::UnknownWord;

@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use super::counters::{instances, record};
 use super::layout::Tone;
 use crate::event::{Activity, Event, JobEvent, Limit};
-use crate::job::{Executed, FailureKind, State, Terms};
+use crate::job::{ControlEntry, Executed, FailureKind, Instruction, State, Terms};
 use crate::text::{MESSAGE_CHARS_MAX, brief, printable};
 use crate::time;
 
@@ -94,6 +94,7 @@ pub fn describe(event: &Event, terms: &Terms) -> DisplayLine {
             Tone::Plain,
             Topic::Warning,
         ),
+        Event::Control(entry) => describe_control(entry),
         Event::Warning { message } => DisplayLine::new(
             format!("warning: {}", brief(message, MESSAGE_CHARS_MAX)),
             Tone::Uncertain,
@@ -209,6 +210,29 @@ fn describe_job(job: &JobEvent, terms: &Terms) -> DisplayLine {
     DisplayLine::new(text, tone, topic)
 }
 
+/// What an operator has said from another terminal.
+fn describe_control(entry: &ControlEntry) -> DisplayLine {
+    let (what, tone) = match &entry.instruction {
+        Instruction::Pause => ("paused".to_owned(), Tone::Uncertain),
+        Instruction::Go => ("no longer paused".to_owned(), Tone::Plain),
+        Instruction::Set(limits) => (format!("from now on {limits}"), Tone::Plain),
+        Instruction::Drain => (
+            "drained: nothing starts any more".to_owned(),
+            Tone::Uncertain,
+        ),
+    };
+    let mut text = format!(
+        "{what}, by {} on {}",
+        brief(&entry.operator, NAME_CHARS_MAX),
+        time::human(entry.at_ms)
+    );
+    if let Some(reason) = &entry.reason {
+        text.push_str(": ");
+        text.push_str(&brief(reason, MESSAGE_CHARS_MAX));
+    }
+    DisplayLine::new(text, tone, Topic::Other)
+}
+
 /// What a run is doing when no job moves.
 pub fn describe_activity(activity: &Activity, terms: &Terms) -> String {
     match activity {
@@ -230,6 +254,8 @@ pub fn describe_activity(activity: &Activity, terms: &Terms) -> String {
             Limit::Workers => "as many at once as --workers allows",
             Limit::FailureBudget => "as many at once as the failure budget (--max-failures) allows",
             Limit::Window => "nothing else would be back before the window closes",
+            Limit::Pause => "paused by an operator: nothing starts before `refleet go`",
+            Limit::Drain => "drained by an operator: nothing starts any more",
             Limit::Instances => "waiting for instances that are not ready",
         }
         .to_owned(),

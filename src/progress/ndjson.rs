@@ -64,13 +64,27 @@ mod tests {
     use crate::event::{Activity, JobEvent};
     use crate::exit::Exit;
     use crate::job::{
-        AccountId, Action, BatchId, Counts, Evidence, Executed, Owner, RunId, ServiceId, State,
+        AccountId, Action, BatchId, ControlEntry, Counts, Evidence, Executed, Instruction, Limits,
+        Owner, RunId, ServiceId, State,
     };
 
     fn line(event: &Event) -> String {
         let mut lines = Vec::new();
         write_event(&mut lines, 1_795_399_200_007, event);
         String::from_utf8(lines).unwrap()
+    }
+
+    fn limits_are_set() -> ControlEntry {
+        ControlEntry {
+            run: Some(RunId(1)),
+            at_ms: 1_795_399_200_000,
+            operator: "anna".to_owned(),
+            reason: None,
+            instruction: Instruction::Set(Limits {
+                workers: Some(2),
+                ..Limits::default()
+            }),
+        }
     }
 
     #[test]
@@ -121,6 +135,7 @@ mod tests {
             Event::Warning {
                 message: "two\nlines".to_owned(),
             },
+            Event::Control(limits_are_set()),
             Event::Paused {
                 reason: "no answer".to_owned(),
             },

@@ -15,6 +15,7 @@ pub fn is_shown(event: &Event, mode: Mode, verbosity: Verbosity) -> bool {
     let log = normal && mode == Mode::Plain;
     match event {
         Event::RunStarted { .. }
+        | Event::Control(_)
         | Event::Warning { .. }
         | Event::Paused { .. }
         | Event::Resumed

@@ -91,7 +91,7 @@ impl Tally {
             Event::Activity(activity) => self.activity = Some((activity.clone(), now)),
             Event::Job(job) => self.step(job, now),
             Event::Recounted { counts } => self.counts = *counts,
-            Event::Warning { .. } => {}
+            Event::Warning { .. } | Event::Control(_) => {}
             Event::Paused { reason } => {
                 self.paused = Some((brief(reason, MESSAGE_CHARS_MAX), now));
             }

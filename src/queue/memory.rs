@@ -3,24 +3,24 @@
 //! It keeps nothing of how dates and the order of the ledger contradict each other: which services an
 //! order by the clock may not date is SQLite's alone to know so far.
 
+mod past;
 mod took;
 
-use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::error::Error;
 use std::io;
 use std::time::Duration;
 
 use super::operator::{Command, Elsewhere};
 use super::order::RowNews;
-use super::past::{LastSubmission, Sieve};
 use super::{
-    AccessNews, Backend, Batch, CommandOutcome, Conflict, Decision, EnqueueError, EnqueuePolicy,
-    Enqueued, Flaw, Given, Harm, Lease, LedgerLine, Live, NewBatch, NewRun, Pending, Preview,
-    QueuedJob, Ready, ResultSink, Rows, Selection, Store, StoreError, Target,
+    AccessNews, Backend, Batch, CommandOutcome, Decision, EnqueueError, EnqueuePolicy, Enqueued,
+    Flaw, Given, Harm, Lease, LedgerLine, NewBatch, NewRun, Pending, Preview, QueuedJob, Ready,
+    Recorded, ResultSink, Rows, Selection, Store, StoreError, Target,
 };
 use crate::job::{
-    Action, BatchId, Counts, Executed, ImageId, JobId, JobRecord, LedgerEntry, NewJob, Order,
-    Owner, ResultRow, RunId, ServiceId, State, Transition,
+    Action, BatchId, Control, ControlEntry, Counts, Executed, ImageId, JobId, JobRecord,
+    LedgerEntry, NewJob, Order, Owner, ResultRow, RunId, ServiceId, State, Transition,
 };
 
 /// The whole store.
@@ -29,7 +29,9 @@ pub struct MemoryStore {
     batches: Vec<StoredBatch>,
     jobs: BTreeMap<JobId, StoredJob>,
     ledger: Vec<StoredEntry>,
+    control: Vec<(BatchId, ControlEntry)>,
     runs: i64,
+    at_work: HashMap<RunId, BatchId>,
 }
 
 #[derive(Debug)]
@@ -88,94 +90,10 @@ impl MemoryStore {
         }
     }
 
-    fn other_provider(&self, order: &NewBatch) -> Option<Conflict> {
-        let others = (1..).map(BatchId).zip(&self.batches);
-        let others = others.filter(|(_, batch)| batch.order.provider != order.provider);
-        let bound = others.filter_map(|(id, batch)| {
-            let sent = self.of(id).any(|job| job.record.attempt > 0);
-            let live = self.of(id).any(|job| !job.record.state.is_final());
-            (sent || live).then_some((sent, id, batch))
-        });
-        let (sent, batch, other) = bound.max_by_key(|(sent, id, _)| (*sent, *id))?;
-        Some(Conflict::OtherProvider {
-            batch,
-            theirs: other.order.api_url.clone(),
-            ours: order.api_url.clone(),
-            sent,
-        })
-    }
-
-    /// The jobs of batches of `action` for a service.
-    fn of_action(&self, action: Action, service: ServiceId) -> impl Iterator<Item = &StoredJob> {
-        let jobs = self.of_service(service);
-        jobs.filter(move |stored| stored.job.order.action() == action)
-    }
-
-    /// The last submission of what a row orders for its service, among those that may have touched it.
-    fn last_submission(&self, row: &NewJob) -> Option<LastSubmission> {
-        let intent = |stored: &StoredJob| {
-            self.ledger.iter().position(|entry| {
-                entry.job == stored.job.id
-                    && entry.line.attempt == stored.job.record.attempt
-                    && matches!(entry.line.entry, LedgerEntry::Intent { .. })
-            })
-        };
-        let touched = self.of_action(row.order.action(), row.service);
-        let touched = touched.filter(|stored| stored.job.record.executed() != Executed::No);
-        let last = touched.max_by_key(|stored| intent(stored))?;
-        let record = &last.job.record;
-        Some(LastSubmission {
-            batch: last.batch,
-            state: record.state,
-            executed: record.executed(),
-            intent_ms: record.intent_ms.unwrap_or(0),
-            is_same_image: last.job.order.image() == row.order.image(),
-            set_back: None,
-        })
-    }
-
-    /// What the past of their services leaves of `rows`.
-    fn sift<E: Error + 'static>(
-        &self,
-        order: &NewBatch,
-        policy: EnqueuePolicy,
-        rows: &mut Rows<'_, E>,
-    ) -> Result<(Vec<NewJob>, Preview), EnqueueError<E>> {
-        if let Some(conflict) = self.other_provider(order) {
-            return Err(EnqueueError::Conflict(conflict));
-        }
-        let mut rows = all(rows)?;
-        let mut sieve = Sieve::new(order.action, policy);
-        for row in &rows {
-            let live = self.of_service(row.service);
-            for live in live.filter(|stored| !stored.job.record.state.is_final()) {
-                sieve.live(Live {
-                    service: row.service,
-                    batch: live.batch,
-                    is_held: live.job.record.held,
-                });
-            }
-            let Some(last) = self.last_submission(row) else {
-                continue;
-            };
-            if sieve.due().is_some() {
-                sieve.submitted(row.service, &last);
-            }
-            if sieve.asks_ended() {
-                let mut past = self.of_action(order.action, row.service);
-                let done = past.any(|stored| {
-                    stored.job.record.state == State::Done
-                        && stored.job.order.image() == row.order.image()
-                });
-                sieve.ended(row.service, &last, done);
-            }
-        }
-        sieve.keep(&mut rows);
-        let preview = Preview {
-            queued: rows.len() as u64,
-            left_out: sieve.conclude().map_err(EnqueueError::Conflict)?,
-        };
-        Ok((rows, preview))
+    fn said(&self, batch: BatchId, after: i64) -> Vec<(i64, ControlEntry)> {
+        let entries = (1..).zip(&self.control);
+        let said = entries.filter(|(seq, (of, _))| *of == batch && *seq > after);
+        said.map(|(seq, (_, entry))| (seq, entry.clone())).collect()
     }
 
     /// Writes `steps`, of jobs that stand where they begin.
@@ -406,14 +324,28 @@ impl Store for MemoryStore {
         Ok(bound.get_or_insert_with(|| owner.clone()).clone())
     }
 
+    async fn control(
+        &mut self,
+        batch: BatchId,
+        after: i64,
+    ) -> Result<Vec<(i64, ControlEntry)>, StoreError> {
+        Ok(self.said(batch, after))
+    }
+
     async fn record(
         &mut self,
         lease: &Lease,
         steps: &[&Transition],
-    ) -> Result<HashSet<JobId>, StoreError> {
+    ) -> Result<Recorded, StoreError> {
         self.holds(lease)?;
-        let mut conflicts = HashSet::new();
+        let mut control = Control::of(Some(lease.run()));
+        control.hear_all(&self.said(lease.batch(), 0));
+        let mut recorded = Recorded::default();
         for step in steps {
+            if control.is_held() && matches!(step.entry, LedgerEntry::Intent { .. }) {
+                recorded.held.insert(step.job);
+                continue;
+            }
             let stands = self.jobs.get(&step.job).is_some_and(|stored| {
                 let record = &stored.job.record;
                 (record.state, record.attempt) == (step.from.state, step.from.attempt)
@@ -421,10 +353,10 @@ impl Store for MemoryStore {
             if stands {
                 self.write(lease.batch(), Some(lease.run()), &[step]);
             } else {
-                conflicts.insert(step.job);
+                recorded.conflicts.insert(step.job);
             }
         }
-        Ok(conflicts)
+        Ok(recorded)
     }
 }
 
@@ -484,6 +416,7 @@ impl Backend for MemoryStore {
         let place = usize::try_from(run.batch.0 - 1).expect("it was given out");
         let epoch = &mut self.batches[place].epoch;
         *epoch += 1;
+        self.at_work.insert(RunId(self.runs), run.batch);
         Ok(Lease::new(run.batch, RunId(self.runs), *epoch))
     }
 
@@ -491,7 +424,8 @@ impl Backend for MemoryStore {
         self.holds(lease)
     }
 
-    async fn release(&mut self, _: Lease, _: i64, _: u8) -> Result<(), StoreError> {
+    async fn release(&mut self, lease: Lease, _: i64, _: u8) -> Result<(), StoreError> {
+        self.at_work.remove(&lease.run());
         Ok(())
     }
 
@@ -520,6 +454,15 @@ impl Backend for MemoryStore {
             }
         }
         Ok(outcome)
+    }
+
+    async fn instruct(&mut self, batch: BatchId, entry: &ControlEntry) -> Result<bool, StoreError> {
+        let is_at_work = |run: RunId| self.at_work.get(&run) == Some(&batch);
+        let is_heard = entry.run.is_none_or(is_at_work);
+        if is_heard {
+            self.control.push((batch, entry.clone()));
+        }
+        Ok(is_heard)
     }
 
     async fn compare_access<E: Error + 'static>(

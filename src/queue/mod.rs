@@ -3,7 +3,8 @@
 //! The one fact to know: [`Store::record`] is the only way in which a run moves a job. It writes the
 //! new record, the ledger entry and the tally in one transaction, and only where the job still
 //! stands as the caller believed (state and attempt) and the run's [`Lease`] holds; what has moved
-//! meanwhile is reported back, not forced.
+//! meanwhile is reported back, not forced. Nor does it begin a job while an operator holds the batch
+//! back: that is looked at in the same transaction.
 //!
 //! [`port`] says what a place for jobs and their ledger has to be able to do: a second backend comes
 //! behind the same verbs, so they are few and speak of jobs, never of rows. `sqlite/` is the backend
@@ -37,7 +38,7 @@ pub use order::{
     AccessNews, Conflict, DonePolicy, Due, EnqueueError, EnqueuePolicy, Enqueued, Given, LeftOut,
     Live, NewBatch, Preview, Rows, Touched, Undatable,
 };
-pub use port::{Backend, Store};
+pub use port::{Backend, Recorded, Store};
 pub use queued::{LedgerLine, Pending, QueuedJob, Ready, ResultSink, Target};
 pub use sqlite::{
     Note, Open, OpenError, Precious, Queue, QueueLock, Side, Unfit, no_database, precious, resolve,

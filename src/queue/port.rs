@@ -19,8 +19,25 @@ use super::{
     ResultSink, Rows, Selection, StoreError, Target,
 };
 use crate::job::{
-    Action, BatchId, Counts, ImageId, JobId, NewJob, Owner, ServiceId, State, Transition,
+    Action, BatchId, ControlEntry, Counts, ImageId, JobId, NewJob, Owner, ServiceId, State,
+    Transition,
 };
+
+/// Which steps [`Store::record`] did not write. All others are committed.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Recorded {
+    /// Jobs that somebody else had moved.
+    pub conflicts: HashSet<JobId>,
+    /// Jobs that were to be begun while the batch was paused, or the run drained.
+    pub held: HashSet<JobId>,
+}
+
+impl Recorded {
+    /// Everything was written.
+    pub fn is_all(&self) -> bool {
+        self.conflicts.is_empty() && self.held.is_empty()
+    }
+}
 
 /// What a run asks.
 pub trait Store {
@@ -71,8 +88,15 @@ pub trait Store {
         owner: &Owner,
     ) -> impl Future<Output = Result<Owner, StoreError>>;
 
-    /// Commits `steps` of the lease's batch together. Returns the jobs that somebody else had moved:
-    /// nothing of theirs was written. Under a lease that was lost nothing at all is written
+    /// What operators said of the batch after the entry with number `after`, in its order.
+    fn control(
+        &mut self,
+        batch: BatchId,
+        after: i64,
+    ) -> impl Future<Output = Result<Vec<(i64, ControlEntry)>, StoreError>>;
+
+    /// Commits `steps` of the lease's batch together, and says which of them were not written. While
+    /// the batch is paused, or the run drained, no intent is. Under a lease that was lost nothing at all is written
     /// ([`StoreError::LeaseLost`]).
     ///
     /// After another error nobody knows whether the steps were committed. To write them again is
@@ -81,7 +105,7 @@ pub trait Store {
         &mut self,
         lease: &Lease,
         steps: &[&Transition],
-    ) -> impl Future<Output = Result<HashSet<JobId>, StoreError>>;
+    ) -> impl Future<Output = Result<Recorded, StoreError>>;
 }
 
 /// All that refleet asks.
@@ -128,6 +152,14 @@ pub trait Backend: Store + Sized {
         decide: &Decision<'_>,
         at_ms: i64,
     ) -> impl Future<Output = Result<CommandOutcome, StoreError>>;
+
+    /// Writes down what an operator says of the batch; safe beside a run. Returns whether the run that it
+    /// is for, if any, is at work; otherwise nothing is written.
+    fn instruct(
+        &mut self,
+        batch: BatchId,
+        entry: &ControlEntry,
+    ) -> impl Future<Output = Result<bool, StoreError>>;
 
     /// What a manifest with these rows says of the access of the batch's jobs. Writes nothing.
     fn compare_access<E: Error + 'static>(

@@ -14,8 +14,11 @@ use super::process::Process;
 use super::session::Session;
 use super::{Durations, Halt, InstanceList, Now, Options, Rollout, Tolerance};
 use crate::event::{Activity, Event};
-use crate::job::{BatchId, Counts, ImageId, JobId, Owner, RunId, ServiceId, State, Transition};
-use crate::queue::{Harm, Lease, Pending, QueuedJob, Ready, Store, StoreError};
+use crate::job::{
+    BatchId, Control, ControlEntry, Counts, ImageId, JobId, Owner, RunId, ServiceId, State,
+    Transition,
+};
+use crate::queue::{Harm, Lease, Pending, QueuedJob, Ready, Recorded, Store, StoreError};
 use crate::zomro::{Client, Lookup};
 
 /// Documents that are asked for before the next ones.
@@ -143,6 +146,7 @@ fn to_look(client: &Client, options: Options, expected: Option<&Owner>) -> Machi
         in_flight: Vec::new(),
         failures: Harm::default(),
         durations: Durations::default(),
+        control: Control::default(),
         seed: fastrand::u64(..),
     };
     Machine::to_look(start, now)
@@ -233,8 +237,16 @@ impl Store for Nothing {
         Ok(owner.clone())
     }
 
-    async fn record(&mut self, _: &Lease, _: &[&Transition]) -> Result<HashSet<JobId>, StoreError> {
-        Ok(HashSet::new())
+    async fn control(
+        &mut self,
+        _: BatchId,
+        _: i64,
+    ) -> Result<Vec<(i64, ControlEntry)>, StoreError> {
+        Ok(Vec::new())
+    }
+
+    async fn record(&mut self, _: &Lease, _: &[&Transition]) -> Result<Recorded, StoreError> {
+        Ok(Recorded::default())
     }
 }
 

@@ -1,59 +1,5 @@
 //! The failure budget: how much may go wrong before the run stops by itself.
 
-use std::str::FromStr;
-
-/// `--max-failures`, `--max-mismatch`: a number of jobs, or a share of the batch.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Tolerance {
-    /// So many jobs, at least 1.
-    Jobs(u64),
-    /// So many per cent of the batch's jobs, 1 to 100; 100 switches the bound off.
-    Percent(u8),
-}
-
-/// Why a text is no [`Tolerance`].
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("`{0}` is neither a number from 1 up nor a share from 1% to 100%")]
-pub struct InvalidTolerance(String);
-
-impl FromStr for Tolerance {
-    type Err = InvalidTolerance;
-
-    fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let invalid = || InvalidTolerance(text.to_owned());
-        match text.strip_suffix('%') {
-            Some(percent) => match percent.parse() {
-                Ok(percent @ 1..=100) => Ok(Self::Percent(percent)),
-                _ => Err(invalid()),
-            },
-            None => match text.parse() {
-                Ok(jobs @ 1..) => Ok(Self::Jobs(jobs)),
-                _ => Err(invalid()),
-            },
-        }
-    }
-}
-
-impl std::fmt::Display for Tolerance {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match self {
-            Self::Jobs(jobs) => write!(f, "{jobs}"),
-            Self::Percent(percent) => write!(f, "{percent}%"),
-        }
-    }
-}
-
-impl Tolerance {
-    /// The budget for a batch of `jobs` jobs; `None`: there is none.
-    pub fn of(self, jobs: u64) -> Option<u64> {
-        match self {
-            Self::Jobs(max) => Some(max),
-            Self::Percent(100) => None,
-            Self::Percent(percent) => Some((jobs.saturating_mul(u64::from(percent)) / 100).max(1)),
-        }
-    }
-}
-
 /// What counts against the budget: failures and doubts of the batch, whichever run bore them, until
 /// the operator has dealt with them.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -83,24 +29,6 @@ pub fn is_exhausted(budget: Option<u64>, failures: Failures) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_share_is_rounded_down_but_never_to_zero() {
-        assert_eq!(Tolerance::Percent(20).of(500), Some(100));
-        assert_eq!(Tolerance::Percent(20).of(12), Some(2));
-        assert_eq!(Tolerance::Percent(20).of(3), Some(1));
-        assert_eq!(Tolerance::Percent(100).of(3), None);
-        assert_eq!(Tolerance::Jobs(7).of(3), Some(7));
-    }
-
-    #[test]
-    fn zero_and_nonsense_are_refused() {
-        assert_eq!("20%".parse(), Ok(Tolerance::Percent(20)));
-        assert_eq!("5".parse(), Ok(Tolerance::Jobs(5)));
-        for text in ["0", "0%", "101%", "-1", "", "%", "a", "1.5"] {
-            assert!(text.parse::<Tolerance>().is_err(), "{text:?}");
-        }
-    }
 
     #[test]
     fn everything_in_flight_may_go_wrong_without_breaking_the_budget() {

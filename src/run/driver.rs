@@ -104,6 +104,7 @@ async fn ask(
     question: Question,
 ) -> Result<Answer, StoreError> {
     Ok(match question {
+        Question::Control { after } => Answer::Control(store.control(batch, after).await?),
         Question::Failures => Answer::Failures(store.failures(batch).await?),
         Question::Queued { after, limit } => {
             Answer::Queued(store.queued(batch, after, limit).await?)

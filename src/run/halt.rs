@@ -93,6 +93,22 @@ pub enum Halt {
         /// Readings succeeded meanwhile.
         only_submissions: bool,
     },
+    /// An operator has paused the batch, before this run began.
+    Paused {
+        /// Who.
+        operator: String,
+        /// When, as Unix time.
+        since_ms: i64,
+        /// Why.
+        reason: Option<String>,
+    },
+    /// An operator has drained the run, and there is work left.
+    Drained {
+        /// Who.
+        operator: String,
+        /// Why.
+        reason: Option<String>,
+    },
     /// Nothing got through for too long.
     Outage {
         /// For how long.
@@ -174,6 +190,21 @@ impl std::fmt::Display for Halt {
                     "the API blocks this address (HTTP {status}); blocks are temporary"
                 )
             }
+            Self::Paused {
+                operator,
+                since_ms,
+                reason,
+            } => write!(
+                f,
+                "the batch is paused, by {operator} on {}{}",
+                crate::time::human(*since_ms),
+                because(reason.as_deref())
+            ),
+            Self::Drained { operator, reason } => write!(
+                f,
+                "the run was drained by {operator}{}",
+                because(reason.as_deref())
+            ),
             Self::Unread(error) => write!(f, "cannot read the account's list: {error}"),
             Self::SlowedDown {
                 lasted,
@@ -197,4 +228,11 @@ impl std::fmt::Display for Halt {
             }
         }
     }
+}
+
+/// An operator's reason, behind what was done.
+fn because(reason: Option<&str>) -> String {
+    reason.map_or_else(String::new, |reason| {
+        format!(": {}", crate::text::brief(reason, 200))
+    })
 }

@@ -43,7 +43,6 @@ pub mod session;
 mod worker;
 
 pub use account::{Account, Looker, look_up, read_account};
-pub use budget::Tolerance;
 pub use clock::Now;
 pub use durations::Durations;
 pub use halt::{Halt, Signal};
@@ -51,3 +50,5 @@ pub use list::InstanceList;
 pub use options::Options;
 pub use process::{Ending, Setup, Signals, run};
 pub use rollout::Rollout;
+
+pub use crate::job::Tolerance;

@@ -29,6 +29,11 @@ impl Outage {
         self.failures = self.failures.saturating_add(1);
     }
 
+    /// How long it lasts counts from now on.
+    pub fn restart(&mut self, now: Instant) {
+        self.since = self.since.map(|_| now);
+    }
+
     /// Starts are suspended, and one call at a time asks whether it is over.
     pub fn is_on(&self) -> bool {
         self.failures >= FAILURES_MIN
@@ -81,6 +86,10 @@ impl Streak {
         self.count = self.count.saturating_add(1);
     }
 
+    fn restart(&mut self, now: Instant) {
+        self.since = self.since.map(|_| now);
+    }
+
     /// How long it lasts, if that is longer than `timeout`. One such answer, and then nothing to be
     /// asked for a while, says little; a pause that goes on does.
     fn over_limit(&self, timeout: Duration, is_paused: bool, now: Instant) -> Option<Duration> {
@@ -100,6 +109,12 @@ impl SlowDowns {
         } else {
             self.calls.count
         }
+    }
+
+    /// How long it lasts counts from now on.
+    pub fn restart(&mut self, now: Instant) {
+        self.calls.restart(now);
+        self.submissions.restart(now);
     }
 
     /// A call was answered otherwise.

@@ -13,7 +13,7 @@ use super::session::Session;
 use super::worker::perform;
 use super::{Durations, Halt, InstanceList, Now, Options, Signal};
 use crate::event::Event;
-use crate::job::{Counts, Owner, State};
+use crate::job::{Control, Counts, Owner, State};
 use crate::queue::{Lease, Queue, Store, StoreError};
 use crate::zomro::Client;
 
@@ -76,6 +76,8 @@ pub async fn run(setup: Setup<'_>, signals: &mut Signals) -> Result<Ending, Stor
     } else {
         &[State::Submitting, State::InProgress, State::InDoubt]
     };
+    let mut control = Control::of(Some(lease.run()));
+    control.hear_all(&queue.control(lease.batch(), 0).await?);
     let start = Start {
         counts: queue.counts(lease.batch()).await?,
         owner,
@@ -85,6 +87,7 @@ pub async fn run(setup: Setup<'_>, signals: &mut Signals) -> Result<Ending, Stor
         in_flight: Store::in_flight(queue, lease.batch(), states).await?,
         failures: queue.failures(lease.batch()).await?,
         durations,
+        control,
         seed: fastrand::u64(..),
         options,
     };

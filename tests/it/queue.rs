@@ -113,7 +113,7 @@ async fn begin(queue: &mut Queue, batch: BatchId) -> Lease {
 
 async fn step(queue: &mut Queue, lease: &Lease, job: &mut QueuedJob, entry: LedgerEntry) {
     let step = Transition::new(job.id, job.record.clone(), entry, NOW_MS).unwrap();
-    assert!(queue.record(lease, &[&step]).await.unwrap().is_empty());
+    assert!(queue.record(lease, &[&step]).await.unwrap().is_all());
     job.record = step.to;
 }
 
@@ -174,7 +174,7 @@ async fn a_step_whose_job_has_moved_meanwhile_is_reported_and_not_forced() {
         .map(|job| Transition::new(job.id, job.record.clone(), intent(), NOW_MS).unwrap())
         .collect();
     let steps: Vec<&Transition> = steps.iter().collect();
-    let conflicts = queue.record(&lease, &steps).await.unwrap();
+    let conflicts = queue.record(&lease, &steps).await.unwrap().conflicts;
     assert_eq!(conflicts, HashSet::from([jobs[0].id]));
     assert!(
         queue
@@ -185,7 +185,8 @@ async fn a_step_whose_job_has_moved_meanwhile_is_reported_and_not_forced() {
             .all(|line| line.entry == LedgerEntry::Cancelled)
     );
     // Written again, as after a commit of unknown outcome: nothing moves twice.
-    assert_eq!(queue.record(&lease, &steps).await.unwrap().len(), 2);
+    let recorded = queue.record(&lease, &steps).await.unwrap();
+    assert_eq!(recorded.conflicts.len(), 2);
     assert_eq!(flaws(queue).await, Vec::<String>::new());
 }
 
@@ -553,7 +554,7 @@ proptest! {
             }
             let written: Vec<&Transition> = written.iter().collect();
             for chunk in written.chunks(7) {
-                assert!(queue.record(&lease, chunk).await.unwrap().is_empty());
+                assert!(queue.record(&lease, chunk).await.unwrap().is_all());
             }
             for job in &jobs {
                 assert_eq!(queue.jobs_of(job.service).await.unwrap()[0].1.record, job.record);

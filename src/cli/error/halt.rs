@@ -50,6 +50,10 @@ pub fn hint(halt: &Halt, action: Action, command: &str) -> String {
         Halt::Blocked { .. } => {
             "wait a while, leave VPNs and shared addresses, lower --rate, then run again".to_owned()
         }
+        Halt::Paused { .. } => format!(
+            "nothing was sent: `{command} go --reason TEXT` lifts the pause, then run again"
+        ),
+        Halt::Drained { .. } => "run again to go on with the rest".to_owned(),
         Halt::Unread(_) => "nothing was sent: deal with the reason, then run again".to_owned(),
         Halt::SlowedDown { .. } => {
             "wait for the API, give a lower --rate, then run again: nothing is lost".to_owned()

@@ -2,6 +2,7 @@
 //!
 //! A new backend adds one line to the end of `stores`, and passes.
 
+mod control;
 mod operator;
 mod order;
 mod rig;

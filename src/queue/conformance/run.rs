@@ -10,7 +10,7 @@ use super::rig::{
 use crate::job::{
     Action, Evidence, InstanceStatus, JobId, JobRecord, LedgerEntry, State, Transition, Verdict,
 };
-use crate::queue::{Backend, Selection, StoreError};
+use crate::queue::{Backend, Recorded, Selection, StoreError};
 
 pub(super) async fn a_step_moves_only_what_stands_where_it_begins(mut store: impl Backend) {
     let (lease, jobs) = begun(&mut store, &[1, 2]).await;
@@ -28,14 +28,15 @@ pub(super) async fn a_step_moves_only_what_stands_where_it_begins(mut store: imp
     assert_eq!(cancelled.changed, services(&[1]));
     let steps: Vec<_> = jobs.iter().map(|job| step(job, intent())).collect();
     let steps: Vec<_> = steps.iter().collect();
-    let conflicts = store.record(&lease, &steps).await.unwrap();
-    assert_eq!(conflicts, HashSet::from([jobs[0].id]));
+    let recorded = store.record(&lease, &steps).await.unwrap();
+    assert_eq!(recorded.conflicts, HashSet::from([jobs[0].id]));
     assert_eq!(stored(&mut store, &jobs[1]).await.record, steps[1].to);
     // Written again, as after a commit of unknown outcome: nothing moves twice.
-    let conflicts = store.record(&lease, &steps).await.unwrap();
-    assert_eq!(conflicts, HashSet::from([jobs[0].id, jobs[1].id]));
+    let recorded = store.record(&lease, &steps).await.unwrap();
+    let conflicts = HashSet::from([jobs[0].id, jobs[1].id]);
+    assert_eq!(recorded.conflicts, conflicts);
     assert_eq!(store.history(jobs[1].id).await.unwrap().len(), 1);
-    assert_eq!(store.record(&lease, &[]).await.unwrap(), HashSet::new());
+    assert!(store.record(&lease, &[]).await.unwrap().is_all());
     sound(&mut store).await;
 }
 
@@ -49,7 +50,7 @@ pub(super) async fn steps_of_one_job_are_written_in_their_order(mut store: impl 
         steps.push(step);
     }
     let all: Vec<_> = steps.iter().collect();
-    assert!(store.record(&lease, &all).await.unwrap().is_empty());
+    assert!(store.record(&lease, &all).await.unwrap().is_all());
     assert_eq!(stored(&mut store, &jobs[0]).await.record, record);
     let history = store.history(jobs[0].id).await.unwrap();
     let entries: Vec<_> = history.iter().map(|line| line.entry.kind()).collect();
@@ -145,7 +146,7 @@ pub(super) async fn how_long_it_took_is_known_of_what_was_seen_to_complete(
         if let Some(end) = end {
             let record = job.record.clone();
             let step = Transition::new(job.id, record, end, NOW_MS + took_ms).unwrap();
-            assert!(store.record(&lease, &[&step]).await.unwrap().is_empty());
+            assert!(store.record(&lease, &[&step]).await.unwrap().is_all());
         }
     }
     let image = |text: &str| Some(text.parse().unwrap());
@@ -171,7 +172,7 @@ pub(super) async fn a_lease_that_was_lost_writes_nothing(mut store: impl Backend
     let second = acquire(&mut store, first.batch()).await;
     assert!(second.epoch() > first.epoch());
     assert_ne!(second.run(), first.run());
-    let lost = |result: Result<HashSet<JobId>, StoreError>| {
+    let lost = |result: Result<Recorded, StoreError>| {
         assert!(
             matches!(result, Err(StoreError::LeaseLost { batch }) if batch == first.batch()),
             "{result:?}"
@@ -184,13 +185,7 @@ pub(super) async fn a_lease_that_was_lost_writes_nothing(mut store: impl Backend
         assert_eq!(stored(&mut store, job).await.record, JobRecord::queued());
         assert_eq!(store.history(job.id).await.unwrap().len(), 0);
     }
-    assert!(
-        store
-            .record(&second, &[&steps[0]])
-            .await
-            .unwrap()
-            .is_empty()
-    );
+    assert!(store.record(&second, &[&steps[0]]).await.unwrap().is_all());
     // Also where some of it, or all of it, has moved already.
     lost(store.record(&first, &[&steps[0], &steps[1]]).await);
     lost(store.record(&first, &[&steps[0]]).await);
@@ -250,7 +245,7 @@ pub(super) async fn every_history_is_stored_as_it_folds(mut store: impl Backend)
         }
         for steps in steps.chunks(3) {
             let steps: Vec<_> = steps.iter().collect();
-            assert!(store.record(&lease, &steps).await.unwrap().is_empty());
+            assert!(store.record(&lease, &steps).await.unwrap().is_all());
         }
         job.record = record;
         let stored = stored(&mut store, job).await;

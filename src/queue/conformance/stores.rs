@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use super::{operator, order, run};
+use super::{control, operator, order, run};
 use crate::queue::memory::MemoryStore;
 use crate::queue::{Open, Queue};
 
@@ -33,6 +33,10 @@ macro_rules! conform {
                 operator::a_job_takes_another_access_only_while_nothing_of_it_was_executed,
                 run::a_lease_that_was_lost_writes_nothing,
                 run::every_history_is_stored_as_it_folds,
+                control::while_a_batch_is_paused_nothing_is_begun_and_every_outcome_is_written,
+                control::a_run_that_is_drained_begins_nothing_and_the_next_one_does,
+                control::what_is_for_a_run_is_heard_only_while_it_is_at_work,
+                control::what_was_said_is_read_from_any_place_on,
             );
         }
     };

@@ -45,16 +45,15 @@ impl Queue {
                 id.unwrap_or(0)
             )));
         }
-        let secrets: i64 = sqlx::query_scalar(
-            "SELECT count(*) FROM secret JOIN job ON job.id = secret.job_id
-             WHERE job.state IN ('done', 'cancelled')",
-        )
-        .fetch_one(&mut self.connection)
-        .await?;
+        let secrets = self.unerased_secrets().await?;
         if secrets > 0 {
             found(general(format!(
                 "{secrets} passwords of finished jobs were not erased"
             )));
+        }
+
+        for what in self.flaws_of_control().await? {
+            found(general(what));
         }
 
         let mut jobs = 0;
@@ -100,6 +99,17 @@ impl Queue {
             }
         }
         Ok(jobs)
+    }
+
+    /// Passwords of jobs that are over.
+    async fn unerased_secrets(&mut self) -> Result<i64, StoreError> {
+        let secrets = sqlx::query_scalar(
+            "SELECT count(*) FROM secret JOIN job ON job.id = secret.job_id
+             WHERE job.state IN ('done', 'cancelled')",
+        )
+        .fetch_one(&mut self.connection)
+        .await?;
+        Ok(secrets)
     }
 
     /// The entries of each job, as they stand there.

@@ -3,6 +3,7 @@
 use sqlx::{AssertSqlSafe, Row};
 
 use super::change::{grouped_by_shape, move_jobs};
+use super::control::{CONTROL, HELD};
 use super::durations::TOOK;
 use super::overview::{FAILED, IN_DOUBT, MISMATCHED, PENDING};
 use super::past::{ENDED, LIVE, SUBMITTED};
@@ -49,6 +50,8 @@ async fn the_statements_that_a_run_repeats_use_indexes_and_sort_nothing() {
         MISMATCHED,
         PENDING,
         IN_DOUBT,
+        CONTROL,
+        HELD,
         STANDING,
         ERASE,
         COUNT,

@@ -9,7 +9,7 @@ use super::handle::Queue;
 use super::lease::lost;
 use super::statement::{Statement, bound, json, padded, values};
 use crate::job::{BatchId, JobId, LedgerEntry, RunId, State, Transition};
-use crate::queue::{Lease, StoreError};
+use crate::queue::{Lease, Recorded, StoreError};
 
 /// Rows that go to SQLite as one statement: whatever changes, its 32,766 bound values are enough.
 const ROWS_PER_STATEMENT: usize = 256;
@@ -79,19 +79,19 @@ impl Queue {
         &mut self,
         lease: &Lease,
         steps: &[&Transition],
-    ) -> Result<HashSet<JobId>, StoreError> {
+    ) -> Result<Recorded, StoreError> {
         if steps.is_empty() {
-            return Ok(HashSet::new());
+            return Ok(Recorded::default());
         }
         // That a job has moved is rare: only then is it asked which, in a second transaction.
         for moved in [Moved::GiveUp, Moved::LeaveOut] {
             self.begin().await?;
             match self.write_steps(lease, steps, moved).await {
-                Ok(conflicts) => {
+                Ok(recorded) => {
                     crate::failpoint!("before_commit");
                     self.commit().await?;
                     crate::failpoint!("after_commit");
-                    return Ok(conflicts);
+                    return Ok(recorded);
                 }
                 Err(Refused::Moved) => self.rollback().await,
                 Err(Refused::Error(error)) => {
@@ -108,14 +108,39 @@ impl Queue {
         lease: &Lease,
         steps: &[&Transition],
         moved: Moved,
-    ) -> Result<HashSet<JobId>, Refused> {
-        if moved == Moved::LeaveOut {
+    ) -> Result<Recorded, Refused> {
+        let held = self.held_back(lease, steps).await?;
+        if moved == Moved::LeaveOut || !held.is_empty() {
             // Where nothing is left to be written, no statement would notice.
             self.renew(lease).await?;
         }
+        let rest: Vec<&Transition> = (steps.iter().copied())
+            .filter(|step| !(is_intent(step) && held.contains(&step.job)))
+            .collect();
         let writer = Writer::Run(lease);
-        write(&mut self.connection, lease.batch(), writer, steps, moved).await
+        let conflicts = write(&mut self.connection, lease.batch(), writer, &rest, moved).await?;
+        Ok(Recorded { conflicts, held })
     }
+
+    /// The jobs among `steps` that are to be begun, while an operator holds the batch back.
+    async fn held_back(
+        &mut self,
+        lease: &Lease,
+        steps: &[&Transition],
+    ) -> Result<HashSet<JobId>, StoreError> {
+        let begun: HashSet<JobId> = (steps.iter())
+            .filter(|step| is_intent(step))
+            .map(|step| step.job)
+            .collect();
+        if begun.is_empty() || !self.is_held(lease).await? {
+            return Ok(HashSet::new());
+        }
+        Ok(begun)
+    }
+}
+
+fn is_intent(step: &Transition) -> bool {
+    matches!(step.entry, LedgerEntry::Intent { .. })
 }
 
 /// Inside an operator's transaction, in which the jobs were read: none can have moved.

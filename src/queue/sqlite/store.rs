@@ -1,18 +1,18 @@
 //! The port's verbs, for SQLite.
 
-use std::collections::HashSet;
 use std::error::Error;
 use std::io;
 use std::time::Duration;
 
 use super::handle::Queue;
 use crate::job::{
-    Action, BatchId, Counts, ImageId, JobId, NewJob, Owner, ServiceId, State, Transition,
+    Action, BatchId, ControlEntry, Counts, ImageId, JobId, NewJob, Owner, ServiceId, State,
+    Transition,
 };
 use crate::queue::{
     AccessNews, Backend, Batch, CommandOutcome, Decision, EnqueueError, EnqueuePolicy, Enqueued,
     Flaw, Given, Harm, Lease, LedgerLine, NewBatch, NewRun, Pending, Preview, QueuedJob, Ready,
-    ResultSink, Rows, Selection, Store, StoreError, Target,
+    Recorded, ResultSink, Rows, Selection, Store, StoreError, Target,
 };
 
 impl Store for Queue {
@@ -73,11 +73,19 @@ impl Store for Queue {
         self.bind_batch(batch, owner).await
     }
 
+    async fn control(
+        &mut self,
+        batch: BatchId,
+        after: i64,
+    ) -> Result<Vec<(i64, ControlEntry)>, StoreError> {
+        Queue::control(self, batch, after).await
+    }
+
     async fn record(
         &mut self,
         lease: &Lease,
         steps: &[&Transition],
-    ) -> Result<HashSet<JobId>, StoreError> {
+    ) -> Result<Recorded, StoreError> {
         self.record_steps(lease, steps).await
     }
 }
@@ -128,6 +136,10 @@ impl Backend for Queue {
         at_ms: i64,
     ) -> Result<CommandOutcome, StoreError> {
         Queue::command(self, batch, selection, states, decide, at_ms).await
+    }
+
+    async fn instruct(&mut self, batch: BatchId, entry: &ControlEntry) -> Result<bool, StoreError> {
+        Queue::instruct(self, batch, entry).await
     }
 
     async fn compare_access<E: Error + 'static>(

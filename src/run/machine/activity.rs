@@ -38,8 +38,14 @@ impl Machine {
 
     /// What keeps jobs from starting that are ready to, if anything does.
     pub(super) fn held_back_by(&self, now: Now) -> Option<Limit> {
+        if self.is_ending() {
+            return None;
+        }
+        if let Some(limit) = self.course.instructions.limit() {
+            return Some(limit);
+        }
         let waiting = self.backlog.waiting();
-        if waiting.is_empty() || self.is_ending() {
+        if waiting.is_empty() {
             return None;
         }
         if (waiting.iter()).all(|waiting| waiting.is_held_back) {

@@ -36,6 +36,11 @@ impl Budget {
         }
     }
 
+    /// Another bound counts from now on.
+    pub(super) fn set_max(&mut self, max: Option<u64>) {
+        self.max = max;
+    }
+
     /// What the store says.
     pub(super) fn learn(&mut self, failed: u64, held: u64, mismatched: u64, now: Now) {
         self.failed = failed;

@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 
 use super::backlog::Backlog;
 use super::budget::Budget;
+use super::control::Instructions;
 use super::desk::Desk;
 use super::flights::{Flight, Flights};
 use super::gate::{Gate, SessionNeed};
@@ -16,7 +17,7 @@ use super::order_check::OrderCheck;
 use super::owner::Ownership;
 use super::{Finished, Step};
 use crate::event::Event;
-use crate::job::{Counts, ImageId, JobId, LedgerEntry, Owner, State, Transition};
+use crate::job::{Control, Counts, ImageId, JobId, LedgerEntry, Owner, State, Transition};
 use crate::queue::{Harm, QueuedJob};
 use crate::run::evidence::Tracker;
 use crate::run::session::Session;
@@ -49,6 +50,8 @@ pub struct Start {
     pub failures: Harm,
     /// How long it took to rebuild with the ordered images before.
     pub durations: Durations,
+    /// What operators have said of the batch.
+    pub control: Control,
     /// Of the jitter.
     pub seed: u64,
 }
@@ -82,6 +85,7 @@ pub(super) struct AccountRooms {
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(super) enum Phase {
     #[default]
+    AskControl,
     AskFailures,
     AskQueued,
     /// Ask for these, which a reading of the list has not shown.
@@ -102,6 +106,7 @@ pub(super) struct Course {
     pub(super) only_looks: bool,
     pub(super) halt: Option<Halt>,
     pub(super) signal: Option<Signal>,
+    pub(super) instructions: Instructions,
     /// When the clocks were looked at last.
     pub(super) noticed: Option<Now>,
     /// When they are to be looked at next.
@@ -120,6 +125,7 @@ impl Machine {
             in_flight,
             failures,
             durations,
+            control,
             seed,
         } = start;
         let jobs = counts.total();
@@ -150,6 +156,7 @@ impl Machine {
             session.check(now.at);
         }
         machine.recover(in_flight, &failures, now);
+        machine.begin_under(control, now);
         machine
     }
 
@@ -182,6 +189,10 @@ impl Machine {
         }
         let in_doubt = failures.in_doubt.len() + interrupted;
         self.learn_failures(failures, in_doubt, now);
+        self.tell_if_the_budget_limits();
+    }
+
+    pub(super) fn tell_if_the_budget_limits(&mut self) {
         let headroom = self.headroom();
         if headroom < self.options.workers {
             self.narrator.tell(Event::BudgetLimits {
@@ -245,6 +256,7 @@ impl Machine {
         self.course.wake_at = Some(now.at + HEARTBEAT);
         self.check_limits(now);
         self.check_window(now);
+        self.end_if_drained();
         if self.is_ending() {
             self.half_session_not_confirmed();
         } else {
@@ -361,7 +373,8 @@ impl Machine {
 
     /// Something is to be asked of the store before anything else can be decided.
     pub(super) fn asks_the_store(&self, now: Now) -> bool {
-        self.wants_jobs(now).is_some()
+        self.wants_control(now)
+            || self.wants_jobs(now).is_some()
             || self.wants_failures(now)
             || self.wants_order()
             || self.wants_bound().is_some()
@@ -437,10 +450,15 @@ impl Machine {
         let timeout = self.options.outage_timeout;
         let halt = match self.budget.exhausted() {
             Some((failed, budget)) => Some(Halt::FailureBudget { failed, budget }),
-            None => (self.too_many_mismatches(0))
-                .or_else(|| self.gate.over_limit(timeout, now))
-                .or_else(|| self.account.inventory.over_limit(timeout, now))
-                .or_else(|| self.account.ownership.over_limit(timeout, now)),
+            None => (self.too_many_mismatches(0)).or_else(|| {
+                // Nobody's patience runs out while somebody has the run wait.
+                let is_paused = self.course.instructions.is_paused();
+                if is_paused {
+                    None
+                } else {
+                    self.over_limit(timeout, now)
+                }
+            }),
         };
         match halt {
             Some(halt) => self.halt_for(halt),
@@ -450,5 +468,12 @@ impl Machine {
                 }
             }
         }
+    }
+
+    /// Nothing came of the calls for too long.
+    fn over_limit(&self, timeout: Duration, now: Now) -> Option<Halt> {
+        (self.gate.over_limit(timeout, now))
+            .or_else(|| self.account.inventory.over_limit(timeout, now))
+            .or_else(|| self.account.ownership.over_limit(timeout, now))
     }
 }

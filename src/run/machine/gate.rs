@@ -61,6 +61,17 @@ impl Gate {
         }
     }
 
+    /// From now on so many calls per second may go; 0: any number.
+    pub(super) fn set_rate(&mut self, per_s: f64) {
+        self.rate.set(per_s);
+    }
+
+    /// The run has been made to wait: how long nothing got through counts anew.
+    pub(super) fn restart_clocks(&mut self, now: Now) {
+        self.outage.restart(now.at);
+        self.slow_downs.restart(now.at);
+    }
+
     pub(super) fn session(&self) -> &Session {
         &self.session
     }
@@ -80,6 +91,12 @@ impl Gate {
 
     pub(super) fn was_reached(&self) -> bool {
         self.was_reached
+    }
+
+    /// Time between two calls; zero: no limit.
+    #[cfg(test)]
+    pub(super) fn interval(&self) -> Duration {
+        self.rate.interval()
     }
 
     /// The moment from which a call for `purpose` may go, as far as the rate is concerned.

@@ -319,6 +319,12 @@ impl Inventory {
         gone
     }
 
+    /// How long it could not be read counts from now on.
+    pub(super) fn restart_clock(&mut self, now: Now) {
+        let since = &mut self.readings.failing_since;
+        *since = since.map(|_| now.at);
+    }
+
     /// Why the run cannot go on, if the list could not be read for `timeout`.
     pub(super) fn over_limit(&self, timeout: Duration, now: Now) -> Option<Halt> {
         let lasted = now

@@ -14,14 +14,15 @@
 //! | [`flights`] | jobs that were sent, until they end |
 //! | [`budget`] | what has gone wrong, and how much more may |
 //! | [`owner`] | whose the batch is, and whose the session |
+//! | [`control`] | what operators have said from another terminal |
 //! | [`desk`] | what is to be recorded, and what rests on it |
 //! | [`lookups`] | documents that somebody wants to look at, apart from any job |
 //! | [`narrator`] | what was said already |
 //!
 //! What concerns several rooms is decided by the machine itself: `expectations` (is what stands there
 //! what the order expects), `starts` (what a job needs before its intent may be written),
-//! `window` (what may start before it closes), `preparation` (what has to be asked for it), `answers`, `session_answers` and `owner_answers` (what
-//! an answer means), `readings` (what a page of the list means), `half_session`, `activity` (what the
+//! `window` (what may start before it closes), `preparation` (what has to be asked for it), `answers`,
+//! `session_answers`, `owner_answers` and `control_answers` (what an answer means), `readings` (what a page of the list means), `half_session`, `activity` (what the
 //! run waits for), and `looks` (documents that are read for somebody who looks). A property test
 //! drives it without clock, network or database.
 
@@ -30,6 +31,8 @@ mod answers;
 mod backlog;
 mod budget;
 mod call;
+mod control;
+mod control_answers;
 mod course;
 mod desk;
 mod expectations;

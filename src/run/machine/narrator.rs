@@ -113,6 +113,11 @@ impl Narrator {
         is_due
     }
 
+    /// Jobs of the batch.
+    pub(super) fn jobs(&self) -> u64 {
+        self.counts.total()
+    }
+
     /// Where the batch stands, as the store says.
     pub(super) fn recount(&mut self, counts: Counts) {
         if counts != self.counts {

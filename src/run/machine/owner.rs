@@ -85,6 +85,11 @@ impl Ownership {
         self.session.as_ref()?.1.as_ref()
     }
 
+    /// How long it could not be asked counts from now on.
+    pub(super) fn restart_clock(&mut self, now: Now) {
+        self.failing_since = self.failing_since.map(|_| now.at);
+    }
+
     /// Why the run cannot go on, if it could not be asked for `timeout`.
     pub(super) fn over_limit(&self, timeout: Duration, now: Now) -> Option<Halt> {
         let lasted = now.at.saturating_duration_since(self.failing_since?);

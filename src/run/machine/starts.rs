@@ -63,7 +63,7 @@ impl Machine {
         if !self.options.no_wait && (!self.account.inventory.is_scanned() || self.wants_order()) {
             return;
         }
-        if !self.may_send() {
+        if !self.may_send() || self.course.instructions.is_held() {
             return;
         }
         // One that fell due already waits for a slot, and a slot is freed by an answer.
@@ -264,6 +264,9 @@ impl Machine {
             stale: Vec::new(),
             watched: self.flights.stages(&self.options.rules).collect(),
         };
+        if self.course.instructions.is_held() {
+            return needs;
+        }
         // No more than can start soon: a page read too early must be read again.
         let soon = self.slots().min(self.options.workers).saturating_mul(2);
         for waiting in self.backlog.waiting() {

@@ -22,8 +22,8 @@ use super::desk::News;
 use super::order_check::PAGE;
 use super::{Call, Finished, Machine, Step};
 use crate::event::Event;
-use crate::job::{Counts, ImageId, JobId, Owner, ServiceId};
-use crate::queue::{Harm, Pending, QueuedJob, Ready};
+use crate::job::{ControlEntry, Counts, ImageId, JobId, Owner, ServiceId};
+use crate::queue::{Harm, Pending, QueuedJob, Ready, Recorded};
 use crate::run::{Now, Signal};
 use crate::zomro::Lookup;
 
@@ -46,9 +46,8 @@ pub enum Input {
     Name(Vec<(ImageId, Vec<ServiceId>)>),
     /// The store's answer to [`Next::Ask`].
     Answered(Result<Answer, StoreFault>),
-    /// The store's answer to [`Next::Record`]: the same steps, and the jobs among them that somebody
-    /// else had moved.
-    Recorded(Vec<Step>, Result<HashSet<JobId>, StoreFault>),
+    /// The store's answer to [`Next::Record`]: the same steps, and which of them were not written.
+    Recorded(Vec<Step>, Result<Recorded, StoreFault>),
 }
 
 /// What is to be done now, in this order.
@@ -79,6 +78,11 @@ pub enum Next {
 /// What the store is asked of the batch.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Question {
+    /// What operators have said of it.
+    Control {
+        /// After this entry.
+        after: i64,
+    },
     /// What has gone wrong, and nobody has dealt with.
     Failures,
     /// Which jobs are still to be sent, and what they expect of their instances.
@@ -108,6 +112,8 @@ pub enum Question {
 /// What the store answers.
 #[derive(Debug)]
 pub enum Answer {
+    /// To [`Question::Control`], in its order.
+    Control(Vec<(i64, ControlEntry)>),
     /// To [`Question::Failures`].
     Failures(Harm),
     /// To [`Question::Queued`], in the manifest's order.
@@ -171,7 +177,7 @@ impl Machine {
             }
             Input::Answered(Ok(answer)) => self.answered(answer, now),
             Input::Answered(Err(fault)) => self.not_answered(fault, now),
-            Input::Recorded(steps, Ok(conflicts)) => self.recorded(&steps, &conflicts),
+            Input::Recorded(steps, Ok(recorded)) => self.recorded(&steps, recorded),
             Input::Recorded(steps, Err(fault)) => {
                 let given_up = self.desk.keep_unwritten(steps);
                 self.drop_jobs(&given_up);
@@ -182,7 +188,7 @@ impl Machine {
     }
 
     fn begin_turn(&mut self) {
-        self.course.phase = Phase::AskFailures;
+        self.course.phase = Phase::AskControl;
         self.desk.begin_turn();
     }
 
@@ -190,6 +196,12 @@ impl Machine {
     fn proceed(&mut self, now: Now) -> Next {
         loop {
             let (then, next) = match std::mem::take(&mut self.course.phase) {
+                Phase::AskControl => {
+                    let asks = self.may_ask() && self.wants_control(now);
+                    let after = self.course.instructions.heard();
+                    let ask = || Next::Ask(Question::Control { after });
+                    (Phase::AskFailures, asks.then(ask))
+                }
                 Phase::AskFailures => {
                     let asks = self.may_ask() && self.wants_failures(now);
                     (
@@ -258,7 +270,7 @@ impl Machine {
         }
         let was_put_off = self.desk.goes_on();
         if self.may_ask() && (was_put_off || self.asks_the_store(now)) {
-            return (Phase::AskFailures, None);
+            return (Phase::AskControl, None);
         }
         (Phase::End, Some(Next::Wait(self.wake_at(now))))
     }
@@ -270,6 +282,7 @@ impl Machine {
 
     fn answered(&mut self, answer: Answer, now: Now) {
         match answer {
+            Answer::Control(entries) => self.heard(entries, now),
             Answer::Failures(failures) => self.answer_failures(&failures, now),
             Answer::Queued(queued) => {
                 if let Some(missing) = self.check_order(&queued) {
@@ -297,7 +310,8 @@ impl Machine {
             // Nothing but the display rests on the counts: that they cannot be read is no fault yet.
             Phase::End => return,
             Phase::AskForMore => Phase::End,
-            Phase::AskFailures
+            Phase::AskControl
+            | Phase::AskFailures
             | Phase::AskQueued
             | Phase::AskQueuedJobs(_)
             | Phase::Bind
@@ -308,15 +322,21 @@ impl Machine {
         self.store_failed(fault, now);
     }
 
-    /// All of `steps` is committed, but for the jobs that somebody else had moved.
-    fn recorded(&mut self, steps: &[Step], conflicts: &HashSet<JobId>) {
-        self.drop_jobs(conflicts);
+    /// All of `steps` is committed, but for the jobs that somebody else had moved, and those that must
+    /// not begin now.
+    fn recorded(&mut self, steps: &[Step], recorded: Recorded) {
+        let Recorded { conflicts, held } = recorded;
+        if !held.is_empty() {
+            self.course.instructions.ask_again();
+        }
+        let unwritten: HashSet<JobId> = conflicts.into_iter().chain(held).collect();
+        self.drop_jobs(&unwritten);
         for step in steps {
-            if !conflicts.contains(&step.transition.job) {
+            if !unwritten.contains(&step.transition.job) {
                 self.narrator.step(step);
             }
         }
-        self.desk.release(conflicts);
+        self.desk.release(&unwritten);
     }
 
     fn store_failed(&mut self, fault: StoreFault, now: Now) {

@@ -2,6 +2,7 @@
 //! and what each kind of answer leads to.
 
 mod calls;
+mod control;
 mod endings;
 mod owner;
 mod pins;
@@ -14,8 +15,8 @@ use std::time::Duration;
 
 use proptest::prelude::*;
 
+use crate::job::{Instruction, Limits, Tolerance};
 use crate::run::Halt;
-use crate::run::budget::Tolerance;
 use crate::time::{self, Window};
 use world::{Chances, Fate, NEW, OWNER, Oddities, SECOND, World, options, service};
 
@@ -50,7 +51,40 @@ struct Weather {
     window: Option<(u64, u64)>,
     /// How many seconds rebuilds of earlier batches took.
     before_s: Vec<u64>,
+    /// What operators say, and after how many seconds, the earliest first.
+    said: Vec<(u64, Instruction)>,
     seed: u64,
+}
+
+/// What an operator says: a pause comes with its `go`.
+fn said() -> impl Strategy<Value = Vec<(u64, Instruction)>> {
+    let max_failures = prop_oneof![
+        1 => Just(Tolerance::Percent(100)),
+        2 => (1..6u64).prop_map(Tolerance::Jobs),
+    ];
+    let limits = (
+        prop::option::of(1..8usize),
+        prop::option::of(prop_oneof![Just(0.0), 0.2..5.0]),
+        prop::option::weighted(0.3, max_failures),
+    )
+        .prop_map(|(workers, rate_per_s, max_failures)| Limits {
+            workers,
+            rate_per_s,
+            max_failures,
+        });
+    let one = prop_oneof![
+        3 => (0..900u64, 0..2000u64).prop_map(|(at, lasts)| vec![
+            (at, Instruction::Pause),
+            (at + lasts, Instruction::Go),
+        ]),
+        1 => (0..900u64).prop_map(|at| vec![(at, Instruction::Drain)]),
+        3 => (0..900u64, limits).prop_map(|(at, limits)| vec![(at, Instruction::Set(limits))]),
+    ];
+    prop::collection::vec(one, 0..4).prop_map(|said| {
+        let mut said = said.concat();
+        said.sort_by_key(|(at, _)| *at);
+        said
+    })
 }
 
 /// Whose the sessions are, and how long it takes to learn that.
@@ -195,7 +229,11 @@ fn weather() -> impl Strategy<Value = Weather> {
             0.4,
             (60..150u64, 5..120u64).prop_map(|(from, lasts)| (from, from + lasts)),
         ),
-        (prop::collection::vec(1..2400u64, 0..9), any::<u64>()),
+        (
+            prop::collection::vec(1..2400u64, 0..9),
+            prop_oneof![2 => Just(Vec::new()), 1 => said()],
+            any::<u64>(),
+        ),
     )
         .prop_map(
             |(
@@ -210,7 +248,7 @@ fn weather() -> impl Strategy<Value = Weather> {
                 (pinned, moved),
                 oddities,
                 window,
-                (before_s, seed),
+                (before_s, said, seed),
             )| Weather {
                 jobs,
                 workers,
@@ -237,6 +275,7 @@ fn weather() -> impl Strategy<Value = Weather> {
                 moved,
                 window,
                 before_s,
+                said,
                 seed,
             },
         )
@@ -345,36 +384,50 @@ proptest! {
     #[test]
     fn whatever_goes_wrong_the_invariants_hold_and_the_run_ends(weather in weather()) {
         let mut world = weather.world();
+        let mut unsaid = weather.said.clone();
         weather.set_up_the_odd(&mut world);
         for &(after, pause) in &weather.crashes {
             let until = world.now.at + Duration::from_secs(after);
-            drive(&weather, &mut world, Some(until));
+            drive(&weather, &mut world, &mut unsaid, Some(until));
             world.crash(Duration::from_secs(pause));
         }
-        drive(&weather, &mut world, None);
+        drive(&weather, &mut world, &mut unsaid, None);
         world.check_end();
-        // The nights after this one; what never fits into a window is left over.
-        for _ in 0..3 {
-            let Some(Halt::WindowClosed { opens_ms, .. }) = world.machine.halt() else {
-                break;
-            };
-            let closed = time::between(world.now.unix_ms, *opens_ms);
-            world.crash(closed);
-            drive(&weather, &mut world, None);
+        // The nights after this one, and the runs after those that somebody has had wait; what never fits
+        // into a window is left over.
+        for _ in 0..9 {
+            match world.machine.halt() {
+                Some(Halt::WindowClosed { opens_ms, .. }) => {
+                    let closed = time::between(world.now.unix_ms, *opens_ms);
+                    world.crash(closed);
+                }
+                Some(Halt::Paused { .. } | Halt::Drained { .. }) => {
+                    world.say(Instruction::Go);
+                    world.crash(SECOND);
+                }
+                _ => break,
+            }
+            drive(&weather, &mut world, &mut unsaid, None);
             world.check_end();
         }
         // A disk that fails ends one process, and the next one has to know what became of it.
         if world.machine.lost_its_store() {
             world.chances.store_fails = 0.0;
+            world.say(Instruction::Go);
             world.crash(SECOND);
-            drive(&weather, &mut world, None);
+            drive(&weather, &mut world, &mut Vec::new(), None);
             world.check_end();
         }
     }
 }
 
 /// Works until `until`, or the end.
-fn drive(weather: &Weather, world: &mut World, until: Option<std::time::Instant>) {
+fn drive(
+    weather: &Weather,
+    world: &mut World,
+    unsaid: &mut Vec<(u64, Instruction)>,
+    until: Option<std::time::Instant>,
+) {
     let mut asleep = weather.sleeps.clone();
     while !world.is_over() && until.is_none_or(|until| world.now.at < until) {
         world.down = weather.outage.is_some_and(|(from, lasts)| {
@@ -382,6 +435,11 @@ fn drive(weather: &Weather, world: &mut World, until: Option<std::time::Instant>
             elapsed >= from && elapsed < from + lasts
         });
         weather.clear_up(world);
+        let now_s = world.elapsed().as_secs();
+        let due = unsaid.partition_point(|(at, _)| *at <= now_s);
+        for (_, instruction) in unsaid.drain(..due) {
+            world.say(instruction);
+        }
         Weather::fall_asleep(world, &mut asleep);
         let stop = world.now.at + 5 * SECOND;
         world.run_until(|world| world.now.at >= stop);

@@ -1,12 +1,12 @@
 //! Sessions that end one after the other while submissions are under way: neither list nor preview.
 
-use std::collections::HashSet;
 use std::time::{Duration, Instant};
 
 use crate::job::{
-    Access, Counts, Expected, JobId, JobRecord, Order, Rebuild, ServiceId, State, StoredAccess,
+    Access, Control, Counts, Expected, JobId, JobRecord, Order, Rebuild, ServiceId, State,
+    StoredAccess,
 };
-use crate::queue::{Harm, QueuedJob, Ready};
+use crate::queue::{Harm, QueuedJob, Ready, Recorded};
 use crate::run::backoff::Backoff;
 use crate::run::evidence::Rules;
 use crate::run::machine::{Answer, Call, Finished, Input, Machine, Next, Output, Question, Start};
@@ -48,6 +48,7 @@ fn start(now: Now) -> Run {
         in_flight: Vec::new(),
         failures: Harm::default(),
         durations: Durations::default(),
+        control: Control::default(),
         seed: 7,
     };
     Run {
@@ -115,12 +116,15 @@ impl Run {
                     };
                     Input::Answered(Ok(Answer::Ready(ready)))
                 }
+                Next::Ask(Question::Control { .. }) => {
+                    Input::Answered(Ok(Answer::Control(Vec::new())))
+                }
                 Next::Ask(Question::Counts) => Input::Answered(Ok(Answer::Counts(counts()))),
                 Next::Record(steps) => {
                     for step in &steps {
                         assert_ne!(step.transition.entry.kind(), "untouched", "{step:?}");
                     }
-                    Input::Recorded(steps, Ok(HashSet::new()))
+                    Input::Recorded(steps, Ok(Recorded::default()))
                 }
                 Next::Wait(_) if self.ended.is_empty() => break,
                 Next::Wait(_) => Input::Finished(std::mem::take(&mut self.ended)),

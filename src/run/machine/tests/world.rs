@@ -10,11 +10,11 @@ use std::time::{Duration, Instant};
 
 use crate::event::{Event, Limit};
 use crate::job::{
-    Access, AccountId, Baseline, BatchId, Counts, Evidence, Executed, Expected, Failure,
-    FailureKind, ImageId, InstanceStatus, JobId, JobRecord, LedgerEntry, Order, Owner, Rebuild,
-    RunId, ServiceId, State, StoredAccess, Transition, Verdict,
+    Access, AccountId, Baseline, BatchId, Control, ControlEntry, Counts, Evidence, Executed,
+    Expected, Failure, FailureKind, ImageId, InstanceStatus, Instruction, JobId, JobRecord,
+    LedgerEntry, Order, Owner, Rebuild, RunId, ServiceId, State, StoredAccess, Transition, Verdict,
 };
-use crate::queue::{Harm, Lease, Pending, QueuedJob, Ready, Store, StoreError};
+use crate::queue::{Harm, Lease, Pending, QueuedJob, Ready, Recorded, Store, StoreError};
 use crate::run::backoff::Backoff;
 use crate::run::driver::{self, Outside};
 use crate::run::evidence::Rules;
@@ -286,6 +286,13 @@ pub struct Around {
     asked_now: u32,
     recorded_now: bool,
     failed_now: bool,
+    /// What operators have said, each with its number, and the run that is at work.
+    said: Vec<(i64, ControlEntry)>,
+    said_at: Option<Instant>,
+    run: RunId,
+    /// In this turn a job was begun, or was to be begun while the store allows none.
+    begun_now: bool,
+    refused_now: bool,
     /// Done when the run believes that nothing is left to do, once.
     pub in_the_last_moment: Option<fn(&mut Around)>,
 }
@@ -403,6 +410,11 @@ impl World {
             asked_now: 0,
             recorded_now: false,
             failed_now: false,
+            said: Vec::new(),
+            said_at: None,
+            run: RunId(1),
+            begun_now: false,
+            refused_now: false,
             in_the_last_moment: None,
             options,
         };
@@ -429,6 +441,7 @@ impl World {
         let in_flight: Vec<QueuedJob> = self.queue.values().filter(is_open).cloned().collect();
         self.inherited = in_flight.len() as u64;
         self.held_until = self.now.at;
+        self.run = RunId(self.run.0 + 1);
         self.calls.clear();
         self.last_poll = None;
         self.start(in_flight, InstanceList::default());
@@ -633,8 +646,9 @@ impl World {
         };
         let around = &mut self.around;
         (around.asked_now, around.recorded_now, around.failed_now) = (0, false, false);
-        around.moved_now = false;
-        let lease = Lease::new(BatchId(1), RunId(1), 1);
+        (around.moved_now, around.begun_now, around.refused_now) = (false, false, false);
+        let knew_of_the_hold = self.machine.course.instructions.is_held();
+        let lease = Lease::new(BatchId(1), around.run, 1);
         let calls_before = around.calls.len();
         let mut fault = None;
         let turn = driver::turn(&mut self.machine, around, &lease, input, &mut fault);
@@ -642,6 +656,10 @@ impl World {
         if !self.recorded_now {
             self.meddle();
         }
+        assert!(
+            !(knew_of_the_hold && self.refused_now),
+            "it tries again although it knows that nothing may start"
+        );
         self.check_rate(calls_before);
         self.check();
     }
@@ -666,10 +684,10 @@ impl World {
 
     /// Whether the calls made in this turn were made in their time.
     fn check_rate(&mut self, before: usize) {
-        if !self.options.rate_per_s.is_normal() {
+        let interval = self.machine.gate.interval();
+        if interval.is_zero() {
             return;
         }
-        let interval = Duration::from_secs_f64(1.0 / self.options.rate_per_s);
         for nth in before..self.calls.len() {
             let (at, made) = self.calls[nth].clone();
             if let Some((last, _)) = nth.checked_sub(1).map(|last| &self.calls[last]) {
@@ -700,7 +718,11 @@ impl World {
             .count();
         let out = out + machine.flights.unconfirmed();
         assert_eq!(out, machine.flights.out(), "submissions are miscounted");
-        assert!(machine.in_flight() <= self.options.workers + self.inherited_or_doubted());
+        // What is in flight stays there when the limit is lowered.
+        let lowered = !self.begun_now && self.has_set();
+        let workers = machine.options.workers;
+        assert!(lowered || machine.in_flight() <= workers + self.inherited_or_doubted());
+        self.check_control();
         if machine.slots() > 0 {
             let by = machine.held_back_by(self.now);
             let is_true = !matches!(by, Some(Limit::Workers | Limit::FailureBudget));
@@ -712,7 +734,7 @@ impl World {
             let at_risk = failures.failed + failures.watched + failures.held + in_flight;
             let suspects = machine.backlog.suspects().len() as u64;
             assert!(
-                at_risk + suspects <= budget + self.inherited,
+                lowered || at_risk + suspects <= budget + self.inherited,
                 "{failures:?} with {in_flight} in flight of {budget}"
             );
         }
@@ -721,6 +743,30 @@ impl World {
             assert!(mismatched <= allowed + 1, "{mismatched} of {allowed}");
         }
         self.check_nothing_is_left_undone();
+    }
+
+    /// The limits of the run were set by an operator.
+    fn has_set(&self) -> bool {
+        let is_set = |entry: &ControlEntry| matches!(entry.instruction, Instruction::Set(_));
+        self.said.iter().any(|(_, entry)| is_set(entry))
+    }
+
+    /// What operators say is heard soon, and all that was heard counts.
+    fn check_control(&self) {
+        let machine = &self.machine;
+        let last = self.said.last().map_or(0, |(seq, _)| *seq);
+        let is_heard = machine.course.instructions.heard() == last;
+        let late = self
+            .said_at
+            .is_some_and(|at| self.now.at >= at + 2 * SECOND);
+        let may_hear = !machine.is_ending() && !self.failed_now && !machine.desk.is_hindered();
+        assert!(is_heard || !late || !may_hear, "nobody listens");
+        let control = self.control_of_run();
+        if is_heard {
+            assert_eq!(machine.course.instructions.is_held(), control.is_held());
+            let workers = control.limits.workers.unwrap_or(self.options.workers);
+            assert_eq!(machine.options.workers, workers);
+        }
     }
 
     /// Doubts that turned out to be rebuilding take a slot each, beyond the workers.
@@ -748,6 +794,7 @@ impl World {
             && (self.options.no_wait || machine.account.inventory.is_scanned())
             && !machine.wants_order()
             && machine.may_send()
+            && !machine.course.instructions.is_held()
             && machine.slots() > 0;
         if !may_start || machine.gate.free_at(Purpose::Submission) > self.now.at {
             return;
@@ -849,7 +896,7 @@ impl World {
         let grow_old =
             self.options.rate_per_s > 0.0 && round > 60.0 || self.oddities != Oddities::default();
         // What could not be recorded is given up, and comes back behind the others.
-        let store_fails = self.chances.busy > 0.0;
+        let store_fails = self.chances.busy > 0.0 || !self.said.is_empty();
         if self.deferred.is_empty()
             && self.shifts == 0
             && !grow_old
@@ -901,9 +948,31 @@ impl Around {
             in_flight,
             failures: self.harm(),
             durations: self.durations(),
+            control: self.control_of_run(),
             seed: 1,
         };
         Machine::new(start, self.now)
+    }
+
+    /// An operator says this now.
+    pub fn say(&mut self, instruction: Instruction) {
+        let entry = ControlEntry {
+            run: instruction.is_of_a_run().then_some(self.run),
+            at_ms: self.now.unix_ms,
+            operator: "anna".to_owned(),
+            reason: Some("the backup is running".to_owned()),
+            instruction,
+        };
+        let seq = self.said.last().map_or(1, |(seq, _)| seq + 1);
+        self.said.push((seq, entry));
+        self.said_at = Some(self.now.at);
+    }
+
+    /// What was said, as far as it concerns the run at work.
+    pub fn control_of_run(&self) -> Control {
+        let mut control = Control::of(Some(self.run));
+        control.hear_all(&self.said);
+        control
     }
 
     fn count(&self) -> Counts {
@@ -1091,8 +1160,9 @@ impl Around {
     }
 
     /// Writes what still stands as the machine believes.
-    fn write(&mut self, steps: &[&Transition]) -> HashSet<JobId> {
-        let mut conflicts = HashSet::new();
+    fn write(&mut self, steps: &[&Transition]) -> Recorded {
+        let mut recorded = Recorded::default();
+        let is_held = self.control_of_run().is_held();
         let (mismatched, allowed) = (self.harm().mismatched, self.allowed_mismatches());
         for step in steps {
             let is_back = self.is_back_in_time(&self.queue[&step.job]);
@@ -1103,6 +1173,11 @@ impl Around {
                 at_ms: _,
                 to,
             } = step;
+            if is_held && matches!(entry, LedgerEntry::Intent { .. }) {
+                self.refused_now = true;
+                recorded.held.insert(*job);
+                continue;
+            }
             let row = self.queue.get_mut(job).unwrap();
             let record = &row.record;
             if (record.state, record.attempt) != (from.state, from.attempt) {
@@ -1115,10 +1190,10 @@ impl Around {
                         .map(|(_, entry)| entry.kind())
                         .collect::<Vec<_>>()
                 );
-                conflicts.insert(*job);
+                recorded.conflicts.insert(*job);
                 continue;
             }
-            if conflicts.contains(job) {
+            if recorded.conflicts.contains(job) {
                 continue;
             }
             // A commit that was said to have failed had written it, and state and attempt still stand.
@@ -1135,13 +1210,16 @@ impl Around {
                 assert_expected(&row.expected, is_touched, baseline.as_ref());
                 assert!(allowed.is_none_or(|allowed| mismatched <= allowed));
             }
-            if matches!(entry, LedgerEntry::Intent { .. }) && record.attempt == 0 {
-                self.starts.push(row.line);
+            if matches!(entry, LedgerEntry::Intent { .. }) {
+                self.begun_now = true;
+                if record.attempt == 0 {
+                    self.starts.push(row.line);
+                }
             }
             row.record = to.clone();
             self.entries.push((row.service, entry.clone()));
         }
-        conflicts
+        recorded
     }
 
     /// An operator's commands beside the run.
@@ -1745,11 +1823,17 @@ impl Store for Around {
         Ok(self.bound.get_or_insert_with(|| owner.clone()).clone())
     }
 
-    async fn record(
+    async fn control(
         &mut self,
-        _: &Lease,
-        steps: &[&Transition],
-    ) -> Result<HashSet<JobId>, StoreError> {
+        _: BatchId,
+        after: i64,
+    ) -> Result<Vec<(i64, ControlEntry)>, StoreError> {
+        self.asked()?;
+        let said = self.said.iter().filter(|(seq, _)| *seq > after);
+        Ok(said.cloned().collect())
+    }
+
+    async fn record(&mut self, _: &Lease, steps: &[&Transition]) -> Result<Recorded, StoreError> {
         self.recorded_now = true;
         self.asked()?;
         self.meddle();
@@ -1758,14 +1842,14 @@ impl Store for Around {
             self.failed_now = true;
             return Err(broken());
         }
-        let conflicts = self.write(steps);
-        self.moved_now |= !conflicts.is_empty();
+        let recorded = self.write(steps);
+        self.moved_now |= !recorded.is_all();
         if fails {
             // It was written, and nobody knows: to write it again finds everything moved.
             (self.failed_now, self.meddled) = (true, true);
             return Err(broken());
         }
-        Ok(conflicts)
+        Ok(recorded)
     }
 }
 
