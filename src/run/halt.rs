@@ -160,7 +160,7 @@ impl std::fmt::Display for Halt {
             Self::WindowClosed { window, opens_ms } => write!(
                 f,
                 "the window {window} is closed for what is left; it opens next on {}",
-                window.local(*opens_ms)
+                window.zone.local(*opens_ms)
             ),
             Self::StoodStill { lasted } => write!(
                 f,

@@ -111,6 +111,18 @@ impl Zone {
         let is_named = zone.iana_name().is_some() && !zone.is_unknown();
         is_named.then_some(Self(zone)).ok_or(InvalidZone::System)
     }
+
+    /// Where nothing else is known.
+    pub fn utc() -> Self {
+        Self(TimeZone::UTC)
+    }
+
+    /// A moment as the zone's clocks show it, to the minute: `Fri 2026-11-27 01:00`. That two hours of
+    /// the year have the same name is borne.
+    pub fn local(&self, at_ms: i64) -> String {
+        let zoned = timestamp(at_ms).to_zoned_datetime(self.0.clone());
+        zoned.strftime("%a %Y-%m-%d %H:%M").to_string()
+    }
 }
 
 impl FromStr for Zone {
@@ -198,13 +210,6 @@ impl Window {
         let next = self.zone.0.following(timestamp(at_ms)).next();
         next.map(|transition| transition.timestamp().as_millisecond())
     }
-
-    /// A moment as the zone's clocks show it, to the minute: `Fri 2026-11-27 01:00`. That two hours of
-    /// the year have the same name is borne.
-    pub fn local(&self, at_ms: i64) -> String {
-        let zoned = timestamp(at_ms).to_zoned_datetime(self.zone.0.clone());
-        zoned.strftime("%a %Y-%m-%d %H:%M").to_string()
-    }
 }
 
 impl fmt::Display for Window {
@@ -290,7 +295,7 @@ mod tests {
         assert_eq!(window.opens_at(opens - 1), opens);
         assert_eq!(window.opens_at(opens + 1), opens + 1);
         assert_eq!(window.opens_at(closes), opens + DAY_MS);
-        assert_eq!(window.local(opens), "Thu 2026-11-26 22:00");
+        assert_eq!(window.zone.local(opens), "Thu 2026-11-26 22:00");
     }
 
     /// In Berlin 02:00 to 03:00 does not exist on 2026-03-29, and happens twice on 2026-10-25.

@@ -1,7 +1,6 @@
 //! The last order of the same manifest: how a new one differs from it, and whether that is more than allowed.
 
 use std::collections::HashMap;
-use std::time::Duration;
 
 use super::options::OrderOptions;
 use super::sheet::{Sheet, sound_rows};
@@ -14,8 +13,6 @@ use crate::queue::{Batch, Changes, Queue};
 pub struct LastOrder {
     /// How the new one differs from what it ordered, and nobody cancelled.
     pub changes: Changes,
-    /// How long its instances took.
-    pub took: Vec<Duration>,
 }
 
 /// The batches of the last order of `path`: the last one that has ended, and those before it of the
@@ -41,10 +38,8 @@ pub async fn read(
         return Ok(None);
     };
     let mut ordered: HashMap<ServiceId, Option<ImageId>> = HashMap::new();
-    let mut took = Vec::new();
     for batch in batches {
         let mut note = |row: ResultRow| {
-            took.extend(row.took());
             if row.state != State::Cancelled {
                 ordered.insert(row.service, row.image);
             }
@@ -70,7 +65,7 @@ pub async fn read(
     }
     changes.gone = ordered.into_keys().collect();
     changes.gone.sort_unstable();
-    Ok(Some(LastOrder { changes, took }))
+    Ok(Some(LastOrder { changes }))
 }
 
 /// Refuses a new order of `jobs` jobs that is larger, or differs more from the last one, than the

@@ -1,13 +1,14 @@
 //! The command.
 
+use std::collections::HashMap;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
 use clap::{Args, ValueEnum};
 
 use super::file::{Bounds, PlanFile, place};
 use super::forecast::Forecast;
 use super::gather::{self, Gathered};
+use super::schedule::Planned;
 use super::text;
 use crate::cli::connect::{TIMEOUT, connect};
 use crate::cli::error::CliError;
@@ -19,11 +20,13 @@ use crate::cli::output::{print_text, tell_prose};
 use crate::cli::question::{Asked, Pager, Question, read};
 use crate::cli::{database, lookup, window};
 use crate::exit::Exit;
+use crate::job::ImageId;
 use crate::manifest;
 use crate::progress::{Surroundings, Verbosity};
 use crate::queue::{Open, OpenError, Queue};
-use crate::run::Options;
+use crate::run::{Durations, Options};
 use crate::text::{printable, shell_word};
+use crate::time;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -135,8 +138,7 @@ pub async fn plan(global: &Global, args: &PlanArgs) -> Result<Exit, CliError> {
     match args.format {
         FormatArg::Json => print_text(&plan.to_json())?,
         FormatArg::Table => {
-            let took = order.last.map(|last| last.took).unwrap_or_default();
-            print_table(&question, &options, took)?;
+            print_table(&question, &options, &durations)?;
         }
     }
     let options = args.options.options();
@@ -150,14 +152,22 @@ pub async fn plan(global: &Global, args: &PlanArgs) -> Result<Exit, CliError> {
     }
 }
 
-/// Prints the plan for people. `took`: how long the instances of the last order took.
+/// Prints the plan for people.
 fn print_table(
     question: &Question<'_>,
     options: &Options,
-    mut took: Vec<Duration>,
+    durations: &Durations,
 ) -> Result<(), CliError> {
-    let (workers, rate_per_s) = (Bounds::of(options).workers, options.rate_per_s);
-    let forecast = Forecast::new(question.count(), workers, rate_per_s, &mut took);
+    let images = question.targets.each_image();
+    let numbers: HashMap<Option<ImageId>, usize> = images.iter().copied().zip(0..).collect();
+    let planned: Vec<Planned> = question
+        .sent()
+        .map(|target| Planned {
+            image: numbers[&target.image],
+            group: None,
+        })
+        .collect();
+    let forecast = Forecast::new(&planned, &images, durations, options, time::now_ms());
     let columns = usize::from(console::Term::stdout().size().1);
     print_text(&text::text(question, &forecast, columns))
 }

@@ -1,86 +1,278 @@
-//! How long an order will take, before it has begun.
+//! How long an order will take, before it has begun, for people.
 
 use std::time::Duration;
 
-use crate::time;
+use super::schedule::{Limits, Planned, Schedule, Takes};
+use crate::job::ImageId;
+use crate::run::{Durations, Options};
+use crate::time::{self, Zone};
 
 /// What a rebuild is taken to need where none was ever seen.
 const ASSUMED: Duration = Duration::from_mins(5);
 
-/// The expected duration of an order.
-#[derive(Debug, Clone, Copy)]
+/// The expected end of an order.
+#[derive(Debug)]
 pub struct Forecast {
-    /// Of all of it.
-    pub whole: Duration,
-    /// Of one of its instances.
-    pub each: Duration,
-    /// That was seen, and not assumed.
-    pub is_seen: bool,
-    pub workers: u32,
-    pub rate_per_s: f64,
+    limits: Limits,
+    /// `None`: something never fits into the window.
+    schedule: Option<Schedule>,
+    /// When it would begin, as Unix time.
+    begins_ms: i64,
+    /// How long it would take if the window were always open.
+    without_window: Option<Duration>,
+    /// The rule without which it would end much earlier, and how long it would take then.
+    costs_most: Option<(Rule, Duration)>,
+    each: Each,
 }
 
-impl Forecast {
-    /// Of `instances`, of which earlier ones `took` this long.
-    pub fn new(instances: u64, workers: u32, rate_per_s: f64, took: &mut [Duration]) -> Self {
-        took.sort_unstable();
-        let seen = took.get(took.len() / 2).copied();
-        let each = seen.unwrap_or(ASSUMED);
-        // So many at once, each submitted after the one before it, as the rate allows; the last one
-        // that is submitted takes its own time.
-        let count = f64::from(u32::try_from(instances).unwrap_or(u32::MAX));
-        let between = if rate_per_s > 0.0 {
-            1.0 / rate_per_s
-        } else {
-            0.0
-        };
-        let by_workers = (count / f64::from(workers)).ceil() * each.as_secs_f64();
-        let by_rate = count * between + each.as_secs_f64();
-        Self {
-            whole: Duration::from_secs_f64(by_workers.max(by_rate).min(1e9)),
-            each,
-            is_seen: seen.is_some(),
-            workers,
-            rate_per_s,
+/// How long its instances take.
+#[derive(Debug, Default)]
+struct Each {
+    /// The shortest and the longest that was seen.
+    seen: Option<(Duration, Duration)>,
+    /// Of some none was seen.
+    is_assumed: bool,
+}
+
+/// What keeps instances from starting.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Rule {
+    Workers,
+    Rate,
+    Canary,
+    Groups,
+    Window,
+}
+
+impl Rule {
+    const ALL: [Self; 5] = [
+        Self::Workers,
+        Self::Rate,
+        Self::Canary,
+        Self::Groups,
+        Self::Window,
+    ];
+
+    fn option(self) -> &'static str {
+        match self {
+            Self::Workers => "--workers",
+            Self::Rate => "--rate",
+            Self::Canary => "--canary",
+            Self::Groups => "--max-per-group",
+            Self::Window => "--window",
         }
     }
 
-    /// For people, as one sentence.
-    pub fn sentence(&self) -> String {
-        let rate = if self.rate_per_s > 0.0 {
-            match self.rate_per_s {
-                1.0 => "at most 1 call a second".to_owned(),
-                rate => format!("at most {rate} calls a second"),
+    /// All of `limits` but this one.
+    fn without(self, limits: &Limits) -> Limits {
+        let mut limits = limits.clone();
+        match self {
+            Self::Workers => limits.workers = usize::MAX,
+            Self::Rate => limits.rate_per_s = 0.0,
+            Self::Canary => limits.canary = None,
+            Self::Groups => limits.max_per_group = usize::MAX,
+            Self::Window => limits.window = None,
+        }
+        limits
+    }
+}
+
+impl Forecast {
+    /// Of `planned`, whose images stand in `images` by their numbers, begun at `begins_ms`.
+    pub fn new(
+        planned: &[Planned],
+        images: &[Option<ImageId>],
+        durations: &Durations,
+        options: &Options,
+        begins_ms: i64,
+    ) -> Self {
+        let rollout = &options.rollout;
+        let limits = Limits {
+            workers: options.workers,
+            rate_per_s: options.rate_per_s,
+            canary: rollout.canary.map(|canary| canary.get() as usize),
+            max_per_group: rollout.max_per_group.get() as usize,
+            window: rollout.window.clone(),
+        };
+        let mut each = Each::default();
+        let takes = |image: &Option<ImageId>| {
+            let seen = durations.median(*image);
+            match (seen, &mut each.seen) {
+                (None, _) => each.is_assumed = true,
+                (Some(took), None) => each.seen = Some((took, took)),
+                (Some(took), Some((least, most))) => {
+                    (*least, *most) = (took.min(*least), took.max(*most));
+                }
             }
-        } else {
-            "as many calls as go".to_owned()
+            let at_most = durations.p95(*image);
+            Takes {
+                usual: seen.unwrap_or(ASSUMED),
+                at_most: at_most.unwrap_or(options.rules.rebuild_timeout),
+            }
         };
-        let each = if self.is_seen {
-            format!("{} each, as they took before", time::short(self.each))
-        } else {
-            format!("{} each, which is assumed", time::short(self.each))
+        let takes: Vec<Takes> = images.iter().map(takes).collect();
+        let schedule = Schedule::new(planned, &takes, &limits, begins_ms);
+        let without = |rule: Rule| {
+            let schedule = Schedule::new(planned, &takes, &rule.without(&limits), begins_ms)?;
+            Some((rule, schedule.whole))
         };
-        format!(
-            "It will take about {}: {} at once, {rate}, {each}.",
-            time::short(self.whole),
-            self.workers
-        )
+        let all: Vec<(Rule, Duration)> = Rule::ALL.into_iter().filter_map(without).collect();
+        let of_window = all.iter().find(|(rule, _)| *rule == Rule::Window);
+        let without_window = of_window.map(|(_, whole)| *whole);
+        let costs_most = all.into_iter().min_by_key(|(_, whole)| *whole);
+        // A tenth is not worth a word.
+        let is_much = |without: Duration| {
+            schedule.is_some_and(|schedule| without < schedule.whole.mul_f64(0.9))
+        };
+        Self {
+            limits,
+            schedule,
+            begins_ms,
+            without_window,
+            costs_most: costs_most.filter(|(_, whole)| is_much(*whole)),
+            each,
+        }
+    }
+
+    /// For people.
+    pub fn sentence(&self) -> String {
+        let how = format!(
+            "{} at once, {}, {}",
+            self.limits.workers,
+            self.rate(),
+            self.each
+        );
+        let Some(Schedule { whole, windows }) = self.schedule else {
+            return format!("When it ends, nobody can tell: {how}.");
+        };
+        let zone = match &self.limits.window {
+            Some(window) => window.zone.clone(),
+            None => Zone::system().unwrap_or_else(|_| Zone::utc()),
+        };
+        let ends_ms = i64::try_from(whole.as_millis()).unwrap_or(i64::MAX);
+        let ends = zone.local(self.begins_ms.saturating_add(ends_ms));
+        let mut sentences = vec![format!(
+            "It will take about {}, until {ends} ({zone}): {how}.",
+            time::short(whole)
+        )];
+        let nights = self.limits.window.as_ref().filter(|_| windows > 1);
+        if let Some((window, needs)) = nights.zip(self.without_window) {
+            let (length, needs) = (time::short(window.length()), time::short(needs));
+            sentences.push(format!(
+                "That is {windows} nights: the window is open for {length}, and the order needs {needs}."
+            ));
+        }
+        let is_said = |rule| rule == Rule::Window && nights.is_some();
+        if let Some((rule, without)) = self.costs_most.filter(|(rule, _)| !is_said(*rule)) {
+            let (option, without) = (rule.option(), time::short(without));
+            sentences.push(format!(
+                "What it waits for is {option}: without that it would take {without}."
+            ));
+        }
+        sentences.join(" ")
+    }
+
+    fn rate(&self) -> String {
+        match self.limits.rate_per_s {
+            0.0 => "as many calls as go".to_owned(),
+            1.0 => "at most 1 call a second".to_owned(),
+            rate => format!("at most {rate} calls a second"),
+        }
+    }
+}
+
+impl std::fmt::Display for Each {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let assumed = time::short(ASSUMED);
+        let Some((least, most)) = self.seen else {
+            return write!(f, "{assumed} each, which is assumed");
+        };
+        let [least, most] = [least, most].map(time::short);
+        if least == most {
+            write!(f, "{least} each, as they took before")?;
+        } else {
+            write!(f, "{least} to {most} each, as they took before")?;
+        }
+        if self.is_assumed {
+            write!(f, " (where none was seen, {assumed} is assumed)")?;
+        }
+        Ok(())
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::run::{Rollout, Tolerance};
+
+    fn options(workers: usize, rollout: Rollout) -> Options {
+        use crate::run::{backoff::Backoff, evidence::Rules};
+        Options {
+            workers,
+            rate_per_s: 1.0,
+            backoff: Backoff {
+                initial: Duration::from_secs(1),
+                max: Duration::from_mins(1),
+            },
+            outage_timeout: Duration::from_mins(30),
+            rules: Rules {
+                settle: Duration::from_mins(5),
+                poll_interval: Duration::from_secs(10),
+                unseen_after: Duration::from_mins(10),
+                rebuild_timeout: Duration::from_hours(1),
+                silence_counts: true,
+                retries: 5,
+            },
+            max_failures: Tolerance::Percent(20),
+            max_mismatch: Tolerance::Percent(2),
+            rollout,
+            no_wait: false,
+            stale: false,
+        }
+    }
 
     #[test]
-    fn workers_or_the_rate_decide() {
-        let minutes = |minutes| Duration::from_mins(minutes);
-        let forecast = Forecast::new(500, 50, 1.0, &mut []);
-        assert_eq!((forecast.whole, forecast.is_seen), (minutes(50), false));
-        let mut took = [minutes(1), minutes(9), minutes(2)];
-        let forecast = Forecast::new(600, 600, 1.0, &mut took);
-        assert_eq!((forecast.whole, forecast.each), (minutes(12), minutes(2)));
-        let forecast = Forecast::new(8, 8, 0.0, &mut took);
-        assert_eq!(forecast.whole, minutes(2));
+    fn the_sentence_says_the_end_and_what_it_waits_for() {
+        const MIDNIGHT_MS: i64 = 1_795_392_000_000;
+        let planned = vec![
+            Planned {
+                image: 0,
+                group: None
+            };
+            100
+        ];
+        let window = Rollout {
+            window: Some(time::Window {
+                hours: "01:00-05:00".parse().unwrap(),
+                zone: "UTC".parse().unwrap(),
+            }),
+            ..Rollout::default()
+        };
+        let mut durations = Durations::default();
+        let forecast = |durations: &Durations, workers, rollout: &Rollout| {
+            let options = options(workers, rollout.clone());
+            Forecast::new(&planned, &[None], durations, &options, MIDNIGHT_MS).sentence()
+        };
+        // In the whole hour that a rebuild may take before the end, nothing starts.
+        let assumed = forecast(&durations, 1, &window);
+        assert_eq!(
+            assumed,
+            "It will take about 2d 3h, until Wed 2026-11-25 03:10 (UTC): 1 at once, at most 1 call a second, 5m 0s each, which is assumed. That is 3 nights: the window is open for 4h 0m, and the order needs 8h 20m. What it waits for is --workers: without that it would take 1h 6m."
+        );
+        durations.extend(vec![(None, Duration::from_mins(6)); 5]);
+        let seen = forecast(&durations, 1, &Rollout::default());
+        assert!(
+            seen.starts_with("It will take about 10h 0m, until "),
+            "{seen}"
+        );
+        assert!(
+            seen.ends_with(": 1 at once, at most 1 call a second, 6m 0s each, as they took before. What it waits for is --workers: without that it would take 7m 39s."),
+            "{seen}"
+        );
+        let one_after_the_other = forecast(&durations, 100, &Rollout::default());
+        assert!(
+            one_after_the_other
+                .ends_with("What it waits for is --rate: without that it would take 6m 0s.")
+        );
     }
 }

@@ -10,6 +10,7 @@ mod command;
 mod file;
 mod forecast;
 mod gather;
+mod schedule;
 mod text;
 
 pub use approved::Approved;

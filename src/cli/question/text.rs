@@ -81,7 +81,7 @@ impl Question<'_> {
         }
     }
 
-    fn sent(&self) -> impl Iterator<Item = Target> {
+    pub fn sent(&self) -> impl Iterator<Item = Target> {
         let targets = self.targets.iter();
         targets.filter(|target| self.outlook().fate(target) == Fate::Sent)
     }

@@ -141,8 +141,11 @@ impl Lines {
 fn as_it_stands(now: &WindowNow) -> String {
     let window = &now.window;
     match now.closes_ms {
-        Some(closes_ms) => format!("{window}: open, closes {}", window.local(closes_ms)),
-        None => format!("{window}: closed, opens {}", window.local(now.opens_ms)),
+        Some(closes_ms) => format!("{window}: open, closes {}", window.zone.local(closes_ms)),
+        None => format!(
+            "{window}: closed, opens {}",
+            window.zone.local(now.opens_ms)
+        ),
     }
 }
 
