@@ -24,7 +24,7 @@
 //! | [`simulator`] | an honest stand-in for the API, over real HTTP on loopback | queue, run |
 //! | [`cli`] | the command line: one module per command, errors with hints | |
 //! | [`mod@failpoint`] | where the crash harness kills the process (debug builds, and the feature `failpoints`) | |
-//! | [`text`], [`time`] | foreign text made safe to print; times and durations as people write them | |
+//! | [`text`], [`time`] | foreign text made safe to print; times and durations as people write them, the window of the day by the clocks of a zone | |
 //!
 //! `tests/it/tidy.rs` holds the crate to this map.
 //!

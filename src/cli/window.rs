@@ -39,7 +39,7 @@ pub fn check(
         if takes < length {
             continue;
         }
-        let what = image.map_or_else(|| "a job".to_owned(), |image| format!("image {image}"));
+        let what = image.map_or_else(|| "this".to_owned(), |image| format!("image {image}"));
         let (takes, length) = (time::short(takes), time::short(length));
         let because = if learned.is_some() {
             format!("takes {takes}, as 19 of 20 have shown: give a longer window")
@@ -49,7 +49,7 @@ pub fn check(
             )
         };
         return Err(CliError::Usage(format!(
-            "nothing could ever start within --window {window}: it is open for {length}, and {what} {because}"
+            "{what} could never start within --window {window}, which is open for {length}: it {because}"
         )));
     }
     Ok(())

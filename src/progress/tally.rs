@@ -247,7 +247,7 @@ impl Tally {
             }
             Activity::WaitingForCompletion if in_flight > 0 => self.waiting_for(in_flight),
             Activity::HeldBack {
-                by: Limit::Workers | Limit::FailureBudget,
+                by: Limit::Workers | Limit::FailureBudget | Limit::Window,
             } if in_flight > 0 => {
                 format!(
                     "{}, {}",

@@ -156,7 +156,8 @@ fn a_window_that_fits_nothing_or_says_nothing_is_refused() {
                 "40m",
             ][..],
             &[
-                "nothing could ever start within --window 01:00-01:30 UTC: it is open for 30m 0s",
+                &format!("image {IMAGE} could never start"),
+                "within --window 01:00-01:30 UTC, which is open for 30m 0s: it",
                 "may take 40m 0s, as --rebuild-timeout says",
             ][..],
         ),
