@@ -6,6 +6,7 @@ use super::adopt::AdoptArgs;
 use super::catalogue::{ImagesArgs, KeysArgs, ServicesArgs};
 use super::check::CheckArgs;
 use super::config_args::ConfigArgs;
+use super::control::{DrainArgs, GoArgs, PauseArgs, SetArgs};
 use super::global::{Global, SIMULATION_DATABASE};
 use super::list::ListArgs;
 use super::load::LoadArgs;
@@ -75,6 +76,10 @@ pub enum Command {
     Retry(RetryArgs),
     Resolve(ResolveArgs),
     Cancel(CancelArgs),
+    Pause(PauseArgs),
+    Go(GoArgs),
+    Set(SetArgs),
+    Drain(DrainArgs),
     Report(ReportArgs),
     Verify(VerifyArgs),
     Adopt(AdoptArgs),
@@ -182,6 +187,8 @@ mod tests {
                     "resolve" => &["--all", "--as=failed"],
                     "retry" => &["--failed"],
                     "cancel" => &["--all"],
+                    "set" if name == "workers" => &["--rate=1"],
+                    "set" => &["--workers=3"],
                     _ => &[],
                 };
                 let required = command

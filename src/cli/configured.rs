@@ -76,6 +76,10 @@ impl Need {
             | Command::Retry(_)
             | Command::Resolve(_)
             | Command::Cancel(_)
+            | Command::Pause(_)
+            | Command::Go(_)
+            | Command::Set(_)
+            | Command::Drain(_)
             | Command::Report(_)
             | Command::Verify(_)
             | Command::Adopt(_) => {

@@ -84,6 +84,10 @@ fn paths(command: &Command) -> (Option<&Path>, Option<(&'static str, &Path)>) {
         | Command::Retry(_)
         | Command::Resolve(_)
         | Command::Cancel(_)
+        | Command::Pause(_)
+        | Command::Go(_)
+        | Command::Set(_)
+        | Command::Drain(_)
         | Command::Verify(_)
         | Command::Adopt(_)
         | Command::Config(_) => (None, None),

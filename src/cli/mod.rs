@@ -20,6 +20,7 @@ mod config_args;
 mod config_show;
 mod configured;
 mod connect;
+mod control;
 mod credentials;
 mod database;
 mod ended;

@@ -8,8 +8,8 @@ use super::arguments::{Cli, Command};
 use super::error::CliError;
 use super::global::Global;
 use super::{
-    adopt, catalogue, check, config_show, configured, given_paths, list, load, output, plan,
-    report, resolve, run, show, simulate, status, verify,
+    adopt, catalogue, check, config_show, configured, control, given_paths, list, load, output,
+    plan, report, resolve, run, show, simulate, status, verify,
 };
 use crate::exit::Exit;
 use crate::text;
@@ -100,6 +100,10 @@ fn carry_out(cli: Cli) -> Result<Exit, CliError> {
             Command::Retry(args) => resolve::retry(&global, &args).await,
             Command::Resolve(args) => resolve::resolve(&global, &args).await,
             Command::Cancel(args) => resolve::cancel(&global, &args).await,
+            Command::Pause(args) => control::pause(&global, &args).await,
+            Command::Go(args) => control::go(&global, &args).await,
+            Command::Set(args) => control::set(&global, &args).await,
+            Command::Drain(args) => control::drain(&global, &args).await,
             Command::Report(args) => report::report(&global, &args).await,
             Command::Verify(args) => verify::verify(&global, &args).await,
             Command::Adopt(args) => adopt::adopt(&global, &args).await,

@@ -18,6 +18,7 @@ mod caps;
 mod catalogue;
 mod cli;
 mod commands;
+mod control;
 mod corpus;
 mod crash;
 mod doubt;

@@ -14,7 +14,7 @@ use crate::cli::question::{self, Asked, Targets, confirm};
 use crate::cli::sign_in::sign_in;
 use crate::cli::{batches, database, window};
 use crate::exit::Exit;
-use crate::job::{Action, BatchId, Expected, NewJob, Owner, ServiceId};
+use crate::job::{Action, BatchId, Control, Expected, NewJob, Owner, ServiceId};
 use crate::progress::{Surroundings, Verbosity};
 use crate::queue::{Batch, EnqueuePolicy, Queue, Store as _, Target};
 use crate::run::machine::STALE_AFTER;
@@ -41,6 +41,7 @@ pub async fn prepare(invocation: &Invocation<'_>, queue: &mut Queue) -> Result<P
     };
     if let Some(batch) = prepared.loaded.batch
         && !invocation.is_simulated()
+        && !is_paused(queue, batch).await?
     {
         // Now somebody is here; when the work has begun, nobody may be.
         let action = batches::find(queue, Some(batch)).await?.action;
@@ -48,6 +49,13 @@ pub async fn prepare(invocation: &Invocation<'_>, queue: &mut Queue) -> Result<P
         sign_in(&invocation.context.client, rate_per_s, action).await?;
     }
     Ok(prepared)
+}
+
+/// An operator has paused the batch.
+async fn is_paused(queue: &mut Queue, batch: BatchId) -> Result<bool, CliError> {
+    let mut control = Control::default();
+    control.hear_all(&queue.control(batch, 0).await?);
+    Ok(control.paused.is_some())
 }
 
 /// Which order the manifest is, asked for and queued.
@@ -268,7 +276,9 @@ async fn resume(
     } else {
         Durations::default()
     };
-    let list = if args.asks() && batch.counts.queued > 0 {
+    // The run says so and ends, before anything of the account is read.
+    let is_paused = is_paused(queue, batch.id).await?;
+    let list = if args.asks() && batch.counts.queued > 0 && !is_paused {
         let is_stale = is_stale && !args.stale;
         ask_about_the_rest(invocation, queue, &batch, sheet, is_stale).await?
     } else {

@@ -5,6 +5,7 @@ use std::path::Path;
 use serde_json::json;
 
 use super::read::Status;
+use crate::job::{ControlEntry, Instruction};
 use crate::time;
 
 pub fn as_json(status: &Status, database: &Path) -> serde_json::Value {
@@ -13,6 +14,8 @@ pub fn as_json(status: &Status, database: &Path) -> serde_json::Value {
         holder,
         elsewhere: _,
         last_run,
+        control,
+        said,
         window,
         per_minute,
         eta,
@@ -37,6 +40,17 @@ pub fn as_json(status: &Status, database: &Path) -> serde_json::Value {
         "running": holder.as_ref().map(|holder| json!({
             "pid": holder.pid, "host": holder.host, "since": time::rfc3339(holder.since_ms),
         })),
+        "paused": control.paused.as_ref().map(word),
+        "draining": control.drained.as_ref().map(word),
+        "limits_set": control.limits,
+        "said": said.iter().map(|entry| {
+            let mut said = word(entry);
+            said["kind"] = json!(entry.instruction.kind());
+            if let Instruction::Set(limits) = &entry.instruction {
+                said["limits"] = json!(limits);
+            }
+            said
+        }).collect::<Vec<_>>(),
         "last_run": last_run.as_ref().map(|run| json!({
             "run": run.id,
             "started_at": time::rfc3339(run.started_ms),
@@ -60,5 +74,15 @@ pub fn as_json(status: &Status, database: &Path) -> serde_json::Value {
             "batch": batch, "left": left,
         })).collect::<Vec<_>>(),
         "next": next.as_ref().map(|next| &next.command),
+    })
+}
+
+/// Who has said something, when and why.
+fn word(entry: &ControlEntry) -> serde_json::Value {
+    json!({
+        "by": entry.operator,
+        "at": time::rfc3339(entry.at_ms),
+        "reason": entry.reason,
+        "run": entry.run,
     })
 }

@@ -6,12 +6,15 @@ use crate::cli::error::CliError;
 use crate::cli::global::Global;
 use crate::cli::next::{self, command_for};
 use crate::cli::options;
-use crate::job::BatchId;
+use crate::job::{BatchId, Control, ControlEntry};
 use crate::queue::{Batch, Holder, OldestDoubt, Queue, QueueLock, Run};
 use crate::time::{self, Window};
 
 /// Rebuilds below which a rate is a guess.
 const DONE_MIN: u64 = 2;
+
+/// Operators' words that are shown.
+const SAID_MAX: usize = 5;
 
 /// How far back the rate looks.
 const RATE_WINDOW: Duration = Duration::from_mins(10);
@@ -24,6 +27,10 @@ pub struct Status {
     /// Who works on another one of this database.
     pub elsewhere: Option<Elsewhere>,
     pub last_run: Option<Run>,
+    /// What holds it back, and which limits were set for the run at work.
+    pub control: Control,
+    /// What operators said of it last, the newest first.
+    pub said: Vec<ControlEntry>,
     /// Of the last run.
     pub window: Option<WindowNow>,
     /// Known only while something works.
@@ -92,14 +99,26 @@ impl Status {
             .filter(|other| other.id != batch.id && other.is_open())
             .map(|other| (other.id, other.counts.open()))
             .collect();
-        let next = holder
-            .is_none()
-            .then(|| next(global, &batch, is_newest, open.is_empty()))
-            .flatten();
+        let mut said = queue.control(batch.id, 0).await?;
+        let at_work = last_run.as_ref().filter(|_| holder.is_some());
+        let mut control = Control::of(at_work.map(|run| run.id));
+        control.hear_all(&said);
+        said.reverse();
+        said.truncate(SAID_MAX);
+        let next = if batch.is_open() && control.paused.is_some() {
+            Some(lift(global, &batch, is_newest))
+        } else {
+            holder
+                .is_none()
+                .then(|| next(global, &batch, is_newest, open.is_empty()))
+                .flatten()
+        };
         let window = last_run.as_ref().filter(|_| batch.is_open());
         let window = window.and_then(|run| options::window_of(&run.options));
         Ok(Self {
             window: window.map(|window| WindowNow::new(window, now_ms)),
+            control,
+            said: said.into_iter().map(|(_, entry)| entry).collect(),
             oldest_doubt: queue.oldest_doubt(batch.id).await?,
             holder,
             elsewhere,
@@ -138,15 +157,31 @@ async fn pace(
     Ok((Some(per_minute), eta))
 }
 
+/// What lifts the pause of `batch`.
+fn lift(global: &Global, batch: &Batch, is_newest: bool) -> Next {
+    Next {
+        what: "lifts the pause".to_owned(),
+        command: format!(
+            "{} go --reason TEXT{}",
+            command_for(global, batch),
+            of_batch(batch, is_newest)
+        ),
+    }
+}
+
+fn of_batch(batch: &Batch, is_newest: bool) -> String {
+    if is_newest {
+        String::new()
+    } else {
+        format!(" --batch {}", batch.id)
+    }
+}
+
 /// `is_newest`: commands speak of it without `--batch`. `alone`: no other batch is open.
 fn next(global: &Global, batch: &Batch, is_newest: bool, alone: bool) -> Option<Next> {
     let counts = &batch.counts;
     let command = command_for(global, batch);
-    let of_batch = if is_newest {
-        String::new()
-    } else {
-        format!(" --batch {}", batch.id)
-    };
+    let of_batch = of_batch(batch, is_newest);
     let next = |what: &str, words: String| {
         Some(Next {
             what: what.to_owned(),

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use super::read::{Elsewhere, Status, WindowNow};
 use crate::cli::words::jobs;
-use crate::job::Counter;
+use crate::job::{ControlEntry, Counter, Instruction};
 use crate::queue::Run;
 use crate::{text, time};
 
@@ -27,6 +27,7 @@ pub fn as_text(status: &Status, database: &Path) -> String {
     }
     lines.counts(status);
     lines.processes(status);
+    lines.control(status);
     if let Some(now) = &status.window {
         lines.add("window", as_it_stands(now));
     }
@@ -120,6 +121,30 @@ impl Lines {
         }
     }
 
+    /// What operators have said.
+    fn control(&mut self, status: &Status) {
+        let control = &status.control;
+        if let Some(pause) = &control.paused {
+            self.add("paused", told(pause));
+        }
+        if let Some(drain) = &control.drained {
+            self.add("draining", told(drain));
+        }
+        if !control.limits.is_nothing() {
+            let limits = &control.limits;
+            self.add("limits", format!("{limits}, set for the run at work"));
+        }
+        for entry in &status.said {
+            let what = match &entry.instruction {
+                Instruction::Set(limits) => format!("set {limits}"),
+                Instruction::Pause | Instruction::Go | Instruction::Drain => {
+                    entry.instruction.kind().to_owned()
+                }
+            };
+            self.add("said", format!("{what}, {}", told(entry)));
+        }
+    }
+
     fn open_batches(&mut self, status: &Status) {
         let open = &status.open;
         if open.is_empty() {
@@ -136,6 +161,19 @@ impl Lines {
         };
         self.add("also open", format!("{}{more}", named.join(", ")));
     }
+}
+
+/// Who has said something, when and why.
+fn told(entry: &ControlEntry) -> String {
+    let reason = entry.reason.as_deref();
+    let reason = reason.map_or_else(String::new, |reason| {
+        format!(": {}", text::brief(reason, 100))
+    });
+    format!(
+        "{} by {}{reason}",
+        time::human(entry.at_ms),
+        text::brief(&entry.operator, 100)
+    )
 }
 
 fn as_it_stands(now: &WindowNow) -> String {

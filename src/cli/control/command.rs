@@ -1,0 +1,164 @@
+//! The commands.
+
+use super::args::{DrainArgs, GoArgs, PauseArgs, SetArgs};
+use super::at_work::at_work;
+use super::operator::operator;
+use super::wire;
+use crate::cli::batches::{self, BatchArg};
+use crate::cli::error::CliError;
+use crate::cli::global::Global;
+use crate::cli::output::{print_text, tell};
+use crate::cli::words::{instances, jobs};
+use crate::cli::{ended, next, signals};
+use crate::exit::Exit;
+use crate::job::{BatchId, Control, ControlEntry, Instruction, RunId};
+use crate::progress::Verbosity;
+use crate::queue::{Batch, Open, Queue, Store as _};
+use crate::time;
+
+pub async fn pause(global: &Global, args: &PauseArgs) -> Result<Exit, CliError> {
+    // From the first moment on: Ctrl-C ends the waiting, and the pause is committed by then.
+    let mut signals = signals::listen()?;
+    let (mut queue, batch) = batches::open(global, &args.batch, Open::Change).await?;
+    let id = batch.id;
+    let reason = Some(args.reason.clone());
+    say(&mut queue, id, None, reason, Instruction::Pause).await?;
+    let is_quiet = global.verbosity() == Verbosity::Quiet;
+    let outstanding = |calls: u64| {
+        if !is_quiet {
+            tell(&format!(
+                "batch {id} is paused; waiting for the answers to what was sent before ({}); Ctrl-C ends the waiting, not the pause\n",
+                jobs(calls)
+            ));
+        }
+    };
+    let left = tokio::select! {
+        biased;
+        left = wire::answered(&mut queue, id, outstanding) => left?,
+        Some(signal) = signals.recv() => {
+            tell(&format!("\nno longer waiting: batch {id} stays paused, and some of what was sent is not answered yet\n"));
+            return Ok(ended::of_signal(signal));
+        }
+    };
+    let counts = queue.counts(id).await?;
+    queue.close().await?;
+    if is_quiet {
+        return Ok(Exit::Done);
+    }
+    let then = if left > 0 {
+        format!(
+            "; the run that had sent {} is gone, and the next one has to find out what became of them",
+            jobs(left)
+        )
+    } else if counts.in_progress > 0 {
+        format!("; rebuilds of {} go on", instances(counts.in_progress))
+    } else {
+        String::new()
+    };
+    print_text(&format!(
+        "batch {id} is paused{then}; `{} go --reason TEXT{}` lifts that\n",
+        global.command(None),
+        of_batch(&args.batch)
+    ))?;
+    Ok(Exit::Done)
+}
+
+pub async fn go(global: &Global, args: &GoArgs) -> Result<Exit, CliError> {
+    let (mut queue, batch) = batches::open(global, &args.batch, Open::Change).await?;
+    let mut control = Control::default();
+    control.hear_all(&queue.control(batch.id, 0).await?);
+    if control.paused.is_none() {
+        queue.close().await?;
+        let batch = batch.id;
+        return Err(CliError::Usage(format!("nothing holds batch {batch}")));
+    }
+    let reason = Some(args.reason.clone());
+    say(&mut queue, batch.id, None, reason, Instruction::Go).await?;
+    let is_at_work = at_work(&mut queue, batch.id).await?.is_some();
+    let next = next::go_on(global, &mut queue, &batch).await?;
+    queue.close().await?;
+    let then = if is_at_work {
+        "the run at work goes on".to_owned()
+    } else {
+        format!("`{next}` goes on with it")
+    };
+    tell_done(
+        global,
+        &format!("batch {} is no longer paused: {then}\n", batch.id),
+    )
+}
+
+pub async fn set(global: &Global, args: &SetArgs) -> Result<Exit, CliError> {
+    let limits = args.limits();
+    let instruction = Instruction::Set(limits);
+    let (batch, run) =
+        say_to_the_run(global, &args.batch, args.reason.clone(), instruction).await?;
+    let done = format!("run {run} of batch {batch} goes on with {limits}\n");
+    tell_done(global, &done)
+}
+
+pub async fn drain(global: &Global, args: &DrainArgs) -> Result<Exit, CliError> {
+    let said = say_to_the_run(global, &args.batch, args.reason.clone(), Instruction::Drain).await?;
+    let (batch, run) = said;
+    let done = format!(
+        "run {run} of batch {batch} starts nothing more, and ends when what is in flight has ended\n"
+    );
+    tell_done(global, &done)
+}
+
+/// Says it to the run that is at work on the batch; refused where none is.
+async fn say_to_the_run(
+    global: &Global,
+    arg: &BatchArg,
+    reason: Option<String>,
+    instruction: Instruction,
+) -> Result<(BatchId, RunId), CliError> {
+    let (mut queue, batch) = batches::open(global, arg, Open::Change).await?;
+    let nobody = nobody_works(&batch, &instruction);
+    let heard = match at_work(&mut queue, batch.id).await? {
+        Some(run) => {
+            let is_heard = say(&mut queue, batch.id, Some(run), reason, instruction).await?;
+            is_heard.then_some(run)
+        }
+        None => None,
+    };
+    queue.close().await?;
+    let run = heard.ok_or_else(|| CliError::Usage(nobody))?;
+    Ok((batch.id, run))
+}
+
+fn nobody_works(batch: &Batch, instruction: &Instruction) -> String {
+    let batch = batch.id;
+    let kind = instruction.kind();
+    format!("no run is at work on batch {batch}: `{kind}` is for the run at work, and ends with it")
+}
+
+/// Returns whether the run that it is for, if any, is still at work.
+async fn say(
+    queue: &mut Queue,
+    batch: BatchId,
+    run: Option<RunId>,
+    reason: Option<String>,
+    instruction: Instruction,
+) -> Result<bool, CliError> {
+    let entry = ControlEntry {
+        run,
+        at_ms: time::now_ms(),
+        operator: operator(),
+        reason,
+        instruction,
+    };
+    Ok(queue.instruct(batch, &entry).await?)
+}
+
+fn of_batch(arg: &BatchArg) -> String {
+    arg.batch
+        .map_or_else(String::new, |batch| format!(" --batch {batch}"))
+}
+
+fn tell_done(global: &Global, text: &str) -> Result<Exit, CliError> {
+    if global.verbosity() != Verbosity::Quiet {
+        print_text(text)?;
+    }
+    Ok(Exit::Done)
+}

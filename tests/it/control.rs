@@ -1,0 +1,260 @@
+//! What an operator says from another terminal: `pause`, `go`, `set`, `drain`.
+
+use std::time::Duration;
+
+use crate::rig::{Ended, Rig, Running};
+use refleet::simulator::FaultKind;
+
+const WHY: &[&str] = &["--reason", "the backup is running"];
+const GO: &[&str] = &["go", "--reason", "the backup is done"];
+const FOUR: &[&str] = &["--workers", "4"];
+
+/// Forty services, of which four at a time are rebuilt in a fraction of a second.
+fn rig() -> Rig {
+    Rig::with(40, |config| {
+        config.rebuild_duration = Duration::from_millis(200);
+    })
+}
+
+fn pause(rig: &Rig) -> Ended {
+    rig.call(&[&["pause"], WHY].concat())
+}
+
+/// Every instance was wiped once, and all is done.
+fn is_all_done(rig: &Rig) {
+    assert!(
+        rig.wiped().iter().all(|&wiped| wiped == 1),
+        "{:?}",
+        rig.wiped()
+    );
+    assert_eq!(rig.states()["done"].len(), 40);
+    rig.assert_truth(1);
+}
+
+fn in_flight(rig: &Rig) -> usize {
+    let mut states = rig.states();
+    let mut of = |state| states.remove(state).unwrap_or_default().len();
+    of("submitting") + of("in_progress")
+}
+
+/// Waits until the run has seen through what is in flight, and waits.
+fn wait_until_idle(rig: &Rig, run: &mut Running) {
+    let ended = run.wait_until(|| in_flight(rig) == 0);
+    assert_eq!(ended, None, "{}", run.said());
+}
+
+#[test]
+fn after_pause_has_returned_nothing_is_sent_and_go_lets_the_same_run_go_on() {
+    // The answers come late: some calls are under way whenever it is said.
+    let rig = Rig::with(40, |config| {
+        config.latency = Duration::from_millis(150);
+        config.rebuild_duration = Duration::from_millis(100);
+    });
+    let mut run = rig.watch(FOUR);
+    run.wait_for(3, "submitting");
+    pause(&rig).exit(0).says_out("batch 1 is paused");
+    let sent = rig.submissions();
+    assert!(
+        !rig.states().contains_key("submitting"),
+        "all of it is answered"
+    );
+    wait_until_idle(&rig, &mut run);
+    let status = rig.call(&["status"]).exit(0);
+    let status = status.says_out("paused").says_out("the backup is running");
+    status.says_out("go --reason TEXT");
+    let status = rig.call(&["status", "--json"]).exit(0).json();
+    assert_eq!(status["paused"]["reason"], "the backup is running");
+    assert_eq!(status["said"][0]["kind"], "pause");
+    assert_eq!(rig.submissions(), sent);
+    rig.call(GO).exit(0).says_out("the run at work goes on");
+    let ended = run.end().exit(0);
+    let said = |kind: &str| ended.out.matches(&format!("\"kind\":\"{kind}\"")).count();
+    assert_eq!((said("pause"), said("go")), (1, 1), "{}", ended.out);
+    is_all_done(&rig);
+    rig.call(GO).exit(2).says("nothing holds batch 1");
+}
+
+#[test]
+fn a_pause_waits_for_the_answers_and_ctrl_c_ends_the_waiting_alone() {
+    let rig = rig();
+    // The answer to this submission does not come before its call times out.
+    rig.fault(0, FaultKind::TimeoutBefore);
+    let mut run = rig.watch(&["--workers", "4", "--timeout", "50s"]);
+    run.wait_for(3, "done");
+    let mut waits = Running::start(rig.refleet(&[&["pause"], WHY].concat()));
+    waits.wait_for_word("waiting for the answers to what was sent before (1 job)");
+    waits.signal("INT");
+    waits.end().exit(130).says("batch 1 stays paused");
+    let ended = run.wait_until(|| in_flight(&rig) == 1);
+    assert_eq!(ended, None);
+    let sent = rig.submissions();
+    // Who is asked to pause by a dying run's user is not left waiting.
+    let mut waits = Running::start(rig.refleet(&[&["pause"], WHY].concat()));
+    waits.wait_for_word("waiting for the answers");
+    run.kill();
+    waits.end().exit(0).says_out("is gone");
+    assert_eq!(rig.submissions(), sent);
+}
+
+#[test]
+fn a_run_that_is_started_while_its_batch_is_paused_touches_nothing() {
+    let rig = rig();
+    rig.load();
+    pause(&rig).exit(0);
+    let calls = rig.calls();
+    rig.run(FOUR)
+        .exit(6)
+        .says("the batch is paused, by ")
+        .says("the backup is running")
+        .says("go --reason TEXT` lifts the pause");
+    assert_eq!(rig.submissions(), 0);
+    assert_eq!(rig.calls(), calls, "nobody is asked anything");
+    rig.call(GO).exit(0).says_out("goes on with it");
+    rig.run(FOUR).exit(0);
+    is_all_done(&rig);
+}
+
+#[test]
+fn a_crash_keeps_a_pause_and_what_was_in_flight() {
+    let rig = rig();
+    let mut run = rig.watch(FOUR);
+    run.wait_for(3, "done");
+    pause(&rig).exit(0);
+    run.kill();
+    let sent = rig.submissions();
+    rig.run(FOUR).exit(6).says("the batch is paused");
+    assert_eq!(rig.submissions(), sent);
+    rig.call(GO).exit(0);
+    rig.run(FOUR).exit(0);
+    is_all_done(&rig);
+}
+
+#[test]
+fn what_a_run_was_sending_when_it_died_is_in_doubt_after_a_start_under_a_pause() {
+    let rig = rig();
+    rig.fault(0, FaultKind::TimeoutBefore);
+    let mut run = rig.watch(&["--workers", "4", "--timeout", "50s"]);
+    run.wait_for(3, "done");
+    run.kill();
+    pause(&rig).exit(0);
+    let sending = rig.states().remove("submitting");
+    assert!(sending.as_ref().is_some_and(|sending| !sending.is_empty()));
+    rig.run(FOUR).exit(6);
+    let states = rig.states();
+    assert_eq!(states.get("in_doubt"), sending.as_ref());
+    assert!(!states.contains_key("submitting"), "{states:?}");
+    rig.call(GO).exit(0);
+    rig.run(FOUR);
+    assert!(rig.wiped().iter().all(|&wiped| wiped <= 1));
+    rig.assert_truth(1);
+}
+
+#[test]
+fn a_pause_that_dies_right_after_its_commit_is_a_pause() {
+    let rig = rig();
+    let mut run = rig.watch(FOUR);
+    run.wait_for(3, "done");
+    for (failpoint, paused) in [("operate_before_commit", 0), ("operate_after_commit", 1)] {
+        let mut dies = rig.refleet(&[&["pause"], WHY].concat());
+        dies.env("REFLEET_FAILPOINT", failpoint);
+        crate::rig::finish(dies).exit(-crate::rig::SIGABRT);
+        let said = rig.sql("SELECT seq FROM control WHERE kind = 'pause'");
+        assert_eq!(said.len(), paused, "{failpoint}");
+    }
+    wait_until_idle(&rig, &mut run);
+    run.kill();
+    rig.run(FOUR).exit(6);
+    rig.call(GO).exit(0);
+    rig.run(FOUR).exit(0);
+    is_all_done(&rig);
+}
+
+#[test]
+fn a_run_that_is_drained_ends_when_what_has_begun_has_ended() {
+    let rig = rig();
+    rig.load();
+    for command in [&["drain"][..], &["set", "--workers", "2"]] {
+        let kind = command[0];
+        rig.call(command)
+            .exit(2)
+            .says("no run is at work on batch 1")
+            .says(kind);
+    }
+    let mut run = rig.watch(FOUR);
+    run.wait_for(3, "done");
+    rig.call(&["drain", "--reason", "the shift ends"]).exit(0);
+    run.end()
+        .exit(4)
+        .says("the run was drained by ")
+        .says("the shift ends");
+    let states = rig.states();
+    assert!(
+        states
+            .keys()
+            .all(|state| ["done", "queued"].contains(&state.as_str())),
+        "{states:?}"
+    );
+    assert!(states.contains_key("queued"));
+    rig.run(FOUR).exit(0);
+    is_all_done(&rig);
+}
+
+#[test]
+fn limits_that_are_set_count_at_once_and_until_the_run_ends() {
+    let rig = rig();
+    let mut run = rig.watch(FOUR);
+    run.wait_for(3, "done");
+    rig.call(&[
+        "set",
+        "--workers",
+        "1",
+        "--max-failures",
+        "7",
+        "--reason",
+        "gently",
+    ])
+    .exit(0)
+    .says_out("goes on with --workers 1 --max-failures 7");
+    run.wait(1, |event| {
+        event["type"] == "control" && event["workers"] == 1
+    });
+    let ended = run.wait_until(|| in_flight(&rig) <= 1);
+    assert_eq!(ended, None, "{}", run.said());
+    for _ in 0..20 {
+        assert!(in_flight(&rig) <= 1);
+    }
+    let status = rig.call(&["status"]).exit(0);
+    status
+        .says_out("--workers 1 --max-failures 7, set for the run at work")
+        .says_out("gently");
+    rig.call(&["set", "--workers", "8"]).exit(0);
+    let ended = run.wait_until(|| in_flight(&rig) > 4);
+    assert_eq!(ended, None, "{}", run.said());
+    run.end().exit(0);
+    is_all_done(&rig);
+    let status = rig.call(&["status", "--json"]).exit(0).json();
+    assert_eq!(status["limits_set"], serde_json::json!({}));
+    assert_eq!(status["said"][1]["limits"]["workers"], 1);
+}
+
+#[test]
+fn the_ledger_keeps_who_said_it_and_lets_nobody_change_that() {
+    let rig = rig();
+    rig.load();
+    let mut says = rig.refleet(&[&["pause"], WHY].concat());
+    says.env("SUDO_USER", "anna");
+    crate::rig::finish(says).exit(0);
+    let status = rig.call(&["status", "--json"]).exit(0).json();
+    let by = status["paused"]["by"].as_str().unwrap();
+    assert!(by.ends_with("(sudo by anna)"), "{by}");
+    rig.call(&["verify"]).exit(0);
+    rig.sql("DROP TRIGGER control_is_never_changed");
+    rig.sql("UPDATE control SET body = '{\"kind\":\"go\"}'");
+    rig.call(&["verify"])
+        .exit(1)
+        .says_out("operator's instruction 1 is not of the kind that it says");
+    rig.sql("UPDATE control SET body = '{}'");
+    rig.call(&["verify"])
+        .exit(1)
+        .says_out("operator's instruction 1 cannot be read");
+}
