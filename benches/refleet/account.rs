@@ -3,6 +3,7 @@
 
 use std::cmp::Reverse;
 use std::collections::{BinaryHeap, HashMap};
+use std::num::NonZeroU32;
 use std::time::{Duration, Instant};
 
 use refleet::event::Event;
@@ -11,7 +12,9 @@ use refleet::job::{
     JobRecord, LedgerEntry, Order, Owner, Rebuild, RunId, ServiceId, State, StoredAccess,
     Transition,
 };
-use refleet::queue::{Harm, Lease, Pending, QueuedJob, Ready, Recorded, Store, StoreError};
+use refleet::queue::{
+    Admission, Harm, Lease, Pending, QueuedJob, Ready, Recorded, RolloutProgress, Store, StoreError,
+};
 use refleet::run::backoff::Backoff;
 use refleet::run::driver::{Outside, drive};
 use refleet::run::evidence::Rules;
@@ -153,6 +156,7 @@ impl World {
                 access: StoredAccess::Known(Access::Image),
             }),
             expected: Expected::default(),
+            group: None,
             note: None,
             record: JobRecord::queued(),
         };
@@ -284,6 +288,7 @@ impl Store for World {
         _: BatchId,
         until_ms: i64,
         limit: usize,
+        _: &Admission,
     ) -> Result<Ready, StoreError> {
         let due = |job: &&QueuedJob| job.record.not_before_ms <= until_ms;
         let jobs: Vec<_> = self.waiting().filter(due).take(limit).cloned().collect();
@@ -292,6 +297,14 @@ impl Store for World {
             jobs,
             next_ms: None,
         })
+    }
+
+    async fn rollout(
+        &mut self,
+        _: BatchId,
+        _: Option<NonZeroU32>,
+    ) -> Result<RolloutProgress, StoreError> {
+        Ok(RolloutProgress::default())
     }
 
     async fn in_flight(&mut self, _: BatchId, _: &[State]) -> Result<Vec<QueuedJob>, StoreError> {

@@ -59,6 +59,7 @@ CREATE TABLE job (
     access          TEXT    CHECK (access = 'password' OR access = 'ssh_key' OR access = 'image'),
     ssh_key         TEXT    CHECK ((ssh_key IS NOT NULL) = (access IS 'ssh_key')),
     expected        TEXT    CHECK (expected IS NULL OR json_valid(expected)), -- what must stand there; NULL: anything
+    group_name      TEXT    CHECK (group_name <> ''), -- of which only so many may be down at once
     note            TEXT,
 
     state           TEXT    NOT NULL DEFAULT 'queued',
@@ -114,6 +115,11 @@ CREATE INDEX job_claimable ON job (batch_id, not_before_ms) WHERE state = 'queue
 CREATE INDEX job_failed ON job (batch_id) WHERE state = 'failed';
 -- How long the latest of an image took.
 CREATE INDEX job_took ON job (image, completed_ms) WHERE evidence = 'observed' OR evidence = 'image';
+-- Members of groups.
+CREATE INDEX job_grouped ON job (batch_id, group_name) WHERE group_name IS NOT NULL;
+-- Of those: the ones that may be down.
+CREATE INDEX job_grouped_down ON job (batch_id) WHERE group_name IS NOT NULL AND attempt > 0
+    AND state <> 'done' AND state <> 'cancelled';
 -- What a run takes over from the one before it.
 CREATE INDEX job_unsettled ON job (batch_id, state) WHERE state <> 'queued' AND completed_ms IS NULL;
 

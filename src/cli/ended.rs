@@ -36,6 +36,8 @@ pub fn of_halt(halt: &Halt) -> Exit {
         Halt::FailureBudget { .. }
         | Halt::NotListed { .. }
         | Halt::PlanMismatch { .. }
+        | Halt::Canary { .. }
+        | Halt::GroupDown { .. }
         | Halt::StoodStill { .. }
         | Halt::Paused { .. } => Exit::Budget,
         Halt::WindowClosed { .. } => Exit::Window,

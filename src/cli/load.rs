@@ -53,7 +53,7 @@ pub async fn load(global: &Global, args: &LoadArgs) -> Result<Exit, CliError> {
     let (text, loaded) = match order::plan(&mut queue, &sheet, options).await? {
         Plan::Resume { batch, .. } => {
             let news = access::look(&mut queue, &sheet, &batch, options).await?;
-            if news.taken + news.pins > 0 || batch.identity != *validated.identity.as_bytes() {
+            if access::changes(&news) > 0 || batch.identity != *validated.identity.as_bytes() {
                 let _lock = QueueLock::acquire(queue.path())?;
                 access::take(&mut queue, &sheet, &batch, &news).await?;
             }

@@ -1,5 +1,6 @@
 //! The options of `run`: as a person gives them, and as the runner takes them.
 
+use std::num::NonZeroU32;
 use std::time::Duration;
 
 use clap::Args;
@@ -64,6 +65,14 @@ pub struct PaceArgs {
     /// Halt when more instances than this, of the batch, are other than the order expects; 100% for never [default: 2%]
     #[arg(long, value_name = "N|P%")]
     pub max_mismatch: Option<Tolerance>,
+
+    /// Start with this many instances of each image, and with the others only when these are done and were seen to be
+    #[arg(long, value_name = "N")]
+    pub canary: Option<NonZeroU32>,
+
+    /// Never have more instances than this of one group (column `group`) down at once [default: 1]
+    #[arg(long, value_name = "N")]
+    pub max_per_group: Option<NonZeroU32>,
 
     /// Never take the silence of the instance list for a proof that a submission was not executed; such doubts wait for `resolve`
     #[arg(long)]
@@ -151,8 +160,9 @@ impl PaceArgs {
 
     fn rollout(&self) -> Result<Rollout, CliError> {
         Ok(Rollout {
+            canary: self.canary,
+            max_per_group: self.max_per_group.unwrap_or(NonZeroU32::MIN),
             window: self.window()?,
-            ..Rollout::default()
         })
     }
 
@@ -188,6 +198,8 @@ pub fn as_json(options: &Options) -> serde_json::Value {
         "rebuild_timeout_ms": ms(options.rules.rebuild_timeout),
         "max_failures": options.max_failures.to_string(),
         "max_mismatch": options.max_mismatch.to_string(),
+        "canary": options.rollout.canary,
+        "max_per_group": options.rollout.max_per_group,
         "no_requeue": !options.rules.silence_counts,
         "window": options.rollout.window.as_ref().map(|window| window.hours.to_string()),
         "timezone": options.rollout.window.as_ref().map(|window| window.zone.to_string()),

@@ -54,7 +54,7 @@ pub struct RetryArgs {
     pub batch: BatchArg,
 }
 
-/// Settle doubts by the operator's word.
+/// Settle doubts, and failures after a wipe, by the operator's word.
 ///
 /// For instances whose fate is known because somebody has looked at them.
 #[derive(Debug, Args)]
@@ -63,7 +63,7 @@ pub struct RetryArgs {
 )]
 #[command(group = clap::ArgGroup::new("which").required(true))]
 pub struct ResolveArgs {
-    /// Instances in doubt
+    /// Instances in doubt, or failed after they were wiped
     #[arg(group = "which", value_name = "SERVICE_ID")]
     pub services: Vec<ServiceId>,
 
@@ -157,7 +157,17 @@ pub async fn resolve(global: &Global, args: &ResolveArgs) -> Result<Exit, CliErr
         Word::Failed => Verdict::Failed,
     };
     let reason = args.reason.clone();
-    let decide = move |_: &QueuedJob, _: Option<BatchId>| {
+    let decide = move |job: &QueuedJob, _: Option<BatchId>| {
+        if job.record.state == State::Failed {
+            if job.record.executed() == Executed::No {
+                return Err("failed untouched: `retry` sends it again".to_owned());
+            }
+            if verdict == Verdict::Requeue {
+                return Err(
+                    "has failed, and is in no doubt: `retry --wiped` sends it again".to_owned(),
+                );
+            }
+        }
         Ok(LedgerEntry::Resolved {
             verdict,
             reason: reason.clone(),
@@ -165,7 +175,12 @@ pub async fn resolve(global: &Global, args: &ResolveArgs) -> Result<Exit, CliErr
     };
     let operation = Operation {
         selection: selection(args.all, &args.services),
-        states: &[State::InDoubt],
+        // A failed job is spoken of only when its service is named.
+        states: if args.all {
+            &[State::InDoubt]
+        } else {
+            &[State::InDoubt, State::Failed]
+        },
         decide: &decide,
         done: match verdict {
             Verdict::Done => Done::Is("resolved as done"),

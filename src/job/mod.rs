@@ -22,7 +22,7 @@
 //!   in_progress  completed → done · broken → failed · doubted → in_doubt
 //!   in_doubt     sighted, accepted → in_progress · disproved → queued · exhausted → failed
 //!                resolved → done, queued or failed · cancelled → cancelled
-//!   failed       retried → queued · cancelled → cancelled
+//!   failed       retried → queued · cancelled → cancelled · resolved → done
 //! ```
 
 mod access;
@@ -32,6 +32,7 @@ mod counts;
 mod entry;
 mod expected;
 mod failure;
+mod group;
 mod id;
 mod image_name;
 mod order;
@@ -51,6 +52,7 @@ pub use counts::{Counter, Counts};
 pub use entry::{Baseline, LedgerEntry, Verdict};
 pub use expected::{Difference, EXPECTED_CHARS_MAX, Expected};
 pub use failure::{Failure, FailureKind};
+pub use group::Group;
 pub use id::{BatchId, ImageId, InvalidServiceId, JobId, RunId, ServiceId};
 pub use image_name::{image_name_form, is_cut, same_image};
 pub use order::NewJob;

@@ -1,6 +1,6 @@
 //! One row of what an operator orders.
 
-use super::{Expected, Order, ServiceId};
+use super::{Expected, Group, Order, ServiceId};
 
 /// One row of a manifest: an instance, and what is to be done with it.
 #[derive(Debug, Clone)]
@@ -13,6 +13,8 @@ pub struct NewJob {
     pub order: Order,
     /// What must stand on the instance before that is done.
     pub expected: Expected,
+    /// The group of which only so many may be down at once.
+    pub group: Option<Group>,
     /// Free text, carried to the report.
     pub note: Option<String>,
 }

@@ -226,6 +226,26 @@ impl JobRecord {
                 next.held = false;
                 next.not_before_ms = 0;
             }
+            // Somebody has seen to an instance that was wiped and did not come back.
+            (
+                Failed,
+                LedgerEntry::Resolved {
+                    verdict: Verdict::Done,
+                    ..
+                },
+            ) if self.executed() != Executed::No => {
+                next.end(Done, at_ms);
+                next.executed_now = Executed::Yes;
+                next.evidence = Some(Evidence::Operator);
+                next.failure = None;
+            }
+            (
+                Failed,
+                LedgerEntry::Resolved {
+                    verdict: Verdict::Failed,
+                    ..
+                },
+            ) if self.executed() != Executed::No => {}
             // What may have wiped the instance may have set the access that it was sent with: only a
             // failed job takes another one then, on its way to be wiped once more.
             (Queued, LedgerEntry::Access { .. }) if self.executed() == Executed::No => {}
@@ -281,6 +301,16 @@ impl JobRecord {
                 Some(Duration::from_millis(ms))
             }
             Evidence::Accepted | Evidence::Operator => None,
+        }
+    }
+
+    /// The instance may be out of service because of this job. Of a failed one that lasts until somebody
+    /// has given his word on it, of which the record says nothing.
+    pub fn is_down(&self) -> bool {
+        match self.state {
+            State::Submitting | State::InProgress | State::InDoubt => true,
+            State::Queued | State::Failed => self.executed() != Executed::No,
+            State::Done | State::Cancelled => false,
         }
     }
 
@@ -439,6 +469,9 @@ mod tests {
         let refused = LedgerEntry::Refused {
             failure: Failure::new("value", "no"),
         };
+        let broken = LedgerEntry::Broken {
+            failure: Failure::new("rebuild_failed", "its status is `error`"),
+        };
         let completed = entries().swap_remove(7);
         let mut found = BTreeSet::new();
         for way in [
@@ -448,6 +481,7 @@ mod tests {
             vec![intent(), unknown()],
             vec![intent(), ACCEPTED, completed],
             vec![intent(), refused],
+            vec![intent(), ACCEPTED, broken],
             vec![LedgerEntry::Cancelled],
         ] {
             let from = after(&way).unwrap();

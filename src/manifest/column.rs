@@ -23,13 +23,15 @@ pub enum Column {
     ExpectIp,
     /// Name of the image that it must run.
     ExpectImage,
+    /// The group of which only so many may be down at once.
+    Group,
     /// Free text.
     Note,
 }
 
 impl Column {
     /// All of them, in the order in which a person would write them.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 11] = [
         Self::ServiceId,
         Self::Image,
         Self::Zone,
@@ -39,6 +41,7 @@ impl Column {
         Self::ExpectName,
         Self::ExpectIp,
         Self::ExpectImage,
+        Self::Group,
         Self::Note,
     ];
 
@@ -54,6 +57,7 @@ impl Column {
             Self::ExpectName => &["expect_name", "expected_name"],
             Self::ExpectIp => &["expect_ip", "expected_ip"],
             Self::ExpectImage => &["expect_image", "expected_image"],
+            Self::Group => &["group", "groups"],
             Self::Note => &["note", "notes", "comment"],
         }
     }

@@ -9,7 +9,7 @@ use super::diagnostic::{Diagnostic, first_error};
 use super::header::Header;
 use super::rebuild::{self, Reading, Unresolved};
 use super::source::Source;
-use crate::job::{Action, Expected, NewJob, Order, ServiceId};
+use crate::job::{Action, Expected, Group, NewJob, Order, ServiceId};
 
 /// What became of one line.
 #[derive(Debug, Default)]
@@ -58,6 +58,7 @@ impl Row {
             seen: false,
             contradicted: false,
         };
+        let group = cells.read(Column::Group, cell::pin).flatten();
         let note = cells.read(Column::Note, cell::note);
         let diagnostics = cells.into_diagnostics();
 
@@ -67,6 +68,7 @@ impl Row {
                 service,
                 order,
                 expected,
+                group: group.as_deref().and_then(Group::new),
                 note: note.flatten(),
             }),
             _ => None,

@@ -3,24 +3,27 @@
 //! It keeps nothing of how dates and the order of the ledger contradict each other: which services an
 //! order by the clock may not date is SQLite's alone to know so far.
 
+mod access;
 mod past;
+mod rollout;
 mod took;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::error::Error;
 use std::io;
+use std::num::NonZeroU32;
 use std::time::Duration;
 
 use super::operator::{Command, Elsewhere};
 use super::order::RowNews;
 use super::{
-    AccessNews, Backend, Batch, CommandOutcome, Decision, EnqueueError, EnqueuePolicy, Enqueued,
-    Flaw, Given, Harm, Lease, LedgerLine, NewBatch, NewRun, Pending, Preview, QueuedJob, Ready,
-    Recorded, ResultSink, Rows, Selection, Store, StoreError, Target,
+    AccessNews, Admission, Backend, Batch, CommandOutcome, Decision, EnqueueError, EnqueuePolicy,
+    Enqueued, Flaw, Given, Harm, Lease, LedgerLine, NewBatch, NewRun, Pending, Preview, QueuedJob,
+    Ready, Recorded, ResultSink, RolloutProgress, Rows, Selection, Store, StoreError, Target,
 };
 use crate::job::{
     Action, BatchId, Control, ControlEntry, Counts, Executed, ImageId, JobId, JobRecord,
-    LedgerEntry, NewJob, Order, Owner, ResultRow, RunId, ServiceId, State, Transition,
+    LedgerEntry, NewJob, Owner, ResultRow, RunId, ServiceId, State, Transition,
 };
 
 /// The whole store.
@@ -168,44 +171,6 @@ impl MemoryStore {
         jobs
     }
 
-    /// What `rows` say of the access of the batch's jobs, and what which of them take.
-    fn look_at_access(
-        &self,
-        batch: BatchId,
-        rows: &[NewJob],
-    ) -> (AccessNews, Vec<(QueuedJob, Order, RowNews)>) {
-        let mut news = AccessNews {
-            rows: rows.len() as u64,
-            ..AccessNews::default()
-        };
-        let mut taken = Vec::new();
-        for row in rows {
-            let mut jobs = self.of(batch);
-            let same = |job: &&QueuedJob| {
-                job.service == row.service && job.order.is_same_but_for_access(&row.order)
-            };
-            let Some(job) = jobs.find(same) else { continue };
-            let state = job.record.state;
-            news.matched += 1;
-            news.queued += u64::from(state == State::Queued);
-            news.done += u64::from(state == State::Done);
-            let of_row = news.look(job, row);
-            taken.push((job.clone(), row.order.clone(), of_row));
-        }
-        (news, taken)
-    }
-
-    /// Gives a job what it takes of a row.
-    fn set(&mut self, job: JobId, order: Order, of_row: RowNews) {
-        let stored = self.jobs.get_mut(&job).expect("it was read");
-        if of_row.access {
-            stored.job.order = order.into();
-        }
-        if let Some(expected) = of_row.expected {
-            stored.job.expected = expected;
-        }
-    }
-
     fn count(&self, batch: BatchId) -> Counts {
         let mut counts = Counts::default();
         for job in self.of(batch) {
@@ -227,6 +192,7 @@ fn queued(batch: BatchId, row: NewJob) -> QueuedJob {
         service: row.service,
         order: row.order.into(),
         expected: row.expected,
+        group: row.group,
         note: row.note,
         record: JobRecord::queued(),
     }
@@ -238,21 +204,21 @@ impl Store for MemoryStore {
         batch: BatchId,
         until_ms: i64,
         limit: usize,
+        admission: &Admission,
     ) -> Result<Ready, StoreError> {
-        let waiting = self.waiting(batch);
-        let due = waiting.partition_point(|job| job.record.not_before_ms <= until_ms);
-        let is_all = due < limit;
-        let later = waiting.get(due).filter(|_| is_all);
-        Ok(Ready {
-            next_ms: later.map(|job| job.record.not_before_ms),
-            jobs: waiting[..due]
-                .iter()
-                .take(limit)
-                .copied()
-                .cloned()
-                .collect(),
-            is_all,
-        })
+        let mut waiting: Vec<QueuedJob> = self.waiting(batch).into_iter().cloned().collect();
+        if let Some(only) = &admission.only {
+            waiting.retain(|job| only.contains(&job.id));
+        }
+        Ok(Ready::among(waiting, until_ms, limit, &admission.not_of))
+    }
+
+    async fn rollout(
+        &mut self,
+        batch: BatchId,
+        canaries: Option<NonZeroU32>,
+    ) -> Result<RolloutProgress, StoreError> {
+        Ok(self.progress(batch, canaries))
     }
 
     async fn in_flight(
@@ -267,11 +233,6 @@ impl Store for MemoryStore {
     }
 
     async fn failures(&mut self, batch: BatchId) -> Result<Harm, StoreError> {
-        let settled = |job: &QueuedJob| {
-            let mut entries = self.ledger.iter().rev();
-            let last = entries.find(|entry| entry.job == job.id);
-            last.is_some_and(|entry| matches!(entry.line.entry, LedgerEntry::Resolved { .. }))
-        };
         let failed_of = |job: &QueuedJob, kind: &str| {
             let failure = job.record.failure.as_ref();
             failure.is_some_and(|failure| failure.error_kind == kind)
@@ -286,7 +247,9 @@ impl Store for MemoryStore {
         let doubts = self.of(batch);
         let doubts = doubts.filter(|job| job.record.state == State::InDoubt);
         Ok(Harm {
-            failed: failed().filter(|job| !settled(job) && !untold(job)).count() as u64,
+            failed: failed()
+                .filter(|job| !self.is_resolved(job) && !untold(job))
+                .count() as u64,
             mismatched: mismatched.count() as u64,
             in_doubt: doubts.map(|job| job.id).collect(),
         })
@@ -574,6 +537,7 @@ impl Backend for MemoryStore {
                 access: job.order.access_kind(),
                 is_touched: job.record.executed() != Executed::No,
                 expected: job.expected.clone(),
+                group: job.group.clone(),
             });
         }
         Ok(())

@@ -26,6 +26,7 @@ mod order;
 mod past;
 pub mod port;
 mod queued;
+mod rollout;
 mod sqlite;
 
 pub use batch::{Batch, Harm, NewRun, OldestDoubt, Run};
@@ -40,6 +41,7 @@ pub use order::{
 };
 pub use port::{Backend, Recorded, Store};
 pub use queued::{LedgerLine, Pending, QueuedJob, Ready, ResultSink, Target};
+pub use rollout::{Admission, Down, RolloutProgress};
 pub use sqlite::{
     Note, Open, OpenError, Precious, Queue, QueueLock, Side, Unfit, no_database, precious, resolve,
     unexpanded,

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::{QueuedJob, StoreError};
 use crate::job::{
-    Action, BatchId, Executed, Expected, LedgerEntry, NewJob, Owner, ServiceId, State,
+    Action, BatchId, Executed, Expected, Group, LedgerEntry, NewJob, Owner, ServiceId, State,
 };
 
 /// What a new batch is.
@@ -107,8 +107,9 @@ pub struct LeftOut {
     pub failed: Vec<(ServiceId, BatchId)>,
 }
 
-/// What a manifest says now of the access of a batch's jobs, and of what they expect. Jobs that were done or cancelled have
-/// had their passwords erased: nobody can compare them.
+/// What a manifest says now of the access of a batch's jobs, of what they expect, and of
+/// their groups. Jobs that were done or cancelled have had their passwords erased: nobody can compare
+/// them.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct AccessNews {
     /// Rows of the manifest.
@@ -131,6 +132,10 @@ pub struct AccessNews {
     pub pins: u64,
     /// Of those: with fewer pins than they had.
     pub unpinned: u64,
+    /// In another group: they take what the manifest says, whatever has become of them.
+    pub groups: u64,
+    /// Of those: in none any more.
+    pub ungrouped: u64,
 }
 
 /// What a row gives a job that the job does not have yet.
@@ -140,6 +145,15 @@ pub(super) struct RowNews {
     pub(super) access: bool,
     /// What must stand on the instance now.
     pub(super) expected: Option<Expected>,
+    /// The group that it is in now, if it is another one.
+    pub(super) moved: Option<Moved>,
+}
+
+/// A job is in another group than before.
+#[derive(Debug)]
+pub(super) struct Moved {
+    /// `None`: in none.
+    pub(super) to: Option<Group>,
 }
 
 impl RowNews {
@@ -149,6 +163,9 @@ impl RowNews {
         Self {
             access: !job.order.has_access_of(&row.order),
             expected: (expected != job.expected).then_some(expected),
+            moved: (job.group != row.group).then(|| Moved {
+                to: row.group.clone(),
+            }),
         }
     }
 
@@ -183,15 +200,23 @@ impl AccessNews {
         if matches!(record.state, State::Done | State::Cancelled) {
             return RowNews::default();
         }
-        let RowNews { access, expected } = RowNews::of(job, row);
+        let RowNews {
+            access,
+            expected,
+            moved,
+        } = RowNews::of(job, row);
         let is_free = record.state == State::Queued && record.executed() == Executed::No;
         let expected = expected.filter(|_| is_free);
         self.pins += u64::from(expected.is_some());
         let lost = (expected.as_ref()).is_some_and(|now| now.expects_less(&job.expected));
         self.unpinned += u64::from(lost);
+        self.groups += u64::from(moved.is_some());
+        let is_in_none = |moved: &Moved| moved.to.is_none();
+        self.ungrouped += u64::from(moved.as_ref().is_some_and(is_in_none));
         RowNews {
             access: access && self.takes(job),
             expected,
+            moved,
         }
     }
 

@@ -11,12 +11,13 @@
 use std::collections::HashSet;
 use std::error::Error;
 use std::io;
+use std::num::NonZeroU32;
 use std::time::Duration;
 
 use super::{
-    AccessNews, Batch, CommandOutcome, Decision, EnqueueError, EnqueuePolicy, Enqueued, Flaw,
-    Given, Harm, Lease, LedgerLine, NewBatch, NewRun, Pending, Preview, QueuedJob, Ready,
-    ResultSink, Rows, Selection, StoreError, Target,
+    AccessNews, Admission, Batch, CommandOutcome, Decision, EnqueueError, EnqueuePolicy, Enqueued,
+    Flaw, Given, Harm, Lease, LedgerLine, NewBatch, NewRun, Pending, Preview, QueuedJob, Ready,
+    ResultSink, RolloutProgress, Rows, Selection, StoreError, Target,
 };
 use crate::job::{
     Action, BatchId, ControlEntry, Counts, ImageId, JobId, NewJob, Owner, ServiceId, State,
@@ -41,12 +42,13 @@ impl Recorded {
 
 /// What a run asks.
 pub trait Store {
-    /// Queued jobs that are due at `until_ms` (Unix time), `limit` of them at most.
+    /// Queued jobs that are due at `until_ms` (Unix time) and admitted, `limit` of them at most.
     fn ready(
         &mut self,
         batch: BatchId,
         until_ms: i64,
         limit: usize,
+        admission: &Admission,
     ) -> impl Future<Output = Result<Ready, StoreError>>;
 
     /// Jobs in one of these states.
@@ -67,6 +69,13 @@ pub trait Store {
         after: Option<JobId>,
         limit: usize,
     ) -> impl Future<Output = Result<Vec<Pending>, StoreError>>;
+
+    /// How far the roll-out has come, where of each image `canaries` go first, or none.
+    fn rollout(
+        &mut self,
+        batch: BatchId,
+        canaries: Option<NonZeroU32>,
+    ) -> impl Future<Output = Result<RolloutProgress, StoreError>>;
 
     /// These jobs, as far as they are queued.
     fn queued_jobs(

@@ -1,8 +1,8 @@
 //! A job as it is stored, and its history.
 
 use crate::job::{
-    Access, AccessKind, Executed, Expected, ImageId, JobId, JobRecord, LedgerEntry, NewJob, Order,
-    ResultRow, RunId, ServiceId, StoredAccess,
+    Access, AccessKind, Executed, Expected, Group, ImageId, JobId, JobRecord, LedgerEntry, NewJob,
+    Order, ResultRow, RunId, ServiceId, StoredAccess,
 };
 
 /// A job as a run needs it.
@@ -18,6 +18,8 @@ pub struct QueuedJob {
     pub order: Order<StoredAccess>,
     /// What must stand on the instance before that is done.
     pub expected: Expected,
+    /// The group of which only so many may be down at once.
+    pub group: Option<Group>,
     /// The manifest's note.
     pub note: Option<String>,
     /// Where it stands.
@@ -87,6 +89,38 @@ pub struct Ready {
     pub next_ms: Option<i64>,
 }
 
+impl Ready {
+    /// Those of `queued` that are due at `until_ms` and in none of the groups `not_of`, unless they are
+    /// down already; `limit` of them at most.
+    pub(super) fn among(
+        queued: Vec<QueuedJob>,
+        until_ms: i64,
+        limit: usize,
+        not_of: &[Group],
+    ) -> Self {
+        let is_admitted = |job: &QueuedJob| {
+            let is_of_one = job
+                .group
+                .as_ref()
+                .is_some_and(|group| not_of.contains(group));
+            !is_of_one || job.record.is_down()
+        };
+        let (mut jobs, later): (Vec<_>, Vec<_>) = queued
+            .into_iter()
+            .partition(|job| job.record.not_before_ms <= until_ms);
+        jobs.retain(is_admitted);
+        jobs.sort_by_key(|job| (job.record.not_before_ms, job.id));
+        let is_all = jobs.len() < limit;
+        jobs.truncate(limit);
+        let next_ms = later.iter().map(|job| job.record.not_before_ms).min();
+        Self {
+            jobs,
+            is_all,
+            next_ms: next_ms.filter(|_| is_all),
+        }
+    }
+}
+
 /// An instance that is about to be rebuilt, as a person is asked about it.
 #[derive(Debug, Clone)]
 pub struct Target {
@@ -100,6 +134,8 @@ pub struct Target {
     pub is_touched: bool,
     /// What must stand on it.
     pub expected: Expected,
+    /// The group of which only so many may be down at once.
+    pub group: Option<Group>,
 }
 
 impl From<&NewJob> for Target {
@@ -110,6 +146,7 @@ impl From<&NewJob> for Target {
             access: job.order.access().map(Access::kind),
             is_touched: false,
             expected: job.expected.clone(),
+            group: job.group.clone(),
         }
     }
 }

@@ -4,6 +4,7 @@
 //! rate, and does what the API asks for. Only its patience is a person's.
 
 use std::collections::{HashMap, HashSet};
+use std::num::NonZeroU32;
 use std::time::Duration;
 
 use super::backoff::Backoff;
@@ -18,7 +19,9 @@ use crate::job::{
     BatchId, Control, ControlEntry, Counts, ImageId, JobId, Owner, RunId, ServiceId, State,
     Transition,
 };
-use crate::queue::{Harm, Lease, Pending, QueuedJob, Ready, Recorded, Store, StoreError};
+use crate::queue::{
+    Admission, Harm, Lease, Pending, QueuedJob, Ready, Recorded, RolloutProgress, Store, StoreError,
+};
 use crate::zomro::{Client, Lookup};
 
 /// Documents that are asked for before the next ones.
@@ -197,7 +200,13 @@ fn options(rate_per_s: f64) -> Options {
 struct Nothing;
 
 impl Store for Nothing {
-    async fn ready(&mut self, _: BatchId, _: i64, _: usize) -> Result<Ready, StoreError> {
+    async fn ready(
+        &mut self,
+        _: BatchId,
+        _: i64,
+        _: usize,
+        _: &Admission,
+    ) -> Result<Ready, StoreError> {
         Ok(Ready {
             is_all: true,
             ..Ready::default()
@@ -219,6 +228,14 @@ impl Store for Nothing {
         _: usize,
     ) -> Result<Vec<Pending>, StoreError> {
         Ok(Vec::new())
+    }
+
+    async fn rollout(
+        &mut self,
+        _: BatchId,
+        _: Option<NonZeroU32>,
+    ) -> Result<RolloutProgress, StoreError> {
+        Ok(RolloutProgress::default())
     }
 
     async fn queued_jobs(&mut self, _: &[JobId]) -> Result<Vec<QueuedJob>, StoreError> {

@@ -111,9 +111,12 @@ async fn ask(
         }
         Question::QueuedJobs(jobs) => Answer::QueuedJobs(store.queued_jobs(&jobs).await?),
         Question::Bind(owner) => Answer::Bound(store.bind(batch, &owner).await?),
-        Question::Ready { until_ms, limit } => {
-            Answer::Ready(store.ready(batch, until_ms, limit).await?)
-        }
+        Question::Rollout(canaries) => Answer::Rollout(store.rollout(batch, canaries).await?),
+        Question::Ready {
+            until_ms,
+            limit,
+            admission,
+        } => Answer::Ready(store.ready(batch, until_ms, limit, &admission).await?),
         Question::Counts => Answer::Counts(store.counts(batch).await?),
         Question::HasQueued => Answer::HasQueued(store.has_queued(batch).await?),
     })

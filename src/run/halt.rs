@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::job::Owner;
+use crate::job::{Group, Owner, ServiceId, State};
 use crate::time::Window;
 use crate::zomro::Incurable;
 
@@ -32,7 +32,7 @@ pub enum Halt {
         /// Services of the order.
         jobs: u64,
         /// The first of the missing ones.
-        first: crate::job::ServiceId,
+        first: ServiceId,
     },
     /// More instances than `--max-mismatch` allows are other than the order expects.
     PlanMismatch {
@@ -49,6 +49,22 @@ pub enum Halt {
         window: Window,
         /// When it opens next, as Unix time.
         opens_ms: i64,
+    },
+    /// One of those that go first did not end well, or nobody has seen that it did.
+    Canary {
+        /// The first such instance.
+        service: ServiceId,
+        /// Where its job stands.
+        state: State,
+    },
+    /// Nothing more can start: too many members of a group are down, and only somebody's word helps.
+    GroupDown {
+        /// The first such group.
+        group: Group,
+        /// A member that is down.
+        service: ServiceId,
+        /// Where its job stands.
+        state: State,
     },
     /// The process was suspended for so long that the servers may be in use by now.
     StoodStill {
@@ -161,6 +177,27 @@ impl std::fmt::Display for Halt {
                 f,
                 "the window {window} is closed for what is left; it opens next on {}",
                 window.zone.local(*opens_ms)
+            ),
+            Self::Canary { service, state } => write!(
+                f,
+                "service {service} was to go first, and {}: nothing else is started",
+                match state {
+                    State::Done => "the API has accepted it, but nobody has seen it done",
+                    State::InDoubt => "is in doubt",
+                    State::Queued
+                    | State::Submitting
+                    | State::InProgress
+                    | State::Failed
+                    | State::Cancelled => "failed",
+                }
+            ),
+            Self::GroupDown {
+                group,
+                service,
+                state,
+            } => write!(
+                f,
+                "service {service} of group `{group}` is {state}: what is left would take more of its group down than --max-per-group allows"
             ),
             Self::StoodStill { lasted } => write!(
                 f,

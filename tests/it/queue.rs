@@ -12,8 +12,8 @@ use refleet::job::{
     JobRecord, LedgerEntry, NewJob, Order, Rebuild, State, Task, Transition, Verdict,
 };
 use refleet::queue::{
-    Conflict, DonePolicy, EnqueueError, EnqueuePolicy, Enqueued, Lease, Live, NewBatch, NewRun,
-    Open, OpenError, Queue, QueuedJob, Selection, Store as _, Unfit,
+    Admission, Conflict, DonePolicy, EnqueueError, EnqueuePolicy, Enqueued, Lease, Live, NewBatch,
+    NewRun, Open, OpenError, Queue, QueuedJob, Selection, Store as _, Unfit,
 };
 use secrecy::SecretString;
 use sqlx::ConnectOptions as _;
@@ -49,6 +49,7 @@ fn row(line: u64, service: u64) -> NewJob {
             access: Access::Password(SecretString::from("Mypassword1")),
         }),
         expected: Expected::default(),
+        group: None,
         note: None,
     }
 }
@@ -83,7 +84,11 @@ async fn load(
 }
 
 async fn ready(queue: &mut Queue, batch: BatchId) -> Vec<QueuedJob> {
-    queue.ready(batch, NOW_MS, 1000).await.unwrap().jobs
+    queue
+        .ready(batch, NOW_MS, 1000, &Admission::default())
+        .await
+        .unwrap()
+        .jobs
 }
 
 fn intent() -> LedgerEntry {

@@ -1,6 +1,6 @@
 //! What to do when a run ends before its batch has ended.
 
-use crate::job::Action;
+use crate::job::{Action, State};
 use crate::run::Halt;
 
 /// One line. `command`: how to call refleet on this database.
@@ -21,6 +21,22 @@ pub fn hint(halt: &Halt, action: Action, command: &str) -> String {
         Halt::WindowClosed { .. } => {
             "nothing is lost: run it again when the window is open, by cron for example".to_owned()
         }
+        Halt::Canary { service, .. } => format!(
+            "see what happened (`{command} show {service}`), and settle it (retry, resolve, cancel); or let the others start all the same: `{command} go --reason TEXT`; then run again"
+        ),
+        Halt::GroupDown { service, state, .. } => match state {
+            State::Failed => format!(
+                "look at it; `{command} retry --wiped {service}` rebuilds it once more, `{command} resolve {service} --as done --reason TEXT` says that it is back, `--as failed` that the others may go on without it; then run again"
+            ),
+            State::Queued
+            | State::Submitting
+            | State::InProgress
+            | State::InDoubt
+            | State::Done
+            | State::Cancelled => format!(
+                "look at it, and say what happened: `{command} resolve {service} --as done|requeue|failed --reason TEXT`; then run again"
+            ),
+        },
         Halt::StoodStill { .. } => format!(
             "make sure that the servers are still to be {}, then go on with `{command} run --stale`",
             terms.touched

@@ -11,7 +11,7 @@ use crate::cli::output::tell_prose;
 use crate::cli::words::jobs;
 use crate::job::{Order, ServiceId};
 use crate::progress::Verbosity;
-use crate::queue::{AccessNews, Batch, Given, Queue, Store};
+use crate::queue::{AccessNews, Admission, Batch, Given, Queue, Store};
 use crate::text;
 
 /// What the sheet says now of the access of `batch`, which is about to be resumed for it. Changes
@@ -31,11 +31,11 @@ pub async fn look(
         });
     }
     let file = absolute(sheet.path).map_err(CliError::System)?;
-    if news.taken + news.pins > 0 && !options.update_access && !is_same_file(&batch.path, &file) {
+    if changes(&news) > 0 && !options.update_access && !is_same_file(&batch.path, &file) {
         return Err(CliError::OtherFile {
             batch: batch.id,
             manifest: batch.manifest.clone(),
-            jobs: news.taken.max(news.pins),
+            jobs: news.taken.max(news.pins).max(news.groups),
         });
     }
     Ok(news)
@@ -60,7 +60,7 @@ pub async fn take(
 ) -> Result<(), CliError> {
     let identity = *sheet.validated.identity.as_bytes();
     let renamed = batch.identity != identity && is_whole(news, batch);
-    if news.taken + news.pins > 0 || renamed {
+    if changes(news) > 0 || renamed {
         let given = Given {
             manifest: sheet.source.name(),
             identity: renamed.then_some(identity),
@@ -70,6 +70,11 @@ pub async fn take(
         taken.map_err(|error| CliError::of_order(batch.action, error))?;
     }
     Ok(())
+}
+
+/// How much of the batch the sheet changes.
+pub fn changes(news: &AccessNews) -> u64 {
+    news.taken + news.pins + news.groups
 }
 
 /// Says which jobs take another access, and which keep the old one. `-q` silences it only where no
@@ -121,6 +126,23 @@ pub fn tell(
             pins => ("take", format!("{pins} queued jobs")),
         };
         let _ = writeln!(text, "{who} {take} the pins that {name} has now");
+    }
+    if news.groups > 0 && verbosity != Verbosity::Quiet {
+        let _ = writeln!(
+            text,
+            "{} {} in the group that {name} gives now",
+            jobs(news.groups),
+            if news.groups == 1 { "is" } else { "are" },
+        );
+    }
+    if news.ungrouped > 0 {
+        let _ = writeln!(
+            text,
+            "warning: {} of batch {} {} in no group any more, and may go down beside any other",
+            jobs(news.ungrouped),
+            batch.id,
+            if news.ungrouped == 1 { "is" } else { "are" },
+        );
     }
     // Whoever saved the sheet without a column may not know that it guarded these instances.
     if news.unpinned > 0 {
@@ -184,7 +206,9 @@ async fn not_in_sheet(
         ordered.insert(row.service, row.order);
     }
     let limit = usize::try_from(batch.counts.queued).unwrap_or(usize::MAX);
-    let queued = queue.ready(batch.id, i64::MAX, limit).await?;
+    let queued = queue
+        .ready(batch.id, i64::MAX, limit, &Admission::default())
+        .await?;
     Ok(queued
         .jobs
         .into_iter()

@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::io::{self, Write as _};
+use std::num::NonZeroU32;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -11,7 +12,9 @@ use sha2::{Digest as _, Sha256};
 use crate::cli::error::{CliError, PlanFault};
 use crate::cli::global::Configured;
 use crate::cli::order::Sheet;
-use crate::job::{Access, AccessKind, Action, Expected, ImageId, NewJob, Order, Owner, ServiceId};
+use crate::job::{
+    Access, AccessKind, Action, Expected, Group, ImageId, NewJob, Order, Owner, ServiceId,
+};
 use crate::queue;
 use crate::report::AtomicFile;
 use crate::run::{Options, Tolerance};
@@ -78,6 +81,10 @@ pub struct Bounds {
     /// `--timezone`, of the window
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub timezone: Option<String>,
+    /// `--canary`
+    pub canary: Option<NonZeroU32>,
+    /// `--max-per-group`
+    pub max_per_group: NonZeroU32,
 }
 
 impl Bounds {
@@ -103,6 +110,11 @@ impl Bounds {
         let word = |text: &Option<String>| text.clone().unwrap_or_else(|| "none".to_owned());
         differs("--window", &word(&self.window), &word(&now.window))?;
         differs("--timezone", &word(&self.timezone), &word(&now.timezone))?;
+        let canary = |canary: Option<NonZeroU32>| {
+            canary.map_or_else(|| "none".to_owned(), |each| each.to_string())
+        };
+        differs("--canary", &canary(self.canary), &canary(now.canary))?;
+        differs("--max-per-group", &self.max_per_group, &now.max_per_group)?;
         let tolerance = |text: &str| {
             let parsed: Result<Tolerance, _> = text.parse();
             parsed.map_err(|error| PlanFault::NoPlan(error.to_string()))
@@ -114,6 +126,8 @@ impl Bounds {
         options.max_failures = tolerance(&self.max_failures)?;
         options.max_mismatch = tolerance(&self.max_mismatch)?;
         options.rollout.window = self.window()?;
+        options.rollout.canary = self.canary;
+        options.rollout.max_per_group = self.max_per_group;
         Ok(())
     }
 
@@ -136,6 +150,8 @@ impl Bounds {
             workers: u32::try_from(options.workers).unwrap_or(u32::MAX),
             max_failures: options.max_failures.to_string(),
             max_mismatch: options.max_mismatch.to_string(),
+            canary: options.rollout.canary,
+            max_per_group: options.rollout.max_per_group,
         }
     }
 }
@@ -161,6 +177,9 @@ pub struct Row {
     /// What the row itself expects to stand there.
     #[serde(default, skip_serializing_if = "Expected::is_nothing")]
     pub pins: Expected,
+    /// Its group.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub group: Option<Group>,
     /// Whether it is sent.
     pub sent: Sent,
     /// What stands there now; `None`: that is not known, because the list could not be read whole.
@@ -195,6 +214,7 @@ impl Row {
                 .map(str::to_owned),
             ssh_key: key(&job.order),
             pins: job.expected.clone(),
+            group: job.group.clone(),
             sent: Sent::LeftOut,
             now: None,
         }
@@ -209,12 +229,14 @@ impl Row {
             &self.access,
             &self.ssh_key,
             &self.pins,
+            &self.group,
         ) == (
             other.image,
             &other.zone,
             &other.access,
             &other.ssh_key,
             &other.pins,
+            &other.group,
         )
     }
 }
@@ -425,6 +447,8 @@ mod tests {
                 max_mismatch: String::new(),
                 window: None,
                 timezone: None,
+                canary: None,
+                max_per_group: NonZeroU32::MIN,
             },
             rows: Vec::new(),
             digest: String::new(),

@@ -12,7 +12,7 @@ use crate::queue::{Batch, Queue, Target};
 /// The order that a sheet would be.
 pub enum Gathered {
     /// A new one.
-    New(NewOrder),
+    New(Box<NewOrder>),
     /// A batch of it is open.
     Open(Batch),
     /// It has ended.
@@ -30,17 +30,17 @@ pub async fn gather(
         for row in sound_rows(sheet.source, sheet.validated)? {
             targets.add(Target::from(&row?));
         }
-        return Ok(Gathered::New(NewOrder {
+        return Ok(Gathered::New(Box::new(NewOrder {
             targets,
             ..NewOrder::default()
-        }));
+        })));
     };
     match order::plan(queue, sheet, options).await? {
         Plan::Resume { batch, .. } => Ok(Gathered::Open(batch)),
         Plan::Ended(batch) => Ok(Gathered::Ended(batch)),
         Plan::New { policy, last } => order::preview(queue, sheet, policy, &last, options)
             .await
-            .map(Gathered::New),
+            .map(|order| Gathered::New(Box::new(order))),
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use crate::job::{AccessKind, Expected, ImageId, ServiceId};
+use crate::job::{AccessKind, Expected, Group, ImageId, ServiceId};
 use crate::queue::Target;
 use crate::run::InstanceList;
 
@@ -26,6 +26,10 @@ pub struct Targets {
     numbers: HashMap<Option<ImageId>, u32>,
     /// Of those that expect something of their instance: what, and whether they may have touched it.
     expected: HashMap<ServiceId, (Expected, bool)>,
+    /// Of those in a group: which, by its number in `groups`.
+    grouped: HashMap<ServiceId, usize>,
+    groups: Vec<Group>,
+    group_numbers: HashMap<Group, usize>,
 }
 
 /// The kinds of access, as [`Targets`] numbers them.
@@ -55,6 +59,14 @@ impl Targets {
             let expected = (target.expected, target.is_touched);
             self.expected.insert(target.service, expected);
         }
+        if let Some(group) = target.group {
+            let groups = &mut self.groups;
+            let number = *self.group_numbers.entry(group).or_insert_with_key(|group| {
+                groups.push(group.clone());
+                groups.len() - 1
+            });
+            self.grouped.insert(target.service, number);
+        }
         self.services.push(target.service);
         self.ordered.push(number << 2 | access);
     }
@@ -75,6 +87,7 @@ impl Targets {
                 access: ACCESS[(ordered & 3) as usize],
                 is_touched,
                 expected,
+                group: (self.grouped.get(&service)).map(|number| self.groups[*number].clone()),
             }
         })
     }
@@ -133,6 +146,7 @@ mod tests {
             access: ACCESS[usize::try_from(number % 4).unwrap()],
             is_touched: false,
             expected: Expected::default(),
+            group: None,
         };
         (1..=1_000_000).for_each(|number| targets.add(target(number)));
         let bytes = size_of::<ServiceId>() * targets.services.capacity()

@@ -376,6 +376,7 @@ mod tests {
                     .get(usize::try_from(number % 3).unwrap())
                     .copied(),
                 is_touched: false,
+                group: None,
                 expected: Expected::default(),
             });
         }
@@ -421,6 +422,7 @@ mod tests {
                 image: Some(image(1)),
                 access: Some(AccessKind::Image),
                 is_touched: false,
+                group: None,
                 expected: Expected::default(),
             });
         }

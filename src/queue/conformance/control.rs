@@ -6,7 +6,7 @@ use super::rig::{
     ACCEPTED, IMAGE, NOW_MS, acquire, begun, intent, load, rows, sound, step, stored, write,
 };
 use crate::job::{BatchId, ControlEntry, Instruction, JobRecord, Limits, RunId, State};
-use crate::queue::{Backend, EnqueuePolicy, QueuedJob, Recorded};
+use crate::queue::{Admission, Backend, EnqueuePolicy, QueuedJob, Recorded};
 
 fn entry(run: Option<RunId>, instruction: Instruction) -> ControlEntry {
     ControlEntry {
@@ -48,7 +48,11 @@ pub(super) async fn while_a_batch_is_paused_nothing_is_begun_and_every_outcome_i
     // A hold is none of another batch, and no word of the process that died under it.
     let other = load(&mut store, 2, rows(&[4], IMAGE), EnqueuePolicy::default()).await;
     let other = acquire(&mut store, other.unwrap().batch.unwrap()).await;
-    let mut fourth = store.ready(other.batch(), NOW_MS, 1).await.unwrap().jobs;
+    let mut fourth = store
+        .ready(other.batch(), NOW_MS, 1, &Admission::default())
+        .await
+        .unwrap()
+        .jobs;
     write(&mut store, &other, &mut fourth[0], [intent()]).await;
     let next = acquire(&mut store, batch).await;
     let recorded = store.record(&next, &[&begins]).await.unwrap();

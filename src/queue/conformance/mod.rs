@@ -6,5 +6,6 @@ mod control;
 mod operator;
 mod order;
 mod rig;
+mod rollout;
 mod run;
 mod stores;

@@ -10,7 +10,7 @@ use super::rig::{
 use crate::job::{
     Access, AccessKind, BatchId, Executed, Expected, Failure, LedgerEntry, Order, State, Verdict,
 };
-use crate::queue::{AccessNews, Backend, EnqueuePolicy, Given, QueuedJob, Selection};
+use crate::queue::{AccessNews, Admission, Backend, EnqueuePolicy, Given, QueuedJob, Selection};
 
 pub(super) async fn failures_are_those_that_nobody_has_dealt_with(mut store: impl Backend) {
     let (lease, mut jobs) = begun(&mut store, &[1, 2, 3, 4, 5]).await;
@@ -101,7 +101,12 @@ pub(super) async fn a_command_says_of_each_service_what_became_of_it(mut store: 
     let expected = (service(1), "is live in another batch".to_owned());
     assert_eq!(outcome.refused, [expected]);
     let lease = acquire(&mut store, second).await;
-    let mut job = store.ready(second, NOW_MS, 1).await.unwrap().jobs.remove(0);
+    let mut job = store
+        .ready(second, NOW_MS, 1, &Admission::default())
+        .await
+        .unwrap()
+        .jobs
+        .remove(0);
     write(
         &mut store,
         &lease,
@@ -157,6 +162,8 @@ pub(super) async fn a_job_takes_another_access_only_while_nothing_of_it_was_exec
         }
     }
     let expected = AccessNews {
+        groups: 0,
+        ungrouped: 0,
         rows: 6,
         matched: 5,
         queued: 2,

@@ -12,8 +12,8 @@ use crate::job::{
     LedgerEntry, Owner, State,
 };
 use crate::queue::{
-    Backend, Conflict, DonePolicy, Due, EnqueueError, EnqueuePolicy, Enqueued, Live, NewBatch,
-    Pending, Touched,
+    Admission, Backend, Conflict, DonePolicy, Due, EnqueueError, EnqueuePolicy, Enqueued, Live,
+    NewBatch, Pending, Touched,
 };
 
 pub(super) async fn rows_become_queued_jobs_in_their_order(mut store: impl Backend) {
@@ -57,7 +57,10 @@ pub(super) async fn what_a_row_expects_is_kept_with_its_job(mut store: impl Back
     given[0].expected = expected.clone();
     let loaded = load(&mut store, 1, given, EnqueuePolicy::default()).await;
     let batch = loaded.unwrap().batch.unwrap();
-    let ready = store.ready(batch, NOW_MS, 9).await.unwrap();
+    let ready = store
+        .ready(batch, NOW_MS, 9, &Admission::default())
+        .await
+        .unwrap();
     let kept: Vec<_> = ready.jobs.iter().map(|job| &job.expected).collect();
     assert_eq!(kept, [&expected, &Expected::default()]);
     let (_, job) = store.jobs_of(service(1)).await.unwrap().remove(0);
@@ -161,7 +164,12 @@ pub(super) async fn what_is_done_is_refused_skipped_or_queued_again(mut store: i
     let loaded = load(&mut store, 3, rows(&[2], OTHER_IMAGE), skip).await;
     let second = loaded.unwrap().batch.unwrap();
     let lease = acquire(&mut store, second).await;
-    let mut job = store.ready(second, NOW_MS, 1).await.unwrap().jobs.remove(0);
+    let mut job = store
+        .ready(second, NOW_MS, 1, &Admission::default())
+        .await
+        .unwrap()
+        .jobs
+        .remove(0);
     write(
         &mut store,
         &lease,

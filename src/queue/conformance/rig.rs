@@ -10,7 +10,8 @@ use crate::job::{
     Order, Rebuild, ServiceId, Task, Transition,
 };
 use crate::queue::{
-    Backend, EnqueueError, EnqueuePolicy, Enqueued, Lease, NewBatch, NewRun, QueuedJob, Target,
+    Admission, Backend, EnqueueError, EnqueuePolicy, Enqueued, Lease, NewBatch, NewRun, QueuedJob,
+    Target,
 };
 
 pub(super) const IMAGE: &str = "18d0ee2e-4d57-4f40-9b56-03c1773b5831";
@@ -49,6 +50,7 @@ pub(super) fn rows(numbers: &[i64], image: &str) -> Vec<NewJob> {
             access: Access::Password(SecretString::from("Mypassword1")),
         }),
         expected: Expected::default(),
+        group: None,
         note: None,
     };
     (2..).zip(numbers).map(row).collect()
@@ -110,7 +112,10 @@ pub(super) async fn begun(store: &mut impl Backend, numbers: &[i64]) -> (Lease, 
     let loaded = load(store, 1, rows, EnqueuePolicy::default()).await;
     let batch = loaded.unwrap().batch.unwrap();
     let lease = acquire(store, batch).await;
-    let ready = store.ready(batch, NOW_MS, 1000).await.unwrap();
+    let ready = store
+        .ready(batch, NOW_MS, 1000, &Admission::default())
+        .await
+        .unwrap();
     (lease, ready.jobs)
 }
 

@@ -10,7 +10,7 @@ use super::rig::{
 use crate::job::{
     Action, Evidence, InstanceStatus, JobId, JobRecord, LedgerEntry, State, Transition, Verdict,
 };
-use crate::queue::{Backend, Recorded, Selection, StoreError};
+use crate::queue::{Admission, Backend, Recorded, Selection, StoreError};
 
 pub(super) async fn a_step_moves_only_what_stands_where_it_begins(mut store: impl Backend) {
     let (lease, jobs) = begun(&mut store, &[1, 2]).await;
@@ -80,7 +80,10 @@ pub(super) async fn what_is_ready_comes_in_order_and_says_when_the_next_is(
         (499, 9, vec![3, 4, 2], true, Some(500)),
         (500, 9, vec![3, 4, 2, 1], true, None),
     ] {
-        let ready = store.ready(batch, NOW_MS + until_ms, limit).await.unwrap();
+        let ready = store
+            .ready(batch, NOW_MS + until_ms, limit, &Admission::default())
+            .await
+            .unwrap();
         let services_found: Vec<_> = ready.jobs.iter().map(|job| job.service).collect();
         assert_eq!(services_found, services(&found), "{until_ms}, {limit}");
         assert_eq!(ready.is_all, is_all, "{until_ms}, {limit}");

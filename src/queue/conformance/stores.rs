@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use super::{control, operator, order, run};
+use super::{control, operator, order, rollout, run};
 use crate::queue::memory::MemoryStore;
 use crate::queue::{Open, Queue};
 
@@ -37,6 +37,8 @@ macro_rules! conform {
                 control::a_run_that_is_drained_begins_nothing_and_the_next_one_does,
                 control::what_is_for_a_run_is_heard_only_while_it_is_at_work,
                 control::what_was_said_is_read_from_any_place_on,
+                rollout::members_of_groups_are_down_until_they_are_back_or_somebody_has_spoken,
+                rollout::the_first_of_each_image_go_first,
             );
         }
     };

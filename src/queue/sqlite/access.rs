@@ -16,7 +16,7 @@ use super::record::{ERASE, write_all};
 use super::rows::{job_as_text, job_id, queued_job};
 use super::statement::{Statement, bound, json, values};
 use super::stored::damaged;
-use crate::job::{BatchId, Expected, NewJob, Order, ServiceId, State, Transition};
+use crate::job::{BatchId, Expected, Group, NewJob, Order, ServiceId, State, Transition};
 use crate::queue::operator::Command;
 use crate::queue::order::RowNews;
 use crate::queue::{
@@ -261,17 +261,18 @@ async fn compare(
     news: &mut AccessNews,
 ) -> Result<Vec<QueuedJob>, StoreError> {
     let mut statement = Statement::new(format!(
-        "WITH given (service_id, image, zone, access, ssh_key, password, expected) AS ({values})
+        "WITH given (service_id, image, zone, access, ssh_key, password, expected, group_name) AS ({values})
          SELECT count(*), count(*) FILTER (WHERE job.state = 'queued'), count(*) FILTER (WHERE job.state = 'done'),
                 coalesce(json_group_array(job.id) FILTER (
                     WHERE job.state <> 'done' AND job.state <> 'cancelled' AND (
                         job.access IS NOT given.access OR job.ssh_key IS NOT given.ssh_key
                         OR given.password IS NOT (SELECT password FROM secret WHERE job_id = job.id)
+                        OR job.group_name IS NOT given.group_name
                         OR (job.expected IS NOT given.expected
                             AND (given.expected IS NOT NULL OR job.expected ->> '$.seen' IS NULL)))), '[]')
          FROM given CROSS JOIN job ON job.service_id = given.service_id AND job.batch_id = {batch}
          WHERE job.image IS given.image AND job.zone IS given.zone",
-        values = values(&bound(7), rows.len()),
+        values = values(&bound(8), rows.len()),
         batch = batch.0,
     ));
     for row in rows {
@@ -283,6 +284,7 @@ async fn compare(
         statement.bind(order.ssh_key);
         statement.bind(order.password);
         statement.bind(expected(&row.expected));
+        statement.bind(row.group.as_ref().map(Group::as_str));
     }
     let usual = rows.len() == ROWS_PER_STATEMENT;
     let counted: (i64, i64, i64, String) = statement
@@ -341,7 +343,12 @@ async fn set(connection: &mut SqliteConnection, taken: &[&Taken<'_>]) -> Result<
         let expected = taken.of_row.expected.as_ref()?;
         Some((taken.job.id.stored(), expected))
     });
-    set_expected(connection, &pins.collect::<Vec<_>>()).await
+    set_expected(connection, &pins.collect::<Vec<_>>()).await?;
+    let groups = taken.iter().filter_map(|taken| {
+        let moved = taken.of_row.moved.as_ref()?;
+        Some((taken.job.id.stored(), moved.to.as_ref()))
+    });
+    set_groups(connection, &groups.collect::<Vec<_>>()).await
 }
 
 /// Jobs that are looked at together.
@@ -415,6 +422,25 @@ async fn set_expected(
         for (job, pins) in pins {
             jobs.bind(*job);
             jobs.bind(expected(pins));
+        }
+        jobs.query().execute(&mut *connection).await?;
+    }
+    Ok(())
+}
+
+async fn set_groups(
+    connection: &mut SqliteConnection,
+    groups: &[(i64, Option<&Group>)],
+) -> Result<(), StoreError> {
+    for groups in groups.chunks(ROWS_PER_STATEMENT) {
+        let mut jobs = Statement::new(format!(
+            "WITH given (id, group_name) AS ({}) UPDATE job SET group_name = given.group_name
+             FROM given WHERE job.id = given.id",
+            values(&bound(2), groups.len())
+        ));
+        for (job, group) in groups {
+            jobs.bind(*job);
+            jobs.bind(group.map(Group::as_str));
         }
         jobs.query().execute(&mut *connection).await?;
     }

@@ -5,7 +5,7 @@ use sqlx::SqliteConnection;
 use super::order::{OrderColumns, expected};
 use super::rows::job_id;
 use super::statement::{Statement, bound, values};
-use crate::job::{BatchId, NewJob};
+use crate::job::{BatchId, Group, NewJob};
 use crate::queue::{EnqueueError, Rows, StoreError};
 
 /// Rows that go to SQLite as one statement. More costs memory and gains nothing.
@@ -26,8 +26,8 @@ impl Insertion {
             return None;
         }
         let mut jobs = Statement::new(format!(
-            "INSERT INTO job (id, batch_id, line, service_id, image, zone, access, ssh_key, expected, note) {}",
-            values(&format!("(?,{},?,?,?,?,?,?,?,?)", id.0), chunk.len())
+            "INSERT INTO job (id, batch_id, line, service_id, image, zone, access, ssh_key, expected, group_name, note) {}",
+            values(&format!("(?,{},?,?,?,?,?,?,?,?,?)", id.0), chunk.len())
         ));
         let mut passwords = Vec::new();
         for row in chunk {
@@ -42,6 +42,7 @@ impl Insertion {
             jobs.bind(order.access);
             jobs.bind(order.ssh_key);
             jobs.bind(expected(&row.expected));
+            jobs.bind(row.group.as_ref().map(Group::as_str));
             jobs.bind(row.note.as_deref());
         }
         let usual = chunk.len() == ROWS_PER_STATEMENT

@@ -37,6 +37,7 @@ mod place;
 mod plans;
 mod read;
 mod record;
+mod rollout;
 mod rows;
 mod settings;
 mod statement;

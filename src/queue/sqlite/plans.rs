@@ -9,6 +9,7 @@ use super::overview::{FAILED, IN_DOUBT, MISMATCHED, PENDING};
 use super::past::{ENDED, LIVE, SUBMITTED};
 use super::read::{DUE, NEXT_DUE, OLDEST_DOUBT, TALLY, TARGETS, UNSETTLED};
 use super::record::{COUNT, ERASE, STANDING, add_entries};
+use super::rollout::{DOWN, DUE_BUT_OF};
 use super::{Open, Queue};
 use crate::job::{JobId, JobRecord, LedgerEntry, Task, Transition};
 
@@ -40,6 +41,8 @@ async fn the_statements_that_a_run_repeats_use_indexes_and_sort_nothing() {
     let add_entries = add_entries(None, &[&step]);
     let statements = [
         DUE,
+        DUE_BUT_OF,
+        DOWN,
         NEXT_DUE,
         TARGETS,
         TALLY,

@@ -21,21 +21,29 @@ const ROWS_PER_READING: i64 = 1024;
 
 /// Fresh jobs in the manifest's order, then the delayed ones as they fall due: all as one text,
 /// because a run asks for the next hundred all the time, and a row costs a walk between threads.
-pub(super) const DUE: &str = concat!(
-    "SELECT '[' || coalesce(group_concat(text), '') || ']' FROM (SELECT ",
-    job_as_text!(concat!(
-        "CASE WHEN job.attempt > 0 OR job.error_kind IS NOT NULL THEN ",
-        record_as_json!(),
-        " END"
-    )),
-    " AS text FROM job WHERE batch_id = ?1 AND state = 'queued' AND not_before_ms <= ?2
-      ORDER BY not_before_ms, id LIMIT ?3) AS due"
-);
+macro_rules! due_statement {
+    ($more:literal) => {
+        concat!(
+            "SELECT '[' || coalesce(group_concat(text), '') || ']' FROM (SELECT ",
+            crate::queue::sqlite::rows::job_as_text!(concat!(
+                "CASE WHEN job.attempt > 0 OR job.error_kind IS NOT NULL THEN ",
+                record_as_json!(),
+                " END"
+            )),
+            " AS text FROM job WHERE batch_id = ?1 AND state = 'queued' AND not_before_ms <= ?2 ",
+            $more,
+            " ORDER BY not_before_ms, id LIMIT ?3) AS due"
+        )
+    };
+}
+pub(super) use due_statement;
+
+pub(super) const DUE: &str = due_statement!("");
 
 /// Of what is queued, the next ones behind (?2, ?3).
 pub(super) const TARGETS: &str =
-    "SELECT json_group_array(json_array(not_before_ms, id, service_id, image, access, executed <> 'no', json(expected)))
-     FROM (SELECT not_before_ms, id, service_id, image, access, executed, expected FROM job
+    "SELECT json_group_array(json_array(not_before_ms, id, service_id, image, access, executed <> 'no', json(expected), group_name))
+     FROM (SELECT not_before_ms, id, service_id, image, access, executed, expected, group_name FROM job
            WHERE batch_id = ?1 AND state = 'queued' AND (not_before_ms, id) > (?2, ?3)
            ORDER BY not_before_ms, id LIMIT ?4) AS due";
 

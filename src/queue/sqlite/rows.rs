@@ -9,7 +9,7 @@ use super::columns::StoredRecord;
 use super::order::StoredOrder;
 use super::stored::{damaged, image_id, stored, word};
 use crate::job::{
-    Action, BatchId, Evidence, Executed, Expected, FailureKind, JobId, JobRecord, ResultRow,
+    Action, BatchId, Evidence, Executed, Expected, FailureKind, Group, JobId, JobRecord, ResultRow,
     ServiceId, State,
 };
 use crate::queue::{Pending, QueuedJob, StoreError, Target};
@@ -23,7 +23,7 @@ macro_rules! job_as_text {
     ($($record:tt)*) => {
         concat!(
             "json_array(job.id, job.line, job.service_id, (SELECT action FROM batch WHERE id = job.batch_id), job.image, job.zone, job.access, job.ssh_key,
-             (SELECT password FROM secret WHERE job_id = job.id), json(job.expected), job.note, ",
+             (SELECT password FROM secret WHERE job_id = job.id), json(job.expected), job.group_name, job.note, ",
             $($record)*,
             ")"
         )
@@ -56,6 +56,7 @@ pub(super) struct StoredJob<'a> {
     ssh_key: Option<String>,
     password: Option<String>,
     expected: Option<Expected>,
+    group: Option<Group>,
     note: Option<String>,
     /// `None`: as every job begins.
     record: Option<StoredRecord>,
@@ -84,6 +85,7 @@ impl TryFrom<StoredJob<'_>> for QueuedJob {
             }
             .try_into()?,
             expected: job.expected.unwrap_or_default(),
+            group: job.group,
             note: job.note,
             record: job.record.map_or_else(JobRecord::queued, JobRecord::from),
         })
@@ -91,7 +93,7 @@ impl TryFrom<StoredJob<'_>> for QueuedJob {
 }
 
 /// `not_before_ms`, the job's id, its service, its image, its access, whether it may have been touched,
-/// what is expected.
+/// what is expected, its group.
 #[derive(Deserialize)]
 pub(super) struct StoredTarget<'a>(
     pub(super) i64,
@@ -101,19 +103,21 @@ pub(super) struct StoredTarget<'a>(
     #[serde(borrow)] Option<Cow<'a, str>>,
     u8,
     Option<Expected>,
+    Option<Group>,
 );
 
 impl TryFrom<StoredTarget<'_>> for Target {
     type Error = StoreError;
 
     fn try_from(target: StoredTarget<'_>) -> Result<Self, StoreError> {
-        let StoredTarget(_, _, service, image, access, touched, expected) = target;
+        let StoredTarget(_, _, service, image, access, touched, expected, group) = target;
         Ok(Self {
             service: ServiceId::new(service).ok_or_else(|| damaged("a service id"))?,
             image: image.as_deref().map(image_id).transpose()?,
             access: access.as_deref().map(word).transpose()?,
             is_touched: touched != 0,
             expected: expected.unwrap_or_default(),
+            group,
         })
     }
 }

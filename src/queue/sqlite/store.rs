@@ -2,6 +2,7 @@
 
 use std::error::Error;
 use std::io;
+use std::num::NonZeroU32;
 use std::time::Duration;
 
 use super::handle::Queue;
@@ -10,9 +11,9 @@ use crate::job::{
     Transition,
 };
 use crate::queue::{
-    AccessNews, Backend, Batch, CommandOutcome, Decision, EnqueueError, EnqueuePolicy, Enqueued,
-    Flaw, Given, Harm, Lease, LedgerLine, NewBatch, NewRun, Pending, Preview, QueuedJob, Ready,
-    Recorded, ResultSink, Rows, Selection, Store, StoreError, Target,
+    AccessNews, Admission, Backend, Batch, CommandOutcome, Decision, EnqueueError, EnqueuePolicy,
+    Enqueued, Flaw, Given, Harm, Lease, LedgerLine, NewBatch, NewRun, Pending, Preview, QueuedJob,
+    Ready, Recorded, ResultSink, RolloutProgress, Rows, Selection, Store, StoreError, Target,
 };
 
 impl Store for Queue {
@@ -21,8 +22,19 @@ impl Store for Queue {
         batch: BatchId,
         until_ms: i64,
         limit: usize,
+        admission: &Admission,
     ) -> Result<Ready, StoreError> {
-        let jobs = self.due(batch, until_ms, limit).await?;
+        if let Some(only) = &admission.only {
+            return self
+                .ready_of(only, until_ms, limit, &admission.not_of)
+                .await;
+        }
+        let jobs = if admission.not_of.is_empty() {
+            self.due(batch, until_ms, limit).await?
+        } else {
+            let not_of = &admission.not_of;
+            self.due_but_of(batch, until_ms, limit, not_of).await?
+        };
         let is_all = jobs.len() < limit;
         let next_ms = if is_all {
             self.next_due_ms(batch, until_ms).await?
@@ -55,6 +67,14 @@ impl Store for Queue {
         limit: usize,
     ) -> Result<Vec<Pending>, StoreError> {
         self.pending(batch, after, limit).await
+    }
+
+    async fn rollout(
+        &mut self,
+        batch: BatchId,
+        canaries: Option<NonZeroU32>,
+    ) -> Result<RolloutProgress, StoreError> {
+        self.rollout_progress(batch, canaries).await
     }
 
     async fn queued_jobs(&mut self, jobs: &[JobId]) -> Result<Vec<QueuedJob>, StoreError> {

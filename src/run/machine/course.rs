@@ -5,10 +5,12 @@ use std::time::{Duration, Instant};
 
 use super::backlog::Backlog;
 use super::budget::Budget;
+use super::canaries::Canaries;
 use super::control::Instructions;
 use super::desk::Desk;
 use super::flights::{Flight, Flights};
 use super::gate::{Gate, SessionNeed};
+use super::groups::Groups;
 use super::images::Images;
 use super::inventory::Inventory;
 use super::lookups::{Looked, Lookups};
@@ -64,9 +66,9 @@ pub struct Machine {
     pub(super) gate: Gate,
     pub(super) account: AccountRooms,
     pub(super) backlog: Backlog,
-    pub(super) order_check: OrderCheck,
     pub(super) flights: Flights,
     pub(super) budget: Budget,
+    pub(super) rollout: RolloutRooms,
     pub(super) narrator: Narrator,
     pub(super) desk: Desk,
     pub(super) course: Course,
@@ -79,6 +81,14 @@ pub(super) struct AccountRooms {
     pub(super) images: Images,
     pub(super) lookups: Lookups,
     pub(super) ownership: Ownership,
+    pub(super) order_check: OrderCheck,
+}
+
+/// The rooms of who goes first, and of who never goes down together.
+#[derive(Debug)]
+pub(super) struct RolloutRooms {
+    pub(super) canaries: Canaries,
+    pub(super) groups: Groups,
 }
 
 /// What comes next within a turn.
@@ -91,6 +101,7 @@ pub(super) enum Phase {
     /// Ask for these, which a reading of the list has not shown.
     AskQueuedJobs(Vec<JobId>),
     Bind,
+    AskRollout,
     AskReady,
     Decide,
     Recount,
@@ -136,9 +147,13 @@ impl Machine {
                 images: Images::default(),
                 lookups: Lookups::default(),
                 ownership: Ownership::new(owner, now),
+                order_check: OrderCheck::new(jobs),
             },
             backlog: Backlog::default(),
-            order_check: OrderCheck::new(jobs),
+            rollout: RolloutRooms {
+                canaries: Canaries::new(options.rollout.canary),
+                groups: Groups::new(options.rollout.max_per_group),
+            },
             flights: Flights::new(durations),
             budget: Budget::new(options.max_failures.of(jobs), options.max_mismatch.of(jobs)),
             narrator: Narrator::new(counts, now),
@@ -300,6 +315,8 @@ impl Machine {
         self.flights.give_up(jobs);
         self.backlog.leave_out(jobs);
         self.backlog.look_again();
+        self.rollout.groups.forget();
+        self.rollout.canaries.forget();
     }
 
     /// Nothing is left to do, or nothing more may be done and no answer is outstanding.
@@ -378,6 +395,7 @@ impl Machine {
             || self.wants_failures(now)
             || self.wants_order()
             || self.wants_bound().is_some()
+            || self.wants_rollout(now)
     }
 
     /// The run was halted or stopped: nothing new starts.
@@ -401,6 +419,7 @@ impl Machine {
         let transition = Transition::new(job.id, from, entry, at_ms)
             .expect("the machine takes no step that the domain forbids");
         job.record = transition.to.clone();
+        self.rolled_on(job);
         self.desk.note(Step {
             service: job.service,
             line: job.line,
@@ -450,15 +469,17 @@ impl Machine {
         let timeout = self.options.outage_timeout;
         let halt = match self.budget.exhausted() {
             Some((failed, budget)) => Some(Halt::FailureBudget { failed, budget }),
-            None => (self.too_many_mismatches(0)).or_else(|| {
-                // Nobody's patience runs out while somebody has the run wait.
-                let is_paused = self.course.instructions.is_paused();
-                if is_paused {
-                    None
-                } else {
-                    self.over_limit(timeout, now)
-                }
-            }),
+            None => (self.too_many_mismatches(0))
+                .or_else(|| self.lost_canary())
+                .or_else(|| {
+                    // Nobody's patience runs out while somebody has the run wait.
+                    let is_paused = self.course.instructions.is_paused();
+                    if is_paused {
+                        None
+                    } else {
+                        self.over_limit(timeout, now)
+                    }
+                }),
         };
         match halt {
             Some(halt) => self.halt_for(halt),

@@ -14,27 +14,30 @@ impl Machine {
             self.account.inventory.is_scanned(),
             self.account.inventory.is_read(),
         );
-        let is_due = self.order_check.is_due(is_scanned, is_complete);
+        let is_due = self.account.order_check.is_due(is_scanned, is_complete);
         is_due && !self.options.no_wait && !self.is_ending()
     }
 
     /// The next part of the order, as the store tells it. At its end, the jobs to be left out because
     /// the list lacks them; none where so many are missing that a filter in the panel is likelier.
     pub(super) fn check_order(&mut self, queued: &[Pending]) -> Option<Vec<JobId>> {
-        let is_last = self.order_check.turn_to(queued);
+        let is_last = self.account.order_check.turn_to(queued);
         for job in queued {
             if self.account.inventory.is_surely_absent(job.service) {
-                self.order_check.is_missing(job);
+                self.account.order_check.is_missing(job);
             } else if let Some(what) = self.mismatch(job) {
-                self.order_check.mismatches(job, &what);
+                self.account.order_check.mismatches(job, &what);
             }
         }
         is_last.then(|| self.order_is_checked())
     }
 
     fn order_is_checked(&mut self) -> Vec<JobId> {
-        let jobs = self.order_check.jobs();
-        let found = self.order_check.conclude(self.account.inventory.is_read());
+        let jobs = self.account.order_check.jobs();
+        let found = self
+            .account
+            .order_check
+            .conclude(self.account.inventory.is_read());
         let missing = found.missing.len() as u64;
         if let Some(first) = found.first_missing
             && missing.saturating_mul(10) > jobs

@@ -13,6 +13,8 @@
 //! | [`images`] | names and zones of the ordered images |
 //! | [`flights`] | jobs that were sent, until they end |
 //! | [`budget`] | what has gone wrong, and how much more may |
+//! | [`canaries`] | which jobs go first, and whether they are proven |
+//! | [`groups`] | which members of groups are down |
 //! | [`owner`] | whose the batch is, and whose the session |
 //! | [`control`] | what operators have said from another terminal |
 //! | [`desk`] | what is to be recorded, and what rests on it |
@@ -21,8 +23,9 @@
 //!
 //! What concerns several rooms is decided by the machine itself: `expectations` (is what stands there
 //! what the order expects), `starts` (what a job needs before its intent may be written),
-//! `window` (what may start before it closes), `preparation` (what has to be asked for it), `answers`,
-//! `session_answers`, `owner_answers` and `control_answers` (what an answer means), `readings` (what a page of the list means), `half_session`, `activity` (what the
+//! `rollout` (which jobs the rules of the roll-out let start), `window` (what may start before it closes),
+//! `preparation` (what has to be asked for it), `answers`, `session_answers`, `owner_answers` and
+//! `control_answers` (what an answer means), `readings` (what a page of the list means), `half_session`, `activity` (what the
 //! run waits for), and `looks` (documents that are read for somebody who looks). A property test
 //! drives it without clock, network or database.
 
@@ -31,6 +34,7 @@ mod answers;
 mod backlog;
 mod budget;
 mod call;
+mod canaries;
 mod control;
 mod control_answers;
 mod course;
@@ -38,6 +42,7 @@ mod desk;
 mod expectations;
 mod flights;
 mod gate;
+mod groups;
 mod half_session;
 mod images;
 mod inventory;
@@ -49,6 +54,7 @@ mod owner;
 mod owner_answers;
 mod preparation;
 mod readings;
+mod rollout;
 mod session_answers;
 mod starts;
 #[cfg(test)]

@@ -40,7 +40,7 @@ impl Machine {
     /// Until when (Unix time) jobs have to be due, and how many to ask the store for; `None`: enough is
     /// known.
     pub(super) fn wants_jobs(&self, now: Now) -> Option<(i64, usize)> {
-        if self.is_ending() {
+        if self.is_ending() || !self.knows_rollout() {
             return None;
         }
         self.backlog.wants(self.slots(), self.flights.len(), now)
@@ -63,7 +63,7 @@ impl Machine {
         if !self.options.no_wait && (!self.account.inventory.is_scanned() || self.wants_order()) {
             return;
         }
-        if !self.may_send() || self.course.instructions.is_held() {
+        if !self.may_send() || !self.knows_rollout() || self.course.instructions.is_held() {
             return;
         }
         // One that fell due already waits for a slot, and a slot is freed by an answer.
@@ -75,6 +75,9 @@ impl Machine {
         let waiting = self.backlog.take_waiting();
         let mut kept = Vec::with_capacity(waiting.len());
         for mut waiting in waiting {
+            if !self.is_admitted(&waiting.job) {
+                continue; // it is asked for again when its turn has come
+            }
             waiting.is_held_back = !self.fits(&waiting.job, back_by_ms, now);
             if waiting.is_held_back {
                 // Its instance is not looked at meanwhile.

@@ -15,6 +15,7 @@
 //! nothing is sent any more.
 
 use std::collections::HashSet;
+use std::num::NonZeroU32;
 use std::time::{Duration, Instant};
 
 use super::course::Phase;
@@ -23,7 +24,7 @@ use super::order_check::PAGE;
 use super::{Call, Finished, Machine, Step};
 use crate::event::Event;
 use crate::job::{ControlEntry, Counts, ImageId, JobId, Owner, ServiceId};
-use crate::queue::{Harm, Pending, QueuedJob, Ready, Recorded};
+use crate::queue::{Admission, Harm, Pending, QueuedJob, Ready, Recorded, RolloutProgress};
 use crate::run::{Now, Signal};
 use crate::zomro::Lookup;
 
@@ -96,12 +97,16 @@ pub enum Question {
     QueuedJobs(Vec<JobId>),
     /// Whose it is: this account's, if it was nobody's.
     Bind(Owner),
+    /// How far the roll-out has come, where of each image so many go first.
+    Rollout(Option<NonZeroU32>),
     /// Jobs that are due.
     Ready {
         /// Until then, as Unix time.
         until_ms: i64,
         /// So many at most.
         limit: usize,
+        /// Which of them may start.
+        admission: Admission,
     },
     /// Where the batch stands.
     Counts,
@@ -122,6 +127,8 @@ pub enum Answer {
     QueuedJobs(Vec<QueuedJob>),
     /// To [`Question::Bind`].
     Bound(Owner),
+    /// To [`Question::Rollout`].
+    Rollout(RolloutProgress),
     /// To [`Question::Ready`].
     Ready(Ready),
     /// To [`Question::Counts`].
@@ -212,7 +219,7 @@ impl Machine {
                 Phase::AskQueued => {
                     let asks = self.may_ask() && self.wants_order();
                     let ask = || {
-                        let after = self.order_check.after();
+                        let after = self.account.order_check.after();
                         Next::Ask(Question::Queued { after, limit: PAGE })
                     };
                     (Phase::Bind, asks.then(ask))
@@ -223,11 +230,23 @@ impl Machine {
                 Phase::Bind => {
                     let wanted = self.wants_bound().filter(|_| self.may_ask()).cloned();
                     let bind = |owner| Next::Ask(Question::Bind(owner));
-                    (Phase::AskReady, wanted.map(bind))
+                    (Phase::AskRollout, wanted.map(bind))
+                }
+                Phase::AskRollout => {
+                    let asks = self.may_ask() && self.wants_rollout(now);
+                    let ask = || Next::Ask(Question::Rollout(self.rollout.canaries.each()));
+                    (Phase::AskReady, asks.then(ask))
                 }
                 Phase::AskReady => {
                     let wanted = self.wants_jobs(now).filter(|_| self.may_ask());
-                    let ask = |(until_ms, limit)| Next::Ask(Question::Ready { until_ms, limit });
+                    let ask = |(until_ms, limit)| {
+                        let admission = self.admission();
+                        Next::Ask(Question::Ready {
+                            until_ms,
+                            limit,
+                            admission,
+                        })
+                    };
                     (Phase::Decide, wanted.map(ask))
                 }
                 Phase::Decide => {
@@ -295,9 +314,11 @@ impl Machine {
             }
             Answer::QueuedJobs(jobs) => self.leave_out(jobs, now),
             Answer::Bound(owner) => self.bound(owner),
+            Answer::Rollout(progress) => self.answer_rollout(progress, now),
             Answer::Ready(ready) => self.supplied(ready, now),
             Answer::Counts(counts) => self.narrator.recount(counts),
             Answer::HasQueued(true) => {
+                self.check_whether_held_back(now);
                 self.backlog.look_again();
                 self.begin_turn();
             }
@@ -315,6 +336,7 @@ impl Machine {
             | Phase::AskQueued
             | Phase::AskQueuedJobs(_)
             | Phase::Bind
+            | Phase::AskRollout
             | Phase::AskReady
             | Phase::Decide
             | Phase::Recount => Phase::Decide,

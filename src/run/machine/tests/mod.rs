@@ -11,6 +11,7 @@ mod sessions;
 mod window;
 mod world;
 
+use std::num::NonZeroU32;
 use std::time::Duration;
 
 use proptest::prelude::*;
@@ -53,6 +54,10 @@ struct Weather {
     before_s: Vec<u64>,
     /// What operators say, and after how many seconds, the earliest first.
     said: Vec<(u64, Instruction)>,
+    /// So many go first.
+    canary: Option<NonZeroU32>,
+    /// Each job is in one of so many groups, of which so many may be down.
+    groups: Option<(u64, NonZeroU32)>,
     seed: u64,
 }
 
@@ -111,6 +116,16 @@ fn owners() -> impl Strategy<Value = Owners> {
             lag_s,
             bound,
         })
+}
+
+type Rollout = (Option<NonZeroU32>, Option<(u64, NonZeroU32)>);
+
+fn rollout() -> impl Strategy<Value = Rollout> {
+    let few = || (1..4u32).prop_filter_map("none", NonZeroU32::new);
+    (
+        prop::option::weighted(0.3, few()),
+        prop::option::weighted(0.4, (1..6u64, few())),
+    )
 }
 
 /// Each breaks an assumption of the argument why silence proves anything.
@@ -222,7 +237,7 @@ fn weather() -> impl Strategy<Value = Weather> {
         prop::collection::vec((1..20u64, 0..4u8, 0..1500u64), 0..4),
         prop::option::weighted(0.2, (0..600u64, 0..700u64)),
         prop::collection::vec((0..900u64, 0..5000u64, any::<bool>()), 0..2),
-        pins,
+        (pins, rollout()),
         prop_oneof![2 => Just(Oddities::default()), 3 => oddities()],
         // The world begins at two o'clock.
         prop::option::weighted(
@@ -245,7 +260,7 @@ fn weather() -> impl Strategy<Value = Weather> {
                 odd,
                 outage,
                 sleeps,
-                (pinned, moved),
+                ((pinned, moved), (canary, groups)),
                 oddities,
                 window,
                 (before_s, said, seed),
@@ -276,6 +291,9 @@ fn weather() -> impl Strategy<Value = Weather> {
                 window,
                 before_s,
                 said,
+                // What reads no list never sees an instance come back: the command line refuses it.
+                canary: canary.filter(|_| !no_wait),
+                groups: groups.filter(|_| !no_wait),
                 seed,
             },
         )
@@ -300,6 +318,10 @@ impl Weather {
             .unwrap(),
             zone: "UTC".parse().unwrap(),
         });
+        options.rollout.canary = self.canary;
+        if let Some((_, max_per_group)) = self.groups {
+            options.rollout.max_per_group = max_per_group;
+        }
         options.max_mismatch = self.pinned.unwrap_or(options.max_mismatch);
         let mut world = World::new(self.jobs, options);
         if !self.can_login {
@@ -312,6 +334,9 @@ impl Weather {
         let before_s = self.before_s.iter();
         world.took_before(before_s.map(|s| (image, Duration::from_secs(*s))).collect());
         world.belongs_to(self.owners.bound.then_some(OWNER));
+        if let Some((groups, _)) = self.groups {
+            world.group(groups);
+        }
         world.random = fastrand::Rng::with_seed(self.seed);
         world.chances = self.chances.clone();
         world.page_size = self.page_size;

@@ -6,7 +6,7 @@ use crate::job::{
     Access, Control, Counts, Expected, JobId, JobRecord, Order, Rebuild, ServiceId, State,
     StoredAccess,
 };
-use crate::queue::{Harm, QueuedJob, Ready, Recorded};
+use crate::queue::{Harm, QueuedJob, Ready, Recorded, RolloutProgress};
 use crate::run::backoff::Backoff;
 use crate::run::evidence::Rules;
 use crate::run::machine::{Answer, Call, Finished, Input, Machine, Next, Output, Question, Start};
@@ -80,6 +80,7 @@ fn job(service: i64) -> QueuedJob {
             access: StoredAccess::Known(Access::Image),
         }),
         expected: Expected::default(),
+        group: None,
         note: None,
         record: JobRecord::queued(),
     }
@@ -118,6 +119,9 @@ impl Run {
                 }
                 Next::Ask(Question::Control { .. }) => {
                     Input::Answered(Ok(Answer::Control(Vec::new())))
+                }
+                Next::Ask(Question::Rollout(_)) => {
+                    Input::Answered(Ok(Answer::Rollout(RolloutProgress::default())))
                 }
                 Next::Ask(Question::Counts) => Input::Answered(Ok(Answer::Counts(counts()))),
                 Next::Record(steps) => {

@@ -3,6 +3,7 @@
 //! at every step what must hold at every instant.
 
 use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
+use std::num::NonZeroU32;
 use std::ops::{Deref, DerefMut};
 use std::pin::pin;
 use std::task::{Context, Poll, Waker};
@@ -11,10 +12,13 @@ use std::time::{Duration, Instant};
 use crate::event::{Event, Limit};
 use crate::job::{
     Access, AccountId, Baseline, BatchId, Control, ControlEntry, Counts, Evidence, Executed,
-    Expected, Failure, FailureKind, ImageId, InstanceStatus, Instruction, JobId, JobRecord,
+    Expected, Failure, FailureKind, Group, ImageId, InstanceStatus, Instruction, JobId, JobRecord,
     LedgerEntry, Order, Owner, Rebuild, RunId, ServiceId, State, StoredAccess, Transition, Verdict,
 };
-use crate::queue::{Harm, Lease, Pending, QueuedJob, Ready, Recorded, Store, StoreError};
+use crate::queue::{
+    Admission, Down, Harm, Lease, Pending, QueuedJob, Ready, Recorded, RolloutProgress, Store,
+    StoreError,
+};
 use crate::run::backoff::Backoff;
 use crate::run::driver::{self, Outside};
 use crate::run::evidence::Rules;
@@ -337,6 +341,7 @@ impl World {
                         access: StoredAccess::Known(Access::Password("Mypassword1".into())),
                     }),
                     expected: Expected::default(),
+                    group: None,
                     note: None,
                     record: JobRecord::queued(),
                 };
@@ -532,6 +537,13 @@ impl World {
                 seen: true,
                 contradicted: false,
             };
+        }
+    }
+
+    /// Each job is in one of so many groups.
+    pub fn group(&mut self, groups: u64) {
+        for job in self.around.queue.values_mut() {
+            job.group = Group::new(&format!("group {}", job.line % groups));
         }
     }
 
@@ -795,6 +807,7 @@ impl World {
             && !machine.wants_order()
             && machine.may_send()
             && !machine.course.instructions.is_held()
+            && machine.knows_rollout()
             && machine.slots() > 0;
         if !may_start || machine.gate.free_at(Purpose::Submission) > self.now.at {
             return;
@@ -817,11 +830,29 @@ impl World {
             let forgotten = self
                 .due(self.now.unix_ms, usize::MAX)
                 .into_iter()
-                .find(|job| !known.contains(&job.id));
+                .find(|job| !known.contains(&job.id) && machine.is_admitted(job));
             assert!(
                 buffered || forgotten.is_none(),
                 "a due job is not asked for: {forgotten:?}"
             );
+        }
+    }
+
+    /// What ends the run early is so.
+    fn check_halt(&self) {
+        match self.machine.halt() {
+            Some(Halt::FailureBudget { failed, budget }) => assert!(failed >= budget),
+            Some(Halt::GroupDown { group, .. }) => {
+                let max = self.options.rollout.max_per_group.get() as usize;
+                let members = self.queue.values();
+                let members = members.filter(|job| job.group.as_ref() == Some(group));
+                let down = members.filter(|job| self.is_down(job)).count();
+                assert!(down >= max || self.meddled, "{down} of {group} are down");
+            }
+            Some(Halt::Canary { service, .. }) => {
+                assert!(self.canaries().any(|job| job.service == *service) || self.meddled);
+            }
+            _ => {}
         }
     }
 
@@ -881,9 +912,7 @@ impl World {
             let no_wait = self.options.no_wait && record.state != State::Queued;
             assert!(settled || no_wait || early, "{job:?} was left behind");
         }
-        if let Some(Halt::FailureBudget { failed, budget }) = self.machine.halt() {
-            assert!(failed >= budget);
-        }
+        self.check_halt();
         if !lost {
             self.check_window_closed();
         }
@@ -897,7 +926,9 @@ impl World {
             self.options.rate_per_s > 0.0 && round > 60.0 || self.oddities != Oddities::default();
         // What could not be recorded is given up, and comes back behind the others.
         let store_fails = self.chances.busy > 0.0 || !self.said.is_empty();
+        let grouped = self.queue.values().any(|job| job.group.is_some());
         if self.deferred.is_empty()
+            && !grouped
             && self.shifts == 0
             && !grow_old
             && !store_fails
@@ -1159,6 +1190,68 @@ impl Around {
             .min()
     }
 
+    /// Its instance may be out of service because of it, as far as is recorded and nobody has given his
+    /// word.
+    fn is_down(&self, job: &QueuedJob) -> bool {
+        let is_spoken_of = job.record.state == State::Failed && self.dealt_with.contains(&job.id);
+        job.record.is_down() && !is_spoken_of
+    }
+
+    /// The jobs that go first.
+    fn canaries(&self) -> impl Iterator<Item = &QueuedJob> {
+        let jobs = self.queue.values();
+        let jobs = jobs.filter(|job| job.record.state != State::Cancelled);
+        let each = self.options.rollout.canary.map_or(0, NonZeroU32::get);
+        jobs.take(each as usize)
+    }
+
+    /// The job's intent is being written: those that go first are proven, and no more of its group are
+    /// down by it than may be.
+    fn check_rollout(&self, job: &QueuedJob) {
+        let is_proven = |job: &QueuedJob| {
+            let record = &job.record;
+            record.state == State::Done && record.evidence != Some(Evidence::Accepted)
+        };
+        assert!(
+            self.canaries().any(|canary| canary.id == job.id) || self.canaries().all(is_proven),
+            "{} starts before those that go first are proven",
+            job.service
+        );
+        let others = self.others_of_its_group(job);
+        let down = others.filter(|other| self.is_down(other)).count();
+        assert!(
+            down < self.options.rollout.max_per_group.get() as usize,
+            "{} goes down while {down} of its group are",
+            job.service
+        );
+    }
+
+    fn others_of_its_group(&self, job: &QueuedJob) -> impl Iterator<Item = &QueuedJob> {
+        let (id, group) = (job.id, job.group.clone());
+        let others = self.queue.values();
+        others.filter(move |other| group.is_some() && other.group == group && other.id != id)
+    }
+
+    /// An instance is being wiped: no more of its group are really down by it than may be. What a list
+    /// that stands still hides, nobody sees; that a rebuild is done the API's word alone may have said.
+    fn check_group_of(&self, service: ServiceId) {
+        let hides = !self.oddities.frozen_s.is_empty() || self.oddities.frozen_page_s.is_some();
+        let job = self.queue.values().find(|job| job.service == service);
+        let others = self.others_of_its_group(job.expect("it was ordered"));
+        let is_down = |other: &&QueuedJob| {
+            let truth = &self.account[&other.service];
+            let is_back = truth.back_at.is_some_and(|at| at <= self.now.at);
+            let is_spoken_of = self.dealt_with.contains(&other.id);
+            let by_word = other.record.evidence == Some(Evidence::Accepted);
+            truth.wiped > 0 && !is_back && !is_spoken_of && !by_word
+        };
+        let down = others.filter(is_down).count();
+        assert!(
+            hides || down < self.options.rollout.max_per_group.get() as usize,
+            "{service} is wiped while {down} of its group are down"
+        );
+    }
+
     /// Writes what still stands as the machine believes.
     fn write(&mut self, steps: &[&Transition]) -> Recorded {
         let mut recorded = Recorded::default();
@@ -1178,7 +1271,7 @@ impl Around {
                 recorded.held.insert(*job);
                 continue;
             }
-            let row = self.queue.get_mut(job).unwrap();
+            let row = &self.queue[job];
             let record = &row.record;
             if (record.state, record.attempt) != (from.state, from.attempt) {
                 assert!(
@@ -1208,6 +1301,7 @@ impl Around {
             if let LedgerEntry::Intent { baseline, .. } = entry {
                 let is_touched = record.executed() != Executed::No;
                 assert_expected(&row.expected, is_touched, baseline.as_ref());
+                self.check_rollout(&self.queue[job]);
                 assert!(allowed.is_none_or(|allowed| mismatched <= allowed));
             }
             if matches!(entry, LedgerEntry::Intent { .. }) {
@@ -1216,6 +1310,7 @@ impl Around {
                     self.starts.push(row.line);
                 }
             }
+            let row = self.queue.get_mut(job).unwrap();
             row.record = to.clone();
             self.entries.push((row.service, entry.clone()));
         }
@@ -1232,7 +1327,8 @@ impl Around {
         let row = self.queue.get_mut(&job).unwrap();
         let entry = match row.record.state {
             State::Queued => LedgerEntry::Cancelled,
-            State::InDoubt => LedgerEntry::Resolved {
+            State::Failed if row.record.executed() == Executed::No => return,
+            State::InDoubt | State::Failed => LedgerEntry::Resolved {
                 verdict: Verdict::Failed,
                 reason: "I looked".to_owned(),
             },
@@ -1636,6 +1732,7 @@ impl Around {
     }
 
     fn execute(&mut self, service: ServiceId, name: &'static str, rebuilding: &Rebuilding) {
+        self.check_group_of(service);
         let at = self.now.at;
         let truth = self.account.get_mut(&service).unwrap();
         truth.shown.retain(|shown| shown.from <= at);
@@ -1764,9 +1861,17 @@ impl Store for Around {
         _: BatchId,
         until_ms: i64,
         limit: usize,
+        admission: &Admission,
     ) -> Result<Ready, StoreError> {
         self.asked()?;
-        let jobs = self.due(until_ms, limit);
+        let Admission { only, not_of } = admission;
+        let mut jobs = self.due(until_ms, usize::MAX);
+        jobs.retain(|job| {
+            let is_one = only.as_ref().is_none_or(|only| only.contains(&job.id));
+            let mut full = not_of.iter();
+            is_one && (job.record.is_down() || !full.any(|group| job.group.as_ref() == Some(group)))
+        });
+        jobs.truncate(limit);
         let is_all = jobs.len() < limit;
         let next_ms = is_all.then(|| self.next_ready_ms(until_ms)).flatten();
         Ok(Ready {
@@ -1795,6 +1900,30 @@ impl Store for Around {
         let queued = |job: &&QueuedJob| job.record.state == State::Queued && Some(job.id) > after;
         let jobs = self.queue.values().filter(queued);
         Ok(jobs.take(limit).map(Pending::from).collect())
+    }
+
+    async fn rollout(
+        &mut self,
+        _: BatchId,
+        canaries: Option<NonZeroU32>,
+    ) -> Result<RolloutProgress, StoreError> {
+        self.asked()?;
+        let down = self.queue.values().filter(|job| self.is_down(job));
+        let down = down.filter_map(|job| {
+            Some(Down {
+                job: job.id,
+                service: job.service,
+                group: job.group.clone()?,
+                state: job.record.state,
+            })
+        });
+        Ok(RolloutProgress {
+            down: down.collect(),
+            canaries: match canaries {
+                Some(_) => self.canaries().cloned().collect(),
+                None => Vec::new(),
+            },
+        })
     }
 
     async fn queued_jobs(&mut self, jobs: &[JobId]) -> Result<Vec<QueuedJob>, StoreError> {

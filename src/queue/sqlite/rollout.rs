@@ -1,0 +1,136 @@
+//! What the rules of a roll-out ask of the database.
+
+use std::num::NonZeroU32;
+
+use super::handle::Queue;
+use super::read::due_statement;
+use super::rows::{StoredJob, job_as_text, queued_job};
+use super::statement::json;
+use super::stored::{damaged, stored, word};
+use crate::job::{BatchId, Group, JobId, ServiceId};
+use crate::queue::{Down, QueuedJob, Ready, RolloutProgress, StoreError};
+
+/// Jobs that are due, as [`DUE`](super::read::DUE) gives them, without those of the groups ?4; a member
+/// that is down already may be sent again.
+pub(super) const DUE_BUT_OF: &str = due_statement!(
+    "AND (group_name IS NULL OR executed <> 'no' OR group_name NOT IN (SELECT value FROM json_each(?4)))"
+);
+
+/// Members of groups that are down, by the rules of
+/// [`JobRecord::is_down`](crate::job::JobRecord::is_down), unless somebody has given his word on them.
+pub(super) const DOWN: &str = "SELECT id, service_id, group_name, state FROM job
+     WHERE batch_id = ?1 AND group_name IS NOT NULL AND attempt > 0 AND state <> 'done' AND state <> 'cancelled'
+       AND executed <> 'no'
+       AND NOT (state = 'failed'
+                AND (SELECT kind FROM ledger WHERE job_id = job.id ORDER BY seq DESC LIMIT 1) = 'resolved')";
+
+const HAS_GROUPS: &str =
+    "SELECT EXISTS (SELECT 1 FROM job WHERE batch_id = ?1 AND group_name IS NOT NULL)";
+
+/// The first jobs of each image that nobody has cancelled. Walks through all of the batch: it is asked
+/// once in a while, as long as the first ones are not proven.
+const CANARIES: &str = concat!(
+    "SELECT ",
+    job_as_text!(),
+    " FROM job WHERE id IN (
+        SELECT id FROM (
+            SELECT id, row_number() OVER (PARTITION BY image ORDER BY id) AS place
+            FROM job WHERE id > ?1 AND id < ?2 AND state <> 'cancelled')
+        WHERE place <= ?3)"
+);
+
+impl Queue {
+    /// How far the roll-out of `batch` has come, where of each image `canaries` go first, or none.
+    pub(super) async fn rollout_progress(
+        &mut self,
+        batch: BatchId,
+        canaries: Option<NonZeroU32>,
+    ) -> Result<RolloutProgress, StoreError> {
+        Ok(RolloutProgress {
+            down: self.down(batch).await?,
+            canaries: match canaries {
+                Some(each) => self.canaries(batch, each).await?,
+                None => Vec::new(),
+            },
+        })
+    }
+
+    /// Some of its jobs are in groups.
+    pub async fn has_groups(&mut self, batch: BatchId) -> Result<bool, StoreError> {
+        let has_groups = sqlx::query_scalar(HAS_GROUPS).bind(batch.0);
+        Ok(has_groups.fetch_one(&mut self.connection).await?)
+    }
+
+    async fn down(&mut self, batch: BatchId) -> Result<Vec<Down>, StoreError> {
+        let rows: Vec<(i64, i64, String, String)> = sqlx::query_as(DOWN)
+            .bind(batch.0)
+            .fetch_all(&mut self.connection)
+            .await?;
+        let mut down = rows
+            .into_iter()
+            .map(|(id, service, group, state)| {
+                Ok(Down {
+                    job: JobId::from_stored(id),
+                    service: ServiceId::new(service).ok_or_else(|| damaged("a service id"))?,
+                    group: Group::new(&group).ok_or_else(|| damaged("a group"))?,
+                    state: word(&state)?,
+                })
+            })
+            .collect::<Result<Vec<_>, StoreError>>()?;
+        down.sort_unstable_by_key(|down| down.job);
+        Ok(down)
+    }
+
+    async fn canaries(
+        &mut self,
+        batch: BatchId,
+        each: NonZeroU32,
+    ) -> Result<Vec<QueuedJob>, StoreError> {
+        let rows = sqlx::query(CANARIES)
+            .bind(batch.0 << 32)
+            .bind((batch.0 + 1) << 32)
+            .bind(each.get())
+            .fetch_all(&mut self.connection)
+            .await?;
+        let mut jobs: Vec<QueuedJob> = rows.iter().map(queued_job).collect::<Result<_, _>>()?;
+        jobs.sort_unstable_by_key(|job| job.id);
+        Ok(jobs)
+    }
+
+    /// Jobs of `batch` that are due, but for those of the groups `not_of`.
+    pub(super) async fn due_but_of(
+        &mut self,
+        batch: BatchId,
+        now_ms: i64,
+        limit: usize,
+        not_of: &[Group],
+    ) -> Result<Vec<QueuedJob>, StoreError> {
+        let row = sqlx::query(DUE_BUT_OF)
+            .bind(batch.0)
+            .bind(now_ms)
+            .bind(i64::try_from(limit).unwrap_or(i64::MAX))
+            .bind(json(&not_of))
+            .fetch_one(&mut self.connection)
+            .await?;
+        let jobs: Vec<StoredJob<'_>> = stored(&row, "a job")?;
+        let mut jobs: Vec<QueuedJob> = jobs
+            .into_iter()
+            .map(QueuedJob::try_from)
+            .collect::<Result<_, _>>()?;
+        // An aggregate promises no order.
+        jobs.sort_by_key(|job| (job.record.not_before_ms, job.id));
+        Ok(jobs)
+    }
+
+    /// Which of `jobs` are queued and due, but for those of the groups `not_of`.
+    pub(super) async fn ready_of(
+        &mut self,
+        jobs: &[JobId],
+        until_ms: i64,
+        limit: usize,
+        not_of: &[Group],
+    ) -> Result<Ready, StoreError> {
+        let queued = self.queued_of(jobs).await?;
+        Ok(Ready::among(queued, until_ms, limit, not_of))
+    }
+}

@@ -1,0 +1,132 @@
+//! Groups of instances of which only so many may be down at once.
+//!
+//! Down is by state, whoever looks: from the intent until the instance is back, or somebody has given
+//! his word on it. What this run does it sees itself; the store tells what earlier runs have left, and
+//! what an operator has said meanwhile.
+
+use std::collections::{BTreeMap, HashMap};
+use std::num::NonZeroU32;
+use std::time::{Duration, Instant};
+
+use super::canaries::FRESH;
+use crate::job::{Group, JobId, ServiceId, State};
+use crate::queue::{Down, QueuedJob};
+use crate::run::Now;
+
+/// How long the store's answer is believed where an operator may have said something meanwhile.
+const AGE_MAX: Duration = Duration::from_secs(10);
+
+#[derive(Debug)]
+pub(super) struct Groups {
+    max: NonZeroU32,
+    /// When the store was asked last; `None`: it has to be asked.
+    asked_at: Option<Instant>,
+    /// Members that are down.
+    down: HashMap<Group, BTreeMap<JobId, (ServiceId, State)>>,
+    /// A group has room that had none.
+    is_freed: bool,
+}
+
+impl Groups {
+    pub(super) fn new(max: NonZeroU32) -> Self {
+        Self {
+            max,
+            asked_at: None,
+            down: HashMap::new(),
+            is_freed: false,
+        }
+    }
+
+    /// The store was asked at all.
+    pub(super) fn are_known(&self) -> bool {
+        self.asked_at.is_some()
+    }
+
+    /// The store has to be asked, for the first time or again.
+    pub(super) fn are_old(&self, now: Now) -> bool {
+        self.asked_at.is_none_or(|at| {
+            !self.down.is_empty() && now.at.saturating_duration_since(at) >= AGE_MAX
+        })
+    }
+
+    /// What is known is of this very moment.
+    pub(super) fn are_fresh(&self, now: Now) -> bool {
+        let age = |at| now.at.saturating_duration_since(at);
+        self.asked_at.is_some_and(|at| age(at) < FRESH)
+    }
+
+    pub(super) fn forget(&mut self) {
+        self.asked_at = None;
+    }
+
+    /// What the store says.
+    pub(super) fn learn(&mut self, down: Vec<Down>, now: Now) {
+        let full: Vec<Group> = self.full().cloned().collect();
+        self.down.clear();
+        for Down {
+            job,
+            service,
+            group,
+            state,
+        } in down
+        {
+            self.down
+                .entry(group)
+                .or_default()
+                .insert(job, (service, state));
+        }
+        self.is_freed |= full.iter().any(|group| !self.is_full(group));
+        self.asked_at = Some(now.at);
+    }
+
+    /// A job has taken a step.
+    pub(super) fn moved(&mut self, job: &QueuedJob) {
+        let Some(group) = &job.group else { return };
+        if job.record.is_down() {
+            let down = self.down.entry(group.clone()).or_default();
+            down.insert(job.id, (job.service, job.record.state));
+        } else if let Some(down) = self.down.get_mut(group)
+            && down.remove(&job.id).is_some()
+        {
+            self.is_freed = true;
+            if down.is_empty() {
+                self.down.remove(group);
+            }
+        }
+    }
+
+    /// A group has room, since this was asked last.
+    pub(super) fn take_freed(&mut self) -> bool {
+        std::mem::take(&mut self.is_freed)
+    }
+
+    /// The job may go down: no more of its group are down then than may be.
+    pub(super) fn admit(&self, job: &QueuedJob) -> bool {
+        job.group.as_ref().is_none_or(|group| {
+            let is_down = |down: &BTreeMap<_, _>| down.contains_key(&job.id);
+            !self.is_full(group) || self.down.get(group).is_some_and(is_down)
+        })
+    }
+
+    /// Groups of which no further member may go down.
+    pub(super) fn full(&self) -> impl Iterator<Item = &Group> {
+        let full = |(_, down): &(&Group, &BTreeMap<_, _>)| self.is_enough(down.len());
+        self.down.iter().filter(full).map(|(group, _)| group)
+    }
+
+    /// The first full group by name, a member that is down, and where that one stands.
+    pub(super) fn first_full(&self) -> Option<(&Group, ServiceId, State)> {
+        let group = self.full().min()?;
+        let (_, (service, state)) = self.down.get(group)?.first_key_value()?;
+        Some((group, *service, *state))
+    }
+
+    fn is_full(&self, group: &Group) -> bool {
+        let down = self.down.get(group);
+        down.is_some_and(|down| self.is_enough(down.len()))
+    }
+
+    fn is_enough(&self, down: usize) -> bool {
+        down >= self.max.get() as usize
+    }
+}
