@@ -7,7 +7,8 @@
 //! death the simulator's own record is held against the ledger.
 //!
 //! Half of the histories live in an odd world, see [`oddities`]: lists that freeze, lag, lie or spell
-//! images otherwise, rebuilds that fail unseen, answers that contradict themselves.
+//! images otherwise, rebuilds that fail unseen, answers that contradict themselves. Of the others some
+//! order with pins, by names, or by a plan, see [`orders`].
 //!
 //! `REFLEET_CRASH_HISTORIES=5000` runs more of them, `REFLEET_CRASH_SEED=n` begins with another
 //! seed: with `REFLEET_CRASH_HISTORIES=1` it repeats the one that failed.
@@ -19,6 +20,7 @@
 //! What a history does follows from its seed; how the operating system interleaves it does not.
 
 mod oddities;
+mod orders;
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -27,6 +29,7 @@ use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
 use self::oddities::{KINDS, ODD_KINDS, World};
+use self::orders::{How, PLAN};
 use crate::rig::{self, Pace, Rig, Running, SIGABRT, finish, side_by_side};
 use refleet::failpoint;
 use refleet::job::{LedgerEntry, State, Verdict};
@@ -76,6 +79,8 @@ struct Figures {
     states: BTreeMap<State, u64>,
     /// Histories in whose world something was odd.
     odd: u64,
+    /// How their orders were made.
+    orders: BTreeMap<&'static str, u64>,
     /// Of those: by the first word of each oddity.
     oddities: BTreeMap<String, u64>,
     /// Jobs that are done by the API's answer alone, or flagged, though the rebuild did not come to its
@@ -94,6 +99,9 @@ impl Figures {
         self.doubts += other.doubts;
         self.odd += other.odd;
         self.done_by_word_alone += other.done_by_word_alone;
+        for (word, count) in other.orders {
+            *self.orders.entry(word).or_default() += count;
+        }
         for (word, count) in other.oddities {
             *self.oddities.entry(word).or_default() += count;
         }
@@ -114,6 +122,7 @@ struct History {
     /// The operator said something beside the latest process.
     word_was_said: bool,
     world: World,
+    how: How,
     random: fastrand::Rng,
     /// Deaths that are still to come.
     deaths: Vec<Death>,
@@ -157,48 +166,21 @@ impl History {
             script.skip = random.u64(..6);
             rig.simulator.script(script);
         }
-        let name = failpoint::NAMES[usize::try_from(seed).unwrap() % failpoint::NAMES.len()];
-        let (first, aside) = match name {
-            // These failpoints need a doubt to resolve: a process that dies before the send leaves one.
-            "operate_before_commit" | "operate_after_commit" => ("before_send", Some(name)),
-            "report_before_rename" | "report_after_rename" => ("after_commit", Some(name)),
-            name => (name, None),
-        };
-        let nth = match first {
-            "before_commit" | "after_commit" | "outcome_taken" => random.u32(1..=8),
-            "form_handed_over" => random.u32(1..=10),
-            "before_send" | "after_answer" => random.u32(1..=u32::try_from(count).unwrap().min(4)),
-            _ => 1,
-        };
-        let mut deaths = vec![Death::At(first, nth)];
-        for _ in 0..random.u32(..4) {
-            deaths.push(match random.u32(..4) {
-                0 => Death::Arrived(random.u64(1..=count as u64 + 1)),
-                1 => Death::At(
-                    random
-                        .choice([
-                            "before_commit",
-                            "after_commit",
-                            "before_send",
-                            "after_answer",
-                        ])
-                        .unwrap(),
-                    random.u32(1..=3),
-                ),
-                _ => Death::After(random.u64(1..=350)),
-            });
-        }
-        deaths.reverse();
+        let how = How::choose(!world.describe().is_empty(), &mut random);
+        how.write(&rig);
+        let (deaths, aside) = deaths(seed, count, &mut random);
         Self {
             rig,
             word_was_said: false,
             world: world.clone(),
+            how,
             random,
             deaths,
             aside,
             figures: Figures {
                 histories: 1,
                 odd: u64::from(!world.describe().is_empty()),
+                orders: BTreeMap::from([(how.word(), 1)]),
                 oddities: world.counted(),
                 instances: count as u64,
                 ..Figures::default()
@@ -209,8 +191,10 @@ impl History {
     /// Lives it to its end. `Err` says what was wrong.
     fn live(mut self) -> Result<Figures, String> {
         let workers = self.random.u32(1..=6).to_string();
-        self.rig.pace = Pace::brisk().with("--workers", workers);
-        if self.random.u32(..3) == 0 {
+        self.rig.pace = Pace::brisk().with("--workers", &workers);
+        if self.how == How::Plan {
+            self.plan(&workers)?;
+        } else if self.random.u32(..3) == 0 {
             self.command(|rig| {
                 let manifest = rig.path("fleet.csv");
                 let mut command = rig.refleet(&["load", "-q"]);
@@ -220,7 +204,8 @@ impl History {
         }
         let mut operations = 0;
         loop {
-            let status = self.command(|rig| rig.order("fleet.csv", &["-q"]))?;
+            let how = self.how;
+            let status = self.command(|rig| rig.order("fleet.csv", how.options()))?;
             match status {
                 // The operator's word came after the run had asked the queue for the last time.
                 0 | 1 | 3 if self.word_was_said && self.is_queued() => {}
@@ -247,6 +232,37 @@ impl History {
         self.report()?;
         self.count();
         Ok(self.figures)
+    }
+
+    /// Plans until a plan is written: it is whole or not there, and nothing else was changed.
+    fn plan(&mut self, workers: &str) -> Result<(), String> {
+        let file = self.rig.path(PLAN);
+        loop {
+            let status = self.command(|rig| {
+                let mut command = rig.refleet(&["plan", "fleet.csv", "-q", "--out", PLAN]);
+                command.args([
+                    "--rate",
+                    "0",
+                    "--max-failures",
+                    "100%",
+                    "--workers",
+                    workers,
+                ]);
+                command
+            })?;
+            if self.rig.database().exists() || self.rig.submissions() > 0 {
+                return Err(format!("a plan changed something, exit code {status}"));
+            }
+            if file.exists() {
+                let text = std::fs::read_to_string(&file).unwrap();
+                serde_json::from_str::<serde_json::Value>(&text).map_err(|e| e.to_string())?;
+            }
+            match status {
+                0 => return Ok(()),
+                4 | ..0 => {}
+                _ => return Err(format!("a plan ended with exit code {status}")),
+            }
+        }
     }
 
     /// Starts a process, lets it die as planned, and looks at what is left.
@@ -448,6 +464,47 @@ impl History {
             }
         }
     }
+}
+
+/// How the processes of a history die, the first one last; and the failpoint that is met aside.
+fn deaths(
+    seed: u64,
+    count: usize,
+    random: &mut fastrand::Rng,
+) -> (Vec<Death>, Option<&'static str>) {
+    let name = failpoint::NAMES[usize::try_from(seed).unwrap() % failpoint::NAMES.len()];
+    let (first, aside) = match name {
+        // These failpoints need a doubt to resolve: a process that dies before the send leaves one.
+        "operate_before_commit" | "operate_after_commit" => ("before_send", Some(name)),
+        "report_before_rename" | "report_after_rename" => ("after_commit", Some(name)),
+        name => (name, None),
+    };
+    let nth = match first {
+        "before_commit" | "after_commit" | "outcome_taken" => random.u32(1..=8),
+        "form_handed_over" => random.u32(1..=10),
+        "before_send" | "after_answer" => random.u32(1..=u32::try_from(count).unwrap().min(4)),
+        _ => 1,
+    };
+    let mut deaths = vec![Death::At(first, nth)];
+    for _ in 0..random.u32(..4) {
+        deaths.push(match random.u32(..4) {
+            0 => Death::Arrived(random.u64(1..=count as u64 + 1)),
+            1 => Death::At(
+                random
+                    .choice([
+                        "before_commit",
+                        "after_commit",
+                        "before_send",
+                        "after_answer",
+                    ])
+                    .unwrap(),
+                random.u32(1..=3),
+            ),
+            _ => Death::After(random.u64(1..=350)),
+        });
+    }
+    deaths.reverse();
+    (deaths, aside)
 }
 
 /// What somebody who looks at the instances in doubt finds; `None`: nothing is queued yet.
