@@ -8,7 +8,7 @@
 //! says. What several commands share:
 //! `global` (options of every command), `manifest` (how a sheet is read), `paths` and
 //! `given_paths` (what must not be written over), `format` (how a table is written, and where to), `database` and `batches` (what a command works on), `order` (a manifest's way into
-//! the queue), `question` (before anything is destroyed), `next` (what to type afterwards), `window` (whether anything fits into it), `words`
+//! the queue), `question` (before anything is destroyed), `next` (what to type afterwards), `window` (whether anything fits into it), `held` (which rules hold jobs back), `words`
 //! and `output` (printing), `error` (what went wrong, with hints).
 
 mod adopt;
@@ -28,6 +28,7 @@ mod error;
 mod format;
 mod given_paths;
 mod global;
+mod held;
 mod list;
 mod load;
 mod lookup;

@@ -13,7 +13,7 @@ use super::{RunId, Tolerance};
 pub enum Instruction {
     /// Nothing starts until somebody says `go`.
     Pause,
-    /// What holds the batch back is lifted.
+    /// The pause is lifted; where there is none, what waits for those that go first may start.
     Go,
     /// The run at work goes on under these limits.
     Set(Limits),
@@ -108,8 +108,8 @@ pub struct Control {
     pub drained: Option<ControlEntry>,
     /// What was set for the run.
     pub limits: Limits,
-    /// When somebody said `go` last.
-    pub last_go: Option<ControlEntry>,
+    /// Nothing waits any more for those that go first, because of this.
+    pub released: Option<ControlEntry>,
 }
 
 impl Control {
@@ -134,9 +134,11 @@ impl Control {
         }
         match entry.instruction {
             Instruction::Pause => self.paused = Some(entry.clone()),
+            // One word lifts one thing: whoever lifts a pause has not looked at those that go first.
             Instruction::Go => {
-                self.paused = None;
-                self.last_go = Some(entry.clone());
+                if self.paused.take().is_none() {
+                    self.released = Some(entry.clone());
+                }
             }
             Instruction::Set(limits) => self.limits.take(limits),
             Instruction::Drain => self.drained = Some(entry.clone()),
@@ -182,8 +184,10 @@ mod tests {
             let go = entry(None, Instruction::Go);
             assert!(control.hear(2, &go));
             assert!(!control.is_held());
-            assert_eq!(control.last_go, Some(go));
-            assert_eq!(control.heard(), 2);
+            assert_eq!(control.released, None, "it has lifted the pause");
+            assert!(control.hear(3, &go));
+            assert_eq!(control.released, Some(go));
+            assert_eq!(control.heard(), 3);
         }
     }
 

@@ -304,6 +304,11 @@ impl JobRecord {
         }
     }
 
+    /// The instance was rebuilt, and somebody has seen that: the API's word alone proves nothing.
+    pub fn is_proven(&self) -> bool {
+        self.state == State::Done && self.evidence != Some(Evidence::Accepted)
+    }
+
     /// The instance may be out of service because of this job. Of a failed one that lasts until somebody
     /// has given his word on it, of which the record says nothing.
     pub fn is_down(&self) -> bool {

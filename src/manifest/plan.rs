@@ -5,7 +5,7 @@ use std::fmt::{self, Write as _};
 
 use super::cell::Named;
 use super::rebuild::Unresolved;
-use crate::job::{AccessKind, Action, Expected, ImageId, NewJob};
+use crate::job::{AccessKind, Action, Expected, Group, ImageId, NewJob};
 use crate::text;
 
 /// Images, and zones, that are counted each for itself. A fleet has a handful; a file that gives
@@ -41,6 +41,11 @@ impl<K: Ord + Clone> Frequencies<K> {
         } else {
             self.others += 1;
         }
+    }
+
+    /// There are none.
+    pub fn is_empty(&self) -> bool {
+        self.counts.is_empty()
     }
 
     /// Instances of this kind, if it is among those that are counted for themselves.
@@ -80,6 +85,8 @@ pub struct Plan {
     pub access: Frequencies<AccessKind>,
     /// Rows that pin the name, the address, and the image that must stand there.
     pub pins: [u64; 3],
+    /// Groups, and how many rows each has.
+    pub groups: Frequencies<Group>,
     /// Columns that mean nothing, as the header names them (safe to print).
     pub ignored: Vec<String>,
     /// Rows that a person took out with `#`, remarks between the rows included.
@@ -98,6 +105,7 @@ impl Plan {
             zones: Frequencies::default(),
             access: Frequencies::default(),
             pins: [0; 3],
+            groups: Frequencies::default(),
             ignored,
             taken_out: 0,
         }
@@ -122,6 +130,9 @@ impl Plan {
         } = &job.expected;
         for (count, pin) in self.pins.iter_mut().zip([name, ip, image]) {
             *count += u64::from(pin.is_some());
+        }
+        if let Some(group) = &job.group {
+            self.groups.add(group);
         }
     }
 
@@ -214,6 +225,9 @@ impl fmt::Display for Plan {
         for (title, (pin, count)) in titles.into_iter().zip(pins.filter(|(_, count)| *count > 0)) {
             writeln!(f, "  {title:<8}{pin:<42}{count:>9}")?;
         }
+        section(f, "group", &self.groups, |group| {
+            text::brief(group.as_str(), 40)
+        })?;
         if !self.ignored.is_empty() {
             super::diagnostics::wrap(f, "  ignored ", &self.ignored_names())?;
         }

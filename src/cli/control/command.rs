@@ -7,6 +7,7 @@ use super::wire;
 use crate::cli::batches::{self, BatchArg};
 use crate::cli::error::CliError;
 use crate::cli::global::Global;
+use crate::cli::held::{self, Rules};
 use crate::cli::output::{print_text, tell};
 use crate::cli::words::{instances, jobs};
 use crate::cli::{ended, next, signals};
@@ -67,7 +68,9 @@ pub async fn go(global: &Global, args: &GoArgs) -> Result<Exit, CliError> {
     let (mut queue, batch) = batches::open(global, &args.batch, Open::Change).await?;
     let mut control = Control::default();
     control.hear_all(&queue.control(batch.id, 0).await?);
-    if control.paused.is_none() {
+    let is_paused = control.paused.is_some();
+    let waiting = canaries_to_release(&mut queue, &batch, &control).await?;
+    if !is_paused && waiting == 0 {
         queue.close().await?;
         let batch = batch.id;
         return Err(CliError::Usage(format!("nothing holds batch {batch}")));
@@ -82,10 +85,33 @@ pub async fn go(global: &Global, args: &GoArgs) -> Result<Exit, CliError> {
     } else {
         format!("`{next}` goes on with it")
     };
-    tell_done(
-        global,
-        &format!("batch {} is no longer paused: {then}\n", batch.id),
-    )
+    let batch = batch.id;
+    let done = if is_paused {
+        format!("batch {batch} is no longer paused: {then}\n")
+    } else {
+        format!("batch {batch} no longer waits for those that go first: {then}\n")
+    };
+    tell_done(global, &done)?;
+    if is_paused && waiting > 0 && global.verbosity() != Verbosity::Quiet {
+        tell(&format!(
+            "{} of it still wait for those that go first: say `go` once more to start them all the same\n",
+            jobs(waiting)
+        ));
+    }
+    Ok(Exit::Done)
+}
+
+/// Jobs that wait for those that go first, by the rules of the last run.
+async fn canaries_to_release(
+    queue: &mut Queue,
+    batch: &Batch,
+    control: &Control,
+) -> Result<u64, CliError> {
+    let Some(run) = queue.runs(batch.id, 1).await?.pop() else {
+        return Ok(0);
+    };
+    let held = held::held(queue, batch.id, Rules::of(&run.options), control).await?;
+    Ok(held.behind_canaries)
 }
 
 pub async fn set(global: &Global, args: &SetArgs) -> Result<Exit, CliError> {

@@ -129,6 +129,7 @@ pub async fn plan(global: &Global, args: &PlanArgs) -> Result<Exit, CliError> {
         heading: "",
         warnings: &warnings,
         no_wait: false,
+        rollout: options.rollout.clone(),
         rebuild_timeout: options.rules.rebuild_timeout,
     };
     let database = place(&global.database(DATABASE)?);

@@ -12,7 +12,7 @@ use crate::cli::typed::answer;
 use crate::cli::words::instances;
 use crate::job::{Action, Owner};
 use crate::progress::{Surroundings, Verbosity};
-use crate::run::{InstanceList, Options, read_account};
+use crate::run::{InstanceList, Options, Rollout, read_account};
 use crate::zomro::Client;
 
 /// What is asked about, and which API.
@@ -55,6 +55,7 @@ pub async fn confirm(
         heading,
         warnings,
         no_wait: asked.options.no_wait,
+        rollout: rollout(asked.options, heading),
         rebuild_timeout: asked.options.rules.rebuild_timeout,
     };
     let count = question.count();
@@ -80,6 +81,15 @@ pub async fn confirm(
             }
             Ok(_) | Err(_) => return Err(CliError::NotConfirmed),
         }
+    }
+}
+
+/// Of what is left of an open batch, those that go first may be done already: the status names them.
+fn rollout(options: &Options, heading: &str) -> Rollout {
+    let is_new = heading.is_empty();
+    Rollout {
+        canary: options.rollout.canary.filter(|_| is_new),
+        ..options.rollout.clone()
     }
 }
 

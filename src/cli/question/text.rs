@@ -3,6 +3,7 @@
 //! The one fact to know: the number to type is that of the instances that will lose their data, and
 //! what matters most stands last, because a screen keeps its last lines.
 
+use std::collections::HashMap;
 use std::fmt::{self, Write as _};
 use std::time::Duration;
 
@@ -10,10 +11,10 @@ use super::fate::{Fate, Outlook};
 use super::table;
 use super::targets::{IMAGES_MAX, Targets};
 use crate::cli::words::{instances, named};
-use crate::job::{AccessKind, Action, ServiceId};
+use crate::job::{AccessKind, Action, Group, ImageId, ServiceId};
 use crate::progress::fold;
 use crate::queue::Target;
-use crate::run::Account;
+use crate::run::{Account, Rollout};
 use crate::text::brief;
 use crate::time;
 
@@ -68,6 +69,8 @@ pub struct Question<'a> {
     pub warnings: &'a [String],
     /// `--no-wait`: everything is sent, whatever the list says.
     pub no_wait: bool,
+    /// Who goes first, and who never goes down together.
+    pub rollout: Rollout,
     /// How long an instance that is not ready is waited for.
     pub rebuild_timeout: Duration,
 }
@@ -147,6 +150,7 @@ impl Question<'_> {
         self.not_sent(&mut lines);
         self.odd_images(&mut lines);
         lines.extend_from_slice(self.warnings);
+        self.rollout(&mut lines);
         if self.targets.iter().any(|target| target.access.is_some()) {
             lines.push(format!("Way in afterwards: {}.", self.access()));
         }
@@ -215,6 +219,47 @@ impl Question<'_> {
                 are(services.count),
                 brief(&status, 40),
                 services
+            ));
+        }
+    }
+
+    /// What keeps them from all starting at once.
+    fn rollout(&self, lines: &mut Vec<String>) {
+        if let Some(each) = self.rollout.canary {
+            let mut of_image: HashMap<Option<ImageId>, u32> = HashMap::new();
+            let mut first = Few::default();
+            for target in self.targets.iter() {
+                let place = of_image.entry(target.image).or_default();
+                *place += 1;
+                if *place <= each.get() {
+                    first.add(target.service);
+                }
+            }
+            if (first.count as u64) < self.targets.count() {
+                lines.push(format!(
+                    "First {each} of each image: {first}. The others start when these are done and were seen to be."
+                ));
+            }
+        }
+        let mut groups: HashMap<Group, u64> = HashMap::new();
+        for group in self.targets.iter().filter_map(|target| target.group) {
+            *groups.entry(group).or_default() += 1;
+        }
+        if !groups.is_empty() {
+            let (max, members) = (self.rollout.max_per_group, groups.values().sum());
+            let of = match groups.len() {
+                1 => "1 group".to_owned(),
+                groups => format!("{groups} groups"),
+            };
+            lines.push(format!(
+                "In {of}: {}. At most {max} of a group {} down at once.",
+                instances(members),
+                if max.get() == 1 { "is" } else { "are" },
+            ));
+        }
+        if let Some(window) = &self.rollout.window {
+            lines.push(format!(
+                "Window {window}: nothing starts that would not be back before it closes."
             ));
         }
     }
@@ -305,13 +350,13 @@ fn are(count: usize) -> String {
 
 #[cfg(test)]
 mod tests {
-    use std::collections::{HashMap, HashSet};
+    use std::collections::HashSet;
     use std::time::Instant;
 
     use console::measure_text_width;
 
     use super::*;
-    use crate::job::{AccountId, Expected, ImageId, Owner};
+    use crate::job::{AccountId, Expected, Owner};
     use crate::run::InstanceList;
     use crate::zomro::{Instance, Page};
 
@@ -389,6 +434,7 @@ mod tests {
             heading: "",
             warnings: &[],
             no_wait: false,
+            rollout: Rollout::default(),
             rebuild_timeout: Duration::from_hours(1),
         };
         let text = question.text(size.0, size.1);
@@ -435,6 +481,7 @@ mod tests {
             heading: "",
             warnings: &[],
             no_wait: true,
+            rollout: Rollout::default(),
             rebuild_timeout: Duration::from_hours(1),
         };
         assert_eq!(question.count(), 5);

@@ -33,6 +33,12 @@ pub struct Prepared {
 
 /// The batch to work on, and what was read of the account on the way.
 pub async fn prepare(invocation: &Invocation<'_>, queue: &mut Queue) -> Result<Prepared, CliError> {
+    let options = &invocation.context.options;
+    if options.no_wait && options.rollout.canary.is_some() {
+        return Err(CliError::Usage(
+            "--canary starts the others when the first are done, and --no-wait waits for none: leave one of them out".to_owned(),
+        ));
+    }
     let prepared = if let Some(manifest) = invocation.manifest {
         order(invocation, queue, manifest).await?
     } else {
@@ -76,6 +82,12 @@ async fn order(
     if context.options.no_wait && validated.plan.pins.iter().any(|rows| *rows > 0) {
         return Err(CliError::Usage(format!(
             "{} pins what must stand on its instances (expect_...), and --no-wait reads no list to see it: run it without --no-wait",
+            text::brief(source.name(), 200)
+        )));
+    }
+    if context.options.no_wait && !validated.plan.groups.is_empty() {
+        return Err(CliError::Usage(format!(
+            "{} has groups of which only so many may be down at once, and --no-wait never sees one come back: run it without --no-wait",
             text::brief(source.name(), 200)
         )));
     }
@@ -251,6 +263,12 @@ async fn resume(
     if context.options.no_wait && queue.expects(batch.id).await? {
         return Err(CliError::Usage(format!(
             "batch {} expects something of its instances, and --no-wait reads no list to see it: run it without --no-wait",
+            batch.id
+        )));
+    }
+    if context.options.no_wait && queue.has_groups(batch.id).await? {
+        return Err(CliError::Usage(format!(
+            "batch {} has groups of which only so many may be down at once, and --no-wait never sees one come back: run it without --no-wait",
             batch.id
         )));
     }

@@ -5,7 +5,7 @@ use std::path::Path;
 use serde_json::json;
 
 use super::read::Status;
-use crate::job::{ControlEntry, Instruction};
+use crate::job::{ControlEntry, Instruction, ServiceId, State};
 use crate::time;
 
 pub fn as_json(status: &Status, database: &Path) -> serde_json::Value {
@@ -16,6 +16,7 @@ pub fn as_json(status: &Status, database: &Path) -> serde_json::Value {
         last_run,
         control,
         said,
+        held,
         window,
         per_minute,
         eta,
@@ -63,6 +64,15 @@ pub fn as_json(status: &Status, database: &Path) -> serde_json::Value {
             "closes_at": now.closes_ms.map(time::rfc3339),
             "opens_at": now.closes_ms.is_none().then(|| time::rfc3339(now.opens_ms)),
         })),
+        "held_back": json!({
+            "canaries": held.canaries.iter().map(member).collect::<Vec<_>>(),
+            "behind_canaries": held.behind_canaries,
+            "groups": held.groups.iter().map(|held| json!({
+                "group": held.group,
+                "waiting": held.waiting,
+                "down": held.down.iter().map(member).collect::<Vec<_>>(),
+            })).collect::<Vec<_>>(),
+        }),
         "done_per_minute": per_minute.map(|per_minute| (per_minute * 100.0).round() / 100.0),
         "eta_s": eta.map(|eta| eta.as_secs()),
         "oldest_doubt": oldest_doubt.as_ref().map(|doubt| json!({
@@ -75,6 +85,11 @@ pub fn as_json(status: &Status, database: &Path) -> serde_json::Value {
         })).collect::<Vec<_>>(),
         "next": next.as_ref().map(|next| &next.command),
     })
+}
+
+/// An instance, and where its job stands.
+fn member((service, state): &(ServiceId, State)) -> serde_json::Value {
+    json!({"service_id": service, "state": state})
 }
 
 /// Who has said something, when and why.

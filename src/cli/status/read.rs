@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use crate::cli::error::CliError;
 use crate::cli::global::Global;
+use crate::cli::held::{Held, Rules, held};
 use crate::cli::next::{self, command_for};
 use crate::cli::options;
 use crate::job::{BatchId, Control, ControlEntry};
@@ -31,6 +32,8 @@ pub struct Status {
     pub control: Control,
     /// What operators said of it last, the newest first.
     pub said: Vec<ControlEntry>,
+    /// Which rules of the last run hold jobs back.
+    pub held: Held,
     /// Of the last run.
     pub window: Option<WindowNow>,
     /// Known only while something works.
@@ -113,10 +116,16 @@ impl Status {
                 .then(|| next(global, &batch, is_newest, open.is_empty()))
                 .flatten()
         };
+        let rules = last_run.as_ref().filter(|_| batch.is_open());
+        let held = match rules.map(|run| Rules::of(&run.options)) {
+            Some(rules) => held(queue, batch.id, rules, &control).await?,
+            None => Held::default(),
+        };
         let window = last_run.as_ref().filter(|_| batch.is_open());
         let window = window.and_then(|run| options::window_of(&run.options));
         Ok(Self {
             window: window.map(|window| WindowNow::new(window, now_ms)),
+            held,
             control,
             said: said.into_iter().map(|(_, entry)| entry).collect(),
             oldest_doubt: queue.oldest_doubt(batch.id).await?,

@@ -4,13 +4,18 @@ use std::fmt::{Display, Write as _};
 use std::path::Path;
 
 use super::read::{Elsewhere, Status, WindowNow};
+use crate::cli::held::{Held, HeldGroup};
 use crate::cli::words::jobs;
-use crate::job::{ControlEntry, Counter, Instruction};
+use crate::job::{ControlEntry, Counter, Instruction, ServiceId, State};
 use crate::queue::Run;
 use crate::{text, time};
 
 /// Other batches that are named before the rest is only counted.
 const BATCHES_MAX: usize = 5;
+
+/// Groups that are named before the rest is only counted, and members of each.
+const GROUPS_MAX: usize = 5;
+const MEMBERS_MAX: usize = 5;
 
 /// Ends with a line feed.
 pub fn as_text(status: &Status, database: &Path) -> String {
@@ -28,6 +33,7 @@ pub fn as_text(status: &Status, database: &Path) -> String {
     lines.counts(status);
     lines.processes(status);
     lines.control(status);
+    lines.held(&status.held);
     if let Some(now) = &status.window {
         lines.add("window", as_it_stands(now));
     }
@@ -145,6 +151,29 @@ impl Lines {
         }
     }
 
+    /// What waits for something to happen, or for somebody's word.
+    fn held(&mut self, held: &Held) {
+        if held.behind_canaries > 0 {
+            let waiting = jobs(held.behind_canaries);
+            let canaries = members(&held.canaries);
+            self.add("canaries", format!("{waiting} wait for {canaries}"));
+        }
+        for HeldGroup {
+            group,
+            waiting,
+            down,
+        } in held.groups.iter().take(GROUPS_MAX)
+        {
+            let group = text::brief(group.as_str(), 40);
+            let (waiting, down) = (jobs(*waiting), members(down));
+            self.add("group", format!("{group}: {waiting} wait for {down}"));
+        }
+        let more = held.groups.len().saturating_sub(GROUPS_MAX);
+        if more > 0 {
+            self.add("group", format!("and {more} more"));
+        }
+    }
+
     fn open_batches(&mut self, status: &Status) {
         let open = &status.open;
         if open.is_empty() {
@@ -174,6 +203,18 @@ fn told(entry: &ControlEntry) -> String {
         time::human(entry.at_ms),
         text::brief(&entry.operator, 100)
     )
+}
+
+/// Instances, and where the job of each stands.
+fn members(members: &[(ServiceId, State)]) -> String {
+    let named = members.iter().take(MEMBERS_MAX);
+    let named: Vec<String> = named
+        .map(|(service, state)| format!("{service} ({state})"))
+        .collect();
+    match members.len().saturating_sub(MEMBERS_MAX) {
+        0 => named.join(", "),
+        more => format!("{} and {more} more", named.join(", ")),
+    }
 }
 
 fn as_it_stands(now: &WindowNow) -> String {

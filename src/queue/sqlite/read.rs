@@ -114,7 +114,7 @@ impl Queue {
     }
 
     /// The jobs of `batch` per state.
-    pub(super) async fn tally(&mut self, batch: BatchId) -> Result<Counts, StoreError> {
+    pub async fn tally(&mut self, batch: BatchId) -> Result<Counts, StoreError> {
         let tallies: Vec<(String, i64)> = sqlx::query_as(TALLY)
             .bind(batch.0)
             .fetch_all(&mut self.connection)

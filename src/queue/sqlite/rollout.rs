@@ -1,5 +1,6 @@
 //! What the rules of a roll-out ask of the database.
 
+use std::collections::HashMap;
 use std::num::NonZeroU32;
 
 use super::handle::Queue;
@@ -41,7 +42,7 @@ const CANARIES: &str = concat!(
 
 impl Queue {
     /// How far the roll-out of `batch` has come, where of each image `canaries` go first, or none.
-    pub(super) async fn rollout_progress(
+    pub async fn rollout_progress(
         &mut self,
         batch: BatchId,
         canaries: Option<NonZeroU32>,
@@ -53,6 +54,27 @@ impl Queue {
                 None => Vec::new(),
             },
         })
+    }
+
+    /// Members of groups that are queued and were never touched: how many of each group.
+    pub async fn waiting_by_group(
+        &mut self,
+        batch: BatchId,
+    ) -> Result<HashMap<Group, u64>, StoreError> {
+        let rows: Vec<(String, i64)> = sqlx::query_as(
+            "SELECT group_name, count(*) FROM job
+             WHERE batch_id = ?1 AND group_name IS NOT NULL AND state = 'queued' AND executed = 'no'
+             GROUP BY group_name",
+        )
+        .bind(batch.0)
+        .fetch_all(&mut self.connection)
+        .await?;
+        rows.into_iter()
+            .map(|(group, waiting)| {
+                let group = Group::new(&group).ok_or_else(|| damaged("a group"))?;
+                Ok((group, u64::try_from(waiting).unwrap_or(0)))
+            })
+            .collect()
     }
 
     /// Some of its jobs are in groups.

@@ -3,7 +3,7 @@
 use std::num::NonZeroU32;
 use std::time::{Duration, Instant};
 
-use crate::job::{Evidence, JobId, JobRecord, State};
+use crate::job::{JobId, JobRecord, State};
 use crate::queue::QueuedJob;
 use crate::run::Now;
 
@@ -12,17 +12,6 @@ const AGE_MAX: Duration = Duration::from_secs(30);
 
 /// An answer of this age is of this moment.
 pub(super) const FRESH: Duration = Duration::from_secs(1);
-
-/// What is known of a canary.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Proof {
-    /// Nothing yet.
-    Pending,
-    /// Its instance was rebuilt, and was seen to be.
-    Proven,
-    /// It did not end well, or nobody can tell: somebody has to look.
-    Lost,
-}
 
 #[derive(Debug)]
 pub(super) struct Canaries {
@@ -87,19 +76,19 @@ impl Canaries {
     }
 
     fn open_if_proven(&mut self) -> bool {
-        let is_proven = |job: &QueuedJob| proof(&job.record) == Proof::Proven;
-        let opens = self.each.is_some() && self.jobs.iter().all(is_proven);
-        if opens {
-            self.each = None;
-            self.jobs = Vec::new();
-        }
-        opens
+        self.jobs.iter().all(|job| job.record.is_proven()) && self.open()
+    }
+
+    /// All may start. Returns whether they might not before.
+    pub(super) fn open(&mut self) -> bool {
+        self.jobs = Vec::new();
+        self.each.take().is_some()
     }
 
     /// The first one that did not end well.
     pub(super) fn lost(&self) -> Option<&QueuedJob> {
         let mut jobs = self.jobs.iter();
-        jobs.find(|job| proof(&job.record) == Proof::Lost)
+        jobs.find(|job| is_lost(&job.record))
     }
 
     /// The job may start.
@@ -114,16 +103,12 @@ impl Canaries {
     }
 }
 
-fn proof(record: &JobRecord) -> Proof {
+/// It did not end well, or nobody can tell: somebody has to look.
+fn is_lost(record: &JobRecord) -> bool {
     match record.state {
-        State::Queued | State::Submitting | State::InProgress | State::Cancelled => Proof::Pending,
-        State::InDoubt if record.held => Proof::Lost,
-        State::InDoubt => Proof::Pending,
-        State::Failed => Proof::Lost,
-        State::Done => match record.evidence {
-            // The API's word alone: nobody has seen the instance come back.
-            Some(Evidence::Accepted) | None => Proof::Lost,
-            Some(Evidence::Observed | Evidence::Image | Evidence::Operator) => Proof::Proven,
-        },
+        State::Queued | State::Submitting | State::InProgress | State::Cancelled => false,
+        State::InDoubt => record.held,
+        State::Failed => true,
+        State::Done => !record.is_proven(),
     }
 }

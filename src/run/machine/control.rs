@@ -72,6 +72,11 @@ impl Instructions {
         self.control.heard()
     }
 
+    /// Somebody has let everything start, though those that go first are not proven.
+    pub(super) fn is_released(&self) -> bool {
+        self.control.released.is_some()
+    }
+
     /// Nothing starts until somebody says `go`.
     pub(super) fn is_paused(&self) -> bool {
         self.control.paused.is_some()

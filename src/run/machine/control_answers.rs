@@ -11,6 +11,7 @@ impl Machine {
     /// has to say `go` first.
     pub(super) fn begin_under(&mut self, control: Control, now: Now) {
         self.course.instructions = Instructions::new(control, now);
+        self.release_if_said();
         if let Some(pause) = self.course.instructions.pause() {
             let halt = Halt::Paused {
                 operator: pause.operator.clone(),
@@ -33,12 +34,19 @@ impl Machine {
         for entry in self.course.instructions.hear(entries, now) {
             self.narrator.tell(Event::Control(entry));
         }
+        self.release_if_said();
         let limits = self.course.instructions.limits();
         if limits != before {
             self.take_limits(limits);
         }
         if was_paused && !self.course.instructions.is_paused() {
             self.go_on(now);
+        }
+    }
+
+    fn release_if_said(&mut self) {
+        if self.course.instructions.is_released() && self.rollout.canaries.open() {
+            self.backlog.look_again();
         }
     }
 

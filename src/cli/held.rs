@@ -1,0 +1,96 @@
+//! Which rules of the roll-out hold jobs of a batch back, by the options of its last run.
+
+use std::num::NonZeroU32;
+
+use crate::job::{BatchId, Control, Group, ServiceId, State};
+use crate::queue::{Queue, StoreError};
+
+/// What holds jobs back until something has happened, or somebody has spoken.
+#[derive(Debug, Default)]
+pub struct Held {
+    /// Those that go first and are not proven yet; empty: nothing waits for them.
+    pub canaries: Vec<(ServiceId, State)>,
+    /// Jobs that wait for them.
+    pub behind_canaries: u64,
+    pub groups: Vec<HeldGroup>,
+}
+
+/// A group of which no further member may go down.
+#[derive(Debug)]
+pub struct HeldGroup {
+    pub group: Group,
+    /// Members that wait.
+    pub waiting: u64,
+    /// Those that are down.
+    pub down: Vec<(ServiceId, State)>,
+}
+
+/// The rules of a run, as far as they hold jobs back until something has happened.
+#[derive(Debug, Clone, Copy)]
+pub struct Rules {
+    pub canary: Option<NonZeroU32>,
+    pub max_per_group: NonZeroU32,
+}
+
+impl Rules {
+    /// Of a run that was begun with `options`.
+    pub fn of(options: &serde_json::Value) -> Self {
+        let number = |name: &str| {
+            let number = options[name].as_u64()?;
+            NonZeroU32::new(u32::try_from(number).ok()?)
+        };
+        Self {
+            canary: number("canary"),
+            max_per_group: number("max_per_group").unwrap_or(NonZeroU32::MIN),
+        }
+    }
+}
+
+/// What holds jobs of `batch` back under `rules`, and under what operators have said of it.
+pub async fn held(
+    queue: &mut Queue,
+    batch: BatchId,
+    rules: Rules,
+    control: &Control,
+) -> Result<Held, StoreError> {
+    let canary = rules.canary.filter(|_| control.released.is_none());
+    let progress = queue.rollout_progress(batch, canary).await?;
+    let unproven = progress
+        .canaries
+        .iter()
+        .filter(|job| !job.record.is_proven());
+    let canaries: Vec<(ServiceId, State)> = unproven
+        .map(|job| (job.service, job.record.state))
+        .collect();
+    let mut held = Held::default();
+    if !canaries.is_empty() {
+        let queued = progress.canaries.iter();
+        let queued = queued.filter(|job| job.record.state == State::Queued);
+        let all = queue.tally(batch).await?.queued;
+        held.behind_canaries = all.saturating_sub(queued.count() as u64);
+        held.canaries = canaries;
+    }
+    let mut groups: Vec<HeldGroup> = Vec::new();
+    for down in progress.down {
+        let member = (down.service, down.state);
+        match groups.iter_mut().find(|known| known.group == down.group) {
+            Some(known) => known.down.push(member),
+            None => groups.push(HeldGroup {
+                group: down.group,
+                waiting: 0,
+                down: vec![member],
+            }),
+        }
+    }
+    groups.retain(|group| group.down.len() >= rules.max_per_group.get() as usize);
+    if !groups.is_empty() {
+        let waiting = queue.waiting_by_group(batch).await?;
+        for group in &mut groups {
+            group.waiting = waiting.get(&group.group).copied().unwrap_or_default();
+        }
+        groups.retain(|group| group.waiting > 0);
+        groups.sort_by(|one, other| one.group.cmp(&other.group));
+    }
+    held.groups = groups;
+    Ok(held)
+}
