@@ -31,10 +31,10 @@ fn is_all_done(rig: &Rig) {
     rig.assert_truth(1);
 }
 
+/// Of all batches.
 fn in_flight(rig: &Rig) -> usize {
-    let mut states = rig.states();
-    let mut of = |state| states.remove(state).unwrap_or_default().len();
-    of("submitting") + of("in_progress")
+    let flying = "SELECT id FROM job WHERE state = 'submitting' OR state = 'in_progress'";
+    rig.sql(flying).len()
 }
 
 /// Waits until the run has seen through what is in flight, and waits.
@@ -235,6 +235,39 @@ fn limits_that_are_set_count_at_once_and_until_the_run_ends() {
     let status = rig.call(&["status", "--json"]).exit(0).json();
     assert_eq!(status["limits_set"], serde_json::json!({}));
     assert_eq!(status["said"][1]["limits"]["workers"], 1);
+}
+
+/// Who wants the brake must not believe that it is on.
+#[test]
+fn whoever_speaks_of_a_batch_on_which_nobody_works_is_told_of_the_other_one() {
+    let rig = rig();
+    rig.fleet(20);
+    rig.load();
+    let rest: Vec<String> = crate::rig::manifest(40)
+        .lines()
+        .map(str::to_owned)
+        .collect();
+    let rest = [&rest[..1], &rest[21..]].concat().join("\n");
+    rig.write("rest.csv", rest);
+    rig.call(&["load", "rest.csv", "-q"]).exit(0);
+    let mut run = rig.watch(FOUR);
+    run.wait_for(3, "done");
+    rig.call(&["drain"])
+        .exit(2)
+        .says("the run at work is on batch 1, not on batch 2: say it with --batch 1");
+    pause(&rig)
+        .exit(0)
+        .says("the run at work is on batch 1, and goes on: `refleet")
+        .says("pause --batch 1 --reason TEXT` pauses it")
+        .says_out("batch 2 is paused");
+    rig.call(&["pause", "--batch", "1", "--reason", "this one"])
+        .exit(0)
+        .says_out("batch 1 is paused");
+    wait_until_idle(&rig, &mut run);
+    run.kill();
+    rig.run(FOUR)
+        .exit(6)
+        .says("go --reason TEXT --batch 1` lifts the pause");
 }
 
 #[test]

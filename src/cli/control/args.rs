@@ -9,8 +9,8 @@ use crate::job::{Limits, Tolerance};
 
 /// Start nothing more of a batch until `refleet go`.
 ///
-/// Returns when every call that was under way has been answered; from then on nothing is sent.
-/// Rebuilds that have begun go on, and are seen through by the run at work, which then waits. A run
+/// Returns when everything that was sent has been answered; from then on no rebuild is ordered.
+/// Those that have begun go on, and are seen through by the run at work, which then waits. A run
 /// that is started meanwhile ends with exit code 6. A crash does not lift the pause.
 #[derive(Debug, Args)]
 #[command(override_usage = "refleet pause [OPTIONS] --reason <TEXT>")]

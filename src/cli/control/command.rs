@@ -1,20 +1,20 @@
 //! The commands.
 
 use super::args::{DrainArgs, GoArgs, PauseArgs, SetArgs};
-use super::at_work::at_work;
+use super::at_work::{at_work, at_work_on};
 use super::operator::operator;
 use super::wire;
 use crate::cli::batches::{self, BatchArg};
 use crate::cli::error::CliError;
 use crate::cli::global::Global;
 use crate::cli::held::{self, Rules};
-use crate::cli::output::{print_text, tell};
+use crate::cli::output::{print_text, tell, tell_prose};
 use crate::cli::words::{instances, jobs};
 use crate::cli::{ended, next, signals};
 use crate::exit::Exit;
 use crate::job::{BatchId, Control, ControlEntry, Instruction, RunId};
 use crate::progress::Verbosity;
-use crate::queue::{Batch, Open, Queue, Store as _};
+use crate::queue::{Open, Queue, Store as _};
 use crate::time;
 
 pub async fn pause(global: &Global, args: &PauseArgs) -> Result<Exit, CliError> {
@@ -42,7 +42,15 @@ pub async fn pause(global: &Global, args: &PauseArgs) -> Result<Exit, CliError> 
         }
     };
     let counts = queue.counts(id).await?;
+    let elsewhere = at_work(&mut queue).await?;
     queue.close().await?;
+    if let Some((other, _)) = elsewhere.filter(|(on, _)| *on != id) {
+        // Who wants the brake must not believe that it is on.
+        tell_prose(&format!(
+            "warning: the run at work is on batch {other}, and goes on: `{} pause --batch {other} --reason TEXT` pauses it\n",
+            global.command(None)
+        ));
+    }
     if is_quiet {
         return Ok(Exit::Done);
     }
@@ -77,7 +85,7 @@ pub async fn go(global: &Global, args: &GoArgs) -> Result<Exit, CliError> {
     }
     let reason = Some(args.reason.clone());
     say(&mut queue, batch.id, None, reason, Instruction::Go).await?;
-    let is_at_work = at_work(&mut queue, batch.id).await?.is_some();
+    let is_at_work = at_work_on(&mut queue, batch.id).await?.is_some();
     let next = next::go_on(global, &mut queue, &batch).await?;
     queue.close().await?;
     let then = if is_at_work {
@@ -140,23 +148,34 @@ async fn say_to_the_run(
     instruction: Instruction,
 ) -> Result<(BatchId, RunId), CliError> {
     let (mut queue, batch) = batches::open(global, arg, Open::Change).await?;
-    let nobody = nobody_works(&batch, &instruction);
-    let heard = match at_work(&mut queue, batch.id).await? {
-        Some(run) => {
+    let at_work = at_work(&mut queue).await?;
+    let nobody = nobody_works(batch.id, &instruction, at_work);
+    let heard = match at_work {
+        Some((on, run)) if on == batch.id => {
             let is_heard = say(&mut queue, batch.id, Some(run), reason, instruction).await?;
             is_heard.then_some(run)
         }
-        None => None,
+        Some(_) | None => None,
     };
     queue.close().await?;
     let run = heard.ok_or_else(|| CliError::Usage(nobody))?;
     Ok((batch.id, run))
 }
 
-fn nobody_works(batch: &Batch, instruction: &Instruction) -> String {
-    let batch = batch.id;
-    let kind = instruction.kind();
-    format!("no run is at work on batch {batch}: `{kind}` is for the run at work, and ends with it")
+fn nobody_works(
+    batch: BatchId,
+    instruction: &Instruction,
+    at_work: Option<(BatchId, RunId)>,
+) -> String {
+    match at_work {
+        Some((other, _)) if other != batch => format!(
+            "the run at work is on batch {other}, not on batch {batch}: say it with --batch {other}"
+        ),
+        Some(_) | None => format!(
+            "no run is at work on batch {batch}: `{}` is for the run at work, and ends with it",
+            instruction.kind()
+        ),
+    }
 }
 
 /// Returns whether the run that it is for, if any, is still at work.

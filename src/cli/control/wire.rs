@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use tokio::time::sleep;
 
-use super::at_work::at_work;
+use super::at_work::at_work_on;
 use crate::cli::error::CliError;
 use crate::job::BatchId;
 use crate::queue::{Queue, Store as _};
@@ -22,7 +22,7 @@ pub async fn answered(
     let mut outstanding = Some(outstanding);
     loop {
         // Asked in this order: a run that ends has recorded its answers before.
-        let is_at_work = at_work(queue, batch).await?.is_some();
+        let is_at_work = at_work_on(queue, batch).await?.is_some();
         let left = queue.counts(batch).await?.submitting;
         if left == 0 || !is_at_work {
             return Ok(left);

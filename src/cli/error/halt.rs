@@ -3,8 +3,9 @@
 use crate::job::{Action, State};
 use crate::run::Halt;
 
-/// One line. `command`: how to call refleet on this database.
-pub fn hint(halt: &Halt, action: Action, command: &str) -> String {
+/// One line. `command`: how to call refleet on this database; `of_batch`: what makes a command speak of
+/// the batch, where it is not the newest.
+pub fn hint(halt: &Halt, action: Action, command: &str, of_batch: &str) -> String {
     let terms = action.terms();
     match halt {
         Halt::FailureBudget { .. } => {
@@ -67,7 +68,7 @@ pub fn hint(halt: &Halt, action: Action, command: &str) -> String {
             "wait a while, leave VPNs and shared addresses, lower --rate, then run again".to_owned()
         }
         Halt::Paused { .. } => format!(
-            "nothing was sent: `{command} go --reason TEXT` lifts the pause, then run again"
+            "nothing was sent: `{command} go --reason TEXT{of_batch}` lifts the pause, then run again"
         ),
         Halt::Drained { .. } => "run again to go on with the rest".to_owned(),
         Halt::Unread(_) => "nothing was sent: deal with the reason, then run again".to_owned(),

@@ -77,7 +77,7 @@ pub fn hints(error: &CliError) -> Vec<String> {
         CliError::OtherApi { .. } => hint(OTHER_PROVIDER),
         CliError::Open(error) => open_hints(error),
         CliError::Store(error) => storage_hints(error),
-        CliError::Account { action, halt } => hint(&halt::hint(halt, *action, "refleet")),
+        CliError::Account { action, halt } => hint(&halt::hint(halt, *action, "refleet", "")),
         CliError::NoSuchBatch(_) | CliError::NoSuchService(_) => {
             hint("`refleet status` shows what is there")
         }

@@ -138,6 +138,11 @@ async fn how_it_ended(
             .filter(|typed| typed.as_os_str() != "-")
             .unwrap_or(&batch.path)
     });
+    let of_batch = if is_newest {
+        String::new()
+    } else {
+        format!(" --batch {}", batch.id)
+    };
     let simulated = invocation.is_simulated();
     let command = invocation.command();
     Ended {
@@ -153,7 +158,7 @@ async fn how_it_ended(
         hint: ending
             .halt
             .as_ref()
-            .map(|halt| halt::hint(halt, batch.action, &command))
+            .map(|halt| halt::hint(halt, batch.action, &command, &of_batch))
             .or_else(|| storage_hint(ending)),
         no_wait: invocation.context.options.no_wait,
         simulated,

@@ -10,11 +10,20 @@ use crate::queue::{Lease, StoreError};
 pub(super) const CONTROL: &str = "SELECT seq, run_id, at_ms, operator, reason, body FROM control
      WHERE seq > ?2 AND +batch_id = ?1 ORDER BY seq";
 
-/// The batch is paused, or the run is to start nothing more.
-pub(super) const HELD: &str =
-    "SELECT coalesce((SELECT max(seq) FROM control WHERE batch_id = ?1 AND kind = 'pause'), 0)
-          > coalesce((SELECT max(seq) FROM control WHERE batch_id = ?1 AND kind = 'go'), 0)
-     OR EXISTS (SELECT 1 FROM control WHERE batch_id = ?1 AND kind = 'drain' AND run_id = ?2)";
+/// The batch ?1 is paused, or the run `$run` is to start nothing more.
+macro_rules! held {
+    ($run:literal) => {
+        concat!(
+            "(coalesce((SELECT max(seq) FROM control WHERE batch_id = ?1 AND kind = 'pause'), 0)
+              > coalesce((SELECT max(seq) FROM control WHERE batch_id = ?1 AND kind = 'go'), 0)
+              OR EXISTS (SELECT 1 FROM control WHERE batch_id = ?1 AND kind = 'drain' AND run_id = ",
+            $run,
+            "))"
+        )
+    };
+}
+
+pub(super) const HELD: &str = concat!("SELECT ", held!("?2"));
 
 /// What is for a run is written only while that run is at work.
 const INSTRUCT: &str = "INSERT INTO control (batch_id, run_id, kind, at_ms, operator, reason, body)
@@ -73,8 +82,7 @@ impl Queue {
         self.conclude(written).await
     }
 
-    /// Nothing of the lease's batch may be started by its run. Asked inside the transaction that would
-    /// write down what starts: what is said afterwards finds it committed.
+    /// Nothing of the lease's batch may be started by its run.
     pub(super) async fn is_held(&mut self, lease: &Lease) -> Result<bool, StoreError> {
         let is_held = sqlx::query_scalar(HELD)
             .bind(lease.batch().0)

@@ -8,6 +8,8 @@
 
 #[macro_use]
 mod columns;
+#[macro_use]
+mod control;
 
 mod access;
 mod adopt;
@@ -15,7 +17,6 @@ mod change;
 mod check;
 mod clock;
 mod command;
-mod control;
 mod durations;
 mod enqueue;
 mod error;

@@ -21,11 +21,17 @@ pub(super) const STANDING: &str =
 pub(super) const ERASE: &str =
     "DELETE FROM secret WHERE job_id IN (SELECT value FROM json_each(?1))";
 
-pub(super) const COUNT: &str =
+/// It counts nothing where a run has lost its lease (?4: its epoch), or begins something while an
+/// operator holds that back (?5: the run).
+pub(super) const COUNT: &str = concat!(
     "UPDATE tally SET jobs = jobs + (change.value ->> 1), moved_ms = max(moved_ms, ?3)
      FROM json_each(?2) AS change
      WHERE batch_id = ?1 AND state = change.value ->> 0
-       AND (?4 IS NULL OR ?4 = (SELECT epoch FROM batch WHERE id = ?1))";
+       AND (?4 IS NULL OR ?4 = (SELECT epoch FROM batch WHERE id = ?1))
+       AND (?5 IS NULL OR NOT ",
+    held!("?5"),
+    ")"
+);
 
 /// Who writes.
 #[derive(Debug, Clone, Copy)]
@@ -52,7 +58,7 @@ impl Writer<'_> {
     }
 }
 
-/// What to do with steps whose jobs have moved.
+/// What to do with steps whose jobs have moved, or must not begin.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Moved {
     /// They are not expected: one is enough to give up.
@@ -63,7 +69,7 @@ enum Moved {
 
 /// The transaction must be rolled back.
 enum Refused {
-    /// A job had moved.
+    /// A job had moved, or must not begin; or the lease was lost.
     Moved,
     Error(StoreError),
 }
@@ -83,7 +89,8 @@ impl Queue {
         if steps.is_empty() {
             return Ok(Recorded::default());
         }
-        // That a job has moved is rare: only then is it asked which, in a second transaction.
+        // That a job has moved, or must not begin, is rare: only then is it asked which, in a second
+        // transaction.
         for moved in [Moved::GiveUp, Moved::LeaveOut] {
             self.begin().await?;
             match self.write_steps(lease, steps, moved).await {
@@ -109,10 +116,11 @@ impl Queue {
         steps: &[&Transition],
         moved: Moved,
     ) -> Result<Recorded, Refused> {
-        let held = self.held_back(lease, steps).await?;
-        if moved == Moved::LeaveOut || !held.is_empty() {
+        let mut held = HashSet::new();
+        if moved == Moved::LeaveOut {
             // Where nothing is left to be written, no statement would notice.
             self.renew(lease).await?;
+            held = self.held_back(lease, steps).await?;
         }
         let rest: Vec<&Transition> = (steps.iter().copied())
             .filter(|step| !(is_intent(step) && held.contains(&step.job)))
@@ -187,7 +195,7 @@ async fn write(
             let moved = wave.iter().map(|step| step.job);
             conflicts.extend(moved.filter(|job| !standing.contains(job)));
         }
-        write_wave(connection, batch, writer, &steps).await?;
+        write_wave(connection, batch, writer, &steps, moved).await?;
         rest = later;
     }
     Ok(conflicts)
@@ -215,17 +223,18 @@ async fn write_wave(
     batch: BatchId,
     writer: Writer<'_>,
     written: &[&Transition],
+    moved: Moved,
 ) -> Result<(), Refused> {
     if written.is_empty() {
         return Ok(());
     }
     for (shape, set) in &grouped_by_shape(written) {
         for set in set.chunks(ROWS_PER_STATEMENT) {
-            let moved = move_jobs(shape, set)
+            let written = move_jobs(shape, set)
                 .query()
                 .execute(&mut *connection)
                 .await?;
-            if moved.rows_affected() != set.len() as u64 {
+            if written.rows_affected() != set.len() as u64 {
                 return Err(Refused::Moved);
             }
         }
@@ -249,17 +258,24 @@ async fn write_wave(
             .await?;
     }
 
-    keep_tally(connection, batch, writer, written).await?;
-    Ok(())
+    if keep_tally(connection, batch, writer, written).await? {
+        return Ok(());
+    }
+    Err(match moved {
+        Moved::GiveUp => Refused::Moved,
+        // By now the lease was looked at, and what must not begin was left out.
+        Moved::LeaveOut => Refused::Error(lost(batch)),
+    })
 }
 
-/// Also where it is noticed that a run's lease was lost, since each write passes here.
+/// Also where it is noticed that a run's lease was lost, or that something must not begin, since each
+/// write passes here. Returns whether all of it is counted.
 async fn keep_tally(
     connection: &mut SqliteConnection,
     batch: BatchId,
     writer: Writer<'_>,
     written: &[&Transition],
-) -> Result<(), StoreError> {
+) -> Result<bool, StoreError> {
     let mut change: HashMap<&'static str, i64> = HashMap::new();
     for step in written {
         *change.entry(step.from.state.as_str()).or_default() -= 1;
@@ -273,18 +289,18 @@ async fn keep_tally(
     }
     let changes: Vec<(&str, i64)> = change.into_iter().collect();
     let moved_ms = written.iter().map(|step| step.at_ms).max().unwrap_or(0);
+    let begins = writer
+        .run()
+        .filter(|_| written.iter().any(|step| is_intent(step)));
     let counted = sqlx::query(COUNT)
         .bind(batch.0)
         .bind(json(&changes))
         .bind(moved_ms)
         .bind(writer.epoch())
+        .bind(begins.map(|run| run.0))
         .execute(&mut *connection)
         .await?;
-    if counted.rows_affected() == changes.len() as u64 {
-        Ok(())
-    } else {
-        Err(lost(batch))
-    }
+    Ok(counted.rows_affected() == changes.len() as u64)
 }
 
 /// The statement that adds the entries of `set` to the ledger, in its order.

@@ -8,6 +8,9 @@ use crate::run::Now;
 impl Machine {
     /// `None`: there is nothing new to say.
     pub(super) fn activity(&self, now: Now) -> Option<Activity> {
+        if self.is_over() {
+            return None;
+        }
         let flights = &self.flights;
         let activity = if !self.gate.session().is_ready() {
             Activity::LoggingIn

@@ -59,6 +59,31 @@ fn a_run_that_is_paused_sees_through_what_is_in_flight_and_waits_for_the_word() 
     assert!((1..=12).all(|number| world.submissions(number) == 1));
 }
 
+/// The run hears of a pause only when it asks again; by then the store has refused.
+#[test]
+fn what_the_store_refuses_to_begin_goes_back_and_begins_after_the_word() {
+    let mut refusals = 0;
+    for enough in 1..=4 {
+        let mut options = options();
+        options.workers = 12;
+        options.rate_per_s = 4.0;
+        let mut world = World::new(12, options);
+        world.run_until(|world| begun(world) == enough);
+        world.say(Instruction::Pause);
+        let until = world.now.at + 2 * SECOND;
+        world.run_until(|world| world.refused_now || world.now.at >= until);
+        refusals += usize::from(world.refused_now);
+        world.run_for(MINUTE);
+        assert_eq!(begun(&world), enough);
+        assert_eq!(world.machine.flights.out(), 0);
+        world.say(Instruction::Go);
+        world.run();
+        assert!((1..=12).all(|number| world.state(number) == State::Done));
+        assert!((1..=12).all(|number| world.submissions(number) == 1));
+    }
+    assert!(refusals > 0);
+}
+
 #[test]
 fn a_run_that_is_started_while_its_batch_is_paused_only_keeps_what_it_finds() {
     let mut world = World::new(12, options());

@@ -296,7 +296,7 @@ pub struct Around {
     run: RunId,
     /// In this turn a job was begun, or was to be begun while the store allows none.
     begun_now: bool,
-    refused_now: bool,
+    pub refused_now: bool,
     /// Done when the run believes that nothing is left to do, once.
     pub in_the_last_moment: Option<fn(&mut Around)>,
 }
