@@ -3,8 +3,10 @@
 use super::error::CliError;
 use super::global::{API_URL, Global};
 use super::manifest;
+use super::options::window_of;
 use crate::queue::{Batch, Queue};
 use crate::text;
+use crate::time::Window;
 
 /// The provider of the simulated instances, which no real provider has.
 pub const SIMULATION: &str = "simulation:";
@@ -16,24 +18,36 @@ pub async fn go_on(global: &Global, queue: &mut Queue, batch: &Batch) -> Result<
         .await?
         .iter()
         .any(|other| other.id != batch.id && other.is_open());
+    let last_run = queue.runs(batch.id, 1).await?.pop();
+    let window = last_run.and_then(|run| window_of(&run.options));
     Ok(format!(
         "{} {}",
         command_for(global, batch),
-        run(batch, alone)
+        run(batch, alone, window.as_ref())
     ))
 }
 
 /// What makes a run go on with `batch`. `alone`: no other one is open, so that no manifest is needed.
-pub fn run(batch: &Batch, alone: bool) -> String {
+/// `window`: of its last run.
+pub fn run(batch: &Batch, alone: bool, window: Option<&Window>) -> String {
     let run = manifest::run(batch.action, &batch.path);
+    let within = within(window);
     if batch.provider == SIMULATION {
         // The simulated account is made of the manifest.
-        format!("{run} --simulate")
+        format!("{run} --simulate{within}")
     } else if alone {
-        "run".to_owned()
+        format!("run{within}")
     } else {
-        run
+        format!("{run}{within}")
     }
+}
+
+/// The options that keep a run within `window`, behind a blank each: who types the same command without
+/// them takes down by day what was to be taken down at night.
+pub fn within(window: Option<&Window>) -> String {
+    window.map_or_else(String::new, |Window { hours, zone }| {
+        format!(" --window {hours} --timezone {zone}")
+    })
 }
 
 /// How to call refleet on this very batch: its API too, where it is not the usual one.

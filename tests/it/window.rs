@@ -39,10 +39,16 @@ fn outside_its_window_a_run_sends_nothing_and_ends_with_code_5() {
     run.says(&format!(
         "the window {hours} UTC is closed for what is left; it opens next on "
     ))
-    .says("3 queued");
+    .says("3 queued")
+    .says(&format!("run --window {hours} --timezone UTC"));
     assert_eq!(rig.submissions(), 0);
-    let status = rig.call(&["status"]).exit(0);
-    status.says_out(&format!("window       {hours} UTC: closed, opens "));
+    // Without the window the command would go on by day.
+    rig.call(&["status"])
+        .exit(0)
+        .says_out(&format!("window       {hours} UTC: closed, opens "))
+        .says_out(&format!(
+            "run --window {hours} --timezone UTC` goes on with it"
+        ));
     let json = rig.call(&["status", "--json"]).exit(0).json();
     assert_eq!(json["window"]["hours"], hours.as_str());
     assert_eq!(json["window"]["closes_at"], serde_json::Value::Null);

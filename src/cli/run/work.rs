@@ -3,7 +3,7 @@
 use super::context::Invocation;
 use super::prepare::Prepared;
 use crate::cli::error::{CliError, halt, storage_hints};
-use crate::cli::{batches, ended, manifest, options};
+use crate::cli::{batches, ended, manifest, next, options};
 use crate::event::Event;
 use crate::exit::Exit;
 use crate::job::{Action, BatchId};
@@ -168,7 +168,7 @@ async fn how_it_ended(
         resume: match path {
             Some(path) if !is_alone && !simulated => manifest::run(batch.action, path),
             _ => invocation.resume_command(batch.action),
-        },
+        } + &next::within(invocation.context.options.rollout.window.as_ref()),
         manifest: path.map(|path| text::shell_word(&path.to_string_lossy()).into_owned()),
         is_newest,
     }

@@ -108,12 +108,17 @@ impl Status {
         control.hear_all(&said);
         said.reverse();
         said.truncate(SAID_MAX);
+        let window = last_run.as_ref().filter(|_| batch.is_open());
+        let window = window.and_then(|run| options::window_of(&run.options));
         let next = if batch.is_open() && control.paused.is_some() {
             Some(lift(global, &batch, is_newest))
         } else {
             holder
                 .is_none()
-                .then(|| next(global, &batch, is_newest, open.is_empty()))
+                .then(|| {
+                    let run = next::run(&batch, open.is_empty(), window.as_ref());
+                    next(global, &batch, is_newest, run)
+                })
                 .flatten()
         };
         let rules = last_run.as_ref().filter(|_| batch.is_open());
@@ -121,8 +126,6 @@ impl Status {
             Some(rules) => held(queue, batch.id, rules, &control).await?,
             None => Held::default(),
         };
-        let window = last_run.as_ref().filter(|_| batch.is_open());
-        let window = window.and_then(|run| options::window_of(&run.options));
         Ok(Self {
             window: window.map(|window| WindowNow::new(window, now_ms)),
             held,
@@ -186,8 +189,8 @@ fn of_batch(batch: &Batch, is_newest: bool) -> String {
     }
 }
 
-/// `is_newest`: commands speak of it without `--batch`. `alone`: no other batch is open.
-fn next(global: &Global, batch: &Batch, is_newest: bool, alone: bool) -> Option<Next> {
+/// `is_newest`: commands speak of it without `--batch`. `run`: what goes on with it.
+fn next(global: &Global, batch: &Batch, is_newest: bool, run: String) -> Option<Next> {
     let counts = &batch.counts;
     let command = command_for(global, batch);
     let of_batch = of_batch(batch, is_newest);
@@ -198,7 +201,7 @@ fn next(global: &Global, batch: &Batch, is_newest: bool, alone: bool) -> Option<
         })
     };
     if batch.is_open() {
-        return next("goes on with it", next::run(batch, alone));
+        return next("goes on with it", run);
     }
     if counts.held > 0 {
         next(
