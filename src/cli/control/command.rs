@@ -14,7 +14,7 @@ use crate::cli::{ended, next, signals};
 use crate::exit::Exit;
 use crate::job::{BatchId, Control, ControlEntry, Instruction, RunId};
 use crate::progress::Verbosity;
-use crate::queue::{Open, Queue, Store as _};
+use crate::queue::{Batch, Open, Queue, Store as _};
 use crate::time;
 
 pub async fn pause(global: &Global, args: &PauseArgs) -> Result<Exit, CliError> {
