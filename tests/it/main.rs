@@ -42,6 +42,7 @@ mod question;
 mod queue;
 mod readme;
 mod resume;
+mod rollout;
 mod screen;
 mod secrets;
 mod signals;
