@@ -5,8 +5,9 @@ use jiff::{Span, Timestamp, tz::TimeZone};
 
 /// From and to so many minutes from now, by UTC's clocks.
 fn window(from: i64, to: i64) -> String {
+    let now = Timestamp::now();
     let at = |minutes: i64| {
-        let at = Timestamp::now() + Span::new().minutes(minutes);
+        let at = now + Span::new().minutes(minutes);
         let at = at.to_zoned_datetime(TimeZone::UTC);
         at.strftime("%H:%M").to_string()
     };
@@ -217,4 +218,29 @@ fn a_plan_holds_its_window() {
         .exit(5)
         .says(&format!("the window {hours} UTC is closed"));
     assert_eq!(rig.submissions(), 0);
+}
+
+#[test]
+fn the_expected_end_counts_groups_and_windows() {
+    let rig = Rig::new(6);
+    let grouped = manifest(6).replace("password,note\n", "password,group\n");
+    let grouped: Vec<String> = grouped
+        .lines()
+        .map(|line| match line.rsplit_once(',') {
+            Some((row, note)) if note.starts_with("row of") => format!("{row},all"),
+            _ => line.to_owned(),
+        })
+        .collect();
+    rig.write("fleet.csv", grouped.join("\n") + "\n");
+    rig.call(&["plan", "fleet.csv"])
+        .exit(0)
+        .says_out("It will take about 30m 0s, until ")
+        .says_out("What it waits for is --max-per-group: without that it would take 5m 0s.");
+    // Five fit into one night, and the last is left for the next one.
+    let hours = window(120, 150);
+    let options = [&within(&hours)[..], &["--rebuild-timeout", "8m"]].concat();
+    rig.call(&[&["plan", "fleet.csv"], &options[..]].concat())
+        .exit(0)
+        .says_out("It will take about 1d 2h, until ")
+        .says_out("That is 2 nights: the window is open for 30m 0s, and the order needs 30m 0s.");
 }

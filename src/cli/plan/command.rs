@@ -20,7 +20,7 @@ use crate::cli::output::{print_text, tell_prose};
 use crate::cli::question::{Asked, Pager, Question, read};
 use crate::cli::{database, lookup, window};
 use crate::exit::Exit;
-use crate::job::ImageId;
+use crate::job::{Group, ImageId};
 use crate::manifest;
 use crate::progress::{Surroundings, Verbosity};
 use crate::queue::{Open, OpenError, Queue};
@@ -161,11 +161,15 @@ fn print_table(
 ) -> Result<(), CliError> {
     let images = question.targets.each_image();
     let numbers: HashMap<Option<ImageId>, usize> = images.iter().copied().zip(0..).collect();
+    let mut groups: HashMap<Group, usize> = HashMap::new();
     let planned: Vec<Planned> = question
         .sent()
         .map(|target| Planned {
             image: numbers[&target.image],
-            group: None,
+            group: target.group.map(|group| {
+                let next = groups.len();
+                *groups.entry(group).or_insert(next)
+            }),
         })
         .collect();
     let forecast = Forecast::new(&planned, &images, durations, options, time::now_ms());
