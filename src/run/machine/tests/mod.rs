@@ -427,7 +427,7 @@ proptest! {
                     world.crash(closed);
                 }
                 Some(Halt::Paused { .. } | Halt::Drained { .. }) => {
-                    world.say(Instruction::Go);
+                    world.lift_the_pause();
                     world.crash(SECOND);
                 }
                 _ => break,
@@ -438,7 +438,7 @@ proptest! {
         // A disk that fails ends one process, and the next one has to know what became of it.
         if world.machine.lost_its_store() {
             world.chances.store_fails = 0.0;
-            world.say(Instruction::Go);
+            world.lift_the_pause();
             world.crash(SECOND);
             drive(&weather, &mut world, &mut Vec::new(), None);
             world.check_end();

@@ -985,6 +985,13 @@ impl Around {
         Machine::new(start, self.now)
     }
 
+    /// Whoever paused the batch lets it go on.
+    pub fn lift_the_pause(&mut self) {
+        if self.control_of_run().paused.is_some() {
+            self.say(Instruction::Go);
+        }
+    }
+
     /// An operator says this now.
     pub fn say(&mut self, instruction: Instruction) {
         let entry = ControlEntry {
