@@ -29,11 +29,13 @@ use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
 use self::oddities::{KINDS, ODD_KINDS, World};
-use self::orders::{How, PLAN};
+use self::orders::{How, PLAN, Rules};
 use crate::rig::{self, Pace, Rig, Running, SIGABRT, finish, side_by_side};
 use refleet::failpoint;
-use refleet::job::{LedgerEntry, State, Verdict};
-use refleet::simulator::{Call, Fault, FaultKind, FaultPlan, InstanceChange, Script};
+use refleet::job::{Executed, LedgerEntry, ServiceId, State, Verdict};
+use refleet::simulator::{
+    Call, Fault, FaultKind, FaultPlan, InstanceChange, Script, ServiceRecord,
+};
 
 /// Histories that run at once: they mostly wait.
 const THREADS: usize = 12;
@@ -123,6 +125,7 @@ struct History {
     word_was_said: bool,
     world: World,
     how: How,
+    rules: Rules,
     random: fastrand::Rng,
     /// Deaths that are still to come.
     deaths: Vec<Death>,
@@ -167,13 +170,15 @@ impl History {
             rig.simulator.script(script);
         }
         let how = How::choose(!world.describe().is_empty(), &mut random);
-        how.write(&rig);
+        let rules = Rules::choose(!world.describe().is_empty(), &mut random);
+        how.write(&rules, &rig);
         let (deaths, aside) = deaths(seed, count, &mut random);
         Self {
             rig,
             word_was_said: false,
             world: world.clone(),
             how,
+            rules,
             random,
             deaths,
             aside,
@@ -204,8 +209,12 @@ impl History {
         }
         let mut operations = 0;
         loop {
-            let how = self.how;
-            let status = self.command(|rig| rig.order("fleet.csv", how.options()))?;
+            let (how, rules) = (self.how, self.rules);
+            let status = self.command(|rig| {
+                let mut command = rig.order("fleet.csv", how.options());
+                command.args(rules.options());
+                command
+            })?;
             match status {
                 // The operator's word came after the run had asked the queue for the last time.
                 0 | 1 | 3 if self.word_was_said && self.is_queued() => {}
@@ -223,12 +232,15 @@ impl History {
                     self.resolve()?;
                 }
                 3 => break,
+                // One that went first did not end well, or a member of a group did not.
+                6 if self.rules.are_any() => self.let_go()?,
                 // Faults that look like an outage, a filter, a dead session, a block.
                 4 | 6 | 7 | 8 | ..0 => {}
                 _ => return Err(format!("a run ended with exit code {status}")),
             }
         }
         self.rig.check_end()?;
+        self.rules.check(&self.rig)?;
         self.report()?;
         self.count();
         Ok(self.figures)
@@ -237,9 +249,11 @@ impl History {
     /// Plans until a plan is written: it is whole or not there, and nothing else was changed.
     fn plan(&mut self, workers: &str) -> Result<(), String> {
         let file = self.rig.path(PLAN);
+        let rules = self.rules;
         loop {
             let status = self.command(|rig| {
                 let mut command = rig.refleet(&["plan", "fleet.csv", "-q", "--out", PLAN]);
+                command.args(rules.options());
                 command.args([
                     "--rate",
                     "0",
@@ -348,6 +362,22 @@ impl History {
             self.operate(|rig| resolve(rig, verdict, &services))?;
         }
         Ok(())
+    }
+
+    /// The operator looks at whatever holds the others back, and lets them go.
+    fn let_go(&mut self) -> Result<(), String> {
+        self.resolve()?;
+        let stories = self.rig.stories().ok_or("nothing was ever queued")?;
+        let stories = self.rig.services.iter().zip(&stories);
+        let is_down = |story: &rig::Story| {
+            story.record.state == State::Failed && story.record.executed() != Executed::No
+        };
+        let down = stories.filter(|(_, story)| is_down(story));
+        let down: Vec<String> = down.map(|(service, _)| service.to_string()).collect();
+        if !down.is_empty() {
+            self.operate(|rig| resolve(rig, "failed", &down))?;
+        }
+        self.operate(|rig| rig.refleet(&["go", "--reason", "looked at it"]))
     }
 
     fn is_queued(&self) -> bool {
@@ -512,7 +542,7 @@ fn verdicts(rig: &Rig) -> Option<BTreeMap<&'static str, Vec<String>>> {
     let mut verdicts: BTreeMap<&str, Vec<String>> = BTreeMap::new();
     for (service, story) in rig.services.iter().zip(&rig.stories()?) {
         if story.record.state == State::InDoubt {
-            let truth = rig.truth(*service);
+            let truth = settled(rig, *service);
             let verdict = match (truth.wiped, truth.completed) {
                 (0, _) => "requeue",
                 (_, 0) => "failed",
@@ -523,6 +553,19 @@ fn verdicts(rig: &Rig) -> Option<BTreeMap<&'static str, Vec<String>>> {
         }
     }
     Some(verdicts)
+}
+
+/// What has become of an instance, once a rebuild that goes on has had its time.
+fn settled(rig: &Rig, service: ServiceId) -> ServiceRecord {
+    let began = Instant::now();
+    loop {
+        let truth = rig.truth(service);
+        let goes_on = truth.wiped > 0 && truth.completed == 0;
+        if !goes_on || began.elapsed() > Duration::from_millis(200) {
+            return truth;
+        }
+        std::thread::yield_now();
+    }
 }
 
 fn resolve(rig: &Rig, verdict: &str, services: &[String]) -> Command {
