@@ -8,8 +8,9 @@ use std::path::{Path, PathBuf};
 
 use proptest::prelude::*;
 use refleet::job::{
-    Access, Action, Baseline, BatchId, Evidence, Executed, Expected, Failure, InstanceStatus,
-    JobRecord, LedgerEntry, NewJob, Order, Rebuild, State, Task, Transition, Verdict,
+    Access, Action, Baseline, BatchId, ControlEntry, Evidence, Executed, Expected, Failure,
+    InstanceStatus, Instruction, JobRecord, LedgerEntry, NewJob, Order, Rebuild, State, Task,
+    Transition, Verdict,
 };
 use refleet::queue::{
     Admission, Conflict, DonePolicy, EnqueueError, EnqueuePolicy, Enqueued, Lease, Live, NewBatch,
@@ -448,6 +449,14 @@ async fn the_ledger_cannot_be_changed_and_the_files_are_ours_alone() {
     let mut job = ready(&mut queue, batch).await.remove(0);
     let lease = begin(&mut queue, batch).await;
     step(&mut queue, &lease, &mut job, intent()).await;
+    let pause = ControlEntry {
+        run: None,
+        at_ms: 7,
+        operator: "anna".to_owned(),
+        reason: None,
+        instruction: Instruction::Pause,
+    };
+    assert!(queue.instruct(batch, &pause).await.unwrap());
     for suffix in ["", "-wal", "-shm"] {
         let mut name = path.clone().into_os_string();
         name.push(suffix);
@@ -458,6 +467,9 @@ async fn the_ledger_cannot_be_changed_and_the_files_are_ours_alone() {
         "UPDATE ledger SET at_ms = 0",
         "DELETE FROM ledger",
         "PRAGMA recursive_triggers = ON; REPLACE INTO ledger SELECT * FROM ledger",
+        "UPDATE control SET at_ms = 0",
+        "DELETE FROM control",
+        "PRAGMA recursive_triggers = ON; REPLACE INTO control SELECT * FROM control",
         "UPDATE job SET state = 'done'",
         "UPDATE job SET state = 'queued', completed_ms = 1",
         "UPDATE job SET held = 1",
