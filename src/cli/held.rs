@@ -1,9 +1,8 @@
 //! Which rules of the roll-out hold jobs of a batch back, by the options of its last run.
 
-use std::num::NonZeroU32;
-
 use crate::job::{BatchId, Control, Group, ServiceId, State};
 use crate::queue::{Queue, StoreError};
+use crate::run::Rollout;
 
 /// What holds jobs back until something has happened, or somebody has spoken.
 #[derive(Debug, Default)]
@@ -25,35 +24,14 @@ pub struct HeldGroup {
     pub down: Vec<(ServiceId, State)>,
 }
 
-/// The rules of a run, as far as they hold jobs back until something has happened.
-#[derive(Debug, Clone, Copy)]
-pub struct Rules {
-    pub canary: Option<NonZeroU32>,
-    pub max_per_group: NonZeroU32,
-}
-
-impl Rules {
-    /// Of a run that was begun with `options`.
-    pub fn of(options: &serde_json::Value) -> Self {
-        let number = |name: &str| {
-            let number = options[name].as_u64()?;
-            NonZeroU32::new(u32::try_from(number).ok()?)
-        };
-        Self {
-            canary: number("canary"),
-            max_per_group: number("max_per_group").unwrap_or(NonZeroU32::MIN),
-        }
-    }
-}
-
-/// What holds jobs of `batch` back under `rules`, and under what operators have said of it.
+/// What holds jobs of `batch` back under the rules of `rollout`, and under what operators have said of it.
 pub async fn held(
     queue: &mut Queue,
     batch: BatchId,
-    rules: Rules,
+    rollout: &Rollout,
     control: &Control,
 ) -> Result<Held, StoreError> {
-    let canary = rules.canary.filter(|_| control.released.is_none());
+    let canary = rollout.canary.filter(|_| control.released.is_none());
     let progress = queue.rollout_progress(batch, canary).await?;
     let unproven = progress
         .canaries
@@ -82,7 +60,7 @@ pub async fn held(
             }),
         }
     }
-    groups.retain(|group| group.down.len() >= rules.max_per_group.get() as usize);
+    groups.retain(|group| group.down.len() >= rollout.max_per_group.get() as usize);
     if !groups.is_empty() {
         let waiting = queue.waiting_by_group(batch).await?;
         for group in &mut groups {

@@ -3,8 +3,9 @@
 use super::error::CliError;
 use super::global::{API_URL, Global};
 use super::manifest;
-use super::options::window_of;
+use super::options::rollout_of;
 use crate::queue::{Batch, Queue};
+use crate::run::Rollout;
 use crate::text;
 use crate::time::Window;
 
@@ -19,35 +20,43 @@ pub async fn go_on(global: &Global, queue: &mut Queue, batch: &Batch) -> Result<
         .iter()
         .any(|other| other.id != batch.id && other.is_open());
     let last_run = queue.runs(batch.id, 1).await?.pop();
-    let window = last_run.and_then(|run| window_of(&run.options));
+    let rollout = last_run.map(|run| rollout_of(&run.options));
     Ok(format!(
         "{} {}",
         command_for(global, batch),
-        run(batch, alone, window.as_ref())
+        run(batch, alone, rollout.as_ref())
     ))
 }
 
 /// What makes a run go on with `batch`. `alone`: no other one is open, so that no manifest is needed.
-/// `window`: of its last run.
-pub fn run(batch: &Batch, alone: bool, window: Option<&Window>) -> String {
+/// `rollout`: the rules of its last run.
+pub fn run(batch: &Batch, alone: bool, rollout: Option<&Rollout>) -> String {
     let run = manifest::run(batch.action, &batch.path);
-    let within = within(window);
+    let rules = rollout.map(rules).unwrap_or_default();
     if batch.provider == SIMULATION {
         // The simulated account is made of the manifest.
-        format!("{run} --simulate{within}")
+        format!("{run} --simulate{rules}")
     } else if alone {
-        format!("run{within}")
+        format!("run{rules}")
     } else {
-        format!("{run}{within}")
+        format!("{run}{rules}")
     }
 }
 
-/// The options that keep a run within `window`, behind a blank each: who types the same command without
-/// them takes down by day what was to be taken down at night.
-pub fn within(window: Option<&Window>) -> String {
-    window.map_or_else(String::new, |Window { hours, zone }| {
-        format!(" --window {hours} --timezone {zone}")
-    })
+/// The options that keep a run to the rules of `rollout`, behind a blank each: who types the same command
+/// without them takes down by day what was to be taken down at night.
+pub fn rules(rollout: &Rollout) -> String {
+    let Rollout {
+        canary,
+        max_per_group,
+        window,
+    } = rollout;
+    let canary = canary.map(|each| format!(" --canary {each}"));
+    let groups = (max_per_group.get() > 1).then(|| format!(" --max-per-group {max_per_group}"));
+    let window = window
+        .as_ref()
+        .map(|Window { hours, zone }| format!(" --window {hours} --timezone {zone}"));
+    [canary, groups, window].into_iter().flatten().collect()
 }
 
 /// How to call refleet on this very batch: its API too, where it is not the usual one.

@@ -208,12 +208,23 @@ pub fn as_json(options: &Options) -> serde_json::Value {
     })
 }
 
-/// The window with which a run began, from what [`as_json`] made of its options.
-pub fn window_of(options: &serde_json::Value) -> Option<Window> {
-    Some(Window {
-        hours: options["window"].as_str()?.parse().ok()?,
-        zone: options["timezone"].as_str()?.parse().ok()?,
-    })
+/// Who goes first, who never goes down together, and when, by the options of a run as they are recorded.
+pub fn rollout_of(options: &serde_json::Value) -> Rollout {
+    let number = |name: &str| {
+        let number = options[name].as_u64()?;
+        NonZeroU32::new(u32::try_from(number).ok()?)
+    };
+    let window = || {
+        Some(Window {
+            hours: options["window"].as_str()?.parse().ok()?,
+            zone: options["timezone"].as_str()?.parse().ok()?,
+        })
+    };
+    Rollout {
+        canary: number("canary"),
+        max_per_group: number("max_per_group").unwrap_or(NonZeroU32::MIN),
+        window: window(),
+    }
 }
 
 /// Why a text is no rate.

@@ -110,8 +110,9 @@ fn one_of_the_first_that_fails_stops_all_others_until_somebody_says_go() {
     assert_eq!(status["held_back"]["canaries"][0]["state"], "failed");
     rig.call(&["status"])
         .says_out(&format!("4 jobs wait for {FIRST} (failed)"));
-    // Run again, it ends again.
-    rig.run(&["--canary", "1"]).exit(6);
+    // Run again, it ends again: by the word that lets the others start, and not by a forgotten option.
+    rig.run(&[]).exit(6).says("run --canary 1\n");
+    rig.run(&["--no-wait"]).exit(2).says("or say `go` first");
     rig.call(&["go", "--reason", "a broken host, not the image"])
         .exit(0)
         .says_out("no longer waits for those that go first");

@@ -7,7 +7,8 @@ use super::wire;
 use crate::cli::batches::{self, BatchArg};
 use crate::cli::error::CliError;
 use crate::cli::global::Global;
-use crate::cli::held::{self, Rules};
+use crate::cli::held::held;
+use crate::cli::options::rollout_of;
 use crate::cli::output::{print_text, tell, tell_prose};
 use crate::cli::words::{instances, jobs};
 use crate::cli::{ended, next, signals};
@@ -118,7 +119,7 @@ async fn canaries_to_release(
     let Some(run) = queue.runs(batch.id, 1).await?.pop() else {
         return Ok(0);
     };
-    let held = held::held(queue, batch.id, Rules::of(&run.options), control).await?;
+    let held = held(queue, batch.id, &rollout_of(&run.options), control).await?;
     Ok(held.behind_canaries)
 }
 

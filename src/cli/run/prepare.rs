@@ -1,12 +1,15 @@
 //! The batch that a run works on: found, or ordered; and the question before it.
 
 use std::collections::HashMap;
+use std::num::NonZeroU32;
 use std::path::Path;
 use std::time::Duration;
 
 use super::context::{Invocation, RunContext};
 use crate::cli::error::CliError;
+use crate::cli::held::held;
 use crate::cli::lookup::Resolved;
+use crate::cli::options::rollout_of;
 use crate::cli::order::{self, Loaded, NewOrder, Plan, Sheet, access};
 use crate::cli::output::{tell, tell_prose};
 use crate::cli::plan::{self, Approved};
@@ -29,6 +32,8 @@ pub struct Prepared {
     pub list: InstanceList,
     /// With a window: how long it took to rebuild with the ordered images before.
     pub durations: Durations,
+    /// Of each image so many go first, because an earlier run of the batch was told so.
+    pub canary: Option<NonZeroU32>,
 }
 
 /// The batch to work on, and what was read of the account on the way.
@@ -39,12 +44,20 @@ pub async fn prepare(invocation: &Invocation<'_>, queue: &mut Queue) -> Result<P
             "--canary starts the others when the first are done, and --no-wait waits for none: leave one of them out".to_owned(),
         ));
     }
-    let prepared = if let Some(manifest) = invocation.manifest {
+    let mut prepared = if let Some(manifest) = invocation.manifest {
         order(invocation, queue, manifest).await?
     } else {
         let batch = unfinished(queue, invocation.context).await?;
         resume(invocation, queue, batch, None).await?
     };
+    if let Some(batch) = prepared.loaded.batch {
+        prepared.canary = canary_of(queue, batch).await?;
+        if options.no_wait && prepared.canary.is_some() {
+            return Err(CliError::Usage(format!(
+                "batch {batch} waits for those that go first (--canary), and --no-wait waits for none: run it without --no-wait, or say `go` first"
+            )));
+        }
+    }
     if let Some(batch) = prepared.loaded.batch
         && !invocation.is_simulated()
         && !is_paused(queue, batch).await?
@@ -55,6 +68,19 @@ pub async fn prepare(invocation: &Invocation<'_>, queue: &mut Queue) -> Result<P
         sign_in(&invocation.context.client, rate_per_s, action).await?;
     }
     Ok(prepared)
+}
+
+/// How many of each image an earlier run of the batch was told to let go first, where that still holds
+/// others back: the word that lets them start is `go`, and not an option that somebody has forgotten.
+async fn canary_of(queue: &mut Queue, batch: BatchId) -> Result<Option<NonZeroU32>, CliError> {
+    let Some(run) = queue.runs(batch, 1).await?.pop() else {
+        return Ok(None);
+    };
+    let rollout = rollout_of(&run.options);
+    let mut control = Control::default();
+    control.hear_all(&queue.control(batch, 0).await?);
+    let held = held(queue, batch, &rollout, &control).await?;
+    Ok(rollout.canary.filter(|_| held.behind_canaries > 0))
 }
 
 /// An operator has paused the batch.
@@ -192,6 +218,7 @@ async fn new_order(
         ));
     }
     Ok(Prepared {
+        canary: None,
         loaded,
         list,
         durations,
@@ -311,6 +338,7 @@ async fn resume(
         queue.expect_what_was_seen(batch.id, &seen).await?;
     }
     Ok(Prepared {
+        canary: None,
         loaded: Loaded {
             batch: Some(batch.id),
             resumed: true,

@@ -3,13 +3,14 @@
 use super::context::Invocation;
 use super::prepare::Prepared;
 use crate::cli::error::{CliError, halt, storage_hints};
-use crate::cli::{batches, ended, manifest, next, options};
+use crate::cli::options::as_json;
+use crate::cli::{batches, ended, manifest, next};
 use crate::event::Event;
 use crate::exit::Exit;
 use crate::job::{Action, BatchId};
 use crate::progress::{self, Ended, EventsTo, Mode, Surroundings, summary};
 use crate::queue::{Batch, NewRun, Queue, Store as _};
-use crate::run::{self, Ending, Signals};
+use crate::run::{self, Ending, Rollout, Signals};
 use crate::{text, time};
 
 /// Lets a run work on `batch`, shows what happens, and says how it ended.
@@ -27,14 +28,17 @@ pub async fn work(
         loaded,
         list,
         durations,
+        canary,
     } = prepared;
+    let mut options = context.options.clone();
+    options.rollout.canary = options.rollout.canary.or(canary);
     let batch = batches::find(queue, Some(batch)).await?;
     let (sender, display) = progress::start(&display_options(invocation, batch.action))?;
     let lease = queue
         .acquire(&NewRun {
             batch: batch.id,
             started_ms: time::now_ms(),
-            options: options::as_json(&context.options),
+            options: as_json(&options),
         })
         .await?;
     let api_url = match &context.simulator {
@@ -59,7 +63,7 @@ pub async fn work(
             client: context.client.clone(),
             lease: &lease,
             owner: batch.owner.clone(),
-            options: context.options.clone(),
+            options: options.clone(),
             list,
             durations,
             events: &|event| sender.send(event),
@@ -78,7 +82,7 @@ pub async fn work(
     if let Err(error) = queue.release(lease, time::now_ms(), exit.code()).await {
         tracing::debug!(%error, "the end of the run was not recorded");
     }
-    let mut ended = how_it_ended(invocation, queue, &batch, &ending, exit).await;
+    let mut ended = how_it_ended(invocation, queue, &batch, &options.rollout, &ending, exit).await;
     sender.send(Event::RunEnded {
         counts: ending.counts,
         elapsed_ms: u64::try_from(ending.elapsed.as_millis()).unwrap_or(u64::MAX),
@@ -118,6 +122,7 @@ async fn how_it_ended(
     invocation: &Invocation<'_>,
     queue: &mut Queue,
     batch: &Batch,
+    rollout: &Rollout,
     ending: &Ending,
     exit: Exit,
 ) -> Ended {
@@ -168,7 +173,7 @@ async fn how_it_ended(
         resume: match path {
             Some(path) if !is_alone && !simulated => manifest::run(batch.action, path),
             _ => invocation.resume_command(batch.action),
-        } + &next::within(invocation.context.options.rollout.window.as_ref()),
+        } + &next::rules(rollout),
         manifest: path.map(|path| text::shell_word(&path.to_string_lossy()).into_owned()),
         is_newest,
     }

@@ -4,9 +4,9 @@ use std::time::Duration;
 
 use crate::cli::error::CliError;
 use crate::cli::global::Global;
-use crate::cli::held::{Held, Rules, held};
+use crate::cli::held::{Held, held};
 use crate::cli::next::{self, command_for};
-use crate::cli::options;
+use crate::cli::options::rollout_of;
 use crate::job::{BatchId, Control, ControlEntry};
 use crate::queue::{Batch, Holder, OldestDoubt, Queue, QueueLock, Run};
 use crate::time::{self, Window};
@@ -108,24 +108,24 @@ impl Status {
         control.hear_all(&said);
         said.reverse();
         said.truncate(SAID_MAX);
-        let window = last_run.as_ref().filter(|_| batch.is_open());
-        let window = window.and_then(|run| options::window_of(&run.options));
+        let rules = last_run.as_ref().filter(|_| batch.is_open());
+        let rollout = rules.map(|run| rollout_of(&run.options));
         let next = if batch.is_open() && control.paused.is_some() {
             Some(lift(global, &batch, is_newest))
         } else {
             holder
                 .is_none()
                 .then(|| {
-                    let run = next::run(&batch, open.is_empty(), window.as_ref());
+                    let run = next::run(&batch, open.is_empty(), rollout.as_ref());
                     next(global, &batch, is_newest, run)
                 })
                 .flatten()
         };
-        let rules = last_run.as_ref().filter(|_| batch.is_open());
-        let held = match rules.map(|run| Rules::of(&run.options)) {
-            Some(rules) => held(queue, batch.id, rules, &control).await?,
+        let held = match &rollout {
+            Some(rollout) => held(queue, batch.id, rollout, &control).await?,
             None => Held::default(),
         };
+        let window = rollout.and_then(|rollout| rollout.window);
         Ok(Self {
             window: window.map(|window| WindowNow::new(window, now_ms)),
             held,
