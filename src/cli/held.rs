@@ -1,8 +1,13 @@
 //! Which rules of the roll-out hold jobs of a batch back, by the options of its last run.
 
+use crate::cli::options::rollout_of;
 use crate::job::{BatchId, Control, Group, ServiceId, State};
-use crate::queue::{Queue, StoreError};
+use crate::queue::{Queue, QueuedJob, StoreError};
 use crate::run::Rollout;
+use crate::text;
+
+/// Instances that are named before the rest is only counted.
+const MEMBERS_MAX: usize = 5;
 
 /// What holds jobs back until something has happened, or somebody has spoken.
 #[derive(Debug, Default)]
@@ -12,6 +17,41 @@ pub struct Held {
     /// Jobs that wait for them.
     pub behind_canaries: u64,
     pub groups: Vec<HeldGroup>,
+}
+
+impl Held {
+    /// What keeps `job` from starting, for people; `None`: none of these rules does.
+    pub fn of(&self, job: &QueuedJob) -> Option<String> {
+        if job.record.state != State::Queued || job.record.is_down() {
+            return None;
+        }
+        let is_canary = self
+            .canaries
+            .iter()
+            .any(|(service, _)| *service == job.service);
+        if !self.canaries.is_empty() && !is_canary {
+            return Some(format!(
+                "by those that go first: {}",
+                members(&self.canaries)
+            ));
+        }
+        let mut groups = self.groups.iter();
+        let held = groups.find(|held| Some(&held.group) == job.group.as_ref())?;
+        let group = text::brief(held.group.as_str(), 40);
+        Some(format!("by its group `{group}`: {}", members(&held.down)))
+    }
+}
+
+/// Instances, and where the job of each stands, for people.
+pub fn members(members: &[(ServiceId, State)]) -> String {
+    let named = members.iter().take(MEMBERS_MAX);
+    let named: Vec<String> = named
+        .map(|(service, state)| format!("{service} ({state})"))
+        .collect();
+    match members.len().saturating_sub(MEMBERS_MAX) {
+        0 => named.join(", "),
+        more => format!("{} and {more} more", named.join(", ")),
+    }
 }
 
 /// A group of which no further member may go down.
@@ -71,4 +111,14 @@ pub async fn held(
     }
     held.groups = groups;
     Ok(held)
+}
+
+/// What holds jobs of `batch` back by the rules of its last run; before the first one, nothing does.
+pub async fn held_now(queue: &mut Queue, batch: BatchId) -> Result<Held, StoreError> {
+    let Some(run) = queue.runs(batch, 1).await?.pop() else {
+        return Ok(Held::default());
+    };
+    let mut control = Control::default();
+    control.hear_all(&queue.control(batch, 0).await?);
+    held(queue, batch, &rollout_of(&run.options), &control).await
 }

@@ -110,6 +110,8 @@ fn one_of_the_first_that_fails_stops_all_others_until_somebody_says_go() {
     assert_eq!(status["held_back"]["canaries"][0]["state"], "failed");
     rig.call(&["status"])
         .says_out(&format!("4 jobs wait for {FIRST} (failed)"));
+    let held = format!("held back by those that go first: {FIRST} (failed)");
+    rig.call(&["show", &id(1)]).exit(0).says_out(&held);
     // Run again, it ends again: by the word that lets the others start, and not by a forgotten option.
     rig.run(&[]).exit(6).says("run --canary 1\n");
     rig.run(&["--no-wait"]).exit(2).says("or say `go` first");
@@ -282,6 +284,10 @@ fn a_member_that_failed_holds_its_group_until_somebody_has_spoken() {
         assert_eq!(group["down"][0]["service_id"], FIRST);
         rig.call(&["status"])
             .says_out(&format!("web: 2 jobs wait for {FIRST} (failed)"));
+        let shown = rig.call(&["show", &id(2), "--json"]).exit(0).json();
+        let held = format!("by its group `web`: {FIRST} (failed)");
+        assert_eq!(shown["jobs"][0]["held_back"], held.as_str());
+        assert_eq!(shown["jobs"][0]["group"], "web");
         let first = id(0);
         rig.call(&[word, &[first.as_str()]].concat()).exit(0);
         let ended = rig.run(&[]);

@@ -7,15 +7,14 @@ use super::wire;
 use crate::cli::batches::{self, BatchArg};
 use crate::cli::error::CliError;
 use crate::cli::global::Global;
-use crate::cli::held::held;
-use crate::cli::options::rollout_of;
+use crate::cli::held::held_now;
 use crate::cli::output::{print_text, tell, tell_prose};
 use crate::cli::words::{instances, jobs};
 use crate::cli::{ended, next, signals};
 use crate::exit::Exit;
 use crate::job::{BatchId, Control, ControlEntry, Instruction, RunId};
 use crate::progress::Verbosity;
-use crate::queue::{Batch, Open, Queue, Store as _};
+use crate::queue::{Open, Queue, Store as _};
 use crate::time;
 
 pub async fn pause(global: &Global, args: &PauseArgs) -> Result<Exit, CliError> {
@@ -78,7 +77,7 @@ pub async fn go(global: &Global, args: &GoArgs) -> Result<Exit, CliError> {
     let mut control = Control::default();
     control.hear_all(&queue.control(batch.id, 0).await?);
     let is_paused = control.paused.is_some();
-    let waiting = canaries_to_release(&mut queue, &batch, &control).await?;
+    let waiting = held_now(&mut queue, batch.id).await?.behind_canaries;
     if !is_paused && waiting == 0 {
         queue.close().await?;
         let batch = batch.id;
@@ -108,19 +107,6 @@ pub async fn go(global: &Global, args: &GoArgs) -> Result<Exit, CliError> {
         ));
     }
     Ok(Exit::Done)
-}
-
-/// Jobs that wait for those that go first, by the rules of the last run.
-async fn canaries_to_release(
-    queue: &mut Queue,
-    batch: &Batch,
-    control: &Control,
-) -> Result<u64, CliError> {
-    let Some(run) = queue.runs(batch.id, 1).await?.pop() else {
-        return Ok(0);
-    };
-    let held = held(queue, batch.id, &rollout_of(&run.options), control).await?;
-    Ok(held.behind_canaries)
 }
 
 pub async fn set(global: &Global, args: &SetArgs) -> Result<Exit, CliError> {

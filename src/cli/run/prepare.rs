@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use super::context::{Invocation, RunContext};
 use crate::cli::error::CliError;
-use crate::cli::held::held;
+use crate::cli::held::held_now;
 use crate::cli::lookup::Resolved;
 use crate::cli::options::rollout_of;
 use crate::cli::order::{self, Loaded, NewOrder, Plan, Sheet, access};
@@ -76,11 +76,9 @@ async fn canary_of(queue: &mut Queue, batch: BatchId) -> Result<Option<NonZeroU3
     let Some(run) = queue.runs(batch, 1).await?.pop() else {
         return Ok(None);
     };
-    let rollout = rollout_of(&run.options);
-    let mut control = Control::default();
-    control.hear_all(&queue.control(batch, 0).await?);
-    let held = held(queue, batch, &rollout, &control).await?;
-    Ok(rollout.canary.filter(|_| held.behind_canaries > 0))
+    let canary = rollout_of(&run.options).canary;
+    let held = held_now(queue, batch).await?;
+    Ok(canary.filter(|_| held.behind_canaries > 0))
 }
 
 /// An operator has paused the batch.

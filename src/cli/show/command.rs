@@ -7,6 +7,7 @@ use super::record::Record;
 use super::text::as_text;
 use crate::cli::error::CliError;
 use crate::cli::global::Global;
+use crate::cli::held::held_now;
 use crate::cli::output::{print_json, print_prose};
 use crate::cli::{database, next};
 use crate::exit::Exit;
@@ -50,8 +51,18 @@ pub async fn show(global: &Global, args: &ShowArgs) -> Result<Exit, CliError> {
             // No order is ever removed.
             None => None,
         };
+        let held_back = match job.record.state {
+            State::Queued => held_now(&mut queue, batch).await?.of(&job),
+            State::Submitting
+            | State::InProgress
+            | State::InDoubt
+            | State::Done
+            | State::Failed
+            | State::Cancelled => None,
+        };
         records.push(Record {
             batch,
+            held_back,
             job,
             history,
             next,

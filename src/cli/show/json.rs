@@ -3,7 +3,9 @@
 use serde::Serialize;
 
 use super::record::Record;
-use crate::job::{AccessKind, Action, Baseline, BatchId, Failure, LedgerEntry, RunId, ServiceId};
+use crate::job::{
+    AccessKind, Action, Baseline, BatchId, Failure, Group, LedgerEntry, RunId, ServiceId,
+};
 use crate::queue::LedgerLine;
 use crate::report::ResultFields;
 use crate::time::Stamp;
@@ -36,7 +38,9 @@ struct ShownJob<'a> {
     image_name: Option<&'a str>,
     zone: Option<&'a str>,
     access: Option<&'static str>,
+    group: Option<&'a Group>,
     held: bool,
+    held_back: Option<&'a str>,
     baseline: Option<&'a Baseline>,
     failure: Option<&'a Failure>,
     history: Vec<ShownEntry<'a>>,
@@ -57,6 +61,7 @@ impl<'a> ShownJob<'a> {
             batch,
             job,
             history,
+            held_back,
             next: _,
         } = shown;
         let record = &job.record;
@@ -68,7 +73,9 @@ impl<'a> ShownJob<'a> {
             image_name: record.target.as_deref(),
             zone: job.order.zone(),
             access: job.order.access_kind().map(AccessKind::as_str),
+            group: job.group.as_ref(),
             held: record.held,
+            held_back: held_back.as_deref(),
             baseline: record.baseline.as_ref(),
             failure: record.failure.as_ref(),
             history: history.iter().map(ShownEntry::from).collect(),

@@ -7,6 +7,8 @@ pub struct Record {
     pub batch: BatchId,
     pub job: QueuedJob,
     pub history: Vec<LedgerLine>,
+    /// Which rule of the roll-out keeps it from starting.
+    pub held_back: Option<String>,
     /// What to type about it.
     pub next: Option<String>,
 }

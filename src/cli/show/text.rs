@@ -15,11 +15,15 @@ pub fn as_text(service: ServiceId, records: &[Record]) -> String {
             batch,
             job,
             history,
+            held_back,
             next,
         } = record;
         out.add(&format!("\nbatch {batch}, line {}", job.line));
         out.order(job);
         out.record(job);
+        if let Some(why) = held_back {
+            out.add(&format!("  held back {why}"));
+        }
         if let Some(next) = next {
             out.add(&format!("  next      {next}"));
         }
@@ -51,6 +55,9 @@ impl Lines {
         }
         if let Some(access) = job.order.access_kind() {
             self.add(&format!("  access    {}", access.as_str()));
+        }
+        if let Some(group) = &job.group {
+            self.add(&format!("  group     {}", text::brief(group.as_str(), 60)));
         }
         if let Some(note) = &job.note {
             self.add(&format!("  note      {}", text::brief(note, 200)));

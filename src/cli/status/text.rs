@@ -4,18 +4,17 @@ use std::fmt::{Display, Write as _};
 use std::path::Path;
 
 use super::read::{Elsewhere, Status, WindowNow};
-use crate::cli::held::{Held, HeldGroup};
+use crate::cli::held::{Held, HeldGroup, members};
 use crate::cli::words::jobs;
-use crate::job::{ControlEntry, Counter, Instruction, ServiceId, State};
+use crate::job::{ControlEntry, Counter, Instruction};
 use crate::queue::Run;
 use crate::{text, time};
 
 /// Other batches that are named before the rest is only counted.
 const BATCHES_MAX: usize = 5;
 
-/// Groups that are named before the rest is only counted, and members of each.
+/// Groups that are named before the rest is only counted.
 const GROUPS_MAX: usize = 5;
-const MEMBERS_MAX: usize = 5;
 
 /// Ends with a line feed.
 pub fn as_text(status: &Status, database: &Path) -> String {
@@ -203,18 +202,6 @@ fn told(entry: &ControlEntry) -> String {
         time::human(entry.at_ms),
         text::brief(&entry.operator, 100)
     )
-}
-
-/// Instances, and where the job of each stands.
-fn members(members: &[(ServiceId, State)]) -> String {
-    let named = members.iter().take(MEMBERS_MAX);
-    let named: Vec<String> = named
-        .map(|(service, state)| format!("{service} ({state})"))
-        .collect();
-    match members.len().saturating_sub(MEMBERS_MAX) {
-        0 => named.join(", "),
-        more => format!("{} and {more} more", named.join(", ")),
-    }
 }
 
 fn as_it_stands(now: &WindowNow) -> String {
