@@ -62,9 +62,9 @@ pub async fn show(global: &Global, args: &ShowArgs) -> Result<Exit, CliError> {
         };
         records.push(Record {
             batch,
-            held_back,
             job,
             history,
+            held_back,
             next,
         });
     }
