@@ -137,6 +137,10 @@ pub enum Limit {
     FailureBudget,
     /// `--window`: they would not be back before it closes.
     Window,
+    /// `--canary`: those that go first are not proven yet.
+    Canary,
+    /// `--max-per-group`: too many of their groups are down.
+    Groups,
     /// An operator's `pause`.
     Pause,
     /// An operator's `drain`.

@@ -254,6 +254,8 @@ pub fn describe_activity(activity: &Activity, terms: &Terms) -> String {
             Limit::Workers => "as many at once as --workers allows",
             Limit::FailureBudget => "as many at once as the failure budget (--max-failures) allows",
             Limit::Window => "nothing else would be back before the window closes",
+            Limit::Canary => "the others start when the first ones (--canary) are done",
+            Limit::Groups => "the others wait for members of their groups",
             Limit::Pause => "paused by an operator: nothing starts before `refleet go`",
             Limit::Drain => "drained by an operator: nothing starts any more",
             Limit::Instances => "waiting for instances that are not ready",

@@ -247,7 +247,12 @@ impl Tally {
             }
             Activity::WaitingForCompletion if in_flight > 0 => self.waiting_for(in_flight),
             Activity::HeldBack {
-                by: Limit::Workers | Limit::FailureBudget | Limit::Window,
+                by:
+                    Limit::Workers
+                    | Limit::FailureBudget
+                    | Limit::Window
+                    | Limit::Canary
+                    | Limit::Groups,
             } if in_flight > 0 => {
                 format!(
                     "{}, {}",

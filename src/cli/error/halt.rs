@@ -10,7 +10,7 @@ pub fn hint(halt: &Halt, action: Action, command: &str, of_batch: &str) -> Strin
     match halt {
         Halt::FailureBudget { .. } => {
             format!(
-                "see what went wrong (`{command} list --state failed,in_doubt`), deal with it (retry, resolve, cancel) or raise --max-failures, then run again"
+                "see what went wrong (`{command} list --state failed,in_doubt{of_batch}`), deal with it (retry, resolve, cancel) or raise --max-failures, then run again"
             )
         }
         Halt::NotListed { .. } => format!(
@@ -23,11 +23,11 @@ pub fn hint(halt: &Halt, action: Action, command: &str, of_batch: &str) -> Strin
             "nothing is lost: run it again when the window is open, by cron for example".to_owned()
         }
         Halt::Canary { service, .. } => format!(
-            "see what happened (`{command} show {service}`), and settle it (retry, resolve, cancel); or let the others start all the same: `{command} go --reason TEXT`; then run again"
+            "see what happened (`{command} show {service}`), and settle it (retry, resolve, cancel); or let the others start all the same: `{command} go --reason TEXT{of_batch}`; then run again"
         ),
         Halt::GroupDown { service, state, .. } => match state {
             State::Failed => format!(
-                "look at it; `{command} retry --wiped {service}` rebuilds it once more, `{command} resolve {service} --as done --reason TEXT` says that it is back, `--as failed` that the others may go on without it; then run again"
+                "look at it; `{command} retry --wiped {service}{of_batch}` rebuilds it once more, `{command} resolve {service} --as done --reason TEXT{of_batch}` says that it is back, `--as failed` that the others may go on without it; then run again"
             ),
             State::Queued
             | State::Submitting
@@ -35,7 +35,7 @@ pub fn hint(halt: &Halt, action: Action, command: &str, of_batch: &str) -> Strin
             | State::InDoubt
             | State::Done
             | State::Cancelled => format!(
-                "look at it, and say what happened: `{command} resolve {service} --as done|requeue|failed --reason TEXT`; then run again"
+                "look at it, and say what happened: `{command} resolve {service} --as done|requeue|failed --reason TEXT{of_batch}`; then run again"
             ),
         },
         Halt::StoodStill { .. } => format!(

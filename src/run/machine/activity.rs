@@ -39,6 +39,18 @@ impl Machine {
         Some(activity)
     }
 
+    /// The rule of the roll-out by which the store hands out no more jobs, if there is one.
+    fn admits_none(&self) -> Option<Limit> {
+        let rooms = &self.rollout;
+        if !self.backlog.is_exhausted() {
+            None
+        } else if rooms.canaries.each().is_some() {
+            Some(Limit::Canary)
+        } else {
+            rooms.groups.first_full().map(|_| Limit::Groups)
+        }
+    }
+
     /// What keeps jobs from starting that are ready to, if anything does.
     pub(super) fn held_back_by(&self, now: Now) -> Option<Limit> {
         if self.is_ending() {
@@ -49,7 +61,7 @@ impl Machine {
         }
         let waiting = self.backlog.waiting();
         if waiting.is_empty() {
-            return None;
+            return self.admits_none().filter(|_| self.narrator.queued() > 0);
         }
         if (waiting.iter()).all(|waiting| waiting.is_held_back) {
             return Some(Limit::Window);

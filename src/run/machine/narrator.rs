@@ -113,6 +113,11 @@ impl Narrator {
         is_due
     }
 
+    /// Jobs that are queued.
+    pub(super) fn queued(&self) -> u64 {
+        self.counts.queued
+    }
+
     /// Jobs of the batch.
     pub(super) fn jobs(&self) -> u64 {
         self.counts.total()
