@@ -67,11 +67,11 @@ pub struct PaceArgs {
     pub max_mismatch: Option<Tolerance>,
 
     /// Start with this many instances of each image, and with the others only when these are done and were seen to be
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = parse_count)]
     pub canary: Option<NonZeroU32>,
 
     /// Never have more instances than this of one group (column `group`) down at once [default: 1]
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = parse_count)]
     pub max_per_group: Option<NonZeroU32>,
 
     /// Never take the silence of the instance list for a proof that a submission was not executed; such doubts wait for `resolve`
@@ -225,6 +225,15 @@ pub fn rollout_of(options: &serde_json::Value) -> Rollout {
         max_per_group: number("max_per_group").unwrap_or(NonZeroU32::MIN),
         window: window(),
     }
+}
+
+/// Why a text is no number of instances.
+#[derive(Debug, Clone, Copy, thiserror::Error)]
+#[error("write a number of instances, 1 or more")]
+pub(super) struct InvalidCount;
+
+pub(super) fn parse_count(text: &str) -> Result<NonZeroU32, InvalidCount> {
+    text.parse().map_err(|_| InvalidCount)
 }
 
 /// Why a text is no rate.
