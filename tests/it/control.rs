@@ -1,9 +1,11 @@
 //! What an operator says from another terminal: `pause`, `go`, `set`, `drain`.
 
+use std::ops::Range;
 use std::time::Duration;
 
 use crate::rig::{Ended, Rig, Running};
-use refleet::simulator::FaultKind;
+use refleet::simulator::{Behaviour, Call, CallRecord, FaultKind, InstanceChange, Outcome};
+use refleet::time::now_ms;
 
 const WHY: &[&str] = &["--reason", "the backup is running"];
 const GO: &[&str] = &["go", "--reason", "the backup is done"];
@@ -290,4 +292,208 @@ fn the_ledger_keeps_who_said_it_and_lets_nobody_change_that() {
     rig.call(&["verify"])
         .exit(1)
         .says_out("operator's instruction 1 cannot be read");
+}
+
+/// The next rebuild of the `nth` instance ends otherwise than ordered, or never.
+fn ends(rig: &Rig, nth: usize, outcome: Outcome) {
+    rig.next(
+        nth,
+        Behaviour {
+            outcome: Some(outcome),
+            ..Behaviour::default()
+        },
+    );
+}
+
+/// The rebuild of the `nth` instance that had no end is over.
+fn is_back(rig: &Rig, nth: usize) {
+    let back = InstanceChange {
+        status: Some("active".to_owned()),
+        image: Some("AlmaLinux-8".to_owned()),
+        ..InstanceChange::default()
+    };
+    rig.change(nth, &back);
+}
+
+/// When each rebuild that was complete in the end began and ended, by the simulator's record.
+fn spans(rig: &Rig) -> Vec<(i64, i64)> {
+    let record = rig.record();
+    let wipes = record.services.values().flat_map(|service| &service.wipes);
+    wipes
+        .filter_map(|wipe| wipe.completed_ms.map(|back| (wipe.at_ms, back)))
+        .collect()
+}
+
+/// How many of these were under way at most when one of them began, of those that began within `when`.
+fn most_at_once(spans: &[(i64, i64)], when: Range<i64>) -> usize {
+    let begun = spans.iter().filter(|span| when.contains(&span.0));
+    let at_once = begun.map(|(at, _)| {
+        let under_way = |span: &&(i64, i64)| (span.0..span.1).contains(at);
+        spans.iter().filter(under_way).count()
+    });
+    at_once.max().unwrap_or(0)
+}
+
+/// The shortest time in which five calls in a row arrived.
+fn quickest_five_us(calls: &[CallRecord]) -> u64 {
+    let fives = calls.windows(5);
+    let took = fives.map(|five| five[4].at_us - five[0].at_us);
+    took.min().expect("five calls")
+}
+
+/// Waits until the run has heard the next word of this kind.
+#[track_caller]
+fn wait_until_heard(run: &mut Running, kind: &str) {
+    run.wait(1, |event| {
+        event["type"] == "control" && event["kind"] == kind
+    });
+}
+
+#[test]
+fn a_rate_that_is_set_spaces_the_calls_of_the_run_at_work_and_0_lets_them_go_again() {
+    // Five calls a second: five in a row take four times 200 ms. One of these is left to the machine.
+    const SPACED_US: u64 = 600_000;
+    const QUICK_US: u64 = 400_000;
+    let rig = Rig::with(40, |config| {
+        config.rebuild_duration = Duration::from_millis(300);
+    });
+    let calls = || rig.simulator.calls();
+    let mut run = rig.watch(FOUR);
+    run.wait_for(3, "done");
+    assert!(quickest_five_us(&calls()) < QUICK_US);
+
+    rig.call(&["set", "--rate", "5"]).exit(0);
+    wait_until_heard(&mut run, "set");
+    // Of two readings of the list that arrive from now on, the second one was asked for under the new rate,
+    // two of its intervals after the one before: by then all has arrived that was sent before.
+    let heard = calls().len();
+    let second = || {
+        let all = calls();
+        let later = all.iter().enumerate().skip(heard);
+        let mut lists = later.filter(|(_, call)| call.call == Call::Instances);
+        lists.nth(1).map(|(place, _)| place)
+    };
+    let ended = run.wait_until(|| second().is_some_and(|second| calls().len() >= second + 9));
+    assert_eq!(ended, None, "{}", run.said());
+    let spaced = calls().split_off(second().unwrap());
+    let took_us = quickest_five_us(&spaced);
+    assert!(took_us >= SPACED_US, "{took_us} us: {spaced:?}");
+
+    rig.call(&["set", "--rate", "0"]).exit(0);
+    wait_until_heard(&mut run, "set");
+    let heard = calls().len();
+    run.end().exit(0);
+    assert!(quickest_five_us(&calls()[heard..]) < QUICK_US);
+    is_all_done(&rig);
+}
+
+#[test]
+fn a_failure_budget_that_is_set_halts_a_run_that_would_go_on() {
+    let rig = rig();
+    ends(&rig, 0, Outcome::Error);
+    ends(&rig, 1, Outcome::Error);
+    let mut run = rig.watch(FOUR);
+    run.wait_for(2, "failed");
+    run.wait_for(3, "done");
+    rig.call(&["set", "--max-failures", "2"]).exit(0);
+    run.end()
+        .exit(6)
+        .says("2 jobs failed or are in doubt, --max-failures allows 2");
+    let states = rig.states();
+    assert_eq!(states["failed"].len(), 2);
+    assert!(states.contains_key("queued"), "{states:?}");
+    assert!(!states.contains_key("submitting"), "{states:?}");
+    rig.run(FOUR).exit(1);
+    assert_eq!(rig.states()["done"].len(), 38);
+    rig.assert_truth(1);
+}
+
+#[test]
+fn a_larger_failure_budget_lets_a_run_go_on_that_had_nearly_used_up_its_own() {
+    let rig = rig();
+    for nth in [0, 1, 30, 35] {
+        ends(&rig, nth, Outcome::Error);
+    }
+    let mut run = rig.watch(&["--workers", "4", "--max-failures", "3"]);
+    run.wait_for(2, "failed");
+    rig.call(&["set", "--max-failures", "50%"]).exit(0);
+    wait_until_heard(&mut run, "set");
+    let heard_ms = now_ms();
+    run.end().exit(1);
+    let states = rig.states();
+    assert_eq!(
+        (states["done"].len(), states["failed"].len()),
+        (36, 4),
+        "{states:?}"
+    );
+    // One more that failed was all that it could bear, so one at a time had to do.
+    let most = most_at_once(&spans(&rig), heard_ms..i64::MAX);
+    assert!((2..=4).contains(&most), "{most} at once");
+    rig.assert_truth(1);
+}
+
+#[test]
+fn what_was_said_to_a_run_that_is_killed_does_not_count_for_the_next_one() {
+    let set = "set --workers 1 --max-failures 1 --rate 5";
+    for said in ["drain", set] {
+        let rig = rig();
+        // It keeps the first run from ending, and its only worker busy.
+        ends(&rig, 0, Outcome::Never);
+        ends(&rig, 30, Outcome::Error);
+        ends(&rig, 35, Outcome::Error);
+        let mut run = rig.watch(FOUR);
+        run.wait_for(4, "in_progress");
+        let said: Vec<_> = said.split(' ').collect();
+        rig.call(&said).exit(0);
+        wait_until_heard(&mut run, said[0]);
+        let ended = run.wait_until(|| in_flight(&rig) == 1);
+        assert_eq!(ended, None, "{}", run.said());
+        assert_eq!(run.kill(), -9, "it was at work");
+        let left = rig.states()["queued"].len();
+        assert!(left > 20, "{left}");
+        is_back(&rig, 0);
+
+        let (killed_ms, calls) = (now_ms(), rig.simulator.calls().len());
+        rig.run(FOUR).exit(1);
+        let states = rig.states();
+        assert_eq!(
+            (states["done"].len(), states["failed"].len()),
+            (38, 2),
+            "{states:?}"
+        );
+        assert_eq!(rig.wiped(), [1; 40]);
+        let most = most_at_once(&spans(&rig), killed_ms..i64::MAX);
+        assert!((2..=4).contains(&most), "{most} at once");
+        assert!(quickest_five_us(&rig.simulator.calls()[calls..]) < 400_000);
+        let shown = rig.call(&["status", "--json"]).exit(0).json();
+        assert_eq!(shown["limits_set"], serde_json::json!({}));
+    }
+}
+
+#[test]
+fn never_more_are_rebuilt_at_once_than_the_workers_that_are_set_at_that_moment() {
+    let rig = rig();
+    let mut run = rig.watch(FOUR);
+    run.wait_for(3, "done");
+    rig.call(&["set", "--workers", "1"]).exit(0);
+    wait_until_heard(&mut run, "set");
+    // What had begun before is seen through.
+    let ended = run.wait_until(|| in_flight(&rig) <= 1);
+    assert_eq!(ended, None, "{}", run.said());
+    let one_ms = now_ms();
+    let begun = || {
+        let spans = spans(&rig);
+        spans.iter().filter(|span| span.0 > one_ms).count()
+    };
+    let ended = run.wait_until(|| begun() >= 3);
+    assert_eq!(ended, None, "{}", run.said());
+    let six_ms = now_ms();
+    rig.call(&["set", "--workers", "6"]).exit(0);
+    run.end().exit(0);
+    let spans = spans(&rig);
+    let most = [i64::MIN..one_ms, one_ms..six_ms, six_ms..i64::MAX];
+    let most = most.map(|when| most_at_once(&spans, when));
+    assert!(most[0] <= 4 && most[1] == 1, "{most:?}: {spans:?}");
+    assert!((5..=6).contains(&most[2]), "{most:?}: {spans:?}");
+    is_all_done(&rig);
 }
