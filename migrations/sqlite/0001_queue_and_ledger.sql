@@ -158,6 +158,7 @@ CREATE TABLE control (
     kind     TEXT    NOT NULL CHECK (CASE kind
                  WHEN 'pause' THEN run_id IS NULL
                  WHEN 'go'    THEN run_id IS NULL
+                 WHEN 'release' THEN run_id IS NULL
                  WHEN 'set'   THEN run_id IS NOT NULL
                  WHEN 'drain' THEN run_id IS NOT NULL
                  ELSE 0 END),

@@ -1,5 +1,7 @@
 //! Which rules of the roll-out hold jobs of a batch back, by the options of its last run.
 
+use std::collections::BTreeMap;
+
 use crate::cli::options::rollout_of;
 use crate::job::{BatchId, Control, Group, ServiceId, State};
 use crate::queue::{Queue, QueuedJob, StoreError};
@@ -20,6 +22,17 @@ pub struct Held {
 }
 
 impl Held {
+    /// One that is waited for, and of which only somebody's word settles what is next.
+    pub fn needs_a_word(&self) -> Option<ServiceId> {
+        let is_stuck = |(_, state): &&(ServiceId, State)| match state {
+            State::Failed | State::InDoubt | State::Done => true,
+            State::Queued | State::Submitting | State::InProgress | State::Cancelled => false,
+        };
+        let of_groups = self.groups.iter().flat_map(|held| &held.down);
+        let mut all = self.canaries.iter().chain(of_groups);
+        all.find(is_stuck).map(|(service, _)| *service)
+    }
+
     /// What keeps `job` from starting, for people; `None`: none of these rules does.
     pub fn of(&self, job: &QueuedJob) -> Option<String> {
         if job.record.state != State::Queued || job.record.is_down() {
@@ -73,43 +86,32 @@ pub async fn held(
 ) -> Result<Held, StoreError> {
     let canary = rollout.canary.filter(|_| control.released.is_none());
     let progress = queue.rollout_progress(batch, canary).await?;
-    let unproven = progress
-        .canaries
-        .iter()
-        .filter(|job| !job.record.is_proven());
-    let canaries: Vec<(ServiceId, State)> = unproven
-        .map(|job| (job.service, job.record.state))
-        .collect();
     let mut held = Held::default();
-    if !canaries.is_empty() {
-        let queued = progress.canaries.iter();
-        let queued = queued.filter(|job| job.record.state == State::Queued);
+    let first = progress.canaries.unwrap_or_default();
+    if !first.iter().all(|job| job.record.is_proven()) {
+        let queued = first.iter().filter(|job| job.record.state == State::Queued);
         let all = queue.tally(batch).await?.queued;
         held.behind_canaries = all.saturating_sub(queued.count() as u64);
-        held.canaries = canaries;
+        let unproven = first.iter().filter(|job| !job.record.is_proven());
+        let unproven = unproven.map(|job| (job.service, job.record.state));
+        held.canaries = unproven.collect();
     }
-    let mut groups: Vec<HeldGroup> = Vec::new();
-    for down in progress.down {
-        let member = (down.service, down.state);
-        match groups.iter_mut().find(|known| known.group == down.group) {
-            Some(known) => known.down.push(member),
-            None => groups.push(HeldGroup {
-                group: down.group,
-                waiting: 0,
-                down: vec![member],
-            }),
-        }
+    let mut down: BTreeMap<Group, Vec<(ServiceId, State)>> = BTreeMap::new();
+    for one in progress.down.into_iter().filter(|one| one.is_waited_for) {
+        let members = down.entry(one.group).or_default();
+        members.push((one.service, one.state));
     }
-    groups.retain(|group| group.down.len() >= rollout.max_per_group.get() as usize);
-    if !groups.is_empty() {
-        let waiting = queue.waiting_by_group(batch).await?;
-        for group in &mut groups {
-            group.waiting = waiting.get(&group.group).copied().unwrap_or_default();
-        }
-        groups.retain(|group| group.waiting > 0);
-        groups.sort_by(|one, other| one.group.cmp(&other.group));
+    down.retain(|_, members| members.len() >= rollout.max_per_group.get() as usize);
+    if !down.is_empty() {
+        let full: Vec<&Group> = down.keys().collect();
+        let waiting = queue.waiting_by_group(batch, &full).await?;
+        let groups = down.into_iter().map(|(group, down)| HeldGroup {
+            waiting: waiting.get(&group).copied().unwrap_or_default(),
+            group,
+            down,
+        });
+        held.groups = groups.collect();
     }
-    held.groups = groups;
     Ok(held)
 }
 

@@ -13,8 +13,10 @@ use super::{RunId, Tolerance};
 pub enum Instruction {
     /// Nothing starts until somebody says `go`.
     Pause,
-    /// The pause is lifted; where there is none, what waits for those that go first may start.
+    /// The pause is lifted.
     Go,
+    /// What waits for those that go first may start.
+    Release,
     /// The run at work goes on under these limits.
     Set(Limits),
     /// The run at work sees through what is in flight, starts nothing more, and ends.
@@ -27,6 +29,7 @@ impl Instruction {
         match self {
             Self::Pause => "pause",
             Self::Go => "go",
+            Self::Release => "release",
             Self::Set(_) => "set",
             Self::Drain => "drain",
         }
@@ -36,7 +39,7 @@ impl Instruction {
     pub fn is_of_a_run(&self) -> bool {
         match self {
             Self::Set(_) | Self::Drain => true,
-            Self::Pause | Self::Go => false,
+            Self::Pause | Self::Go | Self::Release => false,
         }
     }
 }
@@ -134,12 +137,10 @@ impl Control {
         }
         match entry.instruction {
             Instruction::Pause => self.paused = Some(entry.clone()),
-            // One word lifts one thing: whoever lifts a pause has not looked at those that go first.
-            Instruction::Go => {
-                if self.paused.take().is_none() {
-                    self.released = Some(entry.clone());
-                }
-            }
+            // A word of its own: whoever lifts a pause has not looked at those that go first, and a second
+            // one who lifts the same pause has not either.
+            Instruction::Go => self.paused = None,
+            Instruction::Release => self.released = Some(entry.clone()),
             Instruction::Set(limits) => self.limits.take(limits),
             Instruction::Drain => self.drained = Some(entry.clone()),
         }
@@ -184,10 +185,12 @@ mod tests {
             let go = entry(None, Instruction::Go);
             assert!(control.hear(2, &go));
             assert!(!control.is_held());
-            assert_eq!(control.released, None, "it has lifted the pause");
             assert!(control.hear(3, &go));
-            assert_eq!(control.released, Some(go));
-            assert_eq!(control.heard(), 3);
+            assert_eq!(control.released, None, "it has lifted the pause, twice");
+            let release = entry(None, Instruction::Release);
+            assert!(control.hear(4, &release));
+            assert_eq!(control.released, Some(release));
+            assert_eq!(control.heard(), 4);
         }
     }
 

@@ -215,6 +215,10 @@ fn describe_control(entry: &ControlEntry) -> DisplayLine {
     let (what, tone) = match &entry.instruction {
         Instruction::Pause => ("paused".to_owned(), Tone::Uncertain),
         Instruction::Go => ("no longer paused".to_owned(), Tone::Plain),
+        Instruction::Release => (
+            "no longer waiting for those that go first".to_owned(),
+            Tone::Plain,
+        ),
         Instruction::Set(limits) => (format!("from now on {limits}"), Tone::Plain),
         Instruction::Drain => (
             "drained: nothing starts any more".to_owned(),

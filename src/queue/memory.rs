@@ -207,10 +207,13 @@ impl Store for MemoryStore {
         admission: &Admission,
     ) -> Result<Ready, StoreError> {
         let mut waiting: Vec<QueuedJob> = self.waiting(batch).into_iter().cloned().collect();
-        if let Some(only) = &admission.only {
-            waiting.retain(|job| only.contains(&job.id));
-        }
-        Ok(Ready::among(waiting, until_ms, limit, &admission.not_of))
+        waiting.retain(|job| {
+            admission
+                .only
+                .as_ref()
+                .is_none_or(|only| only.contains(&job.id))
+        });
+        Ok(Ready::among(waiting, until_ms, limit, admission))
     }
 
     async fn rollout(

@@ -1,5 +1,6 @@
 //! A job as it is stored, and its history.
 
+use super::Admission;
 use crate::job::{
     Access, AccessKind, Executed, Expected, Group, ImageId, JobId, JobRecord, LedgerEntry, NewJob,
     Order, ResultRow, RunId, ServiceId, StoredAccess,
@@ -90,25 +91,17 @@ pub struct Ready {
 }
 
 impl Ready {
-    /// Those of `queued` that are due at `until_ms` and in none of the groups `not_of`, unless they are
-    /// down already; `limit` of them at most.
+    /// Those of `queued` that are due at `until_ms` and admitted; `limit` of them at most.
     pub(super) fn among(
         queued: Vec<QueuedJob>,
         until_ms: i64,
         limit: usize,
-        not_of: &[Group],
+        admission: &Admission,
     ) -> Self {
-        let is_admitted = |job: &QueuedJob| {
-            let is_of_one = job
-                .group
-                .as_ref()
-                .is_some_and(|group| not_of.contains(group));
-            !is_of_one || job.record.is_down()
-        };
         let (mut jobs, later): (Vec<_>, Vec<_>) = queued
             .into_iter()
             .partition(|job| job.record.not_before_ms <= until_ms);
-        jobs.retain(is_admitted);
+        jobs.retain(|job| admission.admits(job));
         jobs.sort_by_key(|job| (job.record.not_before_ms, job.id));
         let is_all = jobs.len() < limit;
         jobs.truncate(limit);

@@ -2,28 +2,45 @@
 //! groups are down.
 
 use super::QueuedJob;
-use crate::job::{Group, JobId, ServiceId, State};
+use crate::job::{BatchId, Group, JobId, ServiceId, State};
 
 /// Which of the jobs that are due may start.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Admission {
     /// Only these; `None`: any.
     pub only: Option<Vec<JobId>>,
-    /// None of these groups, but for members that are down already.
+    /// None of these groups.
     pub not_of: Vec<Group>,
+    /// But these, whatever their group: they are down already, and are to be sent again.
+    pub but: Vec<JobId>,
 }
 
-/// A member of a group that is down, or may be.
+impl Admission {
+    /// The job may start, if it is due.
+    pub fn admits(&self, job: &QueuedJob) -> bool {
+        let is_one = self.only.as_ref().is_none_or(|only| only.contains(&job.id));
+        let group = job.group.as_ref();
+        let is_full = group.is_some_and(|group| self.not_of.contains(group));
+        is_one && (!is_full || self.but.contains(&job.id))
+    }
+}
+
+/// A member of a group that is down, or may be: by its job in the batch, or by one in another batch
+/// that was the last to touch it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Down {
-    /// Its job.
+    /// The batch whose job took it down, if that is another one.
+    pub other_batch: Option<BatchId>,
+    /// Its job in the batch that is asked about, or else that one.
     pub job: JobId,
     /// The instance.
     pub service: ServiceId,
     /// The group.
     pub group: Group,
-    /// Where the job stands.
+    /// Where that job stands.
     pub state: State,
+    /// Other members of its group are queued, and were never touched.
+    pub is_waited_for: bool,
 }
 
 /// How far the roll-out of a batch has come.
@@ -31,6 +48,6 @@ pub struct Down {
 pub struct RolloutProgress {
     /// Members of groups that are down, in the manifest's order.
     pub down: Vec<Down>,
-    /// Those that go first of each image, in the manifest's order.
-    pub canaries: Vec<QueuedJob>,
+    /// Those that go first of each image, in the manifest's order; `None`: they were not asked for.
+    pub canaries: Option<Vec<QueuedJob>>,
 }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::job::{Group, Owner, ServiceId, State};
+use crate::job::{BatchId, Group, Owner, ServiceId, State};
 use crate::time::Window;
 use crate::zomro::Incurable;
 
@@ -65,6 +65,8 @@ pub enum Halt {
         service: ServiceId,
         /// Where its job stands.
         state: State,
+        /// The batch whose job took it down, if that is another one.
+        other_batch: Option<BatchId>,
     },
     /// The process was suspended for so long that the servers may be in use by now.
     StoodStill {
@@ -195,6 +197,7 @@ impl std::fmt::Display for Halt {
                 group,
                 service,
                 state,
+                other_batch: _,
             } => write!(
                 f,
                 "service {service} of group `{group}` is {state}: what is left would take more of its group down than --max-per-group allows"

@@ -199,7 +199,8 @@ impl History {
         self.rig.pace = Pace::brisk().with("--workers", &workers);
         if self.how == How::Plan {
             self.plan(&workers)?;
-        } else if self.random.u32(..3) == 0 {
+        } else if self.how != How::Names && self.random.u32(..3) == 0 {
+            // Names are asked for with the patience of a command that has no option for it.
             self.command(|rig| {
                 let manifest = rig.path("fleet.csv");
                 let mut command = rig.refleet(&["load", "-q"]);
@@ -254,6 +255,7 @@ impl History {
             let status = self.command(|rig| {
                 let mut command = rig.refleet(&["plan", "fleet.csv", "-q", "--out", PLAN]);
                 command.args(rules.options());
+                command.args(["--timeout", "400ms", "--outage-timeout", "2s"]);
                 command.args([
                     "--rate",
                     "0",

@@ -1,6 +1,6 @@
 //! A plan that somebody approved: what it says, and that a run does exactly that or nothing.
 
-use refleet::simulator::InstanceChange;
+use refleet::simulator::{Call, FaultKind, InstanceChange, Script};
 use serde_json::Value;
 
 use crate::rig::{
@@ -467,4 +467,15 @@ fn what_was_shown_as_not_sent_is_not_sent_even_when_it_comes_right() {
         .says("it was other than its row expects when that was shown");
     let wiped = rig.wiped();
     assert_eq!((wiped[4], wiped.iter().sum::<u64>()), (0, 59));
+}
+
+/// One answer never comes: how long that is waited for is an option of `plan`, too.
+#[test]
+fn a_plan_waits_no_longer_for_an_answer_than_it_is_told() {
+    let rig = Rig::new(2);
+    rig.simulator
+        .script(Script::next(Call::Instances, FaultKind::TimeoutBefore));
+    rig.call(&["plan", "fleet.csv", "--timeout", "200ms"])
+        .exit(0)
+        .says_out("ALL DATA on 2 instances");
 }

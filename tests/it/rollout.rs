@@ -459,3 +459,115 @@ fn all_rules_hold_at_once_and_after_each_death() {
     assert_eq!(rig.wiped(), [1; 12]);
     rig.assert_truth(1);
 }
+
+/// Two members failed, somebody has mended both by hand, and has both rebuilt once more.
+#[test]
+fn members_that_are_sent_again_go_down_one_after_the_other() {
+    let rig = Rig::new(3);
+    rig.write("fleet.csv", sheet(3, |_| (IMAGE, "web".to_owned())));
+    for nth in [0, 1] {
+        fails(&rig, nth);
+        rig.run(&[]).exit(6);
+        let service = id(i64::try_from(nth).unwrap());
+        rig.call(&["resolve", &service, "--as", "failed", "--reason", "mended"])
+            .exit(0);
+    }
+    rig.call(&["retry", "--failed", "--wiped"]).exit(0);
+    rig.run(&[]).exit(0);
+    assert_eq!(rig.wiped(), [2, 2, 1]);
+    // By the last wipe of each: that of the first ones never ended.
+    let spans = spans(&rig);
+    let last: Vec<Vec<(i64, i64)>> = spans
+        .iter()
+        .map(|all| all[all.len() - 1..].to_vec())
+        .collect();
+    assert_eq!(
+        most_at_once(&last.iter().collect::<Vec<_>>()),
+        1,
+        "{spans:?}"
+    );
+}
+
+#[test]
+fn what_an_earlier_order_has_left_down_holds_its_group_in_the_next_one() {
+    let rig = Rig::new(2);
+    // The second one of the sheet is wiped, and never comes back.
+    fails(&rig, 1);
+    let grouped = sheet(2, |_| (IMAGE, "web".to_owned()));
+    rig.write("fleet.csv", &grouped);
+    rig.run(&["--max-failures", "100%"]).exit(1);
+    assert_eq!(rig.wiped(), [1, 1]);
+    rig.run(&["--every", "1ms"]).exit(0);
+    // It goes first now, and the other one after it is back.
+    assert_eq!(rig.wiped(), [2, 2]);
+    let spans = spans(&rig);
+    assert!(spans[0][1].0 >= spans[1][1].1, "{spans:?}");
+}
+
+#[test]
+fn a_doubt_of_an_earlier_order_holds_its_group_in_the_next_one() {
+    let rig = Rig::new(3);
+    rig.write("fleet.csv", sheet(3, |_| (IMAGE, "web".to_owned())));
+    rig.doubt(2);
+    rig.run(&[]).exit(3);
+    assert_eq!(rig.wiped(), [1, 1, 0], "it was never executed");
+    let third = id(2);
+    let ended = rig.run(&["--every", "1ms"]).exit(6);
+    ended.says(&format!(
+        "resolve {third} --as done|requeue|failed --reason TEXT --batch 1"
+    ));
+    assert_eq!(rig.wiped(), [1, 1, 0]);
+    let word = ["--as", "failed", "--reason", "looked", "--batch", "1"];
+    rig.call(&[&["resolve", &third], &word[..]].concat())
+        .exit(0);
+    // The same order, as it is left.
+    let mut on = rig.refleet(&["run", "--yes"]);
+    on.args(rig.pace.words());
+    finish(on).exit(0);
+    assert_eq!(rig.wiped()[..2], [2, 2]);
+}
+
+#[test]
+fn one_that_is_sent_again_does_not_wait_for_those_that_go_first() {
+    let rig = Rig::new(4);
+    rig.write("fleet.csv", sheet(4, |_| (IMAGE, "web".to_owned())));
+    // Not one of the first: those are not asked for yet.
+    rig.call(&["load", "fleet.csv"]).exit(0);
+    rig.call(&["cancel", &id(0)]).exit(0);
+    fails(&rig, 1);
+    rig.run(&[]).exit(6);
+    assert_eq!(rig.wiped(), [0, 1, 0, 0]);
+    rig.call(&["retry", "--wiped", &id(1)]).exit(0);
+    rig.write("fleet.csv", sheet(4, |_| (IMAGE, "web".to_owned())));
+    rig.run(&["--canary", "2"]).exit(0);
+    assert_eq!(rig.wiped(), [0, 2, 1, 1]);
+}
+
+#[test]
+fn the_group_that_is_named_is_one_for_which_others_wait() {
+    let rig = Rig::new(3);
+    // Nobody waits for the one of `a`.
+    let groups = ["a", "b", "b"];
+    rig.write("fleet.csv", sheet(3, |nth| (IMAGE, groups[nth].to_owned())));
+    fails(&rig, 0);
+    fails(&rig, 1);
+    rig.run(&[]).exit(6).says("of group `b` is failed");
+    let show = format!(
+        "show {}` tells what became of one that others wait for",
+        id(1)
+    );
+    rig.call(&["status"]).says_out(&show);
+}
+
+#[test]
+fn a_second_go_lifts_the_pause_and_nothing_else() {
+    let rig = Rig::new(3);
+    fails(&rig, 0);
+    rig.run(&["--canary", "1"]).exit(6);
+    rig.call(&["pause", "--reason", "lunch"]).exit(0);
+    rig.call(&["go", "--reason", "back"])
+        .exit(0)
+        .says("still wait for those that go first");
+    rig.run(&[]).exit(6).says("was to go first, and failed");
+    assert_eq!(rig.wiped(), [1, 0, 0]);
+}

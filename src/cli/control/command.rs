@@ -84,7 +84,12 @@ pub async fn go(global: &Global, args: &GoArgs) -> Result<Exit, CliError> {
         return Err(CliError::Usage(format!("nothing holds batch {batch}")));
     }
     let reason = Some(args.reason.clone());
-    say(&mut queue, batch.id, None, reason, Instruction::Go).await?;
+    let instruction = if is_paused {
+        Instruction::Go
+    } else {
+        Instruction::Release
+    };
+    say(&mut queue, batch.id, None, reason, instruction).await?;
     let is_at_work = at_work_on(&mut queue, batch.id).await?.is_some();
     let next = next::go_on(global, &mut queue, &batch).await?;
     queue.close().await?;

@@ -5,6 +5,7 @@ use crate::run::Halt;
 
 /// One line. `command`: how to call refleet on this database; `of_batch`: what makes a command speak of
 /// the batch, where it is not the newest.
+#[expect(clippy::too_many_lines, reason = "a table: one arm for each halt")]
 pub fn hint(halt: &Halt, action: Action, command: &str, of_batch: &str) -> String {
     let terms = action.terms();
     match halt {
@@ -22,22 +23,39 @@ pub fn hint(halt: &Halt, action: Action, command: &str, of_batch: &str) -> Strin
         Halt::WindowClosed { .. } => {
             "nothing is lost: run it again when the window is open, by cron for example".to_owned()
         }
+        Halt::Canary {
+            state: State::Done, ..
+        } => format!(
+            "look at the instance; if it is as it should be, `{command} go --reason TEXT{of_batch}` lets the others start; then run again"
+        ),
         Halt::Canary { service, .. } => format!(
             "see what happened (`{command} show {service}`), and settle it (retry, resolve, cancel); or let the others start all the same: `{command} go --reason TEXT{of_batch}`; then run again"
         ),
-        Halt::GroupDown { service, state, .. } => match state {
-            State::Failed => format!(
-                "look at it; `{command} retry --wiped {service}{of_batch}` rebuilds it once more, `{command} resolve {service} --as done --reason TEXT{of_batch}` says that it is back, `--as failed` that the others may go on without it; then run again"
-            ),
-            State::Queued
-            | State::Submitting
-            | State::InProgress
-            | State::InDoubt
-            | State::Done
-            | State::Cancelled => format!(
-                "look at it, and say what happened: `{command} resolve {service} --as done|requeue|failed --reason TEXT{of_batch}`; then run again"
-            ),
-        },
+        Halt::GroupDown {
+            service,
+            state,
+            other_batch,
+            ..
+        } => {
+            let own = of_batch;
+            let of_batch =
+                other_batch.map_or(own.to_owned(), |batch| format!(" --batch {batch}"));
+            match state {
+                State::Failed => format!(
+                    "look at it; `{command} retry --wiped {service}{of_batch}` rebuilds it once more, `{command} resolve {service} --as done --reason TEXT{of_batch}` says that it is back, `{command} resolve {service} --as failed --reason TEXT{of_batch}` that the others may go on without it; then run again"
+                ),
+                State::Queued => format!(
+                    "it is to be sent again, and does not start: see why (`{command} show {service}`), or drop it with `{command} cancel {service}{own}`; then run again"
+                ),
+                State::Submitting
+                | State::InProgress
+                | State::InDoubt
+                | State::Done
+                | State::Cancelled => format!(
+                    "look at it, and say what happened: `{command} resolve {service} --as done|requeue|failed --reason TEXT{of_batch}`; then run again"
+                ),
+            }
+        }
         Halt::StoodStill { .. } => format!(
             "make sure that the servers are still to be {}, then go on with `{command} run --stale`",
             terms.touched

@@ -10,7 +10,7 @@ use super::forecast::Forecast;
 use super::gather::{self, Gathered};
 use super::schedule::Planned;
 use super::text;
-use crate::cli::connect::{TIMEOUT, connect};
+use crate::cli::connect::connect;
 use crate::cli::error::CliError;
 use crate::cli::global::{DATABASE, Global};
 use crate::cli::manifest::{ManifestArgs, tell_passed_over, tell_warnings};
@@ -75,9 +75,9 @@ pub enum FormatArg {
 
 pub async fn plan(global: &Global, args: &PlanArgs) -> Result<Exit, CliError> {
     let verbosity = global.verbosity();
-    let (options, _) = args.pace.resolve(false)?;
+    let (options, timeout) = args.pace.resolve(false)?;
     let endpoint = global.endpoint()?;
-    let client = connect(global, TIMEOUT)?;
+    let client = connect(global, timeout)?;
     let source = args.sheet.open(&args.manifest)?;
     let validated = manifest::validated(&source)?;
     tell_warnings(&validated, verbosity);

@@ -31,7 +31,8 @@ pub async fn work(
         canary,
     } = prepared;
     let mut options = context.options.clone();
-    options.rollout.canary = options.rollout.canary.or(canary);
+    // The larger one: a smaller one that was typed now is no word on what is not proven.
+    options.rollout.canary = options.rollout.canary.max(canary);
     let batch = batches::find(queue, Some(batch)).await?;
     let (sender, display) = progress::start(&display_options(invocation, batch.action))?;
     let lease = queue

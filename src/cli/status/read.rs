@@ -7,7 +7,7 @@ use crate::cli::global::Global;
 use crate::cli::held::{Held, held};
 use crate::cli::next::{self, command_for};
 use crate::cli::options::rollout_of;
-use crate::job::{BatchId, Control, ControlEntry};
+use crate::job::{BatchId, Control, ControlEntry, ServiceId};
 use crate::queue::{Batch, Holder, OldestDoubt, Queue, QueueLock, Run};
 use crate::time::{self, Window};
 
@@ -110,20 +110,19 @@ impl Status {
         said.truncate(SAID_MAX);
         let rules = last_run.as_ref().filter(|_| batch.is_open());
         let rollout = rules.map(|run| rollout_of(&run.options));
-        let next = if batch.is_open() && control.paused.is_some() {
-            Some(lift(global, &batch, is_newest))
-        } else {
-            holder
-                .is_none()
-                .then(|| {
-                    let run = next::run(&batch, open.is_empty(), rollout.as_ref());
-                    next(global, &batch, is_newest, run)
-                })
-                .flatten()
-        };
         let held = match &rollout {
             Some(rollout) => held(queue, batch.id, rollout, &control).await?,
             None => Held::default(),
+        };
+        let next = if batch.is_open() && control.paused.is_some() {
+            Some(lift(global, &batch, is_newest))
+        } else {
+            let run = next::run(&batch, open.is_empty(), rollout.as_ref());
+            let next = match held.needs_a_word() {
+                Some(service) => Some(look(global, &batch, service)),
+                None => next(global, &batch, is_newest, run),
+            };
+            next.filter(|_| holder.is_none())
         };
         let window = rollout.and_then(|rollout| rollout.window);
         Ok(Self {
@@ -167,6 +166,14 @@ async fn pace(
     let eta =
         (left > 0).then(|| Duration::from_secs_f64((left as f64 / per_minute * 60.0).min(1e9)));
     Ok((Some(per_minute), eta))
+}
+
+/// What tells of the instance that the others wait for.
+fn look(global: &Global, batch: &Batch, service: ServiceId) -> Next {
+    Next {
+        what: "tells what became of one that others wait for, and what to say of it".to_owned(),
+        command: format!("{} show {service}", command_for(global, batch)),
+    }
 }
 
 /// What lifts the pause of `batch`.

@@ -142,9 +142,10 @@ impl Lines {
         for entry in &status.said {
             let what = match &entry.instruction {
                 Instruction::Set(limits) => format!("set {limits}"),
-                Instruction::Pause | Instruction::Go | Instruction::Drain => {
-                    entry.instruction.kind().to_owned()
-                }
+                Instruction::Pause
+                | Instruction::Go
+                | Instruction::Release
+                | Instruction::Drain => entry.instruction.kind().to_owned(),
             };
             self.add("said", format!("{what}, {}", told(entry)));
         }

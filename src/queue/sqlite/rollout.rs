@@ -9,21 +9,34 @@ use super::rows::{StoredJob, job_as_text, queued_job};
 use super::statement::json;
 use super::stored::{damaged, stored, word};
 use crate::job::{BatchId, Group, JobId, ServiceId};
-use crate::queue::{Down, QueuedJob, Ready, RolloutProgress, StoreError};
+use crate::queue::{Admission, Down, QueuedJob, Ready, RolloutProgress, StoreError};
 
-/// Jobs that are due, as [`DUE`](super::read::DUE) gives them, without those of the groups ?4; a member
-/// that is down already may be sent again.
+/// Jobs that are due, as [`DUE`](super::read::DUE) gives them, without those of the groups ?4, but with the
+/// jobs ?5.
 pub(super) const DUE_BUT_OF: &str = due_statement!(
-    "AND (group_name IS NULL OR executed <> 'no' OR group_name NOT IN (SELECT value FROM json_each(?4)))"
+    "AND (group_name IS NULL OR group_name NOT IN (SELECT value FROM json_each(?4)) OR id IN (SELECT value FROM json_each(?5)))"
 );
 
 /// Members of groups that are down, by the rules of
-/// [`JobRecord::is_down`](crate::job::JobRecord::is_down), unless somebody has given his word on them.
-pub(super) const DOWN: &str = "SELECT id, service_id, group_name, state FROM job
-     WHERE batch_id = ?1 AND group_name IS NOT NULL AND attempt > 0 AND state <> 'done' AND state <> 'cancelled'
-       AND executed <> 'no'
-       AND NOT (state = 'failed'
-                AND (SELECT kind FROM ledger WHERE job_id = job.id ORDER BY seq DESC LIMIT 1) = 'resolved')";
+/// [`JobRecord::is_down`](crate::job::JobRecord::is_down), unless somebody has given his word on them; with
+/// their jobs in batch ?1, where they have one there. What another batch has left counts until a later one
+/// has touched the instance, or its job here was cancelled.
+pub(super) const DOWN: &str = "SELECT down.batch_id, coalesce(now.id, down.id), down.service_id,
+            CASE WHEN now.id IS NULL THEN down.group_name ELSE now.group_name END,
+            coalesce(now.state, down.state),
+            EXISTS (SELECT 1 FROM job AS waiting WHERE waiting.batch_id = ?1
+                    AND waiting.group_name = CASE WHEN now.id IS NULL THEN down.group_name ELSE now.group_name END
+                    AND waiting.state = 'queued' AND waiting.executed = 'no')
+     FROM job AS down INDEXED BY job_grouped_down
+     LEFT JOIN job AS now ON now.service_id = down.service_id AND now.batch_id = ?1
+     WHERE down.group_name IS NOT NULL AND down.attempt > 0 AND down.state <> 'done' AND down.state <> 'cancelled'
+       AND down.executed <> 'no'
+       AND NOT (down.state = 'failed'
+                AND (SELECT kind FROM ledger WHERE job_id = down.id ORDER BY seq DESC LIMIT 1) = 'resolved')
+       AND (down.batch_id = ?1
+            OR now.state IS NOT 'cancelled'
+               AND NOT EXISTS (SELECT 1 FROM job AS later WHERE later.service_id = down.service_id
+                               AND later.batch_id > down.batch_id AND later.executed <> 'no'))";
 
 const HAS_GROUPS: &str =
     "SELECT EXISTS (SELECT 1 FROM job WHERE batch_id = ?1 AND group_name IS NOT NULL)";
@@ -50,23 +63,26 @@ impl Queue {
         Ok(RolloutProgress {
             down: self.down(batch).await?,
             canaries: match canaries {
-                Some(each) => self.canaries(batch, each).await?,
-                None => Vec::new(),
+                Some(each) => Some(self.canaries(batch, each).await?),
+                None => None,
             },
         })
     }
 
-    /// Members of groups that are queued and were never touched: how many of each group.
+    /// Members of these groups that are queued and were never touched: how many of each group.
     pub async fn waiting_by_group(
         &mut self,
         batch: BatchId,
+        groups: &[&Group],
     ) -> Result<HashMap<Group, u64>, StoreError> {
         let rows: Vec<(String, i64)> = sqlx::query_as(
             "SELECT group_name, count(*) FROM job
-             WHERE batch_id = ?1 AND group_name IS NOT NULL AND state = 'queued' AND executed = 'no'
+             WHERE batch_id = ?1 AND group_name IN (SELECT value FROM json_each(?2))
+               AND state = 'queued' AND executed = 'no'
              GROUP BY group_name",
         )
         .bind(batch.0)
+        .bind(json(&groups))
         .fetch_all(&mut self.connection)
         .await?;
         rows.into_iter()
@@ -84,21 +100,23 @@ impl Queue {
     }
 
     async fn down(&mut self, batch: BatchId) -> Result<Vec<Down>, StoreError> {
-        let rows: Vec<(i64, i64, String, String)> = sqlx::query_as(DOWN)
+        let rows: Vec<(i64, i64, i64, Option<String>, String, bool)> = sqlx::query_as(DOWN)
             .bind(batch.0)
             .fetch_all(&mut self.connection)
             .await?;
-        let mut down = rows
-            .into_iter()
-            .map(|(id, service, group, state)| {
-                Ok(Down {
-                    job: JobId::from_stored(id),
-                    service: ServiceId::new(service).ok_or_else(|| damaged("a service id"))?,
-                    group: Group::new(&group).ok_or_else(|| damaged("a group"))?,
-                    state: word(&state)?,
-                })
-            })
-            .collect::<Result<Vec<_>, StoreError>>()?;
+        let mut down = Vec::with_capacity(rows.len());
+        for (by, id, service, group, state, is_waited_for) in rows {
+            // The sheet of this batch has taken it out of its group.
+            let Some(group) = group else { continue };
+            down.push(Down {
+                other_batch: (by != batch.0).then_some(BatchId(by)),
+                job: JobId::from_stored(id),
+                service: ServiceId::new(service).ok_or_else(|| damaged("a service id"))?,
+                group: Group::new(&group).ok_or_else(|| damaged("a group"))?,
+                state: word(&state)?,
+                is_waited_for,
+            });
+        }
         down.sort_unstable_by_key(|down| down.job);
         Ok(down)
     }
@@ -119,19 +137,20 @@ impl Queue {
         Ok(jobs)
     }
 
-    /// Jobs of `batch` that are due, but for those of the groups `not_of`.
+    /// Jobs of `batch` that are due, but for those of the groups of which `admission` wants none.
     pub(super) async fn due_but_of(
         &mut self,
         batch: BatchId,
         now_ms: i64,
         limit: usize,
-        not_of: &[Group],
+        admission: &Admission,
     ) -> Result<Vec<QueuedJob>, StoreError> {
         let row = sqlx::query(DUE_BUT_OF)
             .bind(batch.0)
             .bind(now_ms)
             .bind(i64::try_from(limit).unwrap_or(i64::MAX))
-            .bind(json(&not_of))
+            .bind(json(&admission.not_of))
+            .bind(ids(&admission.but))
             .fetch_one(&mut self.connection)
             .await?;
         let jobs: Vec<StoredJob<'_>> = stored(&row, "a job")?;
@@ -144,15 +163,20 @@ impl Queue {
         Ok(jobs)
     }
 
-    /// Which of `jobs` are queued and due, but for those of the groups `not_of`.
+    /// Which of `jobs` are queued, due and admitted.
     pub(super) async fn ready_of(
         &mut self,
         jobs: &[JobId],
         until_ms: i64,
         limit: usize,
-        not_of: &[Group],
+        admission: &Admission,
     ) -> Result<Ready, StoreError> {
         let queued = self.queued_of(jobs).await?;
-        Ok(Ready::among(queued, until_ms, limit, not_of))
+        Ok(Ready::among(queued, until_ms, limit, admission))
     }
+}
+
+fn ids(jobs: &[JobId]) -> String {
+    let ids: Vec<i64> = jobs.iter().map(|job| job.stored()).collect();
+    json(&ids)
 }

@@ -25,15 +25,12 @@ impl Store for Queue {
         admission: &Admission,
     ) -> Result<Ready, StoreError> {
         if let Some(only) = &admission.only {
-            return self
-                .ready_of(only, until_ms, limit, &admission.not_of)
-                .await;
+            return self.ready_of(only, until_ms, limit, admission).await;
         }
         let jobs = if admission.not_of.is_empty() {
             self.due(batch, until_ms, limit).await?
         } else {
-            let not_of = &admission.not_of;
-            self.due_but_of(batch, until_ms, limit, not_of).await?
+            self.due_but_of(batch, until_ms, limit, admission).await?
         };
         let is_all = jobs.len() < limit;
         let next_ms = if is_all {

@@ -31,7 +31,7 @@ use crate::time;
 pub const STALE_AFTER: Duration = Duration::from_hours(24);
 
 /// The longest silence between two turns: something always looks at the clock so often.
-const HEARTBEAT: Duration = Duration::from_secs(1);
+pub(super) const HEARTBEAT: Duration = Duration::from_secs(1);
 
 /// What a run begins with.
 #[derive(Debug)]
@@ -107,6 +107,8 @@ pub(super) enum Phase {
     Recount,
     End,
     AskForMore,
+    /// Nothing can be done before somebody has spoken, or time has passed.
+    Rest,
 }
 
 /// How far the run has come: its turn, its clock, and why it ends.

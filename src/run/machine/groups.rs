@@ -4,12 +4,12 @@
 //! his word on it. What this run does it sees itself; the store tells what earlier runs have left, and
 //! what an operator has said meanwhile.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::num::NonZeroU32;
 use std::time::{Duration, Instant};
 
 use super::canaries::FRESH;
-use crate::job::{Group, JobId, ServiceId, State};
+use crate::job::{Group, JobId, State};
 use crate::queue::{Down, QueuedJob};
 use crate::run::Now;
 
@@ -22,7 +22,9 @@ pub(super) struct Groups {
     /// When the store was asked last; `None`: it has to be asked.
     asked_at: Option<Instant>,
     /// Members that are down.
-    down: HashMap<Group, BTreeMap<JobId, (ServiceId, State)>>,
+    down: HashMap<Group, BTreeMap<JobId, Down>>,
+    /// Groups of which other members wait, as far as the store has said.
+    waited_for: HashSet<Group>,
     /// A group has room that had none.
     is_freed: bool,
 }
@@ -33,6 +35,7 @@ impl Groups {
             max,
             asked_at: None,
             down: HashMap::new(),
+            waited_for: HashSet::new(),
             is_freed: false,
         }
     }
@@ -63,17 +66,13 @@ impl Groups {
     pub(super) fn learn(&mut self, down: Vec<Down>, now: Now) {
         let full: Vec<Group> = self.full().cloned().collect();
         self.down.clear();
-        for Down {
-            job,
-            service,
-            group,
-            state,
-        } in down
-        {
-            self.down
-                .entry(group)
-                .or_default()
-                .insert(job, (service, state));
+        self.waited_for.clear();
+        for one in down {
+            if one.is_waited_for {
+                self.waited_for.insert(one.group.clone());
+            }
+            let members = self.down.entry(one.group.clone()).or_default();
+            members.insert(one.job, one);
         }
         self.is_freed |= full.iter().any(|group| !self.is_full(group));
         self.asked_at = Some(now.at);
@@ -84,7 +83,15 @@ impl Groups {
         let Some(group) = &job.group else { return };
         if job.record.is_down() {
             let down = self.down.entry(group.clone()).or_default();
-            down.insert(job.id, (job.service, job.record.state));
+            let member = Down {
+                other_batch: None,
+                job: job.id,
+                service: job.service,
+                group: group.clone(),
+                state: job.record.state,
+                is_waited_for: false,
+            };
+            down.insert(job.id, member);
         } else if let Some(down) = self.down.get_mut(group)
             && down.remove(&job.id).is_some()
         {
@@ -100,25 +107,49 @@ impl Groups {
         std::mem::take(&mut self.is_freed)
     }
 
-    /// The job may go down: no more of its group are down then than may be.
+    /// The job may go down: no more of its group are down then than may be. One that is down already, and
+    /// is to be sent again, has its turn when those before it have had theirs.
     pub(super) fn admit(&self, job: &QueuedJob) -> bool {
-        job.group.as_ref().is_none_or(|group| {
-            let is_down = |down: &BTreeMap<_, _>| down.contains_key(&job.id);
-            !self.is_full(group) || self.down.get(group).is_some_and(is_down)
-        })
+        let Some(down) = job.group.as_ref().and_then(|group| self.down.get(group)) else {
+            return true;
+        };
+        let comes_first = |(other, member): &(&JobId, &Down)| {
+            **other != job.id && (member.state != State::Queued || **other < job.id)
+        };
+        let others = if down.contains_key(&job.id) {
+            down.iter().filter(comes_first).count()
+        } else {
+            down.len()
+        };
+        !self.is_enough(others)
+    }
+
+    /// It is a member that is down, be it by an earlier order.
+    pub(super) fn is_down(&self, job: &QueuedJob) -> bool {
+        let group = job.group.as_ref();
+        let down = group.and_then(|group| self.down.get(group));
+        down.is_some_and(|down| down.contains_key(&job.id))
+    }
+
+    /// Members that are down, and are to be sent again.
+    pub(super) fn sent_again(&self) -> impl Iterator<Item = JobId> {
+        let members = self.down.values().flatten();
+        let again = members.filter(|(_, member)| member.state == State::Queued);
+        again.map(|(job, _)| *job)
     }
 
     /// Groups of which no further member may go down.
     pub(super) fn full(&self) -> impl Iterator<Item = &Group> {
-        let full = |(_, down): &(&Group, &BTreeMap<_, _>)| self.is_enough(down.len());
+        let full = |(_, down): &(&Group, &BTreeMap<JobId, Down>)| self.is_enough(down.len());
         self.down.iter().filter(full).map(|(group, _)| group)
     }
 
-    /// The first full group by name, a member that is down, and where that one stands.
-    pub(super) fn first_full(&self) -> Option<(&Group, ServiceId, State)> {
-        let group = self.full().min()?;
-        let (_, (service, state)) = self.down.get(group)?.first_key_value()?;
-        Some((group, *service, *state))
+    /// A member that is down, of the first full group by name for which others wait: one that nobody sends
+    /// again, if there is one.
+    pub(super) fn first_full(&self) -> Option<&Down> {
+        let full = self.full().filter(|group| self.waited_for.contains(*group));
+        let members = self.down.get(full.min()?)?.values();
+        members.min_by_key(|member| member.state == State::Queued)
     }
 
     fn is_full(&self, group: &Group) -> bool {

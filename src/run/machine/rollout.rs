@@ -1,6 +1,9 @@
 //! Which jobs the rules of the roll-out let start.
 
+use std::num::NonZeroU32;
+
 use super::Machine;
+use super::course::RolloutRooms;
 use crate::queue::{Admission, QueuedJob, RolloutProgress};
 use crate::run::{Halt, Now};
 
@@ -17,9 +20,17 @@ impl Machine {
     pub(super) fn answer_rollout(&mut self, progress: RolloutProgress, now: Now) {
         let rooms = &mut self.rollout;
         rooms.groups.learn(progress.down, now);
-        if rooms.canaries.learn(progress.canaries, now) || rooms.groups.take_freed() {
+        let canaries = progress.canaries;
+        let others_go = canaries.is_some_and(|canaries| rooms.canaries.learn(canaries, now));
+        if rooms.groups.take_freed() || others_go {
             self.backlog.look_again();
         }
+    }
+
+    /// Of each image so many go first, if that is to be asked: to find them is no small thing.
+    pub(super) fn wanted_canaries(&self, now: Now) -> Option<NonZeroU32> {
+        let canaries = &self.rollout.canaries;
+        canaries.each().filter(|_| canaries.are_old(now))
     }
 
     /// The store was asked what is down, and who goes first. A look starts nothing, and asks nothing.
@@ -37,17 +48,32 @@ impl Machine {
         }
     }
 
-    /// The rules let the job start.
+    /// The rules let the job start. What is down already waits for nobody to be proven: it was put back by
+    /// somebody's word, and may be what one that goes first waits for.
     pub(super) fn is_admitted(&self, job: &QueuedJob) -> bool {
-        self.rollout.groups.admit(job) && self.rollout.canaries.admit(job.id)
+        let RolloutRooms { canaries, groups } = &self.rollout;
+        let goes_first = canaries.admit(job.id) || groups.is_down(job);
+        goes_first && groups.admit(job)
     }
 
     /// The same for whoever hands out jobs.
     pub(super) fn admission(&self) -> Admission {
+        let RolloutRooms { canaries, groups } = &self.rollout;
+        let only = canaries.only().map(|mut only| {
+            only.extend(groups.sent_again());
+            only
+        });
         Admission {
-            only: self.rollout.canaries.only(),
-            not_of: self.rollout.groups.full().cloned().collect(),
+            only,
+            not_of: groups.full().cloned().collect(),
+            but: groups.sent_again().collect(),
         }
+    }
+
+    /// Some rule keeps jobs from starting.
+    fn admits_some_alone(&self) -> bool {
+        let RolloutRooms { canaries, groups } = &self.rollout;
+        canaries.each().is_some() || groups.full().next().is_some()
     }
 
     /// A job that went first did not end well.
@@ -60,19 +86,28 @@ impl Machine {
     }
 
     /// Jobs are queued, nothing is in flight, and none of them starts. If the rules keep them from it, only
-    /// somebody's word helps; whether it was given already, the store knows.
-    pub(super) fn check_whether_held_back(&mut self, now: Now) {
+    /// somebody's word helps; whether it was given already, the store knows. Returns whether that is to be
+    /// looked at once more, and not at once.
+    pub(super) fn rests(&mut self, now: Now) -> bool {
+        if !self.admits_some_alone() {
+            return false;
+        }
         let rooms = &mut self.rollout;
         if !(rooms.groups.are_fresh(now) && rooms.canaries.are_fresh(now)) {
             rooms.groups.forget();
             rooms.canaries.forget();
-        } else if let Some((group, service, state)) = rooms.groups.first_full() {
-            let group = group.clone();
-            self.halt_for(Halt::GroupDown {
-                group,
-                service,
-                state,
-            });
+            return false;
         }
+        if let Some(down) = rooms.groups.first_full() {
+            let halt = Halt::GroupDown {
+                group: down.group.clone(),
+                other_batch: down.other_batch,
+                service: down.service,
+                state: down.state,
+            };
+            self.halt_for(halt);
+            return false;
+        }
+        true
     }
 }

@@ -18,7 +18,7 @@ use std::collections::HashSet;
 use std::num::NonZeroU32;
 use std::time::{Duration, Instant};
 
-use super::course::Phase;
+use super::course::{HEARTBEAT, Phase};
 use super::desk::News;
 use super::order_check::PAGE;
 use super::{Call, Finished, Machine, Step};
@@ -234,7 +234,7 @@ impl Machine {
                 }
                 Phase::AskRollout => {
                     let asks = self.may_ask() && self.wants_rollout(now);
-                    let ask = || Next::Ask(Question::Rollout(self.rollout.canaries.each()));
+                    let ask = || Next::Ask(Question::Rollout(self.wanted_canaries(now)));
                     (Phase::AskReady, asks.then(ask))
                 }
                 Phase::AskReady => {
@@ -265,6 +265,7 @@ impl Machine {
                 }
                 Phase::End => self.end_of_turn(now),
                 Phase::AskForMore => (Phase::AskForMore, Some(Next::Over)),
+                Phase::Rest => (Phase::End, Some(Next::Wait(now.at + HEARTBEAT))),
             };
             self.course.phase = then;
             if let Some(next) = next {
@@ -318,9 +319,12 @@ impl Machine {
             Answer::Ready(ready) => self.supplied(ready, now),
             Answer::Counts(counts) => self.narrator.recount(counts),
             Answer::HasQueued(true) => {
-                self.check_whether_held_back(now);
                 self.backlog.look_again();
+                let rests = self.rests(now);
                 self.begin_turn();
+                if rests {
+                    self.course.phase = Phase::Rest;
+                }
             }
             Answer::HasQueued(false) => {}
         }
@@ -330,7 +334,7 @@ impl Machine {
         self.course.phase = match self.course.phase {
             // Nothing but the display rests on the counts: that they cannot be read is no fault yet.
             Phase::End => return,
-            Phase::AskForMore => Phase::End,
+            Phase::AskForMore | Phase::Rest => Phase::End,
             Phase::AskControl
             | Phase::AskFailures
             | Phase::AskQueued

@@ -83,6 +83,7 @@ fn said() -> impl Strategy<Value = Vec<(u64, Instruction)>> {
             (at + lasts, Instruction::Go),
         ]),
         1 => (0..900u64).prop_map(|at| vec![(at, Instruction::Drain)]),
+        1 => (0..2000u64).prop_map(|at| vec![(at, Instruction::Release)]),
         3 => (0..900u64, limits).prop_map(|(at, limits)| vec![(at, Instruction::Set(limits))]),
     ];
     prop::collection::vec(one, 0..4).prop_map(|said| {

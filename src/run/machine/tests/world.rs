@@ -152,8 +152,9 @@ pub struct Truth {
     pub shown: Vec<Shown>,
     pub listed: bool,
     pub ip: Option<&'static str>,
-    /// Executed rebuilds.
+    /// Executed rebuilds, and how many may be.
     pub wiped: u32,
+    pub may_be_wiped: u32,
     /// When the last one was complete.
     pub back_at: Option<Instant>,
     /// Somebody put the old image back then.
@@ -357,6 +358,7 @@ impl World {
             listed: true,
             ip: None,
             wiped: 0,
+            may_be_wiped: 1,
             back_at: None,
             undone: false,
             always: None,
@@ -864,7 +866,7 @@ impl World {
             let record = &job.record;
             let truth = &self.account[&job.service];
             assert!(
-                truth.wiped <= 1,
+                truth.wiped <= truth.may_be_wiped,
                 "{} was wiped {} times",
                 job.service,
                 truth.wiped
@@ -1219,15 +1221,20 @@ impl Around {
             let record = &job.record;
             record.state == State::Done && record.evidence != Some(Evidence::Accepted)
         };
-        let is_first = self.canaries().any(|canary| canary.id == job.id);
+        // What somebody has put back waits for nobody to be proven.
+        let is_first = job.record.is_down() || self.canaries().any(|canary| canary.id == job.id);
         let is_released = self.control_of_run().released.is_some();
         assert!(
             is_first || is_released || self.canaries().all(is_proven),
             "{} starts before those that go first are proven",
             job.service
         );
-        let others = self.others_of_its_group(job);
-        let down = others.filter(|other| self.is_down(other)).count();
+        // Of those that are down and were put back, the first goes first.
+        let counts = |other: &&QueuedJob| {
+            let waits_behind = job.record.is_down() && other.id > job.id;
+            self.is_down(other) && !(other.record.state == State::Queued && waits_behind)
+        };
+        let down = self.others_of_its_group(job).filter(counts).count();
         assert!(
             down < self.options.rollout.max_per_group.get() as usize,
             "{} goes down while {down} of its group are",
@@ -1319,6 +1326,10 @@ impl Around {
                     self.starts.push(row.line);
                 }
             }
+            if matches!(entry, LedgerEntry::Intent { .. }) {
+                // What was said before says nothing of what happens now.
+                self.dealt_with.remove(job);
+            }
             let row = self.queue.get_mut(job).unwrap();
             row.record = to.clone();
             self.entries.push((row.service, entry.clone()));
@@ -1337,6 +1348,13 @@ impl Around {
         let entry = match row.record.state {
             State::Queued => LedgerEntry::Cancelled,
             State::Failed if row.record.executed() == Executed::No => return,
+            // Somebody has mended it, and has it rebuilt all the same.
+            State::Failed if self.dealt_with.contains(&job) => {
+                let truth = self.account.get_mut(&row.service).unwrap();
+                truth.may_be_wiped += 1;
+                truth.back_at = truth.back_at.or(Some(self.now.at));
+                LedgerEntry::Retried
+            }
             State::InDoubt | State::Failed => LedgerEntry::Resolved {
                 verdict: Verdict::Failed,
                 reason: "I looked".to_owned(),
@@ -1873,13 +1891,8 @@ impl Store for Around {
         admission: &Admission,
     ) -> Result<Ready, StoreError> {
         self.asked()?;
-        let Admission { only, not_of } = admission;
         let mut jobs = self.due(until_ms, usize::MAX);
-        jobs.retain(|job| {
-            let is_one = only.as_ref().is_none_or(|only| only.contains(&job.id));
-            let mut full = not_of.iter();
-            is_one && (job.record.is_down() || !full.any(|group| job.group.as_ref() == Some(group)))
-        });
+        jobs.retain(|job| admission.admits(job));
         jobs.truncate(limit);
         let is_all = jobs.len() < limit;
         let next_ms = is_all.then(|| self.next_ready_ms(until_ms)).flatten();
@@ -1919,19 +1932,22 @@ impl Store for Around {
         self.asked()?;
         let down = self.queue.values().filter(|job| self.is_down(job));
         let down = down.filter_map(|job| {
+            let others = self.others_of_its_group(job);
+            let waits = |job: &QueuedJob| {
+                job.record.state == State::Queued && job.record.executed() == Executed::No
+            };
             Some(Down {
+                other_batch: None,
                 job: job.id,
                 service: job.service,
                 group: job.group.clone()?,
                 state: job.record.state,
+                is_waited_for: others.filter(|other| waits(other)).count() > 0,
             })
         });
         Ok(RolloutProgress {
             down: down.collect(),
-            canaries: match canaries {
-                Some(_) => self.canaries().cloned().collect(),
-                None => Vec::new(),
-            },
+            canaries: canaries.map(|_| self.canaries().cloned().collect()),
         })
     }
 
