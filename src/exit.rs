@@ -26,7 +26,8 @@ pub enum Exit {
     Outage = 4,
     /// The window closed with work left.
     Window = 5,
-    /// Halted by what somebody has to look at: the failure budget.
+    /// Halted by what somebody has to look at: the failure budget, one that was to go first, a member of a
+    /// group, a pause.
     Budget = 6,
     /// Credentials refused, a second factor, rights missing.
     Credentials = 7,

@@ -41,7 +41,7 @@ Examples:
 Exit codes:
   0 all done   1 some failed   2 invalid input, nothing sent   3 some in doubt
   4 halted by an outage, or drained: run again   5 the window closed with work left
-  6 halted by the failure budget, or paused: look into it
+  6 halted by the failure budget, a canary or a group, or paused: look into it
   7 credentials refused   8 address blocked
   70 a bug   74 database not writable   75 busy
   130, 143 interrupted: run again to resume";

@@ -23,9 +23,10 @@ pub struct PauseArgs {
     pub batch: BatchArg,
 }
 
-/// Lift the pause of a batch.
+/// Lift the pause of a batch, or else its wait for those that go first.
 ///
-/// A run that waits goes on within a second.
+/// Where it is not paused, and those that go first (--canary) are not proven, the others may start all the
+/// same. A run that waits goes on within a second.
 #[derive(Debug, Args)]
 #[command(override_usage = "refleet go [OPTIONS] --reason <TEXT>")]
 pub struct GoArgs {

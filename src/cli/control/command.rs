@@ -107,8 +107,10 @@ pub async fn go(global: &Global, args: &GoArgs) -> Result<Exit, CliError> {
     tell_done(global, &done)?;
     if is_paused && waiting > 0 && global.verbosity() != Verbosity::Quiet {
         tell(&format!(
-            "{} of it still wait for those that go first: say `go` once more to start them all the same\n",
-            jobs(waiting)
+            "{} of it still wait for those that go first; `{} go --reason TEXT{}` starts them all the same\n",
+            jobs(waiting),
+            global.command(None),
+            of_batch(&args.batch)
         ));
     }
     Ok(Exit::Done)

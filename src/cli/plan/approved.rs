@@ -40,7 +40,7 @@ impl Approved {
             path: path.to_owned(),
             fault,
         };
-        plan.check_api(sheet.source.action(), sheet.provider)
+        plan.check_api(sheet.source.action(), sheet.provider, sheet.api_url)
             .and_then(|()| plan.check_database(database))
             .and_then(|()| match age_max {
                 Some(age_max) => plan.check_age(age_max, time::now_ms()),

@@ -338,8 +338,14 @@ impl PlanFile {
     }
 
     /// Refuses a plan that was made for another API or action.
-    pub fn check_api(&self, action: Action, provider: &str) -> Result<(), PlanFault> {
-        if self.provider != provider {
+    pub fn check_api(
+        &self,
+        action: Action,
+        provider: &str,
+        api_url: &str,
+    ) -> Result<(), PlanFault> {
+        // On one machine the same provider may be another account's, behind another port.
+        if self.provider != provider || self.api_url != api_url {
             return Err(PlanFault::OtherApi(self.api_url.clone()));
         }
         if self.action != action {

@@ -38,6 +38,7 @@ struct Each {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Rule {
     Workers,
+    Budget,
     Rate,
     Canary,
     Groups,
@@ -45,8 +46,9 @@ enum Rule {
 }
 
 impl Rule {
-    const ALL: [Self; 5] = [
+    const ALL: [Self; 6] = [
         Self::Workers,
+        Self::Budget,
         Self::Rate,
         Self::Canary,
         Self::Groups,
@@ -56,6 +58,7 @@ impl Rule {
     fn option(self) -> &'static str {
         match self {
             Self::Workers => "--workers",
+            Self::Budget => "--max-failures",
             Self::Rate => "--rate",
             Self::Canary => "--canary",
             Self::Groups => "--max-per-group",
@@ -68,6 +71,7 @@ impl Rule {
         let mut limits = limits.clone();
         match self {
             Self::Workers => limits.workers = usize::MAX,
+            Self::Budget => limits.budget = usize::MAX,
             Self::Rate => limits.rate_per_s = 0.0,
             Self::Canary => limits.canary = None,
             Self::Groups => limits.max_per_group = usize::MAX,
@@ -87,8 +91,13 @@ impl Forecast {
         begins_ms: i64,
     ) -> Self {
         let rollout = &options.rollout;
+        // Even if all of what is in flight goes wrong, the budget holds.
+        let budget = options.max_failures.of(planned.len() as u64);
         let limits = Limits {
             workers: options.workers,
+            budget: budget.map_or(usize::MAX, |jobs| {
+                usize::try_from(jobs).unwrap_or(usize::MAX)
+            }),
             rate_per_s: options.rate_per_s,
             canary: rollout.canary.map(|canary| canary.get() as usize),
             max_per_group: rollout.max_per_group.get() as usize,
@@ -138,7 +147,7 @@ impl Forecast {
     pub fn sentence(&self) -> String {
         let how = format!(
             "{} at once, {}, {}",
-            self.limits.workers,
+            self.limits.at_once(),
             self.rate(),
             self.each
         );
@@ -223,7 +232,7 @@ mod tests {
                 silence_counts: true,
                 retries: 5,
             },
-            max_failures: Tolerance::Percent(20),
+            max_failures: Tolerance::Percent(100),
             max_mismatch: Tolerance::Percent(2),
             rollout,
             no_wait: false,
@@ -268,6 +277,15 @@ mod tests {
         assert!(
             seen.ends_with(": 1 at once, at most 1 call a second, 6m 0s each, as they took before. What it waits for is --workers: without that it would take 7m 39s."),
             "{seen}"
+        );
+        let mut careful = options(8, Rollout::default());
+        careful.max_failures = Tolerance::Percent(1);
+        let careful =
+            Forecast::new(&planned, &[None], &durations, &careful, MIDNIGHT_MS).sentence();
+        assert!(careful.contains(": 1 at once"), "{careful}");
+        assert!(
+            careful.contains("What it waits for is --max-failures"),
+            "{careful}"
         );
         let one_after_the_other = forecast(&durations, 100, &Rollout::default());
         assert!(

@@ -33,12 +33,21 @@ pub struct Takes {
 #[derive(Debug, Clone)]
 pub struct Limits {
     pub workers: usize,
+    /// The failure budget lets no more of them be at risk at once.
+    pub budget: usize,
     /// 0: none.
     pub rate_per_s: f64,
     /// Of each image so many go first.
     pub canary: Option<usize>,
     pub max_per_group: usize,
     pub window: Option<Window>,
+}
+
+impl Limits {
+    /// So many are rebuilt at once, at most.
+    pub fn at_once(&self) -> usize {
+        self.workers.min(self.budget)
+    }
 }
 
 /// When an order ends.
@@ -141,7 +150,7 @@ impl Clock<'_> {
         let (mut left, mut in_vain) = (planned.len(), 0);
         while left > 0 {
             self.look_at_the_window();
-            let has_room = self.down.len() < self.limits.workers;
+            let has_room = self.down.len() < self.limits.at_once();
             let next = has_room.then(|| self.next(&mut lanes)).flatten();
             let back_us = self.down.peek().map(|Reverse((back_us, _))| *back_us);
             match next {
@@ -305,6 +314,7 @@ mod tests {
     fn limits(workers: usize) -> Limits {
         Limits {
             workers,
+            budget: usize::MAX,
             rate_per_s: 0.0,
             canary: None,
             max_per_group: 1,
@@ -398,7 +408,7 @@ mod tests {
             (planned, each) in order(), workers in 1..9usize, max_per_group in 1..4usize,
             rate in prop_oneof![Just(0.0), 0.001..1.0], canary in prop::option::of(1..4usize),
         ) {
-            let limits = Limits { workers, rate_per_s: rate, canary, max_per_group, window: None };
+            let limits = Limits { workers, budget: usize::MAX, rate_per_s: rate, canary, max_per_group, window: None };
             let whole = whole(&planned, &each, &limits);
             let all: Duration = planned.iter().map(|one| each[one.image].usual).sum();
             prop_assert!(whole >= all / u32::try_from(workers).unwrap());

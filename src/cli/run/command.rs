@@ -32,11 +32,14 @@ pub async fn run(global: &Global, args: &RunArgs) -> Result<Exit, CliError> {
     let plan = args.plan.as_deref().map(PlanFile::read).transpose()?;
     let mut context = RunContext::new(global, args, source).await?;
     if let Some((path, plan)) = args.plan.as_ref().zip(plan.as_ref()) {
-        let applied = plan.options.apply(&global.configured, &mut context.options);
-        applied.map_err(|fault| CliError::Plan {
-            path: path.clone(),
-            fault,
-        })?;
+        // Before any call: names are looked up, and credentials sent, at the address that was approved.
+        let action = source.map_or(plan.action, Source::action);
+        plan.check_api(action, &context.provider, &context.api_url)
+            .and_then(|()| plan.options.apply(&global.configured, &mut context.options))
+            .map_err(|fault| CliError::Plan {
+                path: path.clone(),
+                fault,
+            })?;
     }
     let called = Called {
         global,
