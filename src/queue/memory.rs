@@ -213,7 +213,7 @@ impl Store for MemoryStore {
                 .as_ref()
                 .is_none_or(|only| only.contains(&job.id))
         });
-        Ok(Ready::among(waiting, until_ms, limit, admission))
+        Ok(admission.ready_among(waiting, until_ms, limit))
     }
 
     async fn rollout(

@@ -1,6 +1,5 @@
 //! A job as it is stored, and its history.
 
-use super::Admission;
 use crate::job::{
     Access, AccessKind, Executed, Expected, Group, ImageId, JobId, JobRecord, LedgerEntry, NewJob,
     Order, ResultRow, RunId, ServiceId, StoredAccess,
@@ -88,30 +87,6 @@ pub struct Ready {
     pub is_all: bool,
     /// When the next one falls due after them, as Unix time; only where these are all.
     pub next_ms: Option<i64>,
-}
-
-impl Ready {
-    /// Those of `queued` that are due at `until_ms` and admitted; `limit` of them at most.
-    pub(super) fn among(
-        queued: Vec<QueuedJob>,
-        until_ms: i64,
-        limit: usize,
-        admission: &Admission,
-    ) -> Self {
-        let (mut jobs, later): (Vec<_>, Vec<_>) = queued
-            .into_iter()
-            .partition(|job| job.record.not_before_ms <= until_ms);
-        jobs.retain(|job| admission.admits(job));
-        jobs.sort_by_key(|job| (job.record.not_before_ms, job.id));
-        let is_all = jobs.len() < limit;
-        jobs.truncate(limit);
-        let next_ms = later.iter().map(|job| job.record.not_before_ms).min();
-        Self {
-            jobs,
-            is_all,
-            next_ms: next_ms.filter(|_| is_all),
-        }
-    }
 }
 
 /// An instance that is about to be rebuilt, as a person is asked about it.

@@ -1,7 +1,7 @@
 //! What the rules of a roll-out need to know of a batch: which jobs go first, and which members of its
 //! groups are down.
 
-use super::QueuedJob;
+use super::{QueuedJob, Ready};
 use crate::job::{BatchId, Group, JobId, ServiceId, State};
 
 /// Which of the jobs that are due may start.
@@ -22,6 +22,23 @@ impl Admission {
         let group = job.group.as_ref();
         let is_full = group.is_some_and(|group| self.not_of.contains(group));
         is_one && (!is_full || self.but.contains(&job.id))
+    }
+
+    /// Those of `queued` that are due at `until_ms` and admitted; `limit` of them at most.
+    pub(super) fn ready_among(&self, queued: Vec<QueuedJob>, until_ms: i64, limit: usize) -> Ready {
+        let (mut jobs, later): (Vec<_>, Vec<_>) = queued
+            .into_iter()
+            .partition(|job| job.record.not_before_ms <= until_ms);
+        jobs.retain(|job| self.admits(job));
+        jobs.sort_by_key(|job| (job.record.not_before_ms, job.id));
+        let is_all = jobs.len() < limit;
+        jobs.truncate(limit);
+        let next_ms = later.iter().map(|job| job.record.not_before_ms).min();
+        Ready {
+            jobs,
+            is_all,
+            next_ms: next_ms.filter(|_| is_all),
+        }
     }
 }
 

@@ -1,6 +1,6 @@
 //! A plan that somebody approved: what it says, and that a run does exactly that or nothing.
 
-use refleet::simulator::{Call, FaultKind, InstanceChange, Script};
+use refleet::simulator::{AccountChange, Call, FaultKind, InstanceChange, Script};
 use serde_json::Value;
 
 use crate::rig::{
@@ -263,11 +263,12 @@ fn a_plan_under_another_account_is_refused_before_anything_is_queued() {
     let ours = Rig::new(2);
     let plan = ours.plan(&[]);
     assert_eq!(plan["account"]["id"], "70001");
-    let theirs = Rig::with(2, |config| config.account = Some("70002".to_owned()));
-    let follow = ["run", "fleet.csv", "--plan", "plan.json", "--api-url"];
-    let command = [&follow[..], &[theirs.simulator.url()], &pace()].concat();
-    ours.call(&command).exit(2).says("70002");
-    assert_eq!((ours.submissions(), theirs.submissions()), (0, 0));
+    ours.simulator.set(AccountChange {
+        account: Some("70002".to_owned()),
+        ..AccountChange::default()
+    });
+    ours.follow(&[]).exit(2).says("70002");
+    assert_eq!(ours.submissions(), 0);
     assert!(!ours.database().exists() || ours.sql("SELECT id FROM batch").is_empty());
 }
 
@@ -311,13 +312,28 @@ fn a_plan_is_no_word_on_an_open_batch_that_was_ordered_without_it() {
 fn a_plan_of_a_named_account_is_not_followed_where_the_api_names_nobody() {
     let ours = Rig::new(2);
     ours.plan(&[]);
-    let nobody = Rig::with(2, |config| config.account = None);
-    let follow = ["run", "fleet.csv", "--plan", "plan.json", "--api-url"];
-    let command = [&follow[..], &[nobody.simulator.url()], &pace()].concat();
-    ours.call(&command)
+    ours.simulator.set(AccountChange {
+        account: Some(String::new()),
+        ..AccountChange::default()
+    });
+    ours.follow(&[])
         .exit(2)
         .says("the API does not say whose this session is");
-    assert_eq!((ours.submissions(), nobody.submissions()), (0, 0));
+    assert_eq!(ours.submissions(), 0);
+}
+
+/// Not even the login is made at another address, be it one of the same machine.
+#[test]
+fn a_plan_is_for_the_address_that_it_was_made_for() {
+    let ours = Rig::new(2);
+    ours.plan(&[]);
+    let other = Rig::new(2);
+    let follow = ["run", "fleet.csv", "--plan", "plan.json", "--api-url"];
+    let command = [&follow[..], &[other.simulator.url()], &pace()].concat();
+    ours.call(&command)
+        .exit(2)
+        .says("it was made for http://127.0.0.1");
+    assert_eq!(other.calls(), 0);
 }
 
 #[test]

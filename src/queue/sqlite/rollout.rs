@@ -172,7 +172,7 @@ impl Queue {
         admission: &Admission,
     ) -> Result<Ready, StoreError> {
         let queued = self.queued_of(jobs).await?;
-        Ok(Ready::among(queued, until_ms, limit, admission))
+        Ok(admission.ready_among(queued, until_ms, limit))
     }
 }
 
