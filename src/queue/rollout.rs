@@ -2,7 +2,7 @@
 //! groups are down.
 
 use super::{QueuedJob, Ready};
-use crate::job::{BatchId, Group, JobId, ServiceId, State};
+use crate::job::{BatchId, Group, ImageId, JobId, ServiceId, State};
 
 /// Which of the jobs that are due may start.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -13,6 +13,8 @@ pub struct Admission {
     pub not_of: Vec<Group>,
     /// But these, whatever their group: they are down already, and are to be sent again.
     pub but: Vec<JobId>,
+    /// None that get one of these images; `None` stands for what gives no image.
+    pub not_images: Vec<Option<ImageId>>,
 }
 
 impl Admission {
@@ -21,7 +23,8 @@ impl Admission {
         let is_one = self.only.as_ref().is_none_or(|only| only.contains(&job.id));
         let group = job.group.as_ref();
         let is_full = group.is_some_and(|group| self.not_of.contains(group));
-        is_one && (!is_full || self.but.contains(&job.id))
+        let is_late = self.not_images.contains(&job.order.image());
+        is_one && !is_late && (!is_full || self.but.contains(&job.id))
     }
 
     /// Those of `queued` that are due at `until_ms` and admitted; `limit` of them at most.

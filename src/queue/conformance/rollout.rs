@@ -6,7 +6,9 @@ use super::rig::{
     ACCEPTED, IMAGE, NOW_MS, OTHER_IMAGE, acquire, intent, load, refused, rows, services, unknown,
     write,
 };
-use crate::job::{BatchId, Failure, Group, JobId, LedgerEntry, NewJob, ServiceId, State, Verdict};
+use crate::job::{
+    BatchId, Failure, Group, ImageId, JobId, LedgerEntry, NewJob, ServiceId, State, Verdict,
+};
 use crate::queue::{Admission, Backend, EnqueuePolicy, QueuedJob, Selection};
 
 /// A batch of `rows`, and its jobs.
@@ -100,6 +102,7 @@ pub(super) async fn members_of_groups_are_down_until_they_are_back_or_somebody_h
         only: None,
         not_of: names.iter().filter_map(|name| Group::new(name)).collect(),
         but: vec![again],
+        ..Admission::default()
     };
     for (names, limit, found) in [
         (&[][..], 9, (services(&[6, 7, 8]), true)),
@@ -145,4 +148,56 @@ pub(super) async fn the_first_of_each_image_go_first(mut store: impl Backend) {
     };
     let found = admitted(&mut store, batch, 9, &only).await;
     assert_eq!(found, (services(&[2, 4]), true));
+}
+
+pub(super) async fn jobs_of_some_images_are_left_where_they_are(mut store: impl Backend) {
+    let mut all = rows(&[1, 2, 3, 4], IMAGE);
+    let mut others = rows(&[5, 6], OTHER_IMAGE);
+    for row in &mut others {
+        row.line += 4;
+    }
+    all.append(&mut others);
+    all[1].group = Group::new("web");
+    let (batch, mut jobs) = queued(&mut store, all).await;
+    let lease = acquire(&mut store, batch).await;
+    // Unlike a member of a full group it waits although it was sent before.
+    let broken = LedgerEntry::Broken {
+        failure: Failure::new("rebuild_failed", "its status is `error`"),
+    };
+    let sent = [intent(), ACCEPTED, broken];
+    write(&mut store, &lease, &mut jobs[0], sent).await;
+    say(&mut store, batch, 1, LedgerEntry::Retried).await;
+    let [one, other] = [IMAGE, OTHER_IMAGE].map(|image| image.parse().ok());
+    let without = |images: &[Option<ImageId>]| Admission {
+        not_images: images.to_vec(),
+        ..Admission::default()
+    };
+    for (images, limit, found) in [
+        (&[][..], 9, (services(&[1, 2, 3, 4, 5, 6]), true)),
+        // What gives no image is of none of these.
+        (&[None], 9, (services(&[1, 2, 3, 4, 5, 6]), true)),
+        (&[None, one], 9, (services(&[5, 6]), true)),
+        (&[one], 2, (services(&[5, 6]), false)),
+        (&[other], 9, (services(&[1, 2, 3, 4]), true)),
+        (&[one, other], 9, (vec![], true)),
+    ] {
+        let mut admitted = admitted(&mut store, batch, limit, &without(images)).await;
+        admitted.0.sort_unstable();
+        assert_eq!(admitted, found, "{images:?}");
+    }
+    // Together with the other rules.
+    let ids = [1, 2, 4].map(|place: usize| jobs[place].id);
+    let full = Group::new("web").unwrap();
+    let both = Admission {
+        not_of: vec![full],
+        ..without(&[other])
+    };
+    let found = admitted(&mut store, batch, 9, &both).await;
+    assert_eq!(found.0.len(), 3);
+    let only = Admission {
+        only: Some(ids.to_vec()),
+        ..both
+    };
+    let found = admitted(&mut store, batch, 9, &only).await;
+    assert_eq!(found, (services(&[3]), true));
 }

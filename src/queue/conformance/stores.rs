@@ -39,6 +39,7 @@ macro_rules! conform {
                 control::what_was_said_is_read_from_any_place_on,
                 rollout::members_of_groups_are_down_until_they_are_back_or_somebody_has_spoken,
                 rollout::the_first_of_each_image_go_first,
+                rollout::jobs_of_some_images_are_left_where_they_are,
             );
         }
     };

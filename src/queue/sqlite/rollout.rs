@@ -12,9 +12,11 @@ use crate::job::{BatchId, Group, JobId, ServiceId};
 use crate::queue::{Admission, Down, QueuedJob, Ready, RolloutProgress, StoreError};
 
 /// Jobs that are due, as [`DUE`](super::read::DUE) gives them, without those of the groups ?4, but with the
-/// jobs ?5.
+/// jobs ?5, and without all those of the images ?6. An absent image has to equal another one, which NULL never
+/// does.
 pub(super) const DUE_BUT_OF: &str = due_statement!(
-    "AND (group_name IS NULL OR group_name NOT IN (SELECT value FROM json_each(?4)) OR id IN (SELECT value FROM json_each(?5)))"
+    "AND (group_name IS NULL OR group_name NOT IN (SELECT value FROM json_each(?4)) OR id IN (SELECT value FROM json_each(?5)))
+     AND coalesce(image, '') NOT IN (SELECT coalesce(value, '') FROM json_each(?6))"
 );
 
 /// Members of groups that are down, by the rules of
@@ -137,7 +139,7 @@ impl Queue {
         Ok(jobs)
     }
 
-    /// Jobs of `batch` that are due, but for those of the groups of which `admission` wants none.
+    /// Jobs of `batch` that are due and admitted by group and image.
     pub(super) async fn due_but_of(
         &mut self,
         batch: BatchId,
@@ -151,6 +153,7 @@ impl Queue {
             .bind(i64::try_from(limit).unwrap_or(i64::MAX))
             .bind(json(&admission.not_of))
             .bind(ids(&admission.but))
+            .bind(json(&admission.not_images))
             .fetch_one(&mut self.connection)
             .await?;
         let jobs: Vec<StoredJob<'_>> = stored(&row, "a job")?;

@@ -27,7 +27,7 @@ impl Store for Queue {
         if let Some(only) = &admission.only {
             return self.ready_of(only, until_ms, limit, admission).await;
         }
-        let jobs = if admission.not_of.is_empty() {
+        let jobs = if admission.not_of.is_empty() && admission.not_images.is_empty() {
             self.due(batch, until_ms, limit).await?
         } else {
             self.due_but_of(batch, until_ms, limit, admission).await?

@@ -61,10 +61,9 @@ impl Machine {
         }
         let waiting = self.backlog.waiting();
         if waiting.is_empty() {
-            return self.admits_none().filter(|_| self.narrator.queued() > 0);
-        }
-        if (waiting.iter()).all(|waiting| waiting.is_held_back) {
-            return Some(Limit::Window);
+            let is_late = self.backlog.has_late().then_some(Limit::Window);
+            let limit = is_late.or_else(|| self.admits_none());
+            return limit.filter(|_| self.narrator.queued() > 0);
         }
         if (waiting.iter()).all(|waiting| waiting.deferred_since.is_some()) {
             return Some(Limit::Instances);

@@ -3,7 +3,7 @@
 use std::collections::{HashMap, HashSet};
 use std::time::{Duration, Instant};
 
-use crate::job::{Failure, JobId, ServiceId};
+use crate::job::{Failure, ImageId, JobId, ServiceId};
 use crate::queue::{QueuedJob, Ready};
 use crate::run::Now;
 use crate::time;
@@ -38,8 +38,6 @@ pub(super) struct Waiting {
     pub(super) job: QueuedJob,
     /// Since when its instance keeps it from starting.
     pub(super) deferred_since: Option<Instant>,
-    /// A rule of the roll-out keeps it from starting, for now: others may start before it.
-    pub(super) is_held_back: bool,
 }
 
 /// A job that was refused in a way that only `keepalive` can explain. It is back in the queue.
@@ -64,6 +62,9 @@ pub(super) enum Suspicion {
 pub(super) struct Backlog {
     supply: Supply,
     waiting: Vec<Waiting>,
+    /// Images whose jobs would not be back before the window closes. Those are left with the store: they
+    /// may be all that there are.
+    late: HashSet<Option<ImageId>>,
     suspects: Vec<Suspect>,
     /// Jobs that were refused for want of rights, and the token's generation.
     refused: HashMap<JobId, u64>,
@@ -76,17 +77,13 @@ impl Backlog {
         if !self.supply.must_ask(now.at) {
             return None;
         }
-        let is_free =
-            |waiting: &&Waiting| waiting.deferred_since.is_none() && !waiting.is_held_back;
+        let is_free = |waiting: &&Waiting| waiting.deferred_since.is_none();
         let ready = self.waiting.iter().filter(is_free).count();
         // The first question is asked even without a free slot: the end of a run depends on it.
         if ready > 0 && ready >= slots {
             return None;
         }
         let lookahead = slots.saturating_mul(4).clamp(LOOKAHEAD_MIN, LOOKAHEAD_MAX);
-        // Who is held back may be the first of many, and those behind them are to be found soon.
-        let held_back = self.waiting.iter().filter(|waiting| waiting.is_held_back);
-        let lookahead = lookahead.max(held_back.count());
         // A job whose delay was clamped (the clock was set back) is due although its time is not.
         let until_ms = match self.supply.next {
             Some((at, due_ms)) if at <= now.at => now.unix_ms.max(due_ms),
@@ -117,7 +114,6 @@ impl Backlog {
         self.waiting.extend(jobs.map(|job| Waiting {
             job,
             deferred_since: None,
-            is_held_back: false,
         }));
         self.supply.asked_at = ready.is_all.then_some(now.at);
         self.supply.next = ready.next_ms.map(|due_ms| {
@@ -141,14 +137,47 @@ impl Backlog {
         self.is_exhausted() && self.waiting.is_empty() && self.suspects.is_empty()
     }
 
-    /// Something is known to be left.
-    pub(super) fn has_some(&self) -> bool {
-        !self.waiting.is_empty() || self.supply.next.is_some()
+    /// A job is known that falls due later.
+    pub(super) fn has_delayed(&self) -> bool {
+        self.supply.next.is_some()
     }
 
-    /// Everything that is left is waiting, and something is.
-    pub(super) fn is_all_waiting(&self) -> bool {
-        self.is_exhausted() && !self.waiting.is_empty()
+    /// The store has just said that nothing more is due.
+    pub(super) fn was_just_told(&self, now: Now) -> bool {
+        self.supply.asked_at == Some(now.at)
+    }
+
+    /// Images of jobs that wait, and those of which the store keeps the jobs.
+    pub(super) fn images(&self) -> impl Iterator<Item = Option<ImageId>> {
+        let waiting = self.waiting.iter().map(|waiting| waiting.job.order.image());
+        waiting.chain(self.late())
+    }
+
+    /// Jobs of these images would not be back before the window closes: they are not kept. Those of an image
+    /// that was late before and is not any more are asked for again.
+    pub(super) fn pass_over(&mut self, late: HashSet<Option<ImageId>>) {
+        if !self.late.is_subset(&late) {
+            self.look_again();
+        }
+        self.waiting
+            .retain(|waiting| !late.contains(&waiting.job.order.image()));
+        self.late = late;
+    }
+
+    /// The store has to say anew whether it has jobs of late images.
+    pub(super) fn forget_late(&mut self) {
+        self.late.clear();
+        self.look_again();
+    }
+
+    /// Jobs were passed over that would not be back before the window closes.
+    pub(super) fn has_late(&self) -> bool {
+        !self.late.is_empty()
+    }
+
+    /// Images whose jobs are passed over.
+    pub(super) fn late(&self) -> impl Iterator<Item = Option<ImageId>> {
+        self.late.iter().copied()
     }
 
     /// No refusal is still to be explained.

@@ -130,7 +130,9 @@ impl Machine {
         // Doubts alone never make room: what is queued then has to wait for the operator.
         let may_start = !self.is_ending() && (self.may_fail() || self.in_flight() > 0);
         let mut waiting = self.backlog.waiting().iter();
-        let is_queued = !self.backlog.is_exhausted() || waiting.any(|waiting| serves(&waiting.job));
+        let is_queued = !self.backlog.is_exhausted()
+            || self.backlog.has_late()
+            || waiting.any(|waiting| serves(&waiting.job));
         self.flights.awaits_an_effect(serves) || (may_start && is_queued)
     }
 

@@ -67,6 +67,7 @@ impl Machine {
             only,
             not_of: groups.full().cloned().collect(),
             but: groups.sent_again().collect(),
+            not_images: self.backlog.late().collect(),
         }
     }
 

@@ -71,19 +71,11 @@ impl Machine {
             self.wake_by(due_at);
         }
         let mut slots = self.slots();
-        let back_by_ms = self.back_by_ms(now);
         let waiting = self.backlog.take_waiting();
         let mut kept = Vec::with_capacity(waiting.len());
         for mut waiting in waiting {
             if !self.is_admitted(&waiting.job) {
                 continue; // it is asked for again when its turn has come
-            }
-            waiting.is_held_back = !self.fits(&waiting.job, back_by_ms, now);
-            if waiting.is_held_back {
-                // Its instance is not looked at meanwhile.
-                waiting.deferred_since = None;
-                kept.push(waiting);
-                continue;
             }
             let readiness = self.readiness(&waiting.job, now);
             if matches!(readiness, Readiness::Ready { .. } | Readiness::NeedsPreview) {
@@ -273,9 +265,6 @@ impl Machine {
         // No more than can start soon: a page read too early must be read again.
         let soon = self.slots().min(self.options.workers).saturating_mul(2);
         for waiting in self.backlog.waiting() {
-            if waiting.is_held_back {
-                continue;
-            }
             let service = waiting.job.service;
             match self.baseline(&waiting.job, now) {
                 Err(Readiness::NeedsReading { deferred: false }) if needs.stale.len() < soon => {

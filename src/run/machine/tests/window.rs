@@ -21,6 +21,15 @@ fn five_times(image: &str, took: Duration) -> Vec<(Option<ImageId>, Duration)> {
     vec![(image.parse().ok(), took); 5]
 }
 
+fn get_the_quick_image(world: &mut World, numbers: &[u64]) {
+    for number in numbers {
+        let quick = world.job(*number).id;
+        let job = world.queue.get_mut(&quick).unwrap();
+        let crate::job::Order::Rebuild(rebuild) = &mut job.order;
+        rebuild.image = OLD.parse().unwrap();
+    }
+}
+
 fn opens_in(world: &World) -> Duration {
     match world.machine.halt() {
         Some(Halt::WindowClosed { opens_ms, .. }) => {
@@ -63,12 +72,7 @@ fn what_an_earlier_process_has_sent_is_seen_through_outside_the_window() {
 fn jobs_of_a_slow_image_hold_up_none_of_a_quick_one() {
     let mut world = World::new(202, within("01:00-02:10"));
     world.took_before(five_times(OLD, MINUTE));
-    for number in [201, 202] {
-        let quick = world.job(number).id;
-        let job = world.queue.get_mut(&quick).unwrap();
-        let crate::job::Order::Rebuild(rebuild) = &mut job.order;
-        rebuild.image = OLD.parse().unwrap();
-    }
+    get_the_quick_image(&mut world, &[201, 202]);
     world.run();
     let done: Vec<_> = world
         .queue
@@ -78,6 +82,53 @@ fn jobs_of_a_slow_image_hold_up_none_of_a_quick_one() {
         .collect();
     assert_eq!(done, [201, 202].map(service));
     assert!(opens_in(&world) > Duration::from_hours(22));
+}
+
+#[test]
+fn jobs_that_would_not_be_back_are_left_with_the_store() {
+    let mut world = World::new(3000, within("01:00-02:10"));
+    world.took_before(five_times(OLD, MINUTE));
+    get_the_quick_image(&mut world, &[3000]);
+    let keeps_many = |world: &World| world.machine.backlog.waiting().len() > 64;
+    world.run_until(|world| keeps_many(world) || world.state(3000) == State::InProgress);
+    assert_eq!(world.state(3000), State::InProgress);
+    assert_eq!(world.machine.backlog.waiting().len(), 0);
+    world.run_until(keeps_many);
+    assert!(world.is_over());
+    assert!(opens_in(&world) > Duration::from_hours(22));
+}
+
+#[test]
+fn what_was_passed_over_starts_when_the_window_has_opened_anew() {
+    let mut world = World::new(3, within("01:00-02:10"));
+    world.took_before(five_times(OLD, MINUTE));
+    get_the_quick_image(&mut world, &[1]);
+    world.run_until(|world| world.state(1) == State::InProgress);
+    assert!(world.machine.backlog.has_late());
+    world.sleep(Duration::from_hours(23));
+    world.run();
+    assert_eq!(world.machine.halt(), None);
+    assert_eq!(
+        [1, 2, 3].map(|number| world.state(number)),
+        [State::Done; 3]
+    );
+}
+
+#[test]
+fn what_was_cancelled_after_it_was_passed_over_is_not_left() {
+    let mut world = World::new(3, within("01:00-02:10"));
+    world.took_before(five_times(OLD, MINUTE));
+    get_the_quick_image(&mut world, &[3]);
+    world.run_until(|world| world.state(3) == State::InProgress);
+    for number in [1, 2] {
+        let id = world.job(number).id;
+        let job = world.queue.get_mut(&id).unwrap();
+        job.record.state = State::Cancelled;
+    }
+    world.meddled = true;
+    world.run();
+    assert_eq!(world.machine.halt(), None);
+    assert_eq!(world.state(3), State::Done);
 }
 
 #[test]

@@ -814,11 +814,13 @@ impl World {
         if !may_start || machine.gate.free_at(Purpose::Submission) > self.now.at {
             return;
         }
+        let back_by_ms = machine.back_by_ms(self.now);
+        let fits = |job: &QueuedJob| machine.fits(job.order.image(), back_by_ms, self.now);
         let ready = machine.backlog.waiting().iter().find(|waiting| {
             matches!(
                 machine.readiness(&waiting.job, self.now),
                 Readiness::Ready { .. }
-            ) && machine.fits(&waiting.job, machine.back_by_ms(self.now), self.now)
+            ) && fits(&waiting.job)
         });
         assert!(ready.is_none(), "a job could start and does not: {ready:?}");
         // Where the clock on the wall went on alone, delays still last as long as they were meant to.
@@ -832,7 +834,7 @@ impl World {
             let forgotten = self
                 .due(self.now.unix_ms, usize::MAX)
                 .into_iter()
-                .find(|job| !known.contains(&job.id) && machine.is_admitted(job));
+                .find(|job| !known.contains(&job.id) && machine.is_admitted(job) && fits(job));
             assert!(
                 buffered || forgotten.is_none(),
                 "a due job is not asked for: {forgotten:?}"
