@@ -2,6 +2,7 @@
 
 use refleet::simulator::{AccountChange, Call, FaultKind, InstanceChange, Script};
 use serde_json::Value;
+use sqlx::Row as _;
 
 use crate::rig::{
     Ended, FIRST, IMAGE, OTHER_IMAGE, PASSWORD, QUICK, Rig, Running, finish, manifest, quick,
@@ -494,4 +495,14 @@ fn a_plan_waits_no_longer_for_an_answer_than_it_is_told() {
     rig.call(&["plan", "fleet.csv", "--timeout", "200ms"])
         .exit(0)
         .says_out("ALL DATA on 2 instances");
+}
+
+#[test]
+fn a_run_by_a_plan_takes_no_silence_for_a_proof_where_the_plan_says_so() {
+    let rig = Rig::new(1);
+    rig.plan(&["--no-requeue"]);
+    rig.follow(&[]).exit(0);
+    let runs = rig.sql("SELECT options ->> '$.no_requeue' FROM run");
+    let kept: Vec<i64> = runs.iter().map(|run| run.get(0)).collect();
+    assert_eq!(kept, [1]);
 }

@@ -81,6 +81,9 @@ pub struct Bounds {
     /// `--timezone`, of the window
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub timezone: Option<String>,
+    /// `--no-requeue`
+    #[serde(default)]
+    pub no_requeue: bool,
     /// `--canary`
     pub canary: Option<NonZeroU32>,
     /// `--max-per-group`
@@ -110,6 +113,7 @@ impl Bounds {
         let word = |text: &Option<String>| text.clone().unwrap_or_else(|| "none".to_owned());
         differs("--window", &word(&self.window), &word(&now.window))?;
         differs("--timezone", &word(&self.timezone), &word(&now.timezone))?;
+        differs("--no-requeue", &self.no_requeue, &now.no_requeue)?;
         let canary = |canary: Option<NonZeroU32>| {
             canary.map_or_else(|| "none".to_owned(), |each| each.to_string())
         };
@@ -126,6 +130,7 @@ impl Bounds {
         options.max_failures = tolerance(&self.max_failures)?;
         options.max_mismatch = tolerance(&self.max_mismatch)?;
         options.rollout.window = self.window()?;
+        options.rules.silence_counts = !self.no_requeue;
         options.rollout.canary = self.canary;
         options.rollout.max_per_group = self.max_per_group;
         Ok(())
@@ -150,6 +155,7 @@ impl Bounds {
             workers: u32::try_from(options.workers).unwrap_or(u32::MAX),
             max_failures: options.max_failures.to_string(),
             max_mismatch: options.max_mismatch.to_string(),
+            no_requeue: !options.rules.silence_counts,
             canary: options.rollout.canary,
             max_per_group: options.rollout.max_per_group,
         }
@@ -453,6 +459,7 @@ mod tests {
                 max_mismatch: String::new(),
                 window: None,
                 timezone: None,
+                no_requeue: false,
                 canary: None,
                 max_per_group: NonZeroU32::MIN,
             },
