@@ -497,3 +497,48 @@ fn never_more_are_rebuilt_at_once_than_the_workers_that_are_set_at_that_moment()
     assert!((5..=6).contains(&most[2]), "{most:?}: {spans:?}");
     is_all_done(&rig);
 }
+
+/// Who lifts a pause has not looked at those that go first, and nor has a second one who has read of the same
+/// pause.
+#[test]
+fn two_who_lift_the_same_pause_start_nothing_but_those_that_go_first() {
+    let rig = Rig::new(5);
+    let first = ["--canary", "1"];
+    let go_twice = || {
+        rig.call(GO).exit(0).says_out("is no longer paused");
+        // The second one has read of the pause before the first word was written, and writes his after it.
+        rig.sql(
+            "INSERT INTO control (batch_id, run_id, kind, at_ms, operator, reason, body)
+             SELECT batch_id, run_id, kind, at_ms, 'bert', reason, body FROM control
+             WHERE seq = (SELECT max(seq) FROM control)",
+        );
+    };
+    // While the first one is rebuilt, which takes as long as it is told to.
+    ends(&rig, 0, Outcome::Never);
+    let mut run = rig.watch(&first);
+    run.wait_for(1, "in_progress");
+    pause(&rig).exit(0);
+    go_twice();
+    run.wait(1, |event| {
+        event["type"] == "control" && event["operator"] == "bert"
+    });
+    // Whatever it starts for that would have arrived before it has read the list so often.
+    let readings = || rig.record().calls[&Call::Instances];
+    let heard = readings();
+    let ended = run.wait_until(|| readings() >= heard + 10);
+    assert_eq!(ended, None, "{}", run.said());
+    assert_eq!(rig.wiped(), [1, 0, 0, 0, 0]);
+    run.kill();
+    // And once it has failed, where no run is at work.
+    let failed = InstanceChange {
+        status: Some("error".to_owned()),
+        ..InstanceChange::default()
+    };
+    rig.change(0, &failed);
+    rig.run(&first).exit(6).says("was to go first, and failed");
+    pause(&rig).exit(0);
+    go_twice();
+    rig.run(&first).exit(6).says("was to go first, and failed");
+    assert_eq!(rig.wiped(), [1, 0, 0, 0, 0]);
+    rig.assert_truth(1);
+}
