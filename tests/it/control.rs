@@ -73,7 +73,9 @@ fn after_pause_has_returned_nothing_is_sent_and_go_lets_the_same_run_go_on() {
     let said = |kind: &str| ended.out.matches(&format!("\"kind\":\"{kind}\"")).count();
     assert_eq!((said("pause"), said("go")), (1, 1), "{}", ended.out);
     is_all_done(&rig);
-    rig.call(GO).exit(2).says("nothing holds batch 1");
+    rig.call(GO)
+        .exit(2)
+        .says("batch 1 is not paused: nothing holds it");
 }
 
 #[test]

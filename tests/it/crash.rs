@@ -379,7 +379,7 @@ impl History {
         if !down.is_empty() {
             self.operate(|rig| resolve(rig, "failed", &down))?;
         }
-        self.operate(|rig| rig.refleet(&["go", "--reason", "looked at it"]))
+        self.operate(|rig| rig.refleet(&["go", "--canaries", "--reason", "looked at it"]))
     }
 
     fn is_queued(&self) -> bool {

@@ -103,7 +103,7 @@ fn one_of_the_first_that_fails_stops_all_others_until_somebody_says_go() {
     fails(&rig, 0);
     let run = rig.run(&["--canary", "1"]).exit(6);
     run.says(&format!("service {FIRST} was to go first, and failed"))
-        .says("go --reason TEXT");
+        .says("go --canaries");
     assert_eq!(rig.wiped(), [1, 0, 0, 0, 0]);
     let status = rig.call(&["status", "--json"]).exit(0).json();
     assert_eq!(status["held_back"]["behind_canaries"], 4);
@@ -115,10 +115,15 @@ fn one_of_the_first_that_fails_stops_all_others_until_somebody_says_go() {
     // Run again, it ends again: by the word that lets the others start, and not by a forgotten option.
     rig.run(&[]).exit(6).says("run --canary 1\n");
     rig.run(&["--no-wait"]).exit(2).says("or say `go` first");
-    rig.call(&["go", "--reason", "a broken host, not the image"])
-        .exit(0)
-        .says_out("no longer waits for those that go first");
-    rig.call(&["go", "--reason", "again"]).exit(2);
+    rig.call(&[
+        "go",
+        "--canaries",
+        "--reason",
+        "a broken host, not the image",
+    ])
+    .exit(0)
+    .says_out("no longer waits for those that go first");
+    rig.call(&["go", "--canaries", "--reason", "again"]).exit(2);
     rig.run(&["--canary", "1"]).exit(1);
     assert_eq!(rig.wiped(), [1; 5]);
 }
@@ -163,7 +168,8 @@ fn what_only_the_api_has_said_is_no_proof() {
         .exit(6)
         .says("the API has accepted it, but nobody has seen it done");
     assert_eq!(rig.wiped(), [1, 0, 0]);
-    rig.call(&["go", "--reason", "it answers"]).exit(0);
+    rig.call(&["go", "--canaries", "--reason", "it answers"])
+        .exit(0);
     rig.run(&["--canary", "1"]).exit(0);
     assert_eq!(rig.wiped(), [1; 3]);
 }
@@ -568,6 +574,9 @@ fn a_second_go_lifts_the_pause_and_nothing_else() {
     rig.call(&["go", "--reason", "back"])
         .exit(0)
         .says("still wait for those that go first");
+    rig.call(&["go", "--reason", "back"])
+        .exit(2)
+        .says("is not paused; 2 jobs of it wait for those that go first");
     rig.run(&[]).exit(6).says("was to go first, and failed");
     assert_eq!(rig.wiped(), [1, 0, 0]);
 }

@@ -23,13 +23,16 @@ pub struct PauseArgs {
     pub batch: BatchArg,
 }
 
-/// Lift the pause of a batch, or else its wait for those that go first.
+/// Lift the pause of a batch, or its wait for those that go first.
 ///
-/// Where it is not paused, and those that go first (--canary) are not proven, the others may start all the
-/// same. A run that waits goes on within a second.
+/// A run that waits goes on within a second.
 #[derive(Debug, Args)]
 #[command(override_usage = "refleet go [OPTIONS] --reason <TEXT>")]
 pub struct GoArgs {
+    /// Let the others start though those that go first (--canary) are not proven, and leave a pause as it is
+    #[arg(long)]
+    pub canaries: bool,
+
     /// Why; the ledger keeps it
     #[arg(long, value_name = "TEXT", value_parser = parse_why)]
     pub reason: String,

@@ -78,16 +78,31 @@ pub async fn go(global: &Global, args: &GoArgs) -> Result<Exit, CliError> {
     control.hear_all(&queue.control(batch.id, 0).await?);
     let is_paused = control.paused.is_some();
     let waiting = held_now(&mut queue, batch.id).await?.behind_canaries;
-    if !is_paused && waiting == 0 {
+    let canaries = format!(
+        "`{} go --canaries --reason TEXT{}` starts them all the same",
+        global.command(None),
+        of_batch(&args.batch)
+    );
+    // Who lifts a pause that somebody else has just lifted must not start a fleet by that: the word for
+    // it is one of its own.
+    let refused = match (args.canaries, is_paused, waiting) {
+        (true, _, 0) => Some("waits for none that go first".to_owned()),
+        (false, false, 0) => Some("is not paused: nothing holds it".to_owned()),
+        (false, false, _) => Some(format!(
+            "is not paused; {} of it wait for those that go first: {canaries}",
+            jobs(waiting)
+        )),
+        (true, _, _) | (false, true, _) => None,
+    };
+    if let Some(why) = refused {
         queue.close().await?;
-        let batch = batch.id;
-        return Err(CliError::Usage(format!("nothing holds batch {batch}")));
+        return Err(CliError::Usage(format!("batch {} {why}", batch.id)));
     }
     let reason = Some(args.reason.clone());
-    let instruction = if is_paused {
-        Instruction::Go
-    } else {
+    let instruction = if args.canaries {
         Instruction::Release
+    } else {
+        Instruction::Go
     };
     say(&mut queue, batch.id, None, reason, instruction).await?;
     let is_at_work = at_work_on(&mut queue, batch.id).await?.is_some();
@@ -99,18 +114,20 @@ pub async fn go(global: &Global, args: &GoArgs) -> Result<Exit, CliError> {
         format!("`{next}` goes on with it")
     };
     let batch = batch.id;
-    let done = if is_paused {
-        format!("batch {batch} is no longer paused: {then}\n")
-    } else {
-        format!("batch {batch} no longer waits for those that go first: {then}\n")
+    let done = match (args.canaries, is_paused) {
+        (false, _) => format!("batch {batch} is no longer paused: {then}\n"),
+        (true, false) => {
+            format!("batch {batch} no longer waits for those that go first: {then}\n")
+        }
+        (true, true) => {
+            format!("batch {batch} no longer waits for those that go first, and is still paused\n")
+        }
     };
     tell_done(global, &done)?;
-    if is_paused && waiting > 0 && global.verbosity() != Verbosity::Quiet {
+    if !args.canaries && waiting > 0 && global.verbosity() != Verbosity::Quiet {
         tell(&format!(
-            "{} of it still wait for those that go first; `{} go --reason TEXT{}` starts them all the same\n",
-            jobs(waiting),
-            global.command(None),
-            of_batch(&args.batch)
+            "{} of it still wait for those that go first; {canaries}\n",
+            jobs(waiting)
         ));
     }
     Ok(Exit::Done)

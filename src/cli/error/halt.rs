@@ -26,10 +26,10 @@ pub fn hint(halt: &Halt, action: Action, command: &str, of_batch: &str) -> Strin
         Halt::Canary {
             state: State::Done, ..
         } => format!(
-            "look at the instance; if it is as it should be, `{command} go --reason TEXT{of_batch}` lets the others start; then run again"
+            "look at the instance; if it is as it should be, `{command} go --canaries --reason TEXT{of_batch}` lets the others start; then run again"
         ),
         Halt::Canary { service, .. } => format!(
-            "see what happened (`{command} show {service}`), and settle it (retry, resolve, cancel); or let the others start all the same: `{command} go --reason TEXT{of_batch}`; then run again"
+            "see what happened (`{command} show {service}`), and settle it (retry, resolve, cancel); or let the others start all the same: `{command} go --canaries --reason TEXT{of_batch}`; then run again"
         ),
         Halt::GroupDown {
             service,
