@@ -1232,9 +1232,12 @@ impl Around {
             job.service
         );
         // Of those that are down and were put back, the first goes first.
+        // What was let go by somebody's word, and then put back beside the run, the run may not know yet.
         let counts = |other: &&QueuedJob| {
+            let is_let_go = self.dealt_with.contains(&other.id);
             let waits_behind = job.record.is_down() && other.id > job.id;
-            self.is_down(other) && !(other.record.state == State::Queued && waits_behind)
+            let waits = other.record.state == State::Queued && (waits_behind || is_let_go);
+            self.is_down(other) && !waits
         };
         let down = self.others_of_its_group(job).filter(counts).count();
         assert!(
@@ -1800,7 +1803,8 @@ impl Around {
         }
         truth.wiped += 1;
         truth.back_at = matches!(rebuilding.ends, End::Back | End::Undone).then_some(ends);
-        truth.undone = rebuilding.ends == End::Undone;
+        // Where the ordered image stood there before, nothing is undone by putting it back.
+        truth.undone = rebuilding.ends == End::Undone && before.image != name;
     }
 }
 
