@@ -13,7 +13,8 @@ pub struct Group(String);
 impl Group {
     /// The group of this name; `None`: the name is empty.
     pub fn new(name: &str) -> Option<Self> {
-        let name = name.trim().to_lowercase();
+        // Twice, for letters that only the one or the other tells apart: `ß`, the last sigma of a word.
+        let name = name.trim().to_uppercase().to_lowercase();
         (!name.is_empty()).then_some(Self(name))
     }
 
@@ -26,5 +27,19 @@ impl Group {
 impl fmt::Display for Group {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn letter_case_does_not_count() {
+        for (one, other) in [("Web 1", "WEB 1"), ("Straße", "STRASSE"), ("ΟΔΟΣ", "ΟΔΟσ")] {
+            assert_eq!(Group::new(one), Group::new(other));
+        }
+        assert_ne!(Group::new("web-1"), Group::new("web 1"));
+        assert_eq!(Group::new(" "), None);
     }
 }

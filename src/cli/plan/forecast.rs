@@ -278,6 +278,15 @@ mod tests {
             seen.ends_with(": 1 at once, at most 1 call a second, 6m 0s each, as they took before. What it waits for is --workers: without that it would take 7m 39s."),
             "{seen}"
         );
+        let open_now = Rollout {
+            window: Some(time::Window {
+                hours: "00:00-23:59".parse().unwrap(),
+                zone: "UTC".parse().unwrap(),
+            }),
+            ..Rollout::default()
+        };
+        let in_one = forecast(&durations, 8, &open_now);
+        assert!(!in_one.contains("nights"), "{in_one}");
         let mut careful = options(8, Rollout::default());
         careful.max_failures = Tolerance::Percent(1);
         let careful =

@@ -264,7 +264,7 @@ impl Clock<'_> {
             self.opening.until_us = i64::MAX;
             return;
         };
-        if self.now_us > 0 && self.now_us < self.opening.until_us {
+        if self.now_us < self.opening.until_us {
             return;
         }
         let now_ms = self.begins_ms + self.now_us.div_euclid(1000);

@@ -125,6 +125,8 @@ impl Status {
             next.filter(|_| holder.is_none())
         };
         let window = rollout.and_then(|rollout| rollout.window);
+        // While nothing starts, nobody can tell.
+        let eta = eta.filter(|_| control.paused.is_none());
         Ok(Self {
             window: window.map(|window| WindowNow::new(window, now_ms)),
             held,
