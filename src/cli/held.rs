@@ -1,6 +1,7 @@
 //! Which rules of the roll-out hold jobs of a batch back, by the options of its last run.
 
 use std::collections::BTreeMap;
+use std::num::NonZeroU32;
 
 use crate::cli::options::rollout_of;
 use crate::job::{BatchId, Control, Group, ServiceId, State};
@@ -18,6 +19,8 @@ pub struct Held {
     pub canaries: Vec<(ServiceId, State)>,
     /// Jobs that wait for them.
     pub behind_canaries: u64,
+    /// Of each image so many go first, where others wait for them.
+    pub canary: Option<NonZeroU32>,
     pub groups: Vec<HeldGroup>,
 }
 
@@ -92,6 +95,7 @@ pub async fn held(
         let queued = first.iter().filter(|job| job.record.state == State::Queued);
         let all = queue.tally(batch).await?.queued;
         held.behind_canaries = all.saturating_sub(queued.count() as u64);
+        held.canary = canary.filter(|_| held.behind_canaries > 0);
         let unproven = first.iter().filter(|job| !job.record.is_proven());
         let unproven = unproven.map(|job| (job.service, job.record.state));
         held.canaries = unproven.collect();
@@ -115,12 +119,18 @@ pub async fn held(
     Ok(held)
 }
 
+/// What operators have said of `batch`, but for what was for one run.
+pub async fn said(queue: &mut Queue, batch: BatchId) -> Result<Control, StoreError> {
+    let mut control = Control::default();
+    control.hear_all(&queue.control(batch, 0).await?);
+    Ok(control)
+}
+
 /// What holds jobs of `batch` back by the rules of its last run; before the first one, nothing does.
 pub async fn held_now(queue: &mut Queue, batch: BatchId) -> Result<Held, StoreError> {
     let Some(run) = queue.runs(batch, 1).await?.pop() else {
         return Ok(Held::default());
     };
-    let mut control = Control::default();
-    control.hear_all(&queue.control(batch, 0).await?);
+    let control = said(queue, batch).await?;
     held(queue, batch, &rollout_of(&run.options), &control).await
 }

@@ -75,7 +75,8 @@ pub async fn load(global: &Global, args: &LoadArgs) -> Result<Exit, CliError> {
         Plan::New { policy, last } => {
             database::announce_if_empty(&mut queue, source.action()).await?;
             if options.has_caps() {
-                order::preview(&mut queue, &sheet, policy, &last, options).await?;
+                let last = options.max_change.map_or(&[][..], |_| &last[..]);
+                order::preview(&mut queue, &sheet, policy, last, options).await?;
             }
             let loaded = order::enqueue(&mut queue, &sheet, policy, &|_| Ok(None)).await?;
             let text = match loaded.batch {

@@ -27,7 +27,8 @@ impl Admission {
         is_one && !is_late && (!is_full || self.but.contains(&job.id))
     }
 
-    /// Those of `queued` that are due at `until_ms` and admitted; `limit` of them at most.
+    /// Those of `queued` that are due at `until_ms` and admitted; `limit` of them at most. When
+    /// the next one falls due, all of `queued` count.
     pub(super) fn ready_among(&self, queued: Vec<QueuedJob>, until_ms: i64, limit: usize) -> Ready {
         let (mut jobs, later): (Vec<_>, Vec<_>) = queued
             .into_iter()

@@ -20,6 +20,11 @@ impl Now {
         }
     }
 
+    /// So much time has passed since then; `None`: it never was.
+    pub fn is_past(self, then: Option<Instant>, time: Duration) -> bool {
+        then.is_none_or(|then| self.at.saturating_duration_since(then) >= time)
+    }
+
     /// `delay` from now, as Unix time.
     pub fn after_ms(self, delay: Duration) -> i64 {
         let delay_ms = i64::try_from(delay.as_millis()).unwrap_or(i64::MAX);

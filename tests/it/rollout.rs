@@ -114,7 +114,9 @@ fn one_of_the_first_that_fails_stops_all_others_until_somebody_says_go() {
     rig.call(&["show", &id(1)]).exit(0).says_out(&held);
     // Run again, it ends again: by the word that lets the others start, and not by a forgotten option.
     rig.run(&[]).exit(6).says("run --canary 1\n");
-    rig.run(&["--no-wait"]).exit(2).says("or say `go` first");
+    rig.run(&["--no-wait"])
+        .exit(2)
+        .says("or say `go --canaries` first");
     rig.call(&[
         "go",
         "--canaries",

@@ -7,12 +7,12 @@ use super::wire;
 use crate::cli::batches::{self, BatchArg};
 use crate::cli::error::CliError;
 use crate::cli::global::Global;
-use crate::cli::held::held_now;
+use crate::cli::held::{held_now, said};
 use crate::cli::output::{print_text, tell, tell_prose};
 use crate::cli::words::{instances, jobs};
 use crate::cli::{ended, next, signals};
 use crate::exit::Exit;
-use crate::job::{BatchId, Control, ControlEntry, Instruction, RunId};
+use crate::job::{BatchId, ControlEntry, Instruction, RunId};
 use crate::progress::Verbosity;
 use crate::queue::{Open, Queue, Store as _};
 use crate::time;
@@ -74,9 +74,7 @@ pub async fn pause(global: &Global, args: &PauseArgs) -> Result<Exit, CliError> 
 
 pub async fn go(global: &Global, args: &GoArgs) -> Result<Exit, CliError> {
     let (mut queue, batch) = batches::open(global, &args.batch, Open::Change).await?;
-    let mut control = Control::default();
-    control.hear_all(&queue.control(batch.id, 0).await?);
-    let is_paused = control.paused.is_some();
+    let is_paused = said(&mut queue, batch.id).await?.paused.is_some();
     let waiting = held_now(&mut queue, batch.id).await?.behind_canaries;
     let canaries = format!(
         "`{} go --canaries --reason TEXT{}` starts them all the same",

@@ -9,12 +9,6 @@ use crate::cli::output::tell_prose;
 use crate::job::{Action, BatchId, ImageId, ResultRow, ServiceId, State};
 use crate::queue::{Batch, Changes, Queue};
 
-/// What the last order of the same manifest tells of a new one.
-pub struct LastOrder {
-    /// How the new one differs from what it ordered, and nobody cancelled.
-    pub changes: Changes,
-}
-
 /// The batches of the last order of `path`: the last one that has ended, and those before it of the
 /// same sheet, since an order by the clock is only for what was due that night. An order that was
 /// cancelled whole was a wrong one, and is no measure.
@@ -28,12 +22,13 @@ pub fn batches_of_last(path: &[Batch]) -> Vec<BatchId> {
     same_sheet.map(|batch| batch.id).collect()
 }
 
-/// Compares the sheet with the last order, which `batches` made up; `None`: there was none.
+/// How the sheet differs from what the last order, which `batches` made up, ordered and nobody cancelled;
+/// `None`: there was none.
 pub async fn read(
     queue: &mut Queue,
     sheet: &Sheet<'_>,
     batches: &[BatchId],
-) -> Result<Option<LastOrder>, CliError> {
+) -> Result<Option<Changes>, CliError> {
     let Some(newest) = batches.iter().max() else {
         return Ok(None);
     };
@@ -65,7 +60,7 @@ pub async fn read(
     }
     changes.gone = ordered.into_keys().collect();
     changes.gone.sort_unstable();
-    Ok(Some(LastOrder { changes }))
+    Ok(Some(changes))
 }
 
 /// Refuses a new order of `jobs` jobs that is larger, or differs more from the last one, than the
@@ -73,7 +68,7 @@ pub async fn read(
 pub fn check_caps(
     action: Action,
     jobs: u64,
-    last: Option<&LastOrder>,
+    changes: Option<&Changes>,
     options: OrderOptions,
 ) -> Result<(), CliError> {
     if let Some(max) = options.max_wipes.filter(|max| jobs > *max) {
@@ -82,7 +77,7 @@ pub fn check_caps(
     let Some(percent) = options.max_change else {
         return Ok(());
     };
-    match last.map(|last| &last.changes) {
+    match changes {
         Some(changes) if changes.exceed(percent) => Err(CliError::TooDifferent {
             changes: changes.clone(),
             percent,

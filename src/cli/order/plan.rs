@@ -2,7 +2,7 @@
 
 use super::access;
 use super::decide::{Known, Order, absolute, decide, is_same_file};
-use super::last::{self, LastOrder, batches_of_last};
+use super::last::{self, batches_of_last};
 use super::options::OrderOptions;
 use super::sheet::{Sheet, new_batch, sound_rows};
 use crate::cli::error::CliError;
@@ -10,7 +10,7 @@ use crate::cli::question::Targets;
 use crate::exit::Exit;
 use crate::job::{BatchId, Expected, NewJob};
 use crate::manifest::ManifestError;
-use crate::queue::{Batch, EnqueuePolicy, LeftOut, Queue, Target};
+use crate::queue::{Batch, Changes, EnqueuePolicy, LeftOut, Queue, Target};
 use crate::time;
 
 /// What became of a manifest.
@@ -157,12 +157,13 @@ pub struct NewOrder {
     pub targets: Targets,
     /// Rows that would not be queued.
     pub left_out: LeftOut,
-    /// The last order of the same manifest, if there was one.
-    pub last: Option<LastOrder>,
+    /// How it differs from the last order of the same manifest, if there was one that was asked about.
+    pub changes: Option<Changes>,
 }
 
 /// What [`enqueue`] would queue, for whoever looks at it before. One that is larger, or differs more
-/// from the last order, which `batches_of_last` made up, than the operator allows is an error.
+/// from the last order, which `batches_of_last` made up, than the operator allows is an error. Where
+/// nobody wants to know how it differs, they are left out: that order is read whole.
 pub async fn preview(
     queue: &mut Queue,
     sheet: &Sheet<'_>,
@@ -178,11 +179,11 @@ pub async fn preview(
         .preview(&new_batch(sheet)?, policy, &mut rows, &mut add)
         .await
         .map_err(|error| CliError::of_order(action, error))?;
-    let last = last::read(queue, sheet, batches_of_last).await?;
-    last::check_caps(action, targets.count(), last.as_ref(), options)?;
+    let changes = last::read(queue, sheet, batches_of_last).await?;
+    last::check_caps(action, targets.count(), changes.as_ref(), options)?;
     Ok(NewOrder {
         targets,
         left_out: preview.left_out,
-        last,
+        changes,
     })
 }

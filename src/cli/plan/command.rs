@@ -119,7 +119,7 @@ pub async fn plan(global: &Global, args: &PlanArgs) -> Result<Exit, CliError> {
     };
     let capable = Surroundings::of_this_process().terminal;
     let account = read(&order.targets, &asked, capable).await?;
-    let differences = (order.last.as_ref()).map(|last| text::differences(&last.changes));
+    let differences = order.changes.as_ref().map(text::differences);
     let warnings = differences.unwrap_or_default();
     let question = Question {
         action,

@@ -7,9 +7,8 @@ use std::time::Duration;
 
 use super::context::{Invocation, RunContext};
 use crate::cli::error::CliError;
-use crate::cli::held::held_now;
+use crate::cli::held::{held_now, said};
 use crate::cli::lookup::Resolved;
-use crate::cli::options::rollout_of;
 use crate::cli::order::{self, Loaded, NewOrder, Plan, Sheet, access};
 use crate::cli::output::{tell, tell_prose};
 use crate::cli::plan::{self, Approved};
@@ -17,7 +16,7 @@ use crate::cli::question::{self, Asked, Targets, confirm};
 use crate::cli::sign_in::sign_in;
 use crate::cli::{batches, database, window};
 use crate::exit::Exit;
-use crate::job::{Action, BatchId, Control, Expected, NewJob, Owner, ServiceId};
+use crate::job::{Action, BatchId, Expected, NewJob, Owner, ServiceId};
 use crate::progress::{Surroundings, Verbosity};
 use crate::queue::{Batch, EnqueuePolicy, Queue, Store as _, Target};
 use crate::run::machine::STALE_AFTER;
@@ -51,16 +50,17 @@ pub async fn prepare(invocation: &Invocation<'_>, queue: &mut Queue) -> Result<P
         resume(invocation, queue, batch, None).await?
     };
     if let Some(batch) = prepared.loaded.batch {
-        prepared.canary = canary_of(queue, batch).await?;
+        // What lets the others start is `go --canaries`, and not an option that somebody has forgotten.
+        prepared.canary = held_now(queue, batch).await?.canary;
         if options.no_wait && prepared.canary.is_some() {
             return Err(CliError::Usage(format!(
-                "batch {batch} waits for those that go first (--canary), and --no-wait waits for none: run it without --no-wait, or say `go` first"
+                "batch {batch} waits for those that go first (--canary), and --no-wait waits for none: run it without --no-wait, or say `go --canaries` first"
             )));
         }
     }
     if let Some(batch) = prepared.loaded.batch
         && !invocation.is_simulated()
-        && !is_paused(queue, batch).await?
+        && said(queue, batch).await?.paused.is_none()
     {
         // Now somebody is here; when the work has begun, nobody may be.
         let action = batches::find(queue, Some(batch)).await?.action;
@@ -68,24 +68,6 @@ pub async fn prepare(invocation: &Invocation<'_>, queue: &mut Queue) -> Result<P
         sign_in(&invocation.context.client, rate_per_s, action).await?;
     }
     Ok(prepared)
-}
-
-/// How many of each image an earlier run of the batch was told to let go first, where that still holds
-/// others back: the word that lets them start is `go`, and not an option that somebody has forgotten.
-async fn canary_of(queue: &mut Queue, batch: BatchId) -> Result<Option<NonZeroU32>, CliError> {
-    let Some(run) = queue.runs(batch, 1).await?.pop() else {
-        return Ok(None);
-    };
-    let canary = rollout_of(&run.options).canary;
-    let held = held_now(queue, batch).await?;
-    Ok(canary.filter(|_| held.behind_canaries > 0))
-}
-
-/// An operator has paused the batch.
-async fn is_paused(queue: &mut Queue, batch: BatchId) -> Result<bool, CliError> {
-    let mut control = Control::default();
-    control.hear_all(&queue.control(batch, 0).await?);
-    Ok(control.paused.is_some())
 }
 
 /// Which order the manifest is, asked for and queued.
@@ -173,8 +155,12 @@ async fn new_order(
     let mut durations = Durations::default();
     let window = &invocation.context.options.rollout.window;
     if args.asks() || options.has_caps() || approved.is_some() || window.is_some() {
+        let is_compared = args.asks() || options.max_change.is_some();
+        let earlier = if is_compared { earlier } else { &[] };
         let preview = order::preview(queue, &sheet, policy, earlier, options).await?;
-        let NewOrder { targets, last, .. } = preview;
+        let NewOrder {
+            targets, changes, ..
+        } = preview;
         durations = learned(invocation, queue, action, &targets).await?;
         if let Some(plan) = &approved {
             plan.check_targets(&targets)?;
@@ -188,7 +174,7 @@ async fn new_order(
             let account = look(&subject, invocation).await?;
             (list, sheet.owner) = (account.list, account.owner);
         } else if targets.count() > 0 && args.asks() {
-            let warnings = last.map(|last| plan::differences(&last.changes));
+            let warnings = changes.as_ref().map(plan::differences);
             let warnings = warnings.unwrap_or_default();
             let subject = Subject {
                 targets: &targets,
@@ -320,7 +306,7 @@ async fn resume(
         Durations::default()
     };
     // The run says so and ends, before anything of the account is read.
-    let is_paused = is_paused(queue, batch.id).await?;
+    let is_paused = said(queue, batch.id).await?.paused.is_some();
     let list = if args.asks() && batch.counts.queued > 0 && !is_paused {
         let is_stale = is_stale && !args.stale;
         ask_about_the_rest(invocation, queue, &batch, sheet, is_stale).await?

@@ -340,15 +340,16 @@ async fn set(connection: &mut SqliteConnection, taken: &[&Taken<'_>]) -> Result<
     let access: Vec<_> = access.map(|taken| (taken.job, taken.order)).collect();
     set_access(connection, &access).await?;
     let pins = taken.iter().filter_map(|taken| {
-        let expected = taken.of_row.expected.as_ref()?;
-        Some((taken.job.id.stored(), expected))
+        let now = taken.of_row.expected.as_ref()?;
+        Some((taken.job.id.stored(), expected(now)))
     });
-    set_expected(connection, &pins.collect::<Vec<_>>()).await?;
+    set_column(connection, "expected", &pins.collect::<Vec<_>>()).await?;
     let groups = taken.iter().filter_map(|taken| {
         let moved = taken.of_row.moved.as_ref()?;
-        Some((taken.job.id.stored(), moved.to.as_ref()))
+        let group = moved.to.as_ref().map(Group::to_string);
+        Some((taken.job.id.stored(), group))
     });
-    set_groups(connection, &groups.collect::<Vec<_>>()).await
+    set_column(connection, "group_name", &groups.collect::<Vec<_>>()).await
 }
 
 /// Jobs that are looked at together.
@@ -403,44 +404,27 @@ impl Queue {
                     bound.push((*id, seen));
                 }
             }
-            let bound: Vec<(i64, &Expected)> = bound.iter().map(|(id, now)| (*id, now)).collect();
-            set_expected(&mut self.connection, &bound).await?;
+            let bound: Vec<_> = bound.iter().map(|(id, now)| (*id, expected(now))).collect();
+            set_column(&mut self.connection, "expected", &bound).await?;
         }
     }
 }
 
-async fn set_expected(
+/// Writes `values` into one column of these jobs, by their numbers.
+async fn set_column(
     connection: &mut SqliteConnection,
-    pins: &[(i64, &Expected)],
+    column: &'static str,
+    given: &[(i64, Option<String>)],
 ) -> Result<(), StoreError> {
-    for pins in pins.chunks(ROWS_PER_STATEMENT) {
+    for given in given.chunks(ROWS_PER_STATEMENT) {
         let mut jobs = Statement::new(format!(
-            "WITH given (id, expected) AS ({}) UPDATE job SET expected = given.expected
+            "WITH given (id, value) AS ({}) UPDATE job SET {column} = given.value
              FROM given WHERE job.id = given.id",
-            values(&bound(2), pins.len())
+            values(&bound(2), given.len())
         ));
-        for (job, pins) in pins {
+        for (job, value) in given {
             jobs.bind(*job);
-            jobs.bind(expected(pins));
-        }
-        jobs.query().execute(&mut *connection).await?;
-    }
-    Ok(())
-}
-
-async fn set_groups(
-    connection: &mut SqliteConnection,
-    groups: &[(i64, Option<&Group>)],
-) -> Result<(), StoreError> {
-    for groups in groups.chunks(ROWS_PER_STATEMENT) {
-        let mut jobs = Statement::new(format!(
-            "WITH given (id, group_name) AS ({}) UPDATE job SET group_name = given.group_name
-             FROM given WHERE job.id = given.id",
-            values(&bound(2), groups.len())
-        ));
-        for (job, group) in groups {
-            jobs.bind(*job);
-            jobs.bind(group.map(Group::as_str));
+            jobs.bind(value.as_deref());
         }
         jobs.query().execute(&mut *connection).await?;
     }

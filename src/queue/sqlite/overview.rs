@@ -3,8 +3,7 @@
 use sqlx::Row as _;
 
 use super::handle::Queue;
-use super::rows::{StoredPending, job_as_text, job_id, queued_job};
-use super::statement::json;
+use super::rows::{StoredPending, ids, job_as_text, job_id, queued_job};
 use super::stored::stored;
 use crate::job::{BatchId, JobId};
 use crate::queue::{Harm, Pending, QueuedJob, StoreError};
@@ -89,13 +88,12 @@ impl Queue {
 
     /// Those of `jobs` that are queued.
     pub(super) async fn queued_of(&mut self, jobs: &[JobId]) -> Result<Vec<QueuedJob>, StoreError> {
-        let ids: Vec<i64> = jobs.iter().map(|job| job.stored()).collect();
         let rows = sqlx::query(concat!(
             "SELECT ",
             job_as_text!(),
             " FROM job WHERE id IN (SELECT value FROM json_each(?1)) AND state = 'queued'"
         ))
-        .bind(json(&ids))
+        .bind(ids(jobs))
         .fetch_all(&mut self.connection)
         .await?;
         let mut jobs: Vec<QueuedJob> = rows.iter().map(queued_job).collect::<Result<_, _>>()?;

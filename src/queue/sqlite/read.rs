@@ -5,6 +5,7 @@ use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::PathBuf;
 
+use sqlx::sqlite::SqliteRow;
 use sqlx::{QueryBuilder, Row, Sqlite};
 
 use super::handle::Queue;
@@ -140,14 +141,7 @@ impl Queue {
             .bind(i64::try_from(limit).unwrap_or(i64::MAX))
             .fetch_one(&mut self.connection)
             .await?;
-        let jobs: Vec<StoredJob<'_>> = stored(&row, "a job")?;
-        let mut jobs: Vec<QueuedJob> = jobs
-            .into_iter()
-            .map(QueuedJob::try_from)
-            .collect::<Result<_, _>>()?;
-        // An aggregate promises no order.
-        jobs.sort_by_key(|job| (job.record.not_before_ms, job.id));
-        Ok(jobs)
+        due_jobs(&row)
     }
 
     /// Hands what is queued of `batch` to `each`, in the order in which it may start. All of it is of
@@ -400,6 +394,18 @@ impl Queue {
         .await?;
         Ok(u64::try_from(jobs).unwrap_or(0))
     }
+}
+
+/// The jobs in the only column of `row`, which is a [`due_statement`], in the order in which they may start.
+pub(super) fn due_jobs(row: &SqliteRow) -> Result<Vec<QueuedJob>, StoreError> {
+    let jobs: Vec<StoredJob<'_>> = stored(row, "a job")?;
+    let mut jobs: Vec<QueuedJob> = jobs
+        .into_iter()
+        .map(QueuedJob::try_from)
+        .collect::<Result<_, _>>()?;
+    // An aggregate promises no order.
+    jobs.sort_by_key(|job| (job.record.not_before_ms, job.id));
+    Ok(jobs)
 }
 
 /// Puts a row of the tally into `counts`.

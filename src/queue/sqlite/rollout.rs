@@ -4,12 +4,12 @@ use std::collections::HashMap;
 use std::num::NonZeroU32;
 
 use super::handle::Queue;
-use super::read::due_statement;
-use super::rows::{StoredJob, job_as_text, queued_job};
+use super::read::{due_jobs, due_statement};
+use super::rows::{ids, job_as_text, queued_job};
 use super::statement::json;
-use super::stored::{damaged, stored, word};
+use super::stored::{damaged, word};
 use crate::job::{BatchId, Group, JobId, ServiceId};
-use crate::queue::{Admission, Down, QueuedJob, Ready, RolloutProgress, StoreError};
+use crate::queue::{Admission, Down, QueuedJob, RolloutProgress, StoreError};
 
 /// Jobs that are due, as [`DUE`](super::read::DUE) gives them, without those of the groups ?4, but with the
 /// jobs ?5, and without all those of the images ?6. An absent image has to equal another one, which NULL never
@@ -156,30 +156,6 @@ impl Queue {
             .bind(json(&admission.not_images))
             .fetch_one(&mut self.connection)
             .await?;
-        let jobs: Vec<StoredJob<'_>> = stored(&row, "a job")?;
-        let mut jobs: Vec<QueuedJob> = jobs
-            .into_iter()
-            .map(QueuedJob::try_from)
-            .collect::<Result<_, _>>()?;
-        // An aggregate promises no order.
-        jobs.sort_by_key(|job| (job.record.not_before_ms, job.id));
-        Ok(jobs)
+        due_jobs(&row)
     }
-
-    /// Which of `jobs` are queued, due and admitted.
-    pub(super) async fn ready_of(
-        &mut self,
-        jobs: &[JobId],
-        until_ms: i64,
-        limit: usize,
-        admission: &Admission,
-    ) -> Result<Ready, StoreError> {
-        let queued = self.queued_of(jobs).await?;
-        Ok(admission.ready_among(queued, until_ms, limit))
-    }
-}
-
-fn ids(jobs: &[JobId]) -> String {
-    let ids: Vec<i64> = jobs.iter().map(|job| job.stored()).collect();
-    json(&ids)
 }

@@ -7,6 +7,7 @@ use sqlx::sqlite::SqliteRow;
 
 use super::columns::StoredRecord;
 use super::order::StoredOrder;
+use super::statement::json;
 use super::stored::{damaged, image_id, stored, word};
 use crate::job::{
     Action, BatchId, Evidence, Executed, Expected, FailureKind, Group, JobId, JobRecord, ResultRow,
@@ -39,6 +40,12 @@ pub(super) fn job_id(batch: BatchId, line: u64) -> JobId {
 /// The batch of a job.
 pub(super) fn batch_of(job: JobId) -> BatchId {
     BatchId(job.stored() >> 32)
+}
+
+/// `jobs` as a statement takes them for `json_each`.
+pub(super) fn ids(jobs: &[JobId]) -> String {
+    let ids: Vec<i64> = jobs.iter().map(|job| job.stored()).collect();
+    json(&ids)
 }
 
 /// The columns of [`job_as_text`], in its order.

@@ -25,7 +25,8 @@ impl Store for Queue {
         admission: &Admission,
     ) -> Result<Ready, StoreError> {
         if let Some(only) = &admission.only {
-            return self.ready_of(only, until_ms, limit, admission).await;
+            let queued = self.queued_of(only).await?;
+            return Ok(admission.ready_among(queued, until_ms, limit));
         }
         let jobs = if admission.not_of.is_empty() && admission.not_images.is_empty() {
             self.due(batch, until_ms, limit).await?

@@ -47,7 +47,7 @@ impl Machine {
         } else if rooms.canaries.each().is_some() {
             Some(Limit::Canary)
         } else {
-            rooms.groups.first_full().map(|_| Limit::Groups)
+            rooms.groups.full().next().map(|_| Limit::Groups)
         }
     }
 

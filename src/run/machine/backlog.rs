@@ -25,10 +25,8 @@ struct Supply {
 }
 
 impl Supply {
-    fn must_ask(&self, now: Instant) -> bool {
-        self.asked_at
-            .is_none_or(|asked_at| now.saturating_duration_since(asked_at) >= AGE_MAX)
-            || self.next.is_some_and(|(at, _)| at <= now)
+    fn must_ask(&self, now: Now) -> bool {
+        now.is_past(self.asked_at, AGE_MAX) || self.next.is_some_and(|(at, _)| at <= now.at)
     }
 }
 
@@ -74,7 +72,7 @@ impl Backlog {
     /// Until when (Unix time) jobs have to be due, and how many to ask the store for, if `slots` may
     /// start; `None`: enough is known. `elsewhere`: jobs that it may name although they are in flight.
     pub(super) fn wants(&self, slots: usize, elsewhere: usize, now: Now) -> Option<(i64, usize)> {
-        if !self.supply.must_ask(now.at) {
+        if !self.supply.must_ask(now) {
             return None;
         }
         let is_free = |waiting: &&Waiting| waiting.deferred_since.is_none();

@@ -78,8 +78,7 @@ impl Budget {
 
     /// The store has to be asked again.
     pub(super) fn is_old(&self, now: Now) -> bool {
-        self.asked_at
-            .is_none_or(|at| now.at.saturating_duration_since(at) >= AGE_MAX)
+        now.is_past(self.asked_at, AGE_MAX)
     }
 
     /// What counts against it, with `watched` doubts that are still watched.

@@ -43,14 +43,12 @@ impl Canaries {
 
     /// The store has to be asked, for the first time or again.
     pub(super) fn are_old(&self, now: Now) -> bool {
-        let age = |at| now.at.saturating_duration_since(at);
-        self.each.is_some() && self.asked_at.is_none_or(|at| age(at) >= AGE_MAX)
+        self.each.is_some() && now.is_past(self.asked_at, AGE_MAX)
     }
 
     /// What is known is of this very moment.
     pub(super) fn are_fresh(&self, now: Now) -> bool {
-        let age = |at| now.at.saturating_duration_since(at);
-        self.each.is_none() || self.asked_at.is_some_and(|at| age(at) < FRESH)
+        self.each.is_none() || !now.is_past(self.asked_at, FRESH)
     }
 
     pub(super) fn forget(&mut self) {

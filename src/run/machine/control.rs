@@ -32,8 +32,7 @@ impl Instructions {
 
     /// The store has to be asked.
     pub(super) fn is_old(&self, now: Now) -> bool {
-        self.asked_at
-            .is_none_or(|at| now.at.saturating_duration_since(at) >= AGE_MAX)
+        now.is_past(self.asked_at, AGE_MAX)
     }
 
     /// The store's answer. Returns the entries that concern the run.

@@ -47,15 +47,12 @@ impl Groups {
 
     /// The store has to be asked, for the first time or again.
     pub(super) fn are_old(&self, now: Now) -> bool {
-        self.asked_at.is_none_or(|at| {
-            !self.down.is_empty() && now.at.saturating_duration_since(at) >= AGE_MAX
-        })
+        self.asked_at.is_none() || !self.down.is_empty() && now.is_past(self.asked_at, AGE_MAX)
     }
 
     /// What is known is of this very moment.
     pub(super) fn are_fresh(&self, now: Now) -> bool {
-        let age = |at| now.at.saturating_duration_since(at);
-        self.asked_at.is_some_and(|at| age(at) < FRESH)
+        !now.is_past(self.asked_at, FRESH)
     }
 
     pub(super) fn forget(&mut self) {
@@ -110,7 +107,7 @@ impl Groups {
     /// The job may go down: no more of its group are down then than may be. One that is down already, and
     /// is to be sent again, has its turn when those before it have had theirs.
     pub(super) fn admit(&self, job: &QueuedJob) -> bool {
-        let Some(down) = job.group.as_ref().and_then(|group| self.down.get(group)) else {
+        let Some(down) = self.down_of(job) else {
             return true;
         };
         let comes_first = |(other, member): &(&JobId, &Down)| {
@@ -126,8 +123,7 @@ impl Groups {
 
     /// It is a member that is down, be it by an earlier order.
     pub(super) fn is_down(&self, job: &QueuedJob) -> bool {
-        let group = job.group.as_ref();
-        let down = group.and_then(|group| self.down.get(group));
+        let down = self.down_of(job);
         down.is_some_and(|down| down.contains_key(&job.id))
     }
 
@@ -150,6 +146,11 @@ impl Groups {
         let full = self.full().filter(|group| self.waited_for.contains(*group));
         let members = self.down.get(full.min()?)?.values();
         members.min_by_key(|member| member.state == State::Queued)
+    }
+
+    /// The members of the job's group that are down.
+    fn down_of(&self, job: &QueuedJob) -> Option<&BTreeMap<JobId, Down>> {
+        self.down.get(job.group.as_ref()?)
     }
 
     fn is_full(&self, group: &Group) -> bool {
