@@ -4,10 +4,12 @@ use std::io::Write as _;
 
 use clap::Args;
 use serde::Serialize;
+use serde_json::Value;
 
 use super::batches::{self, BatchArg};
 use super::error::CliError;
 use super::global::Global;
+use super::held::{Held, held_now, holds_as_json};
 use super::output::print;
 use crate::exit::Exit;
 use crate::job::{ResultRow, State};
@@ -37,6 +39,7 @@ pub struct ListArgs {
 
 pub async fn list(global: &Global, args: &ListArgs) -> Result<Exit, CliError> {
     let (mut queue, batch) = batches::open(global, &args.batch, Open::Read).await?;
+    let held = held_now(&mut queue, &batch).await?;
     // Buffered in pieces, so that a million jobs need no memory.
     let mut lines = Vec::new();
     let mut headed = args.json;
@@ -46,13 +49,13 @@ pub async fn list(global: &Global, args: &ListArgs) -> Result<Exit, CliError> {
             return Ok(());
         }
         let written = if args.json {
-            json_line(&row, &mut lines)
+            json_line(&row, &held, &mut lines)
         } else {
             if !headed {
                 headed = true;
                 header(&mut lines)?;
             }
-            text_line(&row, &mut lines)
+            text_line(&row, &held, &mut lines)
         };
         if lines.len() < 64 * 1024 {
             return written;
@@ -114,8 +117,8 @@ fn header(out: &mut Vec<u8>) -> std::io::Result<()> {
     )
 }
 
-fn text_line(row: &ResultRow, out: &mut Vec<u8>) -> std::io::Result<()> {
-    let held = if row.held { " held" } else { "" };
+fn text_line(row: &ResultRow, held: &Held, out: &mut Vec<u8>) -> std::io::Result<()> {
+    let doubt = if row.held { " held" } else { "" };
     let what = match (row.evidence, &row.error_kind, &row.error) {
         (evidence, Some(kind), Some(error)) => {
             let proof = evidence.map_or_else(String::new, |evidence| format!("{evidence}; "));
@@ -128,6 +131,13 @@ fn text_line(row: &ResultRow, out: &mut Vec<u8>) -> std::io::Result<()> {
         (Some(evidence), _, _) => evidence.to_string(),
         (None, _, _) => String::new(),
     };
+    let holds = held.of(row);
+    let held_back = holds
+        .iter()
+        .map(|hold| format!("held back {}", hold.words()));
+    let what: Vec<String> = [what].into_iter().chain(held_back).collect();
+    let what = what.join("; ");
+    let what = what.trim_start_matches("; ");
     let known = |text: &Option<String>, chars_max| {
         text.as_deref()
             .map_or_else(|| "-".to_owned(), |text| text::brief(text, chars_max))
@@ -142,12 +152,12 @@ fn text_line(row: &ResultRow, out: &mut Vec<u8>) -> std::io::Result<()> {
             &row.service.to_string(),
             &known(&row.name, NAME_CHARS_MAX),
             &known(&row.ip, 45),
-            &format!("{}{held}", row.state),
+            &format!("{}{doubt}", row.state),
             row.executed.as_str(),
             &took,
             &when,
         ],
-        &what,
+        what,
         out,
     )
 }
@@ -160,15 +170,17 @@ struct Listed<'a> {
     name: Option<&'a str>,
     ip: Option<&'a str>,
     held: bool,
+    held_back: Value,
     took_ms: Option<u64>,
 }
 
-fn json_line(row: &ResultRow, out: &mut Vec<u8>) -> std::io::Result<()> {
+fn json_line(row: &ResultRow, held: &Held, out: &mut Vec<u8>) -> std::io::Result<()> {
     let listed = Listed {
         result: ResultFields::from(row),
         name: row.name.as_deref(),
         ip: row.ip.as_deref(),
         held: row.held,
+        held_back: holds_as_json(&held.of(row)),
         took_ms: row
             .took()
             .map(|took| u64::try_from(took.as_millis()).unwrap_or(u64::MAX)),

@@ -7,12 +7,15 @@
 //! A command begins in `start`, which parses its `arguments`; `configured` adds what `config.toml`
 //! says. What several commands share:
 //! `global` (options of every command), `manifest` (how a sheet is read), `paths` and
-//! `given_paths` (what must not be written over), `format` (how a table is written, and where to), `database` and `batches` (what a command works on), `order` (a manifest's way into
-//! the queue), `question` (before anything is destroyed), `next` (what to type afterwards), `window` (whether anything fits into it), `held` (which rules hold jobs back), `words`
+//! `given_paths` (what must not be written over), `format` (how a table is written, and where to),
+//! `database` and `batches` (what a command works on), `at_work` (which run does), `order` (a manifest's
+//! way into the queue), `question` (before anything is destroyed), `next` (what to type afterwards),
+//! `window` (whether anything fits into it), `held` (which rules hold jobs back, and until when), `words`
 //! and `output` (printing), `error` (what went wrong, with hints).
 
 mod adopt;
 mod arguments;
+mod at_work;
 mod batches;
 mod catalogue;
 mod check;

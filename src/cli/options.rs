@@ -227,6 +227,12 @@ pub fn rollout_of(options: &serde_json::Value) -> Rollout {
     }
 }
 
+/// How long a rebuild may take, by the options of a run as they are recorded.
+pub fn rebuild_timeout_of(options: &serde_json::Value) -> Duration {
+    let ms = options["rebuild_timeout_ms"].as_u64();
+    ms.map_or(REAL.rebuild_timeout, Duration::from_millis)
+}
+
 /// Why a text is no number of instances.
 #[derive(Debug, Clone, Copy, thiserror::Error)]
 #[error("write a number of instances, 1 or more")]

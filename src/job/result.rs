@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{Evidence, Executed, FailureKind, ImageId, ServiceId, State};
+use super::{Evidence, Executed, FailureKind, Group, ImageId, ServiceId, State};
 
 /// One line of the report: what happened to one instance.
 #[derive(Debug, Clone)]
@@ -31,6 +31,8 @@ pub struct ResultRow {
     pub error: Option<String>,
     /// The manifest's note.
     pub note: Option<String>,
+    /// The group of which only so many may be down at once.
+    pub group: Option<Group>,
     /// In doubt, and only the operator can settle it.
     pub held: bool,
     /// The owner's name for the instance, where a list showed it before the submission.

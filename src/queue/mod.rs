@@ -41,7 +41,7 @@ pub use order::{
 };
 pub use port::{Backend, Recorded, Store};
 pub use queued::{LedgerLine, Pending, QueuedJob, Ready, ResultSink, Target};
-pub use rollout::{Admission, Down, RolloutProgress};
+pub use rollout::{Admission, Down, FirstOfEach, RolloutProgress};
 pub use sqlite::{
     Note, Open, OpenError, Precious, Queue, QueueLock, Side, Unfit, no_database, precious, resolve,
     unexpanded,

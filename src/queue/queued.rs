@@ -71,6 +71,7 @@ impl From<&QueuedJob> for ResultRow {
             error_kind: failure.map(|failure| failure.error_kind.clone()),
             error: failure.map(|failure| failure.error.clone()),
             note: job.note.clone(),
+            group: job.group.clone(),
             held: record.held,
             name: baseline.and_then(|baseline| baseline.name.clone()),
             ip: baseline.and_then(|baseline| baseline.ip.clone()),

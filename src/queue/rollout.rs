@@ -1,6 +1,10 @@
 //! What the rules of a roll-out need to know of a batch: which jobs go first, and which members of its
 //! groups are down.
 
+use std::collections::HashMap;
+use std::hash::Hash;
+use std::num::NonZeroU32;
+
 use super::{QueuedJob, Ready};
 use crate::job::{BatchId, Group, ImageId, JobId, ServiceId, State};
 
@@ -43,6 +47,30 @@ impl Admission {
             is_all,
             next_ms: next_ms.filter(|_| is_all),
         }
+    }
+}
+
+/// Who goes first, of those that are asked about one after the other, in the manifest's order.
+#[derive(Debug)]
+pub struct FirstOfEach<Image> {
+    each: NonZeroU32,
+    seen: HashMap<Image, u32>,
+}
+
+impl<Image: Eq + Hash> FirstOfEach<Image> {
+    /// Of each image so many.
+    pub fn new(each: NonZeroU32) -> Self {
+        Self {
+            each,
+            seen: HashMap::new(),
+        }
+    }
+
+    /// The next one, which gets `image`, is one of them.
+    pub fn is_one(&mut self, image: Image) -> bool {
+        let seen = self.seen.entry(image).or_default();
+        *seen += 1;
+        *seen <= self.each.get()
     }
 }
 

@@ -26,6 +26,7 @@ fn row(line: u64, state: State) -> ResultRow {
         error_kind: None,
         error: None,
         note: None,
+        group: None,
         held: false,
         name: Some("web-1".to_owned()),
         ip: None,

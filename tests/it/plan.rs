@@ -80,7 +80,16 @@ fn a_plan_holds_what_stands_there_and_no_password() {
         .call(&["plan", "fleet.csv", "--format", "json"])
         .exit(0)
         .json();
-    assert_eq!(printed["rows"], plan["rows"]);
+    // When it starts counts from when it was looked at.
+    let without = |plan: &Value| -> Vec<Value> {
+        let mut rows = plan["rows"].as_array().unwrap().clone();
+        for row in &mut rows {
+            assert!(row["starts"]["about"].is_string(), "{row}");
+            row["starts"] = Value::Null;
+        }
+        rows
+    };
+    assert_eq!(without(&printed), without(&plan));
 }
 
 #[test]

@@ -1,9 +1,11 @@
 //! Who goes first, and who never goes down together: real runs, held against what the simulator did.
 
+use std::fs;
 use std::time::Duration;
 
 use crate::rig::{FIRST, IMAGE, OTHER_IMAGE, Rig, Running, finish};
 use refleet::simulator::{Behaviour, InstanceChange, Outcome};
+use serde_json::Value;
 
 /// A sheet of so many services; each gets the image, and is in the group, that `of` says.
 fn sheet(count: usize, of: impl Fn(usize) -> (&'static str, String)) -> String {
@@ -108,10 +110,17 @@ fn one_of_the_first_that_fails_stops_all_others_until_somebody_says_go() {
     let status = rig.call(&["status", "--json"]).exit(0).json();
     assert_eq!(status["held_back"]["behind_canaries"], 4);
     assert_eq!(status["held_back"]["canaries"][0]["state"], "failed");
-    rig.call(&["status"])
-        .says_out(&format!("4 jobs wait for {FIRST} (failed)"));
-    let held = format!("held back by those that go first: {FIRST} (failed)");
+    rig.call(&["status"]).says_out(&format!(
+        "4 jobs wait for {FIRST} (failed), until somebody gives his word on it"
+    ));
+    assert_eq!(status["held_back"]["until"]["needs"], "word");
+    let held = format!(
+        "held back by those that go first, {FIRST} (failed), until somebody gives his word on it"
+    );
     rig.call(&["show", &id(1)]).exit(0).says_out(&held);
+    rig.call(&["list", "--state", "queued"])
+        .exit(0)
+        .says_out(&held);
     // Run again, it ends again: by the word that lets the others start, and not by a forgotten option.
     rig.run(&[]).exit(6).says("run --canary 1\n");
     rig.run(&["--no-wait"])
@@ -293,8 +302,13 @@ fn a_member_that_failed_holds_its_group_until_somebody_has_spoken() {
         rig.call(&["status"])
             .says_out(&format!("web: 2 jobs wait for {FIRST} (failed)"));
         let shown = rig.call(&["show", &id(2), "--json"]).exit(0).json();
-        let held = format!("by its group `web`: {FIRST} (failed)");
-        assert_eq!(shown["jobs"][0]["held_back"], held.as_str());
+        let held_back = &shown["jobs"][0]["held_back"][0];
+        assert_eq!(
+            held_back["what"],
+            format!("by its group `web`, {FIRST} (failed), until somebody gives his word on it")
+        );
+        assert_eq!(held_back["rule"], "group");
+        assert_eq!(held_back["until"]["needs"], "word");
         assert_eq!(shown["jobs"][0]["group"], "web");
         let first = id(0);
         rig.call(&[word, &[first.as_str()]].concat()).exit(0);
@@ -404,7 +418,22 @@ fn a_plan_says_who_goes_first_and_is_kept_to_that() {
     rig.call(&[&plan[..], &rules].concat())
         .exit(0)
         .says_out(&format!("First 1 of each image: {FIRST}."))
-        .says_out("In 2 groups: 6 instances. At most 2 of a group are down at once.");
+        .says_out("In 2 groups: 6 instances. At most 2 of a group are down at once.")
+        .says_out(", behind the first")
+        .says_out(", behind its group");
+    let plan: Value = serde_json::from_slice(&fs::read(rig.path("plan.json")).unwrap()).unwrap();
+    let rows = plan["rows"].as_array().unwrap();
+    let held: Vec<_> = rows.iter().map(|row| &row["starts"]["held_by"]).collect();
+    let [first, canary, group] = [Value::Null, "canary".into(), "group".into()];
+    assert_eq!(held, [&first, &canary, &canary, &canary, &canary, &group]);
+    let moment = |row: usize, name: &str| -> jiff::Timestamp {
+        rows[row]["starts"][name].as_str().unwrap().parse().unwrap()
+    };
+    // Five minutes are assumed of each: the first alone, then two of each group, then the last.
+    for (row, minutes) in [(1, 5), (4, 5), (5, 10)] {
+        let waits = moment(row, "held_until").duration_since(moment(0, "about"));
+        assert_eq!(waits.as_mins(), minutes, "{row}");
+    }
     let by_plan = |more: &[&str]| rig.run(&[&["--plan", "plan.json"], more].concat());
     by_plan(&["--canary", "2"])
         .exit(2)
@@ -419,6 +448,50 @@ fn a_plan_says_who_goes_first_and_is_kept_to_that() {
     assert_first(&rig, &[0]);
     assert_two_groups(&rig, 2);
     assert_eq!(rig.wiped(), [1; 6]);
+}
+
+/// Of one image, in two groups: five rebuilds before have shown how long they take.
+#[test]
+fn every_job_that_waits_says_for_what_and_until_when() {
+    const TAKES: Duration = Duration::from_secs(2);
+    let rig = Rig::with(11, |config| config.rebuild_duration = TAKES);
+    rig.fleet(5);
+    rig.run(&[]).exit(0);
+    let grouped = |nth: usize| if nth == 6 || nth == 7 { "web" } else { "" };
+    rig.write(
+        "fleet.csv",
+        sheet(11, |nth| (IMAGE, grouped(nth).to_owned())),
+    );
+    let mut run = rig.watch(&["--skip-done", "--canary", "1"]);
+    run.wait_for(1, "in_progress");
+    let held = |nth: i64| {
+        let listed = rig.call(&["show", &id(nth), "--json"]).exit(0).json();
+        listed["jobs"][0]["held_back"].clone()
+    };
+    assert_eq!(held(5), serde_json::json!([]), "it goes first");
+    let behind = &held(8)[0];
+    assert_eq!(behind["rule"], "canary");
+    let until: jiff::Timestamp = behind["until"]["at"].as_str().unwrap().parse().unwrap();
+    let sent = rig.call(&["show", &id(5), "--json"]).exit(0).json();
+    let sent = sent["jobs"][0]["submitted_at"].as_str().unwrap();
+    let sent: jiff::Timestamp = sent.parse().unwrap();
+    let takes = until.duration_since(sent).unsigned_abs();
+    assert!((TAKES..3 * TAKES).contains(&takes), "{takes:?}");
+    rig.call(&["pause", "--reason", "look at it"]).exit(0);
+    let paused = held(8);
+    assert_eq!(
+        (&paused[0]["rule"], &paused[1]["rule"]),
+        (&"pause".into(), &"canary".into())
+    );
+    let status = rig.call(&["status", "--json"]).exit(0).json();
+    assert_eq!(status["held_back"]["until"]["at"], behind["until"]["at"]);
+    rig.call(&["go", "--reason", "looked"]).exit(0);
+    run.wait_for(2, "in_progress");
+    let web = &held(7)[0];
+    assert_eq!(web["rule"], "group");
+    assert!(web["until"]["at"].is_string(), "{web}");
+    run.end().exit(0);
+    rig.assert_truth(1);
 }
 
 /// Budget, groups, the first of each image, a window and a pause, with a kill in the middle of each.

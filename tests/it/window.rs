@@ -48,7 +48,7 @@ fn outside_its_window_a_run_sends_nothing_and_ends_with_code_5() {
         .exit(0)
         .says_out(&format!("window       {hours} UTC: closed, opens "))
         .says_out(&format!(
-            "run --window {hours} --timezone UTC` goes on with it"
+            "run --window {hours} --timezone UTC` goes on with it from "
         ));
     let json = rig.call(&["status", "--json"]).exit(0).json();
     assert_eq!(json["window"]["hours"], hours.as_str());
@@ -68,9 +68,31 @@ fn what_may_take_longer_than_the_window_is_open_does_not_start() {
     let options = [&within(&hours)[..], &AN_HOUR].concat();
     rig.run(&options).exit(5).says("3 queued");
     assert_eq!(rig.submissions(), 0);
-    rig.call(&["status"])
-        .exit(0)
-        .says_out(&format!("window       {hours} UTC: open, closes "));
+    let status = rig.call(&["status"]).exit(0);
+    status
+        .says_out(&format!("window       {hours} UTC: open, closes "))
+        .says_out("; 3 jobs wait for ")
+        .says_out("` goes on with it from ");
+    let status = rig.call(&["status", "--json"]).exit(0).json();
+    assert_eq!(status["window"]["waiting"], 3);
+    let opens: Timestamp = status["window"]["opens_at"]
+        .as_str()
+        .unwrap()
+        .parse()
+        .unwrap();
+    let closes: Timestamp = status["window"]["closes_at"]
+        .as_str()
+        .unwrap()
+        .parse()
+        .unwrap();
+    assert!(opens > closes);
+    let held = rig.call(&["list"]).exit(0);
+    held.says_out(&format!("held back by the window {hours} UTC, until "));
+    let service = FIRST.to_string();
+    let shown = rig.call(&["show", &service, "--json"]).exit(0).json();
+    let held = &shown["jobs"][0]["held_back"][0];
+    assert_eq!(held["rule"], "window");
+    assert_eq!(held["until"]["at"], status["window"]["opens_at"]);
 }
 
 #[test]
@@ -243,4 +265,23 @@ fn the_expected_end_counts_groups_and_windows() {
         .exit(0)
         .says_out("It will take about 1d 2h, until ")
         .says_out("That is 2 nights: the window is open for 30m 0s, and the order needs 30m 0s.");
+}
+
+/// What an image takes may grow beyond the window: what is in flight is to be seen through all the same.
+#[test]
+fn a_window_that_fits_nothing_any_more_is_refused_when_nothing_is_in_flight() {
+    let rig = Rig::with(3, |config| {
+        config.rebuild_duration = std::time::Duration::from_millis(300);
+    });
+    let inside = open();
+    let mut run = rig.watch(&[&within(&inside)[..], &["--workers", "1"]].concat());
+    run.wait_for(1, "in_progress");
+    run.signal("KILL");
+    run.end();
+    let short = window(-10, 10);
+    let too_long = [&within(&short)[..], &AN_HOUR].concat();
+    rig.run(&too_long).exit(5).says("2 queued");
+    assert_eq!(rig.states()["done"].len(), 1);
+    rig.run(&too_long).exit(2).says("could never start");
+    rig.assert_truth(1);
 }

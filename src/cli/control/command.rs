@@ -1,9 +1,9 @@
 //! The commands.
 
 use super::args::{DrainArgs, GoArgs, PauseArgs, SetArgs};
-use super::at_work::{at_work, at_work_on};
 use super::operator::operator;
 use super::wire;
+use crate::cli::at_work::{at_work, at_work_on};
 use crate::cli::batches::{self, BatchArg};
 use crate::cli::error::CliError;
 use crate::cli::global::Global;
@@ -75,7 +75,7 @@ pub async fn pause(global: &Global, args: &PauseArgs) -> Result<Exit, CliError> 
 pub async fn go(global: &Global, args: &GoArgs) -> Result<Exit, CliError> {
     let (mut queue, batch) = batches::open(global, &args.batch, Open::Change).await?;
     let is_paused = said(&mut queue, batch.id).await?.paused.is_some();
-    let waiting = held_now(&mut queue, batch.id).await?.behind_canaries;
+    let waiting = held_now(&mut queue, &batch).await?.behind_canaries;
     let canaries = format!(
         "`{} go --canaries --reason TEXT{}` starts them all the same",
         global.command(None),

@@ -1,11 +1,10 @@
 //! `pause`, `go`, `set` and `drain`: what an operator says of a batch from another terminal.
 //!
 //! The one fact to know: each is one row of the ledger, and a run obeys it from its commit on, because
-//! the store refuses to begin anything against it. `at_work` finds the run that is meant, `operator`
-//! says who typed it, `wire` waits for what was sent before a pause.
+//! the store refuses to begin anything against it. `operator` says who typed it, `wire` waits for what was
+//! sent before a pause.
 
 mod args;
-mod at_work;
 mod command;
 mod operator;
 mod wire;

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use tokio::time::sleep;
 
-use super::at_work::at_work_on;
+use crate::cli::at_work::at_work_on;
 use crate::cli::error::CliError;
 use crate::job::BatchId;
 use crate::queue::{Queue, Store as _};

@@ -6,9 +6,7 @@ use std::path::{Path, PathBuf};
 use clap::{Args, ValueEnum};
 
 use super::file::{Bounds, PlanFile, place};
-use super::forecast::Forecast;
 use super::gather::{self, Gathered};
-use super::schedule::Planned;
 use super::text;
 use crate::cli::connect::connect;
 use crate::cli::error::CliError;
@@ -20,13 +18,10 @@ use crate::cli::output::{print_text, tell_prose};
 use crate::cli::question::{Asked, Pager, Question, read};
 use crate::cli::{database, lookup, window};
 use crate::exit::Exit;
-use crate::job::{Group, ImageId};
 use crate::manifest;
 use crate::progress::{Surroundings, Verbosity};
 use crate::queue::{Open, OpenError, Queue};
-use crate::run::{Durations, Options};
 use crate::text::{printable, shell_word};
-use crate::time;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -121,7 +116,7 @@ pub async fn plan(global: &Global, args: &PlanArgs) -> Result<Exit, CliError> {
     let account = read(&order.targets, &asked, capable).await?;
     let differences = order.changes.as_ref().map(text::differences);
     let warnings = differences.unwrap_or_default();
-    let question = Question {
+    let mut question = Question {
         action,
         targets: &order.targets,
         account: &account,
@@ -131,17 +126,18 @@ pub async fn plan(global: &Global, args: &PlanArgs) -> Result<Exit, CliError> {
         no_wait: false,
         rollout: options.rollout.clone(),
         rebuild_timeout: options.rules.rebuild_timeout,
+        starts: HashMap::new(),
     };
+    let forecast = gather::forecast(&question, &options, &durations);
+    question.starts = forecast.words();
     let database = place(&global.database(DATABASE)?);
-    let rows = gather::rows(&sheet, &question)?;
+    let rows = gather::rows(&sheet, &question, &forecast)?;
     let bounds = Bounds::of(&options);
     let plan = PlanFile::new(&sheet, account.owner.clone(), database, bounds, rows);
-    match args.format {
-        FormatArg::Json => print_text(&plan.to_json())?,
-        FormatArg::Table => {
-            print_table(&question, &options, &durations)?;
-        }
-    }
+    print_text(&match args.format {
+        FormatArg::Json => plan.to_json(),
+        FormatArg::Table => text::text(&question, &forecast),
+    })?;
     let options = args.options.options();
     order::tell_left_out(&order.left_out, action, options, &command, verbosity);
     match &args.out {
@@ -151,30 +147,6 @@ pub async fn plan(global: &Global, args: &PlanArgs) -> Result<Exit, CliError> {
         }
         None => Ok(Exit::Done),
     }
-}
-
-/// Prints the plan for people.
-fn print_table(
-    question: &Question<'_>,
-    options: &Options,
-    durations: &Durations,
-) -> Result<(), CliError> {
-    let images = question.targets.each_image();
-    let numbers: HashMap<Option<ImageId>, usize> = images.iter().copied().zip(0..).collect();
-    let mut groups: HashMap<Group, usize> = HashMap::new();
-    let planned: Vec<Planned> = question
-        .sent()
-        .map(|target| Planned {
-            image: numbers[&target.image],
-            group: target.group.map(|group| {
-                let next = groups.len();
-                *groups.entry(group).or_insert(next)
-            }),
-        })
-        .collect();
-    let forecast = Forecast::new(&planned, &images, durations, options, time::now_ms());
-    let columns = usize::from(console::Term::stdout().size().1);
-    print_text(&text::text(question, &forecast, columns))
 }
 
 /// What was typed to say which order is meant, behind a blank each: a run by the plan has to be told the

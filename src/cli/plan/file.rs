@@ -9,6 +9,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
+use super::schedule::HeldBy;
 use crate::cli::error::{CliError, PlanFault};
 use crate::cli::global::Configured;
 use crate::cli::order::Sheet;
@@ -188,8 +189,23 @@ pub struct Row {
     pub group: Option<Group>,
     /// Whether it is sent.
     pub sent: Sent,
+    /// When it starts, if all goes as it usually does.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub starts: Option<Starts>,
     /// What stands there now; `None`: that is not known, because the list could not be read whole.
     pub now: Option<Expected>,
+}
+
+/// When a row is expected to start.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Starts {
+    /// About then.
+    pub about: String,
+    /// The last rule that it waits for, whatever workers and rate allow.
+    pub held_by: Option<HeldBy>,
+    /// When that lets it go.
+    pub held_until: Option<String>,
 }
 
 /// Whether a row is sent.
@@ -222,6 +238,7 @@ impl Row {
             pins: job.expected.clone(),
             group: job.group.clone(),
             sent: Sent::LeftOut,
+            starts: None,
             now: None,
         }
     }

@@ -1,9 +1,12 @@
 //! How long an order will take, before it has begun, for people.
 
+use std::collections::HashMap;
+use std::mem;
 use std::time::Duration;
 
-use super::schedule::{Limits, Planned, Schedule, Takes};
-use crate::job::ImageId;
+use super::file::Starts;
+use super::schedule::{HeldBy, Limits, Planned, Schedule, Start, Takes};
+use crate::job::{ImageId, ServiceId};
 use crate::run::{Durations, Options};
 use crate::time::{self, Zone};
 
@@ -16,6 +19,8 @@ pub struct Forecast {
     limits: Limits,
     /// `None`: something never fits into the window.
     schedule: Option<Schedule>,
+    /// When each of those that are sent starts.
+    starts: HashMap<ServiceId, Start>,
     /// When it would begin, as Unix time.
     begins_ms: i64,
     /// How long it would take if the window were always open.
@@ -99,7 +104,7 @@ impl Forecast {
                 usize::try_from(jobs).unwrap_or(usize::MAX)
             }),
             rate_per_s: options.rate_per_s,
-            canary: rollout.canary.map(|canary| canary.get() as usize),
+            canary: rollout.canary,
             max_per_group: rollout.max_per_group.get() as usize,
             window: rollout.window.clone(),
         };
@@ -120,7 +125,12 @@ impl Forecast {
             }
         };
         let takes: Vec<Takes> = images.iter().map(takes).collect();
-        let schedule = Schedule::new(planned, &takes, &limits, begins_ms);
+        let mut schedule = Schedule::new(planned, &takes, &limits, begins_ms);
+        let starts = schedule
+            .as_mut()
+            .map(|schedule| mem::take(&mut schedule.starts));
+        let services = planned.iter().map(|one| one.service);
+        let starts = services.zip(starts.unwrap_or_default()).collect();
         let without = |rule: Rule| {
             let schedule = Schedule::new(planned, &takes, &rule.without(&limits), begins_ms)?;
             Some((rule, schedule.whole))
@@ -130,16 +140,68 @@ impl Forecast {
         let without_window = of_window.map(|(_, whole)| *whole);
         let costs_most = all.into_iter().min_by_key(|(_, whole)| *whole);
         // A tenth is not worth a word.
-        let is_much = |without: Duration| {
-            schedule.is_some_and(|schedule| without < schedule.whole.mul_f64(0.9))
-        };
+        let much = schedule
+            .as_ref()
+            .map(|schedule| schedule.whole.mul_f64(0.9));
+        let is_much = |without: Duration| much.is_some_and(|much| without < much);
         Self {
             limits,
             schedule,
+            starts,
             begins_ms,
             without_window,
             costs_most: costs_most.filter(|(_, whole)| is_much(*whole)),
             each,
+        }
+    }
+
+    /// When the instance starts, if all goes as usual; `None`: it does not, or nobody can tell.
+    pub fn starts(&self, service: ServiceId) -> Option<Starts> {
+        let start = self.starts.get(&service)?;
+        Some(Starts {
+            about: time::rfc3339(self.at(start.after)),
+            held_by: start.held.map(|(rule, _)| rule),
+            held_until: start.held.map(|(_, until)| time::rfc3339(self.at(until))),
+        })
+    }
+
+    /// When each starts, and what it waits for until then, for people; nothing where no rule makes any of
+    /// them wait.
+    pub fn words(&self) -> HashMap<ServiceId, String> {
+        if self.starts.values().all(|start| start.held.is_none()) {
+            return HashMap::new();
+        }
+        let (zone, starts) = (self.zone(), self.starts.iter());
+        starts
+            .map(|(service, start)| (*service, self.start_in_words(&zone, start)))
+            .collect()
+    }
+
+    fn start_in_words(&self, zone: &Zone, start: &Start) -> String {
+        let [begins, starts] = [self.begins_ms, self.at(start.after)].map(|at| zone.local(at));
+        // Of the day on which it all begins, the time says enough.
+        let starts = match (begins.rsplit_once(' '), starts.rsplit_once(' ')) {
+            (Some((begins, _)), Some((day, time))) if begins == day => time,
+            _ => &starts,
+        };
+        match start.held {
+            None => starts.to_owned(),
+            Some((HeldBy::Canary, _)) => format!("{starts}, behind the first"),
+            Some((HeldBy::Group, _)) => format!("{starts}, behind its group"),
+            Some((HeldBy::Window, _)) => format!("{starts}, in the window"),
+        }
+    }
+
+    /// When that is, as Unix time.
+    fn at(&self, after: Duration) -> i64 {
+        let after_ms = i64::try_from(after.as_millis()).unwrap_or(i64::MAX);
+        self.begins_ms.saturating_add(after_ms)
+    }
+
+    fn zone(&self) -> Zone {
+        match &self.limits.window {
+            Some(window) => window.zone.clone(),
+            None => Zone::system().unwrap_or_else(|_| Zone::utc()),
         }
     }
 
@@ -151,20 +213,16 @@ impl Forecast {
             self.rate(),
             self.each
         );
-        let Some(Schedule { whole, windows }) = self.schedule else {
+        let Some(Schedule { whole, windows, .. }) = &self.schedule else {
             return format!("When it ends, nobody can tell: {how}.");
         };
-        let zone = match &self.limits.window {
-            Some(window) => window.zone.clone(),
-            None => Zone::system().unwrap_or_else(|_| Zone::utc()),
-        };
-        let ends_ms = i64::try_from(whole.as_millis()).unwrap_or(i64::MAX);
-        let ends = zone.local(self.begins_ms.saturating_add(ends_ms));
+        let (zone, ends) = (self.zone(), self.at(*whole));
+        let ends = zone.local(ends);
         let mut sentences = vec![format!(
             "It will take about {}, until {ends} ({zone}): {how}.",
-            time::short(whole)
+            time::short(*whole)
         )];
-        let nights = self.limits.window.as_ref().filter(|_| windows > 1);
+        let nights = self.limits.window.as_ref().filter(|_| *windows > 1);
         if let Some((window, needs)) = nights.zip(self.without_window) {
             let (length, needs) = (time::short(window.length()), time::short(needs));
             sentences.push(format!(
@@ -245,6 +303,7 @@ mod tests {
         const MIDNIGHT_MS: i64 = 1_795_392_000_000;
         let planned = vec![
             Planned {
+                service: ServiceId::new(1).unwrap(),
                 image: 0,
                 group: None
             };

@@ -3,11 +3,15 @@
 use std::collections::HashMap;
 
 use super::file::{Row, Sent};
+use super::forecast::Forecast;
+use super::schedule::Planned;
 use crate::cli::error::CliError;
 use crate::cli::order::{self, NewOrder, OrderOptions, Plan, Sheet, sound_rows};
 use crate::cli::question::{Fate, Question, Targets};
-use crate::job::ServiceId;
+use crate::job::{Group, ImageId, ServiceId};
 use crate::queue::{Batch, Queue, Target};
+use crate::run::{Durations, Options};
+use crate::time;
 
 /// The order that a sheet would be.
 pub enum Gathered {
@@ -44,8 +48,31 @@ pub async fn gather(
     }
 }
 
-/// Every row of the sheet, with what stands on its instance and whether it is sent.
-pub fn rows(sheet: &Sheet<'_>, question: &Question<'_>) -> Result<Vec<Row>, CliError> {
+/// When what is sent starts, and when all of it ends.
+pub fn forecast(question: &Question<'_>, options: &Options, durations: &Durations) -> Forecast {
+    let images = question.targets.each_image();
+    let numbers: HashMap<Option<ImageId>, usize> = images.iter().copied().zip(0..).collect();
+    let mut groups: HashMap<Group, usize> = HashMap::new();
+    let planned: Vec<Planned> = question
+        .sent()
+        .map(|target| Planned {
+            service: target.service,
+            image: numbers[&target.image],
+            group: target.group.map(|group| {
+                let next = groups.len();
+                *groups.entry(group).or_insert(next)
+            }),
+        })
+        .collect();
+    Forecast::new(&planned, &images, durations, options, time::now_ms())
+}
+
+/// Every row of the sheet, with what stands on its instance, whether it is sent, and when.
+pub fn rows(
+    sheet: &Sheet<'_>,
+    question: &Question<'_>,
+    forecast: &Forecast,
+) -> Result<Vec<Row>, CliError> {
     let outlook = question.outlook();
     let targets: HashMap<ServiceId, Target> = (question
         .targets
@@ -56,6 +83,7 @@ pub fn rows(sheet: &Sheet<'_>, question: &Question<'_>) -> Result<Vec<Row>, CliE
     for job in sound_rows(sheet.source, sheet.validated)? {
         let job = job?;
         let mut row = Row::new(&job);
+        row.starts = forecast.starts(job.service);
         row.now = question.account.list.seen(job.service);
         row.image_name = (row.image).and_then(|image| {
             let name = question.account.image_names.get(&image);

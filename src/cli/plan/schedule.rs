@@ -3,8 +3,13 @@
 
 use std::cmp::Reverse;
 use std::collections::{BinaryHeap, VecDeque};
+use std::num::NonZeroU32;
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
+
+use crate::job::ServiceId;
+use crate::queue::FirstOfEach;
 use crate::time::Window;
 
 /// A window in which nothing could start although something is left: so often in a row, and none ever
@@ -14,6 +19,7 @@ const WINDOWS_IN_VAIN: u32 = 3;
 /// An instance of the order.
 #[derive(Debug, Clone, Copy)]
 pub struct Planned {
+    pub service: ServiceId,
     /// The number of its image.
     pub image: usize,
     /// The number of its group, if it has one.
@@ -38,7 +44,7 @@ pub struct Limits {
     /// 0: none.
     pub rate_per_s: f64,
     /// Of each image so many go first.
-    pub canary: Option<usize>,
+    pub canary: Option<NonZeroU32>,
     pub max_per_group: usize,
     pub window: Option<Window>,
 }
@@ -50,13 +56,36 @@ impl Limits {
     }
 }
 
+/// A rule that an instance waits for, whatever workers and rate allow.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum HeldBy {
+    /// Those that go first.
+    Canary,
+    /// Members of its group.
+    Group,
+    /// The window.
+    Window,
+}
+
+/// When one of the instances starts.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Start {
+    /// From the beginning.
+    pub after: Duration,
+    /// The last rule that it waits for, and when that lets it go.
+    pub held: Option<(HeldBy, Duration)>,
+}
+
 /// When an order ends.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Schedule {
     /// From the beginning to the end of the last one.
     pub whole: Duration,
     /// Windows in which something starts; without one, none.
     pub windows: u32,
+    /// When each of them starts.
+    pub starts: Vec<Start>,
 }
 
 impl Schedule {
@@ -79,21 +108,27 @@ impl Schedule {
             opening: Opening::default(),
             windows: 0,
             down: BinaryHeap::new(),
+            starts: vec![Start::default(); planned.len()],
             groups: vec![Group::default(); groups.map_or(0, |last| last + 1)],
         };
-        let canary = limits.canary.unwrap_or(0);
-        let mut seen = vec![0; takes.len()];
-        let is_canary = |one: &usize| {
-            let seen = &mut seen[planned[*one].image];
-            *seen += 1;
-            *seen <= canary
+        let mut of_each = limits.canary.map(FirstOfEach::new);
+        let mut is_canary = |one: &usize| {
+            let of_each = of_each.as_mut();
+            of_each.is_some_and(|first| first.is_one(planned[*one].image))
         };
-        let (first, rest): (Vec<usize>, Vec<usize>) = (0..planned.len()).partition(is_canary);
+        let (first, rest): (Vec<usize>, Vec<usize>) = (0..planned.len()).partition(&mut is_canary);
         clock.work_off(&first)?;
+        if !first.is_empty() {
+            let held = (HeldBy::Canary, clock.now());
+            for one in &rest {
+                clock.starts[*one].held = Some(held);
+            }
+        }
         clock.work_off(&rest)?;
         Some(Self {
-            whole: Duration::from_micros(clock.now_us.unsigned_abs()),
+            whole: clock.now(),
             windows: clock.windows,
+            starts: clock.starts,
         })
     }
 }
@@ -103,6 +138,8 @@ impl Schedule {
 struct Opening {
     is_open: bool,
     /// On the clock of the schedule.
+    since_us: i64,
+    /// The same.
     until_us: i64,
     /// Something has started in it.
     is_used: bool,
@@ -135,12 +172,17 @@ struct Clock<'a> {
     free_us: f64,
     opening: Opening,
     windows: u32,
+    starts: Vec<Start>,
     /// Who is down, by when he is back.
     down: BinaryHeap<Reverse<(i64, usize)>>,
     groups: Vec<Group>,
 }
 
 impl Clock<'_> {
+    fn now(&self) -> Duration {
+        Duration::from_micros(self.now_us.unsigned_abs())
+    }
+
     /// Goes on until all of `planned` are back.
     fn work_off(&mut self, planned: &[usize]) -> Option<()> {
         let mut lanes: Vec<Lane> = self.takes.iter().map(|_| Lane::default()).collect();
@@ -202,7 +244,7 @@ impl Clock<'_> {
     }
 
     fn start(&mut self, one: usize, lanes: &mut [Lane]) {
-        let Planned { image, group } = self.planned[one];
+        let Planned { image, group, .. } = self.planned[one];
         let lane = &mut lanes[image];
         if lane.fresh.front() == Some(&one) {
             lane.fresh.pop_front();
@@ -215,6 +257,13 @@ impl Clock<'_> {
         if !self.opening.is_used {
             self.opening.is_used = true;
             self.windows += u32::from(self.limits.window.is_some());
+        }
+        let after = self.now();
+        let start = &mut self.starts[one];
+        start.after = after;
+        let opened = Duration::from_micros(self.opening.since_us.max(0).unsigned_abs());
+        if opened > start.held.map_or(Duration::ZERO, |(_, until)| until) {
+            start.held = Some((HeldBy::Window, opened));
         }
         if self.limits.rate_per_s > 0.0 {
             #[expect(clippy::cast_precision_loss, reason = "a forecast")]
@@ -229,6 +278,7 @@ impl Clock<'_> {
     fn go_on_to(&mut self, one_us: Option<i64>, other_us: Option<i64>, lanes: &mut [Lane]) {
         let until_us = one_us.into_iter().chain(other_us).min();
         self.now_us = until_us.map_or(self.now_us, |until_us| until_us.max(self.now_us));
+        let now = self.now();
         while let Some(&Reverse((back_us, one))) = self.down.peek()
             && back_us <= self.now_us
         {
@@ -240,6 +290,7 @@ impl Clock<'_> {
             match group.waiting.pop_front() {
                 // It takes the place.
                 Some(next) => {
+                    self.starts[next].held = Some((HeldBy::Group, now));
                     let lane = &mut lanes[self.planned[next].image];
                     lane.admitted.push(Reverse(next));
                 }
@@ -271,6 +322,7 @@ impl Clock<'_> {
         let closes_ms = window.closes_at(now_ms);
         let until_ms = closes_ms.unwrap_or_else(|| window.opens_at(now_ms));
         self.opening = Opening {
+            since_us: self.now_us,
             is_open: closes_ms.is_some(),
             until_us: (until_ms - self.begins_ms) * 1000,
             is_used: false,
@@ -325,6 +377,7 @@ mod tests {
     fn of_one_image(count: usize) -> Vec<Planned> {
         vec![
             Planned {
+                service: ServiceId::new(1).unwrap(),
                 image: 0,
                 group: None
             };
@@ -348,7 +401,7 @@ mod tests {
         let last = Duration::from_secs(499);
         assert_eq!(whole(&fleet, &five, &by_rate), minutes(5) + last);
         let canary = Limits {
-            canary: Some(2),
+            canary: NonZeroU32::new(2),
             ..limits(500)
         };
         assert_eq!(whole(&fleet, &five, &canary), minutes(10));
@@ -393,7 +446,14 @@ mod tests {
 
     fn order() -> impl Strategy<Value = (Vec<Planned>, Vec<Takes>)> {
         let planned = (0..3usize, prop::option::of(0..4usize));
-        let planned = planned.prop_map(|(image, group)| Planned { image, group });
+        let planned = planned.prop_map(|(image, group)| {
+            let service = ServiceId::new(1).unwrap();
+            Planned {
+                service,
+                image,
+                group,
+            }
+        });
         (
             prop::collection::vec(planned, 1..60),
             prop::collection::vec((1..90u64).prop_map(|usual| takes(minutes(usual))), 3),
@@ -406,8 +466,9 @@ mod tests {
         #[test]
         fn it_ends_within_simple_bounds(
             (planned, each) in order(), workers in 1..9usize, max_per_group in 1..4usize,
-            rate in prop_oneof![Just(0.0), 0.001..1.0], canary in prop::option::of(1..4usize),
+            rate in prop_oneof![Just(0.0), 0.001..1.0], canary in 0..4u32,
         ) {
+            let canary = NonZeroU32::new(canary);
             let limits = Limits { workers, budget: usize::MAX, rate_per_s: rate, canary, max_per_group, window: None };
             let whole = whole(&planned, &each, &limits);
             let all: Duration = planned.iter().map(|one| each[one.image].usual).sum();
@@ -433,6 +494,55 @@ mod tests {
             prop_assert!(at_night.windows > 0);
             if canary.is_none() && planned.iter().all(|one| one.group.is_none()) {
                 prop_assert!(at_night.whole >= whole);
+            }
+        }
+
+        /// Of a group never more than allowed are down at once, nothing else starts before those that go
+        /// first are back, and nothing starts that would not be back before the window closes.
+        #[test]
+        fn it_keeps_to_every_rule(
+            (planned, each) in order(), workers in 1..9usize, max_per_group in 1..4usize,
+            canary in 0..4u32, has_window: bool,
+        ) {
+            let window = Window { hours: "22:00-04:00".parse().unwrap(), zone: "UTC".parse().unwrap() };
+            let limits = Limits {
+                workers,
+                budget: usize::MAX,
+                rate_per_s: 0.0,
+                canary: NonZeroU32::new(canary),
+                max_per_group,
+                window: has_window.then_some(window.clone()),
+            };
+            let schedule = Schedule::new(&planned, &each, &limits, 0).unwrap();
+            let back = |one: usize| schedule.starts[one].after + each[planned[one].image].usual;
+            for (one, start) in schedule.starts.iter().enumerate() {
+                let is_down = |other: &usize| {
+                    schedule.starts[*other].after <= start.after && back(*other) > start.after
+                };
+                let down: Vec<usize> = (0..planned.len()).filter(is_down).collect();
+                prop_assert!(down.len() <= workers);
+                let group = planned[one].group;
+                let of_group = down.iter().filter(|other| planned[**other].group == group);
+                prop_assert!(group.is_none() || of_group.count() <= max_per_group);
+                if let Some((_, until)) = start.held {
+                    prop_assert!(until <= start.after);
+                }
+                if has_window {
+                    let [starts, back] = [start.after, back(one)].map(|at| i64::try_from(at.as_millis()).unwrap());
+                    prop_assert!(window.closes_at(starts).is_some_and(|closes| back <= closes));
+                    let waits = window.closes_at(0).is_none();
+                    prop_assert!(!waits || start.held.is_some());
+                }
+            }
+            if let Some(each) = limits.canary {
+                let mut of_each = FirstOfEach::new(each);
+                let (first, rest): (Vec<usize>, Vec<usize>) =
+                    (0..planned.len()).partition(|one| of_each.is_one(planned[*one].image));
+                let proven = first.into_iter().map(back).max().unwrap();
+                for one in rest {
+                    prop_assert!(schedule.starts[one].after >= proven);
+                    prop_assert!(schedule.starts[one].held.is_some());
+                }
             }
         }
 

@@ -42,8 +42,9 @@ pub fn differences(changes: &Changes) -> Vec<String> {
     lines
 }
 
-/// The whole plan, for a terminal of `columns`.
-pub fn text(question: &Question<'_>, forecast: &Forecast, columns: usize) -> String {
+/// The whole plan, for the terminal.
+pub fn text(question: &Question<'_>, forecast: &Forecast) -> String {
+    let columns = usize::from(console::Term::stdout().size().1);
     let mut text: String = question.list(columns).collect();
     text.push_str(&forecast.sentence());
     text.push('\n');

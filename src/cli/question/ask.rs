@@ -1,5 +1,6 @@
 //! Asks on the terminal.
 
+use std::collections::HashMap;
 use std::io::{self, IsTerminal as _};
 
 use super::pager::Pager;
@@ -57,6 +58,7 @@ pub async fn confirm(
         no_wait: asked.options.no_wait,
         rollout: rollout(asked.options, heading),
         rebuild_timeout: asked.options.rules.rebuild_timeout,
+        starts: HashMap::new(),
     };
     let count = question.count();
     let (rows, columns) = size();

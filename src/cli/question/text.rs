@@ -11,9 +11,9 @@ use super::fate::{Fate, Outlook};
 use super::table;
 use super::targets::{IMAGES_MAX, Targets};
 use crate::cli::words::{instances, named};
-use crate::job::{AccessKind, Action, Group, ImageId, ServiceId};
+use crate::job::{AccessKind, Action, Group, ServiceId};
 use crate::progress::fold;
-use crate::queue::Target;
+use crate::queue::{FirstOfEach, Target};
 use crate::run::{Account, Rollout};
 use crate::text::brief;
 use crate::time;
@@ -73,6 +73,8 @@ pub struct Question<'a> {
     pub rollout: Rollout,
     /// How long an instance that is not ready is waited for.
     pub rebuild_timeout: Duration,
+    /// When those that are sent start, where somebody has worked that out and rules make them wait.
+    pub starts: HashMap<ServiceId, String>,
 }
 
 impl Question<'_> {
@@ -108,11 +110,8 @@ impl Question<'_> {
             .sum();
         let room = rows.saturating_sub(around + 6).max(ROWS_MIN);
         let mut text = heading;
-        text.extend(table::lines(
-            self.outlook(),
-            self.targets.iter().take(room),
-            columns,
-        ));
+        let shown = self.targets.iter().take(room);
+        text.extend(table::lines(self.outlook(), shown, &self.starts, columns));
         let more = self.targets.count().saturating_sub(room as u64);
         if more > 0 {
             // Writing to a String cannot fail.
@@ -140,7 +139,8 @@ impl Question<'_> {
         let heading = format!("{}\n\n", self.whose());
         let end = format!("\n{}\n{}", self.images(usize::MAX), self.closing(columns));
         // Nothing is cut: a pager can be scrolled.
-        let table = table::lines(self.outlook(), self.targets.iter(), usize::MAX);
+        let all = self.targets.iter();
+        let table = table::lines(self.outlook(), all, &self.starts, usize::MAX);
         [heading].into_iter().chain(table).chain([end])
     }
 
@@ -226,12 +226,10 @@ impl Question<'_> {
     /// What keeps them from all starting at once.
     fn rollout(&self, lines: &mut Vec<String>) {
         if let Some(each) = self.rollout.canary {
-            let mut of_image: HashMap<Option<ImageId>, u32> = HashMap::new();
+            let mut of_each = FirstOfEach::new(each);
             let mut first = Few::default();
             for target in self.targets.iter() {
-                let place = of_image.entry(target.image).or_default();
-                *place += 1;
-                if *place <= each.get() {
+                if of_each.is_one(target.image) {
                     first.add(target.service);
                 }
             }
@@ -356,7 +354,7 @@ mod tests {
     use console::measure_text_width;
 
     use super::*;
-    use crate::job::{AccountId, Expected, Owner};
+    use crate::job::{AccountId, Expected, ImageId, Owner};
     use crate::run::InstanceList;
     use crate::zomro::{Instance, Page};
 
@@ -436,6 +434,7 @@ mod tests {
             no_wait: false,
             rollout: Rollout::default(),
             rebuild_timeout: Duration::from_hours(1),
+            starts: HashMap::new(),
         };
         let text = question.text(size.0, size.1);
         for line in text.lines() {
@@ -483,6 +482,7 @@ mod tests {
             no_wait: true,
             rollout: Rollout::default(),
             rebuild_timeout: Duration::from_hours(1),
+            starts: HashMap::new(),
         };
         assert_eq!(question.count(), 5);
         question.no_wait = false;

@@ -16,7 +16,7 @@ use crate::cli::question::{self, Asked, Targets, confirm};
 use crate::cli::sign_in::sign_in;
 use crate::cli::{batches, database, window};
 use crate::exit::Exit;
-use crate::job::{Action, BatchId, Expected, NewJob, Owner, ServiceId};
+use crate::job::{Action, BatchId, Expected, ImageId, NewJob, Owner, ServiceId};
 use crate::progress::{Surroundings, Verbosity};
 use crate::queue::{Batch, EnqueuePolicy, Queue, Store as _, Target};
 use crate::run::machine::STALE_AFTER;
@@ -49,23 +49,22 @@ pub async fn prepare(invocation: &Invocation<'_>, queue: &mut Queue) -> Result<P
         let batch = unfinished(queue, invocation.context).await?;
         resume(invocation, queue, batch, None).await?
     };
-    if let Some(batch) = prepared.loaded.batch {
-        // What lets the others start is `go --canaries`, and not an option that somebody has forgotten.
-        prepared.canary = held_now(queue, batch).await?.canary;
-        if options.no_wait && prepared.canary.is_some() {
-            return Err(CliError::Usage(format!(
-                "batch {batch} waits for those that go first (--canary), and --no-wait waits for none: run it without --no-wait, or say `go --canaries` first"
-            )));
-        }
+    let Some(batch) = prepared.loaded.batch else {
+        return Ok(prepared);
+    };
+    let batch = batches::find(queue, Some(batch)).await?;
+    // What lets the others start is `go --canaries`, and not an option that somebody has forgotten.
+    prepared.canary = held_now(queue, &batch).await?.canary;
+    if options.no_wait && prepared.canary.is_some() {
+        return Err(CliError::Usage(format!(
+            "batch {} waits for those that go first (--canary), and --no-wait waits for none: run it without --no-wait, or say `go --canaries` first",
+            batch.id
+        )));
     }
-    if let Some(batch) = prepared.loaded.batch
-        && !invocation.is_simulated()
-        && said(queue, batch).await?.paused.is_none()
-    {
+    if !invocation.is_simulated() && said(queue, batch.id).await?.paused.is_none() {
         // Now somebody is here; when the work has begun, nobody may be.
-        let action = batches::find(queue, Some(batch)).await?.action;
         let rate_per_s = invocation.context.options.rate_per_s;
-        sign_in(&invocation.context.client, rate_per_s, action).await?;
+        sign_in(&invocation.context.client, rate_per_s, batch.action).await?;
     }
     Ok(prepared)
 }
@@ -161,7 +160,8 @@ async fn new_order(
         let NewOrder {
             targets, changes, ..
         } = preview;
-        durations = learned(invocation, queue, action, &targets).await?;
+        let images = targets.each_image();
+        durations = learned(invocation, queue, action, &images, true).await?;
         if let Some(plan) = &approved {
             plan.check_targets(&targets)?;
             plan.check_unused(queue).await?;
@@ -209,22 +209,24 @@ async fn new_order(
     })
 }
 
-/// With a window: how long it took to rebuild with these images before. Refuses a window in which one of
-/// them could never start.
+/// With a window: how long it took to rebuild with these images before. If it `has_to_fit`, a window in which
+/// one of them could never start is refused.
 async fn learned(
     invocation: &Invocation<'_>,
     queue: &mut Queue,
     action: Action,
-    targets: &Targets,
+    images: &[Option<ImageId>],
+    has_to_fit: bool,
 ) -> Result<Durations, CliError> {
     let context = invocation.context;
     if context.options.rollout.window.is_none() {
         return Ok(Durations::default());
     }
-    let images = targets.each_image();
     let what = (context.provider.as_str(), action);
-    let durations = window::learned(Some(queue), what, &images).await?;
-    window::check(&context.options, &durations, &images)?;
+    let durations = window::learned(Some(queue), what, images).await?;
+    if has_to_fit {
+        window::check(&context.options, &durations, images)?;
+    }
     Ok(durations)
 }
 
@@ -296,15 +298,14 @@ async fn resume(
         }
         None => None,
     };
-    let durations = if context.options.rollout.window.is_some() {
-        let mut targets = Targets::default();
-        queue
-            .targets(batch.id, &mut |target| targets.add(target))
-            .await?;
-        learned(invocation, queue, batch.action, &targets).await?
-    } else {
-        Durations::default()
+    let images = match &context.options.rollout.window {
+        Some(_) => queue.queued_images(batch.id).await?,
+        None => Vec::new(),
     };
+    let images: Vec<Option<ImageId>> = images.into_iter().map(|(image, _)| image).collect();
+    // What is in flight is to be seen through, whatever has become of the window.
+    let is_clear = batch.counts.open() == batch.counts.queued;
+    let durations = learned(invocation, queue, batch.action, &images, is_clear).await?;
     // The run says so and ends, before anything of the account is read.
     let is_paused = said(queue, batch.id).await?.paused.is_some();
     let list = if args.asks() && batch.counts.queued > 0 && !is_paused {

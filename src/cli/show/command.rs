@@ -11,7 +11,7 @@ use crate::cli::held::held_now;
 use crate::cli::output::{print_json, print_prose};
 use crate::cli::{database, next};
 use crate::exit::Exit;
-use crate::job::{Action, BatchId, Executed, ServiceId, State};
+use crate::job::{Action, BatchId, Executed, ResultRow, ServiceId, State};
 use crate::queue::{Open, QueuedJob};
 
 /// Show one instance's whole history, over all batches.
@@ -36,8 +36,13 @@ pub async fn show(global: &Global, args: &ShowArgs) -> Result<Exit, CliError> {
     let mut records = Vec::with_capacity(jobs.len());
     for (batch, job) in jobs {
         let history = queue.history(job.id).await?;
+        let mut held_back = Vec::new();
         let next = match batches.iter().find(|one| one.id == batch) {
             Some(order) => {
+                if job.record.state == State::Queued {
+                    let held = held_now(&mut queue, order).await?;
+                    held_back = held.of(&ResultRow::from(&job));
+                }
                 let go_on = next::go_on(global, &mut queue, order).await?;
                 let is_newest = batches.last().is_some_and(|newest| newest.id == batch);
                 next_step(
@@ -50,15 +55,6 @@ pub async fn show(global: &Global, args: &ShowArgs) -> Result<Exit, CliError> {
             }
             // No order is ever removed.
             None => None,
-        };
-        let held_back = match job.record.state {
-            State::Queued => held_now(&mut queue, batch).await?.of(&job),
-            State::Submitting
-            | State::InProgress
-            | State::InDoubt
-            | State::Done
-            | State::Failed
-            | State::Cancelled => None,
         };
         records.push(Record {
             batch,

@@ -1,8 +1,10 @@
 //! An instance's jobs for scripts.
 
 use serde::Serialize;
+use serde_json::Value;
 
 use super::record::Record;
+use crate::cli::held::holds_as_json;
 use crate::job::{
     AccessKind, Action, Baseline, BatchId, Failure, Group, LedgerEntry, RunId, ServiceId,
 };
@@ -40,7 +42,7 @@ struct ShownJob<'a> {
     access: Option<&'static str>,
     group: Option<&'a Group>,
     held: bool,
-    held_back: Option<&'a str>,
+    held_back: Value,
     baseline: Option<&'a Baseline>,
     failure: Option<&'a Failure>,
     history: Vec<ShownEntry<'a>>,
@@ -75,7 +77,7 @@ impl<'a> ShownJob<'a> {
             access: job.order.access_kind().map(AccessKind::as_str),
             group: job.group.as_ref(),
             held: record.held,
-            held_back: held_back.as_deref(),
+            held_back: holds_as_json(held_back),
             baseline: record.baseline.as_ref(),
             failure: record.failure.as_ref(),
             history: history.iter().map(ShownEntry::from).collect(),

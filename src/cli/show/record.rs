@@ -1,5 +1,6 @@
 //! The instance's job in one batch, with all that happened to it.
 
+use crate::cli::held::Hold;
 use crate::job::BatchId;
 use crate::queue::{LedgerLine, QueuedJob};
 
@@ -7,8 +8,8 @@ pub struct Record {
     pub batch: BatchId,
     pub job: QueuedJob,
     pub history: Vec<LedgerLine>,
-    /// Which rule of the roll-out keeps it from starting.
-    pub held_back: Option<String>,
+    /// Which rules of the roll-out keep it from starting.
+    pub held_back: Vec<Hold>,
     /// What to type about it.
     pub next: Option<String>,
 }

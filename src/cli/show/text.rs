@@ -21,8 +21,8 @@ pub fn as_text(service: ServiceId, records: &[Record]) -> String {
         out.add(&format!("\nbatch {batch}, line {}", job.line));
         out.order(job);
         out.record(job);
-        if let Some(why) = held_back {
-            out.add(&format!("  held back {why}"));
+        for hold in held_back {
+            out.add(&format!("  held back {}", hold.words()));
         }
         if let Some(next) = next {
             out.add(&format!("  next      {next}"));

@@ -5,7 +5,8 @@ use std::path::Path;
 use serde_json::json;
 
 use super::read::Status;
-use crate::job::{ControlEntry, Instruction, ServiceId, State};
+use crate::cli::held::Waited;
+use crate::job::{ControlEntry, Instruction};
 use crate::time;
 
 pub fn as_json(status: &Status, database: &Path) -> serde_json::Value {
@@ -17,9 +18,9 @@ pub fn as_json(status: &Status, database: &Path) -> serde_json::Value {
         control,
         said,
         held,
-        window,
         per_minute,
         eta,
+        is_beyond_window: _,
         oldest_doubt,
         open,
         next,
@@ -58,18 +59,21 @@ pub fn as_json(status: &Status, database: &Path) -> serde_json::Value {
             "ended_at": run.ended_ms.map(time::rfc3339),
             "exit_code": run.exit_code,
         })),
-        "window": window.as_ref().map(|now| json!({
-            "hours": now.window.hours.to_string(),
-            "timezone": now.window.zone.to_string(),
-            "closes_at": now.closes_ms.map(time::rfc3339),
-            "opens_at": now.closes_ms.is_none().then(|| time::rfc3339(now.opens_ms)),
+        "window": held.window.as_ref().map(|held| json!({
+            "hours": held.window.hours.to_string(),
+            "timezone": held.window.zone.to_string(),
+            "closes_at": held.closes_ms.map(time::rfc3339),
+            "opens_at": time::rfc3339(held.opens_ms),
+            "waiting": held.waiting,
         })),
         "held_back": json!({
             "canaries": held.canaries.iter().map(member).collect::<Vec<_>>(),
             "behind_canaries": held.behind_canaries,
+            "until": (held.behind_canaries > 0).then(|| held.until_proven().as_json()),
             "groups": held.groups.iter().map(|held| json!({
                 "group": held.group,
                 "waiting": held.waiting,
+                "until": held.until.as_json(),
                 "down": held.down.iter().map(member).collect::<Vec<_>>(),
             })).collect::<Vec<_>>(),
         }),
@@ -88,8 +92,12 @@ pub fn as_json(status: &Status, database: &Path) -> serde_json::Value {
 }
 
 /// An instance, and where its job stands.
-fn member((service, state): &(ServiceId, State)) -> serde_json::Value {
-    json!({"service_id": service, "state": state})
+fn member(waited: &Waited) -> serde_json::Value {
+    json!({
+        "service_id": waited.service,
+        "state": waited.state,
+        "until": waited.until.as_json(),
+    })
 }
 
 /// Who has said something, when and why.

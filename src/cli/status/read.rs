@@ -4,12 +4,12 @@ use std::time::Duration;
 
 use crate::cli::error::CliError;
 use crate::cli::global::Global;
-use crate::cli::held::{Held, held};
+use crate::cli::held::{Held, HeldWindow, held};
 use crate::cli::next::{self, command_for};
 use crate::cli::options::rollout_of;
 use crate::job::{BatchId, Control, ControlEntry, ServiceId};
 use crate::queue::{Batch, Holder, OldestDoubt, Queue, QueueLock, Run};
-use crate::time::{self, Window};
+use crate::time;
 
 /// Rebuilds below which a rate is a guess.
 const DONE_MIN: u64 = 2;
@@ -34,11 +34,11 @@ pub struct Status {
     pub said: Vec<ControlEntry>,
     /// Which rules of the last run hold jobs back.
     pub held: Held,
-    /// Of the last run.
-    pub window: Option<WindowNow>,
     /// Known only while something works.
     pub per_minute: Option<f64>,
     pub eta: Option<Duration>,
+    /// The rest would not be done before the window closes.
+    pub is_beyond_window: bool,
     pub oldest_doubt: Option<OldestDoubt>,
     /// The other batches that have not ended, and how many jobs each has left.
     pub open: Vec<(BatchId, u64)>,
@@ -51,25 +51,6 @@ pub struct Elsewhere {
     pub holder: Holder,
     /// `None`: it has not begun to work yet.
     pub batch: Option<BatchId>,
-}
-
-/// A window, and how it stands.
-pub struct WindowNow {
-    pub window: Window,
-    /// Until when it is open; `None`: it is closed.
-    pub closes_ms: Option<i64>,
-    /// When it opens next; now, if it is open.
-    pub opens_ms: i64,
-}
-
-impl WindowNow {
-    fn new(window: Window, now_ms: i64) -> Self {
-        Self {
-            closes_ms: window.closes_at(now_ms),
-            opens_ms: window.opens_at(now_ms),
-            window,
-        }
-    }
 }
 
 /// What is to be done about a batch on which nothing works.
@@ -110,8 +91,8 @@ impl Status {
         said.truncate(SAID_MAX);
         let rules = last_run.as_ref().filter(|_| batch.is_open());
         let rollout = rules.map(|run| rollout_of(&run.options));
-        let held = match &rollout {
-            Some(rollout) => held(queue, batch.id, rollout, &control).await?,
+        let held = match rules {
+            Some(run) => held(queue, &batch, run, &control, holder.is_some()).await?,
             None => Held::default(),
         };
         let next = if batch.is_open() && control.paused.is_some() {
@@ -120,15 +101,20 @@ impl Status {
             let run = next::run(&batch, open.is_empty(), rollout.as_ref());
             let next = match held.needs_a_word() {
                 Some(service) => Some(look(global, &batch, service)),
-                None => next(global, &batch, is_newest, run),
+                None => next(global, &batch, is_newest, run, held.window.as_ref()),
             };
             next.filter(|_| holder.is_none())
         };
-        let window = rollout.and_then(|rollout| rollout.window);
         // While nothing starts, nobody can tell.
         let eta = eta.filter(|_| control.paused.is_none());
+        let is_beyond_window = match (&held.window, eta) {
+            (Some(window), Some(eta)) => window.closes_ms.is_none_or(|closes_ms| {
+                eta > time::between(now_ms, closes_ms) && batch.counts.queued > 0
+            }),
+            (None, _) | (_, None) => false,
+        };
         Ok(Self {
-            window: window.map(|window| WindowNow::new(window, now_ms)),
+            is_beyond_window,
             held,
             control,
             said: said.into_iter().map(|(_, entry)| entry).collect(),
@@ -137,7 +123,7 @@ impl Status {
             elsewhere,
             last_run,
             per_minute,
-            eta,
+            eta: eta.filter(|_| !is_beyond_window),
             open,
             next,
             batch,
@@ -199,7 +185,13 @@ fn of_batch(batch: &Batch, is_newest: bool) -> String {
 }
 
 /// `is_newest`: commands speak of it without `--batch`. `run`: what goes on with it.
-fn next(global: &Global, batch: &Batch, is_newest: bool, run: String) -> Option<Next> {
+fn next(
+    global: &Global,
+    batch: &Batch,
+    is_newest: bool,
+    run: String,
+    window: Option<&HeldWindow>,
+) -> Option<Next> {
     let counts = &batch.counts;
     let command = command_for(global, batch);
     let of_batch = of_batch(batch, is_newest);
@@ -210,7 +202,12 @@ fn next(global: &Global, batch: &Batch, is_newest: bool, run: String) -> Option<
         })
     };
     if batch.is_open() {
-        return next("goes on with it", run);
+        let left = counts.open() - counts.queued;
+        let useless = window.filter(|window| !window.is_of_use && left == 0);
+        let when = useless.map_or_else(String::new, |held| {
+            format!(" from {} on", held.window.zone.local(held.opens_ms))
+        });
+        return next(&format!("goes on with it{when}"), run);
     }
     if counts.held > 0 {
         next(

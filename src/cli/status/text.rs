@@ -3,8 +3,8 @@
 use std::fmt::{Display, Write as _};
 use std::path::Path;
 
-use super::read::{Elsewhere, Status, WindowNow};
-use crate::cli::held::{Held, HeldGroup, members};
+use super::read::{Elsewhere, Status};
+use crate::cli::held::{Held, HeldGroup, HeldWindow, members};
 use crate::cli::words::jobs;
 use crate::job::{ControlEntry, Counter, Instruction};
 use crate::queue::Run;
@@ -33,8 +33,8 @@ pub fn as_text(status: &Status, database: &Path) -> String {
     lines.processes(status);
     lines.control(status);
     lines.held(&status.held);
-    if let Some(now) = &status.window {
-        lines.add("window", as_it_stands(now));
+    if let Some(window) = &status.held.window {
+        lines.add("window", as_it_stands(window));
     }
     lines.add("last change", time::human(batch.touched_ms));
     lines.open_batches(status);
@@ -102,7 +102,12 @@ impl Lines {
                     "rate",
                     rate.map_or_else(unknown, |rate| format!("{rate:.1} done a minute")),
                 );
-                self.add("ETA", status.eta.map_or_else(unknown, time::short));
+                let eta = if status.is_beyond_window {
+                    "–, not in this window".to_owned()
+                } else {
+                    status.eta.map_or_else(unknown, time::short)
+                };
+                self.add("ETA", eta);
             }
             None => self.add("running", "nothing works on this batch"),
         }
@@ -153,20 +158,23 @@ impl Lines {
 
     /// What waits for something to happen, or for somebody's word.
     fn held(&mut self, held: &Held) {
+        let now_ms = time::now_ms();
         if held.behind_canaries > 0 {
-            let waiting = jobs(held.behind_canaries);
+            let waiting = wait(held.behind_canaries);
             let canaries = members(&held.canaries);
-            self.add("canaries", format!("{waiting} wait for {canaries}"));
+            let until = held.until_proven().words(now_ms);
+            self.add("canaries", format!("{waiting} for {canaries}, {until}"));
         }
         for HeldGroup {
             group,
             waiting,
             down,
+            until,
         } in held.groups.iter().take(GROUPS_MAX)
         {
             let group = text::brief(group.as_str(), 40);
-            let (waiting, down) = (jobs(*waiting), members(down));
-            self.add("group", format!("{group}: {waiting} wait for {down}"));
+            let (waiting, down, until) = (wait(*waiting), members(down), until.words(now_ms));
+            self.add("group", format!("{group}: {waiting} for {down}, {until}"));
         }
         let more = held.groups.len().saturating_sub(GROUPS_MAX);
         if more > 0 {
@@ -205,15 +213,27 @@ fn told(entry: &ControlEntry) -> String {
     )
 }
 
-fn as_it_stands(now: &WindowNow) -> String {
-    let window = &now.window;
-    match now.closes_ms {
-        Some(closes_ms) => format!("{window}: open, closes {}", window.zone.local(closes_ms)),
-        None => format!(
-            "{window}: closed, opens {}",
-            window.zone.local(now.opens_ms)
-        ),
-    }
+fn as_it_stands(held: &HeldWindow) -> String {
+    let window = &held.window;
+    let opens = window.zone.local(held.opens_ms);
+    let Some(closes_ms) = held.closes_ms else {
+        return format!("{window}: closed, opens {opens}");
+    };
+    let closes = window.zone.local(closes_ms);
+    let waiting = match held.waiting {
+        0 => String::new(),
+        waiting => format!("; {} for {opens}: not back before it closes", wait(waiting)),
+    };
+    format!("{window}: open, closes {closes}{waiting}")
+}
+
+/// `1 job waits`, `2 jobs wait`.
+fn wait(count: u64) -> String {
+    format!(
+        "{} {}",
+        jobs(count),
+        if count == 1 { "waits" } else { "wait" }
+    )
 }
 
 fn ended(run: &Run) -> String {

@@ -1,11 +1,10 @@
 //! What the rules of a roll-out ask of the store in memory.
 
-use std::collections::HashMap;
 use std::num::NonZeroU32;
 
 use super::{MemoryStore, StoredJob};
-use crate::job::{BatchId, Executed, ImageId, LedgerEntry, State};
-use crate::queue::{Down, QueuedJob, RolloutProgress};
+use crate::job::{BatchId, Executed, LedgerEntry, State};
+use crate::queue::{Down, FirstOfEach, QueuedJob, RolloutProgress};
 
 impl MemoryStore {
     pub(super) fn progress(&self, batch: BatchId, canaries: Option<NonZeroU32>) -> RolloutProgress {
@@ -14,18 +13,15 @@ impl MemoryStore {
             .filter_map(|stored| self.as_of(batch, stored))
             .collect();
         down.sort_by_key(|down| down.job);
-        let mut of_image: HashMap<Option<ImageId>, u32> = HashMap::new();
-        let mut is_canary = |job: &&QueuedJob, each: NonZeroU32| {
-            let place = of_image.entry(job.order.image()).or_default();
-            *place += 1;
-            *place <= each.get()
-        };
         let jobs = self.of(batch);
         let jobs = jobs.filter(|job| job.record.state != State::Cancelled);
         RolloutProgress {
             down,
-            canaries: canaries
-                .map(|each| jobs.filter(|job| is_canary(job, each)).cloned().collect()),
+            canaries: canaries.map(|each| {
+                let mut first = FirstOfEach::new(each);
+                let canaries = jobs.filter(|job| first.is_one(job.order.image()));
+                canaries.cloned().collect()
+            }),
         }
     }
 

@@ -9,7 +9,9 @@ use sqlx::sqlite::SqliteRow;
 use sqlx::{QueryBuilder, Row, Sqlite};
 
 use super::handle::Queue;
-use super::rows::{StoredJob, StoredTarget, batch_of, job_as_text, job_id, queued_job, result_row};
+use super::rows::{
+    StoredJob, StoredTarget, batch_of, ids, job_as_text, job_id, queued_job, result_row,
+};
 use super::statement::json;
 use super::stored::{damaged, owner, stored, word};
 use crate::job::{BatchId, Counts, JobId, RunId, ServiceId, State};
@@ -234,6 +236,19 @@ impl Queue {
             .collect()
     }
 
+    /// These jobs, in the manifest's order.
+    pub async fn jobs(&mut self, jobs: &[JobId]) -> Result<Vec<QueuedJob>, StoreError> {
+        let rows = sqlx::query(concat!(
+            "SELECT ",
+            job_as_text!(),
+            " FROM job WHERE id IN (SELECT value FROM json_each(?1)) ORDER BY id"
+        ))
+        .bind(ids(jobs))
+        .fetch_all(&mut self.connection)
+        .await?;
+        rows.iter().map(queued_job).collect()
+    }
+
     /// Everything that the ledger says of `job`, in its order.
     pub async fn history(&mut self, job: JobId) -> Result<Vec<LedgerLine>, StoreError> {
         let rows = sqlx::query(
@@ -268,7 +283,7 @@ impl Queue {
         loop {
             let mut query = QueryBuilder::<Sqlite>::new(
                 "SELECT json_array(line, service_id, image, state, executed, evidence, attempt, submitted_ms,
-                        completed_ms, error_kind, error, note, held,
+                        completed_ms, error_kind, error, note, group_name, held,
                         baseline ->> '$.name', baseline ->> '$.ip')
                  FROM job WHERE id > ",
             );

@@ -7,8 +7,8 @@ use super::handle::Queue;
 use super::read::{due_jobs, due_statement};
 use super::rows::{ids, job_as_text, queued_job};
 use super::statement::json;
-use super::stored::{damaged, word};
-use crate::job::{BatchId, Group, JobId, ServiceId};
+use super::stored::{damaged, image_id, word};
+use crate::job::{BatchId, Group, ImageId, JobId, ServiceId};
 use crate::queue::{Admission, Down, QueuedJob, RolloutProgress, StoreError};
 
 /// Jobs that are due, as [`DUE`](super::read::DUE) gives them, without those of the groups ?4, but with the
@@ -93,6 +93,24 @@ impl Queue {
                 Ok((group, u64::try_from(waiting).unwrap_or(0)))
             })
             .collect()
+    }
+
+    /// The images that queued jobs of `batch` get, and how many get each; `None`: what gets none.
+    pub async fn queued_images(
+        &mut self,
+        batch: BatchId,
+    ) -> Result<Vec<(Option<ImageId>, u64)>, StoreError> {
+        let rows: Vec<(Option<String>, i64)> = sqlx::query_as(
+            "SELECT image, count(*) FROM job WHERE batch_id = ?1 AND state = 'queued' GROUP BY image",
+        )
+        .bind(batch.0)
+        .fetch_all(&mut self.connection)
+        .await?;
+        let images = rows.into_iter().map(|(image, jobs)| {
+            let image = image.as_deref().map(image_id).transpose()?;
+            Ok((image, u64::try_from(jobs).unwrap_or(0)))
+        });
+        images.collect()
     }
 
     /// Some of its jobs are in groups.

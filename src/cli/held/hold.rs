@@ -1,0 +1,105 @@
+//! What holds one job back.
+
+use serde_json::{Value, json};
+
+use super::read::Held;
+use super::until::{Until, members};
+use crate::job::{Executed, Instruction, ResultRow, State};
+use crate::text;
+use crate::time;
+
+/// A rule that keeps a job from starting.
+#[derive(Debug)]
+pub struct Hold {
+    /// As scripts call it.
+    rule: &'static str,
+    /// By what, for people.
+    by: String,
+    until: Until,
+}
+
+impl Hold {
+    /// For people.
+    pub fn words(&self) -> String {
+        format!("by {}, {}", self.by, self.until.words(time::now_ms()))
+    }
+}
+
+/// For scripts.
+pub fn holds_as_json(holds: &[Hold]) -> Value {
+    let holds = holds.iter().map(
+        |hold| json!({"rule": hold.rule, "until": hold.until.as_json(), "what": hold.words()}),
+    );
+    holds.collect()
+}
+
+impl Held {
+    /// The rules that keep the job of `row` from starting; none: these do not.
+    pub fn of(&self, row: &ResultRow) -> Vec<Hold> {
+        if row.state != State::Queued {
+            return Vec::new();
+        }
+        // One that is down is to come back first of all.
+        let is_down = row.executed != Executed::No;
+        let mut holds = Vec::new();
+        holds.extend(self.by_word());
+        if !is_down {
+            holds.extend(self.by_canaries(row));
+            holds.extend(self.by_group(row));
+        }
+        holds.extend(self.by_window(row));
+        holds
+    }
+
+    fn by_word(&self) -> Option<Hold> {
+        let word = self.by_word.as_ref()?;
+        let operator = text::brief(&word.operator, 100);
+        Some(if word.instruction == Instruction::Drain {
+            Hold {
+                rule: "drain",
+                by: format!("the drain that {operator} has asked for"),
+                until: Until::Run,
+            }
+        } else {
+            Hold {
+                rule: "pause",
+                by: format!("the pause that {operator} has asked for"),
+                until: Until::Word,
+            }
+        })
+    }
+
+    fn by_canaries(&self, row: &ResultRow) -> Option<Hold> {
+        let mut canaries = self.canaries.iter();
+        let goes_first = canaries.any(|canary| canary.service == row.service);
+        (!self.canaries.is_empty() && !goes_first).then(|| Hold {
+            rule: "canary",
+            by: format!("those that go first, {}", members(&self.canaries)),
+            until: self.until_proven(),
+        })
+    }
+
+    fn by_group(&self, row: &ResultRow) -> Option<Hold> {
+        let group = row.group.as_ref()?;
+        let at = self.groups.binary_search_by(|held| held.group.cmp(group));
+        let held = self.groups.get(at.ok()?)?;
+        Some(Hold {
+            rule: "group",
+            by: format!(
+                "its group `{}`, {}",
+                text::brief(group.as_str(), 40),
+                members(&held.down)
+            ),
+            until: held.until,
+        })
+    }
+
+    fn by_window(&self, row: &ResultRow) -> Option<Hold> {
+        let held = self.window.as_ref()?;
+        held.late.contains(&row.image).then(|| Hold {
+            rule: "window",
+            by: format!("the window {}", held.window),
+            until: Until::Opens(held.opens_ms),
+        })
+    }
+}

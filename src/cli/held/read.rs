@@ -1,0 +1,203 @@
+//! What holds jobs of a batch back.
+
+use std::collections::{BTreeMap, HashSet};
+use std::num::NonZeroU32;
+
+use super::until::{Until, Waited};
+use crate::cli::at_work::at_work_on;
+use crate::cli::error::CliError;
+use crate::cli::options::{rebuild_timeout_of, rollout_of};
+use crate::cli::window;
+use crate::job::{BatchId, Control, ControlEntry, Group, ImageId, JobId, ServiceId, State};
+use crate::queue::{Batch, Queue, QueuedJob, Run, StoreError};
+use crate::run::{Durations, Rollout};
+use crate::time::{self, Window};
+
+/// What holds jobs back until something has happened, or somebody has spoken.
+#[derive(Debug, Default)]
+pub struct Held {
+    /// Who has said that nothing starts, if somebody has: a pause, or the drain of the run at work.
+    pub by_word: Option<ControlEntry>,
+    /// Those that go first and are not proven yet; empty: nothing waits for them.
+    pub canaries: Vec<Waited>,
+    /// Jobs that wait for them.
+    pub behind_canaries: u64,
+    /// Of each image so many go first, where others wait for them.
+    pub canary: Option<NonZeroU32>,
+    pub groups: Vec<HeldGroup>,
+    /// How the window stands, if there is one.
+    pub window: Option<HeldWindow>,
+}
+
+impl Held {
+    /// Until those that go first are proven.
+    pub fn until_proven(&self) -> Until {
+        let each = self.canaries.iter().map(|canary| canary.until);
+        each.max().unwrap_or(Until::Unknown)
+    }
+
+    /// One that is waited for, and of which only somebody's word settles what is next.
+    pub fn needs_a_word(&self) -> Option<ServiceId> {
+        let is_stuck = |waited: &&Waited| match waited.state {
+            State::Failed | State::InDoubt | State::Done => true,
+            State::Queued | State::Submitting | State::InProgress | State::Cancelled => false,
+        };
+        let of_groups = self.groups.iter().flat_map(|held| &held.down);
+        let mut all = self.canaries.iter().chain(of_groups);
+        all.find(is_stuck).map(|waited| waited.service)
+    }
+}
+
+/// A group of which no further member may go down.
+#[derive(Debug)]
+pub struct HeldGroup {
+    pub group: Group,
+    /// Members that wait.
+    pub waiting: u64,
+    /// Those that are down.
+    pub down: Vec<Waited>,
+    /// Until so many of them are back that another one may go down.
+    pub until: Until,
+}
+
+/// A window, and what does not fit into what is left of it.
+#[derive(Debug)]
+pub struct HeldWindow {
+    pub window: Window,
+    /// When it closes, as Unix time; `None`: it is closed.
+    pub closes_ms: Option<i64>,
+    /// When it opens next, after it has closed if it is open.
+    pub opens_ms: i64,
+    /// What gets one of these images would not be back before it closes: of a closed one, all.
+    pub late: HashSet<Option<ImageId>>,
+    /// Jobs that wait for the next opening.
+    pub waiting: u64,
+    /// Some job that is queued would be back in time.
+    pub is_of_use: bool,
+}
+
+impl HeldWindow {
+    /// How `window` stands at `now_ms`, for queued jobs with `images`, of each so many.
+    fn new(
+        window: Window,
+        images: &[(Option<ImageId>, u64)],
+        takes_ms: impl Fn(Option<ImageId>) -> i64,
+        now_ms: i64,
+    ) -> Self {
+        let closes_ms = window.closes_at(now_ms);
+        let back_by_ms = closes_ms.unwrap_or(i64::MIN);
+        let (late, in_time): (Vec<_>, Vec<_>) = images
+            .iter()
+            .partition(|(image, _)| now_ms.saturating_add(takes_ms(*image)) > back_by_ms);
+        Self {
+            opens_ms: window.opens_at(closes_ms.unwrap_or(now_ms)),
+            closes_ms,
+            window,
+            waiting: late.iter().map(|(_, jobs)| jobs).sum(),
+            late: late.into_iter().map(|(image, _)| image).collect(),
+            is_of_use: !in_time.is_empty(),
+        }
+    }
+}
+
+/// What holds jobs of `batch` back, by the rules of its `last_run` and by what operators have said.
+/// `is_worked_on`: a process works on it.
+pub async fn held(
+    queue: &mut Queue,
+    batch: &Batch,
+    last_run: &Run,
+    control: &Control,
+    is_worked_on: bool,
+) -> Result<Held, StoreError> {
+    let rollout = rollout_of(&last_run.options);
+    let canary = rollout.canary.filter(|_| control.released.is_none());
+    let progress = queue.rollout_progress(batch.id, canary).await?;
+    let first = progress.canaries.unwrap_or_default();
+    let mut down: BTreeMap<Group, Vec<JobId>> = BTreeMap::new();
+    for one in progress.down.into_iter().filter(|one| one.is_waited_for) {
+        down.entry(one.group).or_default().push(one.job);
+    }
+    let max = rollout.max_per_group.get() as usize;
+    down.retain(|_, members| members.len() >= max);
+    let members: Vec<JobId> = down.values().flatten().copied().collect();
+    let members = queue.jobs(&members).await?;
+    let queued = match rollout.window {
+        Some(_) => queue.queued_images(batch.id).await?,
+        None => Vec::new(),
+    };
+    let jobs = first.iter().chain(&members);
+    let mut images: HashSet<Option<ImageId>> = jobs.map(|job| job.order.image()).collect();
+    images.extend(queued.iter().map(|(image, _)| *image));
+    let images: Vec<Option<ImageId>> = images.into_iter().collect();
+    let what = (batch.provider.as_str(), batch.action);
+    let durations = window::learned(Some(queue), what, &images).await?;
+    let waited = |job: &QueuedJob| Waited::new(job, &durations, is_worked_on);
+    let mut held = Held {
+        by_word: (control.paused.clone()).or_else(|| control.drained.clone()),
+        window: window_of(rollout, &queued, &durations, last_run),
+        ..Held::default()
+    };
+    if !first.iter().all(|job| job.record.is_proven()) {
+        let queued = first.iter().filter(|job| job.record.state == State::Queued);
+        let all = queue.tally(batch.id).await?.queued;
+        held.behind_canaries = all.saturating_sub(queued.count() as u64);
+        held.canary = canary.filter(|_| held.behind_canaries > 0);
+        let unproven = first.iter().filter(|job| !job.record.is_proven());
+        held.canaries = unproven.map(waited).collect();
+    }
+    let full: Vec<&Group> = down.keys().collect();
+    let waiting = queue.waiting_by_group(batch.id, &full).await?;
+    let groups = down.into_iter().map(|(group, ids)| {
+        let of_group = members.iter().filter(|job| ids.contains(&job.id));
+        let down: Vec<Waited> = of_group.map(waited).collect();
+        HeldGroup {
+            waiting: waiting.get(&group).copied().unwrap_or_default(),
+            until: until_room(&down, max),
+            group,
+            down,
+        }
+    });
+    held.groups = groups.collect();
+    Ok(held)
+}
+
+/// Until fewer than `max` of those that are down still are.
+fn until_room(down: &[Waited], max: usize) -> Until {
+    let mut until: Vec<Until> = down.iter().map(|waited| waited.until).collect();
+    until.sort_unstable();
+    let last = (down.len() + 1).saturating_sub(max).saturating_sub(1);
+    until.get(last).copied().unwrap_or(Until::Unknown)
+}
+
+fn window_of(
+    rollout: Rollout,
+    queued: &[(Option<ImageId>, u64)],
+    durations: &Durations,
+    last_run: &Run,
+) -> Option<HeldWindow> {
+    let takes_ms = |image| {
+        let takes = durations.p95(image);
+        let takes = takes.unwrap_or_else(|| rebuild_timeout_of(&last_run.options));
+        i64::try_from(takes.as_millis()).unwrap_or(i64::MAX)
+    };
+    let window = rollout.window?;
+    Some(HeldWindow::new(window, queued, takes_ms, time::now_ms()))
+}
+
+/// What operators have said of `batch`, but for what was for one run.
+pub async fn said(queue: &mut Queue, batch: BatchId) -> Result<Control, StoreError> {
+    let mut control = Control::default();
+    control.hear_all(&queue.control(batch, 0).await?);
+    Ok(control)
+}
+
+/// What holds jobs of `batch` back now, by the rules of its last run; before the first one, nothing does.
+pub async fn held_now(queue: &mut Queue, batch: &Batch) -> Result<Held, CliError> {
+    let Some(last_run) = queue.runs(batch.id, 1).await?.pop() else {
+        return Ok(Held::default());
+    };
+    let at_work = at_work_on(queue, batch.id).await?;
+    let mut control = Control::of(at_work);
+    control.hear_all(&queue.control(batch.id, 0).await?);
+    Ok(held(queue, batch, &last_run, &control, at_work.is_some()).await?)
+}
