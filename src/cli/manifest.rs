@@ -6,7 +6,7 @@ use clap::Args;
 
 use super::output::tell_prose;
 use crate::job::Action;
-use crate::manifest::{ManifestError, Source, Validated};
+use crate::manifest::{ManifestError, SheetOptions, Source, Validated};
 use crate::progress::Verbosity;
 use crate::text;
 
@@ -17,12 +17,30 @@ pub struct ManifestArgs {
     // Without a manifest it would do nothing, and so is refused.
     #[arg(long, value_name = "NAME", requires = "manifest")]
     pub ignore_column: Vec<String>,
+
+    /// The sheet of a workbook, by its name [default: the only one that is not hidden]
+    #[arg(long, value_name = "NAME", requires = "manifest")]
+    pub sheet: Option<String>,
+
+    /// The row that names the columns, counted from 1 [default: the first one that means something]
+    #[arg(long, value_name = "N", requires = "manifest", value_parser = clap::value_parser!(u64).range(1..))]
+    pub header_row: Option<u64>,
+
+    /// Read rows, columns and sheets of a workbook that are hidden or filtered like all others
+    #[arg(long, requires = "manifest")]
+    pub include_hidden: bool,
 }
 
 impl ManifestArgs {
     /// The manifest at `path`, to be read so. What it orders is decided here, for all that follows.
     pub fn open(&self, path: &Path) -> Result<Source, ManifestError> {
-        Ok(Source::open(Action::Rebuild, path)?.ignoring(&self.ignore_column))
+        let sheet = SheetOptions {
+            name: self.sheet.clone(),
+            header_row: self.header_row,
+            include_hidden: self.include_hidden,
+        };
+        let source = Source::open(Action::Rebuild, path)?;
+        Ok(source.ignoring(&self.ignore_column).reading(sheet))
     }
 }
 

@@ -13,16 +13,24 @@ pub struct Cells<'a> {
     record: &'a StringRecord,
     header: &'a Header,
     line: u64,
+    /// Cells that hold something else than text or a number, by their position.
+    odd: &'a [(usize, DiagnosticKind)],
     diagnostics: Vec<Diagnostic>,
 }
 
 impl<'a> Cells<'a> {
     /// Of `line`. Those that are missing at the row's end are empty.
-    pub fn new(record: &'a StringRecord, header: &'a Header, line: u64) -> Self {
+    pub fn new(
+        record: &'a StringRecord,
+        header: &'a Header,
+        line: u64,
+        odd: &'a [(usize, DiagnosticKind)],
+    ) -> Self {
         let mut cells = Self {
             record,
             header,
             line,
+            odd,
             diagnostics: Vec::new(),
         };
         cells.look_at_shape();
@@ -79,6 +87,15 @@ impl<'a> Cells<'a> {
             .unwrap_or_default()
     }
 
+    /// What makes the cell unfit for its column, if it holds something else than text or a number.
+    pub fn odd(&self, column: Column) -> Option<DiagnosticKind> {
+        let position = self.header.position(column)?;
+        let odd = self.odd.iter().find(|(own, _)| *own == position);
+        odd.map(|(_, kind)| *kind)
+            // In a note that was really meant, whatever a spreadsheet made of it.
+            .filter(|kind| column != Column::Note || kind.is_unreadable())
+    }
+
     /// What `parse` makes of the cell; where it finds a fault, that is noted.
     pub fn read<T>(
         &mut self,
@@ -86,16 +103,19 @@ impl<'a> Cells<'a> {
         parse: impl FnOnce(&str) -> Result<T, DiagnosticKind>,
     ) -> Option<T> {
         let cell = self.raw(column).trim();
-        parse(cell)
-            .map_err(|kind| {
-                let diagnostic = self.diagnostic(column, kind);
-                self.diagnostics.push(if cell.is_empty() {
-                    diagnostic
-                } else {
-                    diagnostic.with(quoted(cell))
-                });
-            })
-            .ok()
+        let read = match self.odd(column) {
+            Some(kind) => Err(kind),
+            None => parse(cell),
+        };
+        read.map_err(|kind| {
+            let diagnostic = self.diagnostic(column, kind);
+            self.diagnostics.push(if cell.is_empty() {
+                diagnostic
+            } else {
+                diagnostic.with(quoted(cell))
+            });
+        })
+        .ok()
     }
 
     /// Notes a fault of `column` without a word of its cell.

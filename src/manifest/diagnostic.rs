@@ -2,6 +2,7 @@
 
 use super::column::Column;
 use super::format::{FileFormat, Legacy};
+use super::sheet_fault::SheetFault;
 use super::spreadsheet::Shape;
 use crate::text;
 
@@ -36,10 +37,12 @@ pub enum DiagnosticKind {
     NoRowsLeft,
     /// UTF-16 that does not say so.
     Utf16WithoutBom,
-    /// Not CSV at all.
+    /// Neither CSV nor a workbook that is read.
     NotCsv(FileFormat),
     /// Results of an earlier order.
     Report,
+    /// What only a workbook can have, of whatever place in it.
+    Workbook(SheetFault),
 
     // The header.
     /// The first row holds data.
@@ -184,7 +187,9 @@ impl DiagnosticKind {
             | Self::PasswordPanelLength
             | Self::PasswordPanelLower
             | Self::PasswordPanelCharacters => Severity::Warning,
+            Self::Workbook(fault) if fault.is_warning() => Severity::Warning,
             Self::Empty
+            | Self::Workbook(_)
             | Self::NoRows
             | Self::NoRowsLeft
             | Self::Utf16WithoutBom
@@ -251,6 +256,14 @@ impl DiagnosticKind {
             | Self::NoteTooLong
             | Self::NoteControl => Severity::Error,
         }
+    }
+
+    /// What stands in the cell of a workbook is not known, so that it is not even a text.
+    pub fn is_unreadable(self) -> bool {
+        matches!(
+            self,
+            Self::Workbook(SheetFault::FormulaUnsaved | SheetFault::CellTooLong)
+        )
     }
 
     /// A warning that is told under `-q`, too: if it is right, somebody will be locked out.

@@ -3,7 +3,9 @@
 use std::fmt;
 
 use super::diagnostic::{Diagnostic, DiagnosticKind, Severity};
+use super::workbook::place::letters;
 use crate::job::Action;
+use crate::text;
 
 /// Places that are listed; what comes after is only counted, but for the first of each mistake.
 const LISTED_MAX: usize = 100;
@@ -21,6 +23,7 @@ pub struct Diagnostics {
     action: Action,
     /// The manifest, safe to print.
     source: String,
+    places: Places,
     /// The header's columns, safe to print.
     columns: Vec<String>,
     /// In the order in which they were met.
@@ -28,6 +31,25 @@ pub struct Diagnostics {
     listed: usize,
     /// Of all: those in no group.
     ungrouped: u64,
+}
+
+/// How the places of a manifest are called.
+#[derive(Debug, Clone, Default)]
+pub enum Places {
+    /// Lines, and columns by their names.
+    #[default]
+    Lines,
+    /// Rows, and cells as spreadsheet programs call them: `B17`.
+    Cells {
+        /// The sheet's name, where the workbook has several.
+        sheet: Option<String>,
+    },
+}
+
+/// How the places of one group are called: `line`, `row`, `cell`, and what stands before the number.
+struct Called {
+    noun: &'static str,
+    letters: String,
 }
 
 /// The same mistake in the same column, once or on many lines.
@@ -56,11 +78,18 @@ impl Diagnostics {
         Self {
             action,
             source,
+            places: Places::default(),
             columns,
             groups: Vec::new(),
             listed: 0,
             ungrouped: 0,
         }
+    }
+
+    /// With the places of this kind of manifest.
+    #[must_use]
+    pub fn at(self, places: Places) -> Self {
+        Self { places, ..self }
     }
 
     /// Nothing is wrong.
@@ -137,18 +166,22 @@ impl Diagnostics {
         let severity = group.kind.severity().as_str();
         wrap(f, &format!("{severity}: "), &group.kind.message())?;
 
-        let source = &self.source;
-        let column = self
-            .column(group)
-            .map_or_else(String::new, |name| format!(", column `{name}`"));
+        let source = self.source();
+        let called = self.called(group);
+        let column = match self.column(group) {
+            None | Some("") => String::new(),
+            Some(name) => format!(", column `{name}`"),
+        };
         let place = match (group.lines.as_slice(), group.samples.as_slice()) {
             ([], _) => format!("{source}{column}"),
-            ([(line, last)], []) if line == last => format!("{source}, line {line}{column}"),
+            ([(line, last)], []) if line == last => {
+                format!("{source}, {}{column}", called.one(*line))
+            }
             (_, [(line, text)]) if group.count == 1 => {
-                format!("{source}, line {line}{column}: {text}")
+                format!("{source}, {}{column}: {text}", called.one(*line))
             }
             (lines, []) => {
-                let lines = line_list(lines.iter().copied());
+                let lines = called.list(lines.iter().copied());
                 match group.count - group.listed {
                     0 => format!("{source}{column}, {lines}"),
                     more => format!("{source}{column}, {lines} and {more} more"),
@@ -162,11 +195,11 @@ impl Diagnostics {
             && group.count > 1
         {
             for (line, text) in &group.samples {
-                wrap(f, &format!("      line {line}: "), text)?;
+                wrap(f, &format!("      {}: ", called.one(*line)), text)?;
             }
             let more = group.count - group.samples.len() as u64;
             if more > 0 {
-                let lines = line_list(after(&group.lines, *last_shown));
+                let lines = called.list(after(&group.lines, *last_shown));
                 let separator = if lines.is_empty() { "" } else { ": " };
                 let rest = if group.count > group.listed {
                     ", …"
@@ -182,6 +215,25 @@ impl Diagnostics {
         }
         wrap(f, "  help: ", &group.kind.help(self.action.terms()))
     }
+
+    /// The manifest, and its sheet where it has several.
+    fn source(&self) -> String {
+        match &self.places {
+            Places::Cells { sheet: Some(sheet) } => {
+                format!("{}, sheet `{}`", self.source, text::brief(sheet, 40))
+            }
+            Places::Lines | Places::Cells { sheet: None } => self.source.clone(),
+        }
+    }
+
+    fn called(&self, group: &Group) -> Called {
+        let (noun, letters) = match (&self.places, group.column) {
+            (Places::Lines, _) => ("line", String::new()),
+            (Places::Cells { .. }, Some(column)) => ("cell", letters(column)),
+            (Places::Cells { .. }, None) => ("row", String::new()),
+        };
+        Called { noun, letters }
+    }
 }
 
 /// What of these runs of lines comes after `line`.
@@ -191,23 +243,31 @@ fn after(runs: &[(u64, u64)], line: u64) -> impl Iterator<Item = (u64, u64)> {
         .filter(|(first, last)| first <= last)
 }
 
-/// `line 7`, `lines 2-5, 9`; empty for no lines.
-fn line_list(runs: impl Iterator<Item = (u64, u64)>) -> String {
-    let runs: Vec<_> = runs.collect();
-    let words: Vec<_> = runs
-        .iter()
-        .map(|(first, last)| match last - first {
-            0 => format!("{first}"),
-            1 => format!("{first}, {last}"),
-            _ => format!("{first}-{last}"),
-        })
-        .collect();
-    let noun = match runs.as_slice() {
-        [] => return String::new(),
-        [(first, last)] if first == last => "line",
-        _ => "lines",
-    };
-    format!("{noun} {}", words.join(", "))
+impl Called {
+    /// `line 7`, `cell B7`
+    fn one(&self, line: u64) -> String {
+        format!("{} {}{line}", self.noun, self.letters)
+    }
+
+    /// `line 7`, `lines 2-5, 9`, `cells B2-B5, B9`; empty for no lines.
+    fn list(&self, runs: impl Iterator<Item = (u64, u64)>) -> String {
+        let Self { noun, letters } = self;
+        let runs: Vec<_> = runs.collect();
+        let words: Vec<_> = runs
+            .iter()
+            .map(|(first, last)| match last - first {
+                0 => format!("{letters}{first}"),
+                1 => format!("{letters}{first}, {letters}{last}"),
+                _ => format!("{letters}{first}-{letters}{last}"),
+            })
+            .collect();
+        let plural = match runs.as_slice() {
+            [] => return String::new(),
+            [(first, last)] if first == last => "",
+            _ => "s",
+        };
+        format!("{noun}{plural} {}", words.join(", "))
+    }
 }
 
 /// Writes `text` behind `indent`, broken between words at [`WIDTH`]; further lines are indented as

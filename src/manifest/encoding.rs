@@ -8,7 +8,7 @@ use std::io::{self, BufRead, BufReader, Read};
 use encoding_rs::{Decoder, UTF_16BE, UTF_16LE};
 
 use super::diagnostic::DiagnosticKind;
-use super::format::{self, FileFormat, HEAD_BYTES};
+use super::format::{self, Container, FileFormat, HEAD_BYTES};
 
 const BUFFER_BYTES: usize = 64 * 1024;
 
@@ -19,6 +19,8 @@ pub type Utf8 = BufReader<Box<dyn Read + Send>>;
 pub enum Encoding {
     /// Without its mark, if it had one.
     Readable(Utf8),
+    /// It may be a workbook, which is not read from front to back.
+    Packed(Container),
     /// It cannot be read as text: UTF-16 that does not say so (which is not guessed at), or
     /// something else than CSV.
     Unreadable(DiagnosticKind),
@@ -31,6 +33,9 @@ pub fn detect(input: Box<dyn Read + Send>) -> io::Result<Encoding> {
     let mut head = Vec::with_capacity(HEAD_BYTES);
     let bytes_max = u64::try_from(HEAD_BYTES).unwrap_or(u64::MAX);
     input.by_ref().take(bytes_max).read_to_end(&mut head)?;
+    if let Some(container) = Container::of(&head) {
+        return Ok(Encoding::Packed(container));
+    }
     if let Some(format) = FileFormat::of(&head) {
         return Ok(Encoding::Unreadable(match format {
             FileFormat::Json if format::is_json_report(&head) => DiagnosticKind::Report,

@@ -1,20 +1,18 @@
-//! What a file is that is not the CSV it should be, by its first bytes; and what a line is that is
-//! not the UTF-8 it should be.
+//! What a file is that is neither CSV nor a workbook that is read; and what a line is that is not
+//! the UTF-8 it should be.
 
 use std::fmt;
 
 /// How much of a file is looked at.
 pub const HEAD_BYTES: usize = 4096;
 
-/// A file that is no CSV.
+/// A file that is no manifest.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum FileFormat {
-    /// `.xlsx`
-    Excel,
-    /// `.xls`, or an `.xlsx` that asks for a password
+    /// `.xls`
     OldExcel,
-    /// `.ods`
-    OpenDocument,
+    /// `.xlsb`
+    BinaryExcel,
     /// `.numbers`
     Numbers,
     /// `.docx`, `.rtf`
@@ -47,9 +45,8 @@ pub enum FileFormat {
 impl fmt::Display for FileFormat {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
-            Self::Excel => "an Excel workbook (.xlsx)",
-            Self::OldExcel => "an Excel workbook (.xls, or protected by a password)",
-            Self::OpenDocument => "an OpenDocument spreadsheet (.ods)",
+            Self::OldExcel => "an old Excel workbook (.xls)",
+            Self::BinaryExcel => "a binary Excel workbook (.xlsb)",
             Self::Numbers => "a Numbers spreadsheet",
             Self::Document => "a text document",
             Self::Zip => "a zip archive",
@@ -68,11 +65,24 @@ impl fmt::Display for FileFormat {
 }
 
 impl FileFormat {
+    /// What an archive is that is no workbook, by the names of its parts.
+    pub fn of_parts<'a>(names: impl Iterator<Item = &'a str>) -> Self {
+        for name in names {
+            if name.starts_with("word/") {
+                return Self::Document;
+            }
+            if name.starts_with("Index/") || name == "Index.zip" {
+                return Self::Numbers;
+            }
+        }
+        Self::Zip
+    }
+
     /// What a person does about it.
     pub fn help(self) -> &'static str {
         match self {
-            Self::Excel | Self::OldExcel | Self::OpenDocument | Self::Numbers | Self::Sylk => {
-                "open it, save the sheet as `CSV UTF-8`, and name that file"
+            Self::OldExcel | Self::BinaryExcel | Self::Numbers | Self::Sylk => {
+                "open it, save it as .xlsx, or the sheet as `CSV UTF-8`, and name that file"
             }
             Self::Html | Self::Xml => {
                 "open it in a spreadsheet program, and save the sheet as `CSV UTF-8`; if it was \
@@ -81,7 +91,7 @@ impl FileFormat {
             Self::Document | Self::Pdf | Self::Picture => {
                 "put the table into a spreadsheet program, and save it as `CSV UTF-8`"
             }
-            Self::Zip | Self::Compressed => "unpack it, and name the CSV file in it",
+            Self::Zip | Self::Compressed => "unpack it, and name the spreadsheet in it",
             Self::Database => "the queue is given by `--db`; the manifest is the spreadsheet",
             Self::Json | Self::Utf32 | Self::Binary => "save the sheet as `CSV UTF-8`",
         }
@@ -92,22 +102,8 @@ impl FileFormat {
         const MARK: &[u8] = b"\xef\xbb\xbf";
         let holds = |part: &[u8]| head.windows(part.len()).any(|window| window == part);
         match head {
-            [b'P', b'K', 3 | 5 | 7, 4 | 6 | 8, ..] => {
-                return Some(if holds(b"oasis.opendocument.spreadsheet") {
-                    Self::OpenDocument
-                } else if holds(b"xl/") || holds(b"xl\\") {
-                    Self::Excel
-                } else if holds(b"word/") || holds(b"oasis.opendocument.text") {
-                    Self::Document
-                } else if holds(b"Index/") || holds(b".iwa") {
-                    Self::Numbers
-                } else if holds(b"[Content_Types].xml") {
-                    Self::Excel
-                } else {
-                    Self::Zip
-                });
-            }
-            [0xd0, 0xcf, 0x11, 0xe0, ..] | [0x09, 0x08, 0x10, 0x00, ..] => {
+            // The workbook of Excel 4 and before, without a container.
+            [0x09, 0x00 | 0x02 | 0x04 | 0x08, 0x04..=0x10, 0x00, ..] => {
                 return Some(Self::OldExcel);
             }
             [0xff, 0xfe, 0, 0, ..] | [0, 0, 0xfe, 0xff, ..] => return Some(Self::Utf32),
@@ -164,6 +160,25 @@ impl FileFormat {
             Some(Self::Binary)
         } else {
             None
+        }
+    }
+}
+
+/// A file that other files are packed into, by its first bytes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Container {
+    /// A zip archive, such as `.xlsx` and `.ods` are.
+    Zip,
+    /// An OLE container, such as `.xls` is, and whatever Office has encrypted.
+    Ole,
+}
+
+impl Container {
+    pub fn of(head: &[u8]) -> Option<Self> {
+        match head {
+            [b'P', b'K', 3 | 5 | 7, 4 | 6 | 8, ..] => Some(Self::Zip),
+            [0xd0, 0xcf, 0x11, 0xe0, 0xa1, 0xb1, 0x1a, 0xe1, ..] => Some(Self::Ole),
+            _ => None,
         }
     }
 }

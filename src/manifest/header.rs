@@ -7,6 +7,7 @@ use super::diagnostic::{Diagnostic, DiagnosticKind, quoted};
 use super::limits::COLUMNS_MAX;
 use super::lines::MARK;
 use super::names::normalised;
+use super::sheet_fault::SheetFault;
 use crate::text;
 
 /// The name holds something that cannot be seen. Blanks of all kinds are none of it, nor is a byte
@@ -184,6 +185,26 @@ impl Header {
     /// The position of a column's cell in each row.
     pub fn position(&self, column: Column) -> Option<usize> {
         self.positions[column as usize]
+    }
+
+    /// The positions of all columns that mean something.
+    pub fn known(&self) -> impl Iterator<Item = usize> {
+        self.positions.iter().copied().flatten()
+    }
+
+    /// Notes that the columns at these positions cannot be seen. One that is ignored because
+    /// somebody said so may be hidden.
+    pub fn refuse_hidden(&mut self, is_hidden: impl Fn(usize) -> bool) {
+        let ignored = self.unnoticed.iter().copied();
+        let ignored = ignored.filter(|position| !self.names[*position].is_empty());
+        let mut hidden: Vec<usize> = self.known().chain(ignored).collect();
+        hidden.retain(|position| is_hidden(*position));
+        hidden.sort_unstable();
+        for position in hidden {
+            let kind = DiagnosticKind::Workbook(SheetFault::ColumnHidden);
+            let diagnostic = Diagnostic::line(kind, self.line).at(position);
+            self.diagnostics.push(diagnostic);
+        }
     }
 
     /// A row that begins with `#` is read like any other, although somebody may have meant to take it

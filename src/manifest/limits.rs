@@ -29,3 +29,50 @@ pub const ZONE_CHARS_MAX: usize = 32;
 
 /// The longest SSH key id or label, in characters.
 pub const SSH_KEY_CHARS_MAX: usize = 64;
+
+/// The longest list of a workbook's parts, in bytes, and the most parts. Excel writes some dozens.
+pub const PARTS_BYTES_MAX: u64 = 1024 * 1024;
+pub const PARTS_MAX: u64 = 10_000;
+
+/// The most bytes that a sheet may unpack to: some 4,000,000 rows.
+pub const SHEET_BYTES_MAX: u64 = 1024 * 1024 * 1024;
+
+/// The most bytes that another part of a workbook may unpack to, such as its styles.
+pub const PART_BYTES_MAX: u64 = 32 * 1024 * 1024;
+
+/// How many times its size in the file a part may unpack to, from its first mebibyte on. What
+/// spreadsheet programs write unpacks to 5 to 60 times its size, and a zip bomb to 1000 times.
+pub const UNPACKED_RATIO_MAX: u64 = 200;
+
+/// The longest piece of XML, such as one tag, in bytes.
+pub const XML_PIECE_BYTES_MAX: usize = 1024 * 1024;
+
+/// How deeply XML may be nested.
+pub const XML_DEPTH_MAX: usize = 128;
+
+/// What is held of the texts that the cells of an `.xlsx` share, in bytes, and how many they are.
+pub const SHARED_TEXT_BYTES_MAX: usize = 32 * 1024 * 1024;
+pub const SHARED_TEXTS_MAX: usize = 2_000_000;
+
+/// The most sheets of a workbook.
+pub const SHEETS_MAX: usize = 1000;
+
+/// The most rows and columns that a sheet can have, which are Excel's.
+pub const SHEET_ROWS_MAX: u32 = 1024 * 1024;
+pub const SHEET_COLUMNS_MAX: u32 = 16 * 1024;
+
+/// The longest text of a cell of a workbook, in characters, which is Excel's.
+pub const CELL_CHARS_MAX: usize = 32_767;
+
+/// The most text that the cells of a sheet may hold, in bytes. A text that many cells share counts
+/// for each.
+pub const SHEET_TEXT_BYTES_MAX: usize = 512 * 1024 * 1024;
+
+/// The most merged areas of a sheet.
+pub const MERGED_MAX: usize = 10_000;
+
+/// The most styles of a workbook.
+pub const STYLES_MAX: usize = 100_000;
+
+/// The most cells of a sheet that may hold something.
+pub const SHEET_CELLS_MAX: usize = 50_000_000;

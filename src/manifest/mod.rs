@@ -7,13 +7,14 @@
 //!
 //! The way of a byte: `source` (file or memory) → `encoding` (UTF-8) → `lines` (numbered, bounded)
 //! → `records` (`csv`, one line at a time; `preamble` finds the header) → `header` and `row` (what
-//! the cells mean) → `cell`. What is wrong is a `diagnostic`, with its remedy in `wording`;
+//! the cells mean) → `cell`. A `workbook` gives records, too: `table` is whichever of the two. What is wrong is a `diagnostic`, with its remedy in `wording`;
 //! `diagnostics` groups them. What spreadsheets do to a sheet is known in `format` (files),
 //! `column` and `names` (columns; `access_names` knows what an unknown one may stand for) and
 //! `spreadsheet` (cells).
 
 mod access_names;
 mod access_words;
+mod blob;
 mod cell;
 mod cells;
 mod column;
@@ -24,6 +25,7 @@ mod error;
 mod format;
 mod header;
 mod identity;
+mod layout;
 mod limits;
 mod lines;
 mod names;
@@ -36,16 +38,19 @@ mod rebuild;
 mod records;
 mod row;
 mod rows;
+mod sheet_fault;
 mod source;
 mod spreadsheet;
 mod suspects;
+mod table;
 #[cfg(test)]
 mod tests;
 mod validate;
 mod wording;
+mod workbook;
 
 pub use error::ManifestError;
 pub use offers::{Offer, Offers};
 pub use rows::rows;
-pub use source::Source;
+pub use source::{SheetOptions, Source};
 pub use validate::{Validated, looks_like_one, validated};

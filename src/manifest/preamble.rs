@@ -10,6 +10,7 @@ use super::column::Column;
 use super::diagnostic::{Diagnostic, DiagnosticKind};
 use super::header;
 use super::lines::{Line, Lines, MARK, MARK_BYTES, unreadable};
+use super::sheet_fault::SheetFault;
 
 /// The delimiters that are recognised by themselves.
 pub const DELIMITERS: [u8; 3] = [b',', b';', b'\t'];
@@ -23,15 +24,22 @@ pub struct First {
     pub delimiter: u8,
 }
 
-/// Reads up to the header. `None`: there is none, or it cannot be read; the diagnostics say why.
-pub fn first(lines: &mut Lines, diagnostics: &mut Vec<Diagnostic>) -> io::Result<Option<First>> {
+/// Reads up to the header, which is the line `header_row` if somebody has said so. `None`: there is
+/// none, or it cannot be read; the diagnostics say why.
+pub fn first(
+    lines: &mut Lines,
+    header_row: Option<u64>,
+    diagnostics: &mut Vec<Diagnostic>,
+) -> io::Result<Option<First>> {
     let mut bytes = Vec::new();
     let mut told = None;
     loop {
         let Some(line) = lines.next(&mut bytes)? else {
-            diagnostics.push(Diagnostic::file(DiagnosticKind::Empty));
+            diagnostics.push(empty(header_row));
             return Ok(None);
         };
+        // What stands above the line that somebody has named may be anything.
+        let is_above = header_row.is_some_and(|row| line.number < row);
         // Marks that were doubled on the way; `csv` would drop the first one, too, and find no
         // record where nothing is left.
         let marks = bytes
@@ -39,11 +47,16 @@ pub fn first(lines: &mut Lines, diagnostics: &mut Vec<Diagnostic>) -> io::Result
             .take_while(|mark| *mark == MARK_BYTES);
         let marks_bytes = marks.count() * MARK_BYTES.len();
         bytes.drain(..marks_bytes);
-        if let Some(kind) = unreadable(line, &bytes) {
+        let unreadable = unreadable(line, &bytes).filter(|_| !is_above);
+        if let Some(kind) = unreadable {
             diagnostics.push(Diagnostic::line(kind, line.number));
             return Ok(None);
         }
         if is_blank(&bytes) {
+            if header_row == Some(line.number) {
+                diagnostics.push(empty(header_row));
+                return Ok(None);
+            }
             continue;
         }
         let text = String::from_utf8_lossy(&bytes);
@@ -54,7 +67,8 @@ pub fn first(lines: &mut Lines, diagnostics: &mut Vec<Diagnostic>) -> io::Result
             continue;
         }
         let delimiter = told.unwrap_or_else(|| delimiter(&text));
-        if is_remark(&text) && header::known(cells(&text, delimiter)) == 0 {
+        let is_remark = || is_remark(&text) && header::known(cells(&text, delimiter)) == 0;
+        if is_above || (header_row.is_none() && is_remark()) {
             continue;
         }
         let first = First {
@@ -63,6 +77,14 @@ pub fn first(lines: &mut Lines, diagnostics: &mut Vec<Diagnostic>) -> io::Result
             delimiter,
         };
         return Ok(Some(first));
+    }
+}
+
+/// There is no header, or not where somebody has said that it is.
+fn empty(header_row: Option<u64>) -> Diagnostic {
+    match header_row {
+        Some(row) => Diagnostic::line(DiagnosticKind::Workbook(SheetFault::HeaderRowEmpty), row),
+        None => Diagnostic::file(DiagnosticKind::Empty),
     }
 }
 

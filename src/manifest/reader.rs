@@ -4,60 +4,78 @@ use std::io;
 
 use super::column::Column;
 use super::diagnostic::{Diagnostic, DiagnosticKind, Severity};
-use super::diagnostics::Diagnostics;
+use super::diagnostics::{Diagnostics, Places};
 use super::encoding::{self, Encoding};
 use super::error::ManifestError;
+use super::format::Container;
 use super::header::Header;
+use super::layout::{Layout, Next};
 use super::lines::Lines;
-use super::records::{Layout, Next, Records};
+use super::records::Records;
 use super::row::{self, Row};
+use super::sheet_fault::SheetFault;
 use super::source::Source;
+use super::table::Table;
+use super::workbook::{self, SheetRecords};
 
 /// A manifest whose header was understood, and whose rows come one by one.
 pub struct Reader {
     source: Source,
     header: Header,
-    records: Records,
+    table: Table,
+    places: Places,
+}
+
+/// What is found while the header is looked for.
+#[derive(Default)]
+struct Found {
+    diagnostics: Vec<Diagnostic>,
+    places: Places,
 }
 
 impl Reader {
     /// Opens `source` and reads its header. [`ManifestError::Invalid`] only if no row can be read;
     /// what else is wrong with the header is in [`Header::diagnostics`].
     pub fn open(source: &Source) -> Result<Self, ManifestError> {
-        let mut diagnostics = Vec::new();
+        let mut found = Found::default();
         let required = row::required(source.action());
-        let (mut records, line) = match begin(source, required, &mut diagnostics) {
+        let (mut table, line) = match begin(source, required, &mut found) {
             Ok(Some(begun)) => begun,
-            Ok(None) => return Err(faulty(source, diagnostics)),
+            Ok(None) => return Err(faulty(source, found)),
             Err(error) => return Err(source.unreadable(error)),
         };
-        let mut header = Header::parse(required, records.record(), line, source.ignored_columns());
+        let mut header = Header::parse(required, table.record(), line, source.ignored_columns());
         if !header.is_usable() {
-            let mut diagnostics = std::mem::take(&mut header.diagnostics);
-            if diagnostics
+            found.diagnostics = std::mem::take(&mut header.diagnostics);
+            if found
+                .diagnostics
                 .iter()
                 .all(|diagnostic| diagnostic.kind != DiagnosticKind::Report)
             {
-                if let Some(delimiter) = records.foreign_delimiter() {
+                if let Some(delimiter) = table.foreign_delimiter() {
                     let diagnostic = Diagnostic::line(DiagnosticKind::DelimiterUnknown, line);
-                    diagnostics = vec![diagnostic.with(format!("`{delimiter}`"))];
-                } else if let Some(below) = records
+                    found.diagnostics = vec![diagnostic.with(format!("`{delimiter}`"))];
+                } else if let Some(below) = table
                     .header_below()
                     .map_err(|error| source.unreadable(error))?
                 {
-                    diagnostics = vec![Diagnostic::line(DiagnosticKind::HeaderBelow, below)];
+                    found.diagnostics = vec![Diagnostic::line(DiagnosticKind::HeaderBelow, below)];
                 }
             }
-            return Err(faulty(source, diagnostics));
+            return Err(faulty(source, found));
         }
-        records.set_layout(Layout {
+        header.refuse_hidden(|position| table.is_hidden(position));
+        header.diagnostics.splice(..0, found.diagnostics);
+        table.set_layout(Layout {
             cells_min: header.cells_min(),
             has_remarks: header.position(Column::ServiceId) == Some(0),
+            known: header.known().collect(),
         });
         Ok(Self {
             source: source.clone(),
             header,
-            records,
+            table,
+            places: found.places,
         })
     }
 
@@ -67,27 +85,28 @@ impl Reader {
 
     /// The cells of the last row.
     pub fn record(&self) -> &csv::StringRecord {
-        self.records.record()
+        self.table.record()
     }
 
     /// Lines so far that a person took out with `#`.
     pub fn taken_out(&self) -> u64 {
-        self.records.taken_out()
+        self.table.taken_out()
     }
 
     /// Empty, and ready to name the columns.
     pub fn diagnostics(&self) -> Diagnostics {
         let name = self.source.name().to_owned();
-        Diagnostics::new(self.source.action(), name, self.header.names.clone())
+        let names = self.header.names.clone();
+        Diagnostics::new(self.source.action(), name, names).at(self.places.clone())
     }
 
     /// The next line that is a row, or should be one.
     pub fn next(&mut self) -> Result<Option<Row>, ManifestError> {
         let mut diagnostics = Vec::new();
-        match self.records.next(&mut diagnostics) {
+        match self.table.next(&mut diagnostics) {
             Ok(Next::Row(line)) => {
-                let record = self.records.record();
-                let mut row = Row::parse(&self.source, record, &self.header, line);
+                let (record, odd) = (self.table.record(), self.table.odd());
+                let mut row = Row::parse(&self.source, record, &self.header, line, odd);
                 if row.job.is_none() {
                     self.look_again(&mut row);
                 }
@@ -113,9 +132,9 @@ impl Reader {
     /// What is wrong with a row may be wrong with all of it, and then its cells are not what their
     /// columns say: nothing of them is shown, for one may be a password.
     fn look_again(&self, row: &mut Row) {
-        if let Some(kind) = self.records.joint() {
+        if let Some(kind) = self.table.joint() {
             row.diagnostics = vec![Diagnostic::line(kind, row.line)];
-        } else if self.records.is_misfit() {
+        } else if self.table.is_misfit() {
             for diagnostic in &mut row.diagnostics {
                 diagnostic.text = None;
             }
@@ -123,25 +142,72 @@ impl Reader {
     }
 }
 
+/// Reads up to the header; its place.
 fn begin(
     source: &Source,
     required: &'static [Column],
-    diagnostics: &mut Vec<Diagnostic>,
-) -> io::Result<Option<(Records, u64)>> {
+    found: &mut Found,
+) -> io::Result<Option<(Table, u64)>> {
     let input = match encoding::detect(source.read()?)? {
         Encoding::Readable(input) => input,
+        Encoding::Packed(container) => return begin_sheet(source, container, required, found),
         Encoding::Unreadable(kind) => {
-            diagnostics.push(Diagnostic::file(kind));
+            found.diagnostics.push(Diagnostic::file(kind));
             return Ok(None);
         }
     };
-    Records::open(required, Lines::new(input), diagnostics)
+    let options = source.sheet();
+    if options.name.is_some() {
+        let kind = DiagnosticKind::Workbook(SheetFault::NoSheets);
+        found.diagnostics.push(Diagnostic::file(kind));
+        return Ok(None);
+    }
+    let lines = Lines::new(input);
+    let begun = Records::open(required, lines, options.header_row, &mut found.diagnostics)?;
+    Ok(begun.map(|(records, line)| (Table::Text(Box::new(records)), line)))
 }
 
-fn faulty(source: &Source, found: Vec<Diagnostic>) -> ManifestError {
+fn begin_sheet(
+    source: &Source,
+    container: Container,
+    required: &'static [Column],
+    found: &mut Found,
+) -> io::Result<Option<(Table, u64)>> {
+    let blob = source.blob()?;
+    let options = source.sheet();
+    let wanted = options.name.as_deref();
+    let opened = match container {
+        Container::Zip => workbook::open(
+            &blob,
+            wanted,
+            options.include_hidden,
+            &mut found.diagnostics,
+        ),
+        Container::Ole => Err(workbook::compound(&blob)),
+    };
+    let (sheet, name) = match opened {
+        Ok(opened) => opened,
+        Err(fault) => {
+            found.diagnostics.push(fault.diagnostic(None)?);
+            return Ok(None);
+        }
+    };
+    found.places = Places::Cells { sheet: name };
+    let begun = SheetRecords::open(
+        required,
+        sheet,
+        options.header_row,
+        options.include_hidden,
+        &mut found.diagnostics,
+    )?;
+    Ok(begun.map(|(records, row)| (Table::Sheet(Box::new(records)), row)))
+}
+
+fn faulty(source: &Source, found: Found) -> ManifestError {
     let name = source.name().to_owned();
-    let mut diagnostics = Diagnostics::new(source.action(), name, Vec::new());
-    for diagnostic in found {
+    let diagnostics = Diagnostics::new(source.action(), name, Vec::new());
+    let mut diagnostics = diagnostics.at(found.places);
+    for diagnostic in found.diagnostics {
         if diagnostic.kind.severity() == Severity::Error {
             diagnostics.add(diagnostic);
         }

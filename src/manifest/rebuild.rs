@@ -104,7 +104,13 @@ fn looked_up<T>(
 /// How one gets in, as password, key and switch say together; the key for itself.
 fn access(cells: &mut Cells<'_>) -> (Access, Option<Named<String>>) {
     let mut kinds = Vec::new();
-    let password = cell::password(cells.raw(Column::Password), |kind| kinds.push(kind));
+    let password = match cells.odd(Column::Password) {
+        Some(kind) => {
+            kinds.push(kind);
+            None
+        }
+        None => cell::password(cells.raw(Column::Password), |kind| kinds.push(kind)),
+    };
     // What is wrong with a password is said without a word of it.
     for kind in kinds {
         cells.add(Column::Password, kind);

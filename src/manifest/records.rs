@@ -10,6 +10,7 @@ use csv::StringRecord;
 use super::column::Column;
 use super::diagnostic::{Diagnostic, DiagnosticKind};
 use super::format::Legacy;
+use super::layout::{Layout, Next};
 use super::lines::{Line, Lines, MARK_BYTES, unreadable};
 use super::preamble::{self, DELIMITERS};
 use super::quotes::{Ending, Scan, scan};
@@ -34,15 +35,6 @@ pub struct Records {
     open: Option<Open>,
 }
 
-/// What the header says about the shape of its rows.
-#[derive(Debug, Clone, Copy, Default)]
-pub struct Layout {
-    /// Cells that a row has at least; those at its end may be left out.
-    pub cells_min: usize,
-    /// A line that begins with `#` is taken out.
-    pub has_remarks: bool,
-}
-
 struct Open {
     /// Where it was opened.
     line: u64,
@@ -52,28 +44,21 @@ struct Open {
     cells: usize,
 }
 
-/// What a line was.
-pub enum Next {
-    /// A row; its cells are [`Records::record`].
-    Row(u64),
-    /// No row that could be read: the diagnostics say why.
-    Faulty,
-    End,
-}
-
 impl Records {
-    /// Reads the header; its delimiter is the file's. `None`: there is none, or the diagnostics say why
+    /// Reads the header: the line `header_row`, or the first that means something. Its delimiter is
+    /// the file's. `None`: there is none, or the diagnostics say why
     /// it could not be read.
     pub fn open(
         required: &'static [Column],
         mut lines: Lines,
+        header_row: Option<u64>,
         diagnostics: &mut Vec<Diagnostic>,
     ) -> io::Result<Option<(Self, u64)>> {
         let Some(preamble::First {
             line,
             bytes,
             delimiter,
-        }) = preamble::first(&mut lines, diagnostics)?
+        }) = preamble::first(&mut lines, header_row, diagnostics)?
         else {
             return Ok(None);
         };

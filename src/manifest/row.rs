@@ -5,7 +5,7 @@ use csv::StringRecord;
 use super::cell;
 use super::cells::Cells;
 use super::column::Column;
-use super::diagnostic::{Diagnostic, first_error};
+use super::diagnostic::{Diagnostic, DiagnosticKind, first_error};
 use super::header::Header;
 use super::rebuild::{self, Reading, Unresolved};
 use super::source::Source;
@@ -35,9 +35,15 @@ pub fn required(action: Action) -> &'static [Column] {
 
 impl Row {
     /// Understands the cells of `line` of `source`. Those that are missing at its end are
-    /// empty.
-    pub fn parse(source: &Source, record: &StringRecord, header: &Header, line: u64) -> Self {
-        let mut cells = Cells::new(record, header, line);
+    /// empty. `odd`: those that hold something else than text or a number.
+    pub fn parse(
+        source: &Source,
+        record: &StringRecord,
+        header: &Header,
+        line: u64,
+        odd: &[(usize, DiagnosticKind)],
+    ) -> Self {
+        let mut cells = Cells::new(record, header, line, odd);
         let service = cells.read(Column::ServiceId, cell::service);
         let mut names = None;
         let order = match source.action() {

@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use secrecy::zeroize::Zeroizing;
 
+use super::blob::Blob;
 use super::error::ManifestError;
 use super::limits::HELD_BYTES_MAX;
 use super::offers::Offers;
@@ -17,6 +18,17 @@ use crate::text;
 /// Such an input is held in pieces of this size: they never move, so that no copy of a password
 /// stays behind where a growing buffer has been.
 const PIECE_BYTES: usize = 64 * 1024;
+
+/// How a sheet is read, as far as somebody has said so.
+#[derive(Debug, Clone, Default)]
+pub struct SheetOptions {
+    /// The sheet of a workbook that is meant.
+    pub name: Option<String>,
+    /// The row, or line, of the header, counted from 1.
+    pub header_row: Option<u64>,
+    /// Hidden rows, columns and sheets are read like others.
+    pub include_hidden: bool,
+}
 
 /// A manifest of an action that can be read as often as needed.
 ///
@@ -28,6 +40,7 @@ pub struct Source {
     name: String,
     origin: Origin,
     ignored_columns: Arc<[String]>,
+    sheet: SheetOptions,
     /// `None`: names of images and keys were not looked up yet.
     offers: Option<Arc<Offers>>,
 }
@@ -75,6 +88,7 @@ impl Source {
             name,
             origin,
             ignored_columns: Arc::default(),
+            sheet: SheetOptions::default(),
             offers: None,
         }
     }
@@ -100,6 +114,16 @@ impl Source {
             ignored_columns: columns.into(),
             ..self
         }
+    }
+
+    /// Reads its sheet so.
+    #[must_use]
+    pub fn reading(self, sheet: SheetOptions) -> Self {
+        Self { sheet, ..self }
+    }
+
+    pub fn sheet(&self) -> &SheetOptions {
+        &self.sheet
     }
 
     pub fn ignored_columns(&self) -> &[String] {
@@ -149,6 +173,14 @@ impl Source {
                 piece: 0,
                 offset: 0,
             })),
+        }
+    }
+
+    /// Its bytes, any of them at any time.
+    pub fn blob(&self) -> io::Result<Blob> {
+        match &self.origin {
+            Origin::File(path) => Blob::of_file(File::open(path)?),
+            Origin::Held(pieces) => Ok(Blob::held(Arc::clone(pieces))),
         }
     }
 

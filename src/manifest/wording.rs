@@ -19,7 +19,8 @@ impl DiagnosticKind {
             Self::NoRows => "there is a header, but no row below it".into(),
             Self::NoRowsLeft => "every row below the header is taken out with `#`".into(),
             Self::Utf16WithoutBom => "the file is UTF-16 without a byte order mark".into(),
-            Self::NotCsv(format) => format!("this is {format}, not a CSV file").into(),
+            Self::NotCsv(format) => format!("this is {format}, not CSV, .xlsx or .ods").into(),
+            Self::Workbook(fault) => fault.message(),
             Self::Report => "this is a report of refleet, not a manifest".into(),
             Self::NoHeader => "the first row holds data, not the names of the columns".into(),
             Self::HeaderBelow => "the first row does not name the columns; a later one seems to".into(),
@@ -143,13 +144,15 @@ impl DiagnosticKind {
                  order mark"
                 .into(),
             Self::NotCsv(format) => format.help().into(),
+            Self::Workbook(fault) => fault.help().into(),
             Self::Report => format!(
                 "run the sheet that the order was made from; what is to be {done} again \
                  stands there with its password or key"
             )
             .into(),
             Self::HeaderBelow => "remove what stands above it, or let each of those lines begin with `#`; \
-                 if the sheet was sorted, move the header back to the top"
+                 if the sheet was sorted, move the header back to the top; if it is right as it is, \
+                 name the header's row with `--header-row`"
                 .into(),
             Self::DelimiterUnknown => "save it with one of these, or say what it is in a first line of \
                  its own, for example `sep=|`"

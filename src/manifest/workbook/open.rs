@@ -1,0 +1,71 @@
+//! From the bytes of a file to its sheet.
+
+use super::archive::Archive;
+use super::fault::Fault;
+use super::ods;
+use super::sheet::{Book, Sheet};
+use super::sheets::{SheetName, chosen};
+use super::xlsx;
+use crate::manifest::blob::Blob;
+use crate::manifest::diagnostic::Diagnostic;
+use crate::manifest::format::FileFormat;
+use crate::manifest::limits::{HELD_BYTES_MAX, SHEETS_MAX};
+use crate::manifest::sheet_fault::SheetFault;
+
+/// The sheet that is meant, and its name, where it has to be told from others.
+pub fn open(
+    blob: &Blob,
+    wanted: Option<&str>,
+    include_hidden: bool,
+    diagnostics: &mut Vec<Diagnostic>,
+) -> Result<(Sheet, Option<String>), Fault> {
+    if blob.len > HELD_BYTES_MAX as u64 {
+        let limit = HELD_BYTES_MAX / (1024 * 1024);
+        return Err(Fault::too_large(format!(
+            "the file is larger than {limit} MiB"
+        )));
+    }
+    let archive = Archive::open(blob.clone())?;
+    let book = if archive.has(ods::CONTENT) {
+        Book::Ods(ods::Book::open(&archive)?)
+    } else if archive.names().any(|name| name.starts_with("xl/")) {
+        Book::Xlsx(xlsx::Book::open(&archive)?)
+    } else {
+        return Err(Fault::format(FileFormat::of_parts(archive.names())));
+    };
+    let sheets: &[SheetName] = match &book {
+        Book::Xlsx(book) => &book.sheets,
+        Book::Ods(book) => &book.sheets,
+    };
+    debug_assert!(sheets.len() <= SHEETS_MAX);
+    let position = chosen(sheets, wanted, include_hidden, diagnostics)?;
+    let name = (sheets.len() > 1).then(|| sheets[position].name.clone());
+    Ok((book.sheet(&archive, position)?, name))
+}
+
+/// What an OLE container is: a workbook of before 2007, or one that is encrypted.
+pub fn compound(blob: &Blob) -> Fault {
+    /// What the folder of the container calls the encrypted workbook, in UTF-16.
+    const ENCRYPTED: &str = "EncryptedPackage";
+    let mut head = [0; 512];
+    let is_encrypted = blob.read_exact_at(&mut head, 0).is_ok() && {
+        // The size of a sector as a power of two, and where the folder begins ([MS-CFB] 2.2).
+        let shift = u32::from(head[30].clamp(9, 12));
+        let first = u32::from_le_bytes([head[48], head[49], head[50], head[51]]);
+        let mut folder = vec![0; 1 << shift];
+        let place = (u64::from(first) + 1) << shift;
+        let read = blob.read_at(&mut folder, place).unwrap_or_default();
+        let name: Vec<u8> = ENCRYPTED
+            .encode_utf16()
+            .flat_map(u16::to_le_bytes)
+            .collect();
+        folder[..read]
+            .windows(name.len())
+            .any(|window| window == name)
+    };
+    if is_encrypted {
+        Fault::of(SheetFault::Encrypted, "")
+    } else {
+        Fault::format(FileFormat::OldExcel)
+    }
+}
