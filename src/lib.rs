@@ -19,6 +19,7 @@
 //! | [`event`] | what a run tells the outside: the vocabulary between a run and the screen | both |
 //! | [`config`] | `config.toml`: accounts, how each logs in, defaults of options; every fault with its line | command line, network |
 //! | [`exit`] | the exit codes | all but [`job`] |
+//! | [`pace`] | how far a batch is, how quickly it moves, when it ends | all but [`time`] |
 //! | [`progress`] | events → bar, plain lines, NDJSON; the only place that knows indicatif | run |
 //! | [`report`] | results as table, CSV, JSON | run |
 //! | [`simulator`] | an honest stand-in for the API, over real HTTP on loopback | queue, run |
@@ -55,6 +56,7 @@ mod exit;
 pub mod failpoint;
 pub mod job;
 mod manifest;
+mod pace;
 mod progress;
 pub mod queue;
 mod report;

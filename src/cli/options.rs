@@ -227,6 +227,11 @@ pub fn rollout_of(options: &serde_json::Value) -> Rollout {
     }
 }
 
+/// Whether a run waits for no completion, by its options as they are recorded.
+pub fn no_wait_of(options: &serde_json::Value) -> bool {
+    options["no_wait"].as_bool().unwrap_or(false)
+}
+
 /// How long a rebuild may take, by the options of a run as they are recorded.
 pub fn rebuild_timeout_of(options: &serde_json::Value) -> Duration {
     let ms = options["rebuild_timeout_ms"].as_u64();

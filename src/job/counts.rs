@@ -61,6 +61,11 @@ impl Counts {
         }
     }
 
+    /// Jobs for which no run has anything left to do.
+    pub fn ended(&self) -> u64 {
+        self.done + self.failed + self.cancelled + self.held
+    }
+
     /// Jobs for which a run still has something to do: an *open* batch has some.
     pub fn open(&self) -> u64 {
         self.queued + self.submitting + self.in_progress + (self.in_doubt - self.held)

@@ -8,9 +8,8 @@ use std::collections::HashMap;
 use std::time::Duration;
 
 use crate::job::{Counts, ServiceId};
+use crate::pace::{COMPLETED_MIN, Left};
 
-/// Below this a duration is a guess.
-const COMPLETED_MIN: u32 = 2;
 /// An estimate that is later by less than this, or by less than a third, is taken for noise.
 const LATER_MIN: Duration = Duration::from_secs(30);
 
@@ -46,29 +45,24 @@ impl Forecast {
     /// The time until everything queued and in flight has ended, if each takes the mean of those that
     /// have.
     pub fn by_completions(&self, counts: &Counts, now: Duration) -> Option<Duration> {
-        if self.completed < COMPLETED_MIN {
+        if u64::from(self.completed) < COMPLETED_MIN {
             return None;
         }
-        let mean = self.took / self.completed;
         let in_flight = counts.submitting + counts.in_progress;
-        let left = |since: Duration| mean.saturating_sub(now.saturating_sub(since));
-        // When each worker is free. What another process sent is at least as old as this display.
-        let mut free: Vec<Duration> = self.sent.values().map(|since| left(*since)).collect();
-        let inherited = in_flight.saturating_sub(free.len() as u64);
-        free.extend((0..inherited).map(|_| left(Duration::ZERO)));
-        let at_once = self.at_once.max(in_flight).max(1);
-        free.extend((free.len() as u64..at_once).map(|_| Duration::ZERO));
-        free.sort_unstable();
-        // The queued ones go round the workers; who is free first gets one of the last round.
-        let workers = free.len() as u64;
-        let last_round = usize::try_from(counts.queued % workers).unwrap_or(0);
-        let mut until = free.last().copied().unwrap_or_default();
-        if let Some(last) = last_round.checked_sub(1).and_then(|last| free.get(last)) {
-            until = until.max(*last + mean);
-        }
-        until += times(mean, counts.queued / workers);
-        // Overdue: everything should have been over by now.
-        (!until.is_zero()).then_some(until)
+        let mut ages: Vec<Duration> = self
+            .sent
+            .values()
+            .map(|since| now.saturating_sub(*since))
+            .collect();
+        // What another process sent is at least as old as this display.
+        let inherited = in_flight.saturating_sub(ages.len() as u64);
+        ages.extend((0..inherited).map(|_| now));
+        let left = Left {
+            queued: counts.queued,
+            in_flight: ages,
+            at_once: self.at_once.max(in_flight),
+        };
+        left.until_ended(self.took / self.completed)
     }
 
     /// What to show for an estimate of `until` at `now`; nothing is known: nothing is shown.
@@ -90,10 +84,6 @@ impl Forecast {
         self.shown = Some((now, at));
         Some(at.saturating_sub(now))
     }
-}
-
-fn times(duration: Duration, count: u64) -> Duration {
-    duration.saturating_mul(u32::try_from(count).unwrap_or(u32::MAX))
 }
 
 #[cfg(test)]

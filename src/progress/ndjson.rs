@@ -6,11 +6,13 @@
 //!
 //! `v` grows when a field changes its meaning or goes away; new fields and types may come at any
 //! time. `{"type":"dropped","count":n}` stands where n events are missing because the reader did
-//! not keep up.
+//! not keep up; `{"type":"progress",…}`, every now and then, says how far the run is, as the display
+//! does.
 
 use serde::Serialize;
 
 use crate::event::Event;
+use crate::pace::Pace;
 use crate::time;
 
 /// The format's version.
@@ -26,8 +28,9 @@ struct Envelope<'a, B> {
 
 #[derive(Serialize)]
 #[serde(tag = "type", rename_all = "snake_case")]
-enum Gap {
+enum Remark {
     Dropped { count: u64 },
+    Progress(Pace),
 }
 
 /// Appends the event's line to `lines`.
@@ -37,7 +40,12 @@ pub fn write_event(lines: &mut Vec<u8>, at_ms: i64, event: &Event) {
 
 /// Appends the line that stands for `count` missing events.
 pub fn write_gap(lines: &mut Vec<u8>, at_ms: i64, count: u64) {
-    write_line(lines, at_ms, Gap::Dropped { count });
+    write_line(lines, at_ms, Remark::Dropped { count });
+}
+
+/// Appends the line that says how far the run is.
+pub fn write_pace(lines: &mut Vec<u8>, at_ms: i64, pace: Pace) {
+    write_line(lines, at_ms, Remark::Progress(pace));
 }
 
 fn write_line(lines: &mut Vec<u8>, at_ms: i64, body: impl Serialize) {
@@ -165,6 +173,22 @@ mod tests {
         write_gap(&mut gap, 0, 17);
         all.push_str(std::str::from_utf8(&gap).unwrap());
         insta::assert_snapshot!(all);
+    }
+
+    #[test]
+    fn how_far_it_is_stands_in_a_line_of_its_own() {
+        let mut line = Vec::new();
+        let pace = Pace {
+            ended: 312,
+            total: 500,
+            per_minute: Some(7.404),
+            eta: Some(Duration::from_secs(1510)),
+        };
+        write_pace(&mut line, 0, pace);
+        assert_eq!(
+            String::from_utf8(line).unwrap(),
+            "{\"v\":1,\"at\":\"1970-01-01T00:00:00.000Z\",\"type\":\"progress\",\"ended\":312,\"total\":500,\"percent\":62,\"per_minute\":7.4,\"eta_s\":1510}\n"
+        );
     }
 
     #[test]

@@ -2,17 +2,12 @@
 
 use std::time::Duration;
 
-/// How far back the rate looks. Jobs take minutes, so a shorter window would show their waves
-/// and not their pace.
-const WINDOW: Duration = Duration::from_mins(10);
+use crate::pace::{self, RATE_WINDOW};
+
 const BUCKETS: usize = 60;
-const BUCKET_S: u64 = WINDOW.as_secs() / BUCKETS as u64;
+const BUCKET_S: u64 = RATE_WINDOW.as_secs() / BUCKETS as u64;
 
-/// Below these a rate is a guess.
-const COMPLETIONS_MIN: u64 = 2;
-const SPAN_MIN: Duration = Duration::from_secs(3);
-
-/// Completions of this run over the last [`WINDOW`]; time counts from the start of the display.
+/// Completions of this run over the last [`RATE_WINDOW`]; time counts from the start of the display.
 #[derive(Debug)]
 pub struct Rate {
     buckets: [u64; BUCKETS],
@@ -47,16 +42,12 @@ impl Rate {
         let oldest = Duration::from_secs(self.newest.saturating_sub(BUCKETS as u64 - 1) * BUCKET_S);
         let span = now.saturating_sub(self.began?.max(oldest));
         let completions: u64 = self.buckets.iter().sum();
-        if completions < COMPLETIONS_MIN || span < SPAN_MIN {
-            return None;
-        }
-        Some(as_f64(completions) / span.as_secs_f64() * 60.0)
+        pace::per_minute(completions, span)
     }
 
     /// The time until `remaining` more jobs have ended.
     pub fn eta(&mut self, remaining: u64, now: Duration) -> Option<Duration> {
-        let per_minute = self.per_minute(now)?;
-        Duration::try_from_secs_f64(as_f64(remaining) / per_minute * 60.0).ok()
+        pace::at_rate(remaining, self.per_minute(now)?)
     }
 
     fn advance(&mut self, now: Duration) {
@@ -72,14 +63,6 @@ impl Rate {
         let index = usize::try_from(number % BUCKETS as u64).expect("a remainder of 60 fits");
         &mut self.buckets[index]
     }
-}
-
-#[expect(
-    clippy::cast_precision_loss,
-    reason = "a rate is shown with two digits, and there are fewer jobs than 2⁵³"
-)]
-pub fn as_f64(count: u64) -> f64 {
-    count as f64
 }
 
 #[cfg(test)]

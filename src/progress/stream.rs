@@ -13,15 +13,21 @@ use crate::time;
 /// Events that come within this time are written together.
 const STREAM_PACE: Duration = Duration::from_millis(20);
 
+/// From one remark on how far the run is to the next, if anything has changed.
+const REMARKS: Duration = Duration::from_secs(5);
+
 /// The thread of the event stream.
 pub fn write(shared: &Shared, mut out: impl Write) {
     let Some(mailbox) = &shared.stream else {
         return;
     };
     let mut earliest = Instant::now();
+    let mut remark_due = earliest + REMARKS;
+    let mut remarked = None;
     loop {
-        let batch = mailbox.take(earliest, None);
-        earliest = Instant::now() + STREAM_PACE;
+        let batch = mailbox.take(earliest, Some(remark_due));
+        let now = Instant::now();
+        earliest = now + STREAM_PACE;
         let mut text = Vec::new();
         for letter in &batch.letters {
             match letter {
@@ -31,6 +37,14 @@ pub fn write(shared: &Shared, mut out: impl Write) {
         }
         if batch.lost > 0 {
             ndjson::write_gap(&mut text, time::now_ms(), batch.lost);
+        }
+        if now >= remark_due {
+            remark_due = now + REMARKS;
+            let pace = shared.tally().pace(shared.started.elapsed());
+            if let Some(pace) = pace.filter(|_| pace != remarked) {
+                remarked = Some(pace);
+                ndjson::write_pace(&mut text, time::now_ms(), pace);
+            }
         }
         let written = out.write_all(&text).and_then(|()| out.flush());
         if let Err(error) = &written {

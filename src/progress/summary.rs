@@ -8,9 +8,9 @@ use super::ended::Ended;
 use super::layout::COMMAND_INDENT;
 use super::mode::Verbosity;
 use super::next_steps::next_steps;
-use super::rate::as_f64;
 use crate::exit::Exit;
 use crate::job::Counts;
+use crate::pace::as_f64;
 use crate::text::{MESSAGE_CHARS_MAX, brief, printable};
 use crate::time;
 

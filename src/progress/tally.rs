@@ -12,6 +12,7 @@ use super::rate::Rate;
 use crate::event::Limit;
 use crate::event::{Activity, Event, JobEvent};
 use crate::job::{Counts, State, Terms};
+use crate::pace::Pace;
 use crate::text::{MESSAGE_CHARS_MAX, brief};
 use crate::time;
 
@@ -143,7 +144,7 @@ impl Tally {
         } else {
             0
         };
-        self.counts.done + self.counts.failed + self.counts.cancelled + self.counts.held + accepted
+        self.counts.ended() + accepted
     }
 
     /// Jobs that ended since the start.
@@ -163,11 +164,10 @@ impl Tally {
         let mut below = Vec::new();
         let mut ended = None;
         let mut tail = String::new();
-        if self.begun {
-            let (done, total) = (self.ended(), self.counts.total());
-            self.ended_max = self.ended_max.max(done);
-            ended = Some((self.ended_max, total));
-            tail = self.tail(done, total, now, width);
+        if let Some(pace) = self.pace(now) {
+            self.ended_max = self.ended_max.max(pace.ended);
+            ended = Some((self.ended_max, pace.total));
+            tail = Self::tail(&pace, width);
             let pieces: Vec<String> = counters(&self.counts)
                 .into_iter()
                 .map(|(text, tone)| paint.apply(tone, &text))
@@ -186,14 +186,13 @@ impl Tally {
     }
 
     /// `312/500  62%  7.4/min  ETA 25m 10s`, or as much of it as leaves room for a bar.
-    fn tail(&mut self, done: u64, total: u64, now: Duration, width: usize) -> String {
-        let count = format!("{done}/{total}");
-        let percent = format!("{}%", done * 100 / total.max(1));
-        let (rate, eta) = self.pace(done, total, now);
+    fn tail(pace: &Pace, width: usize) -> String {
         // Two brackets and a space stand beside the bar.
         let room = width.saturating_sub(3 + BAR_COLUMNS_MIN.min(width / 4));
-        let mut pieces = vec![count];
-        for piece in [percent, eta, rate] {
+        let mut pieces = vec![format!("{}/{}", pace.ended, pace.total)];
+        let percent = format!("{}%", pace.percent());
+        let eta = format!("ETA {}", pace.eta_in_words());
+        for piece in [percent, eta, pace.rate_in_words()] {
             let taken: usize = pieces.iter().map(|piece| piece.chars().count() + 2).sum();
             if taken + piece.chars().count() <= room {
                 pieces.push(piece);
@@ -204,25 +203,37 @@ impl Tally {
         fit(&pieces.join("  "), room)
     }
 
-    fn pace(&mut self, done: u64, total: u64, now: Duration) -> (String, String) {
-        let rate = match self.rate.per_minute(now) {
-            Some(rate) if rate >= 9.95 => format!("{rate:.0}/min"),
-            Some(rate) => format!("{rate:.1}/min"),
-            None => "–/min".to_owned(),
+    /// How far it is; before the run has begun, nobody knows.
+    pub fn pace(&mut self, now: Duration) -> Option<Pace> {
+        if !self.begun {
+            return None;
+        }
+        let (ended, total) = (self.ended(), self.counts.total());
+        let is_held_back = match &self.activity {
+            Some((Activity::HeldBack { by }, _)) => match by {
+                Limit::Window | Limit::Canary | Limit::Pause | Limit::Drain => true,
+                Limit::Rate
+                | Limit::Workers
+                | Limit::FailureBudget
+                | Limit::Groups
+                | Limit::Instances => false,
+            },
+            Some(_) | None => false,
         };
         let ends = self.paused.is_some() || self.halting.is_some() || self.stopping.is_some();
-        let until = if ends || done >= total {
+        let until = if ends || is_held_back || ended >= total {
             None
         } else if self.no_wait {
-            self.rate.eta(total - done, now)
+            self.rate.eta(total - ended, now)
         } else {
             self.forecast.by_completions(&self.counts, now)
         };
-        let eta = match self.forecast.show(until, now) {
-            Some(eta) => format!("ETA {}", time::short(eta)),
-            None => "ETA –".to_owned(),
-        };
-        (rate, eta)
+        Some(Pace {
+            ended,
+            total,
+            per_minute: self.rate.per_minute(now),
+            eta: self.forecast.show(until, now),
+        })
     }
 
     /// What is happening right now.
@@ -295,14 +306,14 @@ impl Tally {
 
     /// The display as one line, for a log in which nothing was written for a while.
     pub fn heartbeat(&mut self, now: Duration) -> Option<String> {
-        if !self.begun {
-            return None;
-        }
-        let (done, total) = (self.ended(), self.counts.total());
-        let (rate, eta) = self.pace(done, total, now);
+        let pace = self.pace(now)?;
         Some(format!(
-            "{done}/{total} ended: {}; {rate}, {eta}; {}",
+            "{}/{} ended: {}; {}, ETA {}; {}",
+            pace.ended,
+            pace.total,
             record(&self.counts),
+            pace.rate_in_words(),
+            pace.eta_in_words(),
             self.doing(now).0
         ))
     }

@@ -1,6 +1,7 @@
 //! A batch and its runs, as the queue tells of them.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use crate::job::{Action, BatchId, Counts, JobId, Owner, RunId, ServiceId};
 
@@ -93,4 +94,19 @@ pub struct Run {
     pub host: String,
     /// The options that it began with, as [`NewRun::options`].
     pub options: serde_json::Value,
+}
+
+/// How quickly a run works.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct RunPace {
+    /// Jobs that have ended since the moment that was asked about.
+    pub ended: u64,
+    /// When the run wrote its first entry, as Unix time, as far as the last entries of the ledger tell.
+    pub begun_ms: Option<i64>,
+    /// Its last completions, as far as their duration is known.
+    pub completed: u64,
+    /// How long these took.
+    pub mean: Option<Duration>,
+    /// When what is in flight was submitted, as Unix time.
+    pub in_flight_since_ms: Vec<i64>,
 }

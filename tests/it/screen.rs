@@ -29,8 +29,11 @@ fn after_a_crash_status_knows_no_pace_and_says_what_to_do_next() {
         .says_out("goes on with it");
     let json = rig.call(&["status", "--json"]).exit(0).json();
     assert_eq!(json["running"], serde_json::Value::Null);
-    assert_eq!(json["done_per_minute"], serde_json::Value::Null);
-    assert_eq!(json["eta_s"], serde_json::Value::Null);
+    let progress = &json["progress"];
+    assert!(progress["ended"].as_u64() >= Some(3), "{progress}");
+    assert_eq!(progress["total"], 12);
+    assert_eq!(progress["per_minute"], serde_json::Value::Null);
+    assert_eq!(progress["eta_s"], serde_json::Value::Null);
     let next = json["next"].as_str().unwrap();
     assert!(status.out.contains(next), "{next}: {}", status.out);
     assert!(next.ends_with(" run"), "{next}");
@@ -59,7 +62,7 @@ fn each_batch_has_its_own_process_and_the_others_are_named() {
         second.out
     );
     second
-        .says_out("–, not known yet")
+        .says_out("rate         –/min")
         .says_out("also open    batch 1 (");
     let first = rig.call(&["status", "--batch", "1"]).exit(0);
     let first = first
@@ -233,4 +236,47 @@ fn small_words_are_right_too() {
         "{}",
         wrong.err
     );
+}
+
+/// The events, which say what the display does, and `status` tell the same of one moment.
+#[test]
+fn status_can_be_watched_and_tells_what_the_events_tell() {
+    let rig = Rig::with(10, |config| {
+        config.rebuild_duration = std::time::Duration::from_secs(2);
+    });
+    let mut run = rig.watch(&["--workers", "2"]);
+    run.wait_for(1, "in_progress");
+    let watch = crate::rig::Running::start(rig.refleet(&["status", "--watch", "--json"]));
+    run.wait(1, |event| {
+        event["type"] == "progress" && event["eta_s"].is_u64()
+    });
+    let status = rig.call(&["status", "--json"]).exit(0).json();
+    let told: serde_json::Value = serde_json::from_str(run.lines.last().unwrap()).unwrap();
+    let seen = &status["progress"];
+    assert_eq!(told["total"], seen["total"]);
+    let number = |value: &serde_json::Value| value.as_f64().unwrap();
+    for (name, off_max) in [("ended", 2.0), ("per_minute", 15.0), ("eta_s", 3.0)] {
+        let off = (number(&told[name]) - number(&seen[name])).abs();
+        assert!(off <= off_max, "{name}: {told} {seen}");
+    }
+    run.end().exit(0);
+    let watch = watch.end().exit(0);
+    let seen: Vec<serde_json::Value> = watch
+        .out
+        .lines()
+        .map(|line| serde_json::from_str(line).unwrap())
+        .collect();
+    let ended: Vec<_> = seen
+        .iter()
+        .map(|status| &status["progress"]["ended"])
+        .collect();
+    assert!(seen.len() >= 5, "{ended:?}");
+    assert!(ended.is_sorted_by_key(|ended| ended.as_u64()), "{ended:?}");
+    let last = seen.last().unwrap();
+    assert_eq!(last["running"], serde_json::Value::Null);
+    assert_eq!(last["progress"]["percent"], 100);
+    // Of a batch on which nothing works it is said once.
+    let once = rig.call(&["status", "--watch"]).exit(0);
+    assert_eq!(once.out.matches("batch 1 ·").count(), 1, "{once}");
+    once.says_out("  ended        10 (100%)");
 }

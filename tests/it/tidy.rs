@@ -33,7 +33,11 @@ const ROOMS: &[(&str, &[&str])] = &[
             "zomro",
         ],
     ),
-    ("progress", &["event", "exit", "job", "text", "time"]),
+    ("pace", &["time"]),
+    (
+        "progress",
+        &["event", "exit", "job", "pace", "text", "time"],
+    ),
     ("report", &["job", "text", "time"]),
     ("simulator", &["job", "text", "time"]),
 ];

@@ -18,7 +18,11 @@ pub struct StatusArgs {
     #[arg(long, conflicts_with = "batch")]
     pub all: bool,
 
-    /// As one JSON object
+    /// Show it again and again, for as long as a process works on the batch
+    #[arg(long, conflicts_with = "all")]
+    pub watch: bool,
+
+    /// As one JSON object; with --watch one a line, as often as it changes
     #[arg(long)]
     pub json: bool,
 }

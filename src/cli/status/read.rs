@@ -6,19 +6,14 @@ use crate::cli::error::CliError;
 use crate::cli::global::Global;
 use crate::cli::held::{Held, HeldWindow, held};
 use crate::cli::next::{self, command_for};
-use crate::cli::options::rollout_of;
-use crate::job::{BatchId, Control, ControlEntry, ServiceId};
+use crate::cli::options::{no_wait_of, rollout_of};
+use crate::job::{BatchId, Control, ControlEntry, Counts, ServiceId};
+use crate::pace::{self, COMPLETED_MIN, Left, Pace, RATE_WINDOW};
 use crate::queue::{Batch, Holder, OldestDoubt, Queue, QueueLock, Run};
 use crate::time;
 
-/// Rebuilds below which a rate is a guess.
-const DONE_MIN: u64 = 2;
-
 /// Operators' words that are shown.
 const SAID_MAX: usize = 5;
-
-/// How far back the rate looks.
-const RATE_WINDOW: Duration = Duration::from_mins(10);
 
 /// How far a batch is, and what to do about it.
 pub struct Status {
@@ -34,9 +29,8 @@ pub struct Status {
     pub said: Vec<ControlEntry>,
     /// Which rules of the last run hold jobs back.
     pub held: Held,
-    /// Known only while something works.
-    pub per_minute: Option<f64>,
-    pub eta: Option<Duration>,
+    /// How far it is; how quickly it moves is known only while something works.
+    pub pace: Pace,
     /// The rest would not be done before the window closes.
     pub is_beyond_window: bool,
     pub oldest_doubt: Option<OldestDoubt>,
@@ -72,9 +66,9 @@ impl Status {
                 elsewhere = holder.take().map(|holder| Elsewhere { holder, batch: at });
             }
         }
-        let (per_minute, eta) = match (&holder, &last_run) {
-            (Some(_), Some(run)) => pace(queue, &batch, run.started_ms, now_ms).await?,
-            (Some(_) | None, Some(_) | None) => (None, None),
+        let mut pace = match (&holder, &last_run) {
+            (Some(_), Some(run)) => pace(queue, &batch, run, now_ms).await?,
+            (Some(_) | None, Some(_) | None) => standing(&batch.counts),
         };
         let all = queue.batches().await?;
         let is_newest = all.last().is_some_and(|newest| newest.id == batch.id);
@@ -106,13 +100,15 @@ impl Status {
             next.filter(|_| holder.is_none())
         };
         // While nothing starts, nobody can tell.
-        let eta = eta.filter(|_| control.paused.is_none());
-        let is_beyond_window = match (&held.window, eta) {
+        let is_held = control.is_held() || held.behind_canaries > 0;
+        pace.eta = pace.eta.filter(|_| !is_held);
+        let is_beyond_window = match (&held.window, pace.eta) {
             (Some(window), Some(eta)) => window.closes_ms.is_none_or(|closes_ms| {
                 eta > time::between(now_ms, closes_ms) && batch.counts.queued > 0
             }),
             (None, _) | (_, None) => false,
         };
+        pace.eta = pace.eta.filter(|_| !is_beyond_window);
         Ok(Self {
             is_beyond_window,
             held,
@@ -122,8 +118,7 @@ impl Status {
             holder,
             elsewhere,
             last_run,
-            per_minute,
-            eta: eta.filter(|_| !is_beyond_window),
+            pace,
             open,
             next,
             batch,
@@ -131,29 +126,47 @@ impl Status {
     }
 }
 
-/// Rebuilds done a minute, and the time until the rest has been. `None`: nobody can tell yet.
-async fn pace(
-    queue: &mut Queue,
-    batch: &Batch,
-    began_ms: i64,
-    now_ms: i64,
-) -> Result<(Option<f64>, Option<Duration>), CliError> {
-    let window = RATE_WINDOW
-        .min(time::between(began_ms, now_ms))
-        .max(Duration::from_secs(1));
-    let since_ms = now_ms - i64::try_from(window.as_millis()).unwrap_or(0);
-    let done = queue.done_since(batch.id, since_ms).await?;
-    if done < DONE_MIN {
-        return Ok((None, None));
+/// How quickly `run` works on `batch`, which it does now.
+async fn pace(queue: &mut Queue, batch: &Batch, run: &Run, now_ms: i64) -> Result<Pace, CliError> {
+    let no_wait = no_wait_of(&run.options);
+    let window_ms = i64::try_from(RATE_WINDOW.as_millis()).unwrap_or(i64::MAX);
+    let since_ms = now_ms - window_ms;
+    let seen = queue.run_pace(batch.id, run.id, since_ms, no_wait).await?;
+    let began_ms = seen.begun_ms.unwrap_or(now_ms).max(since_ms);
+    let counts = &batch.counts;
+    let mut pace = Pace {
+        per_minute: pace::per_minute(seen.ended, time::between(began_ms, now_ms)),
+        ..standing(counts)
+    };
+    if no_wait {
+        // For the run it has ended with its acceptance.
+        pace.ended += counts.in_progress;
+        let left = pace.total - pace.ended;
+        let rate = pace.per_minute.filter(|_| left > 0);
+        pace.eta = rate.and_then(|rate| pace::at_rate(left, rate));
+        return Ok(pace);
     }
-    #[expect(clippy::cast_precision_loss, reason = "a rate for people")]
-    let per_minute = done as f64 * 60.0 / window.as_secs_f64();
-    // Nobody can tell when a doubt ends.
-    let left = batch.counts.queued + batch.counts.submitting + batch.counts.in_progress;
-    #[expect(clippy::cast_precision_loss, reason = "an estimate for people")]
-    let eta =
-        (left > 0).then(|| Duration::from_secs_f64((left as f64 / per_minute * 60.0).min(1e9)));
-    Ok((Some(per_minute), eta))
+    let since = seen.in_flight_since_ms.iter();
+    let in_flight: Vec<Duration> = since
+        .map(|since_ms| time::between(*since_ms, now_ms))
+        .collect();
+    let left = Left {
+        queued: counts.queued,
+        at_once: in_flight.len() as u64,
+        in_flight,
+    };
+    let mean = seen.mean.filter(|_| seen.completed >= COMPLETED_MIN);
+    pace.eta = mean.and_then(|mean| left.until_ended(mean));
+    Ok(pace)
+}
+
+/// How far it is, where nothing moves.
+fn standing(counts: &Counts) -> Pace {
+    Pace {
+        ended: counts.ended(),
+        total: counts.total(),
+        ..Pace::default()
+    }
 }
 
 /// What tells of the instance that the others wait for.

@@ -61,6 +61,8 @@ impl Lines {
     fn counts(&mut self, status: &Status) {
         let counts = &status.batch.counts;
         self.add("total", counts.total());
+        let pace = &status.pace;
+        self.add("ended", format!("{} ({}%)", pace.ended, pace.percent()));
         let others = Counter::ALL
             .into_iter()
             .filter(|counter| *counter != Counter::InDoubt);
@@ -96,18 +98,13 @@ impl Lines {
         match &status.holder {
             Some(holder) => {
                 self.add("running", holder);
-                let unknown = || "–, not known yet".to_owned();
-                let rate = status.per_minute;
-                self.add(
-                    "rate",
-                    rate.map_or_else(unknown, |rate| format!("{rate:.1} done a minute")),
-                );
-                let eta = if status.is_beyond_window {
-                    "–, not in this window".to_owned()
+                self.add("rate", status.pace.rate_in_words());
+                let why = if status.is_beyond_window {
+                    ", not in this window"
                 } else {
-                    status.eta.map_or_else(unknown, time::short)
+                    ""
                 };
-                self.add("ETA", eta);
+                self.add("ETA", status.pace.eta_in_words() + why);
             }
             None => self.add("running", "nothing works on this batch"),
         }

@@ -4,7 +4,7 @@
 //! `settings`), `migrate` brings its schema up to date. `lock` sees to it that one run works, `lease` is what that run writes of itself.
 //! `log` and `files` watch over SQLite's side files while it works. `columns` lists a job's record,
 //! `rows` reads a job and `change` moves it. The rest are the verbs: `enqueue`, `record`, `command`,
-//! `control`, `access`, `adopt`, `read`, `overview`, `durations`, `check`.
+//! `control`, `access`, `adopt`, `read`, `overview`, `durations`, `pace`, `check`.
 
 #[macro_use]
 mod columns;
@@ -32,6 +32,7 @@ mod migrate;
 mod open;
 mod order;
 mod overview;
+mod pace;
 mod past;
 mod place;
 #[cfg(test)]

@@ -373,20 +373,6 @@ impl Queue {
         }))
     }
 
-    /// Jobs of `batch` that were done since `since_ms` (Unix time), as far as the last entries of the ledger tell.
-    pub async fn done_since(&mut self, batch: BatchId, since_ms: i64) -> Result<u64, StoreError> {
-        let entries: i64 = sqlx::query_scalar(
-            "SELECT count(*) FROM ledger
-             WHERE seq > (SELECT coalesce(max(seq), 0) - 20000 FROM ledger)
-               AND at_ms >= ?2 AND kind = 'completed' AND job_id / 4294967296 = ?1",
-        )
-        .bind(batch.0)
-        .bind(since_ms)
-        .fetch_one(&mut self.connection)
-        .await?;
-        Ok(u64::try_from(entries).unwrap_or(0))
-    }
-
     /// Failed jobs of `batch` that were, or may have been, touched.
     pub async fn failed_touched(&mut self, batch: BatchId) -> Result<u64, StoreError> {
         let jobs: i64 = sqlx::query_scalar(
