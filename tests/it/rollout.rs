@@ -111,11 +111,11 @@ fn one_of_the_first_that_fails_stops_all_others_until_somebody_says_go() {
     assert_eq!(status["held_back"]["behind_canaries"], 4);
     assert_eq!(status["held_back"]["canaries"][0]["state"], "failed");
     rig.call(&["status"]).says_out(&format!(
-        "4 jobs wait for {FIRST} (failed), until somebody gives his word on it"
+        "4 jobs wait for {FIRST} (failed), until somebody gives his word"
     ));
     assert_eq!(status["held_back"]["until"]["needs"], "word");
     let held = format!(
-        "held back by those that go first, {FIRST} (failed), until somebody gives his word on it"
+        "held back by those that go first, {FIRST} (failed), until somebody gives his word"
     );
     rig.call(&["show", &id(1)]).exit(0).says_out(&held);
     rig.call(&["list", "--state", "queued"])
@@ -305,7 +305,7 @@ fn a_member_that_failed_holds_its_group_until_somebody_has_spoken() {
         let held_back = &shown["jobs"][0]["held_back"][0];
         assert_eq!(
             held_back["what"],
-            format!("by its group `web`, {FIRST} (failed), until somebody gives his word on it")
+            format!("by its group `web`, {FIRST} (failed), until somebody gives his word")
         );
         assert_eq!(held_back["rule"], "group");
         assert_eq!(held_back["until"]["needs"], "word");

@@ -63,7 +63,7 @@ impl Until {
             Self::Opens(ms) => format!("until {}", time::human(ms)),
             Self::Unknown => "until that has ended".to_owned(),
             Self::Run => "until a run goes on".to_owned(),
-            Self::Word => "until somebody gives his word on it".to_owned(),
+            Self::Word => "until somebody gives his word".to_owned(),
         }
     }
 
