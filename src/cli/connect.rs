@@ -14,9 +14,9 @@ const FOLLOW_TIMEOUT: Duration = Duration::from_mins(10);
 pub const TIMEOUT: Duration = Duration::from_mins(1);
 
 /// The API that the global options name, with the credentials of the environment or of the account.
-pub fn connect(global: &Global, timeout: Duration) -> Result<Client, CliError> {
+pub async fn connect(global: &Global, timeout: Duration) -> Result<Client, CliError> {
     let endpoint = global.endpoint()?;
-    client(global, endpoint, credentials::find(global)?, timeout)
+    client(global, endpoint, credentials::find(global).await?, timeout)
 }
 
 /// A client for `endpoint`; nothing is sent yet.

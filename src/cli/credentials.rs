@@ -17,7 +17,10 @@ use crate::progress::Verbosity;
 use crate::zomro::{Credentials, Source, Sources};
 
 /// The variables that hold a part of a login, or name with `_FILE` behind it the file that does.
-const VARIABLES: [&str; 3] = ["ZOMRO_USERNAME", "ZOMRO_PASSWORD", "ZOMRO_AUTH"];
+const VARIABLES: [&str; 3] = [USERNAME, PASSWORD, AUTH];
+const USERNAME: &str = "ZOMRO_USERNAME";
+const PASSWORD: &str = "ZOMRO_PASSWORD";
+const AUTH: &str = "ZOMRO_AUTH";
 
 /// How calls say whose they are: `session` or `authinfo`.
 const LOGIN: &str = "ZOMRO_LOGIN";
@@ -30,33 +33,116 @@ pub struct Access {
     pub sources: Sources,
 }
 
-/// The credentials of the environment or of the account that was chosen: a login before a bare token,
-/// since a login renews itself.
-///
-/// The environment counts before the file, but the command line counts before both: an account that is
-/// named there never works with the credentials of another one that happen to lie in the environment.
-pub fn find(global: &Global) -> Result<Access, CliError> {
-    let own = own(global);
-    if let Some((config, account)) = own.filter(|_| counts_before_environment(global)) {
-        if is_any_set() && global.verbosity() != Verbosity::Quiet {
-            tell_prose(&format!(
-                "ZOMRO_… is not used: --account {} has its own credentials, and counts before the environment\n",
-                account.name
-            ));
+/// Which credentials count. Decided in this one place, for those who use them and for `config show`.
+enum Chosen<'a> {
+    /// What an account of the file says of itself.
+    OfAccount(&'a Config, &'a Account),
+    /// A login with a password of the environment.
+    Login(Name<'a>),
+    /// A bare token of the environment.
+    Token,
+    /// A half of a login: the variable that is set, and the one that is not.
+    Half(&'static str, &'static str),
+    Nothing,
+}
+
+/// Whose name a login has.
+enum Name<'a> {
+    OfEnvironment,
+    OfAccount(&'a Config, &'a Account, &'a Located<String>),
+}
+
+impl<'a> Chosen<'a> {
+    /// A login before a bare token, since a login renews itself.
+    ///
+    /// The environment counts before the file, but the command line counts before both: an account that
+    /// is named there never works with the credentials of another one that happen to lie in the
+    /// environment.
+    fn new(global: &'a Global) -> Self {
+        let own = own(global);
+        let is_typed = global.configured.is_typed("account");
+        if let Some((config, account)) = own.filter(|_| is_typed || !is_any_set()) {
+            return Self::OfAccount(config, account);
         }
-        return of_account(global, config, account);
+        let [has_name, has_password, has_token] = VARIABLES.map(is_set);
+        let name = own.and_then(|(config, account)| {
+            Some(Name::OfAccount(config, account, account.username.as_ref()?))
+        });
+        match (has_name, has_password) {
+            (true, true) => Self::Login(Name::OfEnvironment),
+            (true, false) => Self::Half(USERNAME, PASSWORD),
+            // The password alone may be there, for the name that the account has.
+            (false, true) => name.map_or(Self::Half(PASSWORD, USERNAME), Self::Login),
+            (false, false) if has_token => Self::Token,
+            (false, false) => Self::Nothing,
+        }
     }
-    let access = from_environment(global, own)?;
-    tell_whose(global);
+
+    /// The account that logs in, with its own password or with one of the environment.
+    fn account(&self) -> Option<(&'a Config, &'a Account)> {
+        match self {
+            Self::OfAccount(config, account) | Self::Login(Name::OfAccount(config, account, _)) => {
+                Some((config, account))
+            }
+            Self::Login(Name::OfEnvironment) | Self::Token | Self::Half(..) | Self::Nothing => None,
+        }
+    }
+
+    /// A session is opened with a name and a password.
+    fn is_login(&self) -> bool {
+        match self {
+            Self::OfAccount(_, account) => account.session.is_none(),
+            Self::Login(_) => true,
+            Self::Token | Self::Half(..) | Self::Nothing => false,
+        }
+    }
+}
+
+/// The credentials that count.
+pub async fn find(global: &Global) -> Result<Access, CliError> {
+    let chosen = Chosen::new(global);
+    let is_quiet = global.verbosity() == Verbosity::Quiet;
+    match &chosen {
+        Chosen::OfAccount(_, account) if is_any_set() && !is_quiet => tell_prose(&format!(
+            "ZOMRO_… is not used: --account {} has its own credentials, and counts before the environment\n",
+            account.name
+        )),
+        Chosen::Login(Name::OfEnvironment) if is_set(AUTH) && !is_quiet => tell_prose(
+            "ZOMRO_AUTH is not used: ZOMRO_USERNAME and ZOMRO_PASSWORD are set too, and count before it\n",
+        ),
+        Chosen::OfAccount(..)
+        | Chosen::Login(_)
+        | Chosen::Token
+        | Chosen::Half(..)
+        | Chosen::Nothing => {}
+    }
+    let access = match &chosen {
+        Chosen::OfAccount(config, account) => {
+            return of_account(global, &chosen, config, account).await;
+        }
+        Chosen::Login(name) => {
+            let username = match name {
+                Name::OfEnvironment => secret(USERNAME)?.expose_secret().to_owned(),
+                Name::OfAccount(_, _, username) => username.value.clone(),
+            };
+            login(global, &chosen, username, secret(PASSWORD)?, None)?
+        }
+        Chosen::Token => Access {
+            credentials: Credentials::Token(secret(AUTH)?),
+            sources: Sources::default(),
+        },
+        Chosen::Half(set, missing) => return Err(CliError::HalfCredentials(set, missing)),
+        Chosen::Nothing => return Err(CliError::NoCredentials),
+    };
+    tell_whose(global, &chosen);
     Ok(access)
 }
 
 /// The queue is an account's, and the login is not: somebody may have forgotten what lies in the
 /// environment. A password for the account's name is that account's.
-fn tell_whose(global: &Global) {
-    let is_its_name = !is_set("ZOMRO_USERNAME") && is_set("ZOMRO_PASSWORD");
+fn tell_whose(global: &Global, chosen: &Chosen<'_>) {
     if let Some((_, account)) = global.configured.account()
-        && !is_its_name
+        && chosen.account().is_none()
         && global.db.is_none()
         && global.verbosity() != Verbosity::Quiet
     {
@@ -69,61 +155,73 @@ fn tell_whose(global: &Global) {
 
 /// Where each part of the credentials comes from: its name, what may be shown of it, and the place.
 pub fn origins(global: &Global) -> Vec<(&'static str, String, String)> {
+    let chosen = Chosen::new(global);
     let mut parts = Vec::new();
-    let own = own(global);
-    if let Some((config, account)) = own.filter(|_| counts_before_environment(global)) {
-        if let Some(username) = &account.username {
-            let place = config.place(username.line);
-            parts.push(("username", username.value.clone(), place));
-        }
-        let secrets = [("password", &account.password), ("auth", &account.session)];
-        for (name, secret) in secrets {
-            if let Some(secret) = secret {
-                let how = match &secret.value {
-                    Secret::Inline(_) => "set".to_owned(),
-                    Secret::File(_) => format!("set, from {name}_file"),
-                    Secret::Command(_) => format!("set, from {name}_command"),
-                };
-                parts.push((name, how, config.place(secret.line)));
+    match &chosen {
+        Chosen::OfAccount(config, account) => {
+            if let Some(session) = &account.session {
+                parts.push(of_file_shown("auth", config, session));
+            } else {
+                parts.extend(account.username.as_ref().map(|name| username(config, name)));
+                let password = account.password.as_ref();
+                parts.extend(password.map(|secret| of_file_shown("password", config, secret)));
             }
         }
-    } else {
-        let is_login = is_set("ZOMRO_USERNAME") || is_set("ZOMRO_PASSWORD");
-        let named = own.and_then(|(config, account)| Some((config, account.username.as_ref()?)));
-        if let Some((config, username)) = named
-            && is_login
-            && !is_set("ZOMRO_USERNAME")
-        {
-            let place = config.place(username.line);
-            parts.push(("username", username.value.clone(), place));
+        Chosen::Login(Name::OfEnvironment) => {
+            parts.extend([
+                of_variable("username", USERNAME),
+                of_variable("password", PASSWORD),
+            ]);
         }
-        for (name, variable) in ["username", "password", "auth"].into_iter().zip(VARIABLES) {
-            let is_used = name != "auth" || !is_login;
-            let file = format!("{variable}_FILE");
-            if is_used && env::var_os(variable).is_some() {
-                parts.push((name, "set".to_owned(), variable.to_owned()));
-            } else if is_used && env::var_os(&file).is_some() {
-                parts.push((name, "set, from a file".to_owned(), file));
-            }
+        Chosen::Login(Name::OfAccount(config, _, name)) => {
+            parts.extend([username(config, name), of_variable("password", PASSWORD)]);
         }
+        Chosen::Token => parts.push(of_variable("auth", AUTH)),
+        Chosen::Half(USERNAME, _) => parts.push(of_variable("username", USERNAME)),
+        Chosen::Half(..) => parts.push(of_variable("password", PASSWORD)),
+        Chosen::Nothing => {}
     }
-    if let Some((word, place)) = login_word(global) {
-        parts.push(("login", word, place));
-    }
-    if let Some((_, place)) = totp_command(global) {
-        parts.push(("totp_command", "set".to_owned(), place));
+    if chosen.is_login() {
+        if let Some((word, place)) = login_word(global, &chosen) {
+            parts.push(("login", word, place));
+        }
+        if let Some((_, place)) = totp_command(global, &chosen) {
+            parts.push(("totp_command", "set".to_owned(), place));
+        }
     }
     parts
+}
+
+fn username(config: &Config, name: &Located<String>) -> (&'static str, String, String) {
+    ("username", name.value.clone(), config.place(name.line))
+}
+
+fn of_variable(name: &'static str, variable: &str) -> (&'static str, String, String) {
+    if env::var_os(variable).is_some() {
+        (name, "set".to_owned(), variable.to_owned())
+    } else {
+        let file = format!("{variable}_FILE");
+        (name, "set, from a file".to_owned(), file)
+    }
+}
+
+fn of_file_shown(
+    name: &'static str,
+    config: &Config,
+    secret: &Located<Secret>,
+) -> (&'static str, String, String) {
+    let how = match &secret.value {
+        Secret::Inline(_) => "set".to_owned(),
+        Secret::File(_) => format!("set, from {name}_file"),
+        Secret::Command(_) => format!("set, from {name}_command"),
+    };
+    (name, how, config.place(secret.line))
 }
 
 /// The account that was chosen, where it says how to log in.
 fn own(global: &Global) -> Option<(&Config, &Account)> {
     let account = global.configured.account();
     account.filter(|(_, account)| account.session.is_some() || account.username.is_some())
-}
-
-fn counts_before_environment(global: &Global) -> bool {
-    global.configured.is_typed("account") || !is_any_set()
 }
 
 /// The environment has credentials, or a part of them.
@@ -135,15 +233,9 @@ fn is_set(name: &str) -> bool {
     env::var_os(name).is_some() || env::var_os(format!("{name}_FILE")).is_some()
 }
 
-/// The account whose login is used, or whose name at least.
-fn named(global: &Global) -> Option<(&Config, &Account)> {
-    own(global).filter(|_| counts_before_environment(global) || !is_set("ZOMRO_USERNAME"))
-}
-
 /// How calls say whose they are, as it was written, and where.
-fn login_word(global: &Global) -> Option<(String, String)> {
-    let account = named(global);
-    let of_account = account.and_then(|(config, account)| {
+fn login_word(global: &Global, chosen: &Chosen<'_>) -> Option<(String, String)> {
+    let of_account = chosen.account().and_then(|(config, account)| {
         let login = account.login.as_ref()?;
         let word = match login.value {
             LoginBy::Session => "session",
@@ -155,9 +247,8 @@ fn login_word(global: &Global) -> Option<(String, String)> {
 }
 
 /// The command that prints a one-time code, and where it was written.
-fn totp_command(global: &Global) -> Option<(String, String)> {
-    let account = named(global);
-    let of_account = account.and_then(|(config, account)| {
+fn totp_command(global: &Global, chosen: &Chosen<'_>) -> Option<(String, String)> {
+    let of_account = chosen.account().and_then(|(config, account)| {
         let command = account.totp_command.as_ref()?;
         Some((command.value.clone(), config.place(command.line)))
     });
@@ -179,9 +270,14 @@ fn beside(
 }
 
 /// What the account says of itself.
-fn of_account(global: &Global, config: &Config, account: &Account) -> Result<Access, CliError> {
+async fn of_account(
+    global: &Global,
+    chosen: &Chosen<'_>,
+    config: &Config,
+    account: &Account,
+) -> Result<Access, CliError> {
     if let Some(session) = &account.session {
-        let token = of_file("auth", config, session)?;
+        let token = of_file("auth", config, session).await?;
         return Ok(Access {
             credentials: Credentials::Token(token),
             sources: Sources::default(),
@@ -204,18 +300,19 @@ fn of_account(global: &Global, config: &Config, account: &Account) -> Result<Acc
         }
         Secret::Inline(_) | Secret::File(_) => None,
     };
-    let password = of_file("password", config, password)?;
-    login(global, username.value.clone(), password, again)
+    let password = of_file("password", config, password).await?;
+    login(global, chosen, username.value.clone(), password, again)
 }
 
 /// A login with this name and password; `again` fetches the password once more.
 fn login(
     global: &Global,
+    chosen: &Chosen<'_>,
     username: String,
     password: SecretString,
     again: Option<Source>,
 ) -> Result<Access, CliError> {
-    let by_authinfo = match login_word(global) {
+    let by_authinfo = match login_word(global, chosen) {
         None => false,
         Some((word, _)) if word == "session" => false,
         Some((word, _)) if word == "authinfo" => true,
@@ -230,7 +327,7 @@ fn login(
             credentials: Credentials::Login { username, password },
             sources: Sources {
                 password: again,
-                code: totp_command(global).map(|(command, place)| {
+                code: totp_command(global, chosen).map(|(command, place)| {
                     let name = match place.as_str() {
                         TOTP_COMMAND => place,
                         place => format!("totp_command ({place})"),
@@ -255,12 +352,20 @@ fn login(
 /// What `command` prints. It may hold a secret itself, so `name` is told in its place.
 fn source(name: String, command: String) -> Source {
     Source::new(move || {
-        secret_command::first_line(&command).map_err(|why| format!("{name} gave nothing, {why}"))
+        let (name, command) = (name.clone(), command.clone());
+        async move {
+            let line = secret_command::first_line(&command).await;
+            line.map_err(|why| format!("{name} gave nothing, {why}"))
+        }
     })
 }
 
 /// The secret that the file names for `key`.
-fn of_file(key: &str, config: &Config, secret: &Located<Secret>) -> Result<SecretString, CliError> {
+async fn of_file(
+    key: &str,
+    config: &Config,
+    secret: &Located<Secret>,
+) -> Result<SecretString, CliError> {
     let place = config.place(secret.line);
     match &secret.value {
         Secret::Inline(secret) => Ok(secret.clone()),
@@ -270,47 +375,8 @@ fn of_file(key: &str, config: &Config, secret: &Located<Secret>) -> Result<Secre
                 name: format!("{key}_command ({place})"),
                 why,
             };
-            Ok(secret_command::first_line(command).map_err(failed)?)
+            Ok(secret_command::first_line(command).await.map_err(failed)?)
         }
-    }
-}
-
-/// The credentials of the environment. `account`: the password alone may be there, for the name that
-/// the account has. Says so where more is there than is used.
-fn from_environment(
-    global: &Global,
-    account: Option<(&Config, &Account)>,
-) -> Result<Access, CliError> {
-    let username = secret("ZOMRO_USERNAME")?;
-    let password = secret("ZOMRO_PASSWORD")?;
-    let of_account = account.and_then(|(_, account)| account.username.as_ref());
-    match (username, password) {
-        (Some(username), Some(password)) => {
-            if is_set("ZOMRO_AUTH") && global.verbosity() != Verbosity::Quiet {
-                tell_prose(
-                    "ZOMRO_AUTH is not used: ZOMRO_USERNAME and ZOMRO_PASSWORD are set too, and count before it\n",
-                );
-            }
-            login(global, username.expose_secret().to_owned(), password, None)
-        }
-        (Some(_), None) => Err(CliError::HalfCredentials(
-            "ZOMRO_USERNAME",
-            "ZOMRO_PASSWORD",
-        )),
-        (None, Some(password)) => match of_account {
-            Some(username) => login(global, username.value.clone(), password, None),
-            None => Err(CliError::HalfCredentials(
-                "ZOMRO_PASSWORD",
-                "ZOMRO_USERNAME",
-            )),
-        },
-        (None, None) => match secret("ZOMRO_AUTH")? {
-            Some(token) => Ok(Access {
-                credentials: Credentials::Token(token),
-                sources: Sources::default(),
-            }),
-            None => Err(CliError::NoCredentials),
-        },
     }
 }
 
@@ -332,23 +398,22 @@ pub fn files(global: &Global) -> impl Iterator<Item = PathBuf> {
 }
 
 /// The secret that the variable `name`, or the file that `name_FILE` names, holds.
-fn secret(name: &str) -> Result<Option<SecretString>, CliError> {
+fn secret(name: &str) -> Result<SecretString, CliError> {
     let bad = |variable: &str, what| CliError::BadSecret {
         variable: variable.to_owned(),
         what,
     };
     match env::var(name) {
         Ok(value) if value.is_empty() => return Err(bad(name, "empty")),
-        Ok(value) => return Ok(Some(SecretString::from(value))),
+        Ok(value) => return Ok(SecretString::from(value)),
         Err(VarError::NotUnicode(_)) => return Err(bad(name, "no UTF-8 text")),
         Err(VarError::NotPresent) => {}
     }
     let variable = format!("{name}_FILE");
-    let Some(path) = env::var_os(&variable).map(PathBuf::from) else {
-        return Ok(None);
-    };
+    let path = env::var_os(&variable).map(PathBuf::from);
+    let path = path.ok_or(CliError::NoCredentials)?;
     check_meant(&variable, &path)?;
-    read(&variable, &path).map(Some)
+    read(&variable, &path)
 }
 
 /// The secret that the file at `path` holds; `name` is what names that file.

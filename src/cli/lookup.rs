@@ -93,7 +93,7 @@ pub async fn resolve_if_named(global: &Global, source: Source) -> Result<Resolve
             owner: None,
         });
     }
-    let client = connect(global, TIMEOUT)?;
+    let client = connect(global, TIMEOUT).await?;
     resolve(source, validated, &client, RATE_PER_S, global.verbosity()).await
 }
 

@@ -11,6 +11,7 @@ use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal, kill_process_group};
 use secrecy::SecretString;
+use tokio::sync::oneshot;
 use zeroize::Zeroizing;
 
 /// How the variables begin that may hold a secret of ours.
@@ -29,9 +30,9 @@ const LOOK_EVERY: Duration = Duration::from_millis(10);
 const BYTES_MAX: usize = 64 << 10;
 
 /// The first line that `command` prints, which `sh -c` carries out. Its stderr and its terminal are
-/// ours. `Err`: what went wrong, without a word of its output or
-/// of the command itself.
-pub fn first_line(command: &str) -> Result<SecretString, String> {
+/// ours. `Err`: what went wrong, without a word of its output or of the command itself. Whoever stops
+/// waiting ends the command.
+pub async fn first_line(command: &str) -> Result<SecretString, String> {
     let mut shell = Command::new("sh");
     shell
         .args(["-c", command])
@@ -43,35 +44,18 @@ pub fn first_line(command: &str) -> Result<SecretString, String> {
             shell.env_remove(name);
         }
     }
-    // A group of its own can be ended as a whole. At a terminal such a group could ask for nothing: the
-    // terminal listens to ours.
-    let is_alone = !std::io::stdin().is_terminal();
-    if is_alone {
-        shell.process_group(0);
-    }
-    let started = shell.spawn();
-    let mut child = started.map_err(|error| format!("cannot start it: {error}"))?;
-    let group = i32::try_from(child.id()).ok().and_then(Pid::from_raw);
-    let group = group.filter(|_| is_alone);
-    let Some(output) = child.stdout.take() else {
+    let mut running = Running::start(shell)?;
+    let Some(output) = running.child.stdout.take() else {
         return Err("it has no output".to_owned());
     };
-    let (sender, receiver) = std::sync::mpsc::channel();
+    let (sender, receiver) = oneshot::channel();
     std::thread::spawn(move || {
         let mut bytes = Zeroizing::new(Vec::with_capacity(BYTES_MAX));
         let read = output.take(BYTES_MAX as u64).read_to_end(&mut bytes);
         // Nobody may be left who wants to know.
         let _ = sender.send(read.map(|_| bytes));
     });
-    let status = wait(&mut child);
-    if status.is_none() {
-        let _ = child.kill();
-        if let Some(group) = group {
-            let _ = kill_process_group(group, Signal::KILL);
-        }
-        let _ = child.wait();
-    }
-    let status = status.ok_or_else(|| {
+    let status = running.ended().await.ok_or_else(|| {
         format!(
             "it was stopped: it took longer than {} s",
             TIMEOUT.as_secs()
@@ -80,9 +64,11 @@ pub fn first_line(command: &str) -> Result<SecretString, String> {
     if !status.success() {
         return Err(ended(status));
     }
-    let bytes = receiver
-        .recv_timeout(AFTER_ITS_END)
-        .map_err(|_| "something that it started keeps its output open".to_owned())?
+    let bytes = tokio::time::timeout(AFTER_ITS_END, receiver)
+        .await
+        .ok()
+        .and_then(Result::ok)
+        .ok_or("something that it started keeps its output open")?
         .map_err(|error| format!("cannot read its output: {error}"))?;
     let text = std::str::from_utf8(&bytes).map_err(|_| "its output is no UTF-8 text".to_owned())?;
     match text.lines().next() {
@@ -91,17 +77,59 @@ pub fn first_line(command: &str) -> Result<SecretString, String> {
     }
 }
 
-/// How it ended; `None`: it takes too long.
-fn wait(child: &mut Child) -> Option<ExitStatus> {
-    let deadline = Instant::now() + TIMEOUT;
-    while Instant::now() < deadline {
-        // A child of ours can be waited for; where it cannot, it is stopped like one that hangs.
-        if let Some(status) = child.try_wait().ok()? {
-            return Some(status);
+/// A command that is being carried out. Dropped before its end, it is ended, with all that it started.
+struct Running {
+    child: Child,
+    /// Its own group of processes, where it has one.
+    group: Option<Pid>,
+    has_ended: bool,
+}
+
+impl Running {
+    fn start(mut shell: Command) -> Result<Self, String> {
+        // A group of its own can be ended as a whole. At a terminal such a group could ask for nothing:
+        // the terminal listens to ours.
+        let is_alone = !std::io::stdin().is_terminal();
+        if is_alone {
+            shell.process_group(0);
         }
-        std::thread::sleep(LOOK_EVERY);
+        let started = shell.spawn();
+        let child = started.map_err(|error| format!("cannot start it: {error}"))?;
+        let group = i32::try_from(child.id()).ok().and_then(Pid::from_raw);
+        Ok(Self {
+            child,
+            group: group.filter(|_| is_alone),
+            has_ended: false,
+        })
     }
-    None
+
+    /// How it ended; `None`: it takes too long.
+    async fn ended(&mut self) -> Option<ExitStatus> {
+        let deadline = Instant::now() + TIMEOUT;
+        while Instant::now() < deadline {
+            // A child of ours can be waited for; where it cannot, it is stopped like one that hangs.
+            if let Some(status) = self.child.try_wait().ok()? {
+                self.has_ended = true;
+                return Some(status);
+            }
+            tokio::time::sleep(LOOK_EVERY).await;
+        }
+        None
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        // What it left behind in the background when it ended by itself is its own affair.
+        if self.has_ended {
+            return;
+        }
+        let _ = self.child.kill();
+        if let Some(group) = self.group {
+            let _ = kill_process_group(group, Signal::KILL);
+        }
+        let _ = self.child.wait();
+    }
 }
 
 fn ended(status: ExitStatus) -> String {

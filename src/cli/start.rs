@@ -8,8 +8,8 @@ use super::arguments::{Cli, Command};
 use super::error::CliError;
 use super::global::Global;
 use super::{
-    adopt, catalogue, check, config_show, configured, control, given_paths, list, load, output,
-    plan, report, resolve, run, show, simulate, status, verify,
+    adopt, catalogue, check, config_show, configured, control, ended, given_paths, list, load,
+    output, plan, report, resolve, run, show, signals, simulate, status, verify,
 };
 use crate::exit::Exit;
 use crate::text;
@@ -88,35 +88,83 @@ fn carry_out(cli: Cli) -> Result<Exit, CliError> {
         .event_interval(TASKS_PER_TURN)
         .build()
         .map_err(CliError::System)?;
+    // They may wait for a command that prints a secret; the others see to signals themselves, or take no
+    // time.
+    let is_ended_by_signals = match &command {
+        Command::Plan(_)
+        | Command::Load(_)
+        | Command::Retry(_)
+        | Command::Services(_)
+        | Command::Images(_)
+        | Command::Keys(_) => true,
+        Command::Run(_)
+        | Command::Check(_)
+        | Command::Status(_)
+        | Command::List(_)
+        | Command::Show(_)
+        | Command::Resolve(_)
+        | Command::Cancel(_)
+        | Command::Pause(_)
+        | Command::Go(_)
+        | Command::Set(_)
+        | Command::Drain(_)
+        | Command::Report(_)
+        | Command::Verify(_)
+        | Command::Adopt(_)
+        | Command::Config(_)
+        | Command::Simulate(_) => false,
+    };
     let ended = runtime.block_on(async {
-        match command {
-            Command::Run(args) => run::run(&global, &args).await,
-            Command::Check(args) => check::check(&global, &args),
-            Command::Plan(args) => plan::plan(&global, &args).await,
-            Command::Load(args) => load::load(&global, &args).await,
-            Command::Status(args) => status::status(&global, &args).await,
-            Command::List(args) => list::list(&global, &args).await,
-            Command::Show(args) => show::show(&global, &args).await,
-            Command::Retry(args) => resolve::retry(&global, &args).await,
-            Command::Resolve(args) => resolve::resolve(&global, &args).await,
-            Command::Cancel(args) => resolve::cancel(&global, &args).await,
-            Command::Pause(args) => control::pause(&global, &args).await,
-            Command::Go(args) => control::go(&global, &args).await,
-            Command::Set(args) => control::set(&global, &args).await,
-            Command::Drain(args) => control::drain(&global, &args).await,
-            Command::Report(args) => report::report(&global, &args).await,
-            Command::Verify(args) => verify::verify(&global, &args).await,
-            Command::Adopt(args) => adopt::adopt(&global, &args).await,
-            Command::Services(args) => catalogue::services(&global, &args).await,
-            Command::Config(args) => config_show::config(&global, &args),
-            Command::Images(args) => catalogue::images(&global, &args).await,
-            Command::Keys(args) => catalogue::keys(&global, &args).await,
-            Command::Simulate(args) => simulate::run(&args).await,
+        let work = Box::pin(work(&global, command));
+        if is_ended_by_signals {
+            until_signal(work).await
+        } else {
+            work.await
         }
     });
     // A reader of a pipe or a name look-up that hangs must not keep the process.
     runtime.shutdown_background();
     ended
+}
+
+/// What the command does.
+async fn work(global: &Global, command: Command) -> Result<Exit, CliError> {
+    match command {
+        Command::Run(args) => run::run(global, &args).await,
+        Command::Check(args) => check::check(global, &args),
+        Command::Plan(args) => plan::plan(global, &args).await,
+        Command::Load(args) => load::load(global, &args).await,
+        Command::Status(args) => status::status(global, &args).await,
+        Command::List(args) => list::list(global, &args).await,
+        Command::Show(args) => show::show(global, &args).await,
+        Command::Retry(args) => resolve::retry(global, &args).await,
+        Command::Resolve(args) => resolve::resolve(global, &args).await,
+        Command::Cancel(args) => resolve::cancel(global, &args).await,
+        Command::Pause(args) => control::pause(global, &args).await,
+        Command::Go(args) => control::go(global, &args).await,
+        Command::Set(args) => control::set(global, &args).await,
+        Command::Drain(args) => control::drain(global, &args).await,
+        Command::Report(args) => report::report(global, &args).await,
+        Command::Verify(args) => verify::verify(global, &args).await,
+        Command::Adopt(args) => adopt::adopt(global, &args).await,
+        Command::Services(args) => catalogue::services(global, &args).await,
+        Command::Config(args) => config_show::config(global, &args),
+        Command::Images(args) => catalogue::images(global, &args).await,
+        Command::Keys(args) => catalogue::keys(global, &args).await,
+        Command::Simulate(args) => simulate::run(&args).await,
+    }
+}
+
+/// A command that may wait for one that prints a password: a signal that ends ours ends that one, too.
+async fn until_signal(
+    command: impl Future<Output = Result<Exit, CliError>>,
+) -> Result<Exit, CliError> {
+    let mut signals = signals::listen()?;
+    tokio::select! {
+        biased;
+        Some(signal) = signals.recv() => Ok(ended::of_signal(signal)),
+        ended = command => ended,
+    }
 }
 
 /// The log for those who look into the wire: `-vv`, `-vvv`. It never holds a secret.

@@ -1,6 +1,7 @@
 //! How to reach the API, and as whom.
 
 use std::fmt;
+use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -44,18 +45,21 @@ pub enum Credentials {
 
 /// A secret that is fetched when it is needed. `Err`: why there is none, in words.
 #[derive(Clone)]
-pub struct Source(Arc<dyn Fn() -> Result<SecretString, String> + Send + Sync>);
+pub struct Source(Arc<dyn Fn() -> Fetching + Send + Sync>);
+
+type Fetching = Pin<Box<dyn Future<Output = Result<SecretString, String>> + Send>>;
 
 impl Source {
-    /// `fetch` may take its time, and then holds up no other call.
-    pub fn new(fetch: impl Fn() -> Result<SecretString, String> + Send + Sync + 'static) -> Self {
-        Self(Arc::new(fetch))
+    /// `fetch` may take its time, and ends when it is dropped: a run that is stopped leaves nothing behind.
+    pub fn new<F>(fetch: impl Fn() -> F + Send + Sync + 'static) -> Self
+    where
+        F: Future<Output = Result<SecretString, String>> + Send + 'static,
+    {
+        Self(Arc::new(move || Box::pin(fetch())))
     }
 
     pub(super) async fn fetch(&self) -> Result<SecretString, String> {
-        let fetch = Arc::clone(&self.0);
-        let fetched = tokio::task::spawn_blocking(move || fetch()).await;
-        fetched.unwrap_or_else(|_| Err("it could not be fetched".to_owned()))
+        (self.0)().await
     }
 }
 

@@ -361,3 +361,41 @@ fn the_simulator_says_how_to_log_in() {
         finish(shell).exit(0).says("done 1");
     }
 }
+
+/// A command that prints a secret may wait for a person for half a minute.
+#[test]
+fn a_signal_ends_a_command_that_is_waited_for_and_leaves_nothing_of_it() {
+    let rig = with_code();
+    let waits = "echo $$ > started; sleep 60; true";
+    let password = format!("password_command = \"{waits}\"");
+    let code = format!("password = \"{LOGIN_PASSWORD}\"\ntotp_command = \"{waits}\"");
+    let run = ["run", "fleet.csv", "--yes", "--rate", "0"];
+    for (lines, words) in [
+        (&password, &run[..]),
+        (&password, &["plan", "fleet.csv"]),
+        (&password, &["services"]),
+        (&code, &run),
+        (&code, &["services", "--rate", "0"]),
+    ] {
+        account(&rig, lines);
+        let _ = fs::remove_file(rig.path("started"));
+        let mut command = bare(rig.folder.path());
+        command
+            .env("PATH", "/usr/bin:/bin")
+            .env("REFLEET_CONFIG", "config.toml")
+            .args(words);
+        let mut running = crate::rig::Running::start(command);
+        let mut group = String::new();
+        let ended = running.wait_until(|| {
+            group = fs::read_to_string(rig.path("started")).unwrap_or_default();
+            group.ends_with('\n')
+        });
+        assert_eq!(ended, None, "{words:?}: {}", running.said());
+        running.signal("INT");
+        running.end().exit(130);
+        let alive = format!("kill -0 -- -{}", group.trim());
+        let alive = Command::new("sh").args(["-c", &alive]).output().unwrap();
+        assert!(!alive.status.success(), "{words:?} left {group}");
+    }
+    assert_eq!(rig.submissions(), 0);
+}

@@ -36,7 +36,7 @@ pub struct LookArgs {
 impl LookArgs {
     /// The API, signed in to where the account asks a person for a code.
     pub async fn client(&self, global: &Global) -> Result<Client, CliError> {
-        let client = connect(global, self.timeout)?;
+        let client = connect(global, self.timeout).await?;
         sign_in(&client, self.rate, Action::Rebuild).await?;
         Ok(client)
     }

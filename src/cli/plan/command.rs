@@ -72,7 +72,7 @@ pub async fn plan(global: &Global, args: &PlanArgs) -> Result<Exit, CliError> {
     let verbosity = global.verbosity();
     let (options, timeout) = args.pace.resolve(false)?;
     let endpoint = global.endpoint()?;
-    let client = connect(global, timeout)?;
+    let client = connect(global, timeout).await?;
     let source = args.sheet.open(&args.manifest)?;
     let validated = manifest::validated(&source)?;
     tell_warnings(&validated, verbosity);

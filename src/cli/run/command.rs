@@ -30,7 +30,12 @@ pub async fn run(global: &Global, args: &RunArgs) -> Result<Exit, CliError> {
     };
     let source = manifest.as_ref().map(|(source, _)| source);
     let plan = args.plan.as_deref().map(PlanFile::read).transpose()?;
-    let mut context = RunContext::new(global, args, source).await?;
+    // A command that prints the password may take its time.
+    let mut context = tokio::select! {
+        biased;
+        Some(signal) = signals.recv() => return Ok(interrupted(signal)),
+        context = RunContext::new(global, args, source) => context?,
+    };
     if let Some((path, plan)) = args.plan.as_ref().zip(plan.as_ref()) {
         // Before any call: names are looked up, and credentials sent, at the address that was approved.
         let action = source.map_or(plan.action, Source::action);
@@ -51,6 +56,11 @@ pub async fn run(global: &Global, args: &RunArgs) -> Result<Exit, CliError> {
         simulator.shutdown().await;
     }
     result
+}
+
+fn interrupted(signal: Signal) -> Exit {
+    tell("\ninterrupted before anything was sent\n");
+    ended::of_signal(signal)
 }
 
 /// What the command was called with.
@@ -82,10 +92,7 @@ async fn look_up_and_run(
             );
             tokio::select! {
                 biased;
-                Some(signal) = signals.recv() => {
-                    tell("\ninterrupted before anything was sent\n");
-                    return Ok(ended::of_signal(signal));
-                }
+                Some(signal) = signals.recv() => return Ok(interrupted(signal)),
                 resolved = resolving => Some(resolved?),
             }
         }
@@ -124,8 +131,7 @@ async fn until_ended(invocation: &Invocation<'_>, signals: &mut Signals) -> Resu
                         if signal == Signal::Interrupt && context.pager.is_open() {
                             continue; // it was typed into the pager, and means something there
                         }
-                        tell("\ninterrupted before anything was sent\n");
-                        return Ok(ended::of_signal(signal));
+                        return Ok(interrupted(signal));
                     }
                     prepared = &mut preparing => break prepared,
                 }

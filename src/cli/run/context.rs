@@ -84,11 +84,11 @@ impl RunContext {
         if args.simulate {
             Self::simulated(global, args, source).await
         } else {
-            Self::real(global, args)
+            Self::real(global, args).await
         }
     }
 
-    fn real(global: &Global, args: &RunArgs) -> Result<Self, CliError> {
+    async fn real(global: &Global, args: &RunArgs) -> Result<Self, CliError> {
         if args.faults.is_odd() {
             return Err(CliError::Usage(
                 "--fault-rate and --odd need --simulate: faults are only simulated".to_owned(),
@@ -100,7 +100,7 @@ impl RunContext {
             database: global.database(DATABASE)?,
             provider: endpoint.provider(),
             api_url: endpoint.to_string(),
-            client: connect(global, timeout)?,
+            client: connect(global, timeout).await?,
             simulator: None,
             options,
             pager: Pager::default(),

@@ -310,7 +310,7 @@ async fn a_password_that_was_fetched_again_is_hidden_like_the_first() {
         ..settings(&server.url(), PLENTY)
     };
     let sources = Sources {
-        password: Some(Source::new(|| Ok(SecretString::from(NEW)))),
+        password: Some(Source::new(|| async { Ok(SecretString::from(NEW)) })),
         code: None,
     };
     let client = Client::with_sources(settings, sources).unwrap();
