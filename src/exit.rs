@@ -51,6 +51,47 @@ impl Exit {
         self as u8
     }
 
+    /// That of a process that gave back `code`; `None`: no process of this program does.
+    pub fn of_code(code: u8) -> Option<Self> {
+        const ALL: [Exit; 14] = [
+            Exit::Done,
+            Exit::Failed,
+            Exit::Usage,
+            Exit::InDoubt,
+            Exit::Outage,
+            Exit::Window,
+            Exit::Budget,
+            Exit::Credentials,
+            Exit::Blocked,
+            Exit::Bug,
+            Exit::Storage,
+            Exit::Busy,
+            Exit::Interrupted,
+            Exit::Terminated,
+        ];
+        ALL.into_iter().find(|exit| exit.code() == code)
+    }
+
+    /// What it says of a run, for people.
+    pub fn meaning(self) -> &'static str {
+        match self {
+            Self::Done => "all is done, or was cancelled on purpose",
+            Self::Failed => "it came to the end, and some jobs failed",
+            Self::Usage => "the credentials are not those of its account, or nothing could be sent",
+            Self::InDoubt => "it came to the end, and some jobs are in doubt",
+            Self::Outage => "halted before the end, with work left: run again",
+            Self::Window => "the window closed with work left",
+            Self::Budget => "halted because somebody has to look",
+            Self::Credentials => "the credentials were refused",
+            Self::Blocked => "the API blocks this address",
+            Self::Bug => "a bug of refleet",
+            Self::Storage => "the database could not be written",
+            Self::Busy => "another process worked on the queue",
+            Self::Interrupted => "interrupted (SIGINT)",
+            Self::Terminated => "interrupted (SIGTERM or SIGHUP)",
+        }
+    }
+
     /// How a batch has ended whose jobs stand like this.
     pub fn of_counts(counts: &Counts) -> Self {
         if counts.in_doubt > 0 {
@@ -113,6 +154,15 @@ impl Serialize for Exit {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn every_code_is_read_as_it_was_given_back() {
+        let known = (0..=u8::MAX).filter_map(|code| Some((code, Exit::of_code(code)?)));
+        let known: Vec<(u8, Exit)> = known.collect();
+        assert!(known.iter().all(|(code, exit)| exit.code() == *code));
+        let codes: Vec<u8> = known.iter().map(|(code, _)| *code).collect();
+        assert_eq!(codes, [0, 1, 2, 3, 4, 5, 6, 7, 8, 70, 74, 75, 130, 143]);
+    }
 
     #[test]
     fn of_two_batches_the_worse_end_counts_and_what_stopped_the_process_before_it() {

@@ -18,6 +18,7 @@ CREATE TABLE batch (
     manifest   TEXT    NOT NULL,                               -- its name, for people
     path       BLOB    NOT NULL,                               -- the file, absolute; `-`: stdin
     plan       TEXT,                                           -- digest of the plan that it was ordered by
+    rows       TEXT    NOT NULL CHECK (json_valid(rows)),      -- of the manifest: what became of them
     created_ms INTEGER NOT NULL,
     epoch      INTEGER NOT NULL DEFAULT 0 CHECK (epoch >= 0),  -- how often a run has taken it over
     account    TEXT    CHECK (account <> ''),                  -- whose instances; NULL: not known yet
@@ -193,7 +194,10 @@ SELECT line, service_id, image, state, executed, evidence, attempt AS attempts,
            || printf('.%03dZ', submitted_ms % 1000) AS submitted_at,
        strftime('%Y-%m-%dT%H:%M:%S', completed_ms / 1000, 'unixepoch')
            || printf('.%03dZ', completed_ms % 1000) AS completed_at,
-       error_kind, error, note
+       error_kind, error, note,
+       baseline ->> '$.name' AS name, baseline ->> '$.ip' AS ip, target AS image_name,
+       iif((evidence = 'observed' OR evidence = 'image') AND submitted_ms <= completed_ms,
+           completed_ms - submitted_ms, NULL) AS took_ms
 FROM job
 WHERE batch_id = (SELECT max(id) FROM batch)
 ORDER BY id;

@@ -5,14 +5,28 @@ use std::path::{Path, PathBuf};
 use clap::{Args, ValueEnum};
 
 use super::error::CliError;
-use crate::report::Format;
+use crate::report::{Format, ReportFormat};
 use crate::text;
 
+/// The formats that a command can write.
+pub trait Formats: ValueEnum + Send + Sync + 'static {
+    /// What is written unless something else is asked for.
+    const TABLE: Self;
+    /// What `--json` stands for.
+    const JSON: Self;
+
+    /// As it is typed; but for the table, also the ending of a file's name.
+    fn name(&self) -> String {
+        let value = self.to_possible_value();
+        value.map_or_else(String::new, |value| value.get_name().to_owned())
+    }
+}
+
 #[derive(Debug, Args)]
-pub struct FormatArgs {
+pub struct FormatArgs<F: Formats> {
     /// How to write it [default: by the ending of the file's name, else a table]
     #[arg(long, value_enum, value_name = "FORMAT")]
-    format: Option<FormatArg>,
+    format: Option<F>,
 
     /// The same as --format json
     #[arg(long, conflicts_with = "format")]
@@ -23,9 +37,9 @@ pub struct FormatArgs {
     pub output: Option<PathBuf>,
 }
 
-/// How to write a table.
+/// How to write a list.
 #[derive(Debug, Clone, Copy, ValueEnum)]
-enum FormatArg {
+pub enum ListFormat {
     /// For people
     Table,
     /// For spreadsheets
@@ -34,17 +48,51 @@ enum FormatArg {
     Json,
 }
 
-impl From<FormatArg> for Format {
-    fn from(arg: FormatArg) -> Self {
+impl Formats for ListFormat {
+    const TABLE: Self = Self::Table;
+    const JSON: Self = Self::Json;
+}
+
+impl From<ListFormat> for Format {
+    fn from(arg: ListFormat) -> Self {
         match arg {
-            FormatArg::Table => Self::Table,
-            FormatArg::Csv => Self::Csv,
-            FormatArg::Json => Self::Json,
+            ListFormat::Table => Self::Table,
+            ListFormat::Csv => Self::Csv,
+            ListFormat::Json => Self::Json,
         }
     }
 }
 
-impl FormatArgs {
+/// How to write results.
+#[derive(Debug, Clone, Copy, ValueEnum)]
+pub enum ResultsFormat {
+    /// For people
+    Table,
+    /// For spreadsheets
+    Csv,
+    /// For scripts
+    Json,
+    /// For people: one page to be opened in a browser, with what stands out first
+    Html,
+}
+
+impl Formats for ResultsFormat {
+    const TABLE: Self = Self::Table;
+    const JSON: Self = Self::Json;
+}
+
+impl From<ResultsFormat> for ReportFormat {
+    fn from(arg: ResultsFormat) -> Self {
+        match arg {
+            ResultsFormat::Table => Self::Table,
+            ResultsFormat::Csv => Self::Csv,
+            ResultsFormat::Json => Self::Json,
+            ResultsFormat::Html => Self::Html,
+        }
+    }
+}
+
+impl<F: Formats> FormatArgs<F> {
     /// The file to write; `None`: standard output.
     pub fn file(&self) -> Option<&Path> {
         let path = self.output.as_deref();
@@ -52,31 +100,40 @@ impl FormatArgs {
     }
 
     /// What was asked for, else what the file's name ends in.
-    pub fn format(&self) -> Result<Format, CliError> {
-        if let Some(format) = self.format {
-            return Ok(format.into());
+    pub fn format(&self) -> Result<F, CliError> {
+        if let Some(format) = &self.format {
+            return Ok(format.clone());
         }
         if self.json {
-            return Ok(Format::Json);
+            return Ok(F::JSON);
         }
         let Some(path) = self.file() else {
-            return Ok(Format::Table);
+            return Ok(F::TABLE);
         };
         let suffix = path
             .extension()
             .map(|suffix| suffix.to_string_lossy().to_lowercase());
-        match suffix.as_deref() {
-            Some("csv") => Ok(Format::Csv),
-            Some("json") => Ok(Format::Json),
-            Some(_) | None => Err(CliError::Usage(format!(
-                "{} ends in neither .csv nor .json: say with --format table|csv|json how to write it",
-                text::printable(&path.display().to_string())
-            ))),
-        }
+        let named: Vec<&F> = (F::value_variants().iter())
+            .filter(|format| format.name() != F::TABLE.name())
+            .collect();
+        let found = named.iter().find(|format| Some(format.name()) == suffix);
+        found.copied().cloned().ok_or_else(|| {
+            let endings: Vec<String> = named
+                .iter()
+                .map(|format| format!(".{}", format.name()))
+                .collect();
+            let words: Vec<String> = F::value_variants().iter().map(Formats::name).collect();
+            CliError::Usage(format!(
+                "{} ends in none of {}: say with --format {} how to write it",
+                text::printable(&path.display().to_string()),
+                endings.join(", "),
+                words.join("|")
+            ))
+        })
     }
 }
 
-/// A format as a person calls what was written in it.
+/// A list's format as a person calls what was written in it.
 pub fn called(format: Format) -> &'static str {
     match format {
         Format::Table => "a table",

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use super::arguments::Command;
 use super::credentials;
 use super::error::CliError;
-use super::format::FormatArgs;
+use super::format::{FormatArgs, Formats};
 use super::global::{DATABASE, Global, SIMULATION_DATABASE};
 use super::paths::{check_meant, refuse_if, refuse_precious};
 use crate::queue::{Location, Precious};
@@ -98,7 +98,7 @@ fn paths(command: &Command) -> (Option<&Path>, Option<(&'static str, &Path)>) {
     )
 }
 
-fn output(args: &FormatArgs) -> Option<(&'static str, &Path)> {
+fn output<F: Formats>(args: &FormatArgs<F>) -> Option<(&'static str, &Path)> {
     args.output.as_deref().map(|path| ("--output", path))
 }
 

@@ -167,23 +167,15 @@ fn text_line(row: &ResultRow, held: &Held, out: &mut Vec<u8>) -> std::io::Result
 struct Listed<'a> {
     #[serde(flatten)]
     result: ResultFields<'a>,
-    name: Option<&'a str>,
-    ip: Option<&'a str>,
     held: bool,
     held_back: Value,
-    took_ms: Option<u64>,
 }
 
 fn json_line(row: &ResultRow, held: &Held, out: &mut Vec<u8>) -> std::io::Result<()> {
     let listed = Listed {
         result: ResultFields::from(row),
-        name: row.name.as_deref(),
-        ip: row.ip.as_deref(),
         held: row.held,
         held_back: holds_as_json(&held.of(row)),
-        took_ms: row
-            .took()
-            .map(|took| u64::try_from(took.as_millis()).unwrap_or(u64::MAX)),
     };
     serde_json::to_writer(&mut *out, &listed)?;
     out.push(b'\n');

@@ -1,6 +1,6 @@
 //! How many jobs stand where.
 
-use super::State;
+use super::{ResultRow, State};
 
 /// Number of jobs in each state.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, serde::Serialize)]
@@ -64,6 +64,12 @@ impl Counts {
     /// Jobs for which no run has anything left to do.
     pub fn ended(&self) -> u64 {
         self.done + self.failed + self.cancelled + self.held
+    }
+
+    /// One more job.
+    pub fn add(&mut self, row: &ResultRow) {
+        *self.of_mut(row.state) += 1;
+        self.held += u64::from(row.held);
     }
 
     /// Jobs for which a run still has something to do: an *open* batch has some.

@@ -291,17 +291,12 @@ impl JobRecord {
         self.executed_before.max(self.executed_now)
     }
 
-    /// From the submission to the completion, where that was seen: what was only accepted, or given out
-    /// as done by somebody, says nothing of how long it took.
+    /// From the submission to the completion, where that was seen ([`Evidence::is_seen`]).
     pub fn took(&self) -> Option<Duration> {
-        match self.evidence? {
-            Evidence::Observed | Evidence::Image => {
-                let (submitted_ms, completed_ms) = self.submitted_ms.zip(self.completed_ms)?;
-                let ms = u64::try_from(completed_ms - submitted_ms).ok()?;
-                Some(Duration::from_millis(ms))
-            }
-            Evidence::Accepted | Evidence::Operator => None,
-        }
+        self.evidence.filter(|evidence| evidence.is_seen())?;
+        let (submitted_ms, completed_ms) = self.submitted_ms.zip(self.completed_ms)?;
+        let ms = u64::try_from(completed_ms - submitted_ms).ok()?;
+        Some(Duration::from_millis(ms))
     }
 
     /// The instance was rebuilt, and somebody has seen that: the API's word alone proves nothing.

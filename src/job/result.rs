@@ -13,6 +13,8 @@ pub struct ResultRow {
     pub service: ServiceId,
     /// The image ordered for it, if it gets one.
     pub image: Option<ImageId>,
+    /// The name that this image will have, where it is known.
+    pub image_name: Option<String>,
     /// Where the job is.
     pub state: State,
     /// Was the instance touched?
@@ -47,10 +49,11 @@ impl ResultRow {
         self.state == State::Done && self.error_kind.is_some()
     }
 
-    /// From the submission to the proof of completion, for finished rebuilds.
+    /// From the submission to the completion, where that was seen ([`Evidence::is_seen`]).
     pub fn took(&self) -> Option<Duration> {
+        self.evidence.filter(|evidence| evidence.is_seen())?;
         let (submitted_ms, completed_ms) = self.submitted_ms.zip(self.completed_ms)?;
         let ms = u64::try_from(completed_ms.saturating_sub(submitted_ms)).ok()?;
-        (self.state == State::Done).then_some(Duration::from_millis(ms))
+        Some(Duration::from_millis(ms))
     }
 }

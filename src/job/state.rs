@@ -57,3 +57,14 @@ words! {
         Operator = "operator",
     }
 }
+
+impl Evidence {
+    /// Somebody has seen when it was done: what was only accepted, or given out as done by somebody, says
+    /// nothing of how long it took.
+    pub fn is_seen(self) -> bool {
+        match self {
+            Self::Observed | Self::Image => true,
+            Self::Accepted | Self::Operator => false,
+        }
+    }
+}

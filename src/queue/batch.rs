@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use crate::job::{Action, BatchId, Counts, JobId, Owner, RunId, ServiceId};
+use crate::job::{Action, BatchId, Counts, JobId, Owner, RunId, ServiceId, SheetRows};
 
 /// A batch, and where it stands.
 #[derive(Debug, Clone)]
@@ -22,6 +22,8 @@ pub struct Batch {
     pub owner: Option<Owner>,
     /// Digest of the plan that it was ordered by, if it was.
     pub plan: Option<String>,
+    /// What became of the manifest's rows when it was ordered.
+    pub rows: SheetRows,
     /// How often the same manifest was ordered, counted from 1.
     pub number: u32,
     /// The manifest's name.

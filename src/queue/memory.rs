@@ -23,7 +23,7 @@ use super::{
 };
 use crate::job::{
     Action, BatchId, Control, ControlEntry, Counts, Executed, ImageId, JobId, JobRecord,
-    LedgerEntry, NewJob, Owner, ResultRow, RunId, ServiceId, State, Transition,
+    LedgerEntry, NewJob, Owner, ResultRow, RunId, ServiceId, SheetRows, State, Transition,
 };
 
 /// The whole store.
@@ -40,6 +40,7 @@ pub struct MemoryStore {
 #[derive(Debug)]
 struct StoredBatch {
     order: NewBatch,
+    rows: SheetRows,
     number: u32,
     touched_ms: i64,
     epoch: i64,
@@ -345,7 +346,9 @@ impl Backend for MemoryStore {
         policy: EnqueuePolicy,
         rows: &mut Rows<'_, E>,
     ) -> Result<Enqueued, EnqueueError<E>> {
-        let (rows, preview) = self.sift(batch, policy, rows)?;
+        let mut all = 0;
+        let mut rows = rows.inspect(|_| all += 1);
+        let (rows, preview) = self.sift(batch, policy, &mut rows)?;
         let Preview {
             queued: jobs,
             left_out,
@@ -358,6 +361,7 @@ impl Backend for MemoryStore {
             let earlier = self.batches.iter().filter(same).count();
             self.batches.push(StoredBatch {
                 order: batch.clone(),
+                rows: left_out.of_rows(all),
                 number: u32::try_from(earlier + 1).expect("a small number"),
                 touched_ms: 0,
                 epoch: 0,
@@ -517,6 +521,7 @@ impl Backend for MemoryStore {
                 api_url: order.api_url,
                 owner: order.owner,
                 plan: order.plan,
+                rows: stored.rows,
                 number: stored.number,
                 manifest: order.manifest,
                 path: order.path,

@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use super::{QueuedJob, StoreError};
 use crate::job::{
-    Action, BatchId, Executed, Expected, Group, LedgerEntry, NewJob, Owner, ServiceId, State,
+    Action, BatchId, Executed, Expected, Group, LedgerEntry, NewJob, Owner, ServiceId, SheetRows,
+    State,
 };
 
 /// What a new batch is.
@@ -105,6 +106,18 @@ pub struct LeftOut {
     pub other_image: Vec<ServiceId>,
     /// Of those: the ones whose last job, in this batch, failed.
     pub failed: Vec<(ServiceId, BatchId)>,
+}
+
+impl LeftOut {
+    /// What became of `all` rows of a manifest of which these were left out.
+    pub(super) fn of_rows(&self, all: u64) -> SheetRows {
+        SheetRows {
+            all,
+            already_done: self.done.len() as u64,
+            held_elsewhere: self.held.len() as u64,
+            not_due: self.not_due.len() as u64,
+        }
+    }
 }
 
 /// What a manifest says now of the access of a batch's jobs, of what they expect, and of

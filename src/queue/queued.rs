@@ -62,6 +62,7 @@ impl From<&QueuedJob> for ResultRow {
             line: job.line,
             service: job.service,
             image: job.order.image(),
+            image_name: record.target.clone(),
             state: record.state,
             executed: record.executed(),
             evidence: record.evidence,

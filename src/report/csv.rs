@@ -5,7 +5,7 @@ use std::io::{self, Write};
 use super::cell;
 use super::fields::COLUMNS;
 use crate::job::{FailureKind, ResultRow};
-use crate::time::Stamp;
+use crate::time::{self, Stamp};
 
 /// Large enough that a million rows are a few thousand writes.
 const BUFFER_BYTES: usize = 1 << 16;
@@ -43,9 +43,21 @@ impl<W: Write> Csv<W> {
         self.moment(row.submitted_ms)?;
         self.moment(row.completed_ms)?;
         let kind = row.error_kind.as_ref().map(FailureKind::as_str);
-        for text in [kind, row.error.as_deref(), row.note.as_deref()] {
+        let texts = [
+            kind,
+            row.error.as_deref(),
+            row.note.as_deref(),
+            row.name.as_deref(),
+            row.ip.as_deref(),
+            row.image_name.as_deref(),
+        ];
+        for text in texts {
             let text = text.unwrap_or_default();
             self.writer.write_field(cell::neutral(text).as_bytes())?;
+        }
+        match row.took() {
+            Some(took) => self.field(time::whole_ms(took))?,
+            None => self.writer.write_field("")?,
         }
         self.writer.write_record(None::<&[u8]>)?;
         Ok(())

@@ -5,10 +5,10 @@ use serde::Serialize;
 use crate::job::{
     Evidence, Executed, FailureKind, ImageId, JobRecord, ResultRow, ServiceId, State,
 };
-use crate::time::Stamp;
+use crate::time::{self, Stamp};
 
 /// The names of [`ResultFields`], in their order: the columns of the CSV.
-pub const COLUMNS: [&str; 12] = [
+pub const COLUMNS: [&str; 16] = [
     "line",
     "service_id",
     "image",
@@ -21,6 +21,10 @@ pub const COLUMNS: [&str; 12] = [
     "error_kind",
     "error",
     "note",
+    "name",
+    "ip",
+    "image_name",
+    "took_ms",
 ];
 
 /// A result: what is not there is `null`, texts are as they were.
@@ -38,6 +42,10 @@ pub struct ResultFields<'a> {
     error_kind: Option<&'a FailureKind>,
     error: Option<&'a str>,
     note: Option<&'a str>,
+    name: Option<&'a str>,
+    ip: Option<&'a str>,
+    image_name: Option<&'a str>,
+    took_ms: Option<u64>,
 }
 
 impl<'a> From<&'a ResultRow> for ResultFields<'a> {
@@ -55,6 +63,10 @@ impl<'a> From<&'a ResultRow> for ResultFields<'a> {
             error_kind: row.error_kind.as_ref(),
             error: row.error.as_deref(),
             note: row.note.as_deref(),
+            name: row.name.as_deref(),
+            ip: row.ip.as_deref(),
+            image_name: row.image_name.as_deref(),
+            took_ms: row.took().map(time::whole_ms),
         }
     }
 }
@@ -68,6 +80,7 @@ impl<'a> ResultFields<'a> {
         record: &'a JobRecord,
     ) -> Self {
         let failure = record.failure.as_ref();
+        let baseline = record.baseline.as_ref();
         Self {
             line,
             service_id: service,
@@ -81,6 +94,10 @@ impl<'a> ResultFields<'a> {
             error_kind: failure.map(|failure| &failure.error_kind),
             error: failure.map(|failure| failure.error.as_str()),
             note: None,
+            name: baseline.and_then(|baseline| baseline.name.as_deref()),
+            ip: baseline.and_then(|baseline| baseline.ip.as_deref()),
+            image_name: record.target.as_deref(),
+            took_ms: record.took().map(time::whole_ms),
         }
     }
 

@@ -1,8 +1,8 @@
-//! JSON for scripts: `{"version":1,"account":…,"results":[…]}`, one result a line.
+//! JSON for scripts: `{"version":1,"account":…,"results":[…],"summary":{…}}`, one result a line.
 //!
-//! The fields are those of [`ResultFields`]; characters that could steer a terminal are written as
-//! `\u` escapes. `version` grows when a field changes
-//! its meaning or goes away.
+//! The fields are those of [`ResultFields`] and [`Summary`](super::summary::Summary); characters that
+//! could steer a terminal are written as `\u` escapes. `version` grows when a field changes its meaning or
+//! goes away.
 
 use std::io::{self, BufWriter, Write};
 
@@ -10,7 +10,8 @@ use serde::Serialize;
 use serde_json::ser::Formatter;
 
 use super::fields::ResultFields;
-use crate::job::{Owner, ResultRow};
+use super::summary::{Earlier, Gathering, Subject};
+use crate::job::ResultRow;
 use crate::text::is_unsafe;
 
 const VERSION: u8 = 1;
@@ -20,18 +21,25 @@ const BUFFER_BYTES: usize = 1 << 16;
 pub struct Json<W: Write> {
     out: BufWriter<W>,
     empty: bool,
+    gathering: Gathering,
 }
 
 impl<W: Write> Json<W> {
-    pub fn new(out: W, account: Option<&Owner>) -> io::Result<Self> {
+    /// Of the rows of `subject`. `earlier`: the order before it, all of whose rows have gone by.
+    pub fn new(out: W, subject: Subject, earlier: Option<Earlier>) -> io::Result<Self> {
         let mut out = BufWriter::with_capacity(BUFFER_BYTES, out);
         write!(out, "{{\"version\":{VERSION},\"account\":")?;
-        write_safely(&mut out, &account)?;
+        write_safely(&mut out, &subject.account)?;
         out.write_all(b",\"results\":[")?;
-        Ok(Self { out, empty: true })
+        Ok(Self {
+            out,
+            empty: true,
+            gathering: Gathering::new(subject, earlier),
+        })
     }
 
     pub fn row(&mut self, row: &ResultRow) -> io::Result<()> {
+        self.gathering.row(row);
         let separator: &[u8] = if self.empty { b"\n" } else { b",\n" };
         self.out.write_all(separator)?;
         self.empty = false;
@@ -39,7 +47,9 @@ impl<W: Write> Json<W> {
     }
 
     pub fn finish(mut self) -> io::Result<W> {
-        self.out.write_all(b"\n]}\n")?;
+        self.out.write_all(b"\n],\n\"summary\":")?;
+        write_safely(&mut self.out, &self.gathering.finish())?;
+        self.out.write_all(b"}\n")?;
         self.out
             .into_inner()
             .map_err(io::IntoInnerError::into_error)

@@ -1,15 +1,18 @@
-//! Lists and results: what happened to each instance, as a table for people, CSV for spreadsheets, JSON for scripts.
+//! Lists and results: what happened to each instance, as a table or a page for people, CSV for spreadsheets, JSON for
+//! scripts.
 //!
-//! Rows are pushed in and leave at once: memory stays flat however many there are. The one fact to
-//! know: what stands in an error or a note is foreign text, and no format lets it run as a formula
-//! in a spreadsheet or steer a terminal.
+//! Rows are pushed in and leave at once: memory stays flat however many there are. `summary` is what they
+//! come to, for the formats that say it. The one fact to know: what stands in an error or a note is foreign
+//! text, and no format lets it run as a formula in a spreadsheet, steer a terminal or become markup.
 
 mod atomic_file;
 mod cell;
 mod csv;
 mod fields;
+mod html;
 mod json;
 mod listing;
+mod summary;
 mod table;
 #[cfg(test)]
 mod tests;
@@ -18,4 +21,5 @@ mod writer;
 pub use atomic_file::AtomicFile;
 pub use fields::ResultFields;
 pub use listing::Listing;
-pub use writer::{Format, Report};
+pub use summary::{Commands, Earlier, LastRun, Subject};
+pub use writer::{Format, Report, ReportFormat};

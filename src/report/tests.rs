@@ -6,10 +6,46 @@ use proptest::prelude::*;
 
 use super::fields::COLUMNS;
 use super::*;
-use crate::job::{AccountId, Evidence, Executed, ImageId, Owner, ResultRow, ServiceId, State};
+use crate::job::{
+    AccountId, Action, BatchId, Evidence, Executed, ImageId, Owner, ResultRow, ServiceId,
+    SheetRows, State,
+};
 use crate::text::is_unsafe;
+use crate::time::Stamp;
 
-fn row(line: u64, state: State) -> ResultRow {
+/// What the tests of this room report on.
+pub(super) fn subject() -> Subject {
+    Subject {
+        batch: BatchId(7),
+        order: 2,
+        action: Action::Rebuild,
+        manifest: "fleet.csv".to_owned(),
+        api_url: "https://api.zomro.com/".to_owned(),
+        simulated: false,
+        plan: None,
+        created_at: Stamp(1_795_399_200_000),
+        rows: SheetRows {
+            all: 4,
+            ..SheetRows::default()
+        },
+        last_run: Some(LastRun {
+            started_at: Stamp(1_795_399_200_001),
+            ended_at: Some(Stamp(1_795_399_470_000)),
+            exit_code: Some(3),
+            meaning: Some("it came to the end, and some jobs are in doubt"),
+        }),
+        account: None,
+        database: "/srv/refleet.db".to_owned(),
+        made_ms: 1_795_399_500_000,
+        commands: Commands {
+            program: "refleet --db /srv/refleet.db".to_owned(),
+            of_batch: String::new(),
+            resume: "refleet --db /srv/refleet.db run".to_owned(),
+        },
+    }
+}
+
+pub(super) fn row(line: u64, state: State) -> ResultRow {
     let service = i64::try_from(5_113_100 + line).unwrap();
     ResultRow {
         line,
@@ -17,6 +53,7 @@ fn row(line: u64, state: State) -> ResultRow {
         image: "18d0ee2e-4d57-4f40-9b56-03c1773b5831"
             .parse::<ImageId>()
             .ok(),
+        image_name: Some("AlmaLinux-8".to_owned()),
         state,
         executed: Executed::No,
         evidence: None,
@@ -33,7 +70,7 @@ fn row(line: u64, state: State) -> ResultRow {
     }
 }
 
-fn some_rows() -> Vec<ResultRow> {
+pub(super) fn some_rows() -> Vec<ResultRow> {
     vec![
         ResultRow {
             executed: Executed::Yes,
@@ -68,17 +105,21 @@ fn some_rows() -> Vec<ResultRow> {
     ]
 }
 
-fn report(format: Format, width: Option<usize>, rows: &[ResultRow]) -> String {
+fn report(format: ReportFormat, width: Option<usize>, rows: &[ResultRow]) -> String {
     report_of(None, format, width, rows)
 }
 
 fn report_of(
-    account: Option<&Owner>,
-    format: Format,
+    account: Option<Owner>,
+    format: ReportFormat,
     width: Option<usize>,
     rows: &[ResultRow],
 ) -> String {
-    let mut report = Report::new(format, Vec::new(), width, account).unwrap();
+    let subject = Subject {
+        account,
+        ..subject()
+    };
+    let mut report = Report::new(format, Vec::new(), width, subject, None).unwrap();
     for row in rows {
         report.row(row).unwrap();
     }
@@ -90,7 +131,7 @@ fn a_table_is_for_people() {
     let rows = some_rows();
     let mut tables = String::new();
     for width in [None, Some(120), Some(80), Some(40)] {
-        let table = report(Format::Table, width, &rows);
+        let table = report(ReportFormat::Table, width, &rows);
         let (rows, _footer) = table.rsplit_once("\n4 instances").unwrap();
         for line in rows.lines() {
             assert!(
@@ -106,31 +147,32 @@ fn a_table_is_for_people() {
 
 #[test]
 fn csv_is_for_spreadsheets() {
-    insta::assert_snapshot!(report(Format::Csv, None, &some_rows()));
+    insta::assert_snapshot!(report(ReportFormat::Csv, None, &some_rows()));
 }
 
 #[test]
 fn json_is_for_scripts() {
-    insta::assert_snapshot!(report(Format::Json, None, &some_rows()));
+    insta::assert_snapshot!(report(ReportFormat::Json, None, &some_rows()));
 }
 
 #[test]
 fn a_report_about_nothing_is_whole() {
-    assert_eq!(report(Format::Table, Some(80), &[]), "no instances\n");
+    assert_eq!(report(ReportFormat::Table, Some(80), &[]), "no instances\n");
     assert_eq!(
-        report(Format::Csv, None, &[]),
+        report(ReportFormat::Csv, None, &[]),
         format!("{}\n", COLUMNS.join(","))
     );
-    let json: serde_json::Value = serde_json::from_str(&report(Format::Json, None, &[])).unwrap();
-    assert_eq!(
-        json,
-        serde_json::json!({"version": 1, "account": null, "results": []})
-    );
+    let json: serde_json::Value =
+        serde_json::from_str(&report(ReportFormat::Json, None, &[])).unwrap();
+    assert_eq!(json["version"], 1);
+    assert_eq!(json["account"], serde_json::Value::Null);
+    assert_eq!(json["results"], serde_json::json!([]));
+    assert_eq!(json["summary"]["total"], 0);
     let owner = Owner {
         id: AccountId::new("70001"),
         label: Some("\u{1b}[2J\u{202e}".to_owned()),
     };
-    let text = report_of(Some(&owner), Format::Json, None, &[]);
+    let text = report_of(Some(owner), ReportFormat::Json, None, &[]);
     assert!(!text.contains(['\u{1b}', '\u{202e}']), "{text}");
     let json: serde_json::Value = serde_json::from_str(&text).unwrap();
     assert_eq!(json["account"]["id"], "70001");
@@ -138,7 +180,7 @@ fn a_report_about_nothing_is_whole() {
 
 #[test]
 fn json_has_the_columns_of_the_csv_in_their_order() {
-    let text = report(Format::Json, None, &some_rows()[..1]);
+    let text = report(ReportFormat::Json, None, &some_rows()[..1]);
     let mut from = 0;
     for column in COLUMNS {
         let at = text[from..].find(&format!("\"{column}\":"));
@@ -150,7 +192,8 @@ fn json_has_the_columns_of_the_csv_in_their_order() {
 
 #[test]
 fn a_long_table_streams_and_keeps_its_columns() {
-    let mut report = Report::new(Format::Table, Vec::new(), Some(100), None).unwrap();
+    let mut report =
+        Report::new(ReportFormat::Table, Vec::new(), Some(100), subject(), None).unwrap();
     for line in 1..=2000 {
         report.row(&row(line, State::Queued)).unwrap();
     }
@@ -186,9 +229,14 @@ impl Write for Full {
 
 #[test]
 fn a_full_disk_is_an_error_in_every_format() {
-    for format in [Format::Table, Format::Csv, Format::Json] {
+    for format in [
+        ReportFormat::Table,
+        ReportFormat::Csv,
+        ReportFormat::Json,
+        ReportFormat::Html,
+    ] {
         let write = || -> io::Result<Full> {
-            let mut report = Report::new(format, Full(100), None, None)?;
+            let mut report = Report::new(format, Full(100), None, subject(), None)?;
             for row in some_rows() {
                 report.row(&row)?;
             }
@@ -211,7 +259,7 @@ proptest! {
             note: Some(note.clone()),
             ..row(2, State::Failed)
         }];
-        let text = report(Format::Csv, None, &rows);
+        let text = report(ReportFormat::Csv, None, &rows);
         prop_assert!(!text.chars().any(|c| is_unsafe(c) && c != '\n'));
         let mut reader = ::csv::Reader::from_reader(text.as_bytes());
         prop_assert_eq!(reader.headers().unwrap().iter().collect::<Vec<_>>(), COLUMNS);
@@ -229,13 +277,13 @@ proptest! {
             prop_assert_eq!(plain(read), plain(original));
         }
 
-        let text = report(Format::Json, None, &rows);
+        let text = report(ReportFormat::Json, None, &rows);
         prop_assert!(!text.chars().any(|c| is_unsafe(c) && c != '\n'));
         let json: serde_json::Value = serde_json::from_str(&text).unwrap();
         prop_assert_eq!(json["results"][0]["error"].as_str(), Some(&*error));
         prop_assert_eq!(json["results"][0]["note"].as_str(), Some(&*note));
 
-        let text = report(Format::Table, Some(80), &rows);
+        let text = report(ReportFormat::Table, Some(80), &rows);
         prop_assert!(!text.chars().any(|c| is_unsafe(c) && c != '\n'));
         prop_assert_eq!(text.lines().count(), 4);
     }

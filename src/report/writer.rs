@@ -3,11 +3,13 @@
 use std::io::{self, Write};
 
 use super::csv::Csv;
+use super::html::Html;
 use super::json::Json;
+use super::summary::{Earlier, Subject};
 use super::table::Table;
-use crate::job::{Counts, Owner, ResultRow};
+use crate::job::{Counts, ResultRow};
 
-/// How a report is written.
+/// How a list is written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Format {
     /// For people.
@@ -16,6 +18,29 @@ pub enum Format {
     Csv,
     /// For scripts.
     Json,
+}
+
+/// How a report is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ReportFormat {
+    /// For people.
+    Table,
+    /// For spreadsheets.
+    Csv,
+    /// For scripts.
+    Json,
+    /// One page for people, with what stands out first.
+    Html,
+}
+
+impl ReportFormat {
+    /// It says what the rows come to, too.
+    pub fn sums_up(self) -> bool {
+        match self {
+            Self::Table | Self::Csv => false,
+            Self::Json | Self::Html => true,
+        }
+    }
 }
 
 /// A report that is being written. Nothing is complete before [`finish`](Self::finish).
@@ -29,23 +54,26 @@ pub struct Report<W: Write> {
 enum Sheet<W: Write> {
     Table(Table<W>),
     Csv(Csv<W>),
-    Json(Json<W>),
+    Json(Box<Json<W>>),
+    Html(Box<Html<W>>),
 }
 
 impl<W: Write> Report<W> {
     /// A report into `out`, which needs no buffer of its own. `width`: the columns of the terminal
-    /// that a table must fit; `None` cuts nothing. `account`: whose instances they are, for the formats
-    /// that have room for it.
+    /// that a table must fit; `None` cuts nothing. `subject` and `earlier`: what it is about, and the
+    /// order that it is compared with, for the formats that have room for it.
     pub fn new(
-        format: Format,
+        format: ReportFormat,
         out: W,
         width: Option<usize>,
-        account: Option<&Owner>,
+        subject: Subject,
+        earlier: Option<Earlier>,
     ) -> io::Result<Self> {
         let sheet = match format {
-            Format::Table => Sheet::Table(Table::new(out, width)),
-            Format::Csv => Sheet::Csv(Csv::new(out)?),
-            Format::Json => Sheet::Json(Json::new(out, account)?),
+            ReportFormat::Table => Sheet::Table(Table::new(out, width)),
+            ReportFormat::Csv => Sheet::Csv(Csv::new(out)?),
+            ReportFormat::Json => Sheet::Json(Box::new(Json::new(out, subject, earlier)?)),
+            ReportFormat::Html => Sheet::Html(Box::new(Html::new(out, subject, earlier)?)),
         };
         Ok(Self {
             sheet,
@@ -55,12 +83,12 @@ impl<W: Write> Report<W> {
 
     /// Adds a row.
     pub fn row(&mut self, row: &ResultRow) -> io::Result<()> {
-        *self.counts.of_mut(row.state) += 1;
-        self.counts.held += u64::from(row.held);
+        self.counts.add(row);
         match &mut self.sheet {
             Sheet::Table(table) => table.row(row),
             Sheet::Csv(csv) => csv.row(row),
             Sheet::Json(json) => json.row(row),
+            Sheet::Html(html) => html.row(row),
         }
     }
 
@@ -70,6 +98,7 @@ impl<W: Write> Report<W> {
             Sheet::Table(table) => table.finish(&self.counts),
             Sheet::Csv(csv) => csv.finish(),
             Sheet::Json(json) => json.finish(),
+            Sheet::Html(html) => html.finish(),
         }
     }
 }

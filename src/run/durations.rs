@@ -4,6 +4,7 @@ use std::collections::{HashMap, VecDeque};
 use std::time::Duration;
 
 use crate::job::ImageId;
+use crate::time;
 
 /// Fewer say nothing.
 const SEEN_MIN: usize = 5;
@@ -53,9 +54,7 @@ impl Durations {
     }
 
     fn quantile(&self, image: Option<ImageId>, percent: usize) -> Option<Duration> {
-        let sorted = &self.of_image.get(&image)?.sorted;
-        let rank = (sorted.len() * percent).div_ceil(100);
-        sorted.get(rank.checked_sub(1)?).copied()
+        time::quantile(&self.of_image.get(&image)?.sorted, percent)
     }
 }
 

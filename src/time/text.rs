@@ -86,6 +86,11 @@ pub fn short(duration: Duration) -> String {
     }
 }
 
+/// A duration in whole milliseconds.
+pub fn whole_ms(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
+}
+
 /// Milliseconds between two moments of Unix time, zero where the clock went backwards.
 pub fn between(earlier_ms: i64, later_ms: i64) -> Duration {
     Duration::from_millis(u64::try_from(later_ms.saturating_sub(earlier_ms)).unwrap_or(0))

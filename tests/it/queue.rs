@@ -229,8 +229,8 @@ async fn cut_off(path: &Path, copy: &Path) {
         "PRAGMA cache_size = 2",
         "BEGIN IMMEDIATE",
         "WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 2000)
-         INSERT INTO batch (action, identity, provider, api_url, number, manifest, path, created_ms)
-         SELECT 'rebuild', zeroblob(32), 'api.zomro.com', 'https://api.zomro.com/', i, 'fleet.csv', x'2d', 0 FROM n",
+         INSERT INTO batch (action, identity, provider, api_url, number, manifest, path, rows, created_ms)
+         SELECT 'rebuild', zeroblob(32), 'api.zomro.com', 'https://api.zomro.com/', i, 'fleet.csv', x'2d', '{}', 0 FROM n",
     ] {
         sqlx::query(statement)
             .execute(&mut connection)

@@ -7,7 +7,7 @@ use serde_json::json;
 use super::look::{self, Doing, LookArgs};
 use super::offer;
 use crate::cli::error::CliError;
-use crate::cli::format::FormatArgs;
+use crate::cli::format::{FormatArgs, ListFormat};
 use crate::cli::global::Global;
 use crate::exit::Exit;
 use crate::job::ServiceId;
@@ -40,7 +40,7 @@ pub struct KeysArgs {
     datacenter: Option<String>,
 
     #[command(flatten)]
-    pub format: FormatArgs,
+    pub format: FormatArgs<ListFormat>,
 
     #[command(flatten)]
     look: LookArgs,

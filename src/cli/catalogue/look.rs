@@ -8,7 +8,7 @@ use clap::Args;
 
 use crate::cli::connect::connect;
 use crate::cli::error::CliError;
-use crate::cli::format::{self, FormatArgs};
+use crate::cli::format::{self, FormatArgs, ListFormat};
 use crate::cli::global::Global;
 use crate::cli::options::{parse_positive, parse_rate};
 use crate::cli::output::{print, tell, tell_prose};
@@ -81,10 +81,10 @@ pub fn not_read(halt: Halt) -> CliError {
 pub fn write(
     listing: &Listing,
     what: &str,
-    args: &FormatArgs,
+    args: &FormatArgs<ListFormat>,
     global: &Global,
 ) -> Result<(), CliError> {
-    let format = args.format()?;
+    let format = args.format()?.into();
     let Some(path) = args.file() else {
         return print(|out| listing.write(format, out));
     };
@@ -107,7 +107,7 @@ pub fn finish(
     listing: &Listing,
     names: [&str; 2],
     is_whole: bool,
-    args: &FormatArgs,
+    args: &FormatArgs<ListFormat>,
     global: &Global,
 ) -> Result<Exit, CliError> {
     let [one, several] = names;

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 
 use super::look::{self, Doing, LookArgs};
 use crate::cli::error::CliError;
-use crate::cli::format::FormatArgs;
+use crate::cli::format::{FormatArgs, ListFormat};
 use crate::cli::global::Global;
 use crate::cli::output::tell_prose;
 use crate::cli::words::instances;
@@ -31,14 +31,14 @@ The exit code is 1 when the list could not be read whole.";
 #[command(override_usage = "refleet services [OPTIONS]", after_help = EXAMPLES)]
 pub struct ServicesArgs {
     #[command(flatten)]
-    pub format: FormatArgs,
+    pub format: FormatArgs<ListFormat>,
 
     #[command(flatten)]
     look: LookArgs,
 }
 
 pub async fn services(global: &Global, args: &ServicesArgs) -> Result<Exit, CliError> {
-    let format = args.format.format()?;
+    let format = args.format.format()?.into();
     let client = args.look.client(global).await?;
     let account = {
         let doing = Doing::new(global);

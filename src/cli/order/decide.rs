@@ -82,7 +82,7 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
-    use crate::job::{Action, BatchId, Counts};
+    use crate::job::{Action, BatchId, Counts, SheetRows};
     use crate::queue::DonePolicy;
 
     const HOUR_MS: i64 = 3_600_000;
@@ -96,6 +96,7 @@ mod tests {
             api_url: String::new(),
             owner: None,
             plan: None,
+            rows: SheetRows::default(),
             number: 1,
             manifest: String::new(),
             path: PathBuf::new(),

@@ -37,7 +37,6 @@ struct ShownJob<'a> {
     action: Action,
     #[serde(flatten)]
     result: ResultFields<'a>,
-    image_name: Option<&'a str>,
     zone: Option<&'a str>,
     access: Option<&'static str>,
     group: Option<&'a Group>,
@@ -72,7 +71,6 @@ impl<'a> ShownJob<'a> {
             action: job.order.action(),
             result: ResultFields::new(job.line, job.service, job.order.image(), record)
                 .with_note(job.note.as_deref()),
-            image_name: record.target.as_deref(),
             zone: job.order.zone(),
             access: job.order.access_kind().map(AccessKind::as_str),
             group: job.group.as_ref(),

@@ -9,7 +9,7 @@ use super::rig::{
 };
 use crate::job::{
     AccessKind, AccountId, Action, BatchId, Executed, Expected, InstanceStatus, JobRecord,
-    LedgerEntry, Owner, State,
+    LedgerEntry, Owner, SheetRows, State,
 };
 use crate::queue::{
     Admission, Backend, Conflict, DonePolicy, Due, EnqueueError, EnqueuePolicy, Enqueued, Live,
@@ -37,6 +37,11 @@ pub(super) async fn rows_become_queued_jobs_in_their_order(mut store: impl Backe
     let batches = store.batches().await.unwrap();
     assert_eq!((batches.len(), batches[0].id), (1, batch));
     assert_eq!((batches[0].action, batches[0].number), (Action::Rebuild, 1));
+    let sheet = SheetRows {
+        all: 3,
+        ..SheetRows::default()
+    };
+    assert_eq!(batches[0].rows, sheet);
     let one = store.batch(batch).await.unwrap().unwrap();
     assert_eq!((one.id, one.counts.queued), (batch, 3));
     let none = store.batch(BatchId(batch.0 + 1)).await.unwrap();
@@ -262,6 +267,13 @@ pub(super) async fn an_order_by_the_clock_leaves_out_what_is_not_due(mut store: 
     assert_eq!(loaded.left_out.not_due, services(&[1, 2]));
     assert_eq!(loaded.left_out.other_image, services(&[1, 2]));
     assert_eq!(loaded.left_out.failed, [(service(2), lease.batch())]);
+    let batch = store.batch(loaded.batch.unwrap()).await.unwrap().unwrap();
+    let sheet = SheetRows {
+        all: 3,
+        not_due: 2,
+        ..SheetRows::default()
+    };
+    assert_eq!(batch.rows, sheet);
     let refusal = load(&mut store, 3, rows(&[1], IMAGE), due(-86_400_000)).await;
     assert!(
         matches!(refusal, Err(EnqueueError::Conflict(Conflict::Future(_)))),

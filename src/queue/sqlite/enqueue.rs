@@ -9,7 +9,8 @@ use super::handle::Queue;
 use super::insert::{Insertion, insert, next_rows};
 use super::past::{Past, other_provider};
 use super::settings::{ROLLBACK_JOURNAL, WRITE_AHEAD_LOG};
-use crate::job::{BatchId, NewJob};
+use super::statement::json;
+use crate::job::{BatchId, NewJob, SheetRows};
 use crate::queue::{
     Conflict, EnqueueError, EnqueuePolicy, Enqueued, NewBatch, Preview, Rows, StoreError,
 };
@@ -218,7 +219,7 @@ async fn insert_all<E: std::error::Error + 'static>(
     }
     let mut past = Past::read(connection, batch.action, policy).await?;
     let id = create_batch(connection, batch).await?;
-    let mut queued = 0;
+    let (mut queued, mut all) = (0, 0);
     let mut chunk = Vec::new();
     let mut insertion = None;
     loop {
@@ -234,11 +235,13 @@ async fn insert_all<E: std::error::Error + 'static>(
         if chunk.is_empty() && insertion.is_none() {
             break;
         }
+        all += chunk.len() as u64;
         past.settle(connection, Some(id), &mut chunk).await?;
         queued += chunk.len() as u64;
     }
     open_tally(connection, id, queued).await?;
     let left_out = past.conclude().map_err(EnqueueError::Conflict)?;
+    write_rows(connection, id, left_out.of_rows(all)).await?;
     Ok(Enqueued {
         batch: (queued > 0).then_some(id),
         queued,
@@ -251,8 +254,8 @@ async fn create_batch(
     batch: &NewBatch,
 ) -> Result<BatchId, StoreError> {
     let id: i64 = sqlx::query_scalar(
-        "INSERT INTO batch (action, identity, provider, api_url, number, manifest, path, created_ms, account, account_label, plan)
-         SELECT ?1, ?2, ?3, ?4, coalesce(max(number), 0) + 1, ?5, ?6, ?7, ?8, ?9, ?10
+        "INSERT INTO batch (action, identity, provider, api_url, number, manifest, path, created_ms, account, account_label, plan, rows)
+         SELECT ?1, ?2, ?3, ?4, coalesce(max(number), 0) + 1, ?5, ?6, ?7, ?8, ?9, ?10, ?11
          FROM batch WHERE identity = ?2 AND provider = ?3 RETURNING id",
     )
     .bind(batch.action.as_str())
@@ -265,9 +268,24 @@ async fn create_batch(
     .bind(batch.owner.as_ref().map(|owner| owner.id.as_str()))
     .bind(batch.owner.as_ref().and_then(|owner| owner.label.as_deref()))
     .bind(&batch.plan)
+    .bind(json(&SheetRows::default()))
     .fetch_one(connection)
     .await?;
     Ok(BatchId(id))
+}
+
+/// What became of the manifest's rows is known when all of them were read.
+async fn write_rows(
+    connection: &mut SqliteConnection,
+    id: BatchId,
+    rows: SheetRows,
+) -> Result<(), StoreError> {
+    sqlx::query("UPDATE batch SET rows = ?2 WHERE id = ?1")
+        .bind(id.0)
+        .bind(json(&rows))
+        .execute(connection)
+        .await?;
+    Ok(())
 }
 
 async fn open_tally(

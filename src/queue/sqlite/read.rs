@@ -74,7 +74,7 @@ impl Queue {
     pub async fn batches(&mut self) -> Result<Vec<Batch>, StoreError> {
         let rows = sqlx::query(
             "SELECT id, identity, provider, number, manifest, created_ms, api_url, path, action,
-                    account, account_label, plan FROM batch ORDER BY id",
+                    account, account_label, plan, rows FROM batch ORDER BY id",
         )
         .fetch_all(&mut self.connection)
         .await?;
@@ -105,6 +105,8 @@ impl Queue {
                     api_url: row.try_get(6)?,
                     owner: owner(row.try_get(9)?, row.try_get(10)?),
                     plan: row.try_get(11)?,
+                    rows: serde_json::from_str(row.try_get(12)?)
+                        .map_err(|_| damaged("the rows of a sheet"))?,
                     number: u32::try_from(number).map_err(|_| damaged("a batch's number"))?,
                     manifest: row.try_get(4)?,
                     path: PathBuf::from(OsStr::from_bytes(row.try_get(7)?)),
@@ -284,7 +286,7 @@ impl Queue {
             let mut query = QueryBuilder::<Sqlite>::new(
                 "SELECT json_array(line, service_id, image, state, executed, evidence, attempt, submitted_ms,
                         completed_ms, error_kind, error, note, group_name, held,
-                        baseline ->> '$.name', baseline ->> '$.ip')
+                        baseline ->> '$.name', baseline ->> '$.ip', target)
                  FROM job WHERE id > ",
             );
             query

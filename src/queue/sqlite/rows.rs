@@ -169,6 +169,7 @@ struct StoredResult<'a> {
     held: u8,
     name: Option<String>,
     ip: Option<String>,
+    image_name: Option<String>,
 }
 
 pub(super) fn result_row(row: &SqliteRow) -> Result<ResultRow, StoreError> {
@@ -177,6 +178,7 @@ pub(super) fn result_row(row: &SqliteRow) -> Result<ResultRow, StoreError> {
         line: result.line,
         service: ServiceId::new(result.service).ok_or_else(|| damaged("a service id"))?,
         image: result.image.as_deref().map(image_id).transpose()?,
+        image_name: result.image_name,
         state: result.state,
         executed: result.executed,
         evidence: result.evidence,

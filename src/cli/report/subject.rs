@@ -1,0 +1,80 @@
+//! What a report is about, and the order that it is compared with.
+
+use crate::cli::error::CliError;
+use crate::cli::global::Global;
+use crate::cli::next::{SIMULATION, command_for, go_on};
+use crate::exit::Exit;
+use crate::job::ResultRow;
+use crate::queue::{Batch, Queue, Run};
+use crate::report::{Commands, Earlier, LastRun, Subject};
+use crate::time::{self, Stamp};
+
+pub async fn subject(
+    global: &Global,
+    queue: &mut Queue,
+    batch: &Batch,
+) -> Result<Subject, CliError> {
+    let is_newest = (queue.batches().await?.last()).is_some_and(|newest| newest.id == batch.id);
+    let last_run = queue.runs(batch.id, 1).await?.pop();
+    Ok(Subject {
+        batch: batch.id,
+        order: batch.number,
+        action: batch.action,
+        manifest: batch.manifest.clone(),
+        api_url: batch.api_url.clone(),
+        simulated: batch.provider == SIMULATION,
+        plan: batch.plan.clone(),
+        created_at: Stamp(batch.created_ms),
+        rows: batch.rows,
+        last_run: last_run.as_ref().map(told),
+        account: batch.owner.clone(),
+        database: queue.path().display().to_string(),
+        made_ms: time::now_ms(),
+        commands: Commands {
+            program: command_for(global, batch),
+            of_batch: if is_newest {
+                String::new()
+            } else {
+                format!(" --batch {}", batch.id)
+            },
+            resume: go_on(global, queue, batch).await?,
+        },
+    })
+}
+
+fn told(run: &Run) -> LastRun {
+    LastRun {
+        started_at: Stamp(run.started_ms),
+        ended_at: run.ended_ms.map(Stamp),
+        exit_code: run.exit_code,
+        meaning: run.exit_code.and_then(Exit::of_code).map(Exit::meaning),
+    }
+}
+
+/// The order of the same manifest before `batch`, if there is one that was not cancelled whole.
+pub async fn earlier(queue: &mut Queue, batch: &Batch) -> Result<Option<Earlier>, CliError> {
+    let batches = queue.batches().await?;
+    let Some(before) = batches.iter().rev().find(|other| is_before(other, batch)) else {
+        return Ok(None);
+    };
+    let mut earlier = Earlier::new(before.id, before.created_ms);
+    let mut note = |row: ResultRow| {
+        earlier.row(&row);
+        Ok(())
+    };
+    let read = queue.results(before.id, &[], &mut note).await?;
+    read.map_err(CliError::System)?;
+    Ok(Some(earlier))
+}
+
+fn is_before(other: &Batch, batch: &Batch) -> bool {
+    // What comes by standard input has no place by which one could know it again.
+    let is_same_manifest = if batch.path.as_os_str() == "-" {
+        other.identity == batch.identity
+    } else {
+        other.path == batch.path
+    };
+    let is_same_kind = other.provider == batch.provider && other.action == batch.action;
+    let is_cancelled = other.counts.cancelled == other.counts.total();
+    other.id < batch.id && is_same_manifest && is_same_kind && !is_cancelled
+}

@@ -1,0 +1,173 @@
+//! What failed or is in doubt, by cause.
+//!
+//! Messages that differ only in numbers, names with digits and addresses are one cause. Where a kind has
+//! more messages than a person compares, the rare ones are one cause too.
+
+use std::collections::HashMap;
+
+use serde::Serialize;
+
+use super::needs::Instance;
+use crate::job::{Executed, FailureKind, ResultRow, State};
+use crate::text;
+
+/// Messages of a kind that are told apart while rows go by.
+const GATHERED_MAX: usize = 200;
+/// Messages of a kind that are told apart in the end.
+const TOLD_MAX: usize = 4;
+/// Instances that are named.
+const NAMED_MAX: usize = 20;
+
+/// Jobs that failed, or are in doubt, for the same reason.
+#[derive(Debug, Clone, Serialize)]
+pub struct Cause {
+    /// `failed` or `in_doubt`.
+    pub state: State,
+    pub error_kind: FailureKind,
+    /// What one of them says; `None`: each says something else.
+    pub error: Option<String>,
+    pub count: u64,
+    /// Of those: the ones that were or may have been touched.
+    pub touched: u64,
+    /// The first of them.
+    pub instances: Vec<Instance>,
+}
+
+impl Cause {
+    fn new(state: State, error_kind: &FailureKind, error: Option<&str>) -> Self {
+        Self {
+            state,
+            error_kind: error_kind.clone(),
+            error: error.map(str::to_owned),
+            count: 0,
+            touched: 0,
+            instances: Vec::new(),
+        }
+    }
+
+    fn add(&mut self, row: &ResultRow) {
+        self.count += 1;
+        self.touched += u64::from(row.executed != Executed::No);
+        if self.instances.len() < NAMED_MAX {
+            self.instances.push(Instance::of(row, Vec::new()));
+        }
+    }
+
+    fn join(&mut self, other: Self) {
+        self.count += other.count;
+        self.touched += other.touched;
+        self.instances.extend(other.instances);
+        self.instances.sort_by_key(|instance| instance.line);
+        self.instances.truncate(NAMED_MAX);
+    }
+}
+
+#[derive(Debug, Default)]
+pub struct Causes {
+    of_kind: HashMap<(State, FailureKind), OfKind>,
+}
+
+#[derive(Debug, Default)]
+struct OfKind {
+    /// By what the messages have in common.
+    messages: HashMap<String, Cause>,
+    other: Option<Cause>,
+}
+
+impl Causes {
+    pub fn row(&mut self, row: &ResultRow) {
+        match row.state {
+            State::Failed | State::InDoubt => {}
+            State::Queued
+            | State::Submitting
+            | State::InProgress
+            | State::Done
+            | State::Cancelled => return,
+        }
+        let (Some(kind), Some(error)) = (&row.error_kind, &row.error) else {
+            return;
+        };
+        let of_kind = self.of_kind.entry((row.state, kind.clone())).or_default();
+        let common = in_common(error);
+        let is_room = of_kind.messages.len() < GATHERED_MAX;
+        let cause = if is_room || of_kind.messages.contains_key(&common) {
+            let new = || Cause::new(row.state, kind, Some(error));
+            of_kind.messages.entry(common).or_insert_with(new)
+        } else {
+            let new = || Cause::new(row.state, kind, None);
+            of_kind.other.get_or_insert_with(new)
+        };
+        cause.add(row);
+    }
+
+    /// The most frequent first.
+    pub fn finish(self) -> Vec<Cause> {
+        let mut causes = Vec::new();
+        for ((state, kind), of_kind) in self.of_kind {
+            let mut told: Vec<Cause> = of_kind.messages.into_values().collect();
+            sort(&mut told);
+            let mut other = of_kind.other;
+            if told.len() + usize::from(other.is_some()) > TOLD_MAX {
+                let rest = other.get_or_insert_with(|| Cause::new(state, &kind, None));
+                for cause in told.split_off(TOLD_MAX - 1) {
+                    rest.join(cause);
+                }
+            }
+            causes.extend(told);
+            causes.extend(other);
+        }
+        sort(&mut causes);
+        causes
+    }
+}
+
+fn sort(causes: &mut [Cause]) {
+    let first_line = |cause: &Cause| cause.instances.first().map(|instance| instance.line);
+    causes.sort_by_key(|cause| (std::cmp::Reverse(cause.count), first_line(cause)));
+}
+
+/// What messages of the same cause have in common: each word with a digit in it is the same word.
+fn in_common(error: &str) -> String {
+    let mut common = String::with_capacity(error.len());
+    let mut word = String::new();
+    let end = |word: &mut String, common: &mut String| {
+        if word.contains(|character: char| character.is_ascii_digit()) {
+            common.push('#');
+        } else {
+            common.push_str(word);
+        }
+        word.clear();
+    };
+    for character in error.chars().take(text::MESSAGE_CHARS_MAX) {
+        if character.is_alphanumeric() {
+            word.push(character);
+        } else {
+            end(&mut word, &mut common);
+            common.push(character);
+        }
+    }
+    end(&mut word, &mut common);
+    common
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn messages_that_differ_in_numbers_and_names_have_the_same_cause() {
+        assert_eq!(
+            in_common("its name is `web-01`, not `web-2`"),
+            in_common("its name is `web-117`, not `web-118`")
+        );
+        assert_eq!(
+            in_common("its address is 192.0.2.1"),
+            in_common("its address is 198.51.100.7")
+        );
+        assert_ne!(
+            in_common("the field \"image\" has a bad value"),
+            in_common("the field \"password\" has a bad value")
+        );
+        assert_eq!(in_common("no answer within 60s"), "no answer within #");
+    }
+}
