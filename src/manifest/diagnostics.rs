@@ -64,6 +64,8 @@ pub struct Group {
     /// First and last line of each unbroken run of lines.
     lines: Vec<(u64, u64)>,
     samples: Vec<(u64, String)>,
+    /// What is told of the file as a whole.
+    whole: Option<String>,
 }
 
 impl Group {
@@ -136,6 +138,7 @@ impl Diagnostics {
                 listed: 0,
                 lines: Vec::new(),
                 samples: Vec::new(),
+                whole: None,
             });
             self.groups.len() - 1
         });
@@ -144,6 +147,7 @@ impl Diagnostics {
         let may_list = self.listed < LISTED_MAX || known.is_none();
         let Some(line) = diagnostic.line else {
             group.listed += 1;
+            group.whole = diagnostic.text.or(group.whole.take());
             return;
         };
         match group.lines.last_mut() {
@@ -173,7 +177,10 @@ impl Diagnostics {
             Some(name) => format!(", column `{name}`"),
         };
         let place = match (group.lines.as_slice(), group.samples.as_slice()) {
-            ([], _) => format!("{source}{column}"),
+            ([], _) => match &group.whole {
+                Some(text) => format!("{source}: {text}"),
+                None => format!("{source}{column}"),
+            },
             ([(line, last)], []) if line == last => {
                 format!("{source}, {}{column}", called.one(*line))
             }

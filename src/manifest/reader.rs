@@ -100,6 +100,14 @@ impl Reader {
         Diagnostics::new(self.source.action(), name, names).at(self.places.clone())
     }
 
+    /// `on line 7`, `in row 7`
+    pub fn on(&self, line: u64) -> String {
+        match self.places {
+            Places::Lines => format!("on line {line}"),
+            Places::Cells { .. } => format!("in row {line}"),
+        }
+    }
+
     /// The next line that is a row, or should be one.
     pub fn next(&mut self) -> Result<Option<Row>, ManifestError> {
         let mut diagnostics = Vec::new();

@@ -1,4 +1,5 @@
 mod looked_up;
+mod workbooks;
 
 use std::io;
 

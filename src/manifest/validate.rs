@@ -104,7 +104,8 @@ pub fn validated(source: &Source) -> Result<Validated, ManifestError> {
         }));
     }
     let position = reader.header().position(Column::ServiceId);
-    for (line, text) in twice(services) {
+    for (line, service, first) in twice(services) {
+        let text = format!("`{service}`, as {}", reader.on(first));
         let mut diagnostic = Diagnostic::line(DiagnosticKind::ServiceTwice, line).with(text);
         diagnostic.column = position;
         report(diagnostic);
@@ -121,8 +122,8 @@ pub fn validated(source: &Source) -> Result<Validated, ManifestError> {
     }
 }
 
-/// Each line, in order, whose service stands on an earlier line, too; with the words that say so.
-fn twice(mut services: Vec<(i64, u64)>) -> impl Iterator<Item = (u64, String)> {
+/// Each line, in order, whose service stands on an earlier line, too; the service, and that line.
+fn twice(mut services: Vec<(i64, u64)>) -> Vec<(u64, i64, u64)> {
     services.sort_unstable();
     let mut again: Vec<_> = services
         .chunk_by(|(one, _), (other, _)| one == other)
@@ -133,6 +134,4 @@ fn twice(mut services: Vec<(i64, u64)>) -> impl Iterator<Item = (u64, String)> {
         .collect();
     again.sort_unstable();
     again
-        .into_iter()
-        .map(|(line, service, first)| (line, format!("`{service}`, as on line {first}")))
 }

@@ -201,6 +201,8 @@ impl XlsxSheet {
                     return Ok(Some(DiagnosticKind::Date));
                 }
                 match value::number(stored, &mut self.text) {
+                    // Too large for any date, so that the program shows `####`.
+                    Some(_) if shown == Shown::Date => Ok(Some(DiagnosticKind::Date)),
                     Some(_) if shown == Shown::Otherwise => {
                         Ok(Some(DiagnosticKind::Workbook(SheetFault::Disguised)))
                     }
@@ -294,7 +296,12 @@ fn attributes(tag: &Tag<'_>, row: u32, next: u32) -> Result<Attributes, Fault> {
         Some("b") => Kind::Truth,
         Some("e") => Kind::Error,
         Some("d") => Kind::Date,
-        Some(_) => return Err(damaged()),
+        Some(_) => {
+            let place = place::letters(column as usize);
+            return Err(Fault::damaged(format!(
+                "cell {place}{row} is of an unknown kind"
+            )));
+        }
     };
     let style = tag.get("s")?.and_then(|style| style.parse().ok());
     Ok(Attributes {
