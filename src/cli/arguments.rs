@@ -164,7 +164,9 @@ mod tests {
         {
             let mut line = vec!["refleet".to_owned(), command.get_name().to_owned()];
             match command.get_name() {
-                "check" | "load" | "plan" | "run" => line.push("fleet.csv".to_owned()),
+                "check" | "load" | "plan" | "run" | "simulate" => {
+                    line.push("fleet.csv".to_owned());
+                }
                 "show" => line.push("5113119".to_owned()),
                 "config" => line.push("show".to_owned()),
                 "images" | "keys" => line.push("--catalogue".to_owned()),
@@ -185,7 +187,7 @@ mod tests {
                 // What these ask for besides.
                 let others: &[&str] = match command.get_name() {
                     "resolve" => &["--all", "--as=failed"],
-                    "retry" => &["--failed"],
+                    "retry" => &["--failed", "--from=a.csv"],
                     "cancel" => &["--all"],
                     "set" if name == "workers" => &["--rate=1"],
                     "set" => &["--workers=3"],

@@ -7,6 +7,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use super::bar::Bar;
+use super::ended::Slowest;
 use super::layout::Paint;
 use super::mode::Mode;
 use super::options::{EventsTo, Options};
@@ -128,6 +129,11 @@ impl Handle {
     /// Jobs that ended since the start, for [`Ended::completed`](super::Ended::completed).
     pub fn completed(&self) -> u64 {
         self.shared.tally().completed()
+    }
+
+    /// For [`Ended::slowest`](super::Ended::slowest).
+    pub fn slowest(&self) -> Option<Slowest> {
+        self.shared.tally().slowest()
     }
 
     /// Why the run halts, for [`Ended::halted`](super::Ended::halted).

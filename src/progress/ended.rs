@@ -4,7 +4,26 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::exit::Exit;
-use crate::job::{Action, BatchId, Counts, Owner};
+use crate::job::{Action, BatchId, Counts, FailureKind, Owner, ServiceId};
+
+/// The instance that took longest.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Slowest {
+    pub service: ServiceId,
+    /// The owner's name for it.
+    pub name: Option<String>,
+    pub took: Duration,
+}
+
+/// What jobs failed for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Cause {
+    pub kind: FailureKind,
+    /// So many.
+    pub jobs: u64,
+    /// What was said of one of them.
+    pub error: String,
+}
 
 #[derive(Debug, Clone)]
 pub struct Ended {
@@ -22,6 +41,10 @@ pub struct Ended {
     pub flagged: u64,
     /// Jobs that ended in this run ([`Handle::completed`](super::display::Handle::completed)).
     pub completed: u64,
+    /// Of those, the one that took longest.
+    pub slowest: Option<Slowest>,
+    /// Why jobs of the batch failed, what most failed for first.
+    pub causes: Vec<Cause>,
     /// What this run took.
     pub elapsed: Duration,
     /// Why it ended before the batch did.

@@ -119,40 +119,34 @@ fn failures(ended: &Ended, steps: &mut Vec<Step>) {
     if failed == 0 {
         return;
     }
-    // While jobs are left, their step names this command already.
-    let run = (ended.counts.open() == 0).then_some(ended.resume.as_str());
     let touched = ended.failed_touched.map(|touched| touched.min(failed));
     let untouched = failed - touched.unwrap_or(0);
+    let mut commands = vec!["list --state failed".to_owned()];
+    let mut what = Vec::new();
     if untouched > 0 {
-        let what = if touched.is_some() {
+        what.push(if touched.is_some() {
             format!("{untouched} failed, not touched: see why, then try again (or cancel)")
         } else {
             format!("{untouched} failed: see why, then try again those that were not touched")
-        };
-        steps.push(Step::new(
-            what,
-            ["list --state failed", "retry --failed"]
-                .into_iter()
-                .chain(run),
-        ));
-        if let Some(manifest) = &ended.manifest {
-            let retry = format!("retry --failed --from {manifest}");
-            steps.push(Step::new(
-                "where a password, key or pin was corrected in the file",
-                [retry.as_str()],
-            ));
-        }
+        });
+        let manifest = ended.manifest.iter();
+        what.extend(manifest.map(|manifest| {
+            format!("(a password, key or pin corrected in the file counts with --from {manifest})")
+        }));
+        commands.push("retry --failed".to_owned());
     }
     if let Some(count) = touched.filter(|count| *count > 0) {
         let Terms { touched, verb, .. } = ended.action.terms();
-        steps.push(Step::new(
-            format!(
-                "{count} failed after {} {touched}, or perhaps {touched}: see why, then {verb} anew",
-                it_was(count)
-            ),
-            ["list --state failed", "retry --failed --wiped"]
-                .into_iter()
-                .chain(run),
+        what.push(format!(
+            "{count} failed after {} {touched}, or perhaps {touched}: see why, then {verb} anew",
+            it_was(count)
         ));
+        commands.push("retry --failed --wiped".to_owned());
     }
+    // While jobs are left, their step names this command already.
+    commands.extend((ended.counts.open() == 0).then(|| ended.resume.clone()));
+    steps.push(Step {
+        what: what.join("\n"),
+        commands,
+    });
 }

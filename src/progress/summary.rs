@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 use std::time::Duration;
 
 use super::counters::counters;
-use super::ended::Ended;
+use super::ended::{Cause, Ended};
 use super::layout::COMMAND_INDENT;
 use super::mode::Verbosity;
 use super::next_steps::next_steps;
@@ -13,6 +13,15 @@ use crate::job::Counts;
 use crate::pace::as_f64;
 use crate::text::{MESSAGE_CHARS_MAX, brief, printable};
 use crate::time;
+
+/// A summary is read at one glance.
+const LINES_MAX: usize = 15;
+
+/// Causes of failures that are named.
+const CAUSES_MAX: usize = 3;
+
+/// A terminal has so many; commands may be longer.
+const COLUMNS: usize = 80;
 
 /// What is printed when a run has ended. Ends with a line feed; empty where `-q` has nothing to say.
 pub fn summary(ended: &Ended, verbosity: Verbosity) -> String {
@@ -44,14 +53,44 @@ pub fn summary(ended: &Ended, verbosity: Verbosity) -> String {
         );
     }
     text.push('\n');
-    if let Some(account) = &ended.account {
-        let _ = writeln!(text, "  account  {account}");
+    let database = printable(&ended.database.to_string_lossy()).into_owned();
+    let account = ended.account.as_ref();
+    let account = account.map_or_else(String::new, |account| format!(", of account {account}"));
+    let _ = writeln!(text, "  database {database}{account}");
+    let next = what_is_next(ended);
+    let room = LINES_MAX.saturating_sub(text.lines().count() + next.lines().count());
+    let why = why_they_failed(&ended.causes, room);
+    let slowest = ended.slowest.as_ref();
+    if let Some(slowest) = slowest.filter(|_| why.lines().count() < room) {
+        let took = time::short(slowest.took);
+        let name = slowest.name.as_ref();
+        let name = name.map_or_else(String::new, |name| format!(" ({})", brief(name, 40)));
+        let _ = writeln!(text, "  slowest  {}{name}, {took}", slowest.service);
     }
-    let _ = writeln!(
-        text,
-        "  database {}",
-        printable(&ended.database.to_string_lossy())
-    );
+    text + &why + &next
+}
+
+/// A line for each cause, as far as there is room.
+fn why_they_failed(causes: &[Cause], room: usize) -> String {
+    let mut text = String::new();
+    let shown = causes.len().min(room.min(CAUSES_MAX));
+    let (shown, rest) = causes.split_at(shown);
+    for (nth, Cause { kind, jobs, error }) in shown.iter().enumerate() {
+        let others: u64 = rest.iter().map(|cause| cause.jobs).sum();
+        let more = if nth + 1 == shown.len() && others > 0 {
+            format!(", and {others} for other reasons")
+        } else {
+            String::new()
+        };
+        let head = format!("  failed   {jobs} x {}: ", brief(kind.as_str(), 30));
+        let room = COLUMNS.saturating_sub(head.chars().count() + more.chars().count());
+        let _ = writeln!(text, "{head}{}{more}", brief(error, room));
+    }
+    text
+}
+
+fn what_is_next(ended: &Ended) -> String {
+    let mut text = String::new();
     for step in next_steps(ended) {
         let _ = writeln!(text, "{}", step.what);
         for command in step.commands {
@@ -143,8 +182,9 @@ fn verdict(ended: &Ended) -> String {
 mod tests {
     use std::path::PathBuf;
 
+    use super::super::ended::Slowest;
     use super::*;
-    use crate::job::{AccountId, Action, BatchId, Owner};
+    use crate::job::{AccountId, Action, BatchId, Owner, ServiceId};
 
     fn ended(exit: Exit, counts: Counts) -> Ended {
         Ended {
@@ -154,6 +194,8 @@ mod tests {
             counts,
             failed_touched: Some(0),
             flagged: 0,
+            slowest: None,
+            causes: Vec::new(),
             completed: counts.done + counts.failed + counts.held,
             elapsed: Duration::from_secs(2470),
             halted: None,
@@ -187,8 +229,9 @@ mod tests {
         let text = summary(ended, Verbosity::Normal);
         assert!(text.ends_with('\n') && !text.contains('\u{1b}'));
         for line in text.lines() {
-            assert!(line.chars().count() <= 80, "{line}");
+            assert!(line.chars().count() <= COLUMNS, "{line}");
         }
+        assert!(text.lines().count() <= LINES_MAX, "{text}");
         text
     }
 
@@ -267,6 +310,31 @@ mod tests {
                 },
             ),
             ("failures", ended(Exit::Failed, broken)),
+            (
+                "failures for several reasons",
+                Ended {
+                    slowest: Some(Slowest {
+                        service: ServiceId::new(5_113_124).unwrap(),
+                        name: Some("web-06.example.com".to_owned()),
+                        took: Duration::from_secs(423),
+                    }),
+                    causes: [
+                        ("value", 2),
+                        ("limit", 1),
+                        ("not_listed", 1),
+                        ("timeout", 1),
+                    ]
+                    .map(|(kind, jobs)| Cause {
+                        kind: kind.into(),
+                        jobs,
+                        error: format!(
+                            "the API says of {kind} what it has to say, at length and in detail"
+                        ),
+                    })
+                    .to_vec(),
+                    ..ended(Exit::Failed, broken)
+                },
+            ),
             (
                 "failures, one of them wiped",
                 Ended {

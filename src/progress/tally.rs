@@ -5,12 +5,12 @@ use std::fmt::Write as _;
 use std::time::Duration;
 
 use super::counters::{counters, record};
+use super::ended::Slowest;
 use super::forecast::Forecast;
 use super::layout::{Paint, Tone, edges, fit, flow};
 use super::lines::{describe_activity, stopping};
 use super::rate::Rate;
-use crate::event::Limit;
-use crate::event::{Activity, Event, JobEvent};
+use crate::event::{Activity, Event, JobEvent, Limit};
 use crate::job::{Counts, State, Terms};
 use crate::pace::Pace;
 use crate::text::{MESSAGE_CHARS_MAX, brief};
@@ -35,6 +35,8 @@ pub struct Tally {
     completed: u64,
     rate: Rate,
     forecast: Forecast,
+    /// The one that took longest, of those that this run has seen to complete.
+    slowest: Option<Slowest>,
     /// The most that had ended: a bar never runs backwards.
     ended_max: u64,
 }
@@ -76,6 +78,7 @@ impl Tally {
             completed: 0,
             rate: Rate::new(),
             forecast: Forecast::default(),
+            slowest: None,
             ended_max: 0,
         }
     }
@@ -130,6 +133,16 @@ impl Tally {
                 self.forecast.ended(job.service, job.took);
             }
         }
+        if let Some(took) = job.took.filter(|took| {
+            let slowest = self.slowest.as_ref();
+            slowest.is_none_or(|slowest| *took > slowest.took)
+        }) {
+            self.slowest = Some(Slowest {
+                service: job.service,
+                name: job.name.clone(),
+                took,
+            });
+        }
         self.completed += self.ended().saturating_sub(ended_before);
         // What never started (not listed, cancelled) says nothing about the pace.
         if self.ended() > ended_before && job.from != State::Queued {
@@ -150,6 +163,11 @@ impl Tally {
     /// Jobs that ended since the start.
     pub fn completed(&self) -> u64 {
         self.completed
+    }
+
+    /// The one that took longest, of those that completed since the start.
+    pub fn slowest(&self) -> Option<Slowest> {
+        self.slowest.clone()
     }
 
     /// Why the run ends early.

@@ -57,9 +57,9 @@ pub struct Harm {
     pub in_doubt: Vec<JobId>,
 }
 
-/// The doubt of a batch that has lasted longest.
+/// The job of a batch that has been in its state for longest.
 #[derive(Debug, Clone)]
-pub struct OldestDoubt {
+pub struct Oldest {
     /// The instance.
     pub service: ServiceId,
     /// Since when it may have been touched, as Unix time.

@@ -29,7 +29,7 @@ mod queued;
 mod rollout;
 mod sqlite;
 
-pub use batch::{Batch, Harm, NewRun, OldestDoubt, Run, RunPace};
+pub use batch::{Batch, Harm, NewRun, Oldest, Run, RunPace};
 pub use changes::Changes;
 pub use error::StoreError;
 pub use lease::{Holder, Lease};

@@ -2,9 +2,7 @@
 
 use serde::Serialize;
 
-use crate::job::{
-    Evidence, Executed, FailureKind, ImageId, JobRecord, ResultRow, ServiceId, State,
-};
+use crate::job::{Evidence, Executed, FailureKind, ImageId, ResultRow, ServiceId, State};
 use crate::time::{self, Stamp};
 
 /// The names of [`ResultFields`], in their order: the columns of the CSV.
@@ -68,42 +66,5 @@ impl<'a> From<&'a ResultRow> for ResultFields<'a> {
             image_name: row.image_name.as_deref(),
             took_ms: row.took().map(time::whole_ms),
         }
-    }
-}
-
-impl<'a> ResultFields<'a> {
-    /// The result of a job that stands as `record` says.
-    pub fn new(
-        line: u64,
-        service: ServiceId,
-        image: Option<ImageId>,
-        record: &'a JobRecord,
-    ) -> Self {
-        let failure = record.failure.as_ref();
-        let baseline = record.baseline.as_ref();
-        Self {
-            line,
-            service_id: service,
-            image,
-            state: record.state,
-            executed: record.executed(),
-            evidence: record.evidence,
-            attempts: record.attempt,
-            submitted_at: record.submitted_ms.map(Stamp),
-            completed_at: record.completed_ms.map(Stamp),
-            error_kind: failure.map(|failure| &failure.error_kind),
-            error: failure.map(|failure| failure.error.as_str()),
-            note: None,
-            name: baseline.and_then(|baseline| baseline.name.as_deref()),
-            ip: baseline.and_then(|baseline| baseline.ip.as_deref()),
-            image_name: record.target.as_deref(),
-            took_ms: record.took().map(time::whole_ms),
-        }
-    }
-
-    /// With what the manifest notes.
-    #[must_use]
-    pub fn with_note(self, note: Option<&'a str>) -> Self {
-        Self { note, ..self }
     }
 }

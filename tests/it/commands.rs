@@ -96,7 +96,8 @@ fn the_hints_of_a_run_on_an_older_batch_name_that_batch() {
     rig.call(&quick("one.csv", &[]))
         .exit(1)
         .says(" retry --failed --batch 1\n")
-        .says(" retry --failed --from one.csv --batch 1\n")
+        .says(" retry --failed --batch 1\n")
+        .says("counts with --from one.csv")
         .says(" run one.csv\n");
     rig.call(&["retry", "--failed", "--from", "one.csv", "--batch", "1"])
         .exit(0);

@@ -8,7 +8,7 @@ use crate::cli::{batches, ended, manifest, next};
 use crate::event::Event;
 use crate::exit::Exit;
 use crate::job::{Action, BatchId};
-use crate::progress::{self, Ended, EventsTo, Mode, Surroundings, summary};
+use crate::progress::{self, Cause, Ended, EventsTo, Mode, Surroundings, summary};
 use crate::queue::{Batch, NewRun, Queue, Store as _};
 use crate::run::{self, Ending, Rollout, Signals};
 use crate::{text, time};
@@ -90,6 +90,7 @@ pub async fn work(
         exit_code: exit,
     });
     ended.completed = display.completed();
+    ended.slowest = display.slowest();
     ended.halted = ended.halted.or_else(|| display.halted());
     display.finish(&summary(&ended, global.verbosity()));
     Ok(exit)
@@ -128,6 +129,11 @@ async fn how_it_ended(
     exit: Exit,
 ) -> Ended {
     let failed_touched = queue.failed_touched(batch.id).await.ok();
+    let causes = queue.causes(batch.id).await.map(|causes| {
+        let causes = causes.into_iter();
+        let causes = causes.map(|(kind, jobs, error)| Cause { kind, jobs, error });
+        causes.collect()
+    });
     let flagged = queue.flagged(batch.id).await.unwrap_or_default();
     // Without options, commands take the newest batch, and `run` the only open one.
     let batches = queue.batches().await.unwrap_or_default();
@@ -159,6 +165,8 @@ async fn how_it_ended(
         failed_touched,
         flagged,
         completed: 0,
+        slowest: None,
+        causes: causes.unwrap_or_default(),
         elapsed: ending.elapsed,
         halted: halted(ending),
         hint: ending

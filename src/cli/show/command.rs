@@ -36,12 +36,13 @@ pub async fn show(global: &Global, args: &ShowArgs) -> Result<Exit, CliError> {
     let mut records = Vec::with_capacity(jobs.len());
     for (batch, job) in jobs {
         let history = queue.history(job.id).await?;
+        let result = ResultRow::from(&job);
         let mut held_back = Vec::new();
         let next = match batches.iter().find(|one| one.id == batch) {
             Some(order) => {
                 if job.record.state == State::Queued {
                     let held = held_now(&mut queue, order).await?;
-                    held_back = held.of(&ResultRow::from(&job));
+                    held_back = held.of(&result);
                 }
                 let go_on = next::go_on(global, &mut queue, order).await?;
                 let is_newest = batches.last().is_some_and(|newest| newest.id == batch);
@@ -59,6 +60,7 @@ pub async fn show(global: &Global, args: &ShowArgs) -> Result<Exit, CliError> {
         records.push(Record {
             batch,
             job,
+            result,
             history,
             held_back,
             next,

@@ -61,6 +61,7 @@ impl<'a> ShownJob<'a> {
         let Record {
             batch,
             job,
+            result,
             history,
             held_back,
             next: _,
@@ -69,8 +70,7 @@ impl<'a> ShownJob<'a> {
         Self {
             batch: *batch,
             action: job.order.action(),
-            result: ResultFields::new(job.line, job.service, job.order.image(), record)
-                .with_note(job.note.as_deref()),
+            result: ResultFields::from(result),
             zone: job.order.zone(),
             access: job.order.access_kind().map(AccessKind::as_str),
             group: job.group.as_ref(),

@@ -14,6 +14,7 @@ pub fn as_text(service: ServiceId, records: &[Record]) -> String {
         let Record {
             batch,
             job,
+            result: _,
             history,
             held_back,
             next,

@@ -7,6 +7,7 @@ use serde_json::json;
 use super::read::Status;
 use crate::cli::held::Waited;
 use crate::job::{ControlEntry, Instruction};
+use crate::queue::Oldest;
 use crate::time;
 
 pub fn as_json(status: &Status, database: &Path) -> serde_json::Value {
@@ -21,6 +22,7 @@ pub fn as_json(status: &Status, database: &Path) -> serde_json::Value {
         pace,
         is_beyond_window: _,
         oldest_doubt,
+        longest,
         open,
         next,
     } = status;
@@ -77,15 +79,21 @@ pub fn as_json(status: &Status, database: &Path) -> serde_json::Value {
             })).collect::<Vec<_>>(),
         }),
         "progress": pace,
-        "oldest_doubt": oldest_doubt.as_ref().map(|doubt| json!({
-            "service_id": doubt.service,
-            "name": doubt.name,
-            "since": time::rfc3339(doubt.since_ms),
-        })),
+        "oldest_doubt": oldest_doubt.as_ref().map(oldest),
+        "longest_in_progress": longest.as_ref().map(oldest),
         "other_open_batches": open.iter().map(|(batch, left)| json!({
             "batch": batch, "left": left,
         })).collect::<Vec<_>>(),
         "next": next.as_ref().map(|next| &next.command),
+    })
+}
+
+/// An instance, and since when it has been as it is.
+fn oldest(oldest: &Oldest) -> serde_json::Value {
+    json!({
+        "service_id": oldest.service,
+        "name": oldest.name,
+        "since": time::rfc3339(oldest.since_ms),
     })
 }
 

@@ -7,9 +7,9 @@ use crate::cli::global::Global;
 use crate::cli::held::{Held, HeldWindow, held};
 use crate::cli::next::{self, command_for};
 use crate::cli::options::{no_wait_of, rollout_of};
-use crate::job::{BatchId, Control, ControlEntry, Counts, ServiceId};
+use crate::job::{BatchId, Control, ControlEntry, Counts, ServiceId, State};
 use crate::pace::{self, COMPLETED_MIN, Left, Pace, RATE_WINDOW};
-use crate::queue::{Batch, Holder, OldestDoubt, Queue, QueueLock, Run};
+use crate::queue::{Batch, Holder, Oldest, Queue, QueueLock, Run};
 use crate::time;
 
 /// Operators' words that are shown.
@@ -33,7 +33,9 @@ pub struct Status {
     pub pace: Pace,
     /// The rest would not be done before the window closes.
     pub is_beyond_window: bool,
-    pub oldest_doubt: Option<OldestDoubt>,
+    pub oldest_doubt: Option<Oldest>,
+    /// Which has been in progress for longest, while something works.
+    pub longest: Option<Oldest>,
     /// The other batches that have not ended, and how many jobs each has left.
     pub open: Vec<(BatchId, u64)>,
     /// What to type next, without the program's name and options.
@@ -114,7 +116,11 @@ impl Status {
             held,
             control,
             said: said.into_iter().map(|(_, entry)| entry).collect(),
-            oldest_doubt: queue.oldest_doubt(batch.id).await?,
+            oldest_doubt: queue.oldest(batch.id, State::InDoubt).await?,
+            longest: match &holder {
+                Some(_) => queue.oldest(batch.id, State::InProgress).await?,
+                None => None,
+            },
             holder,
             elsewhere,
             last_run,

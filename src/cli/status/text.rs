@@ -7,7 +7,7 @@ use super::read::{Elsewhere, Status};
 use crate::cli::held::{Held, HeldGroup, HeldWindow, members};
 use crate::cli::words::jobs;
 use crate::job::{ControlEntry, Counter, Instruction};
-use crate::queue::Run;
+use crate::queue::{Oldest, Run};
 use crate::{text, time};
 
 /// Other batches that are named before the rest is only counted.
@@ -79,17 +79,10 @@ impl Lines {
         };
         self.add(Counter::InDoubt.words(), in_doubt);
         if let Some(doubt) = &status.oldest_doubt {
-            let age = time::short(time::between(doubt.since_ms, time::now_ms()));
-            let name = doubt
-                .name
-                .as_ref()
-                .map(|name| format!(" ({})", text::brief(name, 40)))
-                .unwrap_or_default();
-            let service = doubt.service;
-            self.add(
-                "oldest doubt",
-                format!("service {service}{name}, for {age}"),
-            );
+            self.add("oldest doubt", since(doubt));
+        }
+        if let Some(longest) = &status.longest {
+            self.add("longest", format!("{}, in progress", since(longest)));
         }
     }
 
@@ -195,6 +188,14 @@ impl Lines {
         };
         self.add("also open", format!("{}{more}", named.join(", ")));
     }
+}
+
+/// An instance, and for how long it has been as it is.
+fn since(oldest: &Oldest) -> String {
+    let age = time::short(time::between(oldest.since_ms, time::now_ms()));
+    let name = oldest.name.as_ref();
+    let name = name.map_or_else(String::new, |name| format!(" ({})", text::brief(name, 40)));
+    format!("service {}{name}, for {age}", oldest.service)
 }
 
 /// Who has said something, when and why.

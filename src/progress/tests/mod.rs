@@ -197,6 +197,8 @@ fn look_at_it() {
         },
         failed_touched: Some(0),
         flagged: 0,
+        slowest: None,
+        causes: Vec::new(),
         completed: handle.completed(),
         elapsed: Duration::from_secs(25),
         halted: handle.halted(),

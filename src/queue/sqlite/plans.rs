@@ -7,7 +7,7 @@ use super::control::{CONTROL, HELD};
 use super::durations::TOOK;
 use super::overview::{FAILED, IN_DOUBT, MISMATCHED, PENDING};
 use super::past::{ENDED, LIVE, SUBMITTED};
-use super::read::{DUE, NEXT_DUE, OLDEST_DOUBT, TALLY, TARGETS, UNSETTLED};
+use super::read::{DUE, NEXT_DUE, OLDEST, TALLY, TARGETS, UNSETTLED};
 use super::record::{COUNT, ERASE, STANDING, add_entries};
 use super::rollout::{DOWN, DUE_BUT_OF};
 use super::{Open, Queue};
@@ -47,7 +47,7 @@ async fn the_statements_that_a_run_repeats_use_indexes_and_sort_nothing() {
         TARGETS,
         TALLY,
         UNSETTLED,
-        OLDEST_DOUBT,
+        OLDEST,
         TOOK,
         FAILED,
         MISMATCHED,

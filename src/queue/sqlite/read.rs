@@ -14,9 +14,9 @@ use super::rows::{
 };
 use super::statement::json;
 use super::stored::{damaged, owner, stored, word};
-use crate::job::{BatchId, Counts, JobId, RunId, ServiceId, State};
+use crate::job::{BatchId, Counts, FailureKind, JobId, RunId, ServiceId, State};
 use crate::queue::{
-    Batch, Holder, LedgerLine, OldestDoubt, QueuedJob, ResultSink, Run, StoreError, Target,
+    Batch, Holder, LedgerLine, Oldest, QueuedJob, ResultSink, Run, StoreError, Target,
 };
 
 /// Rows that are read at once where all are walked through: memory stays flat.
@@ -62,9 +62,8 @@ pub(super) const UNSETTLED: &str = concat!(
         AND state IN (SELECT value FROM json_each(?2))"
 );
 
-pub(super) const OLDEST_DOUBT: &str =
-    "SELECT service_id, min(intent_ms), baseline ->> '$.name' FROM job
-     WHERE batch_id = ?1 AND state <> 'queued' AND completed_ms IS NULL AND state = 'in_doubt'
+pub(super) const OLDEST: &str = "SELECT service_id, min(intent_ms), baseline ->> '$.name' FROM job
+     WHERE batch_id = ?1 AND state <> 'queued' AND completed_ms IS NULL AND state = ?2
      GROUP BY batch_id";
 
 pub(super) const TALLY: &str = "SELECT state, jobs FROM tally WHERE batch_id = ?1";
@@ -357,17 +356,20 @@ impl Queue {
         Ok(batch.map(BatchId))
     }
 
-    /// The oldest doubt of `batch`.
-    pub async fn oldest_doubt(
+    /// The job of `batch` that was submitted first of those in `state`, which is none of the queued or
+    /// ended ones.
+    pub async fn oldest(
         &mut self,
         batch: BatchId,
-    ) -> Result<Option<OldestDoubt>, StoreError> {
-        let row: Option<(i64, i64, Option<String>)> = sqlx::query_as(OLDEST_DOUBT)
+        state: State,
+    ) -> Result<Option<Oldest>, StoreError> {
+        let row: Option<(i64, i64, Option<String>)> = sqlx::query_as(OLDEST)
             .bind(batch.0)
+            .bind(state.as_str())
             .fetch_optional(&mut self.connection)
             .await?;
         Ok(row.and_then(|(service, since_ms, name)| {
-            Some(OldestDoubt {
+            Some(Oldest {
                 service: ServiceId::new(service)?,
                 since_ms,
                 name,
@@ -384,6 +386,29 @@ impl Queue {
         .fetch_one(&mut self.connection)
         .await?;
         Ok(u64::try_from(jobs).unwrap_or(0))
+    }
+
+    /// What jobs of `batch` failed for, how many each, and what was said of the first one: what most failed
+    /// for first.
+    pub async fn causes(
+        &mut self,
+        batch: BatchId,
+    ) -> Result<Vec<(FailureKind, u64, String)>, StoreError> {
+        let rows: Vec<(String, i64, String)> = sqlx::query_as(
+            "SELECT coalesce(error_kind, ''), count(*) AS jobs, coalesce(error, ''), min(id) FROM job
+             WHERE batch_id = ?1 AND state = 'failed' GROUP BY error_kind ORDER BY jobs DESC, error_kind",
+        )
+        .bind(batch.0)
+        .fetch_all(&mut self.connection)
+        .await?;
+        let causes = rows.into_iter().map(|(kind, jobs, error)| {
+            (
+                FailureKind::from(kind),
+                u64::try_from(jobs).unwrap_or(0),
+                error,
+            )
+        });
+        Ok(causes.collect())
     }
 
     /// Finished jobs of `batch` that a human should look at.
