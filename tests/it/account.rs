@@ -71,7 +71,7 @@ fn status_report_and_events_name_the_account() {
     let report = rig.call(&["report", "--json"]).exit(0).json();
     assert!(report["account"].is_null(), "{report}");
 
-    rig.run(&[]).exit(0).says(&format!("account  {OURS}"));
+    rig.run(&[]).exit(0).says(&format!(", of account {OURS}"));
     rig.call(&["status"]).exit(0).says_out(OURS);
     for args in [["status", "--json"], ["report", "--json"]] {
         let said = rig.call(&args).exit(0).json();
