@@ -28,7 +28,7 @@ fn halted(rig: &Rig) {
     rig.fault(0, Fault::from(FaultKind::SecretEcho));
     rig.run(&["--workers", "1", "--max-failures", "1"])
         .exit(6)
-        .says(&format!("account  {OURS}"));
+        .says(&format!(", of account {OURS}"));
     assert_eq!(rig.wiped(), [0, 0, 0]);
 }
 
@@ -220,7 +220,7 @@ fn an_api_that_names_nobody_is_said_once_and_the_field_can_be_told() {
     run.env("REFLEET_ACCOUNT_FIELD", "user.$realname");
     finish(run)
         .exit(0)
-        .says("account  operator (operator@example.com)");
+        .says(", of account operator (operator@example.com)");
     rig.run(&["--again", "--account-field", "nobody.$id"])
         .exit(0)
         .says("does not say whose session this is");
