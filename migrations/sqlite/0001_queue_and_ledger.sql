@@ -38,11 +38,14 @@ CREATE TABLE run (
     started_ms INTEGER NOT NULL,
     ended_ms   INTEGER,
     exit_code  INTEGER,
+    -- Why it ended before its batch, for people.
+    halted     TEXT,
     pid        INTEGER NOT NULL,
     host       TEXT    NOT NULL,
     version    TEXT    NOT NULL,
     options    TEXT    NOT NULL CHECK (json_valid(options)),
-    CHECK ((ended_ms IS NULL) = (exit_code IS NULL))
+    CHECK ((ended_ms IS NULL) = (exit_code IS NULL)),
+    CHECK (halted IS NULL OR ended_ms IS NOT NULL)
 ) STRICT;
 
 CREATE INDEX run_of_batch ON run (batch_id);

@@ -52,7 +52,7 @@ pub async fn adopt(global: &Global, args: &AdoptArgs) -> Result<Exit, CliError> 
     ))?;
     tell_prose(&format!(
         "hint: `{command} list --state in_doubt --batch {batch}` names them; see in the account what stands there\n\
-         hint: `{command} resolve SERVICE_ID --batch {batch} --as done|requeue|failed --reason TEXT` settles a doubt\n"
+         hint: `{command} resolve SERVICE_ID --batch {batch} --as WORD --reason TEXT` (done, requeue or failed) settles a doubt\n"
     ));
     Ok(Exit::InDoubt)
 }

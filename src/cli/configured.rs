@@ -14,9 +14,10 @@ use clap::{Arg, ArgAction, ArgMatches, CommandFactory as _, FromArgMatches as _,
 
 use super::arguments::{Cli, Command};
 use super::error::{CliError, SetupError};
-use super::global::{Configured, Global};
+use super::global::{Configured, Global, Typed};
 use super::output::tell_prose;
 use super::paths::check_meant;
+use super::plan;
 use crate::config::{self, Account, Config, Given, KnownOption, Takes};
 use crate::progress::Verbosity;
 
@@ -61,6 +62,8 @@ impl Need {
         match &cli.command {
             Command::Simulate(_) => Self::Nothing,
             Command::Check(_) => Self::Perhaps,
+            // Of a plan that was written, only the file is read.
+            Command::Plan(args) if plan::is_plan(&args.manifest) => Self::Perhaps,
             Command::Run(_)
             | Command::Plan(_)
             | Command::Load(_)
@@ -129,15 +132,24 @@ pub fn parse(arguments: &[OsString]) -> Result<Cli, CliError> {
     Ok(cli)
 }
 
-/// The options that were typed, by their long names.
-fn typed_options(matches: &ArgMatches) -> Vec<String> {
+/// The options that were typed.
+fn typed_options(matches: &ArgMatches) -> Vec<Typed> {
     // Those of every command are among those of the one that was called.
     let Some((_, matches)) = matches.subcommand() else {
         return Vec::new();
     };
     let ids = matches.ids().map(clap::Id::as_str);
     let typed = ids.filter(|id| matches.value_source(id) == Some(ValueSource::CommandLine));
-    typed.map(|id| id.replace('_', "-")).collect()
+    let values = |id| {
+        let values = matches.get_raw(id).into_iter().flatten();
+        values.map(|value| value.to_string_lossy().into_owned())
+    };
+    typed
+        .map(|id| Typed {
+            name: id.replace('_', "-"),
+            values: values(id).collect(),
+        })
+        .collect()
 }
 
 /// An account that was typed counts before what the environment says of another one's queue and API:

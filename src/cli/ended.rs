@@ -2,7 +2,7 @@
 
 use crate::exit::Exit;
 use crate::job::Failure;
-use crate::queue::{OpenError, StoreError};
+use crate::queue::{OpenError, Run, StoreError};
 use crate::run::{Ending, Halt, Signal};
 
 /// The code of a run. Where several apply: 70/74, then the signal, then 8, 7, 6, 4, 5, 3, 1. `left_out`:
@@ -46,6 +46,12 @@ pub fn of_halt(halt: &Halt) -> Exit {
         }
         Halt::Incurable(_) | Halt::OtherAccount { .. } | Halt::UnknownAccount { .. } => Exit::Usage,
     }
+}
+
+/// Why a run ended, in words: what stopped it, else what its code means. `None`: it works still, or died.
+pub fn why(run: &Run) -> Option<String> {
+    let meaning = run.exit_code.and_then(Exit::of_code).map(Exit::meaning);
+    run.halted.clone().or(meaning.map(str::to_owned))
 }
 
 /// The code of a command that lacks a document for this reason.

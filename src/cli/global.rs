@@ -73,7 +73,16 @@ pub struct Configured {
     /// The account that the command works with.
     pub account: Option<Arc<Account>>,
     /// The options that were typed, and so count before the environment and the file.
-    pub typed: Vec<String>,
+    pub typed: Vec<Typed>,
+}
+
+/// An option as it was typed.
+#[derive(Debug, Clone)]
+pub struct Typed {
+    /// Its long name.
+    pub name: String,
+    /// What was typed behind it.
+    pub values: Vec<String>,
 }
 
 impl Configured {
@@ -85,7 +94,7 @@ impl Configured {
     /// The option of this long name was typed. One that has a value all the same has it from the
     /// environment or the file.
     pub fn is_typed(&self, option: &str) -> bool {
-        self.typed.iter().any(|typed| typed == option)
+        self.typed.iter().any(|typed| typed.name == option)
     }
 }
 

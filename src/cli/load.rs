@@ -6,7 +6,7 @@ use clap::Args;
 
 use super::error::CliError;
 use super::global::{DATABASE, Global};
-use super::manifest::{ManifestArgs, tell_passed_over, tell_warnings};
+use super::manifest::{ManifestArgs, tell_passed_over};
 use super::order::{self, Loaded, OrderArgs, Plan, Sheet, access};
 use super::output::tell_prose;
 use super::words::jobs;
@@ -35,7 +35,6 @@ pub async fn load(global: &Global, args: &LoadArgs) -> Result<Exit, CliError> {
     let source = args.sheet.open(&args.manifest)?;
     let manifest = lookup::resolve_if_named(global, source).await?;
     let (source, validated) = (&manifest.source, &manifest.validated);
-    tell_warnings(validated, verbosity);
     tell_passed_over(validated, verbosity);
     let mut queue = Queue::open_for_load(&global.database(DATABASE)?).await?;
     database::tell_notes(global, queue.notes());
@@ -69,7 +68,7 @@ pub async fn load(global: &Global, args: &LoadArgs) -> Result<Exit, CliError> {
             (text, Loaded::default())
         }
         Plan::Ended(batch) => (
-            order::ended(&batch, &sheet, &command),
+            order::ended(&mut queue, &batch, &sheet, &command).await?,
             Loaded::of_ended(&batch),
         ),
         Plan::New { policy, last } => {

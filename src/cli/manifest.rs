@@ -64,6 +64,14 @@ pub fn tell_warnings(validated: &Validated, verbosity: Verbosity) {
     }
 }
 
+/// What the API's catalogue does not know of the names of a manifest: no file is the worse for it.
+pub fn tell_unconfirmed(validated: &Validated, verbosity: Verbosity) {
+    let warnings = validated.warnings.of_the_catalogue();
+    if verbosity != Verbosity::Quiet && !warnings.is_empty() {
+        tell_prose(&warnings.to_string());
+    }
+}
+
 /// What of the sheet is not used: columns, and rows that were taken out.
 pub fn tell_passed_over(validated: &Validated, verbosity: Verbosity) {
     let text = validated.plan.passed_over();

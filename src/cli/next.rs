@@ -1,13 +1,12 @@
 //! What to type to go on with a batch.
 
+use serde_json::Value;
+
 use super::error::CliError;
 use super::global::{API_URL, Global};
 use super::manifest;
-use super::options::rollout_of;
 use crate::queue::{Batch, Queue};
-use crate::run::Rollout;
 use crate::text;
-use crate::time::Window;
 
 /// The provider of the simulated instances, which no real provider has.
 pub const SIMULATION: &str = "simulation:";
@@ -20,43 +19,57 @@ pub async fn go_on(global: &Global, queue: &mut Queue, batch: &Batch) -> Result<
         .iter()
         .any(|other| other.id != batch.id && other.is_open());
     let last_run = queue.runs(batch.id, 1).await?.pop();
-    let rollout = last_run.map(|run| rollout_of(&run.options));
+    let options = last_run.map(|run| run.options);
     Ok(format!(
         "{} {}",
         command_for(global, batch),
-        run(batch, alone, rollout.as_ref())
+        run(batch, alone, options.as_ref())
     ))
 }
 
 /// What makes a run go on with `batch`. `alone`: no other one is open, so that no manifest is needed.
-/// `rollout`: the rules of its last run.
-pub fn run(batch: &Batch, alone: bool, rollout: Option<&Rollout>) -> String {
-    let run = manifest::run(batch.action, &batch.path);
-    let rules = rollout.map(rules).unwrap_or_default();
+/// `options`: those of its last run, as they are recorded.
+pub fn run(batch: &Batch, alone: bool, options: Option<&Value>) -> String {
+    let nothing = Value::Null;
+    let recorded = options.unwrap_or(&nothing);
+    let run = manifest::run(batch.action, &batch.path) + &of_sheet(recorded);
+    let options = of_run(recorded);
     if batch.provider == SIMULATION {
         // The simulated account is made of the manifest.
-        format!("{run} --simulate{rules}")
+        format!("{run} --simulate{options}")
     } else if alone {
-        format!("run{rules}")
+        format!("run{options}")
     } else {
-        format!("{run}{rules}")
+        format!("{run}{options}")
     }
 }
 
-/// The options that keep a run to the rules of `rollout`, behind a blank each: who types the same command
-/// without them takes down by day what was to be taken down at night.
-pub fn rules(rollout: &Rollout) -> String {
-    let Rollout {
-        canary,
-        max_per_group,
-        window,
-    } = rollout;
-    let canary = canary.map(|each| format!(" --canary {each}"));
-    let groups = (max_per_group.get() > 1).then(|| format!(" --max-per-group {max_per_group}"));
-    let window = window
-        .as_ref()
-        .map(|Window { hours, zone }| format!(" --window {hours} --timezone {zone}"));
-    [canary, groups, window].into_iter().flatten().collect()
+/// What was typed for a run and its next one needs as well, behind a blank each: who types the same
+/// command without it takes down by day what was to be taken down at night.
+///
+/// The run's record is the one source, because a hint is given by other processes too: what was typed
+/// there, none of them knows.
+pub fn of_run(recorded: &Value) -> String {
+    words(&recorded["repeated"]["options"])
+}
+
+/// What was typed to say how the manifest is read, likewise.
+pub fn of_sheet(recorded: &Value) -> String {
+    words(&recorded["repeated"]["sheet"])
+}
+
+fn words(words: &Value) -> String {
+    let words = words.as_array().into_iter().flatten();
+    let words = words.filter_map(Value::as_str).map(str::to_owned);
+    line(&words.collect::<Vec<_>>())
+}
+
+/// Words of a command line, behind a blank each.
+pub fn line(words: &[String]) -> String {
+    let words = words.iter();
+    words.fold(String::new(), |line, word| {
+        line + " " + &text::shell_word(word)
+    })
 }
 
 /// How to call refleet on this very batch: its API too, where it is not the usual one.

@@ -4,8 +4,10 @@ use std::num::NonZeroU32;
 use std::time::Duration;
 
 use clap::Args;
+use serde::Serialize;
 
 use super::error::CliError;
+use super::global::{Global, Typed};
 use crate::run::backoff::Backoff;
 use crate::run::evidence::Rules;
 use crate::run::{Options, Rollout, Tolerance};
@@ -158,6 +160,16 @@ impl PaceArgs {
         Ok((options, self.timeout.unwrap_or(defaults.timeout)))
     }
 
+    /// Refuses clocks that were typed for no window; a default of the configuration waits for one.
+    pub fn check_zone(&self, global: &Global) -> Result<(), CliError> {
+        if global.configured.is_typed("timezone") && self.window.is_none() {
+            return Err(CliError::Usage(
+                "--timezone says whose clocks --window means, and there is no --window: give one, or leave the option out".to_owned(),
+            ));
+        }
+        Ok(())
+    }
+
     fn rollout(&self) -> Result<Rollout, CliError> {
         Ok(Rollout {
             canary: self.canary,
@@ -182,8 +194,83 @@ impl PaceArgs {
     }
 }
 
+/// The options of [`PaceArgs`] that the next run of the same batch needs as well, in the order in which a
+/// hint repeats them: all but `--no-wait`, after which a run has to wait.
+const REPEATED: [&str; 18] = [
+    "canary",
+    "max-per-group",
+    "window",
+    "timezone",
+    "workers",
+    "rate",
+    "max-failures",
+    "max-mismatch",
+    "no-requeue",
+    "rebuild-timeout",
+    "poll-interval",
+    "settle",
+    "unseen-after",
+    "retries",
+    "backoff-initial",
+    "backoff-max",
+    "timeout",
+    "outage-timeout",
+];
+
+/// Those that say how the manifest is read: needed by whoever names it again.
+const OF_SHEET: [&str; 4] = ["ignore-column", "sheet", "header-row", "include-hidden"];
+
+/// Those that are given without a value.
+const FLAGS: [&str; 2] = ["no-requeue", "include-hidden"];
+
+/// What was typed for a run and the next one of the same batch needs as well, as words of a command line.
+/// A default is none of it, and neither is what the configuration says: both count then, too.
+#[derive(Debug, Clone, Default, Serialize)]
+pub struct Repeated {
+    /// Where the manifest is named.
+    pub sheet: Vec<String>,
+    pub options: Vec<String>,
+}
+
+impl Repeated {
+    pub fn of(typed: &[Typed], options: &Options) -> Self {
+        let mut words = words(typed, &REPEATED);
+        let is_there = |option: &str| words.iter().any(|word| word == option);
+        if let Some(window) = &options.rollout.window
+            && is_there("--window")
+            && !is_there("--timezone")
+        {
+            // By the clocks of this machine, wherever the hint is typed.
+            words.extend(["--timezone".to_owned(), window.zone.to_string()]);
+        }
+        Self {
+            sheet: sheet_words(typed),
+            options: words,
+        }
+    }
+}
+
+/// How the manifest was said to be read, as words of a command line.
+pub fn sheet_words(typed: &[Typed]) -> Vec<String> {
+    words(typed, &OF_SHEET)
+}
+
+fn words(typed: &[Typed], names: &[&str]) -> Vec<String> {
+    let mut words = Vec::new();
+    for name in names {
+        let typed = typed.iter().find(|typed| typed.name == *name);
+        for value in typed.into_iter().flat_map(|typed| &typed.values) {
+            words.push(format!("--{name}"));
+            if !FLAGS.contains(name) {
+                words.push(value.clone());
+            }
+        }
+    }
+    words
+}
+
 /// The options for the records of a run.
-pub fn as_json(options: &Options) -> serde_json::Value {
+pub fn as_json(options: &Options, repeated: &Repeated) -> serde_json::Value {
     let ms = |duration: Duration| u64::try_from(duration.as_millis()).unwrap_or(u64::MAX);
     serde_json::json!({
         "workers": options.workers,
@@ -205,6 +292,7 @@ pub fn as_json(options: &Options) -> serde_json::Value {
         "timezone": options.rollout.window.as_ref().map(|window| window.zone.to_string()),
         "no_wait": options.no_wait,
         "stale": options.stale,
+        "repeated": repeated,
     })
 }
 
@@ -272,4 +360,23 @@ pub(super) fn parse_positive(text: &str) -> Result<Duration, InvalidPositive> {
     let duration = parse_duration(text)?;
     let possible = !duration.is_zero() && duration <= Duration::from_hours(366 * 24);
     possible.then_some(duration).ok_or(InvalidPositive::Range)
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Args as _;
+
+    use super::*;
+
+    /// Who adds an option decides here whether a hint repeats it.
+    #[test]
+    fn each_option_is_repeated_but_for_the_one_that_is_for_one_run() {
+        let command = PaceArgs::augment_args(clap::Command::new("run"));
+        let all = command.get_arguments().filter_map(clap::Arg::get_long);
+        let mut all: Vec<&str> = all.filter(|name| *name != "no-wait").collect();
+        let mut repeated = REPEATED.to_vec();
+        all.sort_unstable();
+        repeated.sort_unstable();
+        assert_eq!(repeated, all);
+    }
 }

@@ -9,7 +9,7 @@ use super::batches::{self, BatchArg};
 use super::error::CliError;
 use super::global::Global;
 use super::lookup;
-use super::manifest::{ManifestArgs, tell_warnings};
+use super::manifest::ManifestArgs;
 use super::next;
 use super::order::sound_rows;
 use super::output::{print_text, tell, tell_prose};
@@ -254,7 +254,6 @@ async fn carry_out(
             let lookup::Resolved {
                 source, validated, ..
             } = lookup::resolve_if_named(global, source).await?;
-            tell_warnings(&validated, global.verbosity());
             Some((source, validated))
         }
         None => None,

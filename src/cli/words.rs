@@ -12,6 +12,17 @@ pub fn named(services: &[ServiceId], max: usize) -> String {
     }
 }
 
+/// So much of a plan's digest as a person compares.
+pub fn short_digest(digest: &str) -> &str {
+    digest.get(..12).unwrap_or(digest)
+}
+
+/// `1 job waits`, `7 jobs wait`.
+pub fn jobs_wait(count: u64) -> String {
+    let verb = if count == 1 { "waits" } else { "wait" };
+    format!("{} {verb}", jobs(count))
+}
+
 /// `1 job`, `7 jobs`.
 pub fn jobs(count: u64) -> String {
     match count {

@@ -137,6 +137,10 @@ pub enum DiagnosticKind {
     NameUnknown(Column),
     /// Several things of this name are.
     NameAmbiguous(Column),
+    /// The API's catalogue gives this name to another id.
+    NameDisputed(Column),
+    /// Warning: the API's catalogue does not list what this name stands for.
+    NameNotListed(Column),
     /// `null` or `none`, as the panel's placeholders have it.
     ImageNull,
     /// Anything else that is no hyphenated UUID.
@@ -184,6 +188,7 @@ impl DiagnosticKind {
     pub fn severity(self) -> Severity {
         match self {
             Self::CellsLookLikePasswords
+            | Self::NameNotListed(_)
             | Self::PasswordPanelLength
             | Self::PasswordPanelLower
             | Self::PasswordPanelCharacters => Severity::Warning,
@@ -238,6 +243,7 @@ impl DiagnosticKind {
             | Self::NameNotAsked(_)
             | Self::NameUnknown(_)
             | Self::NameAmbiguous(_)
+            | Self::NameDisputed(_)
             | Self::ImageNull
             | Self::ImageInvalid
             | Self::ZoneInvalid
@@ -269,6 +275,11 @@ impl DiagnosticKind {
     /// A warning that is told under `-q`, too: if it is right, somebody will be locked out.
     pub fn needs_a_human(self) -> bool {
         self == Self::CellsLookLikePasswords
+    }
+
+    /// Said by the API's catalogue, and told when that was asked.
+    pub fn is_of_the_catalogue(self) -> bool {
+        matches!(self, Self::NameNotListed(_))
     }
 }
 

@@ -121,6 +121,17 @@ impl Diagnostics {
         urgent
     }
 
+    /// What the API's catalogue has to say of it, and not the file itself.
+    #[must_use]
+    pub fn of_the_catalogue(&self) -> Self {
+        let mut of_catalogue = self.clone();
+        of_catalogue
+            .groups
+            .retain(|group| group.kind.is_of_the_catalogue());
+        of_catalogue.ungrouped = 0;
+        of_catalogue
+    }
+
     pub fn add(&mut self, diagnostic: Diagnostic) {
         let known = self
             .groups

@@ -50,7 +50,7 @@ mod wording;
 mod workbook;
 
 pub use error::ManifestError;
-pub use offers::{Offer, Offers};
+pub use offers::{ByName, Offer, Offers};
 pub use rows::rows;
 pub use source::{SheetOptions, Source};
 pub use validate::{Validated, looks_like_one, validated};

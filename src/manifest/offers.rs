@@ -1,15 +1,36 @@
 //! What the account offers under the names of images and keys that a sheet gives.
 //!
 //! Ids differ from data centre to data centre, so that the same name stands for another id in each: a
-//! name is looked up in the offer to the row's own instance.
+//! name is looked up in the offer to the row's own instance. What the API's catalogue says of the same
+//! data centre confirms it: a rebuild cannot be taken back, and two sources that contradict each other
+//! tell nobody which image is meant.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap, HashSet};
 
 use crate::job::{ImageId, ServiceId, image_name_form};
 
 /// What instances can be rebuilt with.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Offer {
+    pub form: ByName,
+    /// Images that somebody has made: the catalogue has none of them.
+    pub own: HashSet<ImageId>,
+    /// What new instances are ordered with in the same data centre; `None`: nobody could tell.
+    pub catalogue: Option<ByName>,
+}
+
+impl From<ByName> for Offer {
+    fn from(form: ByName) -> Self {
+        Self {
+            form,
+            ..Self::default()
+        }
+    }
+}
+
+/// Images and keys under their names.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct ByName {
     /// Each image, by name and id.
     pub images: Vec<(String, ImageId)>,
     /// Each key of the account, by label and id.
@@ -32,6 +53,11 @@ pub enum Nameless {
     Unknown(Vec<String>),
     /// Several have it: their ids.
     Ambiguous(Vec<String>),
+    /// The instance's own form gives it to this id, the catalogue to others.
+    Disputed {
+        form: String,
+        catalogue: Vec<String>,
+    },
 }
 
 /// Names that are proposed for one that is not known.
@@ -49,7 +75,9 @@ impl Offers {
     /// The image of this name, as `service` is offered it.
     pub fn image(&self, service: ServiceId, name: &str) -> Result<ImageId, Nameless> {
         let offer = self.of(service)?;
-        only(&offer.images, name, image_name_form)
+        let id = only(&offer.form.images, name, image_name_form)?;
+        let listed = offer.catalogue.as_ref().map(|all| &*all.images);
+        confirmed(id, listed.unwrap_or_default(), name, image_name_form)
     }
 
     /// The key of this label, as `service` is offered it. An id that is offered is taken as one.
@@ -58,10 +86,30 @@ impl Offers {
     /// and in other letter case only where one key alone has it so.
     pub fn key(&self, service: ServiceId, label: &str) -> Result<String, Nameless> {
         let offer = self.of(service)?;
-        match offer.keys.iter().find(|(_, id)| id == label) {
-            Some((_, id)) => Ok(id.clone()),
-            None => only(&offer.keys, label, |label| Some(label.to_lowercase())),
+        let keys = &offer.form.keys;
+        if let Some((_, id)) = keys.iter().find(|(_, id)| id == label) {
+            return Ok(id.clone());
         }
+        let form = |label: &str| Some(label.to_lowercase());
+        let id = only(keys, label, form)?;
+        let listed = offer.catalogue.as_ref().map(|all| &*all.keys);
+        confirmed(id, listed.unwrap_or_default(), label, form)
+    }
+
+    /// The catalogue lists images, and not this one, which is nobody's own.
+    pub fn is_unlisted_image(&self, service: ServiceId, id: ImageId) -> bool {
+        self.of(service).is_ok_and(|offer| {
+            let listed = offer.catalogue.as_ref().map(|all| &*all.images);
+            !offer.own.contains(&id) && lacks(listed.unwrap_or_default(), &id)
+        })
+    }
+
+    /// The catalogue lists keys, and not this one.
+    pub fn is_unlisted_key(&self, service: ServiceId, id: &String) -> bool {
+        self.of(service).is_ok_and(|offer| {
+            let listed = offer.catalogue.as_ref().map(|all| &*all.keys);
+            lacks(listed.unwrap_or_default(), id)
+        })
     }
 
     fn of(&self, service: ServiceId) -> Result<&Offer, Nameless> {
@@ -70,22 +118,53 @@ impl Offers {
     }
 }
 
-/// The one of `named` that has this name: as it is written, or else by its `form`.
+/// All of `named` that have this name: as it is written, or else by its `form`.
+fn all<T: Clone + Ord, F: PartialEq>(
+    named: &[(String, T)],
+    name: &str,
+    form: impl Fn(&str) -> Option<F>,
+) -> BTreeSet<T> {
+    let with = |is_it: &dyn Fn(&str) -> bool| -> BTreeSet<T> {
+        let found = named.iter().filter(|(known, _)| is_it(known));
+        found.map(|(_, id)| id.clone()).collect()
+    };
+    let found = with(&|known| known == name);
+    if !found.is_empty() {
+        return found;
+    }
+    let wanted = form(name);
+    with(&|known| wanted.is_some() && form(known) == wanted)
+}
+
+/// `id`, unless `listed` gives its name to others alone.
+fn confirmed<T: Clone + Ord + ToString, F: PartialEq>(
+    id: T,
+    listed: &[(String, T)],
+    name: &str,
+    form: impl Fn(&str) -> Option<F>,
+) -> Result<T, Nameless> {
+    let others = all(listed, name, form);
+    if others.is_empty() || others.contains(&id) {
+        return Ok(id);
+    }
+    Err(Nameless::Disputed {
+        form: id.to_string(),
+        catalogue: others.iter().map(ToString::to_string).collect(),
+    })
+}
+
+/// A list with nothing in it tells nothing.
+fn lacks<T: PartialEq>(listed: &[(String, T)], id: &T) -> bool {
+    !listed.is_empty() && !listed.iter().any(|(_, known)| known == id)
+}
+
+/// The one of `named` that has this name.
 fn only<T: Clone + Ord + ToString, F: PartialEq>(
     named: &[(String, T)],
     name: &str,
     form: impl Fn(&str) -> Option<F>,
 ) -> Result<T, Nameless> {
-    let with = |is_it: &dyn Fn(&str) -> bool| -> BTreeSet<T> {
-        let found = named.iter().filter(|(known, _)| is_it(known));
-        found.map(|(_, id)| id.clone()).collect()
-    };
-    let mut found = with(&|known| known == name);
-    if found.is_empty() {
-        let wanted = form(name);
-        found = with(&|known| wanted.is_some() && form(known) == wanted);
-    }
-    let mut ids = found.into_iter();
+    let mut ids = all(named, name, form).into_iter();
     match (ids.next(), ids.len()) {
         (Some(id), 0) => Ok(id),
         (Some(first), _) => {
@@ -136,16 +215,16 @@ mod tests {
         ];
         let keys = [("laptop", "490"), ("desk", "491"), ("490", "492")];
         let keys = keys.map(|(label, id)| (label.to_owned(), id.to_owned()));
-        let first = Offer {
+        let first = ByName {
             images,
             keys: keys.to_vec(),
         };
-        offers.add(first, [service(1), service(2)]);
-        let other = Offer {
+        offers.add(first.into(), [service(1), service(2)]);
+        let other = ByName {
             images: vec![named("AlmaLinux-8", 5)],
             keys: Vec::new(),
         };
-        offers.add(other, [service(3)]);
+        offers.add(other.into(), [service(3)]);
         offers
     }
 
@@ -200,11 +279,11 @@ mod tests {
             ("twice", "496"),
         ];
         let mut offers = Offers::default();
-        let offer = Offer {
+        let form = ByName {
             images: Vec::new(),
             keys: (keys.map(|(label, id)| (label.to_owned(), id.to_owned()))).to_vec(),
         };
-        offers.add(offer, [service(1)]);
+        offers.add(form.into(), [service(1)]);
         let key = |label: &str| offers.key(service(1), label);
         for (label, id) in [
             ("ops-1", "490"),
@@ -222,6 +301,73 @@ mod tests {
         for (several, ids) in [("TEAM", ["492", "493"]), ("twice", ["495", "496"])] {
             let ids = ids.map(str::to_owned).to_vec();
             assert_eq!(key(several), Err(Nameless::Ambiguous(ids)), "{several}");
+        }
+    }
+
+    #[test]
+    fn the_catalogue_confirms_a_name_or_disputes_it() {
+        let named = |name: &str, number| (name.to_owned(), image(number));
+        let key = |label: &str, id: &str| (label.to_owned(), id.to_owned());
+        let form = ByName {
+            images: vec![
+                named("AlmaLinux-8", 1),
+                named("Debian-12", 2),
+                named("golden", 3),
+            ],
+            keys: vec![key("desk", "490"), key("laptop", "491")],
+        };
+        let with = |catalogue: Option<ByName>| {
+            let mut offers = Offers::default();
+            let own = HashSet::from([image(3)]);
+            let form = form.clone();
+            offers.add(
+                Offer {
+                    form,
+                    own,
+                    catalogue,
+                },
+                [service(1)],
+            );
+            offers
+        };
+        let disputing = with(Some(ByName {
+            images: vec![named("almalinux 8", 9), named("Other", 8)],
+            keys: vec![key("DESK", "700")],
+        }));
+        let disputed = |form: &dyn ToString, catalogue: &dyn ToString| Nameless::Disputed {
+            form: form.to_string(),
+            catalogue: vec![catalogue.to_string()],
+        };
+        let (service, alma) = (service(1), "AlmaLinux-8");
+        assert_eq!(
+            disputing.image(service, alma),
+            Err(disputed(&image(1), &image(9)))
+        );
+        assert_eq!(
+            disputing.key(service, "desk"),
+            Err(disputed(&"490", &"700"))
+        );
+        // What it does not list, it does not dispute.
+        assert_eq!(disputing.image(service, "Debian-12"), Ok(image(2)));
+        assert!(disputing.is_unlisted_image(service, image(2)));
+        assert!(
+            !disputing.is_unlisted_image(service, image(3)),
+            "an own one"
+        );
+        assert!(disputing.is_unlisted_key(service, &"491".to_owned()));
+        // An id is an id, and one of several of a name will do.
+        assert_eq!(disputing.key(service, "490").unwrap(), "490");
+        let confirming = with(Some(ByName {
+            images: vec![named(alma, 9), named(alma, 1)],
+            keys: Vec::new(),
+        }));
+        assert_eq!(confirming.image(service, alma), Ok(image(1)));
+        assert!(!confirming.is_unlisted_image(service, image(1)));
+        for silent in [None, Some(ByName::default())] {
+            let silent = with(silent);
+            assert_eq!(silent.image(service, alma), Ok(image(1)));
+            assert!(!silent.is_unlisted_image(service, image(1)));
+            assert!(!silent.is_unlisted_key(service, &"490".to_owned()));
         }
     }
 }

@@ -3,7 +3,7 @@
 use super::cell::{self, Named};
 use super::cells::Cells;
 use super::column::Column;
-use super::diagnostic::DiagnosticKind;
+use super::diagnostic::{DiagnosticKind, quoted};
 use super::offers::{Nameless, Offers};
 use crate::job::{Access, AccessKind, ImageId, Rebuild, ServiceId};
 
@@ -55,14 +55,26 @@ pub fn read(cells: &mut Cells<'_>, service: Option<ServiceId>, offers: Option<&O
     let offers = offers.unwrap_or(&nothing);
     let image = match image {
         Named::Id(id) => Some(id),
-        Named::Name(name) => looked_up(cells, Column::Image, &name, offers.image(service, &name)),
+        Named::Name(name) => {
+            let found = looked_up(cells, Column::Image, &name, offers.image(service, &name));
+            if let Some(id) = found.filter(|id| offers.is_unlisted_image(service, *id)) {
+                not_listed(cells, Column::Image, &name, &id.to_string());
+            }
+            found
+        }
     };
     let access = match key {
         None => Some(access),
         Some(Named::Id(key)) => Some(Access::SshKey(key)),
         Some(Named::Name(label)) => {
-            let found = offers.key(service, &label);
-            looked_up(cells, Column::SshKey, &label, found).map(Access::SshKey)
+            let found = looked_up(cells, Column::SshKey, &label, offers.key(service, &label));
+            if let Some(id) = found
+                .as_ref()
+                .filter(|id| offers.is_unlisted_key(service, id))
+            {
+                not_listed(cells, Column::SshKey, &label, id);
+            }
+            found.map(Access::SshKey)
         }
     };
     match image.zip(access) {
@@ -96,9 +108,23 @@ fn looked_up<T>(
             DiagnosticKind::NameAmbiguous(column),
             format!(": {}", cell::alternatives(&ids)),
         ),
+        Err(Nameless::Disputed { form, catalogue }) => (
+            DiagnosticKind::NameDisputed(column),
+            format!(
+                ": {} there, {} in the catalogue",
+                quoted(&form),
+                cell::alternatives(&catalogue)
+            ),
+        ),
     };
     cells.add_with(column, kind, name, &more);
     None
+}
+
+/// Warns that the catalogue has never heard of what a name stands for.
+fn not_listed(cells: &mut Cells<'_>, column: Column, name: &str, id: &str) {
+    let kind = DiagnosticKind::NameNotListed(column);
+    cells.add_with(column, kind, name, &format!(": {}", quoted(id)));
 }
 
 /// How one gets in, as password, key and switch say together; the key for itself.

@@ -90,6 +90,8 @@ impl DiagnosticKind {
             Self::NameUnknown(_) => "no image of this name is offered to the instance".into(),
             Self::NameAmbiguous(Column::SshKey) => "several SSH keys have this name".into(),
             Self::NameAmbiguous(_) => "several images of this name are offered to the instance".into(),
+            Self::NameDisputed(_) => "form and catalogue of the API give this name to different ids".into(),
+            Self::NameNotListed(_) => "the catalogue of the API does not list what this name stands for".into(),
             Self::ImageNull => "this is the panel's placeholder, not an image".into(),
             Self::ImageInvalid => "this is neither an image id nor an image's name".into(),
             Self::ZoneInvalid => "this is no zone".into(),
@@ -249,6 +251,15 @@ impl DiagnosticKind {
             Self::NameUnknown(Column::SshKey) => "`refleet keys` lists the keys with their names".into(),
             Self::NameUnknown(_) => "`refleet images SERVICE_ID` lists what is offered to an instance".into(),
             Self::NameAmbiguous(_) => "give the id of the one that is meant".into(),
+            Self::NameDisputed(Column::SshKey) => "`refleet keys SERVICE_ID` and `refleet keys --catalogue` show \
+                 both: give the id of the one that is meant"
+                .into(),
+            Self::NameDisputed(_) => "`refleet images SERVICE_ID` and `refleet images --catalogue` show both: \
+                 give the id of the one that is meant"
+                .into(),
+            Self::NameNotListed(_) => "is it one of your own, or one that is no longer sold? The instance's own \
+                 form offers it"
+                .into(),
             Self::ImageInvalid => "an image id is a UUID with hyphens, for example \
                  18d0ee2e-4d57-4f40-9b56-03c1773b5831; a name is written as the panel shows it, for \
                  example AlmaLinux-8"

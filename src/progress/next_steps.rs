@@ -3,7 +3,7 @@
 use super::ended::Ended;
 use crate::exit::Exit;
 use crate::job::{Counter, Terms};
-use crate::text::{MESSAGE_CHARS_MAX, brief};
+use crate::text::printable;
 
 pub struct Step {
     pub what: String,
@@ -26,14 +26,14 @@ pub fn next_steps(ended: &Ended) -> Vec<Step> {
     if counts.held > 0 {
         steps.push(Step::new(
             format!(
-                "{} held in doubt: find out whether {} {}, then decide",
+                "{} held in doubt: see whether {} {}; WORD is done, requeue or failed",
                 counts.held,
                 it_was(counts.held),
                 ended.action.terms().done
             ),
             [
                 "list --state in_doubt",
-                "resolve SERVICE_ID --as done|requeue|failed --reason TEXT",
+                "resolve SERVICE_ID --as WORD --reason TEXT",
             ],
         ));
     }
@@ -89,7 +89,8 @@ fn what_stopped_it(ended: &Ended) -> Option<Step> {
         | Exit::Blocked => {
             let hint = ended.hint.as_ref().map_or_else(
                 || "deal with the reason, then run again".to_owned(),
-                |hint| brief(hint, MESSAGE_CHARS_MAX),
+                // Whole: a command that was cut cannot be typed.
+                |hint| printable(hint).into_owned(),
             );
             Some(Step::new(hint, []))
         }

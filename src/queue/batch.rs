@@ -90,6 +90,8 @@ pub struct Run {
     pub ended_ms: Option<i64>,
     /// How it ended.
     pub exit_code: Option<u8>,
+    /// Why it ended before its batch, for people.
+    pub halted: Option<String>,
     /// Its process.
     pub pid: u32,
     /// Its machine.

@@ -394,7 +394,13 @@ impl Backend for MemoryStore {
         self.holds(lease)
     }
 
-    async fn release(&mut self, lease: Lease, _: i64, _: u8) -> Result<(), StoreError> {
+    async fn release(
+        &mut self,
+        lease: Lease,
+        _: i64,
+        _: u8,
+        _: Option<&str>,
+    ) -> Result<(), StoreError> {
         self.at_work.remove(&lease.run());
         Ok(())
     }

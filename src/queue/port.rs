@@ -143,12 +143,14 @@ pub trait Backend: Store + Sized {
     /// The lease goes on, or was lost.
     fn renew(&mut self, lease: &Lease) -> impl Future<Output = Result<(), StoreError>>;
 
-    /// The run ends, and how: under a lease that was lost, too.
+    /// The run ends, and how: under a lease that was lost, too. `halted`: why before its batch, for
+    /// people.
     fn release(
         &mut self,
         lease: Lease,
         ended_ms: i64,
         exit_code: u8,
+        halted: Option<&str>,
     ) -> impl Future<Output = Result<(), StoreError>>;
 
     /// Applies an operator's command to jobs in one of `states`, all of them together; safe beside a

@@ -32,7 +32,7 @@ pub(super) fn subject() -> Subject {
             started_at: Stamp(1_795_399_200_001),
             ended_at: Some(Stamp(1_795_399_470_000)),
             exit_code: Some(3),
-            meaning: Some("it came to the end, and some jobs are in doubt"),
+            why: Some("it came to the end, and some jobs are in doubt".to_owned()),
         }),
         account: None,
         database: "/srv/refleet.db".to_owned(),

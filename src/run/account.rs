@@ -84,20 +84,8 @@ pub async fn read_account(
     })
 }
 
-/// Reads these documents, and not the list. `progress` is told how many are left. `Err`: why a run
-/// would not come further either.
-pub async fn look_up(
-    client: &Client,
-    rate_per_s: f64,
-    lookups: Vec<Lookup>,
-    progress: &(dyn Fn(usize) + Send + Sync),
-) -> Result<Vec<Looked>, Halt> {
-    let mut looker = Looker::new(client, rate_per_s);
-    looker.look_up(lookups, progress).await
-}
-
-/// Reads documents one after the other, where what one holds decides which is read next: all within
-/// one session and one rate.
+/// Reads documents, and not the list: all within one session and one rate, where what one holds decides
+/// which is read next.
 pub struct Looker<'a> {
     client: &'a Client,
     machine: Machine,
@@ -116,7 +104,8 @@ impl<'a> Looker<'a> {
         }
     }
 
-    /// See [`look_up`].
+    /// Reads these documents. `progress` is told how many are left. `Err`: why a run would not come
+    /// further either.
     pub async fn look_up(
         &mut self,
         lookups: Vec<Lookup>,

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::job::{BatchId, Group, Owner, ServiceId, State};
+use crate::job::{BatchId, Executed, Group, Owner, ServiceId, State};
 use crate::time::Window;
 use crate::zomro::Incurable;
 
@@ -56,6 +56,8 @@ pub enum Halt {
         service: ServiceId,
         /// Where its job stands.
         state: State,
+        /// Whether the instance was touched.
+        executed: Executed,
     },
     /// Nothing more can start: too many members of a group are down, and only somebody's word helps.
     GroupDown {
@@ -180,7 +182,11 @@ impl std::fmt::Display for Halt {
                 "the window {window} is closed for what is left; it opens next on {}",
                 window.zone.local(*opens_ms)
             ),
-            Self::Canary { service, state } => write!(
+            Self::Canary {
+                service,
+                state,
+                executed: _,
+            } => write!(
                 f,
                 "service {service} was to go first, and {}: nothing else is started",
                 match state {

@@ -42,7 +42,7 @@ mod rollout;
 pub mod session;
 mod worker;
 
-pub use account::{Account, Looker, look_up, read_account};
+pub use account::{Account, Looker, read_account};
 pub use clock::Now;
 pub use durations::Durations;
 pub use halt::{Halt, Signal};

@@ -125,12 +125,19 @@ impl Zone {
     }
 }
 
+/// Names in the database of zones that stand for no place: the one says that nobody has chosen a zone,
+/// the others are another one's copies on this machine.
+const NO_ZONES: [&str; 3] = ["Factory", "localtime", "posixrules"];
+
 impl FromStr for Zone {
     type Err = InvalidZone;
 
     fn from_str(text: &str) -> Result<Self, InvalidZone> {
         let zone = TimeZone::get(text.trim()).ok();
-        let zone = zone.filter(|zone| zone.iana_name().is_some() && !zone.is_unknown());
+        let zone = zone.filter(|zone| {
+            let name = zone.iana_name();
+            name.is_some_and(|name| !NO_ZONES.contains(&name)) && !zone.is_unknown()
+        });
         zone.map(Self)
             .ok_or_else(|| InvalidZone::Unknown(text.to_owned()))
     }

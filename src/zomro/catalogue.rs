@@ -30,6 +30,13 @@ pub struct DataCenter {
     pub name: String,
 }
 
+impl DataCenter {
+    /// Letter case does not tell data centres apart.
+    pub fn is_called(&self, name: &str) -> bool {
+        self.name.to_lowercase() == name.trim().to_lowercase()
+    }
+}
+
 /// One page of a list of the account's own things.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct OwnPage<T> {

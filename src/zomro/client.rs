@@ -114,6 +114,11 @@ impl Client {
         self.inner.session.current().generation
     }
 
+    /// Calls so far, of every kind and whatever came of them.
+    pub fn calls(&self) -> u64 {
+        self.inner.transport.calls()
+    }
+
     /// Whether there are credentials to open a session with.
     pub fn can_login(&self) -> bool {
         matches!(self.inner.settings.credentials, Credentials::Login { .. })

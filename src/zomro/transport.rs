@@ -1,6 +1,7 @@
 //! The HTTP client, and how it is set up for this API.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use reqwest::header::{CONTENT_LENGTH, CONTENT_TYPE, HeaderName, LOCATION, RETRY_AFTER};
@@ -45,6 +46,7 @@ pub(super) struct Transport {
     http: reqwest::Client,
     endpoint: Endpoint,
     destination: Destination,
+    calls: AtomicU64,
 }
 
 impl Transport {
@@ -70,7 +72,13 @@ impl Transport {
                 proxy,
             },
             endpoint,
+            calls: AtomicU64::new(0),
         }
+    }
+
+    /// Requests so far, whatever came of them.
+    pub(super) fn calls(&self) -> u64 {
+        self.calls.load(Ordering::Relaxed)
     }
 
     pub(super) fn destination(&self) -> &Destination {
@@ -80,6 +88,7 @@ impl Transport {
     /// Sends one form and takes the answer, whatever it is.
     pub(super) async fn exchange(&self, form: Form, ours: &Ours, body_max: usize) -> Exchange {
         let requested_at = Instant::now();
+        self.calls.fetch_add(1, Ordering::Relaxed);
         let wire = Arc::new(Wire::default());
         let result = self.send(form, &wire).await;
         let sent = wire.settle();

@@ -74,7 +74,7 @@ fn a_retry_in_an_old_batch_does_not_wipe_what_a_later_order_has_rebuilt() {
     assert_eq!(rig.wiped(), [1, 1, 1]);
     let first = FIRST.to_string();
     let wiped = ["retry", &first, "--batch", "1", "--wiped"];
-    rig.call(&wiped).exit(0).says_out("run` works on it");
+    rig.call(&wiped).exit(0).says_out("works on it");
     rig.run(&[]).exit(0);
     assert_eq!(rig.wiped(), [2, 1, 1]);
 }
@@ -98,7 +98,7 @@ fn the_hints_of_a_run_on_an_older_batch_name_that_batch() {
         .says(" retry --failed --batch 1\n")
         .says(" retry --failed --batch 1\n")
         .says("counts with --from one.csv")
-        .says(" run one.csv\n");
+        .says(" run one.csv --");
     rig.call(&["retry", "--failed", "--from", "one.csv", "--batch", "1"])
         .exit(0);
     rig.call(&quick("one.csv", &[])).exit(0);

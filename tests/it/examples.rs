@@ -164,7 +164,7 @@ fn typed(rig: &Rig, command: &str) -> Ended {
         .to_owned();
     let command = command
         .replace("SERVICE_ID", &FIRST.to_string())
-        .replace("done|requeue|failed", "failed")
+        .replace("WORD", "failed")
         .replace("TEXT", "looked")
         .replace("MANIFEST", "fleet.csv")
         .replace("--batch ID", "--batch 1");

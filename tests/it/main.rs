@@ -14,6 +14,7 @@ mod rig;
 mod access;
 mod account;
 mod accounts;
+mod approval;
 mod caps;
 mod catalogue;
 mod cli;

@@ -1,7 +1,7 @@
 //! Names of images and keys in the sheet instead of ids.
 
 use crate::rig::{FIRST, IMAGE, OTHER_IMAGE, Rig, SIGABRT, finish};
-use refleet::simulator::{Call, Fault, FaultKind, Script};
+use refleet::simulator::{Call, Config, Fault, FaultKind, Image, Script};
 
 /// A sheet by name for the first `count` services; the rig's account calls its image AlmaLinux-8.
 fn by_name(count: i64) -> String {
@@ -169,4 +169,116 @@ fn one_form_is_asked_for_in_each_data_centre() {
     rig.call(&["load", "fleet.csv"]).exit(0);
     let previews = rig.record().calls.get(&Call::Preview).copied();
     assert_eq!(previews, Some(1));
+}
+
+/// The account's image is one that only the instances' own forms offer: the simulator tells data centres
+/// apart by letter case, as no client does.
+fn only_in_the_forms(config: &mut Config) {
+    for instance in &mut config.instances {
+        "SIMULATED".clone_into(&mut instance.datacenter);
+    }
+    for image in &mut config.images {
+        image.datacenter = Some("SIMULATED".to_owned());
+    }
+    config.images.push(Image {
+        id: "e3b81d06-0f4a-4c29-b7d5-94a6c81e2f73".parse().unwrap(),
+        name: "Debian-12".to_owned(),
+        zone: "pub".to_owned(),
+        datacenter: Some("Simulated".to_owned()),
+    });
+}
+
+#[test]
+fn a_name_of_which_the_catalogue_says_something_else_is_refused() {
+    let rig = Rig::with(2, |config| {
+        only_in_the_forms(config);
+        config.images.push(Image {
+            id: OTHER_IMAGE.parse().unwrap(),
+            name: "almalinux-8".to_owned(),
+            zone: "pub".to_owned(),
+            datacenter: Some("Simulated".to_owned()),
+        });
+    });
+    rig.write("fleet.csv", by_name(2));
+    for command in ["run", "load", "plan"] {
+        let refused = match command {
+            "run" => rig.run(&[]),
+            command => rig.call(&[command, "fleet.csv"]),
+        };
+        refused
+            .exit(2)
+            .says("form and catalogue of the API give this name to different ids")
+            .says(&format!("`{IMAGE}` there,"))
+            .says(&format!("`{OTHER_IMAGE}` in the catalogue"))
+            .says("give the id of the one that is meant");
+    }
+    assert!(!rig.database().exists(), "nothing was queued");
+    // Who gives the id has said which one it is.
+    rig.write("fleet.csv", by_name(2).replace("almalinux 8", IMAGE));
+    rig.run(&[]).exit(0);
+    rig.assert_truth(1);
+}
+
+#[test]
+fn what_the_catalogue_does_not_list_is_told_once_unless_it_is_somebodys_own() {
+    let rig = Rig::with(2, only_in_the_forms);
+    rig.write("fleet.csv", by_name(2));
+    let run = rig.run(&[]).exit(0);
+    let warning = "the catalogue of the API does not list what this name stands for";
+    assert_eq!(run.err.matches(warning).count(), 1, "{}", run.err);
+    run.says(&format!("line 2: `almalinux 8`: `{IMAGE}`"));
+    rig.assert_truth(1);
+    let own = Rig::with(2, |config| {
+        only_in_the_forms(config);
+        config.images[0].zone = "own".to_owned();
+    });
+    own.write("fleet.csv", by_name(2));
+    let run = own.run(&[]).exit(0);
+    assert!(!run.err.contains("catalogue"), "{}", run.err);
+}
+
+#[test]
+fn a_catalogue_that_tells_nothing_stops_no_order() {
+    for (centre, why) in [
+        (None, "it lists no tariff"),
+        (Some("Elsewhere"), "it has nothing of Elsewhere"),
+    ] {
+        let rig = Rig::with(2, |config| match centre {
+            None => config.datacenters.clear(),
+            Some(centre) => {
+                for instance in &mut config.instances {
+                    centre.clone_into(&mut instance.datacenter);
+                }
+            }
+        });
+        rig.write("fleet.csv", by_name(2));
+        let run = rig.run(&[]).exit(0);
+        let said = "the API's catalogue does not confirm what the names stand for";
+        assert_eq!(run.err.matches(said).count(), 1, "{}", run.err);
+        run.says(why);
+        rig.assert_truth(1);
+        let quiet = rig.run(&["-q", "--again"]).exit(0);
+        assert!(!quiet.err.contains(said), "{}", quiet.err);
+    }
+}
+
+#[test]
+fn a_plan_says_what_its_names_cost() {
+    let rig = Rig::new(2);
+    rig.write("fleet.csv", by_name(2));
+    let before = rig.calls();
+    let load = rig.call(&["load", "fleet.csv"]).exit(0);
+    assert!(!load.err.contains("calls"), "{}", load.err);
+    let calls = rig.calls() - before;
+    rig.call(&["cancel", "--all"]).exit(0);
+    let plan = ["plan", "fleet.csv", "--again", "--rate", "0"];
+    rig.call(&plan)
+        .exit(0)
+        .says_out(&format!("Looking up its names took {calls} calls"));
+    let plan = [&plan[..], &["--format", "json"]].concat();
+    let json = rig.call(&plan).exit(0).json();
+    assert_eq!(json["lookup_calls"], calls, "{json}");
+    rig.write("fleet.csv", by_id(2));
+    let by_id = rig.call(&plan).exit(0).json();
+    assert!(by_id["lookup_calls"].is_null(), "{by_id}");
 }

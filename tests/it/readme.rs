@@ -179,7 +179,7 @@ fn the_recommended_way_leads_from_the_account_to_the_report() {
     let commands = recommended_way(&readme);
     let words = commands.iter().map(|command| command.split(' ').nth(1));
     let words: Vec<&str> = words.flatten().collect();
-    assert_eq!(words, ["services", "plan", "run", "report"]);
+    assert_eq!(words, ["services", "plan", "plan", "run", "report"]);
     for command in commands {
         let command = command.split(" #").next().unwrap();
         let words: Vec<&str> = command.split_whitespace().skip(1).collect();

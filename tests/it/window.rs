@@ -47,9 +47,8 @@ fn outside_its_window_a_run_sends_nothing_and_ends_with_code_5() {
     rig.call(&["status"])
         .exit(0)
         .says_out(&format!("window       {hours} UTC: closed, opens "))
-        .says_out(&format!(
-            "run --window {hours} --timezone UTC` goes on with it from "
-        ));
+        .says_out(&format!("run --window {hours} --timezone UTC --rate 0 "))
+        .says_out("` goes on with it from ");
     let json = rig.call(&["status", "--json"]).exit(0).json();
     assert_eq!(json["window"]["hours"], hours.as_str());
     assert_eq!(json["window"]["closes_at"], serde_json::Value::Null);

@@ -58,7 +58,7 @@ pub async fn images(global: &Global, args: &ImagesArgs) -> Result<Exit, CliError
     args.format.format()?;
     let client = args.look.client(global).await?;
     let mut looker = Looker::new(&client, args.look.rate);
-    let doing = Doing::new(global);
+    let doing = Doing::new(global.verbosity());
     let mut is_whole = true;
     let listing = if let Some(service) = args.service_id {
         doing.say("reading the rebuild form");

@@ -48,9 +48,9 @@ pub struct Doing {
 }
 
 impl Doing {
-    pub fn new(global: &Global) -> Self {
+    pub fn new(verbosity: Verbosity) -> Self {
         Self {
-            can_write_over: global.verbosity() != Verbosity::Quiet
+            can_write_over: verbosity != Verbosity::Quiet
                 && io::stderr().is_terminal()
                 && Surroundings::of_this_process().terminal,
         }

@@ -18,6 +18,14 @@ pub struct Offered {
     pub form: Preview,
 }
 
+impl Offered {
+    /// Of the data centre of this name, or of all of them.
+    pub fn is_of(&self, name: &str) -> bool {
+        let own = self.datacenter.as_ref();
+        own.is_none_or(|own| own.to_lowercase() == name.trim().to_lowercase())
+    }
+}
+
 /// An own list, as far as it could be read.
 pub struct Own<T> {
     pub all: Vec<T>,
@@ -40,8 +48,38 @@ pub async fn of_catalogue(
     doing.say("reading the tariffs");
     let all = tariffs(looker, None).await?;
     let centres = chosen(&all, datacenter)?;
+    of_centres(looker, &all, centres, doing).await
+}
+
+/// What can be ordered in the data centres of these names, as far as the API knows them; with none, in
+/// each.
+pub async fn of_named_centres(
+    looker: &mut Looker<'_>,
+    names: &[String],
+    doing: &Doing,
+) -> Result<Vec<Offered>, CliError> {
+    doing.say("reading the tariffs");
+    let all = tariffs(looker, None).await?;
+    let is_meant = |centre: &&DataCenter| {
+        let mut names = names.iter();
+        names.len() == 0 || names.any(|name| centre.is_called(name))
+    };
+    let centres: Vec<_> = all.datacenters.iter().filter(is_meant).collect();
+    if centres.is_empty() && !all.datacenters.is_empty() {
+        return Ok(Vec::new());
+    }
+    of_centres(looker, &all, centres, doing).await
+}
+
+/// What can be ordered in each of `centres`; without one, where the API chooses.
+async fn of_centres(
+    looker: &mut Looker<'_>,
+    all: &Tariffs,
+    centres: Vec<&DataCenter>,
+    doing: &Doing,
+) -> Result<Vec<Offered>, CliError> {
     if centres.is_empty() {
-        let form = order_form(looker, &all, None).await?;
+        let form = order_form(looker, all, None).await?;
         return Ok(vec![Offered {
             datacenter: None,
             form,
@@ -52,7 +90,7 @@ pub async fn of_catalogue(
         doing.say(&format!("reading what {} offers", centre.name));
         let own;
         let here = if all.datacenter.as_ref() == Some(&centre.id) {
-            &all
+            all
         } else {
             own = tariffs(looker, Some(centre.id.clone())).await?;
             &own
@@ -78,9 +116,7 @@ fn chosen<'a>(
     let Some(wanted) = datacenter else {
         return Ok(all.iter().collect());
     };
-    let is_meant = |centre: &&DataCenter| {
-        centre.id == wanted || centre.name.to_lowercase() == wanted.trim().to_lowercase()
-    };
+    let is_meant = |centre: &&DataCenter| centre.id == wanted || centre.is_called(wanted);
     let meant: Vec<_> = all.iter().filter(is_meant).collect();
     if meant.is_empty() {
         let known: Vec<String> = all

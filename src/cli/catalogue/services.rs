@@ -41,7 +41,7 @@ pub async fn services(global: &Global, args: &ServicesArgs) -> Result<Exit, CliE
     let format = args.format.format()?.into();
     let client = args.look.client(global).await?;
     let account = {
-        let doing = Doing::new(global);
+        let doing = Doing::new(global.verbosity());
         doing.say("reading the account's list");
         let progress = |read: u64, total: Option<u64>| match total {
             Some(total) => doing.say(&format!(

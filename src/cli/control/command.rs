@@ -9,10 +9,10 @@ use crate::cli::error::CliError;
 use crate::cli::global::Global;
 use crate::cli::held::{held_now, said};
 use crate::cli::output::{print_text, tell, tell_prose};
-use crate::cli::words::{instances, jobs};
+use crate::cli::words::{instances, jobs, jobs_wait};
 use crate::cli::{ended, next, signals};
 use crate::exit::Exit;
-use crate::job::{BatchId, ControlEntry, Instruction, RunId};
+use crate::job::{BatchId, Control, ControlEntry, Instruction, RunId};
 use crate::progress::Verbosity;
 use crate::queue::{Open, Queue, Store as _};
 use crate::time;
@@ -22,6 +22,12 @@ pub async fn pause(global: &Global, args: &PauseArgs) -> Result<Exit, CliError> 
     let mut signals = signals::listen()?;
     let (mut queue, batch) = batches::open(global, &args.batch, Open::Change).await?;
     let id = batch.id;
+    if !batch.is_open() {
+        queue.close().await?;
+        return Err(CliError::Usage(format!(
+            "batch {id} has ended: nothing of it is left that a pause could hold"
+        )));
+    }
     let reason = Some(args.reason.clone());
     say(&mut queue, id, None, reason, Instruction::Pause).await?;
     let is_quiet = global.verbosity() == Verbosity::Quiet;
@@ -87,8 +93,8 @@ pub async fn go(global: &Global, args: &GoArgs) -> Result<Exit, CliError> {
         (true, _, 0) => Some("waits for none that go first".to_owned()),
         (false, false, 0) => Some("is not paused: nothing holds it".to_owned()),
         (false, false, _) => Some(format!(
-            "is not paused; {} of it wait for those that go first: {canaries}",
-            jobs(waiting)
+            "is not paused; {} for those that go first: {canaries}",
+            jobs_wait(waiting)
         )),
         (true, _, _) | (false, true, _) => None,
     };
@@ -103,13 +109,17 @@ pub async fn go(global: &Global, args: &GoArgs) -> Result<Exit, CliError> {
         Instruction::Go
     };
     say(&mut queue, batch.id, None, reason, instruction).await?;
-    let is_at_work = at_work_on(&mut queue, batch.id).await?.is_some();
+    let run = at_work_on(&mut queue, batch.id).await?;
+    let mut heard = Control::of(run);
+    heard.hear_all(&queue.control(batch.id, 0).await?);
     let next = next::go_on(global, &mut queue, &batch).await?;
     queue.close().await?;
-    let then = if is_at_work {
-        "the run at work goes on".to_owned()
-    } else {
-        format!("`{next}` goes on with it")
+    let then = match (run, heard.drained) {
+        (Some(_), None) => "the run at work goes on".to_owned(),
+        (Some(_), Some(_)) => format!(
+            "the run at work is drained, and starts nothing more; when it has ended, `{next}` goes on"
+        ),
+        (None, _) => format!("`{next}` goes on with it"),
     };
     let batch = batch.id;
     let done = match (args.canaries, is_paused) {
@@ -124,8 +134,8 @@ pub async fn go(global: &Global, args: &GoArgs) -> Result<Exit, CliError> {
     tell_done(global, &done)?;
     if !args.canaries && waiting > 0 && global.verbosity() != Verbosity::Quiet {
         tell(&format!(
-            "{} of it still wait for those that go first; {canaries}\n",
-            jobs(waiting)
+            "{} for those that go first, still; {canaries}\n",
+            jobs_wait(waiting)
         ));
     }
     Ok(Exit::Done)

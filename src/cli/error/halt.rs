@@ -1,12 +1,18 @@
 //! What to do when a run ends before its batch has ended.
 
-use crate::job::{Action, State};
+use crate::job::{Action, Executed, State};
 use crate::run::Halt;
 
 /// One line. `command`: how to call refleet on this database; `of_batch`: what makes a command speak of
-/// the batch, where it is not the newest.
+/// the batch, where it is not the newest; `manifest`: its file, as a word of a command line.
 #[expect(clippy::too_many_lines, reason = "a table: one arm for each halt")]
-pub fn hint(halt: &Halt, action: Action, command: &str, of_batch: &str) -> String {
+pub fn hint(
+    halt: &Halt,
+    action: Action,
+    command: &str,
+    of_batch: &str,
+    manifest: Option<&str>,
+) -> String {
     let terms = action.terms();
     match halt {
         Halt::FailureBudget { .. } => {
@@ -18,7 +24,8 @@ pub fn hint(halt: &Halt, action: Action, command: &str, of_batch: &str) -> Strin
             "clear the filter in the panel and run again; what the account really lacks is dropped with `{command} cancel SERVICE_ID...`"
         ),
         Halt::PlanMismatch { .. } => format!(
-            "see whether rows of the sheet have slipped or its instances have changed; mend the sheet and run it again; what has failed goes again with `{command} retry --failed --from MANIFEST`"
+            "see whether rows of the sheet have slipped or its instances have changed; mend the sheet and run it again; what has failed goes again with `{command} retry --failed --from {}{of_batch}`",
+            manifest.unwrap_or("MANIFEST")
         ),
         Halt::WindowClosed { .. } => {
             "nothing is lost: run it again when the window is open, by cron for example".to_owned()
@@ -28,9 +35,27 @@ pub fn hint(halt: &Halt, action: Action, command: &str, of_batch: &str) -> Strin
         } => format!(
             "look at the instance; if it is as it should be, `{command} go --canaries --reason TEXT{of_batch}` lets the others start; then run again"
         ),
-        Halt::Canary { service, .. } => format!(
-            "see what happened (`{command} show {service}`), and settle it (retry, resolve, cancel); or let the others start all the same: `{command} go --canaries --reason TEXT{of_batch}`; then run again"
-        ),
+        Halt::Canary {
+            service,
+            state,
+            executed,
+        } => {
+            let settle = match (state, executed) {
+                (State::InDoubt, _) => format!(
+                    "say what you found (`{command} resolve {service} --as WORD --reason TEXT{of_batch}`: done, requeue or failed)"
+                ),
+                (_, Executed::No) => {
+                    format!("send it again (`{command} retry {service}{of_batch}`)")
+                }
+                (_, Executed::Maybe | Executed::Yes) => format!(
+                    "{} it once more (`{command} retry --wiped {service}{of_batch}`), or say that it is as it should be (`{command} resolve {service} --as done --reason TEXT{of_batch}`)",
+                    terms.verb
+                ),
+            };
+            format!(
+                "see what happened (`{command} show {service}`), and {settle}; or let the others start all the same: `{command} go --canaries --reason TEXT{of_batch}`; then run again"
+            )
+        }
         Halt::GroupDown {
             service,
             state,
@@ -52,7 +77,7 @@ pub fn hint(halt: &Halt, action: Action, command: &str, of_batch: &str) -> Strin
                 | State::InDoubt
                 | State::Done
                 | State::Cancelled => format!(
-                    "look at it, and say what happened: `{command} resolve {service} --as done|requeue|failed --reason TEXT{of_batch}`; then run again"
+                    "look at it, and say what happened: `{command} resolve {service} --as WORD --reason TEXT{of_batch}` (done, requeue or failed); then run again"
                 ),
             }
         }

@@ -8,7 +8,7 @@ use super::kinds::CliError;
 use super::storage::{open_hints, storage_hints};
 use crate::cli::ended;
 use crate::exit::Exit;
-use crate::job::{Action, Failure};
+use crate::job::{Action, BatchId, Failure, ServiceId};
 use crate::queue::{Conflict, no_database};
 use crate::text;
 use crate::zomro::ClientError;
@@ -40,9 +40,13 @@ pub fn hints(error: &CliError) -> Vec<String> {
         )],
         CliError::TooDifferent { .. } => hint(TOO_DIFFERENT),
         CliError::Unanswered { failure, .. } => hint(unanswered_hint(failure)),
-        CliError::Plan { fault, .. } => hint(fault.hint()),
-        CliError::PlanOfOpen { batch } => vec![format!(
-            "`refleet status --batch {batch}` shows it, `refleet run` goes on with it"
+        CliError::Plan { fault, .. } => hint(&fault.hint()),
+        CliError::PlanOfOpen { batch, run } => vec![format!(
+            "`refleet {run}` goes on with it, as it was ordered; `refleet cancel --all --batch {batch}` gives up what has not started, and a sheet of those rows alone can be planned then"
+        )],
+        CliError::NotItsAccount { theirs, .. } => vec![format!(
+            "give the credentials of account {} (ZOMRO_USERNAME and ZOMRO_PASSWORD, or ZOMRO_AUTH), or plan with these",
+            theirs.id
         )],
         CliError::NobodyToAsk { .. } => hint("pass --yes once you are sure"),
         CliError::Stale { batch, .. } => vec![format!(
@@ -51,17 +55,7 @@ pub fn hints(error: &CliError) -> Vec<String> {
         CliError::OtherFile { .. } => hint(
             "--update-access takes what this file says; `refleet run` without a manifest goes on with what was ordered",
         ),
-        // With so many, a command could name some of them only, and the rest would lead here again.
-        CliError::NotInSheet { batch, services } if services.len() > NAMED_MAX => vec![format!(
-            "`refleet cancel --all --batch {batch}` gives up all of the batch that has not started, and its doubts, so that this command orders anew what is due; `refleet run` without a manifest finishes the batch as it was ordered",
-        )],
-        CliError::NotInSheet { batch, services } => {
-            let named: Vec<String> = services.iter().map(ToString::to_string).collect();
-            vec![format!(
-                "`refleet cancel {} --batch {batch}` gives them up; `refleet run` without a manifest finishes the batch as it was ordered",
-                named.join(" ")
-            )]
-        }
+        CliError::NotInSheet { batch, services } => vec![not_in_sheet_hint(*batch, services)],
         CliError::FutureOrder { .. } => hint(FUTURE),
         CliError::Conflict { action, conflict } => conflict_hints(*action, conflict),
         CliError::OnlyRehearsed { rehearsal, .. } => vec![format!(
@@ -77,7 +71,7 @@ pub fn hints(error: &CliError) -> Vec<String> {
         CliError::OtherApi { .. } => hint(OTHER_PROVIDER),
         CliError::Open(error) => open_hints(error),
         CliError::Store(error) => storage_hints(error),
-        CliError::Account { action, halt } => hint(&halt::hint(halt, *action, "refleet", "")),
+        CliError::Account { action, halt } => hint(&halt::hint(halt, *action, "refleet", "", None)),
         CliError::NoSuchBatch(_) | CliError::NoSuchService(_) => {
             hint("`refleet status` shows what is there")
         }
@@ -104,6 +98,21 @@ pub fn hints(error: &CliError) -> Vec<String> {
         | CliError::System(_)
         | CliError::Usage(_) => Vec::new(),
     }
+}
+
+/// What to do about jobs of an open batch that the sheet does not order.
+fn not_in_sheet_hint(batch: BatchId, services: &[ServiceId]) -> String {
+    // With so many, a command could name some of them only, and the rest would lead here again.
+    if services.len() > NAMED_MAX {
+        return format!(
+            "`refleet cancel --all --batch {batch}` gives up all of the batch that has not started, and its doubts, so that this command orders anew what is due; `refleet run` without a manifest finishes the batch as it was ordered",
+        );
+    }
+    let named: Vec<String> = services.iter().map(ToString::to_string).collect();
+    format!(
+        "`refleet cancel {} --batch {batch}` gives them up; `refleet run` without a manifest finishes the batch as it was ordered",
+        named.join(" ")
+    )
 }
 
 /// What to do where the API does not tell something.
@@ -152,7 +161,7 @@ fn conflict_hints(action: Action, conflict: &Conflict) -> Vec<String> {
                 (live.service.to_string(), live.batch.to_string())
             });
             vec![format!(
-                "finish that batch (`refleet run` with its manifest), settle its doubts (`refleet resolve {service} --batch {batch} --as done|requeue|failed --reason TEXT`), or take these services out of it (`refleet cancel {service} --batch {batch}`)",
+                "finish that batch (`refleet run` with its manifest), settle its doubts (`refleet resolve {service} --batch {batch} --as WORD --reason TEXT`: done, requeue or failed), or take these services out of it (`refleet cancel {service} --batch {batch}`)",
             )]
         }
         Conflict::Touched {

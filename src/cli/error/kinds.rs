@@ -10,7 +10,7 @@ use super::setup::SetupError;
 use crate::cli::ended;
 use crate::cli::words;
 use crate::exit::Exit;
-use crate::job::{Action, BatchId, Failure, ServiceId};
+use crate::job::{Action, BatchId, Failure, Owner, ServiceId};
 use crate::manifest::ManifestError;
 use crate::progress::StartError;
 use crate::queue::{Changes, Conflict, EnqueueError, OpenError, Precious, StoreError};
@@ -88,7 +88,20 @@ pub enum CliError {
     Plan { path: PathBuf, fault: PlanFault },
     /// A plan of what is under way.
     #[error("batch {batch} of this manifest is open: a plan is for a new order")]
-    PlanOfOpen { batch: BatchId },
+    PlanOfOpen {
+        batch: BatchId,
+        /// What goes on with it, without the program's name and options.
+        run: String,
+    },
+    /// An account that is not the one of what is to be ordered: there is no batch yet.
+    #[error("{meant} of account {theirs}, and {instead}; nothing was queued, nothing was sent")]
+    NotItsAccount {
+        /// What is another account's.
+        meant: &'static str,
+        theirs: Owner,
+        /// What the API says of the session, in words.
+        instead: String,
+    },
     /// Nobody is there to be asked.
     #[error(
         "this {} {instances} instances, and there is no terminal to ask on",
@@ -213,6 +226,45 @@ impl CliError {
         }
     }
 
+    /// Why a run may not go on by its plan with an open batch of the manifest at `path`.
+    #[must_use]
+    pub fn of_open(mut self, batch: BatchId, path: &Path) -> Self {
+        if let Self::Plan { fault, .. } = &mut self
+            && let PlanFault::OtherRows { open, .. } = fault
+        {
+            *open = Some((batch, path.to_owned()));
+        }
+        self
+    }
+
+    /// Why what is `meant` may not be ordered, where that is another account's: there is no batch yet of
+    /// which a halt could speak.
+    #[must_use]
+    pub fn before_the_order(self, meant: &'static str) -> Self {
+        let (theirs, instead) = if let Self::Account { halt, .. } = &self
+            && let Halt::OtherAccount { theirs, ours } = halt
+        {
+            (
+                theirs,
+                format!("the credentials are those of account {ours}"),
+            )
+        } else if let Self::Account { halt, .. } = &self
+            && let Halt::UnknownAccount { theirs, why } = halt
+        {
+            (
+                theirs,
+                format!("the API does not say whose this session is{why}"),
+            )
+        } else {
+            return self;
+        };
+        Self::NotItsAccount {
+            meant,
+            theirs: theirs.clone(),
+            instead,
+        }
+    }
+
     /// How the process ends.
     pub fn exit(&self) -> Exit {
         match self {
@@ -236,6 +288,7 @@ impl CliError {
             | Self::TooMany { .. }
             | Self::Plan { .. }
             | Self::PlanOfOpen { .. }
+            | Self::NotItsAccount { .. }
             | Self::TooDifferent { .. }
             | Self::NobodyToAsk { .. }
             | Self::Stale { .. }

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::job::{Action, BatchId, ServiceId};
-use crate::time;
+use crate::{text, time};
 
 /// What is wrong with a plan, or has changed since it was made.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -28,7 +28,12 @@ pub enum PlanFault {
     #[error("it plans to {}", .0.terms().verb)]
     OtherAction(Action),
     #[error("the sheet differs from it in {}\n  {}", rows_of(*.rows), .first.join("\n  "))]
-    OtherRows { rows: u64, first: Vec<String> },
+    OtherRows {
+        rows: u64,
+        first: Vec<String>,
+        /// A batch of the sheet that is open, and the sheet's path.
+        open: Option<(BatchId, PathBuf)>,
+    },
     #[error("batch {0} of this manifest is open, and was not ordered by it")]
     OtherBatch(BatchId),
     #[error(
@@ -56,8 +61,17 @@ fn rows_of(rows: u64) -> String {
 
 impl PlanFault {
     /// What a person does about it.
-    pub fn hint(&self) -> &'static str {
-        match self {
+    pub fn hint(&self) -> String {
+        let hint = match self {
+            Self::OtherRows {
+                open: Some((batch, path)),
+                ..
+            } => {
+                return format!(
+                    "batch {batch} is open, and a plan is for a new order: `refleet run {}` without --plan goes on with it by the sheet as it is now, and asks",
+                    text::shell_word(&path.to_string_lossy())
+                );
+            }
             Self::Unreadable(_) => "is the path right?",
             Self::NoPlan(_) | Self::Version(_) | Self::Changed => {
                 "make it again with `refleet plan MANIFEST --out FILE`, and have that approved"
@@ -73,9 +87,10 @@ impl PlanFault {
                 "look at it with `refleet plan MANIFEST --out FILE`, and have the new plan approved"
             }
             Self::OtherBatch(_) => {
-                "finish that batch first: `refleet run` without --plan shows what is left of it, and asks"
+                "finish that batch first: `refleet run` without --plan shows what is left of it, and asks; `refleet cancel --all` gives it up"
             }
             Self::OtherOption { .. } => "leave the option out, or plan with it",
-        }
+        };
+        hint.to_owned()
     }
 }

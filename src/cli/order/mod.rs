@@ -10,5 +10,5 @@ mod tell;
 
 pub use options::{OrderArgs, OrderOptions};
 pub use plan::{Loaded, NewOrder, Plan, enqueue, plan, preview};
-pub use sheet::{Sheet, sound_rows};
+pub use sheet::{Sheet, check_groups, sound_rows};
 pub use tell::{ended, tell_left_out};

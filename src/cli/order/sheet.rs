@@ -4,9 +4,11 @@ use std::path::Path;
 
 use super::decide::absolute;
 use crate::cli::error::CliError;
+use crate::cli::global::Global;
 use crate::job::{NewJob, Owner};
 use crate::manifest::{self, ManifestError, Source, Validated};
 use crate::queue::NewBatch;
+use crate::text;
 
 /// A manifest that is ordered, and the provider of whom it is ordered.
 pub struct Sheet<'a> {
@@ -46,6 +48,18 @@ pub fn sound_rows(
             }))
         }
     }))
+}
+
+/// Refuses a limit for groups that was typed for a sheet that has none: whoever typed it believes that
+/// something holds its instances up.
+pub fn check_groups(global: &Global, sheet: &Sheet<'_>) -> Result<(), CliError> {
+    if global.configured.is_typed("max-per-group") && sheet.validated.plan.groups.is_empty() {
+        return Err(CliError::Usage(format!(
+            "--max-per-group limits the groups of the column `group`, and {} has none: add the column, or leave the option out",
+            text::brief(sheet.source.name(), 200)
+        )));
+    }
+    Ok(())
 }
 
 /// The batch that the sheet would become.

@@ -8,14 +8,19 @@ use crate::cli::output::tell_prose;
 use crate::cli::words::named;
 use crate::job::{Action, Counter, ServiceId};
 use crate::progress::Verbosity;
-use crate::queue::{Batch, LeftOut};
+use crate::queue::{Batch, LeftOut, Queue, StoreError};
 use crate::{text, time};
 
 /// Services that are named; of the others only the number is said.
 const NAMED_MAX: usize = 20;
 
 /// Says that a batch has ended, and what to do about what is left of it.
-pub fn ended(batch: &Batch, sheet: &Sheet<'_>, command: &str) -> String {
+pub async fn ended(
+    queue: &mut Queue,
+    batch: &Batch,
+    sheet: &Sheet<'_>,
+    command: &str,
+) -> Result<String, StoreError> {
     let counts = &batch.counts;
     let id = batch.id;
     let ends = [
@@ -47,13 +52,24 @@ pub fn ended(batch: &Batch, sheet: &Sheet<'_>, command: &str) -> String {
                 ", with the passwords and keys that the file gives now",
             )
         };
-        let _ = writeln!(
-            said,
-            "hint: `{command} retry --failed --batch {id}{from}` puts the failed, untouched ones back in the queue{access}"
-        );
+        let touched = queue.failed_touched(id).await?.min(counts.failed);
+        if touched < counts.failed {
+            let _ = writeln!(
+                said,
+                "hint: `{command} retry --failed --batch {id}{from}` puts the failed, untouched ones back in the queue{access}"
+            );
+        }
+        if touched > 0 {
+            let terms = batch.action.terms();
+            let _ = writeln!(
+                said,
+                "hint: {touched} of the failed were, or may have been, {}: `{command} retry --failed --wiped --batch {id}{from}` puts them back, too, to {} them once more",
+                terms.touched, terms.touch
+            );
+        }
     }
     said.push_str("hint: --again orders all of it once more\n");
-    said
+    Ok(said)
 }
 
 /// Says which rows of an order of `action` were left out: the harmless ones by number, and by name,
@@ -122,7 +138,7 @@ pub fn tell_left_out(
         let _ = writeln!(
             text,
             "warning: left out, because an earlier batch holds them in doubt: {}\n\
-             hint: `{command} resolve {service} --batch {batch} --as done|requeue|failed --reason TEXT` settles a doubt",
+             hint: `{command} resolve {service} --batch {batch} --as WORD --reason TEXT` (done, requeue or failed) settles a doubt",
             named(&services, NAMED_MAX)
         );
     }

@@ -1,84 +1,46 @@
 //! The command.
 
 use std::collections::HashMap;
-use std::path::{Path, PathBuf};
 
-use clap::{Args, ValueEnum};
-
+use super::args::{FormatArg, PlanArgs};
 use super::file::{Bounds, PlanFile, place};
 use super::gather::{self, Gathered};
+use super::show::{is_plan, show};
 use super::text;
 use crate::cli::connect::connect;
 use crate::cli::error::CliError;
-use crate::cli::global::{DATABASE, Global};
-use crate::cli::manifest::{ManifestArgs, tell_passed_over, tell_warnings};
-use crate::cli::options::PaceArgs;
+use crate::cli::global::{DATABASE, Global, Typed};
+use crate::cli::lookup::Resolved;
+use crate::cli::manifest::{tell_passed_over, tell_warnings};
+use crate::cli::options::sheet_words;
 use crate::cli::order::{self, OrderArgs, Sheet};
 use crate::cli::output::{print_text, tell_prose};
 use crate::cli::question::{Asked, Pager, Question, read};
-use crate::cli::{database, lookup, window};
+use crate::cli::words::short_digest;
+use crate::cli::{database, lookup, next, window};
 use crate::exit::Exit;
 use crate::manifest;
 use crate::progress::{Surroundings, Verbosity};
-use crate::queue::{Open, OpenError, Queue};
+use crate::queue::{Batch, Open, OpenError, Queue};
 use crate::text::{printable, shell_word};
-
-const EXAMPLES: &str = "\
-Examples:
-  refleet plan fleet.csv                          look at it
-  refleet plan fleet.csv --out plan.json          write it down, to be approved
-  refleet run fleet.csv --plan plan.json          do exactly that";
-
-/// Show what an order would do, and write it down so that somebody can approve it; nothing is changed.
-///
-/// Reads the account's list and asks for the names of images. `run --plan` does exactly what the file
-/// says: it is refused when the sheet, the account or the API is another one, and an instance on which
-/// something else stands by then is left alone.
-#[derive(Debug, Args)]
-#[command(override_usage = "refleet plan [OPTIONS] <MANIFEST>", after_help = EXAMPLES)]
-pub struct PlanArgs {
-    /// The spreadsheet, or `-` for standard input
-    pub manifest: PathBuf,
-
-    /// File to write the plan to, whole or not at all
-    #[arg(long, value_name = "FILE")]
-    pub out: Option<PathBuf>,
-
-    /// How to print it
-    #[arg(long, value_enum, default_value_t, value_name = "FORMAT")]
-    pub format: FormatArg,
-
-    #[command(flatten)]
-    pub options: OrderArgs,
-
-    #[command(flatten)]
-    pub sheet: ManifestArgs,
-
-    #[command(flatten)]
-    pub pace: PaceArgs,
-}
-
-/// How to print a plan.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
-pub enum FormatArg {
-    /// For people
-    #[default]
-    Table,
-    /// For scripts: what --out writes
-    Json,
-}
+use crate::zomro::Client;
 
 pub async fn plan(global: &Global, args: &PlanArgs) -> Result<Exit, CliError> {
+    if is_plan(&args.manifest) {
+        show(global, args.format, &args.manifest)
+    } else {
+        make(global, args).await
+    }
+}
+
+/// Plans what the manifest orders.
+async fn make(global: &Global, args: &PlanArgs) -> Result<Exit, CliError> {
     let verbosity = global.verbosity();
     let (options, timeout) = args.pace.resolve(false)?;
+    args.pace.check_zone(global)?;
     let endpoint = global.endpoint()?;
     let client = connect(global, timeout).await?;
-    let source = args.sheet.open(&args.manifest)?;
-    let validated = manifest::validated(&source)?;
-    tell_warnings(&validated, verbosity);
-    tell_passed_over(&validated, verbosity);
-    let manifest =
-        lookup::resolve(source, validated, &client, options.rate_per_s, verbosity).await?;
+    let manifest = read_manifest(args, &client, options.rate_per_s, verbosity).await?;
     let (provider, api_url) = (endpoint.provider(), endpoint.to_string());
     let sheet = Sheet {
         source: &manifest.source,
@@ -89,15 +51,13 @@ pub async fn plan(global: &Global, args: &PlanArgs) -> Result<Exit, CliError> {
         owner: manifest.owner,
         plan: None,
     };
+    order::check_groups(global, &sheet)?;
     let command = global.command(None);
     let mut queue = open_if_there(global).await?;
     let order = match gather::gather(queue.as_mut(), &sheet, args.options.options()).await? {
         Gathered::New(order) => order,
-        Gathered::Open(batch) => return Err(CliError::PlanOfOpen { batch: batch.id }),
-        Gathered::Ended(batch) => {
-            tell_prose(&order::ended(&batch, &sheet, &command));
-            return Ok(Exit::of_counts(&batch.counts));
-        }
+        Gathered::Open(batch) => return Err(of_open(queue.as_mut(), &batch).await?),
+        Gathered::Ended(batch) => return of_ended(queue.as_mut(), &batch, &sheet, &command).await,
     };
     let action = sheet.source.action();
     let images = order.targets.each_image();
@@ -133,25 +93,59 @@ pub async fn plan(global: &Global, args: &PlanArgs) -> Result<Exit, CliError> {
     let database = place(&global.database(DATABASE)?);
     let rows = gather::rows(&sheet, &question, &forecast)?;
     let bounds = Bounds::of(&options);
-    let plan = PlanFile::new(&sheet, account.owner.clone(), database, bounds, rows);
+    let owner = account.owner.clone();
+    let plan = PlanFile::new(&sheet, owner, database, bounds, rows, manifest.calls);
     print_text(&match args.format {
         FormatArg::Json => plan.to_json(),
-        FormatArg::Table => text::text(&question, &forecast),
+        FormatArg::Table => text::text(&question, &forecast, manifest.calls),
     })?;
     let options = args.options.options();
     order::tell_left_out(&order.left_out, action, options, &command, verbosity);
-    match &args.out {
-        Some(path) => {
-            let next = text::next(&command, &args.manifest, path, &words(args));
-            write(&plan, path, &next, verbosity)
-        }
-        None => Ok(Exit::Done),
+    write(&plan, args, global)
+}
+
+/// The manifest, with what its names stand for.
+async fn read_manifest(
+    args: &PlanArgs,
+    client: &Client,
+    rate_per_s: f64,
+    verbosity: Verbosity,
+) -> Result<Resolved, CliError> {
+    let source = args.sheet.open(&args.manifest)?;
+    let validated = manifest::validated(&source)?;
+    tell_warnings(&validated, verbosity);
+    tell_passed_over(&validated, verbosity);
+    lookup::resolve(source, validated, client, rate_per_s, verbosity).await
+}
+
+/// Says what there is left to do about a batch of the sheet that has ended.
+async fn of_ended(
+    queue: Option<&mut Queue>,
+    batch: &Batch,
+    sheet: &Sheet<'_>,
+    command: &str,
+) -> Result<Exit, CliError> {
+    if let Some(queue) = queue {
+        tell_prose(&order::ended(queue, batch, sheet, command).await?);
     }
+    Ok(Exit::of_counts(&batch.counts))
+}
+
+/// What goes on with an open batch of the sheet, which cannot be planned.
+async fn of_open(queue: Option<&mut Queue>, batch: &Batch) -> Result<CliError, CliError> {
+    let last = match queue {
+        Some(queue) => queue.runs(batch.id, 1).await?.pop(),
+        None => None,
+    };
+    Ok(CliError::PlanOfOpen {
+        batch: batch.id,
+        run: next::run(batch, false, last.as_ref().map(|run| &run.options)),
+    })
 }
 
 /// What was typed to say which order is meant, behind a blank each: a run by the plan has to be told the
 /// same.
-fn words(args: &PlanArgs) -> String {
+fn words(args: &PlanArgs, typed: &[Typed]) -> String {
     let OrderArgs {
         again,
         every,
@@ -173,21 +167,30 @@ fn words(args: &PlanArgs) -> String {
         ms if ms % 3_600_000 == 0 => format!("--every {}h", ms / 3_600_000),
         ms => format!("--every {ms}ms"),
     }));
-    let ignored = args.sheet.ignore_column.iter();
-    words.extend(ignored.map(|name| format!("--ignore-column {}", shell_word(name))));
+    let of_sheet = sheet_words(typed).into_iter();
+    words.extend(of_sheet.map(|word| shell_word(&word).into_owned()));
     words.join(" ")
 }
 
-/// Writes the plan to `path`, and says what comes `next`.
-fn write(plan: &PlanFile, path: &Path, next: &str, verbosity: Verbosity) -> Result<Exit, CliError> {
+/// Writes the plan to where it was asked for, and says what comes next.
+fn write(plan: &PlanFile, args: &PlanArgs, global: &Global) -> Result<Exit, CliError> {
+    let Some(path) = &args.out else {
+        return Ok(Exit::Done);
+    };
     let name = path.display().to_string();
     plan.write(path).map_err(|source| CliError::Output {
         what: name.clone(),
         source,
     })?;
-    if verbosity != Verbosity::Quiet {
-        tell_prose(&format!("written to {}\n", printable(&name)));
-        tell_prose(next);
+    if global.verbosity() != Verbosity::Quiet {
+        tell_prose(&format!(
+            "plan {} is written to {}\n",
+            short_digest(&plan.digest),
+            printable(&name)
+        ));
+        let words = words(args, &global.configured.typed);
+        let command = global.command(None);
+        tell_prose(&text::next(&command, &args.manifest, path, &words));
     }
     Ok(Exit::Done)
 }

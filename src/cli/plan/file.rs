@@ -54,10 +54,18 @@ pub struct PlanFile {
     pub manifest: String,
     /// The options that bound the damage.
     pub options: Bounds,
+    /// Calls that it took to look up the names of the sheet, and that a run takes again.
+    #[serde(default, skip_serializing_if = "is_none")]
+    pub lookup_calls: u64,
     /// Every row of the sheet, in its order.
     pub rows: Vec<Row>,
     /// SHA-256 of all the rest, in hexadecimal digits.
     pub digest: String,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes it so")]
+fn is_none(calls: &u64) -> bool {
+    *calls == 0
 }
 
 /// The version alone, of whatever version the file is.
@@ -146,6 +154,40 @@ impl Bounds {
             hours: hours.parse().map_err(|error| no_plan(&error))?,
             zone: zone.parse().map_err(|error| no_plan(&error))?,
         }))
+    }
+
+    /// As options of a command line, a word each.
+    pub fn words(&self) -> Vec<[String; 2]> {
+        let Self {
+            workers,
+            max_failures,
+            max_mismatch,
+            window,
+            timezone,
+            no_requeue,
+            canary,
+            max_per_group,
+        } = self;
+        let option = |name: &str, value: &dyn ToString| [name.to_owned(), value.to_string()];
+        let mut words = vec![
+            option("--workers", workers),
+            option("--max-failures", max_failures),
+            option("--max-mismatch", max_mismatch),
+            option("--max-per-group", max_per_group),
+        ];
+        words.extend(canary.map(|each| option("--canary", &each)));
+        words.extend(window.as_ref().map(|hours| option("--window", hours)));
+        words.extend(timezone.as_ref().map(|zone| option("--timezone", zone)));
+        words.extend(no_requeue.then(|| option("--no-requeue", &"")));
+        words
+    }
+
+    /// Those that `other` lacks, as words of a command line.
+    pub fn beside(&self, other: &Self) -> Vec<String> {
+        let others = other.words();
+        let own = self.words().into_iter();
+        let own = own.filter(|option| !others.contains(option));
+        own.flatten().filter(|word| !word.is_empty()).collect()
     }
 
     pub fn of(options: &Options) -> Self {
@@ -286,6 +328,7 @@ impl PlanFile {
         database: PathBuf,
         options: Bounds,
         rows: Vec<Row>,
+        lookup_calls: u64,
     ) -> Self {
         let created_ms = time::now_ms();
         let mut plan = Self {
@@ -299,6 +342,7 @@ impl PlanFile {
             database,
             manifest: sheet.source.name().to_owned(),
             options,
+            lookup_calls,
             rows,
             digest: String::new(),
         };
@@ -328,6 +372,13 @@ impl PlanFile {
         let mut file = AtomicFile::create(path)?;
         file.write_all(self.to_json().as_bytes())?;
         file.commit()
+    }
+
+    /// The file at `path` is a plan of whatever version, or what is left of one.
+    pub fn is_in(path: &Path) -> io::Result<bool> {
+        const FIRST: &[u8] = b"\"refleet_plan\"";
+        let bytes = std::fs::read(path)?;
+        Ok(bytes.windows(FIRST.len()).any(|part| part == FIRST))
     }
 
     /// Reads the file at `path`; refuses one that is no plan, or not the one that was written.
@@ -443,6 +494,7 @@ impl PlanFile {
         Ok(Err(PlanFault::OtherRows {
             rows,
             first: differing,
+            open: None,
         }))
     }
 
@@ -480,6 +532,7 @@ mod tests {
                 canary: None,
                 max_per_group: NonZeroU32::MIN,
             },
+            lookup_calls: 0,
             rows: Vec::new(),
             digest: String::new(),
         };

@@ -6,14 +6,18 @@
 //! another account or API, and compares what stands there once more before each submission.
 
 mod approved;
+mod args;
 mod command;
 mod file;
 mod forecast;
 mod gather;
 mod schedule;
+mod show;
 mod text;
 
 pub use approved::Approved;
-pub use command::{PlanArgs, plan};
-pub use file::PlanFile;
+pub use args::PlanArgs;
+pub use command::plan;
+pub use file::{Bounds, PlanFile};
+pub use show::is_plan;
 pub use text::differences;

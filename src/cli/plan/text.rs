@@ -42,13 +42,24 @@ pub fn differences(changes: &Changes) -> Vec<String> {
     lines
 }
 
-/// The whole plan, for the terminal.
-pub fn text(question: &Question<'_>, forecast: &Forecast) -> String {
+/// The whole plan, for the terminal. `calls`: what looking up its names took.
+pub fn text(question: &Question<'_>, forecast: &Forecast, calls: u64) -> String {
     let columns = usize::from(console::Term::stdout().size().1);
     let mut text: String = question.list(columns).collect();
     text.push_str(&forecast.sentence());
     text.push('\n');
+    text.push_str(&lookups(calls));
     text
+}
+
+/// A line on the calls that names cost; nothing where the sheet has none.
+pub fn lookups(calls: u64) -> String {
+    match calls {
+        0 => String::new(),
+        calls => {
+            format!("Looking up its names took {calls} calls, and takes as many when it is run.\n")
+        }
+    }
 }
 
 /// What to type to do what the plan says.

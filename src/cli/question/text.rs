@@ -227,15 +227,29 @@ impl Question<'_> {
     fn rollout(&self, lines: &mut Vec<String>) {
         if let Some(each) = self.rollout.canary {
             let mut of_each = FirstOfEach::new(each);
-            let mut first = Few::default();
+            let (mut first, mut not_sent) = (Few::default(), Few::default());
             for target in self.targets.iter() {
-                if of_each.is_one(target.image) {
-                    first.add(target.service);
+                if !of_each.is_one(target.image) {
+                    continue;
+                }
+                first.add(target.service);
+                if self.outlook().fate(&target) != Fate::Sent {
+                    not_sent.add(target.service);
                 }
             }
             if (first.count as u64) < self.targets.count() {
                 lines.push(format!(
                     "First {each} of each image: {first}. The others start when these are done and were seen to be."
+                ));
+                if not_sent.count > 0 {
+                    lines.push(format!(
+                        "OF THOSE THAT GO FIRST, {} NOT SENT: {not_sent}. THE OTHERS WILL NOT START without your word (`go --canaries`): take the rows out, or mend them.",
+                        are(not_sent.count)
+                    ));
+                }
+            } else {
+                lines.push(format!(
+                    "--canary {each} holds nobody back: of no image are there more instances than that."
                 ));
             }
         }
@@ -296,22 +310,7 @@ impl Question<'_> {
                 None => continue,
             }] += 1;
         }
-        let words = [
-            "by the manifest's password",
-            "by SSH key",
-            "ONLY WITH WHAT THE IMAGE ITSELF HOLDS",
-        ];
-        let pieces: Vec<String> = counts
-            .iter()
-            .zip(words)
-            .filter(|(count, _)| **count > 0)
-            .map(|(count, words)| format!("{count} {words}"))
-            .collect();
-        if pieces.is_empty() {
-            "none".to_owned()
-        } else {
-            pieces.join(", ")
-        }
+        ways_in(counts)
     }
 
     fn images(&self, lines_max: usize) -> String {
@@ -336,6 +335,26 @@ impl Question<'_> {
             );
         }
         text
+    }
+}
+
+/// How one gets in afterwards: so many by password, by key, and with neither.
+pub fn ways_in(counts: [u64; 3]) -> String {
+    let words = [
+        "by the manifest's password",
+        "by SSH key",
+        "ONLY WITH WHAT THE IMAGE ITSELF HOLDS",
+    ];
+    let pieces: Vec<String> = counts
+        .iter()
+        .zip(words)
+        .filter(|(count, _)| **count > 0)
+        .map(|(count, words)| format!("{count} {words}"))
+        .collect();
+    if pieces.is_empty() {
+        "none".to_owned()
+    } else {
+        pieces.join(", ")
     }
 }
 

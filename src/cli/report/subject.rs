@@ -1,9 +1,9 @@
 //! What a report is about, and the order that it is compared with.
 
+use crate::cli::ended::why;
 use crate::cli::error::CliError;
 use crate::cli::global::Global;
 use crate::cli::next::{SIMULATION, command_for, go_on};
-use crate::exit::Exit;
 use crate::job::ResultRow;
 use crate::queue::{Batch, Queue, Run};
 use crate::report::{Commands, Earlier, LastRun, Subject};
@@ -47,7 +47,7 @@ fn told(run: &Run) -> LastRun {
         started_at: Stamp(run.started_ms),
         ended_at: run.ended_ms.map(Stamp),
         exit_code: run.exit_code,
-        meaning: run.exit_code.and_then(Exit::of_code).map(Exit::meaning),
+        why: why(run),
     }
 }
 

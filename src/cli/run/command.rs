@@ -7,13 +7,16 @@ use super::work::work;
 use crate::cli::error::CliError;
 use crate::cli::global::Global;
 use crate::cli::manifest::{tell_passed_over, tell_warnings};
-use crate::cli::output::tell;
-use crate::cli::plan::PlanFile;
+use crate::cli::output::{tell, tell_prose};
+use crate::cli::plan::{Bounds, PlanFile};
+use crate::cli::words::short_digest;
 use crate::cli::{batches, database, ended, lookup, signals};
 use crate::exit::Exit;
 use crate::manifest::{self, Source, Validated};
+use crate::progress::Verbosity;
 use crate::queue::{Note, Open, Queue, QueueLock};
 use crate::run::{Signal, Signals};
+use crate::time;
 
 pub async fn run(global: &Global, args: &RunArgs) -> Result<Exit, CliError> {
     let verbosity = global.verbosity();
@@ -39,12 +42,22 @@ pub async fn run(global: &Global, args: &RunArgs) -> Result<Exit, CliError> {
     if let Some((path, plan)) = args.plan.as_ref().zip(plan.as_ref()) {
         // Before any call: names are looked up, and credentials sent, at the address that was approved.
         let action = source.map_or(plan.action, Source::action);
+        let typed = Bounds::of(&context.options);
         plan.check_api(action, &context.provider, &context.api_url)
             .and_then(|()| plan.options.apply(&global.configured, &mut context.options))
             .map_err(|fault| CliError::Plan {
                 path: path.clone(),
                 fault,
             })?;
+        // A run that goes on without the plan keeps within its bounds.
+        context.repeated.options.extend(plan.options.beside(&typed));
+        if verbosity != Verbosity::Quiet {
+            tell_prose(&format!(
+                "by plan {}, which was made {}\n",
+                short_digest(&plan.digest),
+                time::human(plan.created_ms)
+            ));
+        }
     }
     let called = Called {
         global,
@@ -137,6 +150,14 @@ async fn until_ended(invocation: &Invocation<'_>, signals: &mut Signals) -> Resu
                 }
             }
         };
+        // What came of the rounds before is not undone by the refusal of a further one.
+        if let Err(error) = &prepared
+            && error.exit() == Exit::Usage
+            && exit != Exit::Done
+        {
+            tell_prose(&error.render(&invocation.command()));
+            break;
+        }
         let prepared = prepared?;
         exit = exit.and_then(prepared.loaded.exit);
         let Some(batch) = prepared.loaded.batch else {

@@ -12,7 +12,8 @@ use crate::cli::error::CliError;
 use crate::cli::global::{DATABASE, Global, SIMULATION_DATABASE};
 use crate::cli::lookup::Resolved;
 use crate::cli::manifest;
-use crate::cli::next::SIMULATION;
+use crate::cli::next::{self, SIMULATION};
+use crate::cli::options::Repeated;
 use crate::cli::plan::PlanFile;
 use crate::cli::question::Pager;
 use crate::cli::simulate;
@@ -49,7 +50,9 @@ impl Invocation<'_> {
         match &self.args.manifest {
             Some(path) if self.is_simulated() => {
                 let yes = if self.args.yes { " --yes" } else { "" };
-                format!("{} --simulate{yes}", manifest::run(action, path))
+                let run = manifest::run(action, path);
+                let sheet = next::line(&self.context.repeated.sheet);
+                format!("{run}{sheet} --simulate{yes}")
             }
             _ => "run".to_owned(),
         }
@@ -71,6 +74,8 @@ pub struct RunContext {
     pub client: Client,
     pub simulator: Option<Simulator>,
     pub options: Options,
+    /// What the next run of the batch needs as well.
+    pub repeated: Repeated,
     pub pager: Pager,
 }
 
@@ -94,9 +99,11 @@ impl RunContext {
                 "--fault-rate and --odd need --simulate: faults are only simulated".to_owned(),
             ));
         }
+        args.pace.check_zone(global)?;
         let endpoint = global.endpoint()?;
         let (options, timeout) = options(args)?;
         Ok(Self {
+            repeated: Repeated::of(&global.configured.typed, &options),
             database: global.database(DATABASE)?,
             provider: endpoint.provider(),
             api_url: endpoint.to_string(),
@@ -112,6 +119,7 @@ impl RunContext {
         args: &RunArgs,
         source: Option<&Source>,
     ) -> Result<Self, CliError> {
+        args.pace.check_zone(global)?;
         if global.api_url.is_some() {
             return Err(CliError::Usage(
                 "--simulate brings its own API: leave --api-url and REFLEET_API_URL away"
@@ -152,6 +160,7 @@ impl RunContext {
             api_url: SIMULATION.to_owned(),
             client: client(global, endpoint, access, timeout)?,
             simulator: Some(simulator),
+            repeated: Repeated::of(&global.configured.typed, &options),
             options,
             pager: Pager::default(),
         })

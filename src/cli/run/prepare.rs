@@ -9,7 +9,7 @@ use super::context::{Invocation, RunContext};
 use crate::cli::error::CliError;
 use crate::cli::held::{held_now, said};
 use crate::cli::lookup::Resolved;
-use crate::cli::order::{self, Loaded, NewOrder, Plan, Sheet, access};
+use crate::cli::order::{self, Loaded, NewOrder, Plan, Sheet, access, check_groups};
 use crate::cli::output::{tell, tell_prose};
 use crate::cli::plan::{self, Approved};
 use crate::cli::question::{self, Asked, Targets, confirm};
@@ -122,7 +122,8 @@ async fn order(
         Plan::Ended(batch) => {
             let loaded = Loaded::of_ended(&batch);
             if verbosity != Verbosity::Quiet || loaded.exit != Exit::Done {
-                tell_prose(&order::ended(&batch, &sheet, &invocation.command()));
+                let said = order::ended(queue, &batch, &sheet, &invocation.command()).await?;
+                tell_prose(&said);
             }
             Ok(Prepared {
                 loaded,
@@ -145,6 +146,7 @@ async fn new_order(
     let options = args.options.options();
     let verbosity = global.verbosity();
     let action = sheet.source.action();
+    check_groups(global, &sheet)?;
     let mut list = InstanceList::default();
     if !invocation.is_simulated() {
         database::announce_if_empty(queue, action).await?;
@@ -171,7 +173,8 @@ async fn new_order(
                 owner: plan.account.as_ref(),
             };
             // Another account is refused before anything is queued; the run takes the list over.
-            let account = look(&subject, invocation).await?;
+            let account = look(&subject, invocation).await;
+            let account = account.map_err(|error| error.before_the_order("the plan is"))?;
             (list, sheet.owner) = (account.list, account.owner);
         } else if targets.count() > 0 && args.asks() {
             let warnings = changes.as_ref().map(plan::differences);
@@ -182,7 +185,9 @@ async fn new_order(
                 owner: sheet.owner.as_ref(),
             };
             // What was asked about, the order is bound to.
-            (list, sheet.owner) = ask(&subject, invocation, "", &warnings).await?;
+            let answered = ask(&subject, invocation, "", &warnings).await;
+            (list, sheet.owner) = answered
+                .map_err(|error| error.before_the_order("the names of the sheet are those"))?;
         }
     }
     // What was shown is what is done: the operator's yes is a plan, too.
@@ -289,7 +294,9 @@ async fn resume(
     let news = match sheet {
         Some(sheet) => {
             // What somebody has approved is that order, and no other one of the same sheet.
-            if let Some(plan) = approved(invocation, sheet, None)? {
+            let approved = approved(invocation, sheet, None);
+            let approved = approved.map_err(|error| error.of_open(batch.id, sheet.path))?;
+            if let Some(plan) = approved {
                 plan.check_batch(&batch)?;
             }
             let news = access::look(queue, sheet, &batch, args.options.options()).await?;

@@ -1,8 +1,11 @@
 //! A run's work on its batch, from the first event to the summary.
 
+use serde_json::Value;
+
 use super::context::Invocation;
 use super::prepare::Prepared;
 use crate::cli::error::{CliError, halt, storage_hints};
+use crate::cli::held::said;
 use crate::cli::options::as_json;
 use crate::cli::{batches, ended, manifest, next};
 use crate::event::Event;
@@ -10,7 +13,7 @@ use crate::exit::Exit;
 use crate::job::{Action, BatchId};
 use crate::progress::{self, Cause, Ended, EventsTo, Mode, Surroundings, summary};
 use crate::queue::{Batch, NewRun, Queue, Store as _};
-use crate::run::{self, Ending, Rollout, Signals};
+use crate::run::{self, Ending, Halt, Signals};
 use crate::{text, time};
 
 /// Lets a run work on `batch`, shows what happens, and says how it ended.
@@ -34,12 +37,13 @@ pub async fn work(
     // The larger one: a smaller one that was typed now is no word on what is not proven.
     options.rollout.canary = options.rollout.canary.max(canary);
     let batch = batches::find(queue, Some(batch)).await?;
+    let recorded = as_json(&options, &context.repeated);
     let (sender, display) = progress::start(&display_options(invocation, batch.action))?;
     let lease = queue
         .acquire(&NewRun {
             batch: batch.id,
             started_ms: time::now_ms(),
-            options: as_json(&options),
+            options: recorded.clone(),
         })
         .await?;
     let api_url = match &context.simulator {
@@ -80,10 +84,15 @@ pub async fn work(
         }
     };
     let exit = ended::of_run(&ending, !loaded.left_out.held.is_empty());
-    if let Err(error) = queue.release(lease, time::now_ms(), exit.code()).await {
+    let why = halted(&ending);
+    let why = why
+        .as_deref()
+        .map(|why| text::brief(why, text::MESSAGE_CHARS_MAX));
+    let released = queue.release(lease, time::now_ms(), exit.code(), why.as_deref());
+    if let Err(error) = released.await {
         tracing::debug!(%error, "the end of the run was not recorded");
     }
-    let mut ended = how_it_ended(invocation, queue, &batch, &options.rollout, &ending, exit).await;
+    let mut ended = how_it_ended(invocation, queue, &batch, &recorded, &ending, exit).await;
     sender.send(Event::RunEnded {
         counts: ending.counts,
         elapsed_ms: u64::try_from(ending.elapsed.as_millis()).unwrap_or(u64::MAX),
@@ -124,7 +133,7 @@ async fn how_it_ended(
     invocation: &Invocation<'_>,
     queue: &mut Queue,
     batch: &Batch,
-    rollout: &Rollout,
+    recorded: &Value,
     ending: &Ending,
     exit: Exit,
 ) -> Ended {
@@ -157,6 +166,21 @@ async fn how_it_ended(
     };
     let simulated = invocation.is_simulated();
     let command = invocation.command();
+    let manifest = path.map(|path| text::shell_word(&path.to_string_lossy()).into_owned());
+    let is_paused = match said(queue, batch.id).await {
+        Ok(control) => control.paused.is_some(),
+        Err(_) => false,
+    };
+    let hint = |halt| {
+        let manifest = manifest.as_deref();
+        let hint = halt::hint(halt, batch.action, &command, &of_batch, manifest);
+        if is_paused && matches!(halt, Halt::Drained { .. }) {
+            return format!(
+                "the batch is paused, too: `{command} go --reason TEXT{of_batch}` lifts that; {hint}"
+            );
+        }
+        hint
+    };
     Ended {
         exit,
         batch: batch.id,
@@ -169,21 +193,19 @@ async fn how_it_ended(
         causes: causes.unwrap_or_default(),
         elapsed: ending.elapsed,
         halted: halted(ending),
-        hint: ending
-            .halt
-            .as_ref()
-            .map(|halt| halt::hint(halt, batch.action, &command, &of_batch))
-            .or_else(|| storage_hint(ending)),
+        hint: (ending.halt.as_ref().map(hint)).or_else(|| storage_hint(ending)),
         no_wait: invocation.context.options.no_wait,
         simulated,
         account: now.unwrap_or(batch).owner.clone(),
         database: ending.database.clone(),
         command,
         resume: match path {
-            Some(path) if !is_alone && !simulated => manifest::run(batch.action, path),
+            Some(path) if !is_alone && !simulated => {
+                manifest::run(batch.action, path) + &next::of_sheet(recorded)
+            }
             _ => invocation.resume_command(batch.action),
-        } + &next::rules(rollout),
-        manifest: path.map(|path| text::shell_word(&path.to_string_lossy()).into_owned()),
+        } + &next::of_run(recorded),
+        manifest,
         is_newest,
     }
 }

@@ -87,7 +87,7 @@ fn next_step(
     let of_batch = older.map_or_else(String::new, |batch| format!(" --batch {batch}"));
     match job.record.state {
         State::InDoubt if job.record.held => Some(format!(
-            "look at the instance, then: `{command} resolve {service} --as done|requeue|failed --reason TEXT{of_batch}`"
+            "look at the instance, then: `{command} resolve {service} --as WORD --reason TEXT{of_batch}` (done, requeue or failed)"
         )),
         State::InDoubt | State::Queued | State::Submitting | State::InProgress => {
             Some(format!("`{go_on}` goes on with it"))

@@ -4,13 +4,13 @@ use sha2::{Digest as _, Sha256};
 
 use crate::cli::error::CliError;
 use crate::job::{ImageId, same_image};
-use crate::manifest::{self, Offer, Offers, Source};
+use crate::manifest::{self, ByName, Offers, Source};
 use crate::simulator::{Config, FleetRow};
 
 /// The rows of the sheet. Of images and keys that it names, ids are invented, the same ones each time.
 pub fn rows(source: &Source) -> Result<Vec<FleetRow>, CliError> {
     let validated = manifest::validated(source)?;
-    let named = Offer {
+    let named = ByName {
         images: (validated.plan.image_names.counts.keys())
             .map(|name| (name.clone(), image_id(name)))
             .collect(),
@@ -19,7 +19,7 @@ pub fn rows(source: &Source) -> Result<Vec<FleetRow>, CliError> {
             .collect(),
     };
     let mut offers = Offers::default();
-    offers.add(named.clone(), validated.wanted);
+    offers.add(named.clone().into(), validated.wanted);
     let rows = manifest::rows(&source.clone().with_offers(offers))?;
     let known = |row: FleetRow| FleetRow {
         image_name: (named.images.iter())

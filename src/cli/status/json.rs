@@ -5,9 +5,10 @@ use std::path::Path;
 use serde_json::json;
 
 use super::read::Status;
+use crate::cli::ended::why;
 use crate::cli::held::Waited;
 use crate::job::{ControlEntry, Instruction};
-use crate::queue::Oldest;
+use crate::queue::{Oldest, Run};
 use crate::time;
 
 pub fn as_json(status: &Status, database: &Path) -> serde_json::Value {
@@ -35,6 +36,7 @@ pub fn as_json(status: &Status, database: &Path) -> serde_json::Value {
         "order": batch.number,
         "api_url": batch.api_url,
         "account": batch.owner,
+        "plan": batch.plan,
         "created_at": time::rfc3339(batch.created_ms),
         "last_change_at": time::rfc3339(batch.touched_ms),
         "open": batch.is_open(),
@@ -54,12 +56,7 @@ pub fn as_json(status: &Status, database: &Path) -> serde_json::Value {
             }
             said
         }).collect::<Vec<_>>(),
-        "last_run": last_run.as_ref().map(|run| json!({
-            "run": run.id,
-            "started_at": time::rfc3339(run.started_ms),
-            "ended_at": run.ended_ms.map(time::rfc3339),
-            "exit_code": run.exit_code,
-        })),
+        "last_run": last_run.as_ref().map(of_run),
         "window": held.window.as_ref().map(|held| json!({
             "hours": held.window.hours.to_string(),
             "timezone": held.window.zone.to_string(),
@@ -103,6 +100,17 @@ fn member(waited: &Waited) -> serde_json::Value {
         "service_id": waited.service,
         "state": waited.state,
         "until": waited.until.as_json(),
+    })
+}
+
+/// How a run has ended, if it has.
+fn of_run(run: &Run) -> serde_json::Value {
+    json!({
+        "run": run.id,
+        "started_at": time::rfc3339(run.started_ms),
+        "ended_at": run.ended_ms.map(time::rfc3339),
+        "exit_code": run.exit_code,
+        "reason": why(run),
     })
 }
 

@@ -6,7 +6,7 @@ use crate::cli::error::CliError;
 use crate::cli::global::Global;
 use crate::cli::held::{Held, HeldWindow, held};
 use crate::cli::next::{self, command_for};
-use crate::cli::options::{no_wait_of, rollout_of};
+use crate::cli::options::no_wait_of;
 use crate::job::{BatchId, Control, ControlEntry, Counts, ServiceId, State};
 use crate::pace::{self, COMPLETED_MIN, Left, Pace, RATE_WINDOW};
 use crate::queue::{Batch, Holder, Oldest, Queue, QueueLock, Run};
@@ -86,7 +86,6 @@ impl Status {
         said.reverse();
         said.truncate(SAID_MAX);
         let rules = last_run.as_ref().filter(|_| batch.is_open());
-        let rollout = rules.map(|run| rollout_of(&run.options));
         let held = match rules {
             Some(run) => held(queue, &batch, run, &control, holder.is_some()).await?,
             None => Held::default(),
@@ -94,7 +93,7 @@ impl Status {
         let next = if batch.is_open() && control.paused.is_some() {
             Some(lift(global, &batch, is_newest))
         } else {
-            let run = next::run(&batch, open.is_empty(), rollout.as_ref());
+            let run = next::run(&batch, open.is_empty(), rules.map(|run| &run.options));
             let next = match held.needs_a_word() {
                 Some(service) => Some(look(global, &batch, service)),
                 None => next(global, &batch, is_newest, run, held.window.as_ref()),
@@ -231,7 +230,7 @@ fn next(
     if counts.held > 0 {
         next(
             &format!(
-                "names the doubts, `{command} resolve SERVICE_ID --as done|requeue|failed --reason TEXT{of_batch}` settles one"
+                "names the doubts, `{command} resolve SERVICE_ID --as WORD --reason TEXT{of_batch}` (done, requeue or failed) settles one"
             ),
             format!("list --state in_doubt{of_batch}"),
         )

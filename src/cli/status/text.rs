@@ -4,8 +4,9 @@ use std::fmt::{Display, Write as _};
 use std::path::Path;
 
 use super::read::{Elsewhere, Status};
+use crate::cli::ended::why;
 use crate::cli::held::{Held, HeldGroup, HeldWindow, members};
-use crate::cli::words::jobs;
+use crate::cli::words::{jobs, jobs_wait, short_digest};
 use crate::job::{ControlEntry, Counter, Instruction};
 use crate::queue::{Oldest, Run};
 use crate::{text, time};
@@ -28,6 +29,9 @@ pub fn as_text(status: &Status, database: &Path) -> String {
     ));
     if let Some(owner) = &batch.owner {
         lines.add("account", owner);
+    }
+    if let Some(plan) = &batch.plan {
+        lines.add("plan", short_digest(plan));
     }
     lines.counts(status);
     lines.processes(status);
@@ -150,7 +154,7 @@ impl Lines {
     fn held(&mut self, held: &Held) {
         let now_ms = time::now_ms();
         if held.behind_canaries > 0 {
-            let waiting = wait(held.behind_canaries);
+            let waiting = jobs_wait(held.behind_canaries);
             let canaries = members(&held.canaries);
             let until = held.until_proven().words(now_ms);
             self.add("canaries", format!("{waiting} for {canaries}, {until}"));
@@ -163,7 +167,7 @@ impl Lines {
         } in held.groups.iter().take(GROUPS_MAX)
         {
             let group = text::brief(group.as_str(), 40);
-            let (waiting, down, until) = (wait(*waiting), members(down), until.words(now_ms));
+            let (waiting, down, until) = (jobs_wait(*waiting), members(down), until.words(now_ms));
             self.add("group", format!("{group}: {waiting} for {down}, {until}"));
         }
         let more = held.groups.len().saturating_sub(GROUPS_MAX);
@@ -220,24 +224,20 @@ fn as_it_stands(held: &HeldWindow) -> String {
     let closes = window.zone.local(closes_ms);
     let waiting = match held.waiting {
         0 => String::new(),
-        waiting => format!("; {} for {opens}: not back before it closes", wait(waiting)),
+        waiting => format!(
+            "; {} for {opens}: not back before it closes",
+            jobs_wait(waiting)
+        ),
     };
     format!("{window}: open, closes {closes}{waiting}")
-}
-
-/// `1 job waits`, `2 jobs wait`.
-fn wait(count: u64) -> String {
-    format!(
-        "{} {}",
-        jobs(count),
-        if count == 1 { "waits" } else { "wait" }
-    )
 }
 
 fn ended(run: &Run) -> String {
     match (run.ended_ms, run.exit_code) {
         (Some(ended_ms), Some(code)) => {
-            format!("ended {} with exit {code}", time::human(ended_ms))
+            let why = why(run).map_or_else(String::new, |why| format!(": {why}"));
+            let when = time::human(ended_ms);
+            text::brief(&format!("ended {when} with exit {code}{why}"), 300)
         }
         _ => format!("began {} and died", time::human(run.started_ms)),
     }

@@ -2,15 +2,15 @@
 
 use super::{A, B, HEADER, source, surveyed};
 use crate::job::{Access, Order, ServiceId};
-use crate::manifest::{ManifestError, Offer, Offers, rows as jobs, validated};
+use crate::manifest::{ByName, ManifestError, Offers, rows as jobs, validated};
 
 fn offers() -> Offers {
-    let offer = |images: &[(&str, &str)]| Offer {
-        images: images
-            .iter()
-            .map(|(name, id)| ((*name).to_owned(), id.parse().unwrap()))
-            .collect(),
-        keys: vec![("laptop".to_owned(), "490".to_owned())],
+    let offer = |images: &[(&str, &str)]| {
+        let images = images.iter();
+        let images = images.map(|(name, id)| ((*name).to_owned(), id.parse().unwrap()));
+        let keys = vec![("laptop".to_owned(), "490".to_owned())];
+        let images = images.collect();
+        ByName { images, keys }.into()
     };
     let service = |number| ServiceId::new(number).unwrap();
     let mut offers = Offers::default();

@@ -99,7 +99,7 @@ pub(super) async fn what_is_for_a_run_is_heard_only_while_it_is_at_work(mut stor
     let other = other.unwrap().batch.unwrap();
     let drain = entry(Some(run), Instruction::Drain);
     assert!(!store.instruct(other, &drain).await.unwrap());
-    store.release(lease, NOW_MS, 0).await.unwrap();
+    store.release(lease, NOW_MS, 0, None).await.unwrap();
     assert!(!store.instruct(batch, &drain).await.unwrap());
     for batch in [batch, other] {
         assert_eq!(store.control(batch, 0).await.unwrap(), []);

@@ -196,9 +196,9 @@ pub(super) async fn a_lease_that_was_lost_writes_nothing(mut store: impl Backend
         stored(&mut store, &jobs[1]).await.record,
         JobRecord::queued()
     );
-    store.release(first, NOW_MS, 75).await.unwrap();
+    store.release(first, NOW_MS, 75, None).await.unwrap();
     store.renew(&second).await.unwrap();
-    store.release(second, NOW_MS, 0).await.unwrap();
+    store.release(second, NOW_MS, 0, None).await.unwrap();
     sound(&mut store).await;
 }
 

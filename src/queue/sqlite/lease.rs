@@ -88,13 +88,16 @@ impl Queue {
         lease: Lease,
         ended_ms: i64,
         exit_code: u8,
+        halted: Option<&str>,
     ) -> Result<(), StoreError> {
         sqlx::query(
-            "UPDATE run SET ended_ms = ?2, exit_code = ?3 WHERE id = ?1 AND ended_ms IS NULL",
+            "UPDATE run SET ended_ms = ?2, exit_code = ?3, halted = ?4
+             WHERE id = ?1 AND ended_ms IS NULL",
         )
         .bind(lease.run().0)
         .bind(ended_ms)
         .bind(exit_code)
+        .bind(halted)
         .execute(&mut self.connection)
         .await?;
         Ok(())

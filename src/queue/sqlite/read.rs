@@ -319,7 +319,7 @@ impl Queue {
     /// The runs that worked on `batch`, the newest first, at most `limit`.
     pub async fn runs(&mut self, batch: BatchId, limit: u32) -> Result<Vec<Run>, StoreError> {
         let rows = sqlx::query(
-            "SELECT id, started_ms, ended_ms, exit_code, pid, host, options FROM run WHERE batch_id = ?1
+            "SELECT id, started_ms, ended_ms, exit_code, pid, host, options, halted FROM run WHERE batch_id = ?1
              ORDER BY id DESC LIMIT ?2",
         )
         .bind(batch.0)
@@ -333,6 +333,7 @@ impl Queue {
                     started_ms: row.try_get(1)?,
                     ended_ms: row.try_get(2)?,
                     exit_code: row.try_get(3)?,
+                    halted: row.try_get(7)?,
                     pid: row.try_get(4)?,
                     host: row.try_get(5)?,
                     options: serde_json::from_str(row.try_get(6)?)

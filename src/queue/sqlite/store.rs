@@ -141,8 +141,9 @@ impl Backend for Queue {
         lease: Lease,
         ended_ms: i64,
         exit_code: u8,
+        halted: Option<&str>,
     ) -> Result<(), StoreError> {
-        Queue::release(self, lease, ended_ms, exit_code).await
+        Queue::release(self, lease, ended_ms, exit_code, halted).await
     }
 
     async fn command(

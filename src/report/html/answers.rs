@@ -67,7 +67,7 @@ fn course(summary: &Summary) -> Markup {
                 @match run.exit_code {
                     Some(code) => {
                         "The last run ended with exit code " b { (number("/last_run/exit_code", u64::from(code))) }
-                        @if let Some(meaning) = run.meaning { ": " (meaning) }
+                        @if let Some(why) = &run.why { ": " (foreign(why)) }
                         "."
                     }
                     None => b { "The last run has not ended yet, or died." },

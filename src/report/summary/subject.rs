@@ -43,9 +43,9 @@ pub struct LastRun {
     /// `None`: it works still, or died.
     pub ended_at: Option<Stamp>,
     pub exit_code: Option<u8>,
-    /// What that code means.
-    #[serde(skip)]
-    pub meaning: Option<&'static str>,
+    /// Why, in words.
+    #[serde(rename = "reason")]
+    pub why: Option<String>,
 }
 
 /// How refleet is called on this batch.

@@ -83,6 +83,7 @@ impl Machine {
         Some(Halt::Canary {
             service: job.service,
             state: job.record.state,
+            executed: job.record.executed(),
         })
     }
 

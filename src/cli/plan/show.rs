@@ -1,0 +1,202 @@
+//! A plan that was written, as a person reads it: from its file alone, so that whoever has to approve it
+//! needs neither the account nor the sheet.
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+use std::io::Read as _;
+use std::path::Path;
+
+use serde_json::{Value, json};
+
+use super::args::FormatArg;
+use super::file::{PlanFile, Row, Sent};
+use super::text::lookups;
+use crate::cli::error::CliError;
+use crate::cli::global::Global;
+use crate::cli::output::print_text;
+use crate::cli::question::ways_in;
+use crate::cli::words::{instances, named, short_digest};
+use crate::exit::Exit;
+use crate::job::{AccessKind, Expected, ServiceId};
+use crate::report::{Format, Listing};
+use crate::text::{brief, printable};
+use crate::time;
+
+/// Services that are named in a line.
+const NAMED_MAX: usize = 20;
+
+/// So much of a file shows whether it may be a plan.
+const BEGINNING_BYTES: u64 = 64;
+
+/// What may be typed beside the file: all else is for a plan that is made.
+const TYPED: [&str; 9] = [
+    "manifest",
+    "format",
+    "config",
+    "account",
+    "db",
+    "api-url",
+    "account-field",
+    "verbose",
+    "quiet",
+];
+
+/// The file at `path` is a plan, whole or not: a manifest never begins like one.
+pub fn is_plan(path: &Path) -> bool {
+    let begins_like_one = || -> std::io::Result<bool> {
+        // A pipe gives its bytes once.
+        if !path.metadata()?.is_file() {
+            return Ok(false);
+        }
+        let mut beginning = Vec::new();
+        let file = std::fs::File::open(path)?;
+        file.take(BEGINNING_BYTES).read_to_end(&mut beginning)?;
+        let text = beginning.trim_ascii_start();
+        Ok(text.starts_with(b"{") && PlanFile::is_in(path)?)
+    };
+    path.as_os_str() != "-" && begins_like_one().unwrap_or(false)
+}
+
+/// Prints the plan in the file at `path`.
+pub fn show(global: &Global, format: FormatArg, path: &Path) -> Result<Exit, CliError> {
+    let mut typed = global.configured.typed.iter();
+    if let Some(option) = typed.find(|typed| !TYPED.contains(&typed.name.as_str())) {
+        return Err(CliError::Usage(format!(
+            "{} is a plan already, and is only shown: --{} is for one that is made of a manifest",
+            printable(&path.display().to_string()),
+            option.name
+        )));
+    }
+    let plan = PlanFile::read(path)?;
+    match format {
+        FormatArg::Json => print_text(&plan.to_json())?,
+        FormatArg::Table => print_text(&text(&plan, path, time::now_ms()))?,
+    }
+    Ok(Exit::Done)
+}
+
+/// All of it, as it stands at `now_ms`.
+fn text(plan: &PlanFile, path: &Path, now_ms: i64) -> String {
+    let mut text = format!(
+        "plan {} in {}, made {} ({} ago) of {}\n",
+        short_digest(&plan.digest),
+        printable(&path.display().to_string()),
+        time::human(plan.created_ms),
+        time::short(time::between(plan.created_ms, now_ms)),
+        printable(&plan.manifest)
+    );
+    let account = plan.account.as_ref();
+    let account = account.map_or_else(String::new, |owner| format!(" of account {owner}"));
+    // Writing to a String cannot fail.
+    let _ = writeln!(
+        text,
+        "{}{account} at {}, for the queue in {}\n",
+        instances(plan.rows.len() as u64),
+        brief(&plan.api_url, 200),
+        printable(&plan.database.display().to_string())
+    );
+    text.push_str(&table(&plan.rows));
+    text.push('\n');
+    text.push_str(&images(&plan.rows));
+    text.push('\n');
+    text.push_str(&left_alone(&plan.rows));
+    let options = plan.options.words().concat().join(" ");
+    let _ = writeln!(text, "It holds {}.", printable(options.trim_end()));
+    text.push_str(&lookups(plan.lookup_calls));
+    let sent: Vec<&Row> = sent(&plan.rows).collect();
+    let of = |kind: AccessKind| {
+        let access = sent.iter().map(|row| row.access.as_deref());
+        access
+            .filter(|access| *access == Some(kind.as_str()))
+            .count() as u64
+    };
+    let kinds = [AccessKind::Password, AccessKind::SshKey, AccessKind::Image];
+    let _ = writeln!(text, "Way in afterwards: {}.", ways_in(kinds.map(of)));
+    let lost = instances(sent.len() as u64);
+    let _ = writeln!(text, "{}", plan.action.terms().warning(&lost));
+    text
+}
+
+fn sent(rows: &[Row]) -> impl Iterator<Item = &Row> {
+    rows.iter().filter(|row| row.sent == Sent::Yes)
+}
+
+fn table(rows: &[Row]) -> String {
+    let cell = |text: Option<&String>| match text.map(String::as_str) {
+        None => json!("?"),
+        Some(text) => json!(text),
+    };
+    let row = |row: &Row| -> Vec<Value> {
+        let absent = Expected::default();
+        let now = row.now.as_ref().unwrap_or(&absent);
+        let then = match &row.sent {
+            Sent::Yes => row
+                .image_name
+                .clone()
+                .or(row.image.map(|id| id.to_string())),
+            Sent::NotNow(_) => Some("NOT SENT".to_owned()),
+            Sent::LeftOut => Some("left out".to_owned()),
+        };
+        vec![
+            json!(row.service_id.to_string()),
+            cell(now.name.as_ref()),
+            cell(now.ip.as_ref()),
+            cell(now.image.as_ref()),
+            json!(then),
+        ]
+    };
+    let listing = Listing {
+        name: "rows",
+        columns: &["service", "name", "ip", "image_now", "image_then"],
+        rows: rows.iter().map(row).collect(),
+    };
+    let mut text = Vec::new();
+    listing
+        .write(Format::Table, &mut text)
+        .expect("memory takes all");
+    String::from_utf8_lossy(&text).into_owned()
+}
+
+/// How many get each image.
+fn images(rows: &[Row]) -> String {
+    let mut counts: BTreeMap<String, u64> = BTreeMap::new();
+    for row in sent(rows) {
+        let Some(id) = row.image else { continue };
+        let image = match &row.image_name {
+            Some(name) => format!("{} ({id})", brief(name, 40)),
+            None => format!("{id} (name not known)"),
+        };
+        *counts.entry(image).or_default() += 1;
+    }
+    let lines = counts.iter();
+    lines.fold(String::new(), |text, (image, count)| {
+        text + &format!("{count:>6} x {image}\n")
+    })
+}
+
+/// Who is not sent, and why.
+fn left_alone(rows: &[Row]) -> String {
+    let mut left_out = Vec::new();
+    let mut not_sent: BTreeMap<&str, Vec<ServiceId>> = BTreeMap::new();
+    for row in rows {
+        match &row.sent {
+            Sent::Yes => {}
+            Sent::NotNow(why) => not_sent.entry(why).or_default().push(row.service_id),
+            Sent::LeftOut => left_out.push(row.service_id),
+        }
+    }
+    let mut text = String::new();
+    // Writing to a String cannot fail.
+    if !left_out.is_empty() {
+        let _ = writeln!(
+            text,
+            "Left out, since they are done already or not due: {}.",
+            named(&left_out, NAMED_MAX)
+        );
+    }
+    for (why, services) in not_sent {
+        let services = named(&services, NAMED_MAX);
+        let _ = writeln!(text, "NOT SENT: {services}: {}.", brief(why, 300));
+    }
+    text
+}
