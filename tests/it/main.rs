@@ -33,6 +33,8 @@ mod odd;
 mod odd_answers;
 mod odd_lists;
 mod orders;
+#[cfg(target_os = "linux")]
+mod pictures;
 mod pins;
 mod place;
 mod plan;
