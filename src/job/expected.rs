@@ -333,4 +333,18 @@ mod tests {
             assert_eq!(said(&other, &active, false).len(), differences, "{word}");
         }
     }
+
+    #[test]
+    fn what_was_shown_to_be_otherwise_says_how_it_still_is() {
+        let seen = expected("web-2", "192.0.2.2", "Debian-12", "active");
+        let row = expected("web-1", "*", "*", "*");
+        let contradicted = seen.and_pins(&row);
+        assert_eq!(
+            said(&contradicted, &seen, false),
+            ["its name is `web-2`, not `web-1`", SHOWN_OTHERWISE]
+        );
+        // Even where it has come right since.
+        let right = expected("web-1", "192.0.2.2", "Debian-12", "active");
+        assert_eq!(said(&contradicted, &right, false), [SHOWN_OTHERWISE]);
+    }
 }

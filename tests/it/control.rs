@@ -544,3 +544,31 @@ fn two_who_lift_the_same_pause_start_nothing_but_those_that_go_first() {
     assert_eq!(rig.wiped(), [1, 0, 0, 0, 0]);
     rig.assert_truth(1);
 }
+
+#[test]
+fn a_batch_that_has_ended_is_not_paused() {
+    let rig = Rig::new(1);
+    rig.run(&[]).exit(0);
+    rig.call(&["pause", "--reason", "too late"])
+        .exit(2)
+        .says("batch 1 has ended");
+    rig.call(GO).exit(2).says("is not paused");
+}
+
+/// Who has paused and drained a run has two things to take back.
+#[test]
+fn a_run_that_is_paused_and_drained_is_told_so_in_each_hint() {
+    let rig = Rig::with(3, |config| config.rebuild_duration = Duration::from_secs(3));
+    let mut command = rig.order("fleet.csv", &["--events", "-"]);
+    command.args(["--workers", "1"]);
+    let mut run = Running::start(command);
+    run.wait_for(1, "in_progress");
+    pause(&rig).exit(0);
+    rig.call(&["drain"]).exit(0);
+    rig.call(GO).exit(0).says_out("the run at work is drained");
+    pause(&rig).exit(0);
+    run.end()
+        .exit(4)
+        .says("the batch is paused, too: `")
+        .says(" go --reason TEXT` lifts that");
+}

@@ -372,3 +372,16 @@ fn an_open_batch_dated_in_the_future_goes_on_only_when_told_to() {
     assert_eq!(rig.calls(), 0);
     rig.run(&["--stale"]).exit(0);
 }
+
+/// What the refusal of a further order has to say is said; it does not hide that something failed before.
+#[test]
+fn a_second_round_that_is_refused_does_not_hide_what_the_first_one_has_come_to() {
+    let rig = Rig::new(3);
+    rig.load();
+    rig.fault(1, FaultKind::SecretEcho);
+    rig.run(&["--every", "1ms", "--max-wipes", "1"])
+        .exit(1)
+        .says("--max-wipes allows 1")
+        .says("give --max-wipes 3");
+    assert_eq!(rig.wiped(), [1, 0, 1]);
+}

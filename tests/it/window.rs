@@ -284,3 +284,32 @@ fn a_window_that_fits_nothing_any_more_is_refused_when_nothing_is_in_flight() {
     rig.run(&too_long).exit(2).says("could never start");
     rig.assert_truth(1);
 }
+
+/// A word that was typed for nothing is a misunderstanding; a default waits for its use.
+#[test]
+fn what_was_typed_for_no_window_and_no_group_is_refused_and_what_is_configured_is_not() {
+    let rig = Rig::new(1);
+    for (options, words) in [
+        (
+            ["--timezone", "UTC"],
+            "--timezone says whose clocks --window means",
+        ),
+        (
+            ["--max-per-group", "2"],
+            "--max-per-group limits the groups",
+        ),
+        (["--timezone", "Factory"], "Factory"),
+        (["--timezone", "localtime"], "localtime"),
+    ] {
+        rig.run(&options).exit(2).says(words);
+        rig.call(&["plan", "fleet.csv", options[0], options[1]])
+            .exit(2)
+            .says(words);
+    }
+    assert!(rig.sql("SELECT id FROM batch").is_empty());
+    let config = "[account.only]\ntimezone = \"UTC\"\nmax-per-group = 2\n";
+    rig.write("config.toml", config);
+    let mut command = rig.order("fleet.csv", &[]);
+    command.env("REFLEET_CONFIG", "config.toml");
+    finish(command).exit(0);
+}
