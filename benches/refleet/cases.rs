@@ -11,12 +11,12 @@ use crate::place::{self, Ended, Memory, Place, ended, refleet};
 use crate::server::{MARK_EVERY, Server, now_us};
 use crate::{Figure, Goal, Sizes, bare};
 
-type Figures = Result<Vec<Figure>, Box<dyn Error>>;
+pub type Figures = Result<Vec<Figure>, Box<dyn Error>>;
 
 /// What every dispatch but the schedule works with.
 const WORKERS: usize = 64;
 /// Where nothing is sent.
-const NOWHERE: &str = "http://127.0.0.1:9/";
+pub const NOWHERE: &str = "http://127.0.0.1:9/";
 const MIB: f64 = 1024.0 * 1024.0;
 /// Of the list, as the vendor's panel reads it.
 const POLL_INTERVAL: Duration = Duration::from_secs(10);
@@ -358,13 +358,13 @@ fn wait_for(server: &Server, forms: usize) -> Result<(), Box<dyn Error>> {
 
 /// Of rounds (ours and theirs) the one whose ratio is in the middle: the machine's speed changes,
 /// but hardly within a round.
-fn middle(mut rounds: Vec<(Duration, Duration)>) -> (Duration, Duration) {
+pub fn middle(mut rounds: Vec<(Duration, Duration)>) -> (Duration, Duration) {
     let ratio = |(ours, theirs): &(Duration, Duration)| ours.as_secs_f64() / theirs.as_secs_f64();
     rounds.sort_by(|one, other| ratio(one).total_cmp(&ratio(other)));
     rounds[rounds.len() / 2]
 }
 
-fn times(
+pub fn times(
     name: &'static str,
     ours: Duration,
     whose: &str,
@@ -380,7 +380,7 @@ fn times(
     }
 }
 
-fn memory_figure(name: &'static str, peak_bytes: u64) -> Figure {
+pub fn memory_figure(name: &'static str, peak_bytes: u64) -> Figure {
     let mib = peak_bytes as f64 / MIB;
     Figure {
         name,

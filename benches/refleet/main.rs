@@ -11,7 +11,11 @@
 
 mod account;
 mod bare;
+#[path = "../../tests/it/rig/browser.rs"]
+#[allow(dead_code, reason = "the tests ask more of it")]
+mod browser;
 mod cases;
+mod page;
 mod place;
 mod server;
 
@@ -102,11 +106,12 @@ impl Goal {
 
 type Case = fn(&Sizes) -> Result<Vec<Figure>, Box<dyn Error>>;
 
-const CASES: [(&str, Case); 8] = [
+const CASES: [(&str, Case); 9] = [
     ("start", cases::start),
     ("polls", cases::polls),
     ("load", cases::load),
     ("report", cases::report),
+    ("page", page::page),
     ("dispatch", cases::dispatch),
     ("schedule", cases::schedule),
     ("large", cases::large),

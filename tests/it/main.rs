@@ -15,6 +15,7 @@ mod access;
 mod account;
 mod accounts;
 mod approval;
+mod browser;
 mod caps;
 mod catalogue;
 mod cli;

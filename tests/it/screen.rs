@@ -118,6 +118,12 @@ fn a_report_takes_its_format_from_the_files_name_and_confirms_it() {
         .exit(0)
         .said_nothing();
     assert!(read("RESULTS.JSON").starts_with('{'));
+    rig.call(&["report", "-o", "report.html"])
+        .exit(0)
+        .says("3 jobs of batch 1 written to report.html as HTML");
+    assert!(read("report.html").contains("<h1>All 3 rebuilt</h1>"));
+    let page = rig.call(&["report", "--format", "html"]).exit(0).out;
+    assert!(page.starts_with("<!DOCTYPE html>") && page.ends_with("</html>\n"));
     for name in ["results.txt", "results", "results.xlsm"] {
         rig.call(&["report", "-o", name]).exit(2).says("--format");
         assert!(!rig.path(name).exists(), "{name}");

@@ -84,7 +84,7 @@ fn after_a_finished_run_no_password_and_no_token_is_left_anywhere() {
     );
     assert_clean("stdout", run.out.as_bytes());
     assert_clean("the log", run.err.as_bytes());
-    for format in ["table", "csv", "json"] {
+    for format in ["table", "csv", "json", "html"] {
         rig.call(&["report", "--format", format, "--output", format])
             .exit(0);
     }

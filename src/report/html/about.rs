@@ -3,7 +3,7 @@
 use maud::{Markup, html};
 
 use super::super::summary::Summary;
-use super::figures::{foreign, moment, number};
+use super::figures::{foreign, moment_and_utc, number};
 use crate::time::Stamp;
 
 pub fn footer(summary: &Summary) -> Markup {
@@ -17,13 +17,13 @@ pub fn footer(summary: &Summary) -> Markup {
                 dt { "API" } dd { (foreign(&subject.api_url)) }
                 dt { "manifest" }
                 dd { (foreign(&subject.manifest)) ", ordered for the " (ordinal(subject.order)) " time" }
-                dt { "batch" } dd { (subject.batch) ", of " (moment(subject.created_at)) }
+                dt { "batch" } dd { (subject.batch) ", of " (moment_and_utc(subject.created_at)) }
                 @if let Some(plan) = &subject.plan { dt { "plan" } dd { code { (foreign(plan)) } } }
                 @if let Some(run) = &subject.last_run {
                     dt { "last run" }
                     dd {
-                        "from " (moment(run.started_at))
-                        @if let Some(ended) = run.ended_at { " to " (moment(ended)) }
+                        "from " (moment_and_utc(run.started_at))
+                        @if let Some(ended) = run.ended_at { " to " (moment_and_utc(ended)) }
                         @if let Some(code) = run.exit_code {
                             ", exit code " (number("/last_run/exit_code", u64::from(code)))
                         }
@@ -31,7 +31,7 @@ pub fn footer(summary: &Summary) -> Markup {
                 }
                 dt { "queue" } dd { code { (foreign(&subject.database)) } }
                 dt { "made" }
-                dd { (moment(Stamp(subject.made_ms))) ", by refleet " (env!("CARGO_PKG_VERSION")) }
+                dd { (moment_and_utc(Stamp(subject.made_ms))) ", by refleet " (env!("CARGO_PKG_VERSION")) }
             }
         }
     }

@@ -4,7 +4,7 @@ use maud::{Markup, html};
 
 use super::super::summary::{NeedKind, Summary};
 use super::charts::shares;
-use super::figures::{foreign, grouped, moment, number, took};
+use super::figures::{foreign, grouped, moment_and_utc, number, took};
 use super::images::name_of;
 use super::words::{badge, sign};
 use crate::job::{Counter, State};
@@ -56,9 +56,9 @@ fn course(summary: &Summary) -> Markup {
     let run = summary.subject.last_run.as_ref();
     html! {
         @if let Some(first) = summary.first_submitted_at {
-            "From " (moment(first))
+            "From " (moment_and_utc(first))
             @if let Some(last) = summary.last_completed_at {
-                " to " (moment(last)) ": " b { (took("/elapsed_ms", summary.elapsed_ms)) } ". "
+                " to " (moment_and_utc(last)) ": " b { (took("/elapsed_ms", summary.elapsed_ms)) } ". "
             } @else { ". " }
         } @else { "Nothing was sent. " }
         @match run {
@@ -139,7 +139,12 @@ fn which_failed(summary: &Summary) -> Markup {
     const TOLD: usize = 3;
     let causes = &summary.causes;
     let answer = html! {
-        p.big { (number("/counts/failed", summary.counts.failed)) }
+        p.big {
+            (number("/counts/failed", summary.counts.failed)) small { " failed" }
+            @if summary.counts.in_doubt > 0 {
+                small { ", " } (number("/counts/in_doubt", summary.counts.in_doubt)) small { " in doubt" }
+            }
+        }
         @if causes.is_empty() {
             p { "No job failed, and none is in doubt." }
         } @else {
@@ -170,14 +175,14 @@ fn like_last_time(summary: &Summary) -> Markup {
         },
         Some(then) => html! {
             p.big {
-                (number("/earlier/troubled_now_only", then.troubled_now_only)) small { " new" }
+                (number("/earlier/troubled_now_only", then.troubled_now_only)) small { " went wrong only now" }
             }
             ul.short {
-                li { (number("/earlier/troubled_both", then.troubled_both)) " failed or in doubt both times" }
-                li { (number("/earlier/recovered", then.recovered)) " then, and done now" }
+                li { (number("/earlier/troubled_both", then.troubled_both)) " both times" }
+                li { (number("/earlier/recovered", then.recovered)) " only last time, and done now" }
                 li {
-                    "usually " (took("/took/median_ms", summary.took.median_ms))
-                    " each, then " (took("/earlier/median_ms", then.took.median_ms))
+                    (took("/took/median_ms", summary.took.median_ms))
+                    " each; " (took("/earlier/median_ms", then.took.median_ms)) " then"
                 }
             }
         },
@@ -201,14 +206,15 @@ fn which_is_slow(summary: &Summary) -> Markup {
                 p.big { "–" }
                 p { "Nobody has seen yet how long one takes." }
             }
-            Some((place, of)) => {
-                p.big { (took(&format!("/images/{place}/median_ms"), of.took.median_ms)) }
+            Some((_, of)) => {
+                p.big.text { (name_of(of.image, of.image_name.as_deref())) }
                 ul.short {
-                    @for (place, of) in &known {
+                    @for (rank, (place, of)) in known.iter().enumerate() {
                         li {
-                            b { (name_of(of.image, of.image_name.as_deref())) } ": "
+                            @if rank > 0 { b { (name_of(of.image, of.image_name.as_deref())) } ": " }
                             (took(&format!("/images/{place}/median_ms"), of.took.median_ms))
-                            ", at worst " (took(&format!("/images/{place}/slowest_ms"), of.took.slowest_ms))
+                            @if rank == 0 { " usually" }
+                            ", slowest " (took(&format!("/images/{place}/slowest_ms"), of.took.slowest_ms))
                         }
                     }
                 }
@@ -248,7 +254,7 @@ fn all_rows(summary: &Summary) -> Markup {
     let class = if missing == 0 { "" } else { "urgent" };
     tile(
         class,
-        "Is every row accounted for?",
+        "Every row accounted for?",
         &answer,
         ("#sheet", "Row by row"),
     )

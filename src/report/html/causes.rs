@@ -14,7 +14,7 @@ pub fn section(summary: &Summary) -> Markup {
     let causes = &summary.causes;
     html! {
         section #failures aria-labelledby="failures-title" {
-            h2 #failures-title { "Failures by cause" }
+            h2 #failures-title { "What failed, by cause" }
             @if causes.is_empty() { p.all-well { "None." } }
             @else {
                 ol.causes {

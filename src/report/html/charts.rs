@@ -40,7 +40,7 @@ pub fn strip(median_ms: u64, p95_ms: u64, slowest_ms: u64, scale_ms: u64) -> Mar
     let place = |ms: u64| as_f64(ms) / as_f64(scale_ms.max(1)) * 990.0;
     html! {
         svg.strip viewBox="0 0 1000 16" preserveAspectRatio="none" aria-hidden="true" {
-            rect.rail x="0" y="7" width="1000" height="2" {}
+            rect.rail x="0" y="7" width=(short(place(slowest_ms))) height="2" {}
             rect.fill.most x="0" y="4" width=(short(place(p95_ms).max(2.0))) height="8" {}
             rect.fill.half x=(short(place(median_ms))) y="1" width="6" height="14" {}
             rect.fill.end x=(short(place(slowest_ms))) y="4" width="4" height="8" {}

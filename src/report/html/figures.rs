@@ -28,6 +28,11 @@ pub fn moment(at: Stamp) -> Markup {
     html! { time datetime=(at) { (time::human(at.0)) } }
 }
 
+/// The same, and the script leaves UTC beside it.
+pub fn moment_and_utc(at: Stamp) -> Markup {
+    html! { time datetime=(at) data-utc { (time::human(at.0)) } }
+}
+
 /// `10,000`.
 pub fn grouped(value: u64) -> String {
     let digits = value.to_string();

@@ -20,14 +20,14 @@ pub fn section(summary: &Summary) -> Markup {
                 table.durations {
                     caption.aside {
                         "From the submission until the instance was seen to be back. The bar reaches to what 19 of 20
-                         took at most, its mark to the half, the tick to the slowest."
+                         took at most, with a mark at the half; the line ends at the slowest."
                     }
                     thead {
                         tr {
                             th scope="col" { "image" }
                             th.count scope="col" { "jobs" }
                             th.count scope="col" { "failed" }
-                            th.count scope="col" { "seen" }
+                            th.count scope="col" { "seen back" }
                             th.count scope="col" { "half of them" }
                             th.count scope="col" { "19 of 20" }
                             th.count scope="col" { "slowest" }

@@ -8,7 +8,7 @@ use super::words::touched;
 use crate::job::Action;
 
 /// Instances that are shown before one has to ask for more.
-const OPEN: usize = 6;
+const OPEN: usize = 4;
 
 pub fn section(summary: &Summary) -> Markup {
     html! {
@@ -60,37 +60,36 @@ fn one(place: usize, need: &Need, action: Action) -> Markup {
 }
 
 /// What they are, behind their number, and what to do.
-fn words(kind: NeedKind, action: Action) -> (String, String) {
+fn words(kind: NeedKind, action: Action) -> (String, Markup) {
     let terms = action.terms();
     let (done, touched) = (terms.done, terms.touched);
     match kind {
         NeedKind::Doubt => (
             "in doubt".to_owned(),
-            format!(
-                "Whether they were {done} cannot be told from here. Look at each, then say so: done if it was, \
-                 requeue if it was not and shall be, failed to leave it as it is. Nothing is sent to them until then."
-            ),
+            html! {
+                "Whether they were " (done) " cannot be told from here, and nothing is sent to them until you have said
+                 so. Look at each, then say " b { "done" } " if it was " (done) ", " b { "requeue" }
+                " if it was not and shall be, or " b { "failed" } " to leave it as it is."
+            },
         ),
         NeedKind::FailedTouched => (
             format!("failed after they were {touched}, or perhaps {touched}"),
-            format!(
-                "They may be out of service. See why, then {} them anew, or say that one is well after all.",
-                terms.verb
-            ),
+            html! {
+                "They may be out of service. See why, then " (terms.verb) " them anew, or say that one is well after
+                 all."
+            },
         ),
         NeedKind::FailedUntouched => (
             "failed, and were not touched".to_owned(),
-            "See why (below, by cause), mend it, put them back in the queue and run again."
-                .to_owned(),
+            html! { "See why (below, by cause), mend it, put them back in the queue and run again." },
         ),
         NeedKind::Flagged => (
             "done, but listed under another image's name".to_owned(),
-            "Look at the instances: the list shows another image than the one that was ordered."
-                .to_owned(),
+            html! { "Look at the instances: the list shows another image than the one that was ordered." },
         ),
         NeedKind::Unfinished => (
             "not finished".to_owned(),
-            "They wait for the next run, or for the one that is at work.".to_owned(),
+            html! { "They wait for the next run, or for the one that is at work." },
         ),
     }
 }

@@ -7,13 +7,17 @@
   const { rows, page: pageRows } = data;
   const element = (id) => document.getElementById(id);
 
-  const local = new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyle: "medium" });
-  const utc = (at) => new Date(at).toISOString().slice(0, 19).replace("T", " ") + " UTC";
+  const day = { month: "short", day: "numeric", hour: "2-digit", minute: "2-digit", second: "2-digit" };
+  const brief = new Intl.DateTimeFormat(undefined, day);
+  const whole = new Intl.DateTimeFormat(undefined, { ...day, year: "numeric", timeZoneName: "short" });
+  const utc = (at) => `${new Date(at).toISOString().slice(0, 19).replace("T", " ")} UTC`;
   const count = new Intl.NumberFormat("en-US");
 
+  /** Writes a moment as the reader's clocks do; UTC stands beside it, or appears where one points at it. */
   function localize(time, at) {
-    time.textContent = local.format(at);
     time.title = utc(at);
+    if (time.dataset.utc === undefined) time.textContent = brief.format(at);
+    else if (new Date(at).getTimezoneOffset() !== 0) time.textContent = `${whole.format(at)} (${utc(at).slice(11)})`;
   }
 
   function span(ms) {
@@ -75,7 +79,7 @@
     made.append(
       who,
       stands,
-      make("td", imageName(row), { role: "cell", "data-label": "image" }),
+      make("td", imageName(row), { role: "cell", class: "image", "data-label": "image" }),
       make("td", row[TOOK] === null ? "" : span(row[TOOK]), { role: "cell", class: "count", "data-label": "took" }),
       at,
       said(row),
@@ -166,6 +170,13 @@
     select();
   }
 
+  /** Everything, in the order in which it began. */
+  function clear() {
+    view.sort = null;
+    for (const head of table.tHead.rows[0].cells) head.removeAttribute("aria-sort");
+    for (const field of Object.values(fields)) field.value = "";
+  }
+
   function options(field, entries) {
     for (const [value, name, many] of entries) field.append(make("option", `${name} (${count.format(many)})`, { value }));
   }
@@ -196,11 +207,9 @@
     const form = element("controls");
     form.addEventListener("submit", (event) => event.preventDefault());
     form.addEventListener("input", select);
-    form.addEventListener("reset", () => {
-      view.sort = null;
-      for (const head of table.tHead.rows[0].cells) head.removeAttribute("aria-sort");
-      // The fields are empty when the event is over.
-      setTimeout(select);
+    form.querySelector("button").addEventListener("click", () => {
+      clear();
+      select();
     });
     element("pages").addEventListener("click", (event) => {
       const button = event.target.closest("button");
@@ -208,7 +217,7 @@
     });
     for (const button of document.querySelectorAll("button[data-kind]")) {
       button.addEventListener("click", () => {
-        form.reset();
+        clear();
         fields.kind.value = data.kinds.indexOf(button.dataset.kind) + 1;
         fields.state.value = button.dataset.class;
         select();

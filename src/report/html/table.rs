@@ -17,7 +17,7 @@ const COLUMNS: [(&str, &str); 6] = [
     ("image", "image"),
     ("took", "took"),
     ("when", "when"),
-    ("what is to be said", "kind"),
+    ("details", "kind"),
 ];
 
 pub fn section(summary: &Summary, first: &FirstRows) -> Markup {
@@ -66,7 +66,7 @@ fn controls() -> Markup {
             label { "State" select #state { option value="" { "all" } } }
             label { "Image" select #image { option value="" { "all" } } }
             label { "Cause" select #kind { option value="" { "all" } } }
-            button.quiet type="reset" { "Show all" }
+            button.quiet type="button" { "Show all" }
         }
     }
 }
@@ -87,7 +87,7 @@ fn one(row: &ResultRow, summary: &Summary) -> Markup {
                 }
             }
             td role="cell" { (badge(sign(row.state, row.held))) }
-            td role="cell" data-label="image" { (foreign(&image)) }
+            td.image role="cell" data-label="image" { (foreign(&image)) }
             td.count role="cell" data-label="took" { @if let Some(took) = row.took() { (span(whole_ms(took))) } }
             td.count role="cell" data-label="when" { @if let Some(at) = at { (moment(Stamp(at))) } }
             td.said role="cell" { (said(row, summary.subject.action)) }

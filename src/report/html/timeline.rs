@@ -34,7 +34,7 @@ fn chart(timeline: &Timeline, from: Stamp) -> Markup {
         .collect();
     let most = |values: &[u64]| values.iter().copied().max().unwrap_or(0);
     let highest = most(submitted).max(most(&ended));
-    let width = span(*bucket_ms);
+    let width = width(*bucket_ms);
     let said = |what: &str, values: &[u64]| {
         let all = grouped(values.iter().sum());
         format!(
@@ -56,4 +56,11 @@ fn chart(timeline: &Timeline, from: Stamp) -> Markup {
             div.axis { @for mark in marks { span { (moment(mark)) } } }
         }
     }
+}
+
+/// `10m`, where a duration that was measured would be `10m 0s`.
+fn width(bucket_ms: u64) -> String {
+    let span = span(bucket_ms);
+    let round = span.split_once(" 0").map(|(round, _)| round.to_owned());
+    round.unwrap_or(span)
 }

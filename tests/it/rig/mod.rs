@@ -6,6 +6,7 @@
 //! has seen ([`Running::wait_until`]). In the end it holds what refleet says against what the
 //! simulator did: [`Rig::assert_truth`] by the report, [`Rig::check_end`] by the ledger.
 
+mod browser;
 mod fleet;
 mod mounts;
 mod pace;
@@ -15,6 +16,7 @@ mod pty;
 mod share;
 mod truth;
 
+pub use browser::Browser;
 pub use fleet::{
     FIRST, IMAGE, LOGIN_PASSWORD, OTHER_IMAGE, PASSWORD, Rig, USERNAME, block_on, id, manifest,
     services, sql,

@@ -1,0 +1,338 @@
+//! The report in a real browser: what it shows, what it asks for (nothing), and what its script does.
+//!
+//! A headless Chromium is spoken to over `WebDriver`. Where `chromedriver` is missing these tests say so and
+//! do nothing, unless `REFLEET_BROWSER=1` demands it.
+
+use std::fmt::Write as _;
+use std::fs;
+use std::path::PathBuf;
+
+use base64::Engine as _;
+use serde_json::{Value, json};
+
+use crate::rig::{Browser, IMAGE, OTHER_IMAGE, Rig, bare, finish, sql};
+use refleet::simulator::{FaultKind, InstanceChange};
+
+/// The keys that are no characters, as `WebDriver` writes them.
+const ENTER: char = '\u{e007}';
+
+#[expect(clippy::print_stderr, reason = "for whoever runs the tests")]
+fn browser() -> Option<Browser> {
+    let browser = Browser::start();
+    if browser.is_none() {
+        eprintln!(
+            "skipped: there is no chromedriver here (REFLEET_BROWSER=1 makes that a failure)"
+        );
+    }
+    browser
+}
+
+/// A report of `count` jobs that are done but for the last seven: five failed for two reasons, two in doubt.
+fn large(rig: &Rig, count: usize) -> PathBuf {
+    rig.fleet(count);
+    rig.load();
+    rig.sql(
+        "UPDATE job SET state = 'done', attempt = 1, executed_now = 'yes', evidence = 'observed',
+             intent_ms = 1795399200000 + line * 100, submitted_ms = 1795399200007 + line * 100,
+             completed_ms = 1795399380000 + line * 100 + line * 7919 % 60000, target = 'AlmaLinux-8',
+             baseline = json_object('image', 'CentOS-7', 'status', 'active', 'age_ms', 10,
+                 'name', 'web-' || (line - 1), 'ip', '192.0.2.' || (line % 250))",
+    );
+    rig.sql(
+        "UPDATE job SET state = 'failed', executed_now = 'no', evidence = NULL,
+             error_kind = iif(line % 2, 'value', 'not_ready'), error = 'it is so, and will not change'
+         WHERE id > (SELECT max(id) - 7 FROM job)",
+    );
+    rig.sql(
+        "UPDATE job SET state = 'in_doubt', executed_now = 'maybe', completed_ms = NULL, held = 1,
+             error_kind = 'timeout', error = 'no answer within 60s'
+         WHERE id > (SELECT max(id) - 2 FROM job)",
+    );
+    let report = rig.path("report.html");
+    rig.call(&["report", "-q", "-o", "report.html"]).exit(0);
+    report
+}
+
+/// No word in the console, and nothing asked for but the page itself.
+#[track_caller]
+fn assert_quiet(browser: &Browser) {
+    assert_eq!(browser.log("browser"), [] as [Value; 0]);
+    let requests = browser.log("performance");
+    let requests = requests.iter().filter_map(|entry| {
+        let message: Value = serde_json::from_str(entry["message"].as_str()?).ok()?;
+        let message = &message["message"];
+        (message["method"] == "Network.requestWillBeSent").then(|| {
+            message["params"]["request"]["url"]
+                .as_str()
+                .unwrap()
+                .to_owned()
+        })
+    });
+    let others: Vec<String> = requests
+        .filter(|url| !url.ends_with("/report.html"))
+        .collect();
+    assert_eq!(others, [""; 0]);
+}
+
+fn names(browser: &Browser) -> Vec<String> {
+    let names = browser.run(
+        "return [...document.querySelectorAll('#table tbody th')].map((cell) => cell.firstChild.textContent)",
+    );
+    serde_json::from_value(names).unwrap()
+}
+
+fn found(browser: &Browser) -> String {
+    let found = browser.run("return document.getElementById('found').textContent");
+    found.as_str().unwrap().to_owned()
+}
+
+/// Writes into a field as the script hears of it.
+fn choose(browser: &Browser, field: &str, value: &str) {
+    browser.run(&format!(
+        "const field = document.getElementById('{field}');
+         const options = [...(field.options || [])];
+         field.value = options.length ? options.find((option) => option.text.startsWith('{value}')).value : '{value}';
+         field.dispatchEvent(new Event('input', {{ bubbles: true }}));"
+    ));
+}
+
+#[test]
+fn the_table_is_searched_sorted_filtered_and_paged() {
+    let Some(browser) = browser() else { return };
+    let rig = Rig::new(1);
+    let report = large(&rig, 1000);
+    browser.open(&report);
+    assert_quiet(&browser);
+
+    // Those that need a human come first, and the page is the one that was there before the script.
+    assert_eq!(names(&browser)[..3], ["web-999", "web-1000", "web-994"]);
+    assert_eq!(names(&browser).len(), 200);
+    assert_eq!(found(&browser), "1,000 jobs; shown are 1 to 200");
+    browser.click("button[data-page=next]");
+    assert_eq!(found(&browser), "1,000 jobs; shown are 201 to 400");
+    assert_eq!(names(&browser)[0], "web-194");
+    browser.click("button[data-page=last]");
+    assert_eq!(found(&browser), "1,000 jobs; shown are 801 to 1,000");
+    browser.click("button[data-page=first]");
+
+    choose(&browser, "search", "WEB-99 done");
+    assert_eq!(found(&browser), "5 of 1,000 jobs");
+    assert_eq!(
+        names(&browser),
+        ["web-99", "web-990", "web-991", "web-992", "web-993"]
+    );
+    choose(&browser, "search", "no-such-thing");
+    assert_eq!(
+        found(&browser),
+        "No job is like that. All in all there are 1,000."
+    );
+    choose(&browser, "search", "");
+
+    choose(&browser, "state", "failed");
+    assert_eq!(found(&browser), "5 of 1,000 jobs");
+    choose(&browser, "kind", "value");
+    assert_eq!(names(&browser), ["web-994", "web-996", "web-998"]);
+    browser.click("#controls button");
+    assert_eq!(names(&browser).len(), 200);
+
+    // A number in a name counts as one.
+    browser.click("th[data-key=name] button");
+    assert_eq!(names(&browser)[..3], ["web-1", "web-2", "web-3"]);
+    let sorted = |browser: &Browser| {
+        browser.run("return document.querySelector('[aria-sort]').getAttribute('aria-sort')")
+    };
+    assert_eq!(sorted(&browser), "ascending");
+    browser.click("th[data-key=name] button");
+    assert_eq!(names(&browser)[0], "web-1000");
+    assert_eq!(sorted(&browser), "descending");
+    browser.click("th[data-key=took] button");
+    let took = browser.run("return document.querySelector('#table tbody tr').cells[3].textContent");
+    assert!(
+        took.as_str().unwrap().starts_with("3m 5"),
+        "the slowest first: {took}"
+    );
+
+    // A cause leads to its rows.
+    browser.click("button[data-kind=not_ready]");
+    assert_eq!(names(&browser), ["web-995", "web-997"]);
+    assert_quiet(&browser);
+}
+
+#[test]
+fn everything_can_be_done_with_the_keyboard() {
+    let Some(browser) = browser() else { return };
+    let rig = Rig::new(1);
+    browser.open(&large(&rig, 300));
+    browser.run("document.getElementById('search').focus()");
+    browser.keys("web-29");
+    assert_eq!(found(&browser), "11 of 300 jobs");
+    // Enter sends no form anywhere.
+    browser.keys(&ENTER.to_string());
+    assert_eq!(found(&browser), "11 of 300 jobs");
+    browser.run("document.querySelector('th[data-key=name] button').focus()");
+    browser.keys(&ENTER.to_string());
+    assert_eq!(names(&browser)[0], "web-29");
+    // What has the focus shows it, and the way there leads over all that can be operated.
+    let focused = browser.run(
+        "const style = getComputedStyle(document.activeElement); return [style.outlineStyle, style.outlineWidth]",
+    );
+    assert_eq!(focused, json!(["solid", "2px"]));
+    let operable = browser.run(
+        "return [...document.querySelectorAll('[onclick], [tabindex]:not([tabindex=\"0\"])')].length",
+    );
+    assert_eq!(operable, 0);
+    let unnamed = browser.run(
+        "return [...document.querySelectorAll('input, select, button')]
+             .filter((field) => !(field.labels?.length || field.textContent.trim())).length",
+    );
+    assert_eq!(unnamed, 0);
+}
+
+#[test]
+fn ten_thousand_jobs_are_small_and_a_hundred_thousand_open() {
+    let Some(browser) = browser() else { return };
+    for (count, bytes_max) in [(10_000, 3_000_000), (100_000, 30_000_000)] {
+        let rig = Rig::new(1);
+        let report = large(&rig, count);
+        let bytes = fs::metadata(&report).unwrap().len();
+        assert!(bytes < bytes_max, "{bytes} bytes for {count}");
+        browser.open(&report);
+        assert_quiet(&browser);
+        let rows = browser.run("return document.querySelectorAll('#table tbody tr').length");
+        assert_eq!(rows, 200);
+        choose(&browser, "search", "web-9999");
+        assert!(names(&browser).contains(&"web-9999".to_owned()));
+    }
+}
+
+#[test]
+fn hostile_names_stay_text_in_the_browser() {
+    const HOSTILE: &str = "</script><script>alert(1)</script><img src=x>\"'&lt;";
+    let Some(browser) = browser() else { return };
+    let rig = Rig::new(3);
+    rig.write(
+        "fleet.csv",
+        format!(
+            "service_id,image,password,note\n{},{IMAGE},Sesame-Xyzzy-4711,{HOSTILE}\n{},{OTHER_IMAGE},Sesame-Xyzzy-4711,\n",
+            rig.services[0].get(),
+            rig.services[1].get(),
+        ),
+    );
+    let change = InstanceChange {
+        name: Some(HOSTILE.to_owned()),
+        ..InstanceChange::default()
+    };
+    rig.change(0, &change);
+    rig.fault(1, FaultKind::Error);
+    rig.run(&[]).exit(1);
+    rig.call(&["report", "-q", "-o", "report.html"]).exit(0);
+    browser.open(&rig.path("report.html"));
+    assert_quiet(&browser);
+    choose(&browser, "search", "alert(1)");
+    assert_eq!(names(&browser), [HOSTILE]);
+    let images = browser.run("return document.images.length + document.scripts.length");
+    assert_eq!(images, 2, "the two scripts of its own");
+    assert_quiet(&browser);
+}
+
+#[test]
+fn the_page_fits_every_width_and_both_schemes() {
+    let Some(browser) = browser() else { return };
+    let rig = Rig::new(1);
+    let report = large(&rig, 300);
+    for scheme in ["light", "dark"] {
+        browser.prefer(scheme);
+        for width in [400, 800, 1280, 2560] {
+            browser.resize(width, 800);
+            browser.open(&report);
+            let scrolls = browser.run("return document.documentElement.scrollWidth > document.documentElement.clientWidth");
+            assert_eq!(scrolls, false, "{width} px, {scheme}");
+        }
+        let ground = browser.run("return getComputedStyle(document.body).backgroundColor");
+        let is_dark = ground == "rgb(20, 22, 26)";
+        assert_eq!(is_dark, scheme == "dark", "{ground}");
+    }
+    // The five questions stand on the first screen.
+    browser.resize(1280, 800);
+    let bottom = browser.run(
+        "return Math.max(...[...document.querySelectorAll('.tile')].map((tile) => tile.getBoundingClientRect().bottom))",
+    );
+    assert!(bottom.as_f64().unwrap() < 800.0, "{bottom}");
+}
+
+/// Two nights of a fleet as they could have been, in the default database of the rig's home.
+fn two_nights(rig: &Rig) -> PathBuf {
+    let mut manifest = "service_id,image,password,note\n".to_owned();
+    for (place, service) in (0..480).zip(5_113_119..) {
+        let image = [IMAGE, OTHER_IMAGE, "7c2f9a54-61d3-4e0b-8a17-2f5d90b6c3e8"][place % 3];
+        writeln!(
+            manifest,
+            "{service},{image},Sesame-Xyzzy-4711,rack {}",
+            place / 40 + 1
+        )
+        .unwrap();
+    }
+    rig.write("fleet.csv", manifest);
+    let refleet = |args: &[&str]| {
+        let mut command = bare(rig.folder.path());
+        command.args(args).arg("--quiet");
+        finish(command).exit(0);
+    };
+    let database = rig.path(".local/state/refleet/refleet.db");
+    for _ in 0..2 {
+        refleet(&["load", "fleet.csv", "--again", "--wiped"]);
+        for statement in NIGHT {
+            sql(&database, statement);
+        }
+    }
+    refleet(&["report", "--output", "report.html"]);
+    rig.path("report.html")
+}
+
+/// What became of the newest batch.
+const NIGHT: [&str; 7] = [
+    "UPDATE batch SET account = '70001', account_label = 'ops@example.com',
+         created_ms = 1795395600000 + id * 86400000 WHERE id = (SELECT max(id) FROM batch)",
+    "UPDATE job SET state = 'done', attempt = 1, executed_now = 'yes', evidence = 'observed',
+         intent_ms = 1795395601000 + batch_id * 86400000 + line * 31000,
+         submitted_ms = 1795395601000 + batch_id * 86400000 + line * 31000,
+         completed_ms = 1795395601000 + batch_id * 86400000 + line * 31000
+             + (3 + (line % 3) * (line % 3)) * (48000 + (line * 7919 + batch_id * 11) % 97 * 400),
+         target = CASE line % 3 WHEN 2 THEN 'AlmaLinux-8' WHEN 0 THEN 'Debian-12' ELSE 'Ubuntu-24.04' END,
+         baseline = json_object('image', 'CentOS-7', 'status', 'active', 'age_ms', 10,
+             'name', printf('web-%03d', line - 1), 'ip', printf('192.0.2.%d', line % 250))
+     WHERE batch_id = (SELECT max(id) FROM batch)",
+    "UPDATE job SET state = 'failed', executed_now = 'no', evidence = NULL,
+         error_kind = iif(line % 2, 'value', 'not_ready'),
+         error = iif(line % 2, 'the field \"image\" has a bad value', 'it was suspended for 60m')
+     WHERE batch_id = (SELECT max(id) FROM batch) AND (line * 5 + batch_id * 3) % 61 = 0",
+    "UPDATE job SET state = 'failed', evidence = NULL, error_kind = 'instance_error', error = 'the instance ended in status error'
+     WHERE batch_id = (SELECT max(id) FROM batch) AND line * batch_id % 191 = 7",
+    "UPDATE job SET state = 'in_doubt', executed_now = 'maybe', evidence = NULL, completed_ms = NULL, held = 1,
+         error_kind = 'timeout', error = 'no answer within 60s'
+     WHERE batch_id = 2 AND batch_id = (SELECT max(id) FROM batch) AND line IN (118, 345)",
+    "INSERT INTO run (batch_id, started_ms, ended_ms, exit_code, pid, host, version, options)
+     SELECT id, created_ms, created_ms + 15300000, iif(id = 2, 3, 1), 1, 'ops', '0.1.0', '{}'
+     FROM batch WHERE id = (SELECT max(id) FROM batch)",
+    "UPDATE tally SET jobs = (SELECT count(*) FROM job WHERE job.batch_id = tally.batch_id AND job.state = tally.state)",
+];
+
+/// With `REFLEET_PICTURES`, it is written into that folder: `CONTRIBUTING.md` has the command.
+#[test]
+fn the_picture_of_the_report_is_small() {
+    let Some(browser) = browser() else { return };
+    let rig = Rig::new(1);
+    let report = two_nights(&rig);
+    browser.prefer("light");
+    browser.resize(1280, 800);
+    browser.open(&report);
+    assert_quiet(&browser);
+    let picture = browser.picture();
+    let picture = base64::engine::general_purpose::STANDARD
+        .decode(picture)
+        .unwrap();
+    assert!(picture.len() < 150_000, "{}", picture.len());
+    if let Some(folder) = std::env::var_os("REFLEET_PICTURES") {
+        fs::write(PathBuf::from(folder).join("report.webp"), picture).unwrap();
+    }
+}
