@@ -61,12 +61,19 @@ pub const SHEETS_MAX: usize = 1000;
 pub const SHEET_ROWS_MAX: u32 = 1024 * 1024;
 pub const SHEET_COLUMNS_MAX: u32 = 16 * 1024;
 
-/// The longest text of a cell of a workbook, in characters, which is Excel's.
-pub const CELL_CHARS_MAX: usize = 32_767;
+/// The longest text that is read of a cell of a workbook, in characters and in bytes. No column that
+/// means something may hold so much.
+pub const CELL_CHARS_MAX: usize = 4096;
+pub const CELL_BYTES_MAX: usize = CELL_CHARS_MAX * 4;
 
-/// The most text that the cells of a sheet may hold, in bytes. A text that many cells share counts
-/// for each.
-pub const SHEET_TEXT_BYTES_MAX: usize = 512 * 1024 * 1024;
+/// The longest name of a sheet, a part or a style, in bytes. Excel's sheets have 31 characters.
+pub const SHEET_NAME_BYTES_MAX: usize = 1024;
+
+/// The most text that the cells of a sheet may hold, in bytes: so much in any case, so many times the
+/// size of the file besides, and never more than that. A text that many cells share counts for each.
+pub const SHEET_TEXT_BYTES_ANY: u64 = 16 * 1024 * 1024;
+pub const SHEET_TEXT_RATIO_MAX: u64 = 64;
+pub const SHEET_TEXT_BYTES_MAX: u64 = 512 * 1024 * 1024;
 
 /// The most merged areas of a sheet.
 pub const MERGED_MAX: usize = 10_000;

@@ -183,31 +183,20 @@ fn begin_sheet(
 ) -> io::Result<Option<(Table, u64)>> {
     let blob = source.blob()?;
     let options = source.sheet();
-    let wanted = options.name.as_deref();
     let opened = match container {
-        Container::Zip => workbook::open(
-            &blob,
-            wanted,
-            options.include_hidden,
-            &mut found.diagnostics,
-        ),
+        Container::Zip => workbook::open(&blob, options, &mut found.diagnostics),
         Container::Ole => Err(workbook::compound(&blob)),
     };
-    let (sheet, name) = match opened {
+    let mut opened = match opened {
         Ok(opened) => opened,
         Err(fault) => {
             found.diagnostics.push(fault.diagnostic(None)?);
             return Ok(None);
         }
     };
-    found.places = Places::Cells { sheet: name };
-    let begun = SheetRecords::open(
-        required,
-        sheet,
-        options.header_row,
-        options.include_hidden,
-        &mut found.diagnostics,
-    )?;
+    let sheet = opened.name.take();
+    found.places = Places::Cells { sheet };
+    let begun = SheetRecords::open(required, opened, options, &mut found.diagnostics)?;
     Ok(begun.map(|(records, row)| (Table::Sheet(Box::new(records)), row)))
 }
 

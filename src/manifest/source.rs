@@ -12,23 +12,13 @@ use super::blob::Blob;
 use super::error::ManifestError;
 use super::limits::HELD_BYTES_MAX;
 use super::offers::Offers;
+use super::sheet_options::SheetOptions;
 use crate::job::Action;
 use crate::text;
 
 /// Such an input is held in pieces of this size: they never move, so that no copy of a password
 /// stays behind where a growing buffer has been.
 const PIECE_BYTES: usize = 64 * 1024;
-
-/// How a sheet is read, as far as somebody has said so.
-#[derive(Debug, Clone, Default)]
-pub struct SheetOptions {
-    /// The sheet of a workbook that is meant.
-    pub name: Option<String>,
-    /// The row, or line, of the header, counted from 1.
-    pub header_row: Option<u64>,
-    /// Hidden rows, columns and sheets are read like others.
-    pub include_hidden: bool,
-}
 
 /// A manifest of an action that can be read as often as needed.
 ///

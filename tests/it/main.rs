@@ -57,3 +57,4 @@ mod storage;
 mod terminal;
 mod tidy;
 mod window;
+mod workbooks;

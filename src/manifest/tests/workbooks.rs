@@ -211,6 +211,56 @@ fn witness(case: &Case, jobs: &[NewJob]) -> Result<(), String> {
     Ok(())
 }
 
+/// Whatever stands in a sheet, there is an answer, and the two passes agree.
+#[test]
+fn no_sheet_panics_whatever_stands_in_it() {
+    let mut random = fastrand::Rng::with_seed(7);
+    let bits = [
+        "<row>",
+        "</row>",
+        "<c>",
+        "</c>",
+        "<v>",
+        "r=\"A1\"",
+        " t=\"s\"",
+        "&#0;",
+        "&amp;",
+        "<![CDATA[",
+        "]]>",
+        "<!--",
+        "\"",
+        "'",
+        "<",
+        ">",
+        "/",
+        "_x000D_",
+        "\u{feff}",
+        "99999999999",
+        "-1",
+        "\0",
+        "",
+    ];
+    let sheets = [(parts::sheet(3), false), (ods::rows(), true)];
+    for _ in 0..1000 {
+        let (mut xml, is_ods) = sheets[random.usize(..2)].clone();
+        for _ in 0..random.usize(1..4) {
+            let at = xml.floor_char_boundary(random.usize(..xml.len()));
+            let end = xml.floor_char_boundary((at + random.usize(..9)).min(xml.len()));
+            xml.replace_range(at..end, bits[random.usize(..bits.len())]);
+        }
+        let bytes = if is_ods {
+            ods::plain(&xml)
+        } else {
+            parts::Parts::xlsx(&xml).packed()
+        };
+        let source = Source::from_bytes(Action::Rebuild, "fleet", &bytes).unwrap();
+        // A name is looked up before a row of it is a job.
+        if validated(&source).is_ok_and(|validated| validated.wanted.is_empty()) {
+            jobs(&source).unwrap();
+        }
+    }
+}
+
 /// What the library finds in the sheet that is meant.
 fn range<'a, B>(mut book: B, case: &Case) -> Result<calamine::Range<Data>, String>
 where

@@ -9,16 +9,27 @@ use super::xlsx;
 use crate::manifest::blob::Blob;
 use crate::manifest::diagnostic::Diagnostic;
 use crate::manifest::format::FileFormat;
-use crate::manifest::limits::{HELD_BYTES_MAX, SHEETS_MAX};
+use crate::manifest::limits::{
+    HELD_BYTES_MAX, SHEET_TEXT_BYTES_ANY, SHEET_TEXT_BYTES_MAX, SHEET_TEXT_RATIO_MAX,
+};
 use crate::manifest::sheet_fault::SheetFault;
+use crate::manifest::sheet_options::SheetOptions;
 
-/// The sheet that is meant, and its name, where it has to be told from others.
+/// The sheet that is meant.
+pub struct Opened {
+    pub sheet: Sheet,
+    /// Its name, where it has to be told from others.
+    pub name: Option<String>,
+    /// The most text that its cells may hold.
+    pub text_bytes_max: u64,
+}
+
+/// Opens the sheet that is meant.
 pub fn open(
     blob: &Blob,
-    wanted: Option<&str>,
-    include_hidden: bool,
+    options: &SheetOptions,
     diagnostics: &mut Vec<Diagnostic>,
-) -> Result<(Sheet, Option<String>), Fault> {
+) -> Result<Opened, Fault> {
     if blob.len > HELD_BYTES_MAX as u64 {
         let limit = HELD_BYTES_MAX / (1024 * 1024);
         return Err(Fault::too_large(format!(
@@ -37,10 +48,13 @@ pub fn open(
         Book::Xlsx(book) => &book.sheets,
         Book::Ods(book) => &book.sheets,
     };
-    debug_assert!(sheets.len() <= SHEETS_MAX);
-    let position = chosen(sheets, wanted, include_hidden, diagnostics)?;
-    let name = (sheets.len() > 1).then(|| sheets[position].name.clone());
-    Ok((book.sheet(&archive, position)?, name))
+    let position = chosen(sheets, options, diagnostics)?;
+    let text_bytes_max = blob.len.saturating_mul(SHEET_TEXT_RATIO_MAX);
+    Ok(Opened {
+        name: (sheets.len() > 1).then(|| sheets[position].name.clone()),
+        sheet: book.sheet(&archive, position)?,
+        text_bytes_max: (SHEET_TEXT_BYTES_ANY + text_bytes_max).min(SHEET_TEXT_BYTES_MAX),
+    })
 }
 
 /// What an OLE container is: a workbook of before 2007, or one that is encrypted.

@@ -7,14 +7,16 @@ use std::io;
 use csv::StringRecord;
 
 use super::fault::Fault;
+use super::open::Opened;
 use super::row::SheetRow;
 use super::sheet::Sheet;
 use crate::manifest::column::Column;
 use crate::manifest::diagnostic::{Diagnostic, DiagnosticKind};
 use crate::manifest::header;
 use crate::manifest::layout::{Layout, Next};
-use crate::manifest::limits::{SHEET_CELLS_MAX, SHEET_TEXT_BYTES_MAX};
+use crate::manifest::limits::SHEET_CELLS_MAX;
 use crate::manifest::sheet_fault::SheetFault;
+use crate::manifest::sheet_options::SheetOptions;
 use crate::manifest::spreadsheet::{is_error, is_hashes};
 
 /// The rows of a sheet.
@@ -22,6 +24,7 @@ pub struct SheetRecords {
     /// The columns that tell a header.
     required: &'static [Column],
     sheet: Sheet,
+    text_bytes_max: u64,
     row: SheetRow,
     record: StringRecord,
     /// Cells of the record that hold something else than its column may.
@@ -43,22 +46,27 @@ pub struct SheetRecords {
 #[derive(Default)]
 struct Used {
     cells: usize,
-    text_bytes: usize,
+    text_bytes: u64,
 }
 
 impl SheetRecords {
-    /// Reads the header: the row `header_row`, or the first that means something. `None`: there is
+    /// Reads the header: the row that is named, or the first that means something. `None`: there is
     /// none, or the diagnostics say why it could not be read.
     pub fn open(
         required: &'static [Column],
-        sheet: Sheet,
-        header_row: Option<u64>,
-        include_hidden: bool,
+        opened: Opened,
+        options: &SheetOptions,
         diagnostics: &mut Vec<Diagnostic>,
     ) -> io::Result<Option<(Self, u64)>> {
+        let &SheetOptions {
+            name: _,
+            header_row,
+            include_hidden,
+        } = options;
         let mut records = Self {
             required,
-            sheet,
+            sheet: opened.sheet,
+            text_bytes_max: opened.text_bytes_max,
             row: SheetRow::default(),
             record: StringRecord::new(),
             odd: Vec::new(),
@@ -136,11 +144,11 @@ impl SheetRecords {
     fn read(&mut self) -> Result<bool, Fault> {
         let is_row = self.sheet.next(&mut self.row)?;
         self.used.cells += self.row.cells().count();
-        self.used.text_bytes += self.row.text_bytes();
-        if self.used.cells > SHEET_CELLS_MAX || self.used.text_bytes > SHEET_TEXT_BYTES_MAX {
+        self.used.text_bytes += self.row.text_bytes() as u64;
+        if self.used.cells > SHEET_CELLS_MAX || self.used.text_bytes > self.text_bytes_max {
             let what = format!(
                 "its cells are more than {SHEET_CELLS_MAX}, or hold more than {} MiB of text",
-                SHEET_TEXT_BYTES_MAX / (1024 * 1024)
+                self.text_bytes_max / (1024 * 1024)
             );
             return Err(Fault::too_large(what));
         }

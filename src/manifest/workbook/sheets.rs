@@ -4,6 +4,7 @@ use super::fault::Fault;
 use super::place::shown;
 use crate::manifest::diagnostic::{Diagnostic, DiagnosticKind};
 use crate::manifest::sheet_fault::SheetFault;
+use crate::manifest::sheet_options::SheetOptions;
 use crate::text;
 
 /// The most names that a message lists.
@@ -16,18 +17,17 @@ pub struct SheetName {
     pub is_hidden: bool,
 }
 
-/// Position of the sheet that is meant: the one that is `wanted`, or else the only one that can be
+/// Position of the sheet that is meant: the one that is named, or else the only one that can be
 /// seen. What is worth knowing of the others is added to `diagnostics`.
 pub fn chosen(
     sheets: &[SheetName],
-    wanted: Option<&str>,
-    include_hidden: bool,
+    options: &SheetOptions,
     diagnostics: &mut Vec<Diagnostic>,
 ) -> Result<usize, Fault> {
-    if let Some(wanted) = wanted {
+    if let Some(wanted) = &options.name {
         let position = position(sheets, wanted)
             .ok_or_else(|| Fault::of(SheetFault::Unknown, alternatives(sheets.iter())))?;
-        if sheets[position].is_hidden && !include_hidden {
+        if sheets[position].is_hidden && !options.include_hidden {
             return Err(Fault::of(SheetFault::Hidden, shown(&sheets[position].name)));
         }
         return Ok(position);

@@ -12,7 +12,7 @@ use secrecy::zeroize::Zeroizing;
 
 use super::fault::Fault;
 use super::part::Part;
-use crate::manifest::limits::XML_DEPTH_MAX;
+use crate::manifest::limits::{CELL_BYTES_MAX, SHEET_NAME_BYTES_MAX, XML_DEPTH_MAX};
 use crate::manifest::sheet_fault::SheetFault;
 
 /// The XML of a part.
@@ -116,11 +116,14 @@ impl Xml {
         Ok(())
     }
 
-    /// Appends the text of the element that began last to `text`, and reads over its end.
+    /// Appends the text of the element that began last to `text`, and reads over its end. A text
+    /// that is longer than any cell's may be cut off behind that.
     pub fn text(&mut self, text: &mut String) -> Result<(), Fault> {
         let outside = self.depth - 1;
         while self.depth > outside {
-            if let Node::Text(piece) = self.next()? {
+            if let Node::Text(piece) = self.next()?
+                && text.len() <= CELL_BYTES_MAX
+            {
                 text.push_str(&piece);
             }
         }
@@ -184,6 +187,16 @@ impl Tag<'_> {
             }
         }
         Ok(None)
+    }
+
+    /// The name that an attribute gives something, to be kept; empty where there is none.
+    pub fn named(&self, name: &str) -> Result<String, Fault> {
+        let value = self.get_local(name)?.unwrap_or_default();
+        if value.len() > SHEET_NAME_BYTES_MAX {
+            let what = format!("it has names of more than {SHEET_NAME_BYTES_MAX} bytes");
+            return Err(Fault::too_large(what));
+        }
+        Ok(value.into_owned())
     }
 
     /// The attribute is `1` or `true`.

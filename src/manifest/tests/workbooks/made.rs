@@ -520,7 +520,7 @@ fn cells() -> Vec<Case> {
             &["cell C3"],
         ),
         Case::refused(
-            "the longest cell as a note",
+            "the longest note that Excel takes",
             text(3, &"x".repeat(32_767)),
             &["cell D3"],
         ),

@@ -35,7 +35,7 @@ fn nth_row(nth: usize) -> String {
 }
 
 /// The rows of a table of two.
-fn rows() -> String {
+pub fn rows() -> String {
     format!("{}{}{}", row(&HEADER.map(text)), nth_row(0), nth_row(1))
 }
 
@@ -56,7 +56,7 @@ fn document(styles: &str, tables: &str) -> Parts {
         .with("META-INF/manifest.xml", "<manifest:manifest/>")
 }
 
-fn plain(rows: &str) -> Vec<u8> {
+pub fn plain(rows: &str) -> Vec<u8> {
     document("", &table("a", rows)).packed()
 }
 

@@ -46,9 +46,8 @@ impl Book {
                 continue;
             };
             if tag.name() == "table:table" && tag.depth == depth + 1 {
-                let name = tag.get("table:name")?.unwrap_or_default();
                 sheets.push(SheetName {
-                    name: name.into_owned(),
+                    name: tag.named("name")?,
                     is_hidden: styles.hides("table", &tag)?,
                 });
             }

@@ -1,6 +1,6 @@
 //! The text of a cell of an `.ods`, with its blanks as the standard has them (ODF 1.3 part 3, 6.1).
 
-use crate::manifest::limits::CELL_CHARS_MAX;
+use crate::manifest::limits::{CELL_BYTES_MAX, CELL_CHARS_MAX};
 use crate::manifest::workbook::fault::Fault;
 use crate::manifest::workbook::xml::{Node, Xml};
 
@@ -14,6 +14,8 @@ pub fn read(xml: &mut Xml, text: &mut String) -> Result<(), Fault> {
     let mut is_behind_blank = true;
     while xml.depth() > outside {
         let tag = match xml.next()? {
+            // What is too long already needs not become longer.
+            Node::Text(_) | Node::Start(_) if text.len() > CELL_BYTES_MAX => continue,
             Node::Text(piece) => {
                 for character in piece.chars() {
                     if !matches!(character, ' ' | '\t' | '\r' | '\n') {

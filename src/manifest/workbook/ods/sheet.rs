@@ -118,7 +118,9 @@ impl OdsSheet {
                     let is_hidden =
                         self.folded.is_some() || self.styles.hides("table-column", &tag)?;
                     let last = self.columns.saturating_add(copies - 1);
-                    self.hidden.add(is_hidden.then_some((self.columns, last)));
+                    if is_hidden {
+                        self.hidden.add(self.columns, last)?;
+                    }
                     self.columns = last.saturating_add(1);
                     self.xml.skip()?;
                 }

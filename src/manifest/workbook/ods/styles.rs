@@ -19,9 +19,7 @@ impl Styles {
     pub fn see(&mut self, tag: &Tag<'_>) -> Result<(), Fault> {
         let is_hidden = match tag.name() {
             "style:style" => {
-                let family = tag.get("style:family")?.unwrap_or_default();
-                let name = tag.get("style:name")?.unwrap_or_default();
-                self.last = (family.into_owned(), name.into_owned());
+                self.last = (tag.named("family")?, tag.named("name")?);
                 false
             }
             "style:table-properties" => tag.get("table:display")?.as_deref() == Some("false"),

@@ -72,15 +72,14 @@ impl Book {
                 "workbookPr" => book.counts_from_1904 = tag.is("date1904")?,
                 "calcPr" => book.is_stale = tag.is("fullCalcOnLoad")?,
                 "sheet" => {
-                    let id = tag.get_local("id")?.unwrap_or_default();
-                    let name = tag.get("name")?.unwrap_or_default();
+                    let id = tag.named("id")?;
                     let relation = of_book.iter().find(|relation| relation.id == id);
                     let relation = relation
                         .ok_or_else(|| Fault::damaged("a sheet of it is nowhere to be found"))?;
                     // Charts and dialogs stand in the same list, and hold no cells.
                     if relation.kind == "worksheet" {
                         book.sheets.push(SheetName {
-                            name: name.into_owned(),
+                            name: tag.named("name")?,
                             is_hidden: tag.get("state")?.is_some_and(|state| state != "visible"),
                         });
                         book.parts.push(relation.target.clone());
@@ -127,12 +126,11 @@ fn relations(archive: &Archive, part: &str, folder: &str) -> Result<Vec<Relation
         match xml.next()? {
             Node::Eof => return Ok(relations),
             Node::Start(tag) if tag.local() == "Relationship" => {
-                let kind = tag.get("Type")?.unwrap_or_default();
-                let target = tag.get("Target")?.unwrap_or_default();
+                let kind = tag.named("Type")?;
                 relations.push(Relation {
-                    id: tag.get("Id")?.unwrap_or_default().into_owned(),
+                    id: tag.named("Id")?,
                     kind: kind.rsplit('/').next().unwrap_or_default().to_owned(),
-                    target: resolved(folder, &target),
+                    target: resolved(folder, &tag.named("Target")?),
                 });
             }
             Node::Start(_) | Node::End | Node::Text(_) | Node::Aside => {}

@@ -7,7 +7,7 @@ use super::escape::unescaped;
 use super::strings::{Shared, Strings, rich_text};
 use super::styles::{Shown, Styles};
 use crate::manifest::diagnostic::DiagnosticKind;
-use crate::manifest::limits::{CELL_CHARS_MAX, MERGED_MAX, SHEET_COLUMNS_MAX, SHEET_ROWS_MAX};
+use crate::manifest::limits::{MERGED_MAX, SHEET_COLUMNS_MAX, SHEET_ROWS_MAX};
 use crate::manifest::sheet_fault::SheetFault;
 use crate::manifest::workbook::archive::Archive;
 use crate::manifest::workbook::fault::Fault;
@@ -72,7 +72,11 @@ impl XlsxSheet {
         loop {
             match sheet.xml.next()? {
                 Node::Eof => return Err(Fault::damaged("the sheet has no cells")),
-                Node::Start(tag) if tag.local() == "col" => sheet.hidden.add(column(&tag)?),
+                Node::Start(tag) if tag.local() == "col" => {
+                    if let Some((first, last)) = hidden_columns(&tag)? {
+                        sheet.hidden.add(first, last)?;
+                    }
+                }
                 Node::Start(tag) if tag.local() == "sheetData" => break,
                 Node::Start(_) | Node::End | Node::Text(_) | Node::Aside => {}
             }
@@ -215,13 +219,11 @@ impl XlsxSheet {
                 let number = stored.trim().parse().ok();
                 let shared = number.and_then(|number| self.strings.get(number));
                 match shared.ok_or_else(|| wrong("holds a text that is not there"))? {
-                    Shared::Text(text) if text.len() <= CELL_CHARS_MAX * 4 => {
+                    Shared::Text(text) => {
                         self.text.push_str(text);
                         Ok(None)
                     }
-                    Shared::Text(_) | Shared::TooLong => {
-                        Ok(Some(DiagnosticKind::Workbook(SheetFault::CellTooLong)))
-                    }
+                    Shared::TooLong => Ok(Some(DiagnosticKind::Workbook(SheetFault::CellTooLong))),
                 }
             }
             Kind::Text => {
@@ -265,8 +267,8 @@ impl XlsxSheet {
     }
 }
 
-/// The columns that a `col` is about, and whether they are hidden.
-fn column(tag: &Tag<'_>) -> Result<Option<(u32, u32)>, Fault> {
+/// The columns that a `col` hides.
+fn hidden_columns(tag: &Tag<'_>) -> Result<Option<(u32, u32)>, Fault> {
     let number = |name| -> Result<Option<u32>, Fault> {
         Ok(tag.get(name)?.and_then(|number| number.parse().ok()))
     };

@@ -3,7 +3,7 @@
 use secrecy::zeroize::Zeroizing;
 
 use super::escape::unescaped;
-use crate::manifest::limits::{CELL_CHARS_MAX, SHARED_TEXT_BYTES_MAX, SHARED_TEXTS_MAX};
+use crate::manifest::limits::{CELL_BYTES_MAX, SHARED_TEXT_BYTES_MAX, SHARED_TEXTS_MAX};
 use crate::manifest::workbook::fault::Fault;
 use crate::manifest::workbook::xml::{Node, Xml};
 
@@ -12,8 +12,6 @@ use crate::manifest::workbook::xml::{Node, Xml};
 const PIECE_BYTES: usize = 256 * 1024;
 /// The length stands before each text.
 const LENGTH_BYTES: usize = 4;
-/// The most bytes of a text that is held; of a longer one only that it is too long.
-const TEXT_BYTES_MAX: usize = CELL_CHARS_MAX * 4;
 
 /// The texts, by their number.
 #[derive(Default)]
@@ -50,7 +48,7 @@ impl Strings {
 
     fn push(&mut self, text: &str) -> Result<(), Fault> {
         // What is too long is held as an empty text that claims to be longer than any may be.
-        let (text, length) = if text.len() > TEXT_BYTES_MAX {
+        let (text, length) = if text.len() > CELL_BYTES_MAX {
             ("", u32::MAX)
         } else {
             (text, u32::try_from(text.len()).unwrap_or(u32::MAX))
@@ -106,7 +104,10 @@ pub fn rich_text(xml: &mut Xml, text: &mut String) -> Result<(), Fault> {
             "t" => {
                 piece.clear();
                 xml.text(&mut piece)?;
-                text.push_str(&unescaped(&piece));
+                // What is too long already needs not become longer.
+                if text.len() <= CELL_BYTES_MAX {
+                    text.push_str(&unescaped(&piece));
+                }
             }
             "rPh" => xml.skip()?,
             _ => {}
@@ -122,16 +123,16 @@ mod tests {
     #[test]
     fn texts_are_found_again_across_pieces() {
         let mut strings = Strings::default();
-        let texts: Vec<String> = (0..30).map(|n| n.to_string().repeat(n * 500)).collect();
+        let texts: Vec<String> = (0..300).map(|n| n.to_string().repeat(n * 4)).collect();
         for text in &texts {
             strings.push(text).unwrap();
         }
-        strings.push(&"x".repeat(TEXT_BYTES_MAX + 1)).unwrap();
+        strings.push(&"x".repeat(CELL_BYTES_MAX + 1)).unwrap();
         assert!(strings.pieces.len() > 1);
         for (number, text) in texts.iter().enumerate() {
             assert_eq!(strings.get(number), Some(Shared::Text(text)), "{number}");
         }
-        assert_eq!(strings.get(30), Some(Shared::TooLong));
-        assert_eq!(strings.get(31), None);
+        assert_eq!(strings.get(300), Some(Shared::TooLong));
+        assert_eq!(strings.get(301), None);
     }
 }
