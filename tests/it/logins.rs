@@ -3,6 +3,7 @@
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 use std::process::Command;
+use std::time::{Duration, Instant};
 
 use crate::rig::{Ended, LOGIN_PASSWORD, Rig, USERNAME, bare, finish, quick};
 use refleet::simulator::{Call, FaultKind, Script};
@@ -392,10 +393,19 @@ fn a_signal_ends_a_command_that_is_waited_for_and_leaves_nothing_of_it() {
         });
         assert_eq!(ended, None, "{words:?}: {}", running.said());
         running.signal("INT");
-        running.end().exit(130);
-        let alive = format!("kill -0 -- -{}", group.trim());
-        let alive = Command::new("sh").args(["-c", &alive]).output().unwrap();
-        assert!(!alive.status.success(), "{words:?} left {group}");
+        // Not until its pipes are closed: what it has left behind would hold them open.
+        let code = running.wait_until(|| false);
+        assert_eq!(code, Some(130), "{words:?}");
+        let alive = format!("kill -s 0 -- -{}", group.trim());
+        let is_alive = || {
+            let kill = Command::new("sh").args(["-c", &alive]).output();
+            kill.unwrap().status.success()
+        };
+        let began = Instant::now();
+        while is_alive() {
+            let waited = began.elapsed();
+            assert!(waited < Duration::from_secs(20), "{words:?} left {group}");
+        }
     }
     assert_eq!(rig.submissions(), 0);
 }
