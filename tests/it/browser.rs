@@ -3,14 +3,12 @@
 //! A headless Chromium is spoken to over `WebDriver`. Where `chromedriver` is missing these tests say so and
 //! do nothing, unless `REFLEET_BROWSER=1` demands it.
 
-use std::fmt::Write as _;
 use std::fs;
 use std::path::PathBuf;
 
-use base64::Engine as _;
 use serde_json::{Value, json};
 
-use crate::rig::{Browser, IMAGE, OTHER_IMAGE, Rig, bare, finish, sql};
+use crate::rig::{Browser, IMAGE, OTHER_IMAGE, Rig};
 use refleet::simulator::{FaultKind, InstanceChange};
 
 /// The keys that are no characters, as `WebDriver` writes them.
@@ -258,81 +256,4 @@ fn the_page_fits_every_width_and_both_schemes() {
         "return Math.max(...[...document.querySelectorAll('.tile')].map((tile) => tile.getBoundingClientRect().bottom))",
     );
     assert!(bottom.as_f64().unwrap() < 800.0, "{bottom}");
-}
-
-/// Two nights of a fleet as they could have been, in the default database of the rig's home.
-fn two_nights(rig: &Rig) -> PathBuf {
-    let mut manifest = "service_id,image,password,note\n".to_owned();
-    for (place, service) in (0..480).zip(5_113_119..) {
-        let image = [IMAGE, OTHER_IMAGE, "7c2f9a54-61d3-4e0b-8a17-2f5d90b6c3e8"][place % 3];
-        writeln!(
-            manifest,
-            "{service},{image},Sesame-Xyzzy-4711,rack {}",
-            place / 40 + 1
-        )
-        .unwrap();
-    }
-    rig.write("fleet.csv", manifest);
-    let refleet = |args: &[&str]| {
-        let mut command = bare(rig.folder.path());
-        command.args(args).arg("--quiet");
-        finish(command).exit(0);
-    };
-    let database = rig.path(".local/state/refleet/refleet.db");
-    for _ in 0..2 {
-        refleet(&["load", "fleet.csv", "--again", "--wiped"]);
-        for statement in NIGHT {
-            sql(&database, statement);
-        }
-    }
-    refleet(&["report", "--output", "report.html"]);
-    rig.path("report.html")
-}
-
-/// What became of the newest batch.
-const NIGHT: [&str; 7] = [
-    "UPDATE batch SET account = '70001', account_label = 'ops@example.com',
-         created_ms = 1795395600000 + id * 86400000 WHERE id = (SELECT max(id) FROM batch)",
-    "UPDATE job SET state = 'done', attempt = 1, executed_now = 'yes', evidence = 'observed',
-         intent_ms = 1795395601000 + batch_id * 86400000 + line * 31000,
-         submitted_ms = 1795395601000 + batch_id * 86400000 + line * 31000,
-         completed_ms = 1795395601000 + batch_id * 86400000 + line * 31000
-             + (3 + (line % 3) * (line % 3)) * (48000 + (line * 7919 + batch_id * 11) % 97 * 400),
-         target = CASE line % 3 WHEN 2 THEN 'AlmaLinux-8' WHEN 0 THEN 'Debian-12' ELSE 'Ubuntu-24.04' END,
-         baseline = json_object('image', 'CentOS-7', 'status', 'active', 'age_ms', 10,
-             'name', printf('web-%03d', line - 1), 'ip', printf('192.0.2.%d', line % 250))
-     WHERE batch_id = (SELECT max(id) FROM batch)",
-    "UPDATE job SET state = 'failed', executed_now = 'no', evidence = NULL,
-         error_kind = iif(line % 2, 'value', 'not_ready'),
-         error = iif(line % 2, 'the field \"image\" has a bad value', 'it was suspended for 60m')
-     WHERE batch_id = (SELECT max(id) FROM batch) AND (line * 5 + batch_id * 3) % 61 = 0",
-    "UPDATE job SET state = 'failed', evidence = NULL, error_kind = 'instance_error', error = 'the instance ended in status error'
-     WHERE batch_id = (SELECT max(id) FROM batch) AND line * batch_id % 191 = 7",
-    "UPDATE job SET state = 'in_doubt', executed_now = 'maybe', evidence = NULL, completed_ms = NULL, held = 1,
-         error_kind = 'timeout', error = 'no answer within 60s'
-     WHERE batch_id = 2 AND batch_id = (SELECT max(id) FROM batch) AND line IN (118, 345)",
-    "INSERT INTO run (batch_id, started_ms, ended_ms, exit_code, pid, host, version, options)
-     SELECT id, created_ms, created_ms + 15300000, iif(id = 2, 3, 1), 1, 'ops', '0.1.0', '{}'
-     FROM batch WHERE id = (SELECT max(id) FROM batch)",
-    "UPDATE tally SET jobs = (SELECT count(*) FROM job WHERE job.batch_id = tally.batch_id AND job.state = tally.state)",
-];
-
-/// With `REFLEET_PICTURES`, it is written into that folder: `CONTRIBUTING.md` has the command.
-#[test]
-fn the_picture_of_the_report_is_small() {
-    let Some(browser) = browser() else { return };
-    let rig = Rig::new(1);
-    let report = two_nights(&rig);
-    browser.prefer("light");
-    browser.resize(1280, 800);
-    browser.open(&report);
-    assert_quiet(&browser);
-    let picture = browser.picture();
-    let picture = base64::engine::general_purpose::STANDARD
-        .decode(picture)
-        .unwrap();
-    assert!(picture.len() < 150_000, "{}", picture.len());
-    if let Some(folder) = std::env::var_os("REFLEET_PICTURES") {
-        fs::write(PathBuf::from(folder).join("report.webp"), picture).unwrap();
-    }
 }

@@ -1,17 +1,18 @@
-//! README's picture of the display: drawn by hand of this command, of a run of now, and looked at by a
-//! person before it is committed.
+//! README's pictures of the display and of the report: drawn by hand of this command, of a run of now, and
+//! looked at by a person before they are committed.
 //!
 //! ```sh
 //! cargo test --test it pictures -- --ignored
 //! ```
 
 use std::fmt::Write as _;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use base64::Engine as _;
 use vt100::{Color, Parser, Screen};
 
-use crate::rig::{Rig, Size, on_a_terminal};
+use crate::rig::{Browser, IMAGE, OTHER_IMAGE, Rig, Size, bare, finish, on_a_terminal, sql};
 use refleet::simulator::{Fault, FaultKind};
 
 const ROWS: u16 = 18;
@@ -117,3 +118,76 @@ fn style(screen: &Screen, row: u16, column: u16) -> &'static str {
         Color::Default | Color::Idx(_) | Color::Rgb(..) => "#d6dbe1",
     }
 }
+
+#[test]
+#[ignore = "draws examples/report.webp anew"]
+fn the_first_screen_of_a_report_is_drawn() {
+    let browser = Browser::start().expect("apt-get install chromium chromium-driver");
+    let rig = Rig::new(1);
+    let report = two_nights(&rig);
+    browser.prefer("light");
+    browser.resize(1280, 800);
+    browser.open(&report);
+    let picture = base64::engine::general_purpose::STANDARD.decode(browser.picture());
+    let picture = picture.unwrap();
+    assert!(picture.len() < 150_000, "{}", picture.len());
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("examples/report.webp");
+    std::fs::write(path, picture).unwrap();
+}
+
+/// Two nights of a fleet as they could have been, in the default database of the rig's home.
+fn two_nights(rig: &Rig) -> PathBuf {
+    let mut manifest = "service_id,image,password,note\n".to_owned();
+    for (place, service) in (0..480).zip(5_113_119..) {
+        let image = [IMAGE, OTHER_IMAGE, "7c2f9a54-61d3-4e0b-8a17-2f5d90b6c3e8"][place % 3];
+        writeln!(
+            manifest,
+            "{service},{image},Sesame-Xyzzy-4711,rack {}",
+            place / 40 + 1
+        )
+        .unwrap();
+    }
+    rig.write("fleet.csv", manifest);
+    let refleet = |args: &[&str]| {
+        let mut command = bare(rig.folder.path());
+        command.args(args).arg("--quiet");
+        finish(command).exit(0);
+    };
+    let database = rig.path(".local/state/refleet/refleet.db");
+    for _ in 0..2 {
+        refleet(&["load", "fleet.csv", "--again", "--wiped"]);
+        for statement in NIGHT {
+            sql(&database, statement);
+        }
+    }
+    refleet(&["report", "--output", "report.html"]);
+    rig.path("report.html")
+}
+
+/// What became of the newest batch.
+const NIGHT: [&str; 7] = [
+    "UPDATE batch SET account = '70001', account_label = 'ops@example.com',
+         created_ms = 1795395600000 + id * 86400000 WHERE id = (SELECT max(id) FROM batch)",
+    "UPDATE job SET state = 'done', attempt = 1, executed_now = 'yes', evidence = 'observed',
+         intent_ms = 1795395601000 + batch_id * 86400000 + line * 31000,
+         submitted_ms = 1795395601000 + batch_id * 86400000 + line * 31000,
+         completed_ms = 1795395601000 + batch_id * 86400000 + line * 31000
+             + (3 + (line % 3) * (line % 3)) * (48000 + (line * 7919 + batch_id * 11) % 97 * 400),
+         target = CASE line % 3 WHEN 2 THEN 'AlmaLinux-8' WHEN 0 THEN 'Debian-12' ELSE 'Ubuntu-24.04' END,
+         baseline = json_object('image', 'CentOS-7', 'status', 'active', 'age_ms', 10,
+             'name', printf('web-%03d', line - 1), 'ip', printf('192.0.2.%d', line % 250))
+     WHERE batch_id = (SELECT max(id) FROM batch)",
+    "UPDATE job SET state = 'failed', executed_now = 'no', evidence = NULL,
+         error_kind = iif(line % 2, 'value', 'not_ready'),
+         error = iif(line % 2, 'the field \"image\" has a bad value', 'it was suspended for 60m')
+     WHERE batch_id = (SELECT max(id) FROM batch) AND (line * 5 + batch_id * 3) % 61 = 0",
+    "UPDATE job SET state = 'failed', evidence = NULL, error_kind = 'instance_error', error = 'the instance ended in status error'
+     WHERE batch_id = (SELECT max(id) FROM batch) AND line * batch_id % 191 = 7",
+    "UPDATE job SET state = 'in_doubt', executed_now = 'maybe', evidence = NULL, completed_ms = NULL, held = 1,
+         error_kind = 'timeout', error = 'no answer within 60s'
+     WHERE batch_id = 2 AND batch_id = (SELECT max(id) FROM batch) AND line IN (118, 345)",
+    "INSERT INTO run (batch_id, started_ms, ended_ms, exit_code, pid, host, version, options)
+     SELECT id, created_ms, created_ms + 15300000, iif(id = 2, 3, 1), 1, 'ops', '0.1.0', '{}'
+     FROM batch WHERE id = (SELECT max(id) FROM batch)",
+    "UPDATE tally SET jobs = (SELECT count(*) FROM job WHERE job.batch_id = tally.batch_id AND job.state = tally.state)",
+];

@@ -20,7 +20,12 @@ pub fn headline(summary: &Summary) -> String {
         } else {
             "need"
         };
-        format!("{} {verb} you", of(summary.needs_you))
+        let rest = match counts.open() {
+            0 => String::new(),
+            1 => ", 1 is not finished".to_owned(),
+            open => format!(", {} are not finished", grouped(open)),
+        };
+        format!("{} {verb} you{rest}", of(summary.needs_you))
     } else if counts.open() > 0 {
         format!("{} {done} so far", of(counts.done))
     } else if *total == 0 {

@@ -51,9 +51,18 @@ pub fn foreign(text: &str) -> Markup {
     html! { (text::printable(text)) }
 }
 
-/// A command to type, which one click marks whole.
+/// A command to type, which one click marks whole. Each word stands for itself, so that no line ends
+/// within an option.
 pub fn command(command: &str) -> Markup {
-    html! { code.command { (text::printable(command)) } }
+    let command = text::printable(command);
+    html! {
+        code.command {
+            @for (place, word) in command.split(' ').enumerate() {
+                @if place > 0 { " " }
+                span { (word) }
+            }
+        }
+    }
 }
 
 #[cfg(test)]

@@ -16,21 +16,21 @@ pub fn section(summary: &Summary) -> Markup {
     html! {
         section #images aria-labelledby="images-title" {
             h2 #images-title { "How long it took" }
-            div.wide {
+            p.aside {
+                "From the submission until the instance was seen to be back. The bar reaches to what 19 of 20 took at
+                 most, with a mark at the half; the line ends at the slowest."
+            }
+            div.wide tabindex="0" role="region" aria-labelledby="images-title" {
                 table.durations {
-                    caption.aside {
-                        "From the submission until the instance was seen to be back. The bar reaches to what 19 of 20
-                         took at most, with a mark at the half; the line ends at the slowest."
-                    }
                     thead {
                         tr {
                             th scope="col" { "image" }
-                            th.count scope="col" { "jobs" }
-                            th.count scope="col" { "failed" }
-                            th.count scope="col" { "seen back" }
                             th.count scope="col" { "half of them" }
                             th.count scope="col" { "19 of 20" }
                             th.count scope="col" { "slowest" }
+                            th.count scope="col" { "jobs" }
+                            th.count scope="col" { "failed" }
+                            th.count scope="col" { "seen back" }
                             td.picture {}
                         }
                     }
@@ -57,12 +57,12 @@ fn one(place: usize, of: &OfImage, scale_ms: u64) -> Markup {
             th scope="row" title=[of.image.map(|image| image.to_string())] {
                 (name_of(of.image, of.image_name.as_deref()))
             }
-            td.count { (number(&at("jobs"), of.jobs)) }
-            td.count { (number(&at("failed"), of.failed)) }
-            td.count { (number(&at("seen"), of.took.seen)) }
             td.count { (took(&at("median_ms"), of.took.median_ms)) }
             td.count { (took(&at("p95_ms"), of.took.p95_ms)) }
             td.count { (took(&at("slowest_ms"), of.took.slowest_ms)) }
+            td.count { (number(&at("jobs"), of.jobs)) }
+            td.count { (number(&at("failed"), of.failed)) }
+            td.count { (number(&at("seen"), of.took.seen)) }
             td.picture {
                 @if let Some(((median_ms, p95_ms), slowest_ms)) = durations {
                     (strip(median_ms, p95_ms, slowest_ms, scale_ms))
