@@ -132,6 +132,7 @@ fn failures(ended: &Ended, steps: &mut Vec<Step>) {
         });
         let manifest = ended.manifest.iter();
         what.extend(manifest.map(|manifest| {
+            let manifest = printable(manifest);
             format!("(a password, key or pin corrected in the file counts with --from {manifest})")
         }));
         commands.push("retry --failed".to_owned());

@@ -342,7 +342,7 @@ fn the_simulator_says_how_to_log_in() {
                         .to_owned(),
                 );
             }
-            std::thread::sleep(std::time::Duration::from_millis(5));
+            std::thread::sleep(Duration::from_millis(5));
         };
         let (line, url) = export;
         assert!(line.contains(said), "{line}");
