@@ -421,6 +421,10 @@ fn a_plan_says_who_goes_first_and_is_kept_to_that() {
         .says_out("In 2 groups: 6 instances. At most 2 of a group are down at once.")
         .says_out(", behind the first")
         .says_out(", behind its group");
+    finish(rig.refleet(&["plan", "plan.json"]))
+        .exit(0)
+        .says_out("starts (UTC)")
+        .says_out(", behind its group\n");
     let plan: Value = serde_json::from_slice(&fs::read(rig.path("plan.json")).unwrap()).unwrap();
     let rows = plan["rows"].as_array().unwrap();
     let held: Vec<_> = rows.iter().map(|row| &row["starts"]["held_by"]).collect();

@@ -250,6 +250,21 @@ pub struct Starts {
     pub held_until: Option<String>,
 }
 
+impl Starts {
+    /// To the minute, for people.
+    pub fn words(&self) -> String {
+        let about = self
+            .about
+            .get(..16)
+            .unwrap_or(&self.about)
+            .replace('T', " ");
+        match self.held_by {
+            Some(rule) => format!("{about}, {}", rule.words()),
+            None => about,
+        }
+    }
+}
+
 /// Whether a row is sent.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]

@@ -5,7 +5,7 @@ use std::mem;
 use std::time::Duration;
 
 use super::file::Starts;
-use super::schedule::{HeldBy, Limits, Planned, Schedule, Start, Takes};
+use super::schedule::{Limits, Planned, Schedule, Start, Takes};
 use crate::job::{ImageId, ServiceId};
 use crate::run::{Durations, Options};
 use crate::time::{self, Zone};
@@ -186,9 +186,7 @@ impl Forecast {
         };
         match start.held {
             None => starts.to_owned(),
-            Some((HeldBy::Canary, _)) => format!("{starts}, behind the first"),
-            Some((HeldBy::Group, _)) => format!("{starts}, behind its group"),
-            Some((HeldBy::Window, _)) => format!("{starts}, in the window"),
+            Some((rule, _)) => format!("{starts}, {}", rule.words()),
         }
     }
 

@@ -68,6 +68,17 @@ pub enum HeldBy {
     Window,
 }
 
+impl HeldBy {
+    /// Where one starts that waits for it, for people.
+    pub fn words(self) -> &'static str {
+        match self {
+            Self::Canary => "behind the first",
+            Self::Group => "behind its group",
+            Self::Window => "in the window",
+        }
+    }
+}
+
 /// When one of the instances starts.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Start {

@@ -9,7 +9,7 @@ use std::path::Path;
 use serde_json::{Value, json};
 
 use super::args::FormatArg;
-use super::file::{PlanFile, Row, Sent};
+use super::file::{PlanFile, Row, Sent, Starts};
 use super::text::lookups;
 use crate::cli::error::CliError;
 use crate::cli::global::Global;
@@ -27,6 +27,16 @@ const NAMED_MAX: usize = 20;
 
 /// So much of a file shows whether it may be a plan.
 const BEGINNING_BYTES: u64 = 64;
+
+/// Of the table.
+const COLUMNS: [&str; 6] = [
+    "service",
+    "name",
+    "ip",
+    "image_now",
+    "image_then",
+    "starts_(UTC)",
+];
 
 /// What may be typed beside the file: all else is for a plan that is made.
 const TYPED: [&str; 9] = [
@@ -126,6 +136,10 @@ fn table(rows: &[Row]) -> String {
         None => json!("?"),
         Some(text) => json!(text),
     };
+    let starts = rows.iter().filter_map(|row| row.starts.as_ref());
+    let makes_wait = starts.into_iter().any(|starts| starts.held_by.is_some());
+    // Where no rule makes any of them wait, nobody misses the last one.
+    let columns = &COLUMNS[..COLUMNS.len() - usize::from(!makes_wait)];
     let row = |row: &Row| -> Vec<Value> {
         let absent = Expected::default();
         let now = row.now.as_ref().unwrap_or(&absent);
@@ -137,17 +151,20 @@ fn table(rows: &[Row]) -> String {
             Sent::NotNow(_) => Some("NOT SENT".to_owned()),
             Sent::LeftOut => Some("left out".to_owned()),
         };
-        vec![
+        let starts = row.starts.as_ref().map(Starts::words);
+        let cells = [
             json!(row.service_id.to_string()),
             cell(now.name.as_ref()),
             cell(now.ip.as_ref()),
             cell(now.image.as_ref()),
             json!(then),
-        ]
+            json!(starts),
+        ];
+        cells.into_iter().take(columns.len()).collect()
     };
     let listing = Listing {
         name: "rows",
-        columns: &["service", "name", "ip", "image_now", "image_then"],
+        columns,
         rows: rows.iter().map(row).collect(),
     };
     let mut text = Vec::new();
