@@ -21,7 +21,7 @@
 //! | [`exit`] | the exit codes | all but [`job`] |
 //! | [`pace`] | how far a batch is, how quickly it moves, when it ends | all but [`time`] |
 //! | [`progress`] | events → bar, plain lines, NDJSON; the only place that knows indicatif | run |
-//! | [`report`] | results as table, CSV, JSON, and as a page for the morning after | run |
+//! | [`report`] | results as table, CSV, JSON, and as a page or a workbook for the morning after | run |
 //! | [`simulator`] | an honest stand-in for the API, over real HTTP on loopback | queue, run |
 //! | [`cli`] | the command line: one module per command, errors with hints | |
 //! | [`mod@failpoint`] | where the crash harness kills the process (debug builds, and the feature `failpoints`) | |

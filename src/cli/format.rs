@@ -74,6 +74,8 @@ pub enum ResultsFormat {
     Json,
     /// For people: one page to be opened in a browser, with what stands out first
     Html,
+    /// For people: a workbook, with --from MANIFEST the manifest's own columns before the results
+    Xlsx,
 }
 
 impl Formats for ResultsFormat {
@@ -81,13 +83,16 @@ impl Formats for ResultsFormat {
     const JSON: Self = Self::Json;
 }
 
-impl From<ResultsFormat> for ReportFormat {
-    fn from(arg: ResultsFormat) -> Self {
-        match arg {
-            ResultsFormat::Table => Self::Table,
-            ResultsFormat::Csv => Self::Csv,
-            ResultsFormat::Json => Self::Json,
-            ResultsFormat::Html => Self::Html,
+impl ResultsFormat {
+    /// The format of a report that knows nothing but its jobs; `None`: a workbook, which may have
+    /// the manifest's own columns, too.
+    pub fn plain(self) -> Option<ReportFormat> {
+        match self {
+            Self::Table => Some(ReportFormat::Table),
+            Self::Csv => Some(ReportFormat::Csv),
+            Self::Json => Some(ReportFormat::Json),
+            Self::Html => Some(ReportFormat::Html),
+            Self::Xlsx => None,
         }
     }
 }

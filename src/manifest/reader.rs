@@ -88,6 +88,10 @@ impl Reader {
         self.table.record()
     }
 
+    pub fn is_workbook(&self) -> bool {
+        matches!(self.table, Table::Sheet(_))
+    }
+
     /// Lines so far that a person took out with `#`.
     pub fn taken_out(&self) -> u64 {
         self.table.taken_out()

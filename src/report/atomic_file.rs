@@ -28,6 +28,16 @@ impl AtomicFile {
     /// Begins a file for `path`, in the same directory. A new file gets the permissions that the
     /// umask leaves; one that is replaced passes its own on, and a symbolic link keeps pointing.
     pub fn create(path: &Path) -> io::Result<Self> {
+        // A report holds no secrets: like any other file, it gets what the umask leaves of this.
+        Self::create_with(path, None)
+    }
+
+    /// The same, for what only its owner may read, whatever stood there.
+    pub fn create_private(path: &Path) -> io::Result<Self> {
+        Self::create_with(path, Some(Permissions::from_mode(0o600)))
+    }
+
+    fn create_with(path: &Path, private: Option<Permissions>) -> io::Result<Self> {
         let (path, permissions) = match fs::canonicalize(path) {
             Ok(real) => {
                 let metadata = real.metadata()?;
@@ -54,12 +64,12 @@ impl AtomicFile {
         };
         let mut builder = Builder::new();
         builder.prefix(".refleet-");
-        // A report holds no secrets: like any other file, it gets what the umask leaves of this.
-        builder.permissions(Permissions::from_mode(0o666));
+        let of_new = Permissions::from_mode(0o666);
+        builder.permissions(private.clone().unwrap_or(of_new));
         let temporary = builder
             .tempfile_in(directory)
             .map_err(|error| plain(&error))?;
-        if let Some(permissions) = permissions {
+        if let Some(permissions) = private.or(permissions) {
             temporary.as_file().set_permissions(permissions)?;
         }
         Ok(Self {

@@ -17,9 +17,11 @@ mod table;
 #[cfg(test)]
 mod tests;
 mod writer;
+mod xlsx;
 
 pub use atomic_file::AtomicFile;
 pub use fields::ResultFields;
 pub use listing::Listing;
 pub use summary::{Commands, Earlier, LastRun, Subject};
 pub use writer::{Format, Report, ReportFormat};
+pub use xlsx::{RowsBook, Xlsx};

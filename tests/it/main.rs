@@ -45,6 +45,7 @@ mod provider;
 mod question;
 mod queue;
 mod readme;
+mod results;
 mod resume;
 mod rollout;
 mod screen;

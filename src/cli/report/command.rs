@@ -1,22 +1,27 @@
 //! The results, to stdout or to a file that is written whole or not at all.
 
 use std::io::{self, IsTerminal as _, Write};
+use std::path::PathBuf;
 
 use clap::Args;
 
+use super::own::Own;
+use super::rows::{self, Rows};
 use super::subject::{earlier, subject};
 use crate::cli::batches::{self, BatchArg};
 use crate::cli::error::CliError;
-use crate::cli::format::{FormatArgs, ResultsFormat};
+use crate::cli::format::{FormatArgs, Formats as _, ResultsFormat};
 use crate::cli::global::Global;
+use crate::cli::manifest::ManifestArgs;
 use crate::cli::output::tell_prose;
 use crate::cli::paths;
 use crate::cli::words::jobs;
 use crate::exit::Exit;
 use crate::job::ResultRow;
+use crate::manifest::Source;
 use crate::progress::Verbosity;
 use crate::queue::{Batch, Open, Precious, Queue};
-use crate::report::{AtomicFile, Report, ReportFormat};
+use crate::report::{AtomicFile, Report, Subject, Xlsx};
 use crate::text;
 
 const EXAMPLES: &str = "\
@@ -24,6 +29,8 @@ Examples:
   refleet report
   refleet report --output report.html
   refleet report --output results.csv
+  refleet report --from fleet.xlsx --output results.xlsx
+  refleet report --rows failed --from fleet.csv --output failed.csv
   refleet report --format json | jq '.results[] | select(.state != \"done\")'";
 
 /// Print the results of the newest batch, or write them to a file.
@@ -33,6 +40,24 @@ pub struct ReportArgs {
     #[command(flatten)]
     pub format: FormatArgs<ResultsFormat>,
 
+    /// The manifest as it was ordered, for --rows and --format xlsx
+    #[arg(id = "manifest", long = "from", value_name = "MANIFEST")]
+    pub from: Option<PathBuf>,
+
+    /// Write the lines of these jobs as they stand in the manifest, passwords included
+    #[arg(
+        long,
+        value_enum,
+        value_name = "WHICH",
+        requires = "manifest",
+        requires = "output",
+        conflicts_with_all = ["format", "json"]
+    )]
+    pub rows: Option<Rows>,
+
+    #[command(flatten)]
+    pub sheet: ManifestArgs,
+
     #[command(flatten)]
     pub batch: BatchArg,
 }
@@ -40,14 +65,30 @@ pub struct ReportArgs {
 pub async fn report(global: &Global, args: &ReportArgs) -> Result<Exit, CliError> {
     let path = args.format.file();
     // Before anything is read: a file name without a known ending is refused.
-    let format = args.format.format()?.into();
+    let format = match args.rows {
+        Some(_) => ResultsFormat::TABLE,
+        None => args.format.format()?,
+    };
+    let source = match &args.from {
+        Some(_) if args.rows.is_none() && format.plain().is_some() => {
+            return Err(CliError::Usage(
+                "--from goes with --rows or --format xlsx".to_owned(),
+            ));
+        }
+        Some(from) => Some(args.sheet.open(from)?),
+        None => None,
+    };
     let (mut queue, batch) = batches::open(global, &args.batch, Open::Read).await?;
+    let width = || {
+        let stdout = console::Term::stdout();
+        stdout.is_term().then(|| usize::from(stdout.size().1))
+    };
+    let order = Order { format, source };
     let Some(path) = path else {
-        let stdout = io::stdout();
-        let width = stdout
-            .is_terminal()
-            .then(|| usize::from(console::Term::stdout().size().1));
-        let written = write(global, &mut queue, &batch, (format, width), stdout).await?;
+        if args.rows.is_some() || format.plain().is_none() && io::stdout().is_terminal() {
+            return Err(CliError::Usage("name a file with --output".to_owned()));
+        }
+        let written = write(global, &mut queue, &batch, (order, width()), io::stdout()).await?;
         return match written {
             Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(Exit::Done),
             Err(source) => Err(CliError::Output {
@@ -57,15 +98,23 @@ pub async fn report(global: &Global, args: &ReportArgs) -> Result<Exit, CliError
             Ok(_) => Ok(Exit::Done),
         };
     };
-    let manifest = (batch.path.clone(), Precious::Manifest);
+    let manifests = [Some(&batch.path), args.from.as_ref()]
+        .into_iter()
+        .flatten();
+    let manifests = manifests.map(|path| (path.clone(), Precious::Manifest));
     let database = (queue.path().to_owned(), Precious::Database);
-    paths::refuse_precious("--output", path, &[database, manifest])?;
+    let known: Vec<_> = manifests.chain([database]).collect();
+    paths::refuse_precious("--output", path, &known)?;
+    if let (Some(which), Some(source)) = (args.rows, &order.source) {
+        let to = (path, global.verbosity());
+        return rows::write(&mut queue, &batch, source, which, to).await;
+    }
     let failed = |source| CliError::Output {
         what: path.display().to_string(),
         source,
     };
     let file = AtomicFile::create(path).map_err(failed)?;
-    let file = write(global, &mut queue, &batch, (format, None), file)
+    let file = write(global, &mut queue, &batch, (order, None), file)
         .await?
         .map_err(failed)?;
     crate::failpoint!("report_before_rename");
@@ -84,24 +133,35 @@ pub async fn report(global: &Global, args: &ReportArgs) -> Result<Exit, CliError
 }
 
 /// A format as a person calls what was written in it.
-fn called(format: ReportFormat) -> &'static str {
+fn called(format: ResultsFormat) -> &'static str {
     match format {
-        ReportFormat::Table => "a table",
-        ReportFormat::Csv => "CSV",
-        ReportFormat::Json => "JSON",
-        ReportFormat::Html => "HTML",
+        ResultsFormat::Table => "a table",
+        ResultsFormat::Csv => "CSV",
+        ResultsFormat::Json => "JSON",
+        ResultsFormat::Html => "HTML",
+        ResultsFormat::Xlsx => "a workbook",
     }
 }
 
-/// The format comes with the columns that a table must fit.
+/// What is to be written.
+struct Order {
+    format: ResultsFormat,
+    /// The manifest whose own columns a workbook is to have.
+    source: Option<Source>,
+}
+
+/// What is to be written comes with the columns that a table must fit.
 async fn write<W: Write + Send>(
     global: &Global,
     queue: &mut Queue,
     batch: &Batch,
-    (format, width): (ReportFormat, Option<usize>),
+    (Order { format, source }, width): (Order, Option<usize>),
     out: W,
 ) -> Result<io::Result<W>, CliError> {
     let subject = subject(global, queue, batch).await?;
+    let Some(format) = format.plain() else {
+        return workbook(queue, batch, subject, source, out).await;
+    };
     let earlier = if format.sums_up() {
         earlier(queue, batch).await?
     } else {
@@ -116,4 +176,46 @@ async fn write<W: Write + Send>(
         return Ok(Err(error));
     }
     Ok(report.finish())
+}
+
+async fn workbook<W: Write + Send>(
+    queue: &mut Queue,
+    batch: &Batch,
+    subject: Subject,
+    source: Option<Source>,
+    mut out: W,
+) -> Result<io::Result<W>, CliError> {
+    let Some(source) = source else {
+        let mut results = match Xlsx::new(None, subject) {
+            Ok(results) => results,
+            Err(error) => return Ok(Err(error)),
+        };
+        let mut each = |job: ResultRow| results.row(&[], &job);
+        let written = queue.results(batch.id, &[], &mut each).await?;
+        return Ok(written
+            .and_then(|()| results.finish(&mut out))
+            .map(|()| out));
+    };
+    let mut own = Own::open(&source, batch.id)?;
+    let names: Vec<&str> = own.rows.names().collect();
+    let names: Vec<String> = own
+        .rows
+        .open_columns()
+        .iter()
+        .map(|own| names[*own].to_owned())
+        .collect();
+    let mut results = match Xlsx::new(Some(&names), subject) {
+        Ok(results) => results,
+        Err(error) => return Ok(Err(error)),
+    };
+    let mut each = |job: ResultRow| {
+        own.find(&job, |own| results.left_out(&own.open_cells()))?;
+        results.row(&own.open_cells(), &job)
+    };
+    let written = queue.results(batch.id, &[], &mut each).await?;
+    let written = written
+        .and_then(|()| own.rest(|own| results.left_out(&own.open_cells())))
+        .and_then(|()| results.finish(&mut out));
+    let written = own.outcome(written)?;
+    Ok(written.map(|()| out))
 }

@@ -1,0 +1,152 @@
+//! Some lines of the operator's own manifest, to be corrected and run.
+
+use std::io::{self, Write as _};
+use std::path::Path;
+
+use clap::ValueEnum;
+
+use super::own::Own;
+use crate::cli::error::CliError;
+use crate::cli::output::tell_prose;
+use crate::exit::Exit;
+use crate::job::{Executed, ResultRow, State};
+use crate::manifest::{RawLines, Source};
+use crate::progress::Verbosity;
+use crate::queue::{Batch, Queue};
+use crate::report::{AtomicFile, RowsBook};
+use crate::text;
+
+/// Which rows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Rows {
+    /// Jobs that have failed
+    Failed,
+    /// Jobs in doubt
+    #[value(name = "in_doubt")]
+    InDoubt,
+    /// Jobs whose instance was not touched, whatever their state
+    Untouched,
+}
+
+impl Rows {
+    fn has(self, job: &ResultRow) -> bool {
+        match self {
+            Self::Failed => job.state == State::Failed,
+            Self::InDoubt => job.state == State::InDoubt,
+            Self::Untouched => job.executed == Executed::No,
+        }
+    }
+}
+
+/// Where the rows go: bytes as they stand, or, of a workbook, cells as they stand.
+enum Sink {
+    Lines {
+        raw: RawLines,
+        file: AtomicFile,
+    },
+    Cells {
+        book: Box<RowsBook>,
+        file: AtomicFile,
+    },
+}
+
+impl Sink {
+    fn open(source: &Source, own: &Own, path: &Path) -> Result<io::Result<Self>, CliError> {
+        let suffix = path.extension().and_then(|suffix| suffix.to_str());
+        let is_xlsx = suffix.is_some_and(|suffix| suffix.eq_ignore_ascii_case("xlsx"));
+        let is_workbook = own.rows.is_workbook();
+        if is_workbook != is_xlsx {
+            let name = text::printable(&path.display().to_string()).into_owned();
+            let what = if is_workbook {
+                "the manifest is a workbook, and its rows are written as one: name a file that ends in .xlsx"
+            } else {
+                "the manifest is CSV, and its lines are written as they stand: name a file that ends in .csv"
+            };
+            return Err(CliError::Usage(format!("--output {name}: {what}")));
+        }
+        let open = || {
+            let mut file = AtomicFile::create_private(path)?;
+            if is_workbook {
+                let folder = path
+                    .parent()
+                    .filter(|folder| !folder.as_os_str().is_empty());
+                let names: Vec<String> = own.rows.names().map(str::to_owned).collect();
+                let book = RowsBook::new(&names, folder.unwrap_or(Path::new(".")))?;
+                let book = Box::new(book);
+                return Ok(Self::Cells { book, file });
+            }
+            let mut raw = RawLines::open(source)?;
+            raw.read_to(own.rows.header_line(), |_| true, &mut file)?;
+            Ok(Self::Lines { raw, file })
+        };
+        Ok(open())
+    }
+
+    /// Writes the row that was read last.
+    fn take(&mut self, own: &Own, line: u64) -> io::Result<()> {
+        match self {
+            Self::Lines { raw, file } => raw.read_to(line, |number| number == line, file),
+            Self::Cells { book, .. } => book.row(own.rows.cells().iter()),
+        }
+    }
+
+    fn finish(self) -> io::Result<()> {
+        let file = match self {
+            Self::Lines { mut file, .. } => {
+                file.flush()?;
+                file
+            }
+            Self::Cells { book, mut file } => {
+                book.finish(&mut file)?;
+                file
+            }
+        };
+        file.commit()
+    }
+}
+
+/// Writes those `rows` of `source` to `path`.
+pub async fn write(
+    queue: &mut Queue,
+    batch: &Batch,
+    source: &Source,
+    rows: Rows,
+    (path, verbosity): (&Path, Verbosity),
+) -> Result<Exit, CliError> {
+    let failed = |source| CliError::Output {
+        what: path.display().to_string(),
+        source,
+    };
+    let mut own = Own::open(source, batch.id)?;
+    let mut sink = Sink::open(source, &own, path)?.map_err(failed)?;
+    let mut taken: u64 = 0;
+    let mut each = |job: ResultRow| {
+        own.find(&job, |_| Ok(()))?;
+        if rows.has(&job) {
+            taken += 1;
+            sink.take(&own, job.line)?;
+        }
+        Ok(())
+    };
+    let written = queue.results(batch.id, &[], &mut each).await?;
+    own.outcome(written)?.map_err(failed)?;
+    let shown = path.display().to_string();
+    let shown = text::printable(&shown);
+    let text = if taken == 0 {
+        format!(
+            "batch {} has no such row: {shown} was not written\n",
+            batch.id
+        )
+    } else {
+        sink.finish().map_err(failed)?;
+        let noun = if taken == 1 { "row" } else { "rows" };
+        format!(
+            "{taken} {noun} of {} written to {shown}, with their passwords\n",
+            source.name()
+        )
+    };
+    if verbosity != Verbosity::Quiet {
+        tell_prose(&text);
+    }
+    Ok(Exit::Done)
+}

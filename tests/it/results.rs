@@ -1,0 +1,333 @@
+//! The results beside the operator's own columns, and the operator's own lines back.
+
+use std::fs;
+use std::io::{Cursor, Read as _};
+use std::os::unix::fs::PermissionsExt as _;
+use std::process::Command;
+
+use calamine::{Data, Reader as _, Xlsx};
+use refleet::simulator::{Fault, FaultKind};
+
+use crate::rig::{FIRST, IMAGE, PASSWORD, Rig, finish};
+use crate::workbooks::workbook;
+
+/// Such a file as a spreadsheet program writes it where lists are separated by semicolons: a byte
+/// order mark, a remark, own columns, one of them a way in that is not to be used.
+fn sheet(ids: &[i64]) -> String {
+    let mut text =
+        "\u{feff}# the shop's\r\nRack;Service ID;image;password;root_pw;note\r\n".to_owned();
+    for (nth, id) in ids.iter().enumerate() {
+        let cells = [
+            "=1+1".to_owned(),
+            id.to_string(),
+            IMAGE.to_owned(),
+            format!("\"{PASSWORD}{nth}\""),
+        ];
+        text += &cells.join(";");
+        text += &[";", PASSWORD, "9;\"say \"\"hi\"\"; you\"\r\n"].concat();
+    }
+    text
+}
+
+fn refusal() -> Fault {
+    Fault {
+        error_type: Some("value".to_owned()),
+        ..Fault::new(FaultKind::Error)
+    }
+}
+
+/// A fleet of five of which the second has failed untouched, and the fourth is in doubt.
+fn mixed(name: &str, content: impl AsRef<[u8]>, more: &[&str]) -> Rig {
+    let rig = Rig::new(5);
+    rig.fault(1, refusal());
+    rig.doubt(3);
+    rig.write(name, content);
+    let options = [&["--max-failures", "100%"], more].concat();
+    finish(rig.order(name, &options)).exit(3);
+    rig
+}
+
+fn ids(count: i64) -> Vec<i64> {
+    (FIRST..FIRST + count).collect()
+}
+
+const TOLD: [&str; 2] = ["--ignore-column", "root_pw"];
+
+/// The cells of a sheet, as another library reads them.
+fn cells(rig: &Rig, file: &str, sheet: &str) -> Vec<Vec<Data>> {
+    let bytes = Cursor::new(fs::read(rig.path(file)).unwrap());
+    let mut book: Xlsx<_> = Xlsx::new(bytes).unwrap();
+    let range = book.worksheet_range(sheet).unwrap();
+    range.rows().map(<[Data]>::to_vec).collect()
+}
+
+fn texts(row: &[Data]) -> Vec<String> {
+    row.iter().map(ToString::to_string).collect()
+}
+
+#[test]
+fn a_workbook_of_results_has_the_operators_own_columns_and_no_way_in() {
+    let rig = mixed("fleet.csv", sheet(&ids(5)), &TOLD);
+    let args = ["report", "--from", "fleet.csv", "--output", "results.xlsx"];
+    rig.call(&[&args[..], &TOLD].concat())
+        .exit(0)
+        .says("5 jobs of batch 1 written to results.xlsx as a workbook");
+    let rows = cells(&rig, "results.xlsx", "results");
+    let header = texts(&rows[0]);
+    assert_eq!(
+        header[..6],
+        ["Rack", "Service ID", "image", "note", "state", "executed"]
+    );
+    assert_eq!(rows.len(), 6);
+    let states: Vec<String> = rows[1..].iter().map(|row| row[4].to_string()).collect();
+    assert_eq!(states, ["done", "failed", "done", "in_doubt", "done"]);
+    for (row, id) in rows[1..].iter().zip(ids(5)) {
+        assert_eq!(row[0], Data::String("=1+1".to_owned()));
+        assert_eq!(row[1], Data::String(id.to_string()));
+        assert_eq!(row[3], Data::String("say \"hi\"; you".to_owned()));
+        assert!(!texts(row).concat().contains(PASSWORD));
+    }
+    let summary: Vec<Vec<String>> = cells(&rig, "results.xlsx", "summary")
+        .iter()
+        .map(|row| texts(row))
+        .collect();
+    for line in [
+        ["jobs", "5"],
+        ["done", "3"],
+        ["failed", "1"],
+        ["in doubt", "1"],
+        ["left out", "0"],
+    ] {
+        assert!(
+            summary.iter().any(|row| row == &line),
+            "{line:?}: {summary:?}"
+        );
+    }
+    // It is a report, and no manifest.
+    rig.call(&["check", "results.xlsx", "--sheet", "results"])
+        .exit(2)
+        .says("a report of refleet");
+}
+
+#[test]
+fn a_workbook_of_results_is_one_to_look_at() {
+    let rig = mixed("fleet.csv", sheet(&ids(5)), &TOLD);
+    rig.call(&["report", "--format", "xlsx", "--output", "r"])
+        .exit(0);
+    let mut archive = zip::ZipArchive::new(fs::File::open(rig.path("r")).unwrap()).unwrap();
+    let mut xml = String::new();
+    archive
+        .by_name("xl/worksheets/sheet1.xml")
+        .unwrap()
+        .read_to_string(&mut xml)
+        .unwrap();
+    assert!(xml.contains("<pane ySplit=\"1\""), "{xml}");
+    assert!(xml.contains("<autoFilter ref=\"A1:P6\"/>"), "{xml}");
+    assert!(!xml.contains("<f>"), "{xml}");
+    // A colour for each of the states that occur.
+    let style = |row: &str| {
+        let (_, cell) = xml.split_once(&format!("<c r=\"A{row}\" s=\"")).unwrap();
+        cell.split('"').next().unwrap().to_owned()
+    };
+    let (done, failed, doubt) = (style("2"), style("3"), style("5"));
+    assert!(done != failed && failed != doubt && doubt != done);
+    assert_eq!(done, style("6"));
+    let rows = cells(&rig, "r", "results");
+    assert_eq!(
+        texts(&rows[0])[..5],
+        ["line", "service_id", "image", "note", "state"]
+    );
+    assert_eq!(texts(&rows[1])[..2], ["3", &FIRST.to_string()]);
+}
+
+/// Skipped, and said so, where openpyxl is not installed.
+#[test]
+fn openpyxl_reads_a_workbook_of_results() {
+    let rig = mixed("fleet.csv", sheet(&ids(5)), &TOLD);
+    rig.call(&["report", "--output", "results.xlsx"]).exit(0);
+    let script = "import openpyxl, sys\n\
+        book = openpyxl.load_workbook(sys.argv[1])\n\
+        sheet = book['results']\n\
+        print(sheet.freeze_panes, sheet.auto_filter.ref, sheet['B2'].value, sheet['B2'].data_type)\n";
+    let python = |args: &[&str]| Command::new("/usr/bin/python3").args(args).output();
+    if !python(&["-c", "import openpyxl"]).is_ok_and(|ended| ended.status.success()) {
+        #[expect(clippy::print_stderr, reason = "who reads the log is to know")]
+        {
+            eprintln!("skipped: openpyxl is not there");
+        }
+        return;
+    }
+    let path = rig.path("results.xlsx");
+    let ended = python(&["-c", script, path.to_str().unwrap()]).unwrap();
+    let out = String::from_utf8(ended.stdout).unwrap();
+    assert_eq!(out.trim(), format!("A2 A1:P6 {FIRST} s"));
+}
+
+#[test]
+fn rows_that_are_in_no_order_are_in_the_results_all_the_same() {
+    let rig = Rig::new(4);
+    rig.write("fleet.csv", sheet(&ids(2)));
+    finish(rig.order("fleet.csv", &TOLD)).exit(0);
+    rig.write("fleet.csv", sheet(&ids(4)));
+    finish(rig.order("fleet.csv", &[&TOLD[..], &["--skip-done"]].concat())).exit(0);
+    let args = ["report", "--from", "fleet.csv", "--output", "results.xlsx"];
+    rig.call(&[&args[..], &TOLD].concat()).exit(0);
+    let rows = cells(&rig, "results.xlsx", "results");
+    let states: Vec<String> = rows[1..].iter().map(|row| row[4].to_string()).collect();
+    assert_eq!(states, ["left out", "left out", "done", "done"]);
+}
+
+#[test]
+fn the_operators_own_lines_come_back_byte_for_byte() {
+    let text = sheet(&ids(5));
+    let rig = mixed("fleet.csv", &text, &TOLD);
+    let lines: Vec<&str> = text.split_inclusive('\n').collect();
+    fs::write(rig.path("failed.csv"), "something else\n").unwrap();
+    for (which, own) in [
+        ("failed", &[3][..]),
+        ("in_doubt", &[5]),
+        ("untouched", &[3]),
+    ] {
+        let file = format!("{which}.csv");
+        let args = [
+            "report",
+            "--rows",
+            which,
+            "--from",
+            "fleet.csv",
+            "--output",
+            &file,
+        ];
+        rig.call(&[&args[..], &TOLD].concat())
+            .exit(0)
+            .says("1 row of fleet.csv written to");
+        let kept = own.iter().map(|line| lines[*line]).collect::<String>();
+        let expected = [lines[0], lines[1], &kept].concat();
+        assert_eq!(
+            fs::read_to_string(rig.path(&file)).unwrap(),
+            expected,
+            "{which}"
+        );
+        let mode = fs::metadata(rig.path(&file)).unwrap().permissions().mode();
+        assert_eq!(mode & 0o777, 0o600, "{which}");
+    }
+    // Corrected, they are run.
+    finish(rig.order("failed.csv", &TOLD))
+        .exit(0)
+        .says("done 1, failed 0");
+}
+
+#[test]
+fn lines_of_utf_16_come_back_in_utf_16() {
+    let utf16 =
+        |text: &str| -> Vec<u8> { text.encode_utf16().flat_map(u16::to_le_bytes).collect() };
+    let text = sheet(&ids(5));
+    let rig = mixed("fleet.csv", utf16(&text), &TOLD);
+    let args = [
+        "report",
+        "--rows",
+        "failed",
+        "--from",
+        "fleet.csv",
+        "--output",
+        "failed.csv",
+    ];
+    rig.call(&[&args[..], &TOLD].concat()).exit(0);
+    let lines: Vec<&str> = text.split_inclusive('\n').collect();
+    let expected = [lines[0], lines[1], lines[3]].concat();
+    assert_eq!(fs::read(rig.path("failed.csv")).unwrap(), utf16(&expected));
+}
+
+#[test]
+fn rows_of_a_workbook_come_back_as_a_workbook() {
+    let rig = mixed("fleet.xlsx", workbook(&["fleet"], 5), &[]);
+    let args = [
+        "report",
+        "--rows",
+        "untouched",
+        "--from",
+        "fleet.xlsx",
+        "--output",
+    ];
+    rig.call(&[&args[..], &["left.csv"]].concat())
+        .exit(2)
+        .says("name a file that ends in .xlsx");
+    rig.call(&[&args[..], &["left.xlsx"]].concat()).exit(0);
+    let mode = fs::metadata(rig.path("left.xlsx"))
+        .unwrap()
+        .permissions()
+        .mode();
+    assert_eq!(mode & 0o777, 0o600);
+    let rows = cells(&rig, "left.xlsx", "rows");
+    let expected = [
+        (FIRST + 1).to_string(),
+        IMAGE.to_owned(),
+        PASSWORD.to_owned(),
+    ];
+    assert_eq!(texts(&rows[1]), expected);
+    assert_eq!(rows.len(), 2);
+    finish(rig.order("left.xlsx", &[]))
+        .exit(0)
+        .says("done 1, failed 0");
+}
+
+#[test]
+fn another_manifest_than_the_orders_is_refused_with_its_place() {
+    let rig = mixed("fleet.csv", sheet(&ids(5)), &TOLD);
+    let args = [
+        "report",
+        "--rows",
+        "failed",
+        "--from",
+        "other.csv",
+        "--output",
+        "x.csv",
+    ];
+    let args = [&args[..], &TOLD].concat();
+    let mut other = ids(5);
+    other.swap(1, 2);
+    for (ids, says) in [
+        (other, format!("on line 4 it has service {}", FIRST + 2)),
+        (ids(4), "on line 7 it has no service".to_owned()),
+        (
+            ids(5)[1..].to_vec(),
+            format!("on line 3 it has service {}", FIRST + 1),
+        ),
+    ] {
+        rig.write("other.csv", sheet(&ids));
+        rig.call(&args).exit(2).says(&says);
+        assert!(!rig.path("x.csv").exists());
+    }
+    rig.write("other.csv", "service_id;image\n5;x y\n");
+    rig.call(&args).exit(2);
+}
+
+#[test]
+fn what_rows_and_from_go_with_is_said() {
+    let rig = mixed("fleet.csv", sheet(&ids(5)), &TOLD);
+    rig.call(&["report", "--from", "fleet.csv"])
+        .exit(2)
+        .says("--format xlsx");
+    rig.call(&["report", "--rows", "failed", "--output", "x.csv"])
+        .exit(2)
+        .says("--from");
+    rig.call(&["report", "--rows", "failed", "--from", "fleet.csv"])
+        .exit(2)
+        .says("--output");
+    let args = [
+        "report",
+        "--rows",
+        "failed",
+        "--from",
+        "fleet.csv",
+        "--output",
+    ];
+    rig.call(&[&args[..], &["-"], &TOLD].concat())
+        .exit(2)
+        .says("name a file");
+    rig.call(&[&args[..], &["x.xlsx"], &TOLD].concat())
+        .exit(2)
+        .says("ends in .csv");
+    rig.call(&[&args[..], &["fleet.csv"], &TOLD].concat())
+        .exit(2);
+}
