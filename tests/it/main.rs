@@ -46,6 +46,7 @@ mod question;
 mod queue;
 mod readme;
 mod results;
+mod report;
 mod resume;
 mod rollout;
 mod screen;

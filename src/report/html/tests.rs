@@ -271,6 +271,9 @@ fn assert_harmless(text: &str) {
         tags(&self::page(&hostile("plain"))),
         "{text:?}"
     );
+    let (_, rows) = page.split_once("id=\"data\">").unwrap();
+    let (rows, _) = rows.split_once("</script>").unwrap();
+    assert!(!rows.contains(['<', '>', '&']), "{text:?}");
     assert!(!page.contains(" onmouseover=\""), "{text:?}");
     let seen = |character: char| crate::text::is_unsafe(character) && character != '\n';
     assert!(!page.contains(seen), "{text:?}");
