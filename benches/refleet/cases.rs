@@ -17,7 +17,7 @@ pub type Figures = Result<Vec<Figure>, Box<dyn Error>>;
 const WORKERS: usize = 64;
 /// Where nothing is sent.
 pub const NOWHERE: &str = "http://127.0.0.1:9/";
-const MIB: f64 = 1024.0 * 1024.0;
+pub const MIB: f64 = 1024.0 * 1024.0;
 /// Of the list, as the vendor's panel reads it.
 const POLL_INTERVAL: Duration = Duration::from_secs(10);
 

@@ -18,6 +18,7 @@ mod cases;
 mod page;
 mod place;
 mod server;
+mod workbook;
 
 use std::error::Error;
 use std::fs;
@@ -106,10 +107,11 @@ impl Goal {
 
 type Case = fn(&Sizes) -> Result<Vec<Figure>, Box<dyn Error>>;
 
-const CASES: [(&str, Case); 9] = [
+const CASES: [(&str, Case); 10] = [
     ("start", cases::start),
     ("polls", cases::polls),
     ("load", cases::load),
+    ("workbook", workbook::workbook),
     ("report", cases::report),
     ("page", page::page),
     ("dispatch", cases::dispatch),

@@ -37,8 +37,10 @@ pub struct Source {
 
 #[derive(Clone)]
 enum Origin {
-    File(PathBuf),
-    Held(Arc<Vec<Zeroizing<Vec<u8>>>>),
+    /// Opened anew by each reading.
+    Path(PathBuf),
+    /// Opened, or held, once and for all.
+    Blob(Blob),
 }
 
 impl Source {
@@ -59,7 +61,7 @@ impl Source {
         }
         let file = File::open(path).map_err(unreadable)?;
         if metadata.is_file() {
-            Ok(Self::of(action, name, Origin::File(path.to_owned())))
+            Ok(Self::of(action, name, Origin::Path(path.to_owned())))
         } else {
             // A pipe (`<(…)` in a shell, /dev/stdin) gives its bytes once.
             Self::hold(action, name, file, HELD_BYTES_MAX)
@@ -144,7 +146,8 @@ impl Source {
                 Err(source) => return Err(ManifestError::Unreadable { name, source }),
             };
             if filled == 0 {
-                return Ok(Self::of(action, name, Origin::Held(Arc::new(pieces))));
+                let blob = Blob::held(Arc::new(pieces));
+                return Ok(Self::of(action, name, Origin::Blob(blob)));
             }
             if pieces.len() == bytes_max / PIECE_BYTES {
                 return Err(ManifestError::TooLarge { name });
@@ -157,20 +160,28 @@ impl Source {
     /// The bytes from the beginning.
     pub fn read(&self) -> io::Result<Box<dyn Read + Send>> {
         match &self.origin {
-            Origin::File(path) => Ok(Box::new(File::open(path)?)),
-            Origin::Held(pieces) => Ok(Box::new(HeldReader {
-                pieces: Arc::clone(pieces),
-                piece: 0,
+            Origin::Path(path) => Ok(Box::new(File::open(path)?)),
+            Origin::Blob(blob) => Ok(Box::new(BlobReader {
+                blob: blob.clone(),
                 offset: 0,
             })),
         }
     }
 
+    /// The same, whose readings are all of the file that has the name now.
+    pub fn pinned(self) -> io::Result<Self> {
+        let blob = self.blob()?;
+        Ok(Self {
+            origin: Origin::Blob(blob),
+            ..self
+        })
+    }
+
     /// Its bytes, any of them at any time.
     pub fn blob(&self) -> io::Result<Blob> {
         match &self.origin {
-            Origin::File(path) => Blob::of_file(File::open(path)?),
-            Origin::Held(pieces) => Ok(Blob::held(Arc::clone(pieces))),
+            Origin::Path(path) => Blob::of_file(File::open(path)?),
+            Origin::Blob(blob) => Ok(blob.clone()),
         }
     }
 
@@ -186,8 +197,8 @@ impl Source {
 impl fmt::Debug for Origin {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::File(path) => write!(f, "File({})", path.display()),
-            Self::Held(pieces) => write!(f, "Held({} pieces)", pieces.len()),
+            Self::Path(path) => write!(f, "Path({})", path.display()),
+            Self::Blob(blob) => write!(f, "Blob({} bytes)", blob.len),
         }
     }
 }
@@ -206,25 +217,15 @@ fn fill(input: &mut impl Read, buffer: &mut [u8]) -> io::Result<usize> {
     Ok(filled)
 }
 
-struct HeldReader {
-    pieces: Arc<Vec<Zeroizing<Vec<u8>>>>,
-    piece: usize,
-    offset: usize,
+struct BlobReader {
+    blob: Blob,
+    offset: u64,
 }
 
-impl Read for HeldReader {
+impl Read for BlobReader {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        let Some(piece) = self.pieces.get(self.piece) else {
-            return Ok(0);
-        };
-        let rest = &piece[self.offset..];
-        let count = rest.len().min(buffer.len());
-        buffer[..count].copy_from_slice(&rest[..count]);
-        self.offset += count;
-        if self.offset == piece.len() {
-            self.piece += 1;
-            self.offset = 0;
-        }
+        let count = self.blob.read_at(buffer, self.offset)?;
+        self.offset += count as u64;
         Ok(count)
     }
 }

@@ -1,13 +1,17 @@
 //! The first pass: all of a manifest is read and validated, and nothing is changed.
 
+use std::path::Path;
+
 use super::column::Column;
 use super::diagnostic::{Diagnostic, DiagnosticKind, Severity};
 use super::diagnostics::Diagnostics;
 use super::error::ManifestError;
+use super::format::Container;
 use super::header;
 use super::identity::{Identity, Sum};
 use super::plan::Plan;
 use super::reader::Reader;
+use super::sheet_options::SheetOptions;
 use super::source::Source;
 use super::suspects::Suspects;
 use crate::job::{Action, ServiceId};
@@ -27,14 +31,24 @@ pub struct Validated {
     pub wanted: Vec<ServiceId>,
 }
 
-/// Whether a file that begins like this is a manifest, as far as its header tells: it has the
-/// columns that one needs, and is no report.
+/// Whether the file at `path`, which begins like this, is a manifest, as far as its header tells: it
+/// has the columns that one needs, and is no report.
 ///
 /// Those of any action make it one: what asks is about to write over the file, and a list of a fleet is
 /// worth keeping whatever this command, or another one, orders with it.
-pub fn looks_like_one(beginning: &[u8]) -> bool {
+pub fn looks_like_one(path: &Path, beginning: &[u8]) -> bool {
     Action::ALL.iter().any(|action| {
-        let source = Source::from_bytes(*action, "", beginning);
+        // What a workbook holds is told at its end.
+        let source = if Container::of(beginning).is_some() {
+            Source::open(*action, path).map(|source| {
+                source.reading(SheetOptions {
+                    include_hidden: true,
+                    ..SheetOptions::default()
+                })
+            })
+        } else {
+            Source::from_bytes(*action, "", beginning)
+        };
         let reader = source.and_then(|source| Reader::open(&source));
         reader.is_ok_and(|reader| {
             let names = &reader.header().names;

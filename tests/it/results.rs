@@ -331,3 +331,17 @@ fn what_rows_and_from_go_with_is_said() {
     rig.call(&[&args[..], &["fleet.csv"], &TOLD].concat())
         .exit(2);
 }
+
+/// A workbook of results may be written again; one that is a manifest may not, however large.
+#[test]
+fn a_workbook_that_is_a_manifest_is_not_written_over() {
+    let rig = mixed("fleet.csv", sheet(&ids(5)), &TOLD);
+    let large = workbook(&["fleet"], 5000);
+    assert!(large.len() > 64 * 1024);
+    rig.write("other.xlsx", large);
+    let args = ["report", "--output", "other.xlsx"];
+    rig.call(&args).exit(2).says("a manifest");
+    let args = ["report", "--output", "results.xlsx"];
+    rig.call(&args).exit(0);
+    rig.call(&args).exit(0);
+}

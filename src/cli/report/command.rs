@@ -18,7 +18,7 @@ use crate::cli::paths;
 use crate::cli::words::jobs;
 use crate::exit::Exit;
 use crate::job::ResultRow;
-use crate::manifest::Source;
+use crate::manifest::{ManifestError, Source};
 use crate::progress::Verbosity;
 use crate::queue::{Batch, Open, Precious, Queue};
 use crate::report::{AtomicFile, Report, Subject, Xlsx};
@@ -75,7 +75,7 @@ pub async fn report(global: &Global, args: &ReportArgs) -> Result<Exit, CliError
                 "--from goes with --rows or --format xlsx".to_owned(),
             ));
         }
-        Some(from) => Some(args.sheet.open(from)?),
+        Some(from) => Some(pinned(args.sheet.open(from)?)?),
         None => None,
     };
     let (mut queue, batch) = batches::open(global, &args.batch, Open::Read).await?;
@@ -130,6 +130,13 @@ pub async fn report(global: &Global, args: &ReportArgs) -> Result<Exit, CliError
         ));
     }
     Ok(Exit::Done)
+}
+
+/// One and the same file, however often it is read.
+fn pinned(source: Source) -> Result<Source, CliError> {
+    let name = source.name().to_owned();
+    let pinned = source.pinned();
+    Ok(pinned.map_err(|source| ManifestError::Unreadable { name, source })?)
 }
 
 /// A format as a person calls what was written in it.

@@ -109,7 +109,7 @@ fn by_content(target: &Path) -> Option<Precious> {
     if is_log || bytes.starts_with(JOURNAL_MAGIC) {
         return Some(Precious::SideFile);
     }
-    crate::manifest::looks_like_one(&bytes).then_some(Precious::Manifest)
+    crate::manifest::looks_like_one(target, &bytes).then_some(Precious::Manifest)
 }
 
 #[cfg(test)]
