@@ -170,6 +170,15 @@ fn everything_can_be_done_with_the_keyboard() {
     browser.run("document.querySelector('th[data-key=name] button').focus()");
     browser.keys(&ENTER.to_string());
     assert_eq!(names(&browser)[0], "web-29");
+    browser.run("document.querySelector('#controls button').focus()");
+    browser.keys(&ENTER.to_string());
+    browser.run("document.querySelector('button[data-page=next]').focus()");
+    browser.keys(&ENTER.to_string());
+    let focused = browser.run("return document.activeElement.dataset.page");
+    assert_eq!(
+        focused, "first",
+        "of two pages, none comes after the second"
+    );
     // What has the focus shows it, and the way there leads over all that can be operated.
     let focused = browser.run(
         "const style = getComputedStyle(document.activeElement); return [style.outlineStyle, style.outlineWidth]",
@@ -184,6 +193,32 @@ fn everything_can_be_done_with_the_keyboard() {
              .filter((field) => !(field.labels?.length || field.textContent.trim())).length",
     );
     assert_eq!(unnamed, 0);
+}
+
+#[test]
+fn moments_are_those_of_the_readers_clocks_and_of_utc() {
+    let Some(browser) = browser() else { return };
+    let rig = Rig::new(1);
+    browser.live_in("Asia/Kathmandu");
+    browser.open(&large(&rig, 10));
+    let of = |selector: &str| {
+        browser.run(&format!(
+            "return document.querySelector('{selector} time').textContent"
+        ))
+    };
+    let head = of("header");
+    let head = head.as_str().unwrap();
+    assert!(
+        head.contains("07:45:00 AM") && head.contains("(02:00:00 UTC)"),
+        "{head}"
+    );
+    let row = browser.run(
+        "const time = document.querySelector('#table time'); return [time.textContent, time.title]",
+    );
+    assert_eq!(
+        row,
+        json!(["Nov 23, 07:45:01 AM", "2026-11-23 02:00:01 UTC"])
+    );
 }
 
 #[test]

@@ -213,7 +213,10 @@
     });
     element("pages").addEventListener("click", (event) => {
       const button = event.target.closest("button");
-      if (button) turn(button.dataset.page);
+      if (!button) return;
+      turn(button.dataset.page);
+      // Whoever turns pages with the keyboard must not fall out of the buttons at the last one.
+      if (button.disabled) element("pages").querySelector("button:enabled").focus();
     });
     for (const button of document.querySelectorAll("button[data-kind]")) {
       button.addEventListener("click", () => {

@@ -112,6 +112,14 @@ impl Browser {
         );
     }
 
+    /// The reader's clocks are those of this time zone.
+    pub fn live_in(&self, zone: &str) {
+        self.devtools(
+            "Emulation.setTimezoneOverride",
+            &json!({"timezoneId": zone}),
+        );
+    }
+
     /// A picture of the window, as `WebP` in base 64.
     pub fn picture(&self) -> String {
         let taken = self.devtools(
