@@ -28,7 +28,7 @@ const RUN: &str = "run";
 const NO_KEYS: [&str; 6] = ["help", "version", "config", "account", "db", "api-url"];
 
 /// What an operator says of one order.
-const OF_ONE_ORDER: [&str; 8] = [
+const OF_ONE_ORDER: [&str; 9] = [
     "yes",
     "plan",
     "again",
@@ -36,6 +36,8 @@ const OF_ONE_ORDER: [&str; 8] = [
     "wiped",
     "stale",
     "update-access",
+    // What nobody sees is wiped by it.
+    "include-hidden",
     // As a default it would shut out plans and pins, and a flag can't be taken back.
     "no-wait",
 ];

@@ -41,7 +41,7 @@ pub const SHEET_BYTES_MAX: u64 = 1024 * 1024 * 1024;
 pub const PART_BYTES_MAX: u64 = 32 * 1024 * 1024;
 
 /// How many times its size in the file a part may unpack to, from its first mebibyte on. What
-/// spreadsheet programs write unpacks to 5 to 60 times its size, and a zip bomb to 1000 times.
+/// spreadsheet programs write unpacks to 5 to 80 times its size, and a zip bomb to 1000 times.
 pub const UNPACKED_RATIO_MAX: u64 = 200;
 
 /// The longest piece of XML, such as one tag, in bytes.

@@ -219,7 +219,7 @@ fn every_fault_of_the_file_is_told_with_its_line_and_nothing_is_done() {
     let rig = Rig::new(1);
     only(
         &rig,
-        "worker = 3\nworkers = 0\nprogress = \"loud\"\nrate = \"quick\"\nyes = true\nfault_rate = 0.5\naccount = \"x\"\nno-wait = true",
+        "worker = 3\nworkers = 0\nprogress = \"loud\"\nrate = \"quick\"\nyes = true\nfault_rate = 0.5\naccount = \"x\"\nno-wait = true\ninclude-hidden = true",
     );
     let ended = call(&rig, &quick("fleet.csv", &[])).exit(2);
     let said: Vec<&str> = ended
@@ -238,6 +238,7 @@ fn every_fault_of_the_file_is_told_with_its_line_and_nothing_is_done() {
             "10: `fault_rate` belongs to a rehearsal: give it on the command line",
             "11: there is no key `account`: take it out; `refleet run --help` has the options",
             "12: `no-wait` is an operator's word on one order, and no default: give it on the command line",
+            "13: `include-hidden` is an operator's word on one order, and no default: give it on the command line",
         ]
     );
     assert!(ended.err.lines().all(|line| line.starts_with("error: /")));

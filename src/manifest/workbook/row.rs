@@ -6,8 +6,11 @@ use crate::manifest::diagnostic::DiagnosticKind;
 use crate::manifest::limits::{CELL_CHARS_MAX, LINE_BYTES_MAX};
 use crate::manifest::sheet_fault::SheetFault;
 
+/// As long as nearly every row is: a text that grows beyond leaves copies of itself behind, which
+/// nobody wipes.
+const USUAL_BYTES: usize = 8 * 1024;
+
 /// The cells of a row that hold something.
-#[derive(Default)]
 pub struct SheetRow {
     /// Counted from 1.
     pub number: u32,
@@ -26,6 +29,19 @@ struct Cell {
     /// Where its text ends.
     end: usize,
     odd: Option<DiagnosticKind>,
+}
+
+impl Default for SheetRow {
+    fn default() -> Self {
+        Self {
+            number: 0,
+            copies: 1,
+            is_hidden: false,
+            is_too_long: false,
+            cells: Vec::new(),
+            text: Zeroizing::new(String::with_capacity(USUAL_BYTES)),
+        }
+    }
 }
 
 impl SheetRow {

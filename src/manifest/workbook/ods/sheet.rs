@@ -5,7 +5,9 @@ use secrecy::zeroize::Zeroizing;
 use super::book;
 use super::cell::{Cell, count};
 use super::styles::Styles;
-use crate::manifest::limits::{COLUMNS_MAX, MERGED_MAX, SHEET_COLUMNS_MAX, SHEET_ROWS_MAX};
+use crate::manifest::limits::{
+    CELL_CHARS_MAX, COLUMNS_MAX, MERGED_MAX, SHEET_COLUMNS_MAX, SHEET_ROWS_MAX,
+};
 use crate::manifest::workbook::archive::Archive;
 use crate::manifest::workbook::fault::Fault;
 use crate::manifest::workbook::hidden::Columns;
@@ -66,7 +68,7 @@ impl OdsSheet {
             row: 0,
             columns: 0,
             folded: None,
-            text: Zeroizing::default(),
+            text: Zeroizing::new(String::with_capacity(CELL_CHARS_MAX)),
         })
     }
 

@@ -7,7 +7,7 @@ use super::escape::unescaped;
 use super::strings::{Shared, Strings, rich_text};
 use super::styles::{Shown, Styles};
 use crate::manifest::diagnostic::DiagnosticKind;
-use crate::manifest::limits::{MERGED_MAX, SHEET_COLUMNS_MAX, SHEET_ROWS_MAX};
+use crate::manifest::limits::{CELL_CHARS_MAX, MERGED_MAX, SHEET_COLUMNS_MAX, SHEET_ROWS_MAX};
 use crate::manifest::sheet_fault::SheetFault;
 use crate::manifest::workbook::archive::Archive;
 use crate::manifest::workbook::fault::Fault;
@@ -66,8 +66,8 @@ impl XlsxSheet {
             hidden: Columns::default(),
             row: 0,
             rows_depth: None,
-            stored: Zeroizing::default(),
-            text: Zeroizing::default(),
+            stored: Zeroizing::new(String::with_capacity(CELL_CHARS_MAX)),
+            text: Zeroizing::new(String::with_capacity(CELL_CHARS_MAX)),
         };
         loop {
             match sheet.xml.next()? {
