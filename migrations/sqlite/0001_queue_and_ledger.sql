@@ -18,6 +18,7 @@ CREATE TABLE batch (
     manifest   TEXT    NOT NULL,                               -- its name, for people
     path       BLOB    NOT NULL,                               -- the file, absolute; `-`: stdin
     plan       TEXT,                                           -- digest of the plan that it was ordered by
+    options    TEXT    CHECK (json_valid(options)),               -- of the run that ordered it; NULL: none did
     rows       TEXT    NOT NULL CHECK (json_valid(rows)),      -- of the manifest: what became of them
     created_ms INTEGER NOT NULL,
     epoch      INTEGER NOT NULL DEFAULT 0 CHECK (epoch >= 0),  -- how often a run has taken it over

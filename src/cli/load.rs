@@ -46,6 +46,7 @@ pub async fn load(global: &Global, args: &LoadArgs) -> Result<Exit, CliError> {
         api_url: &endpoint.to_string(),
         owner: manifest.owner,
         plan: None,
+        options: None,
     };
     let options = args.options.options();
     let command = global.command(None);

@@ -18,8 +18,7 @@ pub async fn go_on(global: &Global, queue: &mut Queue, batch: &Batch) -> Result<
         .await?
         .iter()
         .any(|other| other.id != batch.id && other.is_open());
-    let last_run = queue.runs(batch.id, 1).await?.pop();
-    let options = last_run.map(|run| run.options);
+    let options = queue.options(batch.id).await?;
     Ok(format!(
         "{} {}",
         command_for(global, batch),
@@ -28,7 +27,7 @@ pub async fn go_on(global: &Global, queue: &mut Queue, batch: &Batch) -> Result<
 }
 
 /// What makes a run go on with `batch`. `alone`: no other one is open, so that no manifest is needed.
-/// `options`: those of its last run, as they are recorded.
+/// `options`: those of its last run, or of the one that has ordered it, as they are recorded.
 pub fn run(batch: &Batch, alone: bool, options: Option<&Value>) -> String {
     let nothing = Value::Null;
     let recorded = options.unwrap_or(&nothing);

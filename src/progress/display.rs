@@ -47,21 +47,28 @@ pub struct Handle {
     pub shared: Arc<Shared>,
 }
 
+/// Where the events go can be written. Asked before anything is ordered: an order whose run then could not
+/// begin would stand in the queue.
+pub fn check_events(events: &EventsTo) -> Result<(), StartError> {
+    open(events).map(drop)
+}
+
+fn open(events: &EventsTo) -> Result<Box<dyn Write + Send>, StartError> {
+    match events {
+        EventsTo::Stdout => Ok(Box::new(io::stdout())),
+        EventsTo::File(path) => match stream::open(path) {
+            Ok(file) => Ok(Box::new(file)),
+            Err(source) => Err(StartError::OpenEvents {
+                path: path.clone(),
+                source,
+            }),
+        },
+    }
+}
+
 /// Starts showing what will be sent.
 pub fn start(options: &Options) -> Result<(EventSender, Handle), StartError> {
-    let stream: Option<Box<dyn Write + Send>> = match &options.events {
-        None => None,
-        Some(EventsTo::Stdout) => Some(Box::new(io::stdout())),
-        Some(EventsTo::File(path)) => match stream::open(path) {
-            Ok(file) => Some(Box::new(file)),
-            Err(source) => {
-                return Err(StartError::OpenEvents {
-                    path: path.clone(),
-                    source,
-                });
-            }
-        },
-    };
+    let stream = options.events.as_ref().map(open).transpose()?;
     let mut mode = options.mode;
     if mode == Mode::Bar && options.events == Some(EventsTo::Stdout) && io::stdout().is_terminal() {
         // JSON written into a display that is redrawn would leave neither legible.

@@ -34,7 +34,7 @@ mod tally;
 #[cfg(test)]
 mod tests;
 
-pub use display::{StartError, start};
+pub use display::{StartError, check_events, start};
 pub use ended::{Cause, Ended};
 pub use layout::fold;
 pub use mode::{Choice, Mode, Surroundings, Verbosity};

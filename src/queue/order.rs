@@ -24,6 +24,9 @@ pub struct NewBatch {
     pub owner: Option<Owner>,
     /// Digest of the plan that it is ordered by, if it is.
     pub plan: Option<String>,
+    /// The options of the run that orders it, as [`NewRun::options`](super::NewRun::options); `None`: it is
+    /// only loaded. Until a run has begun these say by which rules it was ordered.
+    pub options: Option<serde_json::Value>,
     /// The manifest's name, for people.
     pub manifest: String,
     /// The manifest's absolute path; `-`: standard input.

@@ -76,6 +76,7 @@ async fn load(
         api_url: "https://api.zomro.com/".to_owned(),
         owner: None,
         plan: None,
+        options: None,
         manifest: "fleet.csv".to_owned(),
         path: PathBuf::from("/srv/fleet.csv"),
     };

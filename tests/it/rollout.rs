@@ -659,3 +659,40 @@ fn a_second_go_lifts_the_pause_and_nothing_else() {
     rig.run(&[]).exit(6).says("was to go first, and failed");
     assert_eq!(rig.wiped(), [1, 0, 0]);
 }
+
+/// Between the commit of an order and the first record of its run nothing else says by which rules it was
+/// ordered; what `status` proposes then is typed as it stands.
+#[test]
+fn an_order_whose_run_never_began_keeps_the_rules_it_was_ordered_by() {
+    let rig = Rig::new(4);
+    let rules = ["--canary", "1", "--workers", "2", "--window", "00:00-23:59"];
+    let rules = [&rules[..], &["--timezone", "UTC", "--max-failures", "3"]].concat();
+    // Where its events cannot be written nothing is ordered at all.
+    rig.run(&[&rules[..], &["--events", "nowhere/events"]].concat())
+        .exit(2)
+        .says("cannot open the event file");
+    rig.call(&["status"]).exit(2);
+    fails(&rig, 0);
+    let mut dying = rig.order("fleet.csv", &rules);
+    dying.env("REFLEET_FAILPOINT", "load_after_commit");
+    assert_ne!(finish(dying).code, 0);
+    let status = rig.call(&["status", "--json"]).exit(0).json();
+    assert_eq!(status["held_back"]["behind_canaries"], 3);
+    assert_eq!(status["window"]["hours"], "00:00-23:59");
+    let next = status["next"].as_str().unwrap().to_owned();
+    for rule in [
+        "--canary 1",
+        "--workers 2",
+        "--window 00:00-23:59",
+        "--max-failures",
+    ] {
+        assert!(next.contains(rule), "{rule}: {next}");
+    }
+    let (_, run) = next.split_once(" run").unwrap();
+    let run: Vec<&str> = ["run", "--yes"]
+        .into_iter()
+        .chain(run.split_whitespace())
+        .collect();
+    rig.call(&run).exit(6).says("was to go first, and failed");
+    assert_eq!(rig.wiped(), [1, 0, 0, 0]);
+}

@@ -3,13 +3,15 @@
 use std::collections::{BTreeMap, HashSet};
 use std::num::NonZeroU32;
 
+use serde_json::Value;
+
 use super::until::{Until, Waited};
 use crate::cli::at_work::at_work_on;
 use crate::cli::error::CliError;
 use crate::cli::options::{rebuild_timeout_of, rollout_of};
 use crate::cli::window;
 use crate::job::{BatchId, Control, ControlEntry, Group, ImageId, JobId, ServiceId, State};
-use crate::queue::{Batch, Queue, QueuedJob, Run, StoreError};
+use crate::queue::{Batch, Queue, QueuedJob, StoreError};
 use crate::run::{Durations, Rollout};
 use crate::time::{self, Window};
 
@@ -100,16 +102,16 @@ impl HeldWindow {
     }
 }
 
-/// What holds jobs of `batch` back, by the rules of its `last_run` and by what operators have said.
+/// What holds jobs of `batch` back, by the rules in `options` and by what operators have said.
 /// `is_worked_on`: a process works on it.
 pub async fn held(
     queue: &mut Queue,
     batch: &Batch,
-    last_run: &Run,
+    options: &Value,
     control: &Control,
     is_worked_on: bool,
 ) -> Result<Held, StoreError> {
-    let rollout = rollout_of(&last_run.options);
+    let rollout = rollout_of(options);
     let canary = rollout.canary.filter(|_| control.released.is_none());
     let progress = queue.rollout_progress(batch.id, canary).await?;
     let first = progress.canaries.unwrap_or_default();
@@ -134,7 +136,7 @@ pub async fn held(
     let waited = |job: &QueuedJob| Waited::new(job, &durations, is_worked_on);
     let mut held = Held {
         by_word: (control.paused.clone()).or_else(|| control.drained.clone()),
-        window: window_of(rollout, &queued, &durations, last_run),
+        window: window_of(rollout, &queued, &durations, options),
         ..Held::default()
     };
     if !first.iter().all(|job| job.record.is_proven()) {
@@ -173,11 +175,11 @@ fn window_of(
     rollout: Rollout,
     queued: &[(Option<ImageId>, u64)],
     durations: &Durations,
-    last_run: &Run,
+    options: &Value,
 ) -> Option<HeldWindow> {
     let takes_ms = |image| {
         let takes = durations.p95(image);
-        let takes = takes.unwrap_or_else(|| rebuild_timeout_of(&last_run.options));
+        let takes = takes.unwrap_or_else(|| rebuild_timeout_of(options));
         i64::try_from(takes.as_millis()).unwrap_or(i64::MAX)
     };
     let window = rollout.window?;
@@ -191,13 +193,14 @@ pub async fn said(queue: &mut Queue, batch: BatchId) -> Result<Control, StoreErr
     Ok(control)
 }
 
-/// What holds jobs of `batch` back now, by the rules of its last run; before the first one, nothing does.
+/// What holds jobs of `batch` back now, by the rules of its last run; as long as none has ordered it, nothing
+/// does.
 pub async fn held_now(queue: &mut Queue, batch: &Batch) -> Result<Held, CliError> {
-    let Some(last_run) = queue.runs(batch.id, 1).await?.pop() else {
+    let Some(options) = queue.options(batch.id).await? else {
         return Ok(Held::default());
     };
     let at_work = at_work_on(queue, batch.id).await?;
     let mut control = Control::of(at_work);
     control.hear_all(&queue.control(batch.id, 0).await?);
-    Ok(held(queue, batch, &last_run, &control, at_work.is_some()).await?)
+    Ok(held(queue, batch, &options, &control, at_work.is_some()).await?)
 }

@@ -2,6 +2,8 @@
 
 use std::path::Path;
 
+use serde_json::Value;
+
 use super::decide::absolute;
 use crate::cli::error::CliError;
 use crate::cli::global::Global;
@@ -26,6 +28,8 @@ pub struct Sheet<'a> {
     pub owner: Option<Owner>,
     /// Digest of the plan that it is ordered by, if it is.
     pub plan: Option<String>,
+    /// The options of the run that orders it, as it records them; `None`: it is only loaded.
+    pub options: Option<Value>,
 }
 
 /// The manifest's rows once more. If they are not those that were validated, the last item is an error.
@@ -71,6 +75,7 @@ pub fn new_batch(sheet: &Sheet<'_>) -> Result<NewBatch, CliError> {
         api_url: sheet.api_url.to_owned(),
         owner: sheet.owner.clone(),
         plan: sheet.plan.clone(),
+        options: sheet.options.clone(),
         manifest: sheet.source.name().to_owned(),
         path: absolute(sheet.path).map_err(CliError::System)?,
     })

@@ -50,6 +50,7 @@ async fn make(global: &Global, args: &PlanArgs) -> Result<Exit, CliError> {
         api_url: &api_url,
         owner: manifest.owner,
         plan: None,
+        options: None,
     };
     order::check_groups(global, &sheet)?;
     let command = global.command(None);
@@ -133,13 +134,13 @@ async fn of_ended(
 
 /// What goes on with an open batch of the sheet, which cannot be planned.
 async fn of_open(queue: Option<&mut Queue>, batch: &Batch) -> Result<CliError, CliError> {
-    let last = match queue {
-        Some(queue) => queue.runs(batch.id, 1).await?.pop(),
+    let options = match queue {
+        Some(queue) => queue.options(batch.id).await?,
         None => None,
     };
     Ok(CliError::PlanOfOpen {
         batch: batch.id,
-        run: next::run(batch, false, last.as_ref().map(|run| &run.options)),
+        run: next::run(batch, false, options.as_ref()),
     })
 }
 

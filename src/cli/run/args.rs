@@ -9,7 +9,7 @@ use crate::cli::manifest::ManifestArgs;
 use crate::cli::options::PaceArgs;
 use crate::cli::order::OrderArgs;
 use crate::cli::simulate::FaultArgs;
-use crate::progress::Choice;
+use crate::progress::{Choice, EventsTo};
 use crate::time::parse_duration;
 
 const EXAMPLES: &str = "\
@@ -74,6 +74,14 @@ impl RunArgs {
     /// Somebody is to be asked before anything is destroyed.
     pub fn asks(&self) -> bool {
         !self.yes && self.plan.is_none()
+    }
+
+    /// Where the events go, if anywhere.
+    pub fn events_to(&self) -> Option<EventsTo> {
+        self.events.as_ref().map(|path| match path.to_str() {
+            Some("-") => EventsTo::Stdout,
+            _ => EventsTo::File(path.clone()),
+        })
     }
 }
 

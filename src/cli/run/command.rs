@@ -13,7 +13,7 @@ use crate::cli::words::short_digest;
 use crate::cli::{batches, database, ended, lookup, signals};
 use crate::exit::Exit;
 use crate::manifest::{self, Source, Validated};
-use crate::progress::Verbosity;
+use crate::progress::{self, Verbosity};
 use crate::queue::{Note, Open, Queue, QueueLock};
 use crate::run::{Signal, Signals};
 use crate::time;
@@ -21,6 +21,9 @@ use crate::time;
 pub async fn run(global: &Global, args: &RunArgs) -> Result<Exit, CliError> {
     let verbosity = global.verbosity();
     let mut signals = signals::listen()?;
+    if let Some(events) = args.events_to() {
+        progress::check_events(&events)?;
+    }
     let manifest = match &args.manifest {
         Some(path) => {
             let source = args.sheet.open(path)?;

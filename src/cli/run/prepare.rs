@@ -9,6 +9,7 @@ use super::context::{Invocation, RunContext};
 use crate::cli::error::CliError;
 use crate::cli::held::{held_now, said};
 use crate::cli::lookup::Resolved;
+use crate::cli::options::as_json;
 use crate::cli::order::{self, Loaded, NewOrder, Plan, Sheet, access, check_groups};
 use crate::cli::output::{tell, tell_prose};
 use crate::cli::plan::{self, Approved};
@@ -110,6 +111,7 @@ async fn order(
         api_url: &context.api_url,
         owner: manifest.owner.clone(),
         plan: None,
+        options: Some(as_json(&context.options, &context.repeated)),
     };
     let verbosity = global.verbosity();
     match order::plan(queue, &sheet, options).await? {

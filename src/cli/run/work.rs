@@ -11,7 +11,7 @@ use crate::cli::{batches, ended, manifest, next};
 use crate::event::Event;
 use crate::exit::Exit;
 use crate::job::{Action, BatchId};
-use crate::progress::{self, Cause, Ended, EventsTo, Mode, Surroundings, summary};
+use crate::progress::{self, Cause, Ended, Mode, Surroundings, summary};
 use crate::queue::{Batch, NewRun, Queue, Store as _};
 use crate::run::{self, Ending, Halt, Signals};
 use crate::{text, time};
@@ -119,10 +119,7 @@ fn display_options(invocation: &Invocation<'_>, action: Action) -> progress::Opt
         mode: Mode::resolve(args.progress.into(), verbosity, surroundings),
         verbosity,
         colour: surroundings.colour(),
-        events: args.events.as_ref().map(|path| match path.to_str() {
-            Some("-") => EventsTo::Stdout,
-            _ => EventsTo::File(path.clone()),
-        }),
+        events: args.events_to(),
         no_wait: context.options.no_wait,
         command: invocation.command(),
     }

@@ -85,15 +85,15 @@ impl Status {
         control.hear_all(&said);
         said.reverse();
         said.truncate(SAID_MAX);
-        let rules = last_run.as_ref().filter(|_| batch.is_open());
-        let held = match rules {
-            Some(run) => held(queue, &batch, run, &control, holder.is_some()).await?,
+        let rules = queue.options(batch.id).await?.filter(|_| batch.is_open());
+        let held = match &rules {
+            Some(rules) => held(queue, &batch, rules, &control, holder.is_some()).await?,
             None => Held::default(),
         };
         let next = if batch.is_open() && control.paused.is_some() {
             Some(lift(global, &batch, is_newest))
         } else {
-            let run = next::run(&batch, open.is_empty(), rules.map(|run| &run.options));
+            let run = next::run(&batch, open.is_empty(), rules.as_ref());
             let next = match held.needs_a_word() {
                 Some(service) => Some(look(global, &batch, service)),
                 None => next(global, &batch, is_newest, run, held.window.as_ref()),

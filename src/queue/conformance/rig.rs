@@ -34,6 +34,7 @@ pub(super) fn order(identity: u8) -> NewBatch {
         api_url: "https://api.zomro.com/".to_owned(),
         owner: None,
         plan: None,
+        options: None,
         manifest: "fleet.csv".to_owned(),
         path: PathBuf::from("/srv/fleet.csv"),
     }

@@ -316,6 +316,23 @@ impl Queue {
         }
     }
 
+    /// By which options `batch` is worked on: those of its last run, or of the one that has ordered it and
+    /// did not come to work on it; `None`: it was only loaded.
+    pub async fn options(
+        &mut self,
+        batch: BatchId,
+    ) -> Result<Option<serde_json::Value>, StoreError> {
+        let options: Option<String> = sqlx::query_scalar(
+            "SELECT coalesce((SELECT options FROM run WHERE batch_id = ?1 ORDER BY id DESC LIMIT 1),
+                             (SELECT options FROM batch WHERE id = ?1))",
+        )
+        .bind(batch.0)
+        .fetch_one(&mut self.connection)
+        .await?;
+        let options = options.map(|options| serde_json::from_str(&options));
+        options.transpose().map_err(|_| damaged("a run's options"))
+    }
+
     /// The runs that worked on `batch`, the newest first, at most `limit`.
     pub async fn runs(&mut self, batch: BatchId, limit: u32) -> Result<Vec<Run>, StoreError> {
         let rows = sqlx::query(
