@@ -189,6 +189,8 @@ mod tests {
                     "resolve" => &["--all", "--as=failed"],
                     "retry" => &["--failed", "--from=a.csv"],
                     "cancel" => &["--all"],
+                    "report" if name == "rows" => &["--from=a.csv", "--output=b.csv"],
+                    "report" => &["--from=a.csv"],
                     "set" if name == "workers" => &["--rate=1"],
                     "set" => &["--workers=3"],
                     _ => &[],
