@@ -48,7 +48,7 @@ pub enum SheetFault {
     Merged,
     /// A truth value.
     Truth,
-    /// A number that is shown as something else.
+    /// What is stored is not what is shown.
     Disguised,
     /// More than [`CELL_CHARS_MAX`] characters.
     CellTooLong,
@@ -84,7 +84,7 @@ impl SheetFault {
             Self::FormulaUnsaved => "the cell holds a formula whose value is not stored".into(),
             Self::Merged => "the cell is merged with others".into(),
             Self::Truth => "the cell holds a truth value".into(),
-            Self::Disguised => "the cell holds a number, and does not show it".into(),
+            Self::Disguised => "the cell holds something else than it shows".into(),
             Self::CellTooLong => {
                 format!("the cell holds more than {CELL_CHARS_MAX} characters").into()
             }

@@ -39,7 +39,7 @@ pub fn open(
     let archive = Archive::open(blob.clone())?;
     let book = if archive.has(ods::CONTENT) {
         Book::Ods(ods::Book::open(&archive)?)
-    } else if archive.names().any(|name| name.starts_with("xl/")) {
+    } else if archive.names().any(is_of_excel) {
         Book::Xlsx(xlsx::Book::open(&archive)?)
     } else {
         return Err(Fault::format(FileFormat::of_parts(archive.names())));
@@ -55,6 +55,12 @@ pub fn open(
         sheet: book.sheet(&archive, position)?,
         text_bytes_max: (SHEET_TEXT_BYTES_ANY + text_bytes_max).min(SHEET_TEXT_BYTES_MAX),
     })
+}
+
+/// Nearly all programs put the parts of a workbook into one folder, and none needs to.
+fn is_of_excel(part: &str) -> bool {
+    let part = part.to_ascii_lowercase();
+    part.starts_with("xl/") || part.ends_with("workbook.xml")
 }
 
 /// What an OLE container is: a workbook of before 2007, or one that is encrypted.

@@ -446,7 +446,7 @@ fn cells() -> Vec<Case> {
         Case::refused(
             "an id that is not shown",
             shown_as(";;;"),
-            &["cell A3", "does not show"],
+            &["cell A3", "something else than it shows"],
         ),
         Case::refused(
             "a fraction",

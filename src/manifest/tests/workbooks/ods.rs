@@ -292,7 +292,15 @@ fn refused() -> Vec<Case> {
         Case::refused(
             "a number that is shown as a word",
             cell(&number("1", "TRUE")),
-            &["cell A2", "does not show it"],
+            &["cell A2", "something else than it shows"],
+        ),
+        Case::refused(
+            "a text that is shown as another one",
+            cell(
+                "<table:table-cell office:value-type=\"string\" office:string-value=\"5113199\">\
+                 <text:p>5113119</text:p></table:table-cell>",
+            ),
+            &["cell A2", "something else than it shows"],
         ),
         Case::refused(
             "an error value",

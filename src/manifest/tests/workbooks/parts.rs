@@ -215,6 +215,18 @@ fn taken() -> Vec<Case> {
             csv(2),
         ),
         Case::same(
+            "parts in no folder",
+            plain()
+                .replacing("_rels/.rels", "xl/workbook.xml", "workbook.xml")
+                .renamed(BOOK, "workbook.xml")
+                .renamed(RELATIONS, "_rels/workbook.xml.rels")
+                .renamed(SHEET, "worksheets/sheet1.xml")
+                .renamed(STRINGS, "sharedStrings.xml")
+                .renamed("xl/styles.xml", "styles.xml")
+                .packed(),
+            csv(2),
+        ),
+        Case::same(
             "names of Windows, and in capitals",
             plain()
                 .renamed(SHEET, "xl\\worksheets\\Sheet1.xml")
@@ -359,6 +371,11 @@ fn refused_cells() -> Vec<Case> {
             "a number without end",
             first("<c r=\"A2\"><v>1e999</v></c>"),
             &["cell A2"],
+        ),
+        Case::refused(
+            "two values in a cell",
+            first("<c r=\"A2\"><v>511</v><v>3119</v></c>"),
+            &["cell A2 holds two values"],
         ),
         Case::refused(
             "a text that is not there",

@@ -82,11 +82,16 @@ impl Cell {
             paragraphs += 1;
             paragraph::read(xml, text)?;
         }
-        // Some programs write no text beside a number, and then nothing else is shown.
-        let is_disguised = paragraphs > 0 && !text.contains(char::is_numeric);
+        // Some programs write no text beside a value, and then nothing else is shown.
+        let is_disguised = paragraphs > 0
+            && match (&self.kind, &self.value) {
+                (Kind::Number, _) => !text.contains(char::is_numeric),
+                (Kind::Text, Some(stored)) => stored.as_str() != text,
+                _ => false,
+            };
         let odd = self.value(text)?;
         let disguised = DiagnosticKind::Workbook(SheetFault::Disguised);
-        Ok(odd.or((is_disguised && matches!(self.kind, Kind::Number)).then_some(disguised)))
+        Ok(odd.or(is_disguised.then_some(disguised)))
     }
 
     /// Puts what is stored in the place of what is shown.

@@ -48,7 +48,11 @@ impl Book {
             return Err(Fault::format(FileFormat::BinaryExcel));
         }
         let (folder, name) = main.rsplit_once('/').unwrap_or(("", main));
-        let of_book = relations(archive, &format!("{folder}/_rels/{name}.rels"), folder)?;
+        let of_book = relations(
+            archive,
+            &resolved(folder, &format!("_rels/{name}.rels")),
+            folder,
+        )?;
         let target = |kind: &str| {
             let found = of_book.iter().find(|relation| relation.kind == kind);
             found.map(|relation| relation.target.clone())

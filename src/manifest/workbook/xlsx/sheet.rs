@@ -156,6 +156,11 @@ impl XlsxSheet {
                 continue;
             };
             match tag.local() {
+                "v" if is_stored => {
+                    let column = place::letters(attributes.column as usize);
+                    let what = format!("cell {column}{} holds two values", row.number);
+                    return Err(Fault::damaged(what));
+                }
                 "v" => {
                     is_stored = true;
                     self.xml.text(&mut self.stored)?;
