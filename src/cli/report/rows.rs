@@ -1,6 +1,6 @@
 //! Some lines of the operator's own manifest, to be corrected and run.
 
-use std::io::{self, Write as _};
+use std::io::{self, BufWriter, IntoInnerError};
 use std::path::Path;
 
 use clap::ValueEnum;
@@ -42,7 +42,7 @@ impl Rows {
 enum Sink {
     Lines {
         raw: RawLines,
-        file: AtomicFile,
+        file: BufWriter<AtomicFile>,
     },
     Cells {
         book: Box<RowsBook>,
@@ -65,7 +65,7 @@ impl Sink {
             return Err(CliError::Usage(format!("--output {name}: {what}")));
         }
         let open = || {
-            let mut file = AtomicFile::create_private(path)?;
+            let file = AtomicFile::create_private(path)?;
             if is_workbook {
                 let folder = path
                     .parent()
@@ -76,6 +76,7 @@ impl Sink {
                 return Ok(Self::Cells { book, file });
             }
             let mut raw = RawLines::open(source)?;
+            let mut file = BufWriter::with_capacity(1 << 16, file);
             raw.read_to(own.rows.header_line(), |_| true, &mut file)?;
             Ok(Self::Lines { raw, file })
         };
@@ -92,10 +93,7 @@ impl Sink {
 
     fn finish(self) -> io::Result<()> {
         let file = match self {
-            Self::Lines { mut file, .. } => {
-                file.flush()?;
-                file
-            }
+            Self::Lines { file, .. } => file.into_inner().map_err(IntoInnerError::into_error)?,
             Self::Cells { book, mut file } => {
                 book.finish(&mut file)?;
                 file
