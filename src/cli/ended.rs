@@ -90,7 +90,7 @@ pub fn of_opening(error: &OpenError) -> Exit {
 pub fn of_store(error: &StoreError) -> Exit {
     match error {
         StoreError::Locked(_) | StoreError::LeaseLost { .. } | StoreError::Busy => Exit::Busy,
-        StoreError::Storage { .. } => Exit::Storage,
+        StoreError::Storage { .. } | StoreError::Gone { .. } => Exit::Storage,
         StoreError::Bug(_) => Exit::Bug,
     }
 }

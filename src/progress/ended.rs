@@ -62,7 +62,8 @@ pub struct Ended {
     /// How to call refleet on this database: `refleet`, or `refleet --db /srv/fleet.db`.
     pub command: String,
     /// What follows it to go on with this batch: `run`, or `run fleet.csv --simulate`.
-    pub resume: String,
+    /// `None`: the database is gone, and no command goes on with it.
+    pub resume: Option<String>,
     /// The file that the batch was ordered from, as a word of a command; `None`: standard input.
     pub manifest: Option<String>,
     /// No later batch is what commands speak of unless they are told.

@@ -23,6 +23,9 @@ impl Step {
 pub fn next_steps(ended: &Ended) -> Vec<Step> {
     let counts = &ended.counts;
     let mut steps = Vec::from_iter(what_stopped_it(ended));
+    let Some(resume) = &ended.resume else {
+        return steps;
+    };
     if counts.held > 0 {
         steps.push(Step::new(
             format!(
@@ -37,7 +40,7 @@ pub fn next_steps(ended: &Ended) -> Vec<Step> {
             ],
         ));
     }
-    failures(ended, &mut steps);
+    failures(ended, resume, &mut steps);
     if ended.flagged > 0 {
         steps.push(Step::new(
             format!(
@@ -67,7 +70,7 @@ pub fn next_steps(ended: &Ended) -> Vec<Step> {
         };
         steps.push(Step::new(
             format!("{}: {verb}", rest.join(", ")),
-            [ended.resume.as_str()],
+            [resume.as_str()],
         ));
     } else if ended.exit.has_ended() {
         steps.push(Step::new(
@@ -98,6 +101,10 @@ fn what_stopped_it(ended: &Ended) -> Option<Step> {
             "what was sent is in the ledger; please report this with the message above",
             [],
         )),
+        Exit::Storage if ended.resume.is_none() => {
+            let hint = ended.hint.clone();
+            hint.map(|hint| Step::new(hint, []))
+        }
         Exit::Storage => Some(Step::new(
             "nothing was sent after the first failed write: see to the disk, then run again",
             [],
@@ -115,7 +122,7 @@ fn it_was(count: u64) -> &'static str {
     if count == 1 { "it was" } else { "they were" }
 }
 
-fn failures(ended: &Ended, steps: &mut Vec<Step>) {
+fn failures(ended: &Ended, resume: &str, steps: &mut Vec<Step>) {
     let failed = ended.counts.failed;
     if failed == 0 {
         return;
@@ -146,7 +153,7 @@ fn failures(ended: &Ended, steps: &mut Vec<Step>) {
         commands.push("retry --failed --wiped".to_owned());
     }
     // While jobs are left, their step names this command already.
-    commands.extend((ended.counts.open() == 0).then(|| ended.resume.clone()));
+    commands.extend((ended.counts.open() == 0).then(|| resume.to_owned()));
     steps.push(Step {
         what: what.join("\n"),
         commands,

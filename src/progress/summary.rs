@@ -208,7 +208,7 @@ mod tests {
             }),
             database: PathBuf::from("/var/lib/refleet/refleet.db"),
             command: "refleet".to_owned(),
-            resume: "run".to_owned(),
+            resume: Some("run".to_owned()),
             manifest: Some("fleet.csv".to_owned()),
             is_newest: true,
         }
@@ -367,7 +367,7 @@ mod tests {
                 Ended {
                     halted: Some("failure budget: 4 of 4 used up".to_owned()),
                     simulated: true,
-                    resume: "run fleet.csv --simulate".to_owned(),
+                    resume: Some("run fleet.csv --simulate".to_owned()),
                     ..ended(Exit::Outage, open)
                 },
             ),

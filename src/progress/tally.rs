@@ -11,7 +11,7 @@ use super::layout::{Paint, Tone, edges, fit, flow};
 use super::lines::{describe_activity, stopping};
 use super::rate::Rate;
 use crate::event::{Activity, Event, JobEvent, Limit};
-use crate::job::{Counts, State, Terms};
+use crate::job::{Counts, Evidence, State, Terms};
 use crate::pace::Pace;
 use crate::text::{MESSAGE_CHARS_MAX, brief};
 use crate::time;
@@ -133,9 +133,10 @@ impl Tally {
                 self.forecast.ended(job.service, job.took);
             }
         }
+        let is_seen = job.evidence.is_some_and(Evidence::is_seen);
         if let Some(took) = job.took.filter(|took| {
             let slowest = self.slowest.as_ref();
-            slowest.is_none_or(|slowest| *took > slowest.took)
+            is_seen && slowest.is_none_or(|slowest| *took > slowest.took)
         }) {
             self.slowest = Some(Slowest {
                 service: job.service,
@@ -229,12 +230,8 @@ impl Tally {
         let (ended, total) = (self.ended(), self.counts.total());
         let is_held_back = match &self.activity {
             Some((Activity::HeldBack { by }, _)) => match by {
-                Limit::Window | Limit::Canary | Limit::Pause | Limit::Drain => true,
-                Limit::Rate
-                | Limit::Workers
-                | Limit::FailureBudget
-                | Limit::Groups
-                | Limit::Instances => false,
+                Limit::Window | Limit::Canary | Limit::Groups | Limit::Pause | Limit::Drain => true,
+                Limit::Rate | Limit::Workers | Limit::FailureBudget | Limit::Instances => false,
             },
             Some(_) | None => false,
         };

@@ -25,6 +25,13 @@ pub enum StoreError {
         /// The store's own words.
         reason: String,
     },
+    /// Its file is not what it was any more: somebody has taken it away while it was in use. What was wiped
+    /// nobody else knows.
+    #[error("the database {reason}")]
+    Gone {
+        /// Which file, and what has become of it.
+        reason: String,
+    },
     /// A fault of ours: what was to be written broke a rule of the database.
     #[error("the database refused what should have been right: {0}")]
     Bug(String),

@@ -54,11 +54,17 @@ fn a_plan_that_was_written_is_shown_from_its_file_alone() {
         "4 instances of account 70001 (operator@example.com) at http://127.0.0.1".to_owned(),
         format!("{}  web-03  192.0.2.3  AlmaLinux-8  AlmaLinux-8", FIRST + 2),
         format!("{}  web-02  192.0.2.2  AlmaLinux-8  NOT SENT", FIRST + 1),
-        format!("NOT SENT: {}: its status is suspended.", FIRST + 1),
+        format!(
+            "NOT SENT unless that ends within 1h 0m: 1 is suspended: {}.",
+            FIRST + 1
+        ),
         "     3 x AlmaLinux-8 (".to_owned(),
         "--max-failures 20% --max-mismatch 2% --max-per-group 1 --canary 1.".to_owned(),
         "Way in afterwards: 3 by the manifest's password.".to_owned(),
         "ALL DATA on 3 instances will be DESTROYED.".to_owned(),
+        "Same image again: 3 of them, wiped all the same.".to_owned(),
+        "The same 4 services and images as in batch 1, the last order of this manifest.".to_owned(),
+        "It will take about ".to_owned(),
     ] {
         assert!(
             shown.out.contains(&words),

@@ -207,7 +207,7 @@ fn instances_are_shown_by_name_and_address_and_with_what_they_took() {
     rig.call(&["show", "5113121"])
         .exit(0)
         .says_out("instance  web-03, 192.0.2.3")
-        .says_out("took      ");
+        .says_out(", took ");
 }
 
 // Field case E10.

@@ -250,6 +250,12 @@ fn a_database_that_is_taken_away_stops_the_sending() {
         // The second worker's intent may have been committed already.
         assert!(rig.submissions() <= 3, "{name:?}: {said}");
         assert!(said.contains("was removed or replaced"), "{name:?}: {said}");
+        // Whoever typed it again would order everything anew, of a database that knows of no wipe.
+        assert!(
+            said.contains("A NEW DATABASE WOULD WIPE"),
+            "{name:?}: {said}"
+        );
+        assert!(!said.contains("to resume"), "{name:?}: {said}");
     }
 }
 

@@ -30,6 +30,9 @@ pub fn storage_hints(error: &StoreError) -> Vec<String> {
         StoreError::Storage { .. } => {
             "nothing more was sent; see to the disk, then run again: nothing is repeated"
         }
+        StoreError::Gone { .. } => {
+            "nothing more was sent. It alone knows what was wiped: bring that very file back, with its -wal beside it, before anything is run again. A NEW DATABASE WOULD WIPE EVERYTHING ONCE MORE"
+        }
         StoreError::Bug(_) => "please report this; nothing more was sent, and the ledger is intact",
     };
     vec![hint.to_owned()]

@@ -16,19 +16,29 @@ pub struct Hold {
     /// By what, for people.
     by: String,
     until: Until,
+    until_words: String,
 }
 
 impl Hold {
+    fn new(rule: &'static str, by: String, until: Until) -> Self {
+        Self {
+            rule,
+            by,
+            until,
+            until_words: until.words(time::now_ms()),
+        }
+    }
+
     /// For people.
     pub fn words(&self) -> String {
-        format!("by {}, {}", self.by, self.until.words(time::now_ms()))
+        format!("by {}, {}", self.by, self.until_words)
     }
 }
 
 /// For scripts.
 pub fn holds_as_json(holds: &[Hold]) -> Value {
     let holds = holds.iter().map(
-        |hold| json!({"rule": hold.rule, "until": hold.until.as_json(), "what": hold.words()}),
+        |hold| json!({"rule": hold.rule, "until": hold.until.as_json(time::now_ms()), "what": hold.words()}),
     );
     holds.collect()
 }
@@ -55,27 +65,20 @@ impl Held {
         let word = self.by_word.as_ref()?;
         let operator = text::brief(&word.operator, 100);
         Some(if word.instruction == Instruction::Drain {
-            Hold {
-                rule: "drain",
-                by: format!("the drain that {operator} has asked for"),
-                until: Until::Run,
-            }
+            let by = format!("the drain that {operator} has asked for");
+            Hold::new("drain", by, Until::Run)
         } else {
-            Hold {
-                rule: "pause",
-                by: format!("the pause that {operator} has asked for"),
-                until: Until::Word,
-            }
+            let by = format!("the pause that {operator} has asked for");
+            Hold::new("pause", by, Until::Word)
         })
     }
 
     fn by_canaries(&self, row: &ResultRow) -> Option<Hold> {
         let mut canaries = self.canaries.iter();
         let goes_first = canaries.any(|canary| canary.service == row.service);
-        (!self.canaries.is_empty() && !goes_first).then(|| Hold {
-            rule: "canary",
-            by: format!("those that go first, {}", members(&self.canaries)),
-            until: self.until_proven(),
+        (!self.canaries.is_empty() && !goes_first).then(|| {
+            let by = format!("those that go first, {}", members(&self.canaries));
+            Hold::new("canary", by, self.until_proven())
         })
     }
 
@@ -83,23 +86,20 @@ impl Held {
         let group = row.group.as_ref()?;
         let at = self.groups.binary_search_by(|held| held.group.cmp(group));
         let held = self.groups.get(at.ok()?)?;
-        Some(Hold {
-            rule: "group",
-            by: format!(
-                "its group `{}`, {}",
-                text::brief(group.as_str(), 40),
-                members(&held.down)
-            ),
-            until: held.until,
-        })
+        let name = text::brief(group.as_str(), 40);
+        let by = format!("its group `{name}`, {}", members(&held.down));
+        Some(Hold::new("group", by, held.until))
     }
 
     fn by_window(&self, row: &ResultRow) -> Option<Hold> {
         let held = self.window.as_ref()?;
-        held.late.contains(&row.image).then(|| Hold {
-            rule: "window",
-            by: format!("the window {}", held.window),
-            until: Until::Opens(held.opens_ms),
+        held.late.contains(&row.image).then(|| {
+            let until = Until::Opens(held.opens_ms);
+            Hold {
+                // By the clocks that the window goes by.
+                until_words: format!("until {}", held.window.zone.local(held.opens_ms)),
+                ..Hold::new("window", format!("the window {}", held.window), until)
+            }
         })
     }
 }

@@ -133,6 +133,8 @@ pub async fn held(
     let images: Vec<Option<ImageId>> = images.into_iter().collect();
     let what = (batch.provider.as_str(), batch.action);
     let durations = window::learned(Some(queue), what, &images).await?;
+    // A run that is drained sees through what is in flight, and starts nothing when that is back.
+    let is_worked_on = is_worked_on && control.drained.is_none();
     let waited = |job: &QueuedJob| Waited::new(job, &durations, is_worked_on);
     let mut held = Held {
         by_word: (control.paused.clone()).or_else(|| control.drained.clone()),
@@ -193,12 +195,10 @@ pub async fn said(queue: &mut Queue, batch: BatchId) -> Result<Control, StoreErr
     Ok(control)
 }
 
-/// What holds jobs of `batch` back now, by the rules of its last run; as long as none has ordered it, nothing
-/// does.
+/// What holds jobs of `batch` back now, by the rules of its last run; as long as none has ordered it, by those
+/// that hold where nothing else is said.
 pub async fn held_now(queue: &mut Queue, batch: &Batch) -> Result<Held, CliError> {
-    let Some(options) = queue.options(batch.id).await? else {
-        return Ok(Held::default());
-    };
+    let options = queue.options(batch.id).await?.unwrap_or_default();
     let at_work = at_work_on(queue, batch.id).await?;
     let mut control = Control::of(at_work);
     control.hear_all(&queue.control(batch.id, 0).await?);

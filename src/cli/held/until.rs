@@ -68,8 +68,10 @@ impl Until {
     }
 
     /// For scripts: the moment, and what it depends on where there is none.
-    pub fn as_json(self) -> Value {
+    pub fn as_json(self, now_ms: i64) -> Value {
         match self {
+            // What should have been is no moment that anybody could wait for.
+            Self::About(ms) if ms <= now_ms => json!({"at": null, "needs": null}),
             Self::About(ms) | Self::Opens(ms) => {
                 json!({"at": time::rfc3339(ms), "needs": null})
             }

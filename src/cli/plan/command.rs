@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use super::args::{FormatArg, PlanArgs};
-use super::file::{Bounds, PlanFile, place};
+use super::file::{Bounds, PlanFile, Shown, place};
 use super::gather::{self, Gathered};
 use super::show::{is_plan, show};
 use super::text;
@@ -92,10 +92,16 @@ async fn make(global: &Global, args: &PlanArgs) -> Result<Exit, CliError> {
     let forecast = gather::forecast(&question, &options, &durations);
     question.starts = forecast.words();
     let database = place(&global.database(DATABASE)?);
-    let rows = gather::rows(&sheet, &question, &forecast)?;
+    let mut said = question.sentences();
+    said.push(forecast.sentence());
+    let shown = Shown {
+        said,
+        rows: gather::rows(&sheet, &question, &forecast)?,
+        lookup_calls: manifest.calls,
+    };
     let bounds = Bounds::of(&options);
     let owner = account.owner.clone();
-    let plan = PlanFile::new(&sheet, owner, database, bounds, rows, manifest.calls);
+    let plan = PlanFile::new(&sheet, owner, database, bounds, shown);
     print_text(&match args.format {
         FormatArg::Json => plan.to_json(),
         FormatArg::Table => text::text(&question, &forecast, manifest.calls),

@@ -57,6 +57,8 @@ pub struct PlanFile {
     /// Calls that it took to look up the names of the sheet, and that a run takes again.
     #[serde(default, skip_serializing_if = "is_none")]
     pub lookup_calls: u64,
+    /// What a person is told of it: warnings, what waits, what is lost, when it would end.
+    pub said: Vec<String>,
     /// Every row of the sheet, in its order.
     pub rows: Vec<Row>,
     /// SHA-256 of all the rest, in hexadecimal digits.
@@ -205,6 +207,16 @@ impl Bounds {
     }
 }
 
+/// What whoever approves a plan is shown of it.
+pub struct Shown {
+    /// As [`PlanFile::said`].
+    pub said: Vec<String>,
+    /// As [`PlanFile::rows`].
+    pub rows: Vec<Row>,
+    /// As [`PlanFile::lookup_calls`].
+    pub lookup_calls: u64,
+}
+
 /// One row of the sheet, without its password.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -342,8 +354,11 @@ impl PlanFile {
         account: Option<Owner>,
         database: PathBuf,
         options: Bounds,
-        rows: Vec<Row>,
-        lookup_calls: u64,
+        Shown {
+            said,
+            rows,
+            lookup_calls,
+        }: Shown,
     ) -> Self {
         let created_ms = time::now_ms();
         let mut plan = Self {
@@ -358,6 +373,7 @@ impl PlanFile {
             manifest: sheet.source.name().to_owned(),
             options,
             lookup_calls,
+            said,
             rows,
             digest: String::new(),
         };
@@ -548,6 +564,7 @@ mod tests {
                 max_per_group: NonZeroU32::MIN,
             },
             lookup_calls: 0,
+            said: Vec::new(),
             rows: Vec::new(),
             digest: String::new(),
         };

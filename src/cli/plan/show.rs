@@ -14,10 +14,9 @@ use super::text::lookups;
 use crate::cli::error::CliError;
 use crate::cli::global::Global;
 use crate::cli::output::print_text;
-use crate::cli::question::ways_in;
 use crate::cli::words::{instances, named, short_digest};
 use crate::exit::Exit;
-use crate::job::{AccessKind, Expected, ServiceId};
+use crate::job::{Expected, ServiceId};
 use crate::report::{Format, Listing};
 use crate::text::{brief, printable};
 use crate::time;
@@ -109,21 +108,13 @@ fn text(plan: &PlanFile, path: &Path, now_ms: i64) -> String {
     text.push('\n');
     text.push_str(&images(&plan.rows));
     text.push('\n');
-    text.push_str(&left_alone(&plan.rows));
+    text.push_str(&left_out(&plan.rows));
     let options = plan.options.words().concat().join(" ");
     let _ = writeln!(text, "It holds {}.", printable(options.trim_end()));
     text.push_str(&lookups(plan.lookup_calls));
-    let sent: Vec<&Row> = sent(&plan.rows).collect();
-    let of = |kind: AccessKind| {
-        let access = sent.iter().map(|row| row.access.as_deref());
-        access
-            .filter(|access| *access == Some(kind.as_str()))
-            .count() as u64
-    };
-    let kinds = [AccessKind::Password, AccessKind::SshKey, AccessKind::Image];
-    let _ = writeln!(text, "Way in afterwards: {}.", ways_in(kinds.map(of)));
-    let lost = instances(sent.len() as u64);
-    let _ = writeln!(text, "{}", plan.action.terms().warning(&lost));
+    for line in &plan.said {
+        let _ = writeln!(text, "{}", printable(line));
+    }
     text
 }
 
@@ -191,29 +182,13 @@ fn images(rows: &[Row]) -> String {
     })
 }
 
-/// Who is not sent, and why.
-fn left_alone(rows: &[Row]) -> String {
-    let mut left_out = Vec::new();
-    let mut not_sent: BTreeMap<&str, Vec<ServiceId>> = BTreeMap::new();
-    for row in rows {
-        match &row.sent {
-            Sent::Yes => {}
-            Sent::NotNow(why) => not_sent.entry(why).or_default().push(row.service_id),
-            Sent::LeftOut => left_out.push(row.service_id),
-        }
+/// Who is left out of the order; who is in it and not sent, is said with the rest.
+fn left_out(rows: &[Row]) -> String {
+    let left_out = rows.iter().filter(|row| row.sent == Sent::LeftOut);
+    let left_out: Vec<ServiceId> = left_out.map(|row| row.service_id).collect();
+    if left_out.is_empty() {
+        return String::new();
     }
-    let mut text = String::new();
-    // Writing to a String cannot fail.
-    if !left_out.is_empty() {
-        let _ = writeln!(
-            text,
-            "Left out, since they are done already or not due: {}.",
-            named(&left_out, NAMED_MAX)
-        );
-    }
-    for (why, services) in not_sent {
-        let services = named(&services, NAMED_MAX);
-        let _ = writeln!(text, "NOT SENT: {services}: {}.", brief(why, 300));
-    }
-    text
+    let named = named(&left_out, NAMED_MAX);
+    format!("Left out, since they are done already or not due: {named}.\n")
 }

@@ -15,4 +15,4 @@ pub use ask::{Asked, confirm, read};
 pub use fate::Fate;
 pub use pager::Pager;
 pub use targets::Targets;
-pub use text::{Question, ways_in};
+pub use text::Question;

@@ -3,6 +3,7 @@
 //! The one fact to know: the number to type is that of the instances that will lose their data, and
 //! what matters most stands last, because a screen keeps its last lines.
 
+use std::cmp::Reverse;
 use std::collections::HashMap;
 use std::fmt::{self, Write as _};
 use std::time::Duration;
@@ -11,7 +12,7 @@ use super::fate::{Fate, Outlook};
 use super::table;
 use super::targets::{IMAGES_MAX, Targets};
 use crate::cli::words::{instances, named};
-use crate::job::{AccessKind, Action, Group, ServiceId};
+use crate::job::{AccessKind, Action, Group, ImageId, ServiceId};
 use crate::progress::fold;
 use crate::queue::{FirstOfEach, Target};
 use crate::run::{Account, Rollout};
@@ -146,6 +147,18 @@ impl Question<'_> {
 
     /// What stands right above the prompt: what is lost, what is not sent, how one gets in.
     pub fn closing(&self, columns: usize) -> String {
+        let mut text = String::new();
+        for line in self.sentences() {
+            for line in fold(&line, columns) {
+                text.push_str(&line);
+                text.push('\n');
+            }
+        }
+        text
+    }
+
+    /// The same, line by line.
+    pub fn sentences(&self) -> Vec<String> {
         let mut lines = Vec::new();
         self.not_sent(&mut lines);
         self.odd_images(&mut lines);
@@ -156,14 +169,7 @@ impl Question<'_> {
         }
         let terms = self.action.terms();
         lines.push(terms.warning(&instances(self.count())));
-        let mut text = String::new();
-        for line in lines {
-            for line in fold(&line, columns) {
-                text.push_str(&line);
-                text.push('\n');
-            }
-        }
-        text
+        lines
     }
 
     fn not_sent(&self, lines: &mut Vec<String>) {
@@ -314,7 +320,12 @@ impl Question<'_> {
     }
 
     fn images(&self, lines_max: usize) -> String {
-        let ranked = self.targets.ranked_images();
+        let mut counts: HashMap<ImageId, u64> = HashMap::new();
+        for image in self.sent().filter_map(|target| target.image) {
+            *counts.entry(image).or_default() += 1;
+        }
+        let mut ranked: Vec<(ImageId, u64)> = counts.into_iter().collect();
+        ranked.sort_unstable_by_key(|&(image, count)| (Reverse(count), image));
         let mut text = String::new();
         for (image, count) in ranked.iter().take(lines_max) {
             let name = match self.account.image_names.get(image) {
@@ -339,7 +350,7 @@ impl Question<'_> {
 }
 
 /// How one gets in afterwards: so many by password, by key, and with neither.
-pub fn ways_in(counts: [u64; 3]) -> String {
+fn ways_in(counts: [u64; 3]) -> String {
     let words = [
         "by the manifest's password",
         "by SSH key",
@@ -373,7 +384,7 @@ mod tests {
     use console::measure_text_width;
 
     use super::*;
-    use crate::job::{AccountId, Expected, ImageId, Owner};
+    use crate::job::{AccountId, Expected, Owner};
     use crate::run::InstanceList;
     use crate::zomro::{Instance, Page};
 

@@ -12,7 +12,7 @@ use crate::event::Event;
 use crate::exit::Exit;
 use crate::job::{Action, BatchId};
 use crate::progress::{self, Cause, Ended, Mode, Surroundings, summary};
-use crate::queue::{Batch, NewRun, Queue, Store as _};
+use crate::queue::{Batch, NewRun, Queue, Store as _, StoreError};
 use crate::run::{self, Ending, Halt, Signals};
 use crate::{text, time};
 
@@ -178,6 +178,14 @@ async fn how_it_ended(
         }
         hint
     };
+    let resume = match path {
+        Some(path) if !is_alone && !simulated => {
+            manifest::run(batch.action, path) + &next::of_sheet(recorded)
+        }
+        _ => invocation.resume_command(batch.action),
+    } + &next::of_run(recorded);
+    let is_gone = matches!(ending.storage, Some(StoreError::Gone { .. }));
+    let resume = (!is_gone).then_some(resume);
     Ended {
         exit,
         batch: batch.id,
@@ -196,12 +204,7 @@ async fn how_it_ended(
         account: now.unwrap_or(batch).owner.clone(),
         database: ending.database.clone(),
         command,
-        resume: match path {
-            Some(path) if !is_alone && !simulated => {
-                manifest::run(batch.action, path) + &next::of_sheet(recorded)
-            }
-            _ => invocation.resume_command(batch.action),
-        } + &next::of_run(recorded),
+        resume,
         manifest,
         is_newest,
     }

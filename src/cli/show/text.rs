@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use super::record::Record;
-use crate::job::{LedgerEntry, ServiceId, State, Verdict};
+use crate::job::{LedgerEntry, ServiceId, Verdict};
 use crate::queue::{LedgerLine, QueuedJob};
 use crate::{text, time};
 
@@ -84,14 +84,11 @@ impl Lines {
             record.state,
             record.executed()
         ));
-        if let (State::Done, Some(submitted_ms), Some(completed_ms)) =
-            (record.state, record.submitted_ms, record.completed_ms)
-        {
-            let took = time::short(time::between(submitted_ms, completed_ms));
-            self.add(&format!(
-                "  took      {took}, completed {}",
-                time::human(completed_ms)
-            ));
+        if let Some(completed_ms) = record.completed_ms {
+            // How long it took is known where its end was seen.
+            let took = record.took().map(time::short);
+            let took = took.map_or_else(String::new, |took| format!(", took {took}"));
+            self.add(&format!("  ended     {}{took}", time::human(completed_ms)));
         }
         if let Some(failure) = &record.failure {
             self.add(&format!(

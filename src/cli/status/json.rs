@@ -27,6 +27,7 @@ pub fn as_json(status: &Status, database: &Path) -> serde_json::Value {
         open,
         next,
     } = status;
+    let now_ms = time::now_ms();
     json!({
         "version": 1,
         "database": database.display().to_string(),
@@ -67,11 +68,11 @@ pub fn as_json(status: &Status, database: &Path) -> serde_json::Value {
         "held_back": json!({
             "canaries": held.canaries.iter().map(member).collect::<Vec<_>>(),
             "behind_canaries": held.behind_canaries,
-            "until": (held.behind_canaries > 0).then(|| held.until_proven().as_json()),
+            "until": (held.behind_canaries > 0).then(|| held.until_proven().as_json(now_ms)),
             "groups": held.groups.iter().map(|held| json!({
                 "group": held.group,
                 "waiting": held.waiting,
-                "until": held.until.as_json(),
+                "until": held.until.as_json(now_ms),
                 "down": held.down.iter().map(member).collect::<Vec<_>>(),
             })).collect::<Vec<_>>(),
         }),
@@ -99,7 +100,7 @@ fn member(waited: &Waited) -> serde_json::Value {
     json!({
         "service_id": waited.service,
         "state": waited.state,
-        "until": waited.until.as_json(),
+        "until": waited.until.as_json(time::now_ms()),
     })
 }
 

@@ -85,10 +85,12 @@ impl Status {
         control.hear_all(&said);
         said.reverse();
         said.truncate(SAID_MAX);
-        let rules = queue.options(batch.id).await?.filter(|_| batch.is_open());
-        let held = match &rules {
-            Some(rules) => held(queue, &batch, rules, &control, holder.is_some()).await?,
-            None => Held::default(),
+        let rules = queue.options(batch.id).await?;
+        let held = if batch.is_open() {
+            let rules = rules.clone().unwrap_or_default();
+            held(queue, &batch, &rules, &control, holder.is_some()).await?
+        } else {
+            Held::default()
         };
         let next = if batch.is_open() && control.paused.is_some() {
             Some(lift(global, &batch, is_newest))
@@ -101,12 +103,14 @@ impl Status {
             next.filter(|_| holder.is_none())
         };
         // While nothing starts, nobody can tell.
-        let is_held = control.is_held() || held.behind_canaries > 0;
+        let is_held = control.is_held() || held.behind_canaries > 0 || !held.groups.is_empty();
         pace.eta = pace.eta.filter(|_| !is_held);
         let is_beyond_window = match (&held.window, pace.eta) {
-            (Some(window), Some(eta)) => window.closes_ms.is_none_or(|closes_ms| {
-                eta > time::between(now_ms, closes_ms) && batch.counts.queued > 0
-            }),
+            (Some(window), Some(eta)) => {
+                let is_late = |closes_ms| eta > time::between(now_ms, closes_ms);
+                batch.counts.queued > 0
+                    && (window.waiting > 0 || window.closes_ms.is_none_or(is_late))
+            }
             (None, _) | (_, None) => false,
         };
         pace.eta = pace.eta.filter(|_| !is_beyond_window);
@@ -155,12 +159,22 @@ async fn pace(queue: &mut Queue, batch: &Batch, run: &Run, now_ms: i64) -> Resul
     let in_flight: Vec<Duration> = since
         .map(|since_ms| time::between(*since_ms, now_ms))
         .collect();
+    let mean = seen.mean.filter(|_| seen.completed >= COMPLETED_MIN);
+    // So many were in flight on the average: at this moment it may be between two waves.
+    let usual = mean.zip(pace.per_minute).map_or(0.0, |(mean, per_minute)| {
+        (mean.as_secs_f64() * per_minute / 60.0).round()
+    });
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "a few workers"
+    )]
+    let usual = usual as u64;
     let left = Left {
         queued: counts.queued,
-        at_once: in_flight.len() as u64,
+        at_once: usual.max(in_flight.len() as u64),
         in_flight,
     };
-    let mean = seen.mean.filter(|_| seen.completed >= COMPLETED_MIN);
     pace.eta = mean.and_then(|mean| left.until_ended(mean));
     Ok(pace)
 }

@@ -208,7 +208,7 @@ fn look_at_it() {
         account: None,
         database: PathBuf::from("/home/ops/.local/state/refleet/refleet.db"),
         command: "refleet".to_owned(),
-        resume: "run".to_owned(),
+        resume: Some("run".to_owned()),
         manifest: None,
         is_newest: true,
     };

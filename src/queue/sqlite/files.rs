@@ -72,7 +72,7 @@ fn same(before: Option<Seen>, path: &Path) -> Result<Option<Seen>, StoreError> {
 const REPLACED: &str = "was removed or replaced while it was in use";
 
 fn lost(path: &Path, what: &str) -> StoreError {
-    StoreError::Storage {
+    StoreError::Gone {
         reason: format!("{} {what}", path.display()),
     }
 }
