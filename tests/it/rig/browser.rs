@@ -18,13 +18,17 @@ pub struct Browser {
     runtime: tokio::runtime::Runtime,
     client: reqwest::Client,
     session: String,
+    /// Where both keep their files, which they do not take away.
+    _folder: tempfile::TempDir,
 }
 
 impl Browser {
     /// `None`: there is no driver on this machine, and nobody demands one (`REFLEET_BROWSER=1`).
     pub fn start() -> Option<Self> {
+        let folder = tempfile::tempdir().expect("a folder");
         let spawned = Command::new("chromedriver")
             .arg("--port=0")
+            .env("TMPDIR", folder.path())
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(Stdio::null())
@@ -50,6 +54,7 @@ impl Browser {
             runtime,
             client: client(),
             session: format!("http://127.0.0.1:{port}/session"),
+            _folder: folder,
         };
         let started = browser.post("", &capabilities());
         let id = started["sessionId"].as_str().expect("a session");
