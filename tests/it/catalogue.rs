@@ -154,7 +154,7 @@ fn a_list_goes_where_it_was_asked_for_or_nowhere() {
     let rig = Rig::new(1);
     rig.load();
     for (path, says) in [
-        ("new.txt", "ends in neither .csv nor .json"),
+        ("new.txt", "ends in none of .csv, .json"),
         ("state/refleet.db", "is not written over"),
         ("~/new.csv", "--output"),
     ] {
