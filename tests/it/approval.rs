@@ -312,3 +312,38 @@ fn a_plan_of_a_sheet_that_was_mended_says_how_its_open_order_goes_on() {
     run.exit(0).says("done 30");
     assert_eq!(rig.wiped(), [1; 30]);
 }
+
+/// What was approved is not dropped because somebody went on without the plan.
+#[test]
+fn a_bare_run_of_an_approved_order_keeps_to_what_was_approved_or_says_what_it_drops() {
+    let rig = Rig::new(6);
+    rig.fault(0, Fault::from(FaultKind::SecretEcho));
+    plan(&rig, &["--workers", "1", "--max-failures", "1"]);
+    follow(&rig).exit(6);
+    rig.call(&["retry", "--failed"]).exit(0);
+    let bare = rig.call(&[
+        "run",
+        "fleet.csv",
+        "--yes",
+        "--rate",
+        "0",
+        "--max-failures",
+        "100%",
+    ]);
+    let bare = bare
+        .exit(2)
+        .says(", which holds --workers 1; this run would go on without that");
+    assert_eq!(rig.wiped(), [0; 6]);
+    // What is typed is somebody's word.
+    let hint = bare.err.split_once("hint: `").unwrap().1;
+    let hint = hint.split_once('`').unwrap().0;
+    assert!(
+        hint.contains(" --workers 1") && hint.contains(" --max-failures 1"),
+        "{hint}"
+    );
+    let run = hint.split_once(" run").unwrap().1;
+    let quick = ["run", "--yes", "--poll-interval", "50ms"];
+    let run: Vec<&str> = quick.into_iter().chain(run.split_whitespace()).collect();
+    rig.call(&run).exit(0);
+    assert_eq!(rig.wiped(), [1; 6]);
+}

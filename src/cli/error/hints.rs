@@ -55,6 +55,9 @@ pub fn hints(error: &CliError) -> Vec<String> {
         CliError::OtherFile { .. } => hint(
             "--update-access takes what this file says; `refleet run` without a manifest goes on with what was ordered",
         ),
+        CliError::OutOfPlan { go_on, .. } => vec![format!(
+            "`{go_on}` goes on within it, and so does --plan with its file; what is to be otherwise has to be typed"
+        )],
         CliError::NotInSheet { batch, services } => vec![not_in_sheet_hint(*batch, services)],
         CliError::FutureOrder { .. } => hint(FUTURE),
         CliError::Conflict { action, conflict } => conflict_hints(*action, conflict),

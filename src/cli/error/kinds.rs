@@ -148,6 +148,17 @@ pub enum CliError {
         batch: BatchId,
         services: Vec<ServiceId>,
     },
+    /// A run that would go on with an approved order outside of what was approved.
+    #[error(
+        "batch {batch} was ordered by plan {plan}, which holds {dropped}; this run would go on without that"
+    )]
+    OutOfPlan {
+        batch: BatchId,
+        plan: String,
+        dropped: String,
+        /// The command that goes on within it.
+        go_on: String,
+    },
     /// `run` without a manifest, and nothing unambiguous to go on with.
     #[error("{}", unfinished(.0))]
     WhichBatch(Vec<(BatchId, String)>),
@@ -295,6 +306,7 @@ impl CliError {
             | Self::FutureOrder { .. }
             | Self::OtherFile { .. }
             | Self::NotInSheet { .. }
+            | Self::OutOfPlan { .. }
             | Self::WhichBatch(_)
             | Self::NoSuchBatch(_)
             | Self::NothingLoaded(_)

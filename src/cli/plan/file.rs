@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 use sha2::{Digest as _, Sha256};
 
 use super::schedule::HeldBy;
@@ -182,6 +183,35 @@ impl Bounds {
         words.extend(timezone.as_ref().map(|zone| option("--timezone", zone)));
         words.extend(no_requeue.then(|| option("--no-requeue", &"")));
         words
+    }
+
+    /// As the options of a run are recorded.
+    pub fn recorded(options: &Value) -> Option<Self> {
+        let names = [
+            "workers",
+            "max_failures",
+            "max_mismatch",
+            "window",
+            "timezone",
+            "no_requeue",
+            "canary",
+            "max_per_group",
+        ];
+        let options = names.map(|name| (name.to_owned(), options[name].clone()));
+        serde_json::from_value(Value::Object(options.into_iter().collect())).ok()
+    }
+
+    /// Those that hold something back, and that `given` has otherwise though nobody has typed it so. Those that
+    /// go first stay with their batch anyway, and without `--max-per-group` fewer are down at once.
+    pub fn dropped(&self, given: &Self, called: &Configured) -> Vec<String> {
+        let others = given.words();
+        let dropped = self.words().into_iter().filter(|option| {
+            let name = option[0].trim_start_matches('-');
+            let is_kept = ["canary", "max-per-group"].contains(&name);
+            !is_kept && !others.contains(option) && !called.is_typed(name)
+        });
+        let dropped = dropped.map(|option| option.join(" ").trim_end().to_owned());
+        dropped.collect()
     }
 
     /// Those that `other` lacks, as words of a command line.

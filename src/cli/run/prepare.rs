@@ -9,13 +9,14 @@ use super::context::{Invocation, RunContext};
 use crate::cli::error::CliError;
 use crate::cli::held::{held_now, said};
 use crate::cli::lookup::Resolved;
-use crate::cli::options::as_json;
+use crate::cli::options::{as_json, rollout_of};
 use crate::cli::order::{self, Loaded, NewOrder, Plan, Sheet, access, check_groups};
 use crate::cli::output::{tell, tell_prose};
-use crate::cli::plan::{self, Approved};
+use crate::cli::plan::{self, Approved, Bounds};
 use crate::cli::question::{self, Asked, Targets, confirm};
 use crate::cli::sign_in::sign_in;
-use crate::cli::{batches, database, window};
+use crate::cli::words::short_digest;
+use crate::cli::{batches, database, next, window};
 use crate::exit::Exit;
 use crate::job::{Action, BatchId, Expected, ImageId, NewJob, Owner, ServiceId};
 use crate::progress::{Surroundings, Verbosity};
@@ -280,6 +281,7 @@ async fn resume(
             touched_ms: batch.touched_ms,
         });
     }
+    check_bounds(invocation, queue, &batch).await?;
     if context.options.no_wait && queue.expects(batch.id).await? {
         return Err(CliError::Usage(format!(
             "batch {} expects something of its instances, and --no-wait reads no list to see it: run it without --no-wait",
@@ -341,6 +343,41 @@ async fn resume(
         list,
         durations,
     })
+}
+
+/// Of what somebody has approved no run drops a bound that nobody has typed otherwise; of any other order it is
+/// said where the last run kept to a window and this one does not.
+async fn check_bounds(
+    invocation: &Invocation<'_>,
+    queue: &mut Queue,
+    batch: &Batch,
+) -> Result<(), CliError> {
+    let &Invocation {
+        global, context, ..
+    } = invocation;
+    if let Some(plan) = &batch.plan {
+        let ordered = queue.ordered_with(batch.id).await?;
+        let bounds = ordered.as_ref().and_then(Bounds::recorded);
+        let given = Bounds::of(&context.options);
+        let dropped = bounds.map(|bounds| bounds.dropped(&given, &global.configured));
+        let dropped = dropped.unwrap_or_default();
+        if !dropped.is_empty() {
+            return Err(CliError::OutOfPlan {
+                batch: batch.id,
+                plan: short_digest(plan).to_owned(),
+                dropped: dropped.join(" "),
+                go_on: next::go_on(global, queue, batch).await?,
+            });
+        }
+    }
+    let last = queue.options(batch.id).await?.unwrap_or_default();
+    if let (Some(window), None) = (rollout_of(&last).window, &context.options.rollout.window) {
+        tell_prose(&format!(
+            "warning: batch {} was worked on within --window {} --timezone {}, and this run starts at any time\n",
+            batch.id, window.hours, window.zone
+        ));
+    }
+    Ok(())
 }
 
 /// Asks whether an open batch is to go on; what was read of the account for that.

@@ -333,6 +333,21 @@ impl Queue {
         options.transpose().map_err(|_| damaged("a run's options"))
     }
 
+    /// The options of the run that has ordered `batch`; `None`: it was only loaded.
+    pub async fn ordered_with(
+        &mut self,
+        batch: BatchId,
+    ) -> Result<Option<serde_json::Value>, StoreError> {
+        let options: Option<String> = sqlx::query_scalar("SELECT options FROM batch WHERE id = ?1")
+            .bind(batch.0)
+            .fetch_one(&mut self.connection)
+            .await?;
+        let options = options.map(|options| serde_json::from_str(&options));
+        options
+            .transpose()
+            .map_err(|_| damaged("an order's options"))
+    }
+
     /// The runs that worked on `batch`, the newest first, at most `limit`.
     pub async fn runs(&mut self, batch: BatchId, limit: u32) -> Result<Vec<Run>, StoreError> {
         let rows = sqlx::query(
