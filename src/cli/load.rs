@@ -32,8 +32,8 @@ pub struct LoadArgs {
 pub async fn load(global: &Global, args: &LoadArgs) -> Result<Exit, CliError> {
     let verbosity = global.verbosity();
     let endpoint = global.endpoint()?;
-    let source = args.sheet.open(&args.manifest)?;
-    let manifest = lookup::resolve_if_named(global, source).await?;
+    let manifest = args.sheet.read(&args.manifest).await?;
+    let manifest = lookup::resolve_if_named(global, manifest).await?;
     let (source, validated) = (&manifest.source, &manifest.validated);
     tell_passed_over(validated, verbosity);
     let mut queue = Queue::open_for_load(&global.database(DATABASE)?).await?;

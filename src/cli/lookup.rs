@@ -9,11 +9,11 @@ use super::catalogue::{Doing, Offered, of_named_centres};
 use super::connect::{TIMEOUT, connect};
 use super::error::CliError;
 use super::global::Global;
-use super::manifest::{tell_unconfirmed, tell_warnings};
+use super::manifest::{self, tell_unconfirmed, tell_warnings};
 use super::output::tell_prose;
 use super::sign_in::sign_in;
 use crate::job::{Owner, ServiceId};
-use crate::manifest::{self, ByName, Offer, Offers, Source, Validated};
+use crate::manifest::{ByName, Offer, Offers, Source, Validated};
 use crate::progress::Verbosity;
 use crate::run::{InstanceList, Looker, read_account};
 use crate::text;
@@ -35,6 +35,18 @@ pub struct Resolved {
     pub calls: u64,
 }
 
+impl Resolved {
+    /// A manifest that gives no names.
+    fn without_names(source: Source, validated: Validated) -> Self {
+        Self {
+            source,
+            validated,
+            owner: None,
+            calls: 0,
+        }
+    }
+}
+
 /// Instances that are offered the same.
 struct Alike {
     /// The first of them is asked.
@@ -54,12 +66,7 @@ pub async fn resolve(
     verbosity: Verbosity,
 ) -> Result<Resolved, CliError> {
     if validated.wanted.is_empty() {
-        return Ok(Resolved {
-            source,
-            validated,
-            owner: None,
-            calls: 0,
-        });
+        return Ok(Resolved::without_names(source, validated));
     }
     let action = source.action();
     let unread = |halt| CliError::Account { action, halt };
@@ -87,8 +94,9 @@ pub async fn resolve(
                     failure,
                 });
             }
-            // Nothing else was asked for.
-            (_, Ok(_) | Err(_)) => {}
+            (lookup, Ok(_) | Err(_)) => {
+                unreachable!("{lookup:?} is no form, or was answered by something else")
+            }
         }
     }
     let catalogue = catalogue(&mut looker, &all, verbosity).await;
@@ -102,8 +110,7 @@ pub async fn resolve(
             offers.add(offer(&form, &catalogue, datacenter.as_deref()), services);
         }
     }
-    let source = source.with_offers(offers);
-    let validated = manifest::validated(&source)?;
+    let (source, validated) = manifest::validated(source.with_offers(offers)).await?;
     tell_unconfirmed(&validated, verbosity);
     Ok(Resolved {
         source,
@@ -149,16 +156,14 @@ async fn catalogue(looker: &mut Looker<'_>, all: &[Alike], verbosity: Verbosity)
 
 /// The same for a command that asks the API for nothing else, and so needs credentials only where the
 /// sheet gives names. Tells what is worth a look in the sheet before that.
-pub async fn resolve_if_named(global: &Global, source: Source) -> Result<Resolved, CliError> {
-    let validated = manifest::validated(&source)?;
+pub async fn resolve_if_named(
+    global: &Global,
+    (source, validated): (Source, Validated),
+) -> Result<Resolved, CliError> {
     tell_warnings(&validated, global.verbosity());
     if validated.wanted.is_empty() {
-        return Ok(Resolved {
-            source,
-            validated,
-            owner: None,
-            calls: 0,
-        });
+        // Before anybody is asked for credentials.
+        return Ok(Resolved::without_names(source, validated));
     }
     let client = connect(global, TIMEOUT).await?;
     resolve(source, validated, &client, RATE_PER_S, global.verbosity()).await

@@ -6,7 +6,7 @@ use clap::Args;
 
 use super::output::tell_prose;
 use crate::job::Action;
-use crate::manifest::{ManifestError, SheetOptions, Source, Validated};
+use crate::manifest::{self, ManifestError, SheetOptions, Source, Validated};
 use crate::progress::Verbosity;
 use crate::text;
 
@@ -41,6 +41,36 @@ impl ManifestArgs {
         };
         let source = Source::open(Action::Rebuild, path)?;
         Ok(source.ignoring(&self.ignore_column).reading(sheet))
+    }
+
+    /// [`ManifestArgs::open`], and all faults of the manifest.
+    pub async fn read(&self, path: &Path) -> Result<(Source, Validated), ManifestError> {
+        let (args, path) = (self.clone(), path.to_owned());
+        apart(move || {
+            let source = args.open(&path)?;
+            let validated = manifest::validated(&source)?;
+            Ok((source, validated))
+        })
+        .await
+    }
+}
+
+/// All faults of the manifest, and the manifest itself.
+pub async fn validated(source: Source) -> Result<(Source, Validated), ManifestError> {
+    apart(move || {
+        let validated = manifest::validated(&source)?;
+        Ok((source, validated))
+    })
+    .await
+}
+
+/// Reads on a thread of its own: a pipe may never end, and a large workbook takes its time. A signal is
+/// heard all the while, and whoever awaits this may leave it at any moment.
+async fn apart<T: Send + 'static>(read: impl FnOnce() -> T + Send + 'static) -> T {
+    match tokio::task::spawn_blocking(read).await {
+        Ok(read) => read,
+        // The reader has a bug: it ends the process as it would have on this thread.
+        Err(error) => std::panic::resume_unwind(error.into_panic()),
     }
 }
 

@@ -16,7 +16,7 @@ use super::output::{print_text, tell, tell_prose};
 use super::words::jobs;
 use crate::exit::Exit;
 use crate::job::{BatchId, Executed, LedgerEntry, ServiceId, State, Terms, Verdict};
-use crate::manifest::Source;
+use crate::manifest::{Source, Validated};
 use crate::progress::Verbosity;
 use crate::queue::{CommandOutcome, Decision, Open, QueuedJob, Selection};
 use crate::time;
@@ -143,7 +143,7 @@ pub async fn retry(global: &Global, args: &RetryArgs) -> Result<Exit, CliError> 
         decide: &decide,
         done: Done::Queued,
         from: match &args.from {
-            Some(path) => Some(args.sheet.open(path)?),
+            Some(path) => Some(args.sheet.read(path).await?),
             None => None,
         },
     };
@@ -217,7 +217,7 @@ struct Operation<'a> {
     decide: &'a Decision<'a>,
     done: Done,
     /// The manifest that gives the access.
-    from: Option<Source>,
+    from: Option<(Source, Validated)>,
 }
 
 /// What became of the jobs that moved.
@@ -250,10 +250,10 @@ async fn carry_out(
         from,
     } = operation;
     let manifest = match from {
-        Some(source) => {
+        Some(manifest) => {
             let lookup::Resolved {
                 source, validated, ..
-            } = lookup::resolve_if_named(global, source).await?;
+            } = lookup::resolve_if_named(global, manifest).await?;
             Some((source, validated))
         }
         None => None,

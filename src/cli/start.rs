@@ -5,7 +5,7 @@ use std::io::IsTerminal as _;
 use std::process::ExitCode;
 
 use super::arguments::{Cli, Command};
-use super::error::CliError;
+use super::error::{self, CliError};
 use super::global::Global;
 use super::{
     adopt, catalogue, check, config_show, configured, control, ended, given_paths, list, load,
@@ -88,15 +88,15 @@ fn carry_out(cli: Cli) -> Result<Exit, CliError> {
         .event_interval(TASKS_PER_TURN)
         .build()
         .map_err(CliError::System)?;
-    // They may wait for a command that prints a secret; the others see to signals themselves, or take no
-    // time.
-    let is_ended_by_signals = match &command {
-        Command::Plan(_)
-        | Command::Load(_)
-        | Command::Retry(_)
-        | Command::Services(_)
-        | Command::Images(_)
-        | Command::Keys(_) => true,
+    // They may wait for a command that prints a secret, which has to end with them. The others see to
+    // signals themselves, or a signal ends them as it ends any process.
+    let interrupted = match &command {
+        Command::Plan(_) | Command::Services(_) | Command::Images(_) | Command::Keys(_) => {
+            Some("interrupted: nothing was changed, nothing was ordered")
+        }
+        Command::Load(_) | Command::Retry(_) => Some(
+            "interrupted: what it was to change was changed whole or not at all, which `refleet status` shows",
+        ),
         Command::Run(_)
         | Command::Check(_)
         | Command::Status(_)
@@ -112,14 +112,14 @@ fn carry_out(cli: Cli) -> Result<Exit, CliError> {
         | Command::Verify(_)
         | Command::Adopt(_)
         | Command::Config(_)
-        | Command::Simulate(_) => false,
+        | Command::Simulate(_) => None,
     };
+    let again = command.command(&global);
     let ended = runtime.block_on(async {
         let work = Box::pin(work(&global, command));
-        if is_ended_by_signals {
-            until_signal(work).await
-        } else {
-            work.await
+        match interrupted {
+            Some(said) => until_signal(work, &error::typed(said, &again)).await,
+            None => work.await,
         }
     });
     // A reader of a pipe or a name look-up that hangs must not keep the process.
@@ -155,14 +155,19 @@ async fn work(global: &Global, command: Command) -> Result<Exit, CliError> {
     }
 }
 
-/// A command that may wait for one that prints a password: a signal that ends ours ends that one, too.
+/// A command that a signal ends where it waits; dropping it ends the command that it waits for, rolls its
+/// transaction back, and removes the file that it has begun. `interrupted`: what is said then.
 async fn until_signal(
     command: impl Future<Output = Result<Exit, CliError>>,
+    interrupted: &str,
 ) -> Result<Exit, CliError> {
     let mut signals = signals::listen()?;
     tokio::select! {
         biased;
-        Some(signal) = signals.recv() => Ok(ended::of_signal(signal)),
+        Some(signal) = signals.recv() => {
+            output::tell_prose(&format!("\n{interrupted}\n"));
+            Ok(ended::of_signal(signal))
+        }
         ended = command => ended,
     }
 }

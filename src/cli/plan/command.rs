@@ -19,7 +19,6 @@ use crate::cli::question::{Asked, Pager, Question, read};
 use crate::cli::words::short_digest;
 use crate::cli::{database, lookup, next, window};
 use crate::exit::Exit;
-use crate::manifest;
 use crate::progress::{Surroundings, Verbosity};
 use crate::queue::{Batch, Open, OpenError, Queue};
 use crate::text::{printable, shell_word};
@@ -118,8 +117,7 @@ async fn read_manifest(
     rate_per_s: f64,
     verbosity: Verbosity,
 ) -> Result<Resolved, CliError> {
-    let source = args.sheet.open(&args.manifest)?;
-    let validated = manifest::validated(&source)?;
+    let (source, validated) = args.sheet.read(&args.manifest).await?;
     tell_warnings(&validated, verbosity);
     tell_passed_over(&validated, verbosity);
     lookup::resolve(source, validated, client, rate_per_s, verbosity).await

@@ -12,7 +12,7 @@ use crate::cli::plan::{Bounds, PlanFile};
 use crate::cli::words::short_digest;
 use crate::cli::{batches, database, ended, lookup, signals};
 use crate::exit::Exit;
-use crate::manifest::{self, Source, Validated};
+use crate::manifest::{Source, Validated};
 use crate::progress::{self, Verbosity};
 use crate::queue::{Note, Open, Queue, QueueLock};
 use crate::run::{Signal, Signals};
@@ -26,8 +26,11 @@ pub async fn run(global: &Global, args: &RunArgs) -> Result<Exit, CliError> {
     }
     let manifest = match &args.manifest {
         Some(path) => {
-            let source = args.sheet.open(path)?;
-            let validated = manifest::validated(&source)?;
+            let (source, validated) = tokio::select! {
+                biased;
+                Some(signal) = signals.recv() => return Ok(interrupted(signal)),
+                read = args.sheet.read(path) => read?,
+            };
             tell_warnings(&validated, verbosity);
             tell_passed_over(&validated, verbosity);
             Some((source, validated))

@@ -4,7 +4,7 @@ use std::fmt;
 use std::io::{BufRead as _, BufReader, Read};
 use std::os::unix::process::ExitStatusExt as _;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, ExitStatus, Stdio};
+use std::process::{Child, ChildStdin, Command, ExitStatus, Stdio};
 use std::sync::mpsc::{self, Receiver};
 use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
@@ -202,6 +202,11 @@ impl Running {
                     self.lines.push(line);
                 }
                 Err(error) => panic!("{error}; after these events:\n{}", self.lines.join("\n")),
+    /// Its stdin, where that is a pipe.
+    pub fn stdin(&mut self) -> ChildStdin {
+        self.child.stdin.take().unwrap()
+    }
+
             }
         }
     }
