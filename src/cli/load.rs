@@ -9,8 +9,9 @@ use super::global::{DATABASE, Global};
 use super::manifest::{ManifestArgs, tell_passed_over};
 use super::order::{self, Loaded, OrderArgs, Plan, Sheet, access};
 use super::output::tell_prose;
+use super::recorded::sheet_words;
 use super::words::jobs;
-use super::{batches, database, lookup};
+use super::{batches, database, lookup, next};
 use crate::exit::Exit;
 use crate::progress::Verbosity;
 use crate::queue::{Queue, QueueLock};
@@ -42,6 +43,7 @@ pub async fn load(global: &Global, args: &LoadArgs) -> Result<Exit, CliError> {
         source,
         validated,
         path: &args.manifest,
+        reading: next::line(&sheet_words(&global.configured.typed)),
         provider: &endpoint.provider(),
         api_url: &endpoint.to_string(),
         owner: manifest.owner,

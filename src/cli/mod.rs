@@ -10,8 +10,9 @@
 //! `given_paths` (what must not be written over), `format` (how a table is written, and where to),
 //! `database` and `batches` (what a command works on), `at_work` (which run does), `order` (a manifest's
 //! way into the queue), `question` (before anything is destroyed), `next` (what to type afterwards),
-//! `window` (whether anything fits into it), `held` (which rules hold jobs back, and until when), `words`
-//! and `output` (printing), `error` (what went wrong, with hints).
+//! `recorded` (what is kept of how a run works, and repeated), `window` (whether anything fits into it),
+//! `held` (which rules hold jobs back, and until when), `words` and `output` (printing), `error` (what
+//! went wrong, with hints).
 
 mod adopt;
 mod arguments;
@@ -43,6 +44,7 @@ mod output;
 mod paths;
 mod plan;
 mod question;
+mod recorded;
 mod report;
 mod resolve;
 mod run;

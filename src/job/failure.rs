@@ -28,6 +28,16 @@ impl Failure {
     }
 }
 
+/// What jobs failed for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Cause {
+    pub kind: FailureKind,
+    /// So many.
+    pub jobs: u64,
+    /// What was said of one of them.
+    pub error: String,
+}
+
 /// The kinds that refleet itself tells apart, each with its word.
 macro_rules! kinds {
     ($($(#[$doc:meta])* $variant:ident = $word:literal),+ $(,)?) => {

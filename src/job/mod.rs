@@ -52,7 +52,7 @@ pub use control::{Control, ControlEntry, Instruction, Limits};
 pub use counts::{Counter, Counts};
 pub use entry::{Baseline, LedgerEntry, Verdict};
 pub use expected::{Difference, EXPECTED_CHARS_MAX, Expected};
-pub use failure::{Failure, FailureKind};
+pub use failure::{Cause, Failure, FailureKind};
 pub use group::Group;
 pub use id::{BatchId, ImageId, InvalidServiceId, JobId, RunId, ServiceId};
 pub use image_name::{image_name_form, is_cut, same_image};

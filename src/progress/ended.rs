@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::exit::Exit;
-use crate::job::{Action, BatchId, Counts, FailureKind, Owner, ServiceId};
+use crate::job::{Action, BatchId, Cause, Counts, Owner, ServiceId};
 
 /// The instance that took longest.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -13,16 +13,6 @@ pub struct Slowest {
     /// The owner's name for it.
     pub name: Option<String>,
     pub took: Duration,
-}
-
-/// What jobs failed for.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Cause {
-    pub kind: FailureKind,
-    /// So many.
-    pub jobs: u64,
-    /// What was said of one of them.
-    pub error: String,
 }
 
 #[derive(Debug, Clone)]

@@ -35,7 +35,7 @@ mod tally;
 mod tests;
 
 pub use display::{StartError, check_events, start};
-pub use ended::{Cause, Ended};
+pub use ended::Ended;
 pub use layout::fold;
 pub use mode::{Choice, Mode, Surroundings, Verbosity};
 pub use options::{EventsTo, Options};

@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 
 use super::ndjson;
 use super::shared::{Letter, Shared};
+use crate::event::Event;
 use crate::time;
 
 /// Events that come within this time are written together.
@@ -24,6 +25,13 @@ pub fn write(shared: &Shared, mut out: impl Write) {
     let mut earliest = Instant::now();
     let mut remark_due = earliest + REMARKS;
     let mut remarked = None;
+    let mut remark = |text: &mut Vec<u8>| {
+        let pace = shared.tally().pace(shared.started.elapsed());
+        if let Some(pace) = pace.filter(|_| pace != remarked) {
+            remarked = Some(pace);
+            ndjson::write_pace(text, time::now_ms(), pace);
+        }
+    };
     loop {
         let batch = mailbox.take(earliest, Some(remark_due));
         let now = Instant::now();
@@ -31,7 +39,13 @@ pub fn write(shared: &Shared, mut out: impl Write) {
         let mut text = Vec::new();
         for letter in &batch.letters {
             match letter {
-                Letter::Event { at_ms, event } => ndjson::write_event(&mut text, *at_ms, event),
+                Letter::Event { at_ms, event } => {
+                    if matches!(**event, Event::RunEnded { .. }) {
+                        // Whoever reads how far it is would be left with what it was before.
+                        remark(&mut text);
+                    }
+                    ndjson::write_event(&mut text, *at_ms, event);
+                }
                 Letter::Note(_) => {} // for people
             }
         }
@@ -40,11 +54,7 @@ pub fn write(shared: &Shared, mut out: impl Write) {
         }
         if now >= remark_due {
             remark_due = now + REMARKS;
-            let pace = shared.tally().pace(shared.started.elapsed());
-            if let Some(pace) = pace.filter(|_| pace != remarked) {
-                remarked = Some(pace);
-                ndjson::write_pace(&mut text, time::now_ms(), pace);
-            }
+            remark(&mut text);
         }
         let written = out.write_all(&text).and_then(|()| out.flush());
         if let Err(error) = &written {

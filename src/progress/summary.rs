@@ -4,12 +4,12 @@ use std::fmt::Write as _;
 use std::time::Duration;
 
 use super::counters::counters;
-use super::ended::{Cause, Ended};
+use super::ended::Ended;
 use super::layout::COMMAND_INDENT;
 use super::mode::Verbosity;
 use super::next_steps::next_steps;
 use crate::exit::Exit;
-use crate::job::Counts;
+use crate::job::{Cause, Counts};
 use crate::pace::as_f64;
 use crate::text::{MESSAGE_CHARS_MAX, brief, printable};
 use crate::time;

@@ -9,7 +9,7 @@ mod window;
 
 pub use quantile::quantile;
 pub use text::{
-    CLOCK_STEP_MS, InvalidDuration, Stamp, between, human, now_ms, parse_duration, rfc3339, short,
-    whole_ms,
+    CLOCK_STEP_MS, InvalidDuration, Stamp, between, exact, human, now_ms, parse_duration, rfc3339,
+    short, whole_ms,
 };
 pub use window::{Hours, InvalidHours, InvalidZone, Window, Zone};

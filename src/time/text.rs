@@ -86,6 +86,17 @@ pub fn short(duration: Duration) -> String {
     }
 }
 
+/// A duration to the millisecond, as [`parse_duration`] reads it: `20h`, `90m`, `10s`, `1500ms`.
+pub fn exact(duration: Duration) -> String {
+    let ms = whole_ms(duration);
+    let units = [(3_600_000, "h"), (60_000, "m"), (1000, "s")];
+    let fits = units
+        .iter()
+        .find(|(unit, _)| ms > 0 && ms.is_multiple_of(*unit));
+    let (unit, name) = fits.unwrap_or(&(1, "ms"));
+    format!("{}{name}", ms / unit)
+}
+
 /// A duration in whole milliseconds.
 pub fn whole_ms(duration: Duration) -> u64 {
     u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
@@ -141,6 +152,13 @@ mod tests {
         assert_eq!(parse_duration("0s"), Ok(Duration::ZERO));
         for text in ["", "5", "-5s", "5 parsecs", "1month", "d"] {
             assert!(parse_duration(text).is_err(), "{text:?}");
+        }
+    }
+
+    #[test]
+    fn what_is_exact_is_read_back() {
+        for text in ["0ms", "1ms", "1500ms", "10s", "90m", "20h"] {
+            assert_eq!(exact(parse_duration(text).unwrap()), text);
         }
     }
 

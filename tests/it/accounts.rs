@@ -390,7 +390,14 @@ fn the_credentials_of_the_environment_are_told_where_they_work_on_an_accounts_qu
 fn a_default_of_the_file_gives_way_to_a_plan_and_what_is_typed_does_not() {
     let rig = Rig::new(2);
     only(&rig, "");
-    let bounds = ["--workers", "8", "--max-failures", "100%"];
+    let bounds = [
+        "--workers",
+        "8",
+        "--max-failures",
+        "100%",
+        "--rebuild-timeout",
+        "1m",
+    ];
     let plan = ["plan", "fleet.csv", "--rate", "0", "--out", "plan.json"];
     call(&rig, &[&plan[..], &bounds].concat()).exit(0);
     only(&rig, "workers = 4");

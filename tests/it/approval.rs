@@ -16,7 +16,8 @@ fn plan(rig: &Rig, more: &[&str]) -> Ended {
 
 /// A run by the plan at the quick pace, but for what the plan holds.
 fn follow(rig: &Rig) -> Ended {
-    let pace = QUICK.chunks(2).filter(|pair| pair[0] != "--max-failures");
+    let in_plan = ["--max-failures", "--rebuild-timeout"];
+    let pace = QUICK.chunks(2).filter(|pair| !in_plan.contains(&pair[0]));
     let run = ["run", "fleet.csv", "--plan", "plan.json"];
     let words: Vec<&str> = run.into_iter().chain(pace.flatten().copied()).collect();
     rig.call(&words)
@@ -59,7 +60,8 @@ fn a_plan_that_was_written_is_shown_from_its_file_alone() {
             FIRST + 1
         ),
         "     3 x AlmaLinux-8 (".to_owned(),
-        "--max-failures 20% --max-mismatch 2% --max-per-group 1 --canary 1.".to_owned(),
+        "--max-failures 20% --max-mismatch 2% --max-per-group 1 --rebuild-timeout 1h --canary 1."
+            .to_owned(),
         "Way in afterwards: 3 by the manifest's password.".to_owned(),
         "ALL DATA on 3 instances will be DESTROYED.".to_owned(),
         "Same image again: 3 of them, wiped all the same.".to_owned(),
@@ -116,7 +118,7 @@ fn a_run_and_the_status_name_the_plan_that_was_followed() {
     assert_eq!(status["plan"], digest);
 }
 
-/// The options without those of the quick pace, whose defaults would take minutes.
+/// What the status proposes to type.
 fn next(rig: &Rig) -> String {
     let status = rig.call(&["status", "--json"]).exit(0).json();
     status["next"].as_str().unwrap().to_owned()
@@ -134,21 +136,13 @@ fn a_hint_repeats_what_was_typed_and_neither_defaults_nor_what_is_configured() {
     let run = finish(command).exit(6);
     rig.call(&["retry", "--failed"]).exit(0);
     let next = next(&rig);
-    for words in [
-        "--workers 1",
-        "--max-failures 1",
-        "--no-requeue",
-        "--rebuild-timeout 1m",
-    ] {
-        assert!(next.contains(words), "{next}");
-        assert!(run.err.contains(words), "{run}");
-    }
-    for word in ["--retries", "--max-mismatch", "--canary", "--no-wait"] {
-        assert!(
-            !next.contains(word) && !run.err.contains(word),
-            "{next} {run}"
-        );
-    }
+    // All of it, and nothing else: what is configured counts in the next run by itself.
+    let typed = "run --workers 1 --rate 0 --max-failures 1 --no-requeue --rebuild-timeout 1m \
+        --poll-interval 50ms --settle 400ms --unseen-after 2s --backoff-initial 20ms \
+        --backoff-max 200ms --timeout 1s --outage-timeout 20s";
+    assert!(next.ends_with(&format!(" {typed}")), "{next}");
+    let mut lines = run.err.lines();
+    assert!(lines.any(|line| line.ends_with(typed)), "{run}");
     // Which is enough to go on with it.
     let words: Vec<&str> = next.split(' ').skip(1).collect();
     let run = rig.call(&[&words[..], &["--yes"]].concat()).exit(0);
@@ -179,7 +173,20 @@ fn the_plan_says_that_nobody_waits_for_those_that_go_first_or_that_they_will_not
     };
     rig.change(0, &hidden);
     let said = rig.call(&[&plan[..], &["1"]].concat()).exit(0);
-    said.says_out(&format!("OF THOSE THAT GO FIRST, 1 is NOT SENT: {FIRST}."));
+    said.says_out(&format!("OF THOSE THAT GO FIRST, 1 is NOT SENT: {FIRST}."))
+        .says_out("THE OTHERS WILL NOT START");
+    // One that may be ready in time is sent then.
+    let suspended = InstanceChange {
+        listed: Some(true),
+        status: Some("suspended".to_owned()),
+        ..InstanceChange::default()
+    };
+    rig.change(0, &suspended);
+    let said = rig.call(&[&plan[..], &["1"]].concat()).exit(0);
+    assert!(!said.out.contains("WILL NOT START"), "{said}");
+    said.says_out(&format!(
+        "OF THOSE THAT GO FIRST, 1 is not ready yet: {FIRST}."
+    ));
 }
 
 #[test]
@@ -221,23 +228,8 @@ fn the_status_says_why_the_last_run_ended() {
     assert_eq!(reason(&rig), "it came to the end, and some jobs failed");
 }
 
-/// What `said` proposes to type, the one that has these words.
-fn proposed(said: &Ended, words: &str) -> Vec<String> {
-    let mut commands = said
-        .err
-        .split('`')
-        .filter(|text| text.starts_with("refleet "));
-    let found = commands.find(|command| command.contains(words));
-    let found = found.unwrap_or_else(|| panic!("{words:?} is proposed nowhere: {said}"));
-    found
-        .split_whitespace()
-        .skip(1)
-        .map(str::to_owned)
-        .collect()
-}
-
 fn typed(rig: &Rig, said: &Ended, words: &str, more: &[&str]) -> Ended {
-    let proposed = proposed(said, words);
+    let proposed = said.proposed(words);
     let proposed = proposed.iter().map(String::as_str);
     rig.call(&proposed.chain(more.iter().copied()).collect::<Vec<_>>())
 }
@@ -262,11 +254,10 @@ fn after_an_order_by_a_plan_each_hint_leads_on() {
         retried.out.starts_with("1 job of batch 1 put back"),
         "{retried}"
     );
-    // A plan is for a new order, whichever way it is asked for.
+    // A plan is for a new order.
     let open = rig.call(&again).exit(2);
-    let by_plan = follow(&rig).exit(1);
-    assert_eq!(rig.wiped(), [1, 1, 1, 1], "{by_plan}");
-    let _ = open;
+    let run = typed(&rig, &open, " run ", &["--yes"]).exit(1);
+    assert_eq!(rig.wiped(), [1, 1, 1, 1], "{run}");
     let ended = rig.call(&again).exit(1);
     assert!(!ended.err.contains("untouched"), "{ended}");
     typed(
@@ -296,20 +287,21 @@ fn a_plan_of_a_sheet_that_was_mended_says_how_its_open_order_goes_on() {
         format!("service_id,image,expect_name\n{}", rows.collect::<String>())
     };
     rig.write("fleet.csv", sheet("other"));
-    plan(&rig, &["--max-failures", "100%"]);
+    plan(&rig, &["--max-failures", "90%", "--workers", "20"]);
     let ended = follow(&rig).exit(1);
     ended.says("its name is `web-03`, not `other`");
     rig.write("fleet.csv", sheet("web-03"));
     let ended = rig.call(&["plan", "fleet.csv", "--rate", "0"]).exit(1);
     typed(&rig, &ended, " retry --failed --batch 1 --from ", &[]).exit(0);
     let refused = follow(&rig).exit(2);
-    let run = typed(
-        &rig,
-        &refused,
-        " run fleet.csv",
-        &[QUICK, &["--yes"]].concat(),
+    // Within the bounds that were approved, and at the pace that was typed.
+    let proposed = refused.proposed(" run ").join(" ");
+    assert!(
+        proposed.ends_with(" --workers 20 --max-failures 90%"),
+        "{proposed}"
     );
-    run.exit(0).says("done 30");
+    let run = typed(&rig, &refused, " run ", &["--yes"]).exit(0);
+    run.says("done 30");
     assert_eq!(rig.wiped(), [1; 30]);
 }
 
@@ -346,4 +338,43 @@ fn a_bare_run_of_an_approved_order_keeps_to_what_was_approved_or_says_what_it_dr
     let run: Vec<&str> = quick.into_iter().chain(run.split_whitespace()).collect();
     rig.call(&run).exit(0);
     assert_eq!(rig.wiped(), [1; 6]);
+}
+
+#[test]
+fn a_plan_that_is_not_the_open_orders_says_how_that_goes_on() {
+    let rig = Rig::new(3);
+    plan(&rig, &[]);
+    rig.fault(0, Fault::from(FaultKind::SecretEcho));
+    rig.run(&["--workers", "1", "--max-failures", "1"]).exit(6);
+    rig.call(&["retry", "--failed"]).exit(0);
+    let refused = follow(&rig).exit(2);
+    let proposed = refused.proposed(" run ").join(" ");
+    assert!(
+        proposed.contains(" --workers 1 --rate 0 --max-failures 1 "),
+        "{proposed}"
+    );
+    let run = typed(&rig, &refused, " run ", &["--yes"]).exit(0);
+    run.says("done 3");
+    assert_eq!(rig.wiped(), [1; 3]);
+}
+
+/// How the sheet is read belongs to its name.
+#[test]
+fn a_retry_is_proposed_with_the_words_that_read_the_sheet() {
+    let rig = Rig::new(2);
+    let rows = (0..2).map(|nth| format!("{},{IMAGE},secret\n", FIRST + nth));
+    let sheet = format!(
+        "our fleet\nservice_id,image,root_pw\n{}",
+        rows.collect::<String>()
+    );
+    rig.write("fleet.csv", sheet);
+    rig.fault(0, Fault::from(FaultKind::SecretEcho));
+    let reading = ["--ignore-column", "root_pw", "--header-row", "2"];
+    let words = " --from fleet.csv --ignore-column root_pw --header-row 2";
+    rig.run(&reading).exit(1).says(words);
+    let plan = ["plan", "fleet.csv", "--rate", "0"];
+    let ended = rig.call(&[&plan[..], &reading].concat()).exit(1);
+    ended.says(&format!(" retry --failed --batch 1{words}`"));
+    let ended = rig.call(&[&plan[..], &reading].concat()).exit(1);
+    typed(&rig, &ended, " retry --failed --batch 1 --from ", &[]).exit(0);
 }

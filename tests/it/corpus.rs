@@ -225,7 +225,8 @@ fn trial(kind: Kind, guard: Guard, seed: u64) -> Tally {
     };
     let plan = rig.call(&[&["plan", "fleet.csv", "--out", "plan.json"], caps].concat());
     let pace = QUICK.chunks(2);
-    let pace = pace.filter(|pair| !["--workers", "--max-failures"].contains(&pair[0]));
+    let pace = pace
+        .filter(|pair| !["--workers", "--max-failures", "--rebuild-timeout"].contains(&pair[0]));
     let pace: Vec<&str> = pace.flatten().copied().collect();
     let ended = rig.call(
         &[

@@ -263,6 +263,8 @@ impl History {
                     "100%",
                     "--workers",
                     workers,
+                    "--rebuild-timeout",
+                    "3s",
                 ]);
                 command
             })?;

@@ -41,7 +41,7 @@ impl Rig {
 
 /// The quick pace, without the options that a plan holds.
 fn pace() -> Vec<&'static str> {
-    let bounds = ["--workers", "--max-failures"];
+    let bounds = ["--workers", "--max-failures", "--rebuild-timeout"];
     let pairs = QUICK.chunks(2).filter(|pair| !bounds.contains(&pair[0]));
     pairs.flatten().copied().collect()
 }
@@ -205,7 +205,11 @@ fn options_that_bound_the_damage_come_from_the_plan() {
         &["--max-failures", "2"],
         "it holds --max-failures 1, and 2 is given",
     );
-    rig.follow(&[]).exit(0);
+    rig.refuses(
+        &["--rebuild-timeout", "10m"],
+        "it holds --rebuild-timeout 1h, and 10m is given",
+    );
+    rig.follow(&["--rebuild-timeout", "60m"]).exit(0);
     let used = rig.sql("SELECT json_extract(options, '$.workers') FROM run");
     let used: i64 = sqlx::Row::get(&used[0], 0);
     assert_eq!(used, 3);
@@ -220,6 +224,14 @@ fn an_instance_on_which_something_else_stands_by_then_is_left_alone() {
         },
         InstanceChange {
             status: Some("stopped".to_owned()),
+            ..InstanceChange::default()
+        },
+        InstanceChange {
+            name: Some("another".to_owned()),
+            ..InstanceChange::default()
+        },
+        InstanceChange {
+            ip: Some("198.51.100.7".to_owned()),
             ..InstanceChange::default()
         },
     ] {
@@ -427,11 +439,14 @@ fn a_plan_says_with_which_options_it_is_followed() {
     rig.run(&[]).exit(0);
     let plan = ["plan", "fleet.csv", "--out", "plan.json", "--rate", "0"];
     for (options, words) in [
-        (&["--again"][..], "--plan plan.json --again` does"),
-        (&["--every", "1ms"], "--plan plan.json --every 1ms` does"),
+        (&["--again"][..], "--plan plan.json --again --rate 0` does"),
+        (
+            &["--every", "1ms"],
+            "--plan plan.json --every 1ms --rate 0` does",
+        ),
         (
             &["--again", "--wiped", "--ignore-column", "my colour"],
-            "--plan plan.json --again --wiped --ignore-column 'my colour'` does",
+            "--plan plan.json --again --wiped --ignore-column 'my colour' --rate 0` does",
         ),
     ] {
         rig.call(&[&plan[..], options].concat()).exit(0).says(words);

@@ -414,6 +414,7 @@ fn a_plan_says_who_goes_first_and_is_kept_to_that() {
         "plan.json",
         "--max-failures",
         "100%",
+        "--rebuild-timeout=1m",
     ];
     rig.call(&[&plan[..], &rules].concat())
         .exit(0)

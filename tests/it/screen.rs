@@ -286,3 +286,26 @@ fn status_can_be_watched_and_tells_what_the_events_tell() {
     assert_eq!(once.out.matches("batch 1 ·").count(), 1, "{once}");
     once.says_out("  ended        10 (100%)");
 }
+
+/// Whoever follows the events reads there how far it is.
+#[test]
+fn the_last_word_on_how_far_a_run_is_is_said_when_it_ends() {
+    let rig = Rig::new(3);
+    let run = rig.run(&["--events", "-"]).exit(0);
+    let events: Vec<serde_json::Value> = run
+        .out
+        .lines()
+        .map(|line| serde_json::from_str(line).unwrap())
+        .collect();
+    let [.., progress, end] = &events[..] else {
+        panic!("{run}");
+    };
+    assert_eq!(
+        (&progress["type"], &end["type"]),
+        (&"progress".into(), &"run_ended".into())
+    );
+    assert_eq!(
+        (&progress["ended"], &progress["percent"]),
+        (&3.into(), &100.into())
+    );
+}

@@ -1,6 +1,6 @@
 //! The hours of the day in which work is allowed: real runs, with windows around now.
 
-use crate::rig::{FIRST, IMAGE, OTHER_IMAGE, Rig, finish, manifest};
+use crate::rig::{FIRST, IMAGE, OTHER_IMAGE, QUICK, Rig, finish, manifest};
 use jiff::{Span, Timestamp, tz::TimeZone};
 
 /// From and to so many minutes from now, by UTC's clocks.
@@ -225,6 +225,8 @@ fn a_plan_holds_its_window() {
         "plan.json",
         "--max-failures",
         "100%",
+        "--rebuild-timeout",
+        "1m",
         "--window",
         &hours,
         "--timezone",
@@ -239,6 +241,25 @@ fn a_plan_holds_its_window() {
         .exit(5)
         .says(&format!("the window {hours} UTC is closed"));
     assert_eq!(rig.submissions(), 0);
+}
+
+/// Before it was learned how long a rebuild takes, the time-out decides what fits.
+#[test]
+fn a_plan_for_a_window_is_followed_by_the_command_that_it_proposes() {
+    let rig = Rig::new(2);
+    let hours = window(-5, 35);
+    let pace = QUICK
+        .chunks(2)
+        .filter(|pair| pair[0] != "--rebuild-timeout");
+    let pace: Vec<&str> = pace.flatten().copied().collect();
+    let plan = ["plan", "fleet.csv", "--out", "plan.json"];
+    let plan = [&plan[..], &within(&hours), &pace].concat();
+    rig.call(&plan).exit(2).says("could never start");
+    let planned = rig.call(&[&plan[..], &["--rebuild-timeout", "10m"]].concat());
+    let proposed = planned.exit(0).proposed(" --plan plan.json");
+    let by_plan: Vec<&str> = proposed.iter().map(String::as_str).collect();
+    rig.call(&by_plan).exit(0).says("done 2");
+    assert_eq!(rig.wiped(), [1, 1]);
 }
 
 #[test]

@@ -4,7 +4,7 @@ use crate::job::{Action, Executed, State};
 use crate::run::Halt;
 
 /// One line. `command`: how to call refleet on this database; `of_batch`: what makes a command speak of
-/// the batch, where it is not the newest; `manifest`: its file, as a word of a command line.
+/// the batch, where it is not the newest; `manifest`: its file and how that is read, as words of a command line.
 #[expect(clippy::too_many_lines, reason = "a table: one arm for each halt")]
 pub fn hint(
     halt: &Halt,

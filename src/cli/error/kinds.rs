@@ -237,13 +237,13 @@ impl CliError {
         }
     }
 
-    /// Why a run may not go on by its plan with an open batch of the manifest at `path`.
+    /// Why a run may not go on by its plan with an open batch of the manifest, with which `run` does.
     #[must_use]
-    pub fn of_open(mut self, batch: BatchId, path: &Path) -> Self {
+    pub fn of_open(mut self, batch: BatchId, run: &str) -> Self {
         if let Self::Plan { fault, .. } = &mut self
             && let PlanFault::OtherRows { open, .. } = fault
         {
-            *open = Some((batch, path.to_owned()));
+            *open = Some((batch, run.to_owned()));
         }
         self
     }
@@ -252,20 +252,15 @@ impl CliError {
     /// which a halt could speak.
     #[must_use]
     pub fn before_the_order(self, meant: &'static str) -> Self {
-        let (theirs, instead) = if let Self::Account { halt, .. } = &self
-            && let Halt::OtherAccount { theirs, ours } = halt
-        {
-            (
-                theirs,
-                format!("the credentials are those of account {ours}"),
-            )
-        } else if let Self::Account { halt, .. } = &self
-            && let Halt::UnknownAccount { theirs, why } = halt
-        {
-            (
-                theirs,
-                format!("the API does not say whose this session is{why}"),
-            )
+        let Self::Account { halt, .. } = &self else {
+            return self;
+        };
+        let (theirs, instead) = if let Halt::OtherAccount { theirs, ours } = halt {
+            let ours = format!("the credentials are those of account {ours}");
+            (theirs, ours)
+        } else if let Halt::UnknownAccount { theirs, why } = halt {
+            let nobody = format!("the API does not say whose this session is{why}");
+            (theirs, nobody)
         } else {
             return self;
         };

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::job::{Action, BatchId, ServiceId};
-use crate::{text, time};
+use crate::time;
 
 /// What is wrong with a plan, or has changed since it was made.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -31,11 +31,15 @@ pub enum PlanFault {
     OtherRows {
         rows: u64,
         first: Vec<String>,
-        /// A batch of the sheet that is open, and the sheet's path.
-        open: Option<(BatchId, PathBuf)>,
+        /// A batch of the sheet that is open, and what goes on with it, without the program's name.
+        open: Option<(BatchId, String)>,
     },
-    #[error("batch {0} of this manifest is open, and was not ordered by it")]
-    OtherBatch(BatchId),
+    #[error("batch {batch} of this manifest is open, and was not ordered by it")]
+    OtherBatch {
+        batch: BatchId,
+        /// What goes on with it, without the program's name.
+        run: String,
+    },
     #[error(
         "since then the queue has changed: it orders {planned}, and {now} would be ordered now"
     )]
@@ -64,12 +68,16 @@ impl PlanFault {
     pub fn hint(&self) -> String {
         let hint = match self {
             Self::OtherRows {
-                open: Some((batch, path)),
+                open: Some((batch, run)),
                 ..
             } => {
                 return format!(
-                    "batch {batch} is open, and a plan is for a new order: `refleet run {}` without --plan goes on with it by the sheet as it is now, and asks",
-                    text::shell_word(&path.to_string_lossy())
+                    "batch {batch} is open, and a plan is for a new order: `refleet {run}` goes on with it by the sheet as it is now, and asks"
+                );
+            }
+            Self::OtherBatch { batch, run } => {
+                return format!(
+                    "finish that batch first: `refleet {run}` shows what is left of it, and asks; `refleet cancel --all --batch {batch}` gives it up"
                 );
             }
             Self::Unreadable(_) => "is the path right?",
@@ -85,9 +93,6 @@ impl PlanFault {
             | Self::OtherTargets { .. }
             | Self::Used { .. } => {
                 "look at it with `refleet plan MANIFEST --out FILE`, and have the new plan approved"
-            }
-            Self::OtherBatch(_) => {
-                "finish that batch first: `refleet run` without --plan shows what is left of it, and asks; `refleet cancel --all` gives it up"
             }
             Self::OtherOption { .. } => "leave the option out, or plan with it",
         };

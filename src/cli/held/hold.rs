@@ -74,8 +74,7 @@ impl Held {
     }
 
     fn by_canaries(&self, row: &ResultRow) -> Option<Hold> {
-        let mut canaries = self.canaries.iter();
-        let goes_first = canaries.any(|canary| canary.service == row.service);
+        let goes_first = self.go_first.contains(&row.service);
         (!self.canaries.is_empty() && !goes_first).then(|| {
             let by = format!("those that go first, {}", members(&self.canaries));
             Hold::new("canary", by, self.until_proven())

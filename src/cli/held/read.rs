@@ -8,7 +8,7 @@ use serde_json::Value;
 use super::until::{Until, Waited};
 use crate::cli::at_work::at_work_on;
 use crate::cli::error::CliError;
-use crate::cli::options::{rebuild_timeout_of, rollout_of};
+use crate::cli::recorded::{rebuild_timeout_of, rollout_of};
 use crate::cli::window;
 use crate::job::{BatchId, Control, ControlEntry, Group, ImageId, JobId, ServiceId, State};
 use crate::queue::{Batch, Queue, QueuedJob, StoreError};
@@ -22,6 +22,8 @@ pub struct Held {
     pub by_word: Option<ControlEntry>,
     /// Those that go first and are not proven yet; empty: nothing waits for them.
     pub canaries: Vec<Waited>,
+    /// Their instances, to be found among many.
+    pub go_first: HashSet<ServiceId>,
     /// Jobs that wait for them.
     pub behind_canaries: u64,
     /// Of each image so many go first, where others wait for them.
@@ -148,6 +150,7 @@ pub async fn held(
         held.canary = canary.filter(|_| held.behind_canaries > 0);
         let unproven = first.iter().filter(|job| !job.record.is_proven());
         held.canaries = unproven.map(waited).collect();
+        held.go_first = held.canaries.iter().map(|first| first.service).collect();
     }
     let full: Vec<&Group> = down.keys().collect();
     let waiting = queue.waiting_by_group(batch.id, &full).await?;

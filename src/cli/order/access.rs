@@ -154,13 +154,13 @@ pub fn tell(
             if news.unpinned == 1 { "goes" } else { "go" },
         );
     }
-    if news.failed > 0 && sheet.path.as_os_str() != "-" {
-        let path = sheet.path.to_string_lossy();
+    if news.failed > 0
+        && let Some(from) = sheet.from()
+    {
         let _ = writeln!(
             text,
-            "hint: `{command} retry --failed --batch {} --from {}` gives it to {} that failed untouched",
+            "hint: `{command} retry --failed --batch {}{from}` gives it to {} that failed untouched",
             batch.id,
-            text::shell_word(&path),
             jobs(news.failed)
         );
     }

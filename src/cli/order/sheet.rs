@@ -20,6 +20,8 @@ pub struct Sheet<'a> {
     pub validated: &'a Validated,
     /// Its path, as the command line gives it.
     pub path: &'a Path,
+    /// How it was said to be read, as words of a command line, behind a blank each.
+    pub reading: String,
     /// Whose API it is.
     pub provider: &'a str,
     /// The API's address, for people.
@@ -30,6 +32,14 @@ pub struct Sheet<'a> {
     pub plan: Option<String>,
     /// The options of the run that orders it, as it records them; `None`: it is only loaded.
     pub options: Option<Value>,
+}
+
+impl Sheet<'_> {
+    /// What makes a command take passwords, keys and pins from it, behind a blank; `None`: it has no name.
+    pub fn from(&self) -> Option<String> {
+        let path = self.path.to_string_lossy();
+        (path != "-").then(|| format!(" --from {}{}", text::shell_word(&path), self.reading))
+    }
 }
 
 /// The manifest's rows once more. If they are not those that were validated, the last item is an error.

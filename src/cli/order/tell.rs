@@ -9,7 +9,7 @@ use crate::cli::words::named;
 use crate::job::{Action, Counter, ServiceId};
 use crate::progress::Verbosity;
 use crate::queue::{Batch, LeftOut, Queue, StoreError};
-use crate::{text, time};
+use crate::time;
 
 /// Services that are named; of the others only the number is said.
 const NAMED_MAX: usize = 20;
@@ -42,15 +42,12 @@ pub async fn ended(
         );
     }
     if counts.failed > 0 {
-        let (from, access) = if sheet.path.as_os_str() == "-" {
-            (String::new(), "")
-        } else {
-            let path = sheet.path.to_string_lossy();
-            let from = format!(" --from {}", text::shell_word(&path));
-            (
+        let (from, access) = match sheet.from() {
+            None => (String::new(), ""),
+            Some(from) => (
                 from,
                 ", with the passwords and keys that the file gives now",
-            )
+            ),
         };
         let touched = queue.failed_touched(id).await?.min(counts.failed);
         if touched < counts.failed {

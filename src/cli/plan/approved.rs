@@ -109,12 +109,15 @@ impl Approved {
         }
     }
 
-    /// Refuses to go on with an open batch that was ordered in another way.
-    pub fn check_batch(&self, batch: &Batch) -> Result<(), CliError> {
+    /// Refuses to go on with an open batch that was ordered in another way, with which `run` does.
+    pub fn check_batch(&self, batch: &Batch, run: &str) -> Result<(), CliError> {
         if batch.plan.as_ref() == Some(&self.digest) {
             return Ok(());
         }
-        Err(self.refused(PlanFault::OtherBatch(batch.id)))
+        Err(self.refused(PlanFault::OtherBatch {
+            batch: batch.id,
+            run: run.to_owned(),
+        }))
     }
 
     fn refused(&self, fault: PlanFault) -> CliError {

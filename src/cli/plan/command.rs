@@ -12,16 +12,17 @@ use crate::cli::error::CliError;
 use crate::cli::global::{DATABASE, Global, Typed};
 use crate::cli::lookup::Resolved;
 use crate::cli::manifest::{tell_passed_over, tell_warnings};
-use crate::cli::options::sheet_words;
 use crate::cli::order::{self, OrderArgs, Sheet};
 use crate::cli::output::{print_text, tell_prose};
 use crate::cli::question::{Asked, Pager, Question, read};
+use crate::cli::recorded::{beside_plan, sheet_words};
 use crate::cli::words::short_digest;
 use crate::cli::{database, lookup, next, window};
 use crate::exit::Exit;
 use crate::progress::{Surroundings, Verbosity};
 use crate::queue::{Batch, Open, OpenError, Queue};
-use crate::text::{printable, shell_word};
+use crate::text::printable;
+use crate::time;
 use crate::zomro::Client;
 
 pub async fn plan(global: &Global, args: &PlanArgs) -> Result<Exit, CliError> {
@@ -45,6 +46,7 @@ async fn make(global: &Global, args: &PlanArgs) -> Result<Exit, CliError> {
         source: &manifest.source,
         validated: &manifest.validated,
         path: &args.manifest,
+        reading: next::line(&sheet_words(&global.configured.typed)),
         provider: &provider,
         api_url: &api_url,
         owner: manifest.owner,
@@ -148,8 +150,8 @@ async fn of_open(queue: Option<&mut Queue>, batch: &Batch) -> Result<CliError, C
     })
 }
 
-/// What was typed to say which order is meant, behind a blank each: a run by the plan has to be told the
-/// same.
+/// What was typed to say which order is meant, how the sheet is read and how the run works, behind a blank
+/// each: a run by the plan has to be told the same, but for what stands in the plan.
 fn words(args: &PlanArgs, typed: &[Typed]) -> String {
     let OrderArgs {
         again,
@@ -168,13 +170,8 @@ fn words(args: &PlanArgs, typed: &[Typed]) -> String {
     let flags = flags.into_iter().filter(|(is_given, _)| *is_given);
     let mut words = vec![String::new()];
     words.extend(flags.map(|(_, flag)| flag.to_owned()));
-    words.extend(every.map(|every| match every.as_millis() {
-        ms if ms % 3_600_000 == 0 => format!("--every {}h", ms / 3_600_000),
-        ms => format!("--every {ms}ms"),
-    }));
-    let of_sheet = sheet_words(typed).into_iter();
-    words.extend(of_sheet.map(|word| shell_word(&word).into_owned()));
-    words.join(" ")
+    words.extend(every.map(|every| format!("--every {}", time::exact(every))));
+    words.join(" ") + &next::line(&sheet_words(typed)) + &next::line(&beside_plan(typed))
 }
 
 /// Writes the plan to where it was asked for, and says what comes next.

@@ -1,7 +1,7 @@
 //! The file that a plan is kept in.
 
 use std::collections::HashMap;
-use std::io::{self, Write as _};
+use std::io::{self, Read as _, Write as _};
 use std::num::NonZeroU32;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -14,6 +14,7 @@ use super::schedule::HeldBy;
 use crate::cli::error::{CliError, PlanFault};
 use crate::cli::global::Configured;
 use crate::cli::order::Sheet;
+use crate::cli::recorded::rebuild_timeout_of;
 use crate::job::{
     Access, AccessKind, Action, Expected, Group, ImageId, NewJob, Order, Owner, ServiceId,
 };
@@ -100,6 +101,8 @@ pub struct Bounds {
     pub canary: Option<NonZeroU32>,
     /// `--max-per-group`
     pub max_per_group: NonZeroU32,
+    /// `--rebuild-timeout`: with a window it decides what starts.
+    pub rebuild_timeout: String,
 }
 
 impl Bounds {
@@ -131,6 +134,11 @@ impl Bounds {
         };
         differs("--canary", &canary(self.canary), &canary(now.canary))?;
         differs("--max-per-group", &self.max_per_group, &now.max_per_group)?;
+        differs(
+            "--rebuild-timeout",
+            &self.rebuild_timeout,
+            &now.rebuild_timeout,
+        )?;
         let tolerance = |text: &str| {
             let parsed: Result<Tolerance, _> = text.parse();
             parsed.map_err(|error| PlanFault::NoPlan(error.to_string()))
@@ -145,6 +153,8 @@ impl Bounds {
         options.rules.silence_counts = !self.no_requeue;
         options.rollout.canary = self.canary;
         options.rollout.max_per_group = self.max_per_group;
+        options.rules.rebuild_timeout = time::parse_duration(&self.rebuild_timeout)
+            .map_err(|error| PlanFault::NoPlan(error.to_string()))?;
         Ok(())
     }
 
@@ -170,6 +180,7 @@ impl Bounds {
             no_requeue,
             canary,
             max_per_group,
+            rebuild_timeout,
         } = self;
         let option = |name: &str, value: &dyn ToString| [name.to_owned(), value.to_string()];
         let mut words = vec![
@@ -177,6 +188,7 @@ impl Bounds {
             option("--max-failures", max_failures),
             option("--max-mismatch", max_mismatch),
             option("--max-per-group", max_per_group),
+            option("--rebuild-timeout", rebuild_timeout),
         ];
         words.extend(canary.map(|each| option("--canary", &each)));
         words.extend(window.as_ref().map(|hours| option("--window", hours)));
@@ -197,8 +209,12 @@ impl Bounds {
             "canary",
             "max_per_group",
         ];
-        let options = names.map(|name| (name.to_owned(), options[name].clone()));
-        serde_json::from_value(Value::Object(options.into_iter().collect())).ok()
+        let mut bounds = Value::Null;
+        for name in names {
+            bounds[name] = options[name].clone();
+        }
+        bounds["rebuild_timeout"] = time::exact(rebuild_timeout_of(options)).into();
+        serde_json::from_value(bounds).ok()
     }
 
     /// Those that hold something back, and that `given` has otherwise though nobody has typed it so. Those that
@@ -233,6 +249,7 @@ impl Bounds {
             no_requeue: !options.rules.silence_counts,
             canary: options.rollout.canary,
             max_per_group: options.rollout.max_per_group,
+            rebuild_timeout: time::exact(options.rules.rebuild_timeout),
         }
     }
 }
@@ -438,7 +455,9 @@ impl PlanFile {
     /// The file at `path` is a plan of whatever version, or what is left of one.
     pub fn is_in(path: &Path) -> io::Result<bool> {
         const FIRST: &[u8] = b"\"refleet_plan\"";
-        let bytes = std::fs::read(path)?;
+        let mut bytes = Vec::new();
+        let file = std::fs::File::open(path)?;
+        file.take(BYTES_MAX).read_to_end(&mut bytes)?;
         Ok(bytes.windows(FIRST.len()).any(|part| part == FIRST))
     }
 
@@ -592,6 +611,7 @@ mod tests {
                 no_requeue: false,
                 canary: None,
                 max_per_group: NonZeroU32::MIN,
+                rebuild_timeout: String::new(),
             },
             lookup_calls: 0,
             said: Vec::new(),

@@ -57,7 +57,9 @@ pub fn lookups(calls: u64) -> String {
     match calls {
         0 => String::new(),
         calls => {
-            format!("Looking up its names took {calls} calls, and takes as many when it is run.\n")
+            format!(
+                "Looking up its names took {calls} calls, and takes about as many when it is run.\n"
+            )
         }
     }
 }

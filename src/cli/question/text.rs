@@ -234,13 +234,16 @@ impl Question<'_> {
         if let Some(each) = self.rollout.canary {
             let mut of_each = FirstOfEach::new(each);
             let (mut first, mut not_sent) = (Few::default(), Few::default());
+            let mut not_ready = Few::default();
             for target in self.targets.iter() {
                 if !of_each.is_one(target.image) {
                     continue;
                 }
                 first.add(target.service);
-                if self.outlook().fate(&target) != Fate::Sent {
-                    not_sent.add(target.service);
+                match self.outlook().fate(&target) {
+                    Fate::Sent => {}
+                    Fate::NotReady(_) => not_ready.add(target.service),
+                    Fate::Absent | Fate::Unseen | Fate::Differs(_) => not_sent.add(target.service),
                 }
             }
             if (first.count as u64) < self.targets.count() {
@@ -251,6 +254,12 @@ impl Question<'_> {
                     lines.push(format!(
                         "OF THOSE THAT GO FIRST, {} NOT SENT: {not_sent}. THE OTHERS WILL NOT START without your word (`go --canaries`): take the rows out, or mend them.",
                         are(not_sent.count)
+                    ));
+                }
+                if not_ready.count > 0 {
+                    lines.push(format!(
+                        "OF THOSE THAT GO FIRST, {} not ready yet: {not_ready}. The others wait for that, and will not start without your word (`go --canaries`) if it does not end.",
+                        are(not_ready.count)
                     ));
                 }
             } else {

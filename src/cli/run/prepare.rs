@@ -9,11 +9,11 @@ use super::context::{Invocation, RunContext};
 use crate::cli::error::CliError;
 use crate::cli::held::{held_now, said};
 use crate::cli::lookup::Resolved;
-use crate::cli::options::{as_json, rollout_of};
 use crate::cli::order::{self, Loaded, NewOrder, Plan, Sheet, access, check_groups};
 use crate::cli::output::{tell, tell_prose};
 use crate::cli::plan::{self, Approved, Bounds};
 use crate::cli::question::{self, Asked, Targets, confirm};
+use crate::cli::recorded::{as_json, rollout_of, sheet_words};
 use crate::cli::sign_in::sign_in;
 use crate::cli::words::short_digest;
 use crate::cli::{batches, database, next, window};
@@ -108,6 +108,7 @@ async fn order(
         source,
         validated,
         path: args.manifest.as_deref().unwrap_or(Path::new("-")),
+        reading: next::line(&sheet_words(&global.configured.typed)),
         provider: &context.provider,
         api_url: &context.api_url,
         owner: manifest.owner.clone(),
@@ -298,10 +299,14 @@ async fn resume(
     let news = match sheet {
         Some(sheet) => {
             // What somebody has approved is that order, and no other one of the same sheet.
-            let approved = approved(invocation, sheet, None);
-            let approved = approved.map_err(|error| error.of_open(batch.id, sheet.path))?;
-            if let Some(plan) = approved {
-                plan.check_batch(&batch)?;
+            if args.plan.is_some() {
+                let recorded = queue.options(batch.id).await?;
+                let run = next::run(&batch, false, recorded.as_ref());
+                let approved = approved(invocation, sheet, None);
+                let approved = approved.map_err(|error| error.of_open(batch.id, &run))?;
+                if let Some(plan) = approved {
+                    plan.check_batch(&batch, &run)?;
+                }
             }
             let news = access::look(queue, sheet, &batch, args.options.options()).await?;
             access::tell(&news, sheet, &batch, &invocation.command(), verbosity);

@@ -6,12 +6,12 @@ use super::context::Invocation;
 use super::prepare::Prepared;
 use crate::cli::error::{CliError, halt, storage_hints};
 use crate::cli::held::said;
-use crate::cli::options::as_json;
+use crate::cli::recorded::as_json;
 use crate::cli::{batches, ended, manifest, next};
 use crate::event::Event;
 use crate::exit::Exit;
 use crate::job::{Action, BatchId};
-use crate::progress::{self, Cause, Ended, Mode, Surroundings, summary};
+use crate::progress::{self, Ended, Mode, Surroundings, summary};
 use crate::queue::{Batch, NewRun, Queue, Store as _, StoreError};
 use crate::run::{self, Ending, Halt, Signals};
 use crate::{text, time};
@@ -135,11 +135,7 @@ async fn how_it_ended(
     exit: Exit,
 ) -> Ended {
     let failed_touched = queue.failed_touched(batch.id).await.ok();
-    let causes = queue.causes(batch.id).await.map(|causes| {
-        let causes = causes.into_iter();
-        let causes = causes.map(|(kind, jobs, error)| Cause { kind, jobs, error });
-        causes.collect()
-    });
+    let causes = queue.causes(batch.id).await.unwrap_or_default();
     let flagged = queue.flagged(batch.id).await.unwrap_or_default();
     // Without options, commands take the newest batch, and `run` the only open one.
     let batches = queue.batches().await.unwrap_or_default();
@@ -163,7 +159,9 @@ async fn how_it_ended(
     };
     let simulated = invocation.is_simulated();
     let command = invocation.command();
-    let manifest = path.map(|path| text::shell_word(&path.to_string_lossy()).into_owned());
+    let manifest = path.map(|path| {
+        text::shell_word(&path.to_string_lossy()).into_owned() + &next::of_sheet(recorded)
+    });
     let is_paused = match said(queue, batch.id).await {
         Ok(control) => control.paused.is_some(),
         Err(_) => false,
@@ -195,7 +193,7 @@ async fn how_it_ended(
         flagged,
         completed: 0,
         slowest: None,
-        causes: causes.unwrap_or_default(),
+        causes,
         elapsed: ending.elapsed,
         halted: halted(ending),
         hint: (ending.halt.as_ref().map(hint)).or_else(|| storage_hint(ending)),

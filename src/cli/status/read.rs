@@ -6,7 +6,7 @@ use crate::cli::error::CliError;
 use crate::cli::global::Global;
 use crate::cli::held::{Held, HeldWindow, held};
 use crate::cli::next::{self, command_for};
-use crate::cli::options::no_wait_of;
+use crate::cli::recorded::no_wait_of;
 use crate::job::{BatchId, Control, ControlEntry, Counts, ServiceId, State};
 use crate::pace::{self, COMPLETED_MIN, Left, Pace, RATE_WINDOW};
 use crate::queue::{Batch, Holder, Oldest, Queue, QueueLock, Run};

@@ -14,7 +14,7 @@ use super::rows::{
 };
 use super::statement::json;
 use super::stored::{damaged, owner, stored, word};
-use crate::job::{BatchId, Counts, FailureKind, JobId, RunId, ServiceId, State};
+use crate::job::{BatchId, Cause, Counts, FailureKind, JobId, RunId, ServiceId, State};
 use crate::queue::{
     Batch, Holder, LedgerLine, Oldest, QueuedJob, ResultSink, Run, StoreError, Target,
 };
@@ -423,10 +423,7 @@ impl Queue {
 
     /// What jobs of `batch` failed for, how many each, and what was said of the first one: what most failed
     /// for first.
-    pub async fn causes(
-        &mut self,
-        batch: BatchId,
-    ) -> Result<Vec<(FailureKind, u64, String)>, StoreError> {
+    pub async fn causes(&mut self, batch: BatchId) -> Result<Vec<Cause>, StoreError> {
         let rows: Vec<(String, i64, String)> = sqlx::query_as(
             "SELECT coalesce(error_kind, ''), count(*) AS jobs, coalesce(error, ''), min(id) FROM job
              WHERE batch_id = ?1 AND state = 'failed' GROUP BY error_kind ORDER BY jobs DESC, error_kind",
@@ -434,12 +431,10 @@ impl Queue {
         .bind(batch.0)
         .fetch_all(&mut self.connection)
         .await?;
-        let causes = rows.into_iter().map(|(kind, jobs, error)| {
-            (
-                FailureKind::from(kind),
-                u64::try_from(jobs).unwrap_or(0),
-                error,
-            )
+        let causes = rows.into_iter().map(|(kind, jobs, error)| Cause {
+            kind: FailureKind::from(kind),
+            jobs: u64::try_from(jobs).unwrap_or(0),
+            error,
         });
         Ok(causes.collect())
     }

@@ -119,6 +119,22 @@ impl Ended {
         self
     }
 
+    /// The words behind `refleet` of the command with `words` that it proposed to type.
+    #[track_caller]
+    pub fn proposed(&self, words: &str) -> Vec<String> {
+        let mut commands = self
+            .err
+            .split('`')
+            .filter(|text| text.starts_with("refleet "));
+        let found = commands.find(|command| command.contains(words));
+        let found = found.unwrap_or_else(|| panic!("{words:?} is proposed nowhere: {self}"));
+        found
+            .split_whitespace()
+            .skip(1)
+            .map(str::to_owned)
+            .collect()
+    }
+
     /// Everything that it said.
     pub fn said(&self) -> String {
         format!("{}{}", self.out, self.err)
@@ -186,6 +202,11 @@ impl Running {
         self.child.id()
     }
 
+    /// Its stdin, where that is a pipe.
+    pub fn stdin(&mut self) -> ChildStdin {
+        self.child.stdin.take().unwrap()
+    }
+
     /// Waits for the `count`th event from now on that is like `wanted`.
     #[track_caller]
     pub fn wait(&mut self, count: usize, wanted: impl Fn(&Value) -> bool) {
@@ -202,11 +223,6 @@ impl Running {
                     self.lines.push(line);
                 }
                 Err(error) => panic!("{error}; after these events:\n{}", self.lines.join("\n")),
-    /// Its stdin, where that is a pipe.
-    pub fn stdin(&mut self) -> ChildStdin {
-        self.child.stdin.take().unwrap()
-    }
-
             }
         }
     }

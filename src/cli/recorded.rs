@@ -1,0 +1,182 @@
+//! What is recorded of how a run works, and what of that the next run of its batch has to be told again.
+
+use std::num::NonZeroU32;
+use std::time::Duration;
+
+use serde::Serialize;
+
+use super::global::Typed;
+use super::options::REBUILD_TIMEOUT;
+use crate::run::{Options, Rollout};
+use crate::time::Window;
+
+/// The options of [`PaceArgs`](super::options::PaceArgs) that the next run of the same batch needs as well, in the order in which a
+/// hint repeats them: all but `--no-wait`, after which a run has to wait.
+const REPEATED: [&str; 18] = [
+    "canary",
+    "max-per-group",
+    "window",
+    "timezone",
+    "workers",
+    "rate",
+    "max-failures",
+    "max-mismatch",
+    "no-requeue",
+    "rebuild-timeout",
+    "poll-interval",
+    "settle",
+    "unseen-after",
+    "retries",
+    "backoff-initial",
+    "backoff-max",
+    "timeout",
+    "outage-timeout",
+];
+
+/// Those of [`REPEATED`] that a plan holds, so that a run by it needs none of them.
+const IN_PLAN: [&str; 9] = [
+    "canary",
+    "max-per-group",
+    "window",
+    "timezone",
+    "workers",
+    "max-failures",
+    "max-mismatch",
+    "no-requeue",
+    "rebuild-timeout",
+];
+
+/// Those that say how the manifest is read: needed by whoever names it again.
+const OF_SHEET: [&str; 4] = ["ignore-column", "sheet", "header-row", "include-hidden"];
+
+/// Those that are given without a value.
+const FLAGS: [&str; 2] = ["no-requeue", "include-hidden"];
+
+/// What was typed for a run and the next one of the same batch needs as well, as words of a command line.
+/// A default is none of it, and neither is what the configuration says: both count then, too.
+#[derive(Debug, Clone, Default, Serialize)]
+pub struct Repeated {
+    /// Where the manifest is named.
+    pub sheet: Vec<String>,
+    pub options: Vec<String>,
+}
+
+impl Repeated {
+    pub fn of(typed: &[Typed], options: &Options) -> Self {
+        let mut words = words(typed, &REPEATED);
+        let is_there = |option: &str| words.iter().any(|word| word == option);
+        if let Some(window) = &options.rollout.window
+            && is_there("--window")
+            && !is_there("--timezone")
+        {
+            // By the clocks of this machine, wherever the hint is typed.
+            words.extend(["--timezone".to_owned(), window.zone.to_string()]);
+        }
+        Self {
+            sheet: sheet_words(typed),
+            options: words,
+        }
+    }
+}
+
+/// How the manifest was said to be read, as words of a command line.
+pub fn sheet_words(typed: &[Typed]) -> Vec<String> {
+    words(typed, &OF_SHEET)
+}
+
+/// What a run by the plan that was made with these needs as well, as words of a command line.
+pub fn beside_plan(typed: &[Typed]) -> Vec<String> {
+    let beside = REPEATED.into_iter().filter(|name| !IN_PLAN.contains(name));
+    words(typed, &beside.collect::<Vec<_>>())
+}
+
+fn words(typed: &[Typed], names: &[&str]) -> Vec<String> {
+    let mut words = Vec::new();
+    for name in names {
+        let typed = typed.iter().find(|typed| typed.name == *name);
+        for value in typed.into_iter().flat_map(|typed| &typed.values) {
+            words.push(format!("--{name}"));
+            if !FLAGS.contains(name) {
+                words.push(value.clone());
+            }
+        }
+    }
+    words
+}
+
+/// The options for the records of a run.
+pub fn as_json(options: &Options, repeated: &Repeated) -> serde_json::Value {
+    let ms = |duration: Duration| u64::try_from(duration.as_millis()).unwrap_or(u64::MAX);
+    serde_json::json!({
+        "workers": options.workers,
+        "rate_per_s": options.rate_per_s,
+        "retries": options.rules.retries,
+        "backoff_initial_ms": ms(options.backoff.initial),
+        "backoff_max_ms": ms(options.backoff.max),
+        "outage_timeout_ms": ms(options.outage_timeout),
+        "poll_interval_ms": ms(options.rules.poll_interval),
+        "settle_ms": ms(options.rules.settle),
+        "unseen_after_ms": ms(options.rules.unseen_after),
+        "rebuild_timeout_ms": ms(options.rules.rebuild_timeout),
+        "max_failures": options.max_failures.to_string(),
+        "max_mismatch": options.max_mismatch.to_string(),
+        "canary": options.rollout.canary,
+        "max_per_group": options.rollout.max_per_group,
+        "no_requeue": !options.rules.silence_counts,
+        "window": options.rollout.window.as_ref().map(|window| window.hours.to_string()),
+        "timezone": options.rollout.window.as_ref().map(|window| window.zone.to_string()),
+        "no_wait": options.no_wait,
+        "stale": options.stale,
+        "repeated": repeated,
+    })
+}
+
+/// Who goes first, who never goes down together, and when, by the options of a run as they are recorded.
+pub fn rollout_of(options: &serde_json::Value) -> Rollout {
+    let number = |name: &str| {
+        let number = options[name].as_u64()?;
+        NonZeroU32::new(u32::try_from(number).ok()?)
+    };
+    let window = || {
+        Some(Window {
+            hours: options["window"].as_str()?.parse().ok()?,
+            zone: options["timezone"].as_str()?.parse().ok()?,
+        })
+    };
+    Rollout {
+        canary: number("canary"),
+        max_per_group: number("max_per_group").unwrap_or(NonZeroU32::MIN),
+        window: window(),
+    }
+}
+
+/// Whether a run waits for no completion, by its options as they are recorded.
+pub fn no_wait_of(options: &serde_json::Value) -> bool {
+    options["no_wait"].as_bool().unwrap_or(false)
+}
+
+/// How long a rebuild may take, by the options of a run as they are recorded.
+pub fn rebuild_timeout_of(options: &serde_json::Value) -> Duration {
+    let ms = options["rebuild_timeout_ms"].as_u64();
+    ms.map_or(REBUILD_TIMEOUT, Duration::from_millis)
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Args as _;
+
+    use super::*;
+    use crate::cli::options::PaceArgs;
+
+    /// Who adds an option decides here whether a hint repeats it.
+    #[test]
+    fn each_option_is_repeated_but_for_the_one_that_is_for_one_run() {
+        let command = PaceArgs::augment_args(clap::Command::new("run"));
+        let all = command.get_arguments().filter_map(clap::Arg::get_long);
+        let mut all: Vec<&str> = all.filter(|name| *name != "no-wait").collect();
+        let mut repeated = REPEATED.to_vec();
+        all.sort_unstable();
+        repeated.sort_unstable();
+        assert_eq!(repeated, all);
+    }
+}
