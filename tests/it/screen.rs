@@ -261,7 +261,7 @@ fn status_can_be_watched_and_tells_what_the_events_tell() {
     let seen = &status["progress"];
     assert_eq!(told["total"], seen["total"]);
     let number = |value: &serde_json::Value| value.as_f64().unwrap();
-    for (name, off_max) in [("ended", 2.0), ("per_minute", 15.0), ("eta_s", 3.0)] {
+    for (name, off_max) in [("ended", 4.0), ("per_minute", 30.0), ("eta_s", 6.0)] {
         let off = (number(&told[name]) - number(&seen[name])).abs();
         assert!(off <= off_max, "{name}: {told} {seen}");
     }
@@ -276,7 +276,7 @@ fn status_can_be_watched_and_tells_what_the_events_tell() {
         .iter()
         .map(|status| &status["progress"]["ended"])
         .collect();
-    assert!(seen.len() >= 5, "{ended:?}");
+    assert!(seen.len() >= 3, "{ended:?}");
     assert!(ended.is_sorted_by_key(|ended| ended.as_u64()), "{ended:?}");
     let last = seen.last().unwrap();
     assert_eq!(last["running"], serde_json::Value::Null);

@@ -291,7 +291,7 @@ fn the_expected_end_counts_groups_and_windows() {
 #[test]
 fn a_window_that_fits_nothing_any_more_is_refused_when_nothing_is_in_flight() {
     let rig = Rig::with(3, |config| {
-        config.rebuild_duration = std::time::Duration::from_millis(300);
+        config.rebuild_duration = std::time::Duration::from_secs(2);
     });
     let inside = open();
     let mut run = rig.watch(&[&within(&inside)[..], &["--workers", "1"]].concat());

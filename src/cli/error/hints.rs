@@ -164,7 +164,7 @@ fn conflict_hints(action: Action, conflict: &Conflict) -> Vec<String> {
                 (live.service.to_string(), live.batch.to_string())
             });
             vec![format!(
-                "finish that batch (`refleet run` with its manifest), settle its doubts (`refleet resolve {service} --batch {batch} --as WORD --reason TEXT`: done, requeue or failed), or take these services out of it (`refleet cancel {service} --batch {batch}`)",
+                "finish that batch (`refleet status --batch {batch}` says how), settle its doubts (`refleet resolve {service} --batch {batch} --as WORD --reason TEXT`: done, requeue or failed), or take these services out of it (`refleet cancel {service} --batch {batch}`)",
             )]
         }
         Conflict::Touched {

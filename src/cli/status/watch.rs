@@ -22,12 +22,13 @@ const PACE: Duration = Duration::from_secs(1);
 
 pub async fn watch(global: &Global, args: &StatusArgs) -> Result<Exit, CliError> {
     let mut signals = signals::listen()?;
-    let (mut queue, batch) = batches::open(global, &args.batch, Open::Read).await?;
     // That batch, though a newer one may be loaded meanwhile.
-    let id = batch.id;
+    let mut arg = args.batch.clone();
     let mut screen = Screen::new(args.json);
     loop {
-        let batch = batches::find(&mut queue, Some(id)).await?;
+        // Anew each time: a file that was taken away is still there for who has it open.
+        let (mut queue, batch) = batches::open(global, &arg, Open::Read).await?;
+        arg.batch = Some(batch.id.0);
         let status = Status::read(global, &mut queue, batch).await?;
         match screen.show(&status, queue.path()) {
             Err(error) if error.kind() == ErrorKind::BrokenPipe => return Ok(Exit::Done),
@@ -67,31 +68,49 @@ impl Screen {
     }
 
     fn show(&mut self, status: &Status, database: &Path) -> io::Result<()> {
-        let text = if self.is_json {
-            format!("{}\n", as_json(status, database))
-        } else {
-            as_text(status, database)
-        };
         if let Some(terminal) = &self.terminal {
-            let text = cut(&text, terminal.size());
+            let text = cut(&as_text(status, database), terminal.size());
             terminal.move_cursor_up(self.shown.lines().count())?;
+            // Line over line: what is erased as a whole, some terminals keep as something to scroll back to.
+            for line in text.lines() {
+                terminal.clear_line()?;
+                terminal.write_line(line)?;
+            }
             terminal.clear_to_end_of_screen()?;
-            terminal.write_str(&text)?;
             terminal.flush()?;
             self.shown = text;
             return Ok(());
         }
-        if text == self.shown {
+        // That time goes on is no change.
+        let changes = changes(status);
+        if changes == self.shown {
             return Ok(());
         }
         let mut out = io::stdout().lock();
-        if !self.is_json && !self.shown.is_empty() {
-            out.write_all(b"\n")?;
+        if self.is_json {
+            writeln!(out, "{}", as_json(status, database))?;
+        } else {
+            let gap = if self.shown.is_empty() { "" } else { "\n" };
+            write!(out, "{gap}{}", as_text(status, database))?;
         }
-        out.write_all(text.as_bytes())?;
-        self.shown = text;
+        self.shown = changes;
         out.flush()
     }
+}
+
+/// What makes a status another one.
+fn changes(status: &Status) -> String {
+    let Status {
+        batch,
+        holder,
+        last_run,
+        control,
+        next,
+        ..
+    } = status;
+    let next = next.as_ref().map(|next| &next.command);
+    let run = last_run.as_ref().map(|run| (run.id, run.exit_code));
+    format!("{:?} {holder:?} {run:?} {control:?} {next:?}", batch.counts)
 }
 
 /// As much of `text` as a terminal of so many rows and columns has room for: what is wrapped or scrolled
