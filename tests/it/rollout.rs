@@ -3,7 +3,7 @@
 use std::fs;
 use std::time::Duration;
 
-use crate::rig::{FIRST, IMAGE, OTHER_IMAGE, Rig, Running, finish};
+use crate::rig::{FIRST, IMAGE, OTHER_IMAGE, Rig, Running, finish, quick};
 use refleet::simulator::{Behaviour, InstanceChange, Outcome};
 use serde_json::Value;
 
@@ -118,6 +118,12 @@ fn one_of_the_first_that_fails_stops_all_others_until_somebody_says_go() {
         "held back by those that go first, {FIRST} (failed), until somebody gives his word"
     );
     rig.call(&["show", &id(1)]).exit(0).says_out(&held);
+    rig.call(&["show", &id(1)])
+        .says_out(&format!("show {FIRST}` tells what to say"));
+    rig.call(&["show", &id(0)])
+        .says_out("--as done --reason TEXT")
+        .says_out("4 jobs wait for it: `")
+        .says_out(" go --canaries --reason TEXT` lets them start all the same");
     rig.call(&["list", "--state", "queued"])
         .exit(0)
         .says_out(&held);
@@ -605,6 +611,35 @@ fn what_an_earlier_order_has_left_down_holds_its_group_in_the_next_one() {
     assert_eq!(rig.wiped(), [2, 2]);
     let spans = spans(&rig);
     assert!(spans[0][1].0 >= spans[1][1].1, "{spans:?}");
+}
+
+#[test]
+fn a_plan_and_a_loaded_batch_know_of_members_that_an_earlier_order_has_left_down() {
+    let rig = Rig::new(3);
+    let web = |rows: &[usize]| {
+        let all = sheet(3, |_| (IMAGE, "web".to_owned()));
+        let row = |(nth, _): &(usize, &str)| *nth == 0 || rows.contains(&(nth - 1));
+        let rows = all.lines().enumerate().filter(row);
+        let rows: Vec<&str> = rows.map(|(_, line)| line).collect();
+        rows.join("\n") + "\n"
+    };
+    fails(&rig, 0);
+    rig.write("first.csv", web(&[0]));
+    rig.call(&quick("first.csv", &["--max-failures", "100%"]))
+        .exit(1);
+    rig.write("fleet.csv", web(&[1, 2]));
+    rig.call(&["plan", "fleet.csv"]).exit(0).says_out(&format!(
+        "GROUP `web` IS DOWN ALREADY: {FIRST} (failed in batch 1)."
+    ));
+    rig.load();
+    let listed = rig.call(&["show", &id(1), "--json"]).exit(0).json();
+    let held = &listed["jobs"][0]["held_back"][0];
+    assert_eq!(
+        (&held["rule"], &held["until"]["needs"]),
+        (&"group".into(), &"word".into())
+    );
+    rig.run(&[]).exit(6).says("of group `web` is failed");
+    assert_eq!(rig.wiped(), [1, 0, 0]);
 }
 
 #[test]

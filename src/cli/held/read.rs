@@ -10,9 +10,12 @@ use crate::cli::at_work::at_work_on;
 use crate::cli::error::CliError;
 use crate::cli::recorded::{rebuild_timeout_of, rollout_of};
 use crate::cli::window;
-use crate::job::{BatchId, Control, ControlEntry, Group, ImageId, JobId, ServiceId, State};
-use crate::queue::{Batch, Queue, QueuedJob, StoreError};
+use crate::job::{
+    BatchId, Control, ControlEntry, Group, ImageId, Instruction, JobId, ServiceId, State,
+};
+use crate::queue::{Batch, Down, Queue, QueuedJob, StoreError};
 use crate::run::{Durations, Rollout};
+use crate::text;
 use crate::time::{self, Window};
 
 /// What holds jobs back until something has happened, or somebody has spoken.
@@ -38,6 +41,12 @@ impl Held {
     pub fn until_proven(&self) -> Until {
         let each = self.canaries.iter().map(|canary| canary.until);
         each.max().unwrap_or(Until::Unknown)
+    }
+
+    /// Somebody has said that nothing starts until he says otherwise.
+    pub fn is_paused(&self) -> bool {
+        let word = self.by_word.as_ref();
+        word.is_some_and(|word| word.instruction == Instruction::Pause)
     }
 
     /// One that is waited for, and of which only somebody's word settles what is next.
@@ -166,6 +175,40 @@ pub async fn held(
     });
     held.groups = groups.collect();
     Ok(held)
+}
+
+/// What holds groups of a new order back before it has begun: a sentence for each of which an earlier order has
+/// left so many members down that none of `groups`' may go down. `groups`: how many of each are ordered.
+pub async fn down_already(
+    queue: Option<&mut Queue>,
+    groups: &BTreeMap<Group, u64>,
+    max: NonZeroU32,
+) -> Result<Vec<String>, StoreError> {
+    let Some(queue) = queue else {
+        return Ok(Vec::new());
+    };
+    let last = queue.batches().await?.last().map_or(0, |last| last.id.0);
+    let down = queue.rollout_progress(BatchId(last + 1), None).await?.down;
+    let mut of_group: BTreeMap<&Group, Vec<&Down>> = BTreeMap::new();
+    for one in down.iter().filter(|one| groups.contains_key(&one.group)) {
+        of_group.entry(&one.group).or_default().push(one);
+    }
+    of_group.retain(|_, down| down.len() >= max.get() as usize);
+    let sentences = of_group.into_iter().map(|(group, down)| {
+        let down = down.into_iter().map(|one| {
+            let of_batch = one.other_batch.map_or_else(String::new, |batch| {
+                format!(" in batch {batch}")
+            });
+            format!("{} ({}{of_batch})", one.service, one.state)
+        });
+        let down: Vec<String> = down.collect();
+        format!(
+            "GROUP `{}` IS DOWN ALREADY: {}. Its members of this order wait until that is back, or you have given your word.",
+            text::brief(group.as_str(), 40),
+            down.join(", ")
+        )
+    });
+    Ok(sentences.collect())
 }
 
 /// Until fewer than `max` of those that are down still are.

@@ -10,6 +10,7 @@ use super::text;
 use crate::cli::connect::connect;
 use crate::cli::error::CliError;
 use crate::cli::global::{DATABASE, Global, Typed};
+use crate::cli::held::down_already;
 use crate::cli::lookup::Resolved;
 use crate::cli::manifest::{tell_passed_over, tell_warnings};
 use crate::cli::order::{self, OrderArgs, Sheet};
@@ -76,8 +77,10 @@ async fn make(global: &Global, args: &PlanArgs) -> Result<Exit, CliError> {
     };
     let capable = Surroundings::of_this_process().terminal;
     let account = read(&order.targets, &asked, capable).await?;
-    let differences = order.changes.as_ref().map(text::differences);
-    let warnings = differences.unwrap_or_default();
+    let mut warnings: Vec<String> =
+        (order.changes.as_ref()).map_or_else(Vec::new, text::differences);
+    let max = options.rollout.max_per_group;
+    warnings.extend(down_already(queue.as_mut(), &order.targets.groups(), max).await?);
     let mut question = Question {
         action,
         targets: &order.targets,

@@ -1,6 +1,6 @@
 //! What is about to be rebuilt.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
 use crate::job::{AccessKind, Expected, Group, ImageId, ServiceId};
 use crate::queue::Target;
@@ -114,6 +114,15 @@ impl Targets {
             }
         }
         images
+    }
+
+    /// How many of each group.
+    pub fn groups(&self) -> BTreeMap<Group, u64> {
+        let mut groups = BTreeMap::new();
+        for number in self.grouped.values() {
+            *groups.entry(self.groups[*number].clone()).or_default() += 1;
+        }
+        groups
     }
 
     /// Each of their images once; `None`: something that gives none.

@@ -12,7 +12,7 @@ use super::fate::{Fate, Outlook};
 use super::table;
 use super::targets::{IMAGES_MAX, Targets};
 use crate::cli::words::{instances, named};
-use crate::job::{AccessKind, Action, Group, ImageId, ServiceId};
+use crate::job::{AccessKind, Action, ImageId, ServiceId};
 use crate::progress::fold;
 use crate::queue::{FirstOfEach, Target};
 use crate::run::{Account, Rollout};
@@ -268,10 +268,7 @@ impl Question<'_> {
                 ));
             }
         }
-        let mut groups: HashMap<Group, u64> = HashMap::new();
-        for group in self.targets.iter().filter_map(|target| target.group) {
-            *groups.entry(group).or_default() += 1;
-        }
+        let groups = self.targets.groups();
         if !groups.is_empty() {
             let (max, members) = (self.rollout.max_per_group, groups.values().sum());
             let of = match groups.len() {

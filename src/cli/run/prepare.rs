@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use super::context::{Invocation, RunContext};
 use crate::cli::error::CliError;
-use crate::cli::held::{held_now, said};
+use crate::cli::held::{down_already, held_now, said};
 use crate::cli::lookup::Resolved;
 use crate::cli::order::{self, Loaded, NewOrder, Plan, Sheet, access, check_groups};
 use crate::cli::output::{tell, tell_prose};
@@ -182,7 +182,9 @@ async fn new_order(
             (list, sheet.owner) = (account.list, account.owner);
         } else if targets.count() > 0 && args.asks() {
             let warnings = changes.as_ref().map(plan::differences);
-            let warnings = warnings.unwrap_or_default();
+            let mut warnings = warnings.unwrap_or_default();
+            let max = invocation.context.options.rollout.max_per_group;
+            warnings.extend(down_already(Some(queue), &targets.groups(), max).await?);
             let subject = Subject {
                 targets: &targets,
                 action,
