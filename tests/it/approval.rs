@@ -7,6 +7,7 @@ use refleet::simulator::{AccountChange, Behaviour, Fault, FaultKind, InstanceCha
 use serde_json::Value;
 
 use crate::rig::{Ended, FIRST, IMAGE, QUICK, Rig, bare, finish};
+use crate::rollout::{assert_first, assert_two_groups, two_groups};
 
 /// Writes the plan of the manifest to plan.json; what was said.
 fn plan(rig: &Rig, more: &[&str]) -> Ended {
@@ -377,4 +378,57 @@ fn a_retry_is_proposed_with_the_words_that_read_the_sheet() {
     ended.says(&format!(" retry --failed --batch 1{words}`"));
     let ended = rig.call(&[&plan[..], &reading].concat()).exit(1);
     typed(&rig, &ended, " retry --failed --batch 1 --from ", &[]).exit(0);
+}
+
+#[test]
+fn a_plan_says_who_goes_first_and_is_kept_to_that() {
+    let rig = Rig::new(6);
+    rig.write("fleet.csv", two_groups(6));
+    let rules = ["--canary", "1", "--max-per-group", "2"];
+    let plan = [
+        "plan",
+        "fleet.csv",
+        "--out",
+        "plan.json",
+        "--max-failures",
+        "100%",
+        "--rebuild-timeout=1m",
+    ];
+    rig.call(&[&plan[..], &rules].concat())
+        .exit(0)
+        .says_out(&format!("First 1 of each image: {FIRST}."))
+        .says_out("In 2 groups: 6 instances. At most 2 of a group are down at once.")
+        .says_out(", behind the first")
+        .says_out(", behind its group");
+    finish(rig.refleet(&["plan", "plan.json"]))
+        .exit(0)
+        .says_out("starts (UTC)")
+        .says_out(", behind its group\n");
+    let plan: Value = serde_json::from_slice(&fs::read(rig.path("plan.json")).unwrap()).unwrap();
+    let rows = plan["rows"].as_array().unwrap();
+    let held: Vec<_> = rows.iter().map(|row| &row["starts"]["held_by"]).collect();
+    let [first, canary, group] = [Value::Null, "canary".into(), "group".into()];
+    assert_eq!(held, [&first, &canary, &canary, &canary, &canary, &group]);
+    let moment = |row: usize, name: &str| -> jiff::Timestamp {
+        rows[row]["starts"][name].as_str().unwrap().parse().unwrap()
+    };
+    // Five minutes are assumed of each: the first alone, then two of each group, then the last.
+    for (row, minutes) in [(1, 5), (4, 5), (5, 10)] {
+        let waits = moment(row, "held_until").duration_since(moment(0, "about"));
+        assert_eq!(waits.as_mins(), minutes, "{row}");
+    }
+    let by_plan = |more: &[&str]| rig.run(&[&["--plan", "plan.json"], more].concat());
+    by_plan(&["--canary", "2"])
+        .exit(2)
+        .says("it holds --canary 1, and 2 is given beside it");
+    by_plan(&["--max-per-group", "1"]).exit(2);
+    // Another group is another row.
+    rig.write("fleet.csv", two_groups(6).replacen("db", "cache", 1));
+    by_plan(&[]).exit(2).says("differs from it in 1 row");
+    assert_eq!(rig.submissions(), 0);
+    rig.write("fleet.csv", two_groups(6));
+    by_plan(&[]).exit(0);
+    assert_first(&rig, &[0]);
+    assert_two_groups(&rig, 2);
+    assert_eq!(rig.wiped(), [1; 6]);
 }

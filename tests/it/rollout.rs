@@ -1,11 +1,9 @@
 //! Who goes first, and who never goes down together: real runs, held against what the simulator did.
 
-use std::fs;
 use std::time::Duration;
 
 use crate::rig::{FIRST, IMAGE, OTHER_IMAGE, Rig, Running, finish, quick};
 use refleet::simulator::{Behaviour, InstanceChange, Outcome};
-use serde_json::Value;
 
 /// A sheet of so many services; each gets the image, and is in the group, that `of` says.
 fn sheet(count: usize, of: impl Fn(usize) -> (&'static str, String)) -> String {
@@ -18,7 +16,7 @@ fn sheet(count: usize, of: impl Fn(usize) -> (&'static str, String)) -> String {
 }
 
 /// Of two groups, one after the other.
-fn two_groups(count: usize) -> String {
+pub fn two_groups(count: usize) -> String {
     sheet(count, |nth| (IMAGE, ["web", "db"][nth % 2].to_owned()))
 }
 
@@ -51,7 +49,7 @@ fn most_at_once(spans: &[&Vec<(i64, i64)>]) -> usize {
 }
 
 /// At no instant were more than `max` of each of the two groups down.
-fn assert_two_groups(rig: &Rig, max: usize) {
+pub fn assert_two_groups(rig: &Rig, max: usize) {
     let spans = spans(rig);
     for group in 0..2 {
         let members: Vec<_> = spans.iter().skip(group).step_by(2).collect();
@@ -61,7 +59,7 @@ fn assert_two_groups(rig: &Rig, max: usize) {
 }
 
 /// Nothing else began before these, by their places, were back.
-fn assert_first(rig: &Rig, first: &[usize]) {
+pub fn assert_first(rig: &Rig, first: &[usize]) {
     let spans = spans(rig);
     let back = first.iter().map(|nth| spans[*nth][0].1).max().unwrap();
     for (nth, span) in spans.iter().enumerate() {
@@ -406,59 +404,6 @@ fn what_waits_for_nothing_can_keep_no_such_rule() {
     ] {
         rig.run(&wrong).exit(2);
     }
-}
-
-#[test]
-fn a_plan_says_who_goes_first_and_is_kept_to_that() {
-    let rig = Rig::new(6);
-    rig.write("fleet.csv", two_groups(6));
-    let rules = ["--canary", "1", "--max-per-group", "2"];
-    let plan = [
-        "plan",
-        "fleet.csv",
-        "--out",
-        "plan.json",
-        "--max-failures",
-        "100%",
-        "--rebuild-timeout=1m",
-    ];
-    rig.call(&[&plan[..], &rules].concat())
-        .exit(0)
-        .says_out(&format!("First 1 of each image: {FIRST}."))
-        .says_out("In 2 groups: 6 instances. At most 2 of a group are down at once.")
-        .says_out(", behind the first")
-        .says_out(", behind its group");
-    finish(rig.refleet(&["plan", "plan.json"]))
-        .exit(0)
-        .says_out("starts (UTC)")
-        .says_out(", behind its group\n");
-    let plan: Value = serde_json::from_slice(&fs::read(rig.path("plan.json")).unwrap()).unwrap();
-    let rows = plan["rows"].as_array().unwrap();
-    let held: Vec<_> = rows.iter().map(|row| &row["starts"]["held_by"]).collect();
-    let [first, canary, group] = [Value::Null, "canary".into(), "group".into()];
-    assert_eq!(held, [&first, &canary, &canary, &canary, &canary, &group]);
-    let moment = |row: usize, name: &str| -> jiff::Timestamp {
-        rows[row]["starts"][name].as_str().unwrap().parse().unwrap()
-    };
-    // Five minutes are assumed of each: the first alone, then two of each group, then the last.
-    for (row, minutes) in [(1, 5), (4, 5), (5, 10)] {
-        let waits = moment(row, "held_until").duration_since(moment(0, "about"));
-        assert_eq!(waits.as_mins(), minutes, "{row}");
-    }
-    let by_plan = |more: &[&str]| rig.run(&[&["--plan", "plan.json"], more].concat());
-    by_plan(&["--canary", "2"])
-        .exit(2)
-        .says("it holds --canary 1, and 2 is given beside it");
-    by_plan(&["--max-per-group", "1"]).exit(2);
-    // Another group is another row.
-    rig.write("fleet.csv", two_groups(6).replacen("db", "cache", 1));
-    by_plan(&[]).exit(2).says("differs from it in 1 row");
-    assert_eq!(rig.submissions(), 0);
-    rig.write("fleet.csv", two_groups(6));
-    by_plan(&[]).exit(0);
-    assert_first(&rig, &[0]);
-    assert_two_groups(&rig, 2);
-    assert_eq!(rig.wiped(), [1; 6]);
 }
 
 /// Of one image, in two groups: five rebuilds before have taken a minute each, as far as the records tell.
