@@ -50,6 +50,10 @@ pub enum SheetFault {
     Truth,
     /// What is stored is not what is shown.
     Disguised,
+    /// It shows nothing that could be seen.
+    CellUnseen,
+    /// There is a line through it.
+    CellStruck,
     /// More than [`CELL_CHARS_MAX`] characters.
     CellTooLong,
 }
@@ -58,6 +62,11 @@ impl SheetFault {
     /// It works as it stands.
     pub fn is_warning(self) -> bool {
         self == Self::OthersHidden
+    }
+
+    /// Whoever looks at the cell would not think that it is meant.
+    pub fn is_of_sight(self) -> bool {
+        matches!(self, Self::CellUnseen | Self::CellStruck)
     }
 
     /// What is wrong.
@@ -85,6 +94,10 @@ impl SheetFault {
             Self::Merged => "the cell is merged with others".into(),
             Self::Truth => "the cell holds a truth value".into(),
             Self::Disguised => "the cell holds something else than it shows".into(),
+            Self::CellUnseen => {
+                "the cell cannot be seen: it is white on white, or its format shows nothing".into()
+            }
+            Self::CellStruck => "the cell is struck through".into(),
             Self::CellTooLong => {
                 format!("the cell holds more than {CELL_CHARS_MAX} characters").into()
             }
@@ -129,7 +142,18 @@ impl SheetFault {
             }
             Self::Merged => "unmerge the cells, and fill in each of them",
             Self::Truth => "enter the value itself, in a column that is formatted as text",
-            Self::Disguised => "format the column as text, then enter or paste the value again",
+            Self::Disguised => {
+                "format the column as text, or as `General`, and look at it again: what it shows \
+                 then is what it holds"
+            }
+            Self::CellUnseen => {
+                "give the column a dark colour and the format `General`, and look at it again; if \
+                 it shall be used as it is, say `--include-hidden`"
+            }
+            Self::CellStruck => {
+                "delete the row, or begin it with `#`; if it belongs to the order, remove the \
+                 line, or say `--include-hidden`"
+            }
             Self::CellTooLong => "shorten it; is it the right column?",
         }
     }

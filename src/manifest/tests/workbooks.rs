@@ -3,12 +3,13 @@
 //!
 //! `made` has those of a program that writes what Excel writes, `parts` those that no such program
 //! would write, `ods` those of the other kind, `foreign` those of other programs, which are files
-//! beside the tests.
+//! beside the tests, `seen` those that show something else than they hold, or nothing.
 
 mod foreign;
 mod made;
 mod ods;
 mod parts;
+mod seen;
 
 use std::io::Cursor;
 
@@ -293,9 +294,13 @@ fn a_workbook_is_the_same_order_as_its_csv_or_is_refused_with_the_cell() {
         parts::cases(),
         ods::cases(),
         foreign::cases(),
+        seen::cases(),
     ];
     assert!(rooms.iter().map(Vec::len).sum::<usize>() >= 100);
-    for (room, cases) in ["made", "parts", "ods", "foreign"].into_iter().zip(&rooms) {
+    for (room, cases) in ["made", "parts", "ods", "foreign", "seen"]
+        .into_iter()
+        .zip(&rooms)
+    {
         insta::assert_snapshot!(room, held(cases));
     }
 }

@@ -109,7 +109,9 @@ impl SheetRecords {
             diagnostics.push(Diagnostic::line(DiagnosticKind::LineTooLong, line));
             return Ok(None);
         }
-        if let Some((column, _, Some(kind))) = row.cells().find(|(_, _, odd)| odd.is_some()) {
+        // Names in white stand on what a table's style fills, which is not looked into.
+        let is_wrong = |odd: Option<DiagnosticKind>| odd.is_some_and(|kind| !is_of_sight(kind));
+        if let Some((column, _, Some(kind))) = row.cells().find(|(_, _, odd)| is_wrong(*odd)) {
             diagnostics.push(Diagnostic::line(kind, line).at(column));
             return Ok(None);
         }
@@ -182,6 +184,7 @@ impl SheetRecords {
                 self.record.push_field("");
             }
             self.record.push_field(text);
+            let odd = odd.filter(|kind| !self.include_hidden || !is_of_sight(*kind));
             self.odd.extend(odd.map(|kind| (column, kind)));
         }
         while self.record.len() < self.columns {
@@ -307,8 +310,9 @@ impl SheetRecords {
     /// As in CSV: it begins with `#`, which no error value and no number that was too wide does.
     fn is_taken_out(&self) -> bool {
         let mut cells = self.row.cells();
-        let Some((0, first, None)) = cells.next() else {
-            return false;
+        let first = match cells.next() {
+            Some((0, first, odd)) if odd.is_none_or(is_of_sight) => first,
+            Some(_) | None => return false,
         };
         let first = first.trim();
         let mut is_alone = || cells.all(|(_, text, odd)| odd.is_none() && text.trim().is_empty());
@@ -336,4 +340,9 @@ impl SheetRecords {
         });
         Ok(merged.collect())
     }
+}
+
+/// Somebody who looks at the cell would not think that it is meant.
+fn is_of_sight(kind: DiagnosticKind) -> bool {
+    matches!(kind, DiagnosticKind::Workbook(fault) if fault.is_of_sight())
 }

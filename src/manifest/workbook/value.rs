@@ -50,6 +50,33 @@ pub fn number(stored: &str, text: &mut String) -> Option<Number> {
     })
 }
 
+/// The number `stored` is shown as `shown`: in its own digits, with blanks and marks between groups
+/// of thousands, and with zeros behind the point.
+pub fn is_shown(stored: &str, shown: &str) -> bool {
+    const GROUP_MARKS: [char; 4] = [',', '.', '\'', '’'];
+    let mut text = String::new();
+    if number(stored, &mut text).is_none() {
+        return true;
+    }
+    let shown: String = shown.chars().filter(|own| !own.is_whitespace()).collect();
+    let is_whole = |shown: &str, whole: &str| {
+        let groups: Vec<&str> = shown.trim_start_matches('-').split(GROUP_MARKS).collect();
+        let are_even = match groups.as_slice() {
+            [first, later @ ..] if !later.is_empty() => {
+                (1..=3).contains(&first.len()) && later.iter().all(|group| group.len() == 3)
+            }
+            _ => true,
+        };
+        are_even && shown.replace(GROUP_MARKS, "") == whole
+    };
+    let (whole, fraction) = text.split_once('.').unwrap_or((&text, ""));
+    let is_without = fraction.is_empty() && is_whole(&shown, whole);
+    is_without
+        || shown.rsplit_once([',', '.']).is_some_and(|(own, behind)| {
+            is_whole(own, whole) && behind.trim_end_matches('0') == fraction
+        })
+}
+
 /// The date or time, as `2024-03-01`, `2024-03-01 14:05:00` or `14:05:00`, of a number that a
 /// workbook shows as one. `None`: it can be none.
 pub fn moment(stored: &str, counts_from_1904: bool) -> Option<String> {

@@ -202,15 +202,23 @@ impl Tag<'_> {
     /// The attribute is `1` or `true`.
     pub fn is(&self, name: &str) -> Result<bool, Fault> {
         let value = self.get(name)?;
-        Ok(matches!(value.as_deref(), Some("1" | "true" | "on")))
+        // Blanks around it are no part of it (XML Schema part 2, 4.3.6).
+        let value = value.as_deref().map(str::trim);
+        Ok(matches!(value, Some("1" | "true" | "on")))
     }
 
-    /// The attribute is a length of zero: `0`, `0.0`, `0cm`.
-    pub fn is_zero(&self, name: &str) -> Result<bool, Fault> {
-        let value = self.get(name)?;
-        Ok(value.is_some_and(|value| {
-            let number = value.trim_end_matches(|unit: char| unit.is_ascii_alphabetic());
-            number.trim().parse::<f64>() == Ok(0.0)
-        }))
+    /// The attribute is this number.
+    pub fn number(&self, name: &str) -> Result<Option<u32>, Fault> {
+        let number = self.get(name)?.map(|number| number.trim().parse());
+        number
+            .transpose()
+            .map_err(|_| Fault::damaged("it has something else where a number should be"))
+    }
+
+    /// The attribute is a length, and not even as long as this one, which is in points or in what
+    /// the format counts in. What cannot be understood is as short as that.
+    pub fn is_shorter(&self, name: &str, least: f64) -> Result<Option<bool>, Fault> {
+        let length = self.get(name)?;
+        Ok(length.map(|length| super::hidden::points(&length).is_none_or(|length| length < least)))
     }
 }

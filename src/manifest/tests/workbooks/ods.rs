@@ -11,7 +11,7 @@ fn text(text: &str) -> String {
     )
 }
 
-fn number(value: &str, shown: &str) -> String {
+pub fn number(value: &str, shown: &str) -> String {
     format!(
         "<table:table-cell office:value-type=\"float\" office:value=\"{value}\">\
          <text:p>{shown}</text:p></table:table-cell>"
@@ -61,7 +61,7 @@ pub fn plain(rows: &str) -> Vec<u8> {
 }
 
 /// The table of two rows with something else in it.
-fn changed(old: &str, new: &str) -> Vec<u8> {
+pub fn changed(old: &str, new: &str) -> Vec<u8> {
     assert!(rows().contains(old), "{old}");
     plain(&rows().replace(old, new))
 }

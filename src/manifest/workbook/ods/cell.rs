@@ -85,7 +85,7 @@ impl Cell {
         // Some programs write no text beside a value, and then nothing else is shown.
         let is_disguised = paragraphs > 0
             && match (&self.kind, &self.value) {
-                (Kind::Number, _) => !text.contains(char::is_numeric),
+                (Kind::Number, Some(stored)) => !value::is_shown(stored, text),
                 (Kind::Text, Some(stored)) => stored.as_str() != text,
                 _ => false,
             };

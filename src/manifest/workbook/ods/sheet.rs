@@ -121,7 +121,7 @@ impl OdsSheet {
                         self.folded.is_some() || self.styles.hides("table-column", &tag)?;
                     let last = self.columns.saturating_add(copies - 1);
                     if is_hidden {
-                        self.hidden.add(self.columns, last)?;
+                        self.hidden.add(self.columns, last, true)?;
                     }
                     self.columns = last.saturating_add(1);
                     self.xml.skip()?;

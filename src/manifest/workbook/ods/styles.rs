@@ -4,6 +4,7 @@ use std::collections::HashSet;
 
 use crate::manifest::limits::STYLES_MAX;
 use crate::manifest::workbook::fault::Fault;
+use crate::manifest::workbook::hidden::{COLUMN_POINTS_MIN, ROW_POINTS_MIN};
 use crate::manifest::workbook::xml::Tag;
 
 /// Names of styles, by what they are for. They stand before the sheets.
@@ -23,8 +24,12 @@ impl Styles {
                 false
             }
             "style:table-properties" => tag.get("table:display")?.as_deref() == Some("false"),
-            "style:table-row-properties" => tag.is_zero("style:row-height")?,
-            "style:table-column-properties" => tag.is_zero("style:column-width")?,
+            "style:table-row-properties" => tag
+                .is_shorter("style:row-height", ROW_POINTS_MIN)?
+                .unwrap_or_default(),
+            "style:table-column-properties" => tag
+                .is_shorter("style:column-width", COLUMN_POINTS_MIN)?
+                .unwrap_or_default(),
             _ => false,
         };
         if is_hidden {

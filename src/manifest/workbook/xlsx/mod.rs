@@ -2,6 +2,7 @@
 
 mod book;
 mod escape;
+mod number_format;
 mod sheet;
 mod strings;
 mod styles;

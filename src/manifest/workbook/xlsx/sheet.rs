@@ -4,14 +4,15 @@ use secrecy::zeroize::Zeroizing;
 
 use super::book::Book;
 use super::escape::unescaped;
+use super::number_format::Shown;
 use super::strings::{Shared, Strings, rich_text};
-use super::styles::{Shown, Styles};
+use super::styles::Styles;
 use crate::manifest::diagnostic::DiagnosticKind;
 use crate::manifest::limits::{CELL_CHARS_MAX, MERGED_MAX, SHEET_COLUMNS_MAX, SHEET_ROWS_MAX};
 use crate::manifest::sheet_fault::SheetFault;
 use crate::manifest::workbook::archive::Archive;
 use crate::manifest::workbook::fault::Fault;
-use crate::manifest::workbook::hidden::Columns;
+use crate::manifest::workbook::hidden::{COLUMN_CHARACTERS_MIN, Columns, ROW_POINTS_MIN};
 use crate::manifest::workbook::place::{self, Area};
 use crate::manifest::workbook::row::SheetRow;
 use crate::manifest::workbook::value::{self, Number};
@@ -25,6 +26,8 @@ pub struct XlsxSheet {
     counts_from_1904: bool,
     is_stale: bool,
     hidden: Columns,
+    /// Rows that say nothing of their height are too low to be read.
+    are_rows_hidden: bool,
     /// The last row; 0 before the first.
     row: u32,
     /// How many elements are open around the rows; `None`: there are no more.
@@ -64,6 +67,7 @@ impl XlsxSheet {
             counts_from_1904: book.counts_from_1904,
             is_stale: book.is_stale,
             hidden: Columns::default(),
+            are_rows_hidden: false,
             row: 0,
             rows_depth: None,
             stored: Zeroizing::new(String::with_capacity(CELL_CHARS_MAX)),
@@ -73,9 +77,17 @@ impl XlsxSheet {
             match sheet.xml.next()? {
                 Node::Eof => return Err(Fault::damaged("the sheet has no cells")),
                 Node::Start(tag) if tag.local() == "col" => {
-                    if let Some((first, last)) = hidden_columns(&tag)? {
-                        sheet.hidden.add(first, last)?;
+                    if let Some((first, last, are_hidden)) = columns(&tag)? {
+                        sheet.hidden.add(first, last, are_hidden)?;
                     }
+                }
+                Node::Start(tag) if tag.local() == "sheetFormatPr" => {
+                    let is_narrow = tag.is_shorter("defaultColWidth", COLUMN_CHARACTERS_MIN)?;
+                    sheet.hidden.are_others_hidden = is_narrow.unwrap_or_default();
+                    let is_low = tag.is_shorter("defaultRowHeight", ROW_POINTS_MIN)?;
+                    // Where rows that are not written down are hidden, those that are say so.
+                    let is_meant = tag.is("customHeight")? || !tag.is("zeroHeight")?;
+                    sheet.are_rows_hidden = is_meant && is_low.unwrap_or_default();
                 }
                 Node::Start(tag) if tag.local() == "sheetData" => break,
                 Node::Start(_) | Node::End | Node::Text(_) | Node::Aside => {}
@@ -106,7 +118,10 @@ impl XlsxSheet {
                         Some(number) => number.parse().ok(),
                         None => Some(self.row + 1),
                     };
-                    let is_hidden = tag.is("hidden")? || tag.is_zero("ht")?;
+                    let is_hidden = tag.is("hidden")?
+                        || tag
+                            .is_shorter("ht", ROW_POINTS_MIN)?
+                            .unwrap_or(self.are_rows_hidden);
                     let in_order = self.row + 1..=SHEET_ROWS_MAX;
                     self.row = number
                         .filter(|number| in_order.contains(number))
@@ -176,6 +191,8 @@ impl XlsxSheet {
         // A formula may give an empty text, and nothing else that is empty.
         is_stored &= attributes.kind == Kind::Text || !self.stored.trim().is_empty();
         let mut odd = self.value(row.number, attributes, is_stored)?;
+        let text = self.text.trim();
+        odd = odd.or_else(|| self.look(attributes).filter(|_| !text.is_empty()));
         if is_formula && (!is_stored || self.is_stale) {
             odd = Some(DiagnosticKind::Workbook(SheetFault::FormulaUnsaved));
         }
@@ -202,23 +219,23 @@ impl XlsxSheet {
             // Its text stands beside it.
             Kind::Inline => Ok(None),
             Kind::Number => {
-                let shown = self.styles.shown(attributes.style);
-                if shown == Shown::Date
+                let format = self.styles.get(attributes.style).format;
+                if format.number("") == Shown::Date
                     && let Some(moment) = value::moment(stored, self.counts_from_1904)
                 {
                     self.text.push_str(&moment);
                     return Ok(Some(DiagnosticKind::Date));
                 }
-                match value::number(stored, &mut self.text) {
+                let number = value::number(stored, &mut self.text);
+                let number =
+                    number.ok_or_else(|| wrong("is said to hold a number, and holds none"))?;
+                Ok(match format.number(&self.text) {
                     // Too large for any date, so that the program shows `####`.
-                    Some(_) if shown == Shown::Date => Ok(Some(DiagnosticKind::Date)),
-                    Some(_) if shown == Shown::Otherwise => {
-                        Ok(Some(DiagnosticKind::Workbook(SheetFault::Disguised)))
-                    }
-                    Some(Number::Plain) => Ok(None),
-                    Some(Number::Rounded) => Ok(Some(DiagnosticKind::Rounded)),
-                    None => Err(wrong("is said to hold a number, and holds none")),
-                }
+                    Shown::Date => Some(DiagnosticKind::Date),
+                    Shown::Otherwise => Some(DiagnosticKind::Workbook(SheetFault::Disguised)),
+                    _ if number == Number::Rounded => Some(DiagnosticKind::Rounded),
+                    shown => unlike(shown),
+                })
             }
             Kind::Shared => {
                 let number = stored.trim().parse().ok();
@@ -251,6 +268,21 @@ impl XlsxSheet {
         }
     }
 
+    /// What is odd about how the cell is shown, whatever it holds.
+    fn look(&self, attributes: &Attributes) -> Option<DiagnosticKind> {
+        let style = self.styles.get(attributes.style);
+        let of_text = match attributes.kind {
+            Kind::Shared | Kind::Inline | Kind::Text => unlike(style.format.text),
+            Kind::Number | Kind::Truth | Kind::Error | Kind::Date => None,
+        };
+        let look = match (style.is_struck, style.is_white) {
+            (true, _) => Some(SheetFault::CellStruck),
+            (_, true) => Some(SheetFault::CellUnseen),
+            _ => None,
+        };
+        of_text.or(look.map(DiagnosticKind::Workbook))
+    }
+
     /// What stands behind the rows: the areas that are merged.
     pub fn merged(&mut self) -> Result<Vec<Area>, Fault> {
         let mut areas = Vec::new();
@@ -272,16 +304,29 @@ impl XlsxSheet {
     }
 }
 
-/// The columns that a `col` hides.
-fn hidden_columns(tag: &Tag<'_>) -> Result<Option<(u32, u32)>, Fault> {
-    let number = |name| -> Result<Option<u32>, Fault> {
-        Ok(tag.get(name)?.and_then(|number| number.parse().ok()))
+/// What is odd about a number or a text that is shown like this.
+fn unlike(shown: Shown) -> Option<DiagnosticKind> {
+    let fault = match shown {
+        Shown::Stored => return None,
+        Shown::Nothing => SheetFault::CellUnseen,
+        Shown::Digits { .. } | Shown::Date | Shown::Otherwise => SheetFault::Disguised,
     };
-    let (Some(first), Some(last)) = (number("min")?, number("max")?) else {
+    Some(DiagnosticKind::Workbook(fault))
+}
+
+/// The columns that a `col` describes, and whether they are hidden, if it says so.
+fn columns(tag: &Tag<'_>) -> Result<Option<(u32, u32, bool)>, Fault> {
+    let (Some(first), Some(last)) = (tag.number("min")?, tag.number("max")?) else {
         return Err(Fault::damaged("its columns have no numbers"));
     };
-    let is_hidden = tag.is("hidden")? || tag.is_zero("width")?;
-    Ok(is_hidden.then(|| (first.saturating_sub(1), last.saturating_sub(1))))
+    let is_narrow = tag.is_shorter("width", COLUMN_CHARACTERS_MIN)?;
+    let are_hidden = if tag.is("hidden")? {
+        Some(true)
+    } else {
+        is_narrow
+    };
+    let run = |are_hidden| (first.saturating_sub(1), last.saturating_sub(1), are_hidden);
+    Ok(are_hidden.map(run))
 }
 
 /// What a `c` of `row` says; without a place it stands in the column `next`.
@@ -310,10 +355,9 @@ fn attributes(tag: &Tag<'_>, row: u32, next: u32) -> Result<Attributes, Fault> {
             )));
         }
     };
-    let style = tag.get("s")?.and_then(|style| style.parse().ok());
     Ok(Attributes {
         column,
         kind,
-        style: style.unwrap_or_default(),
+        style: tag.number("s")?.unwrap_or_default() as usize,
     })
 }

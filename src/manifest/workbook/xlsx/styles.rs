@@ -1,62 +1,70 @@
-//! How the cells of an `.xlsx` show their numbers.
+//! How the cells of an `.xlsx` are shown: their formats, and whether one can see them.
 
 use std::collections::HashMap;
 
+use super::number_format::Format;
 use crate::manifest::limits::STYLES_MAX;
 use crate::manifest::workbook::fault::Fault;
-use crate::manifest::workbook::xml::{Node, Xml};
+use crate::manifest::workbook::xml::{Node, Tag, Xml};
 
-/// As what a number is shown.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Shown {
-    Number,
-    /// A date or a time.
-    Date,
-    /// A word, or nothing at all.
-    Otherwise,
+/// White by its number in the palette, which has it twice, and in the workbook's theme, where
+/// it is the paper.
+const WHITE_INDEXED: [u32; 2] = [1, 9];
+const WHITE_THEME: u32 = 0;
+/// The palette's number for the paper.
+const PAPER_INDEXED: u32 = 65;
+
+/// How a cell is shown.
+#[derive(Debug, Clone, Copy)]
+pub struct Style {
+    pub format: Format,
+    /// There is a line through it.
+    pub is_struck: bool,
+    /// It is written in white on white.
+    pub is_white: bool,
 }
 
 /// By the number of a style.
 #[derive(Default)]
-pub struct Styles(Vec<Shown>);
+pub struct Styles(Vec<Style>);
+
+/// What a font or a fill adds to a style.
+#[derive(Default, Clone, Copy)]
+struct Look {
+    is_struck: bool,
+    is_white: bool,
+}
+
+/// What is read until all styles are known.
+#[derive(Default)]
+struct Lists {
+    formats: HashMap<u32, Format>,
+    fonts: Vec<Look>,
+    /// White is what was not filled, too.
+    fills: Vec<Look>,
+    styles: Vec<Style>,
+}
 
 impl Styles {
     pub fn read(mut xml: Xml) -> Result<Self, Fault> {
-        let mut formats = HashMap::new();
-        let mut styles = Vec::new();
-        // Other lists have elements of the same name, which are no styles of cells.
-        let mut is_in_list = false;
-        let mut list_depth = 0;
+        let mut lists = Lists::default();
+        // Elements of the same names stand in other lists, and are no styles of cells there.
+        let mut list = String::new();
         loop {
-            let depth = xml.depth();
-            let tag = match xml.next()? {
-                Node::Eof => return Ok(Self(styles)),
-                Node::End if is_in_list && depth == list_depth => {
-                    is_in_list = false;
-                    continue;
-                }
-                Node::End | Node::Text(_) | Node::Aside => continue,
-                Node::Start(tag) => tag,
-            };
-            match tag.local() {
-                "numFmt" => {
-                    let id = tag.get("numFmtId")?.and_then(|id| id.parse::<u32>().ok());
-                    let code = tag.get("formatCode")?.unwrap_or_default();
-                    formats.extend(id.map(|id| (id, shown(&code))));
-                }
-                "cellXfs" => {
-                    is_in_list = true;
-                    list_depth = depth + 1;
-                }
-                "xf" if is_in_list => {
-                    let id = tag.get("numFmtId")?.and_then(|id| id.parse().ok());
-                    let id = id.unwrap_or_default();
-                    let own = formats.get(&id).copied();
-                    styles.push(own.unwrap_or_else(|| builtin(id)));
-                }
-                _ => {}
+            match xml.next()? {
+                Node::Eof => return Ok(Self(lists.styles)),
+                Node::Start(tag) if tag.depth == 2 => tag.local().clone_into(&mut list),
+                Node::Start(tag) => lists.see(&list, &tag)?,
+                Node::End | Node::Text(_) | Node::Aside => {}
             }
-            if styles.len() > STYLES_MAX || formats.len() > STYLES_MAX {
+            let Lists {
+                formats,
+                fonts,
+                fills,
+                styles,
+            } = &lists;
+            let longest = formats.len().max(fonts.len()).max(fills.len());
+            if longest.max(styles.len()) > STYLES_MAX {
                 return Err(Fault::too_large(format!(
                     "it has more than {STYLES_MAX} styles"
                 )));
@@ -64,83 +72,96 @@ impl Styles {
         }
     }
 
-    pub fn shown(&self, style: usize) -> Shown {
-        self.0.get(style).copied().unwrap_or(Shown::Number)
+    /// A style that is not there is the plain one.
+    pub fn get(&self, style: usize) -> Style {
+        self.0.get(style).copied().unwrap_or(Style {
+            format: Format::GENERAL,
+            is_struck: false,
+            is_white: false,
+        })
     }
 }
 
-/// The formats that every program knows by their number (ECMA-376 part 1, 18.8.30).
-fn builtin(id: u32) -> Shown {
-    match id {
-        14..=22 | 27..=36 | 45..=47 | 50..=58 => Shown::Date,
-        _ => Shown::Number,
-    }
-}
-
-/// As what a format shows a positive number, by what stands in it outside of literal text: places
-/// for digits, or for parts of a date or a time.
-fn shown(code: &str) -> Shown {
-    if code.is_empty() || code.to_ascii_lowercase().contains("general") {
-        return Shown::Number;
-    }
-    let mut found = Shown::Otherwise;
-    let mut characters = code.chars();
-    while let Some(character) = characters.next() {
-        match character {
-            '"' => while characters.next().is_some_and(|inside| inside != '"') {},
-            // The next character is shown as it is, or leaves as much room, or fills the cell.
-            '\\' | '_' | '*' => {
-                characters.next();
+impl Lists {
+    /// Takes an element of this list.
+    fn see(&mut self, list: &str, tag: &Tag<'_>) -> Result<(), Fault> {
+        match (list, tag.local()) {
+            ("numFmts", "numFmt") => {
+                let code = tag.get("formatCode")?.unwrap_or_default();
+                let id = tag.number("numFmtId")?;
+                self.formats.extend(id.map(|id| (id, Format::parse(&code))));
             }
-            '[' => {
-                let inside: String = characters
-                    .by_ref()
-                    .take_while(|inside| *inside != ']')
-                    .collect();
-                // `[h]` counts hours; `[Red]` and `[$-409]` do not.
-                let is_part = |part: char| "hmsHMS".contains(part);
-                if !inside.is_empty() && inside.chars().all(is_part) {
-                    return Shown::Date;
+            ("fonts", "font") => self.fonts.push(Look::default()),
+            ("fonts", "strike") => {
+                if let Some(font) = self.fonts.last_mut() {
+                    font.is_struck = tag.get("val")?.is_none() || tag.is("val")?;
                 }
             }
-            // What follows is for negative numbers.
-            ';' => break,
-            'd' | 'm' | 'y' | 'h' | 's' | 'D' | 'M' | 'Y' | 'H' | 'S' => return Shown::Date,
-            '0' | '#' | '?' | '@' => found = Shown::Number,
+            ("fonts", "color") => {
+                if let Some(font) = self.fonts.last_mut() {
+                    font.is_white = is_white(tag)?;
+                }
+            }
+            ("fills", "fill") => self.fills.push(Look {
+                is_white: true,
+                ..Look::default()
+            }),
+            ("fills", "patternFill" | "gradientFill") => {
+                if let Some(fill) = self.fills.last_mut() {
+                    let pattern = tag.get("patternType")?;
+                    let pattern = pattern.as_deref().map(str::trim);
+                    let is_gradient = tag.local() == "gradientFill";
+                    fill.is_white = !is_gradient && matches!(pattern, None | Some("none"));
+                }
+            }
+            // The colour of what is filled; that of a pattern's paper shows only in patterns.
+            ("fills", "fgColor") => {
+                if let Some(fill) = self.fills.last_mut() {
+                    fill.is_white |= is_white(tag)?;
+                }
+            }
+            ("cellXfs", "xf") => {
+                let id = tag.number("numFmtId")?.unwrap_or_default();
+                let own = self.formats.get(&id).copied();
+                let format = own.unwrap_or_else(|| Format::builtin(id));
+                let look = |list: &[Look], name| -> Result<Option<Look>, Fault> {
+                    let number = tag.number(name)?.unwrap_or_default();
+                    Ok(list.get(number as usize).copied())
+                };
+                let font = look(&self.fonts, "fontId")?.unwrap_or_default();
+                let fill = look(&self.fills, "fillId")?;
+                let is_on_white = fill.is_none_or(|fill| fill.is_white);
+                self.styles.push(Style {
+                    format,
+                    is_struck: font.is_struck,
+                    is_white: is_on_white && (font.is_white || format.is_white),
+                });
+            }
             _ => {}
         }
+        Ok(())
     }
-    found
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_format_tells_what_is_shown() {
-        for (code, what) in [
-            ("yyyy-mm-dd", Shown::Date),
-            ("d/m/yy", Shown::Date),
-            ("[h]:mm", Shown::Date),
-            ("[$-409]mmm\\ d", Shown::Date),
-            ("dd.mm.yyyy;@", Shown::Date),
-            ("General", Shown::Number),
-            ("[Red]general", Shown::Number),
-            ("0", Shown::Number),
-            ("0.00E+00", Shown::Number),
-            ("#,##0", Shown::Number),
-            ("@", Shown::Number),
-            ("[Red]0", Shown::Number),
-            ("0\" days\"", Shown::Number),
-            ("\\d0", Shown::Number),
-            ("0_m", Shown::Number),
-            ("0;yyyy", Shown::Number),
-            ("\"TRUE\";\"TRUE\";\"FALSE\"", Shown::Otherwise),
-            (";;;", Shown::Otherwise),
-            ("\"unclosed", Shown::Otherwise),
-        ] {
-            assert_eq!(shown(code), what, "{code}");
-        }
+/// The element names white, or what is so near to it that nobody tells them apart.
+fn is_white(tag: &Tag<'_>) -> Result<bool, Fault> {
+    const NEARLY: u8 = 0xf0;
+    if let Some(rgb) = tag.get("rgb")? {
+        let rgb = rgb.trim();
+        let parts = rgb.len().checked_sub(6).and_then(|from| rgb.get(from..));
+        return Ok(parts.is_some_and(|parts| {
+            (0..6).step_by(2).all(|at| {
+                let part = parts.get(at..at + 2);
+                let part = part.and_then(|part| u8::from_str_radix(part, 16).ok());
+                part.is_some_and(|part| part >= NEARLY)
+            })
+        }));
     }
+    if let Some(indexed) = tag.number("indexed")? {
+        return Ok(WHITE_INDEXED.contains(&indexed) || indexed == PAPER_INDEXED);
+    }
+    // A tint below zero darkens.
+    let tint = tag.get("tint")?;
+    let tint = tint.and_then(|tint| tint.trim().parse::<f64>().ok());
+    Ok(tag.number("theme")? == Some(WHITE_THEME) && tint.unwrap_or_default() > -0.1)
 }
