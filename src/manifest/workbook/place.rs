@@ -24,7 +24,7 @@ impl Area {
 
     pub fn holds_column(&self, column: usize) -> bool {
         let (first, last) = self.columns;
-        (first..=last).any(|own| own as usize == column)
+        (first as usize..=last as usize).contains(&column)
     }
 }
 

@@ -346,6 +346,20 @@ fn files() -> Vec<(&'static str, Vec<u8>, &'static str)> {
             "cell D2",
         ),
         (
+            "areas that are merged across more columns than there are",
+            document(Part::stored(
+                "content.xml",
+                ods(&format!(
+                    "<table:table-row>{}</table:table-row><table:table-row><table:table-cell \
+                     office:value-type=\"float\" office:value=\"{FIRST}\"/></table:table-row>",
+                    "<table:table-cell table:number-columns-repeated=\"20\"/>\
+                     <table:table-cell table:number-columns-spanned=\"4294967295\"/>"
+                        .repeat(9000)
+                )),
+            )),
+            "cell B3",
+        ),
+        (
             "a thousand cells in each of many rows",
             document(Part::stored(
                 "content.xml",

@@ -4,6 +4,7 @@ use secrecy::zeroize::Zeroizing;
 
 use super::paragraph;
 use crate::manifest::diagnostic::DiagnosticKind;
+use crate::manifest::limits::CELL_BYTES_MAX;
 use crate::manifest::sheet_fault::SheetFault;
 use crate::manifest::spreadsheet::is_error;
 use crate::manifest::workbook::fault::Fault;
@@ -76,7 +77,8 @@ impl Cell {
                 xml.skip()?;
                 continue;
             }
-            if paragraphs > 0 {
+            // What is too long already needs not become longer.
+            if paragraphs > 0 && text.len() <= CELL_BYTES_MAX {
                 text.push('\n');
             }
             paragraphs += 1;
