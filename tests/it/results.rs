@@ -345,3 +345,28 @@ fn a_workbook_that_is_a_manifest_is_not_written_over() {
     rig.call(&args).exit(0);
     rig.call(&args).exit(0);
 }
+
+/// A manifest that lies there is not written over at all; where nothing does, the answer is a file that nothing
+/// runs, and not none.
+#[test]
+fn no_such_row_is_a_header_alone_which_nothing_runs() {
+    let rig = Rig::new(3);
+    for (name, file) in [("fleet.csv", "failed.csv"), ("fleet.xlsx", "failed.xlsx")] {
+        if name == "fleet.csv" {
+            rig.write(name, sheet(&ids(3)));
+        } else {
+            rig.write(name, workbook(&["fleet"], 3));
+        }
+        let told: &[&str] = if name == "fleet.csv" { &TOLD } else { &[] };
+        finish(rig.order(name, &[told, &["--again"]].concat())).exit(0);
+        let wiped = rig.wiped();
+        let args = [
+            "report", "--rows", "failed", "--from", name, "--output", file,
+        ];
+        rig.call(&[&args[..], told].concat())
+            .exit(0)
+            .says(&format!("{file} has the header alone"));
+        finish(rig.order(file, &[told, &["--again"]].concat())).exit(2);
+        assert_eq!(rig.wiped(), wiped, "{file}");
+    }
+}

@@ -130,13 +130,14 @@ pub async fn write(
     own.outcome(written)?.map_err(failed)?;
     let shown = path.display().to_string();
     let shown = text::printable(&shown);
+    // Without any row as well: what lies there from another night would be taken for the answer, and run.
+    sink.finish().map_err(failed)?;
     let text = if taken == 0 {
         format!(
-            "batch {} has no such row: {shown} was not written\n",
+            "batch {} has no such row: {shown} has the header alone\n",
             batch.id
         )
     } else {
-        sink.finish().map_err(failed)?;
         let noun = if taken == 1 { "row" } else { "rows" };
         format!(
             "{taken} {noun} of {} written to {shown}, with their passwords\n",
