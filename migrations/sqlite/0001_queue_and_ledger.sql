@@ -81,6 +81,7 @@ CREATE TABLE job (
     evidence        TEXT    CHECK (evidence = 'observed' OR evidence = 'image' OR
                         evidence = 'accepted' OR evidence = 'operator'),
     held            INTEGER NOT NULL DEFAULT 0 CHECK (held IN (0, 1)),
+    by_word         INTEGER NOT NULL DEFAULT 0 CHECK (by_word = 0 OR by_word = 1 AND completed_ms IS NOT NULL),
     accepted        INTEGER NOT NULL DEFAULT 0 CHECK (accepted IN (0, 1)),
     rebuilding_seen INTEGER NOT NULL DEFAULT 0 CHECK (rebuilding_seen IN (0, 1)),
     not_before_ms   INTEGER NOT NULL DEFAULT 0,

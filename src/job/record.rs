@@ -14,6 +14,10 @@ use super::{
 
 /// Everything the ledger says of a job, folded.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is a column of its own, and no two of them make one state"
+)]
 pub struct JobRecord {
     /// Where it is.
     pub state: State,
@@ -29,6 +33,8 @@ pub struct JobRecord {
     pub evidence: Option<Evidence>,
     /// In doubt, and only the operator can settle it.
     pub held: bool,
+    /// An operator's word has ended it, whenever that was: no answer of the API did.
+    pub by_word: bool,
     /// The API accepted the current attempt.
     pub accepted: bool,
     /// The instance was seen `rebuilding` since the last intent.
@@ -76,6 +82,7 @@ impl JobRecord {
             executed_now: Executed::No,
             evidence: None,
             held: false,
+            by_word: false,
             accepted: false,
             rebuilding_seen: false,
             not_before_ms: 0,
@@ -206,6 +213,7 @@ impl JobRecord {
                 next.end(Done, at_ms);
                 next.executed_now = Executed::Yes;
                 next.evidence = Some(Evidence::Operator);
+                next.by_word = true;
                 next.failure = None;
             }
             (
@@ -214,7 +222,10 @@ impl JobRecord {
                     verdict: Verdict::Failed,
                     ..
                 },
-            ) => next.end(Failed, at_ms),
+            ) => {
+                next.end(Failed, at_ms);
+                next.by_word = true;
+            }
             (
                 InDoubt,
                 LedgerEntry::Resolved {
@@ -237,6 +248,7 @@ impl JobRecord {
                 next.end(Done, at_ms);
                 next.executed_now = Executed::Yes;
                 next.evidence = Some(Evidence::Operator);
+                next.by_word = true;
                 next.failure = None;
             }
             (
@@ -257,9 +269,13 @@ impl JobRecord {
                 next.retries = 0;
                 next.not_before_ms = 0;
                 next.completed_ms = None;
+                next.by_word = false;
             }
             // A failed job keeps its password for a retry; cancelled, it gives that up.
-            (Queued | InDoubt | Failed, LedgerEntry::Cancelled) => next.end(Cancelled, at_ms),
+            (Queued | InDoubt | Failed, LedgerEntry::Cancelled) => {
+                next.end(Cancelled, at_ms);
+                next.by_word = true;
+            }
             (
                 Queued | Submitting | InProgress | InDoubt | Done | Failed | Cancelled,
                 LedgerEntry::Intent { .. }
@@ -380,6 +396,35 @@ mod tests {
             },
             baseline: None,
         }
+    }
+
+    #[test]
+    fn an_ending_by_somebodys_word_is_known_as_one() {
+        let resolved = |verdict| LedgerEntry::Resolved {
+            verdict,
+            reason: "looked".to_owned(),
+        };
+        let broken = || LedgerEntry::Broken {
+            failure: Failure::new("timeout", "not back"),
+        };
+        let by_word = |entries: &[LedgerEntry]| after(entries).unwrap().by_word;
+        for end in [
+            resolved(Verdict::Failed),
+            resolved(Verdict::Done),
+            LedgerEntry::Cancelled,
+        ] {
+            assert!(by_word(&[intent(), unknown(), end]));
+        }
+        assert!(!by_word(&[intent(), ACCEPTED, broken()]));
+        let left = [intent(), ACCEPTED, broken(), resolved(Verdict::Failed)];
+        assert!(!by_word(&left), "it had ended before");
+        let again = [
+            intent(),
+            unknown(),
+            resolved(Verdict::Failed),
+            LedgerEntry::Retried,
+        ];
+        assert!(!by_word(&again));
     }
 
     const ACCEPTED: LedgerEntry = LedgerEntry::Accepted { submitted_ms: 5 };

@@ -37,6 +37,8 @@ pub struct ResultRow {
     pub group: Option<Group>,
     /// In doubt, and only the operator can settle it.
     pub held: bool,
+    /// An operator's word has ended it: when that was says nothing of the instance.
+    pub by_word: bool,
     /// The owner's name for the instance, where a list showed it before the submission.
     pub name: Option<String>,
     /// Its address, likewise.

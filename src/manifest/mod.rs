@@ -56,6 +56,7 @@ pub use error::ManifestError;
 pub use offers::{ByName, Offer, Offers};
 pub use own_rows::OwnRows;
 pub use raw_lines::RawLines;
+pub use row::Row;
 pub use rows::rows;
 pub use sheet_options::SheetOptions;
 pub use source::Source;

@@ -6,10 +6,10 @@ use super::access_names;
 use super::column::Column;
 use super::error::ManifestError;
 use super::reader::Reader;
+use super::row::Row;
 use super::source::Source;
 use super::suspects::Suspects;
 use super::validate::validated;
-use crate::job::ServiceId;
 
 /// The rows of a sound manifest, those included that are in no order.
 pub struct OwnRows {
@@ -71,10 +71,9 @@ impl OwnRows {
         self.reader.on(line)
     }
 
-    /// The next row: its line, and the instance.
-    pub fn next(&mut self) -> Result<Option<(u64, Option<ServiceId>)>, ManifestError> {
-        let row = self.reader.next()?;
-        Ok(row.map(|row| (row.line, row.service)))
+    /// The next row. Its job is missing where it has names, which nobody looks up.
+    pub fn next(&mut self) -> Result<Option<Row>, ManifestError> {
+        self.reader.next()
     }
 
     /// The cells of the last row.

@@ -74,6 +74,7 @@ impl From<&QueuedJob> for ResultRow {
             note: job.note.clone(),
             group: job.group.clone(),
             held: record.held,
+            by_word: record.by_word,
             name: baseline.and_then(|baseline| baseline.name.clone()),
             ip: baseline.and_then(|baseline| baseline.ip.clone()),
         }

@@ -37,6 +37,14 @@ impl AtomicFile {
         Self::create_with(path, Some(Permissions::from_mode(0o600)))
     }
 
+    /// Where a file of this name lies.
+    pub fn folder(path: &Path) -> &Path {
+        match path.parent() {
+            Some(folder) if !folder.as_os_str().is_empty() => folder,
+            _ => Path::new("."),
+        }
+    }
+
     fn create_with(path: &Path, private: Option<Permissions>) -> io::Result<Self> {
         let (path, permissions) = match fs::canonicalize(path) {
             Ok(real) => {
@@ -58,10 +66,7 @@ impl AtomicFile {
             Err(error) if error.kind() == io::ErrorKind::NotFound => (path.to_owned(), None),
             Err(error) => return Err(error),
         };
-        let directory = match path.parent() {
-            Some(parent) if !parent.as_os_str().is_empty() => parent,
-            _ => Path::new("."),
-        };
+        let directory = Self::folder(&path);
         let mut builder = Builder::new();
         builder.prefix(".refleet-");
         let of_new = Permissions::from_mode(0o666);
@@ -117,10 +122,7 @@ fn plain(error: &io::Error) -> io::Error {
 
 /// The new name is as durable as the file.
 fn sync_directory(path: &Path) -> io::Result<()> {
-    match path.parent() {
-        Some(parent) if !parent.as_os_str().is_empty() => File::open(parent)?.sync_all(),
-        _ => File::open(".")?.sync_all(),
-    }
+    File::open(AtomicFile::folder(path))?.sync_all()
 }
 
 #[cfg(test)]

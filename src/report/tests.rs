@@ -41,6 +41,11 @@ pub(super) fn subject() -> Subject {
             program: "refleet --db /srv/refleet.db".to_owned(),
             of_batch: String::new(),
             resume: "refleet --db /srv/refleet.db run".to_owned(),
+            next: Next {
+                command: "refleet --db /srv/refleet.db run".to_owned(),
+                what: "goes on with it".to_owned(),
+                needs_a_word: false,
+            },
         },
     }
 }
@@ -65,6 +70,7 @@ pub(super) fn row(line: u64, state: State) -> ResultRow {
         note: None,
         group: None,
         held: false,
+        by_word: false,
         name: Some("web-1".to_owned()),
         ip: None,
     }

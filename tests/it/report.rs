@@ -95,11 +95,9 @@ fn the_commands_of_a_report_can_be_typed_as_they_stand() {
     let wiped = &needs[1]["instances"][0];
     assert_eq!(wiped["service_id"], FIRST + 1);
     typed(&rig, &wiped["commands"][1]).exit(0);
-    for command in [&needs[2]["commands"][0], &needs[2]["commands"][1]] {
-        typed(&rig, command).exit(0);
-    }
+    typed(&rig, &needs[2]["commands"][0]).exit(0);
     // The last one goes on with all that; here nobody can be asked.
-    let resume = typed(&rig, &needs[2]["commands"][2]).exit(2);
+    let resume = typed(&rig, &needs[2]["commands"][1]).exit(2);
     assert!(
         resume.err.contains("there is no terminal to ask on"),
         "{}",
@@ -110,4 +108,33 @@ fn the_commands_of_a_report_can_be_typed_as_they_stand() {
         (&left["needs_you"], &left["counts"]["queued"]),
         (&json!(0), &json!(3))
     );
+}
+
+/// What holds a batch back stands in its report as in `status`: a `run` would only be refused.
+#[test]
+fn a_report_offers_what_lets_a_paused_batch_go_on() {
+    let rig = Rig::new(2);
+    rig.load();
+    rig.call(&["pause", "--reason", "wait"]).exit(0);
+    let next = |rig: &Rig| {
+        let json = rig.call(&["report", "--format", "json"]).exit(0).out;
+        let json: Value = serde_json::from_str(&json).unwrap();
+        let needs = json["summary"]["needs"].as_array().unwrap().clone();
+        let open = needs.iter().find(|need| need["kind"] == "unfinished");
+        open.unwrap()["commands"][0].as_str().unwrap().to_owned()
+    };
+    let said = |rig: &Rig| {
+        let json = rig.call(&["status", "--json"]).exit(0).out;
+        let json: Value = serde_json::from_str(&json).unwrap();
+        json["next"].as_str().unwrap().to_owned()
+    };
+    assert!(next(&rig).ends_with(" go --reason TEXT"), "{}", next(&rig));
+    assert_eq!(next(&rig), said(&rig));
+    rig.call(&["report", "-q", "-o", "report.html"]).exit(0);
+    let page = std::fs::read_to_string(rig.path("report.html")).unwrap();
+    assert!(page.contains("held back until somebody has looked"));
+    assert!(page.contains("The command below lifts the pause."));
+    rig.call(&["go", "--reason", "now"]).exit(0);
+    assert!(next(&rig).ends_with(" run"), "{}", next(&rig));
+    assert_eq!(next(&rig), said(&rig));
 }

@@ -8,7 +8,7 @@ use std::process::Command;
 use calamine::{Data, Reader as _, Xlsx};
 use refleet::simulator::{Fault, FaultKind};
 
-use crate::rig::{FIRST, IMAGE, PASSWORD, Rig, finish};
+use crate::rig::{FIRST, IMAGE, OTHER_IMAGE, PASSWORD, Rig, finish};
 use crate::workbooks::workbook;
 
 /// Such a file as a spreadsheet program writes it where lists are separated by semicolons: a byte
@@ -369,4 +369,123 @@ fn no_such_row_is_a_header_alone_which_nothing_runs() {
         finish(rig.order(file, &[told, &["--again"]].concat())).exit(2);
         assert_eq!(rig.wiped(), wiped, "{file}");
     }
+}
+
+/// What lies there from another night is not run as the answer of this one: neither a sheet that is told only
+/// by its options, nor one that is known and not written over.
+#[test]
+fn no_such_row_leaves_nothing_that_a_run_takes() {
+    let rig = Rig::new(3);
+    let told = ["--header-row", "3"];
+    let rows = ids(3).iter().fold(String::new(), |rows, id| {
+        rows + &format!("{id},{IMAGE},{PASSWORD}\n")
+    });
+    let titled = format!("The fleet of the shop\n\nservice_id,image,password\n{rows}");
+    rig.write("fleet.csv", &titled);
+    rig.write("failed.csv", &titled);
+    finish(rig.order("fleet.csv", &told)).exit(0);
+    let wiped = rig.wiped();
+    let args = [
+        "report",
+        "--rows",
+        "failed",
+        "--from",
+        "fleet.csv",
+        "--output",
+    ];
+    rig.call(&[&args[..], &["failed.csv"], &told].concat())
+        .exit(0)
+        .says("failed.csv has the header alone");
+    finish(rig.order("failed.csv", &[&told[..], &["--again"]].concat())).exit(2);
+    rig.call(&[&["load", "failed.csv"][..], &told].concat())
+        .exit(2);
+    assert_eq!(rig.wiped(), wiped);
+    assert_eq!(
+        fs::read_to_string(rig.path("failed.csv")).unwrap(),
+        titled.replace(&rows, "")
+    );
+
+    rig.write("known.csv", sheet(&ids(3)));
+    rig.call(&[&args[..], &["known.csv"], &told].concat())
+        .exit(2)
+        .says("is a manifest, and is not written over");
+}
+
+#[test]
+fn rows_that_were_cancelled_or_are_still_queued_are_told() {
+    let rig = Rig::new(3);
+    rig.write("fleet.csv", sheet(&ids(3)));
+    rig.call(&[&["load", "fleet.csv"][..], &TOLD].concat())
+        .exit(0);
+    rig.call(&["cancel", &FIRST.to_string()]).exit(0);
+    let args = [
+        "report",
+        "--rows",
+        "untouched",
+        "--from",
+        "fleet.csv",
+        "--output",
+        "left.csv",
+    ];
+    rig.call(&[&args[..], &TOLD].concat())
+        .exit(0)
+        .says("3 rows of fleet.csv")
+        .says("1 of them somebody has cancelled")
+        .says("2 of them batch 1 has still queued: its next run sends them");
+}
+
+#[test]
+fn a_row_with_another_image_than_the_orders_is_refused() {
+    let rig = mixed("fleet.csv", sheet(&ids(5)), &TOLD);
+    let changed = sheet(&ids(5)).replacen(
+        &format!("{};{IMAGE}", FIRST + 1),
+        &format!("{};{OTHER_IMAGE}", FIRST + 1),
+        1,
+    );
+    rig.write("other.csv", changed);
+    let args = [
+        "report",
+        "--rows",
+        "failed",
+        "--from",
+        "other.csv",
+        "--output",
+        "x.csv",
+    ];
+    rig.call(&[&args[..], &TOLD].concat())
+        .exit(2)
+        .says(&format!("on line 4 it has image {OTHER_IMAGE}"));
+    assert!(!rig.path("x.csv").exists());
+}
+
+/// A character that no one sees, or that the format writes in another way, is part of a password.
+#[test]
+fn cells_of_a_workbook_come_back_letter_by_letter() {
+    let odd = ["Sesame\u{200b}4711", "Sesame_x0041_11", " Sesame 4711 "];
+    let mut book = rust_xlsxwriter::Workbook::new();
+    let page = book.add_worksheet();
+    let header = ["service_id", "image", "password", "owner"];
+    page.write_row(0, 0, header).unwrap();
+    for (nth, text) in (1..).zip(odd) {
+        let id = (FIRST - 1 + i64::from(nth)).to_string();
+        page.write_row(nth, 0, [&id, IMAGE, PASSWORD, text])
+            .unwrap();
+    }
+    let rig = Rig::new(3);
+    rig.write("fleet.xlsx", book.save_to_buffer().unwrap());
+    rig.call(&["load", "fleet.xlsx"]).exit(0);
+    let args = [
+        "report",
+        "--rows",
+        "untouched",
+        "--from",
+        "fleet.xlsx",
+        "--output",
+        "left.xlsx",
+    ];
+    rig.call(&args).exit(0);
+    let rows = cells(&rig, "left.xlsx", "rows");
+    assert_eq!(texts(&rows[0]), header);
+    let given: Vec<String> = rows[1..].iter().map(|row| row[3].to_string()).collect();
+    assert_eq!(given, odd);
 }

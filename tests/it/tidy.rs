@@ -38,7 +38,7 @@ const ROOMS: &[(&str, &[&str])] = &[
         "progress",
         &["event", "exit", "job", "pace", "text", "time"],
     ),
-    ("report", &["job", "text", "time"]),
+    ("report", &["job", "pace", "text", "time"]),
     ("simulator", &["job", "text", "time"]),
 ];
 

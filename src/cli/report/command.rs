@@ -1,7 +1,7 @@
 //! The results, to stdout or to a file that is written whole or not at all.
 
 use std::io::{self, IsTerminal as _, Write};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::Args;
 
@@ -83,7 +83,12 @@ pub async fn report(global: &Global, args: &ReportArgs) -> Result<Exit, CliError
         let stdout = console::Term::stdout();
         stdout.is_term().then(|| usize::from(stdout.size().1))
     };
-    let order = Order { format, source };
+    let folder = path.map(AtomicFile::folder);
+    let order = Order {
+        format,
+        source,
+        folder,
+    };
     let Some(path) = path else {
         if args.rows.is_some() || format.plain().is_none() && io::stdout().is_terminal() {
             return Err(CliError::Usage("name a file with --output".to_owned()));
@@ -151,10 +156,12 @@ fn called(format: ResultsFormat) -> &'static str {
 }
 
 /// What is to be written.
-struct Order {
+struct Order<'a> {
     format: ResultsFormat,
     /// The manifest whose own columns a workbook is to have.
     source: Option<Source>,
+    /// Where it will lie.
+    folder: Option<&'a Path>,
 }
 
 /// What is to be written comes with the columns that a table must fit.
@@ -162,12 +169,13 @@ async fn write<W: Write + Send>(
     global: &Global,
     queue: &mut Queue,
     batch: &Batch,
-    (Order { format, source }, width): (Order, Option<usize>),
+    (order, width): (Order<'_>, Option<usize>),
     out: W,
 ) -> Result<io::Result<W>, CliError> {
     let subject = subject(global, queue, batch).await?;
-    let Some(format) = format.plain() else {
-        return workbook(queue, batch, subject, source, out).await;
+    let Some(format) = order.format.plain() else {
+        let from_to = (order.source, order.folder);
+        return workbook(queue, batch, subject, from_to, out).await;
     };
     let earlier = if format.sums_up() {
         earlier(queue, batch).await?
@@ -189,11 +197,11 @@ async fn workbook<W: Write + Send>(
     queue: &mut Queue,
     batch: &Batch,
     subject: Subject,
-    source: Option<Source>,
+    (source, folder): (Option<Source>, Option<&Path>),
     mut out: W,
 ) -> Result<io::Result<W>, CliError> {
     let Some(source) = source else {
-        let mut results = match Xlsx::new(None, subject) {
+        let mut results = match Xlsx::new(None, subject, folder) {
             Ok(results) => results,
             Err(error) => return Ok(Err(error)),
         };
@@ -211,7 +219,7 @@ async fn workbook<W: Write + Send>(
         .iter()
         .map(|own| names[*own].to_owned())
         .collect();
-    let mut results = match Xlsx::new(Some(&names), subject) {
+    let mut results = match Xlsx::new(Some(&names), subject, folder) {
         Ok(results) => results,
         Err(error) => return Ok(Err(error)),
     };

@@ -4,7 +4,7 @@ use std::io;
 
 use crate::cli::error::CliError;
 use crate::job::{BatchId, ResultRow};
-use crate::manifest::{ManifestError, OwnRows, Source};
+use crate::manifest::{ManifestError, OwnRows, Row, Source};
 
 /// The rows of the manifest of a batch, read along with the batch's jobs: both stand in the
 /// manifest's order.
@@ -34,17 +34,27 @@ impl Own {
         mut passed: impl FnMut(&Self) -> io::Result<()>,
     ) -> io::Result<()> {
         loop {
-            let row = self.next()?;
-            match row {
-                Some((line, _)) if line < job.line => passed(self)?,
-                Some((line, service)) if line == job.line && service == Some(job.service) => {
-                    return Ok(());
+            let row = match self.next()? {
+                Some(row) if row.line < job.line => {
+                    passed(self)?;
+                    continue;
                 }
-                Some((line, Some(service))) if line == job.line => {
-                    return self.refuse(job, &format!("service {service}"));
-                }
+                Some(row) if row.line == job.line => row,
                 Some(_) | None => return self.refuse(job, "no service"),
-            }
+            };
+            let image = row.job.as_ref().map(|new| new.order.image());
+            return match row.service {
+                Some(service) if service != job.service => {
+                    self.refuse(job, &format!("service {service}"))
+                }
+                None => self.refuse(job, "no service"),
+                Some(_) => match image {
+                    Some(Some(image)) if Some(image) != job.image => {
+                        self.refuse(job, &format!("image {image}"))
+                    }
+                    Some(_) | None => Ok(()),
+                },
+            };
         }
     }
 
@@ -65,7 +75,7 @@ impl Own {
             .collect()
     }
 
-    fn next(&mut self) -> io::Result<Option<(u64, Option<crate::job::ServiceId>)>> {
+    fn next(&mut self) -> io::Result<Option<Row>> {
         self.rows.next().map_err(|error| {
             self.fault = Some(error.into());
             io::Error::other("the manifest changed")
@@ -77,8 +87,10 @@ impl Own {
         let place = self.rows.on(job.line);
         self.fault = Some(CliError::Usage(format!(
             "{name} is not the manifest of batch {batch}: {place} it has {there}, and the batch has \
-             service {}; give the file as it was when it was ordered",
-            job.service
+             service {}{}; give the file as it was when it was ordered",
+            job.service,
+            job.image
+                .map_or_else(String::new, |image| format!(" with image {image}"))
         )));
         Err(io::Error::other("another manifest"))
     }

@@ -67,11 +67,8 @@ impl Sink {
         let open = || {
             let file = AtomicFile::create_private(path)?;
             if is_workbook {
-                let folder = path
-                    .parent()
-                    .filter(|folder| !folder.as_os_str().is_empty());
                 let names: Vec<String> = own.rows.names().map(str::to_owned).collect();
-                let book = RowsBook::new(&names, folder.unwrap_or(Path::new(".")))?;
+                let book = RowsBook::new(&names, AtomicFile::folder(path))?;
                 let book = Box::new(book);
                 return Ok(Self::Cells { book, file });
             }
@@ -118,10 +115,13 @@ pub async fn write(
     let mut own = Own::open(source, batch.id)?;
     let mut sink = Sink::open(source, &own, path)?.map_err(failed)?;
     let mut taken: u64 = 0;
+    let (mut cancelled, mut queued): (u64, u64) = (0, 0);
     let mut each = |job: ResultRow| {
         own.find(&job, |_| Ok(()))?;
         if rows.has(&job) {
             taken += 1;
+            cancelled += u64::from(job.state == State::Cancelled);
+            queued += u64::from(job.state == State::Queued);
             sink.take(&own, job.line)?;
         }
         Ok(())
@@ -139,8 +139,18 @@ pub async fn write(
         )
     } else {
         let noun = if taken == 1 { "row" } else { "rows" };
+        let of_these = |count: u64, what: &str| match count {
+            0 => String::new(),
+            count => format!("{count} of them {what}\n"),
+        };
+        let cancelled = of_these(cancelled, "somebody has cancelled");
+        let what = format!(
+            "batch {} has still queued: its next run sends them",
+            batch.id
+        );
+        let queued = of_these(queued, &what);
         format!(
-            "{taken} {noun} of {} written to {shown}, with their passwords\n",
+            "{taken} {noun} of {} written to {shown}, with their passwords\n{cancelled}{queued}",
             source.name()
         )
     };

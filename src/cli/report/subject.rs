@@ -4,9 +4,10 @@ use crate::cli::ended::why;
 use crate::cli::error::CliError;
 use crate::cli::global::Global;
 use crate::cli::next::{SIMULATION, command_for, go_on};
+use crate::cli::status::Status;
 use crate::job::ResultRow;
 use crate::queue::{Batch, Queue, Run};
-use crate::report::{Commands, Earlier, LastRun, Subject};
+use crate::report::{Commands, Earlier, LastRun, Next, Subject};
 use crate::time::{self, Stamp};
 
 pub async fn subject(
@@ -15,7 +16,27 @@ pub async fn subject(
     batch: &Batch,
 ) -> Result<Subject, CliError> {
     let is_newest = (queue.batches().await?.last()).is_some_and(|newest| newest.id == batch.id);
-    let last_run = queue.runs(batch.id, 1).await?.pop();
+    let status = Status::read(global, queue, batch.clone()).await?;
+    let program = command_for(global, batch);
+    let of_batch = if is_newest {
+        String::new()
+    } else {
+        format!(" --batch {}", batch.id)
+    };
+    let resume = go_on(global, queue, batch).await?;
+    let waits = status.control.paused.is_some() || status.held.needs_a_word().is_some();
+    let next = match status.next {
+        Some(next) => Next {
+            needs_a_word: waits,
+            command: next.command,
+            what: next.what,
+        },
+        None => Next {
+            command: format!("{program} status --watch{of_batch}"),
+            what: "shows how the run that is at work on them goes on".to_owned(),
+            needs_a_word: false,
+        },
+    };
     Ok(Subject {
         batch: batch.id,
         order: batch.number,
@@ -26,18 +47,15 @@ pub async fn subject(
         plan: batch.plan.clone(),
         created_at: Stamp(batch.created_ms),
         rows: batch.rows,
-        last_run: last_run.as_ref().map(told),
+        last_run: status.last_run.as_ref().map(told),
         account: batch.owner.clone(),
         database: queue.path().display().to_string(),
         made_ms: time::now_ms(),
         commands: Commands {
-            program: command_for(global, batch),
-            of_batch: if is_newest {
-                String::new()
-            } else {
-                format!(" --batch {}", batch.id)
-            },
-            resume: go_on(global, queue, batch).await?,
+            program,
+            of_batch,
+            resume,
+            next,
         },
     })
 }

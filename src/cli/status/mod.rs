@@ -12,3 +12,4 @@ mod watch;
 
 pub use args::StatusArgs;
 pub use command::status;
+pub use read::Status;

@@ -82,6 +82,7 @@ record_columns! {
         executed_now: Executed = Word::Text(record.executed_now.as_str());
         evidence: Option<Evidence> = record.evidence.map_or(Word::Null, |it| Word::Text(it.as_str()));
         held: u8 = Word::Flag(record.held);
+        by_word: u8 = Word::Flag(record.by_word);
         accepted: u8 = Word::Flag(record.accepted);
         rebuilding_seen: u8 = Word::Flag(record.rebuilding_seen);
     }
@@ -110,6 +111,7 @@ impl From<StoredRecord> for JobRecord {
             executed_now: stored.executed_now,
             evidence: stored.evidence,
             held: stored.held != 0,
+            by_word: stored.by_word != 0,
             accepted: stored.accepted != 0,
             rebuilding_seen: stored.rebuilding_seen != 0,
             not_before_ms: stored.not_before_ms,

@@ -284,7 +284,7 @@ impl Queue {
         loop {
             let mut query = QueryBuilder::<Sqlite>::new(
                 "SELECT json_array(line, service_id, image, state, executed, evidence, attempt, submitted_ms,
-                        completed_ms, error_kind, error, note, group_name, held,
+                        completed_ms, error_kind, error, note, group_name, held, by_word,
                         baseline ->> '$.name', baseline ->> '$.ip', target)
                  FROM job WHERE id > ",
             );

@@ -167,6 +167,7 @@ struct StoredResult<'a> {
     note: Option<String>,
     group: Option<Group>,
     held: u8,
+    by_word: u8,
     name: Option<String>,
     ip: Option<String>,
     image_name: Option<String>,
@@ -190,6 +191,7 @@ pub(super) fn result_row(row: &SqliteRow) -> Result<ResultRow, StoreError> {
         note: result.note,
         group: result.group,
         held: result.held != 0,
+        by_word: result.by_word != 0,
         name: result.name,
         ip: result.ip,
     })

@@ -2,12 +2,12 @@
 
 use maud::{Markup, html};
 
-use super::super::summary::{NeedKind, Summary};
+use super::super::summary::{NeedKind, Subject, Summary};
 use super::charts::shares;
 use super::figures::{foreign, grouped, moment_and_utc, number, took};
 use super::images::name_of;
 use super::words::{badge, sign};
-use crate::job::{Action, Counter, State};
+use crate::job::{Counter, State};
 
 /// What happened, in a few words.
 pub fn headline(summary: &Summary) -> String {
@@ -115,7 +115,7 @@ fn left_for_me(summary: &Summary) -> Markup {
             p.big { (number("/needs_you", summary.needs_you)) }
             ul.short {
                 @for (place, need) in summary.needs.iter().enumerate() {
-                    li { (number(&format!("/needs/{place}/count"), need.count)) " " (brief(need.kind, summary.subject.action)) }
+                    li { (number(&format!("/needs/{place}/count"), need.count)) " " (brief(need.kind, &summary.subject)) }
                 }
             }
         }
@@ -130,14 +130,20 @@ fn left_for_me(summary: &Summary) -> Markup {
 }
 
 /// What is left to be done, behind a number.
-fn brief(kind: NeedKind, action: Action) -> String {
+fn brief(kind: NeedKind, subject: &Subject) -> String {
     match kind {
         NeedKind::Doubt => "in doubt: look, then say so".to_owned(),
         NeedKind::FailedTouched => {
-            format!("failed, perhaps {}: look at them", action.terms().touched)
+            format!(
+                "failed, perhaps {}: look at them",
+                subject.action.terms().touched
+            )
         }
         NeedKind::FailedUntouched => "failed untouched: try again".to_owned(),
         NeedKind::Flagged => "done, but to be looked at".to_owned(),
+        NeedKind::Unfinished if subject.commands.next.needs_a_word => {
+            "not finished: held back until somebody has looked".to_owned()
+        }
         NeedKind::Unfinished => "not finished: the next run goes on".to_owned(),
     }
 }

@@ -2,7 +2,7 @@
 
 use maud::{Markup, html};
 
-use super::super::summary::{Instance, Need, NeedKind, Summary};
+use super::super::summary::{Instance, Need, NeedKind, Subject, Summary};
 use super::figures::{command, foreign, moment, number};
 use super::words::touched;
 use crate::job::Action;
@@ -18,20 +18,21 @@ pub fn section(summary: &Summary) -> Markup {
                 p.all-well { "Nothing. Every job has ended well, or was cancelled." }
             }
             @for (place, need) in summary.needs.iter().enumerate() {
-                (one(place, need, summary.subject.action))
+                (one(place, need, &summary.subject))
             }
         }
     }
 }
 
-fn one(place: usize, need: &Need, action: Action) -> Markup {
+fn one(place: usize, need: &Need, subject: &Subject) -> Markup {
+    let action = subject.action;
     let Need {
         kind,
         count,
         instances,
         commands,
     } = need;
-    let (title, advice) = words(*kind, action);
+    let (title, advice) = words(*kind, subject);
     let at = format!("/needs/{place}/count");
     let listed = (instances.len() as u64) < *count || instances.is_empty();
     html! {
@@ -60,8 +61,8 @@ fn one(place: usize, need: &Need, action: Action) -> Markup {
 }
 
 /// What they are, behind their number, and what to do.
-fn words(kind: NeedKind, action: Action) -> (String, Markup) {
-    let terms = action.terms();
+fn words(kind: NeedKind, subject: &Subject) -> (String, Markup) {
+    let terms = subject.action.terms();
     let (done, touched) = (terms.done, terms.touched);
     match kind {
         NeedKind::Doubt => (
@@ -89,7 +90,7 @@ fn words(kind: NeedKind, action: Action) -> (String, Markup) {
         ),
         NeedKind::Unfinished => (
             "not finished".to_owned(),
-            html! { "They wait for the next run, or for the one that is at work." },
+            html! { "The command below " (foreign(&subject.commands.next.what)) "." },
         ),
     }
 }

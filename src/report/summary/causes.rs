@@ -15,6 +15,8 @@ use crate::text;
 const GATHERED_MAX: usize = 200;
 /// Messages of a kind that are told apart in the end.
 const TOLD_MAX: usize = 4;
+/// The kind of what failed, or is in doubt, without a word.
+const UNKNOWN: &str = "unknown";
 /// Instances that are named.
 const NAMED_MAX: usize = 20;
 
@@ -84,9 +86,10 @@ impl Causes {
             | State::Done
             | State::Cancelled => return,
         }
-        let (Some(kind), Some(error)) = (&row.error_kind, &row.error) else {
-            return;
-        };
+        // Nobody has said what went wrong: that counts, too.
+        let unknown = || FailureKind::from(UNKNOWN.to_owned());
+        let kind = &row.error_kind.clone().unwrap_or_else(unknown);
+        let error = row.error.as_deref().unwrap_or("nothing is known of it");
         let of_kind = self.of_kind.entry((row.state, kind.clone())).or_default();
         let common = in_common(error);
         let is_room = of_kind.messages.len() < GATHERED_MAX;

@@ -11,6 +11,7 @@ use super::span::Span;
 use super::subject::Subject;
 use super::timeline::{Buckets, Timeline};
 use crate::job::{Counts, ResultRow};
+use crate::pace::Pace;
 use crate::time::Stamp;
 
 /// What a report says of a batch as a whole.
@@ -19,6 +20,8 @@ pub struct Summary {
     #[serde(flatten)]
     pub subject: Subject,
     pub total: u64,
+    /// How far it is, as `status` and the events say it; a report knows no pace.
+    pub progress: Pace,
     pub counts: Counts,
     /// Rows of the manifest that did not become jobs, for a reason that is known.
     pub rows_left_out: u64,
@@ -92,6 +95,11 @@ impl Gathering {
         let total = self.counts.total();
         Summary {
             total,
+            progress: Pace {
+                ended: self.counts.ended(),
+                total,
+                ..Pace::default()
+            },
             counts: self.counts,
             rows_left_out: rows.left_out(),
             rows_unaccounted: rows.all.saturating_sub(total + rows.left_out()),

@@ -22,5 +22,5 @@ pub use earlier::{Comparison, Earlier};
 pub use gathering::{Gathering, Summary};
 pub use needs::{Instance, Need, NeedKind, rank};
 pub use slowest::Slow;
-pub use subject::{Commands, LastRun, Subject};
+pub use subject::{Commands, LastRun, Next, Subject};
 pub use timeline::Timeline;

@@ -160,7 +160,11 @@ impl Needs {
             instances: Vec::new(),
             commands,
         };
-        let resume = || commands.resume.clone();
+        let next = commands.next.command.clone();
+        // Only where it lists no others.
+        let mut again = vec![list("list --state failed")];
+        again.retain(|_| self.failed_touched.count == 0);
+        again.extend([list("retry --failed"), commands.resume.clone()]);
         let needs = [
             named(NeedKind::Doubt, self.doubts, list("list --state in_doubt")),
             named(
@@ -168,17 +172,9 @@ impl Needs {
                 self.failed_touched,
                 list("list --state failed"),
             ),
-            counted(
-                NeedKind::FailedUntouched,
-                self.failed_untouched,
-                vec![
-                    list("list --state failed"),
-                    list("retry --failed"),
-                    resume(),
-                ],
-            ),
+            counted(NeedKind::FailedUntouched, self.failed_untouched, again),
             named(NeedKind::Flagged, self.flagged, list("list --flagged")),
-            counted(NeedKind::Unfinished, counts.open(), vec![resume()]),
+            counted(NeedKind::Unfinished, counts.open(), vec![next]),
         ];
         needs.into_iter().filter(|need| need.count > 0).collect()
     }

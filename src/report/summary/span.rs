@@ -1,6 +1,6 @@
 //! From the first submission to the last completion.
 
-use crate::job::{Evidence, ResultRow};
+use crate::job::ResultRow;
 use crate::time::{self, Stamp};
 
 /// When the instances of a batch were worked on. What an operator said afterwards is not part of it.
@@ -19,12 +19,7 @@ impl Span {
             .first_ms
             .map_or(submitted_ms, |ms| ms.min(submitted_ms));
         self.first_ms = Some(earliest);
-        let last_ms = match row.evidence {
-            Some(Evidence::Operator) => None,
-            Some(Evidence::Observed | Evidence::Image | Evidence::Accepted) | None => {
-                row.completed_ms
-            }
-        };
+        let last_ms = row.completed_ms.filter(|_| !row.by_word);
         self.last_ms = self.last_ms.max(last_ms);
     }
 

@@ -57,6 +57,18 @@ pub struct Commands {
     pub of_batch: String,
     /// The whole command that goes on with it.
     pub resume: String,
+    /// What is to be done about what has not ended.
+    pub next: Next,
+}
+
+/// The next command for a batch that has not ended, which is not `run` while something holds it back.
+#[derive(Debug, Clone, Default)]
+pub struct Next {
+    pub command: String,
+    /// What it does, behind it.
+    pub what: String,
+    /// As long as nobody has spoken, no run goes on.
+    pub needs_a_word: bool,
 }
 
 impl Commands {

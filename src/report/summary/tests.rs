@@ -92,11 +92,14 @@ fn what_needs_a_human_comes_with_the_commands_to_type() {
     assert_eq!(
         summary.needs[2].commands,
         [
-            format!("{refleet} list --state failed"),
             format!("{refleet} retry --failed"),
-            format!("{refleet} run"),
-        ]
+            format!("{refleet} run")
+        ],
+        "a list of the failed ones has those that were touched, too"
     );
+    rows.remove(rows.len() - 2);
+    let commands = &summary_of(&rows, None).needs[1].commands;
+    assert_eq!(commands[0], format!("{refleet} list --state failed"));
 }
 
 #[test]
@@ -170,6 +173,7 @@ fn durations_are_those_that_were_seen() {
     // A week later somebody says that it is done: that is no duration.
     rows.push(ResultRow {
         evidence: Some(Evidence::Operator),
+        by_word: true,
         ..done(21, 7 * 86_400)
     });
     rows.push(ResultRow {
@@ -240,4 +244,47 @@ fn a_row_that_is_neither_a_job_nor_left_out_is_told() {
     }
     let summary = gathering.finish();
     assert_eq!((summary.rows_left_out, summary.rows_unaccounted), (4, 1));
+}
+
+/// Somebody's `failed` on Monday, and a `cancel`, end jobs of Friday night without any evidence.
+#[test]
+fn what_somebody_says_later_is_not_part_of_the_night() {
+    let days_later = |line, state| ResultRow {
+        evidence: None,
+        by_word: true,
+        state,
+        ..done(line, 3 * 86_400)
+    };
+    let rows = [
+        done(1, 60),
+        days_later(2, State::Failed),
+        days_later(3, State::Cancelled),
+    ];
+    let summary = summary_of(&rows, None);
+    assert_eq!(summary.elapsed_ms, Some(60_000));
+    assert_eq!(summary.timeline.failed.iter().sum::<u64>(), 0);
+}
+
+#[test]
+fn causes_add_up_to_all_that_failed_or_is_in_doubt() {
+    let doubt = || ResultRow {
+        executed: Executed::Maybe,
+        attempts: 1,
+        ..row(3, State::InDoubt)
+    };
+    let rows = [
+        failed(1, "value", "x"),
+        row(2, State::Failed),
+        doubt(),
+        done(4, 60),
+    ];
+    let summary = summary_of(&rows, None);
+    let counted = summary.causes.iter().map(|cause| cause.count);
+    assert_eq!(
+        counted.sum::<u64>(),
+        summary.counts.failed + summary.counts.in_doubt
+    );
+    let unknown = summary.causes.iter();
+    let unknown = unknown.filter(|cause| cause.error_kind.as_str() == "unknown");
+    assert_eq!(unknown.count(), 2);
 }

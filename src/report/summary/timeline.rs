@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-use crate::job::{Evidence, ResultRow, State};
+use crate::job::{ResultRow, State};
 use crate::time::Stamp;
 
 /// So many stretches of time at most.
@@ -69,7 +69,7 @@ impl Buckets {
             self.add(submitted_ms, submitted);
         }
         // An operator's word days later is no part of the night.
-        if row.evidence == Some(Evidence::Operator) {
+        if row.by_word {
             return;
         }
         let Some(completed_ms) = row.completed_ms else {

@@ -2,6 +2,7 @@
 //! summary.
 
 use std::io::{self, Write};
+use std::path::Path;
 
 use rust_xlsxwriter::{Color, Format, Workbook};
 
@@ -52,14 +53,22 @@ struct Looks {
 }
 
 impl Xlsx {
-    /// `own`: the names of the operator's own columns.
-    pub fn new(own: Option<&[String]>, subject: Subject) -> io::Result<Self> {
+    /// `own`: the names of the operator's own columns. `folder`: where what is not yet part of the
+    /// workbook lies, in a file without a name; `None`: where the system keeps such.
+    pub fn new(
+        own: Option<&[String]>,
+        subject: Subject,
+        folder: Option<&Path>,
+    ) -> io::Result<Self> {
         let mut book = Workbook::new();
-        let mut header: Vec<String> = match own {
-            Some(own) => own.to_vec(),
-            None => STORED.map(str::to_owned).to_vec(),
+        if let Some(folder) = folder {
+            book.set_tempdir(folder).map_err(failed)?;
+        }
+        let mut header: Vec<Value> = match own {
+            Some(own) => own.iter().map(|name| Value::Text(name)).collect(),
+            None => STORED.map(Value::Text).to_vec(),
         };
-        header.extend(RESULTS.map(str::to_owned));
+        header.extend(RESULTS.map(Value::Text));
         let colour =
             |rgb| Look::new(move |format: Format| format.set_background_color(Color::RGB(rgb)));
         Ok(Self {
@@ -173,7 +182,7 @@ impl Xlsx {
         if self.own.is_some() {
             lines.push((LEFT_OUT, Value::Number(self.left_out)));
         }
-        let header = ["what", "value"].map(str::to_owned);
+        let header = ["what", "value"].map(Value::Text);
         let mut sheet = Sheet::begin(&mut self.book, "summary", &header)?;
         for (what, value) in lines {
             sheet.push(

@@ -20,7 +20,8 @@ impl RowsBook {
     pub fn new(header: &[String], folder: &Path) -> io::Result<Self> {
         let mut book = Workbook::new();
         book.set_tempdir(folder).map_err(failed)?;
-        let sheet = Sheet::begin(&mut book, "rows", header)?;
+        let header: Vec<Value> = header.iter().map(|name| Value::Own(name)).collect();
+        let sheet = Sheet::begin(&mut book, "rows", &header)?;
         Ok(Self {
             book,
             sheet,
@@ -29,7 +30,7 @@ impl RowsBook {
     }
 
     pub fn row<'a>(&mut self, cells: impl Iterator<Item = &'a str>) -> io::Result<()> {
-        let cells: Vec<Value> = cells.map(Value::Text).collect();
+        let cells: Vec<Value> = cells.map(Value::Own).collect();
         self.sheet.push(&mut self.book, &cells, &self.look)
     }
 

@@ -28,6 +28,8 @@ pub struct Sheet {
 #[derive(Debug, Clone, Copy)]
 pub enum Value<'a> {
     Text(&'a str),
+    /// A text of the operator's own, which is run again: letter by letter, or not at all.
+    Own(&'a str),
     /// A count, which is sorted as one.
     Number(u64),
 }
@@ -52,7 +54,7 @@ impl Look {
 
 impl Sheet {
     /// A sheet behind the others of `book`.
-    pub fn begin(book: &mut Workbook, name: &str, header: &[String]) -> io::Result<Self> {
+    pub fn begin(book: &mut Workbook, name: &str, header: &[Value<'_>]) -> io::Result<Self> {
         let position = book.worksheets().len();
         let sheet = book.add_worksheet_with_constant_memory().map_err(failed)?;
         sheet.set_name(name).map_err(failed)?;
@@ -63,8 +65,7 @@ impl Sheet {
             widths: vec![WIDTH_MIN; header.len()],
         };
         let bold = Look::new(Format::set_bold);
-        let header: Vec<Value> = header.iter().map(|name| Value::Text(name)).collect();
-        sheet.push(book, &header, &bold)?;
+        sheet.push(book, header, &bold)?;
         Ok(sheet)
     }
 
@@ -84,9 +85,12 @@ impl Sheet {
                     let number = *number as f64;
                     sheet.write_number_with_format(self.row, column, number, &look.number)
                 }
-                Value::Text("") => sheet.write_blank(self.row, column, &look.text),
-                Value::Text(text) => {
-                    let text = fitting(text);
+                Value::Text("") | Value::Own("") => sheet.write_blank(self.row, column, &look.text),
+                Value::Text(text) | Value::Own(text) => {
+                    let text = match cell {
+                        Value::Own(own) => whole(own)?.to_owned(),
+                        Value::Text(_) | Value::Number(_) => fitting(text),
+                    };
                     if self.row < ROWS_LOOKED_AT
                         && let Some(width) = self.widths.get_mut(position)
                     {
@@ -135,6 +139,21 @@ fn fitting(cell: &str) -> String {
         units <= CELL_UNITS_MAX
     };
     text::printable(cell).chars().take_while(fits).collect()
+}
+
+/// The text as it stands, if a cell can hold it.
+fn whole(cell: &str) -> io::Result<&str> {
+    let is_told = |character: char| match character {
+        '\t' | '\n' => true,
+        '\u{fffe}' | '\u{ffff}' => false,
+        other => !other.is_control(),
+    };
+    if cell.encode_utf16().count() <= CELL_UNITS_MAX && cell.chars().all(is_told) {
+        return Ok(cell);
+    }
+    Err(io::Error::other(
+        "a cell is too long for a workbook, or has control characters: it would not come back as it stands",
+    ))
 }
 
 /// What the library cannot write, such as more rows than a sheet has.
