@@ -47,6 +47,13 @@ fn mixed(name: &str, content: impl AsRef<[u8]>, more: &[&str]) -> Rig {
     rig
 }
 
+/// Asks for the lines of these jobs.
+fn lines_of<'a>(which: &'a str, from: &'a str, output: &'a str) -> [&'a str; 7] {
+    [
+        "report", "--rows", which, "--from", from, "--output", output,
+    ]
+}
+
 fn ids(count: i64) -> Vec<i64> {
     (FIRST..FIRST + count).collect()
 }
@@ -189,15 +196,7 @@ fn the_operators_own_lines_come_back_byte_for_byte() {
         ("untouched", &[3]),
     ] {
         let file = format!("{which}.csv");
-        let args = [
-            "report",
-            "--rows",
-            which,
-            "--from",
-            "fleet.csv",
-            "--output",
-            &file,
-        ];
+        let args = lines_of(which, "fleet.csv", &file);
         rig.call(&[&args[..], &TOLD].concat())
             .exit(0)
             .says("1 row of fleet.csv written to");
@@ -223,15 +222,7 @@ fn lines_of_utf_16_come_back_in_utf_16() {
         |text: &str| -> Vec<u8> { text.encode_utf16().flat_map(u16::to_le_bytes).collect() };
     let text = sheet(&ids(5));
     let rig = mixed("fleet.csv", utf16(&text), &TOLD);
-    let args = [
-        "report",
-        "--rows",
-        "failed",
-        "--from",
-        "fleet.csv",
-        "--output",
-        "failed.csv",
-    ];
+    let args = lines_of("failed", "fleet.csv", "failed.csv");
     rig.call(&[&args[..], &TOLD].concat()).exit(0);
     let lines: Vec<&str> = text.split_inclusive('\n').collect();
     let expected = [lines[0], lines[1], lines[3]].concat();
@@ -274,15 +265,7 @@ fn rows_of_a_workbook_come_back_as_a_workbook() {
 #[test]
 fn another_manifest_than_the_orders_is_refused_with_its_place() {
     let rig = mixed("fleet.csv", sheet(&ids(5)), &TOLD);
-    let args = [
-        "report",
-        "--rows",
-        "failed",
-        "--from",
-        "other.csv",
-        "--output",
-        "x.csv",
-    ];
+    let args = lines_of("failed", "other.csv", "x.csv");
     let args = [&args[..], &TOLD].concat();
     let mut other = ids(5);
     other.swap(1, 2);
@@ -360,9 +343,7 @@ fn no_such_row_is_a_header_alone_which_nothing_runs() {
         let told: &[&str] = if name == "fleet.csv" { &TOLD } else { &[] };
         finish(rig.order(name, &[told, &["--again"]].concat())).exit(0);
         let wiped = rig.wiped();
-        let args = [
-            "report", "--rows", "failed", "--from", name, "--output", file,
-        ];
+        let args = lines_of("failed", name, file);
         rig.call(&[&args[..], told].concat())
             .exit(0)
             .says(&format!("{file} has the header alone"));
@@ -418,15 +399,7 @@ fn rows_that_were_cancelled_or_are_still_queued_are_told() {
     rig.call(&[&["load", "fleet.csv"][..], &TOLD].concat())
         .exit(0);
     rig.call(&["cancel", &FIRST.to_string()]).exit(0);
-    let args = [
-        "report",
-        "--rows",
-        "untouched",
-        "--from",
-        "fleet.csv",
-        "--output",
-        "left.csv",
-    ];
+    let args = lines_of("untouched", "fleet.csv", "left.csv");
     rig.call(&[&args[..], &TOLD].concat())
         .exit(0)
         .says("3 rows of fleet.csv")
@@ -443,15 +416,7 @@ fn a_row_with_another_image_than_the_orders_is_refused() {
         1,
     );
     rig.write("other.csv", changed);
-    let args = [
-        "report",
-        "--rows",
-        "failed",
-        "--from",
-        "other.csv",
-        "--output",
-        "x.csv",
-    ];
+    let args = lines_of("failed", "other.csv", "x.csv");
     rig.call(&[&args[..], &TOLD].concat())
         .exit(2)
         .says(&format!("on line 4 it has image {OTHER_IMAGE}"));
@@ -474,15 +439,7 @@ fn cells_of_a_workbook_come_back_letter_by_letter() {
     let rig = Rig::new(3);
     rig.write("fleet.xlsx", book.save_to_buffer().unwrap());
     rig.call(&["load", "fleet.xlsx"]).exit(0);
-    let args = [
-        "report",
-        "--rows",
-        "untouched",
-        "--from",
-        "fleet.xlsx",
-        "--output",
-        "left.xlsx",
-    ];
+    let args = lines_of("untouched", "fleet.xlsx", "left.xlsx");
     rig.call(&args).exit(0);
     let rows = cells(&rig, "left.xlsx", "rows");
     assert_eq!(texts(&rows[0]), header);

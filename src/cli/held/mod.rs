@@ -9,4 +9,4 @@ mod until;
 
 pub use hold::{Hold, holds_as_json};
 pub use read::{Held, HeldGroup, HeldWindow, down_already, held, held_now, said};
-pub use until::{Waited, members};
+pub use until::{Until, Waited, members};

@@ -114,7 +114,7 @@ impl HeldWindow {
 }
 
 /// What holds jobs of `batch` back, by the rules in `options` and by what operators have said.
-/// `is_worked_on`: a process works on it.
+/// `is_worked_on`: a process works on it. Of a batch that has ended nothing is asked.
 pub async fn held(
     queue: &mut Queue,
     batch: &Batch,
@@ -122,6 +122,9 @@ pub async fn held(
     control: &Control,
     is_worked_on: bool,
 ) -> Result<Held, StoreError> {
+    if !batch.is_open() {
+        return Ok(Held::default());
+    }
     let rollout = rollout_of(options);
     let canary = rollout.canary.filter(|_| control.released.is_none());
     let progress = queue.rollout_progress(batch.id, canary).await?;

@@ -1,5 +1,6 @@
 //! What is about to be rebuilt.
 
+use std::cmp::Reverse;
 use std::collections::{BTreeMap, HashMap};
 
 use crate::job::{AccessKind, Expected, Group, ImageId, ServiceId};
@@ -133,12 +134,15 @@ impl Targets {
     /// The most frequent first.
     pub fn ranked_images(&self) -> Vec<(ImageId, u64)> {
         let images = self.images.iter();
-        let mut ranked: Vec<(ImageId, u64)> = images
-            .filter_map(|&(image, count)| Some((image?, count)))
-            .collect();
-        ranked.sort_unstable_by_key(|&(image, count)| (std::cmp::Reverse(count), image));
-        ranked
+        ranked(images.filter_map(|&(image, count)| Some((image?, count))))
     }
+}
+
+/// Images, each with how many get it: what most get first.
+pub fn ranked(images: impl Iterator<Item = (ImageId, u64)>) -> Vec<(ImageId, u64)> {
+    let mut ranked: Vec<(ImageId, u64)> = images.collect();
+    ranked.sort_unstable_by_key(|&(image, count)| (Reverse(count), image));
+    ranked
 }
 
 #[cfg(test)]

@@ -3,14 +3,13 @@
 //! The one fact to know: the number to type is that of the instances that will lose their data, and
 //! what matters most stands last, because a screen keeps its last lines.
 
-use std::cmp::Reverse;
 use std::collections::HashMap;
 use std::fmt::{self, Write as _};
 use std::time::Duration;
 
 use super::fate::{Fate, Outlook};
 use super::table;
-use super::targets::{IMAGES_MAX, Targets};
+use super::targets::{IMAGES_MAX, Targets, ranked};
 use crate::cli::words::{instances, named};
 use crate::job::{AccessKind, Action, ImageId, ServiceId};
 use crate::progress::fold;
@@ -330,8 +329,7 @@ impl Question<'_> {
         for image in self.sent().filter_map(|target| target.image) {
             *counts.entry(image).or_default() += 1;
         }
-        let mut ranked: Vec<(ImageId, u64)> = counts.into_iter().collect();
-        ranked.sort_unstable_by_key(|&(image, count)| (Reverse(count), image));
+        let ranked = ranked(counts.into_iter());
         let mut text = String::new();
         for (image, count) in ranked.iter().take(lines_max) {
             let name = match self.account.image_names.get(image) {

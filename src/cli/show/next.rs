@@ -1,6 +1,6 @@
 //! What to type about a job.
 
-use crate::cli::held::Held;
+use crate::cli::held::{Held, Until, Waited};
 use crate::cli::words::jobs_wait;
 use crate::job::{Executed, State};
 use crate::queue::QueuedJob;
@@ -19,14 +19,9 @@ impl Commands {
     /// What is next for `job`, of whose batch `held` says what holds it back; `None`: nothing is.
     pub fn next(&self, job: &QueuedJob, held: &Held) -> Option<String> {
         let own = self.about(job, held);
-        let mut canaries = held.canaries.iter();
-        let is_waited_for = canaries.any(|canary| canary.service == job.service);
-        let is_stuck = match job.record.state {
-            State::Done | State::Failed => true,
-            State::InDoubt => job.record.held,
-            State::Queued | State::Submitting | State::InProgress | State::Cancelled => false,
-        };
-        if !(is_waited_for && is_stuck && held.behind_canaries > 0) {
+        let needs_a_word =
+            |canary: &Waited| canary.service == job.service && canary.until == Until::Word;
+        if held.behind_canaries == 0 || !held.canaries.iter().any(needs_a_word) {
             return own;
         }
         let Self {

@@ -86,12 +86,8 @@ impl Status {
         said.reverse();
         said.truncate(SAID_MAX);
         let rules = queue.options(batch.id).await?;
-        let held = if batch.is_open() {
-            let rules = rules.clone().unwrap_or_default();
-            held(queue, &batch, &rules, &control, holder.is_some()).await?
-        } else {
-            Held::default()
-        };
+        let by = rules.clone().unwrap_or_default();
+        let held = held(queue, &batch, &by, &control, holder.is_some()).await?;
         let next = if batch.is_open() && control.paused.is_some() {
             Some(lift(global, &batch, is_newest))
         } else {

@@ -1,6 +1,6 @@
 //! One part of a workbook, unpacked as it is read and held to its limits all the while.
 
-use std::io::{self, BufRead, Read};
+use std::io::{self, BufRead, BufReader, Read};
 
 use flate2::Crc;
 use flate2::bufread::DeflateDecoder;
@@ -32,8 +32,8 @@ pub struct Part {
 }
 
 pub enum Unpack {
-    Stored(Packed),
-    Deflated(DeflateDecoder<Packed>),
+    Stored(BufReader<Packed>),
+    Deflated(DeflateDecoder<BufReader<Packed>>),
 }
 
 impl Part {
@@ -140,7 +140,7 @@ impl Unpack {
     /// Bytes of the file that were unpacked so far.
     fn packed_bytes(&self) -> u64 {
         match self {
-            Self::Stored(packed) => packed.at - packed.start,
+            Self::Stored(packed) => packed.get_ref().at - packed.get_ref().start,
             Self::Deflated(decoder) => decoder.total_in(),
         }
     }
@@ -161,47 +161,26 @@ pub struct Packed {
     start: u64,
     at: u64,
     end: u64,
-    buffer: Vec<u8>,
-    taken: usize,
 }
 
 impl Packed {
-    pub fn new(blob: Blob, start: u64, bytes: u64) -> Self {
-        Self {
+    pub fn new(blob: Blob, start: u64, bytes: u64) -> BufReader<Self> {
+        let packed = Self {
             blob,
             start,
             at: start,
             end: start.saturating_add(bytes),
-            buffer: Vec::new(),
-            taken: 0,
-        }
+        };
+        BufReader::with_capacity(BUFFER_BYTES, packed)
     }
 }
 
 impl Read for Packed {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        let available = self.fill_buf()?;
-        let count = available.len().min(buffer.len());
-        buffer[..count].copy_from_slice(&available[..count]);
-        self.consume(count);
+        let left = usize::try_from(self.end - self.at).unwrap_or(buffer.len());
+        let count = left.min(buffer.len());
+        let count = self.blob.read_at(&mut buffer[..count], self.at)?;
+        self.at += count as u64;
         Ok(count)
-    }
-}
-
-impl BufRead for Packed {
-    fn fill_buf(&mut self) -> io::Result<&[u8]> {
-        if self.taken == self.buffer.len() {
-            let left = usize::try_from(self.end - self.at).unwrap_or(BUFFER_BYTES);
-            self.buffer.resize(left.min(BUFFER_BYTES), 0);
-            self.taken = 0;
-            let count = self.blob.read_at(&mut self.buffer, self.at)?;
-            self.buffer.truncate(count);
-            self.at += count as u64;
-        }
-        Ok(&self.buffer[self.taken..])
-    }
-
-    fn consume(&mut self, count: usize) {
-        self.taken += count;
     }
 }

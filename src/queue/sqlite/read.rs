@@ -329,8 +329,7 @@ impl Queue {
         .bind(batch.0)
         .fetch_one(&mut self.connection)
         .await?;
-        let options = options.map(|options| serde_json::from_str(&options));
-        options.transpose().map_err(|_| damaged("a run's options"))
+        recorded(options)
     }
 
     /// The options of the run that has ordered `batch`; `None`: it was only loaded.
@@ -342,10 +341,7 @@ impl Queue {
             .bind(batch.0)
             .fetch_one(&mut self.connection)
             .await?;
-        let options = options.map(|options| serde_json::from_str(&options));
-        options
-            .transpose()
-            .map_err(|_| damaged("an order's options"))
+        recorded(options)
     }
 
     /// The runs that worked on `batch`, the newest first, at most `limit`.
@@ -462,6 +458,12 @@ pub(super) fn due_jobs(row: &SqliteRow) -> Result<Vec<QueuedJob>, StoreError> {
     // An aggregate promises no order.
     jobs.sort_by_key(|job| (job.record.not_before_ms, job.id));
     Ok(jobs)
+}
+
+/// The options of a run, as they are stored.
+fn recorded(options: Option<String>) -> Result<Option<serde_json::Value>, StoreError> {
+    let options = options.map(|options| serde_json::from_str(&options));
+    options.transpose().map_err(|_| damaged("a run's options"))
 }
 
 /// Puts a row of the tally into `counts`.
