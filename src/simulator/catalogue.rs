@@ -98,10 +98,11 @@ fn order_form(config: &Config, fields: &Fields) -> Option<Vec<u8>> {
         json.raw(",\"$\":").text(&image.name).raw("}");
     });
     json.raw("},{\"$name\":\"instances_ssh_keys\",\"val\":");
-    if config.ssh_keys.is_empty() {
+    let keys = config.ordered_ssh_keys.as_ref().unwrap_or(&config.ssh_keys);
+    if keys.is_empty() {
         json.raw("[{\"$key\":\"none\",\"$\":\"-- none --\"}]");
     } else {
-        json.many(&config.ssh_keys, |json, _, key| {
+        json.many(keys, |json, _, key| {
             json.raw("{\"$key\":").text(&key.id);
             json.raw(",\"$\":").text(&key.label).raw("}");
         });

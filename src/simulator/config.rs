@@ -142,6 +142,8 @@ pub struct Config {
     /// What may be installed.
     pub images: Vec<Image>,
     pub ssh_keys: Vec<SshKey>,
+    /// What the form of an order lists as keys instead, where it is at odds with the rebuild form.
+    pub ordered_ssh_keys: Option<Vec<SshKey>>,
     /// Rows of one page of the list.
     pub page_size: usize,
     /// From the acceptance of a submission until its status shows.
@@ -190,6 +192,7 @@ impl Default for Config {
                 known_image(OLD_IMAGE, OLD_IMAGE_NAME),
             ],
             ssh_keys: Vec::new(),
+            ordered_ssh_keys: None,
             page_size: 50,
             accept_lag: Duration::from_millis(300),
             rebuild_duration: Duration::from_secs(3),

@@ -1,7 +1,7 @@
 //! Names of images and keys in the sheet instead of ids.
 
 use crate::rig::{FIRST, IMAGE, OTHER_IMAGE, Rig, SIGABRT, finish};
-use refleet::simulator::{Call, Config, Fault, FaultKind, Image, Script};
+use refleet::simulator::{Call, Config, Fault, FaultKind, Image, Script, SshKey};
 
 /// A sheet by name for the first `count` services; the rig's account calls its image AlmaLinux-8.
 fn by_name(count: i64) -> String {
@@ -215,6 +215,28 @@ fn a_name_of_which_the_catalogue_says_something_else_is_refused() {
     assert!(!rig.database().exists(), "nothing was queued");
     // Who gives the id has said which one it is.
     rig.write("fleet.csv", by_name(2).replace("almalinux 8", IMAGE));
+    rig.run(&[]).exit(0);
+    rig.assert_truth(1);
+}
+
+/// A key decides who gets in: of two that have one label nobody guesses.
+#[test]
+fn a_key_of_which_the_catalogue_says_something_else_is_refused() {
+    let rig = Rig::with(2, |config| {
+        config.ordered_ssh_keys = Some(vec![SshKey {
+            id: "700".to_owned(),
+            label: "key-490".to_owned(),
+        }]);
+    });
+    rig.write("fleet.csv", by_name(2));
+    rig.run(&[])
+        .exit(2)
+        .says("column `ssh_key`")
+        .says("form and catalogue of the API give this name to different ids")
+        .says("`490` there,")
+        .says("`700` in the catalogue");
+    assert!(!rig.database().exists(), "nothing was queued");
+    rig.write("fleet.csv", by_name(2).replace("key-490", "490"));
     rig.run(&[]).exit(0);
     rig.assert_truth(1);
 }
