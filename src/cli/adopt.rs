@@ -9,7 +9,7 @@ use super::output::{print_text, tell_prose};
 use super::resolve::parse_reason;
 use super::words::jobs;
 use crate::exit::Exit;
-use crate::queue::{Open, OpenError, Queue, QueueLock, Unfit};
+use crate::queue::{Open, OpenError, QueueLock, SqliteQueue, Unfit};
 use crate::time;
 
 /// Take over a database whose log is lost.
@@ -25,8 +25,13 @@ pub struct AdoptArgs {
 }
 
 pub async fn adopt(global: &Global, args: &AdoptArgs) -> Result<Exit, CliError> {
-    let path = global.database(DATABASE)?;
-    match Queue::open(&path, Open::Change).await {
+    let location = global.database(DATABASE)?;
+    let Some(path) = location.file() else {
+        return Err(CliError::Usage(
+            "there is no log that could be lost: only a database that is a file has one".to_owned(),
+        ));
+    };
+    match SqliteQueue::open(path, Open::Change).await {
         Err(OpenError::Unfit(Unfit::LogMissing { .. })) => {}
         Ok(queue) => {
             queue.close().await?;
@@ -36,8 +41,8 @@ pub async fn adopt(global: &Global, args: &AdoptArgs) -> Result<Exit, CliError> 
         }
         Err(error) => return Err(error.into()),
     }
-    let _lock = QueueLock::acquire(&path)?;
-    let mut queue = Queue::open(&path, Open::WithoutLog).await?;
+    let _lock = QueueLock::acquire(path)?;
+    let mut queue = SqliteQueue::open(path, Open::WithoutLog).await?;
     database::tell_notes(global, queue.notes());
     let adopted = queue.adopt(&args.reason, time::now_ms()).await?;
     queue.close().await?;

@@ -97,7 +97,7 @@ impl Command {
             && args.simulate
             && let Ok(database) = global.database(SIMULATION_DATABASE)
         {
-            return global.command(Some(&database));
+            return global.command(Some(&database.shown()));
         }
         global.command(None)
     }

@@ -3,7 +3,7 @@
 use super::error::CliError;
 use super::global::Global;
 use crate::job::BatchId;
-use crate::queue::{Batch, Open, Queue};
+use crate::queue::{Backend as _, Batch, Open, Queue};
 
 #[derive(Debug, Clone, clap::Args)]
 pub struct BatchArg {
@@ -29,6 +29,6 @@ pub async fn find(queue: &mut Queue, wanted: Option<BatchId>) -> Result<Batch, C
             .ok_or(CliError::NoSuchBatch(id)),
         None => batches
             .pop()
-            .ok_or_else(|| CliError::NothingLoaded(queue.path().to_owned())),
+            .ok_or_else(|| CliError::NothingLoaded(queue.shown())),
     }
 }

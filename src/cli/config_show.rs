@@ -140,7 +140,7 @@ fn places(global: &Global) -> Result<[(String, String); 2], CliError> {
     };
     // In the endpoint's spelling: what was given may hold a password.
     let api_url = global.endpoint()?.to_string();
-    let db = global.database(DATABASE)?.display().to_string();
+    let db = global.database(DATABASE)?.shown().display().to_string();
     Ok([(db, db_from), (api_url, url_from)])
 }
 

@@ -4,16 +4,16 @@ use super::error::{CliError, typed};
 use super::global::{DATABASE, Global, SIMULATION_DATABASE};
 use super::output::tell_prose;
 use crate::job::Action;
-use crate::queue::{Note, Open, OpenError, Queue};
+use crate::queue::{Backend as _, Note, Open, OpenError, Queue};
 use crate::text;
 
 /// Opens the database of `global`, and says what is to be known about where it lies.
 pub async fn open(global: &Global, mode: Open) -> Result<Queue, CliError> {
-    let path = global.database(DATABASE)?;
-    let queue = match Queue::open(&path, mode).await {
-        Err(OpenError::NotFound { .. }) if global.db.is_none() => {
+    let location = global.database(DATABASE)?;
+    let queue = match Queue::open(&location, mode).await {
+        Err(OpenError::NotFound { path }) if global.db.is_none() => {
             // A rehearsal has a database of its own; after one, that is the database that is meant.
-            let rehearsal = global.database(SIMULATION_DATABASE)?;
+            let rehearsal = global.database(SIMULATION_DATABASE)?.shown();
             return Err(if rehearsal.exists() {
                 CliError::OnlyRehearsed { path, rehearsal }
             } else {
@@ -44,7 +44,7 @@ pub async fn announce_if_empty(queue: &mut Queue, action: Action) -> Result<(), 
     if queue.batches().await?.is_empty() {
         tell_prose(&format!(
             "{} is a new database: it knows of nothing that was {} before\n",
-            text::printable(&queue.path().display().to_string()),
+            text::printable(&queue.shown().display().to_string()),
             action.terms().touched
         ));
     }

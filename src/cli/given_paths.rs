@@ -112,7 +112,10 @@ fn check_target(
     let databases = [DATABASE, SIMULATION_DATABASE];
     let mut known: Vec<(PathBuf, Precious)> = databases
         .into_iter()
-        .filter_map(|file| Some((global.database(file).ok()?, Precious::Database)))
+        .filter_map(|file| {
+            let location = global.database(file).ok()?;
+            Some((location.file()?.to_owned(), Precious::Database))
+        })
         .collect();
     known.extend(read);
     let secrets = credentials::files(global).map(|path| (path, Precious::Credentials));

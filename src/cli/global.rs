@@ -8,6 +8,7 @@ use clap::{ArgAction, Args};
 use super::error::{CliError, SetupError};
 use crate::config::{self, Account, Config};
 use crate::progress::Verbosity;
+use crate::queue::Location;
 use crate::text;
 use crate::zomro::{AccountField, Endpoint};
 
@@ -100,15 +101,15 @@ impl Configured {
 
 impl Global {
     /// The database: what was given, else the state folder's.
-    pub fn database(&self, file: &str) -> Result<PathBuf, CliError> {
-        if let Some(path) = &self.db {
-            return Ok(path.clone());
+    pub fn database(&self, file: &str) -> Result<Location, CliError> {
+        if let Some(given) = &self.db {
+            return location(given);
         }
         // A rehearsal has its own, whichever account it rehearses for.
         let account = self.configured.account.as_ref();
         let account = account.filter(|_| file == DATABASE);
         if let Some(db) = account.and_then(|account| account.db.as_ref()) {
-            return Ok(db.value.clone());
+            return location(&db.value);
         }
         let file = account.map_or(file.to_owned(), |account| format!("{}.db", account.name));
         let state = config::own_folder("XDG_STATE_HOME", ".local/state").ok_or_else(|| {
@@ -117,7 +118,7 @@ impl Global {
                     .to_owned(),
             )
         })?;
-        Ok(state.join("refleet").join(file))
+        Ok(Location::File(state.join("refleet").join(file)))
     }
 
     /// Refused: an account that was typed, beside an API of the environment that it may not be of.
@@ -190,4 +191,10 @@ impl Global {
         }
         command
     }
+}
+
+/// Where a database is that was given.
+fn location(given: &Path) -> Result<Location, CliError> {
+    Location::parse(given)
+        .map_err(|why| CliError::Usage(format!("--db or REFLEET_DB: {} {why}", given.display())))
 }

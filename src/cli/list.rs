@@ -13,7 +13,7 @@ use super::held::{Held, held_now, holds_as_json};
 use super::output::print;
 use crate::exit::Exit;
 use crate::job::{ResultRow, State};
-use crate::queue::Open;
+use crate::queue::{Backend as _, Open};
 use crate::report::ResultFields;
 use crate::{text, time};
 

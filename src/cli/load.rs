@@ -14,7 +14,7 @@ use super::words::jobs;
 use super::{batches, database, lookup, next};
 use crate::exit::Exit;
 use crate::progress::Verbosity;
-use crate::queue::{Queue, QueueLock};
+use crate::queue::{Backend as _, Queue};
 
 /// Queue a manifest without working on it.
 #[derive(Debug, Args)]
@@ -37,7 +37,8 @@ pub async fn load(global: &Global, args: &LoadArgs) -> Result<Exit, CliError> {
     let manifest = lookup::resolve_if_named(global, manifest).await?;
     let (source, validated) = (&manifest.source, &manifest.validated);
     tell_passed_over(validated, verbosity);
-    let mut queue = Queue::open_for_load(&global.database(DATABASE)?).await?;
+    let location = global.database(DATABASE)?;
+    let mut queue = Queue::open_for_load(&location).await?;
     database::tell_notes(global, queue.notes());
     let sheet = Sheet {
         source,
@@ -56,7 +57,7 @@ pub async fn load(global: &Global, args: &LoadArgs) -> Result<Exit, CliError> {
         Plan::Resume { batch, .. } => {
             let news = access::look(&mut queue, &sheet, &batch, options).await?;
             if access::changes(&news) > 0 || batch.identity != *validated.identity.as_bytes() {
-                let _lock = QueueLock::acquire(queue.path())?;
+                let _lock = Queue::lock(&location)?;
                 access::take(&mut queue, &sheet, &batch, &news).await?;
             }
             access::tell(&news, &sheet, &batch, &command, verbosity);

@@ -5,7 +5,7 @@ use serde_json::Value;
 use super::error::CliError;
 use super::global::{API_URL, Global};
 use super::manifest;
-use crate::queue::{Batch, Queue};
+use crate::queue::{Backend as _, Batch, Overview as _, Queue};
 use crate::text;
 
 /// The provider of the simulated instances, which no real provider has.

@@ -18,7 +18,7 @@ use crate::exit::Exit;
 use crate::job::{BatchId, Executed, LedgerEntry, ServiceId, State, Terms, Verdict};
 use crate::manifest::{Source, Validated};
 use crate::progress::Verbosity;
-use crate::queue::{CommandOutcome, Decision, Open, QueuedJob, Selection};
+use crate::queue::{Backend as _, CommandOutcome, Decision, Open, QueuedJob, Selection};
 use crate::time;
 
 /// Services that are named before the rest is only counted.

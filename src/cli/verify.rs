@@ -9,7 +9,7 @@ use super::error::CliError;
 use super::global::Global;
 use super::output::print_text;
 use crate::exit::Exit;
-use crate::queue::{Flaw, Open};
+use crate::queue::{Backend as _, Flaw, Open};
 use crate::text;
 
 /// Flaws that are listed before the rest is only counted.
@@ -36,7 +36,7 @@ pub async fn verify(global: &Global, _: &VerifyArgs) -> Result<Exit, CliError> {
         }
     };
     let jobs = queue.check(&mut found).await?;
-    let path = queue.path().display().to_string();
+    let path = queue.shown().display().to_string();
     if count == 0 {
         print_text(&format!("{}: sound, {jobs} jobs\n", text::printable(&path)))?;
         return Ok(Exit::Done);

@@ -2,7 +2,7 @@
 
 use super::error::CliError;
 use crate::job::{Action, ImageId};
-use crate::queue::{Queue, StoreError};
+use crate::queue::{Backend as _, Queue, StoreError};
 use crate::run::durations::SEEN_MAX;
 use crate::run::{Durations, Options};
 use crate::time;

@@ -50,6 +50,15 @@ pub struct Holder {
     pub since_ms: i64,
 }
 
+/// A process at work.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AtWork {
+    /// Which.
+    pub holder: Holder,
+    /// On what; `None`: it has not begun yet.
+    pub run: Option<(BatchId, RunId)>,
+}
+
 impl Holder {
     pub(super) fn unknown() -> Self {
         Self {

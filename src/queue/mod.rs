@@ -12,6 +12,7 @@
 //! writes anew: what an order may queue, and what a command does to a job. `memory` is a store for
 //! tests, and `conformance` the suite that both pass.
 
+mod any;
 mod batch;
 mod changes;
 #[cfg(test)]
@@ -29,20 +30,21 @@ mod queued;
 mod rollout;
 mod sqlite;
 
+pub use any::Queue;
 pub use batch::{Batch, Harm, NewRun, Oldest, Run, RunPace};
 pub use changes::Changes;
 pub use error::StoreError;
-pub use lease::{Holder, Lease};
+pub use lease::{AtWork, Holder, Lease};
 pub use location::Location;
 pub use operator::{CommandOutcome, Decision, Flaw, Selection};
 pub use order::{
     AccessNews, Conflict, DonePolicy, Due, EnqueueError, EnqueuePolicy, Enqueued, Given, LeftOut,
     Live, NewBatch, Preview, Rows, Touched, Undatable,
 };
-pub use port::{Backend, Recorded, Store};
+pub use port::{Backend, Overview, Recorded, Store};
 pub use queued::{LedgerLine, Pending, QueuedJob, Ready, ResultSink, Target};
 pub use rollout::{Admission, Down, FirstOfEach, RolloutProgress};
 pub use sqlite::{
-    Note, Open, OpenError, Precious, Queue, QueueLock, Side, Unfit, no_database, precious, resolve,
-    unexpanded,
+    Note, Open, OpenError, Precious, QueueLock, Side, SqliteQueue, Unfit, no_database, precious,
+    resolve, unexpanded,
 };

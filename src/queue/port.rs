@@ -1,27 +1,30 @@
 //! What refleet asks of the place where jobs and their ledger are kept.
 //!
 //! The verbs are few and speak of jobs, never of rows. [`Store`] is what a run at work asks, so that
-//! its tests can stand on little; [`Backend`] is all of it, and `conformance` (in the tests) is what
-//! every backend has to pass.
+//! its tests can stand on little; [`Backend`] adds what moves batches and jobs, [`Overview`] what
+//! commands only look at. `conformance` (in the tests) is what every backend has to pass.
 //!
 //! [`Store::record`] is the only verb that moves a job for a run: it writes the new record, the ledger
 //! entry and the tally in one transaction, and only where the job still stands as the caller
 //! believed; what has moved meanwhile is reported back, not forced.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::error::Error;
 use std::io;
 use std::num::NonZeroU32;
 use std::time::Duration;
 
+use serde_json::Value;
+
 use super::{
-    AccessNews, Admission, Batch, CommandOutcome, Decision, EnqueueError, EnqueuePolicy, Enqueued,
-    Flaw, Given, Harm, Lease, LedgerLine, NewBatch, NewRun, Pending, Preview, QueuedJob, Ready,
-    ResultSink, RolloutProgress, Rows, Selection, StoreError, Target,
+    AccessNews, Admission, AtWork, Batch, CommandOutcome, Conflict, Decision, EnqueueError,
+    EnqueuePolicy, Enqueued, Flaw, Given, Harm, Lease, LedgerLine, NewBatch, NewRun, Oldest,
+    Pending, Preview, QueuedJob, Ready, ResultSink, RolloutProgress, Rows, Run, RunPace, Selection,
+    StoreError, Target,
 };
 use crate::job::{
-    Action, BatchId, ControlEntry, Counts, ImageId, JobId, NewJob, Owner, ServiceId, State,
-    Transition,
+    Action, BatchId, Cause, ControlEntry, Counts, Expected, Group, ImageId, JobId, NewJob, Owner,
+    RunId, ServiceId, State, Transition,
 };
 
 /// Which steps [`Store::record`] did not write. All others are committed.
@@ -117,7 +120,7 @@ pub trait Store {
     ) -> impl Future<Output = Result<Recorded, StoreError>>;
 }
 
-/// All that refleet asks.
+/// What orders, runs and operators do.
 pub trait Backend: Store + Sized {
     /// What [`Self::enqueue`] would do; each row that it would queue is handed to `queued`. Writes
     /// nothing.
@@ -254,4 +257,96 @@ pub trait Backend: Store + Sized {
 
     /// Everything is on the disk, and erased passwords are nowhere any more.
     fn close(self) -> impl Future<Output = Result<(), StoreError>>;
+}
+
+/// What commands ask of a batch as a whole. Nothing here changes anything, but for the one verb that says
+/// so.
+pub trait Overview: Backend {
+    /// Who works on the queue now, and on what.
+    fn at_work(&mut self) -> impl Future<Output = Result<Vec<AtWork>, StoreError>>;
+
+    /// Why `batch` may not be ordered here, where the ledger belongs to another provider.
+    fn other_provider(
+        &mut self,
+        batch: &NewBatch,
+    ) -> impl Future<Output = Result<Option<Conflict>, StoreError>>;
+
+    /// By which options `batch` is worked on: those of its last run, or of the one that has ordered it
+    /// and did not come to work on it; `None`: it was only loaded.
+    fn options(
+        &mut self,
+        batch: BatchId,
+    ) -> impl Future<Output = Result<Option<Value>, StoreError>>;
+
+    /// The options of the run that has ordered `batch`; `None`: it was only loaded.
+    fn ordered_with(
+        &mut self,
+        batch: BatchId,
+    ) -> impl Future<Output = Result<Option<Value>, StoreError>>;
+
+    /// The runs that worked on `batch`, the newest first, at most `limit`.
+    fn runs(
+        &mut self,
+        batch: BatchId,
+        limit: u32,
+    ) -> impl Future<Output = Result<Vec<Run>, StoreError>>;
+
+    /// These jobs, in the manifest's order.
+    fn jobs(&mut self, jobs: &[JobId]) -> impl Future<Output = Result<Vec<QueuedJob>, StoreError>>;
+
+    /// The job of `batch` that was submitted first of those in `state`, which is none of the queued or
+    /// ended ones.
+    fn oldest(
+        &mut self,
+        batch: BatchId,
+        state: State,
+    ) -> impl Future<Output = Result<Option<Oldest>, StoreError>>;
+
+    /// Failed jobs of `batch` that were, or may have been, touched.
+    fn failed_touched(&mut self, batch: BatchId) -> impl Future<Output = Result<u64, StoreError>>;
+
+    /// What jobs of `batch` failed for, how many each, and what was said of the first one: what most
+    /// failed for first.
+    fn causes(&mut self, batch: BatchId) -> impl Future<Output = Result<Vec<Cause>, StoreError>>;
+
+    /// Finished jobs of `batch` that a human should look at.
+    fn flagged(&mut self, batch: BatchId) -> impl Future<Output = Result<u64, StoreError>>;
+
+    /// How quickly `run` works on `batch`: what has ended since `since_ms` (Unix time), and what is in
+    /// flight. `no_wait`: for the run a job has ended when it is accepted.
+    fn run_pace(
+        &mut self,
+        batch: BatchId,
+        run: RunId,
+        since_ms: i64,
+        no_wait: bool,
+    ) -> impl Future<Output = Result<RunPace, StoreError>>;
+
+    /// A queued job of `batch` expects something of its instance.
+    fn expects(&mut self, batch: BatchId) -> impl Future<Output = Result<bool, StoreError>>;
+
+    /// Some jobs of `batch` are in groups.
+    fn has_groups(&mut self, batch: BatchId) -> impl Future<Output = Result<bool, StoreError>>;
+
+    /// Members of these groups that are queued and were never touched: how many of each group.
+    fn waiting_by_group(
+        &mut self,
+        batch: BatchId,
+        groups: &[&Group],
+    ) -> impl Future<Output = Result<HashMap<Group, u64>, StoreError>>;
+
+    /// The images that queued jobs of `batch` get, and how many get each; `None`: what gets none.
+    fn queued_images(
+        &mut self,
+        batch: BatchId,
+    ) -> impl Future<Output = Result<Vec<(Option<ImageId>, u64)>, StoreError>>;
+
+    /// Writes: from now on what a person has `seen` of their instances must stand there when the
+    /// untouched queued jobs of `batch` are submitted; where they expect something else already, they go
+    /// on to.
+    fn expect_what_was_seen(
+        &mut self,
+        batch: BatchId,
+        seen: &(dyn Fn(ServiceId) -> Option<Expected> + Sync),
+    ) -> impl Future<Output = Result<(), StoreError>>;
 }

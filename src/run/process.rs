@@ -101,7 +101,7 @@ pub async fn run(setup: Setup<'_>, signals: &mut Signals) -> Result<Ending, Stor
         signal: machine.signal(),
         storage,
         elapsed: started.at.elapsed(),
-        database: queue.path().to_owned(),
+        database: queue.shown(),
     })
 }
 

@@ -13,7 +13,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use crate::rig::{Ended, OWN_MOUNTS, Pace, Rig, Running, block_on, finish, in_own_mounts, mount};
-use refleet::queue::{Open, Queue};
+use refleet::queue::{Open, SqliteQueue};
 
 const USAGE: i32 = 2;
 const BUSY: i32 = 75;
@@ -364,7 +364,7 @@ fn the_library_meets_the_same_door() {
     rig.load();
     let link = rig.path("link.db");
     symlink(rig.database(), &link).unwrap();
-    let queue = block_on(Queue::open(&link, Open::Change)).unwrap();
+    let queue = block_on(SqliteQueue::open(&link, Open::Change)).unwrap();
     assert_eq!(queue.path(), rig.database().canonicalize().unwrap());
     block_on(queue.close()).unwrap();
 }

@@ -14,7 +14,7 @@ use refleet::job::{
 };
 use refleet::queue::{
     Admission, Conflict, DonePolicy, EnqueueError, EnqueuePolicy, Enqueued, Lease, Live, NewBatch,
-    NewRun, Open, OpenError, Queue, QueuedJob, Selection, Store as _, Unfit,
+    NewRun, Open, OpenError, QueuedJob, Selection, SqliteQueue, Store as _, Unfit,
 };
 use secrecy::SecretString;
 use sqlx::ConnectOptions as _;
@@ -26,13 +26,13 @@ const NOW_MS: i64 = 1_795_399_200_000;
 struct Fixture {
     _folder: tempfile::TempDir,
     path: PathBuf,
-    queue: Queue,
+    queue: SqliteQueue,
 }
 
 async fn fixture() -> Fixture {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("state/refleet.db");
-    let queue = Queue::open_for_load(&path).await.unwrap();
+    let queue = SqliteQueue::open_for_load(&path).await.unwrap();
     Fixture {
         _folder: folder,
         path,
@@ -56,7 +56,7 @@ fn row(line: u64, service: u64) -> NewJob {
 }
 
 async fn load(
-    queue: &mut Queue,
+    queue: &mut SqliteQueue,
     identity: u8,
     services: &[u64],
     policy: EnqueuePolicy,
@@ -85,7 +85,7 @@ async fn load(
         .await
 }
 
-async fn ready(queue: &mut Queue, batch: BatchId) -> Vec<QueuedJob> {
+async fn ready(queue: &mut SqliteQueue, batch: BatchId) -> Vec<QueuedJob> {
     queue
         .ready(batch, NOW_MS, 1000, &Admission::default())
         .await
@@ -109,7 +109,7 @@ fn intent() -> LedgerEntry {
     }
 }
 
-async fn begin(queue: &mut Queue, batch: BatchId) -> Lease {
+async fn begin(queue: &mut SqliteQueue, batch: BatchId) -> Lease {
     let run = NewRun {
         batch,
         started_ms: NOW_MS,
@@ -118,13 +118,13 @@ async fn begin(queue: &mut Queue, batch: BatchId) -> Lease {
     queue.acquire(&run).await.unwrap()
 }
 
-async fn step(queue: &mut Queue, lease: &Lease, job: &mut QueuedJob, entry: LedgerEntry) {
+async fn step(queue: &mut SqliteQueue, lease: &Lease, job: &mut QueuedJob, entry: LedgerEntry) {
     let step = Transition::new(job.id, job.record.clone(), entry, NOW_MS).unwrap();
     assert!(queue.record(lease, &[&step]).await.unwrap().is_all());
     job.record = step.to;
 }
 
-async fn flaws(queue: &mut Queue) -> Vec<String> {
+async fn flaws(queue: &mut SqliteQueue) -> Vec<String> {
     let mut found = Vec::new();
     queue
         .check(&mut |flaw| found.push(format!("{}: {}", flaw.subject(), flaw.what)))
@@ -202,7 +202,7 @@ async fn a_first_load_ends_in_the_write_ahead_log_also_while_somebody_looks() {
     for looked_at in [false, true] {
         let mut fixture = fixture().await;
         let reader = if looked_at {
-            let mut reader = Queue::open(&fixture.path, Open::Read).await.unwrap();
+            let mut reader = SqliteQueue::open(&fixture.path, Open::Read).await.unwrap();
             assert!(reader.batches().await.unwrap().is_empty());
             Some(reader)
         } else {
@@ -210,7 +210,7 @@ async fn a_first_load_ends_in_the_write_ahead_log_also_while_somebody_looks() {
         };
         let loaded = load(&mut fixture.queue, 1, &[5, 6], EnqueuePolicy::default()).await;
         assert_eq!(loaded.unwrap().queued, 2);
-        let mut after = Queue::open(&fixture.path, Open::Read).await.unwrap();
+        let mut after = SqliteQueue::open(&fixture.path, Open::Read).await.unwrap();
         assert_eq!(after.batches().await.unwrap()[0].counts.queued, 2);
         let log = fixture.path.with_extension("db-wal");
         assert!(log.exists(), "looked at: {looked_at}");
@@ -254,9 +254,9 @@ async fn a_first_load_that_was_killed_is_undone_by_the_next_writer_and_readers_s
     queue.close().await.unwrap();
     let copy = path.with_file_name("killed.db");
     cut_off(&path, &copy).await;
-    let refused = Queue::open(&copy, Open::Read).await.unwrap_err();
+    let refused = SqliteQueue::open(&copy, Open::Read).await.unwrap_err();
     assert!(refused.to_string().contains("was cut off"), "{refused}");
-    let mut queue = Queue::open_for_load(&copy).await.unwrap();
+    let mut queue = SqliteQueue::open_for_load(&copy).await.unwrap();
     assert!(queue.batches().await.unwrap().is_empty());
     let loaded = load(&mut queue, 1, &[5], EnqueuePolicy::default()).await;
     assert_eq!(loaded.unwrap().queued, 1);
@@ -491,7 +491,7 @@ async fn what_is_no_database_of_ours_is_refused_with_its_reason() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("x.db");
     assert!(matches!(
-        Queue::open(&path, Open::Read).await,
+        SqliteQueue::open(&path, Open::Read).await,
         Err(OpenError::NotFound { .. })
     ));
     assert!(!path.exists(), "a reader creates nothing");
@@ -501,7 +501,7 @@ async fn what_is_no_database_of_ours_is_refused_with_its_reason() {
     )
     .unwrap();
     assert!(matches!(
-        Queue::open_for_load(&path).await,
+        SqliteQueue::open_for_load(&path).await,
         Err(OpenError::Foreign { .. })
     ));
     assert_eq!(
@@ -510,7 +510,7 @@ async fn what_is_no_database_of_ours_is_refused_with_its_reason() {
         "what is not ours is nobody's to close"
     );
     assert!(matches!(
-        Queue::open_for_load(folder.path()).await,
+        SqliteQueue::open_for_load(folder.path()).await,
         Err(OpenError::Unfit(Unfit::Directory { .. }))
     ));
 }

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use crate::rig::{OWN_MOUNTS, Pace, Rig, Running, block_on, finish, in_own_mounts, mount, wrapped};
 use refleet::job::{Failure, LedgerEntry, State, Task, Transition};
-use refleet::queue::{NewRun, Open, Queue, Store as _};
+use refleet::queue::{NewRun, Open, SqliteQueue, Store as _};
 use sqlx::{ConnectOptions as _, Connection as _};
 
 const FULL: i32 = 74;
@@ -319,7 +319,9 @@ fn a_clock_that_was_set_back_delays_a_retry_by_the_longest_backoff_at_most() {
     rig.load();
     // The state that a run leaves which was told to slow down while its clock was an hour ahead.
     block_on(async {
-        let mut queue = Queue::open(&rig.database(), Open::Change).await.unwrap();
+        let mut queue = SqliteQueue::open(&rig.database(), Open::Change)
+            .await
+            .unwrap();
         let now_ms = refleet::time::now_ms();
         for service in &rig.services {
             let (batch, mut job) = queue.jobs_of(*service).await.unwrap().remove(0);

@@ -14,7 +14,7 @@ use crate::cli::{ended, next, signals};
 use crate::exit::Exit;
 use crate::job::{BatchId, Control, ControlEntry, Instruction, RunId};
 use crate::progress::Verbosity;
-use crate::queue::{Open, Queue, Store as _};
+use crate::queue::{Backend as _, Open, Queue, Store as _};
 use crate::time;
 
 pub async fn pause(global: &Global, args: &PauseArgs) -> Result<Exit, CliError> {
@@ -48,7 +48,7 @@ pub async fn pause(global: &Global, args: &PauseArgs) -> Result<Exit, CliError> 
         }
     };
     let counts = queue.counts(id).await?;
-    let elsewhere = at_work(&mut queue).await?;
+    let elsewhere = at_work(&mut queue, id).await?;
     queue.close().await?;
     if let Some((other, _)) = elsewhere.filter(|(on, _)| *on != id) {
         // Who wants the brake must not believe that it is on.
@@ -167,7 +167,7 @@ async fn say_to_the_run(
     instruction: Instruction,
 ) -> Result<(BatchId, RunId), CliError> {
     let (mut queue, batch) = batches::open(global, arg, Open::Change).await?;
-    let at_work = at_work(&mut queue).await?;
+    let at_work = at_work(&mut queue, batch.id).await?;
     let nobody = nobody_works(batch.id, &instruction, at_work);
     let heard = match at_work {
         Some((on, run)) if on == batch.id => {

@@ -13,7 +13,9 @@ use crate::cli::window;
 use crate::job::{
     BatchId, Control, ControlEntry, Group, ImageId, Instruction, JobId, ServiceId, State,
 };
-use crate::queue::{Batch, Down, Queue, QueuedJob, StoreError};
+use crate::queue::{
+    Backend as _, Batch, Down, Overview as _, Queue, QueuedJob, Store as _, StoreError,
+};
 use crate::run::{Durations, Rollout};
 use crate::text;
 use crate::time::{self, Window};
@@ -127,7 +129,7 @@ pub async fn held(
     }
     let rollout = rollout_of(options);
     let canary = rollout.canary.filter(|_| control.released.is_none());
-    let progress = queue.rollout_progress(batch.id, canary).await?;
+    let progress = queue.rollout(batch.id, canary).await?;
     let first = progress.canaries.unwrap_or_default();
     let mut down: BTreeMap<Group, Vec<JobId>> = BTreeMap::new();
     for one in progress.down.into_iter().filter(|one| one.is_waited_for) {
@@ -157,7 +159,7 @@ pub async fn held(
     };
     if !first.iter().all(|job| job.record.is_proven()) {
         let queued = first.iter().filter(|job| job.record.state == State::Queued);
-        let all = queue.tally(batch.id).await?.queued;
+        let all = queue.counts(batch.id).await?.queued;
         held.behind_canaries = all.saturating_sub(queued.count() as u64);
         held.canary = canary.filter(|_| held.behind_canaries > 0);
         let unproven = first.iter().filter(|job| !job.record.is_proven());
@@ -191,7 +193,7 @@ pub async fn down_already(
         return Ok(Vec::new());
     };
     let last = queue.batches().await?.last().map_or(0, |last| last.id.0);
-    let down = queue.rollout_progress(BatchId(last + 1), None).await?.down;
+    let down = queue.rollout(BatchId(last + 1), None).await?.down;
     let mut of_group: BTreeMap<&Group, Vec<&Down>> = BTreeMap::new();
     for one in down.iter().filter(|one| groups.contains_key(&one.group)) {
         of_group.entry(&one.group).or_default().push(one);

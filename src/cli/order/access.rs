@@ -11,7 +11,7 @@ use crate::cli::output::tell_prose;
 use crate::cli::words::jobs;
 use crate::job::{Order, ServiceId};
 use crate::progress::Verbosity;
-use crate::queue::{AccessNews, Admission, Batch, Given, Queue, Store};
+use crate::queue::{AccessNews, Admission, Backend as _, Batch, Given, Queue, Store};
 use crate::text;
 
 /// What the sheet says now of the access of `batch`, which is about to be resumed for it. Changes

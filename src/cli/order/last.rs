@@ -7,7 +7,7 @@ use super::sheet::{Sheet, sound_rows};
 use crate::cli::error::CliError;
 use crate::cli::output::tell_prose;
 use crate::job::{Action, BatchId, ImageId, ResultRow, ServiceId, State};
-use crate::queue::{Batch, Changes, Queue};
+use crate::queue::{Backend as _, Batch, Changes, Queue};
 
 /// The batches of the last order of `path`: the last one that has ended, and those before it of the
 /// same sheet, since an order by the clock is only for what was due that night. An order that was

@@ -10,7 +10,9 @@ use crate::cli::question::Targets;
 use crate::exit::Exit;
 use crate::job::{BatchId, Expected, NewJob};
 use crate::manifest::ManifestError;
-use crate::queue::{Batch, Changes, EnqueuePolicy, LeftOut, Queue, Target};
+use crate::queue::{
+    Backend as _, Batch, Changes, EnqueuePolicy, LeftOut, Overview as _, Queue, Target,
+};
 use crate::time;
 
 /// What became of a manifest.

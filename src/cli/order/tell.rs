@@ -8,7 +8,7 @@ use crate::cli::output::tell_prose;
 use crate::cli::words::named;
 use crate::job::{Action, Counter, ServiceId};
 use crate::progress::Verbosity;
-use crate::queue::{Batch, LeftOut, Queue, StoreError};
+use crate::queue::{Batch, LeftOut, Overview as _, Queue, StoreError};
 use crate::time;
 
 /// Services that are named; of the others only the number is said.

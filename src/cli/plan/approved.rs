@@ -10,7 +10,7 @@ use crate::cli::order::{Sheet, sound_rows};
 use crate::cli::question::Targets;
 use crate::job::{Expected, NewJob, Owner, ResultRow, ServiceId};
 use crate::manifest::ManifestError;
-use crate::queue::{Batch, Queue};
+use crate::queue::{Backend as _, Batch, Location, Queue};
 use crate::time;
 
 /// A plan that was compared with everything that it holds of the sheet and the options.
@@ -33,7 +33,7 @@ impl Approved {
         path: &Path,
         plan: PlanFile,
         sheet: &Sheet<'_>,
-        database: &Path,
+        database: &Location,
         age_max: Option<Duration>,
     ) -> Result<Self, CliError> {
         let refused = |fault| CliError::Plan {

@@ -21,7 +21,7 @@ use crate::cli::words::short_digest;
 use crate::cli::{database, lookup, next, window};
 use crate::exit::Exit;
 use crate::progress::{Surroundings, Verbosity};
-use crate::queue::{Batch, Open, OpenError, Queue};
+use crate::queue::{Batch, Open, OpenError, Overview as _, Queue};
 use crate::text::printable;
 use crate::time;
 use crate::zomro::Client;

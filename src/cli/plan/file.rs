@@ -18,7 +18,7 @@ use crate::cli::recorded::rebuild_timeout_of;
 use crate::job::{
     Access, AccessKind, Action, Expected, Group, ImageId, NewJob, Order, Owner, ServiceId,
 };
-use crate::queue;
+use crate::queue::{self, Location};
 use crate::report::AtomicFile;
 use crate::run::{Options, Tolerance};
 use crate::time::{self, Window};
@@ -381,10 +381,13 @@ impl Row {
 }
 
 /// Where a database lies, links resolved: by this the plan knows its queue.
-pub fn place(database: &Path) -> PathBuf {
-    queue::resolve(database)
-        .or_else(|_| std::path::absolute(database))
-        .unwrap_or_else(|_| database.to_owned())
+pub fn place(database: &Location) -> PathBuf {
+    let Some(file) = database.file() else {
+        return database.shown();
+    };
+    queue::resolve(file)
+        .or_else(|_| std::path::absolute(file))
+        .unwrap_or_else(|_| file.to_owned())
 }
 
 fn key(order: &Order) -> Option<String> {
@@ -510,7 +513,7 @@ impl PlanFile {
 
     /// Refuses a plan for another queue: what that one knows of the past is not what the plan was made
     /// with.
-    pub fn check_database(&self, database: &Path) -> Result<(), PlanFault> {
+    pub fn check_database(&self, database: &Location) -> Result<(), PlanFault> {
         if self.database == place(database) {
             return Ok(());
         }

@@ -20,7 +20,7 @@ use crate::exit::Exit;
 use crate::job::ResultRow;
 use crate::manifest::{ManifestError, Source};
 use crate::progress::Verbosity;
-use crate::queue::{Batch, Open, Precious, Queue};
+use crate::queue::{Backend as _, Batch, Open, Precious, Queue};
 use crate::report::{AtomicFile, Report, Subject, Xlsx};
 use crate::text;
 
@@ -107,7 +107,7 @@ pub async fn report(global: &Global, args: &ReportArgs) -> Result<Exit, CliError
         .into_iter()
         .flatten();
     let manifests = manifests.map(|path| (path.clone(), Precious::Manifest));
-    let database = (queue.path().to_owned(), Precious::Database);
+    let database = (queue.shown(), Precious::Database);
     let known: Vec<_> = manifests.chain([database]).collect();
     paths::refuse_precious("--output", path, &known)?;
     if let (Some(which), Some(source)) = (args.rows, &order.source) {

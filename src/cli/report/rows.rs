@@ -12,7 +12,7 @@ use crate::exit::Exit;
 use crate::job::{Executed, ResultRow, State};
 use crate::manifest::{RawLines, Source};
 use crate::progress::Verbosity;
-use crate::queue::{Batch, Queue};
+use crate::queue::{Backend as _, Batch, Queue};
 use crate::report::{AtomicFile, RowsBook};
 use crate::text;
 

@@ -6,7 +6,7 @@ use crate::cli::global::Global;
 use crate::cli::next::{SIMULATION, command_for, go_on};
 use crate::cli::status::Status;
 use crate::job::ResultRow;
-use crate::queue::{Batch, Queue, Run};
+use crate::queue::{Backend as _, Batch, Queue, Run};
 use crate::report::{Commands, Earlier, LastRun, Next, Subject};
 use crate::time::{self, Stamp};
 
@@ -49,7 +49,7 @@ pub async fn subject(
         rows: batch.rows,
         last_run: status.last_run.as_ref().map(told),
         account: batch.owner.clone(),
-        database: queue.path().display().to_string(),
+        database: queue.shown().display().to_string(),
         made_ms: time::now_ms(),
         commands: Commands {
             program,

@@ -14,7 +14,7 @@ use crate::cli::{batches, database, ended, lookup, signals};
 use crate::exit::Exit;
 use crate::manifest::{Source, Validated};
 use crate::progress::{self, Verbosity};
-use crate::queue::{Note, Open, Queue, QueueLock};
+use crate::queue::{Backend as _, Note, Open, Queue};
 use crate::run::{Signal, Signals};
 use crate::time;
 
@@ -137,7 +137,7 @@ async fn until_ended(invocation: &Invocation<'_>, signals: &mut Signals) -> Resu
     let is_told =
         |note: &&Note| !invocation.is_simulated() || !matches!(note, Note::Volatile { .. });
     database::tell_notes(invocation.global, queue.notes().iter().filter(is_told));
-    let _lock = QueueLock::acquire(&context.database)?;
+    let _lock = Queue::lock(&context.database)?;
     let mut exit = Exit::Done;
     loop {
         // Ctrl-C at the question means no. Dropping `preparing` rolls its transaction back.

@@ -19,7 +19,7 @@ use crate::cli::recorded::Repeated;
 use crate::cli::simulate;
 use crate::job::Action;
 use crate::manifest::Source;
-use crate::queue::{self, OpenError, QueueLock, Side, StoreError};
+use crate::queue::{self, Location, OpenError, QueueLock, Side, StoreError};
 use crate::run::Options;
 use crate::simulator::{Config, Simulator};
 use crate::zomro::{Client, Credentials, Endpoint, Sources};
@@ -38,10 +38,8 @@ pub struct Invocation<'a> {
 impl Invocation<'_> {
     /// How to call refleet on this run's database again.
     pub fn command(&self) -> String {
-        let own_database = self
-            .is_simulated()
-            .then_some(self.context.database.as_path());
-        self.global.command(own_database)
+        let own_database = self.is_simulated().then(|| self.context.database.shown());
+        self.global.command(own_database.as_deref())
     }
 
     /// What follows [`command`](Self::command) to go on with this run's batch of `action`. A simulation
@@ -66,7 +64,7 @@ impl Invocation<'_> {
 
 /// Where the work is, and who does it.
 pub struct RunContext {
-    pub database: PathBuf,
+    pub database: Location,
     /// Whose API it is.
     pub provider: String,
     /// As the batch knows the API's address.
@@ -129,7 +127,12 @@ impl RunContext {
         let rows = source.map(simulate::rows).transpose()?.unwrap_or_default();
         // Its journal lies beside the file itself, not beside a link.
         let given = global.database(SIMULATION_DATABASE)?;
-        let database = queue::resolve(&given).map_err(OpenError::from)?;
+        let Some(given) = given.file() else {
+            return Err(CliError::Usage(
+                "--simulate keeps its queue and its instances in files: leave --db and REFLEET_DB away, or name a file".to_owned(),
+            ));
+        };
+        let database = queue::resolve(given).map_err(OpenError::from)?;
         let config = Config {
             faults: args.faults.plan(),
             odd: args.faults.oddities(),
@@ -155,7 +158,7 @@ impl RunContext {
         let (options, timeout) = options(args)?;
         let endpoint = Endpoint::parse(simulator.url())?;
         Ok(Self {
-            database,
+            database: Location::File(database),
             provider: SIMULATION.to_owned(),
             api_url: SIMULATION.to_owned(),
             client: client(global, endpoint, access, timeout)?,

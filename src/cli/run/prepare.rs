@@ -20,7 +20,7 @@ use crate::cli::{batches, database, next, window};
 use crate::exit::Exit;
 use crate::job::{Action, BatchId, Expected, ImageId, NewJob, Owner, ServiceId};
 use crate::progress::{Surroundings, Verbosity};
-use crate::queue::{Batch, EnqueuePolicy, Queue, Store as _, Target};
+use crate::queue::{Backend as _, Batch, EnqueuePolicy, Overview as _, Queue, Store as _, Target};
 use crate::run::machine::STALE_AFTER;
 use crate::run::{Account, Durations, InstanceList};
 use crate::{text, time};

@@ -12,7 +12,7 @@ use crate::event::Event;
 use crate::exit::Exit;
 use crate::job::{Action, BatchId};
 use crate::progress::{self, Ended, Mode, Surroundings, summary};
-use crate::queue::{Batch, NewRun, Queue, Store as _, StoreError};
+use crate::queue::{Backend as _, Batch, NewRun, Overview as _, Queue, Store as _, StoreError};
 use crate::run::{self, Ending, Halt, Signals};
 use crate::{text, time};
 
@@ -58,7 +58,7 @@ pub async fn work(
         resumed: loaded.resumed,
         api_url,
         account: batch.owner.clone(),
-        database: context.database.clone(),
+        database: queue.shown(),
         workers: context.options.workers,
         simulated: invocation.is_simulated(),
     });

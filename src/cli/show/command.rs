@@ -13,7 +13,7 @@ use crate::cli::output::{print_json, print_prose};
 use crate::cli::{database, next};
 use crate::exit::Exit;
 use crate::job::{ResultRow, ServiceId};
-use crate::queue::Open;
+use crate::queue::{Backend as _, Open};
 
 /// Show one instance's whole history, over all batches.
 #[derive(Debug, Args)]

@@ -27,12 +27,13 @@ pub async fn all(global: &Global, args: &StatusArgs) -> Result<Exit, CliError> {
         let global = of(global, account);
         let name = &account.name;
         let database = global.database(DATABASE)?;
-        let path = database.display().to_string();
+        let path = database.shown().display().to_string();
         let mut said = |text: String, status: Value, error: Option<String>| {
             texts.push(format!("account {name}\n{text}"));
             values.push(json!({"name": name, "database": path, "status": status, "error": error}));
         };
-        if let Err(error) = database.symlink_metadata()
+        if let Some(file) = database.file()
+            && let Err(error) = file.symlink_metadata()
             && error.kind() == std::io::ErrorKind::NotFound
         {
             let text = format!(
@@ -44,8 +45,8 @@ pub async fn all(global: &Global, args: &StatusArgs) -> Result<Exit, CliError> {
         }
         match read(&global, args).await {
             Ok((status, queue)) => said(
-                as_text(&status, queue.path()),
-                as_json(&status, queue.path()),
+                as_text(&status, &queue.shown()),
+                as_json(&status, &queue.shown()),
                 None,
             ),
             Err(error) => {

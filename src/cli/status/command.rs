@@ -23,9 +23,9 @@ pub async fn status(global: &Global, args: &StatusArgs) -> Result<Exit, CliError
     let (mut queue, batch) = batches::open(global, &args.batch, Open::Read).await?;
     let status = Status::read(global, &mut queue, batch).await?;
     if args.json {
-        print_json(&as_json(&status, queue.path()))?;
+        print_json(&as_json(&status, &queue.shown()))?;
     } else {
-        print_text(&as_text(&status, queue.path()))?;
+        print_text(&as_text(&status, &queue.shown()))?;
     }
     Ok(Exit::Done)
 }

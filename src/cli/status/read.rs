@@ -9,7 +9,9 @@ use crate::cli::next::{self, command_for};
 use crate::cli::recorded::no_wait_of;
 use crate::job::{BatchId, Control, ControlEntry, Counts, ServiceId, State};
 use crate::pace::{self, COMPLETED_MIN, Left, Pace, RATE_WINDOW};
-use crate::queue::{Batch, Holder, Oldest, Queue, QueueLock, Run};
+use crate::queue::{
+    AtWork, Backend as _, Batch, Holder, Oldest, Overview as _, Queue, Run, Store as _,
+};
 use crate::time;
 
 /// Operators' words that are shown.
@@ -60,14 +62,16 @@ impl Status {
     pub async fn read(global: &Global, queue: &mut Queue, batch: Batch) -> Result<Self, CliError> {
         let now_ms = time::now_ms();
         let last_run = queue.runs(batch.id, 1).await?.pop();
-        let mut holder = QueueLock::holder(queue.path());
-        let mut elsewhere = None;
-        if let Some(process) = &holder {
-            let at = queue.worked_on_by(process).await?;
-            if at != Some(batch.id) {
-                elsewhere = holder.take().map(|holder| Elsewhere { holder, batch: at });
-            }
-        }
+        let at_work = queue.at_work().await?;
+        let on = |process: &AtWork| process.run.map(|(batch, _)| batch);
+        let (here, other): (Vec<_>, Vec<_>) =
+            (at_work.into_iter()).partition(|process| on(process) == Some(batch.id));
+        let holder = here.into_iter().next().map(|process| process.holder);
+        let elsewhere = other.into_iter().next().filter(|_| holder.is_none());
+        let elsewhere = elsewhere.map(|process| Elsewhere {
+            batch: on(&process),
+            holder: process.holder,
+        });
         let mut pace = match (&holder, &last_run) {
             (Some(_), Some(run)) => pace(queue, &batch, run, now_ms).await?,
             (Some(_) | None, Some(_) | None) => standing(&batch.counts),

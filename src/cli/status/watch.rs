@@ -30,7 +30,7 @@ pub async fn watch(global: &Global, args: &StatusArgs) -> Result<Exit, CliError>
         let (mut queue, batch) = batches::open(global, &arg, Open::Read).await?;
         arg.batch = Some(batch.id.0);
         let status = Status::read(global, &mut queue, batch).await?;
-        match screen.show(&status, queue.path()) {
+        match screen.show(&status, &queue.shown()) {
             Err(error) if error.kind() == ErrorKind::BrokenPipe => return Ok(Exit::Done),
             Err(source) => {
                 return Err(CliError::Output {

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use super::{control, operator, order, rollout, run};
 use crate::queue::memory::MemoryStore;
-use crate::queue::{Open, Queue};
+use crate::queue::{Open, SqliteQueue};
 
 /// The suite, for the stores that `$store` makes.
 macro_rules! conform {
@@ -56,4 +56,4 @@ macro_rules! conform {
 }
 
 conform!(memory: |_| async { MemoryStore::default() });
-conform!(sqlite: |path| async move { Queue::open(&path, Open::Create).await.unwrap() });
+conform!(sqlite: |path| async move { SqliteQueue::open(&path, Open::Create).await.unwrap() });

@@ -9,7 +9,7 @@ use std::collections::{HashMap, HashSet};
 use sqlx::SqliteConnection;
 
 use super::enqueue::Cache;
-use super::handle::Queue;
+use super::handle::SqliteQueue;
 use super::insert::{ROWS_PER_STATEMENT, next_rows};
 use super::order::{OrderColumns, expected};
 use super::record::{ERASE, write_all};
@@ -40,7 +40,7 @@ const FAILED: &str = concat!(
      WHERE job.batch_id = ?2 AND job.state = 'failed'"
 );
 
-impl Queue {
+impl SqliteQueue {
     /// What a manifest with these rows says of the access of `batch`'s jobs. Changes nothing.
     pub async fn compare_access<E: std::error::Error + 'static>(
         &mut self,
@@ -75,7 +75,7 @@ impl Queue {
         result
     }
 
-    /// [`Queue::command`] on failed jobs that have a row in a manifest with the same image and
+    /// [`SqliteQueue::command`] on failed jobs that have a row in a manifest with the same image and
     /// zone: they take the access that it gives now, and what `decide` says happens to them.
     pub async fn command_from<E: std::error::Error + 'static>(
         &mut self,
@@ -96,7 +96,7 @@ impl Queue {
         self.conclude_access(result).await
     }
 
-    /// [`Queue::conclude`], where passwords may have been written before the fault.
+    /// [`SqliteQueue::conclude`], where passwords may have been written before the fault.
     async fn conclude_access<T, E: std::error::Error + 'static>(
         &mut self,
         result: Result<T, EnqueueError<E>>,
@@ -355,7 +355,7 @@ async fn set(connection: &mut SqliteConnection, taken: &[&Taken<'_>]) -> Result<
 /// Jobs that are looked at together.
 const JOBS_AT_ONCE: i64 = 4096;
 
-impl Queue {
+impl SqliteQueue {
     /// From now on what a person has `seen` of their instances must stand there when the untouched queued
     /// jobs of `batch` are submitted; where they expect something else already, they go on to.
     pub async fn expect_what_was_seen(

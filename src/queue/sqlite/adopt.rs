@@ -1,12 +1,12 @@
 //! A main file whose log is lost: what is known, and what has to be doubted.
 
-use super::handle::Queue;
+use super::handle::SqliteQueue;
 use super::record::write_all;
 use super::settings::{ROLLBACK_JOURNAL, WRITE_AHEAD_LOG};
 use crate::job::{BatchId, LedgerEntry, State, Transition};
 use crate::queue::{QueuedJob, StoreError};
 
-impl Queue {
+impl SqliteQueue {
     /// Puts all jobs that may have been sent since the main file was written in doubt, and holds
     /// them: those of the batch that the last run worked on, since no other can have been. Returns
     /// that batch and how many they are; `None`: no run has ever worked.

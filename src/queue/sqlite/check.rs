@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use sqlx::Row;
 
-use super::handle::Queue;
+use super::handle::SqliteQueue;
 use super::rows::{batch_of, job_as_text, queued_job};
 use crate::job::{BatchId, Counts, JobId, JobRecord, LedgerEntry, Submissions};
 use crate::queue::{Flaw, QueuedJob, StoreError};
@@ -18,7 +18,7 @@ const CLOCK_TOLERANCE_MS: i64 = 86_400_000;
 /// 2020-01-01: no rebuild was ordered before refleet existed.
 const EPOCH_MS: i64 = 1_577_836_800_000;
 
-impl Queue {
+impl SqliteQueue {
     /// Looks for flaws: SQLite's own checks, the ledger's fold against each job, the tally against
     /// the jobs, passwords that should be gone, impossible times. Hands each to `found`; returns
     /// the number of jobs looked at.

@@ -3,7 +3,7 @@
 
 use std::collections::{HashMap, HashSet};
 
-use super::handle::Queue;
+use super::handle::SqliteQueue;
 use super::record::write_all;
 use super::rows::{job_as_text, job_id, queued_job};
 use super::statement::json;
@@ -15,7 +15,7 @@ use crate::queue::{CommandOutcome, Decision, QueuedJob, Selection, StoreError};
 /// Jobs that are read and moved at once.
 const JOBS_PER_WAVE: i64 = 1024;
 
-impl Queue {
+impl SqliteQueue {
     /// Applies `decide` to the selected jobs of `batch` that stand in one of `states`, all in one
     /// transaction. A job for which it returns a reason is left alone, and reported where the
     /// operator named it.

@@ -1,6 +1,6 @@
 //! What operators say of a batch as a whole.
 
-use super::handle::Queue;
+use super::handle::SqliteQueue;
 use super::statement::json;
 use super::stored::damaged;
 use crate::job::{BatchId, ControlEntry, Instruction, RunId};
@@ -32,7 +32,7 @@ const INSTRUCT: &str = "INSERT INTO control (batch_id, run_id, kind, at_ms, oper
 
 type ControlRow = (i64, Option<i64>, i64, String, Option<String>, String);
 
-impl Queue {
+impl SqliteQueue {
     /// What was said of `batch` after the entry with number `after`, in its order.
     pub async fn control(
         &mut self,

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::handle::Queue;
+use super::handle::SqliteQueue;
 use super::stored::stored;
 use crate::job::{Action, ImageId};
 use crate::queue::StoreError;
@@ -16,7 +16,7 @@ pub(super) const TOOK: &str = "SELECT json_group_array(ms) FROM (
            AND (SELECT provider = ?2 AND action = ?3 FROM batch WHERE batch.id = job.batch_id)
          ORDER BY completed_ms DESC LIMIT ?4) AS due";
 
-impl Queue {
+impl SqliteQueue {
     /// How long it took to rebuild with each of `images`, of those that were seen to complete: of each
     /// the `limit` latest, the one that completed first first.
     pub async fn durations(

@@ -5,7 +5,7 @@ use std::os::unix::ffi::OsStrExt as _;
 
 use sqlx::SqliteConnection;
 
-use super::handle::Queue;
+use super::handle::SqliteQueue;
 use super::insert::{Insertion, insert, next_rows};
 use super::past::{Past, other_provider};
 use super::settings::{ROLLBACK_JOURNAL, WRITE_AHEAD_LOG};
@@ -37,11 +37,11 @@ enum ParentCheck {
 enum LoadJournal {
     /// As always.
     WriteAheadLog,
-    /// See [`Queue::leave_log`].
+    /// See [`SqliteQueue::leave_log`].
     Rollback,
 }
 
-impl Queue {
+impl SqliteQueue {
     /// Queues `rows` as a new batch, or nothing at all. An error among the rows undoes everything.
     pub async fn enqueue<E: std::error::Error + 'static>(
         &mut self,
@@ -62,7 +62,7 @@ impl Queue {
         Ok(loaded)
     }
 
-    /// What [`Queue::enqueue`] would do; each row that it would queue is handed to `queued`. Only
+    /// What [`SqliteQueue::enqueue`] would do; each row that it would queue is handed to `queued`. Only
     /// reads, all of it from one state of the database.
     pub async fn preview<E: std::error::Error + 'static>(
         &mut self,

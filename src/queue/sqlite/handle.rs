@@ -10,7 +10,7 @@ use super::place::Note;
 
 /// The queue.
 #[derive(Debug)]
-pub struct Queue {
+pub struct SqliteQueue {
     pub(super) connection: SqliteConnection,
     pub(super) path: PathBuf,
     pub(super) files: Files,
@@ -19,7 +19,7 @@ pub struct Queue {
     pub(super) marked_file: Option<MarkedFile>,
 }
 
-impl Queue {
+impl SqliteQueue {
     /// The database's file.
     pub fn path(&self) -> &Path {
         &self.path

@@ -1,13 +1,13 @@
 //! Beginning to work on a batch, and ending it: what a run writes of itself, and whose the batch is.
 
-use super::handle::Queue;
+use super::handle::SqliteQueue;
 use super::lock::host;
 use super::statement::json;
 use super::stored::{damaged, owner};
 use crate::job::{BatchId, Owner, RunId};
 use crate::queue::{Lease, NewRun, StoreError};
 
-impl Queue {
+impl SqliteQueue {
     /// Records that this process begins to work, in the main file too: who later finds that file
     /// without its log is to know that something is missing. The caller holds the lock
     /// ([`super::QueueLock`]); where the lock does not do what it should, the lease's epoch still

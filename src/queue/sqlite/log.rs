@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use sqlx::sqlite::SqliteConnectOptions;
 use sqlx::{ConnectOptions as _, Connection as _, SqliteConnection};
 
-use super::handle::Queue;
+use super::handle::SqliteQueue;
 use super::marked_file::MarkedFile;
 use super::place::mark::LogMark;
 use super::place::{Side, wal};
@@ -24,7 +24,7 @@ const CARRY_SOME: &str = "PRAGMA wal_checkpoint(PASSIVE)";
 /// How long to wait between two looks at whether somebody else still carries the log over.
 const PAUSE: Duration = Duration::from_millis(10);
 
-impl Queue {
+impl SqliteQueue {
     /// A run begins: from now on the main file says that the log belongs to it, and holds all that
     /// was committed so far. Nothing may be sent before.
     pub(super) async fn mark_work(&mut self) -> Result<(), StoreError> {
@@ -231,7 +231,7 @@ mod tests {
         assert!(place::find(&copy, Open::Change).is_ok(), "without it");
     }
 
-    async fn number(queue: &mut Queue) -> i64 {
+    async fn number(queue: &mut SqliteQueue) -> i64 {
         sqlx::query_scalar("SELECT number FROM kept")
             .fetch_one(&mut queue.connection)
             .await
@@ -245,7 +245,7 @@ mod tests {
     async fn the_main_file_is_marked_only_while_its_log_is_needed() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("refleet.db");
-        let mut queue = Queue::open(&path, Open::Create).await.unwrap();
+        let mut queue = SqliteQueue::open(&path, Open::Create).await.unwrap();
         let mut writer = connect(&path).await;
         let mut reader = connect(&path).await;
         for statement in ["CREATE TABLE kept (number)", "INSERT INTO kept VALUES (0)"] {

@@ -3,7 +3,7 @@
 use sqlx::migrate::{AppliedMigration, Migrate, MigrateError, Migrator};
 
 use super::error::OpenError;
-use super::handle::Queue;
+use super::handle::SqliteQueue;
 use super::settings::Open;
 use crate::queue::StoreError;
 
@@ -12,7 +12,7 @@ static MIGRATIONS: Migrator = sqlx::migrate!("migrations/sqlite");
 /// sqlx's own table of applied migrations.
 const MIGRATIONS_TABLE: &str = "_sqlx_migrations";
 
-impl Queue {
+impl SqliteQueue {
     pub(super) async fn migrate(&mut self, mode: Open) -> Result<(), OpenError> {
         let has_history: bool = sqlx::query_scalar(
             "SELECT EXISTS (SELECT 1 FROM sqlite_schema WHERE name = '_sqlx_migrations')",

@@ -48,7 +48,7 @@ mod stored;
 mod transaction;
 
 pub use error::OpenError;
-pub use handle::Queue;
+pub use handle::SqliteQueue;
 pub use lock::QueueLock;
 pub use place::{Note, Precious, Side, Unfit, no_database, precious, resolve, unexpanded};
 pub use settings::Open;

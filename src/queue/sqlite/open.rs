@@ -8,13 +8,13 @@ use sqlx::{ConnectOptions, Connection, SqliteConnection};
 use super::error::OpenError;
 use super::file::{close_files, prepare};
 use super::files::Files;
-use super::handle::Queue;
+use super::handle::SqliteQueue;
 use super::lock::QueueLock;
 use super::place::{self, Place};
 use super::settings::{APPLICATION_ID, BUSY_TIMEOUT, Open, WRITE_AHEAD_LOG};
 use crate::queue::StoreError;
 
-impl Queue {
+impl SqliteQueue {
     /// Opens the database at `path`.
     pub async fn open(path: &Path, mode: Open) -> Result<Self, OpenError> {
         let Place {
@@ -62,7 +62,7 @@ impl Queue {
         Ok(queue)
     }
 
-    /// [`Queue::open`] with [`Open::Create`] for a writer of whole batches (`run`, `load`). The schema is
+    /// [`SqliteQueue::open`] with [`Open::Create`] for a writer of whole batches (`run`, `load`). The schema is
     /// only ever migrated by a process that holds the lock, so that no run is surprised in its work.
     pub async fn open_for_load(path: &Path) -> Result<Self, OpenError> {
         match Self::open(path, Open::Change).await {

@@ -2,7 +2,7 @@
 
 use sqlx::Row as _;
 
-use super::handle::Queue;
+use super::handle::SqliteQueue;
 use super::rows::{StoredPending, ids, job_as_text, job_id, queued_job};
 use super::stored::stored;
 use crate::job::{BatchId, JobId};
@@ -29,7 +29,7 @@ pub(super) const PENDING: &str =
 pub(super) const IN_DOUBT: &str = "SELECT id FROM job
      WHERE batch_id = ?1 AND state <> 'queued' AND completed_ms IS NULL AND state = 'in_doubt'";
 
-impl Queue {
+impl SqliteQueue {
     /// What has gone wrong with `batch` in any of its runs, and nobody has dealt with.
     pub(super) async fn harm(&mut self, batch: BatchId) -> Result<Harm, StoreError> {
         let failed: i64 = sqlx::query_scalar(FAILED)

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::handle::Queue;
+use super::handle::SqliteQueue;
 use crate::job::{BatchId, RunId};
 use crate::queue::{RunPace, StoreError};
 
@@ -19,7 +19,7 @@ const COMPLETIONS_MAX: i64 = 1000;
 /// More are never in flight but under `--no-wait`, where nobody looks after them.
 const IN_FLIGHT_MAX: i64 = 10_000;
 
-impl Queue {
+impl SqliteQueue {
     /// How quickly `run` works on `batch`: what has ended since `since_ms` (Unix time), and what is in
     /// flight. `no_wait`: for the run a job has ended when it is accepted.
     pub async fn run_pace(

@@ -10,10 +10,10 @@ use super::past::{ENDED, LIVE, SUBMITTED};
 use super::read::{DUE, NEXT_DUE, OLDEST, TALLY, TARGETS, UNSETTLED};
 use super::record::{COUNT, ERASE, STANDING, add_entries};
 use super::rollout::{DOWN, DUE_BUT_OF};
-use super::{Open, Queue};
+use super::{Open, SqliteQueue};
 use crate::job::{JobId, JobRecord, LedgerEntry, Task, Transition};
 
-async fn plan(queue: &mut Queue, statement: &str) -> Vec<String> {
+async fn plan(queue: &mut SqliteQueue, statement: &str) -> Vec<String> {
     let statement = format!("EXPLAIN QUERY PLAN {statement}");
     let rows = sqlx::query(AssertSqlSafe(statement))
         .fetch_all(&mut queue.connection)
@@ -25,7 +25,7 @@ async fn plan(queue: &mut Queue, statement: &str) -> Vec<String> {
 #[tokio::test]
 async fn the_statements_that_a_run_repeats_use_indexes_and_sort_nothing() {
     let folder = tempfile::tempdir().unwrap();
-    let mut queue = Queue::open(&folder.path().join("refleet.db"), Open::Create)
+    let mut queue = SqliteQueue::open(&folder.path().join("refleet.db"), Open::Create)
         .await
         .unwrap();
     let entry = LedgerEntry::Intent {
@@ -88,7 +88,7 @@ async fn the_statements_that_a_run_repeats_use_indexes_and_sort_nothing() {
 #[tokio::test]
 async fn a_load_looks_up_the_past_of_its_rows_by_indexes() {
     let folder = tempfile::tempdir().unwrap();
-    let mut queue = Queue::open(&folder.path().join("refleet.db"), Open::Create)
+    let mut queue = SqliteQueue::open(&folder.path().join("refleet.db"), Open::Create)
         .await
         .unwrap();
     for statement in [LIVE, SUBMITTED, ENDED] {
@@ -109,7 +109,7 @@ async fn a_load_looks_up_the_past_of_its_rows_by_indexes() {
 #[tokio::test]
 async fn the_look_at_the_plan_sees_a_scan_and_a_sort() {
     let folder = tempfile::tempdir().unwrap();
-    let mut queue = Queue::open(&folder.path().join("refleet.db"), Open::Create)
+    let mut queue = SqliteQueue::open(&folder.path().join("refleet.db"), Open::Create)
         .await
         .unwrap();
     let slow = "SELECT id FROM job WHERE state = 'queued' ORDER BY note";

@@ -8,7 +8,8 @@ use std::path::PathBuf;
 use sqlx::sqlite::SqliteRow;
 use sqlx::{QueryBuilder, Row, Sqlite};
 
-use super::handle::Queue;
+use super::handle::SqliteQueue;
+use super::lock::QueueLock;
 use super::rows::{
     StoredJob, StoredTarget, batch_of, ids, job_as_text, job_id, queued_job, result_row,
 };
@@ -16,7 +17,7 @@ use super::statement::json;
 use super::stored::{damaged, owner, stored, word};
 use crate::job::{BatchId, Cause, Counts, FailureKind, JobId, RunId, ServiceId, State};
 use crate::queue::{
-    Batch, Holder, LedgerLine, Oldest, QueuedJob, ResultSink, Run, StoreError, Target,
+    AtWork, Batch, LedgerLine, Oldest, QueuedJob, ResultSink, Run, StoreError, Target,
 };
 
 /// Rows that are read at once where all are walked through: memory stays flat.
@@ -68,7 +69,7 @@ pub(super) const OLDEST: &str = "SELECT service_id, min(intent_ms), baseline ->>
 
 pub(super) const TALLY: &str = "SELECT state, jobs FROM tally WHERE batch_id = ?1";
 
-impl Queue {
+impl SqliteQueue {
     /// All batches, the oldest first.
     pub async fn batches(&mut self) -> Result<Vec<Batch>, StoreError> {
         let rows = sqlx::query(
@@ -371,18 +372,24 @@ impl Queue {
             .collect()
     }
 
-    /// The batch on which `process` works; `None`: it has not begun to.
-    pub async fn worked_on_by(&mut self, process: &Holder) -> Result<Option<BatchId>, StoreError> {
-        let batch: Option<i64> = sqlx::query_scalar(
-            "SELECT batch_id FROM run WHERE ended_ms IS NULL AND pid = ?1 AND (host = ?2 OR ?2 = '')
+    /// Who works, and on what. The lock says it, since a run that died has written no end.
+    pub async fn at_work(&mut self) -> Result<Vec<AtWork>, StoreError> {
+        let Some(holder) = QueueLock::holder(&self.path) else {
+            return Ok(Vec::new());
+        };
+        let run: Option<(i64, i64)> = sqlx::query_as(
+            "SELECT id, batch_id FROM run WHERE ended_ms IS NULL AND pid = ?1 AND (host = ?2 OR ?2 = '')
              AND started_ms >= ?3 ORDER BY id DESC LIMIT 1",
         )
-        .bind(process.pid)
-        .bind(&process.host)
-        .bind(process.since_ms)
+        .bind(holder.pid)
+        .bind(&holder.host)
+        .bind(holder.since_ms)
         .fetch_optional(&mut self.connection)
         .await?;
-        Ok(batch.map(BatchId))
+        Ok(vec![AtWork {
+            holder,
+            run: run.map(|(run, batch)| (BatchId(batch), RunId(run))),
+        }])
     }
 
     /// The job of `batch` that was submitted first of those in `state`, which is none of the queued or

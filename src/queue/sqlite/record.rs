@@ -5,7 +5,7 @@ use std::collections::{HashMap, HashSet};
 use sqlx::SqliteConnection;
 
 use super::change::{grouped_by_shape, move_jobs};
-use super::handle::Queue;
+use super::handle::SqliteQueue;
 use super::lease::lost;
 use super::statement::{Statement, bound, json, padded, values};
 use crate::job::{BatchId, JobId, LedgerEntry, RunId, State, Transition};
@@ -80,7 +80,7 @@ impl<E: Into<StoreError>> From<E> for Refused {
     }
 }
 
-impl Queue {
+impl SqliteQueue {
     pub(super) async fn record_steps(
         &mut self,
         lease: &Lease,

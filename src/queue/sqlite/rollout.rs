@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::num::NonZeroU32;
 
-use super::handle::Queue;
+use super::handle::SqliteQueue;
 use super::read::{due_jobs, due_statement};
 use super::rows::{ids, job_as_text, queued_job};
 use super::statement::json;
@@ -55,7 +55,7 @@ const CANARIES: &str = concat!(
         WHERE place <= ?3)"
 );
 
-impl Queue {
+impl SqliteQueue {
     /// How far the roll-out of `batch` has come, where of each image `canaries` go first, or none.
     pub async fn rollout_progress(
         &mut self,

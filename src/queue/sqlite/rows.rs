@@ -149,7 +149,7 @@ impl TryFrom<StoredPending> for Pending {
     }
 }
 
-/// The columns of a result, in the order of [`super::Queue::results`].
+/// The columns of a result, in the order of [`super::SqliteQueue::results`].
 #[derive(Deserialize)]
 struct StoredResult<'a> {
     line: u64,

@@ -1,22 +1,26 @@
 //! The port's verbs, for SQLite.
 
+use std::collections::HashMap;
 use std::error::Error;
 use std::io;
 use std::num::NonZeroU32;
 use std::time::Duration;
 
-use super::handle::Queue;
+use serde_json::Value;
+
+use super::handle::SqliteQueue;
 use crate::job::{
-    Action, BatchId, ControlEntry, Counts, ImageId, JobId, NewJob, Owner, ServiceId, State,
-    Transition,
+    Action, BatchId, Cause, ControlEntry, Counts, Expected, Group, ImageId, JobId, NewJob, Owner,
+    RunId, ServiceId, State, Transition,
 };
 use crate::queue::{
-    AccessNews, Admission, Backend, Batch, CommandOutcome, Decision, EnqueueError, EnqueuePolicy,
-    Enqueued, Flaw, Given, Harm, Lease, LedgerLine, NewBatch, NewRun, Pending, Preview, QueuedJob,
-    Ready, Recorded, ResultSink, RolloutProgress, Rows, Selection, Store, StoreError, Target,
+    AccessNews, Admission, AtWork, Backend, Batch, CommandOutcome, Conflict, Decision,
+    EnqueueError, EnqueuePolicy, Enqueued, Flaw, Given, Harm, Lease, LedgerLine, NewBatch, NewRun,
+    Oldest, Overview, Pending, Preview, QueuedJob, Ready, Recorded, ResultSink, RolloutProgress,
+    Rows, Run, RunPace, Selection, Store, StoreError, Target,
 };
 
-impl Store for Queue {
+impl Store for SqliteQueue {
     async fn ready(
         &mut self,
         batch: BatchId,
@@ -96,7 +100,7 @@ impl Store for Queue {
         batch: BatchId,
         after: i64,
     ) -> Result<Vec<(i64, ControlEntry)>, StoreError> {
-        Queue::control(self, batch, after).await
+        SqliteQueue::control(self, batch, after).await
     }
 
     async fn record(
@@ -108,7 +112,7 @@ impl Store for Queue {
     }
 }
 
-impl Backend for Queue {
+impl Backend for SqliteQueue {
     async fn preview<E: Error + 'static>(
         &mut self,
         batch: &NewBatch,
@@ -116,7 +120,7 @@ impl Backend for Queue {
         rows: &mut Rows<'_, E>,
         queued: &mut (dyn FnMut(&NewJob) + Send),
     ) -> Result<Preview, EnqueueError<E>> {
-        Queue::preview(self, batch, policy, rows, queued).await
+        SqliteQueue::preview(self, batch, policy, rows, queued).await
     }
 
     async fn enqueue<E: Error + 'static>(
@@ -125,15 +129,15 @@ impl Backend for Queue {
         policy: EnqueuePolicy,
         rows: &mut Rows<'_, E>,
     ) -> Result<Enqueued, EnqueueError<E>> {
-        Queue::enqueue(self, batch, policy, rows).await
+        SqliteQueue::enqueue(self, batch, policy, rows).await
     }
 
     async fn acquire(&mut self, run: &NewRun) -> Result<Lease, StoreError> {
-        Queue::acquire(self, run).await
+        SqliteQueue::acquire(self, run).await
     }
 
     async fn renew(&mut self, lease: &Lease) -> Result<(), StoreError> {
-        Queue::renew(self, lease).await
+        SqliteQueue::renew(self, lease).await
     }
 
     async fn release(
@@ -143,7 +147,7 @@ impl Backend for Queue {
         exit_code: u8,
         halted: Option<&str>,
     ) -> Result<(), StoreError> {
-        Queue::release(self, lease, ended_ms, exit_code, halted).await
+        SqliteQueue::release(self, lease, ended_ms, exit_code, halted).await
     }
 
     async fn command(
@@ -154,11 +158,11 @@ impl Backend for Queue {
         decide: &Decision<'_>,
         at_ms: i64,
     ) -> Result<CommandOutcome, StoreError> {
-        Queue::command(self, batch, selection, states, decide, at_ms).await
+        SqliteQueue::command(self, batch, selection, states, decide, at_ms).await
     }
 
     async fn instruct(&mut self, batch: BatchId, entry: &ControlEntry) -> Result<bool, StoreError> {
-        Queue::instruct(self, batch, entry).await
+        SqliteQueue::instruct(self, batch, entry).await
     }
 
     async fn compare_access<E: Error + 'static>(
@@ -166,7 +170,7 @@ impl Backend for Queue {
         batch: BatchId,
         rows: &mut Rows<'_, E>,
     ) -> Result<AccessNews, EnqueueError<E>> {
-        Queue::compare_access(self, batch, rows).await
+        SqliteQueue::compare_access(self, batch, rows).await
     }
 
     async fn take_access<E: Error + 'static>(
@@ -175,7 +179,7 @@ impl Backend for Queue {
         given: Given<'_>,
         rows: &mut Rows<'_, E>,
     ) -> Result<AccessNews, EnqueueError<E>> {
-        Queue::take_access(self, batch, given, rows).await
+        SqliteQueue::take_access(self, batch, given, rows).await
     }
 
     async fn command_from<E: Error + 'static>(
@@ -186,11 +190,11 @@ impl Backend for Queue {
         rows: &mut Rows<'_, E>,
         decide: &Decision<'_>,
     ) -> Result<CommandOutcome, EnqueueError<E>> {
-        Queue::command_from(self, batch, selection, manifest, rows, decide).await
+        SqliteQueue::command_from(self, batch, selection, manifest, rows, decide).await
     }
 
     async fn batches(&mut self) -> Result<Vec<Batch>, StoreError> {
-        Queue::batches(self).await
+        SqliteQueue::batches(self).await
     }
 
     async fn targets(
@@ -198,7 +202,7 @@ impl Backend for Queue {
         batch: BatchId,
         each: &mut (dyn FnMut(Target) + Send),
     ) -> Result<(), StoreError> {
-        Queue::targets(self, batch, each).await
+        SqliteQueue::targets(self, batch, each).await
     }
 
     async fn results(
@@ -207,14 +211,14 @@ impl Backend for Queue {
         states: &[State],
         sink: &mut ResultSink<'_>,
     ) -> Result<io::Result<()>, StoreError> {
-        Queue::results(self, batch, states, sink).await
+        SqliteQueue::results(self, batch, states, sink).await
     }
 
     async fn jobs_of(
         &mut self,
         service: ServiceId,
     ) -> Result<Vec<(BatchId, QueuedJob)>, StoreError> {
-        Queue::jobs_of(self, service).await
+        SqliteQueue::jobs_of(self, service).await
     }
 
     async fn durations(
@@ -224,18 +228,101 @@ impl Backend for Queue {
         images: &[Option<ImageId>],
         limit: usize,
     ) -> Result<Vec<(Option<ImageId>, Duration)>, StoreError> {
-        Queue::durations(self, provider, action, images, limit).await
+        SqliteQueue::durations(self, provider, action, images, limit).await
     }
 
     async fn history(&mut self, job: JobId) -> Result<Vec<LedgerLine>, StoreError> {
-        Queue::history(self, job).await
+        SqliteQueue::history(self, job).await
     }
 
     async fn check(&mut self, found: &mut (dyn FnMut(Flaw) + Send)) -> Result<u64, StoreError> {
-        Queue::check(self, found).await
+        SqliteQueue::check(self, found).await
     }
 
     async fn close(self) -> Result<(), StoreError> {
-        Queue::close(self).await
+        SqliteQueue::close(self).await
+    }
+}
+
+impl Overview for SqliteQueue {
+    async fn at_work(&mut self) -> Result<Vec<AtWork>, StoreError> {
+        SqliteQueue::at_work(self).await
+    }
+
+    async fn other_provider(&mut self, batch: &NewBatch) -> Result<Option<Conflict>, StoreError> {
+        SqliteQueue::other_provider(self, batch).await
+    }
+
+    async fn options(&mut self, batch: BatchId) -> Result<Option<Value>, StoreError> {
+        SqliteQueue::options(self, batch).await
+    }
+
+    async fn ordered_with(&mut self, batch: BatchId) -> Result<Option<Value>, StoreError> {
+        SqliteQueue::ordered_with(self, batch).await
+    }
+
+    async fn runs(&mut self, batch: BatchId, limit: u32) -> Result<Vec<Run>, StoreError> {
+        SqliteQueue::runs(self, batch, limit).await
+    }
+
+    async fn jobs(&mut self, jobs: &[JobId]) -> Result<Vec<QueuedJob>, StoreError> {
+        SqliteQueue::jobs(self, jobs).await
+    }
+
+    async fn oldest(&mut self, batch: BatchId, state: State) -> Result<Option<Oldest>, StoreError> {
+        SqliteQueue::oldest(self, batch, state).await
+    }
+
+    async fn failed_touched(&mut self, batch: BatchId) -> Result<u64, StoreError> {
+        SqliteQueue::failed_touched(self, batch).await
+    }
+
+    async fn causes(&mut self, batch: BatchId) -> Result<Vec<Cause>, StoreError> {
+        SqliteQueue::causes(self, batch).await
+    }
+
+    async fn flagged(&mut self, batch: BatchId) -> Result<u64, StoreError> {
+        SqliteQueue::flagged(self, batch).await
+    }
+
+    async fn run_pace(
+        &mut self,
+        batch: BatchId,
+        run: RunId,
+        since_ms: i64,
+        no_wait: bool,
+    ) -> Result<RunPace, StoreError> {
+        SqliteQueue::run_pace(self, batch, run, since_ms, no_wait).await
+    }
+
+    async fn expects(&mut self, batch: BatchId) -> Result<bool, StoreError> {
+        SqliteQueue::expects(self, batch).await
+    }
+
+    async fn has_groups(&mut self, batch: BatchId) -> Result<bool, StoreError> {
+        SqliteQueue::has_groups(self, batch).await
+    }
+
+    async fn waiting_by_group(
+        &mut self,
+        batch: BatchId,
+        groups: &[&Group],
+    ) -> Result<HashMap<Group, u64>, StoreError> {
+        SqliteQueue::waiting_by_group(self, batch, groups).await
+    }
+
+    async fn queued_images(
+        &mut self,
+        batch: BatchId,
+    ) -> Result<Vec<(Option<ImageId>, u64)>, StoreError> {
+        SqliteQueue::queued_images(self, batch).await
+    }
+
+    async fn expect_what_was_seen(
+        &mut self,
+        batch: BatchId,
+        seen: &(dyn Fn(ServiceId) -> Option<Expected> + Sync),
+    ) -> Result<(), StoreError> {
+        SqliteQueue::expect_what_was_seen(self, batch, seen).await
     }
 }

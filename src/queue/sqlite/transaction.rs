@@ -1,10 +1,10 @@
 //! How a transaction begins and ends, and what makes it safe.
 
 use super::files::Files;
-use super::handle::Queue;
+use super::handle::SqliteQueue;
 use crate::queue::StoreError;
 
-impl Queue {
+impl SqliteQueue {
     /// Until [`Self::rollback`], everything that is read is of one state of the database.
     pub(super) async fn begin_reading(&mut self) -> Result<(), StoreError> {
         sqlx::query("BEGIN DEFERRED")

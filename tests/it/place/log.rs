@@ -5,7 +5,7 @@ use std::path::Path;
 
 use super::{USAGE, beside, killed, refused, rig, set_mode, with_database};
 use crate::rig::{SIGABRT, block_on, finish};
-use refleet::queue::{Open, Queue};
+use refleet::queue::{Open, SqliteQueue};
 use sqlx::{ConnectOptions as _, Connection as _};
 
 // Field case B2.
@@ -222,7 +222,7 @@ fn a_run_that_dies_while_the_log_is_marked_is_resumed_by_no_hand() {
             rig.load();
             // This command has the database open before the run starts and after its death.
             let command = (afterwards == "command beside")
-                .then(|| block_on(Queue::open(&rig.database(), Open::Change)).unwrap());
+                .then(|| block_on(SqliteQueue::open(&rig.database(), Open::Change)).unwrap());
             let mut run = rig.order("fleet.csv", &["-q"]);
             run.env("REFLEET_FAILPOINT", point);
             let ended = finish(run);

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use refleet::job::{Evidence, Executed, JobRecord, LedgerEntry, ServiceId, State};
-use refleet::queue::{LedgerLine, Open, Queue};
+use refleet::queue::{LedgerLine, Open, SqliteQueue};
 use refleet::simulator::{Oddities, Record, ServiceRecord};
 use serde_json::Value;
 
@@ -102,7 +102,7 @@ impl Rig {
             return None;
         }
         block_on(async {
-            let Ok(mut queue) = Queue::open(&self.database(), Open::Read).await else {
+            let Ok(mut queue) = SqliteQueue::open(&self.database(), Open::Read).await else {
                 return None;
             };
             let mut stories = Vec::new();

@@ -1,0 +1,145 @@
+//! The queue that `--db` names, in whichever database it lies.
+
+use std::collections::HashMap;
+use std::error::Error;
+use std::io;
+use std::num::NonZeroU32;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use serde_json::Value;
+
+use super::{
+    AccessNews, Admission, AtWork, Backend, Batch, CommandOutcome, Conflict, Decision,
+    EnqueueError, EnqueuePolicy, Enqueued, Flaw, Given, Harm, Lease, LedgerLine, Location,
+    NewBatch, NewRun, Note, Oldest, Open, OpenError, Overview, Pending, Preview, QueueLock,
+    QueuedJob, Ready, Recorded, ResultSink, RolloutProgress, Rows, Run, RunPace, Selection,
+    SqliteQueue, Store, StoreError, Target,
+};
+use crate::job::{
+    Action, BatchId, Cause, ControlEntry, Counts, Expected, Group, ImageId, JobId, NewJob, Owner,
+    RunId, ServiceId, State, Transition,
+};
+
+/// A queue that was opened.
+#[derive(Debug)]
+pub enum Queue {
+    /// In one SQLite file.
+    Sqlite(SqliteQueue),
+}
+
+impl Queue {
+    /// Opens what lies at `location`.
+    pub async fn open(location: &Location, mode: Open) -> Result<Self, OpenError> {
+        match location {
+            Location::File(path) => SqliteQueue::open(path, mode).await.map(Self::Sqlite),
+        }
+    }
+
+    /// [`Queue::open`] with [`Open::Create`] for a writer of whole batches (`run`, `load`).
+    pub async fn open_for_load(location: &Location) -> Result<Self, OpenError> {
+        match location {
+            Location::File(path) => SqliteQueue::open_for_load(path).await.map(Self::Sqlite),
+        }
+    }
+
+    /// Where it lies, as people are told.
+    pub fn shown(&self) -> PathBuf {
+        match self {
+            Self::Sqlite(queue) => queue.path().to_owned(),
+        }
+    }
+
+    /// Keeps other runs away from what lies at `location`, as long as it is held. `None`: whoever works
+    /// there is kept away by a lease.
+    pub fn lock(location: &Location) -> Result<Option<QueueLock>, OpenError> {
+        match location {
+            Location::File(path) => QueueLock::acquire(path).map(Some),
+        }
+    }
+
+    /// What the operator should know about where it lies.
+    pub fn notes(&self) -> &[Note] {
+        match self {
+            Self::Sqlite(queue) => queue.notes(),
+        }
+    }
+}
+
+/// Hands each verb on to the backend.
+macro_rules! hand_on {
+    ($(fn $verb:ident $(<$error:ident>)? ($($argument:ident: $type:ty),*) -> $returned:ty;)+) => {
+        $(
+            async fn $verb $(<$error: Error + 'static>)? (&mut self, $($argument: $type),*) -> $returned {
+                match self {
+                    Self::Sqlite(queue) => queue.$verb($($argument),*).await,
+                }
+            }
+        )+
+    };
+}
+
+impl Store for Queue {
+    hand_on! {
+        fn ready(batch: BatchId, until_ms: i64, limit: usize, admission: &Admission) -> Result<Ready, StoreError>;
+        fn in_flight(batch: BatchId, states: &[State]) -> Result<Vec<QueuedJob>, StoreError>;
+        fn failures(batch: BatchId) -> Result<Harm, StoreError>;
+        fn queued(batch: BatchId, after: Option<JobId>, limit: usize) -> Result<Vec<Pending>, StoreError>;
+        fn rollout(batch: BatchId, canaries: Option<NonZeroU32>) -> Result<RolloutProgress, StoreError>;
+        fn queued_jobs(jobs: &[JobId]) -> Result<Vec<QueuedJob>, StoreError>;
+        fn has_queued(batch: BatchId) -> Result<bool, StoreError>;
+        fn counts(batch: BatchId) -> Result<Counts, StoreError>;
+        fn bind(batch: BatchId, owner: &Owner) -> Result<Owner, StoreError>;
+        fn control(batch: BatchId, after: i64) -> Result<Vec<(i64, ControlEntry)>, StoreError>;
+        fn record(lease: &Lease, steps: &[&Transition]) -> Result<Recorded, StoreError>;
+    }
+}
+
+impl Backend for Queue {
+    hand_on! {
+        fn preview<E>(batch: &NewBatch, policy: EnqueuePolicy, rows: &mut Rows<'_, E>, queued: &mut (dyn FnMut(&NewJob) + Send)) -> Result<Preview, EnqueueError<E>>;
+        fn enqueue<E>(batch: &NewBatch, policy: EnqueuePolicy, rows: &mut Rows<'_, E>) -> Result<Enqueued, EnqueueError<E>>;
+        fn acquire(run: &NewRun) -> Result<Lease, StoreError>;
+        fn renew(lease: &Lease) -> Result<(), StoreError>;
+        fn release(lease: Lease, ended_ms: i64, exit_code: u8, halted: Option<&str>) -> Result<(), StoreError>;
+        fn command(batch: BatchId, selection: &Selection, states: &[State], decide: &Decision<'_>, at_ms: i64) -> Result<CommandOutcome, StoreError>;
+        fn instruct(batch: BatchId, entry: &ControlEntry) -> Result<bool, StoreError>;
+        fn compare_access<E>(batch: BatchId, rows: &mut Rows<'_, E>) -> Result<AccessNews, EnqueueError<E>>;
+        fn take_access<E>(batch: BatchId, given: Given<'_>, rows: &mut Rows<'_, E>) -> Result<AccessNews, EnqueueError<E>>;
+        fn command_from<E>(batch: BatchId, selection: &Selection, manifest: &str, rows: &mut Rows<'_, E>, decide: &Decision<'_>) -> Result<CommandOutcome, EnqueueError<E>>;
+        fn batches() -> Result<Vec<Batch>, StoreError>;
+        fn targets(batch: BatchId, each: &mut (dyn FnMut(Target) + Send)) -> Result<(), StoreError>;
+        fn results(batch: BatchId, states: &[State], sink: &mut ResultSink<'_>) -> Result<io::Result<()>, StoreError>;
+        fn jobs_of(service: ServiceId) -> Result<Vec<(BatchId, QueuedJob)>, StoreError>;
+        fn durations(provider: &str, action: Action, images: &[Option<ImageId>], limit: usize) -> Result<Vec<(Option<ImageId>, Duration)>, StoreError>;
+        fn history(job: JobId) -> Result<Vec<LedgerLine>, StoreError>;
+        fn check(found: &mut (dyn FnMut(Flaw) + Send)) -> Result<u64, StoreError>;
+    }
+
+    async fn close(self) -> Result<(), StoreError> {
+        match self {
+            Self::Sqlite(queue) => queue.close().await,
+        }
+    }
+}
+
+impl Overview for Queue {
+    hand_on! {
+        fn at_work() -> Result<Vec<AtWork>, StoreError>;
+        fn other_provider(batch: &NewBatch) -> Result<Option<Conflict>, StoreError>;
+        fn options(batch: BatchId) -> Result<Option<Value>, StoreError>;
+        fn ordered_with(batch: BatchId) -> Result<Option<Value>, StoreError>;
+        fn runs(batch: BatchId, limit: u32) -> Result<Vec<Run>, StoreError>;
+        fn jobs(jobs: &[JobId]) -> Result<Vec<QueuedJob>, StoreError>;
+        fn oldest(batch: BatchId, state: State) -> Result<Option<Oldest>, StoreError>;
+        fn failed_touched(batch: BatchId) -> Result<u64, StoreError>;
+        fn causes(batch: BatchId) -> Result<Vec<Cause>, StoreError>;
+        fn flagged(batch: BatchId) -> Result<u64, StoreError>;
+        fn run_pace(batch: BatchId, run: RunId, since_ms: i64, no_wait: bool) -> Result<RunPace, StoreError>;
+        fn expects(batch: BatchId) -> Result<bool, StoreError>;
+        fn has_groups(batch: BatchId) -> Result<bool, StoreError>;
+        fn waiting_by_group(batch: BatchId, groups: &[&Group]) -> Result<HashMap<Group, u64>, StoreError>;
+        fn queued_images(batch: BatchId) -> Result<Vec<(Option<ImageId>, u64)>, StoreError>;
+        fn expect_what_was_seen(batch: BatchId, seen: &(dyn Fn(ServiceId) -> Option<Expected> + Sync)) -> Result<(), StoreError>;
+    }
+}
