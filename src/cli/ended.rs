@@ -80,6 +80,7 @@ pub fn of_opening(error: &OpenError) -> Exit {
         OpenError::NotFound { .. }
         | OpenError::Unusable { .. }
         | OpenError::Foreign { .. }
+        | OpenError::Server { .. }
         | OpenError::Unfit(_)
         | OpenError::Newer { .. }
         | OpenError::Older { .. } => Exit::Usage,

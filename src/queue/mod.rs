@@ -12,6 +12,9 @@
 //! writes anew: what an order may queue, and what a command does to a job. `memory` is a store for
 //! tests, and `conformance` the suite that both pass.
 
+#[macro_use]
+mod stored;
+
 mod any;
 mod batch;
 mod changes;

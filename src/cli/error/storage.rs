@@ -8,6 +8,7 @@ pub fn open_hints(error: &OpenError) -> Vec<String> {
     let hint = match error {
         OpenError::Store(error) => return storage_hints(error),
         OpenError::Unfit(unfit) => return unfit.remedies(),
+        OpenError::Server { remedy, .. } => remedy,
         OpenError::NotFound { .. } => {
             "`refleet run MANIFEST` creates it; is --db or REFLEET_DB right?"
         }

@@ -1,24 +1,21 @@
-//! Passwords, keys and pins that were corrected in the manifest after its jobs were queued.
-//!
-//! The one fact to know: a job takes another way in only while it is proven that nothing of it was
-//! ever executed. Whatever may have wiped the instance may have set the way in that it was sent
-//! with, and only one of the two may be on record.
+//! What a manifest gives the jobs of a batch anew; `stored/access.rs` has the rules.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 
 use sqlx::SqliteConnection;
 
 use super::enqueue::Cache;
 use super::handle::SqliteQueue;
 use super::insert::{ROWS_PER_STATEMENT, next_rows};
-use super::order::{OrderColumns, expected};
 use super::record::{ERASE, write_all};
-use super::rows::{job_as_text, job_id, queued_job};
-use super::statement::{Statement, bound, json, values};
-use super::stored::damaged;
-use crate::job::{BatchId, Expected, Group, NewJob, Order, ServiceId, State, Transition};
+use super::statement::{Statement, bound, values};
+use super::text::{job_as_text, queued_job};
+use crate::job::{BatchId, Expected, Group, NewJob, ServiceId, State};
 use crate::queue::operator::Command;
-use crate::queue::order::RowNews;
+use crate::queue::stored::{
+    AccessChanges, OrderColumns, Taken, by_service, count, end_of, expected, job_id, json,
+    newly_expected, taken_rows,
+};
 use crate::queue::{
     AccessNews, CommandOutcome, Decision, EnqueueError, Given, QueuedJob, Rows, Selection,
     StoreError,
@@ -149,9 +146,7 @@ impl SqliteQueue {
             chunk.retain(|row| missing.remove(&row.service));
             self.retake(command, manifest, &chunk, &mut outcome).await?;
         }
-        let absent = missing
-            .into_iter()
-            .collect::<std::collections::BTreeSet<_>>();
+        let absent: BTreeSet<ServiceId> = missing.into_iter().collect();
         let absent = absent.into_iter().map(|service| {
             let reason = format!("is not in {manifest}");
             (service, reason)
@@ -165,7 +160,7 @@ impl SqliteQueue {
             "SELECT service_id FROM job WHERE id > ?1 AND id < ?2 AND state = 'failed'",
         )
         .bind(job_id(batch, 0).stored())
-        .bind(job_id(BatchId(batch.0 + 1), 0).stored())
+        .bind(end_of(batch))
         .fetch_all(&mut self.connection)
         .await?;
         Ok(services.into_iter().filter_map(ServiceId::new).collect())
@@ -179,7 +174,7 @@ impl SqliteQueue {
         rows: &[NewJob],
         outcome: &mut CommandOutcome,
     ) -> Result<(), StoreError> {
-        let given: HashMap<ServiceId, &NewJob> = by_service(rows);
+        let given = by_service(rows);
         let services: Vec<ServiceId> = rows.iter().map(|row| row.service).collect();
         let found = sqlx::query(FAILED)
             .bind(json(&services))
@@ -190,25 +185,9 @@ impl SqliteQueue {
             .iter()
             .map(queued_job)
             .collect::<Result<Vec<_>, _>>()?;
-        let (same, other): (Vec<_>, Vec<_>) = jobs.into_iter().partition(|job| {
-            given
-                .get(&job.service)
-                .is_some_and(|row| job.order.is_same_but_for_access(&row.order))
-        });
-        for job in other {
-            let reason = format!("has another image or zone in {manifest}: that is another order");
-            outcome.refused.push((job.service, reason));
-        }
+        let same = taken_rows(jobs, &given, manifest, outcome);
         let before = outcome.changed.len();
-        // A wiped job that is sent once more takes the access too, since the operator has asked for both.
-        let news: HashMap<ServiceId, Taken<'_>> = (same.iter())
-            .filter_map(|job| {
-                let row = given.get(&job.service)?;
-                let of_row = RowNews::of(job, row);
-                let order = &row.order;
-                Some((job.service, Taken { job, order, of_row }))
-            })
-            .collect();
+        let news: HashMap<ServiceId, Taken<'_>> = Taken::of_failed(&same, &given);
         let command = Command {
             first: &|job| {
                 let taken = news.get(&job.service);
@@ -218,8 +197,8 @@ impl SqliteQueue {
         };
         self.apply(&command, &same, outcome).await?;
         let changed = outcome.changed[before..].iter();
-        let taken: Vec<&Taken<'_>> = changed.filter_map(|service| news.get(service)).collect();
-        set(&mut self.connection, &taken).await
+        let taken = changed.filter_map(|service| news.get(service));
+        set(&mut self.connection, AccessChanges::of(taken)).await
     }
 }
 
@@ -239,14 +218,7 @@ async fn look_at_access<E: std::error::Error + 'static>(
             return Ok(news);
         }
         let differing = compare(connection, batch, &chunk, &mut news).await?;
-        let rows = by_service(&chunk);
-        let mut taken = Vec::with_capacity(differing.len());
-        for job in &differing {
-            let row = rows.get(&job.service).ok_or_else(|| damaged("a job"))?;
-            let of_row = news.look(job, row);
-            let order = &row.order;
-            taken.push(Taken { job, order, of_row });
-        }
+        let taken = Taken::of_differing(&differing, &chunk, &mut news)?;
         if let Some(given) = given {
             take(connection, batch, given, &taken, at_ms).await?;
         }
@@ -293,7 +265,6 @@ async fn compare(
         .fetch_one(&mut *connection)
         .await?;
     let (matched, queued, done, differing) = counted;
-    let count = |number: i64| u64::try_from(number).map_err(|_| damaged("a count of jobs"));
     news.rows += rows.len() as u64;
     news.matched += count(matched)?;
     news.queued += count(queued)?;
@@ -308,13 +279,6 @@ async fn compare(
     jobs.iter().map(queued_job).collect()
 }
 
-/// A job as it is now, its row's order, and what the job takes of the row.
-struct Taken<'a> {
-    job: &'a QueuedJob,
-    order: &'a Order,
-    of_row: RowNews,
-}
-
 /// Gives jobs what they take of their rows, and notes it.
 async fn take(
     connection: &mut SqliteConnection,
@@ -323,33 +287,9 @@ async fn take(
     taken: &[Taken<'_>],
     at_ms: i64,
 ) -> Result<(), StoreError> {
-    let mut steps = Vec::with_capacity(taken.len());
-    for Taken { job, of_row, .. } in taken {
-        for entry in of_row.entries(given.manifest) {
-            let step = Transition::new(job.id, job.record.clone(), entry, at_ms)
-                .map_err(|illegal| StoreError::Bug(illegal.to_string()))?;
-            steps.push(step);
-        }
-    }
+    let steps = Taken::steps(taken, given.manifest, at_ms)?;
     write_all(connection, batch, &steps).await?;
-    set(connection, &taken.iter().collect::<Vec<_>>()).await
-}
-
-async fn set(connection: &mut SqliteConnection, taken: &[&Taken<'_>]) -> Result<(), StoreError> {
-    let access = taken.iter().filter(|taken| taken.of_row.access);
-    let access: Vec<_> = access.map(|taken| (taken.job, taken.order)).collect();
-    set_access(connection, &access).await?;
-    let pins = taken.iter().filter_map(|taken| {
-        let now = taken.of_row.expected.as_ref()?;
-        Some((taken.job.id.stored(), expected(now)))
-    });
-    set_column(connection, "expected", &pins.collect::<Vec<_>>()).await?;
-    let groups = taken.iter().filter_map(|taken| {
-        let moved = taken.of_row.moved.as_ref()?;
-        let group = moved.to.as_ref().map(Group::to_string);
-        Some((taken.job.id.stored(), group))
-    });
-    set_column(connection, "group_name", &groups.collect::<Vec<_>>()).await
+    set(connection, AccessChanges::of(taken)).await
 }
 
 /// Jobs that are looked at together.
@@ -374,7 +314,7 @@ impl SqliteQueue {
         seen: &(dyn Fn(ServiceId) -> Option<Expected> + Sync),
     ) -> Result<(), StoreError> {
         let mut after = job_id(batch, 0).stored();
-        let last = job_id(BatchId(batch.0 + 1), 0).stored();
+        let last = end_of(batch);
         loop {
             let jobs: Vec<(i64, i64, Option<String>)> = sqlx::query_as(
                 "SELECT id, service_id, expected FROM job
@@ -389,22 +329,7 @@ impl SqliteQueue {
                 return Ok(());
             };
             after = *id;
-            let mut bound = Vec::new();
-            for (id, service, expected) in &jobs {
-                let service = ServiceId::new(*service).ok_or_else(|| damaged("a service id"))?;
-                let Some(seen) = seen(service) else { continue };
-                let before: Expected = match expected {
-                    Some(text) => {
-                        serde_json::from_str(text).map_err(|_| damaged("what a job expects"))?
-                    }
-                    None => Expected::default(),
-                };
-                // Where something else was expected before, it was shown as not sent, and stays so.
-                if seen != before && before.differences(&seen, false).is_empty() {
-                    bound.push((*id, seen));
-                }
-            }
-            let bound: Vec<_> = bound.iter().map(|(id, now)| (*id, expected(now))).collect();
+            let bound = newly_expected(&jobs, seen)?;
             set_column(&mut self.connection, "expected", &bound).await?;
         }
     }
@@ -431,68 +356,41 @@ async fn set_column(
     Ok(())
 }
 
-/// `taken`: jobs as they are now, and what they take.
-async fn set_access(
+async fn set(
     connection: &mut SqliteConnection,
-    taken: &[(&QueuedJob, &Order)],
+    changes: AccessChanges<'_>,
 ) -> Result<(), StoreError> {
-    for taken in taken.chunks(ROWS_PER_STATEMENT) {
-        let mut columns = Vec::new();
-        let mut passwords = Vec::new();
-        let mut erased = Vec::new();
-        for (job, order) in taken {
-            let given = OrderColumns::from(*order);
-            // Usually only the password is new, and the job's own row stays as it is.
-            let stored = job.order.with_secret();
-            let is_same = stored
-                .as_ref()
-                .map(OrderColumns::from)
-                .is_some_and(|stored| {
-                    (stored.access, stored.ssh_key) == (given.access, given.ssh_key)
-                });
-            if !is_same {
-                columns.push((job.id.stored(), given.access, given.ssh_key));
-            }
-            match given.password {
-                Some(password) => passwords.push((job.id.stored(), password)),
-                None => erased.push(job.id.stored()),
-            }
+    for columns in changes.columns.chunks(ROWS_PER_STATEMENT) {
+        let mut jobs = Statement::new(format!(
+            "WITH given (id, access, ssh_key) AS ({}) UPDATE job SET access = given.access, ssh_key = given.ssh_key
+             FROM given WHERE job.id = given.id",
+            values(&bound(3), columns.len())
+        ));
+        for (job, access, ssh_key) in columns {
+            jobs.bind(*job);
+            jobs.bind(*access);
+            jobs.bind(*ssh_key);
         }
-        if !columns.is_empty() {
-            let mut jobs = Statement::new(format!(
-                "WITH given (id, access, ssh_key) AS ({}) UPDATE job SET access = given.access, ssh_key = given.ssh_key
-                 FROM given WHERE job.id = given.id",
-                values(&bound(3), columns.len())
-            ));
-            for (job, access, ssh_key) in columns {
-                jobs.bind(job);
-                jobs.bind(access);
-                jobs.bind(ssh_key);
-            }
-            jobs.query().execute(&mut *connection).await?;
-        }
-        if !passwords.is_empty() {
-            let mut secrets = Statement::new(format!(
-                "INSERT INTO secret (job_id, password) {}
-                 ON CONFLICT (job_id) DO UPDATE SET password = excluded.password",
-                values(&bound(2), passwords.len())
-            ));
-            for (job, password) in passwords {
-                secrets.bind(job);
-                secrets.bind(password);
-            }
-            secrets.query().execute(&mut *connection).await?;
-        }
-        if !erased.is_empty() {
-            sqlx::query(ERASE)
-                .bind(json(&erased))
-                .execute(&mut *connection)
-                .await?;
-        }
+        jobs.query().execute(&mut *connection).await?;
     }
-    Ok(())
-}
-
-fn by_service(rows: &[NewJob]) -> HashMap<ServiceId, &NewJob> {
-    rows.iter().map(|row| (row.service, row)).collect()
+    for passwords in changes.passwords.chunks(ROWS_PER_STATEMENT) {
+        let mut secrets = Statement::new(format!(
+            "INSERT INTO secret (job_id, password) {}
+             ON CONFLICT (job_id) DO UPDATE SET password = excluded.password",
+            values(&bound(2), passwords.len())
+        ));
+        for (job, password) in passwords {
+            secrets.bind(*job);
+            secrets.bind(*password);
+        }
+        secrets.query().execute(&mut *connection).await?;
+    }
+    if !changes.erased.is_empty() {
+        sqlx::query(ERASE)
+            .bind(json(&changes.erased))
+            .execute(&mut *connection)
+            .await?;
+    }
+    set_column(connection, "expected", &changes.pins).await?;
+    set_column(connection, "group_name", &changes.groups).await
 }

@@ -5,9 +5,14 @@
 //! value that is compared with a column of which a partial index speaks makes SQLite prepare the
 //! statement again each time.
 
-use super::columns::{DATA_COLUMNS, WORD_COLUMNS, Word, columns};
+use sqlx::encode::IsNull;
+use sqlx::error::BoxDynError;
+use sqlx::sqlite::{SqliteArgumentsBuffer, SqliteTypeInfo};
+use sqlx::{Encode, Sqlite, Type};
+
 use super::statement::{Statement, bound, padded, values};
 use crate::job::{State, Transition};
+use crate::queue::stored::{DATA_COLUMNS, Datum, WORD_COLUMNS, Word, columns, json};
 
 /// What a step changes: those of the same shape are one statement.
 #[derive(Debug, PartialEq)]
@@ -82,6 +87,22 @@ pub(super) fn move_jobs(shape: &Shape, set: &[&Transition]) -> Statement {
         }
     }
     statement
+}
+
+impl Type<Sqlite> for Datum<'_> {
+    fn type_info() -> SqliteTypeInfo {
+        <str as Type<Sqlite>>::type_info()
+    }
+}
+
+impl Encode<'_, Sqlite> for Datum<'_> {
+    fn encode_by_ref(&self, arguments: &mut SqliteArgumentsBuffer) -> Result<IsNull, BoxDynError> {
+        match *self {
+            Self::Number(number) => Encode::<Sqlite>::encode(number, arguments),
+            Self::Text(text) => Encode::<Sqlite>::encode(text, arguments),
+            Self::Baseline(baseline) => Encode::<Sqlite>::encode(baseline.map(json), arguments),
+        }
+    }
 }
 
 #[cfg(test)]

@@ -5,18 +5,12 @@ use std::collections::HashMap;
 use sqlx::Row;
 
 use super::handle::SqliteQueue;
-use super::rows::{batch_of, job_as_text, queued_job};
-use crate::job::{BatchId, Counts, JobId, JobRecord, LedgerEntry, Submissions};
-use crate::queue::{Flaw, QueuedJob, StoreError};
-use crate::time;
+use super::text::{job_as_text, queued_job};
+use crate::job::JobId;
+use crate::queue::stored::{StoredEntry, Tallied, compare};
+use crate::queue::{Flaw, StoreError};
 
 const JOBS_PER_READING: i64 = 1024;
-
-/// How far a time may lie outside what the order of events allows, since clocks are set back.
-const CLOCK_TOLERANCE_MS: i64 = 86_400_000;
-
-/// 2020-01-01: no rebuild was ordered before refleet existed.
-const EPOCH_MS: i64 = 1_577_836_800_000;
 
 impl SqliteQueue {
     /// Looks for flaws: SQLite's own checks, the ledger's fold against each job, the tally against
@@ -57,7 +51,7 @@ impl SqliteQueue {
         }
 
         let mut jobs = 0;
-        let mut counted: HashMap<BatchId, Counts> = HashMap::new();
+        let mut tallied = Tallied::default();
         let mut after = 0;
         loop {
             let rows = sqlx::query(concat!(
@@ -77,9 +71,7 @@ impl SqliteQueue {
             after = last.id.stored();
             jobs += batch.len() as u64;
             for job in &batch {
-                let counts = counted.entry(batch_of(job.id)).or_default();
-                *counts.of_mut(job.record.state) += 1;
-                counts.held += u64::from(job.record.held);
+                tallied.count(job);
                 let history = histories.get(&job.id).map_or(&[][..], Vec::as_slice);
                 if let Some(what) = compare(job, history) {
                     found(Flaw {
@@ -89,14 +81,8 @@ impl SqliteQueue {
                 }
             }
         }
-        for batch in self.batches().await? {
-            let counted = counted.remove(&batch.id).unwrap_or_default();
-            if counted != batch.counts {
-                found(general(format!(
-                    "the tally of batch {} says {:?}, its jobs are {counted:?}",
-                    batch.id, batch.counts
-                )));
-            }
+        for what in tallied.differences(&self.batches().await?) {
+            found(general(what));
         }
         Ok(jobs)
     }
@@ -137,88 +123,4 @@ impl SqliteQueue {
         }
         Ok(histories)
     }
-}
-
-/// One line of the ledger.
-struct StoredEntry {
-    seq: i64,
-    at_ms: i64,
-    /// `None`: it cannot be read.
-    entry: Option<LedgerEntry>,
-}
-
-/// What the history of `job` makes of it, or what is wrong with that history.
-fn fold(job: &QueuedJob, history: &[StoredEntry]) -> Result<JobRecord, String> {
-    let mut record = JobRecord::queued();
-    let mut submissions = Submissions::default();
-    for StoredEntry { seq, at_ms, entry } in history {
-        let wrong = |what: &dyn std::fmt::Display| format!("ledger entry {seq}: {what}");
-        let Some(entry) = entry else {
-            return Err(format!("ledger entry {seq} cannot be read"));
-        };
-        submissions
-            .see(entry, job.order.action())
-            .map_err(|unpermitted| wrong(&unpermitted))?;
-        record = record
-            .apply(entry, *at_ms)
-            .map_err(|illegal| wrong(&illegal))?;
-    }
-    Ok(record)
-}
-
-fn compare(job: &QueuedJob, history: &[StoredEntry]) -> Option<String> {
-    match fold(job, history) {
-        Err(what) => return Some(what),
-        Ok(_) if history.is_empty() && job.record != JobRecord::queued() => {
-            return Some(format!(
-                "it is {}, and its ledger is empty",
-                job.record.state
-            ));
-        }
-        Ok(folded) if folded != job.record => {
-            return Some(format!(
-                "its ledger says {} after {} submissions, the job says {} after {}{}",
-                folded.state,
-                folded.attempt,
-                job.record.state,
-                job.record.attempt,
-                if folded.state == job.record.state {
-                    " (they differ in other respects)"
-                } else {
-                    ""
-                }
-            ));
-        }
-        Ok(_) => {}
-    }
-    let JobRecord {
-        intent_ms,
-        submitted_ms,
-        completed_ms,
-        ..
-    } = job.record;
-    let latest_ms = time::now_ms() + CLOCK_TOLERANCE_MS;
-    let named = [
-        ("intent", intent_ms),
-        ("submission", submitted_ms),
-        ("completion", completed_ms),
-    ];
-    for (name, at_ms) in named {
-        if let Some(at_ms) = at_ms
-            && !(EPOCH_MS..=latest_ms).contains(&at_ms)
-        {
-            return Some(format!(
-                "the time of its {name} is impossible: {}",
-                time::rfc3339(at_ms)
-            ));
-        }
-    }
-    for ((before, earlier), (after, later)) in [(named[0], named[1]), (named[1], named[2])] {
-        if let Some((earlier, later)) = earlier.zip(later)
-            && later < earlier - CLOCK_TOLERANCE_MS
-        {
-            return Some(format!("its {after} lies before its {before}"));
-        }
-    }
-    None
 }

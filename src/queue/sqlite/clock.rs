@@ -1,20 +1,10 @@
-//! Where the ledger's order contradicts its dates: runs whose clock had gone back.
-//!
-//! The one fact to know: an entry is never older than one that was written before it. Where its date
-//! says so, one of the two was dated by a wrong clock. A date that lies in the future gives itself
-//! away. Of two that have passed nobody can tell which one is wrong: the later one is taken for what
-//! it says (what was written after it is no older), and how much younger that is stays open.
-//!
-//! Nothing is to be seen where the clock was behind from the first entry on, or where it lagged by so
-//! little that the dates still rose: such a ledger looks like any other.
-
-use std::collections::HashMap;
+//! The runs whose clock had gone back, by the ledger's order. What that means stands in
+//! `stored/clock.rs`.
 
 use sqlx::SqliteConnection;
 
-use crate::job::RunId;
 use crate::queue::StoreError;
-use crate::queue::past::SetBack;
+use crate::queue::stored::SetBacks;
 use crate::time;
 
 /// Of each run with an entry that is dated more than ?2 before something that stood there already
@@ -32,34 +22,16 @@ const SET_BACK: &str = "WITH entry AS (
            FROM entry)
      WHERE run_id IS NOT NULL AND at_ms < latest_ms - ?2 GROUP BY run_id";
 
-/// The runs whose clock had gone back: from which entry on it shows, and how.
-#[derive(Debug, Default)]
-pub(super) struct SetBacks(HashMap<RunId, (i64, SetBack)>);
-
-impl SetBacks {
-    /// Reads the whole ledger. An index of the dates would make every entry dearer, and only an order
-    /// by the clock asks for them.
-    pub(super) async fn read(
-        connection: &mut SqliteConnection,
-        now_ms: i64,
-    ) -> Result<Self, StoreError> {
-        let runs: Vec<(i64, i64, i64, i64)> = sqlx::query_as(SET_BACK)
-            .bind(now_ms.saturating_add(time::CLOCK_STEP_MS))
-            .bind(time::CLOCK_STEP_MS)
-            .fetch_all(connection)
-            .await?;
-        let step = |(run, seq, to_ms, from_ms)| (RunId(run), (seq, SetBack { from_ms, to_ms }));
-        Ok(Self(runs.into_iter().map(step).collect()))
-    }
-
-    pub(super) fn is_empty(&self) -> bool {
-        self.0.is_empty()
-    }
-
-    /// How the clock had gone back when `run` wrote entry `seq`. Once it had, all that the same run
-    /// wrote is doubtful, although its dates may have risen above the older ones again.
-    pub(super) fn before(&self, run: RunId, seq: i64) -> Option<SetBack> {
-        let (first, set_back) = self.0.get(&run)?;
-        (seq >= *first).then_some(*set_back)
-    }
+/// Reads the whole ledger. An index of the dates would make every entry dearer, and only an order
+/// by the clock asks for them.
+pub(super) async fn set_backs(
+    connection: &mut SqliteConnection,
+    now_ms: i64,
+) -> Result<SetBacks, StoreError> {
+    let runs = sqlx::query_as(SET_BACK)
+        .bind(now_ms.saturating_add(time::CLOCK_STEP_MS))
+        .bind(time::CLOCK_STEP_MS)
+        .fetch_all(connection)
+        .await?;
+    Ok(SetBacks::of(runs))
 }

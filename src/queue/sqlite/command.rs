@@ -1,15 +1,14 @@
 //! The operator's word: `retry`, `resolve` and `cancel`, each in one guarded transaction, safe
 //! beside a run.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashSet;
 
 use super::handle::SqliteQueue;
 use super::record::write_all;
-use super::rows::{job_as_text, job_id, queued_job};
-use super::statement::json;
-use super::stored::damaged;
+use super::text::{job_as_text, queued_job};
 use crate::job::{BatchId, ServiceId, State};
-use crate::queue::operator::{Command, Elsewhere};
+use crate::queue::operator::Command;
+use crate::queue::stored::{Elsewheres, end_of, job_id, json};
 use crate::queue::{CommandOutcome, Decision, QueuedJob, Selection, StoreError};
 
 /// Jobs that are read and moved at once.
@@ -58,7 +57,7 @@ impl SqliteQueue {
                 " FROM job WHERE id > ?1 AND id < ?2 AND state IN (SELECT value FROM json_each(?3)) ORDER BY id LIMIT ?4"
             ))
             .bind(after)
-            .bind(job_id(BatchId(batch.0 + 1), 0).stored())
+            .bind(end_of(batch))
             .bind(&words)
             .bind(JOBS_PER_WAVE)
             .fetch_all(&mut self.connection)
@@ -106,17 +105,8 @@ impl SqliteQueue {
             .bind(batch.0)
             .fetch_optional(&mut self.connection)
             .await?;
-            match row.as_ref().map(queued_job).transpose()? {
-                None => outcome
-                    .refused
-                    .push((service, format!("is not in batch {batch}"))),
-                Some(job) if !states.contains(&job.record.state) => {
-                    outcome
-                        .refused
-                        .push((service, format!("is {}", job.record.state)));
-                }
-                Some(job) => jobs.push(job),
-            }
+            let found = row.as_ref().map(queued_job).transpose()?;
+            jobs.extend(outcome.named((service, found), batch, states));
         }
         Ok(jobs)
     }
@@ -128,40 +118,23 @@ impl SqliteQueue {
         jobs: &[QueuedJob],
         outcome: &mut CommandOutcome,
     ) -> Result<(), StoreError> {
-        let mut steps = Vec::new();
-        let mut services = Vec::new();
         let elsewhere = self.in_other_batches(command.batch, jobs).await?;
-        for job in jobs {
-            let elsewhere = elsewhere.get(&job.service).copied().unwrap_or_default();
-            match command.steps(job, elsewhere) {
-                Ok(of_job) => {
-                    steps.extend(of_job);
-                    services.push(job.service);
-                }
-                Err(reason) => outcome.refused.push((job.service, reason)),
-            }
-        }
+        let (steps, services) = elsewhere.decide(command, jobs, outcome);
         write_all(&mut self.connection, command.batch, &steps).await?;
         outcome.changed.extend(services);
         Ok(())
     }
 
-    /// Only a job that was final can meet others of its service: the database allows one live job
-    /// per service.
     async fn in_other_batches(
         &mut self,
         batch: BatchId,
         jobs: &[QueuedJob],
-    ) -> Result<HashMap<ServiceId, Elsewhere>, StoreError> {
-        let services: Vec<ServiceId> = jobs
-            .iter()
-            .filter(|job| job.record.state.is_final())
-            .map(|job| job.service)
-            .collect();
+    ) -> Result<Elsewheres, StoreError> {
+        let services = Elsewheres::asked(jobs);
         if services.is_empty() {
-            return Ok(HashMap::new());
+            return Ok(Elsewheres::default());
         }
-        let others: Vec<(i64, i64, bool)> = sqlx::query_as(
+        let others = sqlx::query_as(
             "SELECT job.service_id, job.batch_id, job.completed_ms IS NULL
              FROM json_each(?1) AS row CROSS JOIN job ON job.service_id = row.value
              WHERE job.batch_id <> ?2 AND (
@@ -173,16 +146,6 @@ impl SqliteQueue {
         .bind(batch.0)
         .fetch_all(&mut self.connection)
         .await?;
-        let mut elsewhere: HashMap<ServiceId, Elsewhere> = HashMap::new();
-        for (service, other, is_live) in others {
-            let service = ServiceId::new(service).ok_or_else(|| damaged("a service id"))?;
-            let known = elsewhere.entry(service).or_default();
-            if is_live {
-                known.is_live = true;
-            } else {
-                known.touched_by = known.touched_by.max(Some(BatchId(other)));
-            }
-        }
-        Ok(elsewhere)
+        Elsewheres::of(others)
     }
 }

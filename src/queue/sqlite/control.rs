@@ -1,9 +1,8 @@
 //! What operators say of a batch as a whole.
 
 use super::handle::SqliteQueue;
-use super::statement::json;
-use super::stored::damaged;
-use crate::job::{BatchId, ControlEntry, Instruction, RunId};
+use crate::job::{BatchId, ControlEntry};
+use crate::queue::stored::{ControlRow, control_entry, flaw_of_control, json};
 use crate::queue::{Lease, StoreError};
 
 /// Its numbers are the table's own, so that only what is new is read.
@@ -30,8 +29,6 @@ const INSTRUCT: &str = "INSERT INTO control (batch_id, run_id, kind, at_ms, oper
      SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7
      WHERE ?2 IS NULL OR EXISTS (SELECT 1 FROM run WHERE id = ?2 AND batch_id = ?1 AND ended_ms IS NULL)";
 
-type ControlRow = (i64, Option<i64>, i64, String, Option<String>, String);
-
 impl SqliteQueue {
     /// What was said of `batch` after the entry with number `after`, in its order.
     pub async fn control(
@@ -44,19 +41,7 @@ impl SqliteQueue {
             .bind(after)
             .fetch_all(&mut self.connection)
             .await?;
-        let entry = |(seq, run, at_ms, operator, reason, body): ControlRow| {
-            let instruction: Instruction =
-                serde_json::from_str(&body).map_err(|_| damaged("an operator's instruction"))?;
-            let entry = ControlEntry {
-                run: run.map(RunId),
-                at_ms,
-                operator,
-                reason,
-                instruction,
-            };
-            Ok((seq, entry))
-        };
-        rows.into_iter().map(entry).collect()
+        rows.into_iter().map(control_entry).collect()
     }
 
     /// Writes down what an operator says of `batch`. Returns whether the run that it is for, if any, is
@@ -100,15 +85,6 @@ impl SqliteQueue {
         )
         .fetch_all(&mut self.connection)
         .await?;
-        let flaw = |(seq, kind, body, is_astray): (i64, String, String, bool)| {
-            let what = match serde_json::from_str::<Instruction>(&body) {
-                Err(_) => "cannot be read",
-                Ok(instruction) if instruction.kind() != kind => "is not of the kind that it says",
-                Ok(_) if is_astray => "is for a run of another batch",
-                Ok(_) => return None,
-            };
-            Some(format!("operator's instruction {seq} {what}"))
-        };
-        Ok(rows.into_iter().filter_map(flaw).collect())
+        Ok(rows.into_iter().filter_map(flaw_of_control).collect())
     }
 }

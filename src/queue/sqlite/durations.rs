@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::handle::SqliteQueue;
-use super::stored::stored;
+use super::text::stored;
 use crate::job::{Action, ImageId};
 use crate::queue::StoreError;
 

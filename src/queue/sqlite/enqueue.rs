@@ -7,10 +7,10 @@ use sqlx::SqliteConnection;
 
 use super::handle::SqliteQueue;
 use super::insert::{Insertion, insert, next_rows};
-use super::past::{Past, other_provider};
+use super::past::{other_provider, past, settle};
 use super::settings::{ROLLBACK_JOURNAL, WRITE_AHEAD_LOG};
-use super::statement::json;
 use crate::job::{BatchId, NewJob, SheetRows};
+use crate::queue::stored::json;
 use crate::queue::{
     Conflict, EnqueueError, EnqueuePolicy, Enqueued, NewBatch, Preview, Rows, StoreError,
 };
@@ -189,14 +189,14 @@ async fn preview<E: std::error::Error + 'static>(
     if let Some(conflict) = other_provider(connection, batch).await? {
         return Err(EnqueueError::Conflict(conflict));
     }
-    let mut past = Past::read(connection, batch.action, policy).await?;
+    let mut past = past(connection, batch.action, policy).await?;
     let mut jobs = 0;
     loop {
         let mut chunk = next_rows(rows)?;
         if chunk.is_empty() {
             break;
         }
-        past.settle(connection, None, &mut chunk).await?;
+        settle(connection, &mut past, None, &mut chunk).await?;
         jobs += chunk.len() as u64;
         chunk.iter().for_each(&mut *queued);
     }
@@ -217,7 +217,7 @@ async fn insert_all<E: std::error::Error + 'static>(
     if let Some(conflict) = other_provider(connection, batch).await? {
         return Err(EnqueueError::Conflict(conflict));
     }
-    let mut past = Past::read(connection, batch.action, policy).await?;
+    let mut past = past(connection, batch.action, policy).await?;
     let id = create_batch(connection, batch).await?;
     let (mut queued, mut all) = (0, 0);
     let mut chunk = Vec::new();
@@ -236,7 +236,7 @@ async fn insert_all<E: std::error::Error + 'static>(
             break;
         }
         all += chunk.len() as u64;
-        past.settle(connection, Some(id), &mut chunk).await?;
+        settle(connection, &mut past, Some(id), &mut chunk).await?;
         queued += chunk.len() as u64;
     }
     open_tally(connection, id, queued).await?;

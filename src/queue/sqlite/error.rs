@@ -1,4 +1,4 @@
-//! Why a database file could not be opened, and what SQLite's errors mean.
+//! Why a database could not be opened.
 
 use std::path::PathBuf;
 
@@ -43,34 +43,19 @@ pub enum OpenError {
         /// The file.
         path: PathBuf,
     },
+    /// A server that does not let us in, or could not keep what refleet promises.
+    #[error("cannot use the database {server}: {reason}")]
+    Server {
+        /// Its address, without a password.
+        server: String,
+        /// Why.
+        reason: String,
+        /// What to do about it.
+        remedy: String,
+    },
     /// It is there, and did not do what opening it asks.
     #[error(transparent)]
     Store(#[from] StoreError),
-}
-
-impl From<sqlx::Error> for StoreError {
-    fn from(error: sqlx::Error) -> Self {
-        let sqlx::Error::Database(database) = &error else {
-            return match error {
-                sqlx::Error::Io(io) => Self::Storage {
-                    reason: io.to_string(),
-                },
-                other => Self::Bug(other.to_string()),
-            };
-        };
-        // SQLite's result codes: the primary code is the low byte of the extended one.
-        let primary = database
-            .code()
-            .and_then(|code| code.parse::<u32>().ok())
-            .map(|code| code & 0xff);
-        let reason = database.message().to_owned();
-        match primary {
-            Some(5 | 6) => Self::Busy,
-            // PERM, READONLY, IOERR, CORRUPT, FULL, CANTOPEN, PROTOCOL, NOTADB
-            Some(3 | 8 | 10 | 11 | 13 | 14 | 15 | 26) => Self::Storage { reason },
-            _ => Self::Bug(reason),
-        }
-    }
 }
 
 impl From<sqlx::Error> for OpenError {

@@ -2,10 +2,9 @@
 
 use sqlx::SqliteConnection;
 
-use super::order::{OrderColumns, expected};
-use super::rows::job_id;
 use super::statement::{Statement, bound, values};
 use crate::job::{BatchId, Group, NewJob};
+use crate::queue::stored::{OrderColumns, expected, job_id};
 use crate::queue::{EnqueueError, Rows, StoreError};
 
 /// Rows that go to SQLite as one statement. More costs memory and gains nothing.

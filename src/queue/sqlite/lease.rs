@@ -2,9 +2,8 @@
 
 use super::handle::SqliteQueue;
 use super::lock::host;
-use super::statement::json;
-use super::stored::{damaged, owner};
 use crate::job::{BatchId, Owner, RunId};
+use crate::queue::stored::{damaged, json, owner};
 use crate::queue::{Lease, NewRun, StoreError};
 
 impl SqliteQueue {

@@ -1,11 +1,12 @@
 //! Bringing the schema up to date, which only `load` and `run` do, and refusing one that is not ours.
 
-use sqlx::migrate::{AppliedMigration, Migrate, MigrateError, Migrator};
+use sqlx::migrate::{Migrate, MigrateError, Migrator};
 
 use super::error::OpenError;
 use super::handle::SqliteQueue;
 use super::settings::Open;
 use crate::queue::StoreError;
+use crate::queue::stored::SchemaAge;
 
 static MIGRATIONS: Migrator = sqlx::migrate!("migrations/sqlite");
 
@@ -27,27 +28,17 @@ impl SqliteQueue {
         } else {
             Vec::new()
         };
-        let known = |done: &AppliedMigration| {
-            let mut ours = MIGRATIONS.iter();
-            ours.any(|ours| ours.version == done.version && ours.checksum == done.checksum)
-        };
-        if !applied.iter().all(known) {
-            return Err(OpenError::Newer {
-                path: self.path.clone(),
-            });
-        }
-        if applied.len() == MIGRATIONS.iter().count() {
-            return Ok(());
-        }
-        if mode != Open::Create {
-            return Err(match applied.len() {
-                0 => OpenError::NotFound {
-                    path: self.path.clone(),
-                },
-                _ => OpenError::Older {
-                    path: self.path.clone(),
-                },
-            });
+        let path = || self.path.clone();
+        match SchemaAge::of(&applied, &MIGRATIONS) {
+            SchemaAge::Current => return Ok(()),
+            SchemaAge::Newer => return Err(OpenError::Newer { path: path() }),
+            SchemaAge::None if mode != Open::Create => {
+                return Err(OpenError::NotFound { path: path() });
+            }
+            SchemaAge::Older if mode != Open::Create => {
+                return Err(OpenError::Older { path: path() });
+            }
+            SchemaAge::None | SchemaAge::Older => {}
         }
         self.connection
             .ensure_migrations_table(MIGRATIONS_TABLE)

@@ -2,12 +2,10 @@
 //!
 //! `place` decides whether a path can carry a ledger, `file` and `open` open it (`handle`, with
 //! `settings`), `migrate` brings its schema up to date. `lock` sees to it that one run works, `lease` is what that run writes of itself.
-//! `log` and `files` watch over SQLite's side files while it works. `columns` lists a job's record,
-//! `rows` reads a job and `change` moves it. The rest are the verbs: `enqueue`, `record`, `command`,
+//! `log` and `files` watch over SQLite's side files while it works. `text` reads a job and
+//! `change` moves it. The rest are the verbs: `enqueue`, `record`, `command`,
 //! `control`, `access`, `adopt`, `read`, `overview`, `durations`, `pace`, `check`.
 
-#[macro_use]
-mod columns;
 #[macro_use]
 mod control;
 
@@ -30,7 +28,6 @@ mod log;
 mod marked_file;
 mod migrate;
 mod open;
-mod order;
 mod overview;
 mod pace;
 mod past;
@@ -40,11 +37,10 @@ mod plans;
 mod read;
 mod record;
 mod rollout;
-mod rows;
 mod settings;
 mod statement;
 mod store;
-mod stored;
+mod text;
 mod transaction;
 
 pub use error::OpenError;

@@ -3,9 +3,9 @@
 use sqlx::Row as _;
 
 use super::handle::SqliteQueue;
-use super::rows::{StoredPending, ids, job_as_text, job_id, queued_job};
-use super::stored::stored;
+use super::text::{job_as_text, queued_job};
 use crate::job::{BatchId, JobId};
+use crate::queue::stored::{end_of, ids, job_id, json, pending_jobs};
 use crate::queue::{Harm, Pending, QueuedJob, StoreError};
 
 /// Failed jobs that nobody has dealt with. What the operator has resolved as failed is dealt with,
@@ -61,18 +61,11 @@ impl SqliteQueue {
         let after = after.unwrap_or_else(|| job_id(batch, 0));
         let row = sqlx::query(PENDING)
             .bind(after.stored())
-            .bind(job_id(BatchId(batch.0 + 1), 0).stored())
+            .bind(end_of(batch))
             .bind(i64::try_from(limit).unwrap_or(i64::MAX))
             .fetch_one(&mut self.connection)
             .await?;
-        let pending: Vec<StoredPending> = stored(&row, "a job")?;
-        let mut pending: Vec<Pending> = pending
-            .into_iter()
-            .map(Pending::try_from)
-            .collect::<Result<_, _>>()?;
-        // An aggregate promises no order.
-        pending.sort_unstable_by_key(|pending| pending.id);
-        Ok(pending)
+        pending_jobs(row.try_get(0)?)
     }
 
     /// A queued job of `batch` expects something of its instance.
@@ -93,7 +86,7 @@ impl SqliteQueue {
             job_as_text!(),
             " FROM job WHERE id IN (SELECT value FROM json_each(?1)) AND state = 'queued'"
         ))
-        .bind(ids(jobs))
+        .bind(json(&ids(jobs)))
         .fetch_all(&mut self.connection)
         .await?;
         let mut jobs: Vec<QueuedJob> = rows.iter().map(queued_job).collect::<Result<_, _>>()?;

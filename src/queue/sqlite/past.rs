@@ -3,12 +3,10 @@
 
 use sqlx::SqliteConnection;
 
-use super::clock::SetBacks;
-use super::statement::json;
-use super::stored::damaged;
-use crate::job::{Action, BatchId, Executed, ImageId, NewJob, RunId, ServiceId, State};
-use crate::queue::past::{LastSubmission, Sieve};
-use crate::queue::{Conflict, EnqueuePolicy, LeftOut, Live, NewBatch, StoreError};
+use super::clock::set_backs;
+use crate::job::{Action, BatchId, NewJob};
+use crate::queue::stored::Past;
+use crate::queue::{Conflict, EnqueuePolicy, NewBatch, StoreError};
 use crate::time;
 
 /// The services of ?1 (pairs of service and image) that are live in another batch than ?2.
@@ -21,7 +19,7 @@ pub(super) const LIVE: &str = "SELECT job.service_id, job.batch_id, job.held
 const RECENT: &str = "SELECT json_group_array(DISTINCT batch_id) FROM tally
      WHERE moved_ms > ?1 OR ?2 OR EXISTS (SELECT 1 FROM tally WHERE moved_ms > ?3)";
 
-/// [`StoredSubmission`] of the job that had the service's last submission of the action ?2, among those
+/// What [`Past`] reads of the job that had the service's last submission of the action ?2, among those
 /// that may have touched it.
 macro_rules! last_submitted {
     ($($condition:literal)?) => {
@@ -54,142 +52,64 @@ pub(super) const ENDED: &str = concat!(
      FROM json_each(?1) AS pair) WHERE last IS NOT NULL"
 );
 
-/// A service's last submission, as [`SUBMITTED`] and [`ENDED`] give it.
-#[derive(serde::Deserialize)]
-struct StoredSubmission {
-    batch: i64,
-    state: State,
-    executed: Executed,
-    intent_ms: i64,
-    /// 1: it asked for the same image.
-    same_image: u8,
-    /// The run that submitted it, and the intent's number in the ledger.
-    run: Option<i64>,
-    seq: Option<i64>,
-}
-
-/// What the services of an order have been through, read set by set. A job of any action that is live is
-/// in the way of every order; what has ended is the past of its own action alone.
-pub(super) struct Past {
-    /// What is ordered.
+/// What is known before the batch of the order is created.
+pub(super) async fn past(
+    connection: &mut SqliteConnection,
     action: Action,
-    sieve: Sieve,
-    /// Other batches exist, so that services may have a past.
-    exists: bool,
-    /// Under [`EnqueuePolicy::due`]: the batches of [`RECENT`], as JSON.
-    recent: String,
-    /// Under [`EnqueuePolicy::due`]: the runs whose clock had gone back.
-    set_back: SetBacks,
+    policy: EnqueuePolicy,
+) -> Result<Past, StoreError> {
+    let exists = sqlx::query_scalar("SELECT EXISTS (SELECT 1 FROM batch)")
+        .fetch_one(&mut *connection)
+        .await?;
+    let past = Past::new(action, policy, exists);
+    let Some(due) = policy.due else {
+        return Ok(past);
+    };
+    let set_back = set_backs(connection, due.now_ms).await?;
+    let recent = sqlx::query_scalar(RECENT)
+        .bind(due.before_ms())
+        .bind(!set_back.is_empty())
+        .bind(due.now_ms.saturating_add(time::CLOCK_STEP_MS))
+        .fetch_one(connection)
+        .await?;
+    Ok(past.dated(recent, set_back))
 }
 
-impl Past {
-    /// Before the batch of the order is created.
-    pub(super) async fn read(
-        connection: &mut SqliteConnection,
-        action: Action,
-        policy: EnqueuePolicy,
-    ) -> Result<Self, StoreError> {
-        let exists = sqlx::query_scalar("SELECT EXISTS (SELECT 1 FROM batch)")
-            .fetch_one(&mut *connection)
-            .await?;
-        let (mut recent, mut set_back) = (String::new(), SetBacks::default());
-        if let Some(due) = policy.due {
-            set_back = SetBacks::read(connection, due.now_ms).await?;
-            recent = sqlx::query_scalar(RECENT)
-                .bind(due.before_ms())
-                .bind(!set_back.is_empty())
-                .bind(due.now_ms.saturating_add(time::CLOCK_STEP_MS))
-                .fetch_one(connection)
-                .await?;
-        }
-        Ok(Self {
-            action,
-            sieve: Sieve::new(action, policy),
-            exists,
-            recent,
-            set_back,
-        })
-    }
-
-    /// Leaves in `rows` those that become jobs: of batch `own`, where that exists already.
-    pub(super) async fn settle(
-        &mut self,
-        connection: &mut SqliteConnection,
-        own: Option<BatchId>,
-        rows: &mut Vec<NewJob>,
-    ) -> Result<(), StoreError> {
-        if !self.exists || rows.is_empty() {
-            return Ok(());
-        }
-        let pairs: Vec<(ServiceId, Option<ImageId>)> = rows
-            .iter()
-            .map(|row| (row.service, row.order.image()))
-            .collect();
-        let pairs = json(&pairs);
-        let live: Vec<(i64, i64, bool)> = sqlx::query_as(LIVE)
+/// Leaves in `rows` those that become jobs: of batch `own`, where that exists already.
+pub(super) async fn settle(
+    connection: &mut SqliteConnection,
+    past: &mut Past,
+    own: Option<BatchId>,
+    rows: &mut Vec<NewJob>,
+) -> Result<(), StoreError> {
+    let Some(pairs) = past.pairs(rows) else {
+        return Ok(());
+    };
+    let live = sqlx::query_as(LIVE)
+        .bind(&pairs)
+        .bind(own.map_or(0, |own| own.0))
+        .fetch_all(&mut *connection)
+        .await?;
+    past.live(live)?;
+    if past.due().is_some() {
+        let submitted = sqlx::query_as(SUBMITTED)
             .bind(&pairs)
-            .bind(own.map_or(0, |own| own.0))
+            .bind(past.action.as_str())
+            .bind(&past.recent)
             .fetch_all(&mut *connection)
             .await?;
-        for (service, batch, is_held) in live {
-            self.sieve.live(Live {
-                service: service_id(service)?,
-                batch: BatchId(batch),
-                is_held,
-            });
-        }
-        if self.sieve.due().is_some() {
-            let submitted: Vec<(i64, String)> = sqlx::query_as(SUBMITTED)
-                .bind(&pairs)
-                .bind(self.action.as_str())
-                .bind(&self.recent)
-                .fetch_all(&mut *connection)
-                .await?;
-            for (service, last) in submitted {
-                let last = self.last_submission(&last)?;
-                self.sieve.submitted(service_id(service)?, &last);
-            }
-        }
-        if self.sieve.asks_ended() {
-            let ended: Vec<(i64, String, bool)> = sqlx::query_as(ENDED)
-                .bind(&pairs)
-                .bind(self.action.as_str())
-                .fetch_all(connection)
-                .await?;
-            for (service, last, has_image) in ended {
-                let last = self.last_submission(&last)?;
-                self.sieve.ended(service_id(service)?, &last, has_image);
-            }
-        }
-        self.sieve.keep(rows);
-        Ok(())
+        past.submitted(submitted)?;
     }
-
-    /// What was left out, or what forbids the order.
-    pub(super) fn conclude(self) -> Result<LeftOut, Conflict> {
-        self.sieve.conclude()
+    if past.asks_ended() {
+        let ended = sqlx::query_as(ENDED)
+            .bind(&pairs)
+            .bind(past.action.as_str())
+            .fetch_all(connection)
+            .await?;
+        past.ended(ended)?;
     }
-
-    fn last_submission(&self, text: &str) -> Result<LastSubmission, StoreError> {
-        let stored: StoredSubmission =
-            serde_json::from_str(text).map_err(|_| damaged("a service's last submission"))?;
-        let set_back = stored
-            .run
-            .zip(stored.seq)
-            .and_then(|(run, seq)| self.set_back.before(RunId(run), seq));
-        Ok(LastSubmission {
-            batch: BatchId(stored.batch),
-            state: stored.state,
-            executed: stored.executed,
-            intent_ms: stored.intent_ms,
-            is_same_image: stored.same_image != 0,
-            set_back,
-        })
-    }
-}
-
-fn service_id(number: i64) -> Result<ServiceId, StoreError> {
-    ServiceId::new(number).ok_or_else(|| damaged("a service id"))
+    past.keep(rows);
+    Ok(())
 }
 
 /// One database is the ledger of one provider: with another, the same numbers would be other

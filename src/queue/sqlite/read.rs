@@ -1,21 +1,15 @@
 //! What can be asked of the queue. Nothing here changes anything.
 
-use std::collections::HashMap;
-use std::ffi::OsStr;
-use std::os::unix::ffi::OsStrExt as _;
-use std::path::PathBuf;
-
-use sqlx::sqlite::SqliteRow;
-use sqlx::{QueryBuilder, Row, Sqlite};
+use sqlx::{AssertSqlSafe, QueryBuilder, Row, Sqlite};
 
 use super::handle::SqliteQueue;
 use super::lock::QueueLock;
-use super::rows::{
-    StoredJob, StoredTarget, batch_of, ids, job_as_text, job_id, queued_job, result_row,
-};
-use super::statement::json;
-use super::stored::{damaged, owner, stored, word};
+use super::text::{job_as_text, queued_job};
 use crate::job::{BatchId, Cause, Counts, FailureKind, JobId, RunId, ServiceId, State};
+use crate::queue::stored::{
+    BATCH_COLUMNS, StoredBatch, Tallies, batch_of, counts_of, damaged, due_jobs, each_target,
+    end_of, ids, job_id, json, options, result_row,
+};
 use crate::queue::{
     AtWork, Batch, LedgerLine, Oldest, QueuedJob, ResultSink, Run, StoreError, Target,
 };
@@ -29,9 +23,9 @@ macro_rules! due_statement {
     ($more:literal) => {
         concat!(
             "SELECT '[' || coalesce(group_concat(text), '') || ']' FROM (SELECT ",
-            crate::queue::sqlite::rows::job_as_text!(concat!(
+            crate::queue::sqlite::text::job_as_text!(concat!(
                 "CASE WHEN job.attempt > 0 OR job.error_kind IS NOT NULL THEN ",
-                record_as_json!(),
+                crate::queue::sqlite::text::record_as_json!(),
                 " END"
             )),
             " AS text FROM job WHERE batch_id = ?1 AND state = 'queued' AND not_before_ms <= ?2 ",
@@ -72,63 +66,25 @@ pub(super) const TALLY: &str = "SELECT state, jobs FROM tally WHERE batch_id = ?
 impl SqliteQueue {
     /// All batches, the oldest first.
     pub async fn batches(&mut self) -> Result<Vec<Batch>, StoreError> {
-        let rows = sqlx::query(
-            "SELECT id, identity, provider, number, manifest, created_ms, api_url, path, action,
-                    account, account_label, plan, rows FROM batch ORDER BY id",
-        )
-        .fetch_all(&mut self.connection)
-        .await?;
-        let tallies: Vec<(i64, String, i64, i64)> =
-            sqlx::query_as("SELECT batch_id, state, jobs, moved_ms FROM tally")
-                .fetch_all(&mut self.connection)
-                .await?;
-        let mut by_batch: HashMap<i64, (Counts, i64)> = HashMap::new();
-        for (batch, state, jobs, moved) in tallies {
-            let (counts, moved_ms) = by_batch.entry(batch).or_default();
-            *moved_ms = moved.max(*moved_ms);
-            set_count(counts, &state, jobs)?;
-        }
-        rows.iter()
-            .map(|row| {
-                let id: i64 = row.try_get(0)?;
-                let identity: &[u8] = row.try_get(1)?;
-                let number: i64 = row.try_get(3)?;
-                let created_ms: i64 = row.try_get(5)?;
-                let (counts, moved_ms) = by_batch.get(&id).copied().unwrap_or_default();
-                Ok(Batch {
-                    id: BatchId(id),
-                    action: word(row.try_get(8)?)?,
-                    identity: identity
-                        .try_into()
-                        .map_err(|_| damaged("a batch's identity"))?,
-                    provider: row.try_get(2)?,
-                    api_url: row.try_get(6)?,
-                    owner: owner(row.try_get(9)?, row.try_get(10)?),
-                    plan: row.try_get(11)?,
-                    rows: serde_json::from_str(row.try_get(12)?)
-                        .map_err(|_| damaged("the rows of a sheet"))?,
-                    number: u32::try_from(number).map_err(|_| damaged("a batch's number"))?,
-                    manifest: row.try_get(4)?,
-                    path: PathBuf::from(OsStr::from_bytes(row.try_get(7)?)),
-                    created_ms,
-                    touched_ms: moved_ms.max(created_ms),
-                    counts,
-                })
-            })
-            .collect()
+        let batches = format!("SELECT {BATCH_COLUMNS}, rows FROM batch ORDER BY id");
+        let batches: Vec<StoredBatch> = sqlx::query_as(AssertSqlSafe(batches))
+            .fetch_all(&mut self.connection)
+            .await?;
+        let tallies = sqlx::query_as("SELECT batch_id, state, jobs, moved_ms FROM tally")
+            .fetch_all(&mut self.connection)
+            .await?;
+        let tallies = Tallies::of(tallies)?;
+        let batches = batches.into_iter().map(|batch| batch.with(&tallies));
+        batches.collect()
     }
 
     /// The jobs of `batch` per state.
     pub async fn tally(&mut self, batch: BatchId) -> Result<Counts, StoreError> {
-        let tallies: Vec<(String, i64)> = sqlx::query_as(TALLY)
+        let tallies = sqlx::query_as(TALLY)
             .bind(batch.0)
             .fetch_all(&mut self.connection)
             .await?;
-        let mut counts = Counts::default();
-        for (state, jobs) in tallies {
-            set_count(&mut counts, &state, jobs)?;
-        }
-        Ok(counts)
+        counts_of(tallies)
     }
 
     /// Jobs of `batch` that may start at `now_ms` (Unix time), at most `limit`, in the order in
@@ -145,7 +101,7 @@ impl SqliteQueue {
             .bind(i64::try_from(limit).unwrap_or(i64::MAX))
             .fetch_one(&mut self.connection)
             .await?;
-        due_jobs(&row)
+        due_jobs(row.try_get(0)?)
     }
 
     /// Hands what is queued of `batch` to `each`, in the order in which it may start. All of it is of
@@ -175,15 +131,9 @@ impl SqliteQueue {
                 .bind(ROWS_PER_READING)
                 .fetch_one(&mut self.connection)
                 .await?;
-            let mut targets: Vec<StoredTarget<'_>> = stored(&row, "a job")?;
-            // An aggregate promises no order.
-            targets.sort_unstable_by_key(|target| (target.0, target.1));
-            let Some(last) = targets.last() else {
-                return Ok(());
-            };
-            after = (last.0, last.1);
-            for target in targets {
-                each(target.try_into()?);
+            match each_target(row.try_get(0)?, each)? {
+                Some(last) => after = last,
+                None => return Ok(()),
             }
         }
     }
@@ -245,7 +195,7 @@ impl SqliteQueue {
             job_as_text!(),
             " FROM job WHERE id IN (SELECT value FROM json_each(?1)) ORDER BY id"
         ))
-        .bind(ids(jobs))
+        .bind(json(&ids(jobs)))
         .fetch_all(&mut self.connection)
         .await?;
         rows.iter().map(queued_job).collect()
@@ -292,7 +242,7 @@ impl SqliteQueue {
             query
                 .push_bind(after)
                 .push(" AND id < ")
-                .push_bind(job_id(BatchId(batch.0 + 1), 0).stored());
+                .push_bind(end_of(batch));
             if !states.is_empty() {
                 let words: Vec<&str> = states.iter().map(|state| state.as_str()).collect();
                 query
@@ -305,7 +255,7 @@ impl SqliteQueue {
                 .push_bind(ROWS_PER_READING);
             let rows = query.build().fetch_all(&mut self.connection).await?;
             for row in &rows {
-                let result = result_row(row)?;
+                let result = result_row(row.try_get(0)?)?;
                 after = job_id(batch, result.line).stored();
                 if let Err(error) = sink(result) {
                     return Ok(Err(error));
@@ -323,14 +273,14 @@ impl SqliteQueue {
         &mut self,
         batch: BatchId,
     ) -> Result<Option<serde_json::Value>, StoreError> {
-        let options: Option<String> = sqlx::query_scalar(
+        let stored: Option<String> = sqlx::query_scalar(
             "SELECT coalesce((SELECT options FROM run WHERE batch_id = ?1 ORDER BY id DESC LIMIT 1),
                              (SELECT options FROM batch WHERE id = ?1))",
         )
         .bind(batch.0)
         .fetch_one(&mut self.connection)
         .await?;
-        recorded(options)
+        options(stored.as_deref())
     }
 
     /// The options of the run that has ordered `batch`; `None`: it was only loaded.
@@ -338,11 +288,11 @@ impl SqliteQueue {
         &mut self,
         batch: BatchId,
     ) -> Result<Option<serde_json::Value>, StoreError> {
-        let options: Option<String> = sqlx::query_scalar("SELECT options FROM batch WHERE id = ?1")
+        let stored: Option<String> = sqlx::query_scalar("SELECT options FROM batch WHERE id = ?1")
             .bind(batch.0)
             .fetch_one(&mut self.connection)
             .await?;
-        recorded(options)
+        options(stored.as_deref())
     }
 
     /// The runs that worked on `batch`, the newest first, at most `limit`.
@@ -453,32 +403,4 @@ impl SqliteQueue {
         .await?;
         Ok(u64::try_from(jobs).unwrap_or(0))
     }
-}
-
-/// The jobs in the only column of `row`, which is a [`due_statement`], in the order in which they may start.
-pub(super) fn due_jobs(row: &SqliteRow) -> Result<Vec<QueuedJob>, StoreError> {
-    let jobs: Vec<StoredJob<'_>> = stored(row, "a job")?;
-    let mut jobs: Vec<QueuedJob> = jobs
-        .into_iter()
-        .map(QueuedJob::try_from)
-        .collect::<Result<_, _>>()?;
-    // An aggregate promises no order.
-    jobs.sort_by_key(|job| (job.record.not_before_ms, job.id));
-    Ok(jobs)
-}
-
-/// The options of a run, as they are stored.
-fn recorded(options: Option<String>) -> Result<Option<serde_json::Value>, StoreError> {
-    let options = options.map(|options| serde_json::from_str(&options));
-    options.transpose().map_err(|_| damaged("a run's options"))
-}
-
-/// Puts a row of the tally into `counts`.
-fn set_count(counts: &mut Counts, state: &str, jobs: i64) -> Result<(), StoreError> {
-    let jobs = u64::try_from(jobs).map_err(|_| damaged("a negative tally"))?;
-    match state {
-        "held" => counts.held = jobs,
-        state => *counts.of_mut(word(state)?) = jobs,
-    }
-    Ok(())
 }

@@ -1,14 +1,15 @@
 //! How jobs move: the one transaction that every tick of a run and every operator's word is.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashSet;
 
 use sqlx::SqliteConnection;
 
 use super::change::{grouped_by_shape, move_jobs};
 use super::handle::SqliteQueue;
 use super::lease::lost;
-use super::statement::{Statement, bound, json, padded, values};
-use crate::job::{BatchId, JobId, LedgerEntry, RunId, State, Transition};
+use super::statement::{Statement, bound, padded, values};
+use crate::job::{BatchId, JobId, RunId, Transition};
+use crate::queue::stored::{Writer, erased, is_intent, json, tally_changes, waves};
 use crate::queue::{Lease, Recorded, StoreError};
 
 /// Rows that go to SQLite as one statement: whatever changes, its 32,766 bound values are enough.
@@ -32,31 +33,6 @@ pub(super) const COUNT: &str = concat!(
     held!("?5"),
     ")"
 );
-
-/// Who writes.
-#[derive(Debug, Clone, Copy)]
-pub(super) enum Writer<'a> {
-    /// A run, under its lease.
-    Run(&'a Lease),
-    /// An operator's command.
-    Operator,
-}
-
-impl Writer<'_> {
-    fn run(self) -> Option<RunId> {
-        match self {
-            Self::Run(lease) => Some(lease.run()),
-            Self::Operator => None,
-        }
-    }
-
-    fn epoch(self) -> Option<i64> {
-        match self {
-            Self::Run(lease) => Some(lease.epoch()),
-            Self::Operator => None,
-        }
-    }
-}
 
 /// What to do with steps whose jobs have moved, or must not begin.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -147,10 +123,6 @@ impl SqliteQueue {
     }
 }
 
-fn is_intent(step: &Transition) -> bool {
-    matches!(step.entry, LedgerEntry::Intent { .. })
-}
-
 /// Inside an operator's transaction, in which the jobs were read: none can have moved.
 pub(super) async fn write_all(
     connection: &mut SqliteConnection,
@@ -179,15 +151,7 @@ async fn write(
     moved: Moved,
 ) -> Result<HashSet<JobId>, Refused> {
     let mut conflicts = HashSet::new();
-    let mut rest = steps;
-    while !rest.is_empty() {
-        // One statement moves a job once: a second step of the same job begins a second wave.
-        let mut seen = HashSet::with_capacity(rest.len());
-        let end = rest
-            .iter()
-            .position(|step| !seen.insert(step.job))
-            .unwrap_or(rest.len());
-        let (wave, later) = rest.split_at(end);
+    for wave in waves(steps) {
         let mut steps = wave.to_vec();
         if moved == Moved::LeaveOut {
             let standing = still_standing(connection, wave).await?;
@@ -196,7 +160,6 @@ async fn write(
             conflicts.extend(moved.filter(|job| !standing.contains(job)));
         }
         write_wave(connection, batch, writer, &steps, moved).await?;
-        rest = later;
     }
     Ok(conflicts)
 }
@@ -246,11 +209,7 @@ async fn write_wave(
             .await?;
     }
 
-    let erased: Vec<i64> = written
-        .iter()
-        .filter(|step| matches!(step.to.state, State::Done | State::Cancelled))
-        .map(|step| step.job.stored())
-        .collect();
+    let erased = erased(written);
     if !erased.is_empty() {
         sqlx::query(ERASE)
             .bind(json(&erased))
@@ -276,18 +235,7 @@ async fn keep_tally(
     writer: Writer<'_>,
     written: &[&Transition],
 ) -> Result<bool, StoreError> {
-    let mut change: HashMap<&'static str, i64> = HashMap::new();
-    for step in written {
-        *change.entry(step.from.state.as_str()).or_default() -= 1;
-        *change.entry(step.to.state.as_str()).or_default() += 1;
-        // Only the word `held` sets the flag, and every step out of doubt clears it.
-        if matches!(step.entry, LedgerEntry::Held { .. }) {
-            *change.entry("held").or_default() += 1;
-        } else if step.from.held {
-            *change.entry("held").or_default() -= 1;
-        }
-    }
-    let changes: Vec<(&str, i64)> = change.into_iter().collect();
+    let changes = tally_changes(written);
     let moved_ms = written.iter().map(|step| step.at_ms).max().unwrap_or(0);
     let begins = writer
         .run()
@@ -296,7 +244,7 @@ async fn keep_tally(
         .bind(batch.0)
         .bind(json(&changes))
         .bind(moved_ms)
-        .bind(writer.epoch())
+        .bind(writer.lease().map(Lease::epoch))
         .bind(begins.map(|run| run.0))
         .execute(&mut *connection)
         .await?;

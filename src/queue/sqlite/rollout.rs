@@ -3,12 +3,13 @@
 use std::collections::HashMap;
 use std::num::NonZeroU32;
 
+use sqlx::Row as _;
+
 use super::handle::SqliteQueue;
-use super::read::{due_jobs, due_statement};
-use super::rows::{ids, job_as_text, queued_job};
-use super::statement::json;
-use super::stored::{damaged, image_id, word};
-use crate::job::{BatchId, Group, ImageId, JobId, ServiceId};
+use super::read::due_statement;
+use super::text::{job_as_text, queued_job};
+use crate::job::{BatchId, Group, ImageId};
+use crate::queue::stored::{damaged, down, due_jobs, ids, image_id, json};
 use crate::queue::{Admission, Down, QueuedJob, RolloutProgress, StoreError};
 
 /// Jobs that are due, as [`DUE`](super::read::DUE) gives them, without those of the groups ?4, but with the
@@ -120,25 +121,11 @@ impl SqliteQueue {
     }
 
     async fn down(&mut self, batch: BatchId) -> Result<Vec<Down>, StoreError> {
-        let rows: Vec<(i64, i64, i64, Option<String>, String, bool)> = sqlx::query_as(DOWN)
+        let rows = sqlx::query_as(DOWN)
             .bind(batch.0)
             .fetch_all(&mut self.connection)
             .await?;
-        let mut down = Vec::with_capacity(rows.len());
-        for (by, id, service, group, state, is_waited_for) in rows {
-            // The sheet of this batch has taken it out of its group.
-            let Some(group) = group else { continue };
-            down.push(Down {
-                other_batch: (by != batch.0).then_some(BatchId(by)),
-                job: JobId::from_stored(id),
-                service: ServiceId::new(service).ok_or_else(|| damaged("a service id"))?,
-                group: Group::new(&group).ok_or_else(|| damaged("a group"))?,
-                state: word(&state)?,
-                is_waited_for,
-            });
-        }
-        down.sort_unstable_by_key(|down| down.job);
-        Ok(down)
+        down(batch, rows)
     }
 
     async fn canaries(
@@ -170,10 +157,10 @@ impl SqliteQueue {
             .bind(now_ms)
             .bind(i64::try_from(limit).unwrap_or(i64::MAX))
             .bind(json(&admission.not_of))
-            .bind(ids(&admission.but))
+            .bind(json(&ids(&admission.but)))
             .bind(json(&admission.not_images))
             .fetch_one(&mut self.connection)
             .await?;
-        due_jobs(&row)
+        due_jobs(row.try_get(0)?)
     }
 }

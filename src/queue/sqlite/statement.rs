@@ -1,6 +1,5 @@
 //! Statements over many rows: their text, and the values bound to it.
 
-use serde::Serialize;
 use sqlx::query::{Query, QueryAs};
 use sqlx::sqlite::{SqliteArguments, SqliteRow};
 use sqlx::{Arguments as _, AssertSqlSafe, Encode, FromRow, Sqlite, Type};
@@ -71,9 +70,4 @@ pub(super) fn bound(columns: usize) -> String {
 /// of them is prepared once. What is not bound is `NULL`.
 pub(super) fn padded(rows: usize) -> usize {
     rows.next_multiple_of(ROWS_PER_STEP)
-}
-
-/// Many values that are bound as one.
-pub(super) fn json<T: Serialize + ?Sized>(value: &T) -> String {
-    serde_json::to_string(value).expect("plain data is always JSON")
 }

@@ -1,22 +1,17 @@
 //! The columns of a job's record: the one list of them, from which they are written and read.
 //!
-//! Some take few values, and stand as words in the statements that write them; the values of the
-//! others are bound. [`super::change`] says why.
+//! Some take few values: in SQLite these stand as words in the statements that write them, and the values
+//! of the others are bound; `sqlite/change.rs` says why.
 
 use std::fmt;
 
 use serde::Deserialize;
-use sqlx::encode::IsNull;
-use sqlx::error::BoxDynError;
-use sqlx::sqlite::{SqliteArgumentsBuffer, SqliteTypeInfo};
-use sqlx::{Encode, Sqlite, Type};
 
-use super::statement::json;
 use crate::job::{Baseline, Evidence, Executed, Failure, JobRecord, State};
 
 /// What stands in a column of few values; shown, it is SQL.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub(super) enum Word {
+pub enum Word {
     Null,
     Text(&'static str),
     Flag(bool),
@@ -24,49 +19,52 @@ pub(super) enum Word {
 
 /// What is bound for one of the other columns.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub(super) enum Datum<'a> {
+pub enum Datum<'a> {
     Number(Option<i64>),
     Text(Option<&'a str>),
     Baseline(Option<&'a Baseline>),
 }
 
-/// Of each column: its name (and how it is read, where that is not by its name alone), the type that
-/// it is read as, and what of a record stands in it.
+/// Of each column: its name, the type that it is read as, and what of a record stands in it.
 macro_rules! record_columns {
     (
-        $record:ident;
+        ($dollar:tt) $record:ident;
         words { $first:ident: $first_type:ty = $first_word:expr; $($word:ident: $word_type:ty = $as_word:expr;)+ }
-        data { $($datum:ident ($sql:literal): $datum_type:ty = $as_datum:expr;)+ }
+        data { $($datum:ident: $datum_type:ty = $as_datum:expr;)+ }
+        json { $($json:ident: $json_type:ty = $as_json:expr;)+ }
     ) => {
         /// The columns of few values.
-        pub(super) const WORD_COLUMNS: &[&str] = &[stringify!($first), $(stringify!($word)),+];
+        pub const WORD_COLUMNS: &[&str] = &[stringify!($first), $(stringify!($word)),+];
 
         /// The other columns.
-        pub(super) const DATA_COLUMNS: &[&str] = &[$(stringify!($datum)),+];
+        pub const DATA_COLUMNS: &[&str] = &[$(stringify!($datum),)+ $(stringify!($json)),+];
 
-        pub(super) type Words = [Word; WORD_COLUMNS.len()];
-        pub(super) type Data<'a> = [Datum<'a>; DATA_COLUMNS.len()];
+        pub type Words = [Word; WORD_COLUMNS.len()];
+        pub type Data<'a> = [Datum<'a>; DATA_COLUMNS.len()];
 
         /// What stands in the columns, in the order of their names.
-        pub(super) fn columns($record: &JobRecord) -> (Words, Data<'_>) {
-            ([$first_word, $($as_word),+], [$($as_datum),+])
+        pub fn columns($record: &JobRecord) -> (Words, Data<'_>) {
+            ([$first_word, $($as_word),+], [$($as_datum,)+ $($as_json),+])
         }
 
         /// A record as `record_as_json!` gives it.
         #[derive(Deserialize)]
-        pub(super) struct StoredRecord {
+        pub struct StoredRecord {
             $first: $first_type,
             $($word: $word_type,)+
             $($datum: $datum_type,)+
+            $($json: $json_type,)+
         }
 
-        /// The record of a job as JSON, for [`StoredRecord`].
-        macro_rules! record_as_json {
-            () => {
+        /// The record of a job as JSON, for [`StoredRecord`]: `$array` makes an array of values, `$json` is
+        /// what makes JSON of a column that holds it.
+        macro_rules! record_as_array {
+            ($dollar array:literal, $dollar json:literal) => {
                 concat!(
-                    "json_array(job.", stringify!($first),
+                    $dollar array, "(job.", stringify!($first),
                     $(", job.", stringify!($word),)+
-                    $(", ", $sql,)+
+                    $(", job.", stringify!($datum),)+
+                    $(", ", $dollar json, "(job.", stringify!($json), ")",)+
                     ")"
                 )
             };
@@ -75,7 +73,7 @@ macro_rules! record_columns {
 }
 
 record_columns! {
-    record;
+    ($) record;
     words {
         state: State = Word::Text(record.state.as_str());
         executed_before: Executed = Word::Text(record.executed_before.as_str());
@@ -87,16 +85,18 @@ record_columns! {
         rebuilding_seen: u8 = Word::Flag(record.rebuilding_seen);
     }
     data {
-        attempt ("job.attempt"): u32 = Datum::Number(Some(record.attempt.into()));
-        retries ("job.retries"): u32 = Datum::Number(Some(record.retries.into()));
-        not_before_ms ("job.not_before_ms"): i64 = Datum::Number(Some(record.not_before_ms));
-        intent_ms ("job.intent_ms"): Option<i64> = Datum::Number(record.intent_ms);
-        submitted_ms ("job.submitted_ms"): Option<i64> = Datum::Number(record.submitted_ms);
-        completed_ms ("job.completed_ms"): Option<i64> = Datum::Number(record.completed_ms);
-        error_kind ("job.error_kind"): Option<String> = Datum::Text(record.failure.as_ref().map(|it| it.error_kind.as_str()));
-        error ("job.error"): Option<String> = Datum::Text(record.failure.as_ref().map(|it| it.error.as_str()));
-        baseline ("json(job.baseline)"): Option<Baseline> = Datum::Baseline(record.baseline.as_ref());
-        target ("job.target"): Option<String> = Datum::Text(record.target.as_deref());
+        attempt: u32 = Datum::Number(Some(record.attempt.into()));
+        retries: u32 = Datum::Number(Some(record.retries.into()));
+        not_before_ms: i64 = Datum::Number(Some(record.not_before_ms));
+        intent_ms: Option<i64> = Datum::Number(record.intent_ms);
+        submitted_ms: Option<i64> = Datum::Number(record.submitted_ms);
+        completed_ms: Option<i64> = Datum::Number(record.completed_ms);
+        error_kind: Option<String> = Datum::Text(record.failure.as_ref().map(|it| it.error_kind.as_str()));
+        error: Option<String> = Datum::Text(record.failure.as_ref().map(|it| it.error.as_str()));
+        target: Option<String> = Datum::Text(record.target.as_deref());
+    }
+    json {
+        baseline: Option<Baseline> = Datum::Baseline(record.baseline.as_ref());
     }
 }
 
@@ -134,22 +134,6 @@ impl fmt::Display for Word {
             Self::Null => f.write_str("NULL"),
             Self::Text(word) => write!(f, "'{word}'"),
             Self::Flag(flag) => write!(f, "{}", u8::from(*flag)),
-        }
-    }
-}
-
-impl Type<Sqlite> for Datum<'_> {
-    fn type_info() -> SqliteTypeInfo {
-        <str as Type<Sqlite>>::type_info()
-    }
-}
-
-impl Encode<'_, Sqlite> for Datum<'_> {
-    fn encode_by_ref(&self, arguments: &mut SqliteArgumentsBuffer) -> Result<IsNull, BoxDynError> {
-        match *self {
-            Self::Number(number) => number.encode(arguments),
-            Self::Text(text) => text.encode(arguments),
-            Self::Baseline(baseline) => baseline.map(json).encode(arguments),
         }
     }
 }

@@ -3,54 +3,57 @@
 use std::borrow::Cow;
 
 use serde::Deserialize;
-use sqlx::sqlite::SqliteRow;
 
 use super::columns::StoredRecord;
+use super::decode::{from_json, image_id, service_id, word};
 use super::order::StoredOrder;
-use super::statement::json;
-use super::stored::{damaged, image_id, stored, word};
 use crate::job::{
     Action, BatchId, Evidence, Executed, Expected, FailureKind, Group, JobId, JobRecord, ResultRow,
-    ServiceId, State,
+    State,
 };
 use crate::queue::{Pending, QueuedJob, StoreError, Target};
 
 /// A job as one column of text, for [`queued_job`]: each column of a row costs sqlx two allocations
-/// on each side of a channel, and a job has 27. `record`: see [`StoredJob::record`].
-macro_rules! job_as_text {
-    () => {
-        job_as_text!(record_as_json!())
-    };
-    ($($record:tt)*) => {
+/// on each side of a channel, and a job has 27. `$array` and `$json` are as in
+/// [`record_as_array`](super::columns::record_as_array); `$record`: see [`StoredJob::record`].
+macro_rules! job_as_array {
+    ($array:literal, $json:literal, $record:expr) => {
         concat!(
-            "json_array(job.id, job.line, job.service_id, (SELECT action FROM batch WHERE id = job.batch_id), job.image, job.zone, job.access, job.ssh_key,
-             (SELECT password FROM secret WHERE job_id = job.id), json(job.expected), job.group_name, job.note, ",
-            $($record)*,
+            $array,
+            "(job.id, job.line, job.service_id, (SELECT action FROM batch WHERE id = job.batch_id), job.image, job.zone, job.access, job.ssh_key,
+             (SELECT password FROM secret WHERE job_id = job.id), ",
+            $json,
+            "(job.expected), job.group_name, job.note, ",
+            $record,
             ")"
         )
     };
 }
-pub(super) use job_as_text;
+pub(in crate::queue) use job_as_array;
 
 /// The number of the job on `line`: batch and line in one, as the schema demands.
-pub(super) fn job_id(batch: BatchId, line: u64) -> JobId {
+pub fn job_id(batch: BatchId, line: u64) -> JobId {
     JobId::from_stored((batch.0 << 32) + i64::try_from(line).unwrap_or(i64::MAX))
 }
 
 /// The batch of a job.
-pub(super) fn batch_of(job: JobId) -> BatchId {
+pub fn batch_of(job: JobId) -> BatchId {
     BatchId(job.stored() >> 32)
 }
 
-/// `jobs` as a statement takes them for `json_each`.
-pub(super) fn ids(jobs: &[JobId]) -> String {
-    let ids: Vec<i64> = jobs.iter().map(|job| job.stored()).collect();
-    json(&ids)
+/// The ids of `jobs`, as a statement takes them.
+pub fn ids(jobs: &[JobId]) -> Vec<i64> {
+    jobs.iter().map(|job| job.stored()).collect()
 }
 
-/// The columns of [`job_as_text`], in its order.
+/// The first number that no job of `batch` has, behind all that it can have.
+pub fn end_of(batch: BatchId) -> i64 {
+    job_id(BatchId(batch.0 + 1), 0).stored()
+}
+
+/// The columns of [`job_as_array`], in its order.
 #[derive(Deserialize)]
-pub(super) struct StoredJob<'a> {
+pub struct StoredJob<'a> {
     id: i64,
     line: u64,
     service: i64,
@@ -69,9 +72,35 @@ pub(super) struct StoredJob<'a> {
     record: Option<StoredRecord>,
 }
 
-/// The job in the only column of `row`, which is [`job_as_text`].
-pub(super) fn queued_job(row: &SqliteRow) -> Result<QueuedJob, StoreError> {
-    stored::<StoredJob<'_>>(row, "a job")?.try_into()
+/// A job, as [`job_as_array`] gives it.
+pub fn queued_job(text: &str) -> Result<QueuedJob, StoreError> {
+    from_json::<StoredJob<'_>>(text, "a job")?.try_into()
+}
+
+/// Jobs that are due, as one array of what [`job_as_array`] gives, in the order in which they may start.
+pub fn due_jobs(text: &str) -> Result<Vec<QueuedJob>, StoreError> {
+    let mut jobs: Vec<QueuedJob> = many::<StoredJob<'_>, _>(text)?;
+    // An aggregate promises no order.
+    jobs.sort_by_key(|job| (job.record.not_before_ms, job.id));
+    Ok(jobs)
+}
+
+/// Queued jobs, as one array of what [`StoredPending`] reads, in the manifest's order.
+pub fn pending_jobs(text: &str) -> Result<Vec<Pending>, StoreError> {
+    let mut pending: Vec<Pending> = many::<StoredPending, _>(text)?;
+    // An aggregate promises no order.
+    pending.sort_unstable_by_key(|pending| pending.id);
+    Ok(pending)
+}
+
+/// The values of which `text` is an array.
+fn many<'a, Stored, Value>(text: &'a str) -> Result<Vec<Value>, StoreError>
+where
+    Stored: Deserialize<'a>,
+    Value: TryFrom<Stored, Error = StoreError>,
+{
+    let stored: Vec<Stored> = from_json(text, "a job")?;
+    stored.into_iter().map(Value::try_from).collect()
 }
 
 impl TryFrom<StoredJob<'_>> for QueuedJob {
@@ -81,7 +110,7 @@ impl TryFrom<StoredJob<'_>> for QueuedJob {
         Ok(Self {
             id: JobId::from_stored(job.id),
             line: job.line,
-            service: ServiceId::new(job.service).ok_or_else(|| damaged("a service id"))?,
+            service: service_id(job.service)?,
             order: StoredOrder {
                 action: job.action,
                 image: job.image,
@@ -99,12 +128,28 @@ impl TryFrom<StoredJob<'_>> for QueuedJob {
     }
 }
 
+/// What is queued, as one array of what [`StoredTarget`] reads: handed to `each` in the order in which it
+/// may start. Returns the place of the last one, behind which the next ones are; `None`: there is none.
+pub fn each_target(
+    text: &str,
+    each: &mut (dyn FnMut(Target) + Send),
+) -> Result<Option<(i64, i64)>, StoreError> {
+    let mut targets: Vec<StoredTarget<'_>> = from_json(text, "a job")?;
+    // An aggregate promises no order.
+    targets.sort_unstable_by_key(|target| (target.0, target.1));
+    let last = targets.last().map(|last| (last.0, last.1));
+    for target in targets {
+        each(target.try_into()?);
+    }
+    Ok(last)
+}
+
 /// `not_before_ms`, the job's id, its service, its image, its access, whether it may have been touched,
 /// what is expected, its group.
 #[derive(Deserialize)]
-pub(super) struct StoredTarget<'a>(
-    pub(super) i64,
-    pub(super) i64,
+struct StoredTarget<'a>(
+    i64,
+    i64,
     i64,
     #[serde(borrow)] Option<Cow<'a, str>>,
     #[serde(borrow)] Option<Cow<'a, str>>,
@@ -119,7 +164,7 @@ impl TryFrom<StoredTarget<'_>> for Target {
     fn try_from(target: StoredTarget<'_>) -> Result<Self, StoreError> {
         let StoredTarget(_, _, service, image, access, touched, expected, group) = target;
         Ok(Self {
-            service: ServiceId::new(service).ok_or_else(|| damaged("a service id"))?,
+            service: service_id(service)?,
             image: image.as_deref().map(image_id).transpose()?,
             access: access.as_deref().map(word).transpose()?,
             is_touched: touched != 0,
@@ -131,7 +176,7 @@ impl TryFrom<StoredTarget<'_>> for Target {
 
 /// The job's id, its line, its service, whether it may have been touched, what is expected.
 #[derive(Deserialize)]
-pub(super) struct StoredPending(i64, u64, i64, u8, Option<Expected>);
+struct StoredPending(i64, u64, i64, u8, Option<Expected>);
 
 impl TryFrom<StoredPending> for Pending {
     type Error = StoreError;
@@ -142,14 +187,14 @@ impl TryFrom<StoredPending> for Pending {
         Ok(Self {
             id: JobId::from_stored(id),
             line,
-            service: ServiceId::new(service).ok_or_else(|| damaged("a service id"))?,
+            service: service_id(service)?,
             is_touched: touched != 0,
             expected: expected.unwrap_or_default(),
         })
     }
 }
 
-/// The columns of a result, in the order of [`super::SqliteQueue::results`].
+/// The columns of a result.
 #[derive(Deserialize)]
 struct StoredResult<'a> {
     line: u64,
@@ -173,11 +218,12 @@ struct StoredResult<'a> {
     image_name: Option<String>,
 }
 
-pub(super) fn result_row(row: &SqliteRow) -> Result<ResultRow, StoreError> {
-    let result: StoredResult<'_> = stored(row, "a job")?;
+/// A result, as the backends' `results` read it.
+pub fn result_row(text: &str) -> Result<ResultRow, StoreError> {
+    let result: StoredResult<'_> = from_json(text, "a job")?;
     Ok(ResultRow {
         line: result.line,
-        service: ServiceId::new(result.service).ok_or_else(|| damaged("a service id"))?,
+        service: service_id(result.service)?,
         image: result.image.as_deref().map(image_id).transpose()?,
         image_name: result.image_name,
         state: result.state,

@@ -4,20 +4,19 @@ use std::borrow::Cow;
 
 use secrecy::ExposeSecret as _;
 
-use super::statement::json;
-use super::stored::{damaged, word};
+use super::decode::{damaged, json, word};
 use crate::job::{Access, AccessKind, Action, Expected, Order, Rebuild, StoredAccess};
 use crate::queue::StoreError;
 
 /// What is written of an order. A column that its action does not need is NULL.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct OrderColumns<'a> {
-    pub(super) image: Option<String>,
-    pub(super) zone: Option<&'a str>,
-    pub(super) access: Option<&'static str>,
-    pub(super) ssh_key: Option<&'a str>,
+pub struct OrderColumns<'a> {
+    pub image: Option<String>,
+    pub zone: Option<&'a str>,
+    pub access: Option<&'static str>,
+    pub ssh_key: Option<&'a str>,
     /// Stands in the table of secrets.
-    pub(super) password: Option<&'a str>,
+    pub password: Option<&'a str>,
 }
 
 impl<'a> From<&'a Order> for OrderColumns<'a> {
@@ -46,18 +45,18 @@ impl<'a> From<&'a Order> for OrderColumns<'a> {
 }
 
 /// What is expected, as its column has it: NULL where that is nothing.
-pub(super) fn expected(expected: &Expected) -> Option<String> {
+pub fn expected(expected: &Expected) -> Option<String> {
     (!expected.is_nothing()).then(|| json(expected))
 }
 
 /// What is read of an order.
-pub(super) struct StoredOrder<'a> {
-    pub(super) action: Action,
-    pub(super) image: Option<Cow<'a, str>>,
-    pub(super) zone: Option<String>,
-    pub(super) access: Option<Cow<'a, str>>,
-    pub(super) ssh_key: Option<String>,
-    pub(super) password: Option<String>,
+pub struct StoredOrder<'a> {
+    pub action: Action,
+    pub image: Option<Cow<'a, str>>,
+    pub zone: Option<String>,
+    pub access: Option<Cow<'a, str>>,
+    pub ssh_key: Option<String>,
+    pub password: Option<String>,
 }
 
 impl TryFrom<StoredOrder<'_>> for Order<StoredAccess> {

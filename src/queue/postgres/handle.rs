@@ -1,0 +1,61 @@
+//! An open database.
+
+use std::fmt;
+
+use uuid::Uuid;
+
+use super::connect::Identity;
+use super::migrate;
+use super::server::Server;
+use super::session::Session;
+use crate::job::BatchId;
+use crate::queue::{Open, OpenError, StoreError};
+
+/// The queue on a PostgreSQL server.
+pub struct PostgresQueue {
+    pub(super) session: Session,
+    /// This process, as leases know it.
+    pub(super) holder: Uuid,
+}
+
+impl PostgresQueue {
+    /// Opens the database on `server`. Only [`Open::Create`] brings its schema up to date.
+    pub async fn open(server: &Server, mode: Open) -> Result<Self, OpenError> {
+        let mut session = Session::open(server.clone(), mode).await?;
+        migrate::migrate(&mut session, mode).await?;
+        Ok(Self {
+            session,
+            holder: Uuid::from_u128(fastrand::u128(..)),
+        })
+    }
+
+    /// Where it is, without its password.
+    pub fn server(&self) -> &Server {
+        &self.session.server
+    }
+
+    /// Which database this is.
+    pub fn identity(&self) -> Identity {
+        self.session.identity
+    }
+
+    /// Which database `batch` was ordered in.
+    pub async fn batch_identity(&mut self, batch: BatchId) -> Result<Identity, StoreError> {
+        let identity = sqlx::query_as("SELECT system_id, timeline FROM batch WHERE id = $1");
+        let (system, timeline) = self.session.one(identity.bind(batch.0)).await?;
+        Ok(Identity { system, timeline })
+    }
+
+    /// Ends the connection. Everything was on the server's disk before.
+    pub async fn close(self) -> Result<(), StoreError> {
+        self.session.close().await
+    }
+}
+
+impl fmt::Debug for PostgresQueue {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("PostgresQueue")
+            .field("server", &self.session.server)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,287 @@
+//! One connection to the server, and what keeps it honest: it is renewed between two verbs where it was
+//! lost, and never in the middle of a transaction.
+//!
+//! The one fact to know: a connection that went away may have taken a transaction with it, or may have
+//! left it committed. So a [`Transaction`] that is not ended takes its connection with it, and what is
+//! tried again on a new connection is only what had not begun.
+
+use std::ops::{Deref, DerefMut};
+use std::pin::pin;
+use std::time::Duration;
+
+use sqlx::postgres::{PgArguments, PgQueryResult, PgRow};
+use sqlx::query::{Query, QueryAs};
+use sqlx::{Connection as _, Executor as _, FromRow, PgConnection, Postgres};
+use tokio::time::timeout;
+
+use super::connect::{self, Identity};
+use super::server::Server;
+use crate::queue::{Open, OpenError, StoreError};
+
+/// A server that has not answered for so long is asked on a second connection whether it is there.
+const DOUBT_AFTER: Duration = Duration::from_secs(6);
+
+/// How long the server may take to greet, or to say that it is there.
+const GREETING_MAX: Duration = Duration::from_secs(4);
+
+pub(super) struct Session {
+    pub(super) server: Server,
+    pub(super) identity: Identity,
+    mode: Open,
+    connection: Option<PgConnection>,
+    is_in_transaction: bool,
+}
+
+impl Session {
+    pub(super) async fn open(server: Server, mode: Open) -> Result<Self, OpenError> {
+        let (connection, identity) = connect::connect(&server, mode, GREETING_MAX).await?;
+        Ok(Self {
+            server,
+            identity,
+            mode,
+            connection: Some(connection),
+            is_in_transaction: false,
+        })
+    }
+
+    /// The connection, which answers; a new one where that was lost.
+    async fn connection(&mut self) -> Result<(&Server, &mut PgConnection), StoreError> {
+        if !self.is_in_transaction {
+            let is_there = match &mut self.connection {
+                Some(connection) => matches!(
+                    timeout(GREETING_MAX, connection.ping()).await,
+                    Ok(Ok(()))
+                ),
+                None => false,
+            };
+            if !is_there {
+                self.reconnect().await?;
+            }
+        }
+        match &mut self.connection {
+            Some(connection) => Ok((&self.server, connection)),
+            None => Err(lost()),
+        }
+    }
+
+    async fn reconnect(&mut self) -> Result<(), StoreError> {
+        self.connection = None;
+        let (connection, identity) = connect::connect(&self.server, self.mode, GREETING_MAX)
+            .await
+            .map_err(|error| match error {
+                OpenError::Store(error) => error,
+                other => StoreError::Storage {
+                    reason: other.to_string(),
+                },
+            })?;
+        if identity != self.identity {
+            return Err(StoreError::Gone {
+                reason: format!(
+                    "{} is another one than before: a standby was promoted, or a copy was restored",
+                    self.server
+                ),
+            });
+        }
+        self.connection = Some(connection);
+        Ok(())
+    }
+
+    /// For what sqlx does by itself.
+    pub(super) async fn raw(&mut self) -> Result<&mut PgConnection, StoreError> {
+        let (_, connection) = self.connection().await?;
+        Ok(connection)
+    }
+
+    /// All rows of `query`.
+    pub(super) async fn all<T>(
+        &mut self,
+        query: QueryAs<'_, Postgres, T, PgArguments>,
+    ) -> Result<Vec<T>, StoreError>
+    where
+        T: for<'r> FromRow<'r, PgRow> + Send + Unpin,
+    {
+        let (server, connection) = self.connection().await?;
+        answered(server, query.fetch_all(connection)).await
+    }
+
+    /// Its only row.
+    pub(super) async fn one<T>(
+        &mut self,
+        query: QueryAs<'_, Postgres, T, PgArguments>,
+    ) -> Result<T, StoreError>
+    where
+        T: for<'r> FromRow<'r, PgRow> + Send + Unpin,
+    {
+        let (server, connection) = self.connection().await?;
+        answered(server, query.fetch_one(connection)).await
+    }
+
+    /// Its only row, if there is one.
+    pub(super) async fn maybe<T>(
+        &mut self,
+        query: QueryAs<'_, Postgres, T, PgArguments>,
+    ) -> Result<Option<T>, StoreError>
+    where
+        T: for<'r> FromRow<'r, PgRow> + Send + Unpin,
+    {
+        let (server, connection) = self.connection().await?;
+        answered(server, query.fetch_optional(connection)).await
+    }
+
+    /// The number of rows that it has written.
+    pub(super) async fn execute(
+        &mut self,
+        query: Query<'_, Postgres, PgArguments>,
+    ) -> Result<u64, StoreError> {
+        let (server, connection) = self.connection().await?;
+        let done: PgQueryResult = answered(server, query.execute(connection)).await?;
+        Ok(done.rows_affected())
+    }
+
+    /// One of our own statements without values.
+    pub(super) async fn run(&mut self, statement: &'static str) -> Result<(), StoreError> {
+        let (server, connection) = self.connection().await?;
+        answered(server, connection.execute(statement)).await?;
+        Ok(())
+    }
+
+    /// Rows in the text format of COPY, as `statement` names their columns.
+    pub(super) async fn copy(
+        &mut self,
+        statement: &'static str,
+        rows: String,
+    ) -> Result<(), StoreError> {
+        let (server, connection) = self.connection().await?;
+        let copied = async {
+            let mut copy = connection.copy_in_raw(statement).await?;
+            copy.send(rows.into_bytes()).await?;
+            copy.finish().await
+        };
+        answered(server, copied).await?;
+        Ok(())
+    }
+
+    /// Begins to write. What is read is what was committed when each statement began, so that whoever
+    /// decides upon it locks it first.
+    pub(super) async fn begin(&mut self) -> Result<Transaction<'_>, StoreError> {
+        self.begin_with("BEGIN ISOLATION LEVEL READ COMMITTED").await
+    }
+
+    /// Begins to read: all of one state of the database.
+    pub(super) async fn begin_reading(&mut self) -> Result<Transaction<'_>, StoreError> {
+        self.begin_with("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
+            .await
+    }
+
+    async fn begin_with(&mut self, statement: &'static str) -> Result<Transaction<'_>, StoreError> {
+        let has_begun = match &mut self.connection {
+            Some(connection) => {
+                let begun = timeout(GREETING_MAX, connection.execute(statement)).await;
+                matches!(begun, Ok(Ok(_)))
+            }
+            None => false,
+        };
+        // Nothing had begun, so that nothing is lost by trying it on a new connection.
+        if !has_begun {
+            self.reconnect().await?;
+            self.run(statement).await?;
+        }
+        self.is_in_transaction = true;
+        Ok(Transaction { session: self })
+    }
+
+    /// Says goodbye.
+    pub(super) async fn close(self) -> Result<(), StoreError> {
+        if let Some(connection) = self.connection {
+            // Everything was committed before: a server that does not hear it loses nothing.
+            let _ = timeout(GREETING_MAX, connection.close()).await;
+        }
+        Ok(())
+    }
+}
+
+/// Until it is ended, nothing of it stands. Where it is dropped, its connection goes with it, and the
+/// server undoes it.
+pub(super) struct Transaction<'a> {
+    session: &'a mut Session,
+}
+
+impl Transaction<'_> {
+    pub(super) async fn commit(self) -> Result<(), StoreError> {
+        self.run("COMMIT").await.map_err(|error| match error {
+            StoreError::Storage { reason } => StoreError::Storage {
+                reason: format!("{reason}; nobody knows whether the last change was committed"),
+            },
+            other => other,
+        })
+    }
+
+    pub(super) async fn rollback(self) {
+        let _ = self.run("ROLLBACK").await;
+    }
+
+    async fn run(mut self, statement: &'static str) -> Result<(), StoreError> {
+        let result = self.session.run(statement).await;
+        self.session.is_in_transaction = result.is_err();
+        result
+    }
+
+    /// Ends an operator's transaction: what succeeded is committed, the rest rolled back.
+    pub(super) async fn conclude<T, E: From<StoreError>>(
+        self,
+        result: Result<T, E>,
+    ) -> Result<T, E> {
+        if result.is_ok() {
+            crate::failpoint!("operate_before_commit");
+            self.commit().await?;
+            crate::failpoint!("operate_after_commit");
+        } else {
+            self.rollback().await;
+        }
+        result
+    }
+}
+
+impl Deref for Transaction<'_> {
+    type Target = Session;
+
+    fn deref(&self) -> &Session {
+        self.session
+    }
+}
+
+impl DerefMut for Transaction<'_> {
+    fn deref_mut(&mut self) -> &mut Session {
+        self.session
+    }
+}
+
+impl Drop for Transaction<'_> {
+    fn drop(&mut self) {
+        if self.session.is_in_transaction {
+            self.session.is_in_transaction = false;
+            self.session.connection = None;
+        }
+    }
+}
+
+/// What the server answers. A connection that went silent looks like a slow statement: so now and then
+/// it is asked on another one whether the server is there. What is slow, `statement_timeout` ends.
+async fn answered<T>(
+    server: &Server,
+    answer: impl Future<Output = Result<T, sqlx::Error>>,
+) -> Result<T, StoreError> {
+    let mut answer = pin!(answer);
+    loop {
+        if let Ok(answer) = timeout(DOUBT_AFTER, &mut answer).await {
+            return answer.map_err(StoreError::from);
+        }
+        connect::greet(server, GREETING_MAX).await?;
+    }
+}
+
+fn lost() -> StoreError {
+    StoreError::Storage {
+        reason: "the connection to the server was lost".to_owned(),
+    }
+}

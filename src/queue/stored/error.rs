@@ -1,0 +1,82 @@
+//! What the errors of databases mean.
+
+use crate::queue::StoreError;
+
+impl From<sqlx::Error> for StoreError {
+    fn from(error: sqlx::Error) -> Self {
+        match error {
+            sqlx::Error::Database(database) => {
+                let reason = database.message().to_owned();
+                match database.code().as_deref() {
+                    // PostgreSQL's codes have five characters, SQLite's are numbers, none so long.
+                    Some(code) if code.len() == 5 => of_postgres(code, reason),
+                    Some(code) => of_sqlite(code, reason),
+                    None => Self::Bug(reason),
+                }
+            }
+            sqlx::Error::Io(io) => Self::Storage {
+                reason: io.to_string(),
+            },
+            other => Self::Bug(other.to_string()),
+        }
+    }
+}
+
+/// By the primary code, which is the low byte of the extended one.
+fn of_sqlite(code: &str, reason: String) -> StoreError {
+    match code.parse::<u32>().map(|code| code & 0xff) {
+        Ok(5 | 6) => StoreError::Busy,
+        // PERM, READONLY, IOERR, CORRUPT, FULL, CANTOPEN, PROTOCOL, NOTADB
+        Ok(3 | 8 | 10 | 11 | 13 | 14 | 15 | 26) => StoreError::Storage { reason },
+        _ => StoreError::Bug(reason),
+    }
+}
+
+/// By SQLSTATE: its first two characters are a class.
+fn of_postgres(code: &str, reason: String) -> StoreError {
+    match code {
+        // serialization_failure, deadlock_detected, lock_not_available
+        "40001" | "40P01" | "55P03" => StoreError::Busy,
+        // query_canceled: by `statement_timeout`, or by an administrator. read_only_sql_transaction: a
+        // server that has become a standby. insufficient_privilege.
+        "57014" | "25006" | "42501" => StoreError::Storage { reason },
+        code => match &code[..2] {
+            // Connection, authorisation, resources (disk, memory, connections), an operator's
+            // intervention (a server that shuts down), the system, a damaged file, transactions that
+            // the server has ended because they idled.
+            "08" | "28" | "53" | "57" | "58" | "XX" | "25" => StoreError::Storage { reason },
+            _ => StoreError::Bug(reason),
+        },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_code_says_whether_to_try_again_to_look_at_the_server_or_to_call_us() {
+        let kind = |code| match of_postgres(code, String::new()) {
+            StoreError::Busy => "busy",
+            StoreError::Storage { .. } => "storage",
+            StoreError::Bug(_) => "bug",
+            _ => "other",
+        };
+        for (code, means) in [
+            ("40P01", "busy"),
+            ("40001", "busy"),
+            ("55P03", "busy"),
+            ("53100", "storage"),
+            ("53300", "storage"),
+            ("57P01", "storage"),
+            ("08006", "storage"),
+            ("42501", "storage"),
+            ("25006", "storage"),
+            ("23505", "bug"),
+            ("23514", "bug"),
+            ("42P01", "bug"),
+        ] {
+            assert_eq!(kind(code), means, "{code}");
+        }
+    }
+}

@@ -1,0 +1,72 @@
+//! What it takes to write a set of steps, beside the jobs themselves.
+
+use std::collections::{HashMap, HashSet};
+
+use crate::job::{LedgerEntry, RunId, State, Transition};
+use crate::queue::Lease;
+
+/// Who writes.
+#[derive(Debug, Clone, Copy)]
+pub enum Writer<'a> {
+    /// A run, under its lease.
+    Run(&'a Lease),
+    /// An operator's command.
+    Operator,
+}
+
+impl<'a> Writer<'a> {
+    pub fn lease(self) -> Option<&'a Lease> {
+        match self {
+            Self::Run(lease) => Some(lease),
+            Self::Operator => None,
+        }
+    }
+
+    pub fn run(self) -> Option<RunId> {
+        self.lease().map(Lease::run)
+    }
+}
+
+pub fn is_intent(step: &Transition) -> bool {
+    matches!(step.entry, LedgerEntry::Intent { .. })
+}
+
+/// `steps` in their order, cut where a job comes a second time: one statement moves a job once.
+pub fn waves<'a, 'b>(steps: &'a [&'b Transition]) -> impl Iterator<Item = &'a [&'b Transition]> {
+    let mut rest = steps;
+    std::iter::from_fn(move || {
+        let mut seen = HashSet::with_capacity(rest.len());
+        let end = (rest.iter())
+            .position(|step| !seen.insert(step.job))
+            .unwrap_or(rest.len());
+        let (wave, later) = rest.split_at(end);
+        rest = later;
+        (!wave.is_empty()).then_some(wave)
+    })
+}
+
+/// By how much `steps` change the number of jobs in each state, and of the held ones.
+pub fn tally_changes(steps: &[&Transition]) -> Vec<(&'static str, i64)> {
+    let mut change: HashMap<&'static str, i64> = HashMap::new();
+    for step in steps {
+        *change.entry(step.from.state.as_str()).or_default() -= 1;
+        *change.entry(step.to.state.as_str()).or_default() += 1;
+        // Only the word `held` sets the flag, and every step out of doubt clears it.
+        if matches!(step.entry, LedgerEntry::Held { .. }) {
+            *change.entry("held").or_default() += 1;
+        } else if step.from.held {
+            *change.entry("held").or_default() -= 1;
+        }
+    }
+    change.into_iter().collect()
+}
+
+/// The jobs whose passwords are needed no more after `steps`.
+pub fn erased(steps: &[&Transition]) -> Vec<i64> {
+    let over = |step: &&&Transition| matches!(step.to.state, State::Done | State::Cancelled);
+    steps
+        .iter()
+        .filter(over)
+        .map(|step| step.job.stored())
+        .collect()
+}
