@@ -25,6 +25,9 @@ pub const COLUMNS: [&str; 16] = [
     "took_ms",
 ];
 
+/// Of [`COLUMNS`]: those that say which row of the manifest it is. The others say what became of it.
+pub const OF_THE_MANIFEST: [&str; 4] = ["line", "service_id", "image", "note"];
+
 /// A result: what is not there is `null`, texts are as they were.
 #[derive(Debug, Serialize)]
 pub struct ResultFields<'a> {

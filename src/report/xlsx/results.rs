@@ -9,25 +9,9 @@ use rust_xlsxwriter::{Color, Format, Workbook};
 use super::sheet::{Look, Sheet, Value, failed};
 use crate::job::{Counter, Counts, FailureKind, ResultRow, State};
 use crate::report::Subject;
+use crate::report::fields::{COLUMNS, OF_THE_MANIFEST};
 use crate::time::{self, Stamp};
 
-/// What stands before the results where nobody has given the manifest.
-const STORED: [&str; 4] = ["line", "service_id", "image", "note"];
-/// What became of a row, under the names that CSV has for it.
-const RESULTS: [&str; 12] = [
-    "state",
-    "executed",
-    "evidence",
-    "attempts",
-    "submitted_at",
-    "completed_at",
-    "took_ms",
-    "error_kind",
-    "error",
-    "name",
-    "ip",
-    "image_name",
-];
 /// The state of a row that is no job.
 const LEFT_OUT: &str = "left out";
 
@@ -66,9 +50,13 @@ impl Xlsx {
         }
         let mut header: Vec<Value> = match own {
             Some(own) => own.iter().map(|name| Value::Text(name)).collect(),
-            None => STORED.map(Value::Text).to_vec(),
+            // What stands before the results where nobody has given the manifest.
+            None => OF_THE_MANIFEST.map(Value::Text).to_vec(),
         };
-        header.extend(RESULTS.map(Value::Text));
+        let results = COLUMNS
+            .iter()
+            .filter(|name| !OF_THE_MANIFEST.contains(name));
+        header.extend(results.map(|name| Value::Text(name)));
         let colour =
             |rgb| Look::new(move |format: Format| format.set_background_color(Color::RGB(rgb)));
         Ok(Self {
@@ -114,15 +102,15 @@ impl Xlsx {
             Value::Number(u64::from(row.attempts)),
             Value::Text(&submitted_at),
             Value::Text(&completed_at),
-            match row.took() {
-                Some(took) => Value::Number(time::whole_ms(took)),
-                None => Value::Text(""),
-            },
             Value::Text(row.error_kind.as_ref().map_or("", FailureKind::as_str)),
             Value::Text(text(row.error.as_ref())),
             Value::Text(text(row.name.as_ref())),
             Value::Text(text(row.ip.as_ref())),
             Value::Text(text(row.image_name.as_ref())),
+            match row.took() {
+                Some(took) => Value::Number(time::whole_ms(took)),
+                None => Value::Text(""),
+            },
         ]);
         let look = match row.state {
             State::Done if !row.is_flagged() => &self.looks.good,
