@@ -1,6 +1,7 @@
 //! A headless Chromium, spoken to over the plain HTTP of `WebDriver`.
 
 use std::io::{BufRead as _, BufReader};
+use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;
 use std::process::{Child, ChildStdout, Command, Stdio};
 use std::time::{Duration, Instant};
@@ -117,6 +118,20 @@ impl Browser {
         );
     }
 
+    /// The page looks as it is printed by a reader who prefers dark pages.
+    pub fn on_paper(&self) {
+        self.devtools(
+            "Emulation.setEmulatedMedia",
+            &json!({"media": "print", "features": [{"name": "prefers-color-scheme", "value": "dark"}]}),
+        );
+    }
+
+    /// The page as it is printed: a PDF in base 64.
+    pub fn printed(&self) -> String {
+        let printed = self.post("/print", &json!({}));
+        printed.as_str().expect("a document").to_owned()
+    }
+
     /// The reader's clocks are those of this time zone.
     pub fn live_in(&self, zone: &str) {
         self.devtools(
@@ -184,15 +199,18 @@ fn client() -> reqwest::Client {
 }
 
 fn capabilities() -> Value {
-    // Containers and root have no sandbox of their own; their shared memory is small.
-    let arguments = [
+    // The shared memory of containers is small.
+    let mut arguments = vec![
         "--headless=new",
-        "--no-sandbox",
         "--disable-dev-shm-usage",
         "--disable-gpu",
         "--lang=en-US",
         "--force-prefers-reduced-motion",
     ];
+    // Chromium has no sandbox for root, and does not start.
+    if std::fs::metadata("/proc/self").is_ok_and(|this| this.uid() == 0) {
+        arguments.push("--no-sandbox");
+    }
     json!({"capabilities": {"alwaysMatch": {
         "browserName": "chrome",
         "goog:chromeOptions": {"args": arguments},
