@@ -1,10 +1,15 @@
 //! A file that is there whole, or not at all.
+//!
+//! Where the system can do that, it has no name before it is whole: a process that is killed leaves nothing
+//! behind, and what it writes may hold passwords.
 
 use std::fs::{self, File, Permissions};
 use std::io::{self, Write};
+use std::os::fd::AsRawFd as _;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 
+use rustix::fs::{AtFlags, CWD, linkat};
 use tempfile::{Builder, NamedTempFile};
 
 /// A file that takes the place of `path` when it is [`commit`](Self::commit)ted. Until then, and
@@ -16,6 +21,9 @@ pub struct AtomicFile {
 
 #[derive(Debug)]
 enum Target {
+    /// In the directory of `path`, where no one sees it.
+    Unnamed { file: File, path: PathBuf },
+    /// The same, under a name of its own, where files without one cannot be.
     Replace {
         temporary: NamedTempFile,
         path: PathBuf,
@@ -67,11 +75,18 @@ impl AtomicFile {
             Err(error) => return Err(error),
         };
         let directory = Self::folder(&path);
-        let mut builder = Builder::new();
-        builder.prefix(".refleet-");
         let of_new = Permissions::from_mode(0o666);
-        builder.permissions(private.clone().unwrap_or(of_new));
-        let temporary = builder
+        let of_new = private.clone().unwrap_or(of_new);
+        if let Some(file) = unnamed(directory, of_new.mode()) {
+            if let Some(permissions) = private.or(permissions) {
+                file.set_permissions(permissions)?;
+            }
+            return Ok(Self {
+                target: Target::Unnamed { file, path },
+            });
+        }
+        let temporary = builder()
+            .permissions(of_new)
             .tempfile_in(directory)
             .map_err(|error| plain(&error))?;
         if let Some(permissions) = private.or(permissions) {
@@ -86,6 +101,12 @@ impl AtomicFile {
     pub fn commit(self) -> io::Result<()> {
         match self.target {
             Target::Direct(mut file) => file.flush(),
+            Target::Unnamed { file, path } => {
+                file.sync_all()?;
+                let named = named(&file, Self::folder(&path))?;
+                named.persist(&path).map_err(|error| error.error)?;
+                sync_directory(&path)
+            }
             Target::Replace { temporary, path } => {
                 temporary.as_file().sync_all()?;
                 temporary.persist(&path).map_err(|error| error.error)?;
@@ -99,16 +120,55 @@ impl Write for AtomicFile {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         match &mut self.target {
             Target::Replace { temporary, .. } => temporary.write(bytes),
-            Target::Direct(file) => file.write(bytes),
+            Target::Unnamed { file, .. } | Target::Direct(file) => file.write(bytes),
         }
     }
 
     fn flush(&mut self) -> io::Result<()> {
         match &mut self.target {
             Target::Replace { temporary, .. } => temporary.flush(),
-            Target::Direct(file) => file.flush(),
+            Target::Unnamed { file, .. } | Target::Direct(file) => file.flush(),
         }
     }
+}
+
+/// Of names in a directory that a file has until it gets its own.
+fn builder() -> Builder<'static, 'static> {
+    let mut builder = Builder::new();
+    builder.prefix(".refleet-");
+    builder
+}
+
+/// A file in `directory` that has no name; `None`: this system, or what the directory lies on, has no such.
+#[cfg(target_os = "linux")]
+fn unnamed(directory: &Path, mode: u32) -> Option<File> {
+    use std::os::unix::fs::OpenOptionsExt as _;
+
+    // A name is given by way of this folder.
+    if !Path::new("/proc/self/fd").exists() {
+        return None;
+    }
+    let flags = rustix::fs::OFlags::TMPFILE.bits().cast_signed();
+    let mut options = File::options();
+    options
+        .read(true)
+        .write(true)
+        .mode(mode)
+        .custom_flags(flags);
+    options.open(directory).ok()
+}
+
+#[cfg(not(target_os = "linux"))]
+fn unnamed(_directory: &Path, _mode: u32) -> Option<File> {
+    None
+}
+
+/// Gives `file` some name in `directory`, from which it can take the place of another.
+fn named(file: &File, directory: &Path) -> io::Result<NamedTempFile<()>> {
+    let from = format!("/proc/self/fd/{}", file.as_raw_fd());
+    builder().make_in(directory, |to| {
+        linkat(CWD, &from, CWD, to, AtFlags::SYMLINK_FOLLOW).map_err(io::Error::from)
+    })
 }
 
 /// An error without the name of the temporary file, which nobody knows.
@@ -148,6 +208,18 @@ mod tests {
         file.commit().unwrap();
         assert_eq!(fs::read(&path).unwrap(), b"new");
         assert_eq!(names(directory.path()), ["report.csv"]);
+    }
+
+    /// Nothing takes a file away whose process was killed.
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn until_it_is_whole_it_has_no_name() {
+        let directory = tempfile::tempdir().unwrap();
+        let mut file = AtomicFile::create_private(&directory.path().join("rows.csv")).unwrap();
+        file.write_all(b"5113104,Sesame").unwrap();
+        assert_eq!(names(directory.path()), [""; 0]);
+        file.commit().unwrap();
+        assert_eq!(names(directory.path()), ["rows.csv"]);
     }
 
     #[test]

@@ -262,6 +262,66 @@ fn rows_of_a_workbook_come_back_as_a_workbook() {
         .says("done 1, failed 0");
 }
 
+/// What has no place in a cell would come back as something else: as another password, for all one knows.
+#[test]
+fn a_cell_that_would_not_come_back_as_it_stands_is_refused() {
+    let mut book = rust_xlsxwriter::Workbook::new();
+    let page = book.add_worksheet();
+    page.write_row(0, 0, ["service_id", "image", "password", "owner"])
+        .unwrap();
+    let id = FIRST.to_string();
+    page.write_row(1, 0, [&id, IMAGE, PASSWORD, "the\u{1}shop"])
+        .unwrap();
+    let rig = Rig::new(1);
+    rig.write("fleet.xlsx", book.save_to_buffer().unwrap());
+    rig.call(&["load", "fleet.xlsx"]).exit(0);
+    let before = files(&rig);
+    let refused = rig
+        .call(&lines_of("untouched", "fleet.xlsx", "left.xlsx"))
+        .says("would not come back as it stands");
+    assert_ne!(refused.code, 0);
+    assert_eq!(files(&rig), before, "and nothing is left of it");
+}
+
+/// The names of the rig's files but for the queue's, of which some come and go.
+fn files(rig: &Rig) -> Vec<String> {
+    let folder = fs::read_dir(rig.path("")).unwrap();
+    let mut names: Vec<String> = folder
+        .map(|file| file.unwrap().file_name().into_string().unwrap())
+        .filter(|name| !name.contains(".db"))
+        .collect();
+    names.sort();
+    names
+}
+
+/// However it ends, no file with passwords stays behind.
+#[cfg(target_os = "linux")]
+#[test]
+fn a_report_that_is_killed_leaves_no_rows_behind() {
+    for (name, output) in [("fleet.csv", "left.csv"), ("fleet.xlsx", "left.xlsx")] {
+        let rig = Rig::new(5);
+        if name == "fleet.csv" {
+            rig.write(name, sheet(&ids(5)));
+        } else {
+            rig.write(name, workbook(&["fleet"], 5));
+        }
+        let told: &[&str] = if name == "fleet.csv" { &TOLD } else { &[] };
+        rig.call(&[&["load", name], told].concat()).exit(0);
+        rig.write(output, "what stood there\n");
+        let before = files(&rig);
+        let mut command = rig.refleet(&[&lines_of("untouched", name, output), told].concat());
+        command
+            .env("REFLEET_FAILPOINT", "report_before_rename")
+            // Nothing lies elsewhere, either.
+            .env("TMPDIR", rig.path("none"));
+        let killed = finish(command);
+        assert_eq!(killed.code, -6, "{killed}");
+        assert_eq!(files(&rig), before);
+        let stood = fs::read_to_string(rig.path(output)).unwrap();
+        assert_eq!(stood, "what stood there\n");
+    }
+}
+
 #[test]
 fn another_manifest_than_the_orders_is_refused_with_its_place() {
     let rig = mixed("fleet.csv", sheet(&ids(5)), &TOLD);

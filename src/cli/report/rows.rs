@@ -131,6 +131,7 @@ pub async fn write(
     let shown = path.display().to_string();
     let shown = text::printable(&shown);
     // Without any row as well: what lies there from another night would be taken for the answer, and run.
+    crate::failpoint!("report_before_rename");
     sink.finish().map_err(failed)?;
     let text = if taken == 0 {
         format!(
