@@ -89,7 +89,9 @@ pub fn hints(error: &CliError) -> Vec<String> {
             )]
         }
         CliError::NotMeant { path, .. } => not_meant_hint(path),
-        CliError::Precious { .. } => hint("name another file"),
+        CliError::Precious { .. } => hint(
+            "name another file; one that is written each night, by its date: failed-$(date +%F).csv",
+        ),
         CliError::Manifest(error) => error.hint().map_or_else(Vec::new, hint),
         CliError::Endpoint(_)
         | CliError::SecretFile { .. }
