@@ -147,6 +147,8 @@ CREATE TABLE ledger (
 ) STRICT;
 
 CREATE INDEX ledger_of_job ON ledger (job_id);
+-- What operators have said, which is little.
+CREATE INDEX ledger_by_word ON ledger (job_id) WHERE run_id IS NULL;
 -- Each submission has one intent of its own.
 CREATE UNIQUE INDEX ledger_intent ON ledger (job_id, attempt) WHERE kind = 'intent';
 

@@ -59,7 +59,7 @@ pub use image_name::{image_name_form, is_cut, same_image};
 pub use order::NewJob;
 pub use owner::{AccountId, Owner};
 pub use record::{IllegalTransition, JobRecord, Transition};
-pub use result::ResultRow;
+pub use result::{Happened, ResultRow};
 pub use sheet_rows::SheetRows;
 pub use state::{Evidence, Executed, State};
 pub use status::InstanceStatus;

@@ -45,6 +45,17 @@ pub struct ResultRow {
     pub ip: Option<String>,
 }
 
+/// What happens to an instance that people want to know the time of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Happened {
+    /// A request was handed to the wire.
+    Submitted,
+    /// It was complete.
+    Done,
+    /// It was known that it would not be.
+    Failed,
+}
+
 impl ResultRow {
     /// It is done, and a human should look at it all the same.
     pub fn is_flagged(&self) -> bool {

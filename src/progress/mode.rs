@@ -3,6 +3,8 @@
 use std::env;
 use std::io::IsTerminal as _;
 
+use console::Term;
+
 /// `--progress`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Choice {
@@ -62,6 +64,12 @@ impl Surroundings {
             no_color: env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty()),
             ci: says_something("CI"),
         }
+    }
+
+    /// The columns of the terminal on stderr; `None`: it is none, or does not know.
+    pub fn columns(self) -> Option<usize> {
+        let size = Term::stderr().size_checked().filter(|_| self.terminal);
+        size.map(|(_, columns)| usize::from(columns))
     }
 
     /// Colours may be used.

@@ -3,9 +3,11 @@
 use std::fmt::Write as _;
 use std::time::Duration;
 
+use console::measure_text_width;
+
 use super::counters::counters;
 use super::ended::Ended;
-use super::layout::COMMAND_INDENT;
+use super::layout::{COMMAND_INDENT, fold};
 use super::mode::Verbosity;
 use super::next_steps::next_steps;
 use crate::exit::Exit;
@@ -23,8 +25,9 @@ const CAUSES_MAX: usize = 3;
 /// A terminal has so many; commands may be longer.
 const COLUMNS: usize = 80;
 
-/// What is printed when a run has ended. Ends with a line feed; empty where `-q` has nothing to say.
-pub fn summary(ended: &Ended, verbosity: Verbosity) -> String {
+/// What is printed when a run has ended. Ends with a line feed; empty where `-q` has nothing to say. `width`:
+/// the columns of the terminal, where it is known that there is one.
+pub fn summary(ended: &Ended, verbosity: Verbosity, width: Option<usize>) -> String {
     if verbosity == Verbosity::Quiet && ended.exit == Exit::Done && ended.flagged == 0 {
         return String::new();
     }
@@ -58,20 +61,44 @@ pub fn summary(ended: &Ended, verbosity: Verbosity) -> String {
     let account = account.map_or_else(String::new, |account| format!(", of account {account}"));
     let _ = writeln!(text, "  database {database}{account}");
     let next = what_is_next(ended);
-    let room = LINES_MAX.saturating_sub(text.lines().count() + next.lines().count());
-    let why = why_they_failed(&ended.causes, room);
+    let rows = |text: &str| rows(text, width);
+    let room = LINES_MAX.saturating_sub(rows(&text) + rows(&next));
+    let why = why_they_failed(
+        &ended.causes,
+        room,
+        width.map_or(COLUMNS, |width| width.min(COLUMNS)),
+    );
     let slowest = ended.slowest.as_ref();
-    if let Some(slowest) = slowest.filter(|_| why.lines().count() < room) {
+    let slowest = slowest.map_or_else(String::new, |slowest| {
         let took = time::short(slowest.took);
         let name = slowest.name.as_ref();
         let name = name.map_or_else(String::new, |name| format!(" ({})", brief(name, 40)));
-        let _ = writeln!(text, "  slowest  {}{name}, {took}", slowest.service);
+        format!("  slowest  {}{name}, {took}\n", slowest.service)
+    });
+    if rows(&why) + rows(&slowest) <= room {
+        text.push_str(&slowest);
     }
     text + &why + &next
 }
 
-/// A line for each cause, as far as there is room.
-fn why_they_failed(causes: &[Cause], room: usize) -> String {
+/// The rows that `text` takes on a terminal of this width. What is too long is broken between words, and by
+/// the terminal itself, if it is a command: none is shortened.
+fn rows(text: &str, width: Option<usize>) -> usize {
+    let Some(width) = width.filter(|width| *width > 0) else {
+        return text.lines().count();
+    };
+    let broken = |line: &str| measure_text_width(line).div_ceil(width).max(1);
+    let rows = text.lines().map(|line| {
+        if line.starts_with(COMMAND_INDENT) {
+            return broken(line);
+        }
+        fold(line, width).iter().map(|line| broken(line)).sum()
+    });
+    rows.sum()
+}
+
+/// A line of at most `columns` for each cause, as far as there is room.
+fn why_they_failed(causes: &[Cause], room: usize, columns: usize) -> String {
     let mut text = String::new();
     let shown = causes.len().min(room.min(CAUSES_MAX));
     let (shown, rest) = causes.split_at(shown);
@@ -83,7 +110,7 @@ fn why_they_failed(causes: &[Cause], room: usize) -> String {
             String::new()
         };
         let head = format!("  failed   {jobs} x {}: ", brief(kind.as_str(), 30));
-        let room = COLUMNS.saturating_sub(head.chars().count() + more.chars().count());
+        let room = columns.saturating_sub(head.chars().count() + more.chars().count());
         let _ = writeln!(text, "{head}{}{more}", brief(error, room));
     }
     text
@@ -226,7 +253,7 @@ mod tests {
     };
 
     fn show(ended: &Ended) -> String {
-        let text = summary(ended, Verbosity::Normal);
+        let text = summary(ended, Verbosity::Normal, None);
         assert!(text.ends_with('\n') && !text.contains('\u{1b}'));
         for line in text.lines() {
             assert!(line.chars().count() <= COLUMNS, "{line}");
@@ -394,7 +421,10 @@ mod tests {
 
     #[test]
     fn quiet_says_nothing_when_all_is_well_and_everything_else_otherwise() {
-        assert_eq!(summary(&ended(Exit::Done, ALL_DONE), Verbosity::Quiet), "");
+        assert_eq!(
+            summary(&ended(Exit::Done, ALL_DONE), Verbosity::Quiet, None),
+            ""
+        );
         for exit in [
             Exit::Failed,
             Exit::Usage,
@@ -408,10 +438,60 @@ mod tests {
         ] {
             let ended = ended(exit, ALL_DONE);
             assert_eq!(
-                summary(&ended, Verbosity::Quiet),
-                summary(&ended, Verbosity::Normal)
+                summary(&ended, Verbosity::Quiet, None),
+                summary(&ended, Verbosity::Normal, None)
             );
         }
+    }
+
+    /// A line that a terminal breaks is two; what then finds no place are the causes, the slowest first of
+    /// all, and never a command.
+    #[test]
+    fn rows_of_the_terminal_are_counted_and_commands_stay_whole() {
+        let all = Ended {
+            slowest: Some(Slowest {
+                service: ServiceId::new(5_113_124).unwrap(),
+                name: None,
+                took: Duration::from_secs(423),
+            }),
+            causes: ["value", "limit", "not_listed"]
+                .map(|kind| Cause {
+                    kind: kind.into(),
+                    jobs: 2,
+                    error: "the API says at length what it has to say".to_owned(),
+                })
+                .to_vec(),
+            command:
+                "refleet --db /srv/fleets/north/refleet.db --api-url https://api.example.com/v2/"
+                    .to_owned(),
+            ..ended(
+                Exit::Failed,
+                Counts {
+                    done: 494,
+                    failed: 6,
+                    ..ALL_DONE
+                },
+            )
+        };
+        let on_any = summary(&all, Verbosity::Normal, None);
+        assert_eq!(on_any.matches("  failed   ").count(), 3, "{on_any}");
+        assert!(on_any.contains("  slowest  "), "{on_any}");
+        for width in [80, 60, 40, 1] {
+            let text = summary(&all, Verbosity::Normal, Some(width));
+            let told = text.matches("  failed   ").count();
+            assert!(told < 3, "{width}: {text}");
+            assert!(
+                rows(&text, Some(width)) <= LINES_MAX || told == 0,
+                "{width}: {text}"
+            );
+            for command in on_any
+                .lines()
+                .filter(|line| line.starts_with(COMMAND_INDENT))
+            {
+                assert!(text.contains(command), "{width}: {text}");
+            }
+        }
+        assert_eq!(summary(&all, Verbosity::Normal, Some(500)), on_any);
     }
 
     #[test]
@@ -422,6 +502,8 @@ mod tests {
             database: PathBuf::from("/tmp/\u{1b}]0;x\u{7}"),
             ..ended(Exit::Outage, ALL_DONE)
         };
-        assert!(!summary(&hostile, Verbosity::Normal).contains(['\u{1b}', '\u{7}', '\u{202e}']));
+        assert!(
+            !summary(&hostile, Verbosity::Normal, None).contains(['\u{1b}', '\u{7}', '\u{202e}'])
+        );
     }
 }

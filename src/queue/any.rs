@@ -17,8 +17,8 @@ use super::{
     SqliteQueue, Store, StoreError, Target,
 };
 use crate::job::{
-    Action, BatchId, Cause, ControlEntry, Counts, Expected, Group, ImageId, JobId, NewJob, Owner,
-    RunId, ServiceId, State, Transition,
+    Action, BatchId, ControlEntry, Counts, Expected, Group, Happened, ImageId, JobId, NewJob,
+    Owner, RunId, ServiceId, State, Transition,
 };
 
 /// A queue that was opened.
@@ -133,7 +133,7 @@ impl Overview for Queue {
         fn jobs(jobs: &[JobId]) -> Result<Vec<QueuedJob>, StoreError>;
         fn oldest(batch: BatchId, state: State) -> Result<Option<Oldest>, StoreError>;
         fn failed_touched(batch: BatchId) -> Result<u64, StoreError>;
-        fn causes(batch: BatchId) -> Result<Vec<Cause>, StoreError>;
+        fn overtaken(batch: BatchId) -> Result<Vec<(Happened, i64)>, StoreError>;
         fn flagged(batch: BatchId) -> Result<u64, StoreError>;
         fn run_pace(batch: BatchId, run: RunId, since_ms: i64, no_wait: bool) -> Result<RunPace, StoreError>;
         fn expects(batch: BatchId) -> Result<bool, StoreError>;

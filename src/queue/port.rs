@@ -23,8 +23,8 @@ use super::{
     StoreError, Target,
 };
 use crate::job::{
-    Action, BatchId, Cause, ControlEntry, Counts, Expected, Group, ImageId, JobId, NewJob, Owner,
-    RunId, ServiceId, State, Transition,
+    Action, BatchId, ControlEntry, Counts, Expected, Group, Happened, ImageId, JobId, NewJob,
+    Owner, RunId, ServiceId, State, Transition,
 };
 
 /// Which steps [`Store::record`] did not write. All others are committed.
@@ -305,9 +305,12 @@ pub trait Overview: Backend {
     /// Failed jobs of `batch` that were, or may have been, touched.
     fn failed_touched(&mut self, batch: BatchId) -> impl Future<Output = Result<u64, StoreError>>;
 
-    /// What jobs of `batch` failed for, how many each, and what was said of the first one: what most
-    /// failed for first.
-    fn causes(&mut self, batch: BatchId) -> impl Future<Output = Result<Vec<Cause>, StoreError>>;
+    /// What happened to instances of `batch`, and when (Unix time), that their rows do not say any more
+    /// since somebody has cancelled, retried or resolved the job.
+    fn overtaken(
+        &mut self,
+        batch: BatchId,
+    ) -> impl Future<Output = Result<Vec<(Happened, i64)>, StoreError>>;
 
     /// Finished jobs of `batch` that a human should look at.
     fn flagged(&mut self, batch: BatchId) -> impl Future<Output = Result<u64, StoreError>>;

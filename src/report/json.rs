@@ -11,7 +11,7 @@ use serde_json::ser::Formatter;
 
 use super::fields::ResultFields;
 use super::summary::{Earlier, Gathering, Subject};
-use crate::job::ResultRow;
+use crate::job::{Happened, ResultRow};
 use crate::text::is_unsafe;
 
 const VERSION: u8 = 1;
@@ -44,6 +44,10 @@ impl<W: Write> Json<W> {
         self.out.write_all(separator)?;
         self.empty = false;
         write_safely(&mut self.out, &ResultFields::from(row))
+    }
+
+    pub fn overtaken(&mut self, what: Happened, at_ms: i64) {
+        self.gathering.overtaken(what, at_ms);
     }
 
     pub fn finish(mut self) -> io::Result<W> {

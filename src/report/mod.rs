@@ -22,6 +22,6 @@ mod xlsx;
 pub use atomic_file::AtomicFile;
 pub use fields::ResultFields;
 pub use listing::Listing;
-pub use summary::{Commands, Earlier, LastRun, Next, Subject};
+pub use summary::{Causes, Commands, Earlier, LastRun, Next, Subject};
 pub use writer::{Format, Report, ReportFormat};
 pub use xlsx::{RowsBook, Xlsx};

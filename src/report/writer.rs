@@ -7,7 +7,7 @@ use super::html::Html;
 use super::json::Json;
 use super::summary::{Earlier, Subject};
 use super::table::Table;
-use crate::job::{Counts, ResultRow};
+use crate::job::{Counts, Happened, ResultRow};
 
 /// How a list is written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -89,6 +89,15 @@ impl<W: Write> Report<W> {
             Sheet::Csv(csv) => csv.row(row),
             Sheet::Json(json) => json.row(row),
             Sheet::Html(html) => html.row(row),
+        }
+    }
+
+    /// Adds what happened, and when, that no row says any more ([`Overview::overtaken`](crate::queue::Overview::overtaken)).
+    pub fn overtaken(&mut self, what: Happened, at_ms: i64) {
+        match &mut self.sheet {
+            Sheet::Table(_) | Sheet::Csv(_) => {}
+            Sheet::Json(json) => json.overtaken(what, at_ms),
+            Sheet::Html(html) => html.overtaken(what, at_ms),
         }
     }
 

@@ -15,7 +15,7 @@ fn window(from: i64, to: i64) -> String {
 }
 
 /// Closed for two hours more.
-fn closed() -> String {
+pub fn closed() -> String {
     window(120, 240)
 }
 

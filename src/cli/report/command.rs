@@ -20,7 +20,7 @@ use crate::exit::Exit;
 use crate::job::ResultRow;
 use crate::manifest::{ManifestError, Source};
 use crate::progress::Verbosity;
-use crate::queue::{Backend as _, Batch, Open, Precious, Queue};
+use crate::queue::{Backend as _, Batch, Open, Overview as _, Precious, Queue};
 use crate::report::{AtomicFile, Report, Subject, Xlsx};
 use crate::text;
 
@@ -30,7 +30,7 @@ Examples:
   refleet report --output report.html
   refleet report --output results.csv
   refleet report --from fleet.xlsx --output results.xlsx
-  refleet report --rows failed --from fleet.csv --output failed.csv
+  refleet report --rows failed --from fleet.csv --output failed-$(date +%F).csv
   refleet report --format json | jq '.results[] | select(.state != \"done\")'";
 
 /// Print the results of the newest batch, or write them to a file.
@@ -186,6 +186,11 @@ async fn write<W: Write + Send>(
         Ok(report) => report,
         Err(error) => return Ok(Err(error)),
     };
+    if format.sums_up() {
+        for (what, at_ms) in queue.overtaken(batch.id).await? {
+            report.overtaken(what, at_ms);
+        }
+    }
     let mut sink = |row: ResultRow| report.row(&row);
     if let Err(error) = queue.results(batch.id, &[], &mut sink).await? {
         return Ok(Err(error));

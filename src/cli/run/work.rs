@@ -10,9 +10,10 @@ use crate::cli::recorded::as_json;
 use crate::cli::{batches, ended, manifest, next};
 use crate::event::Event;
 use crate::exit::Exit;
-use crate::job::{Action, BatchId};
-use crate::progress::{self, Ended, Mode, Surroundings, summary};
+use crate::job::{Action, BatchId, Cause, Counts, ResultRow, State};
+use crate::progress::{self, Ended, Mode, Surroundings, Verbosity, summary};
 use crate::queue::{Backend as _, Batch, NewRun, Overview as _, Queue, Store as _, StoreError};
+use crate::report::Causes;
 use crate::run::{self, Ending, Halt, Signals};
 use crate::{text, time};
 
@@ -101,8 +102,12 @@ pub async fn work(
     ended.completed = display.completed();
     ended.slowest = display.slowest();
     ended.halted = ended.halted.or_else(|| display.halted());
-    display.finish(&summary(&ended, global.verbosity()));
+    display.finish(&closing(&ended, global.verbosity()));
     Ok(exit)
+}
+
+fn closing(ended: &Ended, verbosity: Verbosity) -> String {
+    summary(ended, verbosity, Surroundings::of_this_process().columns())
 }
 
 fn display_options(invocation: &Invocation<'_>, action: Action) -> progress::Options {
@@ -125,6 +130,22 @@ fn display_options(invocation: &Invocation<'_>, action: Action) -> progress::Opt
     }
 }
 
+/// What jobs of `batch` failed for, as its report tells it; nothing, where that cannot be read.
+async fn causes(queue: &mut Queue, batch: BatchId, counts: &Counts) -> Vec<Cause> {
+    if counts.failed == 0 {
+        return Vec::new();
+    }
+    let mut causes = Causes::default();
+    let mut each = |row: ResultRow| {
+        causes.row(&row);
+        Ok(())
+    };
+    match queue.results(batch, &[State::Failed], &mut each).await {
+        Ok(Ok(())) => causes.finish().into_iter().map(Cause::from).collect(),
+        Ok(Err(_)) | Err(_) => Vec::new(),
+    }
+}
+
 /// What the summary says of a run; what the display knows is not in it yet.
 async fn how_it_ended(
     invocation: &Invocation<'_>,
@@ -135,7 +156,7 @@ async fn how_it_ended(
     exit: Exit,
 ) -> Ended {
     let failed_touched = queue.failed_touched(batch.id).await.ok();
-    let causes = queue.causes(batch.id).await.unwrap_or_default();
+    let causes = causes(queue, batch.id, &ending.counts).await;
     let flagged = queue.flagged(batch.id).await.unwrap_or_default();
     // Without options, commands take the newest batch, and `run` the only open one.
     let batches = queue.batches().await.unwrap_or_default();

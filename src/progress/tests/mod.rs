@@ -212,7 +212,7 @@ fn look_at_it() {
         manifest: None,
         is_newest: true,
     };
-    handle.finish(&summary(&ended, Verbosity::Normal));
+    handle.finish(&summary(&ended, Verbosity::Normal, None));
 }
 
 /// Without the moments, which are the machine's.

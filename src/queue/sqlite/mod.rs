@@ -28,6 +28,7 @@ mod log;
 mod marked_file;
 mod migrate;
 mod open;
+mod overtaken;
 mod overview;
 mod pace;
 mod past;

@@ -5,6 +5,7 @@ use sqlx::{AssertSqlSafe, Row};
 use super::change::{grouped_by_shape, move_jobs};
 use super::control::{CONTROL, HELD};
 use super::durations::TOOK;
+use super::overtaken::OVERTAKEN;
 use super::overview::{FAILED, IN_DOUBT, MISMATCHED, PENDING};
 use super::past::{ENDED, LIVE, SUBMITTED};
 use super::read::{DUE, NEXT_DUE, OLDEST, TALLY, TARGETS, UNSETTLED};
@@ -104,6 +105,20 @@ async fn a_load_looks_up_the_past_of_its_rows_by_indexes() {
             "{plan:?}"
         );
     }
+}
+
+/// A report of a million jobs reads no ledger of theirs for the few of which somebody has said something.
+#[tokio::test]
+async fn what_words_took_the_place_of_is_found_by_the_words() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut queue = SqliteQueue::open(&folder.path().join("refleet.db"), Open::Create)
+        .await
+        .unwrap();
+    let plan = plan(&mut queue, OVERTAKEN).await;
+    let begins = plan.iter().filter(|step| step.contains("ledger_by_word"));
+    assert!(begins.count() > 0, "{plan:?}");
+    let scans = |step: &&String| step.starts_with("SCAN") && !step.contains("said");
+    assert_eq!(plan.iter().find(scans), None, "{plan:?}");
 }
 
 #[tokio::test]

@@ -5,7 +5,7 @@ use sqlx::{AssertSqlSafe, QueryBuilder, Row, Sqlite};
 use super::handle::SqliteQueue;
 use super::lock::QueueLock;
 use super::text::{job_as_text, queued_job};
-use crate::job::{BatchId, Cause, Counts, FailureKind, JobId, RunId, ServiceId, State};
+use crate::job::{BatchId, Counts, JobId, RunId, ServiceId, State};
 use crate::queue::stored::{
     BATCH_COLUMNS, StoredBatch, Tallies, batch_of, counts_of, damaged, due_jobs, each_target,
     end_of, ids, job_id, json, options, result_row,
@@ -372,24 +372,6 @@ impl SqliteQueue {
         .fetch_one(&mut self.connection)
         .await?;
         Ok(u64::try_from(jobs).unwrap_or(0))
-    }
-
-    /// What jobs of `batch` failed for, how many each, and what was said of the first one: what most failed
-    /// for first.
-    pub async fn causes(&mut self, batch: BatchId) -> Result<Vec<Cause>, StoreError> {
-        let rows: Vec<(String, i64, String)> = sqlx::query_as(
-            "SELECT coalesce(error_kind, ''), count(*) AS jobs, coalesce(error, ''), min(id) FROM job
-             WHERE batch_id = ?1 AND state = 'failed' GROUP BY error_kind ORDER BY jobs DESC, error_kind",
-        )
-        .bind(batch.0)
-        .fetch_all(&mut self.connection)
-        .await?;
-        let causes = rows.into_iter().map(|(kind, jobs, error)| Cause {
-            kind: FailureKind::from(kind),
-            jobs: u64::try_from(jobs).unwrap_or(0),
-            error,
-        });
-        Ok(causes.collect())
     }
 
     /// Finished jobs of `batch` that a human should look at.

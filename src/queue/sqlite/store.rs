@@ -10,8 +10,8 @@ use serde_json::Value;
 
 use super::handle::SqliteQueue;
 use crate::job::{
-    Action, BatchId, Cause, ControlEntry, Counts, Expected, Group, ImageId, JobId, NewJob, Owner,
-    RunId, ServiceId, State, Transition,
+    Action, BatchId, ControlEntry, Counts, Expected, Group, Happened, ImageId, JobId, NewJob,
+    Owner, RunId, ServiceId, State, Transition,
 };
 use crate::queue::{
     AccessNews, Admission, AtWork, Backend, Batch, CommandOutcome, Conflict, Decision,
@@ -277,8 +277,8 @@ impl Overview for SqliteQueue {
         SqliteQueue::failed_touched(self, batch).await
     }
 
-    async fn causes(&mut self, batch: BatchId) -> Result<Vec<Cause>, StoreError> {
-        SqliteQueue::causes(self, batch).await
+    async fn overtaken(&mut self, batch: BatchId) -> Result<Vec<(Happened, i64)>, StoreError> {
+        SqliteQueue::overtaken(self, batch).await
     }
 
     async fn flagged(&mut self, batch: BatchId) -> Result<u64, StoreError> {

@@ -4,7 +4,7 @@ use maud::{Markup, html};
 
 use super::super::summary::{NeedKind, Subject, Summary};
 use super::charts::shares;
-use super::figures::{foreign, grouped, moment_and_utc, number, took};
+use super::figures::{foreign, grouped, moment_and_utc, number, took, zone};
 use super::images::name_of;
 use super::words::{badge, sign};
 use crate::job::{Counter, State};
@@ -45,7 +45,7 @@ pub fn head(summary: &Summary) -> Markup {
                 "refleet report · " b { (foreign(&subject.manifest)) }
                 " · batch " (subject.batch)
                 @if let Some(account) = &subject.account { " · account " (foreign(&account.to_string())) }
-                " · " (foreign(&subject.api_url))
+                " · " (foreign(&subject.api_url)) " · times in " (zone())
             }
             @if subject.simulated {
                 p.banner { "SIMULATION: nothing real was touched." }

@@ -2,7 +2,7 @@
 
 use maud::{Markup, html};
 
-use super::super::summary::{Cause, Summary};
+use super::super::summary::{Cause, Summary, VARIOUS};
 use super::figures::{foreign, number};
 use super::needs::named;
 use super::words::{badge, sign};
@@ -45,7 +45,7 @@ fn one(place: usize, cause: &Cause, summary: &Summary) -> Markup {
             p.message {
                 @match &cause.error {
                     Some(error) => (foreign(error)),
-                    None => "various messages",
+                    None => (VARIOUS),
                 }
             }
             details {
@@ -55,7 +55,7 @@ fn one(place: usize, cause: &Cause, summary: &Summary) -> Markup {
                 }
                 @if rest > 0 { p { "and " (rest) " more, in the table below" } }
             }
-            button.quiet.scripted type="button" data-kind=(foreign(kind).0) data-class=(sign(cause.state, false).class) {
+            button.quiet.scripted type="button" data-cause=(place + 1) {
                 "Show all in the table"
             }
         }

@@ -11,17 +11,23 @@ use serde_json::json;
 use serde_json::ser::Formatter;
 use tempfile::SpooledTempFile;
 
-use super::super::summary::rank;
+use super::super::summary::{Cause, VARIOUS, rank};
 use super::first_rows::PAGE;
 use super::words;
-use crate::job::{Action, Evidence, Executed, ImageId, ResultRow, State};
-use crate::text::printable;
-use crate::time::whole_ms;
+use crate::job::{Action, Evidence, Executed, ImageId, ResultRow, ServiceId, State};
+use crate::text::{brief, printable};
+use crate::time::{self, whole_ms};
 
 /// What is kept in memory.
 const MEMORY_BYTES: usize = 1 << 22;
 /// Messages that are written once, whoever has them; those beyond are written where they stand.
 const MESSAGES_MAX: usize = 10_000;
+/// Whole numbers beyond this lose digits in the script.
+const SCRIPT_NUMBER_MAX: i64 = (1 << 53) - 1;
+/// The end of the year 9999, as Unix time, and about as long before 1970.
+const MOMENT_MS_MAX: i64 = 253_402_300_799_999;
+/// Of a cause's name among the filters.
+const CAUSE_CHARS_MAX: usize = 80;
 
 #[derive(Debug)]
 pub struct Data {
@@ -88,6 +94,14 @@ enum Message<'a> {
     Text(&'a str),
 }
 
+/// A number; as a text, where the script could not hold all of its digits or make a date of it.
+#[derive(Serialize)]
+#[serde(untagged)]
+enum Number {
+    Number(i64),
+    Text(String),
+}
+
 impl Data {
     /// Of rows whose dates are counted from `base_ms`, as Unix time.
     pub fn new(base_ms: i64, action: Action) -> io::Result<Self> {
@@ -119,8 +133,8 @@ impl Data {
         })
     }
 
-    pub fn row(&mut self, row: &ResultRow) -> io::Result<()> {
-        let since_base = |ms: Option<i64>| ms.map(|ms| ms.saturating_sub(self.base_ms));
+    /// `group`: the one of its cause that the row belongs to.
+    pub fn row(&mut self, row: &ResultRow, group: Option<u32>) -> io::Result<()> {
         let place = |all: usize, held: bool| if held { State::ALL.len() } else { all };
         let text = |text: &Option<String>| text.as_deref().map(|text| printable(text).into_owned());
         let kind = row.error_kind.as_ref().map(|kind| printable(kind.as_str()));
@@ -134,7 +148,7 @@ impl Data {
         let fields = (
             rank(row),
             row.line,
-            row.service,
+            service(row.service),
             text(&row.name),
             text(&row.ip),
             self.images.of(row),
@@ -143,11 +157,13 @@ impl Data {
             row.evidence.map_or(0, |evidence| evidence as usize + 1),
             row.attempts,
             row.took().map(whole_ms),
-            since_base(row.submitted_ms),
-            since_base(row.completed_ms),
+            row.completed_ms
+                .or(row.submitted_ms)
+                .map(|at_ms| since(self.base_ms, at_ms)),
             kind.unwrap_or(0),
             message,
             text(&row.note),
+            group.unwrap_or(0),
         );
         self.out
             .write_all(if self.is_empty { b"\n" } else { b",\n" })?;
@@ -156,13 +172,19 @@ impl Data {
     }
 
     /// What has been written, to be read from its beginning.
-    pub fn finish(mut self) -> io::Result<impl Read> {
+    pub fn finish(mut self, causes: &[Cause]) -> io::Result<impl Read> {
+        let causes: Vec<_> = causes
+            .iter()
+            .map(|cause| (called(cause), &cause.groups))
+            .collect();
         write!(self.out, "\n],\"images\":")?;
         write_in_script(&mut self.out, &self.images.images)?;
         write!(self.out, ",\"kinds\":")?;
         write_in_script(&mut self.out, &self.kinds.texts)?;
         write!(self.out, ",\"messages\":")?;
         write_in_script(&mut self.out, &self.messages.texts)?;
+        write!(self.out, ",\"causes\":")?;
+        write_in_script(&mut self.out, &causes)?;
         self.out.write_all(b"}")?;
         let mut file = self
             .out
@@ -171,6 +193,39 @@ impl Data {
         file.rewind()?;
         Ok(BufReader::with_capacity(1 << 16, file))
     }
+}
+
+fn service(service: ServiceId) -> Number {
+    if service.get() > SCRIPT_NUMBER_MAX {
+        return Number::Text(service.to_string());
+    }
+    Number::Number(service.get())
+}
+
+/// A moment, in milliseconds since `base_ms`; one of a broken clock as people see it everywhere.
+fn since(base_ms: i64, at_ms: i64) -> Number {
+    let is_date = [base_ms, at_ms]
+        .iter()
+        .all(|ms| (-MOMENT_MS_MAX..=MOMENT_MS_MAX).contains(ms));
+    if is_date {
+        Number::Number(at_ms - base_ms)
+    } else {
+        Number::Text(time::human(at_ms))
+    }
+}
+
+/// A cause among the filters.
+fn called(cause: &Cause) -> String {
+    let doubt = if cause.state == State::InDoubt {
+        " (in doubt)"
+    } else {
+        ""
+    };
+    let error = cause.error.as_deref().unwrap_or(VARIOUS);
+    brief(
+        &format!("{}{doubt}: {error}", cause.error_kind.as_str()),
+        CAUSE_CHARS_MAX,
+    )
 }
 
 fn write_in_script(out: &mut impl Write, value: &impl Serialize) -> io::Result<()> {

@@ -11,7 +11,7 @@ use super::super::summary::{Earlier, Gathering, Subject, Summary};
 use super::data::Data;
 use super::first_rows::FirstRows;
 use super::{about, answers, causes, comparison, images, needs, sheet, table, timeline};
-use crate::job::ResultRow;
+use crate::job::{Happened, ResultRow};
 use crate::text::printable;
 
 const STYLE: &str = include_str!("report.css");
@@ -38,9 +38,13 @@ impl<W: Write> Html<W> {
     }
 
     pub fn row(&mut self, row: &ResultRow) -> io::Result<()> {
-        self.gathering.row(row);
+        let group = self.gathering.row(row);
         self.first.row(row);
-        self.data.row(row)
+        self.data.row(row, group)
+    }
+
+    pub fn overtaken(&mut self, what: Happened, at_ms: i64) {
+        self.gathering.overtaken(what, at_ms);
     }
 
     pub fn finish(mut self) -> io::Result<W> {
@@ -49,7 +53,7 @@ impl<W: Write> Html<W> {
         self.out.write_all(page.as_bytes())?;
         self.out
             .write_all(b"<script type=\"application/json\" id=\"data\">")?;
-        io::copy(&mut self.data.finish()?, &mut self.out)?;
+        io::copy(&mut self.data.finish(&summary.causes)?, &mut self.out)?;
         write!(
             self.out,
             "</script>\n<script>{SCRIPT}</script>\n</body>\n</html>\n"

@@ -33,6 +33,11 @@ pub fn moment_and_utc(at: Stamp) -> Markup {
     html! { time datetime=(at) data-utc { (time::human(at.0)) } }
 }
 
+/// Whose clocks the moments beside it are told by: UTC's, and as the script writes them the reader's.
+pub fn zone() -> Markup {
+    html! { span data-zone { "UTC" } }
+}
+
 /// `10,000`.
 pub fn grouped(value: u64) -> String {
     let digits = value.to_string();

@@ -3,21 +3,26 @@
 // Whatever comes from outside goes into the page as text, never as markup.
 (() => {
   const data = JSON.parse(document.getElementById("data").textContent);
-  const [RANK, LINE, SERVICE, NAME, IP, IMAGE, STATE, EXECUTED, PROOF, ATTEMPTS, TOOK, SUBMITTED, COMPLETED, KIND, MESSAGE, NOTE] = Array(16).keys();
+  const [RANK, LINE, SERVICE, NAME, IP, IMAGE, STATE, EXECUTED, PROOF, ATTEMPTS, TOOK, WHEN, KIND, MESSAGE, NOTE, GROUP] = Array(16).keys();
   const { rows, page: pageRows } = data;
   const element = (id) => document.getElementById(id);
+
+  // Who types fast waits for one search and not for each.
+  const TYPING_MS = 150;
 
   const day = { month: "short", day: "numeric", hour: "2-digit", minute: "2-digit", second: "2-digit" };
   const brief = new Intl.DateTimeFormat(undefined, day);
   const whole = new Intl.DateTimeFormat(undefined, { ...day, year: "numeric", timeZoneName: "short" });
-  const utc = (at) => `${new Date(at).toISOString().slice(0, 19).replace("T", " ")} UTC`;
+  const utc = (at) => new Date(at).toISOString().replace("T", " ").replace(/\.\d+Z$/, " UTC");
   const count = new Intl.NumberFormat("en-US");
 
   /** Writes a moment as the reader's clocks do; UTC stands beside it, or appears where one points at it. */
   function localize(time, at) {
+    // A broken clock's number stays what it is.
+    if (Number.isNaN(at)) return;
     time.title = utc(at);
     if (time.dataset.utc === undefined) time.textContent = brief.format(at);
-    else if (new Date(at).getTimezoneOffset() !== 0) time.textContent = `${whole.format(at)} (${utc(at).slice(11)})`;
+    else if (new Date(at).getTimezoneOffset() !== 0) time.textContent = `${whole.format(at)} (${utc(at).split(" ").slice(1).join(" ")})`;
   }
 
   function span(ms) {
@@ -33,7 +38,9 @@
   const kind = (row) => (row[KIND] ? data.kinds[row[KIND] - 1] : "");
   const message = (row) => (typeof row[MESSAGE] === "number" ? data.messages[row[MESSAGE] - 1] : row[MESSAGE] || "");
   const state = (row) => data.states[row[STATE]];
-  const when = (row) => row[COMPLETED] ?? row[SUBMITTED];
+  // Which of the causes above a row belongs to, from 1 on; 0: it has not failed and is not in doubt.
+  const causeOf = new Map(data.causes.flatMap(([, groups], place) => groups.map((group) => [group, place + 1])));
+  const cause = (row) => causeOf.get(row[GROUP]) || 0;
 
   function make(name, text, properties) {
     const made = document.createElement(name);
@@ -70,8 +77,9 @@
     const stands = make("td", undefined, { role: "cell" });
     stands.append(badge(state(row)));
     const at = make("td", undefined, { role: "cell", class: "count", "data-label": "when" });
-    if (when(row) !== null) {
-      const moment = data.base + when(row);
+    if (typeof row[WHEN] === "string") at.append(row[WHEN]);
+    else if (row[WHEN] !== null) {
+      const moment = data.base + row[WHEN];
       const time = make("time", undefined, { datetime: new Date(moment).toISOString() });
       localize(time, moment);
       at.append(time);
@@ -88,17 +96,20 @@
   }
 
   // What is shown: which rows, in which order, from where on.
-  const view = { order: [], page: 0, sort: null, down: false };
+  const view = { sorted: [], order: [], page: 0, sort: null, down: false };
   const found = element("found");
   const table = element("table");
   const body = table.tBodies[0];
-  const fields = { search: element("search"), state: element("state"), image: element("image"), kind: element("kind") };
+  const fields = { search: element("search"), state: element("state"), image: element("image"), cause: element("cause") };
 
-  let texts = null;
-  function text(index) {
+  const texts = new Map();
+  function text(row) {
     // Written down when somebody searches for the first time.
-    texts ||= rows.map((row) => [row[NAME], row[IP], row[SERVICE], imageName(row), state(row)[2], kind(row), message(row), row[NOTE], `line ${row[LINE]}`].join("\n").toLowerCase());
-    return texts[index];
+    if (!texts.has(row)) {
+      const all = [row[NAME], row[IP], row[SERVICE], imageName(row), state(row)[2], kind(row), message(row), row[NOTE], `line ${row[LINE]}`];
+      texts.set(row, all.join("\n").toLowerCase());
+    }
+    return texts.get(row);
   }
 
   const collator = new Intl.Collator(undefined, { numeric: true });
@@ -107,29 +118,47 @@
     state: (a, b) => a[STATE] - b[STATE],
     image: (a, b) => collator.compare(imageName(a), imageName(b)),
     took: (a, b) => (a[TOOK] ?? -1) - (b[TOOK] ?? -1),
-    when: (a, b) => (when(a) ?? -Infinity) - (when(b) ?? -Infinity) || 0,
+    when: (a, b) => since(a) - since(b) || 0,
     kind: (a, b) => collator.compare(kind(a), kind(b)) || collator.compare(message(a), message(b)),
   };
+  // What has not happened comes before all else; what is beyond the calendar is a text that begins with its number.
+  const since = (row) => (row[WHEN] === null ? -Infinity : Number.parseFloat(row[WHEN]));
   const asRanked = (a, b) => a[RANK] - b[RANK] || a[LINE] - b[LINE];
 
-  function select() {
-    const words = fields.search.value.toLowerCase().split(/\s+/).filter(Boolean);
-    const wanted = { state: fields.state.value, image: Number(fields.image.value), kind: Number(fields.kind.value) };
-    const order = [];
-    for (let index = 0; index < rows.length; index += 1) {
-      const row = rows[index];
-      if (wanted.state && state(row)[0] !== wanted.state) continue;
-      if (wanted.image && row[IMAGE] !== wanted.image) continue;
-      if (wanted.kind && row[KIND] !== wanted.kind) continue;
-      if (words.length && !words.every((word) => text(index).includes(word))) continue;
-      order.push(row);
-    }
+  /** Brings all rows into the order that is asked for. */
+  function sort() {
     const by = view.sort && sorts[view.sort];
     const sign = view.down ? -1 : 1;
-    order.sort(by ? (a, b) => sign * by(a, b) || a[LINE] - b[LINE] : asRanked);
-    view.order = order;
+    view.sorted = [...rows].sort(by ? (a, b) => sign * by(a, b) || a[LINE] - b[LINE] : asRanked);
+  }
+
+  /** Takes the rows that are asked for out of all, in their order. */
+  function select() {
+    const words = fields.search.value.toLowerCase().split(/\s+/).filter(Boolean);
+    const wanted = { state: fields.state.value, image: Number(fields.image.value), cause: Number(fields.cause.value) };
+    view.order = view.sorted.filter((row) =>
+      (!wanted.state || state(row)[0] === wanted.state)
+      && (!wanted.image || row[IMAGE] === wanted.image)
+      && (!wanted.cause || cause(row) === wanted.cause)
+      && words.every((word) => text(row).includes(word)));
     view.page = 0;
     show();
+  }
+
+  // What is still to be done, and when: a later wish takes the place of the one before it.
+  const due = { timer: null, sort: false };
+
+  /** Selects after `ms`, and sorts before that where somebody has asked for another order. */
+  function later(ms, isSorted) {
+    clearTimeout(due.timer);
+    due.sort ||= Boolean(isSorted);
+    table.setAttribute("aria-busy", "true");
+    due.timer = setTimeout(() => {
+      if (due.sort) sort();
+      due.sort = false;
+      select();
+      table.removeAttribute("aria-busy");
+    }, ms);
   }
 
   function show() {
@@ -167,7 +196,7 @@
       if (head.dataset.key === key) head.setAttribute("aria-sort", view.down ? "descending" : "ascending");
       else head.removeAttribute("aria-sort");
     }
-    select();
+    later(0, true);
   }
 
   /** Everything, in the order in which it began. */
@@ -175,6 +204,7 @@
     view.sort = null;
     for (const head of table.tHead.rows[0].cells) head.removeAttribute("aria-sort");
     for (const field of Object.values(fields)) field.value = "";
+    later(0, true);
   }
 
   function options(field, entries) {
@@ -183,34 +213,38 @@
 
   /** Fills the filters with what there is, and how often. */
   function fill() {
-    const [states, images, kinds] = [new Map(), new Map(), new Map()];
+    const [states, images, causes] = [new Map(), new Map(), new Map()];
     const more = (map, key) => map.set(key, (map.get(key) || 0) + 1);
     for (const row of rows) {
       more(states, state(row)[0]);
       if (row[IMAGE]) more(images, row[IMAGE]);
-      if (row[KIND]) more(kinds, row[KIND]);
+      if (row[GROUP]) more(causes, cause(row));
     }
     const words = new Map();
     for (const [className, , word] of data.states) if (!words.has(className)) words.set(className, word);
     const byCount = (map) => [...map].sort((a, b) => b[1] - a[1]);
     options(fields.state, byCount(states).map(([key, many]) => [key, words.get(key), many]));
     options(fields.image, byCount(images).map(([key, many]) => [key, data.images[key - 1][1] || data.images[key - 1][0], many]));
-    options(fields.kind, byCount(kinds).map(([key, many]) => [key, data.kinds[key - 1], many]));
+    options(fields.cause, byCount(causes).map(([key, many]) => [key, data.causes[key - 1][0], many]));
+  }
+
+  /** Says beside the times whose they are. */
+  function tellZone() {
+    const zone = new Intl.DateTimeFormat().resolvedOptions().timeZone;
+    for (const place of document.querySelectorAll("[data-zone]")) place.textContent = zone;
   }
 
   function start() {
     for (const head of table.tHead.rows[0].cells) {
-      const button = make("button", head.textContent, { type: "button" });
+      const button = make("button", undefined, { type: "button" });
+      button.append(...head.childNodes);
       button.addEventListener("click", () => sortBy(head.dataset.key));
       head.replaceChildren(button);
     }
     const form = element("controls");
     form.addEventListener("submit", (event) => event.preventDefault());
-    form.addEventListener("input", select);
-    form.querySelector("button").addEventListener("click", () => {
-      clear();
-      select();
-    });
+    form.addEventListener("input", (event) => later(event.target === fields.search ? TYPING_MS : 0));
+    form.querySelector("button").addEventListener("click", clear);
     element("pages").addEventListener("click", (event) => {
       const button = event.target.closest("button");
       if (!button) return;
@@ -218,19 +252,19 @@
       // Whoever turns pages with the keyboard must not fall out of the buttons at the last one.
       if (button.disabled) element("pages").querySelector("button:enabled").focus();
     });
-    for (const button of document.querySelectorAll("button[data-kind]")) {
+    for (const button of document.querySelectorAll("button[data-cause]")) {
       button.addEventListener("click", () => {
         clear();
-        fields.kind.value = data.kinds.indexOf(button.dataset.kind) + 1;
-        fields.state.value = button.dataset.class;
-        select();
+        fields.cause.value = button.dataset.cause;
         element("jobs").scrollIntoView();
         fields.search.focus({ preventScroll: true });
       });
     }
     for (const time of document.querySelectorAll("time")) localize(time, Date.parse(time.dateTime));
     fill();
-    view.order = [...rows].sort(asRanked);
+    tellZone();
+    sort();
+    view.order = view.sorted;
     tell(0, Math.min(rows.length, pageRows), Math.max(1, Math.ceil(rows.length / pageRows)));
     document.documentElement.classList.add("js");
     performance.mark("ready");

@@ -4,7 +4,7 @@
 use maud::{Markup, html};
 
 use super::super::summary::Summary;
-use super::figures::{foreign, moment, number, span};
+use super::figures::{foreign, moment, number, span, zone};
 use super::first_rows::{FirstRows, PAGE};
 use super::words::{badge, proof, sign, touched};
 use crate::job::{Action, ImageId, ResultRow};
@@ -39,7 +39,10 @@ pub fn section(summary: &Summary, first: &FirstRows) -> Markup {
                 thead role="rowgroup" {
                     tr role="row" {
                         @for (name, key) in COLUMNS {
-                            th role="columnheader" scope="col" data-key=(key) { (name) }
+                            th role="columnheader" scope="col" data-key=(key) {
+                                (name)
+                                @if key == "when" { span.zone { " " (zone()) } }
+                            }
                         }
                     }
                 }
@@ -65,7 +68,7 @@ fn controls() -> Markup {
                 placeholder="name, address, number, note …"; }
             label { "State" select #state { option value="" { "all" } } }
             label { "Image" select #image { option value="" { "all" } } }
-            label { "Cause" select #kind { option value="" { "all" } } }
+            label { "Cause" select #cause { option value="" { "all" } } }
             button.quiet type="button" { "Show all" }
         }
     }

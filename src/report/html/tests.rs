@@ -181,6 +181,41 @@ fn the_page_asks_for_nothing_and_runs_nothing_but_its_own_script() {
     assert!(!policy.contains("unsafe"), "{policy}");
 }
 
+/// The rows of each cause, by the groups that the script is told of, are as many as its number says.
+#[test]
+fn each_row_that_failed_is_told_to_belong_to_one_cause() {
+    let letter = |line: u64| char::from(b'a' + u8::try_from(line % 20).unwrap());
+    let mut rows = fleet(10);
+    rows.extend((100..160).map(|line| ResultRow {
+        error_kind: (line % 7 > 0).then(|| if line % 2 == 0 { "value" } else { "limit" }.into()),
+        error: (line % 7 > 0).then(|| format!("the field {} is bad", letter(line))),
+        ..row(line, State::Failed)
+    }));
+    let page = page(&rows);
+    let data = data(&page);
+    let numbers = page.split("data-of=\"/causes/").skip(1);
+    let counted: Vec<(&str, u64)> = numbers
+        .filter_map(|rest| rest.split_once("/count\">"))
+        .map(|(place, rest)| (place, rest.split_once('<').unwrap().0.parse().unwrap()))
+        .collect();
+    let causes = data["causes"].as_array().unwrap();
+    assert!(causes.len() > 8, "{causes:?}");
+    for (place, count) in counted {
+        let groups = causes[place.parse::<usize>().unwrap()][1]
+            .as_array()
+            .unwrap();
+        let all = data["rows"].as_array().unwrap().iter();
+        let of_it = all.filter(|row| groups.contains(&row[15]));
+        assert_eq!(of_it.count() as u64, count, "{place}");
+    }
+    let in_none = data["rows"].as_array().unwrap().iter();
+    let in_none = in_none.filter(|row| row[15] == 0).count();
+    let well = rows
+        .iter()
+        .filter(|row| !matches!(row.state, State::Failed | State::InDoubt));
+    assert_eq!(in_none, well.count());
+}
+
 #[test]
 fn what_matters_can_be_read_without_the_script() {
     let page = page(&fleet(300));
@@ -280,7 +315,7 @@ fn assert_harmless(text: &str) {
     let data = data(&page);
     let printable = crate::text::printable(text);
     assert_eq!(data["rows"][0][3], *printable);
-    assert_eq!(data["rows"][0][15], *printable);
+    assert_eq!(data["rows"][0][14], *printable);
     assert_eq!(data["images"][0][1], *printable);
     assert_eq!(data["messages"][0], *printable);
 }

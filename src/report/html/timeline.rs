@@ -4,7 +4,7 @@ use maud::{Markup, html};
 
 use super::super::summary::{Summary, Timeline};
 use super::charts::columns;
-use super::figures::{grouped, moment, span};
+use super::figures::{grouped, moment, span, zone};
 use crate::time::Stamp;
 
 pub fn section(summary: &Summary) -> Markup {
@@ -49,7 +49,7 @@ fn chart(timeline: &Timeline, from: Stamp) -> Markup {
     });
     html! {
         figure.timeline {
-            figcaption { span.key.submitted { "submitted" } " · one column is " (width) }
+            figcaption { span.key.submitted { "submitted" } " · one column is " (width) " · times are " (zone()) }
             (columns(&[("submitted", submitted)], highest, &said("submitted", submitted)))
             figcaption { span.key.done { "✓ done" } " " span.key.failed { "✕ failed" } }
             (columns(&[("done", done), ("failed", failed)], highest, &said("ended", &ended)))

@@ -8,7 +8,7 @@ use std::collections::HashMap;
 use serde::Serialize;
 
 use super::needs::Instance;
-use crate::job::{Executed, FailureKind, ResultRow, State};
+use crate::job::{self, Executed, FailureKind, ResultRow, State};
 use crate::text;
 
 /// Messages of a kind that are told apart while rows go by.
@@ -17,6 +17,8 @@ const GATHERED_MAX: usize = 200;
 const TOLD_MAX: usize = 4;
 /// The kind of what failed, or is in doubt, without a word.
 const UNKNOWN: &str = "unknown";
+/// What a cause says whose jobs say something else each.
+pub const VARIOUS: &str = "various messages";
 /// Instances that are named.
 const NAMED_MAX: usize = 20;
 
@@ -33,10 +35,13 @@ pub struct Cause {
     pub touched: u64,
     /// The first of them.
     pub instances: Vec<Instance>,
+    /// The groups of rows that it is made of, as [`Causes::row`] has numbered them.
+    #[serde(skip)]
+    pub groups: Vec<u32>,
 }
 
 impl Cause {
-    fn new(state: State, error_kind: &FailureKind, error: Option<&str>) -> Self {
+    fn new(state: State, error_kind: &FailureKind, error: Option<&str>, group: u32) -> Self {
         Self {
             state,
             error_kind: error_kind.clone(),
@@ -44,6 +49,7 @@ impl Cause {
             count: 0,
             touched: 0,
             instances: Vec::new(),
+            groups: vec![group],
         }
     }
 
@@ -61,12 +67,27 @@ impl Cause {
         self.instances.extend(other.instances);
         self.instances.sort_by_key(|instance| instance.line);
         self.instances.truncate(NAMED_MAX);
+        self.groups.extend(other.groups);
     }
 }
 
+/// How a screen with little room tells it.
+impl From<Cause> for job::Cause {
+    fn from(cause: Cause) -> Self {
+        Self {
+            kind: cause.error_kind,
+            jobs: cause.count,
+            error: cause.error.unwrap_or_else(|| VARIOUS.to_owned()),
+        }
+    }
+}
+
+/// The causes of rows that go by.
 #[derive(Debug, Default)]
 pub struct Causes {
     of_kind: HashMap<(State, FailureKind), OfKind>,
+    /// Groups that have been numbered.
+    groups: u32,
 }
 
 #[derive(Debug, Default)]
@@ -77,14 +98,16 @@ struct OfKind {
 }
 
 impl Causes {
-    pub fn row(&mut self, row: &ResultRow) {
+    /// The number of the group to which the row belongs, from 1 on; `None`: it has not failed, and is not
+    /// in doubt. What the causes are is known when all rows have gone by, and each is some groups whole.
+    pub fn row(&mut self, row: &ResultRow) -> Option<u32> {
         match row.state {
             State::Failed | State::InDoubt => {}
             State::Queued
             | State::Submitting
             | State::InProgress
             | State::Done
-            | State::Cancelled => return,
+            | State::Cancelled => return None,
         }
         // Nobody has said what went wrong: that counts, too.
         let unknown = || FailureKind::from(UNKNOWN.to_owned());
@@ -92,28 +115,39 @@ impl Causes {
         let error = row.error.as_deref().unwrap_or("nothing is known of it");
         let of_kind = self.of_kind.entry((row.state, kind.clone())).or_default();
         let common = in_common(error);
+        let next = self.groups + 1;
         let is_room = of_kind.messages.len() < GATHERED_MAX;
         let cause = if is_room || of_kind.messages.contains_key(&common) {
-            let new = || Cause::new(row.state, kind, Some(error));
+            let new = || Cause::new(row.state, kind, Some(error), next);
             of_kind.messages.entry(common).or_insert_with(new)
         } else {
-            let new = || Cause::new(row.state, kind, None);
+            let new = || Cause::new(row.state, kind, None, next);
             of_kind.other.get_or_insert_with(new)
         };
         cause.add(row);
+        let group = cause.groups[0];
+        self.groups = self.groups.max(group);
+        Some(group)
     }
 
     /// The most frequent first.
     pub fn finish(self) -> Vec<Cause> {
         let mut causes = Vec::new();
-        for ((state, kind), of_kind) in self.of_kind {
+        for of_kind in self.of_kind.into_values() {
             let mut told: Vec<Cause> = of_kind.messages.into_values().collect();
             sort(&mut told);
             let mut other = of_kind.other;
             if told.len() + usize::from(other.is_some()) > TOLD_MAX {
-                let rest = other.get_or_insert_with(|| Cause::new(state, &kind, None));
                 for cause in told.split_off(TOLD_MAX - 1) {
-                    rest.join(cause);
+                    match &mut other {
+                        Some(other) => other.join(cause),
+                        None => {
+                            other = Some(Cause {
+                                error: None,
+                                ..cause
+                            });
+                        }
+                    }
                 }
             }
             causes.extend(told);

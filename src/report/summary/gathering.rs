@@ -10,7 +10,7 @@ use super::slowest::{Slow, Slowest};
 use super::span::Span;
 use super::subject::Subject;
 use super::timeline::{Buckets, Timeline};
-use crate::job::{Counts, ResultRow};
+use crate::job::{Counts, Happened, ResultRow};
 use crate::pace::Pace;
 use crate::time::Stamp;
 
@@ -75,10 +75,10 @@ impl Gathering {
         }
     }
 
-    pub fn row(&mut self, row: &ResultRow) {
+    /// The group of its cause that the row belongs to, as [`Causes::row`] numbers them.
+    pub fn row(&mut self, row: &ResultRow) -> Option<u32> {
         self.counts.add(row);
         self.needs.row(row, &self.subject.commands);
-        self.causes.row(row);
         self.span.row(row);
         self.durations.row(row);
         self.slowest.row(row);
@@ -86,6 +86,13 @@ impl Gathering {
         if let Some(earlier) = &mut self.earlier {
             earlier.compare(row);
         }
+        self.causes.row(row)
+    }
+
+    /// Something that rows do not say any more, since somebody's word about the job took its place.
+    pub fn overtaken(&mut self, what: Happened, at_ms: i64) {
+        self.span.happened(what, at_ms);
+        self.timeline.happened(what, at_ms);
     }
 
     pub fn finish(self) -> Summary {

@@ -16,7 +16,7 @@ mod subject;
 mod tests;
 mod timeline;
 
-pub use causes::Cause;
+pub use causes::{Cause, Causes, VARIOUS};
 pub use durations::OfImage;
 pub use earlier::{Comparison, Earlier};
 pub use gathering::{Gathering, Summary};

@@ -1,6 +1,6 @@
 //! From the first submission to the last completion.
 
-use crate::job::ResultRow;
+use crate::job::{Happened, ResultRow};
 use crate::time::{self, Stamp};
 
 /// When the instances of a batch were worked on. What an operator said afterwards is not part of it.
@@ -15,12 +15,18 @@ impl Span {
         let Some(submitted_ms) = row.submitted_ms else {
             return;
         };
-        let earliest = self
-            .first_ms
-            .map_or(submitted_ms, |ms| ms.min(submitted_ms));
-        self.first_ms = Some(earliest);
+        self.happened(Happened::Submitted, submitted_ms);
         let last_ms = row.completed_ms.filter(|_| !row.by_word);
         self.last_ms = self.last_ms.max(last_ms);
+    }
+
+    pub fn happened(&mut self, what: Happened, at_ms: i64) {
+        match what {
+            Happened::Submitted => {
+                self.first_ms = Some(self.first_ms.map_or(at_ms, |first_ms| first_ms.min(at_ms)));
+            }
+            Happened::Done | Happened::Failed => self.last_ms = self.last_ms.max(Some(at_ms)),
+        }
     }
 
     pub fn first(&self) -> Option<Stamp> {

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-use crate::job::{ResultRow, State};
+use crate::job::{Happened, ResultRow, State};
 use crate::time::Stamp;
 
 /// So many stretches of time at most.
@@ -62,11 +62,7 @@ impl Default for Buckets {
 impl Buckets {
     pub fn row(&mut self, row: &ResultRow) {
         if let Some(submitted_ms) = row.submitted_ms {
-            let submitted = Bucket {
-                submitted: 1,
-                ..Bucket::default()
-            };
-            self.add(submitted_ms, submitted);
+            self.happened(Happened::Submitted, submitted_ms);
         }
         // An operator's word days later is no part of the night.
         if row.by_word {
@@ -76,26 +72,24 @@ impl Buckets {
             return;
         };
         match row.state {
-            State::Done => self.add(
-                completed_ms,
-                Bucket {
-                    done: 1,
-                    ..Bucket::default()
-                },
-            ),
-            State::Failed => self.add(
-                completed_ms,
-                Bucket {
-                    failed: 1,
-                    ..Bucket::default()
-                },
-            ),
+            State::Done => self.happened(Happened::Done, completed_ms),
+            State::Failed => self.happened(Happened::Failed, completed_ms),
             State::Queued
             | State::Submitting
             | State::InProgress
             | State::InDoubt
             | State::Cancelled => {}
         }
+    }
+
+    pub fn happened(&mut self, what: Happened, at_ms: i64) {
+        let mut bucket = Bucket::default();
+        match what {
+            Happened::Submitted => bucket.submitted = 1,
+            Happened::Done => bucket.done = 1,
+            Happened::Failed => bucket.failed = 1,
+        }
+        self.add(at_ms, bucket);
     }
 
     fn add(&mut self, at_ms: i64, bucket: Bucket) {
