@@ -17,6 +17,7 @@ CREATE TABLE batch (
     number     INTEGER NOT NULL CHECK (number >= 1),           -- how often the same was ordered
     manifest   TEXT    NOT NULL,                               -- its name, for people
     path       BLOB    NOT NULL,                               -- the file, absolute; `-`: stdin
+    sheet      TEXT,                                           -- of the file, a workbook; NULL: it is none
     plan       TEXT,                                           -- digest of the plan that it was ordered by
     options    TEXT    CHECK (json_valid(options)),               -- of the run that ordered it; NULL: none did
     rows       TEXT    NOT NULL CHECK (json_valid(rows)),      -- of the manifest: what became of them

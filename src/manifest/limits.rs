@@ -78,8 +78,9 @@ pub const SHEET_TEXT_BYTES_MAX: u64 = 512 * 1024 * 1024;
 /// The most merged areas of a sheet.
 pub const MERGED_MAX: usize = 10_000;
 
-/// The most styles of a workbook.
+/// The most styles of a workbook, and what is held of their names and of what they show, in bytes.
 pub const STYLES_MAX: usize = 100_000;
+pub const STYLE_TEXT_BYTES_MAX: usize = 8 * 1024 * 1024;
 
 /// The most cells of a sheet that may hold something.
 pub const SHEET_CELLS_MAX: usize = 50_000_000;

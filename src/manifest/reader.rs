@@ -24,6 +24,7 @@ pub struct Reader {
     header: Header,
     table: Table,
     places: Places,
+    sheet: Option<String>,
 }
 
 /// What is found while the header is looked for.
@@ -31,6 +32,7 @@ pub struct Reader {
 struct Found {
     diagnostics: Vec<Diagnostic>,
     places: Places,
+    sheet: Option<String>,
 }
 
 impl Reader {
@@ -76,6 +78,7 @@ impl Reader {
             header,
             table,
             places: found.places,
+            sheet: found.sheet,
         })
     }
 
@@ -88,6 +91,11 @@ impl Reader {
         self.table.record()
     }
 
+    /// The name of the sheet, if it is a workbook.
+    pub fn sheet(&self) -> Option<&str> {
+        self.sheet.as_deref()
+    }
+
     pub fn is_workbook(&self) -> bool {
         matches!(self.table, Table::Sheet(_))
     }
@@ -95,6 +103,11 @@ impl Reader {
     /// Lines so far that a person took out with `#`.
     pub fn taken_out(&self) -> u64 {
         self.table.taken_out()
+    }
+
+    /// A filter is set that hides no row. To be asked behind the last row.
+    pub fn has_idle_filter(&self) -> bool {
+        self.table.has_idle_filter()
     }
 
     /// Empty, and ready to name the columns.
@@ -191,15 +204,16 @@ fn begin_sheet(
         Container::Zip => workbook::open(&blob, options, &mut found.diagnostics),
         Container::Ole => Err(workbook::compound(&blob)),
     };
-    let mut opened = match opened {
+    let opened = match opened {
         Ok(opened) => opened,
         Err(fault) => {
             found.diagnostics.push(fault.diagnostic(None)?);
             return Ok(None);
         }
     };
-    let sheet = opened.name.take();
+    let sheet = opened.is_one_of_several.then(|| opened.name.clone());
     found.places = Places::Cells { sheet };
+    found.sheet = Some(opened.name.clone());
     let begun = SheetRecords::open(required, opened, options, &mut found.diagnostics)?;
     Ok(begun.map(|(records, row)| (Table::Sheet(Box::new(records)), row)))
 }

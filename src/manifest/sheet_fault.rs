@@ -28,6 +28,8 @@ pub enum SheetFault {
     Hidden,
     /// Warning: another sheet is hidden.
     OthersHidden,
+    /// Warning: a filter is stored that hides no row.
+    FilterIdle,
 
     // The header.
     /// Nothing stands in the row that `--header-row` names.
@@ -61,7 +63,7 @@ pub enum SheetFault {
 impl SheetFault {
     /// It works as it stands.
     pub fn is_warning(self) -> bool {
-        self == Self::OthersHidden
+        matches!(self, Self::OthersHidden | Self::FilterIdle)
     }
 
     /// Whoever looks at the cell would not think that it is meant.
@@ -84,6 +86,7 @@ impl SheetFault {
             Self::Unknown => "the workbook has no sheet of this name".into(),
             Self::Hidden => "the sheet is hidden".into(),
             Self::OthersHidden => "the workbook has a hidden sheet, which is not read".into(),
+            Self::FilterIdle => "the sheet has a filter, and no row is hidden".into(),
             Self::HeaderRowEmpty => "the row that `--header-row` names is empty".into(),
             Self::ColumnHidden => "the column is hidden".into(),
             Self::RowHidden => "the row is hidden or filtered".into(),
@@ -125,6 +128,9 @@ impl SheetFault {
             Self::Several | Self::Unknown => "name the sheet with `--sheet`",
             Self::OthersHidden => {
                 "show it, and name it with `--sheet` if it is the one that is meant"
+            }
+            Self::FilterIdle => {
+                "all rows are read: apply the filter anew and look at what it leaves out, or clear it"
             }
             Self::HeaderRowEmpty => "count the rows as the spreadsheet program numbers them",
             Self::ColumnHidden => {

@@ -47,6 +47,14 @@ impl Table {
         }
     }
 
+    /// A filter is set that hides no row.
+    pub fn has_idle_filter(&self) -> bool {
+        match self {
+            Self::Text(_) => false,
+            Self::Sheet(records) => records.has_idle_filter(),
+        }
+    }
+
     /// The column cannot be seen.
     pub fn is_hidden(&self, column: usize) -> bool {
         match self {

@@ -11,6 +11,7 @@ use super::header;
 use super::identity::{Identity, Sum};
 use super::plan::Plan;
 use super::reader::Reader;
+use super::sheet_fault::SheetFault;
 use super::sheet_options::SheetOptions;
 use super::source::Source;
 use super::suspects::Suspects;
@@ -21,6 +22,8 @@ use crate::job::{Action, ServiceId};
 pub struct Validated {
     /// Which order it is.
     pub identity: Identity,
+    /// The name of its sheet, if it is a workbook.
+    pub sheet: Option<String>,
     /// What it orders, in numbers.
     pub plan: Plan,
     /// What is worth knowing; only warnings.
@@ -99,6 +102,10 @@ pub fn validated(source: &Source) -> Result<Validated, ManifestError> {
         }
     }
     plan.taken_out = reader.taken_out();
+    if reader.has_idle_filter() {
+        let kind = DiagnosticKind::Workbook(SheetFault::FilterIdle);
+        report(Diagnostic::file(kind));
+    }
     if plan.gives_no_access() {
         for position in suspects.left() {
             let header = reader.header();
@@ -127,6 +134,7 @@ pub fn validated(source: &Source) -> Result<Validated, ManifestError> {
     if diagnostics.is_empty() {
         Ok(Validated {
             identity: sum.identity(),
+            sheet: reader.sheet().map(str::to_owned),
             plan,
             warnings,
             wanted,

@@ -30,6 +30,8 @@ pub struct Batch {
     pub manifest: String,
     /// The manifest's absolute path; `-`: standard input.
     pub path: PathBuf,
+    /// The name of its sheet, if it is a workbook: two sheets of one file are two manifests.
+    pub sheet: Option<String>,
     /// When it was ordered, as Unix time.
     pub created_ms: i64,
     /// When a job of it last moved, as Unix time.

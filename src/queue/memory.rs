@@ -531,6 +531,7 @@ impl Backend for MemoryStore {
                 number: stored.number,
                 manifest: order.manifest,
                 path: order.path,
+                sheet: order.sheet,
                 created_ms: 0,
                 touched_ms: stored.touched_ms,
                 counts: self.count(id),

@@ -31,6 +31,8 @@ pub struct NewBatch {
     pub manifest: String,
     /// The manifest's absolute path; `-`: standard input.
     pub path: PathBuf,
+    /// The name of its sheet, if it is a workbook: two sheets of one file are two manifests.
+    pub sheet: Option<String>,
 }
 
 /// What to do with rows of a new batch that concern services with a past.

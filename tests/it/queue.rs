@@ -79,6 +79,7 @@ async fn load(
         options: None,
         manifest: "fleet.csv".to_owned(),
         path: PathBuf::from("/srv/fleet.csv"),
+        sheet: None,
     };
     queue
         .enqueue(&batch, policy, &mut rows.into_iter().map(Ok))

@@ -3,9 +3,8 @@
 use std::collections::HashMap;
 use std::fmt::Write as _;
 
-use super::decide::{absolute, is_same_file};
 use super::options::OrderOptions;
-use super::sheet::{Sheet, sound_rows};
+use super::sheet::{Sheet, is_of, sound_rows};
 use crate::cli::error::CliError;
 use crate::cli::output::tell_prose;
 use crate::cli::words::jobs;
@@ -30,8 +29,7 @@ pub async fn look(
             services: not_in_sheet(queue, sheet, batch).await?,
         });
     }
-    let file = absolute(sheet.path).map_err(CliError::System)?;
-    if changes(&news) > 0 && !options.update_access && !is_same_file(&batch.path, &file) {
+    if changes(&news) > 0 && !options.update_access && !is_of(sheet, batch)? {
         return Err(CliError::OtherFile {
             batch: batch.id,
             manifest: batch.manifest.clone(),

@@ -28,7 +28,7 @@ pub enum Order<'a> {
 pub struct Known<'a> {
     /// Those with the same rows.
     pub same: &'a [Batch],
-    /// Those of the same path, whatever stood in it then.
+    /// Those of the same path and sheet, whatever stood there then.
     pub path: &'a [Batch],
 }
 
@@ -100,6 +100,7 @@ mod tests {
             number: 1,
             manifest: String::new(),
             path: PathBuf::new(),
+            sheet: None,
             created_ms,
             touched_ms: created_ms,
             counts,

@@ -1,10 +1,10 @@
 //! What is to be done with a manifest, and the doing of it.
 
 use super::access;
-use super::decide::{Known, Order, absolute, decide, is_same_file};
+use super::decide::{Known, Order, decide};
 use super::last::{self, batches_of_last};
 use super::options::OrderOptions;
-use super::sheet::{Sheet, new_batch, sound_rows};
+use super::sheet::{Sheet, is_of, new_batch, sound_rows};
 use crate::cli::error::CliError;
 use crate::cli::question::Targets;
 use crate::exit::Exit;
@@ -71,15 +71,19 @@ pub async fn plan(
     }
     let mut batches = queue.batches().await?;
     batches.retain(|batch| batch.provider == sheet.provider && batch.action == action);
-    let file = absolute(sheet.path).map_err(CliError::System)?;
     let identity = *sheet.validated.identity.as_bytes();
-    let of = |wanted: &dyn Fn(&Batch) -> bool| -> Vec<Batch> {
-        let batches = batches.iter();
-        batches.filter(|batch| wanted(batch)).cloned().collect()
-    };
+    let (mut same, mut path) = (Vec::new(), Vec::new());
+    for batch in &batches {
+        if batch.identity == identity {
+            same.push(batch.clone());
+        }
+        if is_of(sheet, batch)? {
+            path.push(batch.clone());
+        }
+    }
     let known = Known {
-        same: &of(&|batch| batch.identity == identity),
-        path: &of(&|batch| is_same_file(&batch.path, &file)),
+        same: &same,
+        path: &path,
     };
     match decide(&known, options, time::now_ms()) {
         Order::Resume { batch, then } => {

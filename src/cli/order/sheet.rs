@@ -4,12 +4,12 @@ use std::path::Path;
 
 use serde_json::Value;
 
-use super::decide::absolute;
+use super::decide::{absolute, is_same_file};
 use crate::cli::error::CliError;
 use crate::cli::global::Global;
 use crate::job::{NewJob, Owner};
 use crate::manifest::{self, ManifestError, Source, Validated};
-use crate::queue::NewBatch;
+use crate::queue::{Batch, NewBatch};
 use crate::text;
 
 /// A manifest that is ordered, and the provider of whom it is ordered.
@@ -40,6 +40,12 @@ impl Sheet<'_> {
         let path = self.path.to_string_lossy();
         (path != "-").then(|| format!(" --from {}{}", text::shell_word(&path), self.reading))
     }
+}
+
+/// The sheet is the one that `batch` has come from, whatever stands in it now.
+pub fn is_of(sheet: &Sheet<'_>, batch: &Batch) -> Result<bool, CliError> {
+    let file = absolute(sheet.path).map_err(CliError::System)?;
+    Ok(batch.sheet == sheet.validated.sheet && is_same_file(&batch.path, &file))
 }
 
 /// The manifest's rows once more. If they are not those that were validated, the last item is an error.
@@ -88,5 +94,6 @@ pub fn new_batch(sheet: &Sheet<'_>) -> Result<NewBatch, CliError> {
         options: sheet.options.clone(),
         manifest: sheet.source.name().to_owned(),
         path: absolute(sheet.path).map_err(CliError::System)?,
+        sheet: sheet.validated.sheet.clone(),
     })
 }

@@ -90,7 +90,7 @@ fn is_before(other: &Batch, batch: &Batch) -> bool {
     let is_same_manifest = if batch.path.as_os_str() == "-" {
         other.identity == batch.identity
     } else {
-        other.path == batch.path
+        other.path == batch.path && other.sheet == batch.sheet
     };
     let is_same_kind = other.provider == batch.provider && other.action == batch.action;
     let is_cancelled = other.counts.cancelled == other.counts.total();

@@ -3,13 +3,16 @@
 //!
 //! `made` has those of a program that writes what Excel writes, `parts` those that no such program
 //! would write, `ods` those of the other kind, `foreign` those of other programs, which are files
-//! beside the tests, `seen` those that show something else than they hold, or nothing.
+//! beside the tests, `seen` those that show something else than they hold, or nothing, `styled` those
+//! of which the styles of an `.ods` say that, and `filtered` those with a filter.
 
+mod filtered;
 mod foreign;
 mod made;
 mod ods;
 mod parts;
 mod seen;
+mod styled;
 
 use std::io::Cursor;
 
@@ -295,12 +298,14 @@ fn a_workbook_is_the_same_order_as_its_csv_or_is_refused_with_the_cell() {
         ods::cases(),
         foreign::cases(),
         seen::cases(),
+        styled::cases(),
+        filtered::cases(),
     ];
     assert!(rooms.iter().map(Vec::len).sum::<usize>() >= 100);
-    for (room, cases) in ["made", "parts", "ods", "foreign", "seen"]
-        .into_iter()
-        .zip(&rooms)
-    {
+    let names = [
+        "made", "parts", "ods", "foreign", "seen", "styled", "filtered",
+    ];
+    for (room, cases) in names.into_iter().zip(&rooms) {
         insta::assert_snapshot!(room, held(cases));
     }
 }

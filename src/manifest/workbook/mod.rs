@@ -15,6 +15,8 @@
 mod archive;
 mod fault;
 mod hidden;
+mod look;
+mod number_format;
 mod ods;
 mod open;
 mod part;

@@ -18,8 +18,9 @@ use crate::manifest::sheet_options::SheetOptions;
 /// The sheet that is meant.
 pub struct Opened {
     pub sheet: Sheet,
-    /// Its name, where it has to be told from others.
-    pub name: Option<String>,
+    pub name: String,
+    /// It has to be told from others.
+    pub is_one_of_several: bool,
     /// The most text that its cells may hold.
     pub text_bytes_max: u64,
 }
@@ -51,7 +52,8 @@ pub fn open(
     let position = chosen(sheets, options, diagnostics)?;
     let text_bytes_max = blob.len.saturating_mul(SHEET_TEXT_RATIO_MAX);
     Ok(Opened {
-        name: (sheets.len() > 1).then(|| sheets[position].name.clone()),
+        name: sheets[position].name.clone(),
+        is_one_of_several: sheets.len() > 1,
         sheet: book.sheet(&archive, position)?,
         text_bytes_max: (SHEET_TEXT_BYTES_ANY + text_bytes_max).min(SHEET_TEXT_BYTES_MAX),
     })

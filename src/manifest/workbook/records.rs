@@ -32,6 +32,8 @@ pub struct SheetRecords {
     columns: usize,
     layout: Layout,
     include_hidden: bool,
+    /// A row that is not blank cannot be seen.
+    has_hidden: bool,
     taken_out: u64,
     /// Where the header stands, and the last row that is not blank.
     rows: (u32, u32),
@@ -73,6 +75,7 @@ impl SheetRecords {
             columns: 0,
             layout: Layout::default(),
             include_hidden,
+            has_hidden: false,
             taken_out: 0,
             rows: (0, 0),
             again: None,
@@ -117,6 +120,7 @@ impl SheetRecords {
         }
         let named = row.cells().filter(|(_, text, _)| !text.trim().is_empty());
         records.columns = named.last().map_or(0, |(column, _, _)| column + 1);
+        records.row.columns = u32::try_from(records.columns).unwrap_or(u32::MAX);
         records.fill();
         Ok(Some((records, line)))
     }
@@ -145,6 +149,7 @@ impl SheetRecords {
     /// Reads the next row of the sheet, within the sheet's limits.
     fn read(&mut self) -> Result<bool, Fault> {
         let is_row = self.sheet.next(&mut self.row)?;
+        self.has_hidden |= is_row && self.row.is_hidden && !self.row.is_blank();
         self.used.cells += self.row.cells().count();
         self.used.text_bytes += self.row.text_bytes() as u64;
         if self.used.cells > SHEET_CELLS_MAX || self.used.text_bytes > self.text_bytes_max {
@@ -202,6 +207,11 @@ impl SheetRecords {
 
     pub fn record(&self) -> &StringRecord {
         &self.record
+    }
+
+    /// A filter is set that hides no row.
+    pub fn has_idle_filter(&self) -> bool {
+        self.sheet.has_filter() && !self.has_hidden
     }
 
     /// Cells of the last row that hold something else than text or a number.

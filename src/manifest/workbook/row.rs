@@ -3,7 +3,7 @@
 use secrecy::zeroize::Zeroizing;
 
 use crate::manifest::diagnostic::DiagnosticKind;
-use crate::manifest::limits::{CELL_CHARS_MAX, LINE_BYTES_MAX};
+use crate::manifest::limits::{CELL_CHARS_MAX, COLUMNS_MAX, LINE_BYTES_MAX, SHEET_COLUMNS_MAX};
 use crate::manifest::sheet_fault::SheetFault;
 
 /// As long as nearly every row is: a text that grows beyond leaves copies of itself behind, which
@@ -17,6 +17,9 @@ pub struct SheetRow {
     /// How many rows are like this one, itself included.
     pub copies: u32,
     pub is_hidden: bool,
+    /// The sheet has so many columns, as far as that is known. A cell that is said once for many is
+    /// added to these, and to one more, which is enough to tell.
+    pub columns: u32,
     /// The cells together are longer than a row may be; those from there on are empty.
     pub is_too_long: bool,
     cells: Vec<Cell>,
@@ -37,6 +40,7 @@ impl Default for SheetRow {
             number: 0,
             copies: 1,
             is_hidden: false,
+            columns: u32::try_from(COLUMNS_MAX).unwrap_or(SHEET_COLUMNS_MAX),
             is_too_long: false,
             cells: Vec::new(),
             text: Zeroizing::new(String::with_capacity(USUAL_BYTES)),

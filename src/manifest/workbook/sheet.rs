@@ -22,10 +22,10 @@ pub enum Book {
 
 impl Book {
     /// The sheet at `position`.
-    pub fn sheet(&self, archive: &Archive, position: usize) -> Result<Sheet, Fault> {
+    pub fn sheet(self, archive: &Archive, position: usize) -> Result<Sheet, Fault> {
         Ok(match self {
-            Self::Xlsx(book) => Sheet::Xlsx(Box::new(XlsxSheet::open(archive, book, position)?)),
-            Self::Ods(_) => Sheet::Ods(Box::new(OdsSheet::open(archive, position)?)),
+            Self::Xlsx(book) => Sheet::Xlsx(Box::new(XlsxSheet::open(archive, &book, position)?)),
+            Self::Ods(book) => Sheet::Ods(Box::new(OdsSheet::open(archive, book, position)?)),
         })
     }
 }
@@ -49,6 +49,14 @@ impl Sheet {
         match self {
             Self::Xlsx(sheet) => sheet.hidden(),
             Self::Ods(sheet) => sheet.hidden(),
+        }
+    }
+
+    /// A filter is set. To be asked when [`Self::merged`] has been.
+    pub fn has_filter(&self) -> bool {
+        match self {
+            Self::Xlsx(sheet) => sheet.has_filter(),
+            Self::Ods(sheet) => sheet.has_filter(),
         }
     }
 

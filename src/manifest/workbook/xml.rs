@@ -110,12 +110,6 @@ impl Xml {
         Ok(())
     }
 
-    /// Reads to the end of the document.
-    pub fn finish(&mut self) -> Result<(), Fault> {
-        while !matches!(self.next()?, Node::Eof) {}
-        Ok(())
-    }
-
     /// Appends the text of the element that began last to `text`, and reads over its end. A text
     /// that is longer than any cell's may be cut off behind that.
     pub fn text(&mut self, text: &mut String) -> Result<(), Fault> {
@@ -134,6 +128,16 @@ impl Xml {
 fn damaged(reader: &mut Reader<Part>) -> Fault {
     let part = reader.get_mut().name();
     Fault::damaged(format!("{part} is not well-formed XML"))
+}
+
+/// The value of an attribute is this number.
+pub fn number(value: &str) -> Result<u32, Fault> {
+    let number = value.trim().parse();
+    number.map_err(|_| Fault::damaged("it has something else where a number should be"))
+}
+
+fn not_well_formed() -> Fault {
+    Fault::damaged("it is not well-formed XML")
 }
 
 /// Nobody writes another one, and one that is not what it says would be read as something else.
@@ -178,15 +182,26 @@ impl Tag<'_> {
     }
 
     fn find(&self, is_it: impl Fn(&str) -> bool) -> Result<Option<Cow<'_, str>>, Fault> {
-        let wrong = || Fault::damaged("it is not well-formed XML");
         for attribute in self.start.attributes().with_checks(false) {
-            let attribute = attribute.map_err(|_| wrong())?;
+            let attribute = attribute.map_err(|_| not_well_formed())?;
             if is_it(attribute.key.as_ref()) {
                 let value = attribute.normalized_value(XmlVersion::Explicit1_0);
-                return value.map(Some).map_err(|_| wrong());
+                return value.map(Some).map_err(|_| not_well_formed());
             }
         }
         Ok(None)
+    }
+
+    /// All attributes, by their names with prefixes: for elements of which there are very many.
+    pub fn attributes(&self) -> impl Iterator<Item = Result<(&str, Cow<'_, str>), Fault>> {
+        let mut attributes = self.start.attributes();
+        attributes.with_checks(false);
+        attributes.map(|attribute| {
+            let attribute = attribute.map_err(|_| not_well_formed())?;
+            let value = attribute.normalized_value(XmlVersion::Explicit1_0);
+            let value = value.map_err(|_| not_well_formed())?;
+            Ok((attribute.key.into_inner(), value))
+        })
     }
 
     /// The name that an attribute gives something, to be kept; empty where there is none.
@@ -209,10 +224,7 @@ impl Tag<'_> {
 
     /// The attribute is this number.
     pub fn number(&self, name: &str) -> Result<Option<u32>, Fault> {
-        let number = self.get(name)?.map(|number| number.trim().parse());
-        number
-            .transpose()
-            .map_err(|_| Fault::damaged("it has something else where a number should be"))
+        self.get(name)?.as_deref().map(number).transpose()
     }
 
     /// The attribute is a length, and not even as long as this one, which is in points or in what

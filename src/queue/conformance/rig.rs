@@ -37,6 +37,7 @@ pub(super) fn order(identity: u8) -> NewBatch {
         options: None,
         manifest: "fleet.csv".to_owned(),
         path: PathBuf::from("/srv/fleet.csv"),
+        sheet: None,
     }
 }
 

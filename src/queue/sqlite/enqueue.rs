@@ -254,8 +254,8 @@ async fn create_batch(
     batch: &NewBatch,
 ) -> Result<BatchId, StoreError> {
     let id: i64 = sqlx::query_scalar(
-        "INSERT INTO batch (action, identity, provider, api_url, number, manifest, path, created_ms, account, account_label, plan, options, rows)
-         SELECT ?1, ?2, ?3, ?4, coalesce(max(number), 0) + 1, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12
+        "INSERT INTO batch (action, identity, provider, api_url, number, manifest, path, created_ms, account, account_label, plan, options, rows, sheet)
+         SELECT ?1, ?2, ?3, ?4, coalesce(max(number), 0) + 1, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13
          FROM batch WHERE identity = ?2 AND provider = ?3 RETURNING id",
     )
     .bind(batch.action.as_str())
@@ -270,6 +270,7 @@ async fn create_batch(
     .bind(&batch.plan)
     .bind(batch.options.as_ref().map(serde_json::Value::to_string))
     .bind(json(&SheetRows::default()))
+    .bind(&batch.sheet)
     .fetch_one(connection)
     .await?;
     Ok(BatchId(id))

@@ -10,7 +10,7 @@ use crate::job::{BatchId, Counts};
 use crate::queue::{Batch, StoreError};
 
 /// What a batch is read from; a backend puts its own spelling of the last one, which is JSON, behind it.
-pub const BATCH_COLUMNS: &str = "id, identity, provider, number, manifest, created_ms, api_url, path, action, account, account_label, plan";
+pub const BATCH_COLUMNS: &str = "id, identity, provider, number, manifest, created_ms, api_url, path, action, account, account_label, plan, sheet";
 
 /// The columns of a batch.
 #[derive(sqlx::FromRow)]
@@ -27,6 +27,7 @@ pub struct StoredBatch {
     account: Option<String>,
     account_label: Option<String>,
     plan: Option<String>,
+    sheet: Option<String>,
     rows: String,
 }
 
@@ -46,6 +47,7 @@ impl StoredBatch {
             number: u32::try_from(self.number).map_err(|_| damaged("a batch's number"))?,
             manifest: self.manifest,
             path: PathBuf::from(OsString::from_vec(self.path)),
+            sheet: self.sheet,
             created_ms: self.created_ms,
             touched_ms: moved_ms.max(self.created_ms),
             counts,

@@ -5,7 +5,7 @@ use super::{A, Case, HEADER, PASSWORD, csv, service};
 
 const KIND: &str = "application/vnd.oasis.opendocument.spreadsheet";
 
-fn text(text: &str) -> String {
+pub fn text(text: &str) -> String {
     format!(
         "<table:table-cell office:value-type=\"string\"><text:p>{text}</text:p></table:table-cell>"
     )
@@ -18,12 +18,12 @@ pub fn number(value: &str, shown: &str) -> String {
     )
 }
 
-fn row(cells: &[String]) -> String {
+pub fn row(cells: &[String]) -> String {
     format!("<table:table-row>{}</table:table-row>", cells.concat())
 }
 
 /// The nth row below the header.
-fn nth_row(nth: usize) -> String {
+pub fn nth_row(nth: usize) -> String {
     let id = service(nth).to_string();
     let password = format!("{PASSWORD}{nth}");
     row(&[
@@ -39,11 +39,11 @@ pub fn rows() -> String {
     format!("{}{}{}", row(&HEADER.map(text)), nth_row(0), nth_row(1))
 }
 
-fn table(name: &str, rows: &str) -> String {
+pub fn table(name: &str, rows: &str) -> String {
     format!("<table:table table:name=\"{name}\" table:style-name=\"{name}\">{rows}</table:table>")
 }
 
-fn document(styles: &str, tables: &str) -> Parts {
+pub fn document(styles: &str, tables: &str) -> Parts {
     let content = format!(
         "<?xml version=\"1.0\" encoding=\"UTF-8\"?><office:document-content>\
          <office:automatic-styles>{styles}</office:automatic-styles>\
@@ -66,7 +66,7 @@ pub fn changed(old: &str, new: &str) -> Vec<u8> {
     plain(&rows().replace(old, new))
 }
 
-fn style(family: &str, name: &str, properties: &str) -> String {
+pub fn style(family: &str, name: &str, properties: &str) -> String {
     format!(
         "<style:style style:name=\"{name}\" style:family=\"{family}\">\
          <style:{family}-properties {properties}/></style:style>"

@@ -1,6 +1,6 @@
 //! Which sheets an `.ods` has.
 
-use super::styles::Styles;
+use super::styles::{Family, Styles};
 use crate::manifest::format::FileFormat;
 use crate::manifest::limits::{PART_BYTES_MAX, SHEET_BYTES_MAX, SHEETS_MAX};
 use crate::manifest::sheet_fault::SheetFault;
@@ -10,6 +10,7 @@ use crate::manifest::workbook::sheets::SheetName;
 use crate::manifest::workbook::xml::{Node, Xml};
 
 pub const CONTENT: &str = "content.xml";
+const STYLES: &str = "styles.xml";
 const LIST: &str = "META-INF/manifest.xml";
 const KIND: &str = "mimetype";
 /// The longest name of a kind of document is much shorter.
@@ -20,6 +21,7 @@ pub const SHEETS_IN: &str = "office:spreadsheet";
 /// A spreadsheet.
 pub struct Book {
     pub sheets: Vec<SheetName>,
+    pub styles: Styles,
 }
 
 impl Book {
@@ -27,28 +29,23 @@ impl Book {
     pub fn open(archive: &Archive) -> Result<Self, Fault> {
         refuse_other_kinds(archive)?;
         refuse_encrypted(archive)?;
-        let mut sheets = Vec::new();
         let mut styles = Styles::default();
+        if archive.has(STYLES) {
+            styles.read(&mut Xml::new(archive.part(STYLES, PART_BYTES_MAX)?), None)?;
+        }
+        let mut sheets = Vec::new();
         let mut xml = content(archive)?;
-        let mut sheets_depth = None;
-        loop {
+        let depth = styles.read(&mut xml, Some(SHEETS_IN))?;
+        while let Some(depth) = depth {
             let tag = match xml.next()? {
-                Node::Eof => return Ok(Self { sheets }),
+                Node::Eof => break,
                 Node::Start(tag) => tag,
                 Node::End | Node::Text(_) | Node::Aside => continue,
-            };
-            if tag.name() == SHEETS_IN {
-                sheets_depth = Some(tag.depth);
-                continue;
-            }
-            let Some(depth) = sheets_depth else {
-                styles.see(&tag)?;
-                continue;
             };
             if tag.name() == "table:table" && tag.depth == depth + 1 {
                 sheets.push(SheetName {
                     name: tag.named("name")?,
-                    is_hidden: styles.hides("table", &tag)?,
+                    is_hidden: styles.hides(Family::Sheet, &tag)?,
                 });
             }
             if sheets.len() > SHEETS_MAX {
@@ -57,6 +54,7 @@ impl Book {
                 )));
             }
         }
+        Ok(Self { sheets, styles })
     }
 }
 

@@ -2,8 +2,10 @@
 
 mod book;
 mod cell;
+mod data_style;
 mod paragraph;
 mod sheet;
+mod style;
 mod styles;
 
 pub use book::{Book, CONTENT};

@@ -1,5 +1,6 @@
 //! The workbook's own parts: which sheets there are, and where their texts and styles stand.
 
+use super::filter;
 use super::strings::Strings;
 use super::styles::Styles;
 use crate::manifest::format::FileFormat;
@@ -38,7 +39,7 @@ struct Relation {
 
 impl Book {
     pub fn open(archive: &Archive) -> Result<Self, Fault> {
-        let of_package = relations(archive, PACKAGE, "")?;
+        let of_package = relations(archive, PACKAGE, "", None)?;
         let main = of_package
             .iter()
             .find(|relation| relation.kind == "officeDocument");
@@ -52,6 +53,7 @@ impl Book {
             archive,
             &resolved(folder, &format!("_rels/{name}.rels")),
             folder,
+            None,
         )?;
         let target = |kind: &str| {
             let found = of_book.iter().find(|relation| relation.kind == kind);
@@ -106,6 +108,31 @@ impl Book {
         ))
     }
 
+    /// A table in the sheet at `position` has a filter that is set.
+    pub fn has_filtered_table(&self, archive: &Archive, position: usize) -> Result<bool, Fault> {
+        let part = &self.parts[position];
+        let (folder, name) = part.rsplit_once('/').unwrap_or(("", part));
+        let relations_part = resolved(folder, &format!("_rels/{name}.rels"));
+        if !archive.has(&relations_part) {
+            return Ok(false);
+        }
+        // A sheet may have very many links besides.
+        let mut tables = relations(archive, &relations_part, folder, Some("table"))?;
+        tables.retain(|table| archive.has(&table.target));
+        if tables.len() > filter::TABLES_MAX {
+            return Err(Fault::too_large(format!(
+                "a sheet of it has more than {} tables",
+                filter::TABLES_MAX
+            )));
+        }
+        for table in tables {
+            if filter::is_set_in_table(archive, &table.target)? {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
     /// None where the workbook has none: its cells hold their texts themselves.
     pub fn strings(&self, archive: &Archive) -> Result<Strings, Fault> {
         match &self.strings {
@@ -122,8 +149,13 @@ impl Book {
     }
 }
 
-/// The relations that stand in `part`, whose targets are seen from `folder`.
-fn relations(archive: &Archive, part: &str, folder: &str) -> Result<Vec<Relation>, Fault> {
+/// The relations that stand in `part`, whose targets are seen from `folder`: all, or those of a kind.
+fn relations(
+    archive: &Archive,
+    part: &str,
+    folder: &str,
+    wanted: Option<&str>,
+) -> Result<Vec<Relation>, Fault> {
     let mut relations = Vec::new();
     let mut xml = Xml::new(archive.part(part, PART_BYTES_MAX)?);
     loop {
@@ -131,9 +163,13 @@ fn relations(archive: &Archive, part: &str, folder: &str) -> Result<Vec<Relation
             Node::Eof => return Ok(relations),
             Node::Start(tag) if tag.local() == "Relationship" => {
                 let kind = tag.named("Type")?;
+                let kind = kind.rsplit('/').next().unwrap_or_default();
+                if wanted.is_some_and(|wanted| wanted != kind) {
+                    continue;
+                }
                 relations.push(Relation {
                     id: tag.named("Id")?,
-                    kind: kind.rsplit('/').next().unwrap_or_default().to_owned(),
+                    kind: kind.to_owned(),
                     target: resolved(folder, &tag.named("Target")?),
                 });
             }

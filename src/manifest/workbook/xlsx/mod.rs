@@ -2,7 +2,7 @@
 
 mod book;
 mod escape;
-mod number_format;
+mod filter;
 mod sheet;
 mod strings;
 mod styles;

@@ -4,7 +4,7 @@ use secrecy::zeroize::Zeroizing;
 
 use super::book::Book;
 use super::escape::unescaped;
-use super::number_format::Shown;
+use super::filter;
 use super::strings::{Shared, Strings, rich_text};
 use super::styles::Styles;
 use crate::manifest::diagnostic::DiagnosticKind;
@@ -13,12 +13,18 @@ use crate::manifest::sheet_fault::SheetFault;
 use crate::manifest::workbook::archive::Archive;
 use crate::manifest::workbook::fault::Fault;
 use crate::manifest::workbook::hidden::{COLUMN_CHARACTERS_MIN, Columns, ROW_POINTS_MIN};
+use crate::manifest::workbook::look::unlike;
+use crate::manifest::workbook::number_format::Shown;
 use crate::manifest::workbook::place::{self, Area};
 use crate::manifest::workbook::row::SheetRow;
 use crate::manifest::workbook::value::{self, Number};
-use crate::manifest::workbook::xml::{Node, Tag, Xml};
+use crate::manifest::workbook::xml::{Node, Tag, Xml, number};
 
 /// A sheet, read from above.
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is said by an element of its own"
+)]
 pub struct XlsxSheet {
     xml: Xml,
     strings: Strings,
@@ -26,6 +32,7 @@ pub struct XlsxSheet {
     counts_from_1904: bool,
     is_stale: bool,
     hidden: Columns,
+    has_filter: bool,
     /// Rows that say nothing of their height are too low to be read.
     are_rows_hidden: bool,
     /// The last row; 0 before the first.
@@ -67,6 +74,7 @@ impl XlsxSheet {
             counts_from_1904: book.counts_from_1904,
             is_stale: book.is_stale,
             hidden: Columns::default(),
+            has_filter: book.has_filtered_table(archive, position)?,
             are_rows_hidden: false,
             row: 0,
             rows_depth: None,
@@ -80,6 +88,9 @@ impl XlsxSheet {
                     if let Some((first, last, are_hidden)) = columns(&tag)? {
                         sheet.hidden.add(first, last, are_hidden)?;
                     }
+                }
+                Node::Start(tag) if tag.local() == "sheetPr" => {
+                    sheet.has_filter |= tag.is("filterMode")?;
                 }
                 Node::Start(tag) if tag.local() == "sheetFormatPr" => {
                     let is_narrow = tag.is_shorter("defaultColWidth", COLUMN_CHARACTERS_MIN)?;
@@ -99,6 +110,10 @@ impl XlsxSheet {
 
     pub fn hidden(&self) -> &Columns {
         &self.hidden
+    }
+
+    pub fn has_filter(&self) -> bool {
+        self.has_filter
     }
 
     /// The last row that was begun; 0: none yet.
@@ -270,20 +285,14 @@ impl XlsxSheet {
 
     /// What is odd about how the cell is shown, whatever it holds.
     fn look(&self, attributes: &Attributes) -> Option<DiagnosticKind> {
-        let style = self.styles.get(attributes.style);
-        let of_text = match attributes.kind {
-            Kind::Shared | Kind::Inline | Kind::Text => unlike(style.format.text),
-            Kind::Number | Kind::Truth | Kind::Error | Kind::Date => None,
+        let is_text = match attributes.kind {
+            Kind::Shared | Kind::Inline | Kind::Text => true,
+            Kind::Number | Kind::Truth | Kind::Error | Kind::Date => false,
         };
-        let look = match (style.is_struck, style.is_white) {
-            (true, _) => Some(SheetFault::CellStruck),
-            (_, true) => Some(SheetFault::CellUnseen),
-            _ => None,
-        };
-        of_text.or(look.map(DiagnosticKind::Workbook))
+        self.styles.get(attributes.style).odd(is_text)
     }
 
-    /// What stands behind the rows: the areas that are merged.
+    /// What stands behind the rows: the areas that are merged, and the filter.
     pub fn merged(&mut self) -> Result<Vec<Area>, Fault> {
         let mut areas = Vec::new();
         loop {
@@ -294,6 +303,10 @@ impl XlsxSheet {
                     areas
                         .push(area.ok_or_else(|| Fault::damaged("it merges no cells of a sheet"))?);
                 }
+                // Those of views that somebody keeps for later stand deeper.
+                Node::Start(tag) if tag.local() == "autoFilter" && tag.depth == 2 => {
+                    self.has_filter |= filter::is_set(&mut self.xml)?;
+                }
                 Node::Start(_) | Node::End | Node::Text(_) | Node::Aside => {}
             }
             if areas.len() > MERGED_MAX {
@@ -302,16 +315,6 @@ impl XlsxSheet {
             }
         }
     }
-}
-
-/// What is odd about a number or a text that is shown like this.
-fn unlike(shown: Shown) -> Option<DiagnosticKind> {
-    let fault = match shown {
-        Shown::Stored => return None,
-        Shown::Nothing => SheetFault::CellUnseen,
-        Shown::Digits { .. } | Shown::Date | Shown::Otherwise => SheetFault::Disguised,
-    };
-    Some(DiagnosticKind::Workbook(fault))
 }
 
 /// The columns that a `col` describes, and whether they are hidden, if it says so.
@@ -332,7 +335,17 @@ fn columns(tag: &Tag<'_>) -> Result<Option<(u32, u32, bool)>, Fault> {
 /// What a `c` of `row` says; without a place it stands in the column `next`.
 fn attributes(tag: &Tag<'_>, row: u32, next: u32) -> Result<Attributes, Fault> {
     let damaged = || Fault::damaged(format!("the cells of row {row} are out of order"));
-    let column = match tag.get("r")? {
+    let (mut place, mut kind, mut style) = (None, None, 0);
+    for attribute in tag.attributes() {
+        let (name, value) = attribute?;
+        match name {
+            "r" => place = Some(value),
+            "t" => kind = Some(value),
+            "s" => style = number(&value)? as usize,
+            _ => {}
+        }
+    }
+    let column = match place {
         Some(place) => match place::parse(&place) {
             Some((own, column)) if own == row && column >= next => column,
             Some(_) | None => return Err(damaged()),
@@ -340,7 +353,7 @@ fn attributes(tag: &Tag<'_>, row: u32, next: u32) -> Result<Attributes, Fault> {
         None if next < SHEET_COLUMNS_MAX => next,
         None => return Err(damaged()),
     };
-    let kind = match tag.get("t")?.as_deref() {
+    let kind = match kind.as_deref() {
         None | Some("n") => Kind::Number,
         Some("s") => Kind::Shared,
         Some("inlineStr") => Kind::Inline,
@@ -358,6 +371,6 @@ fn attributes(tag: &Tag<'_>, row: u32, next: u32) -> Result<Attributes, Fault> {
     Ok(Attributes {
         column,
         kind,
-        style: tag.number("s")?.unwrap_or_default() as usize,
+        style,
     })
 }

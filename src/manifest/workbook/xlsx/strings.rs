@@ -1,5 +1,7 @@
 //! The texts that the cells of an `.xlsx` share, held compactly and wiped afterwards.
 
+use std::borrow::Cow;
+
 use secrecy::zeroize::Zeroizing;
 
 use super::escape::unescaped;
@@ -95,18 +97,19 @@ impl Strings {
 /// pronounced.
 pub fn rich_text(xml: &mut Xml, text: &mut String) -> Result<(), Fault> {
     let outside = xml.depth() - 1;
-    let mut piece = Zeroizing::new(String::new());
     while xml.depth() > outside {
         let Node::Start(tag) = xml.next()? else {
             continue;
         };
         match tag.local() {
             "t" => {
-                piece.clear();
-                xml.text(&mut piece)?;
-                // What is too long already needs not become longer.
-                if text.len() <= CELL_BYTES_MAX {
-                    text.push_str(&unescaped(&piece));
+                let before = text.len();
+                xml.text(text)?;
+                // Nearly all texts are what they say, and need not be copied for that.
+                if let Cow::Owned(plain) = unescaped(&text[before..]) {
+                    let plain = Zeroizing::new(plain);
+                    text.truncate(before);
+                    text.push_str(&plain);
                 }
             }
             "rPh" => xml.skip()?,

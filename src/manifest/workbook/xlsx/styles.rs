@@ -2,9 +2,10 @@
 
 use std::collections::HashMap;
 
-use super::number_format::Format;
 use crate::manifest::limits::STYLES_MAX;
 use crate::manifest::workbook::fault::Fault;
+use crate::manifest::workbook::look::{self, Look};
+use crate::manifest::workbook::number_format::Format;
 use crate::manifest::workbook::xml::{Node, Tag, Xml};
 
 /// White by its number in the palette, which has it twice, and in the workbook's theme, where
@@ -14,23 +15,13 @@ const WHITE_THEME: u32 = 0;
 /// The palette's number for the paper.
 const PAPER_INDEXED: u32 = 65;
 
-/// How a cell is shown.
-#[derive(Debug, Clone, Copy)]
-pub struct Style {
-    pub format: Format,
-    /// There is a line through it.
-    pub is_struck: bool,
-    /// It is written in white on white.
-    pub is_white: bool,
-}
-
 /// By the number of a style.
 #[derive(Default)]
-pub struct Styles(Vec<Style>);
+pub struct Styles(Vec<Look>);
 
 /// What a font or a fill adds to a style.
 #[derive(Default, Clone, Copy)]
-struct Look {
+struct Ink {
     is_struck: bool,
     is_white: bool,
 }
@@ -39,10 +30,10 @@ struct Look {
 #[derive(Default)]
 struct Lists {
     formats: HashMap<u32, Format>,
-    fonts: Vec<Look>,
+    fonts: Vec<Ink>,
     /// White is what was not filled, too.
-    fills: Vec<Look>,
-    styles: Vec<Style>,
+    fills: Vec<Ink>,
+    styles: Vec<Look>,
 }
 
 impl Styles {
@@ -73,12 +64,8 @@ impl Styles {
     }
 
     /// A style that is not there is the plain one.
-    pub fn get(&self, style: usize) -> Style {
-        self.0.get(style).copied().unwrap_or(Style {
-            format: Format::GENERAL,
-            is_struck: false,
-            is_white: false,
-        })
+    pub fn get(&self, style: usize) -> Look {
+        self.0.get(style).copied().unwrap_or(Look::PLAIN)
     }
 }
 
@@ -91,7 +78,7 @@ impl Lists {
                 let id = tag.number("numFmtId")?;
                 self.formats.extend(id.map(|id| (id, Format::parse(&code))));
             }
-            ("fonts", "font") => self.fonts.push(Look::default()),
+            ("fonts", "font") => self.fonts.push(Ink::default()),
             ("fonts", "strike") => {
                 if let Some(font) = self.fonts.last_mut() {
                     font.is_struck = tag.get("val")?.is_none() || tag.is("val")?;
@@ -102,9 +89,9 @@ impl Lists {
                     font.is_white = is_white(tag)?;
                 }
             }
-            ("fills", "fill") => self.fills.push(Look {
+            ("fills", "fill") => self.fills.push(Ink {
                 is_white: true,
-                ..Look::default()
+                ..Ink::default()
             }),
             ("fills", "patternFill" | "gradientFill") => {
                 if let Some(fill) = self.fills.last_mut() {
@@ -124,14 +111,14 @@ impl Lists {
                 let id = tag.number("numFmtId")?.unwrap_or_default();
                 let own = self.formats.get(&id).copied();
                 let format = own.unwrap_or_else(|| Format::builtin(id));
-                let look = |list: &[Look], name| -> Result<Option<Look>, Fault> {
+                let ink = |list: &[Ink], name| -> Result<Option<Ink>, Fault> {
                     let number = tag.number(name)?.unwrap_or_default();
                     Ok(list.get(number as usize).copied())
                 };
-                let font = look(&self.fonts, "fontId")?.unwrap_or_default();
-                let fill = look(&self.fills, "fillId")?;
+                let font = ink(&self.fonts, "fontId")?.unwrap_or_default();
+                let fill = ink(&self.fills, "fillId")?;
                 let is_on_white = fill.is_none_or(|fill| fill.is_white);
-                self.styles.push(Style {
+                self.styles.push(Look {
                     format,
                     is_struck: font.is_struck,
                     is_white: is_on_white && (font.is_white || format.is_white),
@@ -145,17 +132,8 @@ impl Lists {
 
 /// The element names white, or what is so near to it that nobody tells them apart.
 fn is_white(tag: &Tag<'_>) -> Result<bool, Fault> {
-    const NEARLY: u8 = 0xf0;
     if let Some(rgb) = tag.get("rgb")? {
-        let rgb = rgb.trim();
-        let parts = rgb.len().checked_sub(6).and_then(|from| rgb.get(from..));
-        return Ok(parts.is_some_and(|parts| {
-            (0..6).step_by(2).all(|at| {
-                let part = parts.get(at..at + 2);
-                let part = part.and_then(|part| u8::from_str_radix(part, 16).ok());
-                part.is_some_and(|part| part >= NEARLY)
-            })
-        }));
+        return Ok(look::is_white(&rgb));
     }
     if let Some(indexed) = tag.number("indexed")? {
         return Ok(WHITE_INDEXED.contains(&indexed) || indexed == PAPER_INDEXED);

@@ -1,4 +1,4 @@
-//! What a number format of an `.xlsx` shows of a cell.
+//! What a number format shows of a cell. `.xlsx` has its code, and `ods` puts one together.
 
 /// As what a cell is shown.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
