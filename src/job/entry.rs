@@ -47,6 +47,7 @@ pub enum LedgerEntry {
         baseline: Option<Baseline>,
     },
     /// `submitting → queued`: this submission surely did nothing (never written, 429, session refused).
+    /// `in_doubt → queued`: its sender said so late.
     NotExecuted {
         /// Why.
         #[serde(flatten)]
@@ -54,13 +55,15 @@ pub enum LedgerEntry {
         /// When it may start again, as Unix time.
         not_before_ms: i64,
     },
-    /// `submitting → failed`: refused for good, nothing was done.
+    /// `submitting → failed`: refused for good, nothing was done. `in_doubt → failed`: its sender said so
+    /// late.
     Refused {
         /// The API's reason.
         #[serde(flatten)]
         failure: Failure,
     },
-    /// `submitting → in_progress`: the API said ok. `in_doubt → in_progress`: it said so late.
+    /// `submitting → in_progress`: the API said ok. `in_doubt | queued → in_progress`: it said so late; a
+    /// queued job was put back by somebody's word, and its attempt is no longer a guess.
     Accepted {
         /// When the request was handed to the wire, as Unix time.
         submitted_ms: i64,

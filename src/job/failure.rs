@@ -130,6 +130,8 @@ kinds! {
     // What became of a job.
     /// The process ended between the intent and the recorded answer.
     Interrupted = "interrupted",
+    /// The host that was about to send it has lost the account's lease, and may send it yet.
+    Orphaned = "orphaned",
     /// The account's list does not show the instance.
     NotListed = "not_listed",
     /// Something else stands on the instance than the order expects.
@@ -179,6 +181,7 @@ impl FailureKind {
             | Self::Refused
             | Self::HalfSession
             | Self::Interrupted
+            | Self::Orphaned
             | Self::NotListed
             | Self::PlanMismatch
             | Self::NotReady

@@ -17,10 +17,12 @@
 //!    └─────────────────────────────────────────────────┘
 //!
 //!   queued       intent → submitting · untouched → failed · cancelled → cancelled
+//!                accepted → in_progress
 //!   submitting   accepted → in_progress · not_executed → queued · refused → failed
 //!                unknown, interrupted → in_doubt
 //!   in_progress  completed → done · broken → failed · doubted → in_doubt
-//!   in_doubt     sighted, accepted → in_progress · disproved → queued · exhausted → failed
+//!   in_doubt     sighted, accepted → in_progress · disproved, not_executed → queued
+//!                exhausted, refused → failed
 //!                resolved → done, queued or failed · cancelled → cancelled
 //!   failed       retried → queued · cancelled → cancelled · resolved → done
 //! ```

@@ -126,12 +126,19 @@ impl JobRecord {
                 next.baseline.clone_from(baseline);
                 next.target = task.target().map(str::to_owned);
             }
-            (Submitting, LedgerEntry::NotExecuted { not_before_ms, .. }) => {
+            // What was accepted or seen was not refused, and not left undone.
+            (InDoubt, LedgerEntry::NotExecuted { .. } | LedgerEntry::Refused { .. })
+                if self.executed_now == Executed::Yes =>
+            {
+                return Err(illegal());
+            }
+            (Submitting | InDoubt, LedgerEntry::NotExecuted { not_before_ms, .. }) => {
                 next.state = Queued;
                 next.executed_now = Executed::No;
+                next.held = false;
                 next.not_before_ms = *not_before_ms;
             }
-            (Submitting, LedgerEntry::Refused { .. }) => {
+            (Submitting | InDoubt, LedgerEntry::Refused { .. }) => {
                 next.end(Failed, at_ms);
                 next.executed_now = Executed::No;
             }
@@ -141,8 +148,11 @@ impl JobRecord {
                 next.accepted = true;
                 next.submitted_ms = Some(*submitted_ms);
             }
-            // The answer came after all, when nobody waited for it any more.
-            (InDoubt, LedgerEntry::Accepted { submitted_ms }) if !self.accepted => {
+            // The answer came after all, when nobody waited for it any more; or when somebody had put the
+            // job back in the queue on a guess, which needs no second submission then.
+            (InDoubt | Queued, LedgerEntry::Accepted { submitted_ms })
+                if !self.accepted && self.executed_now == Executed::Maybe =>
+            {
                 next.state = InProgress;
                 next.executed_now = Executed::Yes;
                 next.held = false;
@@ -518,6 +528,10 @@ mod tests {
             failure: Failure::new("rebuild_failed", "its status is `error`"),
         };
         let completed = entries().swap_remove(7);
+        let requeued = LedgerEntry::Resolved {
+            verdict: Verdict::Requeue,
+            reason: "looked".to_owned(),
+        };
         let mut found = BTreeSet::new();
         for way in [
             vec![],
@@ -528,6 +542,7 @@ mod tests {
             vec![intent(), refused],
             vec![intent(), ACCEPTED, broken],
             vec![LedgerEntry::Cancelled],
+            vec![intent(), unknown(), requeued],
         ] {
             let from = after(&way).unwrap();
             for entry in entries() {
@@ -553,6 +568,55 @@ mod tests {
         ] {
             let entries = [vec![intent()], doubt, vec![ACCEPTED]].concat();
             assert_eq!(after(&entries).unwrap(), in_time);
+        }
+    }
+
+    #[test]
+    fn a_late_word_that_nothing_was_done_frees_a_doubt_and_none_that_was_seen() {
+        let seen = after(&[intent(), unknown(), sighted(), doubted()]).unwrap();
+        let held = LedgerEntry::Held {
+            reason: "no baseline".to_owned(),
+        };
+        let failure = || Failure::new("connect", "no connection");
+        let not_executed = LedgerEntry::NotExecuted {
+            failure: failure(),
+            not_before_ms: 3,
+        };
+        let refused = LedgerEntry::Refused { failure: failure() };
+        for late in [not_executed, refused] {
+            let in_time = after(&[intent(), late.clone()]).unwrap();
+            let doubt = [intent(), unknown(), held.clone()];
+            let mut freed = after(&[&doubt[..], std::slice::from_ref(&late)].concat()).unwrap();
+            assert_eq!(freed.submitted_ms.take(), Some(4));
+            assert_eq!(freed, in_time);
+            assert!(seen.apply(&late, 8).is_err());
+        }
+    }
+
+    #[test]
+    fn an_attempt_that_was_accepted_after_all_is_taken_out_of_the_queue_unless_it_was_disproved() {
+        let requeued = LedgerEntry::Resolved {
+            verdict: Verdict::Requeue,
+            reason: "looked".to_owned(),
+        };
+        let in_time = after(&[intent(), ACCEPTED]).unwrap();
+        let late = after(&[intent(), unknown(), requeued, ACCEPTED]).unwrap();
+        assert_eq!(late, in_time);
+        assert!(after(&[ACCEPTED]).is_err());
+        let disproved = LedgerEntry::Disproved { not_before_ms: 0 };
+        assert!(after(&[intent(), unknown(), disproved, ACCEPTED]).is_err());
+    }
+
+    fn sighted() -> LedgerEntry {
+        LedgerEntry::Sighted {
+            status: InstanceStatus::Rebuilding,
+            image: None,
+        }
+    }
+
+    fn doubted() -> LedgerEntry {
+        LedgerEntry::Doubted {
+            failure: Failure::new("timeout", "it never came back"),
         }
     }
 

@@ -21,7 +21,7 @@
 //! rebuilds complete ([`evidence`]), what the list says ([`list`]), when a page of it is read again
 //! ([`poll_schedule`]), when to try again ([`backoff`]), how fast ([`rate_limiter`]), how much may go
 //! wrong ([`budget`]), what an outage is ([`outage`]), what the session needs ([`session`]), how long
-//! rebuilds take ([`durations`]).
+//! rebuilds take ([`durations`]), and what keeps several hosts apart ([`hosts`]).
 
 mod account;
 pub mod backoff;
@@ -31,6 +31,7 @@ pub mod driver;
 pub mod durations;
 pub mod evidence;
 mod halt;
+pub mod hosts;
 pub mod list;
 pub mod machine;
 mod options;

@@ -1,0 +1,29 @@
+//! Several hosts on one queue: the rules of the protocol, pure.
+//!
+//! The one fact to know: the database can't fence the effect. A rebuild call carries no token, so the
+//! API executes a form from whichever host it comes. What keeps two hosts apart is therefore decided
+//! before the form is handed to the wire, by the sender itself ([`trust`], [`permit`]), and what may
+//! have slipped through is never sent again on a guess ([`orphan`]).
+//!
+//! | rule | where |
+//! |---|---|
+//! | for how long a holder believes in its lease | [`trust`] |
+//! | whether a form may be handed to the wire now | [`permit`] |
+//! | who held the lease, and when | [`tenure`] |
+//! | what an older tenure left behind, and what frees it | [`orphan`] |
+//! | what an outcome means that its sender could not write in time | [`testimony`] |
+//! | whether the database is still the one in which the intents lie | [`identity`] |
+
+pub mod identity;
+pub mod orphan;
+pub mod permit;
+pub mod tenure;
+pub mod testimony;
+pub mod trust;
+
+pub use identity::{DatabaseId, Identity, LedgerMark, Origin};
+pub use orphan::{Fence, Missing, Waits};
+pub use permit::{Permit, Refusal};
+pub use tenure::Tenure;
+pub use testimony::{Heard, Testimony};
+pub use trust::{BootTime, LeaseTerms, Trust};
