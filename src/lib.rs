@@ -13,7 +13,7 @@
 //! |---|---|---|
 //! | [`job`] | the domain, pure: ids, states, transitions, ledger entries and their fold | all other modules |
 //! | [`manifest`] | bytes → rows and diagnostics (line, column, remedy) | database, network |
-//! | [`queue`] | jobs and ledger behind a port, so far in one SQLite file, and where that may lie; the only place that knows sqlx | network |
+//! | [`queue`] | jobs and ledger behind a port: in one SQLite file, and where that may lie, or on a PostgreSQL server; the only place that knows sqlx | network |
 //! | [`zomro`] | the API client, and what each of its answers means; the only place that knows reqwest | database |
 //! | [`run`] | one pure machine decides, one loop does what it says, workers talk HTTP | screen |
 //! | [`event`] | what a run tells the outside: the vocabulary between a run and the screen | both |

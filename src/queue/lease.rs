@@ -86,3 +86,14 @@ impl fmt::Display for Holder {
         )
     }
 }
+
+/// This machine's name.
+pub(super) fn host() -> String {
+    let system = rustix::system::uname();
+    let name = system.nodename().to_string_lossy();
+    if name.is_empty() {
+        "this machine".to_owned()
+    } else {
+        name.into_owned()
+    }
+}

@@ -6,11 +6,11 @@
 //! meanwhile is reported back, not forced. Nor does it begin a job while an operator holds the batch
 //! back: that is looked at in the same transaction.
 //!
-//! [`port`] says what a place for jobs and their ledger has to be able to do: a second backend comes
-//! behind the same verbs, so they are few and speak of jobs, never of rows. `sqlite/` is the backend
-//! that there is, and the only place that knows sqlx. `past` and `operator` are rules that no backend
-//! writes anew: what an order may queue, and what a command does to a job. `memory` is a store for
-//! tests, and `conformance` the suite that both pass.
+//! [`port`] says what a place for jobs and their ledger has to be able to do: the verbs are few and speak
+//! of jobs, never of rows. `sqlite/` and `postgres/` are the backends, and `stored/` is what they have in
+//! common: nobody else knows sqlx. `past` and `operator` are rules that no backend writes anew: what an
+//! order may queue, and what a command does to a job. `memory` is a store for tests, and `conformance` the
+//! suite that all of them pass.
 
 #[macro_use]
 mod stored;
@@ -29,6 +29,7 @@ mod operator;
 mod order;
 mod past;
 pub mod port;
+mod postgres;
 mod queued;
 mod rollout;
 mod sqlite;
@@ -45,6 +46,7 @@ pub use order::{
     Live, NewBatch, Preview, Rows, Touched, Undatable,
 };
 pub use port::{Backend, Overview, Recorded, Store};
+pub use postgres::{Identity, PostgresQueue, Server};
 pub use queued::{LedgerLine, Pending, QueuedJob, Ready, ResultSink, Target};
 pub use rollout::{Admission, Down, FirstOfEach, RolloutProgress};
 pub use sqlite::{

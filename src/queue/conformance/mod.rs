@@ -5,7 +5,7 @@
 mod control;
 mod operator;
 mod order;
-mod rig;
+pub mod rig;
 mod rollout;
 mod run;
 mod stores;

@@ -14,19 +14,19 @@ use crate::queue::{
     Target,
 };
 
-pub(super) const IMAGE: &str = "18d0ee2e-4d57-4f40-9b56-03c1773b5831";
-pub(super) const OTHER_IMAGE: &str = "18d0ee2e-4d57-4f40-9b56-03c1773b5832";
-pub(super) const NOW_MS: i64 = 1_795_399_200_000;
+pub const IMAGE: &str = "18d0ee2e-4d57-4f40-9b56-03c1773b5831";
+pub const OTHER_IMAGE: &str = "18d0ee2e-4d57-4f40-9b56-03c1773b5832";
+pub const NOW_MS: i64 = 1_795_399_200_000;
 
-pub(super) fn service(number: i64) -> ServiceId {
+pub fn service(number: i64) -> ServiceId {
     ServiceId::new(number).unwrap()
 }
 
-pub(super) fn services(numbers: &[i64]) -> Vec<ServiceId> {
+pub fn services(numbers: &[i64]) -> Vec<ServiceId> {
     numbers.iter().copied().map(service).collect()
 }
 
-pub(super) fn order(identity: u8) -> NewBatch {
+pub fn order(identity: u8) -> NewBatch {
     NewBatch {
         action: Action::Rebuild,
         identity: [identity; 32],
@@ -42,7 +42,7 @@ pub(super) fn order(identity: u8) -> NewBatch {
 }
 
 /// A row for each of `numbers`, from line 2 on, as in a manifest with a header.
-pub(super) fn rows(numbers: &[i64], image: &str) -> Vec<NewJob> {
+pub fn rows(numbers: &[i64], image: &str) -> Vec<NewJob> {
     let row = |(line, &number): (u64, &i64)| NewJob {
         line,
         service: service(number),
@@ -58,9 +58,9 @@ pub(super) fn rows(numbers: &[i64], image: &str) -> Vec<NewJob> {
     (2..).zip(numbers).map(row).collect()
 }
 
-pub(super) type Loaded = Result<Enqueued, EnqueueError<Infallible>>;
+pub type Loaded = Result<Enqueued, EnqueueError<Infallible>>;
 
-pub(super) async fn load(
+pub async fn load(
     store: &mut impl Backend,
     identity: u8,
     rows: Vec<NewJob>,
@@ -101,7 +101,7 @@ pub(super) async fn load(
     enqueued
 }
 
-pub(super) async fn targets(store: &mut impl Backend, batch: BatchId) -> Vec<ServiceId> {
+pub async fn targets(store: &mut impl Backend, batch: BatchId) -> Vec<ServiceId> {
     let mut targets = Vec::new();
     let mut add = |target: Target| targets.push(target.service);
     store.targets(batch, &mut add).await.unwrap();
@@ -109,7 +109,7 @@ pub(super) async fn targets(store: &mut impl Backend, batch: BatchId) -> Vec<Ser
 }
 
 /// A batch of these services, and the lease of a run that works on it.
-pub(super) async fn begun(store: &mut impl Backend, numbers: &[i64]) -> (Lease, Vec<QueuedJob>) {
+pub async fn begun(store: &mut impl Backend, numbers: &[i64]) -> (Lease, Vec<QueuedJob>) {
     let rows = rows(numbers, IMAGE);
     let loaded = load(store, 1, rows, EnqueuePolicy::default()).await;
     let batch = loaded.unwrap().batch.unwrap();
@@ -121,7 +121,7 @@ pub(super) async fn begun(store: &mut impl Backend, numbers: &[i64]) -> (Lease, 
     (lease, ready.jobs)
 }
 
-pub(super) async fn acquire(store: &mut impl Backend, batch: BatchId) -> Lease {
+pub async fn acquire(store: &mut impl Backend, batch: BatchId) -> Lease {
     let run = NewRun {
         batch,
         started_ms: NOW_MS,
@@ -130,7 +130,7 @@ pub(super) async fn acquire(store: &mut impl Backend, batch: BatchId) -> Lease {
     store.acquire(&run).await.unwrap()
 }
 
-pub(super) fn intent() -> LedgerEntry {
+pub fn intent() -> LedgerEntry {
     LedgerEntry::Intent {
         task: Task::Rebuild {
             zone: "pub".to_owned(),
@@ -140,28 +140,28 @@ pub(super) fn intent() -> LedgerEntry {
     }
 }
 
-pub(super) fn failure() -> Failure {
+pub fn failure() -> Failure {
     Failure::new("timeout", "no answer")
 }
 
-pub(super) const ACCEPTED: LedgerEntry = LedgerEntry::Accepted {
+pub const ACCEPTED: LedgerEntry = LedgerEntry::Accepted {
     submitted_ms: NOW_MS,
 };
 
-pub(super) fn unknown() -> LedgerEntry {
+pub fn unknown() -> LedgerEntry {
     LedgerEntry::Unknown {
         failure: failure(),
         submitted_ms: Some(NOW_MS),
     }
 }
 
-pub(super) fn held() -> LedgerEntry {
+pub fn held() -> LedgerEntry {
     LedgerEntry::Held {
         reason: "no baseline".to_owned(),
     }
 }
 
-pub(super) fn completed() -> LedgerEntry {
+pub fn completed() -> LedgerEntry {
     LedgerEntry::Completed {
         evidence: Evidence::Observed,
         status: InstanceStatus::Active,
@@ -170,16 +170,16 @@ pub(super) fn completed() -> LedgerEntry {
     }
 }
 
-pub(super) fn refused() -> LedgerEntry {
+pub fn refused() -> LedgerEntry {
     LedgerEntry::Refused { failure: failure() }
 }
 
-pub(super) fn step(job: &QueuedJob, entry: LedgerEntry) -> Transition {
+pub fn step(job: &QueuedJob, entry: LedgerEntry) -> Transition {
     Transition::new(job.id, job.record.clone(), entry, NOW_MS).unwrap()
 }
 
 /// Writes these entries, one after the other.
-pub(super) async fn write(
+pub async fn write(
     store: &mut impl Backend,
     lease: &Lease,
     job: &mut QueuedJob,
@@ -192,13 +192,13 @@ pub(super) async fn write(
     }
 }
 
-pub(super) async fn stored(store: &mut impl Backend, job: &QueuedJob) -> QueuedJob {
+pub async fn stored(store: &mut impl Backend, job: &QueuedJob) -> QueuedJob {
     let jobs = store.jobs_of(job.service).await.unwrap();
     let found = jobs.into_iter().find(|(_, stored)| stored.id == job.id);
     found.unwrap().1
 }
 
-pub(super) async fn sound(store: &mut impl Backend) {
+pub async fn sound(store: &mut impl Backend) {
     let mut flaws = Vec::new();
     store.check(&mut |flaw| flaws.push(flaw)).await.unwrap();
     assert_eq!(flaws, []);

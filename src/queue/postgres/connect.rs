@@ -19,6 +19,8 @@ const SETTINGS: &[(&str, &str)] = &[
     ("synchronous_commit", "on"),
     ("timezone", "UTC"),
     ("default_transaction_read_only", "off"),
+    // No statement of ours runs so long that compiling it first would pay.
+    ("jit", "off"),
     ("statement_timeout", "60s"),
     ("lock_timeout", "5s"),
     ("idle_in_transaction_session_timeout", "60s"),
@@ -93,7 +95,10 @@ fn check(server: &Server, mode: Open, greeting: &Greeting) -> Result<Identity, O
     let (version, commit, path, fsync, is_standby, system, timeline, _) = greeting;
     let no = |reason: &str, remedy: &str| Err(not_usable(server, reason, remedy));
     if *version < VERSION_MIN {
-        let reason = format!("it is PostgreSQL {}, and refleet needs 13 or later", version / 10_000);
+        let reason = format!(
+            "it is PostgreSQL {}, and refleet needs 13 or later",
+            version / 10_000
+        );
         return no(&reason, "use a newer server");
     }
     if commit != "on" || path != "refleet" {
@@ -222,7 +227,9 @@ mod tests {
 
     fn said(mode: Open, greeting: &Greeting) -> Option<String> {
         let server = Server::parse("postgres://fleet:s3cret@db/refleet").unwrap();
-        check(&server, mode, greeting).err().map(|error| error.to_string())
+        check(&server, mode, greeting)
+            .err()
+            .map(|error| error.to_string())
     }
 
     #[test]
@@ -238,7 +245,11 @@ mod tests {
         for (mode, greeting, what) in [
             (Open::Read, with(|it| it.0 = 120_000), "PostgreSQL 12"),
             (Open::Change, with(|it| it.1 = "off".to_owned()), "pooler"),
-            (Open::Change, with(|it| it.2 = "public".to_owned()), "pooler"),
+            (
+                Open::Change,
+                with(|it| it.2 = "public".to_owned()),
+                "pooler",
+            ),
             (Open::Change, with(|it| it.3 = "off".to_owned()), "fsync"),
             (Open::Change, standby, "standby"),
         ] {
@@ -253,7 +264,11 @@ mod tests {
             let remedy = remedy(code, "fleet", "ledger").unwrap();
             assert!(remedy.contains("fleet"), "{remedy}");
         }
-        assert!(remedy("3D000", "fleet", "ledger").unwrap().contains("createdb -O fleet ledger"));
+        assert!(
+            remedy("3D000", "fleet", "ledger")
+                .unwrap()
+                .contains("createdb -O fleet ledger")
+        );
         assert_eq!(remedy("53300", "fleet", "ledger"), None);
     }
 }

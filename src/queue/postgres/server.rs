@@ -9,7 +9,7 @@ use sqlx::ConnectOptions as _;
 use sqlx::postgres::PgConnectOptions;
 
 /// How long a lease lasts that is not renewed.
-const LEASE: Duration = Duration::from_secs(60);
+const LEASE: Duration = Duration::from_mins(1);
 
 /// What an address may say behind its question mark. Of anything else sqlx would only write a warning,
 /// with its value.
@@ -152,9 +152,18 @@ mod tests {
     #[test]
     fn what_is_wrong_with_an_address_is_said_without_its_password() {
         for (address, wrong) in [
-            ("mysql://fleet:s3cret@db/refleet", "is not the address of a PostgreSQL server"),
-            ("postgres://fleet:s3cret@db/refleet?sslmod=require", "sslmod"),
-            ("postgres://fleet:s3cret@db/refleet?sslmode=some", "ssl_mode"),
+            (
+                "mysql://fleet:s3cret@db/refleet",
+                "is not the address of a PostgreSQL server",
+            ),
+            (
+                "postgres://fleet:s3cret@db/refleet?sslmod=require",
+                "sslmod",
+            ),
+            (
+                "postgres://fleet:s3cret@db/refleet?sslmode=some",
+                "ssl_mode",
+            ),
             ("postgres://fleet:s3cret@db:port/refleet", "port"),
         ] {
             let said = Server::parse(address).unwrap_err();

@@ -48,10 +48,9 @@ impl Session {
     async fn connection(&mut self) -> Result<(&Server, &mut PgConnection), StoreError> {
         if !self.is_in_transaction {
             let is_there = match &mut self.connection {
-                Some(connection) => matches!(
-                    timeout(GREETING_MAX, connection.ping()).await,
-                    Ok(Ok(()))
-                ),
+                Some(connection) => {
+                    matches!(timeout(GREETING_MAX, connection.ping()).await, Ok(Ok(())))
+                }
                 None => false,
             };
             if !is_there {
@@ -164,7 +163,8 @@ impl Session {
     /// Begins to write. What is read is what was committed when each statement began, so that whoever
     /// decides upon it locks it first.
     pub(super) async fn begin(&mut self) -> Result<Transaction<'_>, StoreError> {
-        self.begin_with("BEGIN ISOLATION LEVEL READ COMMITTED").await
+        self.begin_with("BEGIN ISOLATION LEVEL READ COMMITTED")
+            .await
     }
 
     /// Begins to read: all of one state of the database.
@@ -220,7 +220,7 @@ impl Transaction<'_> {
         let _ = self.run("ROLLBACK").await;
     }
 
-    async fn run(mut self, statement: &'static str) -> Result<(), StoreError> {
+    async fn run(self, statement: &'static str) -> Result<(), StoreError> {
         let result = self.session.run(statement).await;
         self.session.is_in_transaction = result.is_err();
         result

@@ -6,7 +6,7 @@ use sqlx::SqliteConnection;
 
 use super::enqueue::Cache;
 use super::handle::SqliteQueue;
-use super::insert::{ROWS_PER_STATEMENT, next_rows};
+use super::insert::ROWS_PER_STATEMENT;
 use super::record::{ERASE, write_all};
 use super::statement::{Statement, bound, values};
 use super::text::{job_as_text, queued_job};
@@ -14,7 +14,7 @@ use crate::job::{BatchId, Expected, Group, NewJob, ServiceId, State};
 use crate::queue::operator::Command;
 use crate::queue::stored::{
     AccessChanges, OrderColumns, Taken, by_service, count, end_of, expected, job_id, json,
-    newly_expected, taken_rows,
+    newly_expected, next_rows, taken_rows,
 };
 use crate::queue::{
     AccessNews, CommandOutcome, Decision, EnqueueError, Given, QueuedJob, Rows, Selection,
@@ -139,7 +139,7 @@ impl SqliteQueue {
             }
         };
         loop {
-            let mut chunk = next_rows(rows)?;
+            let mut chunk = next_rows(rows, ROWS_PER_STATEMENT)?;
             if chunk.is_empty() {
                 break;
             }
@@ -213,7 +213,7 @@ async fn look_at_access<E: std::error::Error + 'static>(
     let mut news = AccessNews::default();
     let at_ms = time::now_ms();
     loop {
-        let chunk = next_rows(rows)?;
+        let chunk = next_rows(rows, ROWS_PER_STATEMENT)?;
         if chunk.is_empty() {
             return Ok(news);
         }

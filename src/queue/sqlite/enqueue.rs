@@ -6,11 +6,11 @@ use std::os::unix::ffi::OsStrExt as _;
 use sqlx::SqliteConnection;
 
 use super::handle::SqliteQueue;
-use super::insert::{Insertion, insert, next_rows};
+use super::insert::{Insertion, ROWS_PER_STATEMENT, insert};
 use super::past::{other_provider, past, settle};
 use super::settings::{ROLLBACK_JOURNAL, WRITE_AHEAD_LOG};
 use crate::job::{BatchId, NewJob, SheetRows};
-use crate::queue::stored::json;
+use crate::queue::stored::{json, next_rows};
 use crate::queue::{
     Conflict, EnqueueError, EnqueuePolicy, Enqueued, NewBatch, Preview, Rows, StoreError,
 };
@@ -192,7 +192,7 @@ async fn preview<E: std::error::Error + 'static>(
     let mut past = past(connection, batch.action, policy).await?;
     let mut jobs = 0;
     loop {
-        let mut chunk = next_rows(rows)?;
+        let mut chunk = next_rows(rows, ROWS_PER_STATEMENT)?;
         if chunk.is_empty() {
             break;
         }
@@ -227,7 +227,7 @@ async fn insert_all<E: std::error::Error + 'static>(
         let (inserted, ready) = tokio::join!(
             biased;
             insert(connection, insertion),
-            async { (Insertion::of(id, &chunk), next_rows(rows)) }
+            async { (Insertion::of(id, &chunk), next_rows(rows, ROWS_PER_STATEMENT)) }
         );
         inserted?;
         insertion = ready.0;

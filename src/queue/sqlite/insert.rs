@@ -4,8 +4,8 @@ use sqlx::SqliteConnection;
 
 use super::statement::{Statement, bound, values};
 use crate::job::{BatchId, Group, NewJob};
+use crate::queue::StoreError;
 use crate::queue::stored::{OrderColumns, expected, job_id};
-use crate::queue::{EnqueueError, Rows, StoreError};
 
 /// Rows that go to SQLite as one statement. More costs memory and gains nothing.
 pub(super) const ROWS_PER_STATEMENT: usize = 512;
@@ -84,13 +84,4 @@ pub(super) async fn insert(
         secrets.execute(&mut *connection).await?;
     }
     Ok(())
-}
-
-/// The next set of rows, none at the end.
-pub(super) fn next_rows<E: std::error::Error + 'static>(
-    rows: &mut Rows<'_, E>,
-) -> Result<Vec<NewJob>, EnqueueError<E>> {
-    rows.take(ROWS_PER_STATEMENT)
-        .collect::<Result<_, _>>()
-        .map_err(EnqueueError::Rows)
 }

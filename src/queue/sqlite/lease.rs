@@ -1,8 +1,8 @@
 //! Beginning to work on a batch, and ending it: what a run writes of itself, and whose the batch is.
 
 use super::handle::SqliteQueue;
-use super::lock::host;
 use crate::job::{BatchId, Owner, RunId};
+use crate::queue::lease::host;
 use crate::queue::stored::{damaged, json, owner};
 use crate::queue::{Lease, NewRun, StoreError};
 

@@ -17,6 +17,7 @@ use std::time::Duration;
 
 use super::error::OpenError;
 use super::place::{self, Side};
+use crate::queue::lease::host;
 use crate::queue::{Holder, StoreError};
 use crate::time;
 
@@ -245,17 +246,6 @@ fn read_holder(file: &mut File) -> Holder {
     read.ok()
         .and_then(|_| serde_json::from_slice(&line).ok())
         .unwrap_or_else(Holder::unknown)
-}
-
-/// This machine's name.
-pub(super) fn host() -> String {
-    let system = rustix::system::uname();
-    let name = system.nodename().to_string_lossy();
-    if name.is_empty() {
-        "this machine".to_owned()
-    } else {
-        name.into_owned()
-    }
 }
 
 #[cfg(test)]

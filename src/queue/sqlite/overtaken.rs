@@ -4,7 +4,7 @@
 use super::handle::SqliteQueue;
 use crate::job::{BatchId, Happened};
 use crate::queue::StoreError;
-use crate::queue::stored::{damaged, job_id};
+use crate::queue::stored::{end_of, happened, job_id};
 
 /// Only jobs of which somebody has said something are looked at: those the index `ledger_by_word` finds. A
 /// `CROSS JOIN` keeps its order; else SQLite may walk through the whole ledger first.
@@ -23,20 +23,11 @@ pub(super) const OVERTAKEN: &str = "WITH said AS (
 
 impl SqliteQueue {
     pub async fn overtaken(&mut self, batch: BatchId) -> Result<Vec<(Happened, i64)>, StoreError> {
-        let rows: Vec<(String, i64)> = sqlx::query_as(OVERTAKEN)
+        let rows = sqlx::query_as(OVERTAKEN)
             .bind(job_id(batch, 0).stored())
-            .bind(job_id(BatchId(batch.0 + 1), 0).stored())
+            .bind(end_of(batch))
             .fetch_all(&mut self.connection)
             .await?;
-        let known = |(word, at_ms): (String, i64)| {
-            let what = match word.as_str() {
-                "submitted" => Happened::Submitted,
-                "done" => Happened::Done,
-                "failed" => Happened::Failed,
-                _ => return Err(damaged("what happened")),
-            };
-            Ok((what, at_ms))
-        };
-        rows.into_iter().map(known).collect()
+        happened(rows)
     }
 }

@@ -6,7 +6,7 @@ use std::os::unix::ffi::OsStringExt as _;
 use std::path::PathBuf;
 
 use super::decode::{damaged, from_json, owner, word};
-use crate::job::{BatchId, Counts};
+use crate::job::{BatchId, Counts, Happened};
 use crate::queue::{Batch, StoreError};
 
 /// What a batch is read from; a backend puts its own spelling of the last one, which is JSON, behind it.
@@ -95,4 +95,18 @@ fn set_count(counts: &mut Counts, state: &str, jobs: i64) -> Result<(), StoreErr
 pub fn options(stored: Option<&str>) -> Result<Option<serde_json::Value>, StoreError> {
     let options = stored.map(|options| from_json(options, "a run's options"));
     options.transpose()
+}
+
+/// What happened, and when, of rows of word and time.
+pub fn happened(rows: Vec<(String, i64)>) -> Result<Vec<(Happened, i64)>, StoreError> {
+    let known = |(word, at_ms): (String, i64)| {
+        let what = match word.as_str() {
+            "submitted" => Happened::Submitted,
+            "done" => Happened::Done,
+            "failed" => Happened::Failed,
+            _ => return Err(damaged("what happened")),
+        };
+        Ok((what, at_ms))
+    };
+    rows.into_iter().map(known).collect()
 }

@@ -7,6 +7,10 @@ impl From<sqlx::Error> for StoreError {
         match error {
             sqlx::Error::Database(database) => {
                 let reason = database.message().to_owned();
+                // A job of the same service was queued by somebody else meanwhile.
+                if database.constraint() == Some("job_live") {
+                    return Self::Busy;
+                }
                 match database.code().as_deref() {
                     // PostgreSQL's codes have five characters, SQLite's are numbers, none so long.
                     Some(code) if code.len() == 5 => of_postgres(code, reason),

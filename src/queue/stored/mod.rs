@@ -22,21 +22,23 @@ mod rollout;
 mod rows;
 mod schema;
 mod steps;
+mod verbs;
 
 pub use access::{AccessChanges, Taken, by_service, newly_expected, taken_rows};
-pub use batch::{BATCH_COLUMNS, StoredBatch, Tallies, counts_of, options};
+pub use batch::{BATCH_COLUMNS, StoredBatch, Tallies, counts_of, happened, options};
 pub use check::{StoredEntry, Tallied, compare};
 pub use clock::SetBacks;
 pub use columns::{DATA_COLUMNS, Datum, WORD_COLUMNS, Word, columns};
 pub use command::Elsewheres;
 pub use control::{ControlRow, control_entry, flaw_of_control};
 pub use decode::{count, damaged, from_json, image_id, json, owner};
-pub use order::{OrderColumns, expected};
+pub use order::{OrderColumns, expected, next_rows};
 pub use past::Past;
-pub use rollout::down;
+pub use rollout::{DownRow, down};
 pub(in crate::queue) use rows::job_as_array;
 pub use rows::{
     batch_of, due_jobs, each_target, end_of, ids, job_id, pending_jobs, queued_job, result_row,
 };
 pub use schema::SchemaAge;
 pub use steps::{Writer, erased, is_intent, tally_changes, waves};
+pub(in crate::queue) use verbs::speak;

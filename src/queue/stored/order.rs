@@ -5,8 +5,8 @@ use std::borrow::Cow;
 use secrecy::ExposeSecret as _;
 
 use super::decode::{damaged, json, word};
-use crate::job::{Access, AccessKind, Action, Expected, Order, Rebuild, StoredAccess};
-use crate::queue::StoreError;
+use crate::job::{Access, AccessKind, Action, Expected, NewJob, Order, Rebuild, StoredAccess};
+use crate::queue::{EnqueueError, Rows, StoreError};
 
 /// What is written of an order. A column that its action does not need is NULL.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -91,4 +91,13 @@ fn stored_access(
             (AccessKind::Image, _, _) => Access::Image,
         },
     ))
+}
+
+/// The next `count` rows of a manifest, none at the end.
+pub fn next_rows<E: std::error::Error + 'static>(
+    rows: &mut Rows<'_, E>,
+    count: usize,
+) -> Result<Vec<NewJob>, EnqueueError<E>> {
+    let rows = rows.take(count).collect::<Result<_, _>>();
+    rows.map_err(EnqueueError::Rows)
 }

@@ -1,0 +1,38 @@
+//! The queue on a PostgreSQL server, for several hosts.
+//!
+//! `server` is its address, `connect` makes a connection that has what the promises rest on, `session`
+//! keeps it, `handle` and `migrate` open the database. `lease` is the right of one process to work for an
+//! account, by the server's clock. `text` reads a job and `change` moves it; `copy` is what a load sends.
+//! The rest are the verbs, as in SQLite's room: `enqueue`, `past`, `record`, `command`, `control`,
+//! `access`, `read`, `batches`, `overview`, `rollout`, `pace`, `check`. What they decide by stands in `stored`.
+
+mod access;
+mod batches;
+mod change;
+mod check;
+mod command;
+mod connect;
+mod control;
+mod copy;
+mod enqueue;
+mod handle;
+mod lease;
+mod migrate;
+mod overview;
+mod pace;
+mod past;
+#[cfg(test)]
+mod plans;
+mod read;
+mod record;
+mod rollout;
+mod server;
+mod session;
+mod store;
+#[cfg(test)]
+pub mod tests;
+mod text;
+
+pub use connect::Identity;
+pub use handle::PostgresQueue;
+pub use server::Server;

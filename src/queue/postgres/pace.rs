@@ -1,0 +1,70 @@
+//! How quickly a run works. Nothing here changes anything.
+
+use std::time::Duration;
+
+use super::handle::PostgresQueue;
+use crate::job::{BatchId, RunId};
+use crate::queue::stored::count;
+use crate::queue::{RunPace, StoreError};
+
+/// The last entries of the ledger: a run of any length is told by those.
+macro_rules! of_run {
+    () => {
+        " FROM ledger WHERE seq > (SELECT coalesce(max(seq), 0) - 20000 FROM ledger) AND run_id = $1"
+    };
+}
+
+const ENDED: &str = concat!(
+    "SELECT count(*) FILTER (WHERE at_ms >= $2
+                AND (kind IN ('completed', 'refused', 'broken', 'exhausted', 'held')
+                     OR $3 AND kind = 'accepted')),
+            min(at_ms)",
+    of_run!()
+);
+
+/// Of the last $2 completions: how many have a duration, and how long they took.
+const COMPLETED: &str = concat!(
+    "SELECT count(*), avg(completed_ms - submitted_ms)::float8 FROM job WHERE id IN (SELECT job_id",
+    of_run!(),
+    " AND kind = 'completed' ORDER BY seq DESC LIMIT $2)
+     AND state = 'done' AND submitted_ms <= completed_ms"
+);
+
+const IN_FLIGHT: &str = "SELECT coalesce(submitted_ms, intent_ms) FROM job
+     WHERE batch_id = $1 AND state <> 'queued' AND completed_ms IS NULL
+       AND state IN ('submitting', 'in_progress') LIMIT $2";
+
+/// Completions of which the duration is looked at.
+const COMPLETIONS_MAX: i64 = 1000;
+
+/// More are never in flight but under `--no-wait`, where nobody looks after them.
+const IN_FLIGHT_MAX: i64 = 10_000;
+
+impl PostgresQueue {
+    /// How quickly `run` works on `batch`: what has ended since `since_ms` (Unix time), and what is in
+    /// flight. `no_wait`: for the run a job has ended when it is accepted.
+    pub async fn run_pace(
+        &mut self,
+        batch: BatchId,
+        run: RunId,
+        since_ms: i64,
+        no_wait: bool,
+    ) -> Result<RunPace, StoreError> {
+        let ended = sqlx::query_as(ENDED)
+            .bind(run.0)
+            .bind(since_ms)
+            .bind(no_wait);
+        let (ended, begun_ms): (i64, Option<i64>) = self.session.one(ended).await?;
+        let completed = sqlx::query_as(COMPLETED).bind(run.0).bind(COMPLETIONS_MAX);
+        let (completed, mean_ms): (i64, Option<f64>) = self.session.one(completed).await?;
+        let in_flight = sqlx::query_as(IN_FLIGHT).bind(batch.0).bind(IN_FLIGHT_MAX);
+        let in_flight: Vec<(i64,)> = self.session.all(in_flight).await?;
+        Ok(RunPace {
+            ended: count(ended)?,
+            begun_ms,
+            completed: count(completed)?,
+            mean: mean_ms.and_then(|ms| Duration::try_from_secs_f64(ms / 1000.0).ok()),
+            in_flight_since_ms: in_flight.into_iter().map(|(ms,)| ms).collect(),
+        })
+    }
+}
