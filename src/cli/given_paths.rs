@@ -6,15 +6,15 @@ use super::arguments::Command;
 use super::credentials;
 use super::error::CliError;
 use super::format::{FormatArgs, Formats};
-use super::global::{DATABASE, Global, SIMULATION_DATABASE};
-use super::paths::{check_meant, refuse_if, refuse_precious};
-use crate::queue::{Location, Precious};
+use super::global::{DATABASE, Global, SIMULATION_DATABASE, location};
+use super::paths::{check_meant, refuse_precious};
+use crate::queue::Precious;
 
 /// Refuses paths of the command line that were surely not meant, and files to be written that hold
 /// something else, before anything is done.
 pub fn check(global: &Global, command: &Command) -> Result<(), CliError> {
     if let Some(path) = &global.db {
-        refuse_if(Location::parse(path).err(), "--db or REFLEET_DB", path)?;
+        location(path)?;
     }
     let (manifest, target) = paths(command);
     if let Some(path) = manifest {

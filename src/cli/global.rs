@@ -2,10 +2,12 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 use clap::{ArgAction, Args};
 
 use super::error::{CliError, SetupError};
+use super::options::parse_positive;
 use crate::config::{self, Account, Config};
 use crate::progress::Verbosity;
 use crate::queue::Location;
@@ -34,8 +36,8 @@ pub struct Global {
     #[arg(long, global = true, help_heading = GLOBAL, env = "REFLEET_ACCOUNT", value_name = "NAME")]
     pub account: Option<String>,
 
-    /// Database with the queue and the ledger [default: `$XDG_STATE_HOME/refleet/refleet.db`; of an account, `…/NAME.db`]
-    #[arg(long, global = true, help_heading = GLOBAL, env = "REFLEET_DB", value_name = "PATH")]
+    /// Database with the queue and the ledger: a file, or `postgres://USER@HOST/NAME` [default: `$XDG_STATE_HOME/refleet/refleet.db`; of an account, `…/NAME.db`]
+    #[arg(long, global = true, help_heading = GLOBAL, env = "REFLEET_DB", value_name = "PATH|URL")]
     pub db: Option<PathBuf>,
 
     /// Address of the API [default: `https://api.zomro.com/`]
@@ -52,6 +54,18 @@ pub struct Global {
         default_value = "user.$id"
     )]
     pub account_field: AccountField,
+
+    /// How long the lease of an account lasts that is not renewed, on a PostgreSQL server
+    #[arg(
+        long,
+        global = true,
+        hide = true,
+        env = "REFLEET_LEASE",
+        value_name = "DURATION",
+        value_parser = parse_positive,
+        default_value = "60s"
+    )]
+    pub lease: Duration,
 
     /// Print every step; given twice or three times, also what goes over the wire, without secrets
     #[arg(short, long, global = true, help_heading = GLOBAL, action = ArgAction::Count)]
@@ -103,13 +117,13 @@ impl Global {
     /// The database: what was given, else the state folder's.
     pub fn database(&self, file: &str) -> Result<Location, CliError> {
         if let Some(given) = &self.db {
-            return location(given);
+            return Ok(location(given)?.with_lease(self.lease));
         }
         // A rehearsal has its own, whichever account it rehearses for.
         let account = self.configured.account.as_ref();
         let account = account.filter(|_| file == DATABASE);
         if let Some(db) = account.and_then(|account| account.db.as_ref()) {
-            return location(&db.value);
+            return Ok(location(&db.value)?.with_lease(self.lease));
         }
         let file = account.map_or(file.to_owned(), |account| format!("{}.db", account.name));
         let state = config::own_folder("XDG_STATE_HOME", ".local/state").ok_or_else(|| {
@@ -179,6 +193,8 @@ impl Global {
         }
         if let Some(path) = database.or(self.db.as_deref()) {
             command.push_str(" --db ");
+            // Never with a server's password: that is for PGPASSFILE.
+            let path = location(path).map_or_else(|_| path.to_owned(), |known| known.shown());
             command.push_str(&text::shell_word(&path.to_string_lossy()));
         }
         // An address that cannot be parsed is left out: it may hold a password.
@@ -194,7 +210,10 @@ impl Global {
 }
 
 /// Where a database is that was given.
-fn location(given: &Path) -> Result<Location, CliError> {
-    Location::parse(given)
-        .map_err(|why| CliError::Usage(format!("--db or REFLEET_DB: {} {why}", given.display())))
+pub fn location(given: &Path) -> Result<Location, CliError> {
+    Location::parse(given).map_err(|what| CliError::NotMeant {
+        option: "--db or REFLEET_DB".to_owned(),
+        path: given.to_owned(),
+        what,
+    })
 }

@@ -8,15 +8,11 @@ use crate::queue::{Precious, precious, unexpanded};
 
 /// Refuses a path with `~` or a variable that no shell has expanded: it names no file.
 pub fn check_meant(option: &str, path: &Path) -> Result<(), CliError> {
-    refuse_if(unexpanded(path), option, path)
-}
-
-pub fn refuse_if(what: Option<&'static str>, option: &str, path: &Path) -> Result<(), CliError> {
-    match what {
+    match unexpanded(path) {
         Some(what) => Err(CliError::NotMeant {
             option: option.to_owned(),
             path: path.to_owned(),
-            what,
+            what: what.to_owned(),
         }),
         None => Ok(()),
     }

@@ -130,7 +130,7 @@ fn carry_out(cli: Cli) -> Result<Exit, CliError> {
 /// What the command does.
 async fn work(global: &Global, command: Command) -> Result<Exit, CliError> {
     match command {
-        Command::Run(args) => run::run(global, &args).await,
+        Command::Run(args) => Box::pin(run::run(global, &args)).await,
         Command::Check(args) => check::check(global, &args),
         Command::Plan(args) => plan::plan(global, &args).await,
         Command::Load(args) => load::load(global, &args).await,

@@ -123,8 +123,8 @@ impl<'a> Fields<'a> {
             "totp_command" => self.account.totp_command = self.text(key, value, line),
             "api_url" => self.account.api_url = self.text(key, value, line),
             "db" => {
-                let path = self.path(key, value, line);
-                self.account.db = path.map(|path| at(line, path));
+                let database = self.database(key, value, line);
+                self.account.db = database.map(|path| at(line, path));
             }
             _ => self.option(key, value, line),
         }
@@ -263,6 +263,14 @@ impl<'a> Fields<'a> {
     }
 
     /// A path, relative to the file's folder.
+    /// A file's path, or the address of a PostgreSQL server as it stands.
+    fn database(&mut self, key: &str, value: &DeValue<'_>, line: usize) -> Option<PathBuf> {
+        match value {
+            DeValue::String(text) if is_server(text) => Some(PathBuf::from(text.as_ref())),
+            _ => self.path(key, value, line),
+        }
+    }
+
     fn path(&mut self, key: &str, value: &DeValue<'_>, line: usize) -> Option<PathBuf> {
         let path = self.text(key, value, line)?.value;
         if path.starts_with('~') || path.contains('$') {
@@ -326,4 +334,11 @@ fn kind(value: &DeValue<'_>) -> &'static str {
         DeValue::Array(_) => "a list",
         DeValue::Table(_) => "a table",
     }
+}
+
+/// The address of a PostgreSQL server.
+pub(super) fn is_server(database: &str) -> bool {
+    ["postgres://", "postgresql://"]
+        .iter()
+        .any(|scheme| database.starts_with(scheme))
 }

@@ -5,6 +5,7 @@ use std::path::Path;
 
 use super::account::{Account, LoginBy, Secret};
 use super::fault::Faults;
+use super::fields::is_server;
 use crate::text;
 
 /// The longest name of an account: it becomes a file's.
@@ -106,7 +107,9 @@ pub(super) fn check_together(accounts: &[Account], faults: &mut Faults) {
             );
             faults.add(account.line, what);
         }
-        let Some(db) = &account.db else {
+        // A server's database holds the queues of many accounts.
+        let db = account.db.as_ref();
+        let Some(db) = db.filter(|db| !is_server(&db.value.to_string_lossy())) else {
             continue;
         };
         if let Some(first) = queues.insert(&db.value, db.line) {

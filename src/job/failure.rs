@@ -86,6 +86,8 @@ kinds! {
     Proxy = "proxy",
     /// No connection in time.
     ConnectTimeout = "connect_timeout",
+    /// It was not let out: the right to send it was lost, or it had waited for too long.
+    Barred = "barred",
     /// No answer in time.
     Timeout = "timeout",
     /// The connection ended before the answer.
@@ -164,7 +166,8 @@ impl FailureKind {
             | Self::Timeout
             | Self::Reset
             | Self::Truncated => true,
-            Self::BodyTooLarge
+            Self::Barred
+            | Self::BodyTooLarge
             | Self::Foreign
             | Self::Contradiction
             | Self::Form

@@ -12,9 +12,9 @@ use serde_json::Value;
 use super::{
     AccessNews, Admission, AtWork, Backend, Batch, CommandOutcome, Conflict, Decision,
     EnqueueError, EnqueuePolicy, Enqueued, Flaw, Given, Harm, Lease, LedgerLine, Location,
-    NewBatch, NewRun, Note, Oldest, Open, OpenError, Overview, Pending, Preview, QueueLock,
-    QueuedJob, Ready, Recorded, ResultSink, RolloutProgress, Rows, Run, RunPace, Selection,
-    SqliteQueue, Store, StoreError, Target,
+    NewBatch, NewRun, Note, Oldest, Open, OpenError, Overview, Pending, PostgresQueue, Preview,
+    QueueLock, QueuedJob, Ready, Recorded, Renewal, ResultSink, RolloutProgress, Rows, Run,
+    RunPace, Selection, SqliteQueue, Store, StoreError, Target,
 };
 use crate::job::{
     Action, BatchId, ControlEntry, Counts, Expected, Group, Happened, ImageId, JobId, NewJob,
@@ -26,6 +26,8 @@ use crate::job::{
 pub enum Queue {
     /// In one SQLite file.
     Sqlite(SqliteQueue),
+    /// On a PostgreSQL server.
+    Postgres(PostgresQueue),
 }
 
 impl Queue {
@@ -33,6 +35,9 @@ impl Queue {
     pub async fn open(location: &Location, mode: Open) -> Result<Self, OpenError> {
         match location {
             Location::File(path) => SqliteQueue::open(path, mode).await.map(Self::Sqlite),
+            Location::Server(server) => {
+                (PostgresQueue::open(server, mode).await).map(Self::Postgres)
+            }
         }
     }
 
@@ -40,6 +45,10 @@ impl Queue {
     pub async fn open_for_load(location: &Location) -> Result<Self, OpenError> {
         match location {
             Location::File(path) => SqliteQueue::open_for_load(path).await.map(Self::Sqlite),
+            Location::Server(server) => {
+                let opened = PostgresQueue::open(server, Open::Create).await;
+                opened.map(Self::Postgres)
+            }
         }
     }
 
@@ -47,6 +56,7 @@ impl Queue {
     pub fn shown(&self) -> PathBuf {
         match self {
             Self::Sqlite(queue) => queue.path().to_owned(),
+            Self::Postgres(queue) => PathBuf::from(queue.server().to_string()),
         }
     }
 
@@ -55,6 +65,7 @@ impl Queue {
     pub fn lock(location: &Location) -> Result<Option<QueueLock>, OpenError> {
         match location {
             Location::File(path) => QueueLock::acquire(path).map(Some),
+            Location::Server(_) => Ok(None),
         }
     }
 
@@ -62,6 +73,15 @@ impl Queue {
     pub fn notes(&self) -> &[Note] {
         match self {
             Self::Sqlite(queue) => queue.notes(),
+            Self::Postgres(_) => &[],
+        }
+    }
+
+    /// What renews `lease`, where it ends with time; `None`: it ends with the process.
+    pub fn renewal(&self, lease: &Lease) -> Option<Renewal> {
+        match self {
+            Self::Sqlite(_) => None,
+            Self::Postgres(queue) => Some(queue.renewal(lease)),
         }
     }
 }
@@ -73,6 +93,7 @@ macro_rules! hand_on {
             async fn $verb $(<$error: Error + 'static>)? (&mut self, $($argument: $type),*) -> $returned {
                 match self {
                     Self::Sqlite(queue) => queue.$verb($($argument),*).await,
+                    Self::Postgres(queue) => queue.$verb($($argument),*).await,
                 }
             }
         )+
@@ -119,6 +140,7 @@ impl Backend for Queue {
     async fn close(self) -> Result<(), StoreError> {
         match self {
             Self::Sqlite(queue) => queue.close().await,
+            Self::Postgres(queue) => queue.close().await,
         }
     }
 }

@@ -46,7 +46,7 @@ pub use order::{
     Live, NewBatch, Preview, Rows, Touched, Undatable,
 };
 pub use port::{Backend, Overview, Recorded, Store};
-pub use postgres::{Identity, PostgresQueue, Server};
+pub use postgres::{Identity, PostgresQueue, Renewal, Server};
 pub use queued::{LedgerLine, Pending, QueuedJob, Ready, ResultSink, Target};
 pub use rollout::{Admission, Down, FirstOfEach, RolloutProgress};
 pub use sqlite::{

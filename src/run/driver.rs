@@ -30,6 +30,14 @@ pub trait Outside {
 
     /// Waits until calls have ended or a signal comes, and no longer than until `until`.
     fn next(&mut self, until: Instant) -> impl Future<Output = Input>;
+
+    /// Steps are about to be committed: what is submitted next rests on that.
+    fn committing(&mut self) {}
+
+    /// The right to work on the batch was lost meanwhile, though no write has met that yet.
+    fn evicted(&mut self) -> Option<StoreError> {
+        None
+    }
 }
 
 /// Goes on from `input` until the run is over. Returns the store's fault, if that ended it.
@@ -41,7 +49,11 @@ pub async fn drive<O: Outside>(
 ) -> Option<StoreError> {
     let mut fault = None;
     while let Some(until) = turn(machine, outside, lease, input, &mut fault).await {
-        input = outside.next(until).await;
+        let evicted = outside.evicted().filter(|_| !machine.lost_its_store());
+        input = match evicted {
+            Some(error) => Input::Evicted(known(&mut fault, error)),
+            None => outside.next(until).await,
+        };
     }
     fault.filter(|_| machine.lost_its_store())
 }
@@ -69,17 +81,9 @@ pub async fn turn<O: Outside>(
             outside.call(call);
         }
         let is_lost = machine.lost_its_store();
-        let mut why = |error: StoreError| {
-            let known = StoreFault {
-                is_busy: matches!(error, StoreError::Busy),
-                message: error.to_string(),
-            };
-            // The one that ends the run is told in the end, and none that comes after it.
-            if !is_lost {
-                *fault = Some(error);
-            }
-            known
-        };
+        // The one that ends the run is told in the end, and none that comes after it.
+        let mut after = None;
+        let mut why = |error| known(if is_lost { &mut after } else { fault }, error);
         input = match next {
             Next::Ask(question) => {
                 let answer = ask(outside.store(), lease.batch(), question).await;
@@ -87,6 +91,7 @@ pub async fn turn<O: Outside>(
             }
             Next::Record(steps) => {
                 crate::failpoint!("outcome_taken");
+                outside.committing();
                 let transitions: Vec<_> = steps.iter().map(|step| &step.transition).collect();
                 let store = outside.store();
                 let recorded = store.record(lease, &transitions).await;
@@ -96,6 +101,16 @@ pub async fn turn<O: Outside>(
             Next::Over => return None,
         };
     }
+}
+
+/// What the machine is told of `error`, which becomes the last one.
+fn known(last: &mut Option<StoreError>, error: StoreError) -> StoreFault {
+    let fault = StoreFault {
+        is_busy: matches!(error, StoreError::Busy),
+        message: error.to_string(),
+    };
+    *last = Some(error);
+    fault
 }
 
 async fn ask(

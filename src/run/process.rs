@@ -1,6 +1,7 @@
 //! A run in this process: the real clock, the real API, the queue that was opened.
 
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use tokio::sync::mpsc;
@@ -8,14 +9,18 @@ use tokio::task::{JoinError, JoinSet};
 use tokio::time::sleep_until;
 
 use super::driver::{Outside, drive};
+use super::hosts::{BootTime, Permit, Trust};
 use super::machine::{Call, Finished, Input, Machine, Start};
 use super::session::Session;
 use super::worker::perform;
 use super::{Durations, Halt, InstanceList, Now, Options, Signal};
 use crate::event::Event;
-use crate::job::{Control, Counts, Owner, State};
+use crate::job::{BatchId, Control, Counts, Owner, State};
 use crate::queue::{Lease, Queue, Store, StoreError};
-use crate::zomro::Client;
+use crate::zomro::{Client, Gate};
+
+/// So often a run looks whether it still has its lease.
+const LOOK_AT_LEASE: Duration = Duration::from_secs(1);
 
 /// What a run works with.
 pub struct Setup<'a> {
@@ -33,6 +38,8 @@ pub struct Setup<'a> {
     pub list: InstanceList,
     /// How long it took to rebuild with the ordered images before.
     pub durations: Durations,
+    /// The lease, where it has to be renewed; `None`: it ends with the process.
+    pub trust: Option<Trust>,
     /// Where events go.
     pub events: &'a (dyn Fn(Event) + Send + Sync),
 }
@@ -68,6 +75,7 @@ pub async fn run(setup: Setup<'_>, signals: &mut Signals) -> Result<Ending, Stor
         options,
         list,
         durations,
+        trust,
         events,
     } = setup;
     // A run that does not wait takes over only what it may have to call a doubt.
@@ -93,6 +101,8 @@ pub async fn run(setup: Setup<'_>, signals: &mut Signals) -> Result<Ending, Stor
     };
     let mut machine = Machine::new(start, started);
     let mut process = Process::new(queue, client, Some(signals), events);
+    let batch = lease.batch();
+    process.leased = trust.map(|trust| Leased { batch, trust });
     let storage = drive(&mut machine, &mut process, lease, Input::Time).await;
     drop(process);
     Ok(Ending {
@@ -113,6 +123,16 @@ pub(super) struct Process<'a, S> {
     /// `None`: nobody can send one any more.
     signals: Option<&'a mut Signals>,
     events: &'a (dyn Fn(Event) + Send + Sync),
+    /// The lease, where it has to be renewed.
+    leased: Option<Leased>,
+    /// The last commit was begun then.
+    commit_began: BootTime,
+}
+
+/// A lease that has to be renewed.
+struct Leased {
+    batch: BatchId,
+    trust: Trust,
 }
 
 impl<'a, S> Process<'a, S> {
@@ -128,6 +148,8 @@ impl<'a, S> Process<'a, S> {
             calls: JoinSet::new(),
             signals,
             events,
+            leased: None,
+            commit_began: BootTime::now(),
         }
     }
 }
@@ -148,10 +170,38 @@ impl<S: Store> Outside for Process<'_, S> {
     }
 
     fn call(&mut self, call: Call) {
-        self.calls.spawn(perform(self.client.clone(), call));
+        let gate = self.leased.as_ref().map(|leased| {
+            let permit = Permit::leased(self.commit_began, leased.trust.clone());
+            let ask = move || permit.allows(BootTime::now());
+            Arc::new(move || ask().map_err(|refusal| refusal.to_string())) as Gate
+        });
+        self.calls.spawn(perform(self.client.clone(), call, gate));
+    }
+
+    fn committing(&mut self) {
+        self.commit_began = BootTime::now();
+    }
+
+    fn evicted(&mut self) -> Option<StoreError> {
+        let Leased { batch, trust } = self.leased.as_ref()?;
+        if trust.holds(BootTime::now()) {
+            return None;
+        }
+        Some(if trust.is_lost() {
+            StoreError::LeaseLost { batch: *batch }
+        } else {
+            StoreError::Storage {
+                reason: "the lease of the account could not be renewed in time".to_owned(),
+            }
+        })
     }
 
     async fn next(&mut self, until: Instant) -> Input {
+        // A lease may be lost while nothing else happens.
+        let until = match &self.leased {
+            Some(_) => until.min(Instant::now() + LOOK_AT_LEASE),
+            None => until,
+        };
         let signal = async {
             match &mut self.signals {
                 Some(signals) => signals.recv().await,

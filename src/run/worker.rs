@@ -1,10 +1,10 @@
 //! A worker makes one call.
 
 use super::machine::{Call, Finished};
-use crate::zomro::Client;
+use crate::zomro::{Client, Gate};
 
-/// Makes `call`.
-pub(super) async fn perform(client: Client, call: Call) -> Finished {
+/// Makes `call`. A submission goes out only as long as `gate` is open.
+pub(super) async fn perform(client: Client, call: Call, gate: Option<Gate>) -> Finished {
     match call {
         Call::Login => Finished::Login(client.login().await),
         Call::Confirm => Finished::Login(client.confirm().await),
@@ -21,7 +21,7 @@ pub(super) async fn perform(client: Client, call: Call) -> Finished {
         }
         Call::Submit(_, submission) => {
             crate::failpoint!("before_send");
-            let submitted = client.submit(&submission).await;
+            let submitted = client.submit(&submission, gate).await;
             crate::failpoint!("after_answer");
             Finished::Submit(submission.service, Box::new(submitted))
         }

@@ -9,6 +9,7 @@
 //! | `tls` | the TLS handshake failed, or the server's certificate is not accepted | no |
 //! | `proxy` | the way to the API goes through a proxy, and ended before or at it | no |
 //! | `connect_timeout` | no connection in time | no |
+//! | `barred` | the run had lost the right to send it, or it had waited for too long | no |
 //! | `timeout` | no answer, or not all of it, in time | yes |
 //! | `reset` | the connection ended before the answer began | yes |
 //! | `truncated` | the connection ended within the answer | yes |
@@ -59,6 +60,8 @@ pub(super) enum CallError {
     },
     #[error("no connection within the time limit")]
     ConnectTimeout,
+    #[error("{0}")]
+    Barred(String),
     #[error("no answer within the time limit")]
     Timeout,
     #[error("the connection ended before the answer: {0}")]
@@ -109,6 +112,7 @@ impl CallError {
             Self::Tls(_) | Self::Certificate(_) => FailureKind::Tls,
             Self::Proxy { .. } => FailureKind::Proxy,
             Self::ConnectTimeout => FailureKind::ConnectTimeout,
+            Self::Barred(_) => FailureKind::Barred,
             Self::Timeout => FailureKind::Timeout,
             Self::Reset(_) => FailureKind::Reset,
             Self::Truncated(_) => FailureKind::Truncated,
@@ -181,6 +185,7 @@ impl CallError {
             | Self::Connect(_)
             | Self::Tls(_)
             | Self::ConnectTimeout
+            | Self::Barred(_)
             | Self::Timeout
             | Self::Reset(_)
             | Self::Truncated(_)

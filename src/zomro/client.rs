@@ -26,6 +26,7 @@ use super::session_token::{SessionToken, SharedToken};
 use super::settings::{ClientError, Credentials, Settings, Source, Sources};
 use super::submission::Submission;
 use super::transport::Transport;
+use super::wire::Gate;
 use super::{login, meaning, owner};
 
 /// Answers to submissions, `keepalive` and login are small.
@@ -321,8 +322,8 @@ impl Client {
         })
     }
 
-    /// Submits an order, once. A long request is followed until its verdict.
-    pub async fn submit(&self, submission: &Submission) -> Submitted {
+    /// Submits an order, once, as long as `gate` is open. A long request is followed until its verdict.
+    pub async fn submit(&self, submission: &Submission, gate: Option<Gate>) -> Submitted {
         let SessionToken { generation, token } = self.inner.session.current();
         let Some(token) = token else {
             return Submitted {
@@ -346,7 +347,7 @@ impl Client {
         let exchange = self
             .inner
             .transport
-            .exchange(form, &context.ours, context.body_max)
+            .exchange(form, &context.ours, context.body_max, gate)
             .await;
         let (answer, pause) = match exchange.outcome {
             Err(error) if exchange.sent.is_none() => (Answer::NotSent(error.into()), None),
@@ -412,7 +413,7 @@ impl Client {
         let exchange = self
             .inner
             .transport
-            .exchange(form, &context.ours, context.body_max)
+            .exchange(form, &context.ours, context.body_max, None)
             .await;
         let document = match exchange.outcome {
             Ok(received) => self.conclude(received, context).await,

@@ -88,4 +88,4 @@ pub use owner::{AccountField, InvalidAccountField};
 pub use preview::{Image, Preview, SshKey};
 pub use settings::{ClientError, Credentials, Settings, Source, Sources};
 pub use submission::Submission;
-pub use wire::Sent;
+pub use wire::{Gate, Sent};

@@ -21,7 +21,7 @@ use super::form::Form;
 use super::retry_after::retry_after;
 use super::settings::{ClientError, Settings};
 use super::wiped::Wiped;
-use super::wire::{Sent, WatchedForm, Wire};
+use super::wire::{Gate, Sent, WatchedForm, Wire};
 use super::{lenient, proxy};
 
 /// A connection that takes longer to set up has failed.
@@ -85,18 +85,25 @@ impl Transport {
         &self.destination
     }
 
-    /// Sends one form and takes the answer, whatever it is.
-    pub(super) async fn exchange(&self, form: Form, ours: &Ours, body_max: usize) -> Exchange {
+    /// Sends one form, as long as `gate` is open, and takes the answer, whatever it is.
+    pub(super) async fn exchange(
+        &self,
+        form: Form,
+        ours: &Ours,
+        body_max: usize,
+        gate: Option<Gate>,
+    ) -> Exchange {
         let requested_at = Instant::now();
         self.calls.fetch_add(1, Ordering::Relaxed);
-        let wire = Arc::new(Wire::default());
+        let wire = Arc::new(Wire::behind(gate));
         let result = self.send(form, &wire).await;
         let sent = wire.settle();
         let outcome = match result {
             Ok(response) => Ok(receive(response, body_max).await),
-            Err(error) if sent.is_none() => {
-                Err(CallError::before_sending(error, &self.destination))
-            }
+            Err(error) if sent.is_none() => Err(match wire.barred() {
+                Some(why) => CallError::Barred(why),
+                None => CallError::before_sending(error, &self.destination),
+            }),
             Err(error) => Err(CallError::after_sending(error)),
         };
         debug!(

@@ -10,9 +10,12 @@
 //! connection, that connection's task may ask a moment *after* the verdict. [`Wire::settle`]
 //! therefore closes the door: who asks later gets an error, and hyper drops the connection with
 //! the buffered head unsent.
+//!
+//! A [`Gate`] closes the same door at the hand-over itself, where more than the call decides whether
+//! a form may still go out.
 
 use std::pin::Pin;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll};
 use std::time::Instant;
 
@@ -30,46 +33,77 @@ pub struct Sent {
     pub at: Instant,
 }
 
-/// What became of one form, seen from both of its ends: the connection's and the caller's.
-#[derive(Debug, Default)]
-pub(super) struct Wire(Mutex<Stage>);
+/// Asked at the very moment at which a form would be handed over. `Err`: why it must not be, in words;
+/// then it never is.
+pub type Gate = Arc<dyn Fn() -> Result<(), String> + Send + Sync>;
 
-#[derive(Debug, Default, Clone, Copy)]
+/// What became of one form, seen from both of its ends: the connection's and the caller's.
+#[derive(Default)]
+pub(super) struct Wire {
+    stage: Mutex<Stage>,
+    gate: Option<Gate>,
+}
+
+#[derive(Debug, Default, Clone)]
 enum Stage {
     #[default]
     Waiting,
     Sent(Sent),
     Revoked,
+    /// The gate was closed, for this reason.
+    Barred(String),
 }
 
 impl Wire {
+    /// Of a form that may be handed over as long as `gate` says so.
+    pub(super) fn behind(gate: Option<Gate>) -> Self {
+        Self {
+            gate,
+            ..Self::default()
+        }
+    }
+
     /// The connection asks for the form; `false`: it must not have it any more.
     fn hand_over(&self) -> bool {
-        let mut stage = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        match *stage {
-            Stage::Waiting => {
-                *stage = Stage::Sent(Sent {
-                    at_ms: time::now_ms(),
-                    at: Instant::now(),
-                });
-                true
-            }
-            Stage::Sent(_) => true,
-            Stage::Revoked => false,
+        let mut stage = self.stage();
+        if !matches!(*stage, Stage::Waiting) {
+            return matches!(*stage, Stage::Sent(_));
         }
+        // The last look: between it and the bytes on the wire lies nothing that could wait.
+        let open = self.gate.as_ref().map_or(Ok(()), |gate| gate());
+        *stage = match open {
+            Ok(()) => Stage::Sent(Sent {
+                at_ms: time::now_ms(),
+                at: Instant::now(),
+            }),
+            Err(why) => Stage::Barred(why),
+        };
+        matches!(*stage, Stage::Sent(_))
     }
 
     /// When the form was handed over; if it was not, then it never will be.
     pub(super) fn settle(&self) -> Option<Sent> {
-        let mut stage = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut stage = self.stage();
         match *stage {
             Stage::Waiting => {
                 *stage = Stage::Revoked;
                 None
             }
             Stage::Sent(sent) => Some(sent),
-            Stage::Revoked => None,
+            Stage::Revoked | Stage::Barred(_) => None,
         }
+    }
+
+    /// Why the gate kept the form back, if it did.
+    pub(super) fn barred(&self) -> Option<String> {
+        match &*self.stage() {
+            Stage::Barred(why) => Some(why.clone()),
+            Stage::Waiting | Stage::Sent(_) | Stage::Revoked => None,
+        }
+    }
+
+    fn stage(&self) -> MutexGuard<'_, Stage> {
+        self.stage.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -157,6 +191,27 @@ mod tests {
         let sent = wire.settle().unwrap();
         assert!(matches!(poll(&mut form), Poll::Ready(None)));
         assert_eq!(wire.settle(), Some(sent), "it is sent once");
+    }
+
+    #[test]
+    fn a_form_is_handed_over_only_while_its_gate_is_open_and_never_after_it_was_closed() {
+        let asked = Arc::new(Mutex::new(0));
+        let count = Arc::clone(&asked);
+        let gate: Gate = Arc::new(move || {
+            *count.lock().unwrap() += 1;
+            Err("the lease was lost".to_owned())
+        });
+        let wire = Arc::new(Wire::behind(Some(gate)));
+        let mut form = form(b"form", &wire);
+        assert_eq!(wire.barred(), None);
+        for _ in 0..2 {
+            let Poll::Ready(Some(Err(_))) = poll(&mut form) else {
+                panic!("bytes behind a closed gate");
+            };
+        }
+        assert_eq!(*asked.lock().unwrap(), 1, "what was refused stays refused");
+        assert_eq!(wire.settle(), None);
+        assert_eq!(wire.barred().as_deref(), Some("the lease was lost"));
     }
 
     #[test]

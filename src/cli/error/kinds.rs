@@ -204,7 +204,7 @@ pub enum CliError {
     NotMeant {
         option: String,
         path: PathBuf,
-        what: &'static str,
+        what: String,
     },
     /// A file that is worth more than what would be written over it.
     #[error("{option}: {} is {what}, and is not written over", path.display())]

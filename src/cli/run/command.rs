@@ -70,7 +70,7 @@ pub async fn run(global: &Global, args: &RunArgs) -> Result<Exit, CliError> {
         args,
         plan: plan.as_ref(),
     };
-    let result = look_up_and_run(called, &context, manifest, &mut signals).await;
+    let result = Box::pin(look_up_and_run(called, &context, manifest, &mut signals)).await;
     if let Some(simulator) = context.simulator.take() {
         simulator.shutdown().await;
     }

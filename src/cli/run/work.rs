@@ -12,8 +12,11 @@ use crate::event::Event;
 use crate::exit::Exit;
 use crate::job::{Action, BatchId, Cause, Counts, ResultRow, State};
 use crate::progress::{self, Ended, Mode, Surroundings, Verbosity, summary};
-use crate::queue::{Backend as _, Batch, NewRun, Overview as _, Queue, Store as _, StoreError};
+use crate::queue::{
+    Backend as _, Batch, Lease, NewRun, Overview as _, Queue, Store as _, StoreError,
+};
 use crate::report::Causes;
+use crate::run::hosts::{BootTime, Keeper};
 use crate::run::{self, Ending, Halt, Signals};
 use crate::{text, time};
 
@@ -40,13 +43,7 @@ pub async fn work(
     let batch = batches::find(queue, Some(batch)).await?;
     let recorded = as_json(&options, &context.repeated);
     let (sender, display) = progress::start(&display_options(invocation, batch.action))?;
-    let lease = queue
-        .acquire(&NewRun {
-            batch: batch.id,
-            started_ms: time::now_ms(),
-            options: recorded.clone(),
-        })
-        .await?;
+    let (lease, keeper) = acquire(queue, batch.id, &recorded).await?;
     let api_url = match &context.simulator {
         Some(simulator) => simulator.url().to_owned(),
         None => context.api_url.clone(),
@@ -72,6 +69,7 @@ pub async fn work(
             options: options.clone(),
             list,
             durations,
+            trust: keeper.as_ref().map(|keeper| keeper.trust().clone()),
             events: &|event| sender.send(event),
         },
         signals,
@@ -84,6 +82,8 @@ pub async fn work(
             return Err(error.into());
         }
     };
+    // The lease is not renewed beyond its end.
+    drop(keeper);
     let exit = ended::of_run(&ending, !loaded.left_out.held.is_empty());
     let why = halted(&ending);
     let why = why
@@ -108,6 +108,24 @@ pub async fn work(
 
 fn closing(ended: &Ended, verbosity: Verbosity) -> String {
     summary(ended, verbosity, Surroundings::of_this_process().columns())
+}
+
+/// The right to work on `batch`, and what keeps it alive where it ends with time.
+async fn acquire(
+    queue: &mut Queue,
+    batch: BatchId,
+    options: &Value,
+) -> Result<(Lease, Option<Keeper>), CliError> {
+    let asked = BootTime::now();
+    let run = NewRun {
+        batch,
+        started_ms: time::now_ms(),
+        options: options.clone(),
+    };
+    let lease = queue.acquire(&run).await?;
+    let renewal = queue.renewal(&lease);
+    let keeper = renewal.map(|renewal| Keeper::start(renewal, asked));
+    Ok((lease, keeper.transpose().map_err(CliError::System)?))
 }
 
 fn display_options(invocation: &Invocation<'_>, action: Action) -> progress::Options {

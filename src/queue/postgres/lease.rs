@@ -5,7 +5,7 @@
 //! becomes the account's when the batch is bound.
 
 use super::handle::PostgresQueue;
-use super::session::Transaction;
+use super::session::{Session, Transaction};
 use super::text::{json_text, no_nul};
 use crate::job::{BatchId, Owner, RunId};
 use crate::queue::lease::host;
@@ -109,14 +109,7 @@ impl PostgresQueue {
 
     /// The lease goes on from now, or was lost.
     pub async fn renew(&mut self, lease: &Lease) -> Result<(), StoreError> {
-        let lease_ms = self.session.server.lease_ms();
-        let renew = sqlx::query(RENEW).bind(lease.run().0).bind(lease_ms);
-        match self.session.execute(renew).await? {
-            0 => Err(StoreError::LeaseLost {
-                batch: lease.batch(),
-            }),
-            _ => Ok(()),
-        }
+        renew(&mut self.session, lease).await
     }
 
     /// The batch belongs to `wanted` from now on, unless it belongs to somebody already.
@@ -173,6 +166,18 @@ impl PostgresQueue {
             })
         });
         at_work.collect()
+    }
+}
+
+/// The lease goes on from now, or was lost.
+pub(super) async fn renew(session: &mut Session, lease: &Lease) -> Result<(), StoreError> {
+    let lease_ms = session.server.lease_ms();
+    let renew = sqlx::query(RENEW).bind(lease.run().0).bind(lease_ms);
+    match session.execute(renew).await? {
+        0 => Err(StoreError::LeaseLost {
+            batch: lease.batch(),
+        }),
+        _ => Ok(()),
     }
 }
 

@@ -25,6 +25,7 @@ mod past;
 mod plans;
 mod read;
 mod record;
+mod renewal;
 mod rollout;
 mod server;
 mod session;
@@ -35,4 +36,5 @@ mod text;
 
 pub use connect::Identity;
 pub use handle::PostgresQueue;
+pub use renewal::Renewal;
 pub use server::Server;

@@ -68,6 +68,11 @@ impl Server {
         Self { lease, ..self }
     }
 
+    /// How long a lease lasts that is not renewed.
+    pub(super) fn lease(&self) -> Duration {
+        self.lease
+    }
+
     pub(super) fn lease_ms(&self) -> i64 {
         i64::try_from(self.lease.as_millis()).unwrap_or(i64::MAX)
     }

@@ -11,10 +11,12 @@
 //! | whether a form may be handed to the wire now | [`permit`] |
 //! | who held the lease, and when | [`tenure`] |
 //! | what an older tenure left behind, and what frees it | [`orphan`] |
+//! | who keeps the lease alive while a run works | [`Keeper`] |
 //! | what an outcome means that its sender could not write in time | [`testimony`] |
 //! | whether the database is still the one in which the intents lie | [`identity`] |
 
 pub mod identity;
+mod keeper;
 pub mod orphan;
 pub mod permit;
 pub mod tenure;
@@ -22,6 +24,7 @@ pub mod testimony;
 pub mod trust;
 
 pub use identity::{DatabaseId, Identity, LedgerMark, Origin};
+pub use keeper::Keeper;
 pub use orphan::{Fence, Missing, Waits};
 pub use permit::{Permit, Refusal};
 pub use tenure::Tenure;

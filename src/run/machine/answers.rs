@@ -74,7 +74,10 @@ impl Machine {
                 self.half_session_seen(asks_for, now);
             }
             Answer::NotSent(failure) => {
-                self.gate.lost(&failure, now);
+                // What was kept back here says nothing of the way to the API.
+                if failure.error_kind != FailureKind::Barred {
+                    self.gate.lost(&failure, now);
+                }
                 let delay = self.gate.delay(flight.job.record.attempt);
                 self.back_to_queue(flight, failure, delay, now);
             }

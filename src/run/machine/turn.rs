@@ -45,6 +45,8 @@ pub enum Input {
     /// The names of these images are wanted, through previews of these instances: for a look at the
     /// account.
     Name(Vec<(ImageId, Vec<ServiceId>)>),
+    /// The right to work was lost: nothing that is begun from now on is this run's to begin.
+    Evicted(StoreFault),
     /// The store's answer to [`Next::Ask`].
     Answered(Result<Answer, StoreFault>),
     /// The store's answer to [`Next::Record`]: the same steps, and which of them were not written.
@@ -180,6 +182,10 @@ impl Machine {
             }
             Input::Name(named) => {
                 self.account.images.want(named);
+                self.begin_turn();
+            }
+            Input::Evicted(fault) => {
+                self.store_failed(fault, now);
                 self.begin_turn();
             }
             Input::Answered(Ok(answer)) => self.answered(answer, now),

@@ -1,12 +1,29 @@
 //! What each call sends, and what its answers mean.
 
+use std::sync::Arc;
+
 use secrecy::SecretString;
 
-use crate::job::Access;
+use crate::job::{Access, Failure, FailureKind};
 use crate::zomro::settings::{Credentials, Settings, Source, Sources};
-use crate::zomro::{Answer, Client, Keepalive, LoginError, ReadError};
+use crate::zomro::{Answer, Client, Gate, Keepalive, LoginError, ReadError};
 
 use super::server::*;
+
+#[tokio::test]
+async fn what_the_gate_keeps_back_is_not_sent() {
+    let server = Server::start([answer(OK)]).await;
+    let client = client(&server.url(), PLENTY);
+    let gate: Gate = Arc::new(|| Err("the lease was lost".to_owned()));
+    let barred = client.submit(&rebuild(Access::Image), Some(gate)).await;
+    let failure = Failure::new(FailureKind::Barred, "the lease was lost");
+    assert_eq!(barred.answer, Answer::NotSent(failure));
+    assert_eq!(barred.sent, None);
+    // The only answer is there for the next one: no request had arrived.
+    let submitted = client.submit(&rebuild(Access::Image), None).await;
+    assert_eq!(submitted.answer, Answer::Accepted);
+    assert_eq!(server.requests().len(), 1);
+}
 
 #[tokio::test]
 async fn a_submission_carries_exactly_the_documented_fields() {
@@ -17,7 +34,7 @@ async fn a_submission_carries_exactly_the_documented_fields() {
         Access::SshKey("490".to_owned()),
         Access::Image,
     ] {
-        let submitted = client.submit(&rebuild(access)).await;
+        let submitted = client.submit(&rebuild(access), None).await;
         assert_eq!(submitted.answer, Answer::Accepted);
         assert_eq!(submitted.generation, 1);
         let sent = submitted.sent.unwrap();

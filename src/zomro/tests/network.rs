@@ -316,7 +316,9 @@ async fn what_a_server_has_read_is_never_called_unsent() {
                 service: (number + 1).to_string().parse().unwrap(),
                 ..rebuild(Access::Image)
             };
-            tokio::spawn(async move { (client.submit(&submission).await, submission.service) })
+            tokio::spawn(
+                async move { (client.submit(&submission, None).await, submission.service) },
+            )
         })
         .collect();
     let mut unsent = Vec::new();

@@ -192,7 +192,10 @@ pub(super) fn rebuild(access: Access) -> Submission {
 
 pub(super) async fn submit(client: &Client) -> Submitted {
     client
-        .submit(&rebuild(Access::Password(SecretString::from("Secret77"))))
+        .submit(
+            &rebuild(Access::Password(SecretString::from("Secret77"))),
+            None,
+        )
         .await
 }
 

@@ -25,6 +25,7 @@ fn every_fault_has_its_word() {
             error: Box::new(CallError::ConnectTimeout),
         },
         CallError::ConnectTimeout,
+        CallError::Barred("the lease was lost".to_owned()),
         CallError::Timeout,
         CallError::Reset("reset by peer".to_owned()),
         CallError::Truncated("unexpected end".to_owned()),
@@ -57,6 +58,7 @@ fn every_fault_has_its_word() {
     tls: the server's certificate is not accepted: it has expired
     proxy: through the proxy proxy.example:3128: no connection within the time limit
     connect_timeout: no connection within the time limit
+    barred: the lease was lost
     timeout: no answer within the time limit
     reset: the connection ended before the answer: reset by peer
     truncated: the connection ended within the answer: unexpected end
