@@ -31,6 +31,9 @@ const SETTINGS: &[(&str, &str)] = &[
     ("tcp_user_timeout", "10s"),
 ];
 
+const NO_POOLER: &str =
+    "connect to PostgreSQL itself, not to PgBouncer: a run needs a connection of its own";
+
 /// Which database it is: a copy that was restored has another system, a standby that was promoted
 /// another timeline.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -46,10 +49,10 @@ const GREETING: &str = "SELECT current_setting('server_version_num')::int, curre
         current_setting('search_path'), current_setting('fsync'), pg_is_in_recovery(), system_identifier,
         CASE WHEN pg_is_in_recovery() THEN (SELECT timeline_id FROM pg_control_checkpoint())::bigint
              ELSE ('x' || left(pg_walfile_name(pg_current_wal_lsn()), 8))::bit(32)::bigint END,
-        pg_backend_pid()
+        current_setting('refleet.session', true)
      FROM pg_control_system()";
 
-type Greeting = (i32, String, String, String, bool, i64, i64, i32);
+type Greeting = (i32, String, String, String, bool, i64, i64, Option<String>);
 
 /// A connection that has what the promises rest on.
 pub(super) async fn connect(
@@ -57,12 +60,18 @@ pub(super) async fn connect(
     mode: Open,
     patience: Duration,
 ) -> Result<(PgConnection, Identity), OpenError> {
-    let options = server.options().options(SETTINGS.iter().copied());
+    let session = format!("{:032x}", fastrand::u128(..));
+    let options = server
+        .options()
+        .options(SETTINGS.iter().copied())
+        .options([("refleet.session", &session)]);
     let mut connection = open(server, &options, patience).await?;
-    let greeting: Result<Greeting, _> = sqlx::query_as(GREETING).fetch_one(&mut connection).await;
-    let greeting = greeting.map_err(|error| refused(server, error))?;
-    let identity = check(server, mode, &greeting)?;
-    check_session(server, &mut connection, greeting.7).await?;
+    let greeting = sqlx::query_as(GREETING).fetch_one(&mut connection);
+    let greeting: Greeting = match timeout(patience, greeting).await {
+        Ok(greeting) => greeting.map_err(|error| refused(server, error))?,
+        Err(_) => return Err(unreachable(server, "it does not answer")),
+    };
+    let identity = check(server, mode, &greeting, &session)?;
     Ok((connection, identity))
 }
 
@@ -91,8 +100,18 @@ async fn open(
     }
 }
 
-fn check(server: &Server, mode: Open, greeting: &Greeting) -> Result<Identity, OpenError> {
-    let (version, commit, path, fsync, is_standby, system, timeline, _) = greeting;
+/// Refuses a server that would break a promise, and a pooler.
+///
+/// A pooler that hands each transaction to another session of the server is told by what was given at the
+/// start: a mark that is this connection's alone. Either the pooler does not let it through, and the server
+/// does not have it; or it would have to keep a session for this connection alone, and then it does no harm.
+fn check(
+    server: &Server,
+    mode: Open,
+    greeting: &Greeting,
+    mark: &str,
+) -> Result<Identity, OpenError> {
+    let (version, commit, path, fsync, is_standby, system, timeline, session) = greeting;
     let no = |reason: &str, remedy: &str| Err(not_usable(server, reason, remedy));
     if *version < VERSION_MIN {
         let reason = format!(
@@ -101,10 +120,10 @@ fn check(server: &Server, mode: Open, greeting: &Greeting) -> Result<Identity, O
         );
         return no(&reason, "use a newer server");
     }
-    if commit != "on" || path != "refleet" {
+    if commit != "on" || path != "refleet" || session.as_deref() != Some(mark) {
         return no(
             "the connection's settings did not reach the server: a pooler stands between",
-            "connect to PostgreSQL itself, not to PgBouncer: a run needs a connection of its own",
+            NO_POOLER,
         );
     }
     if *is_standby && mode != Open::Read {
@@ -123,37 +142,6 @@ fn check(server: &Server, mode: Open, greeting: &Greeting) -> Result<Identity, O
         system: *system,
         timeline: *timeline,
     })
-}
-
-/// Refuses a pooler that hands each transaction to another connection of the server: there a session's
-/// settings and locks are somebody else's a moment later. Looked at is whether what one statement has set
-/// is still there in the next one, and whether the same process of the server answers. A pooler with
-/// nothing else to do may pass this; but it has dropped the settings of the start before, unless somebody
-/// has taught it each of them.
-async fn check_session(
-    server: &Server,
-    connection: &mut PgConnection,
-    process: i32,
-) -> Result<(), OpenError> {
-    let mark = process.to_string();
-    let marked = sqlx::query("SELECT set_config('refleet.session', $1, false)")
-        .bind(&mark)
-        .execute(&mut *connection)
-        .await;
-    marked.map_err(|error| refused(server, error))?;
-    let found: Result<(i32, Option<String>), _> =
-        sqlx::query_as("SELECT pg_backend_pid(), current_setting('refleet.session', true)")
-            .fetch_one(connection)
-            .await;
-    let found = found.map_err(|error| refused(server, error))?;
-    if found == (process, Some(mark)) {
-        return Ok(());
-    }
-    Err(not_usable(
-        server,
-        "each statement reaches another session of the server: a pooler stands between",
-        "connect to PostgreSQL itself, or let PgBouncer pool sessions (pool_mode = session)",
-    ))
 }
 
 fn not_usable(server: &Server, reason: &str, remedy: &str) -> OpenError {
@@ -207,11 +195,9 @@ fn remedy(code: &str, role: &str, name: &str) -> Option<String> {
         "42501" => Some(format!(
             "as its owner: GRANT CONNECT, CREATE ON DATABASE \"{name}\" TO \"{role}\", or open it once with the role that owns schema refleet"
         )),
-        // A startup parameter that the server does not know: a pooler.
-        "08P01" => Some(
-            "connect to PostgreSQL itself, not to PgBouncer: a run needs a connection of its own"
-                .to_owned(),
-        ),
+        // A startup parameter that the server does not know; a prepared statement of somebody else's, or
+        // one of ours that is not there.
+        "08P01" | "42P05" | "26000" => Some(NO_POOLER.to_owned()),
         _ => None,
     }
 }
@@ -222,12 +208,13 @@ mod tests {
 
     fn greeting() -> Greeting {
         let on = || "on".to_owned();
-        (150_000, on(), "refleet".to_owned(), on(), false, 7, 1, 42)
+        let mark = Some("mark".to_owned());
+        (150_000, on(), "refleet".to_owned(), on(), false, 7, 1, mark)
     }
 
     fn said(mode: Open, greeting: &Greeting) -> Option<String> {
         let server = Server::parse("postgres://fleet:s3cret@db/refleet").unwrap();
-        check(&server, mode, greeting)
+        check(&server, mode, greeting, "mark")
             .err()
             .map(|error| error.to_string())
     }
@@ -248,6 +235,12 @@ mod tests {
             (
                 Open::Change,
                 with(|it| it.2 = "public".to_owned()),
+                "pooler",
+            ),
+            (Open::Read, with(|it| it.7 = None), "pooler"),
+            (
+                Open::Read,
+                with(|it| it.7 = Some("another's".to_owned())),
                 "pooler",
             ),
             (Open::Change, with(|it| it.3 = "off".to_owned()), "fsync"),

@@ -358,10 +358,14 @@ async fn an_intent_that_meets_a_pause_waits_for_it_and_is_held() {
         .unwrap();
     let step = rig::step(&jobs[0], rig::intent());
     let steps = [&step];
-    let (recorded, ()) = tokio::join!(run.record(&lease, &steps), async {
-        while !is_waited_for(&mut watcher).await {}
-        instructing.commit().await.unwrap();
-    });
+    let mut recording = Box::pin(run.record(&lease, &steps));
+    let waited = async { while !is_waited_for(&mut watcher).await {} };
+    tokio::select! {
+        early = &mut recording => panic!("it did not wait: {early:?}"),
+        () = waited => {}
+    }
+    instructing.commit().await.unwrap();
+    let recorded = recording.await;
     assert_eq!(recorded.unwrap().held.len(), 1);
     assert_eq!(run.history(jobs[0].id).await.unwrap().len(), 0);
 }

@@ -15,7 +15,7 @@ use crate::queue::{Pending, QueuedJob, StoreError, Target};
 
 /// A job as one column of text, for [`queued_job`]: each column of a row costs sqlx two allocations
 /// on each side of a channel, and a job has 27. `$array` and `$json` are as in
-/// [`record_as_array`](super::columns::record_as_array); `$record`: see [`StoredJob::record`].
+/// `record_as_array!`; `$record`: see [`StoredJob::record`].
 macro_rules! job_as_array {
     ($array:literal, $json:literal, $record:expr) => {
         concat!(
