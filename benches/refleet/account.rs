@@ -18,7 +18,7 @@ use refleet::queue::{
 use refleet::run::backoff::Backoff;
 use refleet::run::driver::{Outside, drive};
 use refleet::run::evidence::Rules;
-use refleet::run::machine::{Call, Finished, Input, Machine, Start};
+use refleet::run::machine::{Call, Finished, Input, LeftInFlight, Machine, Start};
 use refleet::run::session::Session;
 use refleet::run::{Durations, InstanceList, Now, Options, Rollout, Tolerance};
 use refleet::zomro::{Answer, Image, Instance, Keepalive, Page, Preview, Reply, Sent, Submitted};
@@ -113,7 +113,7 @@ pub fn rebuild_all(scene: Scene) -> Cost {
         owner: None,
         session: Session::new(false, 1, world.began.at),
         list: InstanceList::default(),
-        in_flight: Vec::new(),
+        in_flight: LeftInFlight::default(),
         failures: Harm::default(),
         durations: Durations::default(),
         control: Control::default(),

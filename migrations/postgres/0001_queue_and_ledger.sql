@@ -49,6 +49,11 @@ CREATE TABLE run (
     host       text    NOT NULL,
     version    text    NOT NULL,
     options    json    NOT NULL,
+    -- The stretch for which it holds the lease. A database that was restored counts the same epochs once
+    -- more, so each stretch has an id of its own.
+    tenure     uuid    NOT NULL DEFAULT gen_random_uuid(),
+    epoch      bigint,
+    since      timestamptz NOT NULL DEFAULT clock_timestamp(),
     CHECK ((ended_ms IS NULL) = (exit_code IS NULL)),
     CHECK (halted IS NULL OR ended_ms IS NOT NULL)
 );

@@ -8,6 +8,7 @@ use super::check::CheckArgs;
 use super::config_args::ConfigArgs;
 use super::control::{DrainArgs, GoArgs, PauseArgs, SetArgs};
 use super::global::{Global, SIMULATION_DATABASE};
+use super::hosts::HostsArgs;
 use super::list::ListArgs;
 use super::load::LoadArgs;
 use super::plan::PlanArgs;
@@ -83,6 +84,7 @@ pub enum Command {
     Report(ReportArgs),
     Verify(VerifyArgs),
     Adopt(AdoptArgs),
+    Hosts(HostsArgs),
     Services(ServicesArgs),
     Config(ConfigArgs),
     Images(ImagesArgs),

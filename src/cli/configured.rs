@@ -87,7 +87,8 @@ impl Need {
             | Command::Drain(_)
             | Command::Report(_)
             | Command::Verify(_)
-            | Command::Adopt(_) => {
+            | Command::Adopt(_)
+            | Command::Hosts(_) => {
                 // They read the account's queue, and nothing else of it.
                 if cli.global.db.is_some() {
                     Self::Perhaps

@@ -70,6 +70,7 @@ fn paths(command: &Command) -> (Option<&Path>, Option<(&'static str, &Path)>) {
         Command::Services(args) => (None, output(&args.format)),
         Command::Images(args) => (None, output(&args.format)),
         Command::Keys(args) => (None, output(&args.format)),
+        Command::Hosts(args) => (None, output(&args.format)),
         Command::Simulate(command) => (
             command.manifest.as_deref(),
             command

@@ -67,6 +67,16 @@ pub struct Global {
     )]
     pub lease: Duration,
 
+    /// How this machine is called, on a PostgreSQL server [default: as its system calls it]
+    #[arg(
+        long,
+        global = true,
+        hide = true,
+        env = "REFLEET_HOST",
+        value_name = "NAME"
+    )]
+    pub host: Option<String>,
+
     /// Print every step; given twice or three times, also what goes over the wire, without secrets
     #[arg(short, long, global = true, help_heading = GLOBAL, action = ArgAction::Count)]
     pub verbose: u8,
@@ -117,13 +127,13 @@ impl Global {
     /// The database: what was given, else the state folder's.
     pub fn database(&self, file: &str) -> Result<Location, CliError> {
         if let Some(given) = &self.db {
-            return Ok(location(given)?.with_lease(self.lease));
+            return Ok(location(given)?.held(self.lease, self.host.as_deref()));
         }
         // A rehearsal has its own, whichever account it rehearses for.
         let account = self.configured.account.as_ref();
         let account = account.filter(|_| file == DATABASE);
         if let Some(db) = account.and_then(|account| account.db.as_ref()) {
-            return Ok(location(&db.value)?.with_lease(self.lease));
+            return Ok(location(&db.value)?.held(self.lease, self.host.as_deref()));
         }
         let file = account.map_or(file.to_owned(), |account| format!("{}.db", account.name));
         let state = config::own_folder("XDG_STATE_HOME", ".local/state").ok_or_else(|| {

@@ -105,6 +105,12 @@ struct Defaults {
     rebuild_timeout: Duration,
 }
 
+/// How long one API call may take, unless it is said otherwise.
+pub const REQUEST_TIMEOUT: Duration = Duration::from_mins(1);
+
+/// How long the list may lag behind, unless it is said otherwise.
+pub const SETTLE: Duration = Duration::from_mins(5);
+
 /// How long a rebuild may take, unless it is said otherwise.
 pub const REBUILD_TIMEOUT: Duration = Duration::from_hours(1);
 
@@ -112,10 +118,10 @@ const REAL: Defaults = Defaults {
     rate_per_s: 1.0,
     backoff_initial: Duration::from_secs(1),
     backoff_max: Duration::from_mins(1),
-    timeout: Duration::from_mins(1),
+    timeout: REQUEST_TIMEOUT,
     outage_timeout: Duration::from_mins(30),
     poll_interval: Duration::from_secs(10),
-    settle: Duration::from_mins(5),
+    settle: SETTLE,
     unseen_after: Duration::from_mins(10),
     rebuild_timeout: REBUILD_TIMEOUT,
 };

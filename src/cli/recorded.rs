@@ -6,9 +6,10 @@ use std::time::Duration;
 use serde::Serialize;
 
 use super::global::Typed;
-use super::options::REBUILD_TIMEOUT;
+use super::options::{REBUILD_TIMEOUT, REQUEST_TIMEOUT, SETTLE};
+use crate::run::hosts::Waits;
 use crate::run::{Options, Rollout};
-use crate::time::Window;
+use crate::time::{self, Window};
 
 /// The options of [`PaceArgs`](super::options::PaceArgs) that the next run of the same batch needs as well, in the order in which a
 /// hint repeats them: all but `--no-wait`, after which a run has to wait.
@@ -129,6 +130,20 @@ pub fn as_json(options: &Options, repeated: &Repeated) -> serde_json::Value {
         "stale": options.stale,
         "repeated": repeated,
     })
+}
+
+/// For how long what a run had sent may still take effect, by its options as they are recorded.
+pub fn waits_of(options: &serde_json::Value) -> Waits {
+    let settle_ms = options["settle_ms"].as_u64();
+    let words = options["repeated"]["options"].as_array();
+    let mut words = words.into_iter().flatten().filter_map(|word| word.as_str());
+    let timeout = words.by_ref().find(|word| *word == "--timeout");
+    let timeout = timeout.and_then(|_| words.next());
+    let timeout = timeout.and_then(|text| time::parse_duration(text).ok());
+    Waits {
+        request: timeout.unwrap_or(REQUEST_TIMEOUT),
+        settle: settle_ms.map_or(SETTLE, Duration::from_millis),
+    }
 }
 
 /// Who goes first, who never goes down together, and when, by the options of a run as they are recorded.

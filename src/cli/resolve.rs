@@ -12,6 +12,7 @@ use super::lookup;
 use super::manifest::ManifestArgs;
 use super::next;
 use super::order::sound_rows;
+use super::orphans::Orphans;
 use super::output::{print_text, tell, tell_prose};
 use super::words::jobs;
 use crate::exit::Exit;
@@ -259,6 +260,16 @@ async fn carry_out(
         None => None,
     };
     let (mut queue, batch) = batches::open(global, arg, Open::Change).await?;
+    let orphans = match done {
+        Done::Queued => Orphans::read(global, &mut queue, batch.id).await?,
+        Done::Is(_) => Orphans::default(),
+    };
+    let sends_again = matches!(done, Done::Queued);
+    let decide: &Decision<'_> = &|job, touched_by| match orphans.refuse(job).filter(|_| sends_again)
+    {
+        Some(why) => Err(why),
+        None => decide(job, touched_by),
+    };
     let named = matches!(selection, Selection::Services(_));
     let CommandOutcome { changed, refused } = match &manifest {
         Some((source, validated)) => {

@@ -8,8 +8,8 @@ use super::arguments::{Cli, Command};
 use super::error::{self, CliError};
 use super::global::Global;
 use super::{
-    adopt, catalogue, check, config_show, configured, control, ended, given_paths, list, load,
-    output, plan, report, resolve, run, show, signals, simulate, status, verify,
+    adopt, catalogue, check, config_show, configured, control, ended, given_paths, hosts, list,
+    load, output, plan, report, resolve, run, show, signals, simulate, status, verify,
 };
 use crate::exit::Exit;
 use crate::text;
@@ -111,6 +111,7 @@ fn carry_out(cli: Cli) -> Result<Exit, CliError> {
         | Command::Report(_)
         | Command::Verify(_)
         | Command::Adopt(_)
+        | Command::Hosts(_)
         | Command::Config(_)
         | Command::Simulate(_) => None,
     };
@@ -147,6 +148,7 @@ async fn work(global: &Global, command: Command) -> Result<Exit, CliError> {
         Command::Report(args) => report::report(global, &args).await,
         Command::Verify(args) => verify::verify(global, &args).await,
         Command::Adopt(args) => adopt::adopt(global, &args).await,
+        Command::Hosts(args) => hosts::hosts(global, &args).await,
         Command::Services(args) => catalogue::services(global, &args).await,
         Command::Config(args) => config_show::config(global, &args),
         Command::Images(args) => catalogue::images(global, &args).await,

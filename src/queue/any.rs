@@ -14,7 +14,7 @@ use super::{
     EnqueueError, EnqueuePolicy, Enqueued, Flaw, Given, Harm, Lease, LedgerLine, Location,
     NewBatch, NewRun, Note, Oldest, Open, OpenError, Overview, Pending, PostgresQueue, Preview,
     QueueLock, QueuedJob, Ready, Recorded, Renewal, ResultSink, RolloutProgress, Rows, Run,
-    RunPace, Selection, SqliteQueue, Store, StoreError, Target,
+    RunPace, Selection, SqliteQueue, Store, StoreError, Target, Tenure,
 };
 use crate::job::{
     Action, BatchId, ControlEntry, Counts, Expected, Group, Happened, ImageId, JobId, NewJob,
@@ -74,6 +74,27 @@ impl Queue {
         match self {
             Self::Sqlite(queue) => queue.notes(),
             Self::Postgres(_) => &[],
+        }
+    }
+
+    /// The queue of several hosts; `None`: it is one machine's.
+    pub fn shared(&mut self) -> Option<&mut PostgresQueue> {
+        match self {
+            Self::Sqlite(_) => None,
+            Self::Postgres(queue) => Some(queue),
+        }
+    }
+
+    /// Who was about to send those jobs of `batch` of which nobody knows what became, and may do so yet.
+    pub async fn senders(&mut self, batch: BatchId) -> Result<HashMap<JobId, Tenure>, StoreError> {
+        match self {
+            // Its lock says that no other process lives.
+            Self::Sqlite(_) => Ok(HashMap::new()),
+            Self::Postgres(queue) => {
+                let senders = queue.senders(batch).await?.into_iter();
+                let may_send = senders.filter(|(_, sender)| !sender.has_ended);
+                Ok(may_send.map(|(job, sender)| (job, sender.tenure)).collect())
+            }
         }
     }
 

@@ -26,13 +26,18 @@ impl Location {
         }
     }
 
-    /// Where the lease of an account lasts so long that is not renewed.
+    /// Where the lease of an account lasts so long that is not renewed, and this machine is called `host`
+    /// (`None`: as its system calls it).
     #[must_use]
-    pub fn with_lease(self, lease: Duration) -> Self {
-        match self {
-            Self::File(_) => self,
-            Self::Server(server) => Self::Server(server.with_lease(lease)),
-        }
+    pub fn held(self, lease: Duration, host: Option<&str>) -> Self {
+        let Self::Server(server) = self else {
+            return self;
+        };
+        let server = server.with_lease(lease);
+        Self::Server(match host {
+            Some(host) => server.with_host(host.to_owned()),
+            None => server,
+        })
     }
 
     /// As people are told: a file's path as it was given, a server's address without its password.

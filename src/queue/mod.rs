@@ -33,6 +33,7 @@ mod postgres;
 mod queued;
 mod rollout;
 mod sqlite;
+mod tenure;
 
 pub use any::Queue;
 pub use batch::{Batch, Harm, NewRun, Oldest, Run, RunPace};
@@ -46,10 +47,11 @@ pub use order::{
     Live, NewBatch, Preview, Rows, Touched, Undatable,
 };
 pub use port::{Backend, Overview, Recorded, Store};
-pub use postgres::{Identity, PostgresQueue, Renewal, Server};
+pub use postgres::{HostLease, Identity, PostgresQueue, Renewal, Sender, Server};
 pub use queued::{LedgerLine, Pending, QueuedJob, Ready, ResultSink, Target};
 pub use rollout::{Admission, Down, FirstOfEach, RolloutProgress};
 pub use sqlite::{
     Note, Open, OpenError, Precious, QueueLock, Side, SqliteQueue, Unfit, no_database, precious,
     resolve, unexpanded,
 };
+pub use tenure::{Fence, Tenure};

@@ -10,7 +10,7 @@ use std::time::Duration;
 use super::backoff::Backoff;
 use super::driver::drive;
 use super::evidence::Rules;
-use super::machine::{Input, Looked, Machine, Start};
+use super::machine::{Input, LeftInFlight, Looked, Machine, Start};
 use super::process::Process;
 use super::session::Session;
 use super::{Durations, Halt, InstanceList, Now, Options, Rollout, Tolerance};
@@ -135,7 +135,7 @@ fn to_look(client: &Client, options: Options, expected: Option<&Owner>) -> Machi
         session: Session::new(client.can_login(), client.generation(), now.at)
             .confirmed_by_code(client.can_confirm()),
         list: InstanceList::default(),
-        in_flight: Vec::new(),
+        in_flight: LeftInFlight::default(),
         failures: Harm::default(),
         durations: Durations::default(),
         control: Control::default(),

@@ -10,7 +10,7 @@ use tokio::time::sleep_until;
 
 use super::driver::{Outside, drive};
 use super::hosts::{BootTime, Permit, Trust};
-use super::machine::{Call, Finished, Input, Machine, Start};
+use super::machine::{Call, Finished, Input, LeftInFlight, Machine, Start};
 use super::session::Session;
 use super::worker::perform;
 use super::{Durations, Halt, InstanceList, Now, Options, Signal};
@@ -92,7 +92,10 @@ pub async fn run(setup: Setup<'_>, signals: &mut Signals) -> Result<Ending, Stor
         session: Session::new(client.can_login(), client.generation(), started.at)
             .confirmed_by_code(client.can_confirm()),
         list,
-        in_flight: Store::in_flight(queue, lease.batch(), states).await?,
+        in_flight: LeftInFlight {
+            jobs: Store::in_flight(queue, lease.batch(), states).await?,
+            senders: queue.senders(lease.batch()).await?,
+        },
         failures: queue.failures(lease.batch()).await?,
         durations,
         control,

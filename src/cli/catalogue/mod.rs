@@ -12,6 +12,6 @@ mod services;
 
 pub use images::{ImagesArgs, images};
 pub use keys::{KeysArgs, keys};
-pub use look::Doing;
+pub use look::{Doing, write};
 pub use offer::{Offered, of_named_centres};
 pub use services::{ServicesArgs, services};

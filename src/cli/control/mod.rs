@@ -11,3 +11,4 @@ mod wire;
 
 pub use args::{DrainArgs, GoArgs, PauseArgs, SetArgs};
 pub use command::{drain, go, pause, set};
+pub use operator::operator;

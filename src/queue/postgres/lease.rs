@@ -8,7 +8,6 @@ use super::handle::PostgresQueue;
 use super::session::{Session, Transaction};
 use super::text::{json_text, no_nul};
 use crate::job::{BatchId, Owner, RunId};
-use crate::queue::lease::host;
 use crate::queue::stored::{damaged, owner};
 use crate::queue::{AtWork, Holder, Lease, NewRun, StoreError};
 
@@ -75,6 +74,7 @@ impl PostgresQueue {
     pub async fn acquire(&mut self, run: &NewRun) -> Result<Lease, StoreError> {
         let holder = self.holder.to_string();
         let lease_ms = self.session.server.lease_ms();
+        let host = self.session.server.host().to_owned();
         let mut transaction = self.session.begin().await?;
         let key: Key = transaction
             .one(sqlx::query_as(KEY).bind(run.batch.0))
@@ -83,7 +83,7 @@ impl PostgresQueue {
             .bind(run.batch.0)
             .bind(run.started_ms)
             .bind(i64::from(std::process::id()))
-            .bind(host())
+            .bind(&host)
             .bind(env!("CARGO_PKG_VERSION"))
             .bind(json_text(&run.options));
         let (id,): (i64,) = transaction.one(new_run).await?;
@@ -92,7 +92,7 @@ impl PostgresQueue {
             .bind(&key.1)
             .bind(key.2)
             .bind(holder)
-            .bind(host())
+            .bind(&host)
             .bind(i64::from(std::process::id()))
             .bind(env!("CARGO_PKG_VERSION"))
             .bind(id)
@@ -103,6 +103,8 @@ impl PostgresQueue {
             transaction.rollback().await;
             return Err(error);
         };
+        let held = sqlx::query("UPDATE run SET epoch = $2 WHERE id = $1");
+        transaction.execute(held.bind(id).bind(epoch)).await?;
         transaction.commit().await?;
         Ok(Lease::new(run.batch, RunId(id), epoch))
     }

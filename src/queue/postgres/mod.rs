@@ -16,6 +16,7 @@ mod control;
 mod copy;
 mod enqueue;
 mod handle;
+mod hosts;
 mod lease;
 mod migrate;
 mod overview;
@@ -36,5 +37,6 @@ mod text;
 
 pub use connect::Identity;
 pub use handle::PostgresQueue;
+pub use hosts::{HostLease, Sender};
 pub use renewal::Renewal;
 pub use server::Server;

@@ -8,6 +8,8 @@ use secrecy::{ExposeSecret as _, SecretString};
 use sqlx::ConnectOptions as _;
 use sqlx::postgres::PgConnectOptions;
 
+use crate::queue::lease::host;
+
 /// How long a lease lasts that is not renewed.
 const LEASE: Duration = Duration::from_mins(1);
 
@@ -34,6 +36,8 @@ pub struct Server {
     address: SecretString,
     shown: String,
     lease: Duration,
+    /// This machine's name, as leases show it.
+    host: String,
 }
 
 impl Server {
@@ -59,6 +63,7 @@ impl Server {
             address: SecretString::from(given),
             shown: shown(&options),
             lease: LEASE,
+            host: host(),
         })
     }
 
@@ -66,6 +71,16 @@ impl Server {
     #[must_use]
     pub fn with_lease(self, lease: Duration) -> Self {
         Self { lease, ..self }
+    }
+
+    /// Where this machine is to be called so: the name of a container changes with each start.
+    #[must_use]
+    pub fn with_host(self, host: String) -> Self {
+        Self { host, ..self }
+    }
+
+    pub(super) fn host(&self) -> &str {
+        &self.host
     }
 
     /// How long a lease lasts that is not renewed.
@@ -127,7 +142,8 @@ impl fmt::Debug for Server {
 
 impl PartialEq for Server {
     fn eq(&self, other: &Self) -> bool {
-        self.address.expose_secret() == other.address.expose_secret() && self.lease == other.lease
+        self.address.expose_secret() == other.address.expose_secret()
+            && (self.lease, &self.host) == (other.lease, &other.host)
     }
 }
 

@@ -9,7 +9,7 @@
 //! |---|---|
 //! | for how long a holder believes in its lease | [`trust`] |
 //! | whether a form may be handed to the wire now | [`permit`] |
-//! | who held the lease, and when | [`tenure`] |
+//! | who held the lease, and when | [`Tenure`] |
 //! | what an older tenure left behind, and what frees it | [`orphan`] |
 //! | who keeps the lease alive while a run works | [`Keeper`] |
 //! | what an outcome means that its sender could not write in time | [`testimony`] |
@@ -19,14 +19,14 @@ pub mod identity;
 mod keeper;
 pub mod orphan;
 pub mod permit;
-pub mod tenure;
 pub mod testimony;
 pub mod trust;
 
 pub use identity::{DatabaseId, Identity, LedgerMark, Origin};
 pub use keeper::Keeper;
-pub use orphan::{Fence, Missing, Waits};
+pub use orphan::{Missing, Waits};
 pub use permit::{Permit, Refusal};
-pub use tenure::Tenure;
 pub use testimony::{Heard, Testimony};
 pub use trust::{BootTime, LeaseTerms, Trust};
+
+pub use crate::queue::{Fence, Tenure};

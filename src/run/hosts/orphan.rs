@@ -7,9 +7,7 @@
 use std::fmt;
 use std::time::Duration;
 
-use uuid::Uuid;
-
-use super::Tenure;
+use super::{Fence, Tenure};
 use crate::job::{Executed, Failure, FailureKind, JobRecord, LedgerEntry, State};
 use crate::text;
 
@@ -41,26 +39,6 @@ pub fn is_orphan(record: &JobRecord) -> bool {
     let failure = record.failure.as_ref();
     record.executed_now == Executed::Maybe
         && failure.is_some_and(|failure| failure.error_kind == FailureKind::Orphaned)
-}
-
-/// Somebody knows that a sender is gone, and its connections with it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Fence {
-    /// The machine.
-    pub host: String,
-    /// `None`: all of it is down, by an operator's word. Otherwise only the process with this tenure has
-    /// ended, as its own machine says.
-    pub tenure: Option<Uuid>,
-    /// Since when, as Unix time by the database's clock.
-    pub at_ms: i64,
-}
-
-impl Fence {
-    /// It is about the sender with this tenure: a machine that was down before it sent proves nothing.
-    fn ends(&self, tenure: &Tenure) -> bool {
-        let is_meant = self.tenure.is_none_or(|id| id == tenure.id);
-        is_meant && self.host == tenure.host && self.at_ms >= tenure.since_ms
-    }
 }
 
 /// For how long what a dead sender had handed to the wire may still take effect.
@@ -130,6 +108,8 @@ impl fmt::Display for Missing {
 
 #[cfg(test)]
 mod tests {
+    use uuid::Uuid;
+
     use super::*;
     use crate::job::{Task, Verdict};
 

@@ -20,8 +20,9 @@ use super::owner::Ownership;
 use super::{Finished, Step};
 use crate::event::Event;
 use crate::job::{Control, Counts, ImageId, JobId, LedgerEntry, Owner, State, Transition};
-use crate::queue::{Harm, QueuedJob};
+use crate::queue::{Harm, QueuedJob, Tenure};
 use crate::run::evidence::Tracker;
+use crate::run::hosts::orphan::left_behind;
 use crate::run::session::Session;
 use crate::run::{Durations, Halt, InstanceList, Now, Options, Signal};
 use crate::time;
@@ -47,7 +48,7 @@ pub struct Start {
     /// What was read of the account's list already.
     pub list: InstanceList,
     /// What an earlier process has left in flight: what it was submitting is in doubt now.
-    pub in_flight: Vec<QueuedJob>,
+    pub in_flight: LeftInFlight,
     /// What has gone wrong with the batch, and nobody has dealt with.
     pub failures: Harm,
     /// How long it took to rebuild with the ordered images before.
@@ -126,6 +127,24 @@ pub(super) struct Course {
     pub(super) wake_at: Option<Instant>,
 }
 
+/// What earlier processes have left in flight.
+#[derive(Debug, Default)]
+pub struct LeftInFlight {
+    /// The jobs.
+    pub jobs: Vec<QueuedJob>,
+    /// Who was about to send some of them, and may do so yet. Of the others nobody can.
+    pub senders: HashMap<JobId, Tenure>,
+}
+
+impl From<Vec<QueuedJob>> for LeftInFlight {
+    fn from(jobs: Vec<QueuedJob>) -> Self {
+        Self {
+            jobs,
+            senders: HashMap::new(),
+        }
+    }
+}
+
 impl Machine {
     /// A run begins.
     pub fn new(start: Start, now: Now) -> Self {
@@ -188,12 +207,16 @@ impl Machine {
 
     /// Takes over what earlier processes left in flight (what was being submitted is in doubt now),
     /// and what has gone wrong with the batch.
-    pub(super) fn recover(&mut self, jobs: Vec<QueuedJob>, failures: &Harm, now: Now) {
+    pub(super) fn recover(&mut self, left: LeftInFlight, failures: &Harm, now: Now) {
+        let LeftInFlight { jobs, senders } = left;
         let is_interrupted = |job: &&QueuedJob| job.record.state == State::Submitting;
         let interrupted = jobs.iter().filter(is_interrupted).count();
         for mut job in jobs {
             if job.record.state == State::Submitting {
-                self.step(&mut job, LedgerEntry::Interrupted, now.unix_ms);
+                let sender = senders.get(&job.id);
+                let orphaned = sender.and_then(|tenure| left_behind(&job.record, tenure));
+                let entry = orphaned.unwrap_or(LedgerEntry::Interrupted);
+                self.step(&mut job, entry, now.unix_ms);
             }
             if self.options.no_wait || job.record.held {
                 continue;

@@ -63,6 +63,6 @@ mod turn;
 mod window;
 
 pub use call::{Call, Finished, Step};
-pub use course::{Machine, STALE_AFTER, Start};
+pub use course::{LeftInFlight, Machine, STALE_AFTER, Start};
 pub use lookups::Looked;
 pub use turn::{Answer, Input, Next, Output, Question, StoreFault};

@@ -9,7 +9,9 @@ use crate::job::{
 use crate::queue::{Harm, QueuedJob, Ready, Recorded, RolloutProgress};
 use crate::run::backoff::Backoff;
 use crate::run::evidence::Rules;
-use crate::run::machine::{Answer, Call, Finished, Input, Machine, Next, Output, Question, Start};
+use crate::run::machine::{
+    Answer, Call, Finished, Input, LeftInFlight, Machine, Next, Output, Question, Start,
+};
 use crate::run::session::{LOGIN_PAUSE, Session};
 use crate::run::{Durations, InstanceList, Now, Options, Rollout, Tolerance};
 use crate::zomro::{self, Reply, Submitted};
@@ -45,7 +47,7 @@ fn start(now: Now) -> Run {
         owner: None,
         session: Session::new(true, 1, now.at),
         list: InstanceList::default(),
-        in_flight: Vec::new(),
+        in_flight: LeftInFlight::default(),
         failures: Harm::default(),
         durations: Durations::default(),
         control: Control::default(),

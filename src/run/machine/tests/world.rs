@@ -980,7 +980,7 @@ impl Around {
             session: Session::new(self.can_login, self.generation, self.now.at)
                 .confirmed_by_code(self.can_confirm),
             list,
-            in_flight,
+            in_flight: in_flight.into(),
             failures: self.harm(),
             durations: self.durations(),
             control: self.control_of_run(),

@@ -1,4 +1,4 @@
-//! Who held the lease of an account, and since when.
+//! Who held the lease of an account, since when, and how it is known that it is gone.
 
 use uuid::Uuid;
 
@@ -23,5 +23,25 @@ impl Tenure {
     /// It is the same stretch, and not another one with the same epoch.
     pub fn is(&self, other: &Self) -> bool {
         self.id == other.id && self.epoch == other.epoch
+    }
+}
+
+/// Somebody knows that a sender is gone, and its connections with it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Fence {
+    /// The machine.
+    pub host: String,
+    /// `None`: all of it is down, by an operator's word. Otherwise only the process with this tenure has
+    /// ended, as its own machine says.
+    pub tenure: Option<Uuid>,
+    /// Since when, as Unix time by the database's clock.
+    pub at_ms: i64,
+}
+
+impl Fence {
+    /// It is about the sender with this tenure: a machine that was down before it sent proves nothing.
+    pub fn ends(&self, tenure: &Tenure) -> bool {
+        let is_meant = self.tenure.is_none_or(|id| id == tenure.id);
+        is_meant && self.host == tenure.host && self.at_ms >= tenure.since_ms
     }
 }
