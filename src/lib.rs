@@ -46,7 +46,7 @@
 //!
 //! To understand it, read [`job::record`] (what may follow what),
 //! [`run::evidence`] (how a doubt ends, when a rebuild is complete, and why silence proves anything
-//! at all), `zomro/finding.rs` and `zomro/meaning.rs` (what the answer to a submission proves) and
+//! at all), [`run::hosts`] (what keeps several hosts apart), `zomro/finding.rs` and `zomro/meaning.rs` (what the answer to a submission proves) and
 //! `queue/sqlite/place` (why a ledger has one name), in this order.
 
 pub mod cli;

@@ -86,9 +86,10 @@ impl Identity {
 
 /// From the moment at which somebody notices that the database is another one until `adopt` is taken.
 ///
-/// Whoever notices it ends all leases in this database and writes down when that was. The hosts that work
-/// with the lost one can't be told, so they have to run out of trust, and what they have sent has to take
-/// effect or be lost: only then does who looks at the instances see all that the lost intents have done.
+/// Whoever notices it ends all leases in this database, so that no tenure has made attempts in both, and
+/// writes down when that was. The hosts that work with the lost one can't be told: they have to run out of
+/// trust, and what they have sent has to take effect or be lost. Only then does who looks at the instances
+/// see all that the lost intents have done.
 pub fn wait_before_adoption(lease: Duration, request: Duration, settle: Duration) -> Duration {
     lease.saturating_add(request).saturating_add(settle)
 }

@@ -14,9 +14,14 @@
 //! | who keeps the lease alive while a run works | [`Keeper`] |
 //! | what an outcome means that its sender could not write in time | [`testimony`] |
 //! | whether the database is still the one in which the intents lie | [`identity`] |
+//!
+//! `model` (in the tests) lets two hosts, a database and an operator live every history that fits its
+//! bounds, with these very functions, and names what they assume.
 
 pub mod identity;
 mod keeper;
+#[cfg(test)]
+mod model;
 pub mod orphan;
 pub mod permit;
 pub mod testimony;

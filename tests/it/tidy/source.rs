@@ -44,7 +44,8 @@ impl Source {
 
     /// The file, or its folder, is there for tests and nothing else.
     pub fn is_test(&self) -> bool {
-        let is_of_tests = |part: &str| part == "tests" || part.ends_with("tests.rs");
+        let is_of_tests =
+            |part: &str| ["tests", "model"].contains(&part) || part.ends_with("tests.rs");
         self.path.split('/').any(is_of_tests)
     }
 
