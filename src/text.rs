@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 use std::fmt::Write as _;
+use std::path::Path;
 
 /// The longest foreign message that is kept or shown, in characters.
 pub const MESSAGE_CHARS_MAX: usize = 300;
@@ -31,6 +32,16 @@ pub fn shell_word(text: &str) -> Cow<'_, str> {
         return Cow::Borrowed(text);
     }
     Cow::Owned(format!("'{}'", text.replace('\'', r"'\''")))
+}
+
+/// `path` as one word of a shell's command line that no command takes for an option.
+pub fn shell_path(path: &Path) -> String {
+    let text = path.to_string_lossy();
+    // A lone dash is stdin.
+    if text.starts_with('-') && text != "-" {
+        return shell_word(&format!("./{text}")).into_owned();
+    }
+    shell_word(&text).into_owned()
 }
 
 /// Would a spreadsheet run a cell that holds this? They run what begins with one of `= + - @` or
@@ -158,6 +169,11 @@ mod tests {
         assert_eq!(shell_word("my fleet's.csv"), r"'my fleet'\''s.csv'");
         assert_eq!(shell_word("$(x)"), "'$(x)'");
         assert_eq!(shell_word(""), "''");
+        let path = |path: &str| shell_path(Path::new(path));
+        assert_eq!(path("-x.db"), "./-x.db");
+        assert_eq!(path("-my fleet.db"), "'./-my fleet.db'");
+        assert_eq!(path("a b/$HOME"), "'a b/$HOME'");
+        assert_eq!(path("-"), "-");
     }
 
     #[test]

@@ -195,7 +195,7 @@ impl Global {
         let mut command = "refleet".to_owned();
         if let Some(path) = &self.config {
             command.push_str(" --config ");
-            command.push_str(&text::shell_word(&path.to_string_lossy()));
+            command.push_str(&text::shell_path(path));
         }
         if let Some(account) = &self.configured.account {
             command.push_str(" --account ");
@@ -205,7 +205,7 @@ impl Global {
             command.push_str(" --db ");
             // Never with a server's password: that is for PGPASSFILE.
             let path = location(path).map_or_else(|_| path.to_owned(), |known| known.shown());
-            command.push_str(&text::shell_word(&path.to_string_lossy()));
+            command.push_str(&text::shell_path(&path));
         }
         // An address that cannot be parsed is left out: it may hold a password.
         if self.api_url.is_some()

@@ -1,6 +1,6 @@
 //! `refleet list`: jobs, one a line.
 
-use std::io::Write as _;
+use std::io::{self, Write as _};
 
 use clap::Args;
 use serde::Serialize;
@@ -10,7 +10,7 @@ use super::batches::{self, BatchArg};
 use super::error::CliError;
 use super::global::Global;
 use super::held::{Held, held_now, holds_as_json};
-use super::output::print;
+use super::output::printed;
 use crate::exit::Exit;
 use crate::job::{ResultRow, State};
 use crate::queue::{Backend as _, Open};
@@ -43,40 +43,32 @@ pub async fn list(global: &Global, args: &ListArgs) -> Result<Exit, CliError> {
     // Buffered in pieces, so that a million jobs need no memory.
     let mut lines = Vec::new();
     let mut headed = args.json;
-    let mut failure = None;
+    let mut out = io::stdout();
     let mut sink = |row: ResultRow| {
         if args.flagged && !row.is_flagged() {
             return Ok(());
         }
-        let written = if args.json {
-            json_line(&row, &held, &mut lines)
+        if args.json {
+            json_line(&row, &held, &mut lines)?;
         } else {
             if !headed {
                 headed = true;
                 header(&mut lines)?;
             }
-            text_line(&row, &held, &mut lines)
-        };
-        if lines.len() < 64 * 1024 {
-            return written;
+            text_line(&row, &held, &mut lines)?;
         }
-        let printed = print(|out| out.write_all(&lines));
-        lines.clear();
-        if let Err(error) = printed {
-            failure = Some(error);
-            return Err(std::io::ErrorKind::Other.into());
+        if lines.len() >= 64 * 1024 {
+            out.write_all(&lines)?;
+            lines.clear();
         }
-        written
+        Ok(())
     };
+    // Where the reader has gone, the rest is not even read.
     let read = queue.results(batch.id, &args.state, &mut sink).await?;
-    if let Some(error) = failure {
-        return Err(error);
-    }
-    read.map_err(|source| CliError::Output {
-        what: "to stdout".to_owned(),
-        source,
-    })?;
-    print(|out| out.write_all(&lines))?;
+    printed(
+        read.and_then(|()| out.write_all(&lines))
+            .and_then(|()| out.flush()),
+    )?;
     Ok(Exit::Done)
 }
 
@@ -93,7 +85,7 @@ fn parse_state(word: &str) -> Result<State, String> {
 const NAME_CHARS_MAX: usize = 20;
 
 /// Cells of one line, padded; what does not fit pushes the rest to the right.
-fn cells(cells: [&str; 7], what: &str, out: &mut Vec<u8>) -> std::io::Result<()> {
+fn cells(cells: [&str; 7], what: &str, out: &mut Vec<u8>) -> io::Result<()> {
     const WIDTHS: [usize; 7] = [10, NAME_CHARS_MAX, 15, 15, 8, 8, 23];
     let mut line = String::with_capacity(160);
     for (cell, width) in cells.into_iter().zip(WIDTHS) {
@@ -109,7 +101,7 @@ fn cells(cells: [&str; 7], what: &str, out: &mut Vec<u8>) -> std::io::Result<()>
     writeln!(out, "{}", line.trim_end())
 }
 
-fn header(out: &mut Vec<u8>) -> std::io::Result<()> {
+fn header(out: &mut Vec<u8>) -> io::Result<()> {
     cells(
         ["service", "name", "ip", "state", "executed", "took", "when"],
         "proof, or what went wrong",
@@ -117,7 +109,7 @@ fn header(out: &mut Vec<u8>) -> std::io::Result<()> {
     )
 }
 
-fn text_line(row: &ResultRow, held: &Held, out: &mut Vec<u8>) -> std::io::Result<()> {
+fn text_line(row: &ResultRow, held: &Held, out: &mut Vec<u8>) -> io::Result<()> {
     let doubt = if row.held { " held" } else { "" };
     let what = match (row.evidence, &row.error_kind, &row.error) {
         (evidence, Some(kind), Some(error)) => {
@@ -171,7 +163,7 @@ struct Listed<'a> {
     held_back: Value,
 }
 
-fn json_line(row: &ResultRow, held: &Held, out: &mut Vec<u8>) -> std::io::Result<()> {
+fn json_line(row: &ResultRow, held: &Held, out: &mut Vec<u8>) -> io::Result<()> {
     let listed = Listed {
         result: ResultFields::from(row),
         held: row.held,

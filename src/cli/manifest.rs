@@ -76,9 +76,8 @@ async fn apart<T: Send + 'static>(read: impl FnOnce() -> T + Send + 'static) -> 
 
 /// What follows `refleet` to order `action` with the manifest at `path` once more.
 pub fn run(action: Action, path: &Path) -> String {
-    let path = path.to_string_lossy();
     match action {
-        Action::Rebuild => format!("run {}", text::shell_word(&path)),
+        Action::Rebuild => format!("run {}", text::shell_path(path)),
     }
 }
 

@@ -9,7 +9,11 @@ use std::io::{self, IsTerminal as _, Write};
 /// Runs `write` on a buffered stdout.
 pub fn print(write: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> Result<(), CliError> {
     let mut out = io::BufWriter::new(io::stdout().lock());
-    let written = write(&mut out).and_then(|()| out.flush());
+    printed(write(&mut out).and_then(|()| out.flush()))
+}
+
+/// What became of writing to stdout.
+pub fn printed(written: io::Result<()>) -> Result<(), CliError> {
     match written {
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
         Err(source) => Err(CliError::Output {

@@ -96,9 +96,13 @@ fn words(typed: &[Typed], names: &[&str]) -> Vec<String> {
     for name in names {
         let typed = typed.iter().find(|typed| typed.name == *name);
         for value in typed.into_iter().flat_map(|typed| &typed.values) {
-            words.push(format!("--{name}"));
-            if !FLAGS.contains(name) {
-                words.push(value.clone());
+            if FLAGS.contains(name) {
+                words.push(format!("--{name}"));
+            } else if value.starts_with('-') {
+                // Apart it would be taken for another option.
+                words.push(format!("--{name}={value}"));
+            } else {
+                words.extend([format!("--{name}"), value.clone()]);
             }
         }
     }

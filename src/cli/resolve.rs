@@ -8,6 +8,7 @@ use clap::{Args, ValueEnum};
 use super::batches::{self, BatchArg};
 use super::error::CliError;
 use super::global::Global;
+use super::held::{Waited, held_now};
 use super::lookup;
 use super::manifest::ManifestArgs;
 use super::next;
@@ -19,7 +20,9 @@ use crate::exit::Exit;
 use crate::job::{BatchId, Executed, LedgerEntry, ServiceId, State, Terms, Verdict};
 use crate::manifest::{Source, Validated};
 use crate::progress::Verbosity;
-use crate::queue::{Backend as _, CommandOutcome, Decision, Open, QueuedJob, Selection};
+use crate::queue::{
+    Backend as _, Batch, CommandOutcome, Decision, Open, Queue, QueuedJob, Selection, Store as _,
+};
 use crate::time;
 
 /// Services that are named before the rest is only counted.
@@ -143,6 +146,7 @@ pub async fn retry(global: &Global, args: &RetryArgs) -> Result<Exit, CliError> 
         states: &[State::Failed],
         decide: &decide,
         done: Done::Queued,
+        none: "has failed",
         from: match &args.from {
             Some(path) => Some(args.sheet.read(path).await?),
             None => None,
@@ -188,6 +192,7 @@ pub async fn resolve(global: &Global, args: &ResolveArgs) -> Result<Exit, CliErr
             Verdict::Requeue => Done::Queued,
             Verdict::Failed => Done::Is("resolved as failed"),
         },
+        none: "is in doubt",
         from: None,
     };
     carry_out(global, &args.batch, operation).await
@@ -195,18 +200,22 @@ pub async fn resolve(global: &Global, args: &ResolveArgs) -> Result<Exit, CliErr
 
 pub async fn cancel(global: &Global, args: &CancelArgs) -> Result<Exit, CliError> {
     // A failed job is dropped only when its service is named, or with --failed.
-    let states: &[State] = if args.all {
-        &[State::Queued, State::InDoubt]
+    let (states, none): (&[State], _) = if args.all {
+        (&[State::Queued, State::InDoubt], "is queued or in doubt")
     } else if args.failed {
-        &[State::Failed]
+        (&[State::Failed], "has failed")
     } else {
-        &[State::Queued, State::InDoubt, State::Failed]
+        (
+            &[State::Queued, State::InDoubt, State::Failed],
+            "is queued, in doubt or has failed",
+        )
     };
     let operation = Operation {
         selection: selection(args.all || args.failed, &args.services),
         states,
         decide: &|_, _| Ok(LedgerEntry::Cancelled),
         done: Done::Is("cancelled"),
+        none,
         from: None,
     };
     carry_out(global, &args.batch, operation).await
@@ -217,6 +226,8 @@ struct Operation<'a> {
     states: &'a [State],
     decide: &'a Decision<'a>,
     done: Done,
+    /// What can be said of no job of the batch where none is meant.
+    none: &'static str,
     /// The manifest that gives the access.
     from: Option<(Source, Validated)>,
 }
@@ -248,6 +259,7 @@ async fn carry_out(
         states,
         decide,
         done,
+        none,
         from,
     } = operation;
     let manifest = match from {
@@ -286,19 +298,24 @@ async fn carry_out(
         }
     };
     let next = next::go_on(global, &mut queue, &batch).await?;
+    let stopped_by = stopped_by(&mut queue, &batch).await?;
     // Empties the write-ahead log too: a cancelled job's password must not stay there.
     queue.close().await?;
     if global.verbosity() != Verbosity::Quiet {
-        let what = match done {
-            Done::Is(what) => what.to_owned(),
-            Done::Queued if changed.is_empty() => "put back in the queue".to_owned(),
-            Done::Queued => format!(
-                "put back in the queue: `{next}` works on {}",
-                if changed.len() == 1 { "it" } else { "them" }
+        let (id, moved) = (batch.id, changed.len());
+        let said = match (done, moved) {
+            (_, 0) if refused.is_empty() => {
+                format!("nothing was changed: no job of batch {id} {none}")
+            }
+            (_, 0) => format!("nothing was changed in batch {id}"),
+            (Done::Is(what), _) => format!("{} of batch {id} {what}", jobs(moved as u64)),
+            (Done::Queued, _) => format!(
+                "{} of batch {id} put back in the queue: `{next}` works on {}",
+                jobs(moved as u64),
+                if moved == 1 { "it" } else { "them" }
             ),
         };
-        let jobs = jobs(changed.len() as u64);
-        print_text(&format!("{jobs} of batch {} {what}\n", batch.id))?;
+        print_text(&format!("{said}\n"))?;
     }
     for (service, reason) in refused.iter().take(NAMED_MAX) {
         tell_prose(&format!("left alone: service {service} {reason}\n"));
@@ -309,6 +326,14 @@ async fn carry_out(
             refused.len() - NAMED_MAX
         ));
     }
+    if let Some(lost) = stopped_by {
+        tell_prose(&format!(
+            "no run of batch {} starts anything yet: {lost} was to go first; `{} show {}` tells what to say of it\n",
+            batch.id,
+            next::command_for(global, &batch),
+            lost.service
+        ));
+    }
     // A named service whose job cannot be moved is the caller's error. --all and --failed mean only
     // those whose jobs can.
     Ok(if named && !refused.is_empty() {
@@ -316,6 +341,21 @@ async fn carry_out(
     } else {
         Exit::Done
     })
+}
+
+/// One that was to go first, and of which only somebody's word lets any run of `batch` start something.
+async fn stopped_by(queue: &mut Queue, batch: &Batch) -> Result<Option<Waited>, CliError> {
+    // As it is now: the batch was read before its jobs were moved.
+    let counts = queue.counts(batch.id).await?;
+    let batch = Batch {
+        counts,
+        ..batch.clone()
+    };
+    if counts.queued == 0 {
+        return Ok(None);
+    }
+    let held = held_now(queue, &batch).await?;
+    Ok(held.lost_canaries().next().copied())
 }
 
 /// Words that are kept in the ledger.

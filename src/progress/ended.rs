@@ -39,8 +39,8 @@ pub struct Ended {
     pub elapsed: Duration,
     /// Why it ended before the batch did.
     pub halted: Option<String>,
-    /// What to do about that.
-    pub hint: Option<String>,
+    /// What to do about that, line by line.
+    pub hint: Vec<String>,
     /// Completions were not waited for.
     pub no_wait: bool,
     /// Nothing real was touched.

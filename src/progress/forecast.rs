@@ -8,7 +8,7 @@ use std::collections::HashMap;
 use std::time::Duration;
 
 use crate::job::{Counts, ServiceId};
-use crate::pace::{COMPLETED_MIN, Left};
+use crate::pace::{COMPLETED_MIN, Left, Starts};
 
 /// An estimate that is later by less than this, or by less than a third, is taken for noise.
 const LATER_MIN: Duration = Duration::from_secs(30);
@@ -22,6 +22,8 @@ pub struct Forecast {
     completed: u32,
     /// The most that were in flight at once.
     at_once: u64,
+    /// When the last ones were sent.
+    starts: Starts,
     /// The end that was shown last, and when it was.
     shown: Option<(Duration, Duration)>,
 }
@@ -31,6 +33,12 @@ impl Forecast {
     pub fn sent(&mut self, service: ServiceId, in_flight: u64, now: Duration) {
         self.sent.insert(service, now);
         self.at_once = self.at_once.max(in_flight);
+        self.starts.push(now, self.at_once);
+    }
+
+    /// Something kept jobs from starting, or other limits count from now on.
+    pub fn begins_anew(&mut self) {
+        self.starts.forget();
     }
 
     /// The instance is not in flight any more. `took`: for how long it was, if its job is done.
@@ -57,10 +65,13 @@ impl Forecast {
         // What another process sent is at least as old as this display.
         let inherited = in_flight.saturating_sub(ages.len() as u64);
         ages.extend((0..inherited).map(|_| now));
+        let at_once = self.at_once.max(in_flight);
+        let last_starts = self.starts.last_of(counts.queued, at_once);
         let left = Left {
             queued: counts.queued,
             in_flight: ages,
-            at_once: self.at_once.max(in_flight),
+            at_once,
+            last_starts: last_starts.map(|at| at.saturating_sub(now)),
         };
         left.until_ended(self.took / self.completed)
     }
@@ -94,9 +105,13 @@ mod tests {
         ServiceId::new(i64::try_from(number).unwrap()).unwrap()
     }
 
-    /// A run over `jobs`, `at_once`, which take what `took_s` says; looked at each second.
-    /// Gives back the moments (seconds) at which an ETA was shown, and the ETA, and the end.
-    fn run(jobs: u64, at_once: usize, took_s: impl Fn(u64) -> u64) -> (Vec<(u64, u64)>, u64) {
+    /// A run over `jobs`, `at_once`, which take what `took_s` says; one may start each `every_s`. It is looked
+    /// at each second. Gives back the moments (seconds) at which an ETA was shown, and the ETA, and the end.
+    fn run(
+        jobs: u64,
+        (at_once, every_s): (usize, u64),
+        took_s: impl Fn(u64) -> u64,
+    ) -> (Vec<(u64, u64)>, u64) {
         let mut forecast = Forecast::default();
         let mut counts = Counts {
             queued: jobs,
@@ -117,8 +132,7 @@ mod tests {
                 forecast.ended(service(*number + 1), Some(took));
                 false
             });
-            // One call a second.
-            if in_flight.len() < at_once && next < jobs {
+            if in_flight.len() < at_once && next < jobs && second % every_s == 0 {
                 counts.queued -= 1;
                 counts.in_progress += 1;
                 in_flight.push((next, second + took_s(next)));
@@ -147,7 +161,7 @@ mod tests {
             (9, 8, &jitter),
             (5, 1, &jitter),
         ] {
-            let (shown, end) = run(jobs, at_once, took_s);
+            let (shown, end) = run(jobs, (at_once, 1), took_s);
             assert!(shown.len() > 250, "{}", shown.len());
             for pair in shown.windows(2) {
                 assert!(
@@ -159,6 +173,23 @@ mod tests {
                 let left = end - second;
                 let off = eta.abs_diff(left);
                 assert!(off <= (left / 4).max(40), "at {second} of {end}: {eta}");
+            }
+        }
+    }
+
+    /// No worker has anything to wait for but the next call: fifty of them end no sooner than four.
+    #[test]
+    fn the_eta_of_a_run_that_the_call_rate_holds_back_comes_true() {
+        let jitter = |number: u64| 8 + number * 7919 % 5;
+        for workers in [4, 50] {
+            let (shown, end) = run(200, (workers, 3), jitter);
+            assert!(shown.len() > 500, "{}", shown.len());
+            for (second, eta) in shown {
+                let left = end - second;
+                assert!(
+                    eta.abs_diff(left) <= left / 20 + 5,
+                    "at {second} of {end}: {eta}"
+                );
             }
         }
     }

@@ -90,21 +90,15 @@ fn what_stopped_it(ended: &Ended) -> Option<Step> {
         | Exit::Budget
         | Exit::Credentials
         | Exit::Blocked => {
-            let hint = ended.hint.as_ref().map_or_else(
-                || "deal with the reason, then run again".to_owned(),
-                // Whole: a command that was cut cannot be typed.
-                |hint| printable(hint).into_owned(),
-            );
+            let hint = hint(ended);
+            let hint = hint.unwrap_or_else(|| "deal with the reason, then run again".to_owned());
             Some(Step::new(hint, []))
         }
         Exit::Bug => Some(Step::new(
             "what was sent is in the ledger; please report this with the message above",
             [],
         )),
-        Exit::Storage if ended.resume.is_none() => {
-            let hint = ended.hint.clone();
-            hint.map(|hint| Step::new(hint, []))
-        }
+        Exit::Storage if ended.resume.is_none() => hint(ended).map(|hint| Step::new(hint, [])),
         Exit::Storage => Some(Step::new(
             "nothing was sent after the first failed write: see to the disk, then run again",
             [],
@@ -116,6 +110,12 @@ fn what_stopped_it(ended: &Ended) -> Option<Step> {
         | Exit::Interrupted
         | Exit::Terminated => None,
     }
+}
+
+/// The hint, if there is one. Whole: a command that was cut cannot be typed.
+fn hint(ended: &Ended) -> Option<String> {
+    let lines: Vec<_> = ended.hint.iter().map(|line| printable(line)).collect();
+    (!lines.is_empty()).then(|| lines.join("\n"))
 }
 
 fn it_was(count: u64) -> &'static str {

@@ -226,7 +226,7 @@ mod tests {
             completed: counts.done + counts.failed + counts.held,
             elapsed: Duration::from_secs(2470),
             halted: None,
-            hint: None,
+            hint: Vec::new(),
             no_wait: false,
             simulated: false,
             account: Some(Owner {
@@ -383,9 +383,9 @@ mod tests {
                 "halted",
                 Ended {
                     halted: Some("the API refused the credentials (badpassword)".to_owned()),
-                    hint: Some(
+                    hint: vec![
                         "check ZOMRO_USERNAME and ZOMRO_PASSWORD, then run again".to_owned(),
-                    ),
+                    ],
                     ..ended(Exit::Outage, open)
                 },
             ),
@@ -498,7 +498,7 @@ mod tests {
     fn foreign_text_cannot_steer_the_terminal() {
         let hostile = Ended {
             halted: Some("\u{1b}[2J\nall is done".to_owned()),
-            hint: Some("\u{202e}x".to_owned()),
+            hint: vec!["\u{202e}x".to_owned()],
             database: PathBuf::from("/tmp/\u{1b}]0;x\u{7}"),
             ..ended(Exit::Outage, ALL_DONE)
         };

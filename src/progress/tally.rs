@@ -92,14 +92,23 @@ impl Tally {
                 self.simulated = *simulated;
                 self.begun = true;
             }
-            Event::Activity(activity) => self.activity = Some((activity.clone(), now)),
+            Event::Activity(activity) => {
+                self.activity = Some((activity.clone(), now));
+                if self.is_held_back() {
+                    self.forecast.begins_anew();
+                }
+            }
             Event::Job(job) => self.step(job, now),
             Event::Recounted { counts } => self.counts = *counts,
-            Event::Warning { .. } | Event::Control(_) => {}
+            Event::Warning { .. } => {}
+            Event::Control(_) => self.forecast.begins_anew(),
             Event::Paused { reason } => {
                 self.paused = Some((brief(reason, MESSAGE_CHARS_MAX), now));
             }
-            Event::Resumed => self.paused = None,
+            Event::Resumed => {
+                self.paused = None;
+                self.forecast.begins_anew();
+            }
             Event::BudgetLimits { in_flight_max } => self.in_flight_max = Some(*in_flight_max),
             Event::Halting { reason } => self.halting = Some(brief(reason, MESSAGE_CHARS_MAX)),
             Event::Stopping { calls } => self.stopping = Some(*calls),
@@ -222,21 +231,25 @@ impl Tally {
         fit(&pieces.join("  "), room)
     }
 
+    /// Nothing starts before something has happened of which nobody knows when it does.
+    fn is_held_back(&self) -> bool {
+        match &self.activity {
+            Some((Activity::HeldBack { by }, _)) => match by {
+                Limit::Window | Limit::Canary | Limit::Groups | Limit::Pause | Limit::Drain => true,
+                Limit::Rate | Limit::Workers | Limit::FailureBudget | Limit::Instances => false,
+            },
+            Some(_) | None => false,
+        }
+    }
+
     /// How far it is; before the run has begun, nobody knows.
     pub fn pace(&mut self, now: Duration) -> Option<Pace> {
         if !self.begun {
             return None;
         }
         let (ended, total) = (self.ended(), self.counts.total());
-        let is_held_back = match &self.activity {
-            Some((Activity::HeldBack { by }, _)) => match by {
-                Limit::Window | Limit::Canary | Limit::Groups | Limit::Pause | Limit::Drain => true,
-                Limit::Rate | Limit::Workers | Limit::FailureBudget | Limit::Instances => false,
-            },
-            Some(_) | None => false,
-        };
         let ends = self.paused.is_some() || self.halting.is_some() || self.stopping.is_some();
-        let until = if ends || is_held_back || ended >= total {
+        let until = if ends || self.is_held_back() || ended >= total {
             None
         } else if self.no_wait {
             self.rate.eta(total - ended, now)

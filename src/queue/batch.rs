@@ -115,4 +115,6 @@ pub struct RunPace {
     pub mean: Option<Duration>,
     /// When what is in flight was submitted, as Unix time.
     pub in_flight_since_ms: Vec<i64>,
+    /// When it began its last jobs, as Unix time, the first of them first.
+    pub started_ms: Vec<i64>,
 }

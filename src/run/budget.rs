@@ -26,6 +26,12 @@ pub fn is_exhausted(budget: Option<u64>, failures: Failures) -> bool {
     budget.is_some_and(|budget| failures.failed + failures.held >= budget)
 }
 
+/// So many of `jobs` are not in the account's list that it is the wrong account or a filter, rather than the
+/// sheet: nothing is sent.
+pub fn lacks_too_many(missing: u64, jobs: u64) -> bool {
+    missing.saturating_mul(10) > jobs
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -1,5 +1,8 @@
 //! The operator's own commands: what they change, what they leave alone, and what they say.
 
+use std::io::{BufRead as _, BufReader};
+use std::process::Stdio;
+
 use crate::rig::{FIRST, IMAGE, Rig, quick};
 use refleet::simulator::{Fault, FaultKind, InstanceChange};
 
@@ -47,7 +50,9 @@ fn a_refused_job_is_retried_on_request_and_a_wiped_one_only_on_a_second_word() {
     rig.run(&[]).exit(0);
     assert_eq!(rig.wiped(), [1, 2, 1]);
     rig.assert_truth(2);
-    rig.call(&["retry", "--failed"]).exit(0).says_out("0 jobs");
+    rig.call(&["retry", "--failed"])
+        .exit(0)
+        .says_out("nothing was changed: no job of batch 1 has failed");
 }
 
 // Field case B4.
@@ -165,7 +170,9 @@ fn cancel_drops_what_has_not_started_and_nothing_else() {
     rig.call(&["cancel", &(FIRST + 1).to_string()])
         .exit(2)
         .says("is done");
-    rig.call(&["cancel", "--all"]).exit(0).says_out("0 jobs");
+    rig.call(&["cancel", "--all"])
+        .exit(0)
+        .says_out("nothing was changed: no job of batch 1 is queued or in doubt");
     rig.call(&["cancel"]).exit(2);
     rig.assert_truth(1);
 }
@@ -324,4 +331,23 @@ fn verify_finds_a_submission_that_nothing_permitted() {
         "it submits a rebuild once more, without proof that the one before was not executed \
          and without an operator's word",
     );
+}
+
+/// The last row cannot be read: who reads on to the end learns of it, and whoever has seen enough does not.
+#[test]
+fn a_list_is_read_no_further_than_somebody_reads_it() {
+    let rig = Rig::new(5000);
+    rig.load();
+    rig.sql("UPDATE job SET image = 'ffffffff-ffff-ffff-ffff-no-image-000' WHERE line = 5001");
+    for options in [&["list"][..], &["list", "--json"]] {
+        let whole = rig.call(options);
+        assert_ne!(whole.code, 0, "{}", whole.err);
+        let mut list = rig.refleet(options);
+        let mut list = list.stdout(Stdio::piped()).spawn().unwrap();
+        let mut line = String::new();
+        // It is closed right afterwards, as `head -1` does.
+        let read = BufReader::with_capacity(64, list.stdout.take().unwrap()).read_line(&mut line);
+        assert_ne!(read.unwrap(), 0);
+        assert_eq!(list.wait().unwrap().code(), Some(0), "{line}");
+    }
 }

@@ -254,8 +254,10 @@ fn whoever_speaks_of_a_batch_on_which_nobody_works_is_told_of_the_other_one() {
     let rest = [&rest[..1], &rest[21..]].concat().join("\n");
     rig.write("rest.csv", rest);
     rig.call(&["load", "rest.csv", "-q"]).exit(0);
+    // It is at work until it is told that these are back.
+    (0..4).for_each(|nth| ends(&rig, nth, Outcome::Never));
     let mut run = rig.watch(FOUR);
-    run.wait_for(3, "done");
+    run.wait_for(4, "in_progress");
     rig.call(&["drain"])
         .exit(2)
         .says("the run at work is on batch 1, not on batch 2: say it with --batch 1");
@@ -267,6 +269,7 @@ fn whoever_speaks_of_a_batch_on_which_nobody_works_is_told_of_the_other_one() {
     rig.call(&["pause", "--batch", "1", "--reason", "this one"])
         .exit(0)
         .says_out("batch 1 is paused");
+    (0..4).for_each(|nth| is_back(&rig, nth));
     wait_until_idle(&rig, &mut run);
     run.kill();
     rig.run(FOUR)
@@ -558,7 +561,8 @@ fn a_batch_that_has_ended_is_not_paused() {
 /// Who has paused and drained a run has two things to take back.
 #[test]
 fn a_run_that_is_paused_and_drained_is_told_so_in_each_hint() {
-    let rig = Rig::with(3, |config| config.rebuild_duration = Duration::from_secs(3));
+    let rig = Rig::new(3);
+    ends(&rig, 0, Outcome::Never);
     let mut command = rig.order("fleet.csv", &["--events", "-"]);
     command.args(["--workers", "1"]);
     let mut run = Running::start(command);
@@ -567,6 +571,7 @@ fn a_run_that_is_paused_and_drained_is_told_so_in_each_hint() {
     rig.call(&["drain"]).exit(0);
     rig.call(GO).exit(0).says_out("the run at work is drained");
     pause(&rig).exit(0);
+    is_back(&rig, 0);
     run.end()
         .exit(4)
         .says("the batch is paused, too: `")

@@ -105,8 +105,10 @@ fn every_20h_leaves_out_and_names_what_is_held_in_doubt() {
         .says("left out")
         .says(&FIRST.to_string())
         .says("resolve");
+    // Which of the two others took longest is another matter.
+    let mut said = night.err.lines().filter(|line| !line.contains("slowest"));
     assert!(
-        !night.err.contains(&(FIRST + 1).to_string()),
+        !said.any(|line| line.contains(&(FIRST + 1).to_string())),
         "{}",
         night.err
     );

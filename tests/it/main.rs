@@ -16,6 +16,7 @@ mod account;
 mod accounts;
 mod approval;
 mod browser;
+mod canaries;
 mod caps;
 mod catalogue;
 mod cli;

@@ -275,3 +275,15 @@ fn a_batch_left_alone_for_a_day_goes_on_only_when_told_to() {
     rig.run(&["--stale"]).exit(0);
     assert_eq!(rig.wiped(), [1, 1, 1]);
 }
+
+/// A night's work and the rest of one are told apart.
+#[test]
+fn without_a_terminal_a_run_says_whether_it_would_order_or_go_on() {
+    let rig = Rig::new(3);
+    let run = || rig.call(&["run", "fleet.csv"]).exit(2);
+    let said = "this destroys 3 instances, and there is no terminal to ask on: ";
+    run().says(&format!("{said}it would be a new order\n"));
+    rig.load();
+    run().says(&format!("{said}batch 1 would go on\n"));
+    assert_eq!(rig.submissions(), 0);
+}

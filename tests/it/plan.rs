@@ -530,3 +530,26 @@ fn a_run_by_a_plan_takes_no_silence_for_a_proof_where_the_plan_says_so() {
     let kept: Vec<i64> = runs.iter().map(|run| run.get(0)).collect();
     assert_eq!(kept, [1]);
 }
+
+/// That more than a tenth is not in the list is known before anybody has waited for it.
+#[test]
+fn a_plan_says_when_its_run_would_halt_at_once() {
+    let too_many = "MORE THAN A TENTH OF THE 6 IS MISSING";
+    let rig = Rig::new(5);
+    rig.fleet(6);
+    let plan = rig.call(&["plan", "fleet.csv"]).exit(0);
+    plan.says_out(too_many)
+        .says_out("the run will halt before it sends");
+    rig.run(&[])
+        .exit(6)
+        .says("1 of 6 services of the order are not in the account's list");
+    assert_eq!(rig.submissions(), 0);
+
+    let rig = Rig::new(10);
+    rig.fleet(11);
+    let plan = rig.call(&["plan", "fleet.csv", "--rate", "2"]).exit(0);
+    assert!(!plan.out.contains("IS MISSING"), "{plan}");
+    plan.says_out("NOT SENT: 1 is not in the account's list")
+        .says_out("at most 2 calls a second");
+    rig.run(&[]).exit(1);
+}

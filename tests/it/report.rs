@@ -101,7 +101,9 @@ fn the_commands_of_a_report_can_be_typed_as_they_stand() {
     // The last one goes on with all that; here nobody can be asked.
     let resume = typed(&rig, &needs[2]["commands"][1]).exit(2);
     assert!(
-        resume.err.contains("there is no terminal to ask on"),
+        resume
+            .err
+            .contains("there is no terminal to ask on: batch 1 would go on\n"),
         "{}",
         resume.err
     );

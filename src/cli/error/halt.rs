@@ -1,9 +1,9 @@
 //! What to do when a run ends before its batch has ended.
 
-use crate::job::{Action, Executed, State};
+use crate::job::{Action, Executed, ServiceId, State, Terms};
 use crate::run::Halt;
 
-/// One line. `command`: how to call refleet on this database; `of_batch`: what makes a command speak of
+/// One line each. `command`: how to call refleet on this database; `of_batch`: what makes a command speak of
 /// the batch, where it is not the newest; `manifest`: its file and how that is read, as words of a command line.
 #[expect(clippy::too_many_lines, reason = "a table: one arm for each halt")]
 pub fn hint(
@@ -12,9 +12,9 @@ pub fn hint(
     command: &str,
     of_batch: &str,
     manifest: Option<&str>,
-) -> String {
+) -> Vec<String> {
     let terms = action.terms();
-    match halt {
+    let line = match halt {
         Halt::FailureBudget { .. } => {
             format!(
                 "see what went wrong (`{command} list --state failed,in_doubt{of_batch}`), deal with it (retry, resolve, cancel) or raise --max-failures, then run again"
@@ -31,30 +31,11 @@ pub fn hint(
             "nothing is lost: run it again when the window is open, by cron for example".to_owned()
         }
         Halt::Canary {
-            state: State::Done, ..
-        } => format!(
-            "look at the instance; if it is as it should be, `{command} go --canaries --reason TEXT{of_batch}` lets the others start; then run again"
-        ),
-        Halt::Canary {
             service,
             state,
             executed,
         } => {
-            let settle = match (state, executed) {
-                (State::InDoubt, _) => format!(
-                    "say what you found (`{command} resolve {service} --as WORD --reason TEXT{of_batch}`: done, requeue or failed)"
-                ),
-                (_, Executed::No) => {
-                    format!("send it again (`{command} retry {service}{of_batch}`)")
-                }
-                (_, Executed::Maybe | Executed::Yes) => format!(
-                    "{} it once more (`{command} retry --wiped {service}{of_batch}`), or say that it is as it should be (`{command} resolve {service} --as done --reason TEXT{of_batch}`)",
-                    terms.verb
-                ),
-            };
-            format!(
-                "see what happened (`{command} show {service}`), and {settle}; or let the others start all the same: `{command} go --canaries --reason TEXT{of_batch}`; then run again"
-            )
+            return after_canary(*service, (*state, *executed), terms, (command, of_batch));
         }
         Halt::GroupDown {
             service,
@@ -121,5 +102,41 @@ pub fn hint(
         Halt::Outage { .. } => {
             "see to the network, or wait for the API, then run again: nothing is lost".to_owned()
         }
+    };
+    vec![line]
+}
+
+/// What to do about `service`, which was to go first and did not end well.
+fn after_canary(
+    service: ServiceId,
+    (state, executed): (State, Executed),
+    terms: &Terms,
+    (command, of_batch): (&str, &str),
+) -> Vec<String> {
+    let resolve =
+        |word: &str| format!("`{command} resolve {service} --as {word} --reason TEXT{of_batch}`");
+    let go = format!("`{command} go --canaries --reason TEXT{of_batch}`");
+    let mut lines = vec![format!("see what happened: `{command} show {service}`")];
+    match (state, executed) {
+        (State::Done, _) => {}
+        (State::InDoubt, _) => lines.extend([
+            format!("if it is as it should be: {}", resolve("done")),
+            format!("to {} it once more: {}", terms.verb, resolve("requeue")),
+        ]),
+        (_, Executed::No) => {
+            lines.push(format!(
+                "to send it again: `{command} retry {service}{of_batch}`"
+            ));
+        }
+        (_, Executed::Maybe | Executed::Yes) => lines.extend([
+            format!("if it is as it should be: {}", resolve("done")),
+            format!(
+                "to {} it once more: `{command} retry --wiped {service}{of_batch}`",
+                terms.verb
+            ),
+        ]),
     }
+    lines.push(format!("to let the others start all the same: {go}"));
+    lines.push("then run again".to_owned());
+    lines
 }

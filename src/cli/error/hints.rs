@@ -63,7 +63,7 @@ pub fn hints(error: &CliError) -> Vec<String> {
         CliError::Conflict { action, conflict } => conflict_hints(*action, conflict),
         CliError::OnlyRehearsed { rehearsal, .. } => vec![format!(
             "for the simulation's, repeat it with --db {}",
-            text::shell_word(&rehearsal.to_string_lossy())
+            text::shell_path(rehearsal)
         )],
         CliError::WhichBatch(batches) if !batches.is_empty() => {
             hint("name the manifest of the one you mean")
@@ -74,7 +74,7 @@ pub fn hints(error: &CliError) -> Vec<String> {
         CliError::OtherApi { .. } => hint(OTHER_PROVIDER),
         CliError::Open(error) => open_hints(error),
         CliError::Store(error) => storage_hints(error),
-        CliError::Account { action, halt } => hint(&halt::hint(halt, *action, "refleet", "", None)),
+        CliError::Account { action, halt } => halt::hint(halt, *action, "refleet", "", None),
         CliError::NoSuchBatch(_) | CliError::NoSuchService(_) => {
             hint("`refleet status` shows what is there")
         }

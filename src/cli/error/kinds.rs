@@ -104,14 +104,16 @@ pub enum CliError {
     },
     /// Nobody is there to be asked.
     #[error(
-        "this {} {instances} instances, and there is no terminal to ask on",
-        .action.terms().costs
+        "this {} {}, and there is no terminal to ask on: {}",
+        .action.terms().costs, words::instances(*.instances), what_it_is(*.open)
     )]
     NobodyToAsk {
         /// What it would be.
         action: Action,
         /// How many it would be.
         instances: u64,
+        /// The batch that would go on; `None`: it would be a new order.
+        open: Option<BatchId>,
     },
     /// An open batch that was left alone for long.
     #[error("{}", stale(*.batch, *.touched_ms))]
@@ -391,4 +393,12 @@ fn too_different(changes: &Changes, percent: u8) -> String {
         }
     }
     text
+}
+
+/// Which order a run is about.
+fn what_it_is(open: Option<BatchId>) -> String {
+    match open {
+        Some(batch) => format!("batch {batch} would go on"),
+        None => "it would be a new order".to_owned(),
+    }
 }

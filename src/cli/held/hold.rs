@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::read::Held;
-use super::until::{Until, members};
+use super::until::{Until, Waited, members};
 use crate::job::{Executed, Instruction, ResultRow, State};
 use crate::text;
 use crate::time;
@@ -53,8 +53,8 @@ impl Held {
         let is_down = row.executed != Executed::No;
         let mut holds = Vec::new();
         holds.extend(self.by_word());
+        holds.extend(self.by_canaries(row, is_down));
         if !is_down {
-            holds.extend(self.by_canaries(row));
             holds.extend(self.by_group(row));
         }
         holds.extend(self.by_window(row));
@@ -73,11 +73,19 @@ impl Held {
         })
     }
 
-    fn by_canaries(&self, row: &ResultRow) -> Option<Hold> {
-        let goes_first = self.go_first.contains(&row.service);
-        (!self.canaries.is_empty() && !goes_first).then(|| {
-            let by = format!("those that go first, {}", members(&self.canaries));
-            Hold::new("canary", by, self.until_proven())
+    /// `is_down`: it waits for none of them to be proven.
+    fn by_canaries(&self, row: &ResultRow, is_down: bool) -> Option<Hold> {
+        if !is_down && !self.go_first.contains(&row.service) {
+            return (!self.canaries.is_empty()).then(|| {
+                let by = format!("those that go first, {}", members(&self.canaries));
+                Hold::new("canary", by, self.until_proven())
+            });
+        }
+        // As long as one is lost, a run ends before it starts anything at all.
+        let lost: Vec<Waited> = self.lost_canaries().copied().collect();
+        (!lost.is_empty()).then(|| {
+            let by = format!("what was to go first, {}", members(&lost));
+            Hold::new("canary", by, Until::Word)
         })
     }
 

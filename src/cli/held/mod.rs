@@ -8,5 +8,5 @@ mod read;
 mod until;
 
 pub use hold::{Hold, holds_as_json};
-pub use read::{Held, HeldGroup, HeldWindow, down_already, held, held_now, said};
+pub use read::{Held, HeldGroup, HeldWindow, canary_now, down_already, held, held_now, said};
 pub use until::{Until, Waited, members};

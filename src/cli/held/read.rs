@@ -31,8 +31,6 @@ pub struct Held {
     pub go_first: HashSet<ServiceId>,
     /// Jobs that wait for them.
     pub behind_canaries: u64,
-    /// Of each image so many go first, where others wait for them.
-    pub canary: Option<NonZeroU32>,
     pub groups: Vec<HeldGroup>,
     /// How the window stands, if there is one.
     pub window: Option<HeldWindow>,
@@ -45,6 +43,12 @@ impl Held {
         each.max().unwrap_or(Until::Unknown)
     }
 
+    /// Those that were to go first and did not end well: as long as there is one, no run starts anything.
+    pub fn lost_canaries(&self) -> impl Iterator<Item = &Waited> {
+        let canaries = self.canaries.iter();
+        canaries.filter(|canary| canary.until == Until::Word)
+    }
+
     /// Somebody has said that nothing starts until he says otherwise.
     pub fn is_paused(&self) -> bool {
         let word = self.by_word.as_ref();
@@ -53,13 +57,10 @@ impl Held {
 
     /// One that is waited for, and of which only somebody's word settles what is next.
     pub fn needs_a_word(&self) -> Option<ServiceId> {
-        let is_stuck = |waited: &&Waited| match waited.state {
-            State::Failed | State::InDoubt | State::Done => true,
-            State::Queued | State::Submitting | State::InProgress | State::Cancelled => false,
-        };
         let of_groups = self.groups.iter().flat_map(|held| &held.down);
         let mut all = self.canaries.iter().chain(of_groups);
-        all.find(is_stuck).map(|waited| waited.service)
+        all.find(|waited| waited.until == Until::Word)
+            .map(|waited| waited.service)
     }
 }
 
@@ -158,10 +159,7 @@ pub async fn held(
         ..Held::default()
     };
     if !first.iter().all(|job| job.record.is_proven()) {
-        let queued = first.iter().filter(|job| job.record.state == State::Queued);
-        let all = queue.counts(batch.id).await?.queued;
-        held.behind_canaries = all.saturating_sub(queued.count() as u64);
-        held.canary = canary.filter(|_| held.behind_canaries > 0);
+        held.behind_canaries = behind(queue, batch.id, &first).await?;
         let unproven = first.iter().filter(|job| !job.record.is_proven());
         held.canaries = unproven.map(waited).collect();
         held.go_first = held.canaries.iter().map(|first| first.service).collect();
@@ -180,6 +178,32 @@ pub async fn held(
     });
     held.groups = groups.collect();
     Ok(held)
+}
+
+/// Of each image so many go first, by the rules of the last run of `batch`, where others wait for them.
+pub async fn canary_now(
+    queue: &mut Queue,
+    batch: &Batch,
+) -> Result<Option<NonZeroU32>, StoreError> {
+    let options = queue.options(batch.id).await?.unwrap_or_default();
+    let is_released = said(queue, batch.id).await?.released.is_some();
+    let Some(each) = rollout_of(&options).canary.filter(|_| !is_released) else {
+        return Ok(None);
+    };
+    let progress = queue.rollout(batch.id, Some(each)).await?;
+    let first = progress.canaries.unwrap_or_default();
+    if first.iter().all(|job| job.record.is_proven()) {
+        return Ok(None);
+    }
+    let is_waited_for = behind(queue, batch.id, &first).await? > 0;
+    Ok(is_waited_for.then_some(each))
+}
+
+/// Jobs of `batch` that wait for the `first` ones.
+async fn behind(queue: &mut Queue, batch: BatchId, first: &[QueuedJob]) -> Result<u64, StoreError> {
+    let queued = first.iter().filter(|job| job.record.state == State::Queued);
+    let all = queue.counts(batch).await?.queued;
+    Ok(all.saturating_sub(queued.count() as u64))
 }
 
 /// What holds groups of a new order back before it has begun: a sentence for each of which an earlier order has

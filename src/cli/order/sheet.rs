@@ -37,8 +37,8 @@ pub struct Sheet<'a> {
 impl Sheet<'_> {
     /// What makes a command take passwords, keys and pins from it, behind a blank; `None`: it has no name.
     pub fn from(&self) -> Option<String> {
-        let path = self.path.to_string_lossy();
-        (path != "-").then(|| format!(" --from {}{}", text::shell_word(&path), self.reading))
+        let is_named = self.path.as_os_str() != "-";
+        is_named.then(|| format!(" --from {}{}", text::shell_path(self.path), self.reading))
     }
 }
 

@@ -69,6 +69,8 @@ async fn make(global: &Global, args: &PlanArgs) -> Result<Exit, CliError> {
     let asked = Asked {
         action,
         owner: sheet.owner.as_ref(),
+        open: None,
+        jobs: order.targets.count(),
         client: &client,
         api_url: &api_url,
         options: &options,
@@ -88,6 +90,7 @@ async fn make(global: &Global, args: &PlanArgs) -> Result<Exit, CliError> {
         api_url: &api_url,
         heading: "",
         warnings: &warnings,
+        jobs: asked.jobs,
         no_wait: false,
         rollout: options.rollout.clone(),
         rebuild_timeout: options.rules.rebuild_timeout,
@@ -104,15 +107,23 @@ async fn make(global: &Global, args: &PlanArgs) -> Result<Exit, CliError> {
         lookup_calls: manifest.calls,
     };
     let bounds = Bounds::of(&options);
-    let owner = account.owner.clone();
-    let plan = PlanFile::new(&sheet, owner, database, bounds, shown);
-    print_text(&match args.format {
-        FormatArg::Json => plan.to_json(),
-        FormatArg::Table => text::text(&question, &forecast, manifest.calls),
-    })?;
+    let plan = PlanFile::new(&sheet, account.owner.clone(), database, bounds, shown);
+    let text = || text::text(&question, &forecast, manifest.calls);
+    print_plan(&plan, args.format, text)?;
     let options = args.options.options();
     order::tell_left_out(&order.left_out, action, options, &command, verbosity);
     write(&plan, args, global)
+}
+
+fn print_plan(
+    plan: &PlanFile,
+    format: FormatArg,
+    text: impl FnOnce() -> String,
+) -> Result<(), CliError> {
+    print_text(&match format {
+        FormatArg::Json => plan.to_json(),
+        FormatArg::Table => text(),
+    })
 }
 
 /// The manifest, with what its names stand for.

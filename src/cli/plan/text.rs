@@ -7,7 +7,7 @@ use crate::cli::question::Question;
 use crate::cli::words::named;
 use crate::job::ServiceId;
 use crate::queue::Changes;
-use crate::text::shell_word;
+use crate::text::shell_path;
 
 /// Services that are named in a line.
 const NAMED_MAX: usize = 20;
@@ -66,10 +66,9 @@ pub fn lookups(calls: u64) -> String {
 
 /// What to type to do what the plan says.
 pub fn next(command: &str, manifest: &Path, plan: &Path, options: &str) -> String {
-    let word = |path: &Path| shell_word(&path.to_string_lossy()).into_owned();
     format!(
         "hint: `{command} run {} --plan {}{options}` does exactly this, within --plan-age\n",
-        word(manifest),
-        word(plan)
+        shell_path(manifest),
+        shell_path(plan)
     )
 }

@@ -11,7 +11,7 @@ use crate::cli::output::tell;
 use crate::cli::sign_in::sign_in;
 use crate::cli::typed::answer;
 use crate::cli::words::instances;
-use crate::job::{Action, Owner};
+use crate::job::{Action, BatchId, Owner};
 use crate::progress::{Surroundings, Verbosity};
 use crate::run::{InstanceList, Options, Rollout, read_account};
 use crate::zomro::Client;
@@ -22,6 +22,10 @@ pub struct Asked<'a> {
     pub action: Action,
     /// Whose instances they have to be, where that is known.
     pub owner: Option<&'a Owner>,
+    /// The open batch that would go on; `None`: a new order.
+    pub open: Option<BatchId>,
+    /// Jobs of the batch, those included that are not asked about.
+    pub jobs: u64,
     pub client: &'a Client,
     pub api_url: &'a str,
     /// What the run will do.
@@ -44,6 +48,7 @@ pub async fn confirm(
         return Err(CliError::NobodyToAsk {
             action: asked.action,
             instances: targets.count(),
+            open: asked.open,
         });
     }
     let capable = Surroundings::of_this_process().terminal;
@@ -55,6 +60,7 @@ pub async fn confirm(
         api_url: asked.api_url,
         heading,
         warnings,
+        jobs: asked.jobs,
         no_wait: asked.options.no_wait,
         rollout: rollout(asked.options, heading),
         rebuild_timeout: asked.options.rules.rebuild_timeout,

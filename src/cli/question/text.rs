@@ -14,6 +14,7 @@ use crate::cli::words::{instances, named};
 use crate::job::{AccessKind, Action, ImageId, ServiceId};
 use crate::progress::fold;
 use crate::queue::{FirstOfEach, Target};
+use crate::run::budget::lacks_too_many;
 use crate::run::{Account, Rollout};
 use crate::text::brief;
 use crate::time;
@@ -67,6 +68,8 @@ pub struct Question<'a> {
     pub heading: &'a str,
     /// Stand where nobody misses them.
     pub warnings: &'a [String],
+    /// Jobs of the batch, those included that are not asked about.
+    pub jobs: u64,
     /// `--no-wait`: everything is sent, whatever the list says.
     pub no_wait: bool,
     /// Who goes first, and who never goes down together.
@@ -210,6 +213,12 @@ impl Question<'_> {
                 are(absent.count),
                 absent
             ));
+            if lacks_too_many(absent.count as u64, self.jobs) {
+                lines.push(format!(
+                    "MORE THAN A TENTH OF THE {} IS MISSING: the run will halt before it sends anything. Clear the filter, or take these rows out.",
+                    self.jobs
+                ));
+            }
         }
         if differing > DIFFERENCES_MAX {
             lines.push(format!(
@@ -465,6 +474,7 @@ mod tests {
             api_url: "https://api.zomro.com/",
             heading: "",
             warnings: &[],
+            jobs: all.count(),
             no_wait: false,
             rollout: Rollout::default(),
             rebuild_timeout: Duration::from_hours(1),
@@ -513,6 +523,7 @@ mod tests {
             api_url: "",
             heading: "",
             warnings: &[],
+            jobs: all.count(),
             no_wait: true,
             rollout: Rollout::default(),
             rebuild_timeout: Duration::from_hours(1),

@@ -13,7 +13,7 @@ use crate::cli::error::CliError;
 use crate::cli::format::{FormatArgs, Formats as _, ResultsFormat};
 use crate::cli::global::Global;
 use crate::cli::manifest::ManifestArgs;
-use crate::cli::output::tell_prose;
+use crate::cli::output::{printed, tell_prose};
 use crate::cli::paths;
 use crate::cli::words::jobs;
 use crate::exit::Exit;
@@ -94,14 +94,8 @@ pub async fn report(global: &Global, args: &ReportArgs) -> Result<Exit, CliError
             return Err(CliError::Usage("name a file with --output".to_owned()));
         }
         let written = write(global, &mut queue, &batch, (order, width()), io::stdout()).await?;
-        return match written {
-            Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(Exit::Done),
-            Err(source) => Err(CliError::Output {
-                what: "to stdout".to_owned(),
-                source,
-            }),
-            Ok(_) => Ok(Exit::Done),
-        };
+        printed(written.map(|_| ()))?;
+        return Ok(Exit::Done);
     };
     let manifests = [Some(&batch.path), args.from.as_ref()]
         .into_iter()

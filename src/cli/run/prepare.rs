@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use super::context::{Invocation, RunContext};
 use crate::cli::error::CliError;
-use crate::cli::held::{down_already, held_now, said};
+use crate::cli::held::{canary_now, down_already, said};
 use crate::cli::lookup::Resolved;
 use crate::cli::order::{self, Loaded, NewOrder, Plan, Sheet, access, check_groups};
 use crate::cli::output::{tell, tell_prose};
@@ -56,7 +56,7 @@ pub async fn prepare(invocation: &Invocation<'_>, queue: &mut Queue) -> Result<P
     };
     let batch = batches::find(queue, Some(batch)).await?;
     // What lets the others start is `go --canaries`, and not an option that somebody has forgotten.
-    prepared.canary = held_now(queue, &batch).await?.canary;
+    prepared.canary = canary_now(queue, &batch).await?;
     if options.no_wait && prepared.canary.is_some() {
         return Err(CliError::Usage(format!(
             "batch {} waits for those that go first (--canary), and --no-wait waits for none: run it without --no-wait, or say `go --canaries` first",
@@ -173,6 +173,8 @@ async fn new_order(
             plan.check_unused(queue).await?;
             let subject = Subject {
                 targets: &targets,
+                open: None,
+                jobs: targets.count(),
                 action,
                 owner: plan.account.as_ref(),
             };
@@ -187,6 +189,8 @@ async fn new_order(
             warnings.extend(down_already(Some(queue), &targets.groups(), max).await?);
             let subject = Subject {
                 targets: &targets,
+                open: None,
+                jobs: targets.count(),
                 action,
                 owner: sheet.owner.as_ref(),
             };
@@ -422,6 +426,8 @@ async fn ask_about_the_rest(
     }));
     let subject = Subject {
         targets: &targets,
+        open: Some(batch.id),
+        jobs: all,
         action: batch.action,
         owner: batch.owner.as_ref(),
     };
@@ -447,6 +453,10 @@ fn pins(sheet: &Sheet<'_>) -> Result<HashMap<ServiceId, Expected>, CliError> {
 /// What is asked about.
 struct Subject<'a> {
     targets: &'a Targets,
+    /// The open batch that would go on; `None`: a new order.
+    open: Option<BatchId>,
+    /// Jobs of the batch, those included that are not asked about.
+    jobs: u64,
     action: Action,
     /// Whose it has to be, where it was begun already.
     owner: Option<&'a Owner>,
@@ -458,6 +468,8 @@ impl<'a> Subject<'a> {
         Asked {
             action: self.action,
             owner: self.owner,
+            open: self.open,
+            jobs: self.jobs,
             client: &context.client,
             api_url: &context.api_url,
             options: &context.options,

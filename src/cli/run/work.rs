@@ -198,19 +198,20 @@ async fn how_it_ended(
     };
     let simulated = invocation.is_simulated();
     let command = invocation.command();
-    let manifest = path.map(|path| {
-        text::shell_word(&path.to_string_lossy()).into_owned() + &next::of_sheet(recorded)
-    });
+    let manifest = path.map(|path| text::shell_path(path) + &next::of_sheet(recorded));
     let is_paused = match said(queue, batch.id).await {
         Ok(control) => control.paused.is_some(),
         Err(_) => false,
     };
     let hint = |halt| {
         let manifest = manifest.as_deref();
-        let hint = halt::hint(halt, batch.action, &command, &of_batch, manifest);
+        let mut hint = halt::hint(halt, batch.action, &command, &of_batch, manifest);
         if is_paused && matches!(halt, Halt::Drained { .. }) {
-            return format!(
-                "the batch is paused, too: `{command} go --reason TEXT{of_batch}` lifts that; {hint}"
+            hint.insert(
+                0,
+                format!(
+                    "the batch is paused, too: `{command} go --reason TEXT{of_batch}` lifts that"
+                ),
             );
         }
         hint
@@ -235,7 +236,10 @@ async fn how_it_ended(
         causes,
         elapsed: ending.elapsed,
         halted: halted(ending),
-        hint: (ending.halt.as_ref().map(hint)).or_else(|| storage_hint(ending)),
+        hint: match &ending.halt {
+            Some(halt) => hint(halt),
+            None => Vec::from_iter(storage_hint(ending)),
+        },
         no_wait: invocation.context.options.no_wait,
         simulated,
         account: now.unwrap_or(batch).owner.clone(),

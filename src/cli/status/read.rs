@@ -8,7 +8,7 @@ use crate::cli::held::{Held, HeldWindow, held};
 use crate::cli::next::{self, command_for};
 use crate::cli::recorded::no_wait_of;
 use crate::job::{BatchId, Control, ControlEntry, Counts, ServiceId, State};
-use crate::pace::{self, COMPLETED_MIN, Left, Pace, RATE_WINDOW};
+use crate::pace::{self, COMPLETED_MIN, Left, Pace, RATE_WINDOW, Starts};
 use crate::queue::{
     AtWork, Backend as _, Batch, Holder, Oldest, Overview as _, Queue, Run, Store as _,
 };
@@ -72,8 +72,10 @@ impl Status {
             batch: on(&process),
             holder: process.holder,
         });
+        let mut said = queue.control(batch.id, 0).await?;
+        let told_ms = said.last().map_or(i64::MIN, |(_, entry)| entry.at_ms);
         let mut pace = match (&holder, &last_run) {
-            (Some(_), Some(run)) => pace(queue, &batch, run, now_ms).await?,
+            (Some(_), Some(run)) => pace(queue, &batch, run, (told_ms, now_ms)).await?,
             (Some(_) | None, Some(_) | None) => standing(&batch.counts),
         };
         let all = queue.batches().await?;
@@ -83,7 +85,6 @@ impl Status {
             .filter(|other| other.id != batch.id && other.is_open())
             .map(|other| (other.id, other.counts.open()))
             .collect();
-        let mut said = queue.control(batch.id, 0).await?;
         let at_work = last_run.as_ref().filter(|_| holder.is_some());
         let mut control = Control::of(at_work.map(|run| run.id));
         control.hear_all(&said);
@@ -136,7 +137,13 @@ impl Status {
 }
 
 /// How quickly `run` works on `batch`, which it does now.
-async fn pace(queue: &mut Queue, batch: &Batch, run: &Run, now_ms: i64) -> Result<Pace, CliError> {
+/// `told_ms`: when an operator said something to it last.
+async fn pace(
+    queue: &mut Queue,
+    batch: &Batch,
+    run: &Run,
+    (told_ms, now_ms): (i64, i64),
+) -> Result<Pace, CliError> {
     let no_wait = no_wait_of(&run.options);
     let window_ms = i64::try_from(RATE_WINDOW.as_millis()).unwrap_or(i64::MAX);
     let since_ms = now_ms - window_ms;
@@ -170,10 +177,19 @@ async fn pace(queue: &mut Queue, batch: &Batch, run: &Run, now_ms: i64) -> Resul
         reason = "a few workers"
     )]
     let usual = usual as u64;
+    let at_once = usual.max(in_flight.len() as u64);
+    // From the first of them on: which of them were begun before something was said to it does not count.
+    let first_ms = seen.started_ms.first().copied().unwrap_or(now_ms);
+    let mut starts = Starts::default();
+    for started_ms in seen.started_ms.iter().filter(|at_ms| **at_ms > told_ms) {
+        starts.push(time::between(first_ms, *started_ms), at_once);
+    }
+    let last_starts = starts.last_of(counts.queued, at_once);
     let left = Left {
         queued: counts.queued,
-        at_once: usual.max(in_flight.len() as u64),
+        at_once,
         in_flight,
+        last_starts: last_starts.map(|at| at.saturating_sub(time::between(first_ms, now_ms))),
     };
     pace.eta = mean.and_then(|mean| left.until_ended(mean));
     Ok(pace)

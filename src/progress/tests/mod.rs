@@ -202,7 +202,7 @@ fn look_at_it() {
         completed: handle.completed(),
         elapsed: Duration::from_secs(25),
         halted: handle.halted(),
-        hint: None,
+        hint: Vec::new(),
         no_wait: false,
         simulated: false,
         account: None,

@@ -34,8 +34,17 @@ const IN_FLIGHT: &str = "SELECT coalesce(submitted_ms, intent_ms) FROM job
      WHERE batch_id = $1 AND state <> 'queued' AND completed_ms IS NULL
        AND state IN ('submitting', 'in_progress') LIMIT $2";
 
+const STARTED: &str = concat!(
+    "SELECT at_ms",
+    of_run!(),
+    " AND kind = 'intent' ORDER BY seq DESC LIMIT $2"
+);
+
 /// Completions of which the duration is looked at.
 const COMPLETIONS_MAX: i64 = 1000;
+
+/// Starts of which the pattern is looked at.
+const STARTS_MAX: i64 = 1000;
 
 /// More are never in flight but under `--no-wait`, where nobody looks after them.
 const IN_FLIGHT_MAX: i64 = 10_000;
@@ -59,12 +68,15 @@ impl PostgresQueue {
         let (completed, mean_ms): (i64, Option<f64>) = self.session.one(completed).await?;
         let in_flight = sqlx::query_as(IN_FLIGHT).bind(batch.0).bind(IN_FLIGHT_MAX);
         let in_flight: Vec<(i64,)> = self.session.all(in_flight).await?;
+        let started = sqlx::query_as(STARTED).bind(run.0).bind(STARTS_MAX);
+        let started: Vec<(i64,)> = self.session.all(started).await?;
         Ok(RunPace {
             ended: count(ended)?,
             begun_ms,
             completed: count(completed)?,
             mean: mean_ms.and_then(|ms| Duration::try_from_secs_f64(ms / 1000.0).ok()),
             in_flight_since_ms: in_flight.into_iter().map(|(ms,)| ms).collect(),
+            started_ms: started.into_iter().rev().map(|(ms,)| ms).collect(),
         })
     }
 }

@@ -16,6 +16,9 @@ macro_rules! of_run {
 /// Completions of which the duration is looked at.
 const COMPLETIONS_MAX: i64 = 1000;
 
+/// Starts of which the pattern is looked at.
+const STARTS_MAX: i64 = 1000;
+
 /// More are never in flight but under `--no-wait`, where nobody looks after them.
 const IN_FLIGHT_MAX: i64 = 10_000;
 
@@ -60,6 +63,16 @@ impl SqliteQueue {
         .bind(IN_FLIGHT_MAX)
         .fetch_all(&mut self.connection)
         .await?;
+        let mut started: Vec<i64> = sqlx::query_scalar(concat!(
+            "SELECT at_ms",
+            of_run!(),
+            " AND kind = 'intent' ORDER BY seq DESC LIMIT ?2"
+        ))
+        .bind(run.0)
+        .bind(STARTS_MAX)
+        .fetch_all(&mut self.connection)
+        .await?;
+        started.reverse();
         let mean = mean_ms.and_then(|ms| Duration::try_from_secs_f64(ms / 1000.0).ok());
         Ok(RunPace {
             ended: u64::try_from(ended).unwrap_or(0),
@@ -67,6 +80,7 @@ impl SqliteQueue {
             completed: u64::try_from(completed).unwrap_or(0),
             mean,
             in_flight_since_ms: in_flight,
+            started_ms: started,
         })
     }
 }

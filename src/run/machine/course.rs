@@ -233,11 +233,11 @@ impl Machine {
     }
 
     pub(super) fn tell_if_the_budget_limits(&mut self) {
-        let headroom = self.headroom();
-        if headroom < self.options.workers {
-            self.narrator.tell(Event::BudgetLimits {
-                in_flight_max: headroom,
-            });
+        // What is in flight already takes its part of both: the budget's bound is the lower one just where
+        // it leaves fewer slots.
+        let in_flight_max = self.headroom().saturating_add(self.in_flight());
+        if in_flight_max < self.options.workers {
+            self.narrator.tell(Event::BudgetLimits { in_flight_max });
         }
     }
 

@@ -4,7 +4,7 @@
 use super::Machine;
 use crate::job::JobId;
 use crate::queue::Pending;
-use crate::run::Halt;
+use crate::run::{Halt, budget};
 
 impl Machine {
     /// The store has to say what is still to be sent, before the first of it is: what the list surely
@@ -40,7 +40,7 @@ impl Machine {
             .conclude(self.account.inventory.is_read());
         let missing = found.missing.len() as u64;
         if let Some(first) = found.first_missing
-            && missing.saturating_mul(10) > jobs
+            && budget::lacks_too_many(missing, jobs)
         {
             self.halt_for(Halt::NotListed {
                 missing,

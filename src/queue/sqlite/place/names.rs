@@ -5,7 +5,7 @@ use std::path::Path;
 
 /// The name of `path` as one word of a shell's command line.
 pub(super) fn word(path: &Path) -> String {
-    crate::text::shell_word(&path.to_string_lossy()).into_owned()
+    crate::text::shell_path(path)
 }
 
 /// The folder that `path` lies in.

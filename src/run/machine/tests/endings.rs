@@ -62,6 +62,25 @@ fn a_run_that_has_used_up_its_budget_halts_and_leaves_the_rest_queued() {
     );
 }
 
+/// A resume finds two in flight: the budget that allows two at once still allows these.
+#[test]
+fn what_a_resume_finds_in_flight_counts_once_against_the_budget() {
+    let mut options = options();
+    options.max_failures = Tolerance::Jobs(2);
+    let mut world = World::new(9, options);
+    let flies = |world: &World, number| world.state(number) == State::InProgress;
+    world.run_until(|world| flies(world, 1) && flies(world, 2));
+    world.events.clear();
+    world.crash(MINUTE);
+    world.run();
+    let told = world.events.iter().filter_map(|event| match event {
+        Event::BudgetLimits { in_flight_max } => Some(*in_flight_max),
+        _ => None,
+    });
+    assert_eq!(told.collect::<Vec<_>>(), [2]);
+    assert_eq!(world.machine.halt(), None);
+}
+
 // Field case D11.
 /// They are known before the first submission, and use up no budget.
 #[test]

@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
-use super::world::{MINUTE, Made, NEW, OLD, World, options, service};
+use super::world::{
+    Fate, MINUTE, Made, NEW, OLD, Rebuilding, SECOND, World, options, service, usual,
+};
 use crate::job::{ImageId, State};
 use crate::run::{Halt, Options};
 use crate::time::Window;
@@ -98,8 +100,28 @@ fn jobs_that_would_not_be_back_are_left_with_the_store() {
     assert!(opens_in(&world) > Duration::from_hours(22));
 }
 
+/// The store has said a moment ago that nothing more is due, but for what was passed over.
 #[test]
 fn what_was_passed_over_starts_when_the_window_has_opened_anew() {
+    let mut world = World::new(3, within("02:05-02:04"));
+    world.took_before(five_times(OLD, MINUTE));
+    get_the_quick_image(&mut world, &[1]);
+    let slow = Rebuilding {
+        takes: 10 * MINUTE,
+        ..usual()
+    };
+    world.submits.extend([Fate::Accepted(slow)]);
+    world.run_until(|world| world.submissions(2) > 0);
+    assert_eq!(world.state(1), State::InProgress);
+    let after_opening = world.elapsed().checked_sub(5 * MINUTE);
+    assert!(
+        after_opening.is_some_and(|after| after < 3 * SECOND),
+        "{after_opening:?}"
+    );
+}
+
+#[test]
+fn what_was_passed_over_starts_when_the_process_has_slept_until_the_next_night() {
     let mut world = World::new(3, within("01:00-02:10"));
     world.took_before(five_times(OLD, MINUTE));
     get_the_quick_image(&mut world, &[1]);
