@@ -22,6 +22,11 @@ const ROWS_AT_ONCE: usize = 4096;
 /// Of so many new jobs the server would learn too late how they are spread.
 const ROWS_TO_ANALYZE: u64 = 10_000;
 
+/// A load waits for another one, a statement of a large one may take long, and so may a manifest that comes
+/// through a pipe.
+const PATIENCE: &str = "SET LOCAL lock_timeout = '10min'; SET LOCAL statement_timeout = '10min';
+     SET LOCAL idle_in_transaction_session_timeout = '10min'";
+
 /// Two loads are one after the other: what one has queued is the other one's past. The number is
 /// refleet's own.
 const ONE_LOAD: &str = "SELECT pg_advisory_xact_lock(32199637924668789)";
@@ -113,10 +118,7 @@ async fn insert_all<E: Error + 'static>(
     policy: EnqueuePolicy,
     rows: &mut Rows<'_, E>,
 ) -> Result<Enqueued, EnqueueError<E>> {
-    // A load waits for another one, and a statement of a large one may take long.
-    transaction
-        .run("SET LOCAL lock_timeout = '10min'; SET LOCAL statement_timeout = '10min'")
-        .await?;
+    transaction.run(PATIENCE).await?;
     transaction.run(ONE_LOAD).await?;
     if let Some(conflict) = other_provider(transaction, batch).await? {
         return Err(EnqueueError::Conflict(conflict));
