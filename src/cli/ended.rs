@@ -113,6 +113,7 @@ mod tests {
             halt,
             signal,
             storage: None,
+            unwritten: Vec::new(),
             elapsed: Duration::ZERO,
             database: PathBuf::new(),
         }

@@ -7,11 +7,11 @@ use std::time::Duration;
 use clap::{ArgAction, Args};
 
 use super::error::{CliError, SetupError};
-use super::options::parse_positive;
 use crate::config::{self, Account, Config};
 use crate::progress::Verbosity;
 use crate::queue::Location;
 use crate::text;
+use crate::time::parse_duration;
 use crate::zomro::{AccountField, Endpoint};
 
 /// The database's file in the state folder.
@@ -62,7 +62,7 @@ pub struct Global {
         hide = true,
         env = "REFLEET_LEASE",
         value_name = "DURATION",
-        value_parser = parse_positive,
+        value_parser = parse_duration,
         default_value = "60s"
     )]
     pub lease: Duration,

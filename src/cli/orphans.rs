@@ -6,7 +6,7 @@ use super::global::Global;
 use super::recorded::waits_of;
 use crate::cli::error::CliError;
 use crate::job::{BatchId, JobId};
-use crate::queue::{Overview as _, Queue, QueuedJob};
+use crate::queue::{Fence, Overview as _, Queue, QueuedJob, Sender};
 use crate::run::hosts::Missing;
 use crate::run::hosts::orphan::{is_orphan, missing};
 use crate::text;
@@ -31,10 +31,19 @@ impl Orphans {
         };
         let waits = waits_of(&options);
         let senders = queue.senders(batch).await?;
-        let (fences, now_ms) = queue.fences().await?;
+        let (mut fences, now_ms) = queue.fences().await?;
+        // A process that has said that it ended is as good as fenced, and what it had sent may still arrive.
+        fences.extend(senders.values().filter_map(|sender| {
+            let Sender { tenure, ended_ms } = sender;
+            Some(Fence {
+                host: tenure.host.clone(),
+                tenure: Some(tenure.id),
+                at_ms: (*ended_ms)?.max(tenure.since_ms),
+            })
+        }));
         let missing = senders.into_iter().map(|(job, sender)| {
             let missing = missing(&sender.tenure, &fences, waits, now_ms);
-            (job, missing.filter(|_| !sender.has_ended))
+            (job, missing)
         });
         Ok(Self {
             missing: missing.collect(),

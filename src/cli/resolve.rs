@@ -252,51 +252,12 @@ fn selection(all: bool, services: &[ServiceId]) -> Selection {
 async fn carry_out(
     global: &Global,
     arg: &BatchArg,
-    operation: Operation<'_>,
+    mut operation: Operation<'_>,
 ) -> Result<Exit, CliError> {
-    let Operation {
-        selection,
-        states,
-        decide,
-        done,
-        none,
-        from,
-    } = operation;
-    let manifest = match from {
-        Some(manifest) => {
-            let lookup::Resolved {
-                source, validated, ..
-            } = lookup::resolve_if_named(global, manifest).await?;
-            Some((source, validated))
-        }
-        None => None,
-    };
-    let (mut queue, batch) = batches::open(global, arg, Open::Change).await?;
-    let orphans = match done {
-        Done::Queued => Orphans::read(global, &mut queue, batch.id).await?,
-        Done::Is(_) => Orphans::default(),
-    };
-    let sends_again = matches!(done, Done::Queued);
-    let decide: &Decision<'_> = &|job, touched_by| match orphans.refuse(job).filter(|_| sends_again)
-    {
-        Some(why) => Err(why),
-        None => decide(job, touched_by),
-    };
-    let named = matches!(selection, Selection::Services(_));
-    let CommandOutcome { changed, refused } = match &manifest {
-        Some((source, validated)) => {
-            let mut rows = sound_rows(source, validated)?;
-            queue
-                .command_from(batch.id, &selection, source.name(), &mut rows, decide)
-                .await
-                .map_err(|error| CliError::of_order(batch.action, error))?
-        }
-        None => {
-            queue
-                .command(batch.id, &selection, states, decide, time::now_ms())
-                .await?
-        }
-    };
+    let (mut queue, batch, outcome) = apply(global, arg, &mut operation).await?;
+    let CommandOutcome { changed, refused } = outcome;
+    let Operation { done, none, .. } = operation;
+    let named = matches!(operation.selection, Selection::Services(_));
     let next = next::go_on(global, &mut queue, &batch).await?;
     let stopped_by = stopped_by(&mut queue, &batch).await?;
     // Empties the write-ahead log too: a cancelled job's password must not stay there.
@@ -356,6 +317,49 @@ async fn stopped_by(queue: &mut Queue, batch: &Batch) -> Result<Option<Waited>, 
     }
     let held = held_now(queue, &batch).await?;
     Ok(held.lost_canaries().next().copied())
+}
+
+/// Does to the jobs what was decided; the queue is open still.
+async fn apply(
+    global: &Global,
+    arg: &BatchArg,
+    operation: &mut Operation<'_>,
+) -> Result<(Queue, Batch, CommandOutcome), CliError> {
+    let manifest = match operation.from.take() {
+        Some(manifest) => {
+            let lookup::Resolved {
+                source, validated, ..
+            } = lookup::resolve_if_named(global, manifest).await?;
+            Some((source, validated))
+        }
+        None => None,
+    };
+    let (mut queue, batch) = batches::open(global, arg, Open::Change).await?;
+    let sends_again = matches!(operation.done, Done::Queued);
+    let orphans = if sends_again {
+        Orphans::read(global, &mut queue, batch.id).await?
+    } else {
+        Orphans::default()
+    };
+    let decide: &Decision<'_> = &|job, touched_by| {
+        let refused = orphans.refuse(job).filter(|_| sends_again);
+        refused.map_or_else(|| (operation.decide)(job, touched_by), Err)
+    };
+    let selection = &operation.selection;
+    let outcome = if let Some((source, validated)) = &manifest {
+        let mut rows = sound_rows(source, validated)?;
+        queue
+            .command_from(batch.id, selection, source.name(), &mut rows, decide)
+            .await
+            .map_err(|error| CliError::of_order(batch.action, error))?
+    } else {
+        let now_ms = time::now_ms();
+        let states = operation.states;
+        queue
+            .command(batch.id, selection, states, decide, now_ms)
+            .await?
+    };
+    Ok((queue, batch, outcome))
 }
 
 /// Words that are kept in the ledger.

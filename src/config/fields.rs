@@ -266,7 +266,7 @@ impl<'a> Fields<'a> {
     /// A file's path, or the address of a PostgreSQL server as it stands.
     fn database(&mut self, key: &str, value: &DeValue<'_>, line: usize) -> Option<PathBuf> {
         match value {
-            DeValue::String(text) if is_server(text) => Some(PathBuf::from(text.as_ref())),
+            DeValue::String(text) if rules::is_server(text) => Some(PathBuf::from(text.as_ref())),
             _ => self.path(key, value, line),
         }
     }
@@ -334,11 +334,4 @@ fn kind(value: &DeValue<'_>) -> &'static str {
         DeValue::Array(_) => "a list",
         DeValue::Table(_) => "a table",
     }
-}
-
-/// The address of a PostgreSQL server.
-pub(super) fn is_server(database: &str) -> bool {
-    ["postgres://", "postgresql://"]
-        .iter()
-        .any(|scheme| database.starts_with(scheme))
 }

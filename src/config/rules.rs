@@ -5,7 +5,6 @@ use std::path::Path;
 
 use super::account::{Account, LoginBy, Secret};
 use super::fault::Faults;
-use super::fields::is_server;
 use crate::text;
 
 /// The longest name of an account: it becomes a file's.
@@ -119,6 +118,13 @@ pub(super) fn check_together(accounts: &[Account], faults: &mut Faults) {
             faults.add(db.line, what);
         }
     }
+}
+
+/// The address of a PostgreSQL server.
+pub(super) fn is_server(database: &str) -> bool {
+    ["postgres://", "postgresql://"]
+        .iter()
+        .any(|scheme| database.starts_with(scheme))
 }
 
 /// The line on which the first command stands.

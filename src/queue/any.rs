@@ -92,7 +92,7 @@ impl Queue {
             Self::Sqlite(_) => Ok(HashMap::new()),
             Self::Postgres(queue) => {
                 let senders = queue.senders(batch).await?.into_iter();
-                let may_send = senders.filter(|(_, sender)| !sender.has_ended);
+                let may_send = senders.filter(|(_, sender)| sender.ended_ms.is_none());
                 Ok(may_send.map(|(job, sender)| (job, sender.tenure)).collect())
             }
         }

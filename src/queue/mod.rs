@@ -47,7 +47,9 @@ pub use order::{
     Live, NewBatch, Preview, Rows, Touched, Undatable,
 };
 pub use port::{Backend, Overview, Recorded, Store};
-pub use postgres::{HostLease, Identity, PostgresQueue, Renewal, Sender, Server};
+pub use postgres::{
+    HostLease, Identity, LateWord, PostgresQueue, Renewal, Sender, Server, Unheard,
+};
 pub use queued::{LedgerLine, Pending, QueuedJob, Ready, ResultSink, Target};
 pub use rollout::{Admission, Down, FirstOfEach, RolloutProgress};
 pub use sqlite::{

@@ -15,7 +15,7 @@ use super::session::Session;
 use super::worker::perform;
 use super::{Durations, Halt, InstanceList, Now, Options, Signal};
 use crate::event::Event;
-use crate::job::{BatchId, Control, Counts, Owner, State};
+use crate::job::{BatchId, Control, Counts, Owner, State, Transition};
 use crate::queue::{Lease, Queue, Store, StoreError};
 use crate::zomro::{Client, Gate};
 
@@ -58,6 +58,8 @@ pub struct Ending {
     pub signal: Option<Signal>,
     /// The queue's fault that stopped it.
     pub storage: Option<StoreError>,
+    /// What it has learned, and the queue has not taken.
+    pub unwritten: Vec<Transition>,
     /// What this process took.
     pub elapsed: Duration,
     /// The database.
@@ -108,8 +110,15 @@ pub async fn run(setup: Setup<'_>, signals: &mut Signals) -> Result<Ending, Stor
     process.leased = trust.map(|trust| Leased { batch, trust });
     let storage = drive(&mut machine, &mut process, lease, Input::Time).await;
     drop(process);
+    let counts = match (queue.counts(lease.batch()).await, &storage) {
+        (Ok(counts), _) => counts,
+        // What is known of them must not keep from the operator why it ended.
+        (Err(_), Some(_)) => machine.counts(),
+        (Err(error), None) => return Err(error),
+    };
     Ok(Ending {
-        counts: queue.counts(lease.batch()).await?,
+        counts,
+        unwritten: machine.unwritten().cloned().collect(),
         halt: machine.halt().cloned(),
         signal: machine.signal(),
         storage,

@@ -89,9 +89,8 @@ pub fn hints(error: &CliError) -> Vec<String> {
             )]
         }
         CliError::NotMeant { path, .. } => not_meant_hint(path),
-        CliError::Precious { .. } => hint(
-            "name another file; one that is written each night, by its date: failed-$(date +%F).csv",
-        ),
+        CliError::Precious { .. } => hint(ANOTHER_FILE),
+        CliError::Contradiction(_) => hint(TWO_WORDS),
         CliError::Manifest(error) => error.hint().map_or_else(Vec::new, hint),
         CliError::Endpoint(_)
         | CliError::SecretFile { .. }
@@ -104,6 +103,11 @@ pub fn hints(error: &CliError) -> Vec<String> {
         | CliError::Usage(_) => Vec::new(),
     }
 }
+
+const ANOTHER_FILE: &str =
+    "name another file; one that is written each night, by its date: failed-$(date +%F).csv";
+
+const TWO_WORDS: &str = "nothing was sent. See with `refleet show SERVICE_ID` what the ledger says of each, and in the account what stands there; the next run goes on by the ledger, and does not say it again";
 
 /// What to do about jobs of an open batch that the sheet does not order.
 fn not_in_sheet_hint(batch: BatchId, services: &[ServiceId]) -> String {

@@ -201,6 +201,9 @@ pub enum CliError {
     Simulator(io::Error),
     #[error("cannot start: {0}")]
     System(io::Error),
+    /// Late words that can't be true together with the ledger.
+    #[error("{}", .0.join("\n"))]
+    Contradiction(Vec<String>),
     /// A path that nobody has expanded.
     #[error("{option}: {} {what}", without_login(path))]
     NotMeant {
@@ -282,6 +285,7 @@ impl CliError {
             Self::Setup(error) => error.exit(),
             Self::Unanswered { failure, .. } => ended::of_reading(failure),
             Self::Output { .. } | Self::Simulator(_) | Self::System(_) => Exit::Storage,
+            Self::Contradiction(_) => Exit::Bug,
             Self::Manifest(_)
             | Self::Conflict { .. }
             | Self::Endpoint(_)

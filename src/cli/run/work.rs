@@ -3,6 +3,7 @@
 use serde_json::Value;
 
 use super::context::Invocation;
+use super::late_word;
 use super::prepare::Prepared;
 use crate::cli::error::{CliError, halt, storage_hints};
 use crate::cli::held::said;
@@ -84,6 +85,7 @@ pub async fn work(
     };
     // The lease is not renewed beyond its end.
     drop(keeper);
+    late_word::leave(queue, &lease, &ending.unwritten).await;
     let exit = ended::of_run(&ending, !loaded.left_out.held.is_empty());
     let why = halted(&ending);
     let why = why
@@ -110,12 +112,14 @@ fn closing(ended: &Ended, verbosity: Verbosity) -> String {
     summary(ended, verbosity, Surroundings::of_this_process().columns())
 }
 
-/// The right to work on `batch`, and what keeps it alive where it ends with time.
+/// The right to work on `batch`, what was said late of it heard, and what keeps the right alive where it ends
+/// with time.
 async fn acquire(
     queue: &mut Queue,
     batch: BatchId,
     options: &Value,
 ) -> Result<(Lease, Option<Keeper>), CliError> {
+    late_word::hand_in(queue).await?;
     let asked = BootTime::now();
     let run = NewRun {
         batch,
@@ -125,7 +129,13 @@ async fn acquire(
     let lease = queue.acquire(&run).await?;
     let renewal = queue.renewal(&lease);
     let keeper = renewal.map(|renewal| Keeper::start(renewal, asked));
-    Ok((lease, keeper.transpose().map_err(CliError::System)?))
+    let keeper = keeper.transpose().map_err(CliError::System)?;
+    if let Err(error) = late_word::hear(queue, &lease).await {
+        let code = error.exit().code();
+        queue.release(lease, time::now_ms(), code, None).await?;
+        return Err(error);
+    }
+    Ok((lease, keeper))
 }
 
 fn display_options(invocation: &Invocation<'_>, action: Action) -> progress::Options {

@@ -52,7 +52,7 @@ const HOSTS: &str =
 /// Who has committed the intent of the present attempt of jobs that nobody knows the outcome of, and
 /// whether that process has said itself that it ended.
 const SENDERS: &str = "SELECT job.id, run.tenure::text, run.epoch, run.host, (extract(epoch FROM run.since) * 1000)::bigint,
-            run.ended_ms IS NOT NULL
+            run.ended_ms
      FROM job
      JOIN ledger ON ledger.job_id = job.id AND ledger.attempt = job.attempt AND ledger.kind = 'intent'
      JOIN run ON run.id = ledger.run_id
@@ -63,8 +63,8 @@ const SENDERS: &str = "SELECT job.id, run.tenure::text, run.epoch, run.host, (ex
 pub struct Sender {
     /// The stretch for which it held the lease.
     pub tenure: Tenure,
-    /// It has said itself that it ended: nothing is left that it could still send.
-    pub has_ended: bool,
+    /// When it has said itself that it ended, as Unix time by its own clock: it sends nothing more.
+    pub ended_ms: Option<i64>,
 }
 
 type HostRow = (
@@ -81,7 +81,7 @@ type HostRow = (
     i64,
 );
 
-type SenderRow = (i64, String, Option<i64>, String, i64, bool);
+type SenderRow = (i64, String, Option<i64>, String, i64, Option<i64>);
 
 impl PostgresQueue {
     /// The leases of all accounts.
@@ -109,14 +109,14 @@ impl PostgresQueue {
     pub async fn senders(&mut self, batch: BatchId) -> Result<HashMap<JobId, Sender>, StoreError> {
         let senders = sqlx::query_as(SENDERS).bind(batch.0);
         let rows: Vec<SenderRow> = self.session.all(senders).await?;
-        let sender = |(job, id, epoch, host, since_ms, has_ended): SenderRow| {
+        let sender = |(job, id, epoch, host, since_ms, ended_ms): SenderRow| {
             let tenure = Tenure {
                 id: id.parse().map_err(|_| damaged("a tenure"))?,
                 epoch: epoch.ok_or_else(|| damaged("a tenure"))?,
                 host,
                 since_ms,
             };
-            Ok((JobId::from_stored(job), Sender { tenure, has_ended }))
+            Ok((JobId::from_stored(job), Sender { tenure, ended_ms }))
         };
         rows.into_iter().map(sender).collect()
     }

@@ -31,6 +31,7 @@ mod rollout;
 mod server;
 mod session;
 mod store;
+mod testimony;
 #[cfg(test)]
 pub mod tests;
 mod text;
@@ -40,3 +41,4 @@ pub use handle::PostgresQueue;
 pub use hosts::{HostLease, Sender};
 pub use renewal::Renewal;
 pub use server::Server;
+pub use testimony::{LateWord, Unheard};

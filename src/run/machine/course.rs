@@ -241,6 +241,17 @@ impl Machine {
         }
     }
 
+    /// Where the batch stands, as far as this run knows.
+    pub fn counts(&self) -> Counts {
+        self.narrator.counts()
+    }
+
+    /// What was learned, and the store has not taken: where the run has lost its store, nobody else knows
+    /// it.
+    pub fn unwritten(&self) -> impl Iterator<Item = &Transition> {
+        self.desk.unwritten().iter().map(|step| &step.transition)
+    }
+
     /// The run has to know what the operator has dealt with meanwhile.
     pub(super) fn wants_failures(&self, now: Now) -> bool {
         let counts = self.budget.is_touched() || self.flights.has_any(State::InDoubt);

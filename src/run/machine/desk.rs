@@ -79,6 +79,11 @@ impl Desk {
         self.is_broken
     }
 
+    /// Steps that the store has not taken.
+    pub(super) fn unwritten(&self) -> &[Step] {
+        &self.unwritten
+    }
+
     /// All that can be written is written.
     pub(super) fn is_done(&self) -> bool {
         self.is_broken || self.unwritten.is_empty()

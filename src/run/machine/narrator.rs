@@ -28,6 +28,10 @@ pub(super) struct Narrator {
 }
 
 impl Narrator {
+    pub(super) fn counts(&self) -> Counts {
+        self.counts
+    }
+
     pub(super) fn new(counts: Counts, now: Now) -> Self {
         Self {
             events: Vec::new(),
