@@ -13,6 +13,7 @@ use crate::queue::{Batch, NewBatch};
 use crate::text;
 
 /// A manifest that is ordered, and the provider of whom it is ordered.
+#[derive(Clone)]
 pub struct Sheet<'a> {
     /// Where its rows come from.
     pub source: &'a Source,

@@ -86,6 +86,59 @@ async fn order(
     let Resolved {
         source, validated, ..
     } = manifest;
+    check_no_wait(invocation, manifest)?;
+    let options = args.options.options();
+    let sheet = Sheet {
+        source,
+        validated,
+        path: args.manifest.as_deref().unwrap_or(Path::new("-")),
+        reading: next::line(&sheet_words(&global.configured.typed)),
+        provider: &context.provider,
+        api_url: &context.api_url,
+        owner: manifest.owner.clone(),
+        plan: None,
+        options: Some(as_json(&context.options, &context.repeated)),
+    };
+    let mut refused = None;
+    loop {
+        match order::plan(queue, &sheet, options).await? {
+            Plan::Resume { batch, once_more } => {
+                let mut prepared = resume(invocation, queue, batch, Some(&sheet)).await?;
+                // A plan is for one order.
+                prepared.loaded.once_more = once_more && args.plan.is_none();
+                return Ok(prepared);
+            }
+            Plan::Ended(batch) => {
+                let loaded = Loaded::of_ended(&batch);
+                if global.verbosity() != Verbosity::Quiet || loaded.exit != Exit::Done {
+                    let said = order::ended(queue, &batch, &sheet, &invocation.command()).await?;
+                    tell_prose(&said);
+                }
+                return Ok(Prepared {
+                    loaded,
+                    ..Prepared::default()
+                });
+            }
+            Plan::New { policy, last } => {
+                if let Some(refused) = refused {
+                    return Err(refused);
+                }
+                match new_order(invocation, queue, sheet.clone(), policy, &last).await {
+                    // Another host may have queued this very order since it was looked for.
+                    Err(error @ CliError::Conflict { .. }) => refused = Some(error),
+                    other => return other,
+                }
+            }
+        }
+    }
+}
+
+/// `--no-wait` never sees an instance come back, and reads no list.
+fn check_no_wait(invocation: &Invocation<'_>, manifest: &Resolved) -> Result<(), CliError> {
+    let &Invocation { args, context, .. } = invocation;
+    let Resolved {
+        source, validated, ..
+    } = manifest;
     if context.options.no_wait && validated.plan.pins.iter().any(|rows| *rows > 0) {
         return Err(CliError::Usage(format!(
             "{} pins what must stand on its instances (expect_...), and --no-wait reads no list to see it: run it without --no-wait",
@@ -103,39 +156,7 @@ async fn order(
             "a plan says what stands on the instances, and --no-wait reads no list to see it: run it without --no-wait".to_owned(),
         ));
     }
-    let options = args.options.options();
-    let sheet = Sheet {
-        source,
-        validated,
-        path: args.manifest.as_deref().unwrap_or(Path::new("-")),
-        reading: next::line(&sheet_words(&global.configured.typed)),
-        provider: &context.provider,
-        api_url: &context.api_url,
-        owner: manifest.owner.clone(),
-        plan: None,
-        options: Some(as_json(&context.options, &context.repeated)),
-    };
-    let verbosity = global.verbosity();
-    match order::plan(queue, &sheet, options).await? {
-        Plan::Resume { batch, once_more } => {
-            let mut prepared = resume(invocation, queue, batch, Some(&sheet)).await?;
-            // A plan is for one order.
-            prepared.loaded.once_more = once_more && args.plan.is_none();
-            Ok(prepared)
-        }
-        Plan::Ended(batch) => {
-            let loaded = Loaded::of_ended(&batch);
-            if verbosity != Verbosity::Quiet || loaded.exit != Exit::Done {
-                let said = order::ended(queue, &batch, &sheet, &invocation.command()).await?;
-                tell_prose(&said);
-            }
-            Ok(Prepared {
-                loaded,
-                ..Prepared::default()
-            })
-        }
-        Plan::New { policy, last } => new_order(invocation, queue, sheet, policy, &last).await,
-    }
+    Ok(())
 }
 
 /// Shows what a new order of the sheet would do, as far as somebody is there to see it, and queues it.

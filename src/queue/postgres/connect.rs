@@ -162,6 +162,7 @@ fn unreachable(server: &Server, reason: &str) -> OpenError {
 pub(super) fn refused(server: &Server, error: sqlx::Error) -> OpenError {
     match error {
         sqlx::Error::Io(io) => unreachable(server, &io.to_string()),
+        sqlx::Error::Protocol(answer) => unreachable(server, &answer),
         sqlx::Error::Tls(tls) => not_usable(
             server,
             &format!("no encrypted connection came about: {tls}"),

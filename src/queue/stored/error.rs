@@ -21,6 +21,8 @@ impl From<sqlx::Error> for StoreError {
             sqlx::Error::Io(io) => Self::Storage {
                 reason: io.to_string(),
             },
+            // Half an answer: a connection that was cut, or whoever listens there is no PostgreSQL.
+            sqlx::Error::Protocol(reason) => Self::Storage { reason },
             other => Self::Bug(other.to_string()),
         }
     }
@@ -82,5 +84,11 @@ mod tests {
         ] {
             assert_eq!(kind(code), means, "{code}");
         }
+    }
+
+    #[test]
+    fn half_an_answer_of_a_server_is_a_lost_connection_and_no_bug() {
+        let cut = sqlx::Error::Protocol("unexpected response from SSLRequest: 0x00".to_owned());
+        assert!(matches!(StoreError::from(cut), StoreError::Storage { .. }));
     }
 }
