@@ -28,6 +28,7 @@ mod doubt;
 mod every;
 mod examples;
 mod faults;
+mod hosts;
 mod logins;
 mod main_job;
 mod names;

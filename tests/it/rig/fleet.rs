@@ -59,6 +59,8 @@ pub struct Rig {
     pub pace: Pace,
     /// `ZOMRO_AUTH` instead of a login.
     pub token: Option<String>,
+    /// The address of a database on a server, where the queue does not lie in the folder.
+    pub server: Option<String>,
     /// What is odd about the account.
     pub(super) odd: Oddities,
     _share: Share,
@@ -107,6 +109,7 @@ impl Rig {
             simulator,
             pace,
             token: None,
+            server: None,
             odd,
             _share: share,
         };
@@ -119,7 +122,13 @@ impl Rig {
         self.folder.path().join(name)
     }
 
-    /// The database that every command works on.
+    /// Where the queue of every command lies.
+    pub(super) fn queue(&self) -> PathBuf {
+        let file = || self.database();
+        self.server.as_ref().map_or_else(file, PathBuf::from)
+    }
+
+    /// The file that every command works on, unless there is a server.
     pub fn database(&self) -> PathBuf {
         self.path("state/refleet.db")
     }
@@ -138,7 +147,7 @@ impl Rig {
     pub fn refleet(&self, args: &[&str]) -> Command {
         let mut command = bare(self.folder.path());
         command
-            .env("REFLEET_DB", self.database())
+            .env("REFLEET_DB", self.queue())
             .env("REFLEET_API_URL", self.simulator.url())
             .args(args);
         match &self.token {

@@ -10,7 +10,9 @@ mod browser;
 mod fleet;
 mod mounts;
 mod pace;
+mod postgres;
 mod process;
+mod proxy;
 #[cfg(target_os = "linux")]
 mod pty;
 mod share;
@@ -23,7 +25,9 @@ pub use fleet::{
 };
 pub use mounts::{OWN_MOUNTS, in_own_mounts, mount};
 pub use pace::{Pace, QUICK, quick};
+pub use postgres::Cluster;
 pub use process::{Ended, Running, SIGABRT, bare, binary, finish, wrapped};
+pub use proxy::Proxy;
 #[cfg(target_os = "linux")]
 pub use pty::{Size, Typed, on_a_terminal};
 pub use share::side_by_side;

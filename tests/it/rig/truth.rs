@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use refleet::job::{Evidence, Executed, JobRecord, LedgerEntry, ServiceId, State};
-use refleet::queue::{LedgerLine, Open, SqliteQueue};
+use refleet::queue::{Backend as _, LedgerLine, Location, Open, Queue};
 use refleet::simulator::{Oddities, Record, ServiceRecord};
 use serde_json::Value;
 
@@ -98,11 +98,12 @@ impl Rig {
 
     /// What the ledger says of every service; `None` where nothing is queued yet.
     pub fn stories(&self) -> Option<Vec<Story>> {
-        if !self.database().exists() {
+        if self.server.is_none() && !self.database().exists() {
             return None;
         }
+        let location = Location::parse(&self.queue()).unwrap();
         block_on(async {
-            let Ok(mut queue) = SqliteQueue::open(&self.database(), Open::Read).await else {
+            let Ok(mut queue) = Queue::open(&location, Open::Read).await else {
                 return None;
             };
             let mut stories = Vec::new();

@@ -1,0 +1,380 @@
+//! Histories of two or three processes on one account and one PostgreSQL, at random.
+//!
+//! Each process has a way of its own to the database. Now and then one is killed, frozen or cut off, for
+//! shorter or longer than the lease, and one that has ended is started again. In the end all is mended, the
+//! last ones come to their end, and the simulator's own record is held against the ledger.
+//!
+//! `REFLEET_HOSTS=500` lives so many of them, and otherwise as many are lived as fit into a while;
+//! `REFLEET_HOSTS_SEED=n` begins with another seed. What a history does follows from its seed; how the
+//! operating system interleaves it does not.
+
+use std::fmt::Write as _;
+use std::sync::{Mutex, OnceLock};
+use std::time::{Duration, Instant};
+
+use refleet::job::{LedgerEntry, State};
+use refleet::simulator::CallRecord;
+
+use crate::rig::{Cluster, Pace, Proxy, Rig, Running, side_by_side};
+
+/// Histories that run at once: they mostly wait.
+const THREADS: usize = 4;
+/// For how long histories are begun, where nobody says how many.
+const WHILE: Duration = Duration::from_secs(30);
+/// Processes of one history; it ends far earlier.
+const PROCESSES_MAX: u64 = 150;
+/// One history takes no longer.
+const HISTORY_MAX: Duration = Duration::from_secs(50);
+/// An account's calls are counted in windows of this width.
+const WINDOW: Duration = Duration::from_secs(1);
+
+/// What all histories did together.
+#[derive(Debug, Default)]
+struct Figures {
+    histories: u64,
+    processes: u64,
+    /// Leases that were acquired.
+    tenures: u64,
+    killed: u64,
+    frozen: u64,
+    cut_off: u64,
+    silenced: u64,
+    /// Processes that ended because another one had the account, or had taken it over.
+    busy: u64,
+    /// Processes that ended because the database was out of reach.
+    unreachable: u64,
+    instances: u64,
+    wiped: u64,
+    doubts: u64,
+    held: u64,
+    calls: u64,
+}
+
+impl Figures {
+    fn add(&mut self, other: &Self) {
+        self.histories += other.histories;
+        self.processes += other.processes;
+        self.tenures += other.tenures;
+        self.killed += other.killed;
+        self.frozen += other.frozen;
+        self.cut_off += other.cut_off;
+        self.silenced += other.silenced;
+        self.busy += other.busy;
+        self.unreachable += other.unreachable;
+        self.instances += other.instances;
+        self.wiped += other.wiped;
+        self.doubts += other.doubts;
+        self.held += other.held;
+        self.calls += other.calls;
+    }
+}
+
+/// A machine, as far as a history knows one.
+struct Host {
+    proxy: Proxy,
+    process: Option<Running>,
+    /// It is started then.
+    starts: Instant,
+    /// What was done to it is undone then.
+    mended: Option<Instant>,
+    is_frozen: bool,
+}
+
+impl Host {
+    fn mend(&mut self) {
+        self.mended = None;
+        self.proxy.open();
+        if let Some(process) = &self.process
+            && std::mem::take(&mut self.is_frozen)
+        {
+            process.signal("CONT");
+        }
+    }
+}
+
+struct History {
+    rig: Rig,
+    random: fastrand::Rng,
+    lease: Duration,
+    /// Calls a second, all hosts together; 0: as quickly as they go.
+    rate: u32,
+    hosts: Vec<Host>,
+    /// Misfortunes that are still to come.
+    left: u32,
+    figures: Figures,
+    began: Instant,
+    /// What happened, for the one that fails.
+    told: String,
+}
+
+impl History {
+    fn new(seed: u64, cluster: &Cluster) -> Self {
+        let mut random = fastrand::Rng::with_seed(seed);
+        let count = random.usize(4..=12);
+        let (latency, lag) = (random.u64(0..=30), random.u64(0..=20));
+        let mut rig = Rig::brisk(count, |config| {
+            config.latency = Duration::from_millis(latency);
+            config.list_lag = Duration::from_millis(lag);
+            config.rebuild_duration = Duration::from_millis(300);
+        })
+        .on_server(cluster);
+        let rate = random.choice([0, 20, 40]).unwrap();
+        rig.pace = Pace::brisk()
+            .with("--rate", rate.to_string())
+            .with("--workers", random.u32(1..=4).to_string());
+        let now = Instant::now();
+        let hosts = random.usize(2..=3);
+        let hosts = (0..hosts).map(|_| Host {
+            proxy: Proxy::to(cluster.port()),
+            process: None,
+            starts: now + Duration::from_millis(random.u64(0..=300)),
+            mended: None,
+            is_frozen: false,
+        });
+        Self {
+            rig,
+            hosts: hosts.collect(),
+            lease: Duration::from_millis(random.u64(1200..=2000)),
+            rate,
+            left: random.u32(2..=6),
+            random,
+            figures: Figures {
+                histories: 1,
+                instances: count as u64,
+                ..Figures::default()
+            },
+            began: now,
+            told: String::new(),
+        }
+    }
+
+    /// Lives it to its end. `Err` says what was wrong.
+    fn live(mut self, cluster: &Cluster) -> Result<Figures, String> {
+        let lived = self.until_the_end().and_then(|()| self.judge(cluster));
+        let Self { told, figures, .. } = self;
+        lived
+            .map(|()| figures)
+            .map_err(|what| format!("{what}\n{told}"))
+    }
+
+    /// Until the batch has come to its end, and every process to its own.
+    fn until_the_end(&mut self) -> Result<(), String> {
+        let mut next = self.began + Duration::from_millis(self.random.u64(100..=1500));
+        let mut has_ended = false;
+        loop {
+            for nth in 0..self.hosts.len() {
+                has_ended |= self.look_after(nth, has_ended)?;
+            }
+            let now = Instant::now();
+            if has_ended && self.hosts.iter().all(|host| host.process.is_none()) {
+                return Ok(());
+            }
+            if self.began.elapsed() > HISTORY_MAX {
+                return Err("it does not end".to_owned());
+            }
+            if !has_ended && self.left > 0 && now >= next {
+                self.left -= 1;
+                self.befall();
+                next = now + Duration::from_millis(self.random.u64(50..=1500));
+            }
+            std::thread::sleep(Duration::from_millis(2));
+        }
+    }
+
+    /// Starts the process of a host, mends what is due, and hears how it has ended. Says whether the batch
+    /// has come to its end.
+    fn look_after(&mut self, nth: usize, has_ended: bool) -> Result<bool, String> {
+        let now = Instant::now();
+        let is_due = self.hosts[nth].mended.is_some_and(|then| now >= then);
+        if is_due || has_ended && self.hosts[nth].mended.is_some() {
+            self.hosts[nth].mend();
+            self.tell(nth, "mended");
+        }
+        let Some(process) = &mut self.hosts[nth].process else {
+            if !has_ended && now >= self.hosts[nth].starts {
+                self.start(nth)?;
+            }
+            return Ok(false);
+        };
+        let Some(code) = process.wait_until(|| true) else {
+            return Ok(false);
+        };
+        let said = process.said();
+        self.hosts[nth].process = None;
+        self.hosts[nth].is_frozen = false;
+        self.hosts[nth].starts = now + Duration::from_millis(self.random.u64(50..=400));
+        self.tell(nth, &format!("ended with {code}"));
+        match code {
+            0 | 3 => return Ok(true),
+            75 => self.figures.busy += 1,
+            74 => self.figures.unreachable += 1,
+            4 | -9 => {}
+            _ => return Err(format!("exit code {code}\n{said}")),
+        }
+        Ok(false)
+    }
+
+    fn start(&mut self, nth: usize) -> Result<(), String> {
+        self.figures.processes += 1;
+        if self.figures.processes > PROCESSES_MAX {
+            return Err(format!("no end after {PROCESSES_MAX} processes"));
+        }
+        let host = &mut self.hosts[nth];
+        let address = host.proxy.address(self.rig.server.as_ref().unwrap());
+        let mut command = self.rig.order("fleet.csv", &["-q"]);
+        command
+            .env("REFLEET_DB", address)
+            .env("REFLEET_LEASE", format!("{}ms", self.lease.as_millis()));
+        host.process = Some(Running::start(command));
+        self.tell(nth, "started");
+        Ok(())
+    }
+
+    /// A misfortune: mostly that of the one that works, as far as it shows.
+    fn befall(&mut self) {
+        let nth = self.random.usize(..self.hosts.len());
+        let longest = u64::try_from(self.lease.as_millis()).unwrap() * 5 / 2;
+        let lasts = Duration::from_millis(self.random.u64(20..=longest));
+        let kind = self.random.u32(..4);
+        let host = &mut self.hosts[nth];
+        if host.mended.is_some() {
+            return;
+        }
+        let what = match kind {
+            0 => {
+                if let Some(process) = &mut host.process {
+                    process.kill();
+                    self.figures.killed += 1;
+                }
+                return self.tell(nth, "killed");
+            }
+            1 => {
+                let Some(process) = &host.process else { return };
+                process.signal("STOP");
+                host.is_frozen = true;
+                self.figures.frozen += 1;
+                "frozen"
+            }
+            2 => {
+                host.proxy.cut();
+                self.figures.cut_off += 1;
+                "cut off"
+            }
+            _ => {
+                host.proxy.silence();
+                self.figures.silenced += 1;
+                "silenced"
+            }
+        };
+        host.mended = Some(Instant::now() + lasts);
+        self.tell(nth, &format!("{what} for {lasts:?}"));
+    }
+
+    fn tell(&mut self, nth: usize, what: &str) {
+        let sent = self.rig.submissions();
+        let at = self.began.elapsed();
+        let _ = writeln!(self.told, "{at:.3?} host {nth} {what} ({sent} sent)");
+    }
+
+    fn judge(&mut self, cluster: &Cluster) -> Result<(), String> {
+        self.rig.check_end()?;
+        let calls = self.rig.simulator.calls();
+        self.figures.calls = calls.len() as u64;
+        self.check_rate(&calls)?;
+        self.figures.wiped = self.rig.wiped().iter().sum();
+        for story in self.rig.stories().ok_or("nothing was ever queued")? {
+            let doubts = (story.lines.iter()).filter(|line| {
+                matches!(
+                    line.entry,
+                    LedgerEntry::Interrupted
+                        | LedgerEntry::Unknown { .. }
+                        | LedgerEntry::Doubted { .. }
+                )
+            });
+            self.figures.doubts += doubts.count() as u64;
+            if story.record.state == State::InDoubt {
+                self.figures.held += 1;
+                let is_explained = story.lines.iter().any(|line| {
+                    matches!(&line.entry, LedgerEntry::Held { reason } if !reason.is_empty())
+                });
+                if !is_explained {
+                    return Err(format!("a doubt without a reason: {story:?}"));
+                }
+            }
+        }
+        let tenures = (self.rig).ask(cluster, "SELECT sum(epoch) FROM refleet.lease");
+        self.figures.tenures = tenures.parse().map_err(|_| format!("epochs: {tenures}"))?;
+        Ok(())
+    }
+
+    /// No window has more calls than the rate allows, and one for its edge, and one for each process that
+    /// began in it.
+    fn check_rate(&self, calls: &[CallRecord]) -> Result<(), String> {
+        if self.rate == 0 {
+            return Ok(());
+        }
+        let width = u64::try_from(WINDOW.as_micros()).unwrap();
+        let allowed = usize::try_from(self.rate).unwrap() + 1 + self.hosts.len();
+        for (first, call) in calls.iter().enumerate() {
+            let later = calls[first..].iter();
+            let count = later
+                .take_while(|later| later.at_us < call.at_us + width)
+                .count();
+            if count > allowed {
+                let at = Duration::from_micros(call.at_us);
+                return Err(format!(
+                    "{count} calls within {WINDOW:?} from {at:?} on, at {} a second",
+                    self.rate
+                ));
+            }
+        }
+        Ok(())
+    }
+}
+
+fn number(name: &str) -> Option<u64> {
+    let text = std::env::var(name).ok()?;
+    Some(text.parse().unwrap())
+}
+
+#[test]
+fn whatever_becomes_of_hosts_and_of_their_way_to_the_database_nothing_is_wiped_twice_or_lost() {
+    let Some(cluster) = Cluster::shared() else {
+        return;
+    };
+    let wanted = number("REFLEET_HOSTS");
+    let first = number("REFLEET_HOSTS_SEED").unwrap_or(0);
+    // Not yet: other tests may have the machine to themselves first.
+    let began = OnceLock::new();
+    let figures = Mutex::new(Figures::default());
+    let failed = Mutex::new(Vec::new());
+    let histories = usize::try_from(wanted.unwrap_or(1000)).unwrap();
+    side_by_side(THREADS, histories, |nth| {
+        let began = *began.get_or_init(Instant::now);
+        let is_over = wanted.is_none() && began.elapsed() > WHILE;
+        if is_over || failed.lock().unwrap().len() >= 3 {
+            return;
+        }
+        let seed = first + nth as u64;
+        let lived = std::panic::catch_unwind(|| History::new(seed, cluster).live(cluster));
+        match lived {
+            Ok(Ok(lived)) => figures.lock().unwrap().add(&lived),
+            Ok(Err(what)) => failed.lock().unwrap().push((seed, what)),
+            Err(_) => failed.lock().unwrap().push((seed, "a panic".to_owned())),
+        }
+    });
+    let figures = figures.into_inner().unwrap();
+    #[expect(clippy::print_stderr, reason = "the figures are for those who look")]
+    {
+        eprintln!("{figures:?} in {:?}", began.get().map(Instant::elapsed));
+    }
+    let mut message = String::new();
+    for (seed, what) in failed.into_inner().unwrap() {
+        let _ = writeln!(
+            message,
+            "history {seed} failed; repeat it with REFLEET_HOSTS_SEED={seed} REFLEET_HOSTS=1\n{what}\n"
+        );
+    }
+    assert!(message.is_empty(), "{message}");
+    assert!(figures.histories > 0, "none was lived");
+}
