@@ -249,20 +249,26 @@ fn cells() -> Vec<Cell> {
     cells
 }
 
-fn rig() -> Rig {
-    let mut rig = Rig::brisk(2, |_| {});
-    rig.pace = Pace::brisk().with("--workers", "1").with("--retries", "2");
-    rig
-}
-
 impl Cell {
+    /// Only the fault itself may run into a time-out, however busy the machine is.
+    fn rig(&self) -> Rig {
+        let mut rig = Rig::brisk(2, |_| {});
+        let (timeout, rebuild_timeout) = match self.fault.kind {
+            FaultKind::TimeoutBefore | FaultKind::TimeoutAfter | FaultKind::Trickle => ("1s", "4s"),
+            _ => ("10s", "3s"),
+        };
+        rig.pace = Pace::brisk()
+            .with("--workers", "1")
+            .with("--retries", "2")
+            .with("--timeout", timeout)
+            .with("--rebuild-timeout", rebuild_timeout)
+            .with("--outage-timeout", "20s");
+        rig
+    }
+
     /// Runs it; the second instance's fate, and the fault's name. `Err` says what must never be.
     fn run(&self) -> Result<(String, String), String> {
-        let mut rig = rig();
-        if self.fault.kind == FaultKind::Huge {
-            // The simulator takes a moment to make them.
-            rig.pace.set("--timeout", "10s");
-        }
+        let rig = self.rig();
         let second = rig.services[1];
         let of_second = |call, fault: Fault, times| Script {
             elid: Some(second),
@@ -417,7 +423,7 @@ fn a_session_that_is_over_for_good_halts_the_run_and_touches_nothing() {
 
 #[test]
 fn a_refused_connection_is_an_outage() {
-    let mut rig = rig();
+    let mut rig = Rig::brisk(2, |_| {});
     rig.pace.set("--outage-timeout", "300ms");
     // Port 1 is nobody's.
     let ended = rig.run(&["--api-url", "http://127.0.0.1:1/"]);

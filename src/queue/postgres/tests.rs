@@ -6,7 +6,7 @@ use super::control::write_instruction;
 use super::server::Server;
 use super::{Identity, PostgresQueue};
 use crate::job::{
-    AccountId, BatchId, ControlEntry, Instruction, LedgerEntry, Owner, ServiceId, State,
+    AccountId, BatchId, ControlEntry, Instruction, LedgerEntry, Owner, ServiceId, State, Transition,
 };
 use crate::queue::conformance::rig;
 use crate::queue::{
@@ -55,6 +55,21 @@ fn owner(id: &str) -> Owner {
         id: AccountId::new(id),
         label: None,
     }
+}
+
+#[tokio::test]
+async fn a_run_tells_when_it_began_its_jobs() {
+    let Some(mut queue) = queue().await else {
+        return;
+    };
+    let (lease, jobs) = rig::begun(&mut queue, &[1, 2]).await;
+    let began_ms = [rig::NOW_MS, rig::NOW_MS + 7];
+    for (job, at_ms) in jobs.into_iter().zip(began_ms) {
+        let step = Transition::new(job.id, job.record, rig::intent(), at_ms).unwrap();
+        assert!(queue.record(&lease, &[&step]).await.unwrap().is_all());
+    }
+    let pace = queue.run_pace(lease.batch(), lease.run(), rig::NOW_MS, false);
+    assert_eq!(pace.await.unwrap().started_ms, began_ms);
 }
 
 #[tokio::test]
