@@ -19,6 +19,7 @@ use super::show::ShowArgs;
 use super::simulate::SimulateCommand;
 use super::status::StatusArgs;
 use super::verify::VerifyArgs;
+use super::work::WorkArgs;
 
 /// What `refleet --help` ends with.
 const AFTER_HELP: &str = "\
@@ -68,6 +69,7 @@ pub struct Cli {
 #[derive(Debug, Subcommand)]
 pub enum Command {
     Run(Box<RunArgs>),
+    Work(Box<WorkArgs>),
     Check(CheckArgs),
     Plan(Box<PlanArgs>),
     Load(LoadArgs),

@@ -67,6 +67,7 @@ impl Need {
             // Of a plan that was written, only the file is read.
             Command::Plan(args) if plan::is_plan(&args.manifest) => Self::Perhaps,
             Command::Run(_)
+            | Command::Work(_)
             | Command::Plan(_)
             | Command::Load(_)
             | Command::Services(_)

@@ -60,6 +60,7 @@ fn paths(command: &Command) -> (Option<&Path>, Option<(&'static str, &Path)>) {
             args.manifest.as_deref(),
             args.events.as_deref().map(|path| ("--events", path)),
         ),
+        Command::Work(args) => (None, args.events.as_deref().map(|path| ("--events", path))),
         Command::Check(args) => (Some(args.manifest.as_path()), None),
         Command::Plan(args) => (
             Some(args.manifest.as_path()),

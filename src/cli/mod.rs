@@ -61,5 +61,6 @@ mod typed;
 mod verify;
 mod window;
 mod words;
+mod work;
 
 pub use start::main;

@@ -10,6 +10,7 @@ use super::global::Global;
 use super::{
     adopt, catalogue, check, config_show, configured, control, ended, given_paths, hosts, list,
     load, output, plan, report, resolve, run, show, signals, simulate, status, verify,
+    work as service,
 };
 use crate::exit::Exit;
 use crate::text;
@@ -98,6 +99,7 @@ fn carry_out(cli: Cli) -> Result<Exit, CliError> {
             "interrupted: what it was to change was changed whole or not at all, which `refleet status` shows",
         ),
         Command::Run(_)
+        | Command::Work(_)
         | Command::Check(_)
         | Command::Status(_)
         | Command::List(_)
@@ -132,6 +134,7 @@ fn carry_out(cli: Cli) -> Result<Exit, CliError> {
 async fn work(global: &Global, command: Command) -> Result<Exit, CliError> {
     match command {
         Command::Run(args) => Box::pin(run::run(global, &args)).await,
+        Command::Work(args) => Box::pin(service::work(global, &args)).await,
         Command::Check(args) => check::check(global, &args),
         Command::Plan(args) => plan::plan(global, &args).await,
         Command::Load(args) => load::load(global, &args).await,

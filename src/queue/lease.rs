@@ -48,6 +48,10 @@ pub struct Holder {
     pub host: String,
     /// Since when, as Unix time.
     pub since_ms: i64,
+    /// When another process may take over if this one renews its lease no more, as Unix time; `None`: when
+    /// it has ended.
+    #[serde(skip)]
+    pub until_ms: Option<i64>,
 }
 
 /// A process at work.
@@ -65,6 +69,7 @@ impl Holder {
             pid: 0,
             host: String::new(),
             since_ms: 0,
+            until_ms: None,
         }
     }
 }
@@ -83,7 +88,15 @@ impl fmt::Display for Holder {
             self.pid,
             text::brief(&self.host, 64),
             time::human(self.since_ms)
-        )
+        )?;
+        if let Some(until_ms) = self.until_ms {
+            write!(
+                f,
+                "; its lease runs out at {} unless it renews it",
+                time::human(until_ms)
+            )?;
+        }
+        Ok(())
     }
 }
 

@@ -605,6 +605,7 @@ fn the_help_of_every_command_tells_all_that_one_needs() {
     for args in [
         &["--help"][..],
         &["run", "--help"],
+        &["work", "--help"],
         &["check", "--help"],
         &["load", "--help"],
         &["status", "--help"],

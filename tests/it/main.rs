@@ -61,4 +61,5 @@ mod storage;
 mod terminal;
 mod tidy;
 mod window;
+mod work;
 mod workbooks;

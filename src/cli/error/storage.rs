@@ -25,6 +25,9 @@ pub fn open_hints(error: &OpenError) -> Vec<String> {
 /// What to do about a queue's fault, one line each.
 pub fn storage_hints(error: &StoreError) -> Vec<String> {
     let hint = match error {
+        StoreError::Locked(holder) if holder.until_ms.is_some() => {
+            "wait until it has ended; where it has died, this command takes over when its lease has run out, and `refleet work` waits for that by itself; `refleet hosts` shows who works"
+        }
         StoreError::LeaseLost { .. } => "`refleet status` shows which, and how far it is",
         StoreError::Locked(_) => "wait until it has ended; `refleet status` shows how far it is",
         StoreError::Busy => "close whatever else has it open (a sqlite3 shell?) and try again",

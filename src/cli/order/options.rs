@@ -8,7 +8,7 @@ use crate::queue::{DonePolicy, Due, EnqueuePolicy};
 use crate::time::{InvalidDuration, parse_duration};
 
 /// Which of a manifest's orders is meant.
-#[derive(Debug, Clone, Args)]
+#[derive(Debug, Clone, Default, Args)]
 #[expect(
     clippy::struct_excessive_bools,
     reason = "options, not a state machine"

@@ -3,7 +3,8 @@
 use std::collections::HashMap;
 
 use super::args::{FormatArg, PlanArgs};
-use super::file::{Bounds, PlanFile, Shown, place};
+use super::bounds::Bounds;
+use super::file::{PlanFile, Shown, place};
 use super::gather::{self, Gathered};
 use super::show::{is_plan, show};
 use super::text;

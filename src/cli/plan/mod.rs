@@ -7,6 +7,7 @@
 
 mod approved;
 mod args;
+mod bounds;
 mod command;
 mod file;
 mod forecast;
@@ -17,7 +18,8 @@ mod text;
 
 pub use approved::Approved;
 pub use args::PlanArgs;
+pub use bounds::Bounds;
 pub use command::plan;
-pub use file::{Bounds, PlanFile};
+pub use file::PlanFile;
 pub use show::is_plan;
 pub use text::differences;

@@ -71,6 +71,24 @@ pub struct RunArgs {
 }
 
 impl RunArgs {
+    /// Those of a run that goes on with an order, asks nobody, and works like this.
+    pub fn to_go_on(pace: PaceArgs, progress: ProgressArg, events: Option<PathBuf>) -> Self {
+        Self {
+            manifest: None,
+            yes: true,
+            plan: None,
+            plan_age: Duration::ZERO,
+            options: OrderArgs::default(),
+            stale: false,
+            sheet: ManifestArgs::default(),
+            pace,
+            progress,
+            events,
+            simulate: false,
+            faults: FaultArgs::default(),
+        }
+    }
+
     /// Somebody is to be asked before anything is destroyed.
     pub fn asks(&self) -> bool {
         !self.yes && self.plan.is_none()

@@ -122,6 +122,7 @@ async fn look_up_and_run(
         args,
         manifest: manifest.as_ref(),
         plan,
+        service: None,
         context,
     };
     until_ended(&invocation, signals).await

@@ -32,6 +32,8 @@ pub struct Invocation<'a> {
     pub manifest: Option<&'a Resolved>,
     /// What somebody has approved.
     pub plan: Option<&'a PlanFile>,
+    /// What is typed to go on, where that is not `run`: `refleet work`, with its options.
+    pub service: Option<&'a str>,
     pub context: &'a RunContext,
 }
 
@@ -45,6 +47,9 @@ impl Invocation<'_> {
     /// What follows [`command`](Self::command) to go on with this run's batch of `action`. A simulation
     /// needs its manifest: the simulated account is made of it.
     pub fn resume_command(&self, action: Action) -> String {
+        if let Some(service) = self.service {
+            return service.to_owned();
+        }
         match &self.args.manifest {
             Some(path) if self.is_simulated() => {
                 let yes = if self.args.yes { " --yes" } else { "" };

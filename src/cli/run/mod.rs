@@ -11,5 +11,8 @@ mod late_word;
 mod prepare;
 mod work;
 
-pub use args::RunArgs;
+pub use args::{ProgressArg, RunArgs};
 pub use command::run;
+pub use context::{Invocation, RunContext};
+pub use prepare::go_on_with;
+pub use work::work;

@@ -45,12 +45,32 @@ pub async fn prepare(invocation: &Invocation<'_>, queue: &mut Queue) -> Result<P
             "--canary starts the others when the first are done, and --no-wait waits for none: leave one of them out".to_owned(),
         ));
     }
-    let mut prepared = if let Some(manifest) = invocation.manifest {
+    let prepared = if let Some(manifest) = invocation.manifest {
         order(invocation, queue, manifest).await?
     } else {
         let batch = unfinished(queue, invocation.context).await?;
         resume(invocation, queue, batch, None).await?
     };
+    ready(invocation, queue, prepared).await
+}
+
+/// What is to be known before a run goes on with `batch`, of which nobody is asked.
+pub async fn go_on_with(
+    invocation: &Invocation<'_>,
+    queue: &mut Queue,
+    batch: Batch,
+) -> Result<Prepared, CliError> {
+    let prepared = resume(invocation, queue, batch, None).await?;
+    ready(invocation, queue, prepared).await
+}
+
+/// What is `prepared`, with the rules of earlier runs that still hold, and signed in.
+async fn ready(
+    invocation: &Invocation<'_>,
+    queue: &mut Queue,
+    mut prepared: Prepared,
+) -> Result<Prepared, CliError> {
+    let options = &invocation.context.options;
     let Some(batch) = prepared.loaded.batch else {
         return Ok(prepared);
     };

@@ -227,11 +227,12 @@ async fn how_it_ended(
         hint
     };
     let resume = match path {
+        _ if invocation.service.is_some() => invocation.resume_command(batch.action),
         Some(path) if !is_alone && !simulated => {
-            manifest::run(batch.action, path) + &next::of_sheet(recorded)
+            manifest::run(batch.action, path) + &next::of_sheet(recorded) + &next::of_run(recorded)
         }
-        _ => invocation.resume_command(batch.action),
-    } + &next::of_run(recorded);
+        _ => invocation.resume_command(batch.action) + &next::of_run(recorded),
+    };
     let is_gone = matches!(ending.storage, Some(StoreError::Gone { .. }));
     let resume = (!is_gone).then_some(resume);
     Ended {

@@ -5,7 +5,7 @@ use clap::Args;
 use crate::simulator::{FaultKind, FaultPlan, InvalidOddity, Oddities, UnknownFaultKind};
 
 /// What goes wrong in a simulation.
-#[derive(Debug, Clone, Args)]
+#[derive(Debug, Clone, Default, Args)]
 pub struct FaultArgs {
     /// Share of the simulated calls that go wrong, 0 to 1
     #[arg(long, value_name = "SHARE", default_value = "0", value_parser = parse_share)]

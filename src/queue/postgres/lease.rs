@@ -53,8 +53,9 @@ const MOVE: &str = concat!(
     take_over!()
 );
 
-const HOLDER: &str = "SELECT host, pid, (extract(epoch FROM acquired_at) * 1000)::bigint FROM lease
-     WHERE provider = $1 AND account = $2 AND batch_id = $3";
+const HOLDER: &str = "SELECT host, pid, (extract(epoch FROM acquired_at) * 1000)::bigint,
+            (extract(epoch FROM expires_at) * 1000)::bigint
+     FROM lease WHERE provider = $1 AND account = $2 AND batch_id = $3";
 
 const RENEW: &str = "UPDATE lease SET renewed_at = clock_timestamp(),
      expires_at = clock_timestamp() + $2 * interval '1 millisecond'
@@ -217,8 +218,11 @@ async fn bind(
 /// Who holds the lease.
 async fn locked(transaction: &mut Transaction<'_>, key: &Key) -> Result<StoreError, StoreError> {
     let held = sqlx::query_as(HOLDER).bind(&key.0).bind(&key.1).bind(key.2);
-    let row = transaction.one(held).await?;
-    Ok(StoreError::Locked(holder(row)?))
+    let (host, pid, since_ms, until_ms) = transaction.one(held).await?;
+    Ok(StoreError::Locked(Holder {
+        until_ms: Some(until_ms),
+        ..holder((host, pid, since_ms))?
+    }))
 }
 
 fn holder((host, pid, since_ms): (String, i64, i64)) -> Result<Holder, StoreError> {
@@ -226,5 +230,6 @@ fn holder((host, pid, since_ms): (String, i64, i64)) -> Result<Holder, StoreErro
         pid: u32::try_from(pid).map_err(|_| damaged("a process's number"))?,
         host,
         since_ms,
+        until_ms: None,
     })
 }

@@ -76,6 +76,7 @@ impl QueueLock {
             pid: std::process::id(),
             host: host(),
             since_ms: time::now_ms(),
+            until_ms: None,
         };
         let line = serde_json::to_vec(&holder).expect("plain data is always JSON");
         let mut file = &self.beside;

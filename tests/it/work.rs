@@ -1,0 +1,191 @@
+//! `refleet work`: several hosts as services on one queue, of which one works for the account and the
+//! others stand by.
+
+use std::process::Command;
+use std::time::Duration;
+
+use serde_json::Value;
+
+use crate::rig::{Cluster, Ended, Rig, Running, finish};
+
+/// A fleet, and hosts that share its queue.
+struct Hosts {
+    rig: Rig,
+    address: String,
+}
+
+impl Hosts {
+    /// `None`: PostgreSQL is not installed.
+    fn new(count: usize) -> Option<Self> {
+        let cluster = Cluster::shared()?;
+        Some(Self {
+            rig: Rig::with(count, |config| {
+                config.rebuild_duration = Duration::from_millis(300);
+            }),
+            address: cluster.database("template0"),
+        })
+    }
+
+    /// A command on the shared queue, by a host of this name whose lease soon runs out.
+    fn command(&self, host: &str, args: &[&str]) -> Command {
+        let mut command = self.rig.refleet(args);
+        command
+            .env("REFLEET_DB", &self.address)
+            .env("REFLEET_HOST", host)
+            .env("REFLEET_LEASE", "3s");
+        command
+    }
+
+    fn call(&self, args: &[&str]) -> Ended {
+        finish(self.command("desk", args))
+    }
+
+    /// A service on a host of this name.
+    fn work(&self, host: &str, more: &[&str]) -> Running {
+        let mut command = self.command(host, &["work"]);
+        command.args(self.rig.pace.words()).args(more);
+        Running::start(command)
+    }
+
+    /// An order that has been begun, and so belongs to the account.
+    fn begin(&self, more: &[&str]) {
+        let mut command = self.command("desk", &["run", "fleet.csv", "--yes"]);
+        command.args(self.rig.pace.words()).args(more);
+        let mut run = Running::start(command);
+        let ended = run.wait_until(|| self.rig.submissions() >= 1);
+        assert_eq!(ended, None, "{}", run.said());
+        run.signal("TERM");
+        run.end().exit(143);
+    }
+
+    fn report(&self) -> Vec<Value> {
+        let report = self.call(&["report", "--format", "json"]).exit(0).json();
+        report["results"].as_array().unwrap().clone()
+    }
+
+    /// Results in this state.
+    fn count(&self, state: &str) -> usize {
+        let report = self.report();
+        report.iter().filter(|row| row["state"] == state).count()
+    }
+}
+
+/// A service is asked to end.
+#[track_caller]
+fn end(service: Running) -> Ended {
+    service.signal("TERM");
+    service.end().exit(143)
+}
+
+#[test]
+fn another_host_stands_by_and_finishes_what_one_that_was_killed_had_begun() {
+    let Some(hosts) = Hosts::new(24) else {
+        return;
+    };
+    hosts.begin(&["--workers", "2"]);
+    let before = hosts.rig.submissions();
+    let mut first = hosts.work("web1", &[]);
+    first.wait_for_word("working on batch 1 ");
+    let mut second = hosts.work("web2", &[]);
+    second.wait_for_word("on web1 works for account ");
+    // One that does not wait is told until when it would have to.
+    let refused = hosts.call(&["run", "--yes"]).exit(75);
+    refused
+        .says("its lease runs out at ")
+        .says("`refleet --db postgres://");
+    let ended = first.wait_until(|| hosts.rig.submissions() >= before + 4);
+    assert_eq!(ended, None, "{}", first.said());
+    first.kill();
+    second.wait_for_word("working on batch 1 ");
+    second.wait_for_word("nothing to do for account ");
+    let said = end(second);
+    assert_eq!(said.err.matches("standing by").count(), 1, "{said}");
+
+    let wiped = hosts.rig.wiped();
+    assert!(wiped.iter().all(|times| *times <= 1), "{wiped:?}");
+    let report = hosts.report();
+    for (row, times) in report.iter().zip(&wiped) {
+        match row["state"].as_str().unwrap() {
+            "done" => assert_eq!(*times, 1, "{row}"),
+            // What was about to be sent when the first was killed: nobody knows, and nobody guesses.
+            "in_doubt" => {}
+            other => panic!("{other}: {row}"),
+        }
+    }
+    assert!(hosts.count("in_doubt") <= 2, "{report:?}");
+    assert_eq!(hosts.rig.record().violations, [""; 0]);
+    hosts.call(&["verify"]).exit(0).says_out("sound");
+}
+
+#[test]
+fn an_order_of_nobody_is_left_alone_and_named_with_what_binds_it() {
+    let Some(hosts) = Hosts::new(3) else {
+        return;
+    };
+    hosts.call(&["load", "fleet.csv"]).exit(0);
+    let mut service = hosts.work("web1", &[]);
+    service.wait_for_word("batch 1 belongs to no account yet");
+    service.wait_for_word("nothing to do for account ");
+    let said = end(service);
+    assert_eq!(hosts.rig.submissions(), 0);
+    let proposed = said.proposed("run ");
+    let words: Vec<&str> = proposed.iter().map(String::as_str).collect();
+    let mut typed = hosts.command("desk", &words);
+    typed.args(hosts.rig.pace.words()).arg("--yes");
+    finish(typed).exit(0);
+    assert_eq!(hosts.rig.wiped(), [1; 3]);
+}
+
+#[test]
+fn a_paused_order_is_not_taken_again_before_somebody_has_spoken() {
+    let Some(hosts) = Hosts::new(6) else {
+        return;
+    };
+    hosts.begin(&["--workers", "1"]);
+    hosts.call(&["pause", "--reason", "freeze"]).exit(0);
+    let sent = hosts.rig.submissions();
+    let mut service = hosts.work("web1", &[]);
+    service.wait_for_word("nothing to do for account ");
+    assert_eq!(hosts.rig.submissions(), sent);
+    hosts.call(&["go", "--reason", "thaw"]).exit(0);
+    let ended = service.wait_until(|| hosts.rig.submissions() == 6);
+    assert_eq!(ended, None, "{}", service.said());
+    let mut all = || hosts.count("done") == 6;
+    assert_eq!(service.wait_until(&mut all), None);
+    let said = end(service);
+    assert_eq!(said.err.matches("working on batch 1 ").count(), 2, "{said}");
+    assert_eq!(hosts.rig.wiped(), [1; 6]);
+}
+
+#[test]
+fn a_service_keeps_to_the_rules_that_an_order_was_made_with() {
+    let Some(hosts) = Hosts::new(5) else {
+        return;
+    };
+    hosts.begin(&["--workers", "1", "--no-requeue"]);
+    let mut service = hosts.work("web1", &["--retries", "3"]);
+    service.wait_for_word("nothing to do for account ");
+    end(service);
+    let (_, database) = hosts.address.rsplit_once('/').unwrap();
+    let last = "SELECT options FROM refleet.run ORDER BY id DESC LIMIT 1";
+    let options = Cluster::shared().unwrap().sql(database, last);
+    let options: Value = serde_json::from_str(&options).unwrap();
+    assert_eq!(options["workers"], 1, "{options}");
+    assert_eq!(options["no_requeue"], true, "{options}");
+    assert_eq!(options["retries"], 3, "{options}");
+}
+
+#[test]
+fn what_a_service_cannot_do_is_refused_at_once() {
+    let rig = Rig::new(1);
+    let file = rig.call(&["work"]).exit(2);
+    file.says("a queue in a file is one machine's");
+    let mut command = rig.refleet(&["work", "--no-wait"]);
+    // Nothing listens there.
+    command.env("REFLEET_DB", "postgres://fleet@127.0.0.1:1/refleet");
+    finish(command).exit(2).says("--no-wait is for one run");
+    let mut command = rig.refleet(&["work"]);
+    command.env("REFLEET_DB", "postgres://fleet@127.0.0.1:1/refleet");
+    finish(command).exit(74).says("can't be reached");
+    assert_eq!(rig.calls(), 0);
+}
