@@ -76,7 +76,7 @@ pub async fn work(
         signals,
     )
     .await;
-    let ending = match ended {
+    let mut ending = match ended {
         Ok(ending) => ending,
         Err(error) => {
             display.finish("");
@@ -85,6 +85,12 @@ pub async fn work(
     };
     // The lease is not renewed beyond its end.
     drop(keeper);
+    if ending.storage.is_some()
+        && let Err(lost @ StoreError::LeaseLost { .. }) = queue.renew(&lease).await
+    {
+        // Why it could not be renewed in time is known now: somebody else works.
+        ending.storage = Some(lost);
+    }
     late_word::leave(queue, &lease, &ending.unwritten).await;
     let exit = ended::of_run(&ending, !loaded.left_out.held.is_empty());
     let why = halted(&ending);
