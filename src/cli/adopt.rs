@@ -9,10 +9,11 @@ use super::output::{print_text, tell_prose};
 use super::resolve::parse_reason;
 use super::words::jobs;
 use crate::exit::Exit;
-use crate::queue::{Open, OpenError, QueueLock, SqliteQueue, Unfit};
+use crate::job::BatchId;
+use crate::queue::{Backend as _, Open, OpenError, QueueLock, SqliteQueue, Unfit};
 use crate::time;
 
-/// Take over a database whose log is lost.
+/// Take over a database whose log is lost, or a server's that was restored or promoted.
 ///
 /// For a database file that was copied or restored without its -wal file, while a run had not
 /// ended. Whatever that run may have sent is put in doubt and held, so that nothing is wiped twice;
@@ -27,9 +28,7 @@ pub struct AdoptArgs {
 pub async fn adopt(global: &Global, args: &AdoptArgs) -> Result<Exit, CliError> {
     let location = global.database(DATABASE)?;
     let Some(path) = location.file() else {
-        return Err(CliError::Usage(
-            "there is no log that could be lost: only a database that is a file has one".to_owned(),
-        ));
+        return adopt_server(global, args).await;
     };
     match SqliteQueue::open(path, Open::Change).await {
         Err(OpenError::Unfit(Unfit::LogMissing { .. })) => {}
@@ -46,18 +45,57 @@ pub async fn adopt(global: &Global, args: &AdoptArgs) -> Result<Exit, CliError> 
     database::tell_notes(global, queue.notes());
     let adopted = queue.adopt(&args.reason, time::now_ms()).await?;
     queue.close().await?;
-    let Some((batch, doubts)) = adopted.filter(|(_, doubts)| *doubts > 0) else {
-        print_text("adopted: nothing can have been sent that is not known\n")?;
+    let adopted = adopted.filter(|(_, doubts)| *doubts > 0);
+    conclude(global, adopted.as_slice())
+}
+
+/// What is open in a database that is not the one in which it was ordered.
+async fn adopt_server(global: &Global, args: &AdoptArgs) -> Result<Exit, CliError> {
+    let mut queue = database::open(global, Open::Change).await?;
+    let open: Vec<BatchId> = (queue.batches().await?.iter())
+        .filter(|batch| batch.counts.total() > batch.counts.done + batch.counts.cancelled)
+        .map(|batch| batch.id)
+        .collect();
+    let Some(shared) = queue.shared() else {
         return Ok(Exit::Done);
     };
+    let mut adopted = Vec::new();
+    let mut strange = 0;
+    for batch in open {
+        if shared.batch_identity(batch).await? == shared.identity() {
+            continue;
+        }
+        strange += 1;
+        let doubts = shared.adopt(batch, &args.reason, time::now_ms()).await?;
+        if doubts > 0 {
+            adopted.push((batch, doubts));
+        }
+    }
+    queue.close().await?;
+    if strange == 0 {
+        return Err(CliError::Usage(
+            "nothing is to be adopted: what is open was ordered in this very database".to_owned(),
+        ));
+    }
+    conclude(global, &adopted)
+}
+
+/// Says what is in doubt now, and what to do about it.
+fn conclude(global: &Global, adopted: &[(BatchId, u64)]) -> Result<Exit, CliError> {
+    if adopted.is_empty() {
+        print_text("adopted: nothing can have been sent that is not known\n")?;
+        return Ok(Exit::Done);
+    }
     let command = global.command(None);
-    print_text(&format!(
-        "adopted: {} of batch {batch} may have been sent, and are in doubt now\n",
-        jobs(doubts)
-    ))?;
-    tell_prose(&format!(
-        "hint: `{command} list --state in_doubt --batch {batch}` names them; see in the account what stands there\n\
-         hint: `{command} resolve SERVICE_ID --batch {batch} --as WORD --reason TEXT` (done, requeue or failed) settles a doubt\n"
-    ));
+    for (batch, doubts) in adopted {
+        print_text(&format!(
+            "adopted: {} of batch {batch} may have been sent, and are in doubt now\n",
+            jobs(*doubts)
+        ))?;
+        tell_prose(&format!(
+            "hint: `{command} list --state in_doubt --batch {batch}` names them; see in the account what stands there\n\
+             hint: `{command} resolve SERVICE_ID --batch {batch} --as WORD --reason TEXT` (done, requeue or failed) settles a doubt\n"
+        ));
+    }
     Ok(Exit::InDoubt)
 }

@@ -1,7 +1,7 @@
 //! What an operator asks for beside a run, and what is found out.
 
-use super::QueuedJob;
-use crate::job::{BatchId, LedgerEntry, ServiceId, Transition};
+use super::{QueuedJob, StoreError};
+use crate::job::{BatchId, LedgerEntry, ServiceId, State, Transition};
 
 /// Which jobs an operator speaks of.
 #[derive(Debug, Clone)]
@@ -83,4 +83,32 @@ impl Flaw {
             |service: ServiceId| format!("service {service}"),
         )
     }
+}
+
+/// The steps that put `job` in doubt and hold it, because it may have been sent without a trace: `why`.
+pub(super) fn doubted(
+    job: QueuedJob,
+    why: String,
+    at_ms: i64,
+) -> Result<Vec<Transition>, StoreError> {
+    let mut entries = Vec::with_capacity(3);
+    if job.record.state == State::Queued {
+        entries.push(LedgerEntry::Intent {
+            task: job.order.task(None),
+            baseline: None,
+        });
+    }
+    if job.record.state != State::InDoubt {
+        entries.push(LedgerEntry::Interrupted);
+    }
+    entries.push(LedgerEntry::Held { reason: why });
+    let mut record = job.record;
+    let mut steps = Vec::with_capacity(entries.len());
+    for entry in entries {
+        let step = Transition::new(job.id, record, entry, at_ms)
+            .map_err(|illegal| StoreError::Bug(illegal.to_string()))?;
+        record = step.to.clone();
+        steps.push(step);
+    }
+    Ok(steps)
 }

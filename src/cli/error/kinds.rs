@@ -201,6 +201,11 @@ pub enum CliError {
     Simulator(io::Error),
     #[error("cannot start: {0}")]
     System(io::Error),
+    /// A server's database that was restored, or a standby that was promoted.
+    #[error(
+        "this is not the database in which batch {0} was ordered: it was restored from a dump, or a standby was promoted, and what was sent last may be missing in it"
+    )]
+    OtherDatabase(BatchId),
     /// Late words that can't be true together with the ledger.
     #[error("{}", .0.join("\n"))]
     Contradiction(Vec<String>),
@@ -286,6 +291,7 @@ impl CliError {
             Self::Unanswered { failure, .. } => ended::of_reading(failure),
             Self::Output { .. } | Self::Simulator(_) | Self::System(_) => Exit::Storage,
             Self::Contradiction(_) => Exit::Bug,
+            Self::OtherDatabase(_) => Exit::Budget,
             Self::Manifest(_)
             | Self::Conflict { .. }
             | Self::Endpoint(_)

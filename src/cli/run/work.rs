@@ -85,13 +85,7 @@ pub async fn work(
     };
     // The lease is not renewed beyond its end.
     drop(keeper);
-    if ending.storage.is_some()
-        && let Err(lost @ StoreError::LeaseLost { .. }) = queue.renew(&lease).await
-    {
-        // Why it could not be renewed in time is known now: somebody else works.
-        ending.storage = Some(lost);
-    }
-    late_word::leave(queue, &lease, &ending.unwritten).await;
+    keep_late_words(queue, &lease, &mut ending).await;
     let exit = ended::of_run(&ending, !loaded.left_out.held.is_empty());
     let why = halted(&ending);
     let why = why
@@ -125,6 +119,7 @@ async fn acquire(
     batch: BatchId,
     options: &Value,
 ) -> Result<(Lease, Option<Keeper>), CliError> {
+    check_database(queue, batch).await?;
     late_word::hand_in(queue).await?;
     let asked = BootTime::now();
     let run = NewRun {
@@ -142,6 +137,30 @@ async fn acquire(
         return Err(error);
     }
     Ok((lease, keeper))
+}
+
+/// Refused: a database that was restored or promoted since the batch was ordered. An intent whose form is on
+/// the wire may be missing in it.
+async fn check_database(queue: &mut Queue, batch: BatchId) -> Result<(), CliError> {
+    let Some(shared) = queue.shared() else {
+        return Ok(());
+    };
+    if shared.batch_identity(batch).await? == shared.identity() {
+        Ok(())
+    } else {
+        Err(CliError::OtherDatabase(batch))
+    }
+}
+
+/// Keeps what the run could not write.
+async fn keep_late_words(queue: &mut Queue, lease: &Lease, ending: &mut Ending) {
+    if ending.storage.is_some()
+        && let Err(lost @ StoreError::LeaseLost { .. }) = queue.renew(lease).await
+    {
+        // Why it could not be renewed in time is known now: somebody else works.
+        ending.storage = Some(lost);
+    }
+    late_word::leave(queue, lease, &ending.unwritten).await;
 }
 
 fn display_options(invocation: &Invocation<'_>, action: Action) -> progress::Options {

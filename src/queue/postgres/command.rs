@@ -13,9 +13,9 @@ use crate::queue::stored::{Elsewheres, end_of, job_id};
 use crate::queue::{CommandOutcome, Decision, QueuedJob, Selection, StoreError};
 
 /// Jobs that are read and moved at once.
-const JOBS_PER_WAVE: i64 = 1024;
+pub(super) const JOBS_PER_WAVE: i64 = 1024;
 
-const OF_STATES: &str = concat!(
+pub(super) const OF_STATES: &str = concat!(
     "SELECT ",
     job_as_text!(),
     " FROM job WHERE id > $1 AND id < $2 AND state = ANY($3) ORDER BY id LIMIT $4 FOR NO KEY UPDATE OF job"

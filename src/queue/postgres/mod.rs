@@ -7,6 +7,7 @@
 //! `access`, `read`, `batches`, `overview`, `rollout`, `pace`, `check`. What they decide by stands in `stored`.
 
 mod access;
+mod adopt;
 mod batches;
 mod change;
 mod check;

@@ -3,8 +3,9 @@
 use super::handle::SqliteQueue;
 use super::record::write_all;
 use super::settings::{ROLLBACK_JOURNAL, WRITE_AHEAD_LOG};
-use crate::job::{BatchId, LedgerEntry, State, Transition};
-use crate::queue::{QueuedJob, StoreError};
+use crate::job::{BatchId, State, Transition};
+use crate::queue::StoreError;
+use crate::queue::operator::doubted;
 
 impl SqliteQueue {
     /// Puts all jobs that may have been sent since the main file was written in doubt, and holds
@@ -37,7 +38,8 @@ impl SqliteQueue {
         let count = jobs.len() as u64;
         let mut steps = Vec::new();
         for job in jobs {
-            steps.extend(doubted(job, reason, at_ms)?);
+            let why = format!("the log of the run that may have sent it is lost: {reason}");
+            steps.extend(doubted(job, why, at_ms)?);
         }
         self.begin().await?;
         match self.adopt_all(batch, &steps).await {
@@ -61,30 +63,4 @@ impl SqliteQueue {
         crate::failpoint!("before_commit");
         Ok(())
     }
-}
-
-/// The steps that put `job` in doubt and hold it.
-fn doubted(job: QueuedJob, reason: &str, at_ms: i64) -> Result<Vec<Transition>, StoreError> {
-    let mut entries = Vec::with_capacity(3);
-    if job.record.state == State::Queued {
-        entries.push(LedgerEntry::Intent {
-            task: job.order.task(None),
-            baseline: None,
-        });
-    }
-    if job.record.state != State::InDoubt {
-        entries.push(LedgerEntry::Interrupted);
-    }
-    entries.push(LedgerEntry::Held {
-        reason: format!("the log of the run that may have sent it is lost: {reason}"),
-    });
-    let mut record = job.record;
-    let mut steps = Vec::with_capacity(entries.len());
-    for entry in entries {
-        let step = Transition::new(job.id, record, entry, at_ms)
-            .map_err(|illegal| StoreError::Bug(illegal.to_string()))?;
-        record = step.to.clone();
-        steps.push(step);
-    }
-    Ok(steps)
 }
