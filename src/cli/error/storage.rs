@@ -30,7 +30,9 @@ pub fn storage_hints(error: &StoreError) -> Vec<String> {
         }
         StoreError::LeaseLost { .. } => "`refleet status` shows which, and how far it is",
         StoreError::Locked(_) => "wait until it has ended; `refleet status` shows how far it is",
-        StoreError::Busy => "close whatever else has it open (a sqlite3 shell?) and try again",
+        StoreError::Busy => {
+            "close whatever else has it open (a sqlite3 or psql shell?) and try again; a server gives up what a host has begun that fell silent, within a minute"
+        }
         StoreError::Storage { .. } => {
             "nothing more was sent; see to the disk, then run again: nothing is repeated"
         }

@@ -23,7 +23,6 @@ const SETTINGS: &[(&str, &str)] = &[
     ("jit", "off"),
     ("statement_timeout", "60s"),
     ("lock_timeout", "5s"),
-    ("idle_in_transaction_session_timeout", "60s"),
     // A process that vanished with its machine keeps its locks until the server notices.
     ("tcp_keepalives_idle", "5"),
     ("tcp_keepalives_interval", "2"),
@@ -33,6 +32,9 @@ const SETTINGS: &[(&str, &str)] = &[
 
 const NO_POOLER: &str =
     "connect to PostgreSQL itself, not to PgBouncer: a run needs a connection of its own";
+
+/// No transaction is left alone for longer.
+const IDLE_MAX_MS: i64 = 60_000;
 
 /// Which database it is: a copy that was restored has another system, a standby that was promoted
 /// another timeline.
@@ -61,9 +63,13 @@ pub(super) async fn connect(
     patience: Duration,
 ) -> Result<(PgConnection, Identity), OpenError> {
     let session = format!("{:032x}", fastrand::u128(..));
+    // A host that freezes in the middle of a change holds its locks no longer than its lease: whoever takes
+    // over has to wait for them.
+    let idle = format!("{}ms", server.lease_ms().min(IDLE_MAX_MS));
     let options = server
         .options()
         .options(SETTINGS.iter().copied())
+        .options([("idle_in_transaction_session_timeout", idle)])
         .options([("refleet.session", &session)]);
     let mut connection = open(server, &options, patience).await?;
     let greeting = sqlx::query_as(GREETING).fetch_one(&mut connection);

@@ -7,7 +7,7 @@
 
 use std::ops::{Deref, DerefMut};
 use std::pin::pin;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use sqlx::postgres::{PgArguments, PgQueryResult, PgRow};
 use sqlx::query::{Query, QueryAs};
@@ -24,12 +24,18 @@ const DOUBT_AFTER: Duration = Duration::from_secs(6);
 /// How long the server may take to greet, or to say that it is there.
 const GREETING_MAX: Duration = Duration::from_secs(4);
 
+/// A server that was silent is not asked again for so long: whoever ends because of that has several things
+/// to say to it, and would wait for each.
+const SILENCE: Duration = Duration::from_secs(30);
+
 pub(super) struct Session {
     pub(super) server: Server,
     pub(super) identity: Identity,
     mode: Open,
     connection: Option<PgConnection>,
     is_in_transaction: bool,
+    /// The server did not answer then.
+    silent_since: Option<Instant>,
 }
 
 impl Session {
@@ -41,6 +47,7 @@ impl Session {
             mode,
             connection: Some(connection),
             is_in_transaction: false,
+            silent_since: None,
         })
     }
 
@@ -65,14 +72,20 @@ impl Session {
 
     async fn reconnect(&mut self) -> Result<(), StoreError> {
         self.connection = None;
-        let (connection, identity) = connect::connect(&self.server, self.mode, GREETING_MAX)
-            .await
-            .map_err(|error| match error {
-                OpenError::Store(error) => error,
-                other => StoreError::Storage {
-                    reason: other.to_string(),
-                },
-            })?;
+        let is_silent = |since: Instant| since.elapsed() < SILENCE;
+        if self.silent_since.is_some_and(is_silent) {
+            return Err(lost());
+        }
+        let began = Instant::now();
+        let connected = connect::connect(&self.server, self.mode, GREETING_MAX).await;
+        let was_silent = connected.is_err() && began.elapsed() >= GREETING_MAX;
+        self.silent_since = was_silent.then_some(began);
+        let (connection, identity) = connected.map_err(|error| match error {
+            OpenError::Store(error) => error,
+            other => StoreError::Storage {
+                reason: other.to_string(),
+            },
+        })?;
         if identity != self.identity {
             return Err(StoreError::Gone {
                 reason: format!(
