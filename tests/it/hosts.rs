@@ -24,8 +24,14 @@ fn rig(count: usize, change: impl FnOnce(&mut Config)) -> Option<Rig> {
     Some(Rig::with(count, change).on_server(cluster))
 }
 
-/// Starts a run again and again until none is told any more that another one works; says how often
-/// that was. Each of those names `first`.
+/// Another one has the account; or it held a lock for so long that a short lease ran out meanwhile.
+#[track_caller]
+fn may_try_again(ended: &Ended) {
+    assert!([74, 75].contains(&ended.code), "{ended}");
+}
+
+/// Starts a run again and again until one comes to the end; says how many were told that another one
+/// works, which is `first`.
 #[track_caller]
 fn take_over(rig: &Rig, first: &Running) -> (u64, Ended) {
     let named = format!("process {} on ", first.pid());
@@ -81,8 +87,10 @@ fn nothing_is_lost_or_repeated(rig: &Rig, ended: &Ended) {
     let stories = rig.stories().unwrap();
     for (nth, (story, wiped)) in stories.iter().zip(rig.wiped()).enumerate() {
         if story.record.held {
+            // Its sender lives and may still send it, or has ended and nobody has watched since.
             let why = rig.held_for(nth);
-            assert!(why.contains("may still send it"), "{why}");
+            let known = ["may still send it", "the process that sent it has ended"];
+            assert!(known.iter().any(|known| why.contains(known)), "{why}");
         } else {
             assert_eq!(wiped, 1, "{story:?}");
         }
@@ -217,14 +225,14 @@ fn a_run_that_was_frozen_for_longer_than_its_lease_sends_nothing_when_it_thaws()
         {
             break second;
         }
-        second.end().exit(75);
+        may_try_again(&second.end());
     };
     second.kill();
     let sent = rig.submissions();
     first.signal("CONT");
-    let ended = first.end();
+    let ended = first.end().exit(75);
     assert_eq!(rig.submissions(), sent, "sent after the thaw: {ended}");
-    assert!([74, 75].contains(&ended.code), "{ended}");
+    ended.says("another process");
     let (_, ended) = take_over(&rig, &second);
     nothing_is_lost_or_repeated(&rig, &ended);
 }
@@ -256,14 +264,14 @@ fn a_run_that_is_cut_off_from_the_database_sends_nothing_more_and_another_takes_
         rig.simulator.release_submissions();
         let ended = first.end().exit(74);
         assert!(rig.submissions() <= sent + 3, "{ended}");
-        let sent = rig.submissions();
-        ended.says("nothing more was sent");
+        let calls = rig.calls();
         let ended = loop {
             let ended = finish(rig.order("fleet.csv", SHORT));
-            if ended.code != 75 {
+            if [0, 3].contains(&ended.code) {
                 break ended;
             }
-            assert_eq!(rig.submissions(), sent, "a standby sends nothing");
+            may_try_again(&ended);
+            assert_eq!(rig.calls(), calls, "a standby makes no call at all");
         };
         nothing_is_lost_or_repeated(&rig, &ended);
     }
@@ -298,7 +306,7 @@ fn a_server_that_stops_in_the_middle_of_a_run_loses_nothing() {
         cluster.stop(mode).unwrap();
         rig.simulator.release_submissions();
         let ended = first.end().exit(74);
-        ended.says("nothing more was sent");
+        ended.says("nothing was sent after the first failed write");
         let sent = rig.submissions();
         // Without a database nobody knows what was sent.
         rig.run(SHORT).exit(74);
@@ -306,9 +314,10 @@ fn a_server_that_stops_in_the_middle_of_a_run_loses_nothing() {
         cluster.resume().unwrap();
         let ended = loop {
             let ended = rig.run(SHORT);
-            if ended.code != 75 {
+            if [0, 3].contains(&ended.code) {
                 break ended;
             }
+            may_try_again(&ended);
         };
         nothing_is_lost_or_repeated(&rig, &ended);
     }

@@ -99,8 +99,9 @@ struct History {
     /// Calls a second, all hosts together; 0: as quickly as they go.
     rate: u32,
     hosts: Vec<Host>,
-    /// Misfortunes that are still to come.
+    /// Misfortunes that are still to come, and after which submission the next one does.
     left: u32,
+    next_at: u64,
     figures: Figures,
     began: Instant,
     /// What happened, for the one that fails.
@@ -110,8 +111,8 @@ struct History {
 impl History {
     fn new(seed: u64, cluster: &Cluster) -> Self {
         let mut random = fastrand::Rng::with_seed(seed);
-        let count = random.usize(4..=12);
-        let (latency, lag) = (random.u64(0..=30), random.u64(0..=20));
+        let count = random.usize(6..=16);
+        let (latency, lag) = (random.u64(0..=150), random.u64(0..=20));
         let mut rig = Rig::brisk(count, |config| {
             config.latency = Duration::from_millis(latency);
             config.list_lag = Duration::from_millis(lag);
@@ -137,6 +138,7 @@ impl History {
             lease: Duration::from_millis(random.u64(1200..=2000)),
             rate,
             left: random.u32(2..=6),
+            next_at: random.u64(0..=4),
             random,
             figures: Figures {
                 histories: 1,
@@ -150,7 +152,9 @@ impl History {
 
     /// Lives it to its end. `Err` says what was wrong.
     fn live(mut self, cluster: &Cluster) -> Result<Figures, String> {
-        let lived = self.until_the_end().and_then(|()| self.judge(cluster));
+        let lived = self
+            .until_the_end(cluster)
+            .and_then(|()| self.judge(cluster));
         let Self { told, figures, .. } = self;
         lived
             .map(|()| figures)
@@ -158,24 +162,23 @@ impl History {
     }
 
     /// Until the batch has come to its end, and every process to its own.
-    fn until_the_end(&mut self) -> Result<(), String> {
-        let mut next = self.began + Duration::from_millis(self.random.u64(100..=1500));
+    fn until_the_end(&mut self, cluster: &Cluster) -> Result<(), String> {
         let mut has_ended = false;
         loop {
             for nth in 0..self.hosts.len() {
                 has_ended |= self.look_after(nth, has_ended)?;
             }
-            let now = Instant::now();
             if has_ended && self.hosts.iter().all(|host| host.process.is_none()) {
                 return Ok(());
             }
             if self.began.elapsed() > HISTORY_MAX {
                 return Err("it does not end".to_owned());
             }
-            if !has_ended && self.left > 0 && now >= next {
+            let sent = self.rig.submissions();
+            if !has_ended && self.left > 0 && sent >= self.next_at {
                 self.left -= 1;
-                self.befall();
-                next = now + Duration::from_millis(self.random.u64(50..=1500));
+                self.next_at = sent + self.random.u64(1..=4);
+                self.befall(cluster);
             }
             std::thread::sleep(Duration::from_millis(2));
         }
@@ -219,10 +222,14 @@ impl History {
         if self.figures.processes > PROCESSES_MAX {
             return Err(format!("no end after {PROCESSES_MAX} processes"));
         }
+        // What one machine keeps on its disk another one does not see.
+        let home = self.rig.path(&format!("host{nth}"));
+        std::fs::create_dir_all(&home).unwrap();
         let host = &mut self.hosts[nth];
         let address = host.proxy.address(self.rig.server.as_ref().unwrap());
         let mut command = self.rig.order("fleet.csv", &["-q"]);
         command
+            .env("HOME", home)
             .env("REFLEET_DB", address)
             .env("REFLEET_LEASE", format!("{}ms", self.lease.as_millis()));
         host.process = Some(Running::start(command));
@@ -230,9 +237,12 @@ impl History {
         Ok(())
     }
 
-    /// A misfortune: mostly that of the one that works, as far as it shows.
-    fn befall(&mut self) {
-        let nth = self.random.usize(..self.hosts.len());
+    /// A misfortune, mostly of the one that works.
+    fn befall(&mut self, cluster: &Cluster) {
+        let any = self.random.usize(..self.hosts.len());
+        let is_anybodys = self.random.u32(..4) == 0;
+        let working = self.working(cluster).filter(|_| !is_anybodys);
+        let nth = working.unwrap_or(any);
         let longest = u64::try_from(self.lease.as_millis()).unwrap() * 5 / 2;
         let lasts = Duration::from_millis(self.random.u64(20..=longest));
         let kind = self.random.u32(..4);
@@ -268,6 +278,22 @@ impl History {
         };
         host.mended = Some(Instant::now() + lasts);
         self.tell(nth, &format!("{what} for {lasts:?}"));
+    }
+
+    /// The host whose process acquired the lease last.
+    fn working(&self, cluster: &Cluster) -> Option<usize> {
+        // Before something was sent there may be no table to ask.
+        if self.rig.submissions() == 0 {
+            return None;
+        }
+        let last = "SELECT pid FROM refleet.lease ORDER BY acquired_at DESC LIMIT 1";
+        let pid = self.rig.ask(cluster, last).parse().ok();
+        let pids = self
+            .hosts
+            .iter()
+            .map(|host| host.process.as_ref().map(Running::pid));
+        pids.enumerate()
+            .find_map(|(nth, own)| (own.is_some() && own == pid).then_some(nth))
     }
 
     fn tell(&mut self, nth: usize, what: &str) {
