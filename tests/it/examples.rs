@@ -130,7 +130,7 @@ fn the_systemd_unit_starts_what_it_says_and_restarts_after_an_outage_only() {
     let folder = tempfile::tempdir().unwrap();
     let mut verify = Command::new("systemd-analyze");
     verify.args(["verify", "--man=no"]);
-    for name in ["refleet.service", "refleet.timer"] {
+    for name in ["refleet.service", "refleet.timer", "refleet-work.service"] {
         let path = folder.path().join(name);
         // systemd checks that the program exists.
         let text = example(&format!("systemd/{name}")).replace("/usr/local/bin/refleet", "/bin/sh");

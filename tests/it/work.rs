@@ -63,6 +63,12 @@ impl Hosts {
         report["results"].as_array().unwrap().clone()
     }
 
+    /// What a superuser is told in the queue's database.
+    fn sql(&self, statement: &str) -> String {
+        let (_, database) = self.address.rsplit_once('/').unwrap();
+        Cluster::shared().unwrap().sql(database, statement)
+    }
+
     /// Results in this state.
     fn count(&self, state: &str) -> usize {
         let report = self.report();
@@ -166,9 +172,7 @@ fn a_service_keeps_to_the_rules_that_an_order_was_made_with() {
     let mut service = hosts.work("web1", &["--retries", "3"]);
     service.wait_for_word("nothing to do for account ");
     end(service);
-    let (_, database) = hosts.address.rsplit_once('/').unwrap();
-    let last = "SELECT options FROM refleet.run ORDER BY id DESC LIMIT 1";
-    let options = Cluster::shared().unwrap().sql(database, last);
+    let options = hosts.sql("SELECT options FROM refleet.run ORDER BY id DESC LIMIT 1");
     let options: Value = serde_json::from_str(&options).unwrap();
     assert_eq!(options["workers"], 1, "{options}");
     assert_eq!(options["no_requeue"], true, "{options}");
@@ -188,4 +192,65 @@ fn what_a_service_cannot_do_is_refused_at_once() {
     command.env("REFLEET_DB", "postgres://fleet@127.0.0.1:1/refleet");
     finish(command).exit(74).says("can't be reached");
     assert_eq!(rig.calls(), 0);
+}
+
+#[test]
+fn an_order_of_another_database_is_left_alone() {
+    let Some(hosts) = Hosts::new(4) else {
+        return;
+    };
+    hosts.begin(&["--workers", "1"]);
+    let sent = hosts.rig.submissions();
+    // As it is on a standby that was promoted.
+    hosts.sql("UPDATE refleet.batch SET timeline = timeline - 1");
+    let mut service = hosts.work("web1", &[]);
+    service.wait_for_word("nothing to do for account ");
+    assert_eq!(hosts.rig.submissions(), sent);
+    assert!(
+        service
+            .said()
+            .contains("batch 1 is left alone: this is not the database")
+    );
+    // Whatever may have been sent without a trace is somebody's to settle, and not the service's.
+    hosts
+        .call(&["adopt", "--reason", "all is shut down"])
+        .exit(3);
+    end(service);
+    assert!(hosts.rig.wiped().iter().all(|times| *times <= 1));
+    assert_eq!(hosts.rig.submissions(), sent);
+}
+
+#[test]
+fn a_host_needs_no_more_rights_than_the_readme_grants() {
+    let Some(mut hosts) = Hosts::new(4) else {
+        return;
+    };
+    hosts.begin(&["--workers", "1"]);
+    hosts.sql("DROP ROLE IF EXISTS refleet_host");
+    hosts.sql("CREATE ROLE refleet_host LOGIN");
+    let (user, place) = hosts.address.split_once('@').unwrap();
+    assert_eq!(user, "postgres://fleet");
+    hosts.address = format!("postgres://refleet_host@{place}");
+    // Not what runs out of disk, and nothing that passes by itself.
+    let refused = finish(hosts.command("web1", &["work"])).exit(2);
+    refused
+        .says("permission denied")
+        .says("GRANT USAGE ON SCHEMA refleet");
+
+    let readme = include_str!("../../README.md");
+    let grants = readme
+        .lines()
+        .map(str::trim)
+        .filter(|line| line.starts_with("GRANT "));
+    let grants: Vec<&str> = grants.collect();
+    assert!(grants.len() >= 3, "{grants:?}");
+    for grant in grants {
+        hosts.sql(grant);
+    }
+    let mut service = hosts.work("web1", &[]);
+    service.wait_for_word("nothing to do for account ");
+    end(service);
+    assert_eq!(hosts.count("done"), 4);
+    hosts.call(&["verify"]).exit(0).says_out("sound");
+    hosts.sql("DROP OWNED BY refleet_host; DROP ROLE refleet_host");
 }

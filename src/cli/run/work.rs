@@ -141,7 +141,7 @@ async fn acquire(
 
 /// Refused: a database that was restored or promoted since the batch was ordered. An intent whose form is on
 /// the wire may be missing in it.
-async fn check_database(queue: &mut Queue, batch: BatchId) -> Result<(), CliError> {
+pub async fn check_database(queue: &mut Queue, batch: BatchId) -> Result<(), CliError> {
     let Some(shared) = queue.shared() else {
         return Ok(());
     };

@@ -9,7 +9,7 @@ use crate::cli::run::{ProgressArg, RunArgs};
 
 const EXAMPLES: &str = "\
 Examples:
-  refleet load fleet.csv --db postgres://refleet@db/refleet    order
+  refleet run fleet.csv --db postgres://refleet@db/refleet     order, and begin
   refleet work --db postgres://refleet@db/refleet              on each host
   refleet hosts --db postgres://refleet@db/refleet             who works
 

@@ -4,6 +4,7 @@ use std::collections::HashMap;
 
 use crate::cli::error::CliError;
 use crate::cli::held::held_now;
+use crate::cli::run::check_database;
 use crate::job::{BatchId, Counts, Owner};
 use crate::queue::{Backend as _, Batch, HostLease, Queue, Store as _};
 use crate::time;
@@ -39,6 +40,8 @@ struct Rest {
     word: i64,
     /// When its window opens, if that is what it waits for.
     until_ms: Option<i64>,
+    /// It was ordered in another database, and nobody has adopted it.
+    is_strange: bool,
 }
 
 impl Resting {
@@ -55,6 +58,7 @@ impl Resting {
             counts: batch.counts,
             word: said.last().map_or(0, |(number, _)| *number),
             until_ms: held.window.map(|window| window.opens_ms),
+            is_strange: is_strange(queue, batch.id).await?,
         };
         self.0.insert(batch.id, rest);
         Ok(())
@@ -70,7 +74,19 @@ impl Resting {
         if is_due || (rest.touched_ms, rest.counts) != (batch.touched_ms, batch.counts) {
             return Ok(false);
         }
+        if rest.is_strange && !is_strange(queue, batch.id).await? {
+            return Ok(false);
+        }
         Ok(queue.control(batch.id, rest.word).await?.is_empty())
+    }
+}
+
+/// It was ordered in another database.
+async fn is_strange(queue: &mut Queue, batch: BatchId) -> Result<bool, CliError> {
+    match check_database(queue, batch).await {
+        Ok(()) => Ok(false),
+        Err(CliError::OtherDatabase(_)) => Ok(true),
+        Err(error) => Err(error),
     }
 }
 

@@ -125,7 +125,7 @@ impl Service<'_> {
             let chosen = tokio::select! {
                 biased;
                 Some(signal) = signals.recv() => return Ok(ended::of_signal(signal)),
-                chosen = choose(queue, &self.context.provider, &self.owner, &self.resting) => chosen,
+                chosen = self.look(queue) => chosen,
             };
             let turn = match chosen {
                 Ok(choice) => Box::pin(self.turn(queue, choice, signals)).await,
@@ -144,6 +144,13 @@ impl Service<'_> {
                 () = tokio::time::sleep(self.pause()) => {}
             }
         }
+    }
+
+    /// What there is. What earlier runs of this machine could not say is handed in before: whoever works
+    /// instead of it may wait for that.
+    async fn look(&self, queue: &mut Queue) -> Result<Choice, CliError> {
+        run::hand_in(queue).await?;
+        choose(queue, &self.context.provider, &self.owner, &self.resting).await
     }
 
     /// Takes what is there, if something is.
@@ -194,22 +201,20 @@ impl Service<'_> {
             context: &self.context,
         };
         let run = next::run(&batch, false, queue.options(id).await?.as_ref());
+        let preparing = async {
+            run::check_database(queue, id).await?;
+            go_on_with(&invocation, queue, batch).await
+        };
         let prepared = tokio::select! {
             biased;
             Some(signal) = signals.recv() => return Ok(Turn::End(ended::of_signal(signal))),
-            prepared = go_on_with(&invocation, queue, batch) => prepared,
+            prepared = preparing => prepared,
         };
         let prepared = match prepared {
             Ok(prepared) => prepared,
-            Err(error @ (CliError::Stale { .. } | CliError::Usage(_))) => {
-                let command = invocation.command();
-                let remedy = match &error {
-                    CliError::Stale { .. } => format!(
-                        "\nhint: its servers may be in use by now: `{command} {run} --stale` goes on with it, `{command} cancel --all --batch {id}` gives it up"
-                    ),
-                    _ => String::new(),
-                };
-                tell_prose(&format!("batch {id} is left alone: {error}{remedy}\n"));
+            Err(error) if is_of_the_batch(&error) => {
+                let why = left_alone(&error, &invocation.command(), &run, id);
+                tell_prose(&format!("batch {id} is left alone: {why}"));
                 self.resting.leave(queue, id).await?;
                 return Ok(Turn::Again);
             }
@@ -294,6 +299,25 @@ impl Service<'_> {
         PAUSE_MAX
             .min(self.global.lease / 3)
             .mul_f64(0.5 + fastrand::f64() / 2.0)
+    }
+}
+
+/// It keeps one batch from being worked on, and no other.
+fn is_of_the_batch(error: &CliError) -> bool {
+    matches!(
+        error,
+        CliError::Stale { .. } | CliError::OtherDatabase(_) | CliError::Usage(_)
+    )
+}
+
+/// Why `batch` is left alone, and what to do about it; `run` goes on with it.
+fn left_alone(error: &CliError, command: &str, run: &str, batch: BatchId) -> String {
+    match error {
+        // What `run` says of it is for the one who has typed that.
+        CliError::Stale { .. } => format!(
+            "{error}\nhint: its servers may be in use by now: `{command} {run} --stale` goes on with it, `{command} cancel --all --batch {batch}` gives it up\n"
+        ),
+        _ => error.render(command).replacen("error: ", "", 1),
     }
 }
 

@@ -200,7 +200,7 @@ fn remedy(code: &str, role: &str, name: &str) -> Option<String> {
         )),
         "3D000" => Some(format!("`createdb -O {role} {name}` creates it")),
         "42501" => Some(format!(
-            "as its owner: GRANT CONNECT, CREATE ON DATABASE \"{name}\" TO \"{role}\", or open it once with the role that owns schema refleet"
+            "for a new queue, as the owner of the database: GRANT CONNECT, CREATE ON DATABASE \"{name}\" TO \"{role}\"; for one that is there, as the owner of schema refleet: GRANT USAGE ON SCHEMA refleet TO \"{role}\", and what README.md names for its tables"
         )),
         // A startup parameter that the server does not know; a prepared statement of somebody else's, or
         // one of ours that is not there.

@@ -40,18 +40,19 @@ pub(super) async fn migrate(session: &mut Session, mode: Open) -> Result<(), Ope
 }
 
 async fn age(session: &mut Session) -> Result<SchemaAge, OpenError> {
-    let (has_history, has_tables): (bool, bool) = session
-        .one(sqlx::query_as(
-            "SELECT to_regclass('refleet._sqlx_migrations') IS NOT NULL,
-                    EXISTS (SELECT 1 FROM pg_class WHERE relnamespace = to_regnamespace('refleet'))",
-        ))
-        .await?;
+    let server = session.server.clone();
+    let there = sqlx::query_as(
+        "SELECT to_regclass('refleet._sqlx_migrations') IS NOT NULL,
+                EXISTS (SELECT 1 FROM pg_class WHERE relnamespace = to_regnamespace('refleet'))",
+    );
+    let there = there.fetch_one(session.raw().await?).await;
+    // A role that has no right to the schema learns that here.
+    let (has_history, has_tables): (bool, bool) = there.map_err(|error| refused(&server, error))?;
     if !has_history && has_tables {
         return Err(OpenError::Foreign {
             path: PathBuf::from(format!("schema refleet of {}", session.server)),
         });
     }
-    let server = session.server.clone();
     let applied = if has_history {
         let connection = session.raw().await?;
         let applied = connection.list_applied_migrations(MIGRATIONS_TABLE).await;
