@@ -4,6 +4,7 @@
 //! Here each kind of failure is told by itself; [`histories`] mixes them at random.
 
 mod histories;
+mod words;
 
 use std::collections::BTreeSet;
 

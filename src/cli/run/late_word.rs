@@ -15,8 +15,8 @@ use crate::cli::error::CliError;
 use crate::cli::output::tell_prose;
 use crate::cli::words::jobs;
 use crate::config;
-use crate::job::{BatchId, Transition};
-use crate::queue::{LateWord, Lease, Queue, Store as _};
+use crate::job::{BatchId, State, Transition};
+use crate::queue::{Backend as _, Decision, LateWord, Lease, Queue, Selection, Unheard};
 use crate::run::hosts::{Heard, Testimony};
 use crate::text;
 
@@ -51,6 +51,10 @@ pub async fn leave(queue: &mut Queue, lease: &Lease, unwritten: &[Transition]) {
         }
     }
     if left.is_empty() {
+        // Whoever works on it hears it next time; where nobody does any more, nobody else would.
+        if let Err(error) = hear(queue, lease.batch()).await {
+            tell_prose(&format!("warning: {error}\n"));
+        }
         return;
     }
     let count = jobs(left.len() as u64);
@@ -105,10 +109,9 @@ pub async fn hand_in(queue: &mut Queue) -> Result<(), CliError> {
     rewritten.map_err(failed)
 }
 
-/// Hears what was said late of the batch of `lease`, and writes what follows from it. `Err`: something that
-/// can't be true together with the ledger.
-pub async fn hear(queue: &mut Queue, lease: &Lease) -> Result<(), CliError> {
-    let batch = lease.batch();
+/// Hears what was said late of `batch`, and writes what follows from it, beside whoever works on it. `Err`:
+/// something that can't be true together with the ledger.
+pub async fn hear(queue: &mut Queue, batch: BatchId) -> Result<(), CliError> {
     let mut contradictions = Vec::new();
     while let Some(unheard) = next(queue, batch).await? {
         let testimony = Testimony {
@@ -116,19 +119,19 @@ pub async fn hear(queue: &mut Queue, lease: &Lease) -> Result<(), CliError> {
             attempt: unheard.word.attempt,
             entry: unheard.word.entry,
         };
-        let job = unheard.job;
-        match testimony.hear(&job.record, unheard.sender.as_ref()) {
-            Heard::Write(entry) => {
-                // What it says may not be possible any more where the job has moved since.
-                if let Ok(step) = Transition::new(job.id, job.record, entry, unheard.word.at_ms) {
-                    queue.record(lease, &[&step]).await?;
-                }
-            }
-            Heard::Known => {}
-            Heard::Contradiction(contradiction) => {
-                contradictions.push(format!("service {}: {contradiction}", job.service));
-            }
-        }
+        let sender = unheard.sender;
+        let decide: &Decision<'_> = &|job, _| match testimony.hear(&job.record, sender.as_ref()) {
+            Heard::Write(entry) => Ok(entry),
+            Heard::Known => Err(String::new()),
+            Heard::Contradiction(contradiction) => Err(contradiction.to_string()),
+        };
+        let service = Selection::Services(vec![unheard.service]);
+        let heard = queue
+            .command(batch, &service, State::ALL, decide, unheard.word.at_ms)
+            .await?;
+        let refused = heard.refused.into_iter();
+        let shown = refused.filter(|(_, why)| !why.is_empty());
+        contradictions.extend(shown.map(|(service, why)| format!("service {service}: {why}")));
         if let Some(shared) = queue.shared() {
             shared.heard(unheard.id).await?;
         }
@@ -140,10 +143,7 @@ pub async fn hear(queue: &mut Queue, lease: &Lease) -> Result<(), CliError> {
     }
 }
 
-async fn next(
-    queue: &mut Queue,
-    batch: BatchId,
-) -> Result<Option<crate::queue::Unheard>, CliError> {
+async fn next(queue: &mut Queue, batch: BatchId) -> Result<Option<Unheard>, CliError> {
     let Some(shared) = queue.shared() else {
         return Ok(None);
     };

@@ -121,6 +121,7 @@ async fn acquire(
 ) -> Result<(Lease, Option<Keeper>), CliError> {
     check_database(queue, batch).await?;
     late_word::hand_in(queue).await?;
+    late_word::hear(queue, batch).await?;
     let asked = BootTime::now();
     let run = NewRun {
         batch,
@@ -131,11 +132,6 @@ async fn acquire(
     let renewal = queue.renewal(&lease);
     let keeper = renewal.map(|renewal| Keeper::start(renewal, asked));
     let keeper = keeper.transpose().map_err(CliError::System)?;
-    if let Err(error) = late_word::hear(queue, &lease).await {
-        let code = error.exit().code();
-        queue.release(lease, time::now_ms(), code, None).await?;
-        return Err(error);
-    }
     Ok((lease, keeper))
 }
 

@@ -1,13 +1,11 @@
 //! The late word: what a process that has lost its lease still has to say of its submissions. It moves no
 //! job by itself.
 
-use sqlx::AssertSqlSafe;
-
 use super::handle::PostgresQueue;
-use super::text::{job_as_text, json_text};
-use crate::job::{BatchId, JobId, LedgerEntry, RunId};
-use crate::queue::stored::{damaged, queued_job};
-use crate::queue::{QueuedJob, StoreError, Tenure};
+use super::text::json_text;
+use crate::job::{BatchId, JobId, LedgerEntry, RunId, ServiceId};
+use crate::queue::stored::damaged;
+use crate::queue::{StoreError, Tenure};
 
 /// An outcome of a submission, and whose it was.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
@@ -33,8 +31,8 @@ pub struct Unheard {
     pub word: LateWord,
     /// Who says it.
     pub tenure: Tenure,
-    /// Where the job stands now.
-    pub job: QueuedJob,
+    /// Of which instance it speaks.
+    pub service: ServiceId,
     /// Who has made the job's present attempt, where that is who says it.
     pub sender: Option<Tenure>,
 }
@@ -44,19 +42,18 @@ const SAY: &str = "INSERT INTO testimony (job_id, attempt, epoch, run_id, holder
      WHERE run.id = $3 AND NOT EXISTS (
          SELECT 1 FROM testimony WHERE job_id = $1 AND attempt = $2 AND run_id = $3 AND entry::text = $5)";
 
-const UNHEARD: &str = concat!(
+const UNHEARD: &str =
     "SELECT testimony.id, testimony.attempt, testimony.run_id, testimony.said_at_ms, testimony.entry::text,
             run.tenure::text, run.epoch, run.host, (extract(epoch FROM run.since) * 1000)::bigint,
             EXISTS (SELECT 1 FROM ledger WHERE job_id = job.id AND attempt = job.attempt AND kind = 'intent'
-                                               AND run_id = testimony.run_id), ",
-    job_as_text!(),
-    " FROM testimony
+                                               AND run_id = testimony.run_id),
+            job.id, job.service_id
+     FROM testimony
      JOIN run ON run.id = testimony.run_id
      JOIN job ON job.id = testimony.job_id
      WHERE job.batch_id = $1
        AND NOT EXISTS (SELECT 1 FROM testimony_heard WHERE testimony_id = testimony.id)
-     ORDER BY testimony.id"
-);
+     ORDER BY testimony.id";
 
 type UnheardRow = (
     i64,
@@ -69,7 +66,8 @@ type UnheardRow = (
     String,
     i64,
     bool,
-    String,
+    i64,
+    i64,
 );
 
 impl PostgresQueue {
@@ -87,13 +85,14 @@ impl PostgresQueue {
 
     /// The late words of `batch` that nobody has heard yet, in the order in which they were said.
     pub async fn unheard(&mut self, batch: BatchId) -> Result<Vec<Unheard>, StoreError> {
-        let unheard = sqlx::query_as(AssertSqlSafe(UNHEARD)).bind(batch.0);
+        let unheard = sqlx::query_as(UNHEARD).bind(batch.0);
         let rows: Vec<UnheardRow> = self.session.all(unheard).await?;
         let mut words = Vec::with_capacity(rows.len());
-        for (id, attempt, run, at_ms, entry, tenure, epoch, host, since_ms, is_its, job) in rows {
-            let job = queued_job(&job)?;
+        for (id, attempt, run, at_ms, entry, tenure, epoch, host, since_ms, is_its, job, service) in
+            rows
+        {
             let word = LateWord {
-                job: job.id,
+                job: JobId::from_stored(job),
                 attempt: u32::try_from(attempt).map_err(|_| damaged("a testimony"))?,
                 run: RunId(run),
                 at_ms,
@@ -110,7 +109,7 @@ impl PostgresQueue {
                 word,
                 sender: is_its.then(|| tenure.clone()),
                 tenure,
-                job,
+                service: ServiceId::new(service).ok_or_else(|| damaged("a service id"))?,
             });
         }
         Ok(words)
