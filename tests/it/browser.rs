@@ -331,6 +331,7 @@ fn everything_can_be_done_with_the_keyboard() {
     assert_eq!(names(&browser)[0], "web-29");
     browser.run("document.querySelector('#controls button').focus()");
     browser.keys(&ENTER.to_string());
+    assert!(found(&browser).starts_with("300 jobs; shown are 1 to "));
     browser.run("document.querySelector('button[data-page=next]').focus()");
     browser.keys(&ENTER.to_string());
     let focused = browser.run("return document.activeElement.dataset.page");

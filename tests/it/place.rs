@@ -266,13 +266,13 @@ fn a_path_that_nobody_expanded_is_refused_and_nothing_is_created() {
             assert_eq!(fs::read_dir(&here).unwrap().count(), 0, "{path}: {ended}");
         }
     }
-    let address = "postgres://fleet:Secret1234@db.example.com/x";
+    let address = "sqlite://fleet:Secret1234@db.example.com/x";
     let command = with_database(rig.refleet(&["status"]), Path::new(address));
     let ended = refused(
         &rig,
         command,
         USAGE,
-        "postgres://…@db.example.com/x is an address",
+        "sqlite://…@db.example.com/x is an address",
     );
     assert!(!ended.said().contains("Secret1234"), "{ended}");
     // A folder that is really called `~` is meant.
