@@ -8,8 +8,10 @@ fn whoever_settles_one_of_the_first_is_told_of_another_that_stops_it() {
     let rig = Rig::new(5);
     rig.fault(0, FaultKind::InstanceError);
     rig.fault(1, FaultKind::InstanceError);
+    // One reading shows that both have failed: a run that is halted waits for none that is in progress.
     let options = ["--canary", "2", "--max-failures", "100%"];
-    let run = rig.run(&options).exit(6);
+    let slow = [&options[..], &["--poll-interval", "1s"]].concat();
+    let run = rig.run(&slow).exit(6);
     let [first, second] = [FIRST, FIRST + 1].map(|service| service.to_string());
     // Each thing that can be said stands on a line of its own, and can be typed.
     for line in [

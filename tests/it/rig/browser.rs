@@ -44,7 +44,11 @@ impl Browser {
             }
         };
         let mut said = BufReader::new(driver.stdout.take().expect("it is piped"));
-        let port = port(&mut said);
+        let Some(port) = port(&mut said) else {
+            // It ends where somebody else has taken the port that it had chosen.
+            let _ = driver.wait();
+            return Self::start();
+        };
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()
             .build()
@@ -218,16 +222,19 @@ fn capabilities() -> Value {
     }}})
 }
 
-/// The port on which the driver says that it listens.
-fn port(said: &mut BufReader<ChildStdout>) -> u16 {
+/// The port on which the driver says that it listens; `None`: it has ended.
+fn port(said: &mut BufReader<ChildStdout>) -> Option<u16> {
     let began = Instant::now();
     let mut line = String::new();
-    while began.elapsed() < LIMIT && said.read_line(&mut line).expect("its output") > 0 {
+    while began.elapsed() < LIMIT {
+        if said.read_line(&mut line).expect("its output") == 0 {
+            return None;
+        }
         let words = line.trim_end().trim_end_matches('.');
         let port = words
             .rsplit_once("successfully on port ")
             .and_then(|(_, port)| port.parse().ok());
-        if let Some(port) = port {
+        if port.is_some() {
             return port;
         }
         line.clear();
