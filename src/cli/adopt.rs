@@ -2,7 +2,7 @@
 
 use clap::Args;
 
-use super::database;
+use super::database::{self, is_strange};
 use super::error::CliError;
 use super::global::{DATABASE, Global};
 use super::output::{print_text, tell_prose};
@@ -52,27 +52,22 @@ pub async fn adopt(global: &Global, args: &AdoptArgs) -> Result<Exit, CliError> 
 /// What is open in a database that is not the one in which it was ordered.
 async fn adopt_server(global: &Global, args: &AdoptArgs) -> Result<Exit, CliError> {
     let mut queue = database::open(global, Open::Change).await?;
-    let open: Vec<BatchId> = (queue.batches().await?.iter())
-        .filter(|batch| batch.counts.total() > batch.counts.done + batch.counts.cancelled)
-        .map(|batch| batch.id)
-        .collect();
-    let Some(shared) = queue.shared() else {
-        return Ok(Exit::Done);
-    };
-    let mut adopted = Vec::new();
-    let mut strange = 0;
-    for batch in open {
-        if shared.batch_identity(batch).await? == shared.identity() {
-            continue;
+    let mut strange = Vec::new();
+    for batch in queue.batches().await? {
+        let is_final = batch.counts.total() == batch.counts.done + batch.counts.cancelled;
+        if !is_final && is_strange(&mut queue, batch.id).await? {
+            strange.push(batch.id);
         }
-        strange += 1;
-        let doubts = shared.adopt(batch, &args.reason, time::now_ms()).await?;
-        if doubts > 0 {
-            adopted.push((batch, doubts));
+    }
+    let mut adopted = Vec::new();
+    if let Some(shared) = queue.shared() {
+        for batch in &strange {
+            let doubts = shared.adopt(*batch, &args.reason, time::now_ms()).await?;
+            adopted.extend((doubts > 0).then_some((*batch, doubts)));
         }
     }
     queue.close().await?;
-    if strange == 0 {
+    if strange.is_empty() {
         return Err(CliError::Usage(
             "nothing is to be adopted: what is open was ordered in this very database".to_owned(),
         ));

@@ -15,11 +15,11 @@ use super::plan::PlanArgs;
 use super::report::ReportArgs;
 use super::resolve::{CancelArgs, ResolveArgs, RetryArgs};
 use super::run::RunArgs;
+use super::service::WorkArgs;
 use super::show::ShowArgs;
 use super::simulate::SimulateCommand;
 use super::status::StatusArgs;
 use super::verify::VerifyArgs;
-use super::work::WorkArgs;
 
 /// What `refleet --help` ends with.
 const AFTER_HELP: &str = "\

@@ -3,7 +3,7 @@
 use super::error::{CliError, typed};
 use super::global::{DATABASE, Global, SIMULATION_DATABASE};
 use super::output::tell_prose;
-use crate::job::Action;
+use crate::job::{Action, BatchId};
 use crate::queue::{Backend as _, Note, Open, OpenError, Queue};
 use crate::text;
 
@@ -49,4 +49,13 @@ pub async fn announce_if_empty(queue: &mut Queue, action: Action) -> Result<(), 
         ));
     }
     Ok(())
+}
+
+/// `batch` was ordered in another database than this: in one from which this was restored, or whose standby was
+/// promoted. An intent whose form is on the wire may be missing here.
+pub async fn is_strange(queue: &mut Queue, batch: BatchId) -> Result<bool, CliError> {
+    match queue.shared() {
+        Some(shared) => Ok(shared.batch_identity(batch).await? != shared.identity()),
+        None => Ok(false),
+    }
 }

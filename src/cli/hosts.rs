@@ -95,14 +95,11 @@ async fn list(global: &Global, args: &HostsArgs) -> Result<Exit, CliError> {
     Ok(Exit::Done)
 }
 
-/// It has a lease that it renews.
-const WORKS: &str = "works";
-
 /// What has become of a process.
 fn state(lease: &HostLease) -> String {
     match lease.expires_ms {
         _ if lease.has_ended => "ended".to_owned(),
-        Some(expires_ms) if lease.now_ms < expires_ms => WORKS.to_owned(),
+        _ if lease.works() => "works".to_owned(),
         Some(expires_ms) => format!(
             "lost its lease {} ago",
             time::short(time::between(expires_ms, lease.now_ms))
@@ -129,7 +126,7 @@ async fn fence(global: &Global, args: &FenceArgs) -> Result<Exit, CliError> {
         )));
     }
     // One that has renewed a lease just now is not down.
-    let is_at_work = |lease: &&HostLease| of_host(lease) && state(lease) == WORKS;
+    let is_at_work = |lease: &&HostLease| of_host(lease) && lease.works();
     if let Some(lease) = leases.iter().find(is_at_work) {
         let until = time::human(lease.expires_ms.unwrap_or(lease.now_ms));
         queue.close().await?;

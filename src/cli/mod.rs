@@ -51,6 +51,7 @@ mod report;
 mod resolve;
 mod run;
 mod secret_command;
+mod service;
 mod show;
 mod sign_in;
 mod signals;
@@ -61,6 +62,5 @@ mod typed;
 mod verify;
 mod window;
 mod words;
-mod work;
 
 pub use start::main;

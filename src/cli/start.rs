@@ -9,8 +9,7 @@ use super::error::{self, CliError};
 use super::global::Global;
 use super::{
     adopt, catalogue, check, config_show, configured, control, ended, given_paths, hosts, list,
-    load, output, plan, report, resolve, run, show, signals, simulate, status, verify,
-    work as service,
+    load, output, plan, report, resolve, run, service, show, signals, simulate, status, verify,
 };
 use crate::exit::Exit;
 use crate::text;

@@ -57,9 +57,9 @@ mod signals;
 mod spreadsheets;
 mod storage;
 
+mod service;
 #[cfg(target_os = "linux")]
 mod terminal;
 mod tidy;
 mod window;
-mod work;
 mod workbooks;

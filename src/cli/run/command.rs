@@ -2,6 +2,7 @@
 
 use super::args::RunArgs;
 use super::context::{Invocation, RunContext};
+use super::late_word::hand_in;
 use super::prepare::prepare;
 use super::work::work;
 use crate::cli::error::CliError;
@@ -139,6 +140,7 @@ async fn until_ended(invocation: &Invocation<'_>, signals: &mut Signals) -> Resu
         |note: &&Note| !invocation.is_simulated() || !matches!(note, Note::Volatile { .. });
     database::tell_notes(invocation.global, queue.notes().iter().filter(is_told));
     let _lock = Queue::lock(&context.database)?;
+    hand_in(&mut queue).await?;
     let mut exit = Exit::Done;
     loop {
         // Ctrl-C at the question means no. Dropping `preparing` rolls its transaction back.

@@ -16,7 +16,7 @@ use crate::cli::output::tell_prose;
 use crate::cli::words::jobs;
 use crate::config;
 use crate::job::{BatchId, State, Transition};
-use crate::queue::{Backend as _, Decision, LateWord, Lease, Queue, Selection, Unheard};
+use crate::queue::{Backend as _, Decision, LateWord, Lease, Queue, Selection};
 use crate::run::hosts::{Heard, Testimony};
 use crate::text;
 
@@ -112,8 +112,12 @@ pub async fn hand_in(queue: &mut Queue) -> Result<(), CliError> {
 /// Hears what was said late of `batch`, and writes what follows from it, beside whoever works on it. `Err`:
 /// something that can't be true together with the ledger.
 pub async fn hear(queue: &mut Queue, batch: BatchId) -> Result<(), CliError> {
+    let unheard = match queue.shared() {
+        Some(shared) => shared.unheard(batch).await?,
+        None => Vec::new(),
+    };
     let mut contradictions = Vec::new();
-    while let Some(unheard) = next(queue, batch).await? {
+    for unheard in unheard {
         let testimony = Testimony {
             tenure: unheard.tenure,
             attempt: unheard.word.attempt,
@@ -141,13 +145,6 @@ pub async fn hear(queue: &mut Queue, batch: BatchId) -> Result<(), CliError> {
     } else {
         Err(CliError::Contradiction(contradictions))
     }
-}
-
-async fn next(queue: &mut Queue, batch: BatchId) -> Result<Option<Unheard>, CliError> {
-    let Some(shared) = queue.shared() else {
-        return Ok(None);
-    };
-    Ok(shared.unheard(batch).await?.into_iter().next())
 }
 
 fn place() -> Option<PathBuf> {

@@ -16,4 +16,4 @@ pub use command::run;
 pub use context::{Invocation, RunContext};
 pub use late_word::hand_in;
 pub use prepare::go_on_with;
-pub use work::{check_database, work};
+pub use work::work;

@@ -319,6 +319,9 @@ async fn resume(
         context,
         ..
     } = invocation;
+    if database::is_strange(queue, batch.id).await? {
+        return Err(CliError::OtherDatabase(batch.id));
+    }
     let now_ms = time::now_ms();
     // Of a batch dated in the future nobody can tell how long it was left alone.
     let is_stale = time::between(batch.touched_ms, now_ms) >= STALE_AFTER
@@ -330,17 +333,8 @@ async fn resume(
         });
     }
     check_bounds(invocation, queue, &batch).await?;
-    if context.options.no_wait && queue.expects(batch.id).await? {
-        return Err(CliError::Usage(format!(
-            "batch {} expects something of its instances, and --no-wait reads no list to see it: run it without --no-wait",
-            batch.id
-        )));
-    }
-    if context.options.no_wait && queue.has_groups(batch.id).await? {
-        return Err(CliError::Usage(format!(
-            "batch {} has groups of which only so many may be down at once, and --no-wait never sees one come back: run it without --no-wait",
-            batch.id
-        )));
+    if context.options.no_wait {
+        check_unwatched(queue, batch.id).await?;
     }
     let verbosity = global.verbosity();
     let news = match sheet {
@@ -395,6 +389,21 @@ async fn resume(
         list,
         durations,
     })
+}
+
+/// With `--no-wait` no list is read: refused is what rests on one.
+async fn check_unwatched(queue: &mut Queue, batch: BatchId) -> Result<(), CliError> {
+    if queue.expects(batch).await? {
+        return Err(CliError::Usage(format!(
+            "batch {batch} expects something of its instances, and --no-wait reads no list to see it: run it without --no-wait"
+        )));
+    }
+    if queue.has_groups(batch).await? {
+        return Err(CliError::Usage(format!(
+            "batch {batch} has groups of which only so many may be down at once, and --no-wait never sees one come back: run it without --no-wait"
+        )));
+    }
+    Ok(())
 }
 
 /// Of what somebody has approved no run drops a bound that nobody has typed otherwise; of any other order it is

@@ -119,8 +119,6 @@ async fn acquire(
     batch: BatchId,
     options: &Value,
 ) -> Result<(Lease, Option<Keeper>), CliError> {
-    check_database(queue, batch).await?;
-    late_word::hand_in(queue).await?;
     late_word::hear(queue, batch).await?;
     let asked = BootTime::now();
     let run = NewRun {
@@ -133,19 +131,6 @@ async fn acquire(
     let keeper = renewal.map(|renewal| Keeper::start(renewal, asked));
     let keeper = keeper.transpose().map_err(CliError::System)?;
     Ok((lease, keeper))
-}
-
-/// Refused: a database that was restored or promoted since the batch was ordered. An intent whose form is on
-/// the wire may be missing in it.
-pub async fn check_database(queue: &mut Queue, batch: BatchId) -> Result<(), CliError> {
-    let Some(shared) = queue.shared() else {
-        return Ok(());
-    };
-    if shared.batch_identity(batch).await? == shared.identity() {
-        Ok(())
-    } else {
-        Err(CliError::OtherDatabase(batch))
-    }
 }
 
 /// Keeps what the run could not write.

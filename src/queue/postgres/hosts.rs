@@ -36,6 +36,16 @@ pub struct HostLease {
     pub now_ms: i64,
 }
 
+impl HostLease {
+    /// It has the lease, and renews it.
+    pub fn works(&self) -> bool {
+        !self.has_ended
+            && self
+                .expires_ms
+                .is_some_and(|until_ms| self.now_ms < until_ms)
+    }
+}
+
 /// The processes that hold a lease or held it last, and those that have lost theirs and never said that
 /// they ended.
 const HOSTS: &str =

@@ -201,14 +201,10 @@ impl Service<'_> {
             context: &self.context,
         };
         let run = next::run(&batch, false, queue.options(id).await?.as_ref());
-        let preparing = async {
-            run::check_database(queue, id).await?;
-            go_on_with(&invocation, queue, batch).await
-        };
         let prepared = tokio::select! {
             biased;
             Some(signal) = signals.recv() => return Ok(Turn::End(ended::of_signal(signal))),
-            prepared = preparing => prepared,
+            prepared = go_on_with(&invocation, queue, batch) => prepared,
         };
         let prepared = match prepared {
             Ok(prepared) => prepared,

@@ -2,9 +2,9 @@
 
 use std::collections::HashMap;
 
+use crate::cli::database::is_strange;
 use crate::cli::error::CliError;
 use crate::cli::held::held_now;
-use crate::cli::run::check_database;
 use crate::job::{BatchId, Counts, Owner};
 use crate::queue::{Backend as _, Batch, HostLease, Queue, Store as _};
 use crate::time;
@@ -81,15 +81,6 @@ impl Resting {
     }
 }
 
-/// It was ordered in another database.
-async fn is_strange(queue: &mut Queue, batch: BatchId) -> Result<bool, CliError> {
-    match check_database(queue, batch).await {
-        Ok(()) => Ok(false),
-        Err(CliError::OtherDatabase(_)) => Ok(true),
-        Err(error) => Err(error),
-    }
-}
-
 /// What there is for `owner`'s account of `provider`, the oldest first.
 pub async fn choose(
     queue: &mut Queue,
@@ -127,7 +118,6 @@ async fn holder(
     let of_account = |lease: &HostLease| {
         lease.provider == provider && lease.account.as_deref() == Some(owner.id.as_str())
     };
-    let lasts = |lease: &HostLease| lease.expires_ms.is_some_and(|until| lease.now_ms < until);
-    let mut at_work = leases.filter(|lease| of_account(lease) && lasts(lease) && !lease.has_ended);
+    let mut at_work = leases.filter(|lease| of_account(lease) && lease.works());
     Ok(at_work.next())
 }
