@@ -6,8 +6,8 @@ use crate::queue::{OpenError, Run, StoreError};
 use crate::run::{Ending, Halt, Signal};
 
 /// The code of a run. Where several apply: 70/74, then the signal, then 8, 7, 6, 4, 5, 3, 1. `left_out`:
-/// some services were not even queued, because they are in doubt elsewhere.
-pub fn of_run(ending: &Ending, left_out: bool) -> Exit {
+/// some services were not even queued, because they are in doubt elsewhere. `waits`: for what it has sent.
+pub fn of_run(ending: &Ending, left_out: bool, waits: bool) -> Exit {
     if let Some(error) = &ending.storage {
         return of_store(error);
     }
@@ -18,6 +18,9 @@ pub fn of_run(ending: &Ending, left_out: bool) -> Exit {
         of_halt(halt)
     } else if ending.counts.queued + ending.counts.submitting > 0 {
         // Put back by somebody in the last moment of the run.
+        Exit::Outage
+    } else if waits && ending.counts.in_progress > 0 {
+        // A host that came too late has said that it was accepted: nobody has waited for it.
         Exit::Outage
     } else if left_out {
         Exit::InDoubt
@@ -184,11 +187,11 @@ mod tests {
             ),
         ] {
             assert_eq!(
-                of_run(&ending(Some(halt.clone()), None, counts), true).code(),
+                of_run(&ending(Some(halt.clone()), None, counts), true, true).code(),
                 code
             );
             let signalled = ending(Some(halt.clone()), Some(Signal::Interrupt), counts);
-            assert_eq!(of_run(&signalled, true), Exit::Interrupted);
+            assert_eq!(of_run(&signalled, true, true), Exit::Interrupted);
             let storage = Some(StoreError::Busy);
             assert_eq!(
                 of_run(
@@ -196,6 +199,7 @@ mod tests {
                         storage,
                         ..signalled
                     },
+                    true,
                     true
                 ),
                 Exit::Busy
@@ -209,12 +213,30 @@ mod tests {
             done: 4,
             ..Counts::default()
         };
-        assert_eq!(of_run(&ending(None, None, counts), false), Exit::Done);
+        assert_eq!(of_run(&ending(None, None, counts), false, true), Exit::Done);
         counts.failed = 1;
-        assert_eq!(of_run(&ending(None, None, counts), false), Exit::Failed);
+        assert_eq!(
+            of_run(&ending(None, None, counts), false, true),
+            Exit::Failed
+        );
         counts.in_doubt = 1;
-        assert_eq!(of_run(&ending(None, None, counts), false), Exit::InDoubt);
+        assert_eq!(
+            of_run(&ending(None, None, counts), false, true),
+            Exit::InDoubt
+        );
         counts.queued = 1;
-        assert_eq!(of_run(&ending(None, None, counts), false), Exit::Outage);
+        assert_eq!(
+            of_run(&ending(None, None, counts), false, true),
+            Exit::Outage
+        );
+        // A late word has turned a doubt into something that nobody has waited for.
+        let counts = Counts {
+            done: 4,
+            in_progress: 1,
+            ..Counts::default()
+        };
+        let accepted = ending(None, None, counts);
+        assert_eq!(of_run(&accepted, false, true), Exit::Outage);
+        assert_eq!(of_run(&accepted, false, false), Exit::Done);
     }
 }

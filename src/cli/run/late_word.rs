@@ -51,10 +51,6 @@ pub async fn leave(queue: &mut Queue, lease: &Lease, unwritten: &[Transition]) {
         }
     }
     if left.is_empty() {
-        // Whoever works on it hears it next time; where nobody does any more, nobody else would.
-        if let Err(error) = hear(queue, lease.batch()).await {
-            tell_prose(&format!("warning: {error}\n"));
-        }
         return;
     }
     let count = jobs(left.len() as u64);
@@ -109,8 +105,9 @@ pub async fn hand_in(queue: &mut Queue) -> Result<(), CliError> {
     rewritten.map_err(failed)
 }
 
-/// Hears what was said late of `batch`, and writes what follows from it, beside whoever works on it. `Err`:
-/// something that can't be true together with the ledger.
+/// Hears what was said late of `batch`, and writes what follows from it: before its run begins and after that
+/// has ended, or where nobody works on it, since a run does not expect that a doubt turns into something to be
+/// waited for. `Err`: something that can't be true together with the ledger.
 pub async fn hear(queue: &mut Queue, batch: BatchId) -> Result<(), CliError> {
     let unheard = match queue.shared() {
         Some(shared) => shared.unheard(batch).await?,

@@ -5,8 +5,10 @@ use serde_json::Value;
 use super::context::Invocation;
 use super::late_word;
 use super::prepare::Prepared;
+use crate::cli::at_work::at_work_on;
 use crate::cli::error::{CliError, halt, storage_hints};
 use crate::cli::held::said;
+use crate::cli::output::tell_prose;
 use crate::cli::recorded::as_json;
 use crate::cli::{batches, ended, manifest, next};
 use crate::event::Event;
@@ -19,6 +21,7 @@ use crate::queue::{
 use crate::report::Causes;
 use crate::run::hosts::{BootTime, Keeper};
 use crate::run::{self, Ending, Halt, Signals};
+use crate::simulator::Simulator;
 use crate::{text, time};
 
 /// Lets a run work on `batch`, shows what happens, and says how it ended.
@@ -45,10 +48,8 @@ pub async fn work(
     let recorded = as_json(&options, &context.repeated);
     let (sender, display) = progress::start(&display_options(invocation, batch.action))?;
     let (lease, keeper) = acquire(queue, batch.id, &recorded).await?;
-    let api_url = match &context.simulator {
-        Some(simulator) => simulator.url().to_owned(),
-        None => context.api_url.clone(),
-    };
+    let simulated = context.simulator.as_ref().map(Simulator::url);
+    let api_url = simulated.unwrap_or(&context.api_url).to_owned();
     sender.send(Event::RunStarted {
         run: lease.run(),
         batch: batch.id,
@@ -85,8 +86,13 @@ pub async fn work(
     };
     // The lease is not renewed beyond its end.
     drop(keeper);
-    keep_late_words(queue, &lease, &mut ending).await;
-    let exit = ended::of_run(&ending, !loaded.left_out.held.is_empty());
+    let heard = keep_late_words(queue, &lease, &mut ending).await;
+    let left_out = !loaded.left_out.held.is_empty();
+    let mut exit = ended::of_run(&ending, left_out, !options.no_wait);
+    if let Err(error @ CliError::Contradiction(_)) = heard {
+        tell_prose(&error.render(&invocation.command()));
+        exit = error.exit();
+    }
     let why = halted(&ending);
     let why = why
         .as_deref()
@@ -119,7 +125,6 @@ async fn acquire(
     batch: BatchId,
     options: &Value,
 ) -> Result<(Lease, Option<Keeper>), CliError> {
-    late_word::hear(queue, batch).await?;
     let asked = BootTime::now();
     let run = NewRun {
         batch,
@@ -130,11 +135,21 @@ async fn acquire(
     let renewal = queue.renewal(&lease);
     let keeper = renewal.map(|renewal| Keeper::start(renewal, asked));
     let keeper = keeper.transpose().map_err(CliError::System)?;
+    if let Err(error) = late_word::hear(queue, batch).await {
+        let code = error.exit().code();
+        queue.release(lease, time::now_ms(), code, None).await?;
+        return Err(error);
+    }
     Ok((lease, keeper))
 }
 
-/// Keeps what the run could not write.
-async fn keep_late_words(queue: &mut Queue, lease: &Lease, ending: &mut Ending) {
+/// Keeps what the run could not write; where it could, or nobody else works on the batch by now, hears what
+/// others have said of it meanwhile.
+async fn keep_late_words(
+    queue: &mut Queue,
+    lease: &Lease,
+    ending: &mut Ending,
+) -> Result<(), CliError> {
     if ending.storage.is_some()
         && let Err(lost @ StoreError::LeaseLost { .. }) = queue.renew(lease).await
     {
@@ -142,6 +157,16 @@ async fn keep_late_words(queue: &mut Queue, lease: &Lease, ending: &mut Ending) 
         ending.storage = Some(lost);
     }
     late_word::leave(queue, lease, &ending.unwritten).await;
+    let is_alone = match &ending.storage {
+        None => true,
+        Some(StoreError::LeaseLost { .. }) => at_work_on(queue, lease.batch()).await?.is_none(),
+        Some(_) => false,
+    };
+    if queue.shared().is_some() && is_alone {
+        late_word::hear(queue, lease.batch()).await?;
+        ending.counts = queue.counts(lease.batch()).await?;
+    }
+    Ok(())
 }
 
 fn display_options(invocation: &Invocation<'_>, action: Action) -> progress::Options {
