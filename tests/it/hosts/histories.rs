@@ -208,7 +208,7 @@ impl History {
         let said = process.said();
         self.hosts[nth].process = None;
         self.hosts[nth].is_frozen = false;
-        self.hosts[nth].starts = now + Duration::from_millis(self.random.u64(50..=400));
+        self.hosts[nth].starts = now + Duration::from_millis(self.random.u64(100..=700));
         self.tell(nth, &format!("ended with {code}"));
         match code {
             0 | 3 => return Ok(true),
