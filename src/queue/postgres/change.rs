@@ -16,7 +16,8 @@ use crate::queue::stored::{DATA_COLUMNS, Datum, WORD_COLUMNS, Word, columns};
 /// run $2) in their order, erases passwords that are needed no more, and returns which jobs have moved.
 ///
 /// The jobs are locked in the order of their numbers: where a run and an operator meet, one waits for the
-/// other, and neither for ever.
+/// other, and neither for ever. What is locked carries its step along, and what has moved its state: the
+/// server takes a list of steps for a short one, and would look through all of it for each of them.
 pub(super) static MOVE: LazyLock<String> = LazyLock::new(|| {
     let names = || WORD_COLUMNS.iter().chain(DATA_COLUMNS);
     let typed: Vec<String> = names()
@@ -31,18 +32,18 @@ pub(super) static MOVE: LazyLock<String> = LazyLock::new(|| {
              SELECT * FROM json_to_recordset($1::json) AS step(place bigint, id bigint, from_state text,
                  from_attempt integer, kind text, at_ms bigint, body json, {typed})),
          locked AS MATERIALIZED (
-             SELECT job.id FROM step JOIN job ON job.id = step.id ORDER BY job.id FOR NO KEY UPDATE OF job),
+             SELECT step.* FROM step JOIN job ON job.id = step.id ORDER BY job.id FOR NO KEY UPDATE OF job),
          moved AS (
-             UPDATE job SET {set} FROM step JOIN locked ON locked.id = step.id
+             UPDATE job SET {set} FROM locked AS step
              WHERE job.id = step.id AND job.state = step.from_state AND job.attempt = step.from_attempt
-             RETURNING job.id),
+             RETURNING job.id, job.state),
          added AS (
              INSERT INTO ledger (job_id, run_id, attempt, kind, at_ms, body)
              SELECT step.id, $2, step.attempt, step.kind, step.at_ms, step.body
              FROM step JOIN moved ON moved.id = step.id ORDER BY step.place),
          erased AS (
-             DELETE FROM secret USING step, moved
-             WHERE secret.job_id = step.id AND step.id = moved.id AND step.state IN ('done', 'cancelled'))
+             DELETE FROM secret USING moved
+             WHERE secret.job_id = moved.id AND moved.state IN ('done', 'cancelled'))
          SELECT id FROM moved",
         typed = typed.join(", "),
         set = set.join(", "),
