@@ -81,6 +81,19 @@ CREATE TABLE lease (
 
 CREATE INDEX lease_of_run ON lease (run_id);
 
+-- What services leave alone, on every host: an account for a while, or an order until something has
+-- happened to it.
+CREATE TABLE rest (
+    provider text   NOT NULL,
+    account  text   NOT NULL,
+    batch_id bigint NOT NULL CHECK ((batch_id = 0) = (seen IS NULL)), -- 0: the whole account
+    since    timestamptz NOT NULL,
+    until    timestamptz CHECK (until IS NOT NULL OR batch_id <> 0),
+    seen     text,                                 -- how the order stood then
+    why      text   NOT NULL CHECK (why <> ''),    -- for people
+    PRIMARY KEY (provider, account, batch_id)
+);
+
 -- One instance in one batch. The id is batch and line in one number: unique by itself, and its
 -- order is the manifest's.
 CREATE TABLE job (

@@ -66,8 +66,9 @@ impl Need {
             Command::Check(_) => Self::Perhaps,
             // Of a plan that was written, only the file is read.
             Command::Plan(args) if plan::is_plan(&args.manifest) => Self::Perhaps,
+            // Of several, none named: for all of them.
+            Command::Work(_) => Self::Perhaps,
             Command::Run(_)
-            | Command::Work(_)
             | Command::Plan(_)
             | Command::Load(_)
             | Command::Services(_)
@@ -133,6 +134,27 @@ pub fn parse(arguments: &[OsString]) -> Result<Cli, CliError> {
         typed: typed_options(&matches),
     };
     put_environment_aside(&mut cli.global);
+    Ok(cli)
+}
+
+/// The command line as it would be with `--account` and the name of `account` in it, for a service that works
+/// for several: what the environment says of a login and of an API is then another one's.
+pub fn as_if_typed(global: &Global, account: &Account) -> Result<Cli, CliError> {
+    let arguments: Vec<OsString> = std::env::args_os().collect();
+    let matches = Cli::command().get_matches_from(&arguments);
+    let mut cli = with_defaults(&arguments, &matches, account)?;
+    let mut configured = global.configured.clone();
+    configured.account = Some(Arc::new(account.clone()));
+    configured.typed.push(Typed {
+        name: "account".to_owned(),
+        values: vec![account.name.clone()],
+    });
+    cli.global.account = Some(account.name.clone());
+    cli.global.db.clone_from(&global.db);
+    if account.api_url.is_some() && !configured.is_typed("api-url") {
+        cli.global.api_url = None;
+    }
+    cli.global.configured = configured;
     Ok(cli)
 }
 

@@ -7,10 +7,12 @@ use std::process::ExitCode;
 use super::arguments::{Cli, Command};
 use super::error::{self, CliError};
 use super::global::Global;
+use super::service::WorkArgs;
 use super::{
     adopt, catalogue, check, config_show, configured, control, ended, given_paths, hosts, list,
     load, output, plan, report, resolve, run, service, show, signals, simulate, status, verify,
 };
+use crate::config::Account;
 use crate::exit::Exit;
 use crate::text;
 
@@ -133,7 +135,7 @@ fn carry_out(cli: Cli) -> Result<Exit, CliError> {
 async fn work(global: &Global, command: Command) -> Result<Exit, CliError> {
     match command {
         Command::Run(args) => Box::pin(run::run(global, &args)).await,
-        Command::Work(args) => Box::pin(service::work(global, &args)).await,
+        Command::Work(args) => Box::pin(service::work(global, &args, work_for)).await,
         Command::Check(args) => check::check(global, &args),
         Command::Plan(args) => plan::plan(global, &args).await,
         Command::Load(args) => load::load(global, &args).await,
@@ -157,6 +159,15 @@ async fn work(global: &Global, command: Command) -> Result<Exit, CliError> {
         Command::Keys(args) => catalogue::keys(global, &args).await,
         Command::Simulate(args) => simulate::run(&args).await,
     }
+}
+
+/// The command line of a service as it is for one of the accounts that it works for.
+fn work_for(global: &Global, account: &Account) -> Result<(Global, WorkArgs), CliError> {
+    let cli = configured::as_if_typed(global, account)?;
+    let Command::Work(args) = cli.command else {
+        return Err(CliError::Usage("this is no `refleet work`".to_owned()));
+    };
+    Ok((cli.global, *args))
 }
 
 /// A command that a signal ends where it waits; dropping it ends the command that it waits for, rolls its

@@ -18,6 +18,8 @@ pub enum EventsTo {
 pub struct Options {
     /// What is done to the batch's instances.
     pub action: Action,
+    /// What stands before each line, where others write to the same screen.
+    pub label: Option<String>,
     /// On stderr.
     pub mode: Mode,
     /// How much of it.

@@ -85,6 +85,9 @@ pub fn show_lines(shared: &Shared, out: &mut impl Write) {
             }
             text.push_str(&shared.closing());
         }
+        if let Some(label) = &shared.label {
+            text = labelled(&text, label);
+        }
         // A stderr that is closed changes nothing for the run.
         let _ = out.write_all(text.as_bytes()).and_then(|()| out.flush());
         if batch.closed {
@@ -92,6 +95,12 @@ pub fn show_lines(shared: &Shared, out: &mut impl Write) {
             return;
         }
     }
+}
+
+/// `text`, of which each line says of whom it speaks.
+fn labelled(text: &str, label: &str) -> String {
+    let lines = text.lines().filter(|line| !line.is_empty());
+    lines.fold(String::new(), |all, line| all + label + ": " + line + "\n")
 }
 
 /// The lines that a batch comes to, with their moments (Unix time).

@@ -16,6 +16,7 @@ pub const QUEUED_MAX: usize = 65_536;
 #[derive(Debug)]
 pub struct Shared {
     pub started: Instant,
+    pub label: Option<String>,
     pub mode: Mode,
     pub verbosity: Verbosity,
     pub terms: &'static Terms,
@@ -39,6 +40,7 @@ impl Shared {
         let terms = options.action.terms();
         Self {
             started: Instant::now(),
+            label: options.label.clone(),
             mode,
             verbosity: options.verbosity,
             terms,

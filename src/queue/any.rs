@@ -98,11 +98,11 @@ impl Queue {
         }
     }
 
-    /// What renews `lease`, where it ends with time; `None`: it ends with the process.
-    pub fn renewal(&self, lease: &Lease) -> Option<Renewal> {
+    /// What renews leases, where they end with time; `None`: they end with the process.
+    pub fn renewal(&self) -> Option<Renewal> {
         match self {
             Self::Sqlite(_) => None,
-            Self::Postgres(queue) => Some(queue.renewal(lease)),
+            Self::Postgres(queue) => Some(queue.renewal()),
         }
     }
 }

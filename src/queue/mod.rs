@@ -48,7 +48,8 @@ pub use order::{
 };
 pub use port::{Backend, Overview, Recorded, Store};
 pub use postgres::{
-    HostLease, Identity, LateWord, PostgresQueue, Renewal, Sender, Server, Unheard,
+    AccountKey, HostLease, Identity, LateWord, OpenOrder, OpenOrders, PostgresQueue, Renewal,
+    Renewed, Resting, Sender, Server, Unheard,
 };
 pub use queued::{LedgerLine, Pending, QueuedJob, Ready, ResultSink, Target};
 pub use rollout::{Admission, Down, FirstOfEach, RolloutProgress};

@@ -84,6 +84,18 @@ pub async fn read_account(
     })
 }
 
+/// Whose account it is, and nothing else: a service has many to ask. `None`: the API does not say.
+pub async fn read_owner(client: &Client, rate_per_s: f64) -> Result<Option<Owner>, Halt> {
+    let options = Options {
+        no_wait: true,
+        ..options(rate_per_s)
+    };
+    let (start, now) = to_start(client, options, None);
+    let mut machine = Machine::to_ask_owner(start, now);
+    go_on(&mut machine, client, &|_| (), Input::Time).await?;
+    Ok(machine.owner().cloned())
+}
+
 /// Reads documents, and not the list: all within one session and one rate, where what one holds decides
 /// which is read next.
 pub struct Looker<'a> {
@@ -127,6 +139,11 @@ impl<'a> Looker<'a> {
 }
 
 fn to_look(client: &Client, options: Options, expected: Option<&Owner>) -> Machine {
+    let (start, now) = to_start(client, options, expected);
+    Machine::to_look(start, now)
+}
+
+fn to_start(client: &Client, options: Options, expected: Option<&Owner>) -> (Start, Now) {
     let now = Now::read();
     let start = Start {
         options,
@@ -141,7 +158,7 @@ fn to_look(client: &Client, options: Options, expected: Option<&Owner>) -> Machi
         control: Control::default(),
         seed: fastrand::u64(..),
     };
-    Machine::to_look(start, now)
+    (start, now)
 }
 
 /// Until all is read that was asked for.
@@ -264,21 +281,13 @@ mod tests {
     use crate::simulator::{Call, Config, FaultKind, Script, Simulator};
     use crate::zomro::{AccountField, Credentials, Endpoint, Incurable, Settings};
 
-    /// Reads a simulated account of three instances in which these calls go wrong. Returns the logins
-    /// too.
-    async fn read(faults: &[(Call, FaultKind, u64)]) -> (Result<u64, Halt>, u64) {
-        let services = (1..=3).map(|number| ServiceId::new(number).unwrap());
-        let config = Config::for_fleet(Config::example_rows(services));
+    /// A simulated account, and a client that has not called yet.
+    async fn client_of(config: Config, address: SocketAddr) -> (Client, Simulator) {
         let credentials = Credentials::Login {
             username: config.username.clone(),
             password: config.password.clone().into(),
         };
-        let any_port = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
-        let simulator = Simulator::start(config, any_port).await.unwrap();
-        for &(call, kind, times) in faults {
-            let script = Script::next(call, kind);
-            simulator.script(Script { times, ..script });
-        }
+        let simulator = Simulator::start(config, address).await.unwrap();
         let client = Client::new(Settings {
             endpoint: Endpoint::parse(simulator.url()).unwrap(),
             credentials,
@@ -286,8 +295,21 @@ mod tests {
             timeout: Duration::from_secs(5),
             follow_interval: Duration::from_millis(10),
             follow_timeout: Duration::from_secs(5),
-        })
-        .unwrap();
+        });
+        (client.unwrap(), simulator)
+    }
+
+    /// Reads a simulated account of three instances in which these calls go wrong. Returns the logins
+    /// too.
+    async fn read(faults: &[(Call, FaultKind, u64)]) -> (Result<u64, Halt>, u64) {
+        let services = (1..=3).map(|number| ServiceId::new(number).unwrap());
+        let config = Config::for_fleet(Config::example_rows(services));
+        let any_port = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
+        let (client, simulator) = client_of(config, any_port).await;
+        for &(call, kind, times) in faults {
+            let script = Script::next(call, kind);
+            simulator.script(Script { times, ..script });
+        }
         let account = read_account(&client, 0.0, None, &|_| Vec::new(), &|_, _| {}).await;
         let logins = simulator.record().calls.get(&Call::Auth).copied();
         simulator.shutdown().await;
@@ -298,6 +320,20 @@ mod tests {
     }
 
     // Field case D10.
+    #[tokio::test]
+    async fn whose_an_account_is_costs_no_reading_of_its_list() {
+        let services = (1..=3).map(|number| ServiceId::new(number).unwrap());
+        let config = Config::for_fleet(Config::example_rows(services));
+        let any_port = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
+        let (client, simulator) = client_of(config, any_port).await;
+        let owner = read_owner(&client, 0.0).await;
+        assert!(matches!(owner, Ok(Some(_))), "{owner:?}");
+        let calls = simulator.record().calls;
+        assert_eq!(calls.get(&Call::Instances), None, "{calls:?}");
+        assert_eq!(client.calls(), 2, "{calls:?}");
+        simulator.shutdown().await;
+    }
+
     #[tokio::test]
     async fn a_session_that_expires_while_the_list_is_read_is_renewed() {
         let (read, logins) = read(&[(Call::Instances, FaultKind::SessionExpiry, 1)]).await;

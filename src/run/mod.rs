@@ -43,7 +43,7 @@ mod rollout;
 pub mod session;
 mod worker;
 
-pub use account::{Account, Looker, read_account};
+pub use account::{Account, Looker, read_account, read_owner};
 pub use clock::Now;
 pub use durations::Durations;
 pub use halt::{Halt, Signal};

@@ -1,6 +1,8 @@
 //! `refleet work`: several hosts as services on one queue, of which one works for the account and the
 //! others stand by.
 
+mod accounts;
+
 use std::process::Command;
 use std::time::Duration;
 

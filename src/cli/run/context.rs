@@ -21,6 +21,7 @@ use crate::job::Action;
 use crate::manifest::Source;
 use crate::queue::{self, Location, OpenError, QueueLock, Side, StoreError};
 use crate::run::Options;
+use crate::run::hosts::Keeper;
 use crate::simulator::{Config, Simulator};
 use crate::zomro::{Client, Credentials, Endpoint, Sources};
 
@@ -32,9 +33,20 @@ pub struct Invocation<'a> {
     pub manifest: Option<&'a Resolved>,
     /// What somebody has approved.
     pub plan: Option<&'a PlanFile>,
-    /// What is typed to go on, where that is not `run`: `refleet work`, with its options.
-    pub service: Option<&'a str>,
+    /// The service that does it, if one does.
+    pub service: Option<OfService<'a>>,
     pub context: &'a RunContext,
+}
+
+/// A service, which works on one order after the other, and may work for many accounts at once.
+#[derive(Clone, Copy)]
+pub struct OfService<'a> {
+    /// What is typed to go on: `work`, with its options.
+    pub again: &'a str,
+    /// Who renews the leases of all its runs.
+    pub keeper: &'a Keeper,
+    /// Other runs write to the same screen.
+    pub is_one_of_many: bool,
 }
 
 impl Invocation<'_> {
@@ -48,7 +60,7 @@ impl Invocation<'_> {
     /// needs its manifest: the simulated account is made of it.
     pub fn resume_command(&self, action: Action) -> String {
         if let Some(service) = self.service {
-            return service.to_owned();
+            return service.again.to_owned();
         }
         match &self.args.manifest {
             Some(path) if self.is_simulated() => {

@@ -13,7 +13,7 @@ mod work;
 
 pub use args::{ProgressArg, RunArgs};
 pub use command::run;
-pub use context::{Invocation, RunContext};
+pub use context::{Invocation, OfService, RunContext};
 pub use late_word::hand_in;
 pub use prepare::go_on_with;
 pub use work::work;

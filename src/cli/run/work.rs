@@ -13,13 +13,13 @@ use crate::cli::recorded::as_json;
 use crate::cli::{batches, ended, manifest, next};
 use crate::event::Event;
 use crate::exit::Exit;
-use crate::job::{Action, BatchId, Cause, Counts, ResultRow, State};
+use crate::job::{BatchId, Cause, Counts, ResultRow, State};
 use crate::progress::{self, Ended, Mode, Surroundings, Verbosity, summary};
 use crate::queue::{
     Backend as _, Batch, Lease, NewRun, Overview as _, Queue, Store as _, StoreError,
 };
 use crate::report::Causes;
-use crate::run::hosts::{BootTime, Keeper};
+use crate::run::hosts::{BootTime, Keeper, Kept};
 use crate::run::{self, Ending, Halt, Signals};
 use crate::simulator::Simulator;
 use crate::{text, time};
@@ -46,8 +46,9 @@ pub async fn work(
     options.rollout.canary = options.rollout.canary.max(canary);
     let batch = batches::find(queue, Some(batch)).await?;
     let recorded = as_json(&options, &context.repeated);
-    let (sender, display) = progress::start(&display_options(invocation, batch.action))?;
-    let (lease, keeper) = acquire(queue, batch.id, &recorded).await?;
+    let (sender, display) = progress::start(&display_options(invocation, &batch))?;
+    let keeper = invocation.service.map(|service| service.keeper);
+    let (lease, held) = acquire(queue, batch.id, &recorded, keeper).await?;
     let simulated = context.simulator.as_ref().map(Simulator::url);
     let api_url = simulated.unwrap_or(&context.api_url).to_owned();
     sender.send(Event::RunStarted {
@@ -71,7 +72,7 @@ pub async fn work(
             options: options.clone(),
             list,
             durations,
-            trust: keeper.as_ref().map(|keeper| keeper.trust().clone()),
+            trust: held.as_ref().map(|held| held.lease.trust().clone()),
             events: &|event| sender.send(event),
         },
         signals,
@@ -85,7 +86,7 @@ pub async fn work(
         }
     };
     // The lease is not renewed beyond its end.
-    drop(keeper);
+    drop(held);
     let heard = keep_late_words(queue, &lease, &mut ending).await;
     let left_out = !loaded.left_out.held.is_empty();
     let mut exit = ended::of_run(&ending, left_out, !options.no_wait);
@@ -93,10 +94,7 @@ pub async fn work(
         tell_prose(&error.render(&invocation.command()));
         exit = error.exit();
     }
-    let why = halted(&ending);
-    let why = why
-        .as_deref()
-        .map(|why| text::brief(why, text::MESSAGE_CHARS_MAX));
+    let why = halted(&ending).map(|why| text::brief(&why, text::MESSAGE_CHARS_MAX));
     let released = queue.release(lease, time::now_ms(), exit.code(), why.as_deref());
     if let Err(error) = released.await {
         tracing::debug!(%error, "the end of the run was not recorded");
@@ -118,13 +116,21 @@ fn closing(ended: &Ended, verbosity: Verbosity) -> String {
     summary(ended, verbosity, Surroundings::of_this_process().columns())
 }
 
+/// A lease that is renewed.
+struct HeldLease {
+    lease: Kept,
+    /// Whoever renews it, where that is this run's own.
+    _keeper: Option<Keeper>,
+}
+
 /// The right to work on `batch`, what was said late of it heard, and what keeps the right alive where it ends
-/// with time.
+/// with time: `keeper`, or one of its own.
 async fn acquire(
     queue: &mut Queue,
     batch: BatchId,
     options: &Value,
-) -> Result<(Lease, Option<Keeper>), CliError> {
+    keeper: Option<&Keeper>,
+) -> Result<(Lease, Option<HeldLease>), CliError> {
     let asked = BootTime::now();
     let run = NewRun {
         batch,
@@ -132,15 +138,26 @@ async fn acquire(
         options: options.clone(),
     };
     let lease = queue.acquire(&run).await?;
-    let renewal = queue.renewal(&lease);
-    let keeper = renewal.map(|renewal| Keeper::start(renewal, asked));
-    let keeper = keeper.transpose().map_err(CliError::System)?;
+    let held = match (keeper, queue.renewal()) {
+        (_, None) => None,
+        (Some(keeper), Some(_)) => Some(HeldLease {
+            lease: keeper.keep(&lease, asked),
+            _keeper: None,
+        }),
+        (None, Some(renewal)) => {
+            let keeper = Keeper::start(renewal).map_err(CliError::System)?;
+            Some(HeldLease {
+                lease: keeper.keep(&lease, asked),
+                _keeper: Some(keeper),
+            })
+        }
+    };
     if let Err(error) = late_word::hear(queue, batch).await {
         let code = error.exit().code();
         queue.release(lease, time::now_ms(), code, None).await?;
         return Err(error);
     }
-    Ok((lease, keeper))
+    Ok((lease, held))
 }
 
 /// Keeps what the run could not write; where it could, or nobody else works on the batch by now, hears what
@@ -169,7 +186,7 @@ async fn keep_late_words(
     Ok(())
 }
 
-fn display_options(invocation: &Invocation<'_>, action: Action) -> progress::Options {
+fn display_options(invocation: &Invocation<'_>, batch: &Batch) -> progress::Options {
     let &Invocation {
         global,
         args,
@@ -178,9 +195,16 @@ fn display_options(invocation: &Invocation<'_>, action: Action) -> progress::Opt
     } = invocation;
     let verbosity = global.verbosity();
     let surroundings = Surroundings::of_this_process();
+    let is_one_of_many = invocation.service.is_some_and(|it| it.is_one_of_many);
+    let mode = match Mode::resolve(args.progress.into(), verbosity, surroundings) {
+        // One display is redrawn in one place.
+        Mode::Bar if is_one_of_many => Mode::Plain,
+        mode => mode,
+    };
     progress::Options {
-        action,
-        mode: Mode::resolve(args.progress.into(), verbosity, surroundings),
+        action: batch.action,
+        label: is_one_of_many.then(|| format!("batch {}", batch.id)),
+        mode,
         verbosity,
         colour: surroundings.colour(),
         events: args.events_to(),

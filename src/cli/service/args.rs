@@ -1,5 +1,6 @@
 //! The options.
 
+use std::num::NonZeroU32;
 use std::path::PathBuf;
 
 use clap::Args;
@@ -21,12 +22,17 @@ here counts before them. examples/systemd/refleet-work.service runs it as a serv
 /// Takes the oldest open order of its account that no other host works on, then the next, and waits where
 /// there is none. Where another host works for the account, this one stands by, and takes over when that
 /// one's lease runs out. An order that ended with failures, doubts or a halt waits until somebody has
-/// spoken. Needs a queue on a PostgreSQL server.
-#[derive(Debug, Args)]
+/// spoken. Where the configuration holds several accounts and none is named, it works for all of them,
+/// each with a rate of its own. Needs a queue on a PostgreSQL server.
+#[derive(Debug, Clone, Args)]
 #[command(override_usage = "refleet work [OPTIONS]", after_help = EXAMPLES)]
 // What is accepted has to be waited for, and that is what a service is for.
 #[command(mut_arg("no_wait", |argument| argument.hide(true)))]
 pub struct WorkArgs {
+    /// Accounts to work for at once, at most
+    #[arg(long, value_name = "N", default_value = "100")]
+    pub accounts: NonZeroU32,
+
     #[command(flatten)]
     pub pace: PaceArgs,
 

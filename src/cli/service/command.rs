@@ -1,31 +1,54 @@
 //! The loop: look, take what is there and nobody works on, wait, and look again.
 
-use std::collections::HashSet;
-use std::time::Duration;
+use std::collections::{BTreeSet, HashSet};
+use std::path::PathBuf;
+use std::rc::Rc;
+use std::time::{Duration, Instant};
+
+use tokio::sync::mpsc;
+use tokio::task::LocalSet;
+use tokio::time::sleep_until;
 
 use super::args::WorkArgs;
-use super::choice::{Choice, Next, Resting, choose};
+use super::crew::{Crew, Ended};
+use super::login::{Candidate, OfAccount};
+use super::order::{Next, Work, Worked, waits};
 use crate::cli::error::CliError;
-use crate::cli::global::{Configured, DATABASE, Global};
-use crate::cli::output::{tell, tell_prose};
-use crate::cli::plan::Bounds;
-use crate::cli::recorded::Repeated;
-use crate::cli::run::{Invocation, RunArgs, RunContext, go_on_with};
-use crate::cli::sign_in::sign_in;
+use crate::cli::global::{DATABASE, Global};
+use crate::cli::output::tell_prose;
 use crate::cli::{ended, next, run, signals};
 use crate::exit::Exit;
-use crate::job::{Action, BatchId, Owner};
+use crate::job::{BatchId, Owner};
 use crate::progress::{self, Verbosity};
-use crate::queue::{Backend as _, Batch, HostLease, Overview as _, Queue, StoreError};
-use crate::run::{Options, Signals, read_account};
+use crate::queue::{
+    AccountKey, Backend as _, Batch, OpenOrders, Overview as _, PostgresQueue, Queue,
+};
+use crate::run::hosts::Keeper;
+use crate::run::{Signal, Signals};
 use crate::text;
 
 /// So long is waited before the next look, at most.
 const PAUSE_MAX: Duration = Duration::from_secs(5);
 
-pub async fn work(global: &Global, args: &WorkArgs) -> Result<Exit, CliError> {
+/// After a task has ended: several end together.
+const SOON: Duration = Duration::from_millis(100);
+
+/// Connections that all accounts at work share: each has one for the length of a transaction.
+const CONNECTIONS: usize = 8;
+
+/// A login that did not succeed is tried again after so long.
+const AFTER_NO_LOGIN: Duration = Duration::from_mins(10);
+
+/// `of_account`: what the command line comes to for one of several accounts.
+pub async fn work(
+    global: &Global,
+    args: &WorkArgs,
+    of_account: OfAccount,
+) -> Result<Exit, CliError> {
     let mut signals = signals::listen()?;
-    if global.database(DATABASE)?.file().is_some() {
+    let global = &of_one_queue(global)?;
+    let database = global.database(DATABASE)?;
+    if database.file().is_some() {
         return Err(CliError::Usage(
             "a queue in a file is one machine's, and `refleet run` works on it; several hosts share a queue on a PostgreSQL server (--db postgres://…)"
                 .to_owned(),
@@ -37,239 +60,314 @@ pub async fn work(global: &Global, args: &WorkArgs) -> Result<Exit, CliError> {
                 .to_owned(),
         ));
     }
-    let args = args.of_run();
-    if let Some(events) = args.events_to() {
+    if let Some(events) = args.of_run().events_to() {
         progress::check_events(&events)?;
     }
-    let started = tokio::select! {
+    let opened = tokio::select! {
         biased;
         Some(signal) = signals.recv() => return Ok(ended::of_signal(signal)),
-        started = start(global, &args) => started?,
+        opened = Queue::open_for_load(&database) => opened?,
     };
-    let (mut service, mut queue) = started;
-    let ended = Box::pin(service.until_ended(&mut queue, &mut signals)).await;
+    let mut queue = opened;
+    let candidates = Candidate::all(global, args, of_account);
+    let service = Service::new(global, args, candidates, &mut queue)?;
+    let tasks = LocalSet::new();
+    let work = Box::pin(service.until_ended(&mut queue, &mut signals));
+    let ended = tasks.run_until(work).await;
     // Everything was on the server's disk before.
     let _ = queue.close().await;
     ended
 }
 
-/// Opens the queue, and learns whose account the credentials are.
-async fn start<'a>(
-    global: &'a Global,
-    args: &'a RunArgs,
-) -> Result<(Service<'a>, Queue), CliError> {
-    let context = RunContext::new(global, args, None).await?;
-    let queue = Queue::open_for_load(&context.database).await?;
-    let owner = account(&context).await?;
-    let service = Service {
-        global,
-        args,
-        owner,
-        typed: (context.options.clone(), context.repeated.clone()),
-        again: format!("work{}", next::line(&context.repeated.options)),
-        context,
-        resting: Resting::default(),
-        named: HashSet::new(),
-        said: String::new(),
+/// Several accounts are worked for on one queue: the one that was given, or that all of them name.
+fn of_one_queue(global: &Global) -> Result<Global, CliError> {
+    let mut global = global.clone();
+    let Some(file) = (global.configured.file.as_ref())
+        .filter(|file| global.configured.account.is_none() && file.accounts.len() > 1)
+    else {
+        return Ok(global);
     };
-    Ok((service, queue))
-}
-
-/// Whose account the credentials are.
-async fn account(context: &RunContext) -> Result<Owner, CliError> {
-    let action = Action::Rebuild;
-    let rate_per_s = context.options.rate_per_s;
-    sign_in(&context.client, rate_per_s, action).await?;
-    let account = read_account(
-        &context.client,
-        rate_per_s,
-        None,
-        &|_| Vec::new(),
-        &|_, _| {},
-    );
-    let account = account.await;
-    let account = account.map_err(|halt| CliError::Account { action, halt })?;
-    account.owner.ok_or_else(|| {
-        CliError::Usage(format!(
-            "{} does not say whose account these credentials are, and it is by the account that hosts keep apart: `refleet run`, on one host, works without that",
-            context.api_url
-        ))
-    })
+    if global.db.is_none() {
+        let accounts = file.accounts.iter();
+        let queues = accounts.map(|account| account.db.as_ref().map(|db| &db.value));
+        let queues: BTreeSet<Option<&PathBuf>> = queues.collect();
+        let mut queues = queues.into_iter();
+        let (Some(Some(db)), None) = (queues.next(), queues.next()) else {
+            return Err(CliError::Usage(format!(
+                "the accounts of {} do not all name one `db`: say with --db which queue is meant, or with --account for whom to work",
+                text::printable(&file.path.display().to_string())
+            )));
+        };
+        global.db = Some(db.clone());
+    }
+    Ok(global)
 }
 
 /// A service, between two looks.
 struct Service<'a> {
     global: &'a Global,
-    args: &'a RunArgs,
-    owner: Owner,
-    /// What the batch at hand is worked on with.
-    context: RunContext,
-    /// What every batch would be worked on with that has no rules of its own.
-    typed: (Options, Repeated),
-    /// What starts this service again.
-    again: String,
-    resting: Resting,
-    /// Batches of nobody that were named.
+    crew: Crew,
+    /// What each run is given a handle of.
+    queue: PostgresQueue,
+    keeper: Rc<Keeper>,
+    /// Nothing new is taken before: the API blocks this host.
+    blocked_until: Option<Instant>,
+    /// Batches that nobody works on, and accounts without a login, that were named.
     named: HashSet<BatchId>,
+    unknown: HashSet<AccountKey>,
+    /// Contradictory orders are held.
+    has_contradictions: bool,
     /// What it waits for, as it was told last.
     said: String,
 }
 
-impl Service<'_> {
+impl<'a> Service<'a> {
+    fn new(
+        global: &'a Global,
+        args: &WorkArgs,
+        candidates: Vec<Candidate>,
+        queue: &mut Queue,
+    ) -> Result<Self, CliError> {
+        let Some(shared) = queue.shared() else {
+            return Err(CliError::Usage("this queue is a file".to_owned()));
+        };
+        let at_once = usize::try_from(args.accounts.get()).unwrap_or(usize::MAX);
+        let connections = CONNECTIONS.min(at_once).min(candidates.len());
+        Ok(Self {
+            global,
+            crew: Crew::new(candidates, at_once),
+            queue: shared.sharing(connections),
+            keeper: Rc::new(Keeper::start(shared.renewal()).map_err(CliError::System)?),
+            blocked_until: None,
+            named: HashSet::new(),
+            unknown: HashSet::new(),
+            has_contradictions: false,
+            said: String::new(),
+        })
+    }
+
     async fn until_ended(
-        &mut self,
+        mut self,
         queue: &mut Queue,
         signals: &mut Signals,
     ) -> Result<Exit, CliError> {
-        loop {
-            let chosen = tokio::select! {
+        let ended = match self.until_stopped(queue, signals).await {
+            Ok(Stop::Signal(signal)) => {
+                self.crew.signal(signal);
+                Ok(ended::of_signal(signal))
+            }
+            Ok(Stop::End(ended)) => {
+                self.crew.signal(Signal::Terminate);
+                ended
+            }
+            Err(error) => {
+                self.crew.signal(Signal::Terminate);
+                Err(error)
+            }
+        };
+        // What works sees its calls through; a second signal is heard by it, too.
+        while self.crew.working() > 0 {
+            tokio::select! {
                 biased;
-                Some(signal) = signals.recv() => return Ok(ended::of_signal(signal)),
-                chosen = self.look(queue) => chosen,
+                Some(signal) = signals.recv() => self.crew.signal(signal),
+                Some(task) = self.crew.ended() => {
+                    if let Ended::Worked(_, worked) = task {
+                        self.has_contradictions |= worked.is_contradictory;
+                    }
+                }
+            }
+        }
+        match ended {
+            Ok(_) if self.has_contradictions => Ok(Exit::Bug),
+            ended => ended,
+        }
+    }
+
+    async fn until_stopped(
+        &mut self,
+        queue: &mut Queue,
+        signals: &mut Signals,
+    ) -> Result<Stop, CliError> {
+        if !self.crew.is_many() {
+            // Whether its only login is worth anything, somebody may want to know at once.
+            self.crew.open(&[]);
+        }
+        let mut look_at = Instant::now();
+        loop {
+            tokio::select! {
+                biased;
+                Some(signal) = signals.recv() => return Ok(Stop::Signal(signal)),
+                Some(task) = self.crew.ended() => {
+                    if let Some(stop) = self.heed(task) {
+                        return Ok(stop);
+                    }
+                    look_at = look_at.min(Instant::now() + SOON);
+                    continue;
+                }
+                () = sleep_until(look_at.into()) => {}
+            }
+            let looked = tokio::select! {
+                biased;
+                Some(signal) = signals.recv() => return Ok(Stop::Signal(signal)),
+                looked = look(queue) => looked,
             };
-            let turn = match chosen {
-                Ok(choice) => Box::pin(self.turn(queue, choice, signals)).await,
+            let turn = match looked {
+                Ok(open) => self.turn(queue, open).await,
                 Err(error) => Err(error),
             };
             match turn {
-                Ok(Turn::Again) => continue,
-                Ok(Turn::Wait) => {}
-                Ok(Turn::End(exit)) => return Ok(exit),
+                Ok(()) => {}
                 Err(error) if waits(&error) => self.tell_once(&format!("{error}: waiting")),
                 Err(error) => return Err(error),
             }
-            tokio::select! {
-                biased;
-                Some(signal) = signals.recv() => return Ok(ended::of_signal(signal)),
-                () = tokio::time::sleep(self.pause()) => {}
-            }
+            look_at = Instant::now() + self.pause();
         }
     }
 
-    /// What there is. What earlier runs of this machine could not say is handed in before: whoever works
-    /// instead of it may wait for that.
-    async fn look(&self, queue: &mut Queue) -> Result<Choice, CliError> {
-        run::hand_in(queue).await?;
-        choose(queue, &self.context.provider, &self.owner, &self.resting).await
-    }
-
-    /// Takes what is there, if something is.
-    async fn turn(
-        &mut self,
-        queue: &mut Queue,
-        choice: Choice,
-        signals: &mut Signals,
-    ) -> Result<Turn, CliError> {
-        for batch in &choice.unbound {
-            if self.named.insert(batch.id) {
-                self.name(queue, batch).await?;
-            }
-        }
-        match choice.next {
-            Next::Take(batch) => self.take(queue, *batch, signals).await,
-            Next::StandBy(HostLease { host, pid, .. }) => {
-                let host = text::brief(&host, 64);
-                let owner = &self.owner;
-                self.tell_once(&format!(
-                    "process {pid} on {host} works for account {owner}: standing by"
+    /// What a task has come to.
+    fn heed(&mut self, task: Ended) -> Option<Stop> {
+        match task {
+            Ended::Opened(nth, _, Ok(login)) => self.crew.free(nth, login),
+            Ended::Opened(nth, candidate, Err(error)) => {
+                if !self.crew.is_many() {
+                    return Some(Stop::End(Err(error)));
+                }
+                let command = candidate.global.command(None);
+                tell_prose(&format!(
+                    "account {} is left alone for a while: {}",
+                    candidate.name(),
+                    error.render(&command).replacen("error: ", "", 1)
                 ));
-                Ok(Turn::Wait)
+                self.crew.rest(nth, candidate, AFTER_NO_LOGIN);
             }
-            Next::Nothing => {
-                let owner = &self.owner;
-                self.tell_once(&format!("nothing to do for account {owner}: waiting"));
-                Ok(Turn::Wait)
-            }
+            Ended::Worked(nth, worked) => return self.heed_work(nth, worked),
         }
+        None
     }
 
-    /// Works on `batch` until that run ends.
-    async fn take(
-        &mut self,
-        queue: &mut Queue,
-        batch: Batch,
-        signals: &mut Signals,
-    ) -> Result<Turn, CliError> {
-        let id = batch.id;
-        self.go_by_the_rules_of(queue, &batch).await?;
-        let invocation = Invocation {
-            global: self.global,
-            args: self.args,
-            manifest: None,
-            plan: None,
-            service: Some(&self.again),
-            context: &self.context,
-        };
-        let run = next::run(&batch, false, queue.options(id).await?.as_ref());
-        let prepared = tokio::select! {
-            biased;
-            Some(signal) = signals.recv() => return Ok(Turn::End(ended::of_signal(signal))),
-            prepared = go_on_with(&invocation, queue, batch) => prepared,
-        };
-        let prepared = match prepared {
-            Ok(prepared) => prepared,
-            Err(error) if is_of_the_batch(&error) => {
-                let why = left_alone(&error, &invocation.command(), &run, id);
-                tell_prose(&format!("batch {id} is left alone: {why}"));
-                self.resting.leave(queue, id).await?;
-                return Ok(Turn::Again);
-            }
-            Err(error) => return Err(error),
-        };
+    fn heed_work(&mut self, nth: usize, worked: Worked) -> Option<Stop> {
+        let Worked {
+            login,
+            batch,
+            next,
+            is_contradictory,
+        } = worked;
         self.said.clear();
-        if self.global.verbosity() != Verbosity::Quiet {
-            tell(&format!(
-                "working on batch {id} for account {}\n",
-                text::brief(&self.owner.to_string(), 100)
-            ));
-        }
-        let exit = run::work(&invocation, queue, id, prepared, signals).await?;
-        match exit {
-            Exit::Done | Exit::Failed | Exit::InDoubt | Exit::Budget | Exit::Window => {
-                self.resting.leave(queue, id).await?;
-                Ok(Turn::Again)
+        self.has_contradictions |= is_contradictory;
+        match next {
+            Next::Look => self.crew.free(nth, login),
+            Next::Wait(why) => {
+                self.tell_once(&format!("batch {batch}: {why}: waiting"));
+                self.crew.free(nth, login);
             }
-            // Another one has it, or the server is away.
-            Exit::Busy | Exit::Storage => Ok(Turn::Wait),
-            Exit::Usage
-            | Exit::Outage
-            | Exit::Credentials
-            | Exit::Blocked
-            | Exit::Bug
-            | Exit::Interrupted
-            | Exit::Terminated => Ok(Turn::End(exit)),
+            Next::LeaveAccount { exit, lasts } => {
+                if exit == Exit::Blocked {
+                    self.blocked_until = Some(Instant::now() + lasts);
+                }
+                if exit == Exit::Outage {
+                    self.crew.free(nth, login);
+                } else {
+                    self.crew.rest(nth, Box::new(login.candidate), 2 * lasts);
+                }
+            }
+            Next::End(ended) => return Some(Stop::End(ended)),
         }
+        None
     }
 
-    /// The rules that the batch was ordered with count, but for what was typed for this service.
-    async fn go_by_the_rules_of(
-        &mut self,
-        queue: &mut Queue,
-        batch: &Batch,
-    ) -> Result<(), CliError> {
-        (self.context.options, self.context.repeated) = self.typed.clone();
-        let recorded = match &batch.plan {
-            // What somebody has approved.
-            Some(_) => queue.ordered_with(batch.id).await?,
-            None => queue.options(batch.id).await?,
-        };
-        let Some(bounds) = recorded.as_ref().and_then(Bounds::recorded) else {
-            return Ok(());
-        };
-        let typed = Bounds::of(&self.context.options);
-        let bounds = bounds.unless_typed(typed.clone(), &self.global.configured);
-        let applied = bounds.apply(&Configured::default(), &mut self.context.options);
-        applied.map_err(|fault| {
-            let id = batch.id;
-            StoreError::Bug(format!("the rules of batch {id} can't be read: {fault}"))
-        })?;
-        // The next run of the batch keeps to them, too.
-        self.context.repeated.options.extend(bounds.beside(&typed));
+    /// Takes what is there, as far as this host can.
+    async fn turn(&mut self, queue: &mut Queue, open: OpenOrders) -> Result<(), CliError> {
+        let mut wanted: Vec<(AccountKey, Owner, Batch)> = Vec::new();
+        let mut seen: HashSet<AccountKey> = HashSet::new();
+        let mut stands_by = None;
+        for order in &open.orders {
+            let Some(owner) = order.batch.owner.clone() else {
+                self.name(queue, &order.batch).await?;
+                continue;
+            };
+            let key = (order.batch.provider.clone(), owner.id.clone());
+            if open.rests(order) || open.resting.contains(&key) || !seen.insert(key.clone()) {
+                continue;
+            }
+            if self.crew.works_for(&key) {
+                continue;
+            }
+            match open.at_work.get(&key) {
+                Some(holder) => stands_by = Some((key, holder.clone())),
+                None => wanted.push((key, owner, order.batch.clone())),
+            }
+        }
+        let is_blocked = (self.blocked_until).is_some_and(|until| Instant::now() < until);
+        let mut without_login = Vec::new();
+        for (key, owner, batch) in wanted {
+            if self.crew.is_full() || is_blocked {
+                break;
+            }
+            match self.crew.take(&key) {
+                Some((nth, login)) => {
+                    let (sender, signals) = mpsc::unbounded_channel();
+                    let work = Work {
+                        login,
+                        queue: Queue::Postgres(self.queue.another()),
+                        batch,
+                        keeper: Rc::clone(&self.keeper),
+                        signals,
+                        is_one_of_many: self.crew.is_many(),
+                    };
+                    self.crew.put_to_work(nth, work, sender);
+                }
+                None => without_login.push((key, owner)),
+            }
+        }
+        if !without_login.is_empty() && !is_blocked {
+            let owners: Vec<Owner> = (without_login.iter())
+                .map(|(_, owner)| owner.clone())
+                .collect();
+            self.crew.open(&owners);
+        }
+        self.tell_standing(without_login, stands_by);
         Ok(())
     }
 
-    /// Says that a batch belongs to nobody yet, and what binds it.
-    async fn name(&self, queue: &mut Queue, batch: &Batch) -> Result<(), CliError> {
+    /// Says what it waits for, where it has nothing to do.
+    fn tell_standing(
+        &mut self,
+        without_login: Vec<(AccountKey, Owner)>,
+        stands_by: Option<(AccountKey, (String, u32))>,
+    ) {
+        if self.crew.is_many() && self.crew.knows_all() {
+            for (key, owner) in without_login {
+                if self.unknown.insert(key) {
+                    tell_prose(&format!(
+                        "no login of this host is account {}'s, for which there is an open order\n",
+                        text::brief(&owner.to_string(), 100)
+                    ));
+                }
+            }
+        }
+        let Some(only) = self.crew.only() else {
+            if self.crew.is_many() && self.crew.working() == 0 && self.crew.knows_all() {
+                self.tell_once("nothing to do for any account: waiting");
+            }
+            return;
+        };
+        let (key, owner) = (only.key(), only.owner.clone());
+        match stands_by.filter(|(at, _)| *at == key) {
+            Some((_, (host, pid))) => {
+                let host = text::brief(&host, 64);
+                self.tell_once(&format!(
+                    "process {pid} on {host} works for account {owner}: standing by"
+                ));
+            }
+            None => self.tell_once(&format!("nothing to do for account {owner}: waiting")),
+        }
+    }
+
+    /// Says once that a batch belongs to nobody yet, and what binds it.
+    async fn name(&mut self, queue: &mut Queue, batch: &Batch) -> Result<(), CliError> {
+        if !self.named.insert(batch.id) {
+            return Ok(());
+        }
         let options = queue.options(batch.id).await?;
         tell_prose(&format!(
             "batch {} belongs to no account yet, and is left alone: `{} {}` binds it to yours, and works on it\n",
@@ -298,45 +396,18 @@ impl Service<'_> {
     }
 }
 
-/// It keeps one batch from being worked on, and no other.
-fn is_of_the_batch(error: &CliError) -> bool {
-    matches!(
-        error,
-        CliError::Stale { .. } | CliError::OtherDatabase(_) | CliError::Usage(_)
-    )
-}
-
-/// Why `batch` is left alone, and what to do about it; `run` goes on with it.
-fn left_alone(error: &CliError, command: &str, run: &str, batch: BatchId) -> String {
-    match error {
-        // What `run` says of it is for the one who has typed that.
-        CliError::Stale { .. } => format!(
-            "{error}\nhint: its servers may be in use by now: `{command} {run} --stale` goes on with it, `{command} cancel --all --batch {batch}` gives it up\n"
-        ),
-        _ => error.render(command).replacen("error: ", "", 1),
+/// What there is. What earlier runs of this machine could not say is handed in before: whoever works instead
+/// of it may wait for that.
+async fn look(queue: &mut Queue) -> Result<OpenOrders, CliError> {
+    run::hand_in(queue).await?;
+    match queue.shared() {
+        Some(queue) => Ok(queue.open_orders().await?),
+        None => Ok(OpenOrders::default()),
     }
 }
 
-/// What follows a look.
-enum Turn {
-    /// Another look, at once.
-    Again,
-    /// Another look, after a while.
-    Wait,
-    End(Exit),
-}
-
-/// It passes by itself: another process is at work, or the server is away. One that has become another
-/// server is not waited for.
-fn waits(error: &CliError) -> bool {
-    match error {
-        CliError::Store(error) => match error {
-            StoreError::Locked(_)
-            | StoreError::LeaseLost { .. }
-            | StoreError::Busy
-            | StoreError::Storage { .. } => true,
-            StoreError::Gone { .. } | StoreError::Bug(_) => false,
-        },
-        _ => false,
-    }
+/// Why a service ends.
+enum Stop {
+    Signal(Signal),
+    End(Result<Exit, CliError>),
 }

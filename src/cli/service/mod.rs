@@ -1,11 +1,14 @@
-//! `refleet work`: a service that takes the open orders of its account, on each of several hosts.
+//! `refleet work`: a service that takes the open orders of its accounts, on each of several hosts.
 //!
-//! `args` holds the options, `choice` finds what is to be taken, `command` the loop that takes it, waits
-//! and looks again. How a batch is worked on is `run`'s.
+//! `args` holds the options, `command` the loop that looks, takes what is there, waits and looks again.
+//! `login` is what it takes to work for an account, `crew` which login does what, `order` the work on one
+//! order and what follows from it. How a batch is worked on is `run`'s.
 
 mod args;
-mod choice;
 mod command;
+mod crew;
+mod login;
+mod order;
 
 pub use args::WorkArgs;
 pub use command::work;

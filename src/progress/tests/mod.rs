@@ -25,6 +25,7 @@ use crate::job::{Action, BatchId, Counts, Evidence, Executed, RunId, ServiceId, 
 
 fn options(mode: Mode, verbosity: Verbosity) -> Options {
     Options {
+        label: None,
         action: Action::Rebuild,
         mode,
         verbosity,

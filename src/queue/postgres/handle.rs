@@ -23,10 +23,28 @@ impl PostgresQueue {
     pub async fn open(server: &Server, mode: Open) -> Result<Self, OpenError> {
         let mut session = Session::open(server.clone(), mode).await?;
         migrate::migrate(&mut session, mode).await?;
-        Ok(Self {
+        Ok(Self::new(session))
+    }
+
+    /// The same queue once more, for runs beside each other: those that [`Self::another`] makes of it share
+    /// at most so many connections.
+    #[must_use]
+    pub fn sharing(&self, connections: usize) -> Self {
+        Self::new(self.session.sharing(connections))
+    }
+
+    /// The same queue once more, for another run of this process: to the leases it is another holder, so
+    /// that no two runs have one lease.
+    #[must_use]
+    pub fn another(&self) -> Self {
+        Self::new(self.session.another())
+    }
+
+    fn new(session: Session) -> Self {
+        Self {
             session,
             holder: Uuid::from_u128(fastrand::u128(..)),
-        })
+        }
     }
 
     /// Where it is, without its password.

@@ -1,7 +1,7 @@
 //! The queue on a PostgreSQL server, for several hosts.
 //!
 //! `server` is its address, `connect` makes a connection that has what the promises rest on, `session`
-//! keeps it, `handle` and `migrate` open the database. `lease` is the right of one process to work for an
+//! keeps it, `pool` lets several sessions share some, `handle` and `migrate` open the database. `lease` is the right of one process to work for an
 //! account, by the server's clock. `text` reads a job and `change` moves it; `copy` is what a load sends.
 //! The rest are the verbs, as in SQLite's room: `enqueue`, `past`, `record`, `command`, `control`,
 //! `access`, `read`, `batches`, `overview`, `rollout`, `pace`, `check`. What they decide by stands in `stored`.
@@ -20,11 +20,13 @@ mod handle;
 mod hosts;
 mod lease;
 mod migrate;
+mod open_orders;
 mod overview;
 mod pace;
 mod past;
 #[cfg(test)]
 mod plans;
+mod pool;
 mod read;
 mod record;
 mod renewal;
@@ -40,6 +42,7 @@ mod text;
 pub use connect::Identity;
 pub use handle::PostgresQueue;
 pub use hosts::{HostLease, Sender};
-pub use renewal::Renewal;
+pub use open_orders::{AccountKey, OpenOrder, OpenOrders, Resting};
+pub use renewal::{Renewal, Renewed};
 pub use server::Server;
 pub use testimony::{LateWord, Unheard};

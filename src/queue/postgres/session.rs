@@ -7,14 +7,17 @@
 
 use std::ops::{Deref, DerefMut};
 use std::pin::pin;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use sqlx::postgres::{PgArguments, PgQueryResult, PgRow};
 use sqlx::query::{Query, QueryAs};
 use sqlx::{Connection as _, Executor as _, FromRow, PgConnection, Postgres};
+use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::timeout;
 
 use super::connect::{self, Identity};
+use super::pool::Pool;
 use super::server::Server;
 use crate::queue::{Open, OpenError, StoreError};
 
@@ -33,6 +36,10 @@ pub(super) struct Session {
     pub(super) identity: Identity,
     mode: Open,
     connection: Option<PgConnection>,
+    /// Where it comes from, and goes after each verb; `None`: it is this session's alone.
+    pool: Option<Arc<Pool>>,
+    /// The right to have one of the pool's.
+    permit: Option<OwnedSemaphorePermit>,
     is_in_transaction: bool,
     /// The server did not answer then.
     silent_since: Option<Instant>,
@@ -46,22 +53,84 @@ impl Session {
             identity,
             mode,
             connection: Some(connection),
+            pool: None,
+            permit: None,
             is_in_transaction: false,
             silent_since: None,
         })
     }
 
+    /// Another session, which shares at most so many connections with those that are made of it.
+    pub(super) fn sharing(&self, connections: usize) -> Self {
+        Self {
+            pool: Some(Arc::new(Pool::new(connections))),
+            ..self.another()
+        }
+    }
+
+    /// Another session, on the same connections where they are shared. It connects when it has something to
+    /// ask.
+    pub(super) fn another(&self) -> Self {
+        Self {
+            server: self.server.clone(),
+            identity: self.identity,
+            mode: self.mode,
+            connection: None,
+            pool: self.pool.clone(),
+            permit: None,
+            is_in_transaction: false,
+            silent_since: None,
+        }
+    }
+
+    /// Has a connection of the pool, where they are shared and one is open.
+    async fn borrow(&mut self) {
+        let Some(pool) = &self.pool else {
+            return;
+        };
+        if self.permit.is_none() {
+            self.permit = pool.permit().await;
+        }
+        if self.connection.is_none() {
+            self.connection = pool.take();
+        }
+    }
+
+    /// Lets others have the connection, unless a transaction is under way.
+    fn give_back(&mut self, is_sound: bool) {
+        if self.is_in_transaction {
+            return;
+        }
+        let Some(pool) = &self.pool else {
+            return;
+        };
+        if let Some(connection) = self.connection.take()
+            && is_sound
+        {
+            pool.give_back(connection);
+        }
+        self.permit = None;
+    }
+
+    /// What the server has answered: the connection is free again.
+    fn ended<T>(&mut self, answer: Result<T, StoreError>) -> Result<T, StoreError> {
+        self.give_back(answer.is_ok());
+        answer
+    }
+
     /// The connection, which answers; a new one where that was lost.
     async fn connection(&mut self) -> Result<(&Server, &mut PgConnection), StoreError> {
         if !self.is_in_transaction {
+            self.borrow().await;
             let is_there = match &mut self.connection {
                 Some(connection) => {
                     matches!(timeout(GREETING_MAX, connection.ping()).await, Ok(Ok(())))
                 }
                 None => false,
             };
-            if !is_there {
-                self.reconnect().await?;
+            if !is_there && let Err(error) = self.reconnect().await {
+                self.give_back(false);
+                return Err(error);
             }
         }
         match &mut self.connection {
@@ -113,7 +182,8 @@ impl Session {
         T: for<'r> FromRow<'r, PgRow> + Send + Unpin,
     {
         let (server, connection) = self.connection().await?;
-        answered(server, query.fetch_all(connection)).await
+        let answer = answered(server, query.fetch_all(connection)).await;
+        self.ended(answer)
     }
 
     /// Its only row.
@@ -125,7 +195,8 @@ impl Session {
         T: for<'r> FromRow<'r, PgRow> + Send + Unpin,
     {
         let (server, connection) = self.connection().await?;
-        answered(server, query.fetch_one(connection)).await
+        let answer = answered(server, query.fetch_one(connection)).await;
+        self.ended(answer)
     }
 
     /// Its only row, if there is one.
@@ -137,7 +208,8 @@ impl Session {
         T: for<'r> FromRow<'r, PgRow> + Send + Unpin,
     {
         let (server, connection) = self.connection().await?;
-        answered(server, query.fetch_optional(connection)).await
+        let answer = answered(server, query.fetch_optional(connection)).await;
+        self.ended(answer)
     }
 
     /// The number of rows that it has written.
@@ -146,14 +218,16 @@ impl Session {
         query: Query<'_, Postgres, PgArguments>,
     ) -> Result<u64, StoreError> {
         let (server, connection) = self.connection().await?;
-        let done: PgQueryResult = answered(server, query.execute(connection)).await?;
+        let done = answered(server, query.execute(connection)).await;
+        let done: PgQueryResult = self.ended(done)?;
         Ok(done.rows_affected())
     }
 
     /// One of our own statements without values.
     pub(super) async fn run(&mut self, statement: &'static str) -> Result<(), StoreError> {
         let (server, connection) = self.connection().await?;
-        answered(server, connection.execute(statement)).await?;
+        let done = answered(server, connection.execute(statement)).await;
+        self.ended(done)?;
         Ok(())
     }
 
@@ -169,7 +243,8 @@ impl Session {
             copy.send(rows.into_bytes()).await?;
             copy.finish().await
         };
-        answered(server, copied).await?;
+        let copied = answered(server, copied).await;
+        self.ended(copied)?;
         Ok(())
     }
 
@@ -187,7 +262,12 @@ impl Session {
     }
 
     async fn begin_with(&mut self, statement: &'static str) -> Result<Transaction<'_>, StoreError> {
-        let has_begun = match &mut self.connection {
+        self.borrow().await;
+        self.is_in_transaction = true;
+        // Whatever goes wrong from now on, the connection goes with it.
+        let transaction = Transaction { session: self };
+        let session = &mut *transaction.session;
+        let has_begun = match &mut session.connection {
             Some(connection) => {
                 let begun = timeout(GREETING_MAX, connection.execute(statement)).await;
                 matches!(begun, Ok(Ok(_)))
@@ -196,11 +276,10 @@ impl Session {
         };
         // Nothing had begun, so that nothing is lost by trying it on a new connection.
         if !has_begun {
-            self.reconnect().await?;
-            self.run(statement).await?;
+            session.reconnect().await?;
+            session.run(statement).await?;
         }
-        self.is_in_transaction = true;
-        Ok(Transaction { session: self })
+        Ok(transaction)
     }
 
     /// Says goodbye.
@@ -236,7 +315,7 @@ impl Transaction<'_> {
     async fn run(self, statement: &'static str) -> Result<(), StoreError> {
         let result = self.session.run(statement).await;
         self.session.is_in_transaction = result.is_err();
-        result
+        self.session.ended(result)
     }
 
     /// Ends an operator's transaction: what succeeded is committed, the rest rolled back.
@@ -274,6 +353,7 @@ impl Drop for Transaction<'_> {
         if self.session.is_in_transaction {
             self.session.is_in_transaction = false;
             self.session.connection = None;
+            self.session.permit = None;
         }
     }
 }

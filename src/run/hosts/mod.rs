@@ -11,7 +11,7 @@
 //! | whether a form may be handed to the wire now | [`permit`] |
 //! | who held the lease, and when | [`Tenure`] |
 //! | what an older tenure left behind, and what frees it | [`orphan`] |
-//! | who keeps the lease alive while a run works | [`Keeper`] |
+//! | who keeps leases alive while runs work | [`Keeper`] |
 //! | what an outcome means that its sender could not write in time | [`testimony`] |
 //! | whether the database is still the one in which the intents lie | [`identity`] |
 //!
@@ -28,7 +28,7 @@ pub mod testimony;
 pub mod trust;
 
 pub use identity::{DatabaseId, Identity, LedgerMark, Origin};
-pub use keeper::Keeper;
+pub use keeper::{Keeper, Kept};
 pub use orphan::{Missing, Waits};
 pub use permit::{Permit, Refusal};
 pub use testimony::{Heard, Testimony};

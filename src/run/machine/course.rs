@@ -118,6 +118,8 @@ pub(super) struct Course {
     pub(super) phase: Phase,
     /// Nothing is to be rebuilt.
     pub(super) only_looks: bool,
+    /// A look that wants to know whose the session is.
+    pub(super) asks_owner: bool,
     pub(super) halt: Option<Halt>,
     pub(super) signal: Option<Signal>,
     pub(super) instructions: Instructions,
@@ -202,6 +204,14 @@ impl Machine {
     pub fn to_look(start: Start, now: Now) -> Self {
         let mut machine = Self::new(start, now);
         machine.course.only_looks = true;
+        machine.course.asks_owner = !machine.options.no_wait;
+        machine
+    }
+
+    /// A look that is over when the session has said whose it is.
+    pub fn to_ask_owner(start: Start, now: Now) -> Self {
+        let mut machine = Self::to_look(start, now);
+        machine.course.asks_owner = true;
         machine
     }
 
@@ -362,8 +372,10 @@ impl Machine {
         }
         let knows_list = self.account.inventory.is_scanned() && self.owner_is_answered();
         let reads_list = !(self.options.no_wait || knows_list);
-        let is_wanted =
-            reads_list || self.account.images.are_wanted() || self.account.lookups.are_wanted();
+        let is_wanted = reads_list
+            || self.course.asks_owner && !self.owner_is_answered()
+            || self.account.images.are_wanted()
+            || self.account.lookups.are_wanted();
         let looks_on = self.course.only_looks && is_wanted;
         self.is_ending() || !looks_on && self.backlog.is_empty() && self.flights.is_empty()
     }

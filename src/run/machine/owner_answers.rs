@@ -24,7 +24,7 @@ impl Machine {
 
     /// Asks whose the session is, if that one has not said so. Who only looks documents up need not know.
     pub(super) fn ask_owner(&mut self, now: Now) {
-        if self.course.only_looks && self.options.no_wait {
+        if self.course.only_looks && !self.course.asks_owner {
             return;
         }
         let generation = self.generation();

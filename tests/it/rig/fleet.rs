@@ -246,7 +246,12 @@ impl Rig {
 
 /// An account with the first `count` services, two images, and the key 490.
 fn account(count: usize) -> Config {
-    let rows = services(count).flat_map(|service| {
+    account_of(services(count))
+}
+
+/// The same with these services.
+pub fn account_of(services: std::ops::Range<i64>) -> Config {
+    let rows = services.flat_map(|service| {
         [IMAGE, OTHER_IMAGE].map(|image| FleetRow {
             service: id(service),
             image: image.parse().ok(),
@@ -286,8 +291,13 @@ pub fn id(service: i64) -> ServiceId {
 
 /// A manifest of the first `count` services, each with a password of its own.
 pub fn manifest(count: usize) -> String {
+    manifest_of(services(count))
+}
+
+/// The same of these services.
+pub fn manifest_of(services: std::ops::Range<i64>) -> String {
     let mut text = "service_id,image,password,note\n".to_owned();
-    for service in services(count) {
+    for service in services {
         writeln!(
             text,
             "{service},{IMAGE},{PASSWORD}-{service},row of {service}"

@@ -1,0 +1,44 @@
+//! Connections that several sessions of one process share: a service works for many accounts at once, and
+//! a server lets in some hundred connections in all.
+//!
+//! The one fact to know: a session has one only for the length of a statement or of a transaction, and
+//! whoever does not find one free waits for it. A connection on which anything went wrong is not given to
+//! another.
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use sqlx::PgConnection;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+
+/// So many connections, opened when they are needed.
+pub(super) struct Pool {
+    permits: Arc<Semaphore>,
+    idle: Mutex<Vec<PgConnection>>,
+}
+
+impl Pool {
+    pub(super) fn new(connections: usize) -> Self {
+        Self {
+            permits: Arc::new(Semaphore::new(connections.max(1))),
+            idle: Mutex::default(),
+        }
+    }
+
+    /// Waits for the right to have a connection. `None` never comes: the pool is never closed.
+    pub(super) async fn permit(&self) -> Option<OwnedSemaphorePermit> {
+        Arc::clone(&self.permits).acquire_owned().await.ok()
+    }
+
+    /// One that is open, if there is one.
+    pub(super) fn take(&self) -> Option<PgConnection> {
+        self.idle().pop()
+    }
+
+    pub(super) fn give_back(&self, connection: PgConnection) {
+        self.idle().push(connection);
+    }
+
+    fn idle(&self) -> std::sync::MutexGuard<'_, Vec<PgConnection>> {
+        self.idle.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
