@@ -28,13 +28,14 @@ const RUN: &str = "run";
 const NO_KEYS: [&str; 6] = ["help", "version", "config", "account", "db", "api-url"];
 
 /// What an operator says of one order.
-const OF_ONE_ORDER: [&str; 9] = [
+const OF_ONE_ORDER: [&str; 10] = [
     "yes",
     "plan",
     "again",
     "every",
     "wiped",
     "stale",
+    "order-only",
     "update-access",
     // What nobody sees is wiped by it.
     "include-hidden",

@@ -1,5 +1,7 @@
 //! `refleet hosts`: which machines work on the queue, and the operator's word that one of them is down.
 
+use std::fmt::Write as _;
+
 use clap::{Args, Subcommand};
 use serde_json::json;
 
@@ -9,7 +11,7 @@ use super::format::{FormatArgs, ListFormat};
 use super::global::Global;
 use super::output::{print_text, tell_prose};
 use super::resolve::parse_reason;
-use super::{catalogue, database};
+use super::{catalogue, database, left_alone};
 use crate::exit::Exit;
 use crate::queue::{Backend as _, HostLease, Open, PostgresQueue, Queue};
 use crate::report::Listing;
@@ -66,6 +68,15 @@ async fn list(global: &Global, args: &HostsArgs) -> Result<Exit, CliError> {
     args.format.format()?;
     let mut queue = database::open(global, Open::Read).await?;
     let leases = shared(&mut queue)?.hosts().await?;
+    let open = shared(&mut queue)?.open_orders().await?;
+    let mut left_alone = String::new();
+    for order in &open.orders {
+        if let Some(why) = left_alone::why(global, &mut queue, &open, order).await? {
+            let id = order.batch.id;
+            // Writing to a String cannot fail.
+            let _ = writeln!(left_alone, "batch {id} is left alone: {why}");
+        }
+    }
     queue.close().await?;
     let row = |lease: &HostLease| {
         vec![
@@ -92,6 +103,7 @@ async fn list(global: &Global, args: &HostsArgs) -> Result<Exit, CliError> {
         count => format!("{count} leases"),
     };
     catalogue::write(&listing, &what, &args.format, global)?;
+    tell_prose(&left_alone);
     Ok(Exit::Done)
 }
 

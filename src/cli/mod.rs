@@ -34,6 +34,7 @@ mod given_paths;
 mod global;
 mod held;
 mod hosts;
+mod left_alone;
 mod list;
 mod load;
 mod lookup;

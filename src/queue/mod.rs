@@ -49,7 +49,7 @@ pub use order::{
 pub use port::{Backend, Overview, Recorded, Store};
 pub use postgres::{
     AccountKey, HostLease, Identity, LateWord, OpenOrder, OpenOrders, PostgresQueue, Renewal,
-    Renewed, Resting, Sender, Server, Unheard,
+    Renewed, Rest, Resting, Sender, Server, Unheard,
 };
 pub use queued::{LedgerLine, Pending, QueuedJob, Ready, ResultSink, Target};
 pub use rollout::{Admission, Down, FirstOfEach, RolloutProgress};

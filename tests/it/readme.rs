@@ -218,6 +218,7 @@ fn the_readme_names_every_exit_code_and_every_option_of_its_tables_exists() {
             "--format",
             "--json",
             "--fault-rate",
+            "--accounts",
         ];
         assert!(
             help.contains(option) || elsewhere.contains(&option),

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-use crate::rig::{Cluster, Ended, Rig, Running, finish};
+use crate::rig::{Cluster, Ended, FIRST, Rig, Running, finish, manifest_of};
 
 /// A fleet, and hosts that share its queue.
 struct Hosts {
@@ -131,17 +131,133 @@ fn an_order_of_nobody_is_left_alone_and_named_with_what_binds_it() {
         return;
     };
     hosts.call(&["load", "fleet.csv"]).exit(0);
-    let mut service = hosts.work("web1", &[]);
-    service.wait_for_word("batch 1 belongs to no account yet");
-    service.wait_for_word("nothing to do for account ");
-    let said = end(service);
+    // That its account is known, because names were looked up, makes no order of it.
+    for owner in ["NULL", "'7'"] {
+        hosts.sql(&format!("UPDATE refleet.batch SET account = {owner}"));
+        let mut service = hosts.work("web1", &[]);
+        service.wait_for_word("batch 1 is left alone: it is loaded, and nobody has ordered it");
+        service.wait_for_word("nothing to do for account ");
+        end(service);
+    }
     assert_eq!(hosts.rig.submissions(), 0);
-    let proposed = said.proposed("run ");
-    let words: Vec<&str> = proposed.iter().map(String::as_str).collect();
-    let mut typed = hosts.command("desk", &words);
-    typed.args(hosts.rig.pace.words()).arg("--yes");
-    finish(typed).exit(0);
-    assert_eq!(hosts.rig.wiped(), [1; 3]);
+    let status = hosts.call(&["status"]).exit(0);
+    status.says_out("nobody has ordered it");
+    let status = hosts.call(&["status", "--json"]).exit(0).json();
+    assert!(status["left_alone"].is_string(), "{status}");
+    hosts.call(&["hosts"]).exit(0).says("nobody has ordered it");
+}
+
+#[test]
+fn what_is_ordered_without_a_run_is_a_services_by_the_rules_of_the_order() {
+    let Some(hosts) = Hosts::new(3) else {
+        return;
+    };
+    hosts.call(&["load", "fleet.csv"]).exit(0);
+    let mut service = hosts.work("web1", &[]);
+    service.wait_for_word("nobody has ordered it");
+    let proposed = hosts.call(&["hosts"]).exit(0).proposed("run ");
+    let mut words: Vec<&str> = proposed.iter().map(String::as_str).collect();
+    assert_eq!(words.last(), Some(&"--order-only"));
+    words.extend(["--yes", "--rate", "0", "--workers", "1", "--no-requeue"]);
+    hosts
+        .call(&words)
+        .exit(0)
+        .says("batch 1 is ordered for account ")
+        .says("3 jobs: `refleet work` works on it");
+    let mut all = || hosts.count("done") == 3;
+    assert_eq!(service.wait_until(&mut all), None, "{}", service.said());
+    end(service);
+    let options = hosts.sql("SELECT options FROM refleet.run ORDER BY id DESC LIMIT 1");
+    let options: Value = serde_json::from_str(&options).unwrap();
+    assert_eq!(options["workers"], 1, "{options}");
+    assert_eq!(options["no_requeue"], true, "{options}");
+    hosts.rig.fleet(2);
+    let again = [
+        "run",
+        "fleet.csv",
+        "--yes",
+        "--rate",
+        "0",
+        "--order-only",
+        "--again",
+    ];
+    hosts
+        .call(&again)
+        .exit(0)
+        .says("batch 2 is ordered for account ");
+    let wiped = hosts.rig.wiped();
+    hosts
+        .call(&again)
+        .exit(0)
+        .says("by the rules that it was ordered with before");
+    assert_eq!(hosts.rig.wiped(), wiped, "an order sends nothing");
+    let in_file = Rig::new(1);
+    let refused = in_file.call(&["run", "fleet.csv", "--yes", "--order-only"]);
+    refused.exit(2).says("needs a queue on a PostgreSQL server");
+}
+
+#[test]
+fn an_order_is_bound_to_no_account_but_that_of_its_login() {
+    let Some(hosts) = Hosts::new(2) else {
+        return;
+    };
+    hosts.call(&["load", "fleet.csv"]).exit(0);
+    hosts.sql("UPDATE refleet.batch SET account = 'somebody-else'");
+    let order = ["run", "fleet.csv", "--yes", "--rate", "0", "--order-only"];
+    hosts.call(&order).exit(2).says("somebody-else");
+    let mut service = hosts.work("web1", &[]);
+    service.wait_for_word("nobody has ordered it");
+    end(service);
+    assert_eq!(hosts.rig.submissions(), 0);
+}
+
+#[test]
+fn what_cannot_be_true_holds_its_order_and_no_other_one() {
+    let Some(hosts) = Hosts::new(4) else {
+        return;
+    };
+    hosts.begin(&["--workers", "1"]);
+    // Another order of the same account, behind it.
+    hosts
+        .rig
+        .write("other.csv", manifest_of(FIRST + 3..FIRST + 4));
+    hosts.rig.fleet(3);
+    hosts.sql(
+        "INSERT INTO refleet.testimony (job_id, attempt, epoch, run_id, holder, host, said_at_ms, entry)
+         SELECT job.id, 7, run.epoch, run.id, run.tenure, run.host, 0, '{\"kind\":\"accepted\",\"submitted_ms\":0}'
+         FROM refleet.job, refleet.run WHERE job.line = 2",
+    );
+    hosts.call(&["cancel", &(FIRST + 3).to_string()]).exit(0);
+    let other = [
+        "run",
+        "other.csv",
+        "--yes",
+        "--rate",
+        "0",
+        "--order-only",
+        "--again",
+    ];
+    hosts.call(&other).exit(0);
+    let sent = hosts.rig.submissions();
+    let mut service = hosts.work("web1", &[]);
+    service.wait_for_word("batch 1 is left alone: service ");
+    let mut done = || {
+        hosts
+            .sql("SELECT state FROM refleet.job WHERE batch_id = 2")
+            .trim()
+            == "done"
+    };
+    assert_eq!(service.wait_until(&mut done), None, "{}", service.said());
+    assert_eq!(hosts.rig.submissions(), sent + 1);
+    let status = hosts.call(&["status", "--batch", "1"]).exit(0);
+    status.says_out("left alone");
+    service.signal("TERM");
+    service.end().exit(70);
+    // Another process leaves it alone just so.
+    let mut other = hosts.work("web2", &[]);
+    other.wait_for_word("nothing to do for account ");
+    end(other);
+    assert_eq!(hosts.rig.submissions(), sent + 1);
 }
 
 #[test]

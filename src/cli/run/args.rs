@@ -23,6 +23,10 @@ Examples:
 
 /// Rebuild what a manifest lists, or go on where an earlier run stopped.
 #[derive(Debug, Args)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is a flag that somebody types"
+)]
 #[command(override_usage = "refleet run [OPTIONS] [MANIFEST]")]
 #[command(after_help = EXAMPLES)]
 pub struct RunArgs {
@@ -43,6 +47,10 @@ pub struct RunArgs {
 
     #[command(flatten)]
     pub options: OrderArgs,
+
+    /// Order it, and leave the work to `refleet work`; needs a queue on a PostgreSQL server
+    #[arg(long, conflicts_with_all = ["no_wait", "simulate"])]
+    pub order_only: bool,
 
     /// Go on with an unfinished batch even if nothing has happened in it for 24 hours
     #[arg(long)]
@@ -79,6 +87,7 @@ impl RunArgs {
             plan: None,
             plan_age: Duration::ZERO,
             options: OrderArgs::default(),
+            order_only: false,
             stale: false,
             sheet: ManifestArgs::default(),
             pace,

@@ -3,10 +3,11 @@
 use super::args::RunArgs;
 use super::context::{Invocation, RunContext};
 use super::late_word::hand_in;
+use super::order_only::{leave_to_services, owner};
 use super::prepare::prepare;
 use super::work::work;
 use crate::cli::error::CliError;
-use crate::cli::global::Global;
+use crate::cli::global::{DATABASE, Global};
 use crate::cli::manifest::{tell_passed_over, tell_warnings};
 use crate::cli::output::{tell, tell_prose};
 use crate::cli::plan::{Bounds, PlanFile};
@@ -39,6 +40,12 @@ pub async fn run(global: &Global, args: &RunArgs) -> Result<Exit, CliError> {
         None => None,
     };
     let source = manifest.as_ref().map(|(source, _)| source);
+    if args.order_only && global.database(DATABASE)?.file().is_some() {
+        return Err(CliError::Usage(
+            "--order-only leaves the work to `refleet work`, and that needs a queue on a PostgreSQL server (--db postgres://…)"
+                .to_owned(),
+        ));
+    }
     let plan = args.plan.as_deref().map(PlanFile::read).transpose()?;
     // A command that prints the password may take its time.
     let mut context = tokio::select! {
@@ -141,6 +148,16 @@ async fn until_ended(invocation: &Invocation<'_>, signals: &mut Signals) -> Resu
     database::tell_notes(invocation.global, queue.notes().iter().filter(is_told));
     let _lock = Queue::lock(&context.database)?;
     hand_in(&mut queue).await?;
+    // Before anything is queued: an order of nobody's is taken by no service.
+    let owner = if invocation.args.order_only {
+        tokio::select! {
+            biased;
+            Some(signal) = signals.recv() => return Ok(interrupted(signal)),
+            owner = owner(invocation) => Some(owner?),
+        }
+    } else {
+        None
+    };
     let mut exit = Exit::Done;
     loop {
         // Ctrl-C at the question means no. Dropping `preparing` rolls its transaction back.
@@ -172,6 +189,11 @@ async fn until_ended(invocation: &Invocation<'_>, signals: &mut Signals) -> Resu
         let Some(batch) = prepared.loaded.batch else {
             break;
         };
+        if let Some(owner) = &owner {
+            let is_resumed = prepared.loaded.resumed;
+            leave_to_services(invocation, &mut queue, batch, owner, is_resumed).await?;
+            break;
+        }
         let once_more = prepared.loaded.once_more;
         let of_batch = work(invocation, &mut queue, batch, prepared, signals).await?;
         exit = exit.and_then(of_batch);

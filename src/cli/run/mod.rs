@@ -2,12 +2,14 @@
 //!
 //! `args` holds the options, `context` what they come to (database, API, client), `command` the loop:
 //! `prepare` finds or orders the batch and asks before anything is destroyed, `work` lets a run work on
-//! it and says how that ended; `late_word` keeps what it could not write, and hears what others could not.
+//! it and says how that ended; `order_only` leaves it to services instead;
+//! `late_word` keeps what it could not write, and hears what others could not.
 
 mod args;
 mod command;
 mod context;
 mod late_word;
+mod order_only;
 mod prepare;
 mod work;
 

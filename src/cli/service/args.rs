@@ -10,9 +10,9 @@ use crate::cli::run::{ProgressArg, RunArgs};
 
 const EXAMPLES: &str = "\
 Examples:
-  refleet run fleet.csv --db postgres://refleet@db/refleet     order, and begin
-  refleet work --db postgres://refleet@db/refleet              on each host
-  refleet hosts --db postgres://refleet@db/refleet             who works
+  refleet work --db postgres://refleet@db/refleet        on each host
+  refleet run fleet.csv --order-only --db postgres://…   order, from anywhere
+  refleet hosts --db postgres://refleet@db/refleet       who works, what waits
 
 An order keeps the rules that it was made with (--canary, --window, --max-failures, ...); what is typed
 here counts before them. examples/systemd/refleet-work.service runs it as a service.";

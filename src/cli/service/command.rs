@@ -16,13 +16,11 @@ use super::order::{Next, Work, Worked, waits};
 use crate::cli::error::CliError;
 use crate::cli::global::{DATABASE, Global};
 use crate::cli::output::tell_prose;
-use crate::cli::{ended, next, run, signals};
+use crate::cli::{ended, left_alone, run, signals};
 use crate::exit::Exit;
 use crate::job::{BatchId, Owner};
 use crate::progress::{self, Verbosity};
-use crate::queue::{
-    AccountKey, Backend as _, Batch, OpenOrders, Overview as _, PostgresQueue, Queue,
-};
+use crate::queue::{AccountKey, Backend as _, Batch, OpenOrder, OpenOrders, PostgresQueue, Queue};
 use crate::run::hosts::Keeper;
 use crate::run::{Signal, Signals};
 use crate::text;
@@ -281,12 +279,13 @@ impl<'a> Service<'a> {
         let mut seen: HashSet<AccountKey> = HashSet::new();
         let mut stands_by = None;
         for order in &open.orders {
-            let Some(owner) = order.batch.owner.clone() else {
-                self.name(queue, &order.batch).await?;
+            let owner = order.batch.owner.clone().filter(|_| order.is_ordered);
+            let Some(owner) = owner else {
+                self.name(queue, &open, order).await?;
                 continue;
             };
             let key = (order.batch.provider.clone(), owner.id.clone());
-            if open.rests(order) || open.resting.contains(&key) || !seen.insert(key.clone()) {
+            if open.rests(order).is_some() || !seen.insert(key.clone()) {
                 continue;
             }
             if self.crew.works_for(&key) {
@@ -363,18 +362,19 @@ impl<'a> Service<'a> {
         }
     }
 
-    /// Says once that a batch belongs to nobody yet, and what binds it.
-    async fn name(&mut self, queue: &mut Queue, batch: &Batch) -> Result<(), CliError> {
-        if !self.named.insert(batch.id) {
-            return Ok(());
+    /// Says once that nobody has ordered a batch, or that it belongs to nobody, and what to do about it.
+    async fn name(
+        &mut self,
+        queue: &mut Queue,
+        open: &OpenOrders,
+        order: &OpenOrder,
+    ) -> Result<(), CliError> {
+        let id = order.batch.id;
+        if self.named.insert(id)
+            && let Some(why) = left_alone::why(self.global, queue, open, order).await?
+        {
+            tell_prose(&format!("batch {id} is left alone: {why}\n"));
         }
-        let options = queue.options(batch.id).await?;
-        tell_prose(&format!(
-            "batch {} belongs to no account yet, and is left alone: `{} {}` binds it to yours, and works on it\n",
-            batch.id,
-            next::command_for(self.global, batch),
-            next::run(batch, false, options.as_ref())
-        ));
         Ok(())
     }
 

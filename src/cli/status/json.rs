@@ -25,6 +25,7 @@ pub fn as_json(status: &Status, database: &Path) -> serde_json::Value {
         oldest_doubt,
         longest,
         open,
+        left_alone,
         next,
     } = status;
     let now_ms = time::now_ms();
@@ -82,6 +83,7 @@ pub fn as_json(status: &Status, database: &Path) -> serde_json::Value {
         "other_open_batches": open.iter().map(|(batch, left)| json!({
             "batch": batch, "left": left,
         })).collect::<Vec<_>>(),
+        "left_alone": left_alone,
         "next": next.as_ref().map(|next| &next.command),
     })
 }

@@ -5,6 +5,7 @@ use std::time::Duration;
 use crate::cli::error::CliError;
 use crate::cli::global::Global;
 use crate::cli::held::{Held, HeldWindow, held};
+use crate::cli::left_alone;
 use crate::cli::next::{self, command_for};
 use crate::cli::recorded::no_wait_of;
 use crate::job::{BatchId, Control, ControlEntry, Counts, ServiceId, State};
@@ -40,6 +41,8 @@ pub struct Status {
     pub longest: Option<Oldest>,
     /// The other batches that have not ended, and how many jobs each has left.
     pub open: Vec<(BatchId, u64)>,
+    /// Why no service takes it, on a server.
+    pub left_alone: Option<String>,
     /// What to type next, without the program's name and options.
     pub next: Option<Next>,
 }
@@ -121,6 +124,10 @@ impl Status {
             control,
             said: said.into_iter().map(|(_, entry)| entry).collect(),
             oldest_doubt: queue.oldest(batch.id, State::InDoubt).await?,
+            left_alone: match &holder {
+                Some(_) => None,
+                None => left_alone(global, queue, batch.id).await?,
+            },
             longest: match &holder {
                 Some(_) => queue.oldest(batch.id, State::InProgress).await?,
                 None => None,
@@ -133,6 +140,22 @@ impl Status {
             next,
             batch,
         })
+    }
+}
+
+/// Why no service takes `batch`, where it is open and on a server.
+async fn left_alone(
+    global: &Global,
+    queue: &mut Queue,
+    batch: BatchId,
+) -> Result<Option<String>, CliError> {
+    let open = match queue.shared() {
+        Some(shared) => shared.open_orders().await?,
+        None => return Ok(None),
+    };
+    match open.orders.iter().find(|order| order.batch.id == batch) {
+        Some(order) => left_alone::why(global, queue, &open, order).await,
+        None => Ok(None),
     }
 }
 

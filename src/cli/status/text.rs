@@ -35,6 +35,12 @@ pub fn as_text(status: &Status, database: &Path) -> String {
     }
     lines.counts(status);
     lines.processes(status);
+    if let Some(why) = &status.left_alone {
+        lines.add(
+            "left alone",
+            format!("by `refleet work`, {}", text::printable(why)),
+        );
+    }
     lines.control(status);
     lines.held(&status.held);
     if let Some(window) = &status.held.window {

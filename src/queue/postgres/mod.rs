@@ -42,7 +42,7 @@ mod text;
 pub use connect::Identity;
 pub use handle::PostgresQueue;
 pub use hosts::{HostLease, Sender};
-pub use open_orders::{AccountKey, OpenOrder, OpenOrders, Resting};
+pub use open_orders::{AccountKey, OpenOrder, OpenOrders, Rest, Resting};
 pub use renewal::{Renewal, Renewed};
 pub use server::Server;
 pub use testimony::{LateWord, Unheard};

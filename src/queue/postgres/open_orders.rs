@@ -4,11 +4,11 @@
 //! The one fact to know: a look costs as much as there are open orders, however many have ended, and the
 //! same few statements for one account as for a thousand.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 use std::time::Duration;
 
 use super::handle::PostgresQueue;
-use super::text::no_nul;
+use super::text::{json_text, no_nul};
 use crate::job::{AccountId, BatchId};
 use crate::queue::stored::{BATCH_COLUMNS, StoredBatch, Tallies};
 use crate::queue::{Batch, StoreError};
@@ -44,9 +44,17 @@ const TALLIES: &str = "SELECT batch_id, state, sum(jobs)::bigint, max(moved_ms) 
 const AT_WORK: &str = "SELECT provider, account, host, pid FROM lease
      WHERE account <> '' AND released_at IS NULL AND expires_at > clock_timestamp()";
 
-/// What is left alone, and whether its time is over.
-const RESTS: &str = "SELECT provider, account, batch_id, seen, coalesce(until <= clock_timestamp(), false) FROM rest
-     WHERE until IS NULL OR until > clock_timestamp() OR batch_id <> 0";
+/// What is left alone.
+const RESTS: &str =
+    "SELECT provider, account, batch_id, seen, why, (extract(epoch FROM until) * 1000)::bigint
+     FROM rest WHERE until IS NULL OR until > clock_timestamp()";
+
+/// Provider, account, batch, how that stood, why, until when.
+type RestRow = (String, String, i64, Option<String>, String, Option<i64>);
+
+/// Somebody has ordered what was only loaded.
+const ORDER: &str = "UPDATE batch SET options = $2::json WHERE id = $1 AND options IS NULL
+     AND NOT EXISTS (SELECT 1 FROM run WHERE batch_id = batch.id)";
 
 const REST: &str = "INSERT INTO rest (provider, account, batch_id, since, until, seen, why)
      VALUES ($1, $2, $3, clock_timestamp(), clock_timestamp() + $4 * interval '1 millisecond', $5, $6)
@@ -73,15 +81,31 @@ pub struct OpenOrders {
     /// Who works for an account: host and process.
     pub at_work: HashMap<AccountKey, (String, u32)>,
     /// Accounts that are left alone for a while.
-    pub resting: HashSet<AccountKey>,
-    /// Batches that are left alone, as they stood.
-    rests: HashMap<BatchId, String>,
+    accounts: HashMap<AccountKey, Rest>,
+    /// Orders that are left alone, each as it stood.
+    batches: HashMap<BatchId, (String, Rest)>,
+}
+
+/// What is left alone, and why.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Rest {
+    /// For people.
+    pub why: String,
+    /// Until when at the latest, as Unix time by the server's clock; `None`: until something happens to it.
+    pub until_ms: Option<i64>,
 }
 
 impl OpenOrders {
-    /// It is left alone, and nothing has happened to it since.
-    pub fn rests(&self, order: &OpenOrder) -> bool {
-        self.rests.get(&order.batch.id) == Some(&order.standing)
+    /// It is left alone, and nothing has happened to it since; or its account is.
+    pub fn rests(&self, order: &OpenOrder) -> Option<&Rest> {
+        let of_batch = self.batches.get(&order.batch.id);
+        let of_batch = of_batch.filter(|(standing, _)| *standing == order.standing);
+        let owner = order.batch.owner.as_ref();
+        let of_account = owner.and_then(|owner| {
+            let key = (order.batch.provider.clone(), owner.id.clone());
+            self.accounts.get(&key)
+        });
+        of_batch.map(|(_, rest)| rest).or(of_account)
     }
 }
 
@@ -115,8 +139,7 @@ impl PostgresQueue {
         let standing: Vec<(i64, i64, bool, bool)> = transaction.all(standing).await?;
         let at_work: Vec<(String, String, String, i64)> =
             transaction.all(sqlx::query_as(AT_WORK)).await?;
-        let rests: Vec<(String, String, i64, Option<String>, bool)> =
-            transaction.all(sqlx::query_as(RESTS)).await?;
+        let rests: Vec<RestRow> = transaction.all(sqlx::query_as(RESTS)).await?;
         transaction.rollback().await;
 
         let standing: HashMap<i64, _> = (standing.into_iter())
@@ -142,18 +165,26 @@ impl PostgresQueue {
             ((provider, AccountId::new(account)), (host, pid))
         });
         found.at_work = worked.collect();
-        for (provider, account, batch, seen, is_over) in rests {
-            match seen {
-                None if !is_over => {
-                    found.resting.insert((provider, AccountId::new(account)));
-                }
-                Some(seen) if !is_over => {
-                    found.rests.insert(BatchId(batch), seen);
-                }
-                None | Some(_) => {}
+        for (provider, account, batch, seen, why, until_ms) in rests {
+            let rest = Rest { why, until_ms };
+            if let Some(seen) = seen {
+                found.batches.insert(BatchId(batch), (seen, rest));
+            } else {
+                let key = (provider, AccountId::new(account));
+                found.accounts.insert(key, rest);
             }
         }
         Ok(found)
+    }
+
+    /// `batch` is ordered with these options; `false`: somebody had ordered it before, and it keeps to his.
+    pub async fn order(
+        &mut self,
+        batch: BatchId,
+        options: &serde_json::Value,
+    ) -> Result<bool, StoreError> {
+        let order = sqlx::query(ORDER).bind(batch.0).bind(json_text(options));
+        Ok(self.session.execute(order).await? > 0)
     }
 
     /// Leaves it alone on every host: for so long, or until something happens to it. `why`: for people.

@@ -88,12 +88,15 @@ impl Many {
         for nth in 0..self.simulators.len() {
             let sheet = format!("shop{nth}.csv");
             let account = format!("shop{nth}");
-            finish(self.command(&["load", &sheet, "--account", &account])).exit(0);
-            self.sql(&format!(
-                "UPDATE refleet.batch SET account = '{}', options = '{{}}' WHERE id = {}",
-                7000 + nth,
-                nth + 1
-            ));
+            let order = [
+                "run",
+                &sheet,
+                "--account",
+                &account,
+                "--yes",
+                "--order-only",
+            ];
+            finish(self.command(&[&order[..], &["--rate", "0"]].concat())).exit(0);
         }
     }
 
