@@ -13,7 +13,8 @@ use refleet::job::{
     Transition,
 };
 use refleet::queue::{
-    Admission, Harm, Lease, Pending, QueuedJob, Ready, Recorded, RolloutProgress, Store, StoreError,
+    Admission, Harm, Lease, Pending, QueuedJob, Ready, Recorded, RolloutProgress, Store,
+    StoreError, Strays,
 };
 use refleet::run::backoff::Backoff;
 use refleet::run::driver::{Outside, drive};
@@ -299,6 +300,10 @@ impl Store for World {
         })
     }
 
+    async fn strays(&mut self, _: BatchId) -> Result<Strays, StoreError> {
+        Ok(Strays::default())
+    }
+
     async fn rollout(
         &mut self,
         _: BatchId,
@@ -437,6 +442,7 @@ fn options(scene: &Scene) -> Options {
             poll_interval: scene.poll_interval,
             unseen_after: Duration::from_mins(10),
             rebuild_timeout: Duration::from_hours(1),
+            request_timeout: Duration::from_mins(1),
             silence_counts: true,
             retries: 5,
         },

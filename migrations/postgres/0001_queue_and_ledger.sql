@@ -166,6 +166,9 @@ CREATE INDEX job_grouped ON job (batch_id, group_name) WHERE group_name IS NOT N
 -- Of those: the ones that may be down.
 CREATE INDEX job_grouped_down ON job (batch_id) WHERE group_name IS NOT NULL AND attempt > 0
     AND state <> 'done' AND state <> 'cancelled';
+-- Submissions that may still take effect, though nobody waits for them: their services are kept from others.
+CREATE INDEX job_stray ON job (service_id)
+    WHERE executed_now = 'maybe' AND state <> 'submitting' OR evidence = 'operator';
 -- What a run takes over from the one before it.
 CREATE INDEX job_unsettled ON job (batch_id, state) WHERE state <> 'queued' AND completed_ms IS NULL;
 

@@ -41,6 +41,7 @@ pub fn of_halt(halt: &Halt) -> Exit {
         | Halt::PlanMismatch { .. }
         | Halt::Canary { .. }
         | Halt::GroupDown { .. }
+        | Halt::Unfenced { .. }
         | Halt::StoodStill { .. }
         | Halt::Paused { .. } => Exit::Budget,
         Halt::WindowClosed { .. } => Exit::Window,

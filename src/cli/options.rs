@@ -143,6 +143,7 @@ impl PaceArgs {
     /// What the runner takes, and the longest duration of one call.
     pub fn resolve(&self, simulated: bool) -> Result<(Options, Duration), CliError> {
         let defaults = if simulated { &SIMULATED } else { &REAL };
+        let timeout = self.timeout.unwrap_or(defaults.timeout);
         let options = Options {
             workers: self.workers.unwrap_or(8) as usize,
             rate_per_s: self.rate.unwrap_or(defaults.rate_per_s),
@@ -156,6 +157,7 @@ impl PaceArgs {
                 poll_interval: self.poll_interval.unwrap_or(defaults.poll_interval),
                 unseen_after: self.unseen_after.unwrap_or(defaults.unseen_after),
                 rebuild_timeout: self.rebuild_timeout.unwrap_or(defaults.rebuild_timeout),
+                request_timeout: timeout,
                 silence_counts: !self.no_requeue,
                 retries: self.retries.unwrap_or(5),
             },
@@ -165,7 +167,7 @@ impl PaceArgs {
             no_wait: self.no_wait,
             stale: false,
         };
-        Ok((options, self.timeout.unwrap_or(defaults.timeout)))
+        Ok((options, timeout))
     }
 
     /// Refuses clocks that were typed for no window; a default of the configuration waits for one.

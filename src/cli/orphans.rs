@@ -1,20 +1,22 @@
-//! Doubts whose sender may still send: what has to be known before a word sends one of them again.
+//! Submissions that may still take effect: what has to be known, or to have passed, before a word sends a job
+//! again.
+//!
+//! Who gives that word has looked at the instance, and what he has seen has to hold.
 
 use std::collections::HashMap;
 
 use super::global::Global;
 use super::recorded::waits_of;
 use crate::cli::error::CliError;
-use crate::job::{BatchId, JobId};
-use crate::queue::{Fence, Overview as _, Queue, QueuedJob, Sender};
-use crate::run::hosts::Missing;
-use crate::run::hosts::orphan::{is_orphan, missing};
-use crate::text;
+use crate::job::{BatchId, Executed};
+use crate::queue::{Attempt, Overview as _, Queue, QueuedJob, Store as _};
+use crate::run::hosts::{Missing, stray};
+use crate::{text, time};
 
-/// What is still missing of each orphan of a batch before it may be sent again.
+/// What is still missing of each stray of a batch before its job may be sent again.
 #[derive(Debug, Default)]
 pub struct Orphans {
-    missing: HashMap<JobId, Option<Missing>>,
+    missing: HashMap<Attempt, Option<Missing>>,
     command: String,
 }
 
@@ -26,24 +28,12 @@ impl Orphans {
         batch: BatchId,
     ) -> Result<Self, CliError> {
         let options = queue.options(batch).await?.unwrap_or_default();
-        let Some(queue) = queue.shared() else {
-            return Ok(Self::default());
-        };
         let waits = waits_of(&options);
-        let senders = queue.senders(batch).await?;
-        let (mut fences, now_ms) = queue.fences().await?;
-        // A process that has said that it ended is as good as fenced, and what it had sent may still arrive.
-        fences.extend(senders.values().filter_map(|sender| {
-            let Sender { tenure, ended_ms } = sender;
-            Some(Fence {
-                host: tenure.host.clone(),
-                tenure: Some(tenure.id),
-                at_ms: (*ended_ms)?.max(tenure.since_ms),
-            })
-        }));
-        let missing = senders.into_iter().map(|(job, sender)| {
-            let missing = missing(&sender.tenure, &fences, waits, now_ms);
-            (job, missing)
+        let strays = queue.strays(batch).await?;
+        let now_ms = time::now_ms();
+        let missing = strays.all.iter().map(|stray| {
+            let missing = stray::missing(stray, &strays, waits, now_ms);
+            (stray.attempt, missing)
         });
         Ok(Self {
             missing: missing.collect(),
@@ -51,24 +41,28 @@ impl Orphans {
         })
     }
 
-    /// Why `job` may not be sent again now, where its sender may still send it.
+    /// Why `job` may not be sent again now.
     pub fn refuse(&self, job: &QueuedJob) -> Option<String> {
-        if !is_orphan(&job.record) {
+        let attempt = Attempt {
+            job: job.id,
+            number: job.record.attempt,
+        };
+        if job.record.executed_now != Executed::Maybe {
             return None;
         }
+        let Some(missing) = self.missing.get(&attempt) else {
+            return Some("has just come to be in doubt: look at it once more".to_owned());
+        };
+        let missing = missing.as_ref()?;
         let command = &self.command;
-        match self.missing.get(&job.id) {
-            // Its sender is gone, and what it had sent has arrived or never will.
-            Some(None) => None,
-            Some(Some(missing @ Missing::Fence { host })) => Some(format!(
+        Some(match missing {
+            Missing::Fence { host } => format!(
                 "is not sent again: {missing}; once you know that it is, `{command} hosts fence {} --reason TEXT` says so",
                 text::shell_word(host)
-            )),
-            Some(Some(missing @ Missing::Time { .. })) => {
-                Some(format!("is not sent again yet: {missing}"))
+            ),
+            Missing::Time { .. } | Missing::Effect { .. } => {
+                format!("is not sent again yet: {missing}; look at it after that, and say it again")
             }
-            // It has come to be one since they were read.
-            None => Some("has just been left behind by its host: look at it once more".to_owned()),
-        }
+        })
     }
 }

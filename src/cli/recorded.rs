@@ -9,7 +9,7 @@ use super::global::Typed;
 use super::options::{REBUILD_TIMEOUT, REQUEST_TIMEOUT, SETTLE};
 use crate::run::hosts::Waits;
 use crate::run::{Options, Rollout};
-use crate::time::{self, Window};
+use crate::time::Window;
 
 /// The options of [`PaceArgs`](super::options::PaceArgs) that the next run of the same batch needs as well, in the order in which a
 /// hint repeats them: all but `--no-wait`, after which a run has to wait.
@@ -121,6 +121,7 @@ pub fn as_json(options: &Options, repeated: &Repeated) -> serde_json::Value {
         "outage_timeout_ms": ms(options.outage_timeout),
         "poll_interval_ms": ms(options.rules.poll_interval),
         "settle_ms": ms(options.rules.settle),
+        "timeout_ms": ms(options.rules.request_timeout),
         "unseen_after_ms": ms(options.rules.unseen_after),
         "rebuild_timeout_ms": ms(options.rules.rebuild_timeout),
         "max_failures": options.max_failures.to_string(),
@@ -138,15 +139,13 @@ pub fn as_json(options: &Options, repeated: &Repeated) -> serde_json::Value {
 
 /// For how long what a run had sent may still take effect, by its options as they are recorded.
 pub fn waits_of(options: &serde_json::Value) -> Waits {
-    let settle_ms = options["settle_ms"].as_u64();
-    let words = options["repeated"]["options"].as_array();
-    let mut words = words.into_iter().flatten().filter_map(|word| word.as_str());
-    let timeout = words.by_ref().find(|word| *word == "--timeout");
-    let timeout = timeout.and_then(|_| words.next());
-    let timeout = timeout.and_then(|text| time::parse_duration(text).ok());
+    let of = |name: &str, usual| {
+        let ms = options[name].as_u64();
+        ms.map_or(usual, Duration::from_millis)
+    };
     Waits {
-        request: timeout.unwrap_or(REQUEST_TIMEOUT),
-        settle: settle_ms.map_or(SETTLE, Duration::from_millis),
+        request: of("timeout_ms", REQUEST_TIMEOUT),
+        settle: of("settle_ms", SETTLE),
     }
 }
 

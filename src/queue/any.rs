@@ -14,7 +14,7 @@ use super::{
     EnqueueError, EnqueuePolicy, Enqueued, Flaw, Given, Harm, Lease, LedgerLine, Location,
     NewBatch, NewRun, Note, Oldest, Open, OpenError, Overview, Pending, PostgresQueue, Preview,
     QueueLock, QueuedJob, Ready, Recorded, Renewal, ResultSink, RolloutProgress, Rows, Run,
-    RunPace, Selection, SqliteQueue, Store, StoreError, Target, Tenure,
+    RunPace, Selection, SqliteQueue, Store, StoreError, Strays, Target, Tenure,
 };
 use crate::job::{
     Action, BatchId, ControlEntry, Counts, Expected, Group, Happened, ImageId, JobId, NewJob,
@@ -124,6 +124,7 @@ macro_rules! hand_on {
 impl Store for Queue {
     hand_on! {
         fn ready(batch: BatchId, until_ms: i64, limit: usize, admission: &Admission) -> Result<Ready, StoreError>;
+        fn strays(batch: BatchId) -> Result<Strays, StoreError>;
         fn in_flight(batch: BatchId, states: &[State]) -> Result<Vec<QueuedJob>, StoreError>;
         fn failures(batch: BatchId) -> Result<Harm, StoreError>;
         fn queued(batch: BatchId, after: Option<JobId>, limit: usize) -> Result<Vec<Pending>, StoreError>;

@@ -6,6 +6,7 @@
 mod access;
 mod past;
 mod rollout;
+mod stray;
 mod took;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
@@ -19,7 +20,8 @@ use super::order::RowNews;
 use super::{
     AccessNews, Admission, Backend, Batch, CommandOutcome, Decision, EnqueueError, EnqueuePolicy,
     Enqueued, Flaw, Given, Harm, Lease, LedgerLine, NewBatch, NewRun, Pending, Preview, QueuedJob,
-    Ready, Recorded, ResultSink, RolloutProgress, Rows, Selection, Store, StoreError, Target,
+    Ready, Recorded, ResultSink, RolloutProgress, Rows, Selection, Store, StoreError, Strays,
+    Target,
 };
 use crate::job::{
     Action, BatchId, Control, ControlEntry, Counts, Executed, ImageId, JobId, JobRecord,
@@ -214,7 +216,8 @@ impl Store for MemoryStore {
                 .as_ref()
                 .is_none_or(|only| only.contains(&job.id))
         });
-        Ok(admission.ready_among(waiting, until_ms, limit))
+        let strays = self.strays_of(batch);
+        Ok(admission.ready_among(waiting, &strays, until_ms, limit))
     }
 
     async fn rollout(
@@ -223,6 +226,13 @@ impl Store for MemoryStore {
         canaries: Option<NonZeroU32>,
     ) -> Result<RolloutProgress, StoreError> {
         Ok(self.progress(batch, canaries))
+    }
+
+    async fn strays(&mut self, batch: BatchId) -> Result<Strays, StoreError> {
+        Ok(Strays {
+            all: self.strays_of(batch),
+            ..Strays::default()
+        })
     }
 
     async fn in_flight(

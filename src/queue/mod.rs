@@ -33,6 +33,7 @@ mod postgres;
 mod queued;
 mod rollout;
 mod sqlite;
+mod stray;
 mod tenure;
 
 pub use any::Queue;
@@ -49,7 +50,7 @@ pub use order::{
 pub use port::{Backend, Overview, Recorded, Store};
 pub use postgres::{
     AccountKey, HostLease, Identity, LateWord, OpenOrder, OpenOrders, PostgresQueue, Renewal,
-    Renewed, Rest, Resting, Sender, Server, Unheard,
+    Renewed, Rest, Resting, Server, Unheard,
 };
 pub use queued::{LedgerLine, Pending, QueuedJob, Ready, ResultSink, Target};
 pub use rollout::{Admission, Down, FirstOfEach, RolloutProgress};
@@ -57,4 +58,5 @@ pub use sqlite::{
     Note, Open, OpenError, Precious, QueueLock, Side, SqliteQueue, Unfit, no_database, precious,
     resolve, unexpanded,
 };
+pub use stray::{Attempt, Sender, Stray, Strays};
 pub use tenure::{Fence, Tenure};

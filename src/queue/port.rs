@@ -20,7 +20,7 @@ use super::{
     AccessNews, Admission, AtWork, Batch, CommandOutcome, Conflict, Decision, EnqueueError,
     EnqueuePolicy, Enqueued, Flaw, Given, Harm, Lease, LedgerLine, NewBatch, NewRun, Oldest,
     Pending, Preview, QueuedJob, Ready, ResultSink, RolloutProgress, Rows, Run, RunPace, Selection,
-    StoreError, Target,
+    StoreError, Strays, Target,
 };
 use crate::job::{
     Action, BatchId, ControlEntry, Counts, Expected, Group, Happened, ImageId, JobId, NewJob,
@@ -45,7 +45,8 @@ impl Recorded {
 
 /// What a run asks.
 pub trait Store {
-    /// Queued jobs that are due at `until_ms` (Unix time) and admitted, `limit` of them at most.
+    /// Queued jobs that are due at `until_ms` (Unix time) and admitted, `limit` of them at most. None of a
+    /// service of which a submission may still take effect, but for those that the admission says are over.
     fn ready(
         &mut self,
         batch: BatchId,
@@ -53,6 +54,9 @@ pub trait Store {
         limit: usize,
         admission: &Admission,
     ) -> impl Future<Output = Result<Ready, StoreError>>;
+
+    /// Submissions that may still take effect, of the services of the batch.
+    fn strays(&mut self, batch: BatchId) -> impl Future<Output = Result<Strays, StoreError>>;
 
     /// Jobs in one of these states.
     fn in_flight(

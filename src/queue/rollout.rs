@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use std::hash::Hash;
 use std::num::NonZeroU32;
 
-use super::{QueuedJob, Ready};
+use super::{Attempt, QueuedJob, Ready, Stray};
 use crate::job::{BatchId, Group, ImageId, JobId, ServiceId, State};
 
 /// Which of the jobs that are due may start.
@@ -19,6 +19,9 @@ pub struct Admission {
     pub but: Vec<JobId>,
     /// None that get one of these images; `None` stands for what gives no image.
     pub not_images: Vec<Option<ImageId>>,
+    /// These may be the present attempts of any job of their services, and hold nothing back: of all others
+    /// it is not known whether they still take effect.
+    pub over: Vec<Attempt>,
 }
 
 impl Admission {
@@ -31,13 +34,22 @@ impl Admission {
         is_one && !is_late && (!is_full || self.but.contains(&job.id))
     }
 
-    /// Those of `queued` that are due at `until_ms` and admitted; `limit` of them at most. When
-    /// the next one falls due, all of `queued` count.
-    pub(super) fn ready_among(&self, queued: Vec<QueuedJob>, until_ms: i64, limit: usize) -> Ready {
+    /// Those of `queued` that are due at `until_ms` and admitted, with none of `strays` in the way; `limit` of
+    /// them at most. When the next one falls due, all of `queued` count.
+    pub(super) fn ready_among(
+        &self,
+        queued: Vec<QueuedJob>,
+        strays: &[Stray],
+        until_ms: i64,
+        limit: usize,
+    ) -> Ready {
         let (mut jobs, later): (Vec<_>, Vec<_>) = queued
             .into_iter()
             .partition(|job| job.record.not_before_ms <= until_ms);
-        jobs.retain(|job| self.admits(job));
+        let mut strays: Vec<&Stray> = strays.iter().collect();
+        strays.retain(|stray| !self.over.contains(&stray.attempt));
+        let is_bound = |job: &QueuedJob| strays.iter().any(|stray| stray.service == job.service);
+        jobs.retain(|job| self.admits(job) && !is_bound(job));
         jobs.sort_by_key(|job| (job.record.not_before_ms, job.id));
         let is_all = jobs.len() < limit;
         jobs.truncate(limit);

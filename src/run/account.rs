@@ -20,7 +20,8 @@ use crate::job::{
     Transition,
 };
 use crate::queue::{
-    Admission, Harm, Lease, Pending, QueuedJob, Ready, Recorded, RolloutProgress, Store, StoreError,
+    Admission, Harm, Lease, Pending, QueuedJob, Ready, Recorded, RolloutProgress, Store,
+    StoreError, Strays,
 };
 use crate::zomro::{Client, Lookup};
 
@@ -191,6 +192,7 @@ fn options(rate_per_s: f64) -> Options {
             poll_interval: BACKOFF.initial,
             unseen_after: PATIENCE,
             rebuild_timeout: PATIENCE,
+            request_timeout: PATIENCE,
             silence_counts: false,
             retries: 0,
         },
@@ -217,6 +219,10 @@ impl Store for Nothing {
             is_all: true,
             ..Ready::default()
         })
+    }
+
+    async fn strays(&mut self, _: BatchId) -> Result<Strays, StoreError> {
+        Ok(Strays::default())
     }
 
     async fn in_flight(&mut self, _: BatchId, _: &[State]) -> Result<Vec<QueuedJob>, StoreError> {

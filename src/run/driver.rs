@@ -127,6 +127,7 @@ async fn ask(
         Question::QueuedJobs(jobs) => Answer::QueuedJobs(store.queued_jobs(&jobs).await?),
         Question::Bind(owner) => Answer::Bound(store.bind(batch, &owner).await?),
         Question::Rollout(canaries) => Answer::Rollout(store.rollout(batch, canaries).await?),
+        Question::Strays => Answer::Strays(store.strays(batch).await?),
         Question::Ready {
             until_ms,
             limit,

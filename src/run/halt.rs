@@ -70,6 +70,15 @@ pub enum Halt {
         /// The batch whose job took it down, if that is another one.
         other_batch: Option<BatchId>,
     },
+    /// Nothing more can start: a host may still send what it has left, and nobody has said that it is down.
+    Unfenced {
+        /// An instance that waits for that.
+        service: ServiceId,
+        /// The batch that it was submitted for.
+        batch: BatchId,
+        /// The host.
+        host: String,
+    },
     /// The process was suspended for so long that the servers may be in use by now.
     StoodStill {
         /// For how long.
@@ -207,6 +216,15 @@ impl std::fmt::Display for Halt {
             } => write!(
                 f,
                 "service {service} of group `{group}` is {state}: what is left would take more of its group down than --max-per-group allows"
+            ),
+            Self::Unfenced {
+                service,
+                batch,
+                host,
+            } => write!(
+                f,
+                "host {} may still send what it left of batch {batch} for service {service}: nobody has said that it is down",
+                crate::text::brief(host, 64)
             ),
             Self::StoodStill { lasted } => write!(
                 f,

@@ -56,6 +56,7 @@ mod secrets;
 mod signals;
 mod spreadsheets;
 mod storage;
+mod stray;
 
 mod service;
 #[cfg(target_os = "linux")]

@@ -2,6 +2,7 @@
 
 use crate::job::{Action, Executed, ServiceId, State, Terms};
 use crate::run::Halt;
+use crate::text;
 
 /// One line each. `command`: how to call refleet on this database; `of_batch`: what makes a command speak of
 /// the batch, where it is not the newest; `manifest`: its file and how that is read, as words of a command line.
@@ -62,6 +63,10 @@ pub fn hint(
                 ),
             }
         }
+        Halt::Unfenced { host, .. } => format!(
+            "once you know that it is down, `{command} hosts fence {} --reason TEXT` says so; then run again",
+            text::shell_word(host)
+        ),
         Halt::StoodStill { .. } => format!(
             "make sure that the servers are still to be {}, then go on with `{command} run --stale`",
             terms.touched

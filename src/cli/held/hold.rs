@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::read::Held;
+use super::read::{Bound, Held};
 use super::until::{Until, Waited, members};
 use crate::job::{Executed, Instruction, ResultRow, State};
 use crate::text;
@@ -53,6 +53,7 @@ impl Held {
         let is_down = row.executed != Executed::No;
         let mut holds = Vec::new();
         holds.extend(self.by_word());
+        holds.extend(self.by_stray(row));
         holds.extend(self.by_canaries(row, is_down));
         if !is_down {
             holds.extend(self.by_group(row));
@@ -71,6 +72,12 @@ impl Held {
             let by = format!("the pause that {operator} has asked for");
             Hold::new("pause", by, Until::Word)
         })
+    }
+
+    fn by_stray(&self, row: &ResultRow) -> Option<Hold> {
+        let Bound { batch, missing } = self.bound.get(&row.service)?;
+        let by = format!("what batch {batch} submitted ({missing})");
+        Some(Hold::new("stray", by, Until::missing(missing)))
     }
 
     /// `is_down`: it waits for none of them to be proven.

@@ -8,5 +8,7 @@ mod read;
 mod until;
 
 pub use hold::{Hold, holds_as_json};
-pub use read::{Held, HeldGroup, HeldWindow, canary_now, down_already, held, held_now, said};
+pub use read::{
+    Bound, Held, HeldGroup, HeldWindow, canary_now, down_already, held, held_now, said,
+};
 pub use until::{Until, Waited, members};

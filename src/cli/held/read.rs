@@ -8,7 +8,7 @@ use serde_json::Value;
 use super::until::{Until, Waited};
 use crate::cli::at_work::at_work_on;
 use crate::cli::error::CliError;
-use crate::cli::recorded::{rebuild_timeout_of, rollout_of};
+use crate::cli::recorded::{rebuild_timeout_of, rollout_of, waits_of};
 use crate::cli::window;
 use crate::job::{
     BatchId, Control, ControlEntry, Group, ImageId, Instruction, JobId, ServiceId, State,
@@ -16,6 +16,7 @@ use crate::job::{
 use crate::queue::{
     Backend as _, Batch, Down, Overview as _, Queue, QueuedJob, Store as _, StoreError,
 };
+use crate::run::hosts::{Missing, stray};
 use crate::run::{Durations, Rollout};
 use crate::text;
 use crate::time::{self, Window};
@@ -32,6 +33,8 @@ pub struct Held {
     /// Jobs that wait for them.
     pub behind_canaries: u64,
     pub groups: Vec<HeldGroup>,
+    /// Services of queued jobs for which something may still take effect, and what is missing until it can't.
+    pub bound: BTreeMap<ServiceId, Bound>,
     /// How the window stands, if there is one.
     pub window: Option<HeldWindow>,
 }
@@ -49,10 +52,25 @@ impl Held {
         canaries.filter(|canary| canary.until == Until::Word)
     }
 
+    /// Something other than a window or a word holds jobs back.
+    pub fn holds_some(&self) -> bool {
+        self.behind_canaries > 0 || !self.groups.is_empty() || !self.bound.is_empty()
+    }
+
     /// Somebody has said that nothing starts until he says otherwise.
     pub fn is_paused(&self) -> bool {
         let word = self.by_word.as_ref();
         word.is_some_and(|word| word.instruction == Instruction::Pause)
+    }
+
+    /// For each service that waits for somebody to say that a host is down: the host.
+    pub fn unfenced(&self) -> impl Iterator<Item = &str> {
+        self.bound
+            .values()
+            .filter_map(|bound| match &bound.missing {
+                Missing::Fence { host } => Some(host.as_str()),
+                Missing::Time { .. } | Missing::Effect { .. } => None,
+            })
     }
 
     /// One that is waited for, and of which only somebody's word settles what is next.
@@ -74,6 +92,14 @@ pub struct HeldGroup {
     pub down: Vec<Waited>,
     /// Until so many of them are back that another one may go down.
     pub until: Until,
+}
+
+/// What binds a service.
+#[derive(Debug)]
+pub struct Bound {
+    /// The batch that it was submitted for.
+    pub batch: BatchId,
+    pub missing: Missing,
 }
 
 /// A window, and what does not fit into what is left of it.
@@ -156,6 +182,7 @@ pub async fn held(
     let mut held = Held {
         by_word: (control.paused.clone()).or_else(|| control.drained.clone()),
         window: window_of(rollout, &queued, &durations, options),
+        bound: bound(queue, batch.id, options).await?,
         ..Held::default()
     };
     if !first.iter().all(|job| job.record.is_proven()) {
@@ -178,6 +205,23 @@ pub async fn held(
     });
     held.groups = groups.collect();
     Ok(held)
+}
+
+/// The services of queued jobs of `batch` that are bound.
+async fn bound(
+    queue: &mut Queue,
+    batch: BatchId,
+    options: &Value,
+) -> Result<BTreeMap<ServiceId, Bound>, StoreError> {
+    let strays = queue.strays(batch).await?;
+    let (waits, now_ms) = (waits_of(options), time::now_ms());
+    let in_the_way = strays.all.iter().filter(|stray| stray.is_in_the_way);
+    let bound = in_the_way.filter_map(|stray| {
+        let missing = stray::missing(stray, &strays, waits, now_ms)?;
+        let batch = stray.batch;
+        Some((stray.service, Bound { batch, missing }))
+    });
+    Ok(bound.collect())
 }
 
 /// Of each image so many go first, by the rules of the last run of `batch`, where others wait for them.

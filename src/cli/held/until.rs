@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 use crate::job::{JobRecord, ServiceId, State};
 use crate::queue::QueuedJob;
 use crate::run::Durations;
+use crate::run::hosts::Missing;
 use crate::time;
 
 /// Instances that are named before the rest is only counted.
@@ -48,6 +49,14 @@ impl Until {
                 });
                 ended_ms.map_or(Self::Unknown, Self::About)
             }
+        }
+    }
+
+    /// Until nothing of a submission is missing any more.
+    pub fn missing(missing: &Missing) -> Self {
+        match missing {
+            Missing::Fence { .. } => Self::Word,
+            Missing::Time { until_ms, .. } | Missing::Effect { until_ms } => Self::Opens(*until_ms),
         }
     }
 

@@ -285,6 +285,7 @@ mod tests {
                 poll_interval: Duration::from_secs(10),
                 unseen_after: Duration::from_mins(10),
                 rebuild_timeout: Duration::from_hours(1),
+                request_timeout: Duration::from_mins(1),
                 silence_counts: true,
                 retries: 5,
             },

@@ -112,7 +112,14 @@ impl Work {
                 batch.id
             ));
         }
-        run::work(&invocation, queue, batch.id, prepared, &mut self.signals).await
+        Box::pin(run::work(
+            &invocation,
+            queue,
+            batch.id,
+            prepared,
+            &mut self.signals,
+        ))
+        .await
     }
 
     /// What follows from the end of its run.

@@ -1,9 +1,11 @@
 //! What to type about a job.
 
-use crate::cli::held::{Held, Until, Waited};
+use crate::cli::held::{Bound, Held, Until, Waited};
 use crate::cli::words::jobs_wait;
 use crate::job::{Executed, State};
 use crate::queue::QueuedJob;
+use crate::run::hosts::Missing;
+use crate::{text, time};
 
 /// How commands speak of the job's batch.
 pub struct Commands {
@@ -49,6 +51,9 @@ impl Commands {
             State::Queued if held.is_paused() => Some(format!(
                 "`{command} go --reason TEXT{of_batch}` lifts the pause"
             )),
+            State::Queued if let Some(bound) = held.bound.get(&service) => {
+                Some(self.about_bound(bound))
+            }
             State::Queued => match (held.needs_a_word(), &held.window) {
                 (Some(other), _) if other != service => Some(format!(
                     "`{command} show {other}` tells what to say of the one that is waited for"
@@ -68,6 +73,22 @@ impl Commands {
                 ),
             }),
             State::Done | State::Cancelled => None,
+        }
+    }
+
+    /// Of a queued job whose service is bound.
+    fn about_bound(&self, bound: &Bound) -> String {
+        let Self { command, go_on, .. } = self;
+        match &bound.missing {
+            Missing::Fence { host } => format!(
+                "once you know that host {} is down: `{command} hosts fence {} --reason TEXT`",
+                text::brief(host, 64),
+                text::shell_word(host)
+            ),
+            Missing::Time { until_ms, .. } | Missing::Effect { until_ms } => format!(
+                "`{go_on}` goes on with it from {} on",
+                time::human(*until_ms)
+            ),
         }
     }
 }

@@ -6,7 +6,7 @@ use serde_json::json;
 
 use super::read::Status;
 use crate::cli::ended::why;
-use crate::cli::held::Waited;
+use crate::cli::held::{Until, Waited};
 use crate::job::{ControlEntry, Instruction};
 use crate::queue::{Oldest, Run};
 use crate::time;
@@ -75,6 +75,12 @@ pub fn as_json(status: &Status, database: &Path) -> serde_json::Value {
                 "waiting": held.waiting,
                 "until": held.until.as_json(now_ms),
                 "down": held.down.iter().map(member).collect::<Vec<_>>(),
+            })).collect::<Vec<_>>(),
+            "bound": held.bound.iter().map(|(service, bound)| json!({
+                "service_id": service,
+                "by_batch": bound.batch,
+                "until": Until::missing(&bound.missing).as_json(now_ms),
+                "what": bound.missing.to_string(),
             })).collect::<Vec<_>>(),
         }),
         "progress": pace,

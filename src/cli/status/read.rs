@@ -13,7 +13,7 @@ use crate::pace::{self, COMPLETED_MIN, Left, Pace, RATE_WINDOW, Starts};
 use crate::queue::{
     AtWork, Backend as _, Batch, Holder, Oldest, Overview as _, Queue, Run, Store as _,
 };
-use crate::time;
+use crate::{text, time};
 
 /// Operators' words that are shown.
 const SAID_MAX: usize = 5;
@@ -102,12 +102,13 @@ impl Status {
             let run = next::run(&batch, open.is_empty(), rules.as_ref());
             let next = match held.needs_a_word() {
                 Some(service) => Some(look(global, &batch, service)),
-                None => next(global, &batch, is_newest, run, held.window.as_ref()),
+                None => fence(global, &batch, &held)
+                    .or_else(|| next(global, &batch, is_newest, run, held.window.as_ref())),
             };
             next.filter(|_| holder.is_none())
         };
         // While nothing starts, nobody can tell.
-        let is_held = control.is_held() || held.behind_canaries > 0 || !held.groups.is_empty();
+        let is_held = control.is_held() || held.holds_some();
         pace.eta = pace.eta.filter(|_| !is_held);
         let is_beyond_window = match (&held.window, pace.eta) {
             (Some(window), Some(eta)) => {
@@ -233,6 +234,20 @@ fn look(global: &Global, batch: &Batch, service: ServiceId) -> Next {
         what: "tells what became of one that others wait for, and what to say of it".to_owned(),
         command: format!("{} show {service}", command_for(global, batch)),
     }
+}
+
+/// What frees the jobs that wait for a host to be called down, where nothing else is left.
+fn fence(global: &Global, batch: &Batch, held: &Held) -> Option<Next> {
+    let is_all = held.bound.len() as u64 == batch.counts.open();
+    let host = held.unfenced().next().filter(|_| is_all)?;
+    Some(Next {
+        what: "says that the host is down, once you know that".to_owned(),
+        command: format!(
+            "{} hosts fence {} --reason TEXT",
+            command_for(global, batch),
+            text::shell_word(host)
+        ),
+    })
 }
 
 /// What lifts the pause of `batch`.

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use super::read::{Elsewhere, Status};
 use crate::cli::ended::why;
-use crate::cli::held::{Held, HeldGroup, HeldWindow, members};
+use crate::cli::held::{Bound, Held, HeldGroup, HeldWindow, members};
 use crate::cli::words::{jobs, jobs_wait, short_digest};
 use crate::job::{ControlEntry, Counter, Instruction};
 use crate::queue::{Oldest, Run};
@@ -16,6 +16,9 @@ const BATCHES_MAX: usize = 5;
 
 /// Groups that are named before the rest is only counted.
 const GROUPS_MAX: usize = 5;
+
+/// Services that are bound, likewise.
+const BOUND_MAX: usize = 5;
 
 /// Ends with a line feed.
 pub fn as_text(status: &Status, database: &Path) -> String {
@@ -179,6 +182,16 @@ impl Lines {
         let more = held.groups.len().saturating_sub(GROUPS_MAX);
         if more > 0 {
             self.add("group", format!("and {more} more"));
+        }
+        for (service, Bound { batch, missing }) in held.bound.iter().take(BOUND_MAX) {
+            self.add(
+                "bound",
+                format!("service {service} by what batch {batch} submitted: {missing}"),
+            );
+        }
+        let more = held.bound.len().saturating_sub(BOUND_MAX);
+        if more > 0 {
+            self.add("bound", format!("and {more} more services"));
         }
     }
 

@@ -9,3 +9,4 @@ pub mod rig;
 mod rollout;
 mod run;
 mod stores;
+mod stray;

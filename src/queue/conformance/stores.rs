@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use super::{control, operator, order, rollout, run};
+use super::{control, operator, order, rollout, run, stray};
 use crate::queue::memory::MemoryStore;
 use crate::queue::postgres::tests::queue;
 use crate::queue::{Open, SqliteQueue};
@@ -41,6 +41,8 @@ macro_rules! conform {
                 rollout::members_of_groups_are_down_until_they_are_back_or_somebody_has_spoken,
                 rollout::the_first_of_each_image_go_first,
                 rollout::jobs_of_some_images_are_left_where_they_are,
+                stray::what_may_still_take_effect_keeps_its_service_from_any_batch,
+                stray::what_is_over_keeps_nothing_back,
             );
         }
     };

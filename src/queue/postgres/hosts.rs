@@ -6,7 +6,7 @@ use super::handle::PostgresQueue;
 use super::text::no_nul;
 use crate::job::{BatchId, JobId};
 use crate::queue::stored::damaged;
-use crate::queue::{Fence, StoreError, Tenure};
+use crate::queue::{Fence, Sender, StoreError, Tenure};
 
 /// A process that works, or of which nobody knows whether it has ended. Moments are Unix time by the
 /// server's clock.
@@ -67,15 +67,6 @@ const SENDERS: &str = "SELECT job.id, run.tenure::text, run.epoch, run.host, (ex
      JOIN ledger ON ledger.job_id = job.id AND ledger.attempt = job.attempt AND ledger.kind = 'intent'
      JOIN run ON run.id = ledger.run_id
      WHERE job.batch_id = $1 AND job.executed_now = 'maybe' AND job.state <> 'done' AND job.state <> 'cancelled'";
-
-/// Who was about to send a job.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Sender {
-    /// The stretch for which it held the lease.
-    pub tenure: Tenure,
-    /// When it has said itself that it ended, as Unix time by its own clock: it sends nothing more.
-    pub ended_ms: Option<i64>,
-}
 
 type HostRow = (
     String,

@@ -34,6 +34,7 @@ mod rollout;
 mod server;
 mod session;
 mod store;
+mod stray;
 mod testimony;
 #[cfg(test)]
 pub mod tests;
@@ -41,7 +42,7 @@ mod text;
 
 pub use connect::Identity;
 pub use handle::PostgresQueue;
-pub use hosts::{HostLease, Sender};
+pub use hosts::HostLease;
 pub use open_orders::{AccountKey, OpenOrder, OpenOrders, Rest, Resting};
 pub use renewal::{Renewal, Renewed};
 pub use server::Server;

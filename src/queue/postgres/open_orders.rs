@@ -10,7 +10,7 @@ use std::time::Duration;
 use super::handle::PostgresQueue;
 use super::text::{json_text, no_nul};
 use crate::job::{AccountId, BatchId};
-use crate::queue::stored::{BATCH_COLUMNS, StoredBatch, Tallies};
+use crate::queue::stored::{BATCH_COLUMNS, StoredBatch, Tallies, may_be_stray};
 use crate::queue::{Batch, StoreError};
 
 /// Batches with a job that is queued, or on its way, or in a doubt that is watched; each is found by one
@@ -29,13 +29,19 @@ const OPEN: &str = "WITH RECURSIVE queued(id) AS (
          FROM unsettled WHERE id IS NOT NULL)
      SELECT id FROM queued WHERE id IS NOT NULL UNION SELECT id FROM unsettled WHERE id IS NOT NULL";
 
-/// The last word of an operator on each of these batches, whether it was ordered here, and whether anybody
-/// ordered it or it was only loaded.
-const STANDING: &str =
+/// The last word of an operator on each of these batches, whether it was ordered here, whether anybody
+/// ordered it or it was only loaded, and the last word that a host is down, where one may keep its jobs back.
+const STANDING: &str = concat!(
     "SELECT id, coalesce((SELECT max(seq) FROM control WHERE batch_id = batch.id), 0),
             system_id = $2 AND timeline = $3,
-            options IS NOT NULL OR EXISTS (SELECT 1 FROM run WHERE batch_id = batch.id)
-     FROM batch WHERE id = ANY($1)";
+            options IS NOT NULL OR EXISTS (SELECT 1 FROM run WHERE batch_id = batch.id),
+            CASE WHEN EXISTS (SELECT 1 FROM job AS stray JOIN job ON job.service_id = stray.service_id
+                                  AND job.batch_id = batch.id AND job.state = 'queued' WHERE ",
+    may_be_stray!("stray"),
+    ")
+                 THEN (SELECT coalesce(max(id), 0) FROM fence) ELSE 0 END
+     FROM batch WHERE id = ANY($1)"
+);
 
 const TALLIES: &str = "SELECT batch_id, state, sum(jobs)::bigint, max(moved_ms) FROM tally
      WHERE batch_id = ANY($1) GROUP BY batch_id, state";
@@ -136,14 +142,14 @@ impl PostgresQueue {
             .bind(&ids)
             .bind(identity.system)
             .bind(identity.timeline);
-        let standing: Vec<(i64, i64, bool, bool)> = transaction.all(standing).await?;
+        let standing: Vec<(i64, i64, bool, bool, i64)> = transaction.all(standing).await?;
         let at_work: Vec<(String, String, String, i64)> =
             transaction.all(sqlx::query_as(AT_WORK)).await?;
         let rests: Vec<RestRow> = transaction.all(sqlx::query_as(RESTS)).await?;
         transaction.rollback().await;
 
         let standing: HashMap<i64, _> = (standing.into_iter())
-            .map(|(id, word, is_here, is_ordered)| (id, (word, is_here, is_ordered)))
+            .map(|(id, word, is_here, is_ordered, fence)| (id, (word, is_here, is_ordered, fence)))
             .collect();
         let mut found = OpenOrders::default();
         for batch in batches {
@@ -151,11 +157,11 @@ impl PostgresQueue {
             if !batch.is_open() {
                 continue;
             }
-            let (word, is_here, is_ordered) =
+            let (word, is_here, is_ordered, fence) =
                 standing.get(&batch.id.0).copied().unwrap_or_default();
             let (touched_ms, counts) = (batch.touched_ms, &batch.counts);
             found.orders.push(OpenOrder {
-                standing: format!("{touched_ms} {word} {is_here} {counts:?}"),
+                standing: format!("{touched_ms} {word} {fence} {is_here} {counts:?}"),
                 is_ordered,
                 batch,
             });

@@ -12,6 +12,7 @@ use super::read::{DUE, NEXT_DUE, TARGETS, UNSETTLED};
 use super::record::{COUNT, HOLDS};
 use super::rollout::{DOWN, DUE_BUT_OF};
 use super::session::Session;
+use super::stray::STRAYS;
 use super::tests::queue;
 
 /// Three batches of 20,000 jobs, of which two are done, with their ledger.
@@ -48,8 +49,9 @@ const LARGE: &str = "
 /// The values with which a statement is looked at; those that it does not take are left off.
 fn values(statement: &str) -> &'static str {
     match statement {
-        DUE | NEXT_DUE => "3, 0, 100",
-        DUE_BUT_OF => "3, 0, 100, '{}', '{}', '{}'",
+        NEXT_DUE => "3, 0",
+        DUE => "3, 0, 100, '{}'",
+        DUE_BUT_OF => "3, 0, 100, '{}', '{}', '{}', '{}'",
         TARGETS => "3, -1, 0, 1000",
         UNSETTLED => "3, '{in_progress,in_doubt}'",
         OLDEST => "3, 'in_progress'",
@@ -69,7 +71,7 @@ fn values(statement: &str) -> &'static str {
 }
 
 async fn plan(session: &mut Session, statement: &str) -> Vec<String> {
-    let count = (1..=6)
+    let count = (1..=7)
         .rev()
         .find(|number| statement.contains(&format!("${number}")));
     let arguments: Vec<&str> = split(values(statement));
@@ -154,6 +156,7 @@ async fn the_statements_that_a_run_repeats_use_indexes_and_sort_little() {
         DUE,
         DUE_BUT_OF,
         DOWN,
+        STRAYS,
         NEXT_DUE,
         TARGETS,
         TALLY,

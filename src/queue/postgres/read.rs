@@ -5,7 +5,7 @@ use super::session::Session;
 use super::text::{job_as_text, queued_jobs};
 use crate::job::{BatchId, JobId, RunId, ServiceId, State};
 use crate::queue::stored::{
-    batch_of, due_jobs, each_target, end_of, from_json, ids, job_id, result_row,
+    batch_of, due_jobs, each_target, end_of, from_json, ids, job_id, no_stray_but, result_row,
 };
 use crate::queue::{LedgerLine, QueuedJob, ResultSink, StoreError, Target};
 
@@ -14,7 +14,7 @@ const ROWS_PER_READING: i64 = 4096;
 
 /// Fresh jobs in the manifest's order, then the delayed ones as they fall due: all as one text.
 macro_rules! due_statement {
-    ($more:literal) => {
+    ($more:expr) => {
         concat!(
             "SELECT '[' || coalesce(string_agg(text, ','), '') || ']' FROM (SELECT ",
             crate::queue::postgres::text::job_as_text!(concat!(
@@ -30,7 +30,7 @@ macro_rules! due_statement {
 }
 pub(super) use due_statement;
 
-pub(super) const DUE: &str = due_statement!("");
+pub(super) const DUE: &str = due_statement!(no_stray_but!("<> ALL($4)"));
 
 /// Of what is queued, the next ones behind ($2, $3).
 pub(super) const TARGETS: &str =
@@ -57,17 +57,20 @@ const RESULTS: &str = "SELECT json_build_array(line, service_id, image, state, e
 
 impl PostgresQueue {
     /// Jobs of `batch` that may start at `now_ms` (Unix time), at most `limit`, in the order in
-    /// which they do: fresh ones in the manifest's order, then the delayed ones as they fall due.
+    /// which they do: fresh ones in the manifest's order, then the delayed ones as they fall due. None that
+    /// a stray holds back which is not `over`.
     pub(super) async fn due(
         &mut self,
         batch: BatchId,
         now_ms: i64,
         limit: usize,
+        over: &[String],
     ) -> Result<Vec<QueuedJob>, StoreError> {
         let due = sqlx::query_as(DUE)
             .bind(batch.0)
             .bind(now_ms)
-            .bind(i64::try_from(limit).unwrap_or(i64::MAX));
+            .bind(i64::try_from(limit).unwrap_or(i64::MAX))
+            .bind(over.to_vec());
         let (text,): (String,) = self.session.one(due).await?;
         due_jobs(&text)
     }

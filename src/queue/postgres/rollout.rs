@@ -8,15 +8,16 @@ use super::read::due_statement;
 use super::text::{job_as_text, queued_jobs};
 use crate::job::{BatchId, Group, ImageId};
 use crate::queue::stored::{
-    DownRow, count, damaged, down, due_jobs, end_of, ids, image_id, job_id,
+    DownRow, count, damaged, down, due_jobs, end_of, ids, image_id, job_id, no_stray_but,
 };
 use crate::queue::{Admission, QueuedJob, RolloutProgress, StoreError};
 
 /// Jobs that are due, as [`DUE`](super::read::DUE) gives them, without those of the groups $4, but with the
 /// jobs $5, and without all those of the images $6, among which an absent image is the empty one.
-pub(super) const DUE_BUT_OF: &str = due_statement!(
-    "AND (group_name IS NULL OR group_name <> ALL($4) OR id = ANY($5)) AND coalesce(image, '') <> ALL($6)"
-);
+pub(super) const DUE_BUT_OF: &str = due_statement!(concat!(
+    no_stray_but!("<> ALL($7)"),
+    " AND (group_name IS NULL OR group_name <> ALL($4) OR id = ANY($5)) AND coalesce(image, '') <> ALL($6)"
+));
 
 /// Members of groups that are down, by the rules of
 /// [`JobRecord::is_down`](crate::job::JobRecord::is_down), unless somebody has given his word on them; with
@@ -123,13 +124,15 @@ impl PostgresQueue {
         rows.into_iter().map(image).collect()
     }
 
-    /// Jobs of `batch` that are due and admitted by group and image.
+    /// Jobs of `batch` that are due and admitted by group and image, with no stray in the way that is not
+    /// `over`.
     pub(super) async fn due_but_of(
         &mut self,
         batch: BatchId,
         now_ms: i64,
         limit: usize,
         admission: &Admission,
+        over: &[String],
     ) -> Result<Vec<QueuedJob>, StoreError> {
         let groups: Vec<&str> = admission.not_of.iter().map(Group::as_str).collect();
         let images = admission.not_images.iter();
@@ -142,7 +145,8 @@ impl PostgresQueue {
             .bind(i64::try_from(limit).unwrap_or(i64::MAX))
             .bind(groups)
             .bind(ids(&admission.but))
-            .bind(images);
+            .bind(images)
+            .bind(over.to_vec());
         let (text,): (String,) = self.session.one(due).await?;
         due_jobs(&text)
     }

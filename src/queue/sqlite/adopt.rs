@@ -3,7 +3,7 @@
 use super::handle::SqliteQueue;
 use super::record::write_all;
 use super::settings::{ROLLBACK_JOURNAL, WRITE_AHEAD_LOG};
-use crate::job::{BatchId, State, Transition};
+use crate::job::{BatchId, JobId, State, Transition};
 use crate::queue::StoreError;
 use crate::queue::operator::doubted;
 
@@ -31,7 +31,9 @@ impl SqliteQueue {
         if self.set_journal(ROLLBACK_JOURNAL).await? != "truncate" {
             return Err(StoreError::Busy);
         }
-        let mut jobs = self.due(batch, i64::MAX, usize::MAX).await?;
+        let queued = self.pending(batch, None, usize::MAX).await?;
+        let queued: Vec<JobId> = queued.iter().map(|job| job.id).collect();
+        let mut jobs = self.queued_of(&queued).await?;
         let sent = [State::Submitting, State::InDoubt];
         jobs.extend(self.unsettled(batch, &sent).await?);
         jobs.retain(|job| !job.record.held);

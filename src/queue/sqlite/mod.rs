@@ -41,6 +41,7 @@ mod rollout;
 mod settings;
 mod statement;
 mod store;
+mod stray;
 mod text;
 mod transaction;
 

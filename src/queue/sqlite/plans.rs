@@ -11,6 +11,7 @@ use super::past::{ENDED, LIVE, SUBMITTED};
 use super::read::{DUE, NEXT_DUE, OLDEST, TALLY, TARGETS, UNSETTLED};
 use super::record::{COUNT, ERASE, STANDING, add_entries};
 use super::rollout::{DOWN, DUE_BUT_OF};
+use super::stray::STRAYS;
 use super::{Open, SqliteQueue};
 use crate::job::{JobId, JobRecord, LedgerEntry, Task, Transition};
 
@@ -44,6 +45,7 @@ async fn the_statements_that_a_run_repeats_use_indexes_and_sort_nothing() {
         DUE,
         DUE_BUT_OF,
         DOWN,
+        STRAYS,
         NEXT_DUE,
         TARGETS,
         TALLY,
@@ -73,6 +75,8 @@ async fn the_statements_that_a_run_repeats_use_indexes_and_sort_nothing() {
             "SCAN due",
             // By an index of nothing but what may be down.
             "SCAN down USING INDEX job_grouped_down",
+            // Likewise of what may take effect yet.
+            "SCAN stray USING INDEX job_stray",
         ];
         let scans = |step: &&String| {
             step.starts_with("SCAN")

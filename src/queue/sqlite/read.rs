@@ -8,7 +8,7 @@ use super::text::{job_as_text, queued_job};
 use crate::job::{BatchId, Counts, JobId, RunId, ServiceId, State};
 use crate::queue::stored::{
     BATCH_COLUMNS, StoredBatch, Tallies, batch_of, counts_of, damaged, due_jobs, each_target,
-    end_of, ids, job_id, json, options, result_row,
+    end_of, ids, job_id, json, no_stray_but, options, result_row,
 };
 use crate::queue::{
     AtWork, Batch, LedgerLine, Oldest, QueuedJob, ResultSink, Run, StoreError, Target,
@@ -20,7 +20,7 @@ const ROWS_PER_READING: i64 = 1024;
 /// Fresh jobs in the manifest's order, then the delayed ones as they fall due: all as one text,
 /// because a run asks for the next hundred all the time, and a row costs a walk between threads.
 macro_rules! due_statement {
-    ($more:literal) => {
+    ($more:expr) => {
         concat!(
             "SELECT '[' || coalesce(group_concat(text), '') || ']' FROM (SELECT ",
             crate::queue::sqlite::text::job_as_text!(concat!(
@@ -36,7 +36,8 @@ macro_rules! due_statement {
 }
 pub(super) use due_statement;
 
-pub(super) const DUE: &str = due_statement!("");
+pub(super) const DUE: &str =
+    due_statement!(no_stray_but!("NOT IN (SELECT value FROM json_each(?4))"));
 
 /// Of what is queued, the next ones behind (?2, ?3).
 pub(super) const TARGETS: &str =
@@ -88,17 +89,20 @@ impl SqliteQueue {
     }
 
     /// Jobs of `batch` that may start at `now_ms` (Unix time), at most `limit`, in the order in
-    /// which they do: fresh ones in the manifest's order, then the delayed ones as they fall due.
+    /// which they do: fresh ones in the manifest's order, then the delayed ones as they fall due. None that
+    /// a stray holds back which is not `over`.
     pub(super) async fn due(
         &mut self,
         batch: BatchId,
         now_ms: i64,
         limit: usize,
+        over: &[String],
     ) -> Result<Vec<QueuedJob>, StoreError> {
         let row = sqlx::query(DUE)
             .bind(batch.0)
             .bind(now_ms)
             .bind(i64::try_from(limit).unwrap_or(i64::MAX))
+            .bind(json(over))
             .fetch_one(&mut self.connection)
             .await?;
         due_jobs(row.try_get(0)?)

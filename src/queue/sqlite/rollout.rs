@@ -9,16 +9,17 @@ use super::handle::SqliteQueue;
 use super::read::due_statement;
 use super::text::{job_as_text, queued_job};
 use crate::job::{BatchId, Group, ImageId};
-use crate::queue::stored::{damaged, down, due_jobs, ids, image_id, json};
+use crate::queue::stored::{damaged, down, due_jobs, ids, image_id, json, no_stray_but};
 use crate::queue::{Admission, Down, QueuedJob, RolloutProgress, StoreError};
 
 /// Jobs that are due, as [`DUE`](super::read::DUE) gives them, without those of the groups ?4, but with the
 /// jobs ?5, and without all those of the images ?6. An absent image has to equal another one, which NULL never
 /// does.
-pub(super) const DUE_BUT_OF: &str = due_statement!(
-    "AND (group_name IS NULL OR group_name NOT IN (SELECT value FROM json_each(?4)) OR id IN (SELECT value FROM json_each(?5)))
+pub(super) const DUE_BUT_OF: &str = due_statement!(concat!(
+    no_stray_but!("NOT IN (SELECT value FROM json_each(?7))"),
+    " AND (group_name IS NULL OR group_name NOT IN (SELECT value FROM json_each(?4)) OR id IN (SELECT value FROM json_each(?5)))
      AND coalesce(image, '') NOT IN (SELECT coalesce(value, '') FROM json_each(?6))"
-);
+));
 
 /// Members of groups that are down, by the rules of
 /// [`JobRecord::is_down`](crate::job::JobRecord::is_down), unless somebody has given his word on them; with
@@ -144,13 +145,15 @@ impl SqliteQueue {
         Ok(jobs)
     }
 
-    /// Jobs of `batch` that are due and admitted by group and image.
+    /// Jobs of `batch` that are due and admitted by group and image, with no stray in the way that is not
+    /// `over`.
     pub(super) async fn due_but_of(
         &mut self,
         batch: BatchId,
         now_ms: i64,
         limit: usize,
         admission: &Admission,
+        over: &[String],
     ) -> Result<Vec<QueuedJob>, StoreError> {
         let row = sqlx::query(DUE_BUT_OF)
             .bind(batch.0)
@@ -159,6 +162,7 @@ impl SqliteQueue {
             .bind(json(&admission.not_of))
             .bind(json(&ids(&admission.but)))
             .bind(json(&admission.not_images))
+            .bind(json(over))
             .fetch_one(&mut self.connection)
             .await?;
         due_jobs(row.try_get(0)?)

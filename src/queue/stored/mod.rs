@@ -3,7 +3,7 @@
 //!
 //! `decode` and `error` are about single values and errors. `columns`, `order`, `rows` and `batch` say
 //! what a job's and a batch's columns hold. `steps`, `past`, `clock`, `access`, `command`, `rollout`,
-//! `check`, `control` and `schema` are the rules.
+//! `check`, `control` and `schema` are the rules, and `stray` says what is handed out to nobody.
 
 #[macro_use]
 mod columns;
@@ -22,6 +22,7 @@ mod rollout;
 mod rows;
 mod schema;
 mod steps;
+mod stray;
 mod verbs;
 
 pub use access::{AccessChanges, Taken, by_service, newly_expected, taken_rows};
@@ -41,4 +42,6 @@ pub use rows::{
 };
 pub use schema::SchemaAge;
 pub use steps::{Writer, erased, is_intent, tally_changes, waves};
+pub use stray::{SenderRow, StrayRow, stray};
+pub(in crate::queue) use stray::{may_be_stray, no_stray_but};
 pub(in crate::queue) use verbs::speak;

@@ -14,12 +14,16 @@ macro_rules! speak {
             ) -> Result<Ready, StoreError> {
                 if let Some(only) = &admission.only {
                     let queued = self.queued_of(only).await?;
-                    return Ok(admission.ready_among(queued, until_ms, limit));
+                    // Asked later: what binds a job was there before that was queued.
+                    let strays = self.strays_of(batch).await?;
+                    return Ok(admission.ready_among(queued, &strays.all, until_ms, limit));
                 }
+                let over: Vec<String> = admission.over.iter().map(Attempt::to_string).collect();
                 let jobs = if admission.not_of.is_empty() && admission.not_images.is_empty() {
-                    self.due(batch, until_ms, limit).await?
+                    self.due(batch, until_ms, limit, &over).await?
                 } else {
-                    self.due_but_of(batch, until_ms, limit, admission).await?
+                    self.due_but_of(batch, until_ms, limit, admission, &over)
+                        .await?
                 };
                 let is_all = jobs.len() < limit;
                 let next_ms = if is_all {
@@ -32,6 +36,10 @@ macro_rules! speak {
                     is_all,
                     next_ms,
                 })
+            }
+
+            async fn strays(&mut self, batch: BatchId) -> Result<Strays, StoreError> {
+                self.strays_of(batch).await
             }
 
             async fn in_flight(

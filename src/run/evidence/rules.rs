@@ -13,6 +13,8 @@ pub struct Rules {
     pub unseen_after: Duration,
     /// `--rebuild-timeout`
     pub rebuild_timeout: Duration,
+    /// `--timeout`: a call ends within it.
+    pub request_timeout: Duration,
     /// Silence may prove that nothing was executed; `--no-requeue` says that it may not.
     pub silence_counts: bool,
     /// How often a submission is sent again that was proven not to be executed: `--retries`

@@ -11,6 +11,7 @@
 //! | whether a form may be handed to the wire now | [`permit`] |
 //! | who held the lease, and when | [`Tenure`] |
 //! | what an older tenure left behind, and what frees it | [`orphan`] |
+//! | when what was sent can take effect no more | [`stray`] |
 //! | who keeps leases alive while runs work | [`Keeper`] |
 //! | what an outcome means that its sender could not write in time | [`testimony`] |
 //! | whether the database is still the one in which the intents lie | [`identity`] |
@@ -24,6 +25,7 @@ mod keeper;
 mod model;
 pub mod orphan;
 pub mod permit;
+pub mod stray;
 pub mod testimony;
 pub mod trust;
 

@@ -65,6 +65,11 @@ pub enum Missing {
         /// As Unix time by the database's clock.
         until_ms: i64,
     },
+    /// It was sent, and may still take effect.
+    Effect {
+        /// As Unix time by this machine's clock.
+        until_ms: i64,
+    },
 }
 
 /// What is missing at `now_ms` (by the database's clock) to free what `tenure` left behind; `None`:
@@ -101,6 +106,11 @@ impl fmt::Display for Missing {
                 "host {name} is down, and what it had sent may still arrive until {until}",
                 name = host(name),
                 until = crate::time::human(*until_ms)
+            ),
+            Self::Effect { until_ms } => write!(
+                f,
+                "what was sent may still take effect until {}",
+                crate::time::human(*until_ms)
             ),
         }
     }

@@ -4,6 +4,7 @@ use std::collections::{HashMap, HashSet};
 use std::time::{Duration, Instant};
 
 use super::backlog::Backlog;
+use super::bindings::Bindings;
 use super::budget::Budget;
 use super::canaries::Canaries;
 use super::control::Instructions;
@@ -85,11 +86,12 @@ pub(super) struct AccountRooms {
     pub(super) order_check: OrderCheck,
 }
 
-/// The rooms of who goes first, and of who never goes down together.
+/// The rooms of who goes first, of who never goes down together, and of who is bound.
 #[derive(Debug)]
 pub(super) struct RolloutRooms {
     pub(super) canaries: Canaries,
     pub(super) groups: Groups,
+    pub(super) bindings: Bindings,
 }
 
 /// What comes next within a turn.
@@ -103,6 +105,7 @@ pub(super) enum Phase {
     AskQueuedJobs(Vec<JobId>),
     Bind,
     AskRollout,
+    AskStrays,
     AskReady,
     Decide,
     Recount,
@@ -176,6 +179,7 @@ impl Machine {
             rollout: RolloutRooms {
                 canaries: Canaries::new(options.rollout.canary),
                 groups: Groups::new(options.rollout.max_per_group),
+                bindings: Bindings::default(),
             },
             flights: Flights::new(durations),
             budget: Budget::new(options.max_failures.of(jobs), options.max_mismatch.of(jobs)),
@@ -317,6 +321,7 @@ impl Machine {
         self.course.wake_at = Some(now.at + HEARTBEAT);
         self.check_limits(now);
         self.check_window(now);
+        self.free_services(now);
         self.end_if_drained();
         if self.is_ending() {
             self.half_session_not_confirmed();

@@ -15,6 +15,7 @@
 //! | [`budget`] | what has gone wrong, and how much more may |
 //! | [`canaries`] | which jobs go first, and whether they are proven |
 //! | [`groups`] | which members of groups are down |
+//! | [`bindings`] | which services are bound by what may still take effect |
 //! | [`owner`] | whose the batch is, and whose the session |
 //! | [`control`] | what operators have said from another terminal |
 //! | [`desk`] | what is to be recorded, and what rests on it |
@@ -32,6 +33,7 @@
 mod activity;
 mod answers;
 mod backlog;
+mod bindings;
 mod budget;
 mod call;
 mod canaries;

@@ -3,8 +3,10 @@
 use std::num::NonZeroU32;
 
 use super::Machine;
+use super::bindings::Unfenced;
 use super::course::RolloutRooms;
-use crate::queue::{Admission, QueuedJob, RolloutProgress};
+use crate::queue::{Admission, QueuedJob, RolloutProgress, Strays};
+use crate::run::hosts::Waits;
 use crate::run::{Halt, Now};
 
 impl Machine {
@@ -24,6 +26,36 @@ impl Machine {
         let others_go = canaries.is_some_and(|canaries| rooms.canaries.learn(canaries, now));
         if rooms.groups.take_freed() || others_go {
             self.backlog.look_again();
+        }
+    }
+
+    /// The store has to be asked what may still take effect, before it is asked for jobs.
+    pub(super) fn wants_strays(&self, now: Now) -> bool {
+        !self.course.only_looks
+            && self.wants_jobs(now).is_some()
+            && self.rollout.bindings.are_old(now)
+    }
+
+    /// The store's answer.
+    pub(super) fn answer_strays(&mut self, strays: &Strays, now: Now) {
+        let rules = &self.options.rules;
+        let waits = Waits {
+            request: rules.request_timeout,
+            settle: rules.settle,
+        };
+        self.rollout.bindings.learn(strays, waits, now);
+    }
+
+    /// What can take effect no more binds its service no longer.
+    pub(super) fn free_services(&mut self, now: Now) {
+        let bindings = &mut self.rollout.bindings;
+        let is_freed = bindings.take_freed(now);
+        let next_at = bindings.next_at();
+        if is_freed {
+            self.backlog.look_again();
+        }
+        if let Some(at) = next_at {
+            self.wake_by(at);
         }
     }
 
@@ -51,14 +83,20 @@ impl Machine {
     /// The rules let the job start. What is down already waits for nobody to be proven: it was put back by
     /// somebody's word, and may be what one that goes first waits for.
     pub(super) fn is_admitted(&self, job: &QueuedJob) -> bool {
-        let RolloutRooms { canaries, groups } = &self.rollout;
+        let RolloutRooms {
+            canaries, groups, ..
+        } = &self.rollout;
         let goes_first = canaries.admit(job.id) || groups.is_down(job);
         goes_first && groups.admit(job)
     }
 
     /// The same for whoever hands out jobs.
     pub(super) fn admission(&self) -> Admission {
-        let RolloutRooms { canaries, groups } = &self.rollout;
+        let RolloutRooms {
+            canaries,
+            groups,
+            bindings,
+        } = &self.rollout;
         let only = canaries.only().map(|mut only| {
             only.extend(groups.sent_again());
             only
@@ -68,12 +106,15 @@ impl Machine {
             not_of: groups.full().cloned().collect(),
             but: groups.sent_again().collect(),
             not_images: self.backlog.late().collect(),
+            over: bindings.over(),
         }
     }
 
     /// Some rule keeps jobs from starting.
     fn admits_some_alone(&self) -> bool {
-        let RolloutRooms { canaries, groups } = &self.rollout;
+        let RolloutRooms {
+            canaries, groups, ..
+        } = &self.rollout;
         canaries.each().is_some() || groups.full().next().is_some()
     }
 
@@ -91,8 +132,31 @@ impl Machine {
     /// somebody's word helps; whether it was given already, the store knows. Returns whether that is to be
     /// looked at once more, and not at once.
     pub(super) fn rests(&mut self, now: Now) -> bool {
-        if !self.admits_some_alone() {
+        let admits_some_alone = self.admits_some_alone();
+        let rooms = &mut self.rollout;
+        if !rooms.bindings.are_fresh(now) {
+            rooms.bindings.forget();
             return false;
+        }
+        if rooms.bindings.next_at().is_some() {
+            return true;
+        }
+        if let Some(unfenced) = rooms.bindings.unfenced().cloned() {
+            let Unfenced {
+                service,
+                batch,
+                host,
+            } = unfenced;
+            self.halt_for(Halt::Unfenced {
+                service,
+                batch,
+                host,
+            });
+            return false;
+        }
+        if !admits_some_alone {
+            // Put back since the store was asked what binds it.
+            return true;
         }
         let rooms = &mut self.rollout;
         if !(rooms.groups.are_fresh(now) && rooms.canaries.are_fresh(now)) {

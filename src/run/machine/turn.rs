@@ -24,7 +24,7 @@ use super::order_check::PAGE;
 use super::{Call, Finished, Machine, Step};
 use crate::event::Event;
 use crate::job::{ControlEntry, Counts, ImageId, JobId, Owner, ServiceId};
-use crate::queue::{Admission, Harm, Pending, QueuedJob, Ready, Recorded, RolloutProgress};
+use crate::queue::{Admission, Harm, Pending, QueuedJob, Ready, Recorded, RolloutProgress, Strays};
 use crate::run::{Now, Signal};
 use crate::zomro::Lookup;
 
@@ -101,6 +101,8 @@ pub enum Question {
     Bind(Owner),
     /// How far the roll-out has come, where of each image so many go first.
     Rollout(Option<NonZeroU32>),
+    /// What may still take effect, of the services of the batch.
+    Strays,
     /// Jobs that are due.
     Ready {
         /// Until then, as Unix time.
@@ -131,6 +133,8 @@ pub enum Answer {
     Bound(Owner),
     /// To [`Question::Rollout`].
     Rollout(RolloutProgress),
+    /// To [`Question::Strays`].
+    Strays(Strays),
     /// To [`Question::Ready`].
     Ready(Ready),
     /// To [`Question::Counts`].
@@ -241,7 +245,11 @@ impl Machine {
                 Phase::AskRollout => {
                     let asks = self.may_ask() && self.wants_rollout(now);
                     let ask = || Next::Ask(Question::Rollout(self.wanted_canaries(now)));
-                    (Phase::AskReady, asks.then(ask))
+                    (Phase::AskStrays, asks.then(ask))
+                }
+                Phase::AskStrays => {
+                    let asks = self.may_ask() && self.wants_strays(now);
+                    (Phase::AskReady, asks.then_some(Next::Ask(Question::Strays)))
                 }
                 Phase::AskReady => {
                     let wanted = self.wants_jobs(now).filter(|_| self.may_ask());
@@ -322,6 +330,7 @@ impl Machine {
             Answer::QueuedJobs(jobs) => self.leave_out(jobs, now),
             Answer::Bound(owner) => self.bound(owner),
             Answer::Rollout(progress) => self.answer_rollout(progress, now),
+            Answer::Strays(strays) => self.answer_strays(&strays, now),
             Answer::Ready(ready) => self.supplied(ready, now),
             Answer::Counts(counts) => self.narrator.recount(counts),
             Answer::HasQueued(true) => {
@@ -347,6 +356,7 @@ impl Machine {
             | Phase::AskQueuedJobs(_)
             | Phase::Bind
             | Phase::AskRollout
+            | Phase::AskStrays
             | Phase::AskReady
             | Phase::Decide
             | Phase::Recount => Phase::Decide,

@@ -4,7 +4,7 @@ use refleet::job::LedgerEntry;
 use refleet::simulator::InstanceChange;
 
 use super::{SHORT, rig, run_into_a_hold};
-use crate::rig::{Cluster, Ended, Rig, finish};
+use crate::rig::{Cluster, Ended, IMAGE, PASSWORD, Rig, finish};
 
 /// A run on the host `name`, told so much in the environment.
 fn on(rig: &Rig, name: &str, environment: &[(&str, &str)]) -> std::process::Command {
@@ -13,6 +13,9 @@ fn on(rig: &Rig, name: &str, environment: &[(&str, &str)]) -> std::process::Comm
     command.envs(environment.iter().copied());
     command
 }
+
+/// What worked as the host `name` was no process of this machine.
+fn is_another_machine(_: &Rig, _: &str) {}
 
 /// A run on the host `name`, as soon as nobody else has the lease.
 fn when_free(rig: &Rig, name: &str) -> Ended {
@@ -74,6 +77,72 @@ fn what_a_host_left_is_sent_again_only_when_it_is_down_and_nothing_of_it_can_arr
     }
     assert_eq!(rig.submissions(), submissions, "a word sends nothing");
     when_free(&rig, "beta").exit(0);
+    super::each_was_wiped_once(&rig);
+}
+
+/// What alpha left is called failed, and ordered anew: alpha may live, and send its own form after that of the
+/// new order.
+#[test]
+fn a_new_order_waits_for_the_host_that_may_still_send_what_an_earlier_one_left() {
+    let Some(rig) = rig(3, |_| {}) else {
+        return;
+    };
+    let dies = [("REFLEET_FAILPOINT", "before_send:2")];
+    finish(on(&rig, "alpha", &dies));
+    is_another_machine(&rig, "alpha");
+    when_free(&rig, "beta").exit(3);
+    let left: Vec<String> = (rig.stories().unwrap().iter().zip(&rig.services))
+        .filter(|(story, _)| story.record.held)
+        .map(|(_, service)| service.to_string())
+        .collect();
+    assert!(!left.is_empty());
+    let failed = ["resolve", "--all", "--as", "failed", "--reason", "looked"];
+    rig.call(&failed).exit(0);
+    let first = left[0].as_str();
+    rig.call(&["cancel", first]).exit(0);
+    let rows = left
+        .iter()
+        .map(|service| format!("{service},{IMAGE},{PASSWORD}\n"));
+    let sheet: String = rows.collect();
+    rig.write("again.csv", format!("service_id,image,password\n{sheet}"));
+    let again = || {
+        let mut command = rig.order("again.csv", &[SHORT, &["--again"]].concat());
+        command.env("REFLEET_HOST", "beta");
+        finish(command)
+    };
+    let sent = rig.submissions();
+    again()
+        .exit(6)
+        .says("host alpha may still send what it left of batch 1")
+        .says("hosts fence alpha --reason TEXT");
+    assert_eq!(rig.submissions(), sent);
+    let status = rig.call(&["status", "--json"]).exit(0).json();
+    let bound = status["held_back"]["bound"].as_array().unwrap();
+    assert_eq!(bound.len(), left.len());
+    assert_eq!(bound[0]["until"]["needs"], "word");
+    assert!(
+        status["next"]
+            .as_str()
+            .unwrap()
+            .ends_with("hosts fence alpha --reason TEXT")
+    );
+    rig.call(&["status"])
+        .exit(0)
+        .says_out("host alpha may still send it");
+    rig.call(&["list"])
+        .exit(0)
+        .says_out("held back by what batch 1 submitted (host alpha may still send it");
+    rig.call(&["show", first])
+        .exit(0)
+        .says_out("hosts fence alpha --reason TEXT");
+    rig.call(&["hosts", "fence", "alpha", "--reason", "switched off"])
+        .exit(0);
+    let shown = rig.call(&["show", first, "--json"]).exit(0).json();
+    let hold = &shown["jobs"][0]["held_back"][0];
+    assert_eq!(hold["rule"], "stray");
+    assert!(hold["until"]["at"].is_string(), "{hold}");
+    // It waits until nothing of alpha can arrive any more, and goes on by itself.
+    again().exit(0);
     super::each_was_wiped_once(&rig);
 }
 
@@ -161,7 +230,10 @@ fn a_database_that_is_another_one_is_worked_on_only_when_it_is_adopted() {
         .exit(2)
         .says("in this very database");
     // As if a standby had been promoted since.
-    rig.ask(cluster, "UPDATE refleet.batch SET timeline = timeline + 1");
+    rig.ask(
+        cluster,
+        "UPDATE refleet.batch SET timeline = timeline + 1, options = '{\"settle_ms\": 400}'",
+    );
     rig.run(SHORT)
         .exit(6)
         .says("a standby was promoted")
@@ -178,7 +250,7 @@ fn a_database_that_is_another_one_is_worked_on_only_when_it_is_adopted() {
         "--reason",
         "none was wiped",
     ];
-    rig.call(&all).exit(0);
+    rig.call_once_settled(&all).exit(0);
     rig.run(SHORT).exit(0);
     super::each_was_wiped_once(&rig);
 }

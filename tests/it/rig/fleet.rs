@@ -170,6 +170,16 @@ impl Rig {
         finish(command)
     }
 
+    /// A word on doubts, said again as long as what was sent may still take effect.
+    pub fn call_once_settled(&self, args: &[&str]) -> Ended {
+        loop {
+            let ended = self.call(args);
+            if !ended.err.contains("is not sent again yet") {
+                return ended;
+            }
+        }
+    }
+
     /// `refleet run MANIFEST --yes` at this rig's pace; what `more` says goes before that.
     pub fn order(&self, manifest: &str, more: &[&str]) -> Command {
         let mut command = self.refleet(&["run", manifest, "--yes"]);

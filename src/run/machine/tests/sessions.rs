@@ -6,7 +6,7 @@ use crate::job::{
     Access, Control, Counts, Expected, JobId, JobRecord, Order, Rebuild, ServiceId, State,
     StoredAccess,
 };
-use crate::queue::{Harm, QueuedJob, Ready, Recorded, RolloutProgress};
+use crate::queue::{Harm, QueuedJob, Ready, Recorded, RolloutProgress, Strays};
 use crate::run::backoff::Backoff;
 use crate::run::evidence::Rules;
 use crate::run::machine::{
@@ -31,6 +31,7 @@ fn start(now: Now) -> Run {
             poll_interval: second,
             unseen_after: second,
             rebuild_timeout: 60 * second,
+            request_timeout: second,
             silence_counts: true,
             retries: 5,
         },
@@ -124,6 +125,9 @@ impl Run {
                 }
                 Next::Ask(Question::Rollout(_)) => {
                     Input::Answered(Ok(Answer::Rollout(RolloutProgress::default())))
+                }
+                Next::Ask(Question::Strays) => {
+                    Input::Answered(Ok(Answer::Strays(Strays::default())))
                 }
                 Next::Ask(Question::Counts) => Input::Answered(Ok(Answer::Counts(counts()))),
                 Next::Record(steps) => {

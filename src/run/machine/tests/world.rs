@@ -16,8 +16,8 @@ use crate::job::{
     LedgerEntry, Order, Owner, Rebuild, RunId, ServiceId, State, StoredAccess, Transition, Verdict,
 };
 use crate::queue::{
-    Admission, Down, Harm, Lease, Pending, QueuedJob, Ready, Recorded, RolloutProgress, Store,
-    StoreError,
+    Admission, Attempt, Down, Harm, Lease, Pending, QueuedJob, Ready, Recorded, RolloutProgress,
+    Store, StoreError, Stray, Strays,
 };
 use crate::run::backoff::Backoff;
 use crate::run::driver::{self, Outside};
@@ -62,6 +62,7 @@ pub fn options() -> Options {
             poll_interval: 10 * SECOND,
             unseen_after: 4 * MINUTE,
             rebuild_timeout: 20 * MINUTE,
+            request_timeout: MINUTE,
             silence_counts: true,
             retries: 3,
         },
@@ -834,7 +835,10 @@ impl World {
             let forgotten = self
                 .due(self.now.unix_ms, usize::MAX)
                 .into_iter()
-                .find(|job| !known.contains(&job.id) && machine.is_admitted(job) && fits(job));
+                .find(|job| {
+                    let is_bound = is_bound(job, &machine.rollout.bindings.over());
+                    !known.contains(&job.id) && machine.is_admitted(job) && fits(job) && !is_bound
+                });
             assert!(
                 buffered || forgotten.is_none(),
                 "a due job is not asked for: {forgotten:?}"
@@ -1323,6 +1327,13 @@ impl Around {
                 let is_touched = record.executed() != Executed::No;
                 assert_expected(&row.expected, is_touched, baseline.as_ref());
                 self.check_rollout(&self.queue[job]);
+                let since = Duration::from_millis(
+                    u64::try_from(self.now.unix_ms - sent_ms(record)).unwrap_or(0),
+                );
+                assert!(
+                    record.executed_now != Executed::Maybe || since >= self.options.rules.settle,
+                    "sent again {since:?} after what may still take effect"
+                );
                 assert!(allowed.is_none_or(|allowed| mismatched <= allowed));
             }
             if matches!(entry, LedgerEntry::Intent { .. }) {
@@ -1898,7 +1909,7 @@ impl Store for Around {
     ) -> Result<Ready, StoreError> {
         self.asked()?;
         let mut jobs = self.due(until_ms, usize::MAX);
-        jobs.retain(|job| admission.admits(job));
+        jobs.retain(|job| admission.admits(job) && !is_bound(job, &admission.over));
         jobs.truncate(limit);
         let is_all = jobs.len() < limit;
         let next_ms = is_all.then(|| self.next_ready_ms(until_ms)).flatten();
@@ -1906,6 +1917,27 @@ impl Store for Around {
             jobs,
             is_all,
             next_ms,
+        })
+    }
+
+    async fn strays(&mut self, batch: BatchId) -> Result<Strays, StoreError> {
+        self.asked()?;
+        let is_stray = |job: &&QueuedJob| {
+            let record = &job.record;
+            record.executed_now == Executed::Maybe && record.state != State::Submitting
+        };
+        let stray = |job: &QueuedJob| Stray {
+            attempt: attempt(job),
+            batch,
+            service: job.service,
+            is_own: true,
+            is_in_the_way: job.record.state == State::Queued,
+            sent_ms: sent_ms(&job.record),
+            sender: None,
+        };
+        Ok(Strays {
+            all: self.queue.values().filter(is_stray).map(stray).collect(),
+            ..Strays::default()
         })
     }
 
@@ -2011,6 +2043,22 @@ impl Store for Around {
         }
         Ok(recorded)
     }
+}
+
+fn attempt(job: &QueuedJob) -> Attempt {
+    Attempt {
+        job: job.id,
+        number: job.record.attempt,
+    }
+}
+
+/// What was sent for it may still take effect, as far as the run knows.
+fn is_bound(job: &QueuedJob, over: &[Attempt]) -> bool {
+    job.record.executed_now == Executed::Maybe && !over.contains(&attempt(job))
+}
+
+fn sent_ms(record: &JobRecord) -> i64 {
+    record.submitted_ms.or(record.intent_ms).unwrap_or(0)
 }
 
 fn broken() -> StoreError {
