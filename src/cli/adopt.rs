@@ -60,9 +60,18 @@ async fn adopt_server(global: &Global, args: &AdoptArgs) -> Result<Exit, CliErro
         }
     }
     let mut adopted = Vec::new();
+    let mut by_others = 0;
     if let Some(shared) = queue.shared() {
         for batch in &strange {
             let doubts = shared.adopt(*batch, &args.reason, time::now_ms()).await?;
+            let Some(doubts) = doubts else {
+                by_others += 1;
+                tell_prose(&format!(
+                    "batch {batch} was adopted by somebody else just now: `{} status --batch {batch}` tells how it stands\n",
+                    global.command(None)
+                ));
+                continue;
+            };
             adopted.extend((doubts > 0).then_some((*batch, doubts)));
         }
     }
@@ -71,6 +80,9 @@ async fn adopt_server(global: &Global, args: &AdoptArgs) -> Result<Exit, CliErro
         return Err(CliError::Usage(
             "nothing is to be adopted: what is open was ordered in this very database".to_owned(),
         ));
+    }
+    if by_others == strange.len() {
+        return Ok(Exit::Done);
     }
     conclude(global, &adopted)
 }

@@ -146,6 +146,8 @@ pub async fn retry(global: &Global, args: &RetryArgs) -> Result<Exit, CliError> 
         states: &[State::Failed],
         decide: &decide,
         done: Done::Queued,
+        // What the manifest gives would not be taken.
+        leads_to: Some(State::Queued).filter(|_| args.from.is_none()),
         none: "has failed",
         from: match &args.from {
             Some(path) => Some(args.sheet.read(path).await?),
@@ -192,6 +194,11 @@ pub async fn resolve(global: &Global, args: &ResolveArgs) -> Result<Exit, CliErr
             Verdict::Requeue => Done::Queued,
             Verdict::Failed => Done::Is("resolved as failed"),
         },
+        leads_to: Some(match verdict {
+            Verdict::Done => State::Done,
+            Verdict::Requeue => State::Queued,
+            Verdict::Failed => State::Failed,
+        }),
         none: "is in doubt",
         from: None,
     };
@@ -215,6 +222,7 @@ pub async fn cancel(global: &Global, args: &CancelArgs) -> Result<Exit, CliError
         states,
         decide: &|_, _| Ok(LedgerEntry::Cancelled),
         done: Done::Is("cancelled"),
+        leads_to: Some(State::Cancelled),
         none,
         from: None,
     };
@@ -226,6 +234,8 @@ struct Operation<'a> {
     states: &'a [State],
     decide: &'a Decision<'a>,
     done: Done,
+    /// Where a job stands then, if that is all: one that stands there already was moved by somebody else.
+    leads_to: Option<State>,
     /// What can be said of no job of the batch where none is meant.
     none: &'static str,
     /// The manifest that gives the access.
@@ -256,7 +266,14 @@ async fn carry_out(
 ) -> Result<Exit, CliError> {
     let (mut queue, batch, outcome) = apply(global, arg, &mut operation).await?;
     let CommandOutcome { changed, refused } = outcome;
-    let Operation { done, none, .. } = operation;
+    let Operation {
+        done,
+        none,
+        leads_to,
+        ..
+    } = operation;
+    let there = leads_to.map(CommandOutcome::stands);
+    let is_there = |why: &str| there.as_deref() == Some(why);
     let named = matches!(operation.selection, Selection::Services(_));
     let next = next::go_on(global, &mut queue, &batch).await?;
     let stopped_by = stopped_by(&mut queue, &batch).await?;
@@ -279,7 +296,10 @@ async fn carry_out(
         print_text(&format!("{said}\n"))?;
     }
     for (service, reason) in refused.iter().take(NAMED_MAX) {
-        tell_prose(&format!("left alone: service {service} {reason}\n"));
+        let already = if is_there(reason) { " already" } else { "" };
+        tell_prose(&format!(
+            "left alone: service {service} {reason}{already}\n"
+        ));
     }
     if refused.len() > NAMED_MAX {
         tell(&format!(
@@ -295,9 +315,10 @@ async fn carry_out(
             lost.service
         ));
     }
-    // A named service whose job cannot be moved is the caller's error. --all and --failed mean only
-    // those whose jobs can.
-    Ok(if named && !refused.is_empty() {
+    // A named service whose job cannot be moved is the caller's error, unless it stands already where it was
+    // to be: somebody has said the same. --all and --failed mean only those whose jobs can.
+    let is_wrong = refused.iter().any(|(_, why)| !is_there(why));
+    Ok(if named && is_wrong {
         Exit::Usage
     } else {
         Exit::Done

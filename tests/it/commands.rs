@@ -38,7 +38,9 @@ fn a_refused_job_is_retried_on_request_and_a_wiped_one_only_on_a_second_word() {
         .exit(0)
         .says_out("1 job of batch 1")
         .says(&second);
-    rig.call(&["retry", &first]).exit(2).says("is queued");
+    rig.call(&["retry", &first])
+        .exit(0)
+        .says("is queued already");
     rig.run(&[]).exit(1);
     assert_eq!(rig.wiped(), [1, 1, 1]);
     rig.call(&["retry", &second, "--wiped"]).exit(0);
@@ -135,7 +137,8 @@ fn resolve_takes_each_of_the_three_words_and_keeps_the_reason() {
         .exit(2);
     resolve("1", "done").exit(2).says("is not in batch 1");
     resolve(&first, "done").exit(0).says_out("resolved as done");
-    resolve(&first, "done").exit(2).says("is done");
+    resolve(&first, "done").exit(0).says("is done already");
+    resolve(&first, "failed").exit(2).says("is done");
     resolve(&second, "failed").exit(0);
     resolve(&third, "requeue").exit(0);
     rig.run(&[]).exit(1);

@@ -14,15 +14,18 @@ use crate::queue::stored::{end_of, job_id};
 /// What an intent that is missing here can have been written for.
 const SENT: [&str; 3] = ["queued", "submitting", "in_doubt"];
 
+const LOCK: &str = "SELECT system_id, timeline FROM batch WHERE id = $1 FOR NO KEY UPDATE";
+
 impl PostgresQueue {
     /// Puts all jobs of `batch` in doubt that may have been sent without a trace in this database, and holds
-    /// them; returns how many. From now on the batch is this database's.
+    /// them; returns how many. From now on the batch is this database's. `None`: it was already, by the word
+    /// of somebody else.
     pub async fn adopt(
         &mut self,
         batch: BatchId,
         reason: &str,
         at_ms: i64,
-    ) -> Result<u64, StoreError> {
+    ) -> Result<Option<u64>, StoreError> {
         let identity = self.session.identity;
         let why = format!("this is not the database in which it was ordered: {reason}");
         let mut transaction = self.session.begin().await?;
@@ -37,7 +40,13 @@ async fn adopt(
     identity: Identity,
     why: &str,
     at_ms: i64,
-) -> Result<u64, StoreError> {
+) -> Result<Option<u64>, StoreError> {
+    // Two who say it at once are one after the other.
+    let of_batch = sqlx::query_as(LOCK).bind(batch.0);
+    let known: (i64, i64) = transaction.one(of_batch).await?;
+    if known == (identity.system, identity.timeline) {
+        return Ok(None);
+    }
     let mut count = 0;
     let mut after = job_id(batch, 0).stored();
     loop {
@@ -64,5 +73,5 @@ async fn adopt(
         .bind(identity.system)
         .bind(identity.timeline);
     transaction.execute(ours).await?;
-    Ok(count)
+    Ok(Some(count))
 }

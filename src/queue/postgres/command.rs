@@ -4,7 +4,7 @@
 use std::collections::HashSet;
 
 use super::handle::PostgresQueue;
-use super::record::write_all;
+use super::record::{TRIES, write_all};
 use super::session::Transaction;
 use super::text::{job_as_text, queued_jobs};
 use crate::job::{BatchId, ServiceId, State};
@@ -51,11 +51,26 @@ impl PostgresQueue {
             first: &|_| Vec::new(),
             at_ms,
         };
+        for _ in 1..TRIES {
+            match self.try_command(&command, selection, states).await {
+                Err(StoreError::Busy) => {}
+                other => return other,
+            }
+        }
+        self.try_command(&command, selection, states).await
+    }
+
+    async fn try_command(
+        &mut self,
+        command: &Command<'_>,
+        selection: &Selection,
+        states: &[State],
+    ) -> Result<CommandOutcome, StoreError> {
         let mut transaction = self.session.begin().await?;
         let result = match selection {
-            Selection::All => command_all(&mut transaction, &command, states).await,
+            Selection::All => command_all(&mut transaction, command, states).await,
             Selection::Services(services) => {
-                command_named(&mut transaction, &command, services, states).await
+                command_named(&mut transaction, command, services, states).await
             }
         };
         transaction.conclude(result).await

@@ -17,7 +17,7 @@ use crate::queue::stored::{Writer, is_intent, tally_changes, waves};
 use crate::queue::{Lease, Recorded, StoreError};
 
 /// How often a transaction is tried that the server has ended because another one was in its way.
-const TRIES: u32 = 4;
+pub(super) const TRIES: u32 = 4;
 
 pub(super) const SHARE_BATCH: &str = "SELECT id FROM batch WHERE id = $1 FOR SHARE";
 

@@ -61,6 +61,11 @@ impl Elsewheres {
 }
 
 impl CommandOutcome {
+    /// Why a job does not matter that stands in `state`.
+    pub fn stands(state: State) -> String {
+        format!("is {state}")
+    }
+
     /// The job that was found of a `service` which the operator named, if it stands in one of `states`;
     /// why it does not matter is noted otherwise.
     pub fn named(
@@ -71,7 +76,7 @@ impl CommandOutcome {
     ) -> Option<QueuedJob> {
         let reason = match found {
             None => format!("is not in batch {batch}"),
-            Some(job) if !states.contains(&job.record.state) => format!("is {}", job.record.state),
+            Some(job) if !states.contains(&job.record.state) => Self::stands(job.record.state),
             Some(job) => return Some(job),
         };
         self.refused.push((service, reason));
