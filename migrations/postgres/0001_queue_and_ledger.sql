@@ -21,11 +21,42 @@ CREATE TABLE batch (
     created_ms bigint  NOT NULL,
     account    text    CHECK (account <> ''),                  -- whose instances; NULL: not known yet
     account_label text CHECK (account_label IS NULL OR account IS NOT NULL), -- what people call it
-    -- Which database it was ordered in: a standby that was promoted has another timeline, a restored
-    -- dump another identifier.
-    system_id  bigint  NOT NULL,
-    timeline   bigint  NOT NULL,
     UNIQUE (identity, provider, number)
+);
+
+-- Which ledger this is, and in which database it is written: a standby that was promoted has another
+-- timeline, a restored dump another system identifier. One row.
+CREATE TABLE origin (
+    number     smallint PRIMARY KEY DEFAULT 1 CHECK (number = 1),
+    -- Drawn once, and the same in every copy: hosts keep on their own disks how far they have seen it.
+    ledger     uuid     NOT NULL DEFAULT gen_random_uuid(),
+    system_id  bigint   NOT NULL,
+    timeline   bigint   NOT NULL,
+    adoptions  integer  NOT NULL DEFAULT 0 CHECK (adoptions >= 0),
+    -- Somebody has noticed that this is another database: since when, by what, and with which database and
+    -- which line of the ledger in mind. Until it is adopted nothing is sent.
+    noticed_at timestamptz,
+    noticed_why text,
+    noticed_system_id bigint,
+    noticed_timeline  bigint,
+    noticed_adoptions integer,
+    noticed_line      bigint,
+    CHECK (num_nulls(noticed_at, noticed_why, noticed_system_id, noticed_timeline, noticed_adoptions, noticed_line)
+           IN (0, 6))
+);
+
+INSERT INTO origin (system_id, timeline)
+SELECT system_identifier, ('x' || left(pg_walfile_name(pg_current_wal_lsn()), 8))::bit(32)::bigint
+FROM pg_control_system();
+
+-- An operator's word that this database is the ledger's from now on, append-only.
+CREATE TABLE adoption (
+    adoptions integer  PRIMARY KEY,
+    at        timestamptz NOT NULL DEFAULT clock_timestamp(),
+    operator  text     NOT NULL CHECK (operator <> ''),
+    reason    text     NOT NULL CHECK (reason <> ''),
+    system_id bigint   NOT NULL,
+    timeline  bigint   NOT NULL
 );
 
 CREATE FUNCTION refuse_change() RETURNS trigger LANGUAGE plpgsql AS $$
@@ -254,7 +285,7 @@ CREATE TABLE testimony_heard (
 DO $$
 DECLARE kept text;
 BEGIN
-    FOREACH kept IN ARRAY ARRAY['ledger', 'control', 'fence', 'testimony', 'testimony_heard'] LOOP
+    FOREACH kept IN ARRAY ARRAY['ledger', 'control', 'fence', 'testimony', 'testimony_heard', 'adoption'] LOOP
         EXECUTE format(
             'CREATE TRIGGER %I BEFORE UPDATE OR DELETE OR TRUNCATE ON %I FOR EACH STATEMENT
              EXECUTE FUNCTION refuse_change(''the ledger is append-only'')',

@@ -3,7 +3,7 @@
 use super::error::{CliError, typed};
 use super::global::{DATABASE, Global, SIMULATION_DATABASE};
 use super::output::tell_prose;
-use crate::job::{Action, BatchId};
+use crate::job::Action;
 use crate::queue::{Backend as _, Note, Open, OpenError, Queue};
 use crate::text;
 
@@ -51,11 +51,23 @@ pub async fn announce_if_empty(queue: &mut Queue, action: Action) -> Result<(), 
     Ok(())
 }
 
-/// `batch` was ordered in another database than this: in one from which this was restored, or whose standby was
-/// promoted. An intent whose form is on the wire may be missing here.
-pub async fn is_strange(queue: &mut Queue, batch: BatchId) -> Result<bool, CliError> {
-    match queue.shared() {
-        Some(shared) => Ok(shared.batch_identity(batch).await? != shared.identity()),
-        None => Ok(false),
+/// `Err`: this is not the database in which its ledger was written, but one that was restored or promoted. An
+/// intent whose form is on the wire may be missing here, so that nothing is sent by what is in it.
+pub async fn make_sure(queue: &mut Queue) -> Result<(), CliError> {
+    if let Some(shared) = queue.shared() {
+        shared.make_sure().await?;
     }
+    tell_unkept(queue);
+    Ok(())
+}
+
+/// Says that this host does not keep how far it has seen the ledger, if it does not.
+pub fn tell_unkept(queue: &mut Queue) {
+    let Some(why) = queue.shared().and_then(|shared| shared.unkept()) else {
+        return;
+    };
+    tell_prose(&format!(
+        "warning: this host can't keep on its disk how far it has seen the ledger: {}; if an older copy of the database is put back, it may not notice\n",
+        text::printable(why)
+    ));
 }

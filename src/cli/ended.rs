@@ -85,6 +85,7 @@ pub fn of_opening(error: &OpenError) -> Exit {
         | OpenError::Unusable { .. }
         | OpenError::Foreign { .. }
         | OpenError::Server { .. }
+        | OpenError::Standby { .. }
         | OpenError::Unfit(_)
         | OpenError::Newer { .. }
         | OpenError::Older { .. } => Exit::Usage,
@@ -95,7 +96,10 @@ pub fn of_opening(error: &OpenError) -> Exit {
 pub fn of_store(error: &StoreError) -> Exit {
     match error {
         StoreError::Locked(_) | StoreError::LeaseLost { .. } | StoreError::Busy => Exit::Busy,
-        StoreError::Storage { .. } | StoreError::Gone { .. } => Exit::Storage,
+        StoreError::Storage { .. } | StoreError::Server { .. } | StoreError::Gone { .. } => {
+            Exit::Storage
+        }
+        StoreError::Another { .. } => Exit::Budget,
         StoreError::Bug(_) => Exit::Bug,
     }
 }

@@ -127,13 +127,13 @@ impl Global {
     /// The database: what was given, else the state folder's.
     pub fn database(&self, file: &str) -> Result<Location, CliError> {
         if let Some(given) = &self.db {
-            return Ok(location(given)?.held(self.lease, self.host.as_deref()));
+            return Ok(self.held(location(given)?));
         }
         // A rehearsal has its own, whichever account it rehearses for.
         let account = self.configured.account.as_ref();
         let account = account.filter(|_| file == DATABASE);
         if let Some(db) = account.and_then(|account| account.db.as_ref()) {
-            return Ok(location(&db.value)?.held(self.lease, self.host.as_deref()));
+            return Ok(self.held(location(&db.value)?));
         }
         let file = account.map_or(file.to_owned(), |account| format!("{}.db", account.name));
         let state = config::own_folder("XDG_STATE_HOME", ".local/state").ok_or_else(|| {
@@ -143,6 +143,12 @@ impl Global {
             )
         })?;
         Ok(Location::File(state.join("refleet").join(file)))
+    }
+
+    fn held(&self, location: Location) -> Location {
+        let state = config::own_folder("XDG_STATE_HOME", ".local/state");
+        let marks = state.map(|state| state.join("refleet/marks"));
+        location.held(self.lease, self.host.as_deref(), marks)
     }
 
     /// Refused: an account that was typed, beside an API of the environment that it may not be of.

@@ -41,6 +41,7 @@ pub async fn load(global: &Global, args: &LoadArgs) -> Result<Exit, CliError> {
     let location = global.database(DATABASE)?;
     let mut queue = Queue::open_for_load(&location).await?;
     database::tell_notes(global, queue.notes());
+    database::make_sure(&mut queue).await?;
     let sheet = Sheet {
         source,
         validated,

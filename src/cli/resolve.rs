@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use clap::{Args, ValueEnum};
 
 use super::batches::{self, BatchArg};
+use super::database;
 use super::error::CliError;
 use super::global::Global;
 use super::held::{Waited, held_now};
@@ -356,6 +357,7 @@ async fn apply(
         None => None,
     };
     let (mut queue, batch) = batches::open(global, arg, Open::Change).await?;
+    database::make_sure(&mut queue).await?;
     let sends_again = matches!(operation.done, Done::Queued);
     let orphans = if sends_again {
         Orphans::read(global, &mut queue, batch.id).await?

@@ -26,14 +26,14 @@ impl Location {
         }
     }
 
-    /// Where the lease of an account lasts so long that is not renewed, and this machine is called `host`
-    /// (`None`: as its system calls it).
+    /// Where the lease of an account lasts so long that is not renewed, this machine is called `host`
+    /// (`None`: as its system calls it), and keeps in `marks` how far it has seen ledgers.
     #[must_use]
-    pub fn held(self, lease: Duration, host: Option<&str>) -> Self {
+    pub fn held(self, lease: Duration, host: Option<&str>, marks: Option<PathBuf>) -> Self {
         let Self::Server(server) = self else {
             return self;
         };
-        let server = server.with_lease(lease);
+        let server = server.with_lease(lease).with_marks(marks);
         Self::Server(match host {
             Some(host) => server.with_host(host.to_owned()),
             None => server,

@@ -21,6 +21,7 @@ mod changes;
 #[cfg(test)]
 mod conformance;
 mod error;
+pub mod identity;
 mod lease;
 mod location;
 #[cfg(test)]
@@ -39,7 +40,8 @@ mod tenure;
 pub use any::Queue;
 pub use batch::{Batch, Harm, NewRun, Oldest, Run, RunPace};
 pub use changes::Changes;
-pub use error::StoreError;
+pub use error::{StoreError, Trouble};
+pub use identity::{DatabaseId, Identity, LedgerMark, Origin};
 pub use lease::{AtWork, Holder, Lease};
 pub use location::Location;
 pub use operator::{CommandOutcome, Decision, Flaw, Selection};
@@ -49,7 +51,7 @@ pub use order::{
 };
 pub use port::{Backend, Overview, Recorded, Store};
 pub use postgres::{
-    AccountKey, HostLease, Identity, LateWord, OpenOrder, OpenOrders, PostgresQueue, Renewal,
+    AccountKey, HostLease, LateWord, Notice, OpenOrder, OpenOrders, PostgresQueue, Renewal,
     Renewed, Rest, Resting, Server, Unheard,
 };
 pub use queued::{LedgerLine, Pending, QueuedJob, Ready, ResultSink, Target};

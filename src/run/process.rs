@@ -202,9 +202,7 @@ impl<S: Store> Outside for Process<'_, S> {
         Some(if trust.is_lost() {
             StoreError::LeaseLost { batch: *batch }
         } else {
-            StoreError::Storage {
-                reason: "the lease of the account could not be renewed in time".to_owned(),
-            }
+            StoreError::away("the lease of the account could not be renewed in time".to_owned())
         })
     }
 

@@ -313,26 +313,23 @@ fn what_a_service_cannot_do_is_refused_at_once() {
 }
 
 #[test]
-fn an_order_of_another_database_is_left_alone() {
+fn another_database_is_left_alone_until_it_is_adopted() {
     let Some(hosts) = Hosts::new(4) else {
         return;
     };
     hosts.begin(&["--workers", "1"]);
     let sent = hosts.rig.submissions();
     // As it is on a standby that was promoted.
-    hosts.sql("UPDATE refleet.batch SET timeline = timeline - 1");
+    hosts.sql("UPDATE refleet.origin SET timeline = timeline - 1");
     let mut service = hosts.work("web1", &[]);
-    service.wait_for_word("nothing to do for account ");
+    service.wait_for_word("this is not the database that it was");
     assert_eq!(hosts.rig.submissions(), sent);
-    assert!(
-        service
-            .said()
-            .contains("batch 1 is left alone: this is not the database")
-    );
+    assert!(service.said().contains("adopt --reason TEXT"));
     // Whatever may have been sent without a trace is somebody's to settle, and not the service's.
     hosts
-        .call(&["adopt", "--reason", "all is shut down"])
+        .call(&["adopt", "--wait", "--reason", "all is shut down"])
         .exit(3);
+    service.wait_for_word("nothing to do for account ");
     end(service);
     assert!(hosts.rig.wiped().iter().all(|times| *times <= 1));
     assert_eq!(hosts.rig.submissions(), sent);

@@ -91,7 +91,7 @@ pub fn hints(error: &CliError) -> Vec<String> {
         CliError::NotMeant { path, .. } => not_meant_hint(path),
         CliError::Precious { .. } => hint(ANOTHER_FILE),
         CliError::Contradiction(_) => hint(TWO_WORDS),
-        CliError::OtherDatabase(_) => hint(ADOPT),
+        CliError::AdoptedTooEarly { .. } => hint(TOO_EARLY),
         CliError::Manifest(error) => error.hint().map_or_else(Vec::new, hint),
         CliError::Endpoint(_)
         | CliError::SecretFile { .. }
@@ -108,7 +108,8 @@ pub fn hints(error: &CliError) -> Vec<String> {
 const ANOTHER_FILE: &str =
     "name another file; one that is written each night, by its date: failed-$(date +%F).csv";
 
-const ADOPT: &str = "nothing was sent. See to it that nobody works with the other database any more; `refleet adopt --reason TEXT` then puts in doubt whatever may have been sent";
+const TOO_EARLY: &str =
+    "say it again then; `refleet adopt --wait --reason TEXT` waits for that by itself";
 
 const TWO_WORDS: &str = "nothing was sent. See with `refleet show SERVICE_ID` what the ledger says of each, and in the account what stands there; the next run goes on by the ledger, and does not say it again";
 

@@ -201,11 +201,15 @@ pub enum CliError {
     Simulator(io::Error),
     #[error("cannot start: {0}")]
     System(io::Error),
-    /// A server's database that was restored, or a standby that was promoted.
+    /// `adopt`, sooner than what was sent with the other database has taken effect or is lost.
     #[error(
-        "this is not the database in which batch {0} was ordered: it was restored from a dump, or a standby was promoted, and what was sent last may be missing in it"
+        "it is too early: what was sent with the other database may still take effect until {}",
+        time::human(*.until_ms)
     )]
-    OtherDatabase(BatchId),
+    AdoptedTooEarly {
+        /// When it may be adopted, as Unix time.
+        until_ms: i64,
+    },
     /// Late words that can't be true together with the ledger.
     #[error("{}", .0.join("\n"))]
     Contradiction(Vec<String>),
@@ -291,7 +295,7 @@ impl CliError {
             Self::Unanswered { failure, .. } => ended::of_reading(failure),
             Self::Output { .. } | Self::Simulator(_) | Self::System(_) => Exit::Storage,
             Self::Contradiction(_) => Exit::Bug,
-            Self::OtherDatabase(_) => Exit::Budget,
+            Self::AdoptedTooEarly { .. } => Exit::Busy,
             Self::Manifest(_)
             | Self::Conflict { .. }
             | Self::Endpoint(_)

@@ -147,6 +147,7 @@ async fn until_ended(invocation: &Invocation<'_>, signals: &mut Signals) -> Resu
         |note: &&Note| !invocation.is_simulated() || !matches!(note, Note::Volatile { .. });
     database::tell_notes(invocation.global, queue.notes().iter().filter(is_told));
     let _lock = Queue::lock(&context.database)?;
+    database::make_sure(&mut queue).await?;
     hand_in(&mut queue).await?;
     // Before anything is queued: an order of nobody's is taken by no service.
     let owner = if invocation.args.order_only {

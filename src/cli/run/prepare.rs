@@ -319,9 +319,6 @@ async fn resume(
         context,
         ..
     } = invocation;
-    if database::is_strange(queue, batch.id).await? {
-        return Err(CliError::OtherDatabase(batch.id));
-    }
     let now_ms = time::now_ms();
     // Of a batch dated in the future nobody can tell how long it was left alone.
     let is_stale = time::between(batch.touched_ms, now_ms) >= STALE_AFTER

@@ -10,7 +10,7 @@ use crate::cli::error::{CliError, halt, storage_hints};
 use crate::cli::held::said;
 use crate::cli::output::tell_prose;
 use crate::cli::recorded::as_json;
-use crate::cli::{batches, ended, manifest, next};
+use crate::cli::{batches, database, ended, manifest, next};
 use crate::event::Event;
 use crate::exit::Exit;
 use crate::job::{BatchId, Cause, Counts, ResultRow, State};
@@ -167,6 +167,7 @@ async fn keep_late_words(
     lease: &Lease,
     ending: &mut Ending,
 ) -> Result<(), CliError> {
+    database::tell_unkept(queue);
     if ending.storage.is_some()
         && let Err(lost @ StoreError::LeaseLost { .. }) = queue.renew(lease).await
     {
@@ -288,8 +289,11 @@ async fn how_it_ended(
         }
         _ => invocation.resume_command(batch.action) + &next::of_run(recorded),
     };
-    let is_gone = matches!(ending.storage, Some(StoreError::Gone { .. }));
-    let resume = (!is_gone).then_some(resume);
+    let is_no_more = matches!(
+        ending.storage,
+        Some(StoreError::Gone { .. } | StoreError::Another { .. })
+    );
+    let resume = (!is_no_more).then_some(resume);
     Ended {
         exit,
         batch: batch.id,

@@ -13,14 +13,16 @@ use super::args::WorkArgs;
 use super::crew::{Crew, Ended};
 use super::login::{Candidate, OfAccount};
 use super::order::{Next, Work, Worked, waits};
-use crate::cli::error::CliError;
+use crate::cli::error::{CliError, storage_hints, typed};
 use crate::cli::global::{DATABASE, Global};
 use crate::cli::output::tell_prose;
-use crate::cli::{ended, left_alone, run, signals};
+use crate::cli::{database, ended, left_alone, run, signals};
 use crate::exit::Exit;
 use crate::job::{BatchId, Owner};
 use crate::progress::{self, Verbosity};
-use crate::queue::{AccountKey, Backend as _, Batch, OpenOrder, OpenOrders, PostgresQueue, Queue};
+use crate::queue::{
+    AccountKey, Backend as _, Batch, OpenOrder, OpenOrders, PostgresQueue, Queue, StoreError,
+};
 use crate::run::hosts::Keeper;
 use crate::run::{Signal, Signals};
 use crate::text;
@@ -215,7 +217,7 @@ impl<'a> Service<'a> {
             };
             match turn {
                 Ok(()) => {}
-                Err(error) if waits(&error) => self.tell_once(&format!("{error}: waiting")),
+                Err(error) if waits(&error) => self.tell_wait(&error),
                 Err(error) => return Err(error),
             }
             look_at = Instant::now() + self.pause();
@@ -378,6 +380,18 @@ impl<'a> Service<'a> {
         Ok(())
     }
 
+    /// Says what is waited for, and what to do where it does not pass by itself.
+    fn tell_wait(&mut self, error: &CliError) {
+        let mut said = format!("{error}: waiting");
+        if let CliError::Store(another @ StoreError::Another { .. }) = error {
+            for hint in storage_hints(another) {
+                said.push_str(". ");
+                said.push_str(&typed(&hint, &self.global.command(None)));
+            }
+        }
+        self.tell_once(&said);
+    }
+
     /// Says what is waited for, unless that was the last thing that was said.
     fn tell_once(&mut self, what: &str) {
         if self.said != what {
@@ -399,6 +413,7 @@ impl<'a> Service<'a> {
 /// What there is. What earlier runs of this machine could not say is handed in before: whoever works instead
 /// of it may wait for that.
 async fn look(queue: &mut Queue) -> Result<OpenOrders, CliError> {
+    database::make_sure(queue).await?;
     run::hand_in(queue).await?;
     match queue.shared() {
         Some(queue) => Ok(queue.open_orders().await?),

@@ -104,7 +104,8 @@ impl Crew {
     pub fn put_to_work(&mut self, nth: usize, work: Work, signal: UnboundedSender<Signal>) {
         self.seats[nth] = Seat::AtWork(work.login.key(), signal);
         self.working += 1;
-        (self.tasks).spawn_local(async move { Ended::Worked(nth, work.until_ended().await) });
+        let work = Box::pin(work.until_ended());
+        (self.tasks).spawn_local(async move { Ended::Worked(nth, work.await) });
     }
 
     /// Tries logins of which nobody knows whose they are, those first that may be `wanted`'s.

@@ -158,7 +158,6 @@ impl Work {
         let is_of_the_batch = matches!(
             error,
             CliError::Stale { .. }
-                | CliError::OtherDatabase(_)
                 | CliError::Usage(_)
                 | CliError::Contradiction(_)
                 | CliError::Store(StoreError::Bug(_))
@@ -229,14 +228,16 @@ fn left_alone(error: &CliError, command: &str, run: &str, batch: BatchId) -> Str
     }
 }
 
-/// It passes by itself: another process is at work, or the server is away. One that has become another
-/// server is not waited for.
+/// It passes by itself, or by a word that is not this service's: another process is at work, the server is
+/// away, or nobody has adopted the database yet.
 pub fn waits(error: &CliError) -> bool {
     match error {
         CliError::Store(error) => match error {
             StoreError::Locked(_)
             | StoreError::LeaseLost { .. }
             | StoreError::Busy
+            | StoreError::Server { .. }
+            | StoreError::Another { .. }
             | StoreError::Storage { .. } => true,
             StoreError::Gone { .. } | StoreError::Bug(_) => false,
         },

@@ -8,12 +8,14 @@ use std::sync::LazyLock;
 use serde::ser::SerializeMap as _;
 use serde::{Serialize, Serializer};
 
+use super::sight::digest;
 use super::text::json_text;
 use crate::job::{JobRecord, LedgerEntry, Transition};
 use crate::queue::stored::{DATA_COLUMNS, Datum, WORD_COLUMNS, Word, columns};
 
 /// Moves each job of the steps $1 that stands where its step begins, writes the entries of those (for the
-/// run $2) in their order, erases passwords that are needed no more, and returns which jobs have moved.
+/// run $2) in their order, erases passwords that are needed no more, and returns which jobs have moved, and
+/// the last line that was written.
 ///
 /// The jobs are locked in the order of their numbers: where a run and an operator meet, one waits for the
 /// other, and neither for ever. What is locked carries its step along, and what has moved its state: the
@@ -40,11 +42,14 @@ pub(super) static MOVE: LazyLock<String> = LazyLock::new(|| {
          added AS (
              INSERT INTO ledger (job_id, run_id, attempt, kind, at_ms, body)
              SELECT step.id, $2, step.attempt, step.kind, step.at_ms, step.body
-             FROM step JOIN moved ON moved.id = step.id ORDER BY step.place),
+             FROM step JOIN moved ON moved.id = step.id ORDER BY step.place
+             RETURNING *),
          erased AS (
              DELETE FROM secret USING moved
              WHERE secret.job_id = moved.id AND moved.state IN ('done', 'cancelled'))
-         SELECT id FROM moved",
+         SELECT id, NULL::bigint, NULL::bytea FROM moved
+         UNION ALL (SELECT NULL, seq, {digest} FROM added ORDER BY seq DESC LIMIT 1)",
+        digest = digest!(),
         typed = typed.join(", "),
         set = set.join(", "),
     )

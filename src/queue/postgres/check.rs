@@ -14,7 +14,7 @@ const JOBS_PER_READING: i64 = 4096;
 /// The triggers without which the ledger would not be append-only, that somebody has switched off.
 const SWITCHED_OFF: &str = "SELECT tgname::text FROM pg_trigger
      WHERE tgrelid IN ('batch'::regclass, 'ledger'::regclass, 'control'::regclass, 'fence'::regclass,
-                       'testimony'::regclass, 'testimony_heard'::regclass) AND NOT tgisinternal AND tgenabled <> 'O'";
+                       'testimony'::regclass, 'testimony_heard'::regclass, 'adoption'::regclass) AND NOT tgisinternal AND tgenabled <> 'O'";
 
 impl PostgresQueue {
     /// Looks for flaws: the ledger's fold against each job, the tally against the jobs, passwords that

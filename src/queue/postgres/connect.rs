@@ -7,7 +7,7 @@ use sqlx::{Connection as _, PgConnection};
 use tokio::time::timeout;
 
 use super::server::Server;
-use crate::queue::{Open, OpenError, StoreError};
+use crate::queue::{DatabaseId, Open, OpenError, StoreError, Trouble};
 
 /// The oldest server that refleet is tested with.
 const VERSION_MIN: i32 = 130_000;
@@ -36,16 +36,6 @@ const NO_POOLER: &str =
 /// No transaction is left alone for longer.
 const IDLE_MAX_MS: i64 = 60_000;
 
-/// Which database it is: a copy that was restored has another system, a standby that was promoted
-/// another timeline.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Identity {
-    /// PostgreSQL's own number of the cluster.
-    pub system: i64,
-    /// How often its history has branched.
-    pub timeline: i64,
-}
-
 /// What is read of a new connection, all of it in one statement; an unprivileged role may.
 const GREETING: &str = "SELECT current_setting('server_version_num')::int, current_setting('synchronous_commit'),
         current_setting('search_path'), current_setting('fsync'), pg_is_in_recovery(), system_identifier,
@@ -61,7 +51,7 @@ pub(super) async fn connect(
     server: &Server,
     mode: Open,
     patience: Duration,
-) -> Result<(PgConnection, Identity), OpenError> {
+) -> Result<(PgConnection, DatabaseId), OpenError> {
     let session = format!("{:032x}", fastrand::u128(..));
     // A host that freezes in the middle of a change holds its locks no longer than its lease: whoever takes
     // over has to wait for them.
@@ -88,10 +78,7 @@ pub(super) async fn greet(server: &Server, patience: Duration) -> Result<(), Sto
             let _ = timeout(patience, connection.close()).await;
             Ok(())
         }
-        Err(OpenError::Store(error)) => Err(error),
-        Err(other) => Err(StoreError::Storage {
-            reason: other.to_string(),
-        }),
+        Err(error) => Err(lost(error)),
     }
 }
 
@@ -116,7 +103,7 @@ fn check(
     mode: Open,
     greeting: &Greeting,
     mark: &str,
-) -> Result<Identity, OpenError> {
+) -> Result<DatabaseId, OpenError> {
     let (version, commit, path, fsync, is_standby, system, timeline, session) = greeting;
     let no = |reason: &str, remedy: &str| Err(not_usable(server, reason, remedy));
     if *version < VERSION_MIN {
@@ -133,10 +120,8 @@ fn check(
         );
     }
     if *is_standby && mode != Open::Read {
-        return no(
-            "it is a standby, which can only be read",
-            "give the address of the primary; `refleet status` and `refleet report` can read here",
-        );
+        let server = server.to_string();
+        return Err(OpenError::Standby { server });
     }
     if fsync != "on" && mode != Open::Read {
         return no(
@@ -144,7 +129,7 @@ fn check(
             "set fsync = on in postgresql.conf",
         );
     }
-    Ok(Identity {
+    Ok(DatabaseId {
         system: *system,
         timeline: *timeline,
     })
@@ -159,9 +144,22 @@ fn not_usable(server: &Server, reason: &str, remedy: &str) -> OpenError {
 }
 
 fn unreachable(server: &Server, reason: &str) -> OpenError {
-    OpenError::Store(StoreError::Storage {
-        reason: format!("{server} can't be reached: {reason}"),
-    })
+    OpenError::Store(StoreError::away(format!("{server}: {reason}")))
+}
+
+/// Why the connection of a command that had one is not made anew.
+pub(super) fn lost(error: OpenError) -> StoreError {
+    match error {
+        OpenError::Store(error) => error,
+        OpenError::Standby { server } => StoreError::Server {
+            trouble: Trouble::ReadOnly,
+            reason: format!("{server} is a standby now"),
+        },
+        other => StoreError::Server {
+            trouble: Trouble::Refuses,
+            reason: other.to_string(),
+        },
+    }
 }
 
 /// What an error means that came while a database was opened.

@@ -158,11 +158,10 @@ async fn create_batch(
     transaction: &mut Transaction<'_>,
     batch: &NewBatch,
 ) -> Result<BatchId, StoreError> {
-    let identity = transaction.identity;
     let owner = batch.owner.as_ref();
     let create = sqlx::query_as(
-        "INSERT INTO batch (action, identity, provider, api_url, number, manifest, path, created_ms, account, account_label, plan, options, rows, system_id, timeline, sheet)
-         SELECT $1, $2, $3, $4, coalesce(max(number), 0) + 1, $5, $6, $7, $8, $9, $10, $11::json, $12::json, $13, $14, $15
+        "INSERT INTO batch (action, identity, provider, api_url, number, manifest, path, created_ms, account, account_label, plan, options, rows, sheet)
+         SELECT $1, $2, $3, $4, coalesce(max(number), 0) + 1, $5, $6, $7, $8, $9, $10, $11::json, $12::json, $13
          FROM batch WHERE identity = $2 AND provider = $3 RETURNING id",
     )
     .bind(batch.action.as_str())
@@ -177,8 +176,6 @@ async fn create_batch(
     .bind(&batch.plan)
     .bind(batch.options.as_ref().map(json_text))
     .bind(json_text(&SheetRows::default()))
-    .bind(identity.system)
-    .bind(identity.timeline)
     .bind(batch.sheet.as_deref().map(no_nul));
     let (id,) = transaction.one(create).await?;
     Ok(BatchId(id))

@@ -4,11 +4,9 @@ use std::fmt;
 
 use uuid::Uuid;
 
-use super::connect::Identity;
 use super::migrate;
 use super::server::Server;
 use super::session::Session;
-use crate::job::BatchId;
 use crate::queue::{Open, OpenError, StoreError};
 
 /// The queue on a PostgreSQL server.
@@ -52,16 +50,16 @@ impl PostgresQueue {
         &self.session.server
     }
 
-    /// Which database this is.
-    pub fn identity(&self) -> Identity {
-        self.session.identity
+    /// `Err` ([`StoreError::Another`]): this is not the database in which the ledger was written, by all that
+    /// this host knows, and nothing may be sent by what is in it. That is written down in it, and all leases
+    /// end.
+    pub async fn make_sure(&mut self) -> Result<(), StoreError> {
+        self.session.make_sure().await
     }
 
-    /// Which database `batch` was ordered in.
-    pub async fn batch_identity(&mut self, batch: BatchId) -> Result<Identity, StoreError> {
-        let identity = sqlx::query_as("SELECT system_id, timeline FROM batch WHERE id = $1");
-        let (system, timeline) = self.session.one(identity.bind(batch.0)).await?;
-        Ok(Identity { system, timeline })
+    /// Why this host's disk does not keep how far it has seen the ledger, said once.
+    pub fn unkept(&mut self) -> Option<&str> {
+        self.session.sight.news()
     }
 
     /// Ends the connection. Everything was on the server's disk before.

@@ -77,6 +77,12 @@ impl PostgresQueue {
         let lease_ms = self.session.server.lease_ms();
         let host = self.session.server.host().to_owned();
         let mut transaction = self.session.begin().await?;
+        // What is noticed is kept: nothing else was written by then.
+        if let Err(another) = transaction.make_sure().await {
+            transaction.commit().await?;
+            self.session.doubt();
+            return Err(another);
+        }
         let key: Key = transaction
             .one(sqlx::query_as(KEY).bind(run.batch.0))
             .await?;

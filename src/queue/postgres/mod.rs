@@ -1,7 +1,9 @@
 //! The queue on a PostgreSQL server, for several hosts.
 //!
 //! `server` is its address, `connect` makes a connection that has what the promises rest on, `session`
-//! keeps it, `pool` lets several sessions share some, `handle` and `migrate` open the database. `lease` is the right of one process to work for an
+//! keeps it, `pool` lets several sessions share some, `handle` and `migrate` open the database. `sight` is
+//! whether that is the one in which the ledger was written, `marks` what this host keeps of it on its own
+//! disk. `lease` is the right of one process to work for an
 //! account, by the server's clock. `text` reads a job and `change` moves it; `copy` is what a load sends.
 //! The rest are the verbs, as in SQLite's room: `enqueue`, `past`, `record`, `command`, `control`,
 //! `access`, `read`, `batches`, `overview`, `rollout`, `pace`, `check`. What they decide by stands in `stored`.
@@ -19,6 +21,7 @@ mod enqueue;
 mod handle;
 mod hosts;
 mod lease;
+mod marks;
 mod migrate;
 mod open_orders;
 mod overview;
@@ -33,6 +36,7 @@ mod renewal;
 mod rollout;
 mod server;
 mod session;
+mod sight;
 mod store;
 mod stray;
 mod testimony;
@@ -40,7 +44,7 @@ mod testimony;
 pub mod tests;
 mod text;
 
-pub use connect::Identity;
+pub use adopt::Notice;
 pub use handle::PostgresQueue;
 pub use hosts::HostLease;
 pub use open_orders::{AccountKey, OpenOrder, OpenOrders, Rest, Resting};

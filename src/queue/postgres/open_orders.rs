@@ -29,11 +29,11 @@ const OPEN: &str = "WITH RECURSIVE queued(id) AS (
          FROM unsettled WHERE id IS NOT NULL)
      SELECT id FROM queued WHERE id IS NOT NULL UNION SELECT id FROM unsettled WHERE id IS NOT NULL";
 
-/// The last word of an operator on each of these batches, whether it was ordered here, whether anybody
+/// The last word of an operator on each of these batches, how often the ledger was adopted, whether anybody
 /// ordered it or it was only loaded, and the last word that a host is down, where one may keep its jobs back.
 const STANDING: &str = concat!(
     "SELECT id, coalesce((SELECT max(seq) FROM control WHERE batch_id = batch.id), 0),
-            system_id = $2 AND timeline = $3,
+            (SELECT adoptions FROM origin),
             options IS NOT NULL OR EXISTS (SELECT 1 FROM run WHERE batch_id = batch.id),
             CASE WHEN EXISTS (SELECT 1 FROM job AS stray JOIN job ON job.service_id = stray.service_id
                                   AND job.batch_id = batch.id AND job.state = 'queued' WHERE ",
@@ -127,7 +127,6 @@ pub enum Resting<'a> {
 impl PostgresQueue {
     /// What is open, and what keeps a service from it.
     pub async fn open_orders(&mut self) -> Result<OpenOrders, StoreError> {
-        let identity = self.session.identity;
         let mut transaction = self.session.begin_reading().await?;
         let ids: Vec<(i64,)> = transaction.all(sqlx::query_as(OPEN)).await?;
         let ids: Vec<i64> = ids.into_iter().map(|(id,)| id).collect();
@@ -138,18 +137,17 @@ impl PostgresQueue {
         let batches: Vec<StoredBatch> = transaction.all(batches).await?;
         let tallies = sqlx::query_as(TALLIES).bind(&ids);
         let tallies = Tallies::of(transaction.all(tallies).await?)?;
-        let standing = sqlx::query_as(STANDING)
-            .bind(&ids)
-            .bind(identity.system)
-            .bind(identity.timeline);
-        let standing: Vec<(i64, i64, bool, bool, i64)> = transaction.all(standing).await?;
+        let standing = sqlx::query_as(STANDING).bind(&ids);
+        let standing: Vec<(i64, i64, i32, bool, i64)> = transaction.all(standing).await?;
         let at_work: Vec<(String, String, String, i64)> =
             transaction.all(sqlx::query_as(AT_WORK)).await?;
         let rests: Vec<RestRow> = transaction.all(sqlx::query_as(RESTS)).await?;
         transaction.rollback().await;
 
         let standing: HashMap<i64, _> = (standing.into_iter())
-            .map(|(id, word, is_here, is_ordered, fence)| (id, (word, is_here, is_ordered, fence)))
+            .map(|(id, word, adoptions, is_ordered, fence)| {
+                (id, (word, adoptions, is_ordered, fence))
+            })
             .collect();
         let mut found = OpenOrders::default();
         for batch in batches {
@@ -157,11 +155,11 @@ impl PostgresQueue {
             if !batch.is_open() {
                 continue;
             }
-            let (word, is_here, is_ordered, fence) =
+            let (word, adoptions, is_ordered, fence) =
                 standing.get(&batch.id.0).copied().unwrap_or_default();
             let (touched_ms, counts) = (batch.touched_ms, &batch.counts);
             found.orders.push(OpenOrder {
-                standing: format!("{touched_ms} {word} {fence} {is_here} {counts:?}"),
+                standing: format!("{touched_ms} {word} {fence} {adoptions} {counts:?}"),
                 is_ordered,
                 batch,
             });

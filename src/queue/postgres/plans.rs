@@ -17,8 +17,8 @@ use super::tests::queue;
 
 /// Three batches of 20,000 jobs, of which two are done, with their ledger.
 const LARGE: &str = "
-    INSERT INTO batch (action, identity, provider, api_url, number, manifest, path, rows, created_ms, system_id, timeline)
-        SELECT 'rebuild', decode(lpad(number::text, 64, '0'), 'hex'), 'zomro', 'url', 1, 'fleet.csv', '-', '{}', 0, 1, 1
+    INSERT INTO batch (action, identity, provider, api_url, number, manifest, path, rows, created_ms)
+        SELECT 'rebuild', decode(lpad(number::text, 64, '0'), 'hex'), 'zomro', 'url', 1, 'fleet.csv', '-', '{}', 0
         FROM generate_series(1, 3) AS number;
     INSERT INTO run (batch_id, started_ms, pid, host, version, options)
         SELECT CASE WHEN number < 4 THEN number ELSE 1 END, 0, 1, 'host', '1', '{}' FROM generate_series(1, 2000) AS number;
@@ -60,7 +60,7 @@ fn values(statement: &str) -> &'static str {
         OVERTAKEN => "3 * 4294967296, 4 * 4294967296",
         CONTROL => "3, 0",
         HELD => "3, 3",
-        HOLDS => "1",
+        HOLDS => "1, 7",
         COUNT => "3, 1::smallint, '{queued,done}', '{-1,1}', 0",
         LIVE => "'[[1, \"x\"], [2, \"x\"]]', 3",
         SUBMITTED => "'[[1, \"x\"], [2, \"x\"]]', 'rebuild', '[1, 2]'",

@@ -5,15 +5,18 @@
 //! whoever does not find one free waits for it. A connection on which anything went wrong is not given to
 //! another.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use sqlx::PgConnection;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
+use crate::queue::DatabaseId;
+
 /// So many connections, opened when they are needed.
 pub(super) struct Pool {
     permits: Arc<Semaphore>,
-    idle: Mutex<Vec<PgConnection>>,
+    /// Each with the database that it leads to.
+    idle: Mutex<Vec<(PgConnection, DatabaseId)>>,
 }
 
 impl Pool {
@@ -30,15 +33,20 @@ impl Pool {
     }
 
     /// One that is open, if there is one.
-    pub(super) fn take(&self) -> Option<PgConnection> {
+    pub(super) fn take(&self) -> Option<(PgConnection, DatabaseId)> {
         self.idle().pop()
     }
 
-    pub(super) fn give_back(&self, connection: PgConnection) {
-        self.idle().push(connection);
+    pub(super) fn give_back(&self, connection: PgConnection, identity: DatabaseId) {
+        self.idle().push((connection, identity));
     }
 
-    fn idle(&self) -> std::sync::MutexGuard<'_, Vec<PgConnection>> {
+    /// None of those that are open is used again.
+    pub(super) fn clear(&self) {
+        self.idle().clear();
+    }
+
+    fn idle(&self) -> MutexGuard<'_, Vec<(PgConnection, DatabaseId)>> {
         self.idle.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

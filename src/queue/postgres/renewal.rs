@@ -3,11 +3,12 @@
 use std::collections::HashSet;
 use std::time::Duration;
 
+use super::connect;
 use super::handle::PostgresQueue;
 use super::server::Server;
 use super::session::Session;
 use crate::job::RunId;
-use crate::queue::{Lease, Open, OpenError, StoreError};
+use crate::queue::{Lease, Open, StoreError};
 
 /// The leases of the runs $1 go on for $2 milliseconds; returns which runs hold theirs, and whether that was
 /// renewed just now. One that somebody else looks at in this moment is left out, so that no other waits
@@ -61,9 +62,19 @@ impl Renewal {
     pub async fn renew(&mut self, leases: &[Lease]) -> Result<Renewed, StoreError> {
         let mut session = match self.session.take() {
             Some(session) => session,
-            None => (Session::open(self.server.clone(), Open::Change).await)
-                .map_err(unreachable_server)?,
+            None => {
+                (Session::open(self.server.clone(), Open::Change).await).map_err(connect::lost)?
+            }
         };
+        match session.make_sure().await {
+            // In it nobody has a lease.
+            Err(StoreError::Another { .. }) => {
+                let lost = leases.iter().map(Lease::run).collect();
+                let runs = HashSet::new();
+                return Ok(Renewed { runs, lost });
+            }
+            sure => sure?,
+        }
         let runs: Vec<i64> = leases.iter().map(|lease| lease.run().0).collect();
         let renew = sqlx::query_as(RENEW)
             .bind(runs)
@@ -80,14 +91,5 @@ impl Renewal {
             };
         }
         Ok(renewed)
-    }
-}
-
-fn unreachable_server(error: OpenError) -> StoreError {
-    match error {
-        OpenError::Store(error) => error,
-        error => StoreError::Storage {
-            reason: error.to_string(),
-        },
     }
 }

@@ -1,6 +1,7 @@
 //! Which server, and which database on it.
 
 use std::fmt;
+use std::path::{Path, PathBuf};
 use std::str::FromStr as _;
 use std::time::Duration;
 
@@ -38,6 +39,8 @@ pub struct Server {
     lease: Duration,
     /// This machine's name, as leases show it.
     host: String,
+    /// Where this machine keeps how far it has seen ledgers; `None`: nowhere.
+    marks: Option<PathBuf>,
 }
 
 impl Server {
@@ -64,6 +67,7 @@ impl Server {
             shown: shown(&options),
             lease: LEASE,
             host: host(),
+            marks: None,
         })
     }
 
@@ -77,6 +81,19 @@ impl Server {
     #[must_use]
     pub fn with_host(self, host: String) -> Self {
         Self { host, ..self }
+    }
+
+    /// Where this machine keeps in `folder` how far it has seen ledgers.
+    #[must_use]
+    pub fn with_marks(self, folder: Option<PathBuf>) -> Self {
+        Self {
+            marks: folder,
+            ..self
+        }
+    }
+
+    pub(super) fn marks(&self) -> Option<&Path> {
+        self.marks.as_deref()
     }
 
     pub(super) fn host(&self) -> &str {

@@ -16,10 +16,11 @@ use sqlx::{Connection as _, Executor as _, FromRow, PgConnection, Postgres};
 use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::timeout;
 
-use super::connect::{self, Identity};
+use super::connect;
 use super::pool::Pool;
 use super::server::Server;
-use crate::queue::{Open, OpenError, StoreError};
+use super::sight::{self, Sight};
+use crate::queue::{DatabaseId, Identity, Open, OpenError, StoreError};
 
 /// A server that has not answered for so long is asked on a second connection whether it is there.
 const DOUBT_AFTER: Duration = Duration::from_secs(6);
@@ -33,7 +34,9 @@ const SILENCE: Duration = Duration::from_secs(30);
 
 pub(super) struct Session {
     pub(super) server: Server,
-    pub(super) identity: Identity,
+    /// At the end of the connection, or of the last one.
+    pub(super) identity: DatabaseId,
+    pub(super) sight: Sight,
     mode: Open,
     connection: Option<PgConnection>,
     /// Where it comes from, and goes after each verb; `None`: it is this session's alone.
@@ -51,6 +54,7 @@ impl Session {
         Ok(Self {
             server,
             identity,
+            sight: Sight::default(),
             mode,
             connection: Some(connection),
             pool: None,
@@ -74,6 +78,7 @@ impl Session {
         Self {
             server: self.server.clone(),
             identity: self.identity,
+            sight: self.sight.clone(),
             mode: self.mode,
             connection: None,
             pool: self.pool.clone(),
@@ -91,8 +96,11 @@ impl Session {
         if self.permit.is_none() {
             self.permit = pool.permit().await;
         }
-        if self.connection.is_none() {
-            self.connection = pool.take();
+        if self.connection.is_none()
+            && let Some((connection, identity)) = pool.take()
+        {
+            self.connection = Some(connection);
+            self.identity = identity;
         }
     }
 
@@ -107,7 +115,7 @@ impl Session {
         if let Some(connection) = self.connection.take()
             && is_sound
         {
-            pool.give_back(connection);
+            pool.give_back(connection, self.identity);
         }
         self.permit = None;
     }
@@ -128,7 +136,7 @@ impl Session {
                 }
                 None => false,
             };
-            if !is_there && let Err(error) = self.reconnect().await {
+            if !is_there && let Err(error) = Box::pin(self.reconnect()).await {
                 self.give_back(false);
                 return Err(error);
             }
@@ -149,22 +157,41 @@ impl Session {
         let connected = connect::connect(&self.server, self.mode, GREETING_MAX).await;
         let was_silent = connected.is_err() && began.elapsed() >= GREETING_MAX;
         self.silent_since = was_silent.then_some(began);
-        let (connection, identity) = connected.map_err(|error| match error {
-            OpenError::Store(error) => error,
-            other => StoreError::Storage {
-                reason: other.to_string(),
-            },
-        })?;
-        if identity != self.identity {
-            return Err(StoreError::Gone {
-                reason: format!(
-                    "{} is another one than before: a standby was promoted, or a copy was restored",
-                    self.server
-                ),
-            });
+        let (mut connection, identity) = connected.map_err(connect::lost)?;
+        self.identity = identity;
+        if self.sight.was_sure() {
+            // Whatever this process has begun, it has begun in the database that it was sure of.
+            sure(look(&self.server, &mut self.sight, &mut connection, identity).await?)?;
         }
         self.connection = Some(connection);
         Ok(())
+    }
+
+    /// Whether this is the database in which the ledger was written, by all that this host knows. Where it is
+    /// not, that is written down in it.
+    pub(super) async fn judge(&mut self) -> Result<Identity, StoreError> {
+        self.connection().await?;
+        let Some(connection) = &mut self.connection else {
+            return Err(lost());
+        };
+        let look = look(&self.server, &mut self.sight, connection, self.identity);
+        let found = Box::pin(look).await;
+        self.ended(found)
+    }
+
+    /// `Err`: it is another one.
+    pub(super) async fn make_sure(&mut self) -> Result<(), StoreError> {
+        sure(self.judge().await?)
+    }
+
+    /// The next verb begins on a new connection, and is only carried out if that leads to the database in which
+    /// the ledger was written.
+    pub(super) fn doubt(&mut self) {
+        self.connection = None;
+        self.permit = None;
+        if let Some(pool) = &self.pool {
+            pool.clear();
+        }
     }
 
     /// For what sqlx does by itself.
@@ -276,7 +303,7 @@ impl Session {
         };
         // Nothing had begun, so that nothing is lost by trying it on a new connection.
         if !has_begun {
-            session.reconnect().await?;
+            Box::pin(session.reconnect()).await?;
             session.run(statement).await?;
         }
         Ok(transaction)
@@ -301,7 +328,8 @@ pub(super) struct Transaction<'a> {
 impl Transaction<'_> {
     pub(super) async fn commit(self) -> Result<(), StoreError> {
         self.run("COMMIT").await.map_err(|error| match error {
-            StoreError::Storage { reason } => StoreError::Storage {
+            StoreError::Server { trouble, reason } => StoreError::Server {
+                trouble,
                 reason: format!("{reason}; nobody knows whether the last change was committed"),
             },
             other => other,
@@ -373,8 +401,27 @@ async fn answered<T>(
     }
 }
 
-fn lost() -> StoreError {
-    StoreError::Storage {
-        reason: "the connection to the server was lost".to_owned(),
+/// Asks the database who it is, and tells it if it is another one.
+async fn look(
+    server: &Server,
+    sight: &mut Sight,
+    connection: &mut PgConnection,
+    identity: DatabaseId,
+) -> Result<Identity, StoreError> {
+    let found = answered(server, sight.look(connection, server, identity)).await?;
+    if let Identity::Another { why, missed } = &found {
+        answered(server, sight::notice(connection, identity, why, *missed)).await?;
     }
+    Ok(found)
+}
+
+fn sure(identity: Identity) -> Result<(), StoreError> {
+    match identity {
+        Identity::Same => Ok(()),
+        Identity::Another { why, .. } => Err(StoreError::Another { why }),
+    }
+}
+
+fn lost() -> StoreError {
+    StoreError::away("the connection was lost".to_owned())
 }

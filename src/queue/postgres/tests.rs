@@ -2,17 +2,19 @@
 
 use tokio::sync::OnceCell;
 
+use super::PostgresQueue;
 use super::control::write_instruction;
 use super::server::Server;
-use super::{Identity, PostgresQueue};
 use crate::job::{
     AccountId, BatchId, ControlEntry, Instruction, LedgerEntry, Owner, ServiceId, State, Transition,
 };
 use crate::queue::conformance::rig;
 use crate::queue::{
     Admission, Backend as _, EnqueuePolicy, NewRun, Open, OpenError, QueuedJob, Selection,
-    Store as _, StoreError,
+    Store as _, StoreError, Trouble,
 };
+
+mod identity;
 
 #[path = "../../../tests/postgres/cluster.rs"]
 #[expect(dead_code, reason = "some of it is only for the tests of the binary")]
@@ -253,27 +255,15 @@ async fn only_a_load_creates_the_schema_and_each_refusal_says_what_to_do() {
     let silent = Server::parse("postgres://fleet@127.0.0.1:9/ledger").unwrap();
     let refused = PostgresQueue::open(&silent, Open::Read).await;
     assert!(
-        matches!(&refused, Err(OpenError::Store(StoreError::Storage { reason })) if reason.contains("can't be reached")),
+        matches!(
+            &refused,
+            Err(OpenError::Store(StoreError::Server {
+                trouble: Trouble::Away,
+                ..
+            }))
+        ),
         "{refused:?}"
     );
-}
-
-#[tokio::test]
-async fn a_batch_knows_the_database_that_it_was_ordered_in() {
-    let Some(server) = ledger().await else { return };
-    let mut queue = PostgresQueue::open(&server, Open::Change).await.unwrap();
-    let (lease, _) = rig::begun(&mut queue, &[1]).await;
-    let cluster = Cluster::shared().unwrap();
-    let system = cluster.sql(
-        "postgres",
-        "SELECT system_identifier FROM pg_control_system()",
-    );
-    let identity = Identity {
-        system: system.parse().unwrap(),
-        timeline: 1,
-    };
-    assert_eq!(queue.identity(), identity);
-    assert_eq!(queue.batch_identity(lease.batch()).await.unwrap(), identity);
 }
 
 #[tokio::test]

@@ -53,6 +53,12 @@ pub enum OpenError {
         /// What to do about it.
         remedy: String,
     },
+    /// A server that can only be read.
+    #[error("{server} is a standby, which can only be read")]
+    Standby {
+        /// Its address, without a password.
+        server: String,
+    },
     /// It is there, and did not do what opening it asks.
     #[error(transparent)]
     Store(#[from] StoreError),

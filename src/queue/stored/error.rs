@@ -1,6 +1,6 @@
 //! What the errors of databases mean.
 
-use crate::queue::StoreError;
+use crate::queue::{StoreError, Trouble};
 
 impl From<sqlx::Error> for StoreError {
     fn from(error: sqlx::Error) -> Self {
@@ -18,13 +18,19 @@ impl From<sqlx::Error> for StoreError {
                     None => Self::Bug(reason),
                 }
             }
-            sqlx::Error::Io(io) => Self::Storage {
-                reason: io.to_string(),
-            },
+            sqlx::Error::Io(io) => Self::away(io.to_string()),
             // Half an answer: a connection that was cut, or whoever listens there is no PostgreSQL.
-            sqlx::Error::Protocol(reason) => Self::Storage { reason },
+            sqlx::Error::Protocol(reason) => Self::away(reason),
             other => Self::Bug(other.to_string()),
         }
+    }
+}
+
+impl StoreError {
+    /// The server is away, or the way to it is.
+    pub fn away(reason: String) -> Self {
+        let trouble = Trouble::Away;
+        Self::Server { trouble, reason }
     }
 }
 
@@ -40,17 +46,27 @@ fn of_sqlite(code: &str, reason: String) -> StoreError {
 
 /// By SQLSTATE: its first two characters are a class.
 fn of_postgres(code: &str, reason: String) -> StoreError {
+    let server = |trouble, reason| StoreError::Server { trouble, reason };
     match code {
         // serialization_failure, deadlock_detected, lock_not_available
         "40001" | "40P01" | "55P03" => StoreError::Busy,
-        // query_canceled: by `statement_timeout`, or by an administrator. read_only_sql_transaction: a
-        // server that has become a standby. insufficient_privilege.
-        "57014" | "25006" | "42501" => StoreError::Storage { reason },
+        // read_only_sql_transaction: a server that has become a standby.
+        "25006" => server(Trouble::ReadOnly, reason),
+        "42501" => server(Trouble::Refuses, reason),
+        // query_canceled: by `statement_timeout`, or by an administrator.
+        "57014" => server(Trouble::Overloaded, reason),
+        // disk_full
+        "53100" => StoreError::Storage { reason },
         code => match &code[..2] {
-            // Connection, authorisation, resources (disk, memory, connections), an operator's
-            // intervention (a server that shuts down), the system, a damaged file, transactions that
-            // the server has ended because they idled.
-            "08" | "28" | "53" | "57" | "58" | "XX" | "25" => StoreError::Storage { reason },
+            // The connection; an operator's intervention (a server that shuts down); a transaction that the
+            // server has ended because it idled.
+            "08" | "57" | "25" => server(Trouble::Away, reason),
+            // Authorisation.
+            "28" => server(Trouble::Refuses, reason),
+            // Memory, connections.
+            "53" => server(Trouble::Overloaded, reason),
+            // The system under the server, a damaged file.
+            "58" | "XX" => StoreError::Storage { reason },
             _ => StoreError::Bug(reason),
         },
     }
@@ -66,18 +82,30 @@ mod tests {
             StoreError::Busy => "busy",
             StoreError::Storage { .. } => "storage",
             StoreError::Bug(_) => "bug",
-            _ => "other",
+            StoreError::Server { trouble, .. } => match trouble {
+                Trouble::Away => "away",
+                Trouble::Refuses => "refuses",
+                Trouble::ReadOnly => "read only",
+                Trouble::Overloaded => "overloaded",
+            },
+            other => panic!("{code}: {other}"),
         };
         for (code, means) in [
             ("40P01", "busy"),
             ("40001", "busy"),
             ("55P03", "busy"),
             ("53100", "storage"),
-            ("53300", "storage"),
-            ("57P01", "storage"),
-            ("08006", "storage"),
-            ("42501", "storage"),
-            ("25006", "storage"),
+            ("58030", "storage"),
+            ("XX001", "storage"),
+            ("53300", "overloaded"),
+            ("53200", "overloaded"),
+            ("57014", "overloaded"),
+            ("57P01", "away"),
+            ("08006", "away"),
+            ("25P03", "away"),
+            ("42501", "refuses"),
+            ("28P01", "refuses"),
+            ("25006", "read only"),
             ("23505", "bug"),
             ("23514", "bug"),
             ("42P01", "bug"),
@@ -89,6 +117,9 @@ mod tests {
     #[test]
     fn half_an_answer_of_a_server_is_a_lost_connection_and_no_bug() {
         let cut = sqlx::Error::Protocol("unexpected response from SSLRequest: 0x00".to_owned());
-        assert!(matches!(StoreError::from(cut), StoreError::Storage { .. }));
+        let trouble = Trouble::Away;
+        assert!(
+            matches!(StoreError::from(cut), StoreError::Server { trouble: found, .. } if found == trouble)
+        );
     }
 }

@@ -14,12 +14,11 @@
 //! | when what was sent can take effect no more | [`stray`] |
 //! | who keeps leases alive while runs work | [`Keeper`] |
 //! | what an outcome means that its sender could not write in time | [`testimony`] |
-//! | whether the database is still the one in which the intents lie | [`identity`] |
+//! | whether the database is still the one in which the intents lie | [`identity`], which the queue asks at each turn |
 //!
 //! `model` (in the tests) lets two hosts, a database and an operator live every history that fits its
 //! bounds, with these very functions, and names what they assume.
 
-pub mod identity;
 mod keeper;
 #[cfg(test)]
 mod model;
@@ -29,11 +28,10 @@ pub mod stray;
 pub mod testimony;
 pub mod trust;
 
-pub use identity::{DatabaseId, Identity, LedgerMark, Origin};
 pub use keeper::{Keeper, Kept};
 pub use orphan::{Missing, Waits};
 pub use permit::{Permit, Refusal};
 pub use testimony::{Heard, Testimony};
 pub use trust::{BootTime, LeaseTerms, Trust};
 
-pub use crate::queue::{Fence, Tenure};
+pub use crate::queue::{Fence, Tenure, identity};

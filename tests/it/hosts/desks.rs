@@ -11,7 +11,7 @@ const ONE_LOAD: &str = "SELECT pg_advisory_lock(32199637924668789)";
 
 const JOBS: &str = "SELECT 1 FROM refleet.job FOR UPDATE";
 
-const BATCHES: &str = "SELECT 1 FROM refleet.batch FOR UPDATE";
+const ORIGIN: &str = "SELECT 1 FROM refleet.origin FOR UPDATE";
 
 /// Two processes with these arguments, which both have come to the point where they wait for `lock`; how
 /// they ended, the smaller code first.
@@ -93,11 +93,18 @@ fn of_two_who_settle_the_same_jobs_at_once_one_is_heard_and_the_other_told() {
     };
     let cluster = Cluster::shared().unwrap();
     rig.load();
-    rig.ask(cluster, "UPDATE refleet.batch SET timeline = timeline + 1");
-    let ended = at_once(&rig, BATCHES, &["adopt", "--reason", "the old one is off"]);
+    let adopt = ["adopt", "--reason", "the old one is off"];
+    rig.ask(cluster, "UPDATE refleet.origin SET timeline = timeline + 1");
+    rig.call(&adopt).exit(75);
+    // The time that has to pass since then has passed, and nothing takes effect late.
+    let since = "UPDATE refleet.origin SET noticed_at = noticed_at - interval '1 hour'";
+    rig.ask(cluster, since);
+    let settled = "UPDATE refleet.batch SET options = '{\"settle_ms\": 0}'";
+    rig.ask(cluster, settled);
+    let ended = at_once(&rig, ORIGIN, &adopt);
     codes(&ended, [0, 3]);
     one_said(&ended, "3 jobs of batch 1 may have been sent");
-    one_said(&ended, "batch 1 was adopted by somebody else just now");
+    one_said(&ended, "was adopted by somebody else just now");
 
     let service = rig.services[0].to_string();
     let resolve = |verdict, which| ["resolve", which, "--as", verdict, "--reason", "looked"];

@@ -225,21 +225,29 @@ fn a_database_that_is_another_one_is_worked_on_only_when_it_is_adopted() {
     let (Some(rig), Some(cluster)) = (rig(3, |_| {}), Cluster::shared()) else {
         return;
     };
-    rig.load();
-    rig.call(&["adopt", "--reason", "I think so"])
-        .exit(2)
-        .says("in this very database");
+    finish(on(&rig, "alpha", &[("REFLEET_FAILPOINT", "before_send:1")]));
+    let adopt = |more: &[&str]| {
+        let reason = ["adopt", "--lease", "3s", "--reason", "it is switched off"];
+        rig.call(&[&reason[..], more].concat())
+    };
+    adopt(&[]).exit(2).says("this is the very database");
     // As if a standby had been promoted since.
-    rig.ask(
-        cluster,
-        "UPDATE refleet.batch SET timeline = timeline + 1, options = '{\"settle_ms\": 400}'",
-    );
+    rig.ask(cluster, "UPDATE refleet.origin SET timeline = timeline + 1");
     rig.run(SHORT)
         .exit(6)
         .says("a standby was promoted")
         .says("adopt --reason TEXT");
-    rig.call(&["adopt", "--reason", "the old one is switched off"])
-        .exit(3);
+    for command in [&["load", "fleet.csv"][..], &["retry", "--failed"]] {
+        rig.call(command).exit(6).says("a standby was promoted");
+    }
+    adopt(&[])
+        .exit(75)
+        .says("it is too early")
+        .says("adopt --wait");
+    adopt(&["--wait"])
+        .exit(3)
+        .says("waiting until")
+        .says_out("3 jobs of batch 1 may have been sent");
     rig.run(SHORT).exit(3);
     assert_eq!(rig.submissions(), 0);
     let all = [

@@ -7,9 +7,9 @@ use uuid::Uuid;
 use super::setting::{Mutation, Setting};
 use super::world::{Db, Form, Held, Job, NOBODY, Said, World};
 use crate::job::{Executed, Failure, FailureKind, JobRecord, LedgerEntry, State, Task, Verdict};
+use crate::run::hosts::identity::{self, DatabaseId, Identity, LedgerMark, Origin};
 use crate::run::hosts::{
-    BootTime, DatabaseId, Fence, Heard, Identity, LeaseTerms, LedgerMark, Origin, Permit, Tenure,
-    Testimony, Trust, Waits, identity, orphan, permit,
+    BootTime, Fence, Heard, LeaseTerms, Permit, Tenure, Testimony, Trust, Waits, orphan, permit,
 };
 
 /// As long as an intent lives: with a lease of six ticks the constants have their real proportions.
@@ -201,7 +201,7 @@ impl Setting {
         }
         let id = |timeline: u8| DatabaseId {
             system: 1,
-            timeline: u32::from(timeline),
+            timeline: i64::from(timeline),
         };
         let (adoptions, line, says) = mark;
         let is_kept = line > 0 && !self.breaks(Mutation::NoMark);

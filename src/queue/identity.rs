@@ -11,24 +11,24 @@ use std::time::Duration;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct DatabaseId {
     /// Of the cluster: `initdb` draws it.
-    pub system: u64,
+    pub system: i64,
     /// Counts the promotions and recoveries to a point in time.
-    pub timeline: u32,
+    pub timeline: i64,
 }
 
-/// In which database a batch was made, or adopted.
+/// In which database a ledger was begun, or adopted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Origin {
     /// That database.
     pub database: DatabaseId,
-    /// How often the batch was adopted.
+    /// How often the ledger was adopted.
     pub adoptions: u32,
 }
 
-/// The furthest line of the ledger that a host has seen, as it keeps it on its own disk.
+/// The furthest line of a ledger that a host has seen, as it keeps it on its own disk.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct LedgerMark {
-    /// How often the batch had been adopted by then: each adoption counts anew.
+    /// How often the ledger had been adopted by then: each adoption counts anew.
     pub adoptions: u32,
     /// Its number. Alone it would not do: a ledger that was cut grows past it again, with other lines.
     pub line: i64,
@@ -36,7 +36,14 @@ pub struct LedgerMark {
     pub digest: [u8; 32],
 }
 
-/// Whether a batch may be worked on in this database.
+impl LedgerMark {
+    /// It says more than `other`.
+    pub fn is_beyond(&self, other: &Self) -> bool {
+        (self.adoptions, self.line) > (other.adoptions, other.line)
+    }
+}
+
+/// Whether a ledger may be worked with in this database.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Identity {
     /// Each intent that was committed is in it.
@@ -45,6 +52,8 @@ pub enum Identity {
     Another {
         /// What shows it.
         why: String,
+        /// The line that this host has seen, and that is not there.
+        missed: Option<LedgerMark>,
     },
 }
 
@@ -52,35 +61,35 @@ impl Identity {
     /// `mark`: what this host has seen, and `there`: the digest of the line with that number in the database
     /// (`None`: it has no such line).
     pub fn judge(
-        batch: Origin,
+        ledger: Origin,
         now: DatabaseId,
         mark: Option<LedgerMark>,
         there: Option<[u8; 32]>,
     ) -> Self {
-        let made = batch.database;
-        let mark = mark.filter(|mark| mark.adoptions >= batch.adoptions);
-        let differs = |mark: LedgerMark| {
-            let is_there = there == Some(mark.digest) && mark.adoptions == batch.adoptions;
-            (!is_there).then_some(mark.line)
+        let made = ledger.database;
+        let is_missed = |mark: &LedgerMark| {
+            mark.adoptions > ledger.adoptions
+                || mark.adoptions == ledger.adoptions && there != Some(mark.digest)
         };
+        let missed = mark.filter(is_missed);
         let why = if made.system != now.system {
             format!(
-                "its jobs were made in the database with system identifier {}, and this one has {}: it was restored from a dump, or is another one",
+                "its ledger was written in the one with system identifier {}, and this one has {}: a dump was restored, or it is another one altogether",
                 made.system, now.system
             )
         } else if made.timeline != now.timeline {
             format!(
-                "its jobs were made on timeline {} of the database, and this is timeline {}: a standby was promoted, or an older state was recovered",
+                "its ledger was written on timeline {}, and this is timeline {}: a standby was promoted, or an older state was recovered",
                 made.timeline, now.timeline
             )
-        } else if let Some(line) = mark.and_then(differs) {
+        } else if let Some(LedgerMark { line, .. }) = missed {
             format!(
-                "this host has seen line {line} of its ledger, and it is gone, or another one now: an older copy was put back"
+                "this host has seen line {line} of its ledger, and that is gone, or another one stands there now: an older copy was put back"
             )
         } else {
             return Self::Same;
         };
-        Self::Another { why }
+        Self::Another { why, missed }
     }
 }
 
@@ -108,20 +117,20 @@ mod tests {
         digest: [4; 32],
     };
 
-    /// Why a batch that was adopted so often is held.
+    /// Why a ledger that was adopted so often is held.
     fn why(
         adoptions: u32,
         now: DatabaseId,
         mark: Option<LedgerMark>,
         there: Option<[u8; 32]>,
     ) -> Option<String> {
-        let batch = Origin {
+        let ledger = Origin {
             database: HERE,
             adoptions,
         };
-        match Identity::judge(batch, now, mark, there) {
+        match Identity::judge(ledger, now, mark, there) {
             Identity::Same => None,
-            Identity::Another { why } => Some(why),
+            Identity::Another { why, .. } => Some(why),
         }
     }
 
@@ -134,7 +143,11 @@ mod tests {
     #[test]
     fn a_dump_and_a_standby_are_known_by_what_postgresql_says_of_itself() {
         let dump = DatabaseId { system: 8, ..HERE };
-        assert!(why(0, dump, None, None).unwrap().contains("from a dump"));
+        assert!(
+            why(0, dump, None, None)
+                .unwrap()
+                .contains("a dump was restored")
+        );
         let standby = DatabaseId {
             timeline: 2,
             ..HERE
