@@ -19,7 +19,7 @@
 //!
 //! What a history does follows from its seed; how the operating system interleaves it does not.
 
-mod oddities;
+pub mod oddities;
 mod orders;
 
 use std::collections::BTreeMap;

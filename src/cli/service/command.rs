@@ -188,10 +188,6 @@ impl<'a> Service<'a> {
         queue: &mut Queue,
         signals: &mut Signals,
     ) -> Result<Stop, CliError> {
-        if !self.crew.is_many() {
-            // Whether its only login is worth anything, somebody may want to know at once.
-            self.crew.open(&[]);
-        }
         let mut look_at = Instant::now();
         loop {
             tokio::select! {
@@ -294,7 +290,14 @@ impl<'a> Service<'a> {
                 continue;
             }
             match open.at_work.get(&key) {
-                Some(holder) => stands_by = Some((key, holder.clone())),
+                Some((host, pid)) => {
+                    stands_by = Some(StandsBy {
+                        key,
+                        owner,
+                        host: host.clone(),
+                        pid: *pid,
+                    });
+                }
                 None => wanted.push((key, owner, order.batch.clone())),
             }
         }
@@ -320,7 +323,10 @@ impl<'a> Service<'a> {
                 None => without_login.push((key, owner)),
             }
         }
-        if !without_login.is_empty() && !is_blocked {
+        // Whether its only login is worth anything, somebody may want to know at once; but what another host
+        // works for may be that account, whose calls are that host's.
+        let is_only = !self.crew.is_many() && open.at_work.is_empty();
+        if (is_only || !without_login.is_empty()) && !is_blocked {
             let owners: Vec<Owner> = (without_login.iter())
                 .map(|(_, owner)| owner.clone())
                 .collect();
@@ -334,7 +340,7 @@ impl<'a> Service<'a> {
     fn tell_standing(
         &mut self,
         without_login: Vec<(AccountKey, Owner)>,
-        stands_by: Option<(AccountKey, (String, u32))>,
+        stands_by: Option<StandsBy>,
     ) {
         if self.crew.is_many() && self.crew.knows_all() {
             for (key, owner) in without_login {
@@ -346,21 +352,33 @@ impl<'a> Service<'a> {
                 }
             }
         }
-        let Some(only) = self.crew.only() else {
-            if self.crew.is_many() && self.crew.working() == 0 && self.crew.knows_all() {
+        if self.crew.is_many() {
+            if self.crew.working() == 0 && self.crew.knows_all() {
                 self.tell_once("nothing to do for any account: waiting");
             }
             return;
-        };
-        let (key, owner) = (only.key(), only.owner.clone());
-        match stands_by.filter(|(at, _)| *at == key) {
-            Some((_, (host, pid))) => {
+        }
+        let only = self
+            .crew
+            .only()
+            .map(|login| (login.key(), login.owner.clone()));
+        let is_its = |key: &AccountKey| only.as_ref().is_none_or(|(own, _)| own == key);
+        match (stands_by.filter(|stands_by| is_its(&stands_by.key)), only) {
+            (
+                Some(StandsBy {
+                    owner, host, pid, ..
+                }),
+                _,
+            ) if self.crew.working() == 0 => {
                 let host = text::brief(&host, 64);
                 self.tell_once(&format!(
                     "process {pid} on {host} works for account {owner}: standing by"
                 ));
             }
-            None => self.tell_once(&format!("nothing to do for account {owner}: waiting")),
+            (None, Some((_, owner))) => {
+                self.tell_once(&format!("nothing to do for account {owner}: waiting"));
+            }
+            (Some(_) | None, Some(_) | None) => {}
         }
     }
 
@@ -419,6 +437,14 @@ async fn look(queue: &mut Queue) -> Result<OpenOrders, CliError> {
         Some(queue) => Ok(queue.open_orders().await?),
         None => Ok(OpenOrders::default()),
     }
+}
+
+/// An account for which somebody else works.
+struct StandsBy {
+    key: AccountKey,
+    owner: Owner,
+    host: String,
+    pid: u32,
 }
 
 /// Why a service ends.

@@ -108,7 +108,7 @@ impl Crew {
         (self.tasks).spawn_local(async move { Ended::Worked(nth, work.await) });
     }
 
-    /// Tries logins of which nobody knows whose they are, those first that may be `wanted`'s.
+    /// Tries logins of which nobody knows whose they are: those that may be `wanted`'s, or else all.
     pub fn open(&mut self, wanted: &[Owner]) {
         self.wake();
         let is_wanted = |seat: &Seat| match seat {
@@ -116,9 +116,11 @@ impl Crew {
             Seat::Opening | Seat::Free(_) | Seat::AtWork(..) | Seat::Rests(..) => false,
         };
         let is_unopened = |seat: &Seat| matches!(seat, Seat::Unopened(_));
-        let first = self.places(is_wanted);
-        let first = first.into_iter().chain(self.places(is_unopened));
-        for nth in first.collect::<Vec<_>>() {
+        let mut tried = self.places(is_wanted);
+        if tried.is_empty() {
+            tried = self.places(is_unopened);
+        }
+        for nth in tried {
             if self.opening >= OPENING_MAX {
                 return;
             }

@@ -17,10 +17,7 @@ use crate::run::Signals;
 use crate::run::hosts::Keeper;
 use crate::{text, time};
 
-/// An account is left alone for so long after an outage, which one host sees as well as another.
-const AFTER_OUTAGE: Duration = Duration::from_mins(1);
-
-/// The same after something that only a person can mend, unless it mends itself: refused credentials, a
+/// An account is left alone for so long after something that only a person can mend, unless it mends itself: refused credentials, a
 /// block, an API that is none.
 const AFTER_REFUSAL: Duration = Duration::from_mins(10);
 
@@ -141,7 +138,8 @@ impl Work {
             }
             // Another one has it, or the server is away.
             Exit::Busy | Exit::Storage => Ok(Next::Wait(exit.meaning().to_owned())),
-            Exit::Outage => self.leave_account(exit, AFTER_OUTAGE).await,
+            // For as long as a host is waited for.
+            Exit::Outage => self.leave_account(exit, self.login.global.lease).await,
             Exit::Usage | Exit::Credentials | Exit::Blocked if self.is_one_of_many => {
                 self.leave_account(exit, AFTER_REFUSAL).await
             }

@@ -1,5 +1,9 @@
 //! Histories of two or three processes on one account and one PostgreSQL, at random.
 //!
+//! Some are runs, some services, and now and then somebody at a desk says something: pauses, cancels, retries, or
+//! settles a doubt after a look at the instance. He tells the truth: what was wiped is done, and only what was
+//! not, and whose sender is dead and fenced, is sent again. In every other history calls go wrong.
+//!
 //! Each process has a way of its own to the database. Now and then one is killed, frozen or cut off, for
 //! shorter or longer than the lease, and one that has ended is started again. In the end all is mended, the
 //! last ones come to their end, and the simulator's own record is held against the ledger.
@@ -8,13 +12,16 @@
 //! `REFLEET_HOSTS_SEED=n` begins with another seed. What a history does follows from its seed; how the
 //! operating system interleaves it does not.
 
+mod desk;
+
 use std::fmt::Write as _;
 use std::sync::{Mutex, OnceLock};
 use std::time::{Duration, Instant};
 
 use refleet::job::{LedgerEntry, State};
-use refleet::simulator::CallRecord;
+use refleet::simulator::{CallRecord, FaultPlan};
 
+use crate::crash::oddities::KINDS;
 use crate::rig::{Cluster, Pace, Proxy, Rig, Running, side_by_side};
 
 /// Histories that run at once: they mostly wait.
@@ -33,6 +40,11 @@ const WINDOW: Duration = Duration::from_secs(1);
 struct Figures {
     histories: u64,
     processes: u64,
+    services: u64,
+    faults: u64,
+    /// What somebody at a desk has said.
+    words: u64,
+    requeued: u64,
     /// Leases that were acquired.
     tenures: u64,
     killed: u64,
@@ -56,6 +68,10 @@ impl Figures {
     fn add(&mut self, other: &Self) {
         self.histories += other.histories;
         self.processes += other.processes;
+        self.services += other.services;
+        self.faults += other.faults;
+        self.words += other.words;
+        self.requeued += other.requeued;
         self.tenures += other.tenures;
         self.killed += other.killed;
         self.frozen += other.frozen;
@@ -74,6 +90,8 @@ impl Figures {
 
 /// A machine, as far as a history knows one.
 struct Host {
+    /// It is a service, which ends when it is asked to.
+    serves: bool,
     proxy: Proxy,
     process: Option<Running>,
     /// It is started then.
@@ -105,6 +123,11 @@ struct History {
     /// Misfortunes that are still to come, and after which submission the next one does.
     left: u32,
     next_at: u64,
+    desk: desk::Desk,
+    /// Calls of whoever has ordered it before all hosts.
+    calls_before: usize,
+    /// Whether all has ended is asked again then.
+    ask_at: Instant,
     figures: Figures,
     began: Instant,
     /// What happened, for the one that fails.
@@ -115,11 +138,17 @@ impl History {
     fn new(seed: u64, cluster: &Cluster) -> Self {
         let mut random = fastrand::Rng::with_seed(seed);
         let count = random.usize(6..=16);
+        let faults = FaultPlan {
+            rate: random.choice([0.0, 0.0, 0.05, 0.1]).unwrap(),
+            kinds: KINDS.to_vec(),
+            seed,
+        };
         let (latency, lag) = (random.u64(0..=150), random.u64(0..=20));
         let mut rig = Rig::brisk(count, |config| {
             config.latency = Duration::from_millis(latency);
             config.list_lag = Duration::from_millis(lag);
             config.rebuild_duration = Duration::from_millis(300);
+            config.faults = faults;
         })
         .on_server(cluster);
         let rate = random.choice([0, 8, 16]).unwrap();
@@ -129,6 +158,7 @@ impl History {
         let now = Instant::now();
         let hosts = random.usize(2..=3);
         let hosts = (0..hosts).map(|_| Host {
+            serves: random.bool(),
             proxy: Proxy::to(cluster.port()),
             process: None,
             starts: now + Duration::from_millis(random.u64(0..=300)),
@@ -142,6 +172,9 @@ impl History {
             rate,
             left: random.u32(2..=6),
             next_at: random.u64(0..=4),
+            desk: desk::Desk::new(&mut random, now),
+            calls_before: 0,
+            ask_at: now,
             random,
             figures: Figures {
                 histories: 1,
@@ -167,10 +200,14 @@ impl History {
     /// Until the batch has come to its end, and every process to its own.
     fn until_the_end(&mut self, cluster: &Cluster) -> Result<(), String> {
         let mut has_ended = false;
+        if self.hosts.iter().any(|host| host.serves) {
+            self.order()?;
+        }
         loop {
             for nth in 0..self.hosts.len() {
-                has_ended |= self.look_after(nth, has_ended)?;
+                self.look_after(nth, has_ended)?;
             }
+            has_ended = has_ended || self.has_ended(cluster)?;
             if has_ended && self.hosts.iter().all(|host| host.process.is_none()) {
                 return Ok(());
             }
@@ -183,27 +220,81 @@ impl History {
                 self.next_at = sent + self.random.u64(1..=4);
                 self.befall(cluster);
             }
+            if self.is_ordered() {
+                self.say(cluster)?;
+            }
             std::thread::sleep(Duration::from_millis(2));
         }
     }
 
-    /// Starts the process of a host, mends what is due, and hears how it has ended. Says whether the batch
-    /// has come to its end.
-    fn look_after(&mut self, nth: usize, has_ended: bool) -> Result<bool, String> {
+    /// The order is made before any host is there.
+    fn order(&mut self) -> Result<(), String> {
+        for _ in 0..20 {
+            let ended =
+                self.rig
+                    .call(&["run", "fleet.csv", "--yes", "--rate", "0", "--order-only"]);
+            match ended.code {
+                0 => {
+                    self.calls_before = self.rig.simulator.calls().len();
+                    self.began = Instant::now();
+                    return Ok(());
+                }
+                // What may go wrong with a call.
+                4 => {}
+                _ => return Err(format!("the order: {ended}")),
+            }
+        }
+        Err("it can't be ordered".to_owned())
+    }
+
+    /// There is a queue.
+    fn is_ordered(&self) -> bool {
+        self.calls_before > 0 || self.rig.submissions() > 0
+    }
+
+    /// Nobody has anything to do any more, and nobody anything to say.
+    fn has_ended(&mut self, cluster: &Cluster) -> Result<bool, String> {
+        let now = Instant::now();
+        if !self.desk.is_silent() || !self.is_ordered() || now < self.ask_at {
+            return Ok(false);
+        }
+        self.ask_at = now + Duration::from_millis(100);
+        let open = "SELECT count(*) FROM refleet.job WHERE completed_ms IS NULL AND held = 0";
+        if self.rig.ask(cluster, open).trim() != "0" {
+            return Ok(false);
+        }
+        let held = "SELECT count(*) FROM refleet.job WHERE held = 1";
+        if self.desk.looks == 0 || self.rig.ask(cluster, held).trim() == "0" {
+            return Ok(true);
+        }
+        // What was sent may arrive for a while.
+        self.desk.looks -= 1;
+        self.ask_at = now + Duration::from_millis(300);
+        self.settle(cluster)?;
+        Ok(false)
+    }
+
+    /// Starts the process of a host, mends what is due, asks it to end, and hears how it has ended.
+    fn look_after(&mut self, nth: usize, has_ended: bool) -> Result<(), String> {
         let now = Instant::now();
         let is_due = self.hosts[nth].mended.is_some_and(|then| now >= then);
         if is_due || has_ended && self.hosts[nth].mended.is_some() {
             self.hosts[nth].mend();
             self.tell(nth, "mended");
         }
+        let serves = self.hosts[nth].serves;
         let Some(process) = &mut self.hosts[nth].process else {
             if !has_ended && now >= self.hosts[nth].starts {
                 self.start(nth)?;
             }
-            return Ok(false);
+            return Ok(());
         };
         let Some(code) = process.wait_until(|| true) else {
-            return Ok(false);
+            // A process that has not come so far yet is ended by it at once.
+            if has_ended && serves {
+                process.signal("TERM");
+            }
+            return Ok(());
         };
         let said = process.said();
         self.hosts[nth].process = None;
@@ -211,13 +302,14 @@ impl History {
         self.hosts[nth].starts = now + Duration::from_millis(self.random.u64(100..=700));
         self.tell(nth, &format!("ended with {code}"));
         match code {
-            0 | 3 => return Ok(true),
+            // A service ends when it is asked to, a run may be paused when it begins.
+            0 | 1 | 3 | 6 | 143 | -15 => {}
             75 => self.figures.busy += 1,
             74 => self.figures.unreachable += 1,
             4 | -9 => {}
             _ => return Err(format!("exit code {code}\n{said}")),
         }
-        Ok(false)
+        Ok(())
     }
 
     fn start(&mut self, nth: usize) -> Result<(), String> {
@@ -230,9 +322,17 @@ impl History {
         std::fs::create_dir_all(&home).unwrap();
         let host = &mut self.hosts[nth];
         let address = host.proxy.address(self.rig.server.as_ref().unwrap());
-        let mut command = self.rig.order("fleet.csv", &["-q"]);
+        let mut command = if host.serves {
+            self.figures.services += 1;
+            let mut command = self.rig.refleet(&["work", "-q"]);
+            command.args(self.rig.pace.words());
+            command
+        } else {
+            self.rig.order("fleet.csv", &["-q"])
+        };
         command
             .env("HOME", home)
+            .env("REFLEET_HOST", format!("host{nth}"))
             .env("REFLEET_DB", address)
             .env("REFLEET_LEASE", format!("{}ms", self.lease.as_millis()));
         host.process = Some(Running::start(command));
@@ -309,7 +409,8 @@ impl History {
         self.rig.check_end()?;
         let calls = self.rig.simulator.calls();
         self.figures.calls = calls.len() as u64;
-        self.check_rate(&calls)?;
+        self.check_rate(&calls[self.calls_before..])?;
+        self.figures.faults = self.rig.simulator.record().faults.values().sum();
         self.figures.wiped = self.rig.wiped().iter().sum();
         for story in self.rig.stories().ok_or("nothing was ever queued")? {
             let doubts = (story.lines.iter()).filter(|line| {
@@ -344,7 +445,9 @@ impl History {
         }
         let width = u64::try_from(WINDOW.as_micros()).unwrap();
         let rate = usize::try_from(self.rate).unwrap();
-        let allowed = rate + 2;
+        // A service that finds nobody at work asks whose the login is, before it has the lease.
+        let services = self.hosts.iter().filter(|host| host.serves).count();
+        let allowed = rate + 2 + 2 * services;
         for (first, call) in calls.iter().enumerate() {
             let later = calls[first..].iter();
             let count = later
