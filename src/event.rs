@@ -12,6 +12,7 @@ use crate::job::{
     Action, BatchId, ControlEntry, Counts, Evidence, Executed, FailureKind, Owner, RunId,
     ServiceId, State,
 };
+use crate::run::start_order::Taken;
 
 /// Something that a person or a script may want to know while a run works.
 #[derive(Debug, Clone, Serialize)]
@@ -64,6 +65,8 @@ pub enum Event {
     },
     /// Starts go on.
     Resumed,
+    /// Jobs do not start in the manifest's order.
+    StartOrder(Taken),
     /// Fewer jobs may be in flight than `--workers` allows, because of the failure budget.
     BudgetLimits {
         /// Jobs that may be in flight at once.

@@ -191,6 +191,11 @@ impl World {
         }
     }
 
+    fn place(&self, job: JobId) -> usize {
+        let place = self.jobs.binary_search_by_key(&job, |job| job.id);
+        place.expect("it is known")
+    }
+
     fn waiting(&self) -> impl Iterator<Item = &QueuedJob> {
         let jobs = self.jobs.iter();
         jobs.filter(|job| job.record.state == State::Queued)
@@ -289,10 +294,17 @@ impl Store for World {
         _: BatchId,
         until_ms: i64,
         limit: usize,
-        _: &Admission,
+        admission: &Admission,
     ) -> Result<Ready, StoreError> {
         let due = |job: &&QueuedJob| job.record.not_before_ms <= until_ms;
-        let jobs: Vec<_> = self.waiting().filter(due).take(limit).cloned().collect();
+        let jobs: Vec<_> = match &admission.only {
+            Some(only) => {
+                let jobs = only.iter().map(|job| &self.jobs[self.place(*job)]);
+                let queued = jobs.filter(|job| job.record.state == State::Queued);
+                queued.filter(due).take(limit).cloned().collect()
+            }
+            None => self.waiting().filter(due).take(limit).cloned().collect(),
+        };
         Ok(Ready {
             is_all: jobs.len() < limit,
             jobs,
@@ -364,8 +376,8 @@ impl Store for World {
 
     async fn record(&mut self, _: &Lease, steps: &[&Transition]) -> Result<Recorded, StoreError> {
         for step in steps {
-            let place = self.jobs.binary_search_by_key(&step.job, |job| job.id);
-            let job = &mut self.jobs[place.expect("it is known")];
+            let place = self.place(step.job);
+            let job = &mut self.jobs[place];
             job.record = step.to.clone();
             if let LedgerEntry::Completed { evidence, .. } = step.entry {
                 self.cost.done += 1;

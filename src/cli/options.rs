@@ -9,7 +9,7 @@ use super::error::CliError;
 use super::global::Global;
 use crate::run::backoff::Backoff;
 use crate::run::evidence::Rules;
-use crate::run::{Options, Rollout, Tolerance};
+use crate::run::{Options, Rollout, StartOrder, Tolerance};
 use crate::time::{Hours, Window, Zone, parse_duration};
 
 /// How a run works. Defaults are resolved later: a simulation has quicker ones.
@@ -82,6 +82,10 @@ pub struct PaceArgs {
     /// Start nothing that would not be back within these hours of the day, for example 01:00-05:00; what is left when they end is left (exit code 5)
     #[arg(long, value_name = "FROM-TO")]
     pub window: Option<Hours>,
+
+    /// In which order instances start: `manifest`, `list` (the order of the account's list, which takes fewer calls to watch), or `auto`: the list's after the first --workers instances, where the manifest's would make the night more than 5 % longer [default: auto]
+    #[arg(long, value_name = "ORDER")]
+    pub order: Option<StartOrder>,
 
     /// The time zone of --window, for example Europe/Berlin [default: this machine's]
     #[arg(long, value_name = "NAME")]
@@ -185,6 +189,7 @@ impl PaceArgs {
             canary: self.canary,
             max_per_group: self.max_per_group.unwrap_or(NonZeroU32::MIN),
             window: self.window()?,
+            order: self.order.unwrap_or_default(),
         })
     }
 

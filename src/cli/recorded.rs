@@ -13,11 +13,12 @@ use crate::time::Window;
 
 /// The options of [`PaceArgs`](super::options::PaceArgs) that the next run of the same batch needs as well, in the order in which a
 /// hint repeats them: all but `--no-wait`, after which a run has to wait.
-const REPEATED: [&str; 18] = [
+const REPEATED: [&str; 19] = [
     "canary",
     "max-per-group",
     "window",
     "timezone",
+    "order",
     "workers",
     "rate",
     "max-failures",
@@ -128,6 +129,7 @@ pub fn as_json(options: &Options, repeated: &Repeated) -> serde_json::Value {
         "max_mismatch": options.max_mismatch.to_string(),
         "canary": options.rollout.canary,
         "max_per_group": options.rollout.max_per_group,
+        "order": options.rollout.order,
         "no_requeue": !options.rules.silence_counts,
         "window": options.rollout.window.as_ref().map(|window| window.hours.to_string()),
         "timezone": options.rollout.window.as_ref().map(|window| window.zone.to_string()),
@@ -165,6 +167,10 @@ pub fn rollout_of(options: &serde_json::Value) -> Rollout {
         canary: number("canary"),
         max_per_group: number("max_per_group").unwrap_or(NonZeroU32::MIN),
         window: window(),
+        order: options["order"]
+            .as_str()
+            .and_then(|order| order.parse().ok())
+            .unwrap_or_default(),
     }
 }
 

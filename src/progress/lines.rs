@@ -106,6 +106,7 @@ pub fn describe(event: &Event, terms: &Terms) -> DisplayLine {
             Topic::Warning,
         ),
         Event::Resumed => DisplayLine::new("no longer paused", Tone::Plain, Topic::Warning),
+        Event::StartOrder(taken) => DisplayLine::new(taken.to_string(), Tone::Plain, Topic::Other),
         Event::BudgetLimits { in_flight_max } => DisplayLine::new(
             format!(
                 "the failure budget allows {in_flight_max} at once: --max-failures with a larger number allows more"

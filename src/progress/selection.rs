@@ -19,6 +19,7 @@ pub fn is_shown(event: &Event, mode: Mode, verbosity: Verbosity) -> bool {
         | Event::Warning { .. }
         | Event::Paused { .. }
         | Event::Resumed
+        | Event::StartOrder(_)
         | Event::BudgetLimits { .. }
         | Event::Recounted { .. }
         | Event::Stopping { .. } => normal,

@@ -100,7 +100,7 @@ impl Tally {
             }
             Event::Job(job) => self.step(job, now),
             Event::Recounted { counts } => self.counts = *counts,
-            Event::Warning { .. } => {}
+            Event::Warning { .. } | Event::StartOrder(_) => {}
             Event::Control(_) => self.forecast.begins_anew(),
             Event::Paused { reason } => {
                 self.paused = Some((brief(reason, MESSAGE_CHARS_MAX), now));

@@ -40,6 +40,15 @@ impl Durations {
         sorted.insert(sorted.partition_point(|known| *known < took), took);
     }
 
+    /// Of each image, how long the latest ones took: so many of them at most.
+    pub fn latest(
+        &self,
+        max: usize,
+    ) -> impl Iterator<Item = (Option<ImageId>, impl Iterator<Item = Duration>)> {
+        let images = self.of_image.iter();
+        images.map(move |(image, seen)| (*image, seen.latest.iter().rev().take(max).copied()))
+    }
+
     /// What nineteen of twenty did not exceed; `None`: too few were seen.
     pub fn p95(&self, image: Option<ImageId>) -> Option<Duration> {
         self.quantile(image, 95).filter(|_| {
@@ -51,6 +60,13 @@ impl Durations {
     /// What half of them did not exceed; `None`: none was seen.
     pub fn median(&self, image: Option<ImageId>) -> Option<Duration> {
         self.quantile(image, 50)
+    }
+
+    /// What half of those of the image that is seen most did not exceed; `None`: none was seen.
+    pub fn usual(&self) -> Option<Duration> {
+        let seen = self.of_image.values();
+        let most = seen.max_by_key(|seen| (seen.latest.len(), seen.sorted.last().copied()))?;
+        time::quantile(&most.sorted, 50)
     }
 
     fn quantile(&self, image: Option<ImageId>, percent: usize) -> Option<Duration> {

@@ -21,7 +21,8 @@
 //! rebuilds complete ([`evidence`]), what the list says ([`list`]), when a page of it is read again
 //! ([`poll_schedule`]), when to try again ([`backoff`]), how fast ([`rate_limiter`]), how much may go
 //! wrong ([`budget`]), what an outage is ([`outage`]), what the session needs ([`session`]), how long
-//! rebuilds take ([`durations`]), and what keeps several hosts apart ([`hosts`]).
+//! rebuilds take ([`durations`]), in which order jobs start ([`start_order`]), and what keeps several
+//! hosts apart ([`hosts`]).
 
 mod account;
 pub mod backoff;
@@ -41,6 +42,7 @@ mod process;
 pub mod rate_limiter;
 mod rollout;
 pub mod session;
+pub mod start_order;
 mod worker;
 
 pub use account::{Account, Looker, read_account, read_owner};
@@ -51,5 +53,6 @@ pub use list::InstanceList;
 pub use options::Options;
 pub use process::{Ending, Setup, Signals, run};
 pub use rollout::Rollout;
+pub use start_order::StartOrder;
 
 pub use crate::job::Tolerance;

@@ -2,6 +2,7 @@
 
 use std::num::NonZeroU32;
 
+use super::StartOrder;
 use crate::time::Window;
 
 /// The rules of a roll-out.
@@ -13,6 +14,8 @@ pub struct Rollout {
     pub max_per_group: NonZeroU32,
     /// Nothing starts that would not be back before it closes.
     pub window: Option<Window>,
+    /// In which order the others start.
+    pub order: StartOrder,
 }
 
 impl Default for Rollout {
@@ -21,6 +24,7 @@ impl Default for Rollout {
             canary: None,
             max_per_group: NonZeroU32::MIN,
             window: None,
+            order: StartOrder::Auto,
         }
     }
 }

@@ -47,6 +47,9 @@ pub fn judge_progress(case: Case<'_>, learned: &Learned, tracker: &mut Tracker) 
         return Progress::Waiting;
     }
     tracker.note_reading(observation.requested_at);
+    if dispatch::is_at_work(action, &observation.status) {
+        tracker.note_at_work(observation.requested_at);
+    }
     let progress = dispatch::judge_status(case, learned, tracker);
     tracker.note_judged(observation.requested_at);
     match progress {

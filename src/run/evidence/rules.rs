@@ -20,3 +20,10 @@ pub struct Rules {
     /// How often a submission is sent again that was proven not to be executed: `--retries`
     pub retries: u32,
 }
+
+impl Rules {
+    /// Two readings say more than one if they are so far apart.
+    pub fn apart(&self) -> Duration {
+        self.poll_interval.max(self.settle / 10)
+    }
+}

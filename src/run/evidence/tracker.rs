@@ -55,6 +55,8 @@ pub struct Tracker {
     back: Option<Series>,
     /// The effect was seen.
     pub(super) effect_seen: bool,
+    /// When the latest reading was requested that showed the action at work.
+    at_work_until: Option<Instant>,
 }
 
 impl Tracker {
@@ -70,6 +72,7 @@ impl Tracker {
             quiet_since: None,
             back: None,
             effect_seen: false,
+            at_work_until: None,
         }
     }
 
@@ -166,6 +169,23 @@ impl Tracker {
         let before = self.read_until.unwrap_or(self.answered_at);
         let longest = rules.settle.max(GAP_MIN);
         self.blind |= requested_at.saturating_duration_since(before) > longest;
+    }
+
+    /// A reading that was requested at `at` shows the action at work.
+    pub(super) fn note_at_work(&mut self, at: Instant) {
+        self.at_work_until = Some(at);
+    }
+
+    /// When the latest reading was requested that showed the action at work.
+    pub fn at_work_until(&self) -> Option<Instant> {
+        self.at_work_until
+    }
+
+    /// From when on one more reading that shows the instance back as the latest have shown it completes
+    /// its action; `None`: they do not show it back as it was ordered.
+    pub fn confirmed_from(&self, rules: &Rules) -> Option<Instant> {
+        let series = self.back.as_ref()?;
+        (series.back == Back::AsOrdered).then(|| series.since + rules.apart())
     }
 
     /// A reading of this run has been judged.

@@ -208,6 +208,12 @@ impl Backlog {
         }
     }
 
+    /// Who waits is asked for again when the turn has come.
+    pub(super) fn let_go(&mut self) {
+        self.waiting.clear();
+        self.look_again();
+    }
+
     /// These jobs are given up, or left out.
     pub(super) fn leave_out(&mut self, jobs: &HashSet<JobId>) {
         self.waiting

@@ -18,6 +18,7 @@ use super::lookups::{Looked, Lookups};
 use super::narrator::Narrator;
 use super::order_check::OrderCheck;
 use super::owner::Ownership;
+use super::sequence::Sequence;
 use super::{Finished, Step};
 use crate::event::Event;
 use crate::job::{Control, Counts, ImageId, JobId, LedgerEntry, Owner, State, Transition};
@@ -86,12 +87,14 @@ pub(super) struct AccountRooms {
     pub(super) order_check: OrderCheck,
 }
 
-/// The rooms of who goes first, of who never goes down together, and of who is bound.
+/// The rooms of who goes first and in which order the others follow, of who never goes down together, and
+/// of who is bound.
 #[derive(Debug)]
 pub(super) struct RolloutRooms {
     pub(super) canaries: Canaries,
     pub(super) groups: Groups,
     pub(super) bindings: Bindings,
+    pub(super) sequence: Sequence,
 }
 
 /// What comes next within a turn.
@@ -126,6 +129,8 @@ pub(super) struct Course {
     pub(super) halt: Option<Halt>,
     pub(super) signal: Option<Signal>,
     pub(super) instructions: Instructions,
+    /// The jobs that the store was asked for, of which page; `None`: whichever the manifest's order says.
+    pub(super) asked_for: Option<(u32, Vec<JobId>)>,
     /// When the clocks were looked at last.
     pub(super) noticed: Option<Now>,
     /// When they are to be looked at next.
@@ -169,7 +174,7 @@ impl Machine {
         let mut machine = Self {
             gate: Gate::new(&options, session, list.is_scanned(), seed, now),
             account: AccountRooms {
-                inventory: Inventory::new(list, now),
+                inventory: Inventory::new(list, &durations, now),
                 images: Images::default(),
                 lookups: Lookups::default(),
                 ownership: Ownership::new(owner, now),
@@ -180,6 +185,7 @@ impl Machine {
                 canaries: Canaries::new(options.rollout.canary),
                 groups: Groups::new(options.rollout.max_per_group),
                 bindings: Bindings::default(),
+                sequence: Sequence::new(options.rollout.order, options.workers),
             },
             flights: Flights::new(durations),
             budget: Budget::new(options.max_failures.of(jobs), options.max_mismatch.of(jobs)),
@@ -334,6 +340,7 @@ impl Machine {
             }
             if self.gate.is_open() {
                 self.ask_owner(now);
+                self.read_what_is_urgent(now);
                 if self.desk.may_start() {
                     self.start_jobs(now);
                 }
@@ -447,7 +454,7 @@ impl Machine {
             || self.wants_jobs(now).is_some()
             || self.wants_failures(now)
             || self.wants_order()
-            || self.wants_bound().is_some()
+            || self.wants_bound(now).is_some()
             || self.wants_rollout(now)
     }
 
@@ -472,6 +479,11 @@ impl Machine {
         let transition = Transition::new(job.id, from, entry, at_ms)
             .expect("the machine takes no step that the domain forbids");
         job.record = transition.to.clone();
+        if job.record.state == State::Queued {
+            self.rollout
+                .sequence
+                .put_back(job.id, job.record.not_before_ms);
+        }
         self.rolled_on(job);
         self.desk.note(Step {
             service: job.service,

@@ -2,8 +2,11 @@
 //! and right before each.
 
 use super::Machine;
+use super::starts::BASELINE_AGE_MAX;
+use crate::event::Event;
 use crate::job::JobId;
 use crate::queue::Pending;
+use crate::run::start_order::Pace;
 use crate::run::{Halt, budget};
 
 impl Machine {
@@ -23,6 +26,9 @@ impl Machine {
     pub(super) fn check_order(&mut self, queued: &[Pending]) -> Option<Vec<JobId>> {
         let is_last = self.account.order_check.turn_to(queued);
         for job in queued {
+            if let Some(page) = self.account.inventory.page_of(job.service) {
+                self.rollout.sequence.stands_on(page, job.id);
+            }
             if self.account.inventory.is_surely_absent(job.service) {
                 self.account.order_check.is_missing(job);
             } else if let Some(what) = self.mismatch(job) {
@@ -38,6 +44,11 @@ impl Machine {
             .account
             .order_check
             .conclude(self.account.inventory.is_read());
+        if let Some(taken) = self.rollout.sequence.conclude(&self.pace())
+            && taken.list_after.is_some()
+        {
+            self.narrator.tell(Event::StartOrder(taken));
+        }
         let missing = found.missing.len() as u64;
         if let Some(first) = found.first_missing
             && budget::lacks_too_many(missing, jobs)
@@ -59,13 +70,23 @@ impl Machine {
         found.missing
     }
 
+    /// What the night rests on.
+    fn pace(&self) -> Pace {
+        Pace {
+            workers: self.options.workers,
+            rate_per_s: self.options.rate_per_s,
+            rebuild: self.flights.durations().usual(),
+            reading_is_fresh_for: BASELINE_AGE_MAX,
+        }
+    }
+
     /// The halt, if `more` instances that are other than expected are too many.
     pub(super) fn too_many_mismatches(&self, more: u64) -> Option<Halt> {
         let (mismatched, allowed) = self.budget.too_many_mismatches(more)?;
         Some(Halt::PlanMismatch {
             mismatched,
             allowed,
-            nothing_sent: !self.flights.has_launched(),
+            nothing_sent: self.flights.launched() == 0,
         })
     }
 

@@ -6,9 +6,9 @@ use std::time::{Duration, Instant};
 
 use crate::job::{Action, Evidence, Failure, JobId, JobRecord, ServiceId, State};
 use crate::queue::QueuedJob;
-use crate::run::Durations;
 use crate::run::evidence::{self, Case, Learned, ListLag, Observation, Rules, Tracker};
-use crate::run::poll_schedule::Stage;
+use crate::run::poll_schedule::{Stage, Underway};
+use crate::run::{Durations, Now};
 use crate::zomro::{HalfSession, Sent};
 
 /// A job that this run waits for.
@@ -68,17 +68,24 @@ impl Flight {
     fn stage(&self, list_lag: &ListLag, rules: &Rules) -> Option<Stage> {
         let tracker = self.tracker.as_ref()?;
         let record = &self.job.record;
+        let underway = Underway {
+            sent_at: tracker.sent_at(),
+            image: self.job.order.image(),
+        };
         Some(match record.state {
-            State::InProgress if record.rebuilding_seen => Stage::Seen(tracker.sent_at()),
+            State::InProgress => match tracker.confirmed_from(rules) {
+                Some(from) => Stage::Back(from),
+                None if record.rebuilding_seen => Stage::Seen(underway),
+                None => Stage::Unseen(underway),
+            },
             State::InDoubt if tracker.outlived_its_window(list_lag, rules) => Stage::Patient,
-            // A new doubt, and a rebuild that was not seen to begin; the others are not watched.
+            // The others are not watched.
             State::InDoubt
-            | State::InProgress
             | State::Submitting
             | State::Queued
             | State::Done
             | State::Failed
-            | State::Cancelled => Stage::Open,
+            | State::Cancelled => Stage::Doubt,
         })
     }
 }
@@ -109,8 +116,9 @@ pub(super) struct Flights {
     of_service: HashMap<ServiceId, Flight>,
     /// Submissions whose answers are outstanding.
     out: usize,
-    /// This run has sent something.
-    launched: bool,
+    /// Submissions of this run, and when the first one was.
+    launched: usize,
+    launched_at: Option<Instant>,
     unconfirmed: Vec<Unconfirmed>,
     /// What an answer asked for that the session does not have.
     half_session: Option<HalfSession>,
@@ -141,9 +149,10 @@ impl Flights {
     }
 
     /// A submission is about to be made.
-    pub(super) fn launch(&mut self, job: QueuedJob, baseline_at: Option<Instant>) {
+    pub(super) fn launch(&mut self, job: QueuedJob, baseline_at: Option<Instant>, now: Now) {
         self.out += 1;
-        self.launched = true;
+        self.launched += 1;
+        self.launched_at.get_or_insert(now.at);
         self.put(Flight {
             job,
             tracker: None,
@@ -152,9 +161,14 @@ impl Flights {
         });
     }
 
-    /// This run has sent something.
-    pub(super) fn has_launched(&self) -> bool {
+    /// So many submissions of this run.
+    pub(super) fn launched(&self) -> usize {
         self.launched
+    }
+
+    /// The first of them was so long ago.
+    pub(super) fn has_begun_before(&self, long: Duration, now: Now) -> bool {
+        now.is_past(self.launched_at, long) && self.launched_at.is_some()
     }
 
     /// The answer to a submission has come. `None`: its job was moved by somebody else.

@@ -100,7 +100,6 @@ impl Gate {
     }
 
     /// The moment from which a call for `purpose` may go, as far as the rate is concerned.
-    #[cfg(test)]
     pub(super) fn free_at(&self, purpose: Purpose) -> Instant {
         self.rate.free_at(purpose)
     }

@@ -4,12 +4,12 @@
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::time::{Duration, Instant};
 
-use crate::job::ServiceId;
+use crate::job::{ImageId, ServiceId};
 use crate::run::evidence::Rules;
 use crate::run::list::{Listed, News};
-use crate::run::poll_schedule::{PollSchedule, Stage};
+use crate::run::poll_schedule::{PageRead, PollSchedule, Stage, Worth};
 use crate::run::rate_limiter::Purpose;
-use crate::run::{Halt, InstanceList, Now};
+use crate::run::{Durations, Halt, InstanceList, Now};
 use crate::zomro::{Page, Reply};
 
 /// Readings that fail in a row before the list counts as out of order: one and then nothing to be
@@ -65,6 +65,17 @@ pub(super) struct Needs {
     pub(super) stale: Vec<ServiceId>,
     /// Services that are watched.
     pub(super) watched: Vec<(ServiceId, Stage)>,
+    /// Jobs could start that have no slot.
+    pub(super) is_hungry: bool,
+}
+
+/// What is to be read for the sake of those who are watched.
+enum Watched {
+    /// This page.
+    Now(u32),
+    /// Nothing before then.
+    Later(Instant),
+    Nobody,
 }
 
 /// What is to be read.
@@ -77,8 +88,8 @@ pub(super) enum NextPage {
 }
 
 impl Inventory {
-    /// `list`: what was read of it already.
-    pub(super) fn new(list: InstanceList, now: Now) -> Self {
+    /// `list`: what was read of it already; `durations`: how long earlier rebuilds took.
+    pub(super) fn new(list: InstanceList, durations: &Durations, now: Now) -> Self {
         Self {
             list,
             pages: Pages {
@@ -97,7 +108,7 @@ impl Inventory {
                 refused_generation: None,
                 refusals: 0,
             },
-            poll_schedule: PollSchedule::default(),
+            poll_schedule: PollSchedule::new(durations),
             fresh_since: now.at,
         }
     }
@@ -138,6 +149,11 @@ impl Inventory {
         self.list.get(service).and_then(|listed| listed.page)
     }
 
+    /// When a reading of this page ended last.
+    pub(super) fn read_at(&self, page: u32) -> Option<Instant> {
+        self.pages.read_at.get(&page).copied()
+    }
+
     /// A complete scan ended without it, and it was not seen since.
     pub(super) fn is_surely_absent(&self, service: ServiceId) -> bool {
         let was_never_seen = || self.list.is_read() && self.list.get(service).is_none();
@@ -155,9 +171,14 @@ impl Inventory {
         self.pages.read_at.clear();
     }
 
-    /// A rebuild was seen to begin and to end, so long after it had been sent.
-    pub(super) fn learn_duration(&mut self, took: Duration) {
-        self.poll_schedule.learn(took);
+    /// A rebuild was seen at work until so long `after` it had been sent, and back when it was `until` old.
+    pub(super) fn learn_duration(
+        &mut self,
+        image: Option<ImageId>,
+        after: Duration,
+        until: Duration,
+    ) {
+        self.poll_schedule.learn(image, after, until);
     }
 
     /// A page is being read: one at a time.
@@ -193,53 +214,104 @@ impl Inventory {
         }
         let stale = self.list.pages_of(needs.stale.iter().copied());
         let stale = stale.first().copied();
-        let due = match self.next_due_page(&needs.watched, rules, now) {
-            Some((due_at, page)) if due_at <= now.at => Some(page),
-            Some((due_at, _)) => {
-                wake_at = Some(wake_at.map_or(due_at, |at| due_at.min(at)));
-                None
-            }
-            None => None,
+        let watched = self.most_worth(needs, rules, now);
+        if let Watched::Later(at) = watched {
+            wake_at = Some(wake_at.map_or(at, |other| at.min(other)));
+        }
+        let watched = match watched {
+            Watched::Now(page) => Some(page),
+            Watched::Later(_) | Watched::Nobody => None,
         };
         // In turns: many jobs in flight must not keep others from starting, and many that wait on
         // many pages must not keep the poller from ever seeing what is in flight end.
-        let for_starts = stale.is_some() && (due.is_none() || !self.pages.read_for_starts);
+        let for_starts = stale.is_some() && (watched.is_none() || !self.pages.read_for_starts);
         self.pages.read_for_starts = for_starts;
-        match (if for_starts { stale } else { due }, wake_at) {
+        match (if for_starts { stale } else { watched }, wake_at) {
             (Some(page), _) => NextPage::Read(page, Purpose::Poll, self.readings.not_before),
             (None, Some(at)) => NextPage::At(at),
             (None, None) => NextPage::Nothing,
         }
     }
 
-    /// `page` is being read.
-    pub(super) fn asked(&mut self, page: u32) {
-        self.pages.out = Some(page);
+    /// Any page may be read now: none is being read, no scan goes through them, and no reading has failed
+    /// that is to be waited for.
+    pub(super) fn may_choose(&self, now: Now) -> bool {
+        let is_free = !self.is_reading() && self.list.scan_page().is_none();
+        is_free && now.at >= self.readings.not_before
     }
 
-    /// The page that is to be read next for the sake of those who stand on it, and when.
-    fn next_due_page(
+    /// The page that is worth more than a submission, if one is.
+    pub(super) fn urgent_page(
         &self,
         watched: &[(ServiceId, Stage)],
         rules: &Rules,
         now: Now,
-    ) -> Option<(Instant, u32)> {
-        let mut due: BTreeMap<u32, Instant> = BTreeMap::new();
+    ) -> Option<u32> {
+        let pages = self.worths(watched, rules, now).into_iter();
+        let urgent = pages.filter(|(_, worth)| worth.is_urgent);
+        urgent
+            .max_by(|(_, one), (_, two)| one.sum_s().total_cmp(&two.sum_s()))
+            .map(|(page, _)| page)
+    }
+
+    /// The page that is to be read next for the sake of those who stand on it.
+    fn most_worth(&self, needs: &Needs, rules: &Rules, now: Now) -> Watched {
+        let beat_s = rules.poll_interval.as_secs_f64();
+        let is_enough = |worth: &Worth| {
+            worth.is_due
+                || worth.longest_back_s >= beat_s * 0.75
+                || needs.is_hungry && worth.back_s >= beat_s / 8.0
+        };
+        let mut best: Option<(u32, f64)> = None;
+        let mut later: Option<Instant> = None;
+        for (page, worth) in self.worths(&needs.watched, rules, now) {
+            if is_enough(&worth) {
+                let sum_s = worth.sum_s();
+                if best.is_none_or(|(_, best_s)| sum_s > best_s) {
+                    best = Some((page, sum_s));
+                }
+            } else if let Some(at) = worth.next_at {
+                // Who is expected already makes it worth more from moment to moment.
+                let at = at.max(now.at + rules.poll_interval / 32);
+                later = Some(later.map_or(at, |other| at.min(other)));
+            }
+        }
+        match (best, later) {
+            (Some((page, _)), _) => Watched::Now(page),
+            (None, Some(at)) => Watched::Later(at),
+            (None, None) => Watched::Nobody,
+        }
+    }
+
+    /// What a reading of each page is worth for those who are watched on it.
+    fn worths(
+        &self,
+        watched: &[(ServiceId, Stage)],
+        rules: &Rules,
+        now: Now,
+    ) -> BTreeMap<u32, Worth> {
+        let mut worths: BTreeMap<u32, Worth> = BTreeMap::new();
         for (service, stage) in watched {
-            let Some(page) = self.page_of(*service) else {
+            let Some(listed) = self.list.get(*service) else {
                 continue;
             };
-            let at = match self.pages.read_at.get(&page) {
-                Some(&read_at) => self
-                    .poll_schedule
-                    .due_at(*stage, read_at, rules.poll_interval),
-                None => now.at,
+            let Some(page) = listed.page else {
+                continue;
             };
-            due.entry(page)
-                .and_modify(|due| *due = at.min(*due))
-                .or_insert(at);
+            let read = self.pages.read_at.get(&page).map(|&ended_at| PageRead {
+                requested_at: listed.observation.requested_at,
+                ended_at,
+            });
+            let worth = self.poll_schedule.worth(*stage, read, rules, now.at);
+            let sum = worths.entry(page).or_default();
+            *sum = sum.and(worth);
         }
-        due.into_iter().map(|(page, at)| (at, page)).min()
+        worths
+    }
+
+    /// `page` is being read.
+    pub(super) fn asked(&mut self, page: u32) {
+        self.pages.out = Some(page);
     }
 
     /// A watched service has left its page. Newly lost ones are looked for at once; those that a

@@ -18,6 +18,7 @@
 //! | [`bindings`] | which services are bound by what may still take effect |
 //! | [`owner`] | whose the batch is, and whose the session |
 //! | [`control`] | what operators have said from another terminal |
+//! | [`sequence`] | in which order jobs start, where it is not the manifest's |
 //! | [`desk`] | what is to be recorded, and what rests on it |
 //! | [`lookups`] | documents that somebody wants to look at, apart from any job |
 //! | [`narrator`] | what was said already |
@@ -57,6 +58,7 @@ mod owner_answers;
 mod preparation;
 mod readings;
 mod rollout;
+mod sequence;
 mod session_answers;
 mod starts;
 #[cfg(test)]

@@ -118,15 +118,14 @@ impl Machine {
     }
 
     /// The account to which the batch is to be bound now: the next thing is an intent.
-    pub(super) fn wants_bound(&self) -> Option<&Owner> {
-        let is_next = (self.options.no_wait
-            || self.account.inventory.is_scanned() && !self.wants_order())
-            && !self.backlog.waiting().is_empty()
-            && !self.is_ending();
-        self.account
-            .ownership
-            .unbound(self.generation())
-            .filter(|_| is_next)
+    pub(super) fn wants_bound(&self, now: Now) -> Option<&Owner> {
+        let unbound = self.account.ownership.unbound(self.generation())?;
+        let is_next = if self.options.no_wait || self.account.inventory.is_scanned() {
+            !self.wants_order() && !self.backlog.waiting().is_empty()
+        } else {
+            self.has_early_ones(now)
+        };
+        (is_next && !self.is_ending()).then_some(unbound)
     }
 
     /// The store says whose the batch is.

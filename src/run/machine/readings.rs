@@ -1,6 +1,7 @@
 //! What a page of the account's list means for the jobs on it.
 
 use std::collections::HashSet;
+use std::time::Instant;
 
 use super::flights::Flight;
 use super::inventory::{Needs, NextPage, Unread};
@@ -10,6 +11,7 @@ use crate::job::{Evidence, Failure, FailureKind, LedgerEntry, ServiceId, State};
 use crate::queue::QueuedJob;
 use crate::run::Now;
 use crate::run::evidence::{self, Absence, Doubt, Observation, Progress, Surroundings, Tracker};
+use crate::run::rate_limiter::Purpose;
 use crate::zomro::{Page, Read, ReadError, Reply};
 
 impl Machine {
@@ -37,6 +39,23 @@ impl Machine {
                     Err(at) => self.wake_by(at),
                 }
             }
+        }
+    }
+
+    /// Asks for the page that is worth more than a submission, if one is.
+    pub(super) fn read_what_is_urgent(&mut self, now: Now) {
+        let is_free = self.gate.free_at(Purpose::Poll) <= now.at;
+        if self.options.no_wait || !self.account.inventory.may_choose(now) || !is_free {
+            return;
+        }
+        let rules = self.options.rules;
+        let watched: Vec<_> = self.flights.stages(&rules).collect();
+        let page = self.account.inventory.urgent_page(&watched, &rules, now);
+        if let Some(page) = page.or_else(|| self.next_page_to_start_on(now))
+            && self.gate.take_slot(Purpose::Poll, now.at, now).is_ok()
+        {
+            self.account.inventory.asked(page);
+            self.desk.call(Call::Page(page));
         }
     }
 
@@ -186,7 +205,7 @@ impl Machine {
                     image: observation.image.clone(),
                 }),
                 Progress::Complete { evidence, remark } => {
-                    self.seen_through(&flight, &tracker, evidence, observation, reply);
+                    self.seen_through(&flight, &tracker, evidence, observation);
                     Some(LedgerEntry::Completed {
                         evidence,
                         status: observation.status.clone(),
@@ -219,12 +238,15 @@ impl Machine {
         tracker: &Tracker,
         evidence: Evidence,
         observation: &Observation,
-        reply: &Reply<Page>,
     ) {
-        if evidence == Evidence::Observed && flight.job.record.accepted {
-            let sent_at = tracker.sent_at();
-            let took = reply.answered_at.saturating_duration_since(sent_at);
-            self.account.inventory.learn_duration(took);
+        if let Some(at_work_until) = tracker.at_work_until()
+            && evidence == Evidence::Observed
+            && flight.job.record.accepted
+        {
+            let since = |at: Instant| at.saturating_duration_since(tracker.sent_at());
+            let (after, until) = (since(at_work_until), since(observation.requested_at));
+            let image = flight.job.order.image();
+            self.account.inventory.learn_duration(image, after, until);
         }
         self.flights.seen_through(flight, evidence, observation);
     }

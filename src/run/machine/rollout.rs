@@ -5,6 +5,8 @@ use std::num::NonZeroU32;
 use super::Machine;
 use super::bindings::Unfenced;
 use super::course::RolloutRooms;
+use super::starts::BASELINE_AGE_MAX;
+use crate::job::JobId;
 use crate::queue::{Admission, QueuedJob, RolloutProgress, Strays};
 use crate::run::hosts::Waits;
 use crate::run::{Halt, Now};
@@ -90,17 +92,37 @@ impl Machine {
         goes_first && groups.admit(job)
     }
 
-    /// The same for whoever hands out jobs.
-    pub(super) fn admission(&self) -> Admission {
+    /// The jobs to ask for, `limit` of them at most; `None`: whichever the manifest's order says. Who goes
+    /// first goes before any order.
+    pub(super) fn next_in_sequence(
+        &self,
+        limit: usize,
+        until_ms: i64,
+        now: Now,
+    ) -> Option<(u32, Vec<JobId>)> {
+        if self.rollout.canaries.each().is_some() {
+            return None;
+        }
+        let read_lately = |page| {
+            let read_at = self.account.inventory.read_at(page)?;
+            (now.at.saturating_duration_since(read_at) < BASELINE_AGE_MAX / 2).then_some(read_at)
+        };
+        self.rollout.sequence.next(limit, until_ms, read_lately)
+    }
+
+    /// The same for whoever hands out jobs, of all or of those that are asked for.
+    pub(super) fn admission(&self, asked_for: Option<&Vec<JobId>>) -> Admission {
         let RolloutRooms {
             canaries,
             groups,
             bindings,
+            ..
         } = &self.rollout;
         let only = canaries.only().map(|mut only| {
             only.extend(groups.sent_again());
             only
         });
+        let only = only.or_else(|| asked_for.cloned());
         Admission {
             only,
             not_of: groups.full().cloned().collect(),

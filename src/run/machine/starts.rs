@@ -1,8 +1,9 @@
 //! Which jobs start now: what a job needs before its intent may be written.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::time::Duration;
 
+use super::backlog::Waiting;
 use super::images::Image;
 use super::inventory::Needs;
 use super::{Call, Machine};
@@ -10,14 +11,20 @@ use crate::job::{
     Baseline, Executed, Failure, FailureKind, InstanceStatus, JobId, LedgerEntry, ServiceId,
 };
 use crate::queue::{QueuedJob, Ready};
-use crate::run::Now;
 use crate::run::poll_schedule::Stage;
 use crate::run::rate_limiter::Purpose;
+use crate::run::{Now, budget};
 use crate::time;
 use crate::zomro::Submission;
 
 /// The page of a job that starts was read within this time.
-const BASELINE_AGE_MAX: Duration = Duration::from_mins(5);
+pub(super) const BASELINE_AGE_MAX: Duration = Duration::from_mins(5);
+
+/// For so long jobs start while the list is still being read for the first time.
+const EARLY_FOR: Duration = Duration::from_secs(100);
+
+/// So many jobs that are next on one page are worth a reading of it before others start.
+const NEXT: usize = 8;
 
 /// May a job start?
 #[derive(Debug)]
@@ -43,6 +50,10 @@ impl Machine {
         if self.is_ending() || !self.knows_rollout() {
             return None;
         }
+        let is_whole = self.options.no_wait || self.account.inventory.is_scanned();
+        if !is_whole && self.backlog.waiting().len() >= self.options.workers {
+            return None; // the first wave
+        }
         self.backlog.wants(self.slots(), self.flights.len(), now)
     }
 
@@ -55,14 +66,62 @@ impl Machine {
         // A doubt that is queued again: an operator has put it back.
         let is_new =
             |job: &QueuedJob| !known.contains(&job.id) && flights.yields_to(job).unwrap_or(true);
-        self.backlog
-            .supply(ready, is_new, self.gate.delay_max(), now);
+        let delay_max = self.gate.delay_max();
+        match &self.course.asked_for {
+            Some((page, asked)) => {
+                self.rollout.sequence.had_their_turn(*page, asked);
+                let place: HashMap<JobId, usize> = asked.iter().copied().zip(0..).collect();
+                let mut jobs = ready.jobs;
+                jobs.sort_by_key(|job| place.get(&job.id).copied());
+                let ready = Ready {
+                    jobs,
+                    is_all: false,
+                    next_ms: None,
+                };
+                self.backlog.supply(ready, is_new, delay_max, now);
+            }
+            None => self.backlog.supply(ready, is_new, delay_max, now),
+        }
+    }
+
+    /// What may start before all of the list was read: a first wave of jobs that expect nothing of their
+    /// instances. Who is missing, and whether those are too many, only the whole list tells, and what has
+    /// begun can't be watched before: so the rest of it is not put off for long.
+    fn may_start_early(&self, now: Now) -> bool {
+        let Some((_, Some(total))) = self.account.inventory.scan_progress() else {
+            return false;
+        };
+        let surely_missing = self.narrator.queued().saturating_sub(total);
+        let jobs = self.account.order_check.jobs();
+        let has_begun = self.flights.has_begun_before(EARLY_FOR, now);
+        !has_begun
+            && !self.account.inventory.is_scanned()
+            && !budget::lacks_too_many(surely_missing, jobs)
+    }
+
+    /// One of those waits, and the list has shown its instance: the account is the right one for it.
+    pub(super) fn has_early_ones(&self, now: Now) -> bool {
+        let mut waiting = self.backlog.waiting().iter();
+        let is_listed = |waiting: &Waiting| {
+            let page = self.account.inventory.page_of(waiting.job.service);
+            waiting.job.expected.is_nothing() && page.is_some()
+        };
+        self.may_start_early(now) && waiting.any(is_listed)
+    }
+
+    /// After the first wave the list's order begins, if it is taken: what waits is asked for anew.
+    fn begin_list_order(&mut self) {
+        if self.rollout.sequence.begins(self.flights.launched()) {
+            self.backlog.let_go();
+        }
     }
 
     pub(super) fn start_jobs(&mut self, now: Now) {
-        if !self.options.no_wait && (!self.account.inventory.is_scanned() || self.wants_order()) {
+        let is_whole = self.options.no_wait || self.account.inventory.is_scanned();
+        if self.wants_order() || !(is_whole || self.may_start_early(now)) {
             return;
         }
+        self.begin_list_order();
         if !self.may_send() || !self.knows_rollout() || self.course.instructions.is_held() {
             return;
         }
@@ -71,9 +130,14 @@ impl Machine {
             self.wake_by(due_at);
         }
         let mut slots = self.slots();
+        let first_wave = self.options.workers.saturating_sub(self.flights.launched());
         let waiting = self.backlog.take_waiting();
         let mut kept = Vec::with_capacity(waiting.len());
-        for mut waiting in waiting {
+        for (place, mut waiting) in waiting.into_iter().enumerate() {
+            if !is_whole && (place >= first_wave || !waiting.job.expected.is_nothing()) {
+                kept.push(waiting);
+                continue;
+            }
             if !self.is_admitted(&waiting.job) {
                 continue; // it is asked for again when its turn has come
             }
@@ -165,7 +229,9 @@ impl Machine {
             return Err(if self.account.inventory.is_surely_absent(job.service) {
                 Readiness::NotListed
             } else {
-                Readiness::NeedsReading { deferred: true }
+                // What the first scan has not come to yet says nothing of itself.
+                let deferred = self.account.inventory.is_scanned();
+                Readiness::NeedsReading { deferred }
             });
         };
         // This run has seen it: a list that is empty for a moment, or a filter that the owner has just
@@ -213,7 +279,7 @@ impl Machine {
         let baseline_at = listed.map(|listed| listed.observation.requested_at);
         self.step(&mut job, entry, now.unix_ms);
         self.desk.call(Call::Submit(job.id, Box::new(submission)));
-        self.flights.launch(job, baseline_at);
+        self.flights.launch(job, baseline_at, now);
     }
 
     pub(super) fn fail_untouched(&mut self, mut job: QueuedJob, failure: Failure, now: Now) {
@@ -253,11 +319,34 @@ impl Machine {
         }
     }
 
+    /// The page on which all of the next jobs stand, if it has to be read again before they may start. To
+    /// start others meanwhile that stand further on would scatter what is in flight.
+    pub(super) fn next_page_to_start_on(&self, now: Now) -> Option<u32> {
+        if self.slots() == 0 || self.course.instructions.is_held() {
+            return None;
+        }
+        let waiting = self.backlog.waiting().iter();
+        let mut next = waiting.filter(|waiting| waiting.deferred_since.is_none());
+        let page_of = |waiting: &Waiting| self.account.inventory.page_of(waiting.job.service);
+        let is_stale = |waiting: &&Waiting| {
+            let baseline = self.baseline(&waiting.job, now);
+            matches!(baseline, Err(Readiness::NeedsReading { deferred: false }))
+        };
+        // While one is left to be started: a reading may not follow upon another at once.
+        let first = next.by_ref().take(2).find(is_stale)?;
+        let page = page_of(first)?;
+        let stand_there = next
+            .take(NEXT - 1)
+            .all(|waiting| page_of(waiting) == Some(page));
+        stand_there.then_some(page)
+    }
+
     /// Readings that jobs need before they may start, and those of what is in flight.
     pub(super) fn needs(&self, now: Now) -> Needs {
         let mut needs = Needs {
             stale: Vec::new(),
             watched: self.flights.stages(&self.options.rules).collect(),
+            is_hungry: self.slots() == 0 && !self.backlog.is_empty(),
         };
         if self.course.instructions.is_held() {
             return needs;
@@ -271,7 +360,7 @@ impl Machine {
                     needs.stale.push(service);
                 }
                 Err(Readiness::NeedsReading { deferred: true }) => {
-                    needs.watched.push((service, Stage::Open));
+                    needs.watched.push((service, Stage::Busy));
                 }
                 Ok(_) | Err(_) => {}
             }

@@ -238,7 +238,7 @@ impl Machine {
                     (Phase::Bind, Some(Next::Ask(Question::QueuedJobs(jobs))))
                 }
                 Phase::Bind => {
-                    let wanted = self.wants_bound().filter(|_| self.may_ask()).cloned();
+                    let wanted = self.wants_bound(now).filter(|_| self.may_ask()).cloned();
                     let bind = |owner| Next::Ask(Question::Bind(owner));
                     (Phase::AskRollout, wanted.map(bind))
                 }
@@ -254,7 +254,9 @@ impl Machine {
                 Phase::AskReady => {
                     let wanted = self.wants_jobs(now).filter(|_| self.may_ask());
                     let ask = |(until_ms, limit)| {
-                        let admission = self.admission();
+                        self.course.asked_for = self.next_in_sequence(limit, until_ms, now);
+                        let asked_for = self.course.asked_for.as_ref();
+                        let admission = self.admission(asked_for.map(|(_, jobs)| jobs));
                         Next::Ask(Question::Ready {
                             until_ms,
                             limit,

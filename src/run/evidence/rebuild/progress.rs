@@ -52,8 +52,7 @@ fn judge_return(case: Case<'_>, spelling: &Spelling, tracker: &mut Tracker) -> P
         Shows::Target if record.rebuilding_seen => complete(Evidence::Observed),
         Shows::Target => {
             let since = tracker.is_back(Back::AsOrdered, observation.requested_at);
-            let apart = rules.poll_interval.max(rules.settle / 10);
-            if has_lasted(since, observation, apart) {
+            if has_lasted(since, observation, rules.apart()) {
                 complete(Evidence::Image)
             } else {
                 Progress::Waiting

@@ -7,6 +7,7 @@ mod endings;
 mod owner;
 mod pins;
 mod readings;
+mod sequence;
 mod sessions;
 mod window;
 mod world;
@@ -17,7 +18,7 @@ use std::time::Duration;
 use proptest::prelude::*;
 
 use crate::job::{Instruction, Limits, Tolerance};
-use crate::run::Halt;
+use crate::run::{Halt, StartOrder};
 use crate::time::{self, Window};
 use world::{Chances, Fate, NEW, OWNER, Oddities, SECOND, World, options, service};
 
@@ -320,6 +321,7 @@ impl Weather {
             zone: "UTC".parse().unwrap(),
         });
         options.rollout.canary = self.canary;
+        options.rollout.order = [StartOrder::Auto, StartOrder::List][(self.seed % 2) as usize];
         if let Some((_, max_per_group)) = self.groups {
             options.rollout.max_per_group = max_per_group;
         }
@@ -337,6 +339,9 @@ impl Weather {
         world.belongs_to(self.owners.bound.then_some(OWNER));
         if let Some((groups, _)) = self.groups {
             world.group(groups);
+        }
+        if world.options.rollout.order == StartOrder::List {
+            world.turn_the_list();
         }
         world.random = fastrand::Rng::with_seed(self.seed);
         world.chances = self.chances.clone();

@@ -26,7 +26,9 @@ use crate::run::machine::starts::Readiness;
 use crate::run::machine::{Call, Finished, Input, Machine, Start};
 use crate::run::rate_limiter::Purpose;
 use crate::run::session::Session;
-use crate::run::{Durations, Halt, InstanceList, Now, Options, Rollout, Signal, Tolerance};
+use crate::run::{
+    Durations, Halt, InstanceList, Now, Options, Rollout, Signal, StartOrder, Tolerance,
+};
 use crate::zomro::{
     Answer, HalfSession, Image, Instance, Keepalive, LoginError, Page, Preview, Read, ReadError,
     Reply, Sent, Submission, Submitted,
@@ -571,13 +573,20 @@ impl World {
     }
 
     pub fn move_to_the_end(&mut self, number: u64) {
+        self.deferred.insert(service(number));
         self.order.retain(|id| *id != service(number));
         self.order.push(service(number));
     }
 
     pub fn move_to_the_front(&mut self, number: u64) {
+        self.deferred.insert(service(number));
         self.order.retain(|id| *id != service(number));
         self.order.insert(0, service(number));
+    }
+
+    /// The list has the order of the manifest, from its end.
+    pub fn turn_the_list(&mut self) {
+        self.order.reverse();
     }
 
     /// Instances of the account that nobody ordered to rebuild.
@@ -936,6 +945,7 @@ impl World {
         let store_fails = self.chances.busy > 0.0 || !self.said.is_empty();
         let grouped = self.queue.values().any(|job| job.group.is_some());
         if self.deferred.is_empty()
+            && self.options.rollout.order != StartOrder::List
             && !grouped
             && self.shifts == 0
             && !grow_old
