@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 use crate::account::{Scene, rebuild_all};
 use crate::place::{self, Ended, Memory, Place, ended, refleet};
 use crate::server::{MARK_EVERY, Server, now_us};
+use crate::shared::{self, Shared};
 use crate::{Figure, Goal, Sizes, bare};
 
 pub type Figures = Result<Vec<Figure>, Box<dyn Error>>;
@@ -25,22 +26,34 @@ const POLL_INTERVAL: Duration = Duration::from_secs(10);
 pub fn dispatch(sizes: &Sizes) -> Figures {
     let place = Place::new()?;
     let server = Server::start(Duration::ZERO)?;
-    let mut rounds = Vec::new();
-    for _ in 0..sizes.rounds {
-        let bare = bare::submit(&server.url(), WORKERS, sizes.dispatch)?;
-        let database = place.loaded("dispatch.db", sizes.dispatch, &server.url())?;
+    let (mut rounds, mut on_server) = (Vec::new(), Vec::new());
+    let dispatched = |database: &Path| -> Result<Duration, Box<dyn Error>> {
         server.seen(true)?;
-        let ours = ended(&mut place::run(&database, &server.url(), WORKERS))?.elapsed;
+        let ours = ended(&mut place::run(database, &server.url(), WORKERS))?.elapsed;
         assert_eq!(
             server.seen(true)?.forms,
             sizes.dispatch,
             "each job is submitted once"
         );
+        Ok(ours)
+    };
+    let (mut commits, mut bare_commits) = (0.0, 0.0);
+    for _ in 0..sizes.rounds {
+        let bare = bare::submit(&server.url(), WORKERS, sizes.dispatch)?;
+        let database = place.loaded("dispatch.db", sizes.dispatch, &server.url())?;
+        let ours = dispatched(&database)?;
         rounds.push((ours, bare));
+        if let Some(cluster) = shared::server() {
+            let queue = Shared::loaded(cluster, &place, sizes.dispatch, &server.url())?;
+            let before = queue.commits()?;
+            on_server.push((dispatched(&queue.address)?, ours));
+            commits = queue.commits()? - before;
+            bare_commits = queue.bare_commits()?;
+        }
     }
     let (ours, bare) = middle(rounds);
     let rate = |elapsed: Duration| sizes.dispatch as f64 / elapsed.as_secs_f64();
-    Ok(vec![Figure {
+    let mut figures = vec![Figure {
         name: "durable dispatch",
         measured: format!("{:.0}/s", rate(ours)),
         ceiling: format!("bare loop: {:.0}/s", rate(bare)),
@@ -49,7 +62,31 @@ pub fn dispatch(sizes: &Sizes) -> Figures {
             floor: 0.5,
             aim: 0.7,
         },
-    }])
+    }];
+    if !on_server.is_empty() {
+        let (theirs, in_file) = middle(on_server);
+        figures.push(Figure {
+            name: "… on a server",
+            measured: format!("{:.0}/s", rate(theirs)),
+            ceiling: format!("in a file: {:.0}/s", rate(in_file)),
+            ratio: in_file.as_secs_f64() / theirs.as_secs_f64(),
+            goal: Goal::AtLeast {
+                floor: 0.33,
+                aim: 0.5,
+            },
+        });
+        figures.push(Figure {
+            name: "… its jobs a commit",
+            measured: format!("{commits:.0} commits"),
+            ceiling: format!("bare: {bare_commits:.0} commits/s"),
+            ratio: sizes.dispatch as f64 / commits,
+            goal: Goal::AtLeast {
+                floor: 10.0,
+                aim: 20.0,
+            },
+        });
+    }
+    Ok(figures)
 }
 
 /// Validated twice, de-duplicated, indexed and synced, against a table without an index.
@@ -58,6 +95,7 @@ pub fn load(sizes: &Sizes) -> Figures {
     let manifest = place.manifest(sizes.large)?;
     let (ours, theirs) = (place.path("load.db"), place.path("import.db"));
     let mut rounds = Vec::new();
+    let (mut copied, mut on_server) = (Vec::new(), Vec::new());
     let mut peak_bytes = 0;
     for _ in 0..sizes.rounds {
         place::remove(&theirs)?;
@@ -67,12 +105,32 @@ pub fn load(sizes: &Sizes) -> Figures {
         let load = ended(refleet(&ours, NOWHERE).arg("load").arg(&manifest))?;
         rounds.push((load.elapsed, import));
         peak_bytes = peak_bytes.max(load.peak_bytes);
+        if let Some(cluster) = shared::server() {
+            let queue = Shared::new(cluster);
+            let copy = queue.copy(&manifest)?;
+            let loaded = queue.load(&place, sizes.large, NOWHERE)?;
+            copied.push((loaded, copy));
+            on_server.push((loaded, load.elapsed));
+        }
     }
     let (load, import) = middle(rounds);
-    Ok(vec![
+    let mut figures = vec![
         times("load", load, "sqlite3 .import", import, (3.0, 2.0)),
         memory_figure("memory of load", peak_bytes),
-    ])
+    ];
+    if !on_server.is_empty() {
+        let (load, copy) = middle(copied);
+        figures.push(times(
+            "load on a server",
+            load,
+            "psql \\copy",
+            copy,
+            (25.0, 15.0),
+        ));
+        let (load, in_file) = middle(on_server);
+        figures.push(times("…", load, "in a file", in_file, (3.0, 2.0)));
+    }
+    Ok(figures)
 }
 
 /// The whole report, against the view of the same columns.
@@ -345,7 +403,7 @@ fn first_submission(server: &Server, database: &Path) -> Result<(Child, Duration
     ))
 }
 
-fn wait_for(server: &Server, forms: usize) -> Result<(), Box<dyn Error>> {
+pub fn wait_for(server: &Server, forms: usize) -> Result<(), Box<dyn Error>> {
     let began = Instant::now();
     while server.seen(false)?.forms < forms {
         if began.elapsed() > Duration::from_mins(10) {

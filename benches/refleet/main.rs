@@ -15,9 +15,16 @@ mod bare;
 #[allow(dead_code, reason = "the tests ask more of it")]
 mod browser;
 mod cases;
+#[path = "../../tests/postgres/cluster.rs"]
+#[expect(dead_code, reason = "the tests ask more of it")]
+mod cluster;
+mod cpu;
+mod fleet;
+mod hosts;
 mod page;
 mod place;
 mod server;
+mod shared;
 mod workbook;
 
 use std::error::Error;
@@ -37,6 +44,14 @@ pub struct Sizes {
     schedule: usize,
     /// Measurements, of which the best counts; of ratios the one in the middle.
     rounds: usize,
+    /// How long the lease of an account lasts.
+    lease: Duration,
+    /// Accounts that are worked for at once.
+    accounts: usize,
+    /// Instances of each.
+    instances: usize,
+    /// How long their work is watched.
+    window: Duration,
 }
 
 const SMALL: Sizes = Sizes {
@@ -44,12 +59,20 @@ const SMALL: Sizes = Sizes {
     large: 100_000,
     schedule: 960,
     rounds: 3,
+    lease: Duration::from_secs(6),
+    accounts: 40,
+    instances: 400,
+    window: Duration::from_secs(3),
 };
 const FULL: Sizes = Sizes {
     dispatch: 100_000,
     large: 1_000_000,
     schedule: 2_000,
     rounds: 3,
+    lease: Duration::from_mins(1),
+    accounts: 1_000,
+    instances: 1_000,
+    window: Duration::from_mins(1),
 };
 
 /// One line of the table.
@@ -107,7 +130,7 @@ impl Goal {
 
 type Case = fn(&Sizes) -> Result<Vec<Figure>, Box<dyn Error>>;
 
-const CASES: [(&str, Case); 10] = [
+const CASES: [(&str, Case); 13] = [
     ("start", cases::start),
     ("polls", cases::polls),
     ("load", cases::load),
@@ -118,6 +141,9 @@ const CASES: [(&str, Case); 10] = [
     ("schedule", cases::schedule),
     ("large", cases::large),
     ("memory", cases::memory),
+    ("hosts-status", hosts::large),
+    ("hosts-take-over", hosts::take_over),
+    ("hosts-fleet", hosts::fleet),
 ];
 
 fn main() -> Result<(), Box<dyn Error>> {
@@ -135,6 +161,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         .skip(1)
         .filter(|word| !word.starts_with('-'))
         .collect();
+    place::forget_state()?;
     let machine = machine();
     println!("{machine}\n");
     println!(

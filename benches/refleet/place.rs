@@ -34,15 +34,32 @@ pub struct Ended {
     pub peak_bytes: u64,
 }
 
+/// `REFLEET_BENCH_DIR`, else the target folder.
+pub fn parent() -> io::Result<PathBuf> {
+    let parent = std::env::var_os("REFLEET_BENCH_DIR")
+        .map_or_else(|| PathBuf::from(env!("CARGO_TARGET_TMPDIR")), PathBuf::from);
+    fs::create_dir_all(&parent)?;
+    Ok(parent)
+}
+
+/// What a host keeps on its own disk, beside its queue. A cluster of an earlier bench may have had the same
+/// address.
+pub fn forget_state() -> io::Result<()> {
+    match fs::remove_dir_all(state()) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+        _ => Ok(()),
+    }
+}
+
+fn state() -> PathBuf {
+    Path::new(env!("CARGO_TARGET_TMPDIR")).join("bench-state")
+}
+
 impl Place {
-    /// In `REFLEET_BENCH_DIR`, else in the target folder.
     pub fn new() -> io::Result<Self> {
-        let parent = std::env::var_os("REFLEET_BENCH_DIR")
-            .map_or_else(|| PathBuf::from(env!("CARGO_TARGET_TMPDIR")), PathBuf::from);
-        fs::create_dir_all(&parent)?;
         let folder = tempfile::Builder::new()
             .prefix("refleet-bench-")
-            .tempdir_in(parent)?;
+            .tempdir_in(parent()?)?;
         Ok(Self { folder })
     }
 
@@ -53,13 +70,18 @@ impl Place {
 
     /// Writes a manifest of `rows` rows, if it is not there yet.
     pub fn manifest(&self, rows: usize) -> io::Result<PathBuf> {
-        let path = self.path(&format!("fleet-{rows}.csv"));
+        self.manifest_of(0, rows)
+    }
+
+    /// The same, of the rows from `first` on.
+    pub fn manifest_of(&self, first: usize, rows: usize) -> io::Result<PathBuf> {
+        let path = self.path(&format!("fleet-{first}-{rows}.csv"));
         if path.exists() {
             return Ok(path);
         }
         let mut out = BufWriter::new(File::create(&path)?);
         writeln!(out, "service_id,image,zone,password,ssh_key,note")?;
-        for index in 0..rows {
+        for index in first..first + rows {
             writeln!(
                 out,
                 "{},{IMAGE},pub,{PASSWORD},,rack {}",
@@ -100,6 +122,7 @@ pub fn refleet(database: &Path, url: &str) -> Command {
     command
         .env_clear()
         .env("ZOMRO_AUTH", TOKEN)
+        .env("XDG_STATE_HOME", state())
         .arg("--quiet")
         .arg("--db")
         .arg(database)

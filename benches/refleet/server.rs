@@ -1,4 +1,5 @@
-//! The least that can stand in for the API: takes a form, says `ok`, and remembers when.
+//! The least that can stand in for the API: takes a form, says `ok`, and remembers when. Who comes with the
+//! token of an account is told more ([`crate::fleet`]).
 //!
 //! It runs as a process of its own (this very program, with [`SERVE`] in its environment), so that
 //! whoever is measured shares the machine with it in the same way.
@@ -12,6 +13,8 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 
+use crate::fleet::Fleet;
+
 /// The variable that makes this program the server: milliseconds that each answer takes.
 pub const SERVE: &str = "REFLEET_BENCH_SERVE";
 
@@ -22,6 +25,13 @@ pub const MARK_EVERY: usize = 500;
 const SUBMITTED: &[u8] = b"name=\"sok\"";
 
 const OK: &[u8] = b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: 27\r\n\r\n{\"doc\":{\"ok\":{\"$\":\"done\"}}}";
+
+/// What has happened so far, and what the accounts have.
+#[derive(Default)]
+struct State {
+    seen: Mutex<Seen>,
+    fleet: Fleet,
+}
 
 /// A server that runs until it is dropped.
 pub struct Server {
@@ -36,6 +46,8 @@ pub struct Seen {
     pub forms: usize,
     /// When the first, and then each [`MARK_EVERY`]th more, arrived, in microseconds of Unix time.
     pub marks_us: Vec<u64>,
+    /// Instances that were submitted more than once since the server began, of the accounts.
+    pub repeated: usize,
 }
 
 impl Server {
@@ -51,6 +63,10 @@ impl Server {
         BufReader::new(stdout).read_line(&mut line)?;
         let address = line.trim().parse().map_err(io::Error::other)?;
         Ok(Self { child, address })
+    }
+
+    pub fn pid(&self) -> u32 {
+        self.child.id()
     }
 
     /// Where it answers.
@@ -69,8 +85,12 @@ impl Server {
         let mut answer = String::new();
         stream.read_to_string(&mut answer)?;
         let body = answer.split_once("\r\n\r\n").map_or("", |(_, body)| body);
-        let (forms, marks_us) = serde_json::from_str(body).map_err(io::Error::other)?;
-        Ok(Seen { forms, marks_us })
+        let (forms, marks_us, repeated) = serde_json::from_str(body).map_err(io::Error::other)?;
+        Ok(Seen {
+            forms,
+            marks_us,
+            repeated,
+        })
     }
 }
 
@@ -107,19 +127,19 @@ pub fn serve(delay: Duration) -> io::Result<()> {
             writeln!(stdout, "{}", listener.local_addr()?)?;
             stdout.flush()?;
         }
-        let seen = Arc::new(Mutex::new(Seen::default()));
+        let state = Arc::new(State::default());
         loop {
             let (stream, _) = listener.accept().await?;
             let _ = stream.set_nodelay(true);
-            let seen = Arc::clone(&seen);
+            let state = Arc::clone(&state);
             tokio::spawn(async move {
-                let _ = converse(stream, delay, &seen).await;
+                let _ = converse(stream, delay, &state).await;
             });
         }
     })
 }
 
-async fn converse(mut stream: TcpStream, delay: Duration, seen: &Mutex<Seen>) -> io::Result<()> {
+async fn converse(mut stream: TcpStream, delay: Duration, state: &State) -> io::Result<()> {
     let mut buffer = Vec::with_capacity(8192);
     loop {
         let (head, length) = loop {
@@ -134,22 +154,20 @@ async fn converse(mut stream: TcpStream, delay: Duration, seen: &Mutex<Seen>) ->
         };
         if buffer.starts_with(b"GET ") {
             let body = {
-                let mut seen = seen.lock().unwrap_or_else(PoisonError::into_inner);
-                let body = serde_json::to_string(&(seen.forms, &seen.marks_us))?;
+                let mut seen = state.seen.lock().unwrap_or_else(PoisonError::into_inner);
+                let repeated = state.fleet.repeated();
+                let body = serde_json::to_string(&(seen.forms, &seen.marks_us, repeated))?;
                 if buffer.starts_with(b"GET /reset") {
                     *seen = Seen::default();
                 }
                 body
             };
-            let length = body.len();
-            let answer = format!(
-                "HTTP/1.1 200 OK\r\ncontent-length: {length}\r\nconnection: close\r\n\r\n{body}"
-            );
-            return stream.write_all(answer.as_bytes()).await;
+            return stream.write_all(&answer(&body, "close")).await;
         }
         let asked = &buffer[head..head + length];
+        let of_account = state.fleet.answer(&String::from_utf8_lossy(asked));
         if asked.windows(SUBMITTED.len()).any(|some| some == SUBMITTED) {
-            let mut seen = seen.lock().unwrap_or_else(PoisonError::into_inner);
+            let mut seen = state.seen.lock().unwrap_or_else(PoisonError::into_inner);
             if seen.forms.is_multiple_of(MARK_EVERY) {
                 seen.marks_us.push(now_us());
             }
@@ -159,8 +177,19 @@ async fn converse(mut stream: TcpStream, delay: Duration, seen: &Mutex<Seen>) ->
         if !delay.is_zero() {
             tokio::time::sleep(delay).await;
         }
-        stream.write_all(OK).await?;
+        match of_account {
+            Some(body) => stream.write_all(&answer(&body, "keep-alive")).await?,
+            None => stream.write_all(OK).await?,
+        }
     }
+}
+
+fn answer(body: &str, connection: &str) -> Vec<u8> {
+    let length = body.len();
+    format!(
+        "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: {length}\r\nconnection: {connection}\r\n\r\n{body}"
+    )
+    .into_bytes()
 }
 
 /// Lengths of head and body of the request that `bytes` begin with.

@@ -1,5 +1,5 @@
 //! A PostgreSQL cluster that a test process makes for itself, for as long as it lives. This file is part
-//! of the unit tests and of `tests/it`.
+//! of the unit tests, of `tests/it` and of the bench.
 //!
 //! PostgreSQL refuses to run as root, so there it runs as another user. Whatever ends the test process,
 //! a shell that waits for that end stops the server and removes the folder.
@@ -29,6 +29,7 @@ pub struct Cluster {
     folder: PathBuf,
     port: u16,
     user: Option<(u32, u32)>,
+    shared_buffers: &'static str,
     databases: AtomicU32,
     /// Waits until this process ends.
     _undertaker: Child,
@@ -43,6 +44,11 @@ impl Cluster {
 
     /// A cluster of its own.
     pub fn start() -> Option<Self> {
+        Self::start_in(&std::env::temp_dir(), "32MB")
+    }
+
+    /// The same, in a folder of `parent`, and with as much memory as `shared_buffers` says.
+    pub fn start_in(parent: &Path, shared_buffers: &'static str) -> Option<Self> {
         let Some(programs) = programs() else {
             assert!(
                 std::env::var_os(REQUIRED).is_none(),
@@ -54,14 +60,18 @@ impl Cluster {
             );
             return None;
         };
-        Some(Self::start_with(programs).expect("a cluster starts"))
+        Some(Self::start_with(programs, parent, shared_buffers).expect("a cluster starts"))
     }
 
-    fn start_with(programs: PathBuf) -> io::Result<Self> {
+    fn start_with(
+        programs: PathBuf,
+        parent: &Path,
+        shared_buffers: &'static str,
+    ) -> io::Result<Self> {
         let user = other_user()?;
         let folder = tempfile::Builder::new()
             .prefix("refleet-pg-")
-            .tempdir()?
+            .tempdir_in(parent)?
             .keep();
         if let Some((uid, gid)) = user {
             chown(&folder, Some(uid), Some(gid))?;
@@ -73,6 +83,7 @@ impl Cluster {
             folder,
             port: 0,
             user,
+            shared_buffers,
             databases: AtomicU32::new(0),
             _undertaker: undertaker,
         };
@@ -109,9 +120,10 @@ impl Cluster {
     /// Starts the server, which was stopped or is new.
     pub fn resume(&self) -> io::Result<()> {
         let options = format!(
-            "-p {} -h 127.0.0.1 -k {} -c max_connections=200 -c shared_buffers=32MB",
+            "-p {} -h 127.0.0.1 -k {} -c max_connections=200 -c shared_buffers={}",
             self.port,
-            self.folder.display()
+            self.folder.display(),
+            self.shared_buffers
         );
         let data = self.data();
         let log = self.folder.join("log");
