@@ -317,6 +317,7 @@ impl<'a> Service<'a> {
                         keeper: Rc::clone(&self.keeper),
                         signals,
                         is_one_of_many: self.crew.is_many(),
+                        word: 0,
                     };
                     self.crew.put_to_work(nth, work, sender);
                 }

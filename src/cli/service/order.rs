@@ -12,7 +12,7 @@ use crate::cli::{next, run};
 use crate::exit::Exit;
 use crate::job::BatchId;
 use crate::progress::Verbosity;
-use crate::queue::{Backend as _, Batch, Overview as _, Queue, Resting, StoreError};
+use crate::queue::{Backend as _, Batch, Overview as _, Queue, Resting, Store as _, StoreError};
 use crate::run::Signals;
 use crate::run::hosts::Keeper;
 use crate::{text, time};
@@ -43,6 +43,8 @@ pub struct Work {
     pub signals: Signals,
     /// Other accounts are worked for beside it.
     pub is_one_of_many: bool,
+    /// The last word of an operator when its run began.
+    pub word: i64,
 }
 
 /// What came of it.
@@ -83,6 +85,7 @@ impl Work {
 
     async fn run(&mut self) -> Result<Exit, CliError> {
         let (queue, batch) = (&mut self.queue, &self.batch);
+        self.word = last_word(queue, batch.id).await?;
         self.login.go_by_the_rules_of(queue, batch).await?;
         let login = &self.login;
         let invocation = Invocation {
@@ -203,6 +206,10 @@ impl Work {
         let Some(batch) = batch.filter(Batch::is_open) else {
             return Ok(());
         };
+        // Somebody has spoken meanwhile, perhaps too late for the run to hear it: the next one hears it.
+        if last_word(&mut self.queue, id).await? != self.word {
+            return Ok(());
+        }
         let window = held_now(&mut self.queue, &batch).await?.window;
         let until = window.map(|window| time::between(time::now_ms(), window.opens_ms));
         if let Some(queue) = self.queue.shared() {
@@ -213,6 +220,12 @@ impl Work {
         }
         Ok(())
     }
+}
+
+/// The number of the last word that an operator has said of `batch`.
+async fn last_word(queue: &mut Queue, batch: BatchId) -> Result<i64, StoreError> {
+    let said = queue.control(batch, 0).await?;
+    Ok(said.last().map_or(0, |(number, _)| *number))
 }
 
 /// Why `batch` is left alone, and what to do about it; `run` goes on with it.

@@ -15,7 +15,7 @@ use crate::queue::{Batch, StoreError};
 
 /// Batches with a job that is queued, or on its way, or in a doubt that is watched; each is found by one
 /// step through an index.
-const OPEN: &str = "WITH RECURSIVE queued(id) AS (
+pub(super) const OPEN: &str = "WITH RECURSIVE queued(id) AS (
          (SELECT batch_id FROM job WHERE state = 'queued' ORDER BY batch_id LIMIT 1)
          UNION ALL
          SELECT (SELECT batch_id FROM job WHERE state = 'queued' AND batch_id > queued.id
@@ -31,7 +31,7 @@ const OPEN: &str = "WITH RECURSIVE queued(id) AS (
 
 /// The last word of an operator on each of these batches, how often the ledger was adopted, whether anybody
 /// ordered it or it was only loaded, and the last word that a host is down, where one may keep its jobs back.
-const STANDING: &str = concat!(
+pub(super) const STANDING: &str = concat!(
     "SELECT id, coalesce((SELECT max(seq) FROM control WHERE batch_id = batch.id), 0),
             (SELECT adoptions FROM origin),
             options IS NOT NULL OR EXISTS (SELECT 1 FROM run WHERE batch_id = batch.id),
@@ -43,7 +43,8 @@ const STANDING: &str = concat!(
      FROM batch WHERE id = ANY($1)"
 );
 
-const TALLIES: &str = "SELECT batch_id, state, sum(jobs)::bigint, max(moved_ms) FROM tally
+pub(super) const TALLIES: &str =
+    "SELECT batch_id, state, sum(jobs)::bigint, max(moved_ms) FROM tally
      WHERE batch_id = ANY($1) GROUP BY batch_id, state";
 
 /// Accounts that somebody works for.

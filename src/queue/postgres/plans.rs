@@ -6,10 +6,12 @@ use sqlx::AssertSqlSafe;
 use super::batches::{OLDEST, OVERTAKEN, TALLY};
 use super::change::MOVE;
 use super::control::{CONTROL, HELD};
+use super::open_orders::{OPEN, STANDING, TALLIES};
 use super::overview::{FAILED, IN_DOUBT, MISMATCHED, PENDING, TOOK};
 use super::past::{ENDED, LIVE, SUBMITTED};
 use super::read::{DUE, NEXT_DUE, TARGETS, UNSETTLED};
 use super::record::{COUNT, HOLDS};
+use super::renewal::RENEW;
 use super::rollout::{DOWN, DUE_BUT_OF};
 use super::session::Session;
 use super::stray::STRAYS;
@@ -61,6 +63,9 @@ fn values(statement: &str) -> &'static str {
         CONTROL => "3, 0",
         HELD => "3, 3",
         HOLDS => "1, 7",
+        STANDING => "'{3}', 1, 1",
+        TALLIES => "'{3}'",
+        RENEW => "'{1,2}', 60000",
         COUNT => "3, 1::smallint, '{queued,done}', '{-1,1}', 0",
         LIVE => "'[[1, \"x\"], [2, \"x\"]]', 3",
         SUBMITTED => "'[[1, \"x\"], [2, \"x\"]]', 'rebuild', '[1, 2]'",
@@ -75,14 +80,17 @@ async fn plan(session: &mut Session, statement: &str) -> Vec<String> {
         .rev()
         .find(|number| statement.contains(&format!("${number}")));
     let arguments: Vec<&str> = split(values(statement));
-    let arguments = arguments[..count.unwrap_or(0)].join(", ");
+    // Without any, there are no parentheses either.
+    let arguments = count.map_or(String::new(), |count| {
+        format!("({})", arguments[..count].join(", "))
+    });
     let connection = session.raw().await.unwrap();
     let prepare = format!("PREPARE looked_at AS {statement}");
     sqlx::raw_sql(AssertSqlSafe(prepare))
         .execute(&mut *connection)
         .await
         .unwrap();
-    let explain = format!("EXPLAIN EXECUTE looked_at ({arguments})");
+    let explain = format!("EXPLAIN EXECUTE looked_at {arguments}");
     let rows = sqlx::raw_sql(AssertSqlSafe(explain))
         .fetch_all(&mut *connection)
         .await
@@ -170,6 +178,10 @@ async fn the_statements_that_a_run_repeats_use_indexes_and_sort_little() {
         CONTROL,
         HELD,
         HOLDS,
+        RENEW,
+        OPEN,
+        STANDING,
+        TALLIES,
         COUNT,
         LIVE,
         SUBMITTED,

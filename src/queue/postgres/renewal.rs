@@ -13,7 +13,7 @@ use crate::queue::{Lease, Open, StoreError};
 /// The leases of the runs $1 go on for $2 milliseconds; returns which runs hold theirs, and whether that was
 /// renewed just now. One that somebody else looks at in this moment is left out, so that no other waits
 /// for it: it is renewed with the next try.
-const RENEW: &str = "WITH free AS (
+pub(super) const RENEW: &str = "WITH free AS (
          SELECT provider, account, batch_id FROM lease WHERE run_id = ANY($1) AND released_at IS NULL
          FOR NO KEY UPDATE SKIP LOCKED),
      renewed AS (

@@ -22,7 +22,7 @@ use refleet::job::{LedgerEntry, State};
 use refleet::simulator::{CallRecord, FaultPlan};
 
 use crate::crash::oddities::KINDS;
-use crate::rig::{Cluster, Pace, Proxy, Rig, Running, side_by_side};
+use crate::rig::{Cluster, Pace, Proxy, Rig, Running, finish, side_by_side};
 
 /// Histories that run at once: they mostly wait.
 const THREADS: usize = 4;
@@ -209,7 +209,12 @@ impl History {
             }
             has_ended = has_ended || self.has_ended(cluster)?;
             if has_ended && self.hosts.iter().all(|host| host.process.is_none()) {
-                return Ok(());
+                // The last one may have heard a late word, and so there is something to wait for again.
+                self.ask_at = Instant::now();
+                has_ended = self.has_ended(cluster)?;
+                if has_ended {
+                    return Ok(());
+                }
             }
             if self.began.elapsed() > HISTORY_MAX {
                 return Err("it does not end".to_owned());
@@ -230,9 +235,7 @@ impl History {
     /// The order is made before any host is there.
     fn order(&mut self) -> Result<(), String> {
         for _ in 0..20 {
-            let ended =
-                self.rig
-                    .call(&["run", "fleet.csv", "--yes", "--rate", "0", "--order-only"]);
+            let ended = finish(self.rig.order("fleet.csv", &["--order-only"]));
             match ended.code {
                 0 => {
                     self.calls_before = self.rig.simulator.calls().len();
