@@ -85,7 +85,7 @@ impl Queue {
         }
     }
 
-    /// Who was about to send those jobs of `batch` of which nobody knows what became, and may do so yet.
+    /// Who was about to send those jobs of `batch` that are being submitted, and may do so yet.
     pub async fn senders(&mut self, batch: BatchId) -> Result<HashMap<JobId, Tenure>, StoreError> {
         match self {
             // Its lock says that no other process lives.

@@ -59,14 +59,14 @@ const HOSTS: &str =
      WHERE lease.run_id IS NOT NULL OR run.ended_ms IS NULL
      ORDER BY batch.provider, batch.account, run.id";
 
-/// Who has committed the intent of the present attempt of jobs that nobody knows the outcome of, and
-/// whether that process has said itself that it ended.
-const SENDERS: &str = "SELECT job.id, run.tenure::text, run.epoch, run.host, (extract(epoch FROM run.since) * 1000)::bigint,
+/// Who has committed the intent of the present attempt of jobs that are being submitted, and whether that
+/// process has said itself that it ended.
+pub(super) const SENDERS: &str = "SELECT job.id, run.tenure::text, run.epoch, run.host, (extract(epoch FROM run.since) * 1000)::bigint,
             run.ended_ms
      FROM job
      JOIN ledger ON ledger.job_id = job.id AND ledger.attempt = job.attempt AND ledger.kind = 'intent'
      JOIN run ON run.id = ledger.run_id
-     WHERE job.batch_id = $1 AND job.executed_now = 'maybe' AND job.state <> 'done' AND job.state <> 'cancelled'";
+     WHERE job.batch_id = $1 AND job.state <> 'queued' AND job.completed_ms IS NULL AND job.state = 'submitting'";
 
 type HostRow = (
     String,
@@ -106,7 +106,7 @@ impl PostgresQueue {
         rows.into_iter().map(lease).collect()
     }
 
-    /// Who was about to send those jobs of `batch` of which nobody knows what became.
+    /// Who was about to send those jobs of `batch` that are being submitted.
     pub async fn senders(&mut self, batch: BatchId) -> Result<HashMap<JobId, Sender>, StoreError> {
         let senders = sqlx::query_as(SENDERS).bind(batch.0);
         let rows: Vec<SenderRow> = self.session.all(senders).await?;

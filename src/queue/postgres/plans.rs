@@ -6,6 +6,7 @@ use sqlx::AssertSqlSafe;
 use super::batches::{OLDEST, OVERTAKEN, TALLY};
 use super::change::MOVE;
 use super::control::{CONTROL, HELD};
+use super::hosts::SENDERS;
 use super::open_orders::{OPEN, STANDING, TALLIES};
 use super::overview::{FAILED, IN_DOUBT, MISMATCHED, PENDING, TOOK};
 use super::past::{ENDED, LIVE, SUBMITTED};
@@ -187,6 +188,7 @@ async fn the_statements_that_a_run_repeats_use_indexes_and_sort_little() {
         SUBMITTED,
         ENDED,
         OVERTAKEN,
+        SENDERS,
         MOVE.as_str(),
     ];
     let mut wrong = Vec::new();
