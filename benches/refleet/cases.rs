@@ -128,7 +128,7 @@ pub fn load(sizes: &Sizes) -> Figures {
             (25.0, 15.0),
         ));
         let (load, in_file) = middle(on_server);
-        figures.push(times("…", load, "in a file", in_file, (3.0, 2.0)));
+        figures.push(times("…", load, "in a file", in_file, (6.0, 4.0)));
     }
     Ok(figures)
 }

@@ -12,8 +12,9 @@ use std::time::{Duration, Instant};
 
 use crate::place::{IMAGE, service};
 
-/// From the acceptance of a form until its instance is back.
-pub const REBUILD: Duration = Duration::from_secs(1);
+/// From the acceptance of a form until its instance is back. Whoever looks every second sees each while it is
+/// rebuilt: one that nobody has seen then is waited for much longer.
+const REBUILD: Duration = Duration::from_secs(4);
 
 /// Rows on a page of the list.
 const PAGE_ROWS: usize = 50;

@@ -18,11 +18,9 @@ use crate::{Figure, Goal, Sizes, cpu};
 
 /// How both an order and the service work: as a person would, but for the calls, of which there may be any
 /// number, and for the pause between two looks at the list.
-const PACE: [&str; 8] = [
+const PACE: [&str; 6] = [
     "--rate",
     "0",
-    "--workers",
-    "32",
     "--poll-interval",
     "1s",
     "--max-failures",
@@ -42,13 +40,14 @@ fn order(queue: &Shared, place: &Place, account: Account, url: &str) -> io::Resu
     Ok(())
 }
 
-/// `refleet work` on a host of this name.
-fn work(queue: &Shared, url: &str, host: &str) -> Command {
+/// `refleet work` on a host of this name, which rebuilds so many of an account's instances at once.
+fn work(queue: &Shared, url: &str, host: &str, workers: usize) -> Command {
     let mut command = refleet(&queue.address, url);
     command
         .env("REFLEET_HOST", host)
         .arg("work")
         .args(PACE)
+        .args(["--workers", &workers.to_string()])
         .stderr(Stdio::null());
     command
 }
@@ -67,15 +66,16 @@ pub fn take_over(sizes: &Sizes) -> Figures {
     let queue = Shared::new(cluster);
     order(&queue, &place, account, &server.url())?;
     let lease = sizes.lease;
-    let start = |host: &str| -> io::Result<Child> {
-        work(&queue, &server.url(), host)
+    let start = |host: &str, workers: usize| -> io::Result<Child> {
+        work(&queue, &server.url(), host, workers)
             .env("ZOMRO_AUTH", account.to_string())
             .env("REFLEET_LEASE", format!("{}s", lease.as_secs()))
             .spawn()
     };
-    let mut first = start("first")?;
+    let mut first = start("first", 16)?;
     wait_for(&server, 20)?;
-    let second = start("second")?;
+    // It has workers to spare: what is back before somebody has seen it rebuilt is waited for much longer.
+    let second = start("second", 64)?;
     // Until it has seen that the first one works.
     sleep(lease / 3);
     first.kill()?;
@@ -152,7 +152,7 @@ pub fn fleet(sizes: &Sizes) -> Figures {
         ("fleet, 4 processes", 4),
     ] {
         let work = (0..processes).map(|nth| {
-            work(&queue, &server.url(), &format!("host{nth}"))
+            work(&queue, &server.url(), &format!("host{nth}"), 32)
                 .env_remove("ZOMRO_AUTH")
                 .env("REFLEET_CONFIG", &config)
                 .args([
