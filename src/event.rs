@@ -12,7 +12,6 @@ use crate::job::{
     Action, BatchId, ControlEntry, Counts, Evidence, Executed, FailureKind, Owner, RunId,
     ServiceId, State,
 };
-use crate::run::start_order::Taken;
 
 /// Something that a person or a script may want to know while a run works.
 #[derive(Debug, Clone, Serialize)]
@@ -91,6 +90,16 @@ pub enum Event {
         /// The process's exit code.
         exit_code: Exit,
     },
+}
+
+/// Which order is taken, and what that saves.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub struct Taken {
+    /// The list's, after so many jobs in the manifest's; `None`: the manifest's.
+    pub list_after: Option<usize>,
+    /// So much shorter is the night for it, about.
+    #[serde(rename = "saves_ms", serialize_with = "as_ms")]
+    pub saves: Duration,
 }
 
 /// What a run is doing when no job moves.

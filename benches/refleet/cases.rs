@@ -6,7 +6,6 @@ use std::process::{Child, Command, Stdio};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
-use crate::account::{Scene, rebuild_all};
 use crate::place::{self, Ended, Memory, Place, ended, refleet};
 use crate::server::{MARK_EVERY, Server, now_us};
 use crate::shared::{self, Shared};
@@ -19,8 +18,6 @@ const WORKERS: usize = 64;
 /// Where nothing is sent.
 pub const NOWHERE: &str = "http://127.0.0.1:9/";
 pub const MIB: f64 = 1024.0 * 1024.0;
-/// Of the list, as the vendor's panel reads it.
-const POLL_INTERVAL: Duration = Duration::from_secs(10);
 
 /// Every intent and every outcome committed, against loops that record nothing.
 pub fn dispatch(sizes: &Sizes) -> Figures {
@@ -298,54 +295,6 @@ pub fn memory(sizes: &Sizes) -> Figures {
     let mut figure = memory_figure("memory of run", peak_bytes);
     figure.ceiling = format!("{} jobs in {:.1} s", sizes.large, elapsed.as_secs_f64());
     Ok(vec![figure])
-}
-
-/// What waiting for rebuilds costs, in virtual time.
-#[expect(
-    clippy::unnecessary_wraps,
-    reason = "every case has the same signature"
-)]
-pub fn polls(_: &Sizes) -> Figures {
-    let mut figures = Vec::new();
-    for (name, lag_name, shuffled) in [
-        ("calls per rebuild", "lag of completed_at", false),
-        ("… list in other order", "… list in other order", true),
-    ] {
-        let cost = rebuild_all(Scene {
-            instances: 500,
-            workers: 50,
-            rate_per_s: 1.0,
-            rebuild: Duration::from_mins(5),
-            jitter: 0.05,
-            page_rows: 50,
-            poll_interval: POLL_INTERVAL,
-            shuffled,
-            seed: 1,
-        });
-        assert_eq!(cost.done, 500, "every rebuild is seen through");
-        let lag = cost.median_lag();
-        figures.push(Figure {
-            name,
-            measured: format!("{} calls, {} pages", cost.calls, cost.pages),
-            ceiling: format!("{} rebuilds", cost.done),
-            ratio: cost.calls as f64 / cost.done as f64,
-            goal: Goal::AtMost {
-                floor: 2.5,
-                aim: 1.8,
-            },
-        });
-        figures.push(Figure {
-            name: lag_name,
-            measured: format!("{:.1} s", lag.as_secs_f64()),
-            ceiling: "polls every 10 s".to_owned(),
-            ratio: lag.as_secs_f64() / POLL_INTERVAL.as_secs_f64(),
-            goal: Goal::AtMost {
-                floor: 0.6,
-                aim: 0.5,
-            },
-        });
-    }
-    Ok(figures)
 }
 
 /// How long nothing takes.

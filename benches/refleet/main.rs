@@ -9,7 +9,6 @@
 #![expect(clippy::print_stdout, reason = "a program for people")]
 #![expect(clippy::cast_precision_loss, reason = "figures for people")]
 
-mod account;
 mod bare;
 #[path = "../../tests/it/rig/browser.rs"]
 #[allow(dead_code, reason = "the tests ask more of it")]
@@ -21,6 +20,8 @@ mod cluster;
 mod cpu;
 mod fleet;
 mod hosts;
+mod night;
+mod nights;
 mod page;
 mod place;
 mod server;
@@ -132,7 +133,7 @@ type Case = fn(&Sizes) -> Result<Vec<Figure>, Box<dyn Error>>;
 
 const CASES: [(&str, Case); 13] = [
     ("start", cases::start),
-    ("polls", cases::polls),
+    ("night", nights::nights_and_calls),
     ("load", cases::load),
     ("workbook", workbook::workbook),
     ("report", cases::report),

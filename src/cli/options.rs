@@ -43,7 +43,7 @@ pub struct PaceArgs {
     #[arg(long, value_name = "DURATION", value_parser = parse_positive)]
     pub outage_timeout: Option<Duration>,
 
-    /// Pause between two readings of the account's instance list [default: 10s]
+    /// How long a page of the account's instance list may go unread while an instance on it is due back and calls are to spare [default: 10s]
     #[arg(long, value_name = "DURATION", value_parser = parse_positive)]
     pub poll_interval: Option<Duration>,
 

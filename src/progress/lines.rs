@@ -1,10 +1,11 @@
 //! What an event says, as a line of text.
 
 use std::fmt::Write as _;
+use std::time::Duration;
 
 use super::counters::{instances, record};
 use super::layout::Tone;
-use crate::event::{Activity, Event, JobEvent, Limit};
+use crate::event::{Activity, Event, JobEvent, Limit, Taken};
 use crate::job::{ControlEntry, Executed, FailureKind, Instruction, State, Terms};
 use crate::text::{MESSAGE_CHARS_MAX, brief, printable};
 use crate::time;
@@ -106,7 +107,11 @@ pub fn describe(event: &Event, terms: &Terms) -> DisplayLine {
             Topic::Warning,
         ),
         Event::Resumed => DisplayLine::new("no longer paused", Tone::Plain, Topic::Warning),
-        Event::StartOrder(taken) => DisplayLine::new(taken.to_string(), Tone::Plain, Topic::Other),
+        Event::StartOrder(taken) => DisplayLine::new(
+            format!("start order: {}", start_order(taken)),
+            Tone::Plain,
+            Topic::Other,
+        ),
         Event::BudgetLimits { in_flight_max } => DisplayLine::new(
             format!(
                 "the failure budget allows {in_flight_max} at once: --max-failures with a larger number allows more"
@@ -131,7 +136,7 @@ pub fn describe(event: &Event, terms: &Terms) -> DisplayLine {
         } => DisplayLine::new(
             format!(
                 "run ended after {} with exit code {exit_code}; {}: {}",
-                time::short(std::time::Duration::from_millis(*elapsed_ms)),
+                time::short(Duration::from_millis(*elapsed_ms)),
                 instances(counts.total()),
                 record(counts)
             ),
@@ -292,4 +297,18 @@ pub fn stopping(calls: usize) -> String {
         1 => "stopping: waiting for the answer to 1 call".to_owned(),
         _ => format!("stopping: waiting for the answers to {calls} calls"),
     }
+}
+/// In which order jobs start, for people.
+pub fn start_order(taken: &Taken) -> String {
+    let order = match taken.list_after {
+        None => "the sheet's".to_owned(),
+        Some(0) => "that of the account's list".to_owned(),
+        Some(first) => {
+            format!("the first {first} as in the sheet, the others as in the account's list")
+        }
+    };
+    if taken.saves < Duration::from_secs(1) {
+        return order;
+    }
+    format!("{order}, which saves about {}", time::short(taken.saves))
 }

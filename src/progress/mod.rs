@@ -37,6 +37,7 @@ mod tests;
 pub use display::{StartError, check_events, start};
 pub use ended::Ended;
 pub use layout::fold;
+pub use lines::start_order;
 pub use mode::{Choice, Mode, Surroundings, Verbosity};
 pub use options::{EventsTo, Options};
 pub use summary::summary;

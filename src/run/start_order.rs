@@ -6,16 +6,18 @@
 //! workers: people put those first that are to be first.
 
 use std::collections::{HashMap, VecDeque};
-use std::fmt;
 use std::str::FromStr;
 use std::time::Duration;
 
 use serde::Serialize;
 
-use crate::time;
+use crate::event::Taken;
 
 /// The share of the night that the manifest's order has to cost before another one is taken.
 const WORTH: f64 = 0.05;
+
+/// A job starts on a reading of its page that is not older.
+pub const BASELINE_AGE_MAX: Duration = Duration::from_mins(5);
 
 /// What a rebuild takes, as long as nobody knows.
 const USUAL: Duration = Duration::from_mins(5);
@@ -46,37 +48,6 @@ impl FromStr for StartOrder {
     }
 }
 
-/// Which order is taken, and what that saves.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-pub struct Taken {
-    /// The list's, after so many jobs in the manifest's; `None`: the manifest's.
-    pub list_after: Option<usize>,
-    /// So much shorter is the night for it, about.
-    #[serde(rename = "saves_ms", serialize_with = "as_ms")]
-    pub saves: Duration,
-}
-
-impl fmt::Display for Taken {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.list_after {
-            None => f.write_str("in the sheet's order"),
-            Some(0) => f.write_str("in the order of the account's list"),
-            Some(first) => write!(
-                f,
-                "the first {first} in the sheet's order, the others in that of the account's list"
-            ),
-        }?;
-        if self.saves >= Duration::from_secs(1) {
-            write!(f, ": that saves about {}", time::short(self.saves))?;
-        }
-        Ok(())
-    }
-}
-
-fn as_ms<S: serde::Serializer>(duration: &Duration, serializer: S) -> Result<S::Ok, S::Error> {
-    serializer.serialize_u64(u64::try_from(duration.as_millis()).unwrap_or(u64::MAX))
-}
-
 /// What a night rests on.
 #[derive(Debug, Clone, Copy)]
 pub struct Pace {
@@ -86,8 +57,6 @@ pub struct Pace {
     pub rate_per_s: f64,
     /// What a rebuild takes; `None`: nobody knows.
     pub rebuild: Option<Duration>,
-    /// For so long a reading of the list is good for a start.
-    pub reading_is_fresh_for: Duration,
 }
 
 /// How far the jobs of an order stand apart in the list, as they are told one after the other.
@@ -179,7 +148,7 @@ impl Spread {
         let scattered = number(self.pages) / number(self.waves);
         let (watched, kept_fresh) = match order {
             StartOrder::Auto | StartOrder::Manifest => {
-                let fresh_s = pace.reading_is_fresh_for.as_secs_f64();
+                let fresh_s = BASELINE_AGE_MAX.as_secs_f64();
                 // Who stands all over the list needs all of it fresh; who does not, its next page.
                 let is_scattered =
                     scattered > workers * number(pages as u64) / number(self.jobs) + 2.0;
@@ -211,7 +180,6 @@ mod tests {
         workers: 200,
         rate_per_s: 1.0,
         rebuild: Some(Duration::from_mins(5)),
-        reading_is_fresh_for: Duration::from_mins(5),
     };
 
     /// Jobs on `pages` pages of fifty, in the list's order or all over it.

@@ -6,7 +6,9 @@ use std::time::Duration;
 
 use super::file::Starts;
 use super::schedule::{Limits, Planned, Schedule, Start, Takes};
+use crate::event::Taken;
 use crate::job::{ImageId, ServiceId};
+use crate::progress::start_order;
 use crate::run::{Durations, Options};
 use crate::time::{self, Zone};
 
@@ -28,6 +30,7 @@ pub struct Forecast {
     /// The rule without which it would end much earlier, and how long it would take then.
     costs_most: Option<(Rule, Duration)>,
     each: Each,
+    order: Option<Taken>,
 }
 
 /// How long its instances take.
@@ -152,6 +155,15 @@ impl Forecast {
             without_window,
             costs_most: costs_most.filter(|(_, whole)| is_much(*whole)),
             each,
+            order: None,
+        }
+    }
+
+    /// Its jobs start in this order.
+    pub fn in_order(self, order: Taken) -> Self {
+        Self {
+            order: Some(order),
+            ..self
         }
     }
 
@@ -233,6 +245,9 @@ impl Forecast {
             sentences.push(format!(
                 "What it waits for is {option}: without that it would take {without}."
             ));
+        }
+        if let Some(order) = self.order.filter(|order| order.list_after.is_some()) {
+            sentences.push(format!("Start order: {}.", start_order(&order)));
         }
         sentences.join(" ")
     }

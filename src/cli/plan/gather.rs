@@ -1,6 +1,6 @@
 //! What a plan is made of: the sheet, what the queue knows of its services, and what stands there now.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap, HashSet};
 
 use super::file::{Row, Sent};
 use super::forecast::Forecast;
@@ -8,9 +8,11 @@ use super::schedule::Planned;
 use crate::cli::error::CliError;
 use crate::cli::order::{self, NewOrder, OrderOptions, Plan, Sheet, sound_rows};
 use crate::cli::question::{Fate, Question, Targets};
+use crate::event::Taken;
 use crate::job::{Group, ImageId, ServiceId};
-use crate::queue::{Batch, Queue, Target};
-use crate::run::{Durations, Options};
+use crate::queue::{Batch, FirstOfEach, Queue, Target};
+use crate::run::start_order::{Pace, Spread};
+use crate::run::{Durations, InstanceList, Options};
 use crate::time;
 
 /// The order that a sheet would be.
@@ -53,7 +55,7 @@ pub fn forecast(question: &Question<'_>, options: &Options, durations: &Duration
     let images = question.targets.each_image();
     let numbers: HashMap<Option<ImageId>, usize> = images.iter().copied().zip(0..).collect();
     let mut groups: HashMap<Group, usize> = HashMap::new();
-    let planned: Vec<Planned> = question
+    let mut planned: Vec<Planned> = question
         .sent()
         .map(|target| Planned {
             service: target.service,
@@ -64,7 +66,42 @@ pub fn forecast(question: &Question<'_>, options: &Options, durations: &Duration
             }),
         })
         .collect();
-    Forecast::new(&planned, &images, durations, options, time::now_ms())
+    let taken = put_in_order(&mut planned, &question.account.list, options, durations);
+    Forecast::new(&planned, &images, durations, options, time::now_ms()).in_order(taken)
+}
+
+/// Puts them into the order in which a run starts them.
+fn put_in_order(
+    planned: &mut [Planned],
+    list: &InstanceList,
+    options: &Options,
+    durations: &Durations,
+) -> Taken {
+    let page_of = |one: &Planned| list.get(one.service).and_then(|listed| listed.page);
+    let mut spread = Spread::new(options.workers);
+    let pages = planned.iter().filter_map(page_of);
+    let pages: BTreeSet<u32> = pages.inspect(|page| spread.next(*page)).collect();
+    let pace = Pace {
+        workers: options.workers,
+        rate_per_s: options.rate_per_s,
+        rebuild: durations.usual(),
+    };
+    let taken = spread.take(options.rollout.order, pages.len(), &pace);
+    if let Some(first) = taken.list_after {
+        // Those that go first of each image go before any order.
+        let mut each = options.rollout.canary.map(FirstOfEach::new);
+        let mut goes_first =
+            |one: &Planned| each.as_mut().is_some_and(|each| each.is_one(one.image));
+        let canaries: HashSet<ServiceId> = (planned.iter())
+            .filter(|one| goes_first(one))
+            .map(|one| one.service)
+            .collect();
+        planned.sort_by_key(|one| !canaries.contains(&one.service));
+        if let Some(others) = planned.get_mut(first.max(canaries.len())..) {
+            others.sort_by_key(page_of);
+        }
+    }
+    taken
 }
 
 /// Every row of the sheet, with what stands on its instance, whether it is sent, and when.

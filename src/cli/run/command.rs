@@ -133,7 +133,7 @@ async fn look_up_and_run(
         service: None,
         context,
     };
-    until_ended(&invocation, signals).await
+    Box::pin(until_ended(&invocation, signals)).await
 }
 
 /// Works on the batch, and on what the same manifest orders after it (`--every`).

@@ -2,7 +2,6 @@
 //! and right before each.
 
 use super::Machine;
-use super::starts::BASELINE_AGE_MAX;
 use crate::event::Event;
 use crate::job::JobId;
 use crate::queue::Pending;
@@ -76,7 +75,6 @@ impl Machine {
             workers: self.options.workers,
             rate_per_s: self.options.rate_per_s,
             rebuild: self.flights.durations().usual(),
-            reading_is_fresh_for: BASELINE_AGE_MAX,
         }
     }
 

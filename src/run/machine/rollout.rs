@@ -5,10 +5,10 @@ use std::num::NonZeroU32;
 use super::Machine;
 use super::bindings::Unfenced;
 use super::course::RolloutRooms;
-use super::starts::BASELINE_AGE_MAX;
 use crate::job::JobId;
 use crate::queue::{Admission, QueuedJob, RolloutProgress, Strays};
 use crate::run::hosts::Waits;
+use crate::run::start_order::BASELINE_AGE_MAX;
 use crate::run::{Halt, Now};
 
 impl Machine {

@@ -3,8 +3,9 @@
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::time::Instant;
 
+use crate::event::Taken;
 use crate::job::JobId;
-use crate::run::start_order::{Pace, Spread, StartOrder, Taken};
+use crate::run::start_order::{Pace, Spread, StartOrder};
 
 /// The order in which jobs start. What it leaves out (who is not in the list, and who was held back when
 /// its turn was) comes after it, in the manifest's.

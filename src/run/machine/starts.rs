@@ -13,12 +13,10 @@ use crate::job::{
 use crate::queue::{QueuedJob, Ready};
 use crate::run::poll_schedule::Stage;
 use crate::run::rate_limiter::Purpose;
+use crate::run::start_order::BASELINE_AGE_MAX;
 use crate::run::{Now, budget};
 use crate::time;
 use crate::zomro::Submission;
-
-/// The page of a job that starts was read within this time.
-pub(super) const BASELINE_AGE_MAX: Duration = Duration::from_mins(5);
 
 /// For so long jobs start while the list is still being read for the first time.
 const EARLY_FOR: Duration = Duration::from_secs(100);

@@ -1,5 +1,5 @@
-//! An account in virtual time: drives the run's pure machine through hours of rebuilds in
-//! milliseconds, and counts what the API would have been asked.
+//! A night in virtual time: drives the run's pure machine through hours of rebuilds in milliseconds, and
+//! counts what the API would have been asked, and how long slots stood empty.
 
 use std::cmp::Reverse;
 use std::collections::{BinaryHeap, HashMap};
@@ -8,9 +8,9 @@ use std::time::{Duration, Instant};
 
 use refleet::event::Event;
 use refleet::job::{
-    Access, AccountId, BatchId, Control, ControlEntry, Counts, Evidence, Expected, ImageId, JobId,
-    JobRecord, LedgerEntry, Order, Owner, Rebuild, RunId, ServiceId, State, StoredAccess,
-    Transition,
+    Access, AccountId, BatchId, Control, ControlEntry, Counts, Evidence, Expected, Failure,
+    ImageId, JobId, JobRecord, LedgerEntry, Order, Owner, Rebuild, RunId, ServiceId, State,
+    StoredAccess, Transition,
 };
 use refleet::queue::{
     Admission, Harm, Lease, Pending, QueuedJob, Ready, Recorded, RolloutProgress, Store,
@@ -21,8 +21,10 @@ use refleet::run::driver::{Outside, drive};
 use refleet::run::evidence::Rules;
 use refleet::run::machine::{Call, Finished, Input, LeftInFlight, Machine, Start};
 use refleet::run::session::Session;
-use refleet::run::{Durations, InstanceList, Now, Options, Rollout, Tolerance};
-use refleet::zomro::{Answer, Image, Instance, Keepalive, Page, Preview, Reply, Sent, Submitted};
+use refleet::run::{Durations, InstanceList, Now, Options, Rollout, StartOrder, Tolerance};
+use refleet::zomro::{
+    Answer, Image, Instance, Keepalive, Page, Preview, ReadError, Reply, Sent, Submitted,
+};
 
 /// How long each call takes.
 const LATENCY: Duration = Duration::from_millis(200);
@@ -41,16 +43,34 @@ pub struct Scene {
     pub rate_per_s: f64,
     /// How long a rebuild takes.
     pub rebuild: Duration,
-    /// Its spread, as a share of it.
-    pub jitter: f64,
+    /// How far single ones are from that.
+    pub spread: Spread,
     /// Rows on a page of the list.
     pub page_rows: usize,
     /// `--poll-interval`
     pub poll_interval: Duration,
     /// The manifest's order is not the list's.
     pub shuffled: bool,
+    /// `--order`
+    pub order: StartOrder,
+    /// Of so many submissions one does not go through, is executed without an answer, or gets an answer
+    /// that tells nothing of a rebuild that is never done; and so many readings fail. 0: none.
+    pub fault_of: u32,
+    /// The list shows so late what has happened.
+    pub list_lag: Duration,
     /// Of all random things.
     pub seed: u64,
+}
+
+/// How long rebuilds take, beside the usual time.
+#[derive(Debug, Clone, Copy)]
+pub enum Spread {
+    /// All take it, give or take this share of it.
+    Even(f64),
+    /// Most take less, and few up to four times as long.
+    Skewed,
+    /// Two thirds take half of it, one third twice as long.
+    Bimodal,
 }
 
 /// What it took.
@@ -68,15 +88,25 @@ pub struct Cost {
     pub lags: Vec<Duration>,
     /// From the beginning to the end of the run.
     pub makespan: Duration,
+    /// What the rebuilds took, all together.
+    pub rebuilding: Duration,
 }
 
 impl Cost {
-    /// The median lag.
-    pub fn median_lag(&self) -> Duration {
-        self.lags
-            .get(self.lags.len() / 2)
-            .copied()
-            .unwrap_or_default()
+    /// What so many of a hundred lags did not exceed.
+    pub fn lag(&self, percent: usize) -> Duration {
+        let place = (self.lags.len() * percent / 100).min(self.lags.len().saturating_sub(1));
+        self.lags.get(place).copied().unwrap_or_default()
+    }
+
+    /// How much longer it took than the shortest night that workers and rate allow.
+    pub fn of_ideal(&self, scene: &Scene) -> f64 {
+        let count = |number: usize| f64::from(u32::try_from(number).expect("a few thousand"));
+        let (instances, workers) = (count(scene.instances), count(scene.workers));
+        let (rebuild_s, rate) = (self.rebuilding.as_secs_f64() / instances, scene.rate_per_s);
+        let by_slots_s = instances * rebuild_s / workers + workers / rate;
+        let by_calls_s = instances / rate + rebuild_s;
+        self.makespan.as_secs_f64() / by_slots_s.max(by_calls_s)
     }
 }
 
@@ -180,6 +210,7 @@ impl World {
                 observed: 0,
                 lags: Vec::new(),
                 makespan: Duration::ZERO,
+                rebuilding: Duration::ZERO,
             },
         }
     }
@@ -201,6 +232,22 @@ impl World {
         jobs.filter(|job| job.record.state == State::Queued)
     }
 
+    fn fails(&mut self) -> bool {
+        let of = self.scene.fault_of;
+        of > 0 && self.random.u32(0..of) == 0
+    }
+
+    /// How long the next rebuild takes.
+    fn takes(&mut self) -> Duration {
+        let share = match self.scene.spread {
+            Spread::Even(share) => 1.0 + share * (2.0 * self.random.f64() - 1.0),
+            Spread::Skewed => 0.7 + 0.3 * -self.random.f64().max(1e-5).ln(),
+            Spread::Bimodal if self.random.u8(0..3) == 0 => 2.0,
+            Spread::Bimodal => 0.5,
+        };
+        self.scene.rebuild.mul_f64(share)
+    }
+
     fn answer(&mut self, asked: Duration, call: Call) -> Finished {
         let (sent, answered) = (self.at(asked), self.at(asked + LATENCY));
         // What the server sees is half a call old.
@@ -211,7 +258,11 @@ impl World {
             Call::Whoami => Finished::Whoami(Keepalive::Alive),
             Call::Owner => Finished::Owner(Ok(reply(Some(owner()), sent, answered))),
             Call::Page(number) => {
-                let page = page(&self.scene, &self.instances, number, seen);
+                if self.fails() {
+                    return Finished::Page(number, Err(ReadError::Failed(fault())));
+                }
+                let shown = seen.saturating_sub(self.scene.list_lag);
+                let page = page(&self.scene, &self.instances, number, shown);
                 Finished::Page(number, Ok(reply(page, sent, answered)))
             }
             Call::LookUp(_) => unreachable!("a run looks nothing up"),
@@ -228,19 +279,27 @@ impl World {
                 Finished::Preview(id, service, Ok(reply(preview, sent, answered)))
             }
             Call::Submit(_, rebuild) => {
-                let spread = 1.0 + self.scene.jitter * (2.0 * self.random.f64() - 1.0);
-                let back = seen + self.scene.rebuild.mul_f64(spread);
-                let known = &mut self.instances[self.places[&rebuild.service]];
-                known.rebuild = Some((seen + ACCEPT_LAG, back));
+                let answer = match (self.fails(), self.random.u8(0..3)) {
+                    (false, _) => Answer::Accepted,
+                    (true, 0) => Answer::NotSent(fault()),
+                    (true, _) => Answer::Unknown(fault()),
+                };
+                let was_sent = !matches!(answer, Answer::NotSent(_));
+                if answer == Answer::Accepted || was_sent && self.random.bool() {
+                    let takes = self.takes();
+                    self.cost.rebuilding += takes;
+                    let known = &mut self.instances[self.places[&rebuild.service]];
+                    known.rebuild = Some((seen + ACCEPT_LAG, seen + takes));
+                }
                 let submitted = Submitted {
                     generation: 1,
-                    sent: Some(Sent {
+                    sent: was_sent.then_some(Sent {
                         at_ms: sent.unix_ms,
                         at: sent.at,
                     }),
                     answered_ms: answered.unix_ms,
                     answered_at: answered.at,
-                    answer: Answer::Accepted,
+                    answer,
                     pause: None,
                 };
                 Finished::Submit(rebuild.service, Box::new(submitted))
@@ -394,6 +453,10 @@ impl Store for World {
     }
 }
 
+fn fault() -> Failure {
+    Failure::new("timeout", "no answer within 60 s")
+}
+
 fn owner() -> Owner {
     Owner {
         id: AccountId::new("70001"),
@@ -460,7 +523,10 @@ fn options(scene: &Scene) -> Options {
         },
         max_failures: Tolerance::Percent(100),
         max_mismatch: Tolerance::Percent(100),
-        rollout: Rollout::default(),
+        rollout: Rollout {
+            order: scene.order,
+            ..Rollout::default()
+        },
         no_wait: false,
         stale: false,
     }
