@@ -1,11 +1,16 @@
 //! How long nights last against the shortest that they could be, in virtual time: no socket, and no second
 //! is waited for.
 
+use std::error::Error;
+use std::fs;
+use std::io::{BufRead as _, BufReader};
+use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use refleet::run::StartOrder;
 
 use crate::night::{Cost, Scene, Spread, rebuild_all};
+use crate::place::{IMAGE, Place, TOKEN, ended, refleet, service, stop};
 use crate::{Figure, Goal, Sizes};
 
 /// What a night is held against.
@@ -127,10 +132,6 @@ const fn bound(name: &'static str, floor: f64, aim: f64) -> Bound {
 }
 
 /// Each night, and the calls that watching an ordinary fleet costs.
-#[expect(
-    clippy::unnecessary_wraps,
-    reason = "every case has the same signature"
-)]
 pub fn nights_and_calls(sizes: &Sizes) -> crate::cases::Figures {
     let mut figures = Vec::new();
     for (Bound { name, goal }, scene) in nights(sizes) {
@@ -169,7 +170,86 @@ pub fn nights_and_calls(sizes: &Sizes) -> crate::cases::Figures {
             goal: Goal::AtMost { floor, aim },
         });
     }
+    figures.push(over_http()?);
     Ok(figures)
+}
+
+/// So much quicker than a night is one that is not only thought of.
+const HURRY: u32 = 100;
+
+/// A night of seconds over HTTP, against the built-in simulator, and the same one in virtual time: whether
+/// this one tells the truth.
+fn over_http() -> Result<Figure, Box<dyn Error>> {
+    let scene = Scene {
+        instances: 800,
+        workers: 160,
+        rebuild: Duration::from_secs(150),
+        // That is what the simulator draws.
+        spread: Spread::Even(0.3),
+        shuffled: true,
+        ..NIGHT
+    };
+    let place = Place::new()?;
+    let sheet = place.path("random.csv");
+    let mut rows: Vec<String> = (0..scene.instances)
+        .map(|index| format!("{},{IMAGE}\n", service(index)))
+        .collect();
+    fastrand::Rng::with_seed(scene.seed).shuffle(&mut rows);
+    fs::write(&sheet, format!("service_id,image\n{}", rows.concat()))?;
+    let ms = |duration: Duration| format!("{}ms", (duration / HURRY).as_millis());
+    let mut simulator = Command::new(env!("CARGO_BIN_EXE_refleet"))
+        .args(["simulate", "--session", TOKEN, "--services"])
+        .arg(format!("{}..{}", service(0), service(scene.instances - 1)))
+        .args([
+            "--accept-lag",
+            "30ms",
+            "--latency",
+            "2ms",
+            "--rebuild-duration",
+        ])
+        .arg(ms(scene.rebuild))
+        .stdout(Stdio::piped())
+        .spawn()?;
+    let told = BufReader::new(simulator.stdout.take().expect("it is piped"));
+    let listens = told.lines().find_map(|line| {
+        let url = line
+            .ok()?
+            .strip_prefix("simulator listening on ")?
+            .to_owned();
+        Some(url)
+    });
+    let url = listens.ok_or("the simulator does not listen")?;
+    let rate = scene.rate_per_s * f64::from(HURRY);
+    let run = ended(
+        refleet(&place.path("night.db"), &url)
+            .args([
+                "run",
+                "--yes",
+                "--settle",
+                "3s",
+                "--rate",
+                &rate.to_string(),
+            ])
+            .args(["--poll-interval", &ms(scene.poll_interval)])
+            .args(["--workers", &scene.workers.to_string()])
+            .arg(&sheet),
+    );
+    stop(simulator)?;
+    let lasted = run?.elapsed * HURRY;
+    let thought = rebuild_all(scene).makespan;
+    Ok(Figure {
+        name: "the same over HTTP",
+        measured: format!(
+            "{:.0} s, a hundredth of it waited for",
+            lasted.as_secs_f64()
+        ),
+        ceiling: format!("{:.0} s in virtual time", thought.as_secs_f64()),
+        ratio: lasted.as_secs_f64() / thought.as_secs_f64(),
+        goal: Goal::AtMost {
+            floor: 1.15,
+            aim: 1.08,
+        },
+    })
 }
 
 fn in_words(cost: &Cost, scene: &Scene) -> String {
