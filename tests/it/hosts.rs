@@ -3,6 +3,7 @@
 //!
 //! Here each kind of failure is told by itself; [`histories`] mixes them at random.
 
+mod databases;
 mod desks;
 mod histories;
 mod words;

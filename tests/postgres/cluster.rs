@@ -68,32 +68,13 @@ impl Cluster {
         parent: &Path,
         shared_buffers: &'static str,
     ) -> io::Result<Self> {
-        let user = other_user()?;
-        let folder = tempfile::Builder::new()
-            .prefix("refleet-pg-")
-            .tempdir_in(parent)?
-            .keep();
-        if let Some((uid, gid)) = user {
-            chown(&folder, Some(uid), Some(gid))?;
-        }
-        fs::set_permissions(&folder, fs::Permissions::from_mode(0o700))?;
-        let undertaker = undertaker(&programs, &folder, user)?;
-        let mut cluster = Self {
-            programs,
-            folder,
-            port: 0,
-            user,
-            shared_buffers,
-            databases: AtomicU32::new(0),
-            _undertaker: undertaker,
-        };
+        let mut cluster = Self::empty(programs, parent, shared_buffers)?;
         let data = cluster.data();
-        let data = data.to_str().expect("a plain path");
         cluster.run(
             "initdb",
             &[
                 "-D",
-                data,
+                path(&data),
                 "-U",
                 "postgres",
                 "-A",
@@ -104,17 +85,143 @@ impl Cluster {
                 "--no-sync",
             ],
         )?;
+        cluster.start_somewhere()?;
+        cluster.sql("postgres", &format!("CREATE ROLE {ROLE} LOGIN CREATEDB"));
+        Ok(cluster)
+    }
+
+    /// A standby of this one, which follows the server that it finds at `port`.
+    pub fn standby(&self, port: u16) -> io::Result<Self> {
+        let parent = self.folder.parent().unwrap_or(Path::new("/tmp"));
+        let mut standby = Self::empty(self.programs.clone(), parent, self.shared_buffers)?;
+        let data = standby.data();
+        let port = port.to_string();
+        standby.run(
+            "pg_basebackup",
+            &[
+                "-D",
+                path(&data),
+                "-h",
+                "127.0.0.1",
+                "-p",
+                &port,
+                "-U",
+                "postgres",
+                "-R",
+                "-c",
+                "fast",
+                "--no-sync",
+            ],
+        )?;
+        standby.start_somewhere()?;
+        Ok(standby)
+    }
+
+    /// Makes a standby the primary.
+    pub fn promote(&self) -> io::Result<()> {
+        let data = self.data();
+        self.run("pg_ctl", &["-D", path(&data), "-w", "promote"])
+    }
+
+    /// Copies the data of the server, which is stopped, to where [`Self::put_back`] finds it.
+    pub fn set_aside(&self) -> io::Result<()> {
+        let (data, copy) = (self.data(), self.folder.join("copy"));
+        let status = Command::new("cp")
+            .args(["-a", path(&data), path(&copy)])
+            .status()?;
+        status
+            .success()
+            .then_some(())
+            .ok_or_else(|| io::Error::other(format!("cp: {status}")))
+    }
+
+    /// Puts the copy back in the place of the data of the server, which is stopped.
+    pub fn put_back(&self) -> io::Result<()> {
+        let (data, copy) = (self.data(), self.folder.join("copy"));
+        fs::remove_dir_all(&data)?;
+        fs::rename(copy, data)
+    }
+
+    /// Writes a dump of `database`.
+    pub fn dump(&self, database: &str) -> io::Result<()> {
+        let (port, file) = (self.port.to_string(), self.folder.join("dump"));
+        self.run(
+            "pg_dump",
+            &[
+                "-h",
+                "127.0.0.1",
+                "-p",
+                &port,
+                "-U",
+                "postgres",
+                "-Fc",
+                "-f",
+                path(&file),
+                database,
+            ],
+        )
+    }
+
+    /// Restores the dump that `from` has written into an empty database of this one.
+    pub fn restore(&self, from: &Self, database: &str) -> io::Result<()> {
+        self.sql(
+            "postgres",
+            &format!("DROP DATABASE IF EXISTS {database} WITH (FORCE)"),
+        );
+        self.sql(
+            "postgres",
+            &format!("CREATE DATABASE {database} OWNER {ROLE} TEMPLATE template0"),
+        );
+        let (port, file) = (self.port.to_string(), from.folder.join("dump"));
+        self.run(
+            "pg_restore",
+            &[
+                "-h",
+                "127.0.0.1",
+                "-p",
+                &port,
+                "-U",
+                "postgres",
+                "-d",
+                database,
+                path(&file),
+            ],
+        )
+    }
+
+    /// A folder of its own, and nothing in it.
+    fn empty(programs: PathBuf, parent: &Path, shared_buffers: &'static str) -> io::Result<Self> {
+        let user = other_user()?;
+        let folder = tempfile::Builder::new()
+            .prefix("refleet-pg-")
+            .tempdir_in(parent)?
+            .keep();
+        if let Some((uid, gid)) = user {
+            chown(&folder, Some(uid), Some(gid))?;
+        }
+        fs::set_permissions(&folder, fs::Permissions::from_mode(0o700))?;
+        let undertaker = undertaker(&programs, &folder, user)?;
+        Ok(Self {
+            programs,
+            folder,
+            port: 0,
+            user,
+            shared_buffers,
+            databases: AtomicU32::new(0),
+            _undertaker: undertaker,
+        })
+    }
+
+    fn start_somewhere(&mut self) -> io::Result<()> {
         let mut started = Err(io::Error::other("no port is free"));
         for _ in 0..TRIES {
-            cluster.port = TcpListener::bind("127.0.0.1:0")?.local_addr()?.port();
-            started = cluster.resume();
+            self.port = TcpListener::bind("127.0.0.1:0")?.local_addr()?.port();
+            started = self.resume();
             if started.is_ok() {
                 break;
             }
         }
-        started?;
-        cluster.sql("postgres", &format!("CREATE ROLE {ROLE} LOGIN CREATEDB"));
-        Ok(cluster)
+        started
     }
 
     /// Starts the server, which was stopped or is new.
@@ -211,6 +318,10 @@ impl Cluster {
         let said = fs::read_to_string(said)?;
         Err(io::Error::other(format!("{program}: {status}: {said}")))
     }
+}
+
+fn path(path: &Path) -> &str {
+    path.to_str().expect("a plain path")
 }
 
 fn command(folder: &Path, home: &Path, user: Option<(u32, u32)>, program: &str) -> Command {

@@ -18,6 +18,8 @@ enum Way {
 
 struct State {
     way: Way,
+    /// Where new connections lead.
+    port: u16,
     /// Both ends of each connection.
     ends: Vec<TcpStream>,
     /// So often something was kept back in this silence, or turned away in this cut.
@@ -43,6 +45,7 @@ impl Proxy {
         let shared = Arc::new(Shared {
             state: Mutex::new(State {
                 way: Way::Open,
+                port,
                 ends: Vec::new(),
                 stopped: 0,
             }),
@@ -51,7 +54,7 @@ impl Proxy {
         let of_thread = Arc::clone(&shared);
         thread::spawn(move || {
             for client in listener.incoming().flatten() {
-                of_thread.connect(&client, port);
+                of_thread.connect(&client);
             }
         });
         Self { port: own, shared }
@@ -62,6 +65,16 @@ impl Proxy {
         let (before, rest) = address.rsplit_once(':').unwrap();
         let (_, database) = rest.split_once('/').unwrap();
         format!("{before}:{}/{database}", self.port)
+    }
+
+    /// Leads new connections to `port` from now on.
+    pub fn lead_to(&self, port: u16) {
+        self.shared.state.lock().unwrap().port = port;
+    }
+
+    /// Where it is.
+    pub fn port(&self) -> u16 {
+        self.port
     }
 
     /// Ends all connections, and lets none come about.
@@ -102,9 +115,9 @@ impl Proxy {
 }
 
 impl Shared {
-    fn connect(self: &Arc<Self>, client: &TcpStream, port: u16) {
-        let address = SocketAddr::from(([127, 0, 0, 1], port));
+    fn connect(self: &Arc<Self>, client: &TcpStream) {
         let mut state = self.state.lock().unwrap();
+        let address = SocketAddr::from(([127, 0, 0, 1], state.port));
         // A server that is down refuses, as it would without a proxy.
         let server = (state.way != Way::Cut).then(|| TcpStream::connect(address));
         let Some(Ok(server)) = server else {
