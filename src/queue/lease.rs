@@ -3,6 +3,7 @@
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
+use uuid::Uuid;
 
 use crate::job::{BatchId, RunId};
 use crate::{text, time};
@@ -15,12 +16,29 @@ pub struct Lease {
     batch: BatchId,
     run: RunId,
     epoch: i64,
+    tenure: Uuid,
 }
 
 impl Lease {
     /// As a store gives it.
     pub fn new(batch: BatchId, run: RunId, epoch: i64) -> Self {
-        Self { batch, run, epoch }
+        Self {
+            batch,
+            run,
+            epoch,
+            tenure: Uuid::nil(),
+        }
+    }
+
+    /// The stretch for which it is held: a database that was restored counts runs and epochs once more.
+    #[must_use]
+    pub fn of_tenure(self, tenure: Uuid) -> Self {
+        Self { tenure, ..self }
+    }
+
+    /// What [`Self::of_tenure`] was given; nil on one machine's queue.
+    pub fn tenure(&self) -> Uuid {
+        self.tenure
     }
 
     /// What is worked on.

@@ -36,6 +36,7 @@ pub async fn leave(queue: &mut Queue, lease: &Lease, unwritten: &[Transition]) {
             job: step.job,
             attempt: step.to.attempt,
             run: lease.run(),
+            tenure: lease.tenure().to_string(),
             at_ms: step.at_ms,
             entry: step.entry.clone(),
         })
@@ -46,8 +47,10 @@ pub async fn leave(queue: &mut Queue, lease: &Lease, unwritten: &[Transition]) {
     };
     let mut left = Vec::new();
     for word in words {
-        if shared.testify(&word).await.is_err() {
-            left.push(word);
+        match shared.testify(&word).await {
+            Ok(true) => {}
+            Ok(false) => tell_unknown(&word),
+            Err(_) => left.push(word),
         }
     }
     if left.is_empty() {
@@ -89,7 +92,11 @@ pub async fn hand_in(queue: &mut Queue) -> Result<(), CliError> {
     for line in text.lines() {
         // A line that was cut off in the middle of a write says nothing.
         match serde_json::from_str::<Spooled>(line) {
-            Ok(spooled) if spooled.database == database => shared.testify(&spooled.word).await?,
+            Ok(spooled) if spooled.database == database => {
+                if !shared.testify(&spooled.word).await? {
+                    tell_unknown(&spooled.word);
+                }
+            }
             Ok(_) => {
                 kept.push_str(line);
                 kept.push('\n');
@@ -103,6 +110,16 @@ pub async fn hand_in(queue: &mut Queue) -> Result<(), CliError> {
         .and_then(|()| file.write_all(kept.as_bytes()))
         .and_then(|()| file.sync_all());
     rewritten.map_err(failed)
+}
+
+/// Says what became of a submission that the database does not know: it lost that with the run that made it.
+fn tell_unknown(word: &LateWord) {
+    let (batch, line) = (word.job.stored() >> 32, word.job.stored() & 0xffff_ffff);
+    tell_prose(&format!(
+        "warning: attempt {} of line {line} of batch {batch} was sent by a run that this database does not have, and its outcome was `{}`: look at what stands there\n",
+        word.attempt,
+        word.entry.kind()
+    ));
 }
 
 /// Hears what was said late of `batch`, and writes what follows from it: before its run begins and after that

@@ -4,6 +4,8 @@
 //! hosts must not make at once. Until a batch's account is known the batch has a lease of its own, which
 //! becomes the account's when the batch is bound.
 
+use uuid::Uuid;
+
 use super::handle::PostgresQueue;
 use super::session::{Session, Transaction};
 use super::text::{json_text, no_nul};
@@ -19,8 +21,8 @@ const KEY: &str =
     "SELECT provider, coalesce(account, ''), CASE WHEN account IS NULL THEN id ELSE 0 END
      FROM batch WHERE id = $1 FOR NO KEY UPDATE";
 
-const NEW_RUN: &str = "INSERT INTO run (batch_id, started_ms, pid, host, version, options)
-     VALUES ($1, $2, $3, $4, $5, $6::json) RETURNING id";
+const NEW_RUN: &str = "INSERT INTO run (batch_id, started_ms, pid, host, version, options, tenure)
+     VALUES ($1, $2, $3, $4, $5, $6::json, $7::uuid) RETURNING id";
 
 /// What becomes of a lease that somebody had before: only this process takes it while it lasts.
 macro_rules! take_over {
@@ -86,13 +88,15 @@ impl PostgresQueue {
         let key: Key = transaction
             .one(sqlx::query_as(KEY).bind(run.batch.0))
             .await?;
+        let tenure = Uuid::from_u128(fastrand::u128(..));
         let new_run = sqlx::query_as(NEW_RUN)
             .bind(run.batch.0)
             .bind(run.started_ms)
             .bind(i64::from(std::process::id()))
             .bind(&host)
             .bind(env!("CARGO_PKG_VERSION"))
-            .bind(json_text(&run.options));
+            .bind(json_text(&run.options))
+            .bind(tenure.to_string());
         let (id,): (i64,) = transaction.one(new_run).await?;
         let take = sqlx::query_as(TAKE)
             .bind(&key.0)
@@ -113,7 +117,7 @@ impl PostgresQueue {
         let held = sqlx::query("UPDATE run SET epoch = $2 WHERE id = $1");
         transaction.execute(held.bind(id).bind(epoch)).await?;
         transaction.commit().await?;
-        Ok(Lease::new(run.batch, RunId(id), epoch))
+        Ok(Lease::new(run.batch, RunId(id), epoch).of_tenure(tenure))
     }
 
     /// The lease goes on from now, or was lost.

@@ -31,6 +31,9 @@ const PARAMETERS: &[&str] = &[
     "user",
 ];
 
+/// Those that are shown with the address: what is not in the address itself by then, and no secret.
+const REPEATED: &[&str] = &["options", "sslcert", "sslkey", "sslmode", "sslrootcert"];
+
 /// A database on a PostgreSQL server, as `--db` names it. What is shown of it never holds the password.
 #[derive(Clone)]
 pub struct Server {
@@ -64,7 +67,7 @@ impl Server {
             .map_err(|error| format!("is not the address of a PostgreSQL server: {error}"))?;
         Ok(Self {
             address: SecretString::from(given),
-            shown: shown(&options),
+            shown: shown(&options) + &repeated(given),
             lease: LEASE,
             host: host(),
             marks: None,
@@ -127,12 +130,30 @@ impl Server {
 }
 
 fn unknown_parameter(address: &str) -> Option<&str> {
-    let (_, parameters) = address.split_once('?')?;
-    let parameters = parameters.split('#').next().unwrap_or_default();
-    let mut keys = parameters
-        .split('&')
-        .map(|pair| pair.split_once('=').map_or(pair, |(key, _)| key));
+    let mut keys =
+        parameters(address).map(|pair| pair.split_once('=').map_or(pair, |(key, _)| key));
     keys.find(|key| !key.is_empty() && !PARAMETERS.contains(key))
+}
+
+/// As they stand behind the question mark.
+fn parameters(address: &str) -> impl Iterator<Item = &str> {
+    let (_, parameters) = address.split_once('?').unwrap_or_default();
+    parameters.split('#').next().unwrap_or_default().split('&')
+}
+
+/// The parameters that have to be typed again where the environment does not have them.
+fn repeated(address: &str) -> String {
+    let parameters = parameters(address).filter(|pair| {
+        let (key, value) = pair.split_once('=').unwrap_or((pair, ""));
+        // A key may be given itself, in place of the file that it stands in.
+        REPEATED.contains(&key) && !value.contains("BEGIN")
+    });
+    let parameters: Vec<&str> = parameters.collect();
+    if parameters.is_empty() {
+        String::new()
+    } else {
+        format!("?{}", parameters.join("&"))
+    }
 }
 
 fn shown(options: &PgConnectOptions) -> String {
@@ -171,19 +192,35 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_password_is_never_shown() {
-        for address in [
-            "postgres://fleet:s3cret@db.example:5433/refleet?sslmode=verify-full",
-            "postgresql://fleet@db.example:5433/refleet?password=s3cret",
-            "postgres://db.example:5433/refleet?user=fleet&password=s3cret&sslmode=require",
+    fn an_address_is_shown_so_that_it_can_be_typed_and_never_with_its_password() {
+        let plain = "postgres://fleet@db.example:5433/refleet";
+        for (address, parameters) in [
+            (
+                "postgres://fleet:s3cret@db.example:5433/refleet?sslmode=verify-full",
+                "?sslmode=verify-full",
+            ),
+            (
+                "postgresql://fleet@db.example:5433/refleet?password=s3cret",
+                "",
+            ),
+            (
+                "postgres://db.example:5433/refleet?user=fleet&password=s3cret&sslmode=require&sslrootcert=%2Fetc%2Fca.pem",
+                "?sslmode=require&sslrootcert=%2Fetc%2Fca.pem",
+            ),
+            (
+                "postgres://fleet@db.example:5433/refleet?sslkey=-----BEGIN%20KEY-----s3cret&sslcert=c.pem",
+                "?sslcert=c.pem",
+            ),
         ] {
             let server = Server::parse(address).unwrap();
             assert_eq!(
                 server.to_string(),
-                "postgres://fleet@db.example:5433/refleet",
+                format!("{plain}{parameters}"),
                 "{address}"
             );
             assert!(!format!("{server:?}").contains("s3cret"), "{address}");
+            let again = Server::parse(&server.to_string()).unwrap();
+            assert_eq!(again.to_string(), server.to_string());
         }
     }
 

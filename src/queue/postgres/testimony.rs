@@ -16,6 +16,9 @@ pub struct LateWord {
     pub attempt: u32,
     /// The run that made it.
     pub run: RunId,
+    /// For which stretch that had the lease: a database that was restored gives the same number to another run.
+    #[serde(default)]
+    pub tenure: String,
     /// When it was learned, as Unix time by the clock of the machine that says it.
     pub at_ms: i64,
     /// What the ledger would have said.
@@ -37,10 +40,13 @@ pub struct Unheard {
     pub sender: Option<Tenure>,
 }
 
-const SAY: &str = "INSERT INTO testimony (job_id, attempt, epoch, run_id, holder, host, said_at_ms, entry)
-     SELECT $1, $2, coalesce(run.epoch, 0), run.id, run.tenure, run.host, $4, $5::json FROM run
-     WHERE run.id = $3 AND NOT EXISTS (
-         SELECT 1 FROM testimony WHERE job_id = $1 AND attempt = $2 AND run_id = $3 AND entry::text = $5)";
+const SAY: &str = "WITH sender AS (SELECT * FROM run WHERE id = $3 AND tenure::text = $6),
+     said AS (
+         INSERT INTO testimony (job_id, attempt, epoch, run_id, holder, host, said_at_ms, entry)
+         SELECT $1, $2, coalesce(sender.epoch, 0), sender.id, sender.tenure, sender.host, $4, $5::json FROM sender
+         WHERE NOT EXISTS (
+             SELECT 1 FROM testimony WHERE job_id = $1 AND attempt = $2 AND run_id = $3 AND entry::text = $5))
+     SELECT EXISTS (SELECT 1 FROM sender)";
 
 const UNHEARD: &str =
     "SELECT testimony.id, testimony.attempt, testimony.run_id, testimony.said_at_ms, testimony.entry::text,
@@ -71,16 +77,18 @@ type UnheardRow = (
 );
 
 impl PostgresQueue {
-    /// Keeps `word`, whoever has the lease by now. To say it twice is to say it once.
-    pub async fn testify(&mut self, word: &LateWord) -> Result<(), StoreError> {
-        let say = sqlx::query(SAY)
+    /// Keeps `word`, whoever has the lease by now. To say it twice is to say it once. `false`: its run is not in
+    /// this database, which lost it, and the word is not kept.
+    pub async fn testify(&mut self, word: &LateWord) -> Result<bool, StoreError> {
+        let say = sqlx::query_as(SAY)
             .bind(word.job.stored())
             .bind(i32::try_from(word.attempt).unwrap_or(i32::MAX))
             .bind(word.run.0)
             .bind(word.at_ms)
-            .bind(json_text(&word.entry));
-        self.session.execute(say).await?;
-        Ok(())
+            .bind(json_text(&word.entry))
+            .bind(&word.tenure);
+        let (is_known,) = self.session.one(say).await?;
+        Ok(is_known)
     }
 
     /// The late words of `batch` that nobody has heard yet, in the order in which they were said.
@@ -95,6 +103,7 @@ impl PostgresQueue {
                 job: JobId::from_stored(job),
                 attempt: u32::try_from(attempt).map_err(|_| damaged("a testimony"))?,
                 run: RunId(run),
+                tenure: tenure.clone(),
                 at_ms,
                 entry: serde_json::from_str(&entry).map_err(|_| damaged("a testimony"))?,
             };

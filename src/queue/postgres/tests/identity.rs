@@ -3,9 +3,10 @@
 use std::path::Path;
 
 use super::{Cluster, ledger, run_of};
+use crate::job::LedgerEntry;
 use crate::queue::conformance::rig;
 use crate::queue::postgres::server::Server;
-use crate::queue::{Lease, Open, PostgresQueue, QueuedJob, Store as _, StoreError};
+use crate::queue::{LateWord, Lease, Open, PostgresQueue, QueuedJob, Store as _, StoreError};
 
 const WORD: (&str, &str) = ("root", "looked at it");
 
@@ -167,4 +168,26 @@ async fn a_disk_that_keeps_nothing_stops_nobody() {
     lose_a_line(&server);
     let step = rig::step(&jobs[1], rig::intent());
     why(queue.record(&lease, &[&step]).await);
+}
+
+#[tokio::test]
+async fn a_late_word_of_a_run_that_was_lost_is_not_taken_for_one_with_its_number() {
+    let Some(server) = ledger().await else { return };
+    let (mut queue, lease, jobs) = begun(&server).await;
+    let word = |tenure: String| LateWord {
+        job: jobs[0].id,
+        attempt: 1,
+        run: lease.run(),
+        tenure,
+        at_ms: rig::NOW_MS,
+        entry: LedgerEntry::Accepted { submitted_ms: 5 },
+    };
+    let lost = uuid::Uuid::from_u128(7).to_string();
+    assert!(!queue.testify(&word(lost)).await.unwrap());
+    assert_eq!(queue.unheard(lease.batch()).await.unwrap().len(), 0);
+    for _ in 0..2 {
+        let its = word(lease.tenure().to_string());
+        assert!(queue.testify(&its).await.unwrap());
+    }
+    assert_eq!(queue.unheard(lease.batch()).await.unwrap().len(), 1);
 }
