@@ -101,7 +101,7 @@ fn ends_without_its_database(ended: &Ended) {
     let hint = if ended.code == 6 {
         "adopt --reason TEXT"
     } else {
-        "see to the server"
+        "nothing was sent after the first failed write"
     };
     assert!(ended.err.contains(hint), "{ended}");
 }
