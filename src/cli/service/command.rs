@@ -30,8 +30,11 @@ use crate::text;
 /// So long is waited before the next look, at most.
 const PAUSE_MAX: Duration = Duration::from_secs(5);
 
-/// After a task has ended: several end together.
+/// After a task has ended the next look is no sooner: several end together.
 const SOON: Duration = Duration::from_millis(100);
+
+/// From one look to the next, so many times what a look takes: of a thousand accounts one ends each second.
+const LOOK_SHARE: u32 = 5;
 
 /// Connections that all accounts at work share: each has one for the length of a transaction.
 const CONNECTIONS: usize = 8;
@@ -189,6 +192,7 @@ impl<'a> Service<'a> {
         signals: &mut Signals,
     ) -> Result<Stop, CliError> {
         let mut look_at = Instant::now();
+        let mut took = Duration::ZERO;
         loop {
             tokio::select! {
                 biased;
@@ -197,11 +201,12 @@ impl<'a> Service<'a> {
                     if let Some(stop) = self.heed(task) {
                         return Ok(stop);
                     }
-                    look_at = look_at.min(Instant::now() + SOON);
+                    look_at = look_at.min(Instant::now() + SOON.max(LOOK_SHARE * took));
                     continue;
                 }
                 () = sleep_until(look_at.into()) => {}
             }
+            let began = Instant::now();
             let looked = tokio::select! {
                 biased;
                 Some(signal) = signals.recv() => return Ok(Stop::Signal(signal)),
@@ -216,6 +221,7 @@ impl<'a> Service<'a> {
                 Err(error) if waits(&error) => self.tell_wait(&error),
                 Err(error) => return Err(error),
             }
+            took = began.elapsed();
             look_at = Instant::now() + self.pause();
         }
     }
