@@ -55,6 +55,7 @@ mod screen;
 mod secrets;
 mod signals;
 mod spreadsheets;
+mod start_order;
 mod storage;
 mod stray;
 
