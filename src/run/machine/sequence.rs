@@ -99,8 +99,8 @@ impl Sequence {
     }
 
     /// The next ones, `count` at most: those of one page; `None`: the manifest's order says. After a page comes
-    /// the one that was read last, of those `read_lately`, and else the next of the list: its reading is good
-    /// for its starts, too.
+    /// one that was `read_lately`, whose reading is good for its starts, too: the one of them that was read
+    /// first, before that has grown old. Else it is the next one of the list.
     pub(super) fn next(
         &self,
         count: usize,
@@ -118,7 +118,7 @@ impl Sequence {
         let page = if self.to_come.contains_key(&self.page) {
             self.page
         } else {
-            read.max().map(|(_, page)| page).or_else(next)?
+            read.min().map(|(_, page)| page).or_else(next)?
         };
         let due = self.put_back.iter().filter(|(due_ms, _)| *due_ms <= now_ms);
         let due = due.map(|(_, job)| *job);
