@@ -85,11 +85,17 @@ CREATE TABLE run (
     tenure     uuid    NOT NULL DEFAULT gen_random_uuid(),
     epoch      bigint,
     since      timestamptz NOT NULL DEFAULT clock_timestamp(),
+    -- By what the machine's kernel knows the process: its boot and namespaces, and when it started. NULL:
+    -- the system does not say.
+    kernel     text,
+    started    bigint,
     CHECK ((ended_ms IS NULL) = (exit_code IS NULL)),
     CHECK (halted IS NULL OR ended_ms IS NOT NULL)
 );
 
 CREATE INDEX run_of_batch ON run (batch_id, id);
+-- Those of which nobody has heard that they ended.
+CREATE INDEX run_open ON run (kernel) WHERE ended_ms IS NULL;
 
 -- Who works on an account's instances (provider and account), or on a batch of which nobody knows yet
 -- whose they are (account '', and the batch's id). All times are this server's.
@@ -247,10 +253,11 @@ CREATE TABLE control (
 
 CREATE INDEX control_of_batch ON control (batch_id, seq);
 
--- An operator's word that a host is down, append-only.
+-- An operator's word that a host is down, or its kernel's that the process of a run has ended, append-only.
 CREATE TABLE fence (
     id       bigint  GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
     host     text    NOT NULL CHECK (host <> ''),
+    run_id   bigint  REFERENCES run (id), -- NULL: all of the host
     at       timestamptz NOT NULL DEFAULT clock_timestamp(),
     operator text    NOT NULL CHECK (operator <> ''),
     reason   text    NOT NULL CHECK (reason <> '')

@@ -13,7 +13,7 @@ use super::output::{print_text, tell_prose};
 use super::resolve::parse_reason;
 use super::{catalogue, database, left_alone};
 use crate::exit::Exit;
-use crate::queue::{Backend as _, HostLease, Open, PostgresQueue, Queue};
+use crate::queue::{Backend as _, DownBy, HostLease, Open, PostgresQueue, Queue};
 use crate::report::Listing;
 use crate::{text, time};
 
@@ -111,6 +111,12 @@ async fn list(global: &Global, args: &HostsArgs) -> Result<Exit, CliError> {
 fn state(lease: &HostLease) -> String {
     match lease.expires_ms {
         _ if lease.has_ended => "ended".to_owned(),
+        _ if lease.is_down_by == Some(DownBy::Kernel) => {
+            "has ended, says its machine's kernel".to_owned()
+        }
+        _ if lease.is_down_by == Some(DownBy::Operator) && !lease.works() => {
+            "is down, by an operator's word".to_owned()
+        }
         _ if lease.works() => "works".to_owned(),
         Some(expires_ms) => format!(
             "lost its lease {} ago",

@@ -31,6 +31,7 @@ mod order;
 mod past;
 pub mod port;
 mod postgres;
+mod process;
 mod queued;
 mod rollout;
 mod sqlite;
@@ -51,7 +52,7 @@ pub use order::{
 };
 pub use port::{Backend, Overview, Recorded, Store};
 pub use postgres::{
-    AccountKey, HostLease, LateWord, Notice, OpenOrder, OpenOrders, PostgresQueue, Renewal,
+    AccountKey, DownBy, HostLease, LateWord, Notice, OpenOrder, OpenOrders, PostgresQueue, Renewal,
     Renewed, Rest, Resting, Server, Unheard,
 };
 pub use queued::{LedgerLine, Pending, QueuedJob, Ready, ResultSink, Target};

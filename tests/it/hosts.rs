@@ -6,6 +6,8 @@
 mod databases;
 mod desks;
 mod histories;
+mod kernel;
+mod lost_commit;
 mod words;
 
 use std::collections::BTreeSet;

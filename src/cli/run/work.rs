@@ -6,6 +6,7 @@ use super::context::Invocation;
 use super::late_word;
 use super::prepare::Prepared;
 use crate::cli::at_work::at_work_on;
+use crate::cli::control::operator;
 use crate::cli::error::{CliError, halt, storage_hints};
 use crate::cli::held::said;
 use crate::cli::output::tell_prose;
@@ -152,12 +153,20 @@ async fn acquire(
             })
         }
     };
-    if let Err(error) = late_word::hear(queue, batch).await {
+    if let Err(error) = hear_what_has_ended(queue, batch).await {
         let code = error.exit().code();
         queue.release(lease, time::now_ms(), code, None).await?;
         return Err(error);
     }
     Ok((lease, held))
+}
+
+/// Says which earlier processes this machine's kernel has no more, and hears what was said late of `batch`.
+async fn hear_what_has_ended(queue: &mut Queue, batch: BatchId) -> Result<(), CliError> {
+    if let Some(shared) = queue.shared() {
+        shared.say_what_has_ended(&operator()).await?;
+    }
+    late_word::hear(queue, batch).await
 }
 
 /// Keeps what the run could not write; where it could, or nobody else works on the batch by now, hears what
@@ -168,17 +177,21 @@ async fn keep_late_words(
     ending: &mut Ending,
 ) -> Result<(), CliError> {
     database::tell_unkept(queue);
-    if ending.storage.is_some()
-        && let Err(lost @ StoreError::LeaseLost { .. }) = queue.renew(lease).await
-    {
-        // Why it could not be renewed in time is known now: somebody else works.
-        ending.storage = Some(lost);
-    }
+    // A renewal waits for what was still being committed under the lease: after it, an intent whose commit
+    // was not answered is there, or never will be.
+    let renewed = match ending.storage {
+        Some(_) => queue.renew(lease).await,
+        None => Ok(()),
+    };
     late_word::leave(queue, lease, &ending.unwritten).await;
-    let is_alone = match &ending.storage {
-        None => true,
-        Some(StoreError::LeaseLost { .. }) => at_work_on(queue, lease.batch()).await?.is_none(),
-        Some(_) => false,
+    let is_alone = match renewed {
+        Ok(()) => true,
+        Err(lost @ StoreError::LeaseLost { .. }) => {
+            // Why it could not be renewed in time is known now: somebody else works.
+            ending.storage = Some(lost);
+            at_work_on(queue, lease.batch()).await?.is_none()
+        }
+        Err(_) => false,
     };
     if queue.shared().is_some() && is_alone {
         late_word::hear(queue, lease.batch()).await?;

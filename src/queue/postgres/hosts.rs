@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use super::handle::PostgresQueue;
 use super::text::no_nul;
 use crate::job::{BatchId, JobId};
+use crate::queue::process::Process;
 use crate::queue::stored::damaged;
 use crate::queue::{Fence, Sender, StoreError, Tenure};
 
@@ -32,8 +33,19 @@ pub struct HostLease {
     pub expires_ms: Option<i64>,
     /// It has said itself that it ended.
     pub has_ended: bool,
+    /// Who says that it is down, if somebody does.
+    pub is_down_by: Option<DownBy>,
     /// The server's time.
     pub now_ms: i64,
+}
+
+/// Who says that a process is down.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum DownBy {
+    /// The kernel that it ran on: of this process alone.
+    Kernel,
+    /// An operator: of all of its host.
+    Operator,
 }
 
 impl HostLease {
@@ -53,6 +65,9 @@ const HOSTS: &str =
             (extract(epoch FROM run.since) * 1000)::bigint,
             (extract(epoch FROM lease.renewed_at) * 1000)::bigint,
             (extract(epoch FROM lease.expires_at) * 1000)::bigint, run.ended_ms IS NOT NULL,
+            (SELECT CASE WHEN fence.run_id IS NULL THEN 'operator' ELSE 'kernel' END FROM fence
+             WHERE fence.run_id = run.id OR fence.run_id IS NULL AND fence.host = run.host AND fence.at >= run.since
+             ORDER BY fence.run_id LIMIT 1),
             (extract(epoch FROM clock_timestamp()) * 1000)::bigint
      FROM run JOIN batch ON batch.id = run.batch_id
      LEFT JOIN lease ON lease.run_id = run.id AND (lease.account <> '' OR lease.released_at IS NULL)
@@ -68,6 +83,11 @@ pub(super) const SENDERS: &str = "SELECT job.id, run.tenure::text, run.epoch, ru
      JOIN run ON run.id = ledger.run_id
      WHERE job.batch_id = $1 AND job.state <> 'queued' AND job.completed_ms IS NULL AND job.state = 'submitting'";
 
+/// Runs of processes that the kernel $1 may speak of, and has not spoken of yet.
+const UNENDED: &str = "SELECT id, pid, started FROM run
+     WHERE kernel = $1 AND ended_ms IS NULL AND started IS NOT NULL
+       AND NOT EXISTS (SELECT 1 FROM fence WHERE fence.run_id = run.id)";
+
 type HostRow = (
     String,
     Option<String>,
@@ -79,6 +99,7 @@ type HostRow = (
     Option<i64>,
     Option<i64>,
     bool,
+    Option<String>,
     i64,
 );
 
@@ -100,7 +121,11 @@ impl PostgresQueue {
                 renewed_ms: row.7,
                 expires_ms: row.8,
                 has_ended: row.9,
-                now_ms: row.10,
+                is_down_by: row.10.as_deref().map(|by| match by {
+                    "kernel" => DownBy::Kernel,
+                    _ => DownBy::Operator,
+                }),
+                now_ms: row.11,
             })
         };
         rows.into_iter().map(lease).collect()
@@ -125,17 +150,49 @@ impl PostgresQueue {
     /// The words that hosts are down, and the server's time.
     pub async fn fences(&mut self) -> Result<(Vec<Fence>, i64), StoreError> {
         let fences = sqlx::query_as(
-            "SELECT host, (extract(epoch FROM at) * 1000)::bigint FROM fence ORDER BY id",
+            "SELECT fence.host, run.tenure::text, (extract(epoch FROM fence.at) * 1000)::bigint
+             FROM fence LEFT JOIN run ON run.id = fence.run_id ORDER BY fence.id",
         );
-        let rows: Vec<(String, i64)> = self.session.all(fences).await?;
+        let rows: Vec<(String, Option<String>, i64)> = self.session.all(fences).await?;
         let now = sqlx::query_as("SELECT (extract(epoch FROM clock_timestamp()) * 1000)::bigint");
         let (now_ms,): (i64,) = self.session.one(now).await?;
-        let fence = |(host, at_ms)| Fence {
-            host,
-            tenure: None,
-            at_ms,
+        let fence = |(host, tenure, at_ms): (String, Option<String>, i64)| {
+            let tenure = tenure.map(|id| id.parse().map_err(|_| damaged("a tenure")));
+            Ok(Fence {
+                host,
+                tenure: tenure.transpose()?,
+                at_ms,
+            })
         };
-        Ok((rows.into_iter().map(fence).collect(), now_ms))
+        let fences: Result<_, StoreError> = rows.into_iter().map(fence).collect();
+        Ok((fences?, now_ms))
+    }
+
+    /// Writes down which runs' processes have ended, of those that this machine's kernel can speak of. What they
+    /// had sent may still arrive; but they send nothing more.
+    pub async fn say_what_has_ended(&mut self, operator: &str) -> Result<(), StoreError> {
+        let Some(this) = Process::this() else {
+            return Ok(());
+        };
+        let open = sqlx::query_as(UNENDED).bind(&this.kernel);
+        let runs: Vec<(i64, i64, i64)> = self.session.all(open).await?;
+        for (run, pid, started) in runs {
+            let process = Process {
+                kernel: this.kernel.clone(),
+                pid: u32::try_from(pid).map_err(|_| damaged("a process's number"))?,
+                started,
+            };
+            if process.has_ended() {
+                let ended = sqlx::query(
+                    "INSERT INTO fence (host, run_id, operator, reason) SELECT host, id, $2, $3 FROM run WHERE id = $1",
+                )
+                .bind(run)
+                .bind(no_nul(operator))
+                .bind(format!("this machine's kernel says that process {pid} has ended"));
+                self.session.execute(ended).await?;
+            }
+        }
+        Ok(())
     }
 
     /// Writes down that `host` is down, by the word of `operator`.

@@ -10,6 +10,7 @@ use super::handle::PostgresQueue;
 use super::session::{Session, Transaction};
 use super::text::{json_text, no_nul};
 use crate::job::{BatchId, Owner, RunId};
+use crate::queue::process::Process;
 use crate::queue::stored::{damaged, owner};
 use crate::queue::{AtWork, Holder, Lease, NewRun, StoreError};
 
@@ -21,8 +22,9 @@ const KEY: &str =
     "SELECT provider, coalesce(account, ''), CASE WHEN account IS NULL THEN id ELSE 0 END
      FROM batch WHERE id = $1 FOR NO KEY UPDATE";
 
-const NEW_RUN: &str = "INSERT INTO run (batch_id, started_ms, pid, host, version, options, tenure)
-     VALUES ($1, $2, $3, $4, $5, $6::json, $7::uuid) RETURNING id";
+const NEW_RUN: &str =
+    "INSERT INTO run (batch_id, started_ms, pid, host, version, options, tenure, kernel, started)
+     VALUES ($1, $2, $3, $4, $5, $6::json, $7::uuid, $8, $9) RETURNING id";
 
 /// What becomes of a lease that somebody had before: only this process takes it while it lasts.
 macro_rules! take_over {
@@ -78,6 +80,7 @@ impl PostgresQueue {
         let holder = self.holder.to_string();
         let lease_ms = self.session.server.lease_ms();
         let host = self.session.server.host().to_owned();
+        let process = Process::this();
         let mut transaction = self.session.begin().await?;
         // What is noticed is kept: nothing else was written by then.
         if let Err(another) = transaction.make_sure().await {
@@ -96,7 +99,9 @@ impl PostgresQueue {
             .bind(&host)
             .bind(env!("CARGO_PKG_VERSION"))
             .bind(json_text(&run.options))
-            .bind(tenure.to_string());
+            .bind(tenure.to_string())
+            .bind(process.as_ref().map(|process| process.kernel.as_str()))
+            .bind(process.as_ref().map(|process| process.started));
         let (id,): (i64,) = transaction.one(new_run).await?;
         let take = sqlx::query_as(TAKE)
             .bind(&key.0)

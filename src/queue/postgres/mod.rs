@@ -46,7 +46,7 @@ mod text;
 
 pub use adopt::Notice;
 pub use handle::PostgresQueue;
-pub use hosts::HostLease;
+pub use hosts::{DownBy, HostLease};
 pub use open_orders::{AccountKey, OpenOrder, OpenOrders, Rest, Resting};
 pub use renewal::{Renewal, Renewed};
 pub use server::Server;

@@ -12,6 +12,12 @@ use sqlx::postgres::PgConnectOptions;
 use crate::queue::lease::host;
 
 /// How long a lease lasts that is not renewed.
+///
+/// It need not outlast the silence after which a server closes a connection (commonly 60 to 75 s). The model
+/// shows what a form costs that is handed over later than that: two hosts call one account at once, and a
+/// pause is not over so soon. Of an instance it costs nothing, since no silence ends an orphan and no word does
+/// before its sender is down; only `adopt` relies on such an end, and waits for minutes. So another host takes
+/// over after one minute, and not after four.
 const LEASE: Duration = Duration::from_mins(1);
 
 /// What an address may say behind its question mark. Of anything else sqlx would only write a warning,

@@ -4,7 +4,7 @@ use std::collections::HashSet;
 use std::time::{Duration, Instant};
 
 use super::{Call, Step};
-use crate::job::{JobId, LedgerEntry, State};
+use crate::job::{Failure, FailureKind, JobId, LedgerEntry, State, Transition};
 use crate::run::Now;
 
 /// How long another program may hold the database before the run gives up.
@@ -125,14 +125,20 @@ impl Desk {
     }
 
     /// Whether any of `steps` was written, nobody knows. Returns the jobs that are given up: an
-    /// intent whose commit failed must not be sent, whatever the disk says of it later; the next run
-    /// finds it in doubt at worst. Outcomes are kept, to be written again.
-    pub(super) fn keep_unwritten(&mut self, mut steps: Vec<Step>) -> HashSet<JobId> {
-        let is_intent = |step: &Step| matches!(step.transition.entry, LedgerEntry::Intent { .. });
-        let intents = steps.iter().filter(|step| is_intent(step));
-        let unsent: HashSet<JobId> = intents.map(|step| step.transition.job).collect();
-        steps.retain(|step| !unsent.contains(&step.transition.job));
-        self.unwritten = steps;
+    /// intent whose commit failed must not be sent, whatever the disk says of it now or later. In its
+    /// place stands that nothing was sent, which this process alone knows: where the intent is there, that
+    /// follows it, and where it is not, nothing does. Outcomes are kept, to be written again.
+    pub(super) fn keep_unwritten(&mut self, steps: Vec<Step>) -> HashSet<JobId> {
+        let mut unsent = HashSet::new();
+        self.unwritten.clear();
+        for step in steps {
+            if matches!(step.transition.entry, LedgerEntry::Intent { .. }) {
+                unsent.insert(step.transition.job);
+                self.unwritten.push(not_sent(step));
+            } else {
+                self.unwritten.push(step);
+            }
+        }
         self.release_if(|call| !matches!(call, Call::Submit(..)));
         unsent
     }
@@ -165,5 +171,24 @@ impl Desk {
         }
         self.is_broken = true;
         Some(News::Broken)
+    }
+}
+
+/// What follows `intent`, whose commit nobody has heard of.
+fn not_sent(intent: Step) -> Step {
+    let Transition { job, at_ms, to, .. } = intent.transition;
+    let failure = Failure::new(
+        FailureKind::Barred,
+        "not sent: the database did not say whether it has written the intent",
+    );
+    let entry = LedgerEntry::NotExecuted {
+        failure,
+        not_before_ms: 0,
+    };
+    let transition = Transition::new(job, to, entry, at_ms)
+        .expect("what is being submitted may turn out not to have been sent");
+    Step {
+        transition,
+        ..intent
     }
 }

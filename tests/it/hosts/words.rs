@@ -7,18 +7,21 @@ use super::{SHORT, rig, run_into_a_hold};
 use crate::rig::{Cluster, Ended, IMAGE, PASSWORD, Rig, finish};
 
 /// A run on the host `name`, told so much in the environment.
-fn on(rig: &Rig, name: &str, environment: &[(&str, &str)]) -> std::process::Command {
+pub(super) fn on(rig: &Rig, name: &str, environment: &[(&str, &str)]) -> std::process::Command {
     let mut command = rig.order("fleet.csv", SHORT);
     command.env("REFLEET_HOST", name);
     command.envs(environment.iter().copied());
     command
 }
 
-/// What worked as the host `name` was no process of this machine.
-fn is_another_machine(_: &Rig, _: &str) {}
+/// What has worked so far was on another machine: the kernel of this one can't say that it has ended.
+fn was_on_another_machine(rig: &Rig) {
+    let cluster = Cluster::shared().unwrap();
+    rig.ask(cluster, "UPDATE refleet.run SET kernel = 'another'");
+}
 
 /// A run on the host `name`, as soon as nobody else has the lease.
-fn when_free(rig: &Rig, name: &str) -> Ended {
+pub(super) fn when_free(rig: &Rig, name: &str) -> Ended {
     loop {
         let ended = finish(on(rig, name, &[]));
         if ended.code != 75 {
@@ -34,6 +37,7 @@ fn what_a_host_left_is_sent_again_only_when_it_is_down_and_nothing_of_it_can_arr
     };
     let dies = [("REFLEET_FAILPOINT", "before_send:2")];
     finish(on(&rig, "alpha", &dies));
+    was_on_another_machine(&rig);
     when_free(&rig, "beta").exit(3);
     let left = rig.stories().unwrap();
     let left: Vec<_> = left.iter().filter(|story| story.record.held).collect();
@@ -89,7 +93,7 @@ fn a_new_order_waits_for_the_host_that_may_still_send_what_an_earlier_one_left()
     };
     let dies = [("REFLEET_FAILPOINT", "before_send:2")];
     finish(on(&rig, "alpha", &dies));
-    is_another_machine(&rig, "alpha");
+    was_on_another_machine(&rig);
     when_free(&rig, "beta").exit(3);
     let left: Vec<String> = (rig.stories().unwrap().iter().zip(&rig.services))
         .filter(|(story, _)| story.record.held)

@@ -30,7 +30,9 @@ pub fn steps(setting: &Setting, world: &World, steps: &mut Steps) {
         }
     }
     let is_worked_on = world.hosts.iter().any(|host| host.up && host.linked);
-    if world.db.testimony.is_some() && is_worked_on {
+    // Whoever hears has locked the lease before, and waited for what was being committed under it.
+    let is_decided = |form: u8| world.forms[usize::from(form)].intent != Intent::OnItsWay;
+    if world.db.testimony.is_some_and(|(form, _)| is_decided(form)) && is_worked_on {
         steps.push_step(world, "database", "the late word is heard", |w| {
             hear(setting, w);
             true
@@ -96,8 +98,18 @@ fn hear(setting: &Setting, world: &mut World) {
         return;
     };
     let form = *world.form(index);
-    if let Heard::Write(entry) = setting.hear(world, form, said) {
-        let job = &mut world.db.jobs[usize::from(form.job)];
+    let number = usize::from(form.job);
+    let (job, left) = (
+        &mut world.db.jobs[number],
+        &mut world.db.left_by_order[number],
+    );
+    if form.order != job.order {
+        // Its sender has spoken, and what it had sent may still take effect.
+        if let Some(left) = left.as_mut().filter(|left| left.attempt == form.attempt) {
+            (left.orphaned, left.age) = (false, 0);
+        }
+    } else if let Heard::Write(entry) = setting.hear(world, form, said) {
+        let job = &mut world.db.jobs[number];
         assert!(job.write(&entry), "{entry:?} may follow, says the rule");
         line(setting, world);
     }
@@ -161,6 +173,7 @@ fn put_back(world: &mut World, copy: Db, identity: u8) {
         form.told = None;
         let job = &copy.jobs[usize::from(form.job)];
         let is_there = form.intent == Intent::Committed
+            && job.order == form.order
             && (job.attempt > form.attempt
                 || job.attempt == form.attempt && job.sender == form.tenure);
         if !is_there {

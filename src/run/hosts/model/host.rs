@@ -1,12 +1,10 @@
 //! What a host does: its lease, its form, its disk, and how it fails.
 
 use super::database::{line, see};
-use super::rules::{FLIGHT, LEASE, SILENCE};
+use super::rules::{FLIGHT, LEASE, SETTLED, SILENCE};
 use super::search::{Push as _, Steps};
 use super::setting::{Assumption, Mutation, Setting};
-use super::world::{
-    Form, Held, Host, Intent, JOBS, NOBODY, Renewal, Said, TENURES, Wire, Worker, World,
-};
+use super::world::{Form, Held, Host, Intent, JOBS, NOBODY, Renewal, Said, Wire, Worker, World};
 use crate::job::{Evidence, Executed, InstanceStatus, LedgerEntry, State};
 
 const NAMES: [&str; 2] = ["A", "B"];
@@ -243,7 +241,7 @@ fn begins(setting: &Setting, world: &World, index: usize, steps: &mut Steps) {
     }
     for (number, job) in world.db.jobs.iter().enumerate() {
         // A run does not begin what it knows to be kept back; what changes meanwhile, the commit sees.
-        let is_kept = world.db.paused;
+        let is_kept = world.db.paused || !setting.is_free(world, number);
         if job.state != State::Queued || is_kept || !setting.knows(&world.db, host.mark) {
             continue;
         }
@@ -252,6 +250,7 @@ fn begins(setting: &Setting, world: &World, index: usize, steps: &mut Steps) {
             w.formed += 1;
             *w.form(form) = Form {
                 job: u8::try_from(number).unwrap(),
+                order: job.order,
                 attempt: job.attempt + 1,
                 tenure: held.tenure,
                 intent: Intent::OnItsWay,
@@ -352,10 +351,14 @@ fn hears_of_the_intent(setting: &Setting, hand: &mut Hand<'_>, form: u8, age: u8
         Intent::Lost if host.linked => {
             hand.goes_to(Worker::Idle, "hears that the intent is refused", |_| {});
         }
-        // The commit was not answered: nothing is sent, whatever has become of it.
+        // The commit was not answered: nothing is sent, whatever has become of it, and the run ends.
         Intent::OnItsWay | Intent::Committed | Intent::Lost if world.faults > 0 => {
+            let goes_on = setting.breaks(Mutation::RunGoesOnAfterALostCommit);
             hand.knows(form, Said::NotSent, "hears nothing of the intent", |w| {
                 w.faults -= 1;
+                if !goes_on {
+                    lose(w, index);
+                }
             });
         }
         Intent::OnItsWay | Intent::Committed | Intent::Lost => {}
@@ -376,24 +379,21 @@ fn writes(setting: &Setting, world: &World, index: usize, steps: &mut Steps) {
             steps.push_step(world, name, "writes the outcome", |w| {
                 let job = &mut w.db.jobs[usize::from(known.job)];
                 let is_there = job.state == State::Submitting
+                    && job.order == known.order
                     && job.attempt == known.attempt
                     && job.sender == known.tenure;
                 if is_there && job.write(&said.entry()) {
+                    // It is dated with the moment at which it was sent.
+                    job.age = match known.wire {
+                        Wire::Unsent => 0,
+                        Wire::Flying { age } => age,
+                        Wire::Executed | Wire::Gone => SETTLED,
+                    };
                     line(setting, w);
                     see(setting, w, index);
                 } else if known.intent == Intent::Committed && host.spool.is_none() {
                     w.hosts[index].spool = Some((form, said));
                 }
-                w.hosts[index].worker = Worker::Idle;
-                true
-            });
-        } else if known.wire == Wire::Unsent
-            && host
-                .held
-                .is_some_and(|held| held.tenure == known.tenure && !held.lost)
-        {
-            // It holds its lease, and finds the intent later if it was committed after all.
-            steps.push_step(world, name, "forgets what it has not sent", |w| {
                 w.hosts[index].worker = Worker::Idle;
                 true
             });
@@ -419,18 +419,20 @@ fn writes(setting: &Setting, world: &World, index: usize, steps: &mut Steps) {
             true
         });
     }
-    ended(world, index, steps);
+    ended(setting, world, index, steps);
 }
 
-/// A machine says that a process of its own has ended.
-fn ended(world: &World, index: usize, steps: &mut Steps) {
+/// The kernel of a machine says that a process which it ran has ended, to whoever starts there.
+fn ended(setting: &Setting, world: &World, index: usize, steps: &mut Steps) {
     let host = &world.hosts[index];
     if !host.linked {
         return;
     }
-    for job in &world.db.jobs {
-        let tenure = job.sender;
-        if !job.orphaned || tenure == NOBODY || usize::from(tenure) >= TENURES {
+    let jobs = world.db.jobs.iter().filter(|job| job.orphaned);
+    let left = world.db.left_by_order.iter().flatten();
+    let left = left.filter(|left| left.orphaned).map(|left| left.sender);
+    for tenure in jobs.map(|job| job.sender).chain(left) {
+        if tenure == NOBODY {
             continue;
         }
         let lives = host.held.is_some_and(|held| held.tenure == tenure)
@@ -439,16 +441,12 @@ fn ended(world: &World, index: usize, steps: &mut Steps) {
                 .form()
                 .is_some_and(|form| world.forms[usize::from(form)].tenure == tenure);
         let is_said = world.db.fenced[usize::from(tenure)].is_some();
-        if world.host_of(tenure) == index && !lives && !is_said {
-            steps.push_step(
-                world,
-                NAMES[index],
-                "says that its process has ended",
-                |w| {
-                    w.db.fenced[usize::from(tenure)] = Some(0);
-                    true
-                },
-            );
+        let is_believed = !lives || !setting.assumes(Assumption::KernelKnowsItsProcesses);
+        if world.host_of(tenure) == index && is_believed && !is_said {
+            steps.push_step(world, NAMES[index], "says that a process has ended", |w| {
+                w.db.fenced[usize::from(tenure)] = Some(0);
+                true
+            });
         }
     }
 }
@@ -474,11 +472,6 @@ fn watches(setting: &Setting, world: &World, index: usize, steps: &mut Steps) {
             });
         };
         let present = world.forms().iter().find(|form| form.is_of(number, *job));
-        let is_in_hand = world.hosts[index].worker != Worker::Idle;
-        let is_unsent = present.is_some_and(|form| form.wire == Wire::Unsent);
-        if job.state == State::Submitting && job.sender == held.tenure && is_unsent && !is_in_hand {
-            write("finds an intent that it never sent", Said::NotSent.entry());
-        }
         if job.state == State::InProgress {
             write("sees it complete", completed());
         }
@@ -501,7 +494,7 @@ fn watches(setting: &Setting, world: &World, index: usize, steps: &mut Steps) {
 fn is_disproved(setting: &Setting, world: &World, held: Held, age: u8, number: usize) -> bool {
     let job = world.db.jobs[number];
     if job.orphaned {
-        setting.breaks(Mutation::SilenceWithoutFence) || setting.is_free(world, job)
+        setting.breaks(Mutation::SilenceWithoutFence) || setting.is_over(world, job)
     } else {
         job.sender == held.tenure && age > FLIGHT
     }

@@ -2,15 +2,17 @@
 
 use super::database::line;
 use super::host::stop;
-use super::rules::{FLIGHT, resolved};
+use super::rules::resolved;
 use super::search::{Push as _, Steps};
 use super::setting::{Assumption, Mutation, Setting};
-use super::world::{JOBS, Job, NOBODY, TENURES, World};
-use crate::job::{LedgerEntry, State, Verdict};
+use super::world::{JOBS, Job, Left, NOBODY, TENURES, World};
+use crate::job::{Executed, LedgerEntry, State, Verdict};
 
 const OPERATOR: &str = "operator";
 /// One is enough for a database, unless a rule is broken.
 const ADOPTIONS_MAX: u8 = 2;
+/// Orders of an instance after the first.
+const ORDERS_MAX: u8 = 1;
 
 pub fn steps(setting: &Setting, world: &World, steps: &mut Steps) {
     if setting.bounds.pause && !world.db.paused && world.tenured > 0 {
@@ -41,10 +43,12 @@ pub fn steps(setting: &Setting, world: &World, steps: &mut Steps) {
 
 fn fences(setting: &Setting, world: &World, steps: &mut Steps) {
     for index in 0..2 {
-        let left = world.db.jobs.iter().filter(|job| {
-            job.orphaned && job.sender != NOBODY && world.host_of(job.sender) == index
-        });
-        let mut left = left.map(|job| world.db.fenced[usize::from(job.sender)]);
+        let jobs = world.db.jobs.iter().filter(|job| job.orphaned);
+        let left = world.db.left_by_order.iter().flatten();
+        let left = left.filter(|left| left.orphaned).map(|left| left.sender);
+        let senders = jobs.map(|job| job.sender).chain(left);
+        let senders = senders.filter(|sender| *sender != NOBODY && world.host_of(*sender) == index);
+        let mut left = senders.map(|sender| world.db.fenced[usize::from(sender)]);
         if !left.any(|fenced| fenced.is_none()) {
             continue;
         }
@@ -84,24 +88,41 @@ fn speaks(setting: &Setting, world: &World, number: usize, steps: &mut Steps) {
             is_written
         });
     };
-    let is_free = |broken| setting.breaks(broken) || setting.is_free(world, job);
+    let is_over = |broken| job.orphaned && setting.breaks(broken) || setting.is_over(world, job);
     if job.is_in_doubt() {
-        if is_free(Mutation::RequeueWithoutFence) && has_looked(setting, job) {
+        if is_over(Mutation::RequeueWithoutFence) {
             says("requeues it", resolved(Verdict::Requeue), true);
         }
         says("calls it failed", resolved(Verdict::Failed), false);
     }
-    if job.state == State::Failed
-        && is_free(Mutation::RetryWithoutFence)
-        && has_looked(setting, job)
-    {
-        says("sends it again", LedgerEntry::Retried, true);
+    if job.state == State::Failed {
+        if is_over(Mutation::RetryWithoutFence) {
+            says("sends it again", LedgerEntry::Retried, true);
+        }
+        if job.order < ORDERS_MAX {
+            steps.push_step(world, OPERATOR, "orders it anew", |w| {
+                order_anew(w, number);
+                true
+            });
+        }
     }
 }
 
-/// An orphan is waited for by its own rule.
-fn has_looked(setting: &Setting, job: Job) -> bool {
-    job.orphaned || job.age > FLIGHT || !setting.assumes(Assumption::LooksBeforeTheWord)
+/// Another job for the same instance. The attempts of the two are told apart by their numbers.
+fn order_anew(world: &mut World, number: usize) {
+    let job = world.db.jobs[number];
+    world.db.left_by_order[number] = (job.now == Executed::Maybe).then_some(Left {
+        attempt: job.attempt,
+        sender: job.sender,
+        orphaned: job.orphaned,
+        age: job.age,
+    });
+    world.db.jobs[number] = Job {
+        order: job.order + 1,
+        attempt: job.attempt,
+        ..Job::queued()
+    };
+    world.wiped[number] = false;
 }
 
 impl Setting {

@@ -18,7 +18,8 @@ pub fn broken(setting: &Setting, world: &World) -> Option<Broken> {
             .forms()
             .iter()
             .filter(|form| usize::from(form.job) == number);
-        let forms = forms.filter(|form| form.intent == Intent::Committed);
+        let forms =
+            forms.filter(|form| form.intent == Intent::Committed && form.order == job.order);
         let mut forms = forms.filter(|form| form.attempt <= job.attempt);
         if forms.clone().any(|form| is_forgotten(*job, *form)) {
             Some(Broken::Forgotten)

@@ -5,11 +5,16 @@ use std::time::Duration;
 use uuid::Uuid;
 
 use super::setting::{Mutation, Setting};
-use super::world::{Db, Form, Held, Job, NOBODY, Said, World};
-use crate::job::{Executed, Failure, FailureKind, JobRecord, LedgerEntry, State, Task, Verdict};
+use super::world::{Db, Form, Held, Job, Left, NOBODY, Said, World};
+use crate::job::{
+    BatchId, Executed, Failure, FailureKind, JobId, JobRecord, LedgerEntry, ServiceId, State, Task,
+    Verdict,
+};
+use crate::queue::{Attempt, Sender, Stray, Strays};
 use crate::run::hosts::identity::{self, DatabaseId, Identity, LedgerMark, Origin};
 use crate::run::hosts::{
     BootTime, Fence, Heard, LeaseTerms, Permit, Tenure, Testimony, Trust, Waits, orphan, permit,
+    stray,
 };
 
 /// As long as an intent lives: with a lease of six ticks the constants have their real proportions.
@@ -21,11 +26,14 @@ const TERMS: LeaseTerms = LeaseTerms {
 };
 /// What is handed over takes effect within so many ticks, or never.
 pub const FLIGHT: u8 = 1;
+/// After so many ticks `--settle` has passed.
+pub const SETTLED: u8 = FLIGHT + 1;
 /// A server closes a connection that was silent for so many ticks.
 pub const SILENCE: u8 = 2;
+/// What was sent takes effect within so many ticks that have begun: `--settle` is longer than that.
 const WAITS: Waits = Waits {
-    request: TICK,
-    settle: TICK,
+    request: TICK.saturating_sub(Duration::from_millis(1)),
+    settle: TICK.saturating_add(Duration::from_millis(1)),
 };
 /// After a fence so many ticks are waited for.
 pub const FENCE_WAIT: u8 = 2;
@@ -146,31 +154,69 @@ impl Setting {
         Some(left)
     }
 
-    /// Nothing is missing to free a job, as far as it is an orphan.
-    pub fn is_free(&self, world: &World, job: Job) -> bool {
-        if !orphan::is_orphan(&job.record()) {
+    /// The present attempt of a job can take effect no more.
+    pub fn is_over(&self, world: &World, job: Job) -> bool {
+        job.now != Executed::Maybe
+            || self.can_be_none(
+                world,
+                Left {
+                    attempt: job.attempt,
+                    sender: job.sender,
+                    orphaned: job.orphaned,
+                    age: job.age,
+                },
+            )
+    }
+
+    /// Nothing binds an instance: neither the present attempt of its job, nor what an earlier order has left.
+    pub fn is_free(&self, world: &World, number: usize) -> bool {
+        let left = world.db.left_by_order[number];
+        let is_over = |left| self.can_be_none(world, left);
+        let is_looked_at = !self.breaks(Mutation::OrderGoesAround);
+        self.is_over(world, world.db.jobs[number]) && (!is_looked_at || left.is_none_or(is_over))
+    }
+
+    fn can_be_none(&self, world: &World, left: Left) -> bool {
+        if left.sender == NOBODY {
             return true;
         }
-        let tenure = self.tenure(world, job.sender);
+        let tenure = self.tenure(world, left.sender);
         let of_its_host =
-            (0..world.tenured).filter(|other| world.host_of(*other) == world.host_of(job.sender));
-        let fences: Vec<Fence> = of_its_host
+            (0..world.tenured).filter(|other| world.host_of(*other) == world.host_of(left.sender));
+        let fences = of_its_host
             .filter_map(|other| world.db.fenced[usize::from(other)])
             .map(|age| Fence {
                 host: tenure.host.clone(),
                 tenure: None,
                 at_ms: ms_ago(age),
-            })
-            .collect();
-        let waits = if self.breaks(Mutation::FenceWithoutWait) {
-            Waits {
-                request: Duration::ZERO,
-                settle: Duration::ZERO,
-            }
-        } else {
-            WAITS
+            });
+        let mut waits = WAITS;
+        if self.breaks(Mutation::FenceWithoutWait) && left.orphaned
+            || self.breaks(Mutation::WordBeforeSettle) && !left.orphaned
+        {
+            (waits.request, waits.settle) = (Duration::ZERO, Duration::ZERO);
+        }
+        let strays = Strays {
+            all: Vec::new(),
+            fences: fences.collect(),
+            now_ms: NOW_MS,
         };
-        orphan::missing(&tenure, &fences, waits, NOW_MS).is_none()
+        let stray = Stray {
+            attempt: Attempt {
+                job: JobId::from_stored(1),
+                number: u32::from(left.attempt),
+            },
+            batch: BatchId(1),
+            service: ServiceId::new(1).unwrap(),
+            is_own: true,
+            is_in_the_way: true,
+            sent_ms: ms_ago(left.age),
+            sender: left.orphaned.then_some(Sender {
+                tenure,
+                ended_ms: None,
+            }),
+        };
+        stray::missing(&stray, &strays, waits, NOW_MS).is_none()
     }
 
     /// What a late word leads to.
@@ -263,7 +309,11 @@ impl Job {
             accepted: record.accepted,
             orphaned: failure.is_some_and(|failure| failure.error_kind == FailureKind::Orphaned),
             sender: self.sender,
-            age: 0,
+            age: match entry {
+                LedgerEntry::Intent { .. } | LedgerEntry::Unknown { .. } => 0,
+                _ => self.age,
+            },
+            order: self.order,
         };
         true
     }

@@ -4,7 +4,8 @@
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Assumption {
     /// A form that was looked at, and not handed over for longer than the third of the lease that is not
-    /// trusted, meets a connection that its server has closed.
+    /// trusted, meets a connection that its server has closed. What is promised of an instance needs it only
+    /// after an adoption, and then only for a silence of as long as that has waited.
     SilentConnectionsAreClosed,
     /// The API executes a form soon after it was handed over, or never.
     ExecutedSoonOrNever,
@@ -14,9 +15,9 @@ pub enum Assumption {
     ClocksAreNeverHeld,
     /// A host that the operator calls down is down, and sends nothing more.
     FencedIsDown,
-    /// The operator looks at an instance, before a word on a doubt that its own sender has written, no
-    /// sooner than what was sent has taken effect.
-    LooksBeforeTheWord,
+    /// A process that its machine's kernel does not have any more has ended: the boot and the namespaces that
+    /// it was known by name one kernel, so that no machine was copied while it ran.
+    KernelKnowsItsProcesses,
     /// A commit that was acknowledged is lost only with a new timeline or another system identifier, or by
     /// an older copy of the disk that is put back: that takes longer than any host trusts its lease, and
     /// who works next has seen a line of the ledger that is lost.
@@ -32,7 +33,7 @@ impl Assumption {
         Self::ClocksRunAlike,
         Self::ClocksAreNeverHeld,
         Self::FencedIsDown,
-        Self::LooksBeforeTheWord,
+        Self::KernelKnowsItsProcesses,
         Self::LossIsSeen,
         Self::OldPrimaryIsDown,
     ];
@@ -67,6 +68,12 @@ pub enum Mutation {
     RequeueWithoutFence,
     /// `retry` of an orphan that was called failed needs no fence.
     RetryWithoutFence,
+    /// A new order is sent whatever an earlier one has left.
+    OrderGoesAround,
+    /// A word sends again before `--settle` has passed.
+    WordBeforeSettle,
+    /// A run begins something else after a commit that was not answered.
+    RunGoesOnAfterALostCommit,
     /// After a fence nothing is waited for.
     FenceWithoutWait,
     /// A fence counts for a tenure that began after it.

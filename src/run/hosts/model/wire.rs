@@ -1,9 +1,10 @@
 //! The way to the API, and time.
 
-use super::rules::{FENCE_WAIT, FLIGHT, LEASE, SILENCE};
+use super::rules::{FENCE_WAIT, FLIGHT, LEASE, SETTLED, SILENCE};
 use super::search::{Push as _, Steps};
 use super::setting::{Assumption, Mutation, Setting};
 use super::world::{Broken, Db, Host, Renewal, Wire, Worker, World};
+use crate::job::Executed;
 
 /// So many ticks after a pause nothing is executed any more: the age of the intent, the silence that a
 /// server bears, and the flight.
@@ -38,6 +39,15 @@ fn execute(setting: &Setting, world: &mut World, index: u8) {
     let form = *world.form(index);
     let job = usize::from(form.job);
     world.form(index).wire = Wire::Executed;
+    let mut younger = world.forms[usize::from(index) + 1..usize::from(world.formed)].iter();
+    if younger.any(|younger| younger.job == form.job && younger.wire != Wire::Unsent) {
+        world.broken = Some(Broken::Overtaken);
+        return;
+    }
+    if form.order != world.db.jobs[job].order {
+        // It was ordered, late as it is, and what was ordered since was not sent yet.
+        return;
+    }
     if world.wiped[job] && !world.spoken[job] {
         world.broken = Some(Broken::WipedTwice);
     } else if !setting.bounds.late_forms && world.allowed > Some(form.tenure) {
@@ -53,9 +63,12 @@ fn tick(setting: &Setting, world: &mut World) {
     tick_database(&mut world.db);
     // For how long a doubt is watched, its watcher measures.
     for job in &mut world.db.jobs {
-        if job.is_in_doubt() {
-            grow(&mut job.age, FLIGHT + 1);
+        if job.now == Executed::Maybe {
+            grow(&mut job.age, SETTLED);
         }
+    }
+    for left in world.db.left_by_order.iter_mut().flatten() {
+        grow(&mut left.age, SETTLED);
     }
     for host in &mut world.hosts {
         tick_host(setting, host);

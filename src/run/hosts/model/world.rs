@@ -115,6 +115,8 @@ pub enum Wire {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Form {
     pub job: u8,
+    /// Which order of that instance.
+    pub order: u8,
     pub attempt: u8,
     pub tenure: u8,
     pub intent: Intent,
@@ -126,6 +128,8 @@ pub struct Form {
 /// A job as the database has it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Job {
+    /// How often the instance was ordered before.
+    pub order: u8,
     pub state: State,
     pub attempt: u8,
     pub before: Executed,
@@ -135,7 +139,16 @@ pub struct Job {
     pub orphaned: bool,
     /// The tenure of the present attempt.
     pub sender: u8,
-    /// Ticks in doubt.
+    /// Ticks since it was sent, or since it was noticed that nobody knows.
+    pub age: u8,
+}
+
+/// What an earlier order of an instance has left, and may still take effect.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Left {
+    pub attempt: u8,
+    pub sender: u8,
+    pub orphaned: bool,
     pub age: u8,
 }
 
@@ -151,6 +164,7 @@ pub struct Db {
     /// Ticks until the lease ends.
     pub left: u8,
     pub jobs: [Job; JOBS],
+    pub left_by_order: [Option<Left>; JOBS],
     /// Of each tenure: ticks since its sender was fenced.
     pub fenced: [Option<u8>; TENURES],
     /// A late word that nobody has heard.
@@ -168,6 +182,8 @@ pub struct Db {
 pub enum Broken {
     /// An instance was wiped twice, and no word of the operator stands between the two.
     WipedTwice,
+    /// A form was executed after a younger one of its instance was handed over.
+    Overtaken,
     /// Two hosts may send at the same moment.
     TwoSenders,
     /// A form of an older tenure was executed after a younger one was allowed to send.
@@ -224,6 +240,7 @@ impl World {
         };
         let form = Form {
             job: 0,
+            order: 0,
             attempt: 0,
             tenure: NOBODY,
             intent: Intent::Lost,
@@ -264,11 +281,29 @@ impl World {
     }
 }
 
+impl Job {
+    /// Nothing was sent for it.
+    pub fn queued() -> Self {
+        Self {
+            order: 0,
+            state: State::Queued,
+            attempt: 0,
+            before: Executed::No,
+            now: Executed::No,
+            accepted: false,
+            orphaned: false,
+            sender: NOBODY,
+            age: 0,
+        }
+    }
+}
+
 impl Form {
     /// It is the present attempt of a job.
     pub fn is_of(self, number: usize, job: Job) -> bool {
         self.intent == Intent::Committed
             && usize::from(self.job) == number
+            && self.order == job.order
             && self.attempt == job.attempt
             && self.tenure == job.sender
     }
@@ -282,13 +317,7 @@ impl Db {
             } else {
                 State::Done
             },
-            attempt: 0,
-            before: Executed::No,
-            now: Executed::No,
-            accepted: false,
-            orphaned: false,
-            sender: NOBODY,
-            age: 0,
+            ..Job::queued()
         };
         Self {
             identity: 0,
@@ -298,6 +327,7 @@ impl Db {
             holder: NOBODY,
             left: 0,
             jobs: std::array::from_fn(job),
+            left_by_order: [None; JOBS],
             fenced: [None; TENURES],
             testimony: None,
             paused: false,
