@@ -9,7 +9,7 @@ use serde::Serialize;
 
 use crate::exit::Exit;
 use crate::job::{
-    Action, BatchId, ControlEntry, Counts, Evidence, Executed, FailureKind, Owner, RunId,
+    Action, BatchId, ControlEntry, Counts, Evidence, Executed, FailureKind, ImageId, Owner, RunId,
     ServiceId, State,
 };
 
@@ -38,6 +38,10 @@ pub enum Event {
         database: PathBuf,
         /// Instances worked on at once, at most.
         workers: usize,
+        /// API calls per second, at most; 0: no limit.
+        rate: f64,
+        /// What its queued jobs get, and how long that takes.
+        images: Vec<OfImage>,
         /// Nothing real is touched.
         simulated: bool,
     },
@@ -100,6 +104,18 @@ pub struct Taken {
     /// So much shorter is the night for it, about.
     #[serde(rename = "saves_ms", serialize_with = "as_ms")]
     pub saves: Duration,
+}
+
+/// The queued jobs of a batch that get the same image.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub struct OfImage {
+    /// The image; `None`: their action gives none.
+    pub image: Option<ImageId>,
+    /// So many.
+    pub queued: u64,
+    /// What half of those that were seen before did not exceed; `None`: none was.
+    #[serde(rename = "usual_ms", serialize_with = "as_optional_ms")]
+    pub usual: Option<Duration>,
 }
 
 /// What a run is doing when no job moves.
@@ -172,6 +188,8 @@ pub struct JobEvent {
     pub ip: Option<String>,
     /// Its line in the manifest.
     pub line: u64,
+    /// The image that it gets; `None`: its action gives none.
+    pub image: Option<ImageId>,
     /// The submission it concerns, counted from 1; 0: before the first.
     pub attempt: u32,
     /// The ledger entry's kind.

@@ -19,7 +19,7 @@ const ENDED_MIN: u64 = 2;
 const SPAN_MIN: Duration = Duration::from_secs(3);
 
 /// Completions below which a duration is a guess.
-pub const COMPLETED_MIN: u64 = 2;
+const COMPLETED_MIN: u64 = 2;
 
 /// How far it is.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
@@ -79,10 +79,13 @@ pub fn at_rate(left: u64, per_minute: f64) -> Option<Duration> {
     Duration::try_from_secs_f64(as_f64(left) / per_minute * 60.0).ok()
 }
 
-/// Starts of which the pattern is looked at, at least: fewer tell of an accident.
+/// Starts of which the rate is taken, at least, and more than are in flight at once: fewer tell of a wave.
 const STARTS_MIN: usize = 8;
 
-/// When jobs started lately, the oldest first: the call rate may keep them further apart than the workers do.
+/// Where starts take this share of the calls, calls are what is scarce.
+const MOST_CALLS: f64 = 0.75;
+
+/// When jobs started lately, the oldest first.
 #[derive(Debug, Clone, Default)]
 pub struct Starts(VecDeque<Duration>);
 
@@ -101,60 +104,200 @@ impl Starts {
         self.0.clear();
     }
 
-    /// When the last of `queued` jobs starts, if it goes on as it went lately; `None`: too little is known.
-    ///
-    /// Workers that are free at the same time start the next jobs in waves, so what repeats itself is not
-    /// the time between two starts but that of whole rounds of all workers.
-    pub fn last_of(&self, queued: u64, at_once: u64) -> Option<Duration> {
-        let at_once = usize::try_from(at_once.max(1)).ok()?;
-        let newest = self.0.len().checked_sub(1)?;
-        let rounds = STARTS_MIN.div_ceil(at_once).min(newest / at_once);
-        let period = Some(rounds * at_once).filter(|period| *period > 0)?;
-        let took = self.0[newest].saturating_sub(self.0[newest - period]);
-        let queued = usize::try_from(queued).ok()?;
-        let periods = queued.div_ceil(period);
-        // The one that will be repeated as the last of all.
-        let alike = self.0[newest + queued - periods * period];
-        Some(alike.saturating_add(took.saturating_mul(u32::try_from(periods).ok()?)))
+    /// What the call rate lets start; 0: it has no limit.
+    pub fn calls(&self, rate_per_s: f64) -> Calls {
+        let calls = Calls {
+            starts_per_s: (rate_per_s > 0.0).then_some(rate_per_s),
+            are_scarce: false,
+        };
+        let Some((first, last)) = self.0.front().zip(self.0.back()) else {
+            return calls;
+        };
+        let later = self.0.len() - 1;
+        let per_s = as_f64(later as u64) / last.saturating_sub(*first).as_secs_f64();
+        let is_seen = later >= STARTS_MIN && per_s.is_finite();
+        if is_seen
+            && calls
+                .starts_per_s
+                .is_some_and(|rate| per_s >= rate * MOST_CALLS)
+        {
+            return Calls {
+                starts_per_s: Some(per_s),
+                are_scarce: true,
+            };
+        }
+        calls
     }
+}
+
+/// What the call rate lets start.
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+pub struct Calls {
+    /// No more than that a second.
+    starts_per_s: Option<f64>,
+    /// They are what keeps jobs from starting, and what is back from being seen.
+    are_scarce: bool,
+}
+
+/// Completions of which the duration counts: what has become slower is to be known for that.
+const TOOK_MAX: usize = 1000;
+
+/// How long the latest jobs of a kind took.
+#[derive(Debug, Clone, Default)]
+pub struct Took {
+    latest: VecDeque<Duration>,
+    sum: Duration,
+}
+
+impl Took {
+    /// One more has completed.
+    pub fn push(&mut self, took: Duration) {
+        if self.latest.len() == TOOK_MAX
+            && let Some(oldest) = self.latest.pop_front()
+        {
+            self.sum -= oldest;
+        }
+        self.latest.push_back(took);
+        self.sum += took;
+    }
+
+    fn count(&self) -> u32 {
+        u32::try_from(self.latest.len()).unwrap_or(u32::MAX)
+    }
+
+    /// For how long one of them is in flight: until it is seen to be back. `None`: too few were.
+    fn mean(&self) -> Option<Duration> {
+        let is_known = u64::from(self.count()) >= COMPLETED_MIN;
+        is_known.then(|| self.sum / self.count())
+    }
+
+    /// What nine of ten exceeded.
+    fn quickest(&self) -> Option<Duration> {
+        let mut sorted: Vec<Duration> = self.latest.iter().copied().collect();
+        let tenth = sorted.len().checked_sub(1)? / 10;
+        let (_, tenth, _) = sorted.select_nth_unstable(tenth);
+        Some(*tenth)
+    }
+}
+
+impl FromIterator<Duration> for Took {
+    /// The one that completed first comes first.
+    fn from_iter<I: IntoIterator<Item = Duration>>(seen: I) -> Self {
+        let mut took = Self::default();
+        seen.into_iter().for_each(|one| took.push(one));
+        took
+    }
+}
+
+/// What is left of the jobs that take equally long: those of one image.
+#[derive(Debug, Clone, Default)]
+pub struct Kind {
+    pub queued: u64,
+    /// For how long each one in flight has been.
+    pub in_flight: Vec<Duration>,
+    /// What is known of those that have completed.
+    pub took: Took,
 }
 
 /// What is left of a batch.
 #[derive(Debug, Clone, Default)]
 pub struct Left {
-    pub queued: u64,
-    /// For how long each one in flight has been.
-    pub in_flight: Vec<Duration>,
-    /// So many are in flight at once, as far as that was seen.
+    pub kinds: Vec<Kind>,
+    /// So many may be in flight at once.
     pub at_once: u64,
-    /// The time until the last of the queued ones starts, by the pace of lately ([`Starts`]).
-    pub last_starts: Option<Duration>,
+    /// What the call rate lets start ([`Starts::calls`]).
+    pub calls: Calls,
 }
 
+/// What one job of a kind takes.
+#[derive(Debug, Clone, Copy)]
+struct Each {
+    /// For so long it keeps a worker.
+    slot: Duration,
+    /// So long the last ones take: where calls are scarce others are seen late, and once nothing starts any
+    /// more calls are not scarce.
+    last: Duration,
+}
+
+/// Of this share of what is left nobody need know how long it takes.
+const UNKNOWN_MAX: f64 = 0.1;
+
 impl Left {
-    /// The time until everything has ended, if each takes the `mean` of those that have. `None`: it should
-    /// have by now.
-    pub fn until_ended(&self, mean: Duration) -> Option<Duration> {
+    /// The time until everything has ended, if each takes as long as others of its kind did. `None`: nobody can
+    /// tell, or it should have by now.
+    pub fn until_ended(&self) -> Option<Duration> {
+        let each = self.each()?;
+        let kinds = || self.kinds.iter().zip(&each);
+        let mut until = Duration::ZERO;
         // When each worker is free.
-        let ages = self.in_flight.iter();
-        let mut free: Vec<Duration> = ages.map(|age| mean.saturating_sub(*age)).collect();
-        let at_once = self.at_once.max(1);
-        free.extend((free.len() as u64..at_once).map(|_| Duration::ZERO));
-        free.sort_unstable();
-        // The queued ones go round the workers; who is free first gets one of the last round.
-        let workers = free.len() as u64;
-        let last_round = usize::try_from(self.queued % workers).unwrap_or(0);
-        let mut until = free.last().copied().unwrap_or_default();
-        if let Some(last) = last_round.checked_sub(1).and_then(|last| free.get(last)) {
-            until = until.max(*last + mean);
+        let mut free = Vec::new();
+        for (kind, each) in kinds() {
+            for age in &kind.in_flight {
+                free.push(each.slot.saturating_sub(*age));
+                until = until.max(each.last.saturating_sub(*age));
+            }
         }
-        let rounds = u32::try_from(self.queued / workers).unwrap_or(u32::MAX);
-        until = until.saturating_add(mean.saturating_mul(rounds));
-        // A worker that is free does not start anything as long as the call rate keeps it from that.
-        if let Some(last_starts) = self.last_starts.filter(|_| self.queued > 0) {
-            until = until.max(last_starts.saturating_add(mean));
+        let queued: u64 = self.kinds.iter().map(|kind| kind.queued).sum();
+        if queued > 0 {
+            free.extend((free.len() as u64..self.at_once.max(1)).map(|_| Duration::ZERO));
+            free.sort_unstable();
+            let all_s = kinds().map(|(kind, each)| as_f64(kind.queued) * each.slot.as_secs_f64());
+            let mean = Duration::from_secs_f64(all_s.sum::<f64>() / as_f64(queued));
+            let last_starts = self.last_starts(&free, queued, mean)?;
+            for (kind, each) in kinds().filter(|(kind, _)| kind.queued > 0) {
+                // A kind of which there are few has none among the last that start.
+                let later = as_f64(queued) / as_f64(kind.queued) - 1.0;
+                let before = last_starts.mul_f64((later / as_f64(queued)).min(1.0));
+                until = until.max(last_starts.saturating_sub(before) + each.last);
+            }
         }
         (!until.is_zero()).then_some(until)
+    }
+
+    /// When the last of those that are queued starts. `free`: when each worker is, in order.
+    fn last_starts(&self, free: &[Duration], queued: u64, mean: Duration) -> Option<Duration> {
+        // They go round the workers; who is free first gets one of the last round.
+        let before_last = queued - 1;
+        let workers = free.len() as u64;
+        let last = free.get(usize::try_from(before_last % workers).ok()?)?;
+        let rounds = u32::try_from(before_last / workers).unwrap_or(u32::MAX);
+        let by_workers = last.saturating_add(mean.saturating_mul(rounds));
+        // A worker that is free does not start anything as long as the call rate keeps it from that.
+        let by_calls = match self.calls.starts_per_s {
+            Some(per_s) => Duration::try_from_secs_f64(as_f64(queued) / per_s).ok()?,
+            None => Duration::ZERO,
+        };
+        Some(by_workers.max(by_calls))
+    }
+
+    /// What one of each kind takes. Of a kind of which too few have completed, as long as the others; if some in
+    /// flight have taken longer than that already, nobody can tell.
+    fn each(&self) -> Option<Vec<Each>> {
+        let (count, sum) = self
+            .kinds
+            .iter()
+            .fold((0, Duration::ZERO), |(count, sum), kind| {
+                (count + kind.took.count(), sum + kind.took.sum)
+            });
+        if u64::from(count) < COMPLETED_MIN {
+            return None;
+        }
+        let others = sum / count;
+        let (mut left, mut unknown) = (0, 0);
+        let mut each = Vec::with_capacity(self.kinds.len());
+        for kind in &self.kinds {
+            let jobs = kind.queued + kind.in_flight.len() as u64;
+            left += jobs;
+            let slot = kind.took.mean();
+            if slot.is_none() && kind.in_flight.iter().any(|age| *age > others) {
+                unknown += jobs;
+            }
+            let slot = slot.unwrap_or(others);
+            let quickest = kind.took.quickest().filter(|_| self.calls.are_scarce);
+            let last = quickest.unwrap_or(slot);
+            each.push(Each { slot, last });
+        }
+        (as_f64(unknown) <= as_f64(left) * UNKNOWN_MAX).then_some(each)
     }
 }
 
@@ -190,23 +333,62 @@ mod tests {
         assert_eq!(Pace::default().percent(), 0);
     }
 
+    fn took(took_s: &[u64]) -> Took {
+        took_s
+            .iter()
+            .map(|took| Duration::from_secs(*took))
+            .collect()
+    }
+
+    fn kind(queued: u64, ages_s: &[u64], took_s: &[u64]) -> Kind {
+        Kind {
+            queued,
+            in_flight: ages_s.iter().map(|age| Duration::from_secs(*age)).collect(),
+            took: took(took_s),
+        }
+    }
+
+    fn left(at_once: u64, kinds: &[Kind]) -> Left {
+        Left {
+            kinds: kinds.to_vec(),
+            at_once,
+            calls: Calls::default(),
+        }
+    }
+
     #[test]
     fn those_that_are_queued_go_round_the_workers() {
         let s = Duration::from_secs;
-        let left = |queued, in_flight: &[u64], at_once| Left {
-            queued,
-            in_flight: in_flight.iter().map(|age| s(*age)).collect(),
-            at_once,
-            last_starts: None,
+        let left = |queued, ages_s: &[u64], at_once| {
+            left(at_once, &[kind(queued, ages_s, &[9, 11])]).until_ended()
         };
-        assert_eq!(left(5, &[0], 1).until_ended(s(10)), Some(s(60)));
-        assert_eq!(left(0, &[5], 1).until_ended(s(10)), Some(s(5)));
+        assert_eq!(left(5, &[0], 1), Some(s(60)));
+        assert_eq!(left(0, &[5], 1), Some(s(5)));
         // Overdue: it could take any time.
-        assert_eq!(left(0, &[10], 1).until_ended(s(10)), None);
+        assert_eq!(left(0, &[10], 1), None);
         // The first of two is free after 2 s and takes the third.
-        assert_eq!(left(1, &[8, 4], 2).until_ended(s(10)), Some(s(12)));
-        assert_eq!(left(4, &[], 4).until_ended(s(10)), Some(s(10)));
+        assert_eq!(left(1, &[8, 4], 2), Some(s(12)));
+        assert_eq!(left(4, &[], 4), Some(s(10)));
     }
+
+    #[test]
+    fn each_takes_as_long_as_others_of_its_kind() {
+        let s = Duration::from_secs;
+        let (short, long) = (kind(10, &[], &[100; 2]), kind(10, &[], &[500; 2]));
+        // Ten rounds of two workers, of 300 s each; the last one of the long ones starts a little earlier than
+        // the last of all.
+        let both = left(2, &[short.clone(), long.clone()]);
+        assert_eq!(both.until_ended(), Some(s(2700 - 135 + 500)));
+        // Of a kind that nobody has seen, one takes as long as the others.
+        let unseen = |queued, ages_s: &[u64]| kind(queued, ages_s, &[]);
+        let until = left(2, &[unseen(1, &[]), short.clone()]).until_ended();
+        assert_eq!(until.map(|until| until.as_secs()), Some(595));
+        // They have taken longer already: of many that says that nobody can tell, and of few nothing.
+        assert_eq!(left(2, &[unseen(9, &[101]), short]).until_ended(), None);
+        let one_of_many = left(2, &[unseen(0, &[501]), long]);
+        assert_eq!(one_of_many.until_ended(), Some(s(2500)));
+    }
+
     fn starts(at_s: impl IntoIterator<Item = u64>, at_once: u64) -> Starts {
         let mut starts = Starts::default();
         for at in at_s {
@@ -216,36 +398,48 @@ mod tests {
     }
 
     #[test]
-    fn the_call_rate_keeps_free_workers_from_starting() {
-        let s = Duration::from_secs;
-        // One each three seconds, for ten seconds: four are in flight at most, and eight workers are free.
-        let every_third = starts((0..20).map(|nth| nth * 3), 4);
-        assert_eq!(every_third.last_of(100, 4), Some(s(57 + 300)));
-        let left = Left {
-            queued: 100,
-            in_flight: vec![s(0), s(3), s(6), s(9)],
-            at_once: 4,
-            last_starts: Some(s(300)),
+    fn calls_are_scarce_where_starts_take_most_of_them() {
+        let scarce = |starts: &Starts, rate_per_s| {
+            let calls = starts.calls(rate_per_s);
+            (calls.are_scarce, calls.starts_per_s)
         };
-        assert_eq!(left.until_ended(s(10)), Some(s(310)));
-        // Nothing is left that could be kept from starting.
-        let sent = Left { queued: 0, ..left };
-        assert_eq!(sent.until_ended(s(10)), Some(s(10)));
+        let every_third = starts((0..20).map(|nth| nth * 3), 4);
+        assert_eq!(scarce(&every_third, 0.4), (true, Some(1.0 / 3.0)));
+        // Workers are what is scarce, or there is no limit.
+        assert_eq!(scarce(&every_third, 1.0), (false, Some(1.0)));
+        assert_eq!(scarce(&every_third, 0.0), (false, None));
+        // A wave of workers that are free at the same time says nothing.
+        let wave = |from: u64| (0..4).map(move |nth| from + nth);
+        let waves = wave(0).chain(wave(100)).chain(wave(200));
+        for starts in [starts(waves, 4), starts(wave(0), 4), Starts::default()] {
+            assert_eq!(scarce(&starts, 1.0), (false, Some(1.0)));
+        }
     }
 
     #[test]
-    fn waves_are_repeated_as_waves() {
+    fn the_call_rate_keeps_free_workers_from_starting() {
         let s = Duration::from_secs;
-        let wave = |from: u64| (0..4).map(move |nth| from + nth);
-        let two = || wave(0).chain(wave(100));
-        assert_eq!(starts(two(), 4).last_of(1, 4), Some(s(200)));
-        assert_eq!(starts(two(), 4).last_of(4, 4), Some(s(203)));
-        assert_eq!(starts(two(), 4).last_of(9, 4), Some(s(400)));
-        // In the middle of a wave.
-        let begun = starts(two().chain([200]), 4);
-        assert_eq!(begun.last_of(3, 4), Some(s(203)));
-        // Of the first wave nobody can tell when the next one comes.
-        assert_eq!(starts(wave(0), 4).last_of(4, 4), None);
-        assert_eq!(Starts::default().last_of(1, 1), None);
+        // One each three seconds. Nine of ten were seen late, and of the last ones none is.
+        let mut seen = [40; 20];
+        seen[3..5].fill(10);
+        let mut scarce = left(50, &[kind(100, &[0, 3, 6, 9], &seen)]);
+        scarce.calls = Calls {
+            starts_per_s: Some(1.0 / 3.0),
+            are_scarce: true,
+        };
+        assert_eq!(scarce.until_ended(), Some(s(310)));
+        // Nothing is left that could be kept from starting.
+        scarce.kinds[0].queued = 0;
+        assert_eq!(scarce.until_ended(), Some(s(10)));
+    }
+
+    #[test]
+    fn the_latest_thousand_count() {
+        let mut took: Took = vec![Duration::from_secs(1); TOOK_MAX].into_iter().collect();
+        for _ in 0..TOOK_MAX {
+            took.push(Duration::from_secs(3));
+        }
+        assert_eq!(took.mean(), Some(Duration::from_secs(3)));
+        assert_eq!(took.count() as usize, TOOK_MAX);
     }
 }

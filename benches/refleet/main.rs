@@ -20,6 +20,7 @@ mod cluster;
 mod cpu;
 mod fleet;
 mod hosts;
+#[expect(dead_code, reason = "the display of a night asks for more")]
 mod night;
 mod nights;
 mod page;

@@ -30,7 +30,10 @@ use refleet::zomro::{
 const LATENCY: Duration = Duration::from_millis(200);
 /// From the acceptance until the list shows `rebuilding`.
 const ACCEPT_LAG: Duration = Duration::from_secs(3);
-const IMAGE: &str = "18d0ee2e-4d57-4f40-9b56-03c1773b5831";
+const IMAGES: [&str; 2] = [
+    "18d0ee2e-4d57-4f40-9b56-03c1773b5831",
+    "18d0ee2e-4d57-4f40-9b56-03c1773b5832",
+];
 
 /// A fleet to rebuild.
 #[derive(Debug, Clone, Copy)]
@@ -43,6 +46,10 @@ pub struct Scene {
     pub rate_per_s: f64,
     /// How long a rebuild takes.
     pub rebuild: Duration,
+    /// Every second row gives another image, of which a rebuild takes so long.
+    pub other: Option<Duration>,
+    /// Earlier runs have shown how long rebuilds take.
+    pub has_seen: bool,
     /// How far single ones are from that.
     pub spread: Spread,
     /// Rows on a page of the list.
@@ -60,6 +67,38 @@ pub struct Scene {
     pub list_lag: Duration,
     /// Of all random things.
     pub seed: u64,
+}
+
+impl Scene {
+    /// Which image this line of the manifest gives.
+    fn image_of_line(&self, line: usize) -> usize {
+        usize::from(self.other.is_some() && line.is_multiple_of(2))
+    }
+
+    /// How long a rebuild with this image takes.
+    fn takes(&self, image: usize) -> Duration {
+        [self.rebuild, self.other.unwrap_or(self.rebuild)][image]
+    }
+
+    /// Which images are given, and by how many rows.
+    pub fn images(&self) -> HashMap<ImageId, u64> {
+        let mut rows = HashMap::new();
+        for line in 1..=self.instances {
+            *rows.entry(images()[self.image_of_line(line)]).or_default() += 1;
+        }
+        rows
+    }
+
+    /// What earlier runs have shown.
+    pub fn seen(&self) -> Durations {
+        let mut durations = Durations::default();
+        if self.has_seen {
+            for (number, image) in images().into_iter().enumerate() {
+                durations.extend([(Some(image), self.takes(number)); 5]);
+            }
+        }
+        durations
+    }
 }
 
 /// How long rebuilds take, beside the usual time.
@@ -90,6 +129,8 @@ pub struct Cost {
     pub makespan: Duration,
     /// What the rebuilds took, all together.
     pub rebuilding: Duration,
+    /// What the run told, and when.
+    pub told: Vec<(Duration, Event)>,
 }
 
 impl Cost {
@@ -146,7 +187,7 @@ pub fn rebuild_all(scene: Scene) -> Cost {
         list: InstanceList::default(),
         in_flight: LeftInFlight::default(),
         failures: Harm::default(),
-        durations: Durations::default(),
+        durations: scene.seen(),
         control: Control::default(),
         seed: scene.seed,
     };
@@ -166,7 +207,7 @@ pub fn rebuild_all(scene: Scene) -> Cost {
 impl World {
     fn new(scene: Scene) -> Self {
         let mut random = fastrand::Rng::with_seed(scene.seed);
-        let image: ImageId = IMAGE.parse().expect("an image id");
+        let images = images();
         let instances: Vec<Virtual> = (0..scene.instances)
             .map(|index| Virtual {
                 service: service(index),
@@ -177,12 +218,12 @@ impl World {
         if scene.shuffled {
             random.shuffle(&mut order);
         }
-        let job = |(&index, line): (&usize, i64)| QueuedJob {
-            id: JobId::from_stored(line),
-            line: line.unsigned_abs(),
+        let job = |(&index, line): (&usize, usize)| QueuedJob {
+            id: JobId::from_stored(i64::try_from(line).expect("a small number")),
+            line: line as u64,
             service: instances[index].service,
             order: Order::Rebuild(Rebuild {
-                image,
+                image: images[scene.image_of_line(line)],
                 zone: None,
                 access: StoredAccess::Known(Access::Image),
             }),
@@ -211,6 +252,7 @@ impl World {
                 lags: Vec::new(),
                 makespan: Duration::ZERO,
                 rebuilding: Duration::ZERO,
+                told: Vec::new(),
             },
         }
     }
@@ -237,15 +279,17 @@ impl World {
         of > 0 && self.random.u32(0..of) == 0
     }
 
-    /// How long the next rebuild takes.
-    fn takes(&mut self) -> Duration {
+    /// How long the next rebuild with `image` takes.
+    fn takes(&mut self, image: Option<ImageId>) -> Duration {
+        let image = images().into_iter().position(|known| Some(known) == image);
+        let usual = self.scene.takes(image.expect("one of them"));
         let share = match self.scene.spread {
             Spread::Even(share) => 1.0 + share * (2.0 * self.random.f64() - 1.0),
             Spread::Skewed => 0.7 + 0.3 * -self.random.f64().max(1e-5).ln(),
             Spread::Bimodal if self.random.u8(0..3) == 0 => 2.0,
             Spread::Bimodal => 0.5,
         };
-        self.scene.rebuild.mul_f64(share)
+        usual.mul_f64(share)
     }
 
     fn answer(&mut self, asked: Duration, call: Call) -> Finished {
@@ -286,7 +330,7 @@ impl World {
                 };
                 let was_sent = !matches!(answer, Answer::NotSent(_));
                 if answer == Answer::Accepted || was_sent && self.random.bool() {
-                    let takes = self.takes();
+                    let takes = self.takes(rebuild.order.image());
                     self.cost.rebuilding += takes;
                     let known = &mut self.instances[self.places[&rebuild.service]];
                     known.rebuild = Some((seen + ACCEPT_LAG, seen + takes));
@@ -319,7 +363,9 @@ impl Outside for World {
         self.at(self.now)
     }
 
-    fn tell(&mut self, _: Event) {}
+    fn tell(&mut self, event: Event) {
+        self.cost.told.push((self.now, event));
+    }
 
     fn call(&mut self, call: Call) {
         self.cost.calls += 1;
@@ -455,6 +501,10 @@ impl Store for World {
 
 fn fault() -> Failure {
     Failure::new("timeout", "no answer within 60 s")
+}
+
+fn images() -> [ImageId; 2] {
+    IMAGES.map(|id| id.parse().expect("an image id"))
 }
 
 fn owner() -> Owner {

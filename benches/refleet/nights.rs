@@ -28,6 +28,8 @@ const NIGHT: Scene = Scene {
     workers: 200,
     rate_per_s: 1.0,
     rebuild: Duration::from_millis(303_500),
+    other: None,
+    has_seen: false,
     spread: Spread::Even(0.02),
     page_rows: 50,
     poll_interval: POLL_INTERVAL,

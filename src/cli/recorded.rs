@@ -7,6 +7,7 @@ use serde::Serialize;
 
 use super::global::Typed;
 use super::options::{REBUILD_TIMEOUT, REQUEST_TIMEOUT, SETTLE};
+use crate::job::Limits;
 use crate::run::hosts::Waits;
 use crate::run::{Options, Rollout};
 use crate::time::Window;
@@ -177,6 +178,21 @@ pub fn rollout_of(options: &serde_json::Value) -> Rollout {
 /// Whether a run waits for no completion, by its options as they are recorded.
 pub fn no_wait_of(options: &serde_json::Value) -> bool {
     options["no_wait"].as_bool().unwrap_or(false)
+}
+
+/// Under which limits a run works, by its options as they are recorded and what was `set` for it since.
+pub fn limits_of(options: &serde_json::Value, set: &Limits) -> Limits {
+    let workers = options["workers"].as_u64();
+    let max_failures = options["max_failures"].as_str();
+    Limits {
+        workers: set
+            .workers
+            .or(workers.and_then(|it| usize::try_from(it).ok())),
+        rate_per_s: set.rate_per_s.or(options["rate_per_s"].as_f64()),
+        max_failures: set
+            .max_failures
+            .or(max_failures.and_then(|it| it.parse().ok())),
+    }
 }
 
 /// How long a rebuild may take, by the options of a run as they are recorded.

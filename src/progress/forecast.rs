@@ -1,14 +1,15 @@
 //! When the last job will have ended, as far as that can be known.
 //!
-//! The one fact to know: no estimate rests on fewer than two finished jobs, and the one that is
-//! shown counts down. It grows only when the run has really become slower. When what is in flight is
-//! overdue, nothing is shown.
+//! The one fact to know: no estimate rests on fewer than two finished jobs, of this run or of earlier ones, and
+//! the one that is shown counts down. It grows only when the run has really become slower. When what is in
+//! flight is overdue, nothing is shown.
 
 use std::collections::HashMap;
 use std::time::Duration;
 
-use crate::job::{Counts, ServiceId};
-use crate::pace::{COMPLETED_MIN, Left, Starts};
+use crate::event::OfImage;
+use crate::job::{Counts, ImageId, Limits, ServiceId};
+use crate::pace::{Kind, Left, Starts, Took};
 
 /// An estimate that is later by less than this, or by less than a third, is taken for noise.
 const LATER_MIN: Duration = Duration::from_secs(30);
@@ -16,24 +17,64 @@ const LATER_MIN: Duration = Duration::from_secs(30);
 /// What is known of the time that jobs take. Moments are durations since the display started.
 #[derive(Debug, Default)]
 pub struct Forecast {
-    /// When each instance in flight was sent by this run.
-    sent: HashMap<ServiceId, Duration>,
-    took: Duration,
-    completed: u32,
-    /// The most that were in flight at once.
-    at_once: u64,
+    /// Which image each instance in flight gets, and when this run sent it.
+    sent: HashMap<ServiceId, (Option<ImageId>, Duration)>,
+    of_image: HashMap<Option<ImageId>, OneImage>,
+    limits: Limits,
+    /// So many in flight the failure budget allows.
+    budget: Option<u64>,
     /// When the last ones were sent.
     starts: Starts,
     /// The end that was shown last, and when it was.
     shown: Option<(Duration, Duration)>,
 }
 
+/// The jobs that get one image.
+#[derive(Debug, Default)]
+struct OneImage {
+    queued: u64,
+    took: Took,
+}
+
 impl Forecast {
-    /// A submission left; `in_flight` with it.
-    pub fn sent(&mut self, service: ServiceId, in_flight: u64, now: Duration) {
-        self.sent.insert(service, now);
-        self.at_once = self.at_once.max(in_flight);
-        self.starts.push(now, self.at_once);
+    /// What is to be done, and how long that took before.
+    pub fn expect(&mut self, images: &[OfImage]) {
+        for known in images {
+            let of_image = self.of_image.entry(known.image).or_default();
+            of_image.queued = known.queued;
+            // A summary of many counts for as little as can be, so that this run's own soon count for more.
+            of_image.took = known.usual.into_iter().cycle().take(2).collect();
+        }
+    }
+
+    /// These limits count from now on.
+    pub fn limit(&mut self, limits: &Limits) {
+        self.limits.workers = limits.workers.or(self.limits.workers);
+        self.limits.rate_per_s = limits.rate_per_s.or(self.limits.rate_per_s);
+        self.budget = None;
+        self.begins_anew();
+    }
+
+    /// The failure budget allows so many in flight.
+    pub fn budget(&mut self, in_flight_max: usize) {
+        self.budget = u64::try_from(in_flight_max).ok();
+    }
+
+    /// A job is queued again.
+    pub fn queued(&mut self, image: Option<ImageId>) {
+        self.of_image.entry(image).or_default().queued += 1;
+    }
+
+    /// A job is not queued any more.
+    pub fn left_queue(&mut self, image: Option<ImageId>) {
+        let of_image = self.of_image.entry(image).or_default();
+        of_image.queued = of_image.queued.saturating_sub(1);
+    }
+
+    /// A submission left.
+    pub fn sent(&mut self, service: ServiceId, image: Option<ImageId>, now: Duration) {
+        self.sent.insert(service, (image, now));
+        self.starts.push(now, self.sent.len() as u64);
     }
 
     /// Something kept jobs from starting, or other limits count from now on.
@@ -42,38 +83,51 @@ impl Forecast {
     }
 
     /// The instance is not in flight any more. `took`: for how long it was, if its job is done.
-    pub fn ended(&mut self, service: ServiceId, took: Option<Duration>) {
+    pub fn ended(&mut self, service: ServiceId, image: Option<ImageId>, took: Option<Duration>) {
         self.sent.remove(&service);
         if let Some(took) = took {
-            self.took += took;
-            self.completed += 1;
+            self.of_image.entry(image).or_default().took.push(took);
         }
     }
 
-    /// The time until everything queued and in flight has ended, if each takes the mean of those that
-    /// have.
+    /// The time until everything queued and in flight has ended.
     pub fn by_completions(&self, counts: &Counts, now: Duration) -> Option<Duration> {
-        if u64::from(self.completed) < COMPLETED_MIN {
-            return None;
+        let mut kinds: HashMap<Option<ImageId>, Kind> = self
+            .of_image
+            .iter()
+            .map(|(image, known)| {
+                let kind = Kind {
+                    queued: known.queued,
+                    in_flight: Vec::new(),
+                    took: known.took.clone(),
+                };
+                (*image, kind)
+            })
+            .collect();
+        for (image, since) in self.sent.values() {
+            let kind = kinds.entry(*image).or_default();
+            kind.in_flight.push(now.saturating_sub(*since));
         }
         let in_flight = counts.submitting + counts.in_progress;
-        let mut ages: Vec<Duration> = self
-            .sent
-            .values()
-            .map(|since| now.saturating_sub(*since))
-            .collect();
-        // What another process sent is at least as old as this display.
-        let inherited = in_flight.saturating_sub(ages.len() as u64);
-        ages.extend((0..inherited).map(|_| now));
-        let at_once = self.at_once.max(in_flight);
-        let last_starts = self.starts.last_of(counts.queued, at_once);
+        let mut kinds: Vec<Kind> = kinds.into_values().collect();
+        // What another process sent, or has taken out of the queue, is taken for one of the most frequent kind.
+        let inherited = in_flight.saturating_sub(self.sent.len() as u64);
+        let queued: u64 = kinds.iter().map(|kind| kind.queued).sum();
+        let most = (kinds.iter_mut()).max_by_key(|kind| kind.queued + kind.in_flight.len() as u64);
+        if let Some(most) = most {
+            // At least as old as this display.
+            most.in_flight.extend((0..inherited).map(|_| now));
+            let others = queued - most.queued;
+            most.queued = counts.queued.saturating_sub(others);
+        }
+        let workers = self.limits.workers.map(|workers| workers as u64);
+        let at_once = workers.into_iter().chain(self.budget).min();
         let left = Left {
-            queued: counts.queued,
-            in_flight: ages,
-            at_once,
-            last_starts: last_starts.map(|at| at.saturating_sub(now)),
+            kinds,
+            at_once: at_once.unwrap_or(in_flight),
+            calls: (self.starts).calls(self.limits.rate_per_s.unwrap_or(0.0)),
         };
-        left.until_ended(self.took / self.completed)
+        left.until_ended()
     }
 
     /// What to show for an estimate of `until` at `now`; nothing is known: nothing is shown.
@@ -105,14 +159,24 @@ mod tests {
         ServiceId::new(i64::try_from(number).unwrap()).unwrap()
     }
 
+    fn of(workers: usize, rate_per_s: Option<f64>) -> Forecast {
+        let mut forecast = Forecast::default();
+        forecast.limit(&Limits {
+            workers: Some(workers),
+            rate_per_s,
+            ..Limits::default()
+        });
+        forecast
+    }
+
     /// A run over `jobs`, `at_once`, which take what `took_s` says; one may start each `every_s`. It is looked
     /// at each second. Gives back the moments (seconds) at which an ETA was shown, and the ETA, and the end.
     fn run(
         jobs: u64,
-        (at_once, every_s): (usize, u64),
+        (at_once, every_s): (usize, u32),
         took_s: impl Fn(u64) -> u64,
     ) -> (Vec<(u64, u64)>, u64) {
-        let mut forecast = Forecast::default();
+        let mut forecast = of(at_once, Some(1.0 / f64::from(every_s)));
         let mut counts = Counts {
             queued: jobs,
             ..Counts::default()
@@ -129,14 +193,14 @@ mod tests {
                 counts.in_progress -= 1;
                 counts.done += 1;
                 let took = Duration::from_secs(took_s(*number));
-                forecast.ended(service(*number + 1), Some(took));
+                forecast.ended(service(*number + 1), None, Some(took));
                 false
             });
-            if in_flight.len() < at_once && next < jobs && second % every_s == 0 {
+            if in_flight.len() < at_once && next < jobs && second % u64::from(every_s) == 0 {
                 counts.queued -= 1;
                 counts.in_progress += 1;
                 in_flight.push((next, second + took_s(next)));
-                forecast.sent(service(next + 1), in_flight.len() as u64, now);
+                forecast.sent(service(next + 1), None, now);
                 next += 1;
             }
             if counts.done == jobs {
@@ -197,24 +261,24 @@ mod tests {
     // Field case E4.
     #[test]
     fn nothing_is_said_while_nothing_is_known() {
-        let mut forecast = Forecast::default();
+        let mut forecast = of(1, None);
         let counts = Counts {
             queued: 5,
             in_progress: 1,
             ..Counts::default()
         };
         let s = Duration::from_secs;
-        forecast.sent(service(1), 1, s(0));
+        forecast.sent(service(1), None, s(0));
         assert_eq!(forecast.by_completions(&counts, s(9)), None);
-        forecast.ended(service(1), Some(s(10)));
-        forecast.sent(service(2), 1, s(10));
+        forecast.ended(service(1), None, Some(s(10)));
+        forecast.sent(service(2), None, s(10));
         assert_eq!(
             forecast.by_completions(&counts, s(11)),
             None,
             "one is a guess"
         );
-        forecast.ended(service(2), Some(s(10)));
-        forecast.sent(service(3), 1, s(20));
+        forecast.ended(service(2), None, Some(s(10)));
+        forecast.sent(service(3), None, s(20));
         assert_eq!(forecast.by_completions(&counts, s(20)), Some(s(60)));
         // The last one is overdue: it could take any time.
         let last = Counts {

@@ -54,6 +54,8 @@ pub fn describe(event: &Event, terms: &Terms) -> DisplayLine {
             account,
             database,
             workers,
+            rate: _,
+            images: _,
             simulated,
         } => {
             let simulation = if *simulated { "SIMULATION: " } else { "" };

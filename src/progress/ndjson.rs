@@ -69,7 +69,7 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
-    use crate::event::{Activity, JobEvent};
+    use crate::event::{Activity, JobEvent, OfImage};
     use crate::exit::Exit;
     use crate::job::{
         AccountId, Action, BatchId, ControlEntry, Counts, Evidence, Executed, Instruction, Limits,
@@ -81,6 +81,12 @@ mod tests {
         write_event(&mut lines, 1_795_399_200_007, event);
         String::from_utf8(lines).unwrap()
     }
+
+    const FIVE_MINUTES: OfImage = OfImage {
+        image: None,
+        queued: 3,
+        usual: Some(Duration::from_mins(5)),
+    };
 
     fn limits_are_set() -> ControlEntry {
         ControlEntry {
@@ -115,6 +121,8 @@ mod tests {
                 }),
                 database: PathBuf::from("/var/lib/refleet.db"),
                 workers: 8,
+                rate: 1.0,
+                images: vec![FIVE_MINUTES],
                 simulated: false,
             },
             Event::Activity(Activity::ReadingList {
@@ -129,6 +137,7 @@ mod tests {
                 ip: None,
                 service: ServiceId::new(5_113_119).unwrap(),
                 line: 2,
+                image: None,
                 attempt: 1,
                 kind: "completed",
                 from: State::InProgress,
@@ -204,6 +213,8 @@ mod tests {
             account: None,
             database: std::ffi::OsString::from_vec(b"/tmp/\xff.db".to_vec()).into(),
             workers: 1,
+            rate: 0.0,
+            images: Vec::new(),
             simulated: true,
         };
         assert!(line(&event).contains("\"database\":\"/tmp/\u{fffd}.db\""));

@@ -11,7 +11,7 @@ use super::layout::{Paint, Tone, edges, fit, flow};
 use super::lines::{describe_activity, stopping};
 use super::rate::Rate;
 use crate::event::{Activity, Event, JobEvent, Limit};
-use crate::job::{Counts, Evidence, State, Terms};
+use crate::job::{Counts, Evidence, Instruction, Limits, State, Terms};
 use crate::pace::Pace;
 use crate::text::{MESSAGE_CHARS_MAX, brief};
 use crate::time;
@@ -86,11 +86,22 @@ impl Tally {
     pub fn apply(&mut self, event: &Event, now: Duration) {
         match event {
             Event::RunStarted {
-                counts, simulated, ..
+                counts,
+                simulated,
+                workers,
+                rate,
+                images,
+                ..
             } => {
                 self.counts = *counts;
                 self.simulated = *simulated;
                 self.begun = true;
+                self.forecast.expect(images);
+                self.forecast.limit(&Limits {
+                    workers: Some(*workers),
+                    rate_per_s: Some(*rate),
+                    ..Limits::default()
+                });
             }
             Event::Activity(activity) => {
                 self.activity = Some((activity.clone(), now));
@@ -101,7 +112,13 @@ impl Tally {
             Event::Job(job) => self.step(job, now),
             Event::Recounted { counts } => self.counts = *counts,
             Event::Warning { .. } | Event::StartOrder(_) => {}
-            Event::Control(_) => self.forecast.begins_anew(),
+            Event::Control(entry) => match &entry.instruction {
+                Instruction::Set(limits) => self.forecast.limit(limits),
+                Instruction::Pause
+                | Instruction::Go
+                | Instruction::Release
+                | Instruction::Drain => self.forecast.begins_anew(),
+            },
             Event::Paused { reason } => {
                 self.paused = Some((brief(reason, MESSAGE_CHARS_MAX), now));
             }
@@ -109,7 +126,10 @@ impl Tally {
                 self.paused = None;
                 self.forecast.begins_anew();
             }
-            Event::BudgetLimits { in_flight_max } => self.in_flight_max = Some(*in_flight_max),
+            Event::BudgetLimits { in_flight_max } => {
+                self.in_flight_max = Some(*in_flight_max);
+                self.forecast.budget(*in_flight_max);
+            }
             Event::Halting { reason } => self.halting = Some(brief(reason, MESSAGE_CHARS_MAX)),
             Event::Stopping { calls } => self.stopping = Some(*calls),
             Event::RunEnded { counts, .. } => self.counts = *counts,
@@ -123,6 +143,11 @@ impl Tally {
             let from = self.counts.of_mut(job.from);
             *from = from.saturating_sub(1);
             *self.counts.of_mut(job.to) += 1;
+            if job.from == State::Queued {
+                self.forecast.left_queue(job.image);
+            } else if job.to == State::Queued {
+                self.forecast.queued(job.image);
+            }
         }
         if job.held {
             self.counts.held += 1;
@@ -131,15 +156,14 @@ impl Tally {
         // in doubt.
         self.counts.held = self.counts.held.min(self.counts.in_doubt);
         match job.to {
-            State::Submitting => {
-                let in_flight = self.counts.submitting + self.counts.in_progress;
-                self.forecast.sent(job.service, in_flight, now);
-            }
+            State::Submitting => self.forecast.sent(job.service, job.image, now),
             // Under --no-wait nobody looks after it any more: a million of them are not to be kept.
-            State::InProgress if self.no_wait => self.forecast.ended(job.service, None),
+            State::InProgress if self.no_wait => {
+                self.forecast.ended(job.service, job.image, None);
+            }
             State::InProgress => {}
             State::Queued | State::InDoubt | State::Done | State::Failed | State::Cancelled => {
-                self.forecast.ended(job.service, job.took);
+                self.forecast.ended(job.service, job.image, job.took);
             }
         }
         let is_seen = job.evidence.is_some_and(Evidence::is_seen);

@@ -1,9 +1,8 @@
 //! A batch and its runs, as the queue tells of them.
 
 use std::path::PathBuf;
-use std::time::Duration;
 
-use crate::job::{Action, BatchId, Counts, JobId, Owner, RunId, ServiceId, SheetRows};
+use crate::job::{Action, BatchId, Counts, ImageId, JobId, Owner, RunId, ServiceId, SheetRows};
 
 /// A batch, and where it stands.
 #[derive(Debug, Clone)]
@@ -109,12 +108,8 @@ pub struct RunPace {
     pub ended: u64,
     /// When the run wrote its first entry, as Unix time, as far as the last entries of the ledger tell.
     pub begun_ms: Option<i64>,
-    /// Its last completions, as far as their duration is known.
-    pub completed: u64,
-    /// How long these took.
-    pub mean: Option<Duration>,
-    /// When what is in flight was submitted, as Unix time.
-    pub in_flight_since_ms: Vec<i64>,
+    /// What is in flight: which image it gets, and when it was submitted, as Unix time.
+    pub in_flight: Vec<(Option<ImageId>, i64)>,
     /// When it began its last jobs, as Unix time, the first of them first.
     pub started_ms: Vec<i64>,
 }

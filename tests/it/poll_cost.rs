@@ -19,6 +19,8 @@ fn fleet(shuffled: bool, seed: u64) -> Scene {
         workers: 50,
         rate_per_s: 1.0,
         rebuild: Duration::from_mins(5),
+        other: None,
+        has_seen: false,
         spread: Spread::Even(0.05),
         page_rows: 50,
         poll_interval: POLL_INTERVAL,

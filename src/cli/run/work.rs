@@ -11,17 +11,17 @@ use crate::cli::error::{CliError, halt, storage_hints};
 use crate::cli::held::said;
 use crate::cli::output::tell_prose;
 use crate::cli::recorded::as_json;
-use crate::cli::{batches, database, ended, manifest, next};
-use crate::event::Event;
+use crate::cli::{batches, database, ended, manifest, next, window};
+use crate::event::{Event, OfImage};
 use crate::exit::Exit;
-use crate::job::{BatchId, Cause, Counts, ResultRow, State};
+use crate::job::{BatchId, Cause, Counts, ImageId, ResultRow, State};
 use crate::progress::{self, Ended, Mode, Surroundings, Verbosity, summary};
 use crate::queue::{
     Backend as _, Batch, Lease, NewRun, Overview as _, Queue, Store as _, StoreError,
 };
 use crate::report::Causes;
 use crate::run::hosts::{BootTime, Keeper, Kept};
-use crate::run::{self, Ending, Halt, Signals};
+use crate::run::{self, Durations, Ending, Halt, Signals};
 use crate::simulator::Simulator;
 use crate::{text, time};
 
@@ -39,7 +39,7 @@ pub async fn work(
     let Prepared {
         loaded,
         list,
-        durations,
+        mut durations,
         canary,
     } = prepared;
     let mut options = context.options.clone();
@@ -61,7 +61,9 @@ pub async fn work(
         api_url,
         account: batch.owner.clone(),
         database: queue.shown(),
-        workers: context.options.workers,
+        workers: options.workers,
+        rate: options.rate_per_s,
+        images: look_back(queue, &batch, &mut durations).await?,
         simulated: invocation.is_simulated(),
     });
     let ended = run::run(
@@ -111,6 +113,27 @@ pub async fn work(
     ended.halted = ended.halted.or_else(|| display.halted());
     display.finish(&closing(&ended, global.verbosity()));
     Ok(exit)
+}
+
+/// What the queued jobs of `batch` get, and how long that took before; `durations` learn it, unless they were
+/// asked for already.
+async fn look_back(
+    queue: &mut Queue,
+    batch: &Batch,
+    durations: &mut Durations,
+) -> Result<Vec<OfImage>, CliError> {
+    let queued = queue.queued_images(batch.id).await?;
+    if durations.usual().is_none() {
+        let images: Vec<Option<ImageId>> = queued.iter().map(|(image, _)| *image).collect();
+        let what = (batch.provider.as_str(), batch.action);
+        *durations = window::learned(Some(queue), what, &images).await?;
+    }
+    let of_image = |(image, queued)| OfImage {
+        image,
+        queued,
+        usual: durations.median(image),
+    };
+    Ok(queued.into_iter().map(of_image).collect())
 }
 
 fn closing(ended: &Ended, verbosity: Verbosity) -> String {

@@ -1,5 +1,6 @@
 //! What there is to know of a batch.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use crate::cli::error::CliError;
@@ -7,12 +8,14 @@ use crate::cli::global::Global;
 use crate::cli::held::{Held, HeldWindow, held};
 use crate::cli::left_alone;
 use crate::cli::next::{self, command_for};
-use crate::cli::recorded::no_wait_of;
-use crate::job::{BatchId, Control, ControlEntry, Counts, ServiceId, State};
-use crate::pace::{self, COMPLETED_MIN, Left, Pace, RATE_WINDOW, Starts};
+use crate::cli::recorded::{limits_of, no_wait_of};
+use crate::cli::window;
+use crate::job::{BatchId, Control, ControlEntry, Counts, ImageId, Limits, ServiceId, State};
+use crate::pace::{self, Kind, Left, Pace, RATE_WINDOW, Starts};
 use crate::queue::{
     AtWork, Backend as _, Batch, Holder, Oldest, Overview as _, Queue, Run, Store as _,
 };
+use crate::run::durations::SEEN_MAX;
 use crate::{text, time};
 
 /// Operators' words that are shown.
@@ -77,10 +80,6 @@ impl Status {
         });
         let mut said = queue.control(batch.id, 0).await?;
         let told_ms = said.last().map_or(i64::MIN, |(_, entry)| entry.at_ms);
-        let mut pace = match (&holder, &last_run) {
-            (Some(_), Some(run)) => pace(queue, &batch, run, (told_ms, now_ms)).await?,
-            (Some(_) | None, Some(_) | None) => standing(&batch.counts),
-        };
         let all = queue.batches().await?;
         let is_newest = all.last().is_some_and(|newest| newest.id == batch.id);
         let open: Vec<(BatchId, u64)> = all
@@ -91,6 +90,10 @@ impl Status {
         let at_work = last_run.as_ref().filter(|_| holder.is_some());
         let mut control = Control::of(at_work.map(|run| run.id));
         control.hear_all(&said);
+        let mut pace = match at_work {
+            Some(run) => pace(queue, &batch, run, &control.limits, (told_ms, now_ms)).await?,
+            None => standing(&batch.counts),
+        };
         said.reverse();
         said.truncate(SAID_MAX);
         let rules = queue.options(batch.id).await?;
@@ -160,12 +163,13 @@ async fn left_alone(
     }
 }
 
-/// How quickly `run` works on `batch`, which it does now.
+/// How quickly `run` works on `batch`, which it does now, under `limits` that were set for it.
 /// `told_ms`: when an operator said something to it last.
 async fn pace(
     queue: &mut Queue,
     batch: &Batch,
     run: &Run,
+    limits: &Limits,
     (told_ms, now_ms): (i64, i64),
 ) -> Result<Pace, CliError> {
     let no_wait = no_wait_of(&run.options);
@@ -186,37 +190,55 @@ async fn pace(
         pace.eta = rate.and_then(|rate| pace::at_rate(left, rate));
         return Ok(pace);
     }
-    let since = seen.in_flight_since_ms.iter();
-    let in_flight: Vec<Duration> = since
-        .map(|since_ms| time::between(*since_ms, now_ms))
-        .collect();
-    let mean = seen.mean.filter(|_| seen.completed >= COMPLETED_MIN);
-    // So many were in flight on the average: at this moment it may be between two waves.
-    let usual = mean.zip(pace.per_minute).map_or(0.0, |(mean, per_minute)| {
-        (mean.as_secs_f64() * per_minute / 60.0).round()
-    });
-    #[expect(
-        clippy::cast_possible_truncation,
-        clippy::cast_sign_loss,
-        reason = "a few workers"
-    )]
-    let usual = usual as u64;
-    let at_once = usual.max(in_flight.len() as u64);
-    // From the first of them on: which of them were begun before something was said to it does not count.
-    let first_ms = seen.started_ms.first().copied().unwrap_or(now_ms);
+    let limits = limits_of(&run.options, limits);
+    // Which of them were begun before something was said to it does not count.
     let mut starts = Starts::default();
     for started_ms in seen.started_ms.iter().filter(|at_ms| **at_ms > told_ms) {
-        starts.push(time::between(first_ms, *started_ms), at_once);
+        let at = time::between(run.started_ms, *started_ms);
+        starts.push(at, seen.in_flight.len() as u64);
     }
-    let last_starts = starts.last_of(counts.queued, at_once);
     let left = Left {
-        queued: counts.queued,
-        at_once,
-        in_flight,
-        last_starts: last_starts.map(|at| at.saturating_sub(time::between(first_ms, now_ms))),
+        kinds: kinds(queue, batch, &seen.in_flight, now_ms).await?,
+        at_once: at_once(&limits, counts),
+        calls: starts.calls(limits.rate_per_s.unwrap_or(0.0)),
     };
-    pace.eta = mean.and_then(|mean| left.until_ended(mean));
+    pace.eta = left.until_ended();
     Ok(pace)
+}
+
+/// So many may be in flight at once.
+fn at_once(limits: &Limits, counts: &Counts) -> u64 {
+    let workers = limits.workers.map(|workers| workers as u64);
+    // Even if all of what is in flight goes wrong, the budget holds.
+    let budget = limits.max_failures.and_then(|max| max.of(counts.total()));
+    let budget = budget.map(|budget| budget.saturating_sub(counts.failed + counts.in_doubt));
+    let at_once = workers.into_iter().chain(budget).min();
+    at_once.unwrap_or(counts.submitting + counts.in_progress)
+}
+
+/// What is left of `batch`, by image. `in_flight`: which image it gets, and when it was submitted.
+async fn kinds(
+    queue: &mut Queue,
+    batch: &Batch,
+    in_flight: &[(Option<ImageId>, i64)],
+    now_ms: i64,
+) -> Result<Vec<Kind>, CliError> {
+    let mut kinds: BTreeMap<Option<ImageId>, Kind> = BTreeMap::new();
+    for (image, queued) in queue.queued_images(batch.id).await? {
+        kinds.entry(image).or_default().queued = queued;
+    }
+    for (image, since_ms) in in_flight {
+        let kind = kinds.entry(*image).or_default();
+        kind.in_flight.push(time::between(*since_ms, now_ms));
+    }
+    let images: Vec<Option<ImageId>> = kinds.keys().copied().collect();
+    let what = (batch.provider.as_str(), batch.action);
+    let durations = window::learned(Some(queue), what, &images).await?;
+    for (image, took) in durations.latest(SEEN_MAX) {
+        let took: Vec<Duration> = took.collect();
+        kinds.entry(image).or_default().took = took.into_iter().rev().collect();
+    }
+    Ok(kinds.into_values().collect())
 }
 
 /// How far it is, where nothing moves.

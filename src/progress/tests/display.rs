@@ -93,6 +93,8 @@ fn only_completions_of_this_run_make_its_rate() {
         account: None,
         database: PathBuf::new(),
         workers: 8,
+        rate: 1.0,
+        images: Vec::new(),
         simulated: false,
     };
     tally.apply(&resumed, Duration::ZERO);
@@ -113,7 +115,7 @@ fn only_completions_of_this_run_make_its_rate() {
         }
     }
     let frame = tally.frame(Duration::from_mins(7), 80, Paint(false));
-    assert_eq!(frame.tail, "452/500  90%  ETA 3h 20m  1.0/min");
+    assert_eq!(frame.tail, "452/500  90%  ETA 25m 0s  1.0/min");
     assert_eq!(tally.completed(), 52);
 }
 

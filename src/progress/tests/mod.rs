@@ -3,6 +3,7 @@
 
 mod display;
 mod log;
+mod night;
 
 use std::fmt::Write as _;
 use std::io;
@@ -58,6 +59,8 @@ fn started(total: u64, simulated: bool) -> Event {
         account: None,
         database: PathBuf::from("/home/ops/.local/state/refleet/refleet.db"),
         workers: 8,
+        rate: 1.0,
+        images: Vec::new(),
         simulated,
     }
 }
@@ -69,6 +72,7 @@ fn step(number: u64, kind: &'static str, from: State, to: State) -> Event {
         ip: None,
         service: ServiceId::new(service).unwrap(),
         line: number + 1,
+        image: None,
         attempt: 1,
         kind,
         from,

@@ -1,10 +1,8 @@
 //! How quickly a run works. Nothing here changes anything.
 
-use std::time::Duration;
-
 use super::handle::PostgresQueue;
 use crate::job::{BatchId, RunId};
-use crate::queue::stored::count;
+use crate::queue::stored::{count, image_id};
 use crate::queue::{RunPace, StoreError};
 
 /// The last entries of the ledger: a run of any length is told by those.
@@ -22,15 +20,7 @@ const ENDED: &str = concat!(
     of_run!()
 );
 
-/// Of the last $2 completions: how many have a duration, and how long they took.
-const COMPLETED: &str = concat!(
-    "SELECT count(*), avg(completed_ms - submitted_ms)::float8 FROM job WHERE id IN (SELECT job_id",
-    of_run!(),
-    " AND kind = 'completed' ORDER BY seq DESC LIMIT $2)
-     AND state = 'done' AND submitted_ms <= completed_ms"
-);
-
-const IN_FLIGHT: &str = "SELECT coalesce(submitted_ms, intent_ms) FROM job
+const IN_FLIGHT: &str = "SELECT image, coalesce(submitted_ms, intent_ms) FROM job
      WHERE batch_id = $1 AND state <> 'queued' AND completed_ms IS NULL
        AND state IN ('submitting', 'in_progress') LIMIT $2";
 
@@ -39,9 +29,6 @@ const STARTED: &str = concat!(
     of_run!(),
     " AND kind = 'intent' ORDER BY seq DESC LIMIT $2"
 );
-
-/// Completions of which the duration is looked at.
-const COMPLETIONS_MAX: i64 = 1000;
 
 /// Starts of which the pattern is looked at.
 const STARTS_MAX: i64 = 1000;
@@ -64,18 +51,18 @@ impl PostgresQueue {
             .bind(since_ms)
             .bind(no_wait);
         let (ended, begun_ms): (i64, Option<i64>) = self.session.one(ended).await?;
-        let completed = sqlx::query_as(COMPLETED).bind(run.0).bind(COMPLETIONS_MAX);
-        let (completed, mean_ms): (i64, Option<f64>) = self.session.one(completed).await?;
         let in_flight = sqlx::query_as(IN_FLIGHT).bind(batch.0).bind(IN_FLIGHT_MAX);
-        let in_flight: Vec<(i64,)> = self.session.all(in_flight).await?;
+        let in_flight: Vec<(Option<String>, i64)> = self.session.all(in_flight).await?;
         let started = sqlx::query_as(STARTED).bind(run.0).bind(STARTS_MAX);
         let started: Vec<(i64,)> = self.session.all(started).await?;
+        let in_flight = in_flight.into_iter().map(|(image, since_ms)| {
+            let image = image.as_deref().map(image_id).transpose()?;
+            Ok((image, since_ms))
+        });
         Ok(RunPace {
             ended: count(ended)?,
             begun_ms,
-            completed: count(completed)?,
-            mean: mean_ms.and_then(|ms| Duration::try_from_secs_f64(ms / 1000.0).ok()),
-            in_flight_since_ms: in_flight.into_iter().map(|(ms,)| ms).collect(),
+            in_flight: in_flight.collect::<Result<_, StoreError>>()?,
             started_ms: started.into_iter().rev().map(|(ms,)| ms).collect(),
         })
     }

@@ -1,9 +1,8 @@
 //! How quickly a run works. Nothing here changes anything.
 
-use std::time::Duration;
-
 use super::handle::SqliteQueue;
 use crate::job::{BatchId, RunId};
+use crate::queue::stored::image_id;
 use crate::queue::{RunPace, StoreError};
 
 /// The last entries of the ledger: a run of any length is told by those.
@@ -12,9 +11,6 @@ macro_rules! of_run {
         " FROM ledger WHERE seq > (SELECT coalesce(max(seq), 0) - 20000 FROM ledger) AND run_id = ?1"
     };
 }
-
-/// Completions of which the duration is looked at.
-const COMPLETIONS_MAX: i64 = 1000;
 
 /// Starts of which the pattern is looked at.
 const STARTS_MAX: i64 = 1000;
@@ -44,18 +40,8 @@ impl SqliteQueue {
         .bind(no_wait)
         .fetch_one(&mut self.connection)
         .await?;
-        let (completed, mean_ms): (i64, Option<f64>) = sqlx::query_as(concat!(
-            "SELECT count(*), avg(completed_ms - submitted_ms) FROM job WHERE id IN (SELECT job_id",
-            of_run!(),
-            " AND kind = 'completed' ORDER BY seq DESC LIMIT ?2)
-             AND state = 'done' AND submitted_ms <= completed_ms"
-        ))
-        .bind(run.0)
-        .bind(COMPLETIONS_MAX)
-        .fetch_one(&mut self.connection)
-        .await?;
-        let in_flight: Vec<i64> = sqlx::query_scalar(
-            "SELECT coalesce(submitted_ms, intent_ms) FROM job
+        let in_flight: Vec<(Option<String>, i64)> = sqlx::query_as(
+            "SELECT image, coalesce(submitted_ms, intent_ms) FROM job
              WHERE batch_id = ?1 AND state <> 'queued' AND completed_ms IS NULL
                AND state IN ('submitting', 'in_progress') LIMIT ?2",
         )
@@ -73,13 +59,14 @@ impl SqliteQueue {
         .fetch_all(&mut self.connection)
         .await?;
         started.reverse();
-        let mean = mean_ms.and_then(|ms| Duration::try_from_secs_f64(ms / 1000.0).ok());
+        let in_flight = in_flight.into_iter().map(|(image, since_ms)| {
+            let image = image.as_deref().map(image_id).transpose()?;
+            Ok((image, since_ms))
+        });
         Ok(RunPace {
             ended: u64::try_from(ended).unwrap_or(0),
             begun_ms,
-            completed: u64::try_from(completed).unwrap_or(0),
-            mean,
-            in_flight_since_ms: in_flight,
+            in_flight: in_flight.collect::<Result<_, StoreError>>()?,
             started_ms: started,
         })
     }

@@ -12,6 +12,8 @@ pub struct Step {
     pub service: ServiceId,
     /// Its line in the manifest.
     pub line: u64,
+    /// What it gets, if its action gives an image.
+    pub image: Option<ImageId>,
     /// What the queue records.
     pub transition: Transition,
 }

@@ -488,6 +488,7 @@ impl Machine {
         self.desk.note(Step {
             service: job.service,
             line: job.line,
+            image: job.order.image(),
             transition,
         });
     }

@@ -140,6 +140,7 @@ fn job_event(step: &Step) -> JobEvent {
     let Step {
         service,
         line,
+        image,
         transition,
     } = step;
     let to = &transition.to;
@@ -158,6 +159,7 @@ fn job_event(step: &Step) -> JobEvent {
         name: baseline.and_then(|baseline| baseline.name.clone()),
         ip: baseline.and_then(|baseline| baseline.ip.clone()),
         line: *line,
+        image: *image,
         attempt: to.attempt,
         kind: transition.entry.kind(),
         from: transition.from.state,
