@@ -37,7 +37,7 @@ const REPEATED: [&str; 19] = [
 ];
 
 /// Those of [`REPEATED`] that a plan holds, so that a run by it needs none of them.
-const IN_PLAN: [&str; 9] = [
+const IN_PLAN: [&str; 10] = [
     "canary",
     "max-per-group",
     "window",
@@ -47,6 +47,7 @@ const IN_PLAN: [&str; 9] = [
     "max-mismatch",
     "no-requeue",
     "rebuild-timeout",
+    "order",
 ];
 
 /// Those that say how the manifest is read: needed by whoever names it again.

@@ -33,6 +33,8 @@ pub enum Halt {
         jobs: u64,
         /// The first of the missing ones.
         first: ServiceId,
+        /// So many of the order were sent before the list was whole.
+        sent: usize,
     },
     /// More instances than `--max-mismatch` allows are other than the order expects.
     PlanMismatch {
@@ -164,10 +166,17 @@ impl std::fmt::Display for Halt {
                 missing,
                 jobs,
                 first,
-            } => write!(
-                f,
-                "{missing} of {jobs} services of the order are not in the account's list ({first}, …)"
-            ),
+                sent,
+            } => {
+                write!(
+                    f,
+                    "{missing} of {jobs} services of the order are not in the account's list ({first}, …)"
+                )?;
+                match sent {
+                    0 => Ok(()),
+                    sent => write!(f, "; {sent} were sent before all of it was read"),
+                }
+            }
             Self::PlanMismatch {
                 mismatched,
                 allowed,

@@ -21,8 +21,7 @@ const SEEN_MIN: usize = 3;
 /// So many of the latest ones count: who has become slower is to be known for that.
 const SEEN_MAX: usize = 64;
 
-/// A page on which something goes on is read at least once in so many poll intervals, as long as
-/// calls are to spare.
+/// For so many poll intervals a page rests at least on which nothing is expected yet.
 const INTERVALS_MAX: u32 = 6;
 
 /// How a job that is watched stands, as far as readings are concerned.
@@ -178,16 +177,7 @@ impl PollSchedule {
     }
 
     /// What a reading of its page is worth for a job at `stage`; `read`: the latest one.
-    pub fn worth(
-        &self,
-        stage: Stage,
-        read: Option<PageRead>,
-        rules: &Rules,
-        now: Instant,
-    ) -> Worth {
-        let Some(read) = read else {
-            return Worth::due(now, now);
-        };
+    pub fn worth(&self, stage: Stage, read: PageRead, rules: &Rules, now: Instant) -> Worth {
         let beat = rules.poll_interval;
         let next = read.ended_at + beat;
         match stage {
@@ -198,7 +188,8 @@ impl PollSchedule {
                 ..Worth::due(next, now)
             },
             Stage::Back(from) => {
-                Worth::back(now.saturating_duration_since(from).as_secs_f64(), from)
+                let back_s = now.saturating_duration_since(from).as_secs_f64();
+                Worth::back(back_s.min(since_s(read, now)), from)
             }
             Stage::Unseen(underway) => {
                 let Some(took) = self.known(underway) else {
@@ -234,6 +225,11 @@ impl PollSchedule {
     }
 }
 
+/// Seconds since somebody last tried to read the page: who could not has to wait for its turn again.
+fn since_s(read: PageRead, now: Instant) -> f64 {
+    now.saturating_duration_since(read.ended_at).as_secs_f64()
+}
+
 /// How long an instance that was seen at work may have been back.
 fn returns(took: &Took, underway: Underway, read: PageRead, rules: &Rules, now: Instant) -> Worth {
     let known = read
@@ -241,7 +237,7 @@ fn returns(took: &Took, underway: Underway, read: PageRead, rules: &Rules, now: 
         .saturating_duration_since(underway.sent_at);
     let age = now.saturating_duration_since(underway.sent_at);
     let (back_s, next) = took.back(known, age, rules.poll_interval);
-    Worth::back(back_s, underway.sent_at + next)
+    Worth::back(back_s.min(since_s(read, now)), underway.sent_at + next)
 }
 
 impl Worth {
@@ -330,7 +326,7 @@ mod tests {
             requested_at: sent_at + s(read_s),
             ended_at: sent_at + s(read_s),
         };
-        poll_schedule.worth(stage, Some(read), &RULES, sent_at + s(now_s))
+        poll_schedule.worth(stage, read, &RULES, sent_at + s(now_s))
     }
 
     #[test]
@@ -416,11 +412,9 @@ mod tests {
             prop_assert!(late.is_urgent || !early.is_urgent);
             let sent_at = Instant::now();
             let read = PageRead { requested_at: sent_at, ended_at: sent_at };
-            let doubt = poll_schedule.worth(Stage::Doubt, Some(read), &RULES, sent_at + s(rest_s));
+            let doubt = poll_schedule.worth(Stage::Doubt, read, &RULES, sent_at + s(rest_s));
             prop_assert_eq!(doubt.is_due, rest_s >= 10);
             prop_assert_eq!(doubt.is_urgent, rest_s >= 150);
-            let never = poll_schedule.worth(Stage::Doubt, None, &RULES, sent_at);
-            prop_assert!(never.is_due);
         }
     }
 }

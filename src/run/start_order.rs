@@ -6,10 +6,11 @@
 //! workers: people put those first that are to be first.
 
 use std::collections::{HashMap, VecDeque};
+use std::fmt;
 use std::str::FromStr;
 use std::time::Duration;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::event::Taken;
 
@@ -23,7 +24,7 @@ pub const BASELINE_AGE_MAX: Duration = Duration::from_mins(5);
 const USUAL: Duration = Duration::from_mins(5);
 
 /// What is asked for: `--order`.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum StartOrder {
     /// The manifest's, unless it costs too much.
@@ -33,6 +34,16 @@ pub enum StartOrder {
     Manifest,
     /// The list's, from the first job on.
     List,
+}
+
+impl fmt::Display for StartOrder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Auto => "auto",
+            Self::Manifest => "manifest",
+            Self::List => "list",
+        })
+    }
 }
 
 impl FromStr for StartOrder {
@@ -57,6 +68,8 @@ pub struct Pace {
     pub rate_per_s: f64,
     /// What a rebuild takes; `None`: nobody knows.
     pub rebuild: Option<Duration>,
+    /// Jobs of the first wave that have started already.
+    pub launched: usize,
 }
 
 /// How far the jobs of an order stand apart in the list, as they are told one after the other.
@@ -112,7 +125,8 @@ impl Spread {
 
     /// Which order is taken. `pages`: on which the jobs stand, all together.
     pub fn take(&self, asked: StartOrder, pages: usize, pace: &Pace) -> Taken {
-        let later = self.jobs.saturating_sub(self.workers as u64);
+        let of_first_wave = self.workers.saturating_sub(pace.launched) as u64;
+        let later = self.jobs.saturating_sub(of_first_wave);
         let per_job = |order| self.per_job(order, pages, pace).as_secs_f64();
         let (manifest_s, list_s) = (per_job(StartOrder::Manifest), per_job(StartOrder::List));
         let is_worth_it = later > 0 && manifest_s > list_s * (1.0 + WORTH);
@@ -180,6 +194,7 @@ mod tests {
         workers: 200,
         rate_per_s: 1.0,
         rebuild: Some(Duration::from_mins(5)),
+        launched: 0,
     };
 
     /// Jobs on `pages` pages of fifty, in the list's order or all over it.

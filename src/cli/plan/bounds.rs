@@ -8,7 +8,7 @@ use serde_json::Value;
 use crate::cli::error::PlanFault;
 use crate::cli::global::Configured;
 use crate::cli::recorded::rebuild_timeout_of;
-use crate::run::{Options, Tolerance};
+use crate::run::{Options, StartOrder, Tolerance};
 use crate::time::{self, Window};
 
 /// The options that bound the damage of a run.
@@ -36,6 +36,9 @@ pub struct Bounds {
     pub max_per_group: NonZeroU32,
     /// `--rebuild-timeout`: with a window it decides what starts.
     pub rebuild_timeout: String,
+    /// `--order`
+    #[serde(default)]
+    pub order: StartOrder,
 }
 
 impl Bounds {
@@ -72,6 +75,7 @@ impl Bounds {
             &self.rebuild_timeout,
             &now.rebuild_timeout,
         )?;
+        differs("--order", &self.order, &now.order)?;
         let tolerance = |text: &str| {
             let parsed: Result<Tolerance, _> = text.parse();
             parsed.map_err(|error| PlanFault::NoPlan(error.to_string()))
@@ -86,6 +90,7 @@ impl Bounds {
         options.rules.silence_counts = !self.no_requeue;
         options.rollout.canary = self.canary;
         options.rollout.max_per_group = self.max_per_group;
+        options.rollout.order = self.order;
         options.rules.rebuild_timeout = time::parse_duration(&self.rebuild_timeout)
             .map_err(|error| PlanFault::NoPlan(error.to_string()))?;
         Ok(())
@@ -120,6 +125,7 @@ impl Bounds {
             canary: typed_or_own!(canary, "canary"),
             max_per_group: typed_or_own!(max_per_group, "max-per-group"),
             rebuild_timeout: typed_or_own!(rebuild_timeout, "rebuild-timeout"),
+            order: typed_or_own!(order, "order"),
         }
     }
 
@@ -146,6 +152,7 @@ impl Bounds {
             canary,
             max_per_group,
             rebuild_timeout,
+            order,
         } = self;
         let option = |name: &str, value: &dyn ToString| [name.to_owned(), value.to_string()];
         let mut words = vec![
@@ -159,6 +166,7 @@ impl Bounds {
         words.extend(window.as_ref().map(|hours| option("--window", hours)));
         words.extend(timezone.as_ref().map(|zone| option("--timezone", zone)));
         words.extend(no_requeue.then(|| option("--no-requeue", &"")));
+        words.extend((*order != StartOrder::Auto).then(|| option("--order", order)));
         words
     }
 
@@ -173,6 +181,7 @@ impl Bounds {
             "no_requeue",
             "canary",
             "max_per_group",
+            "order",
         ];
         let mut bounds = Value::Null;
         for name in names {
@@ -215,6 +224,7 @@ impl Bounds {
             canary: options.rollout.canary,
             max_per_group: options.rollout.max_per_group,
             rebuild_timeout: time::exact(options.rules.rebuild_timeout),
+            order: options.rollout.order,
         }
     }
 }
@@ -244,6 +254,7 @@ mod tests {
             canary: NonZeroU32::new(4),
             max_per_group: NonZeroU32::MIN,
             rebuild_timeout: "20m".to_owned(),
+            order: StartOrder::Auto,
         };
         let given = Bounds {
             workers: 9,
@@ -255,6 +266,7 @@ mod tests {
             canary: None,
             max_per_group: NonZeroU32::MAX,
             rebuild_timeout: "1h".to_owned(),
+            order: StartOrder::Auto,
         };
         let expected = Bounds {
             workers: 9,

@@ -437,6 +437,7 @@ mod tests {
                 canary: None,
                 max_per_group: NonZeroU32::MIN,
                 rebuild_timeout: String::new(),
+                order: crate::run::StartOrder::Auto,
             },
             lookup_calls: 0,
             said: Vec::new(),

@@ -85,6 +85,7 @@ fn put_in_order(
         workers: options.workers,
         rate_per_s: options.rate_per_s,
         rebuild: durations.usual(),
+        launched: 0,
     };
     let taken = spread.take(options.rollout.order, pages.len(), &pace);
     if let Some(first) = taken.list_after {

@@ -22,7 +22,7 @@ use crate::job::{Action, BatchId, Expected, ImageId, NewJob, Owner, ServiceId};
 use crate::progress::{Surroundings, Verbosity};
 use crate::queue::{Backend as _, Batch, EnqueuePolicy, Overview as _, Queue, Store as _, Target};
 use crate::run::machine::STALE_AFTER;
-use crate::run::{Account, Durations, InstanceList};
+use crate::run::{Account, Durations, InstanceList, StartOrder};
 use crate::{text, time};
 
 /// What a run is to work on.
@@ -43,6 +43,11 @@ pub async fn prepare(invocation: &Invocation<'_>, queue: &mut Queue) -> Result<P
     if options.no_wait && options.rollout.canary.is_some() {
         return Err(CliError::Usage(
             "--canary starts the others when the first are done, and --no-wait waits for none: leave one of them out".to_owned(),
+        ));
+    }
+    if options.no_wait && options.rollout.order == StartOrder::List {
+        return Err(CliError::Usage(
+            "--order list is the order of the account's list, and --no-wait reads none: leave one of them out".to_owned(),
         ));
     }
     let prepared = if let Some(manifest) = invocation.manifest {

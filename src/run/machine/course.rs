@@ -131,6 +131,8 @@ pub(super) struct Course {
     pub(super) instructions: Instructions,
     /// The jobs that the store was asked for, of which page; `None`: whichever the manifest's order says.
     pub(super) asked_for: Option<(u32, Vec<JobId>)>,
+    /// So many such questions of this turn were answered with nobody.
+    pub(super) asked_in_vain: u32,
     /// When the clocks were looked at last.
     pub(super) noticed: Option<Now>,
     /// When they are to be looked at next.
@@ -283,7 +285,10 @@ impl Machine {
     /// his word on it.
     pub(super) fn answer_failures(&mut self, failures: &Harm, now: Now) {
         let in_doubt: HashSet<JobId> = failures.in_doubt.iter().copied().collect();
-        self.flights.keep_doubts(&in_doubt);
+        // He may have put them back.
+        for job in self.flights.keep_doubts(&in_doubt) {
+            self.rollout.sequence.put_back(job, 0);
+        }
         self.learn_failures(failures, in_doubt.len(), now);
     }
 
@@ -369,6 +374,9 @@ impl Machine {
     pub(super) fn drop_jobs(&mut self, jobs: &HashSet<JobId>) {
         if jobs.is_empty() {
             return;
+        }
+        for job in jobs {
+            self.rollout.sequence.put_back(*job, 0);
         }
         self.flights.give_up(jobs);
         self.backlog.leave_out(jobs);

@@ -56,6 +56,7 @@ impl Machine {
                 missing,
                 jobs,
                 first,
+                sent: self.flights.launched(),
             });
             return Vec::new();
         }
@@ -73,8 +74,9 @@ impl Machine {
     fn pace(&self) -> Pace {
         Pace {
             workers: self.options.workers,
-            rate_per_s: self.options.rate_per_s,
+            rate_per_s: self.gate.rate_per_s(),
             rebuild: self.flights.durations().usual(),
+            launched: self.flights.launched(),
         }
     }
 

@@ -197,9 +197,11 @@ impl Flights {
     }
 
     /// Of the doubts only these are watched any longer: of the others the operator has given his word.
-    pub(super) fn keep_doubts(&mut self, in_doubt: &HashSet<JobId>) {
-        self.of_service
-            .retain(|_, flight| !flight.is_in_doubt() || in_doubt.contains(&flight.job.id));
+    /// Returns the others.
+    pub(super) fn keep_doubts(&mut self, in_doubt: &HashSet<JobId>) -> Vec<JobId> {
+        let is_told = |flight: &Flight| flight.is_in_doubt() && !in_doubt.contains(&flight.job.id);
+        let told = self.of_service.extract_if(|_, flight| is_told(flight));
+        told.map(|(_, flight)| flight.job.id).collect()
     }
 
     /// A queued job is in flight here: whether it is a doubt that an operator has put back, which ends

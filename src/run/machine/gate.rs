@@ -93,8 +93,17 @@ impl Gate {
         self.was_reached
     }
 
+    /// Calls that may go each second; 0: any number.
+    pub(super) fn rate_per_s(&self) -> f64 {
+        let interval = self.rate.interval();
+        if interval.is_zero() {
+            0.0
+        } else {
+            interval.as_secs_f64().recip()
+        }
+    }
+
     /// Time between two calls; zero: no limit.
-    #[cfg(test)]
     pub(super) fn interval(&self) -> Duration {
         self.rate.interval()
     }

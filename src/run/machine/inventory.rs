@@ -34,6 +34,8 @@ struct Pages {
     out: Option<u32>,
     /// When the latest reading of each page ended, whatever it brought.
     read_at: HashMap<u32, Instant>,
+    /// When the latest reading of each page was requested that brought something.
+    brought_at: HashMap<u32, Instant>,
     /// When the next search for what left its page may begin.
     next_scan_at: Instant,
     /// When the last scan ended.
@@ -95,6 +97,7 @@ impl Inventory {
             pages: Pages {
                 out: None,
                 read_at: HashMap::new(),
+                brought_at: HashMap::new(),
                 next_scan_at: now.at,
                 scanned_at: None,
                 read_for_starts: false,
@@ -149,9 +152,24 @@ impl Inventory {
         self.list.get(service).and_then(|listed| listed.page)
     }
 
-    /// When a reading of this page ended last.
-    pub(super) fn read_at(&self, page: u32) -> Option<Instant> {
-        self.pages.read_at.get(&page).copied()
+    /// When the latest reading of this page was requested that brought something.
+    pub(super) fn brought_at(&self, page: u32) -> Option<Instant> {
+        self.pages.brought_at.get(&page).copied()
+    }
+
+    /// The latest reading has failed.
+    pub(super) fn is_failing(&self) -> bool {
+        self.readings.failures > 0
+    }
+
+    /// How long the rest of the scan under way takes, with so much time between two calls, as far as the pages
+    /// tell that it has read. `None`: there is none, or it has read none.
+    pub(super) fn scan_takes(&self, interval: Duration) -> Option<Duration> {
+        let (read, total) = self.list.scan_progress()?;
+        let pages = self.list.scan_page()?.checked_sub(1)?;
+        let rows = read.checked_div(u64::from(pages))?.max(1);
+        let left = total?.saturating_sub(read).div_ceil(rows);
+        Some(interval.saturating_mul(u32::try_from(left).unwrap_or(u32::MAX)))
     }
 
     /// A complete scan ended without it, and it was not seen since.
@@ -169,6 +187,7 @@ impl Inventory {
     pub(super) fn forget_readings(&mut self, now: Now) {
         self.fresh_since = now.at;
         self.pages.read_at.clear();
+        self.pages.brought_at.clear();
     }
 
     /// A rebuild was seen at work until so long `after` it had been sent, and back when it was `until` old.
@@ -298,10 +317,12 @@ impl Inventory {
             let Some(page) = listed.page else {
                 continue;
             };
-            let read = self.pages.read_at.get(&page).map(|&ended_at| PageRead {
-                requested_at: listed.observation.requested_at,
-                ended_at,
-            });
+            let requested_at = listed.observation.requested_at;
+            let ended_at = self.pages.read_at.get(&page).copied();
+            let read = PageRead {
+                requested_at,
+                ended_at: ended_at.unwrap_or(requested_at),
+            };
             let worth = self.poll_schedule.worth(*stage, read, rules, now.at);
             let sum = worths.entry(page).or_default();
             *sum = sum.and(worth);
@@ -341,6 +362,7 @@ impl Inventory {
             return None;
         }
         let news = self.list.read(asked, &reply.value, reply.requested_at);
+        self.pages.brought_at.insert(asked, reply.requested_at);
         for (service, _) in &news.seen {
             self.pages.absent.remove(service);
         }

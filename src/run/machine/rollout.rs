@@ -104,7 +104,7 @@ impl Machine {
             return None;
         }
         let read_lately = |page| {
-            let read_at = self.account.inventory.read_at(page)?;
+            let read_at = self.account.inventory.brought_at(page)?;
             (now.at.saturating_duration_since(read_at) < BASELINE_AGE_MAX / 2).then_some(read_at)
         };
         self.rollout.sequence.next(limit, until_ms, read_lately)
@@ -122,7 +122,12 @@ impl Machine {
             only.extend(groups.sent_again());
             only
         });
-        let only = only.or_else(|| asked_for.cloned());
+        let listed = || {
+            let mut listed = asked_for.cloned()?;
+            listed.extend(groups.sent_again());
+            Some(listed)
+        };
+        let only = only.or_else(listed);
         Admission {
             only,
             not_of: groups.full().cloned().collect(),

@@ -7,8 +7,8 @@ use crate::event::Taken;
 use crate::job::JobId;
 use crate::run::start_order::{Pace, Spread, StartOrder};
 
-/// The order in which jobs start. What it leaves out (who is not in the list, and who was held back when
-/// its turn was) comes after it, in the manifest's.
+/// The order in which jobs start. What it leaves out comes after it, in the manifest's: who is not in the list,
+/// and who was put back beside the run by another command.
 #[derive(Debug)]
 pub(super) struct Sequence {
     asked: StartOrder,
@@ -18,6 +18,10 @@ pub(super) struct Sequence {
     to_come: BTreeMap<u32, Vec<JobId>>,
     /// The page whose jobs start now.
     page: u32,
+    /// Who had a turn and was not handed out, and of which page they are.
+    held_back: Vec<(u32, JobId)>,
+    /// Somebody was, in this round through the list.
+    has_handed: bool,
     /// Who was put back since, and when they fall due.
     put_back: Vec<(i64, JobId)>,
     /// The list's order has begun.
@@ -51,6 +55,8 @@ impl Sequence {
             taken: None,
             to_come: BTreeMap::new(),
             page: 0,
+            held_back: Vec::new(),
+            has_handed: false,
             put_back: Vec::new(),
             has_begun: false,
         }
@@ -98,7 +104,8 @@ impl Sequence {
         }
     }
 
-    /// The next ones, `count` at most: those of one page; `None`: the manifest's order says. After a page comes
+    /// The next ones, `count` at most: those that were put back and are due, and those of one page; `None`: the
+    /// manifest's order says. After a page comes
     /// one that was `read_lately`, whose reading is good for its starts, too: the one of them that was read
     /// first, before that has grown old. Else it is the next one of the list.
     pub(super) fn next(
@@ -127,15 +134,34 @@ impl Sequence {
             .then(|| (page, due.chain(there).take(count).collect()))
     }
 
-    /// These were asked for, of this page: they have had their turn.
-    pub(super) fn had_their_turn(&mut self, page: u32, asked: &[JobId]) {
+    /// These were asked for, of this page, and those of them were `handed` out. Who was not, and is not `known`
+    /// here already, was held back by some rule, or is not queued: it is asked for once more after the others.
+    pub(super) fn had_their_turn(
+        &mut self,
+        page: u32,
+        asked: &[JobId],
+        handed: &HashSet<JobId>,
+        known: &HashSet<JobId>,
+    ) {
         self.page = page;
+        self.has_handed |= !handed.is_empty();
         let asked: HashSet<&JobId> = asked.iter().collect();
-        self.put_back.retain(|(_, job)| !asked.contains(job));
-        if let Some(there) = self.to_come.get_mut(&page) {
+        // A refusal that is still to be explained leads here again, or nowhere.
+        let is_over = |job: &JobId| asked.contains(job) && !known.contains(job);
+        self.put_back.retain(|(_, job)| !is_over(job));
+        if let Some(mut there) = self.to_come.remove(&page) {
+            let held_back = there.iter().filter(|job| asked.contains(job));
+            let held_back = held_back.filter(|job| !handed.contains(job) && !known.contains(job));
+            self.held_back.extend(held_back.map(|job| (page, *job)));
             there.retain(|job| !asked.contains(job));
-            if there.is_empty() {
-                self.to_come.remove(&page);
+            if !there.is_empty() {
+                self.to_come.insert(page, there);
+            }
+        }
+        // A round in which nobody was handed out has no other after it.
+        if self.to_come.is_empty() && std::mem::take(&mut self.has_handed) {
+            for (page, job) in std::mem::take(&mut self.held_back).into_iter().rev() {
+                self.to_come.entry(page).or_default().push(job);
             }
         }
     }

@@ -1,7 +1,6 @@
 //! Which jobs start now: what a job needs before its intent may be written.
 
 use std::collections::{HashMap, HashSet};
-use std::time::Duration;
 
 use super::backlog::Waiting;
 use super::images::Image;
@@ -14,15 +13,16 @@ use crate::queue::{QueuedJob, Ready};
 use crate::run::poll_schedule::Stage;
 use crate::run::rate_limiter::Purpose;
 use crate::run::start_order::BASELINE_AGE_MAX;
-use crate::run::{Now, budget};
+use crate::run::{Now, StartOrder, budget};
 use crate::time;
 use crate::zomro::Submission;
 
-/// For so long jobs start while the list is still being read for the first time.
-const EARLY_FOR: Duration = Duration::from_secs(100);
-
 /// So many jobs that are next on one page are worth a reading of it before others start.
 const NEXT: usize = 8;
+
+/// The store is asked for no more pages of jobs in a turn that hand out nobody: signals and answers have their
+/// turn as well.
+const ASKED_IN_VAIN_MAX: u32 = 64;
 
 /// May a job start?
 #[derive(Debug)]
@@ -52,6 +52,9 @@ impl Machine {
         if !is_whole && self.backlog.waiting().len() >= self.options.workers {
             return None; // the first wave
         }
+        if self.course.asked_in_vain >= ASKED_IN_VAIN_MAX {
+            return None;
+        }
         self.backlog.wants(self.slots(), self.flights.len(), now)
     }
 
@@ -67,7 +70,11 @@ impl Machine {
         let delay_max = self.gate.delay_max();
         match &self.course.asked_for {
             Some((page, asked)) => {
-                self.rollout.sequence.had_their_turn(*page, asked);
+                self.course.asked_in_vain += u32::from(ready.jobs.is_empty());
+                let handed: HashSet<JobId> = ready.jobs.iter().map(|job| job.id).collect();
+                self.rollout
+                    .sequence
+                    .had_their_turn(*page, asked, &handed, &known);
                 let place: HashMap<JobId, usize> = asked.iter().copied().zip(0..).collect();
                 let mut jobs = ready.jobs;
                 jobs.sort_by_key(|job| place.get(&job.id).copied());
@@ -83,18 +90,25 @@ impl Machine {
     }
 
     /// What may start before all of the list was read: a first wave of jobs that expect nothing of their
-    /// instances. Who is missing, and whether those are too many, only the whole list tells, and what has
-    /// begun can't be watched before: so the rest of it is not put off for long.
+    /// instances, in the manifest's order. Who is missing, and whether those are too many, only the whole list
+    /// tells. What has begun can't be watched before, so little of the list may be left, and it is not put off
+    /// for long; and nothing that has to be proven starts so.
     fn may_start_early(&self, now: Now) -> bool {
-        let Some((_, Some(total))) = self.account.inventory.scan_progress() else {
+        let inventory = &self.account.inventory;
+        let Some(scan_takes) = inventory.scan_takes(self.gate.interval()) else {
+            return false;
+        };
+        let Some((_, Some(total))) = inventory.scan_progress() else {
             return false;
         };
         let surely_missing = self.narrator.queued().saturating_sub(total);
-        let jobs = self.account.order_check.jobs();
-        let has_begun = self.flights.has_begun_before(EARLY_FOR, now);
-        !has_begun
-            && !self.account.inventory.is_scanned()
-            && !budget::lacks_too_many(surely_missing, jobs)
+        let unwatched = self.options.rules.settle / 3;
+        !inventory.is_scanned()
+            && scan_takes <= unwatched
+            && !self.flights.has_begun_before(unwatched, now)
+            && self.options.rollout.order != StartOrder::List
+            && self.rollout.canaries.each().is_none()
+            && !budget::lacks_too_many(surely_missing, self.account.order_check.jobs())
     }
 
     /// One of those waits, and the list has shown its instance: the account is the right one for it.
@@ -320,7 +334,8 @@ impl Machine {
     /// The page on which all of the next jobs stand, if it has to be read again before they may start. To
     /// start others meanwhile that stand further on would scatter what is in flight.
     pub(super) fn next_page_to_start_on(&self, now: Now) -> Option<u32> {
-        if self.slots() == 0 || self.course.instructions.is_held() {
+        let cannot_start = self.slots() == 0 || self.course.instructions.is_held();
+        if cannot_start || self.account.inventory.is_failing() {
             return None;
         }
         let waiting = self.backlog.waiting().iter();

@@ -206,6 +206,7 @@ impl Machine {
 
     fn begin_turn(&mut self) {
         self.course.phase = Phase::AskControl;
+        self.course.asked_in_vain = 0;
         self.desk.begin_turn();
     }
 

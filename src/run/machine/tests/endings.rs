@@ -115,6 +115,7 @@ fn an_order_of_which_more_than_a_tenth_is_not_listed_is_not_begun() {
     }
     world.run();
     let halt = Halt::NotListed {
+        sent: 0,
         missing: 3,
         jobs: 29,
         first: service(7),

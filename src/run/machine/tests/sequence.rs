@@ -29,6 +29,11 @@ fn sent(world: &World) -> Vec<u64> {
     sent.collect()
 }
 
+fn pages(world: &World) -> usize {
+    let is_page = |(_, made): &&(_, Made)| matches!(made, Made::Page(_));
+    world.calls.iter().filter(is_page).count()
+}
+
 fn pages_before(world: &World, number: u64) -> usize {
     let calls = world.calls.iter().map(|(_, made)| made);
     calls
@@ -107,6 +112,26 @@ fn a_first_wave_starts_while_the_list_is_being_read() {
 }
 
 #[test]
+fn nothing_that_has_to_be_proven_or_follows_the_list_starts_early() {
+    for change in [
+        |options: &mut Options| options.rollout.canary = NonZeroU32::new(1),
+        |options: &mut Options| options.rollout.order = StartOrder::List,
+        // The rest of the list takes longer than anything may go unwatched.
+        |options: &mut Options| options.rules.settle = 20 * SECOND,
+    ] {
+        let mut options = Options {
+            workers: 2,
+            ..options()
+        };
+        change(&mut options);
+        let mut world = World::new(12, options);
+        world.page_size = 1;
+        world.run_until(|world| !sent(world).is_empty());
+        assert!(pages(&world) >= 6, "{}", pages(&world));
+    }
+}
+
+#[test]
 fn an_order_that_expects_something_waits_for_the_whole_list() {
     let mut world = World::new(
         12,
@@ -119,6 +144,33 @@ fn an_order_that_expects_something_waits_for_the_whole_list() {
     world.pin();
     world.run();
     assert!(pages_before(&world, 1) >= 12);
+}
+
+#[test]
+fn members_of_a_full_group_have_their_turn_in_the_lists_order_later() {
+    let mut world = scattered(StartOrder::List);
+    world.group(3);
+    world.with_the_list_read();
+    world.run();
+    assert!((1..=12).all(|number| world.state(number) == State::Done));
+    let mut sent = sent(&world);
+    sent.sort_unstable();
+    assert_eq!(sent, (1..=12).collect::<Vec<_>>());
+}
+
+#[test]
+fn a_page_that_cannot_be_read_keeps_no_other_from_being_read() {
+    for order in [StartOrder::List, StartOrder::Manifest] {
+        let mut world = scattered(order);
+        world.options.workers = 12;
+        world.with_the_list_read();
+        world.run_until(|world| sent(world).len() == 12);
+        world.page_that_fails = Some(2);
+        world.run();
+        // Those on the page are left where they are; all others were seen to be done.
+        let done = (1..=12).filter(|number| world.state(*number) == State::Done);
+        assert!(done.count() >= 9, "{:?}", world.machine.halt());
+    }
 }
 
 #[test]

@@ -260,6 +260,8 @@ pub struct Around {
     pub lacking: HashSet<ServiceId>,
     /// Every call of the kind meets this.
     pub page_always: Option<ReadError>,
+    /// This page can't be read.
+    pub page_that_fails: Option<u32>,
     pub preview_always: Option<ReadError>,
     /// Submissions of these are answered so much later.
     pub slow: HashMap<ServiceId, Duration>,
@@ -399,6 +401,7 @@ impl World {
             previews: VecDeque::new(),
             lacking: HashSet::new(),
             page_always: None,
+            page_that_fails: None,
             preview_always: None,
             slow: HashMap::new(),
             down: false,
@@ -1541,7 +1544,12 @@ impl Around {
     }
 
     fn read_page(&mut self, asked: u32, answered_at: Instant) -> Read<Page> {
-        if let Some(error) = self.pages.pop_front().or(self.page_always.clone()) {
+        let fails = self.page_that_fails == Some(asked);
+        let fails = fails.then(|| ReadError::Failed(garbled()));
+        if let Some(error) = (self.pages.pop_front())
+            .or(self.page_always.clone())
+            .or(fails)
+        {
             return Err(error);
         }
         if let Some(error) = self.obstacle() {
