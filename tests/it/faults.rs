@@ -267,7 +267,23 @@ impl Cell {
     }
 
     /// Runs it; the second instance's fate, and the fault's name. `Err` says what must never be.
+    ///
+    /// A connection that is closed soon after may take the next form with it, which is then in doubt: on a busy
+    /// machine that is a matter of luck, and what a lost form becomes stands in other rows.
     fn run(&self) -> Result<(String, String), String> {
+        let is_luck = self.fault.kind == FaultKind::CloseSoon && self.call != Call::Submission;
+        let mut result = self.run_once();
+        for _ in 0..if is_luck { 5 } else { 0 } {
+            let has_lost_one = |(fate, _): &(String, String)| fate.trim_start().starts_with("3 ");
+            if !result.as_ref().is_ok_and(has_lost_one) {
+                break;
+            }
+            result = self.run_once();
+        }
+        result
+    }
+
+    fn run_once(&self) -> Result<(String, String), String> {
         let rig = self.rig();
         let second = rig.services[1];
         let of_second = |call, fault: Fault, times| Script {
