@@ -174,7 +174,7 @@ fn a_job_that_may_have_been_wiped_keeps_its_password_and_that_is_said_under_q_to
     rig.run(&[]).exit(3);
     let first = FIRST.to_string();
     let requeue = ["resolve", &first, "--as", "requeue", "--reason", "looked"];
-    rig.call(&requeue).exit(0);
+    rig.call_once_settled(&requeue).exit(0);
     rig.write("fleet.csv", corrected());
     rig.run(&["-q"])
         .exit(0)

@@ -121,7 +121,7 @@ fn resolve_takes_each_of_the_three_words_and_keeps_the_reason() {
     rig.run(&[]).exit(3).says("3 held in doubt");
     let [first, second, third] = [FIRST, FIRST + 1, FIRST + 2].map(|service| service.to_string());
     let resolve = |service: &str, word: &str| {
-        rig.call(&[
+        rig.call_once_settled(&[
             "resolve",
             service,
             "--as",

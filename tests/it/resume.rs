@@ -141,7 +141,7 @@ fn a_run_killed_in_the_middle_is_taken_up_by_the_same_command() {
 
     // The operator resolves the doubt; then everything is done.
     let second = (FIRST + 1).to_string();
-    rig.call(&[
+    rig.call_once_settled(&[
         "resolve",
         &second,
         "--as",

@@ -158,7 +158,7 @@ fn a_doubt_among_the_first_is_settled_by_a_word() {
         "--reason",
         "looked at it",
     ];
-    rig.call(&resolve).exit(0);
+    rig.call_once_settled(&resolve).exit(0);
     rig.run(&["--canary", "1"]).exit(0);
     assert_eq!(rig.wiped(), [1; 4]);
 }
@@ -269,7 +269,7 @@ fn resolve_by_truth(rig: &Rig) {
             "requeue"
         };
         let service = service.to_string();
-        rig.call(&["resolve", &service, "--as", verdict, "--reason", "looked"])
+        rig.call_once_settled(&["resolve", &service, "--as", verdict, "--reason", "looked"])
             .exit(0);
     }
 }
@@ -334,7 +334,7 @@ fn a_doubt_holds_its_group_too() {
         .says(&format!("resolve {} --as WORD", id(1)));
     assert_eq!(rig.wiped(), [1, 0, 1, 0], "it was never executed");
     let second = id(1);
-    rig.call(&["resolve", &second, "--as", "requeue", "--reason", "looked"])
+    rig.call_once_settled(&["resolve", &second, "--as", "requeue", "--reason", "looked"])
         .exit(0);
     rig.run(&[]).exit(0);
     assert_eq!(rig.wiped(), [1; 4]);
