@@ -120,7 +120,7 @@ impl Machine {
     /// The account to which the batch is to be bound now: the next thing is an intent.
     pub(super) fn wants_bound(&self, now: Now) -> Option<&Owner> {
         let unbound = self.account.ownership.unbound(self.generation())?;
-        let is_next = if self.options.no_wait || self.account.inventory.is_scanned() {
+        let is_next = if self.needs_no_more_of_the_list() {
             !self.wants_order() && !self.backlog.waiting().is_empty()
         } else {
             self.has_early_ones(now)

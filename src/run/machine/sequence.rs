@@ -105,9 +105,9 @@ impl Sequence {
     }
 
     /// The next ones, `count` at most: those that were put back and are due, and those of one page; `None`: the
-    /// manifest's order says. After a page comes
-    /// one that was `read_lately`, whose reading is good for its starts, too: the one of them that was read
-    /// first, before that has grown old. Else it is the next one of the list.
+    /// manifest's order says. After a page comes one that was `read_lately`, whose reading is good for its
+    /// starts, too: the one of them that was read first, before that has grown old. Else it is the next one of
+    /// the list.
     pub(super) fn next(
         &self,
         count: usize,

@@ -48,8 +48,8 @@ impl Machine {
         if self.is_ending() || !self.knows_rollout() {
             return None;
         }
-        let is_whole = self.options.no_wait || self.account.inventory.is_scanned();
-        if !is_whole && self.backlog.waiting().len() >= self.options.workers {
+        if !self.needs_no_more_of_the_list() && self.backlog.waiting().len() >= self.options.workers
+        {
             return None; // the first wave
         }
         if self.course.asked_in_vain >= ASKED_IN_VAIN_MAX {
@@ -111,6 +111,11 @@ impl Machine {
             && !budget::lacks_too_many(surely_missing, self.account.order_check.jobs())
     }
 
+    /// The list was read as well as it could be, or nobody reads it.
+    pub(super) fn needs_no_more_of_the_list(&self) -> bool {
+        self.options.no_wait || self.account.inventory.is_scanned()
+    }
+
     /// One of those waits, and the list has shown its instance: the account is the right one for it.
     pub(super) fn has_early_ones(&self, now: Now) -> bool {
         let mut waiting = self.backlog.waiting().iter();
@@ -129,7 +134,7 @@ impl Machine {
     }
 
     pub(super) fn start_jobs(&mut self, now: Now) {
-        let is_whole = self.options.no_wait || self.account.inventory.is_scanned();
+        let is_whole = self.needs_no_more_of_the_list();
         if self.wants_order() || !(is_whole || self.may_start_early(now)) {
             return;
         }

@@ -1,9 +1,7 @@
 //! What the kernel of a machine says of processes that ran there.
 
-use refleet::simulator::InstanceChange;
-
 use super::words::{on, when_free};
-use super::{each_was_wiped_once, rig, run_into_a_hold};
+use super::{each_was_wiped_once, get_what_they_have, rig, run_into_a_hold};
 use crate::rig::{Cluster, Rig, Running, finish};
 
 const REQUEUE: &[&str] = &[
@@ -65,14 +63,7 @@ fn a_process_that_is_frozen_has_not_ended() {
     let Some(rig) = rig(3, |_| {}) else {
         return;
     };
-    // The image that they have already: the list can't show that they were rebuilt.
-    for nth in 0..3 {
-        let same = InstanceChange {
-            image: Some("AlmaLinux-8".to_owned()),
-            ..InstanceChange::default()
-        };
-        rig.change(nth, &same);
-    }
+    get_what_they_have(&rig);
     rig.simulator.hold_submissions(2);
     let mut patient = on(&rig, "alpha", &[]);
     patient.args(["--timeout", "5m"]);

@@ -1,9 +1,8 @@
 //! What is said of a host, and by one that comes too late.
 
 use refleet::job::LedgerEntry;
-use refleet::simulator::InstanceChange;
 
-use super::{SHORT, rig, run_into_a_hold};
+use super::{SHORT, get_what_they_have, rig, run_into_a_hold};
 use crate::rig::{Cluster, Ended, IMAGE, PASSWORD, Rig, finish};
 
 /// A run on the host `name`, told so much in the environment.
@@ -177,14 +176,7 @@ fn a_host_that_comes_too_late_is_heard() {
     let Some(rig) = rig(3, |_| {}) else {
         return;
     };
-    // The image that they have already: the list can't show that they were rebuilt.
-    for nth in 0..3 {
-        let same = InstanceChange {
-            image: Some("AlmaLinux-8".to_owned()),
-            ..InstanceChange::default()
-        };
-        rig.change(nth, &same);
-    }
+    get_what_they_have(&rig);
     rig.simulator.hold_submissions(2);
     // It still waits for its answer when it thaws.
     let patient = [SHORT, &["--timeout", "5m"]].concat();

@@ -20,6 +20,18 @@ fn scattered(order: StartOrder) -> World {
     world
 }
 
+/// Twelve jobs in the list's order, on a page each.
+fn one_a_page(change: fn(&mut Options)) -> World {
+    let mut options = Options {
+        workers: 2,
+        ..options()
+    };
+    change(&mut options);
+    let mut world = World::new(12, options);
+    world.page_size = 1;
+    world
+}
+
 /// The services that were sent, in that order.
 fn sent(world: &World) -> Vec<u64> {
     let sent = world.calls.iter().filter_map(|(_, made)| match made {
@@ -94,14 +106,7 @@ fn those_that_go_first_go_before_any_order() {
 
 #[test]
 fn a_first_wave_starts_while_the_list_is_being_read() {
-    let mut world = World::new(
-        12,
-        Options {
-            workers: 2,
-            ..options()
-        },
-    );
-    world.page_size = 1;
+    let mut world = one_a_page(|_| {});
     world.run();
     assert_eq!(pages_before(&world, 1), 1);
     assert_eq!(pages_before(&world, 2), 2);
@@ -119,13 +124,7 @@ fn nothing_that_has_to_be_proven_or_follows_the_list_starts_early() {
         // The rest of the list takes longer than anything may go unwatched.
         |options: &mut Options| options.rules.settle = 20 * SECOND,
     ] {
-        let mut options = Options {
-            workers: 2,
-            ..options()
-        };
-        change(&mut options);
-        let mut world = World::new(12, options);
-        world.page_size = 1;
+        let mut world = one_a_page(change);
         world.run_until(|world| !sent(world).is_empty());
         assert!(pages(&world) >= 6, "{}", pages(&world));
     }
@@ -133,14 +132,7 @@ fn nothing_that_has_to_be_proven_or_follows_the_list_starts_early() {
 
 #[test]
 fn an_order_that_expects_something_waits_for_the_whole_list() {
-    let mut world = World::new(
-        12,
-        Options {
-            workers: 2,
-            ..options()
-        },
-    );
-    world.page_size = 1;
+    let mut world = one_a_page(|_| {});
     world.pin();
     world.run();
     assert!(pages_before(&world, 1) >= 12);
@@ -175,14 +167,7 @@ fn a_page_that_cannot_be_read_keeps_no_other_from_being_read() {
 
 #[test]
 fn a_list_with_too_few_instances_lets_nothing_start() {
-    let mut world = World::new(
-        12,
-        Options {
-            workers: 2,
-            ..options()
-        },
-    );
-    world.page_size = 1;
+    let mut world = one_a_page(|_| {});
     for number in 11..=12 {
         world.list(number, false);
     }
