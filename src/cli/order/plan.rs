@@ -102,8 +102,11 @@ pub async fn plan(
         }
         Order::Ended(batch) => Ok(Plan::Ended(batch.clone())),
         Order::New(policy) => {
-            // A manifest to which a forgotten key was added has another digest, and is the same order.
-            for batch in batches.into_iter().rev().filter(Batch::is_open) {
+            // A manifest to which a forgotten key was added has another digest, and is the same order. Of the
+            // many that may be open only those are looked through that have its first row.
+            let has_first = batches_with_first_row(queue, sheet).await?;
+            let may_be = |batch: &Batch| batch.is_open() && has_first.contains(&batch.id);
+            for batch in batches.into_iter().rev().filter(may_be) {
                 if access::is_same_but_for_access(queue, sheet, &batch).await? {
                     return Ok(Plan::Resume {
                         batch,
@@ -121,6 +124,18 @@ pub async fn plan(
             at_ms: batch.created_ms,
         }),
     }
+}
+
+/// The batches with a job of the manifest's first row.
+async fn batches_with_first_row(
+    queue: &mut Queue,
+    sheet: &Sheet<'_>,
+) -> Result<Vec<BatchId>, CliError> {
+    let Some(first) = sound_rows(sheet.source, sheet.validated)?.next() else {
+        return Ok(Vec::new());
+    };
+    let jobs = queue.jobs_of(first?.service).await?;
+    Ok(jobs.into_iter().map(|(batch, _)| batch).collect())
 }
 
 /// Queues the manifest: all of it, or nothing. `seen`: what whoever ordered it saw of an instance,
