@@ -21,14 +21,10 @@ pub async fn open(global: &Global, arg: &BatchArg, mode: Open) -> Result<(Queue,
 
 /// The batch `wanted`, or the newest.
 pub async fn find(queue: &mut Queue, wanted: Option<BatchId>) -> Result<Batch, CliError> {
-    let mut batches = queue.batches().await?;
     match wanted {
-        Some(id) => batches
-            .into_iter()
-            .find(|batch| batch.id == id)
-            .ok_or(CliError::NoSuchBatch(id)),
-        None => batches
-            .pop()
-            .ok_or_else(|| CliError::NothingLoaded(queue.shown())),
+        Some(id) => (queue.batch(id).await?).ok_or(CliError::NoSuchBatch(id)),
+        None => {
+            (queue.batches().await?.pop()).ok_or_else(|| CliError::NothingLoaded(queue.shown()))
+        }
     }
 }

@@ -13,11 +13,7 @@ pub const SIMULATION: &str = "simulation:";
 
 /// The command that goes on with `batch`, which has work now.
 pub async fn go_on(global: &Global, queue: &mut Queue, batch: &Batch) -> Result<String, CliError> {
-    let alone = !queue
-        .batches()
-        .await?
-        .iter()
-        .any(|other| other.id != batch.id && other.is_open());
+    let alone = !queue.beside(batch.id).await?.open;
     let options = queue.options(batch.id).await?;
     Ok(format!(
         "{} {}",

@@ -10,7 +10,7 @@ use std::time::Duration;
 use serde_json::Value;
 
 use super::{
-    AccessNews, Admission, AtWork, Backend, Batch, CommandOutcome, Conflict, Decision,
+    AccessNews, Admission, AtWork, Backend, Batch, Beside, CommandOutcome, Conflict, Decision,
     EnqueueError, EnqueuePolicy, Enqueued, Flaw, Given, Harm, Lease, LedgerLine, Location,
     NewBatch, NewRun, Note, Oldest, Open, OpenError, Overview, Pending, PostgresQueue, Preview,
     QueueLock, QueuedJob, Ready, Recorded, Renewal, ResultSink, RolloutProgress, Rows, Run,
@@ -151,6 +151,8 @@ impl Backend for Queue {
         fn take_access<E>(batch: BatchId, given: Given<'_>, rows: &mut Rows<'_, E>) -> Result<AccessNews, EnqueueError<E>>;
         fn command_from<E>(batch: BatchId, selection: &Selection, manifest: &str, rows: &mut Rows<'_, E>, decide: &Decision<'_>) -> Result<CommandOutcome, EnqueueError<E>>;
         fn batches() -> Result<Vec<Batch>, StoreError>;
+        fn batch(batch: BatchId) -> Result<Option<Batch>, StoreError>;
+        fn beside(batch: BatchId) -> Result<Beside, StoreError>;
         fn targets(batch: BatchId, each: &mut (dyn FnMut(Target) + Send)) -> Result<(), StoreError>;
         fn results(batch: BatchId, states: &[State], sink: &mut ResultSink<'_>) -> Result<io::Result<()>, StoreError>;
         fn jobs_of(service: ServiceId) -> Result<Vec<(BatchId, QueuedJob)>, StoreError>;

@@ -46,6 +46,16 @@ impl Batch {
     }
 }
 
+/// What else there is beside a batch: without options, commands take the newest one, and `run` the only open
+/// one.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Beside {
+    /// Another one was made later.
+    pub newer: bool,
+    /// Another one is open.
+    pub open: bool,
+}
+
 /// What has gone wrong with a batch, and nobody has dealt with.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Harm {

@@ -18,10 +18,10 @@ use std::time::Duration;
 use super::operator::{Command, Elsewhere};
 use super::order::RowNews;
 use super::{
-    AccessNews, Admission, Backend, Batch, CommandOutcome, Decision, EnqueueError, EnqueuePolicy,
-    Enqueued, Flaw, Given, Harm, Lease, LedgerLine, NewBatch, NewRun, Pending, Preview, QueuedJob,
-    Ready, Recorded, ResultSink, RolloutProgress, Rows, Selection, Store, StoreError, Strays,
-    Target,
+    AccessNews, Admission, Backend, Batch, Beside, CommandOutcome, Decision, EnqueueError,
+    EnqueuePolicy, Enqueued, Flaw, Given, Harm, Lease, LedgerLine, NewBatch, NewRun, Pending,
+    Preview, QueuedJob, Ready, Recorded, ResultSink, RolloutProgress, Rows, Selection, Store,
+    StoreError, Strays, Target,
 };
 use crate::job::{
     Action, BatchId, Control, ControlEntry, Counts, Executed, ImageId, JobId, JobRecord,
@@ -548,6 +548,19 @@ impl Backend for MemoryStore {
             }
         };
         Ok(batches.map(batch).collect())
+    }
+
+    async fn batch(&mut self, batch: BatchId) -> Result<Option<Batch>, StoreError> {
+        let batches = self.batches().await?;
+        Ok(batches.into_iter().find(|known| known.id == batch))
+    }
+
+    async fn beside(&mut self, batch: BatchId) -> Result<Beside, StoreError> {
+        let batches = self.batches().await?;
+        Ok(Beside {
+            newer: batches.iter().any(|other| other.id > batch),
+            open: (batches.iter()).any(|other| other.id != batch && other.is_open()),
+        })
     }
 
     async fn targets(

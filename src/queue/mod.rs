@@ -39,7 +39,7 @@ mod stray;
 mod tenure;
 
 pub use any::Queue;
-pub use batch::{Batch, Harm, NewRun, Oldest, Run, RunPace};
+pub use batch::{Batch, Beside, Harm, NewRun, Oldest, Run, RunPace};
 pub use changes::Changes;
 pub use error::{StoreError, Trouble};
 pub use identity::{DatabaseId, Identity, LedgerMark, Origin};

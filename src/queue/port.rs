@@ -17,7 +17,7 @@ use std::time::Duration;
 use serde_json::Value;
 
 use super::{
-    AccessNews, Admission, AtWork, Batch, CommandOutcome, Conflict, Decision, EnqueueError,
+    AccessNews, Admission, AtWork, Batch, Beside, CommandOutcome, Conflict, Decision, EnqueueError,
     EnqueuePolicy, Enqueued, Flaw, Given, Harm, Lease, LedgerLine, NewBatch, NewRun, Oldest,
     Pending, Preview, QueuedJob, Ready, ResultSink, RolloutProgress, Rows, Run, RunPace, Selection,
     StoreError, Strays, Target,
@@ -209,13 +209,11 @@ pub trait Backend: Store + Sized {
     /// All batches, the oldest first.
     fn batches(&mut self) -> impl Future<Output = Result<Vec<Batch>, StoreError>>;
 
-    /// One batch; `None`: there is none of that number.
-    fn batch(&mut self, batch: BatchId) -> impl Future<Output = Result<Option<Batch>, StoreError>> {
-        async move {
-            let batches = self.batches().await?;
-            Ok(batches.into_iter().find(|known| known.id == batch))
-        }
-    }
+    /// One batch; `None`: there is none of that number. However many others there are, it costs the same.
+    fn batch(&mut self, batch: BatchId) -> impl Future<Output = Result<Option<Batch>, StoreError>>;
+
+    /// What else there is beside `batch`.
+    fn beside(&mut self, batch: BatchId) -> impl Future<Output = Result<Beside, StoreError>>;
 
     /// Hands what is queued to `each`, in the order in which it may start.
     fn targets(

@@ -15,13 +15,12 @@ pub async fn subject(
     queue: &mut Queue,
     batch: &Batch,
 ) -> Result<Subject, CliError> {
-    let is_newest = (queue.batches().await?.last()).is_some_and(|newest| newest.id == batch.id);
     let status = Status::read(global, queue, batch.clone()).await?;
     let program = command_for(global, batch);
-    let of_batch = if is_newest {
-        String::new()
-    } else {
+    let of_batch = if queue.beside(batch.id).await?.newer {
         format!(" --batch {}", batch.id)
+    } else {
+        String::new()
     };
     let resume = go_on(global, queue, batch).await?;
     let waits = status.control.paused.is_some() || status.held.needs_a_word().is_some();

@@ -278,14 +278,9 @@ async fn how_it_ended(
     let failed_touched = queue.failed_touched(batch.id).await.ok();
     let causes = causes(queue, batch.id, &ending.counts).await;
     let flagged = queue.flagged(batch.id).await.unwrap_or_default();
-    // Without options, commands take the newest batch, and `run` the only open one.
-    let batches = queue.batches().await.unwrap_or_default();
+    let beside = queue.beside(batch.id).await.unwrap_or_default();
     // The run may have bound it.
-    let now = batches.iter().find(|now| now.id == batch.id);
-    let is_newest = batches.last().is_none_or(|last| last.id == batch.id);
-    let is_alone = !batches
-        .iter()
-        .any(|other| other.id != batch.id && other.is_open());
+    let now = queue.batch(batch.id).await.ok().flatten();
     let path = (batch.path.as_os_str() != "-").then(|| {
         // As it was typed now, else where it lay when it was ordered.
         let typed = invocation.args.manifest.as_ref();
@@ -293,10 +288,10 @@ async fn how_it_ended(
             .filter(|typed| typed.as_os_str() != "-")
             .unwrap_or(&batch.path)
     });
-    let of_batch = if is_newest {
-        String::new()
-    } else {
+    let of_batch = if beside.newer {
         format!(" --batch {}", batch.id)
+    } else {
+        String::new()
     };
     let simulated = invocation.is_simulated();
     let command = invocation.command();
@@ -320,7 +315,7 @@ async fn how_it_ended(
     };
     let resume = match path {
         _ if invocation.service.is_some() => invocation.resume_command(batch.action),
-        Some(path) if !is_alone && !simulated => {
+        Some(path) if beside.open && !simulated => {
             manifest::run(batch.action, path) + &next::of_sheet(recorded) + &next::of_run(recorded)
         }
         _ => invocation.resume_command(batch.action) + &next::of_run(recorded),
@@ -348,12 +343,12 @@ async fn how_it_ended(
         },
         no_wait: invocation.context.options.no_wait,
         simulated,
-        account: now.unwrap_or(batch).owner.clone(),
+        account: now.as_ref().unwrap_or(batch).owner.clone(),
         database: ending.database.clone(),
         command,
         resume,
         manifest,
-        is_newest,
+        is_newest: !beside.newer,
     }
 }
 

@@ -12,8 +12,8 @@ use crate::job::{
     LedgerEntry, Owner, SheetRows, State,
 };
 use crate::queue::{
-    Admission, Backend, Conflict, DonePolicy, Due, EnqueueError, EnqueuePolicy, Enqueued, Live,
-    NewBatch, Pending, Touched,
+    Admission, Backend, Beside, Conflict, DonePolicy, Due, EnqueueError, EnqueuePolicy, Enqueued,
+    Live, NewBatch, Pending, Touched,
 };
 
 pub(super) async fn rows_become_queued_jobs_in_their_order(mut store: impl Backend) {
@@ -47,6 +47,24 @@ pub(super) async fn rows_become_queued_jobs_in_their_order(mut store: impl Backe
     let none = store.batch(BatchId(batch.0 + 1)).await.unwrap();
     assert!(none.is_none());
     sound(&mut store).await;
+}
+
+pub(super) async fn what_there_is_beside_a_batch_is_known(mut store: impl Backend) {
+    let (lease, mut jobs) = begun(&mut store, &[1]).await;
+    let first = lease.batch();
+    let nothing = Beside::default();
+    assert_eq!(store.beside(first).await.unwrap(), nothing);
+    let loaded = load(&mut store, 2, rows(&[2], IMAGE), EnqueuePolicy::default()).await;
+    let second = loaded.unwrap().batch.unwrap();
+    let (newer, open) = (true, true);
+    assert_eq!(store.beside(first).await.unwrap(), Beside { newer, open });
+    let newer = false;
+    assert_eq!(store.beside(second).await.unwrap(), Beside { newer, open });
+    write(&mut store, &lease, &mut jobs[0], [intent(), unknown()]).await;
+    assert_eq!(store.beside(second).await.unwrap(), Beside { newer, open });
+    // A doubt that is held is nothing that a run has to do.
+    write(&mut store, &lease, &mut jobs[0], [held()]).await;
+    assert_eq!(store.beside(second).await.unwrap(), nothing);
 }
 
 pub(super) async fn what_a_row_expects_is_kept_with_its_job(mut store: impl Backend) {

@@ -15,6 +15,7 @@ macro_rules! conform {
 
             conform!(@ $store;
                 order::rows_become_queued_jobs_in_their_order,
+                order::what_there_is_beside_a_batch_is_known,
                 order::what_a_row_expects_is_kept_with_its_job,
                 order::an_error_among_the_rows_queues_nothing,
                 order::a_service_has_one_live_job_over_all_batches,

@@ -1,12 +1,13 @@
 //! What can be asked of batches and runs. Nothing here changes anything.
 
 use super::handle::PostgresQueue;
+use super::open_orders::TALLIES;
 use crate::job::{BatchId, Counts, Happened, RunId, ServiceId, State};
 use crate::queue::stored::{
     BATCH_COLUMNS, StoredBatch, Tallies, count, counts_of, damaged, end_of, from_json, happened,
     job_id, options,
 };
-use crate::queue::{Batch, Oldest, Run, StoreError};
+use crate::queue::{Batch, Beside, Oldest, Run, StoreError};
 
 pub(super) const TALLY: &str =
     "SELECT state, sum(jobs)::bigint FROM tally WHERE batch_id = $1 GROUP BY state";
@@ -29,6 +30,17 @@ pub(super) const OVERTAKEN: &str = "WITH said AS MATERIALIZED (
      FROM said JOIN ledger USING (job_id) JOIN job ON job.id = job_id
      WHERE kind IN ('completed', 'refused', 'broken', 'exhausted', 'untouched')
          AND (job.completed_ms IS DISTINCT FROM at_ms OR job.by_word <> 0)";
+
+/// Whether another batch is newer, and whether another one is open. The order is what makes the server take
+/// one step through an index, however it believes the jobs to be spread.
+pub(super) const BESIDE: &str = "SELECT EXISTS (SELECT 1 FROM batch WHERE id > $1),
+     coalesce(
+         (SELECT batch_id FROM job WHERE state = 'queued' AND batch_id < $1 ORDER BY batch_id DESC LIMIT 1),
+         (SELECT batch_id FROM job WHERE state = 'queued' AND batch_id > $1 ORDER BY batch_id LIMIT 1),
+         (SELECT batch_id FROM job WHERE state <> 'queued' AND completed_ms IS NULL AND held = 0
+              AND batch_id < $1 ORDER BY batch_id DESC LIMIT 1),
+         (SELECT batch_id FROM job WHERE state <> 'queued' AND completed_ms IS NULL AND held = 0
+              AND batch_id > $1 ORDER BY batch_id LIMIT 1)) IS NOT NULL";
 
 /// Number, start, end, exit code, process, host, options, why it ended early.
 type RunRow = (
@@ -57,6 +69,25 @@ impl PostgresQueue {
         transaction.rollback().await;
         let batches = batches.into_iter().map(|batch| batch.with(&tallies));
         batches.collect()
+    }
+
+    /// One batch; `None`: there is none of that number.
+    pub async fn batch(&mut self, batch: BatchId) -> Result<Option<Batch>, StoreError> {
+        let mut transaction = self.session.begin_reading().await?;
+        let one = format!("SELECT {BATCH_COLUMNS}, rows::text AS rows FROM batch WHERE id = $1");
+        let one = sqlx::query_as(sqlx::AssertSqlSafe(one)).bind(batch.0);
+        let one: Option<StoredBatch> = transaction.maybe(one).await?;
+        let tally = sqlx::query_as(TALLIES).bind(vec![batch.0]);
+        let tally = Tallies::of(transaction.all(tally).await?)?;
+        transaction.rollback().await;
+        one.map(|one| one.with(&tally)).transpose()
+    }
+
+    /// What else there is beside `batch`.
+    pub async fn beside(&mut self, batch: BatchId) -> Result<Beside, StoreError> {
+        let beside = sqlx::query_as(BESIDE).bind(batch.0);
+        let (newer, open) = self.session.one(beside).await?;
+        Ok(Beside { newer, open })
     }
 
     /// The jobs of `batch` per state.

@@ -7,7 +7,7 @@ use uuid::Uuid;
 use super::migrate;
 use super::server::Server;
 use super::session::Session;
-use crate::queue::{Open, OpenError, StoreError};
+use crate::queue::{Identity, Open, OpenError, StoreError};
 
 /// The queue on a PostgreSQL server.
 pub struct PostgresQueue {
@@ -55,6 +55,14 @@ impl PostgresQueue {
     /// end.
     pub async fn make_sure(&mut self) -> Result<(), StoreError> {
         self.session.make_sure().await
+    }
+
+    /// Why this is not the database in which the ledger was written, for who only looks; `None`: it is.
+    pub async fn why_another(&mut self) -> Result<Option<String>, StoreError> {
+        match self.session.look().await? {
+            Identity::Same => Ok(None),
+            Identity::Another { why, .. } => Ok(Some(why)),
+        }
     }
 
     /// Why this host's disk does not keep how far it has seen the ledger, said once.

@@ -3,7 +3,7 @@
 
 use sqlx::AssertSqlSafe;
 
-use super::batches::{OLDEST, OVERTAKEN, TALLY};
+use super::batches::{BESIDE, OLDEST, OVERTAKEN, TALLY};
 use super::change::MOVE;
 use super::control::{CONTROL, HELD};
 use super::hosts::SENDERS;
@@ -169,6 +169,7 @@ async fn the_statements_that_a_run_repeats_use_indexes_and_sort_little() {
         NEXT_DUE,
         TARGETS,
         TALLY,
+        BESIDE,
         UNSETTLED,
         OLDEST,
         TOOK,

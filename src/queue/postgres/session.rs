@@ -179,6 +179,17 @@ impl Session {
         self.ended(found)
     }
 
+    /// The same for who only reads: nothing is written down.
+    pub(super) async fn look(&mut self) -> Result<Identity, StoreError> {
+        self.connection().await?;
+        let Some(connection) = &mut self.connection else {
+            return Err(lost());
+        };
+        let look = self.sight.look(connection, &self.server, self.identity);
+        let found = answered(&self.server, Box::pin(look)).await;
+        self.ended(found)
+    }
+
     /// `Err`: it is another one.
     pub(super) async fn make_sure(&mut self) -> Result<(), StoreError> {
         sure(self.judge().await?)

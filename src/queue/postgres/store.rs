@@ -15,10 +15,10 @@ use crate::job::{
 };
 use crate::queue::stored::speak;
 use crate::queue::{
-    AccessNews, Admission, AtWork, Attempt, Backend, Batch, CommandOutcome, Conflict, Decision,
-    EnqueueError, EnqueuePolicy, Enqueued, Flaw, Given, Harm, Lease, LedgerLine, NewBatch, NewRun,
-    Oldest, Overview, Pending, Preview, QueuedJob, Ready, Recorded, ResultSink, RolloutProgress,
-    Rows, Run, RunPace, Selection, Store, StoreError, Strays, Target,
+    AccessNews, Admission, AtWork, Attempt, Backend, Batch, Beside, CommandOutcome, Conflict,
+    Decision, EnqueueError, EnqueuePolicy, Enqueued, Flaw, Given, Harm, Lease, LedgerLine,
+    NewBatch, NewRun, Oldest, Overview, Pending, Preview, QueuedJob, Ready, Recorded, ResultSink,
+    RolloutProgress, Rows, Run, RunPace, Selection, Store, StoreError, Strays, Target,
 };
 
 speak!(PostgresQueue);

@@ -10,8 +10,8 @@ use crate::job::{
 };
 use crate::queue::conformance::rig;
 use crate::queue::{
-    Admission, Backend as _, EnqueuePolicy, NewRun, Open, OpenError, QueuedJob, Selection,
-    Store as _, StoreError, Trouble,
+    Admission, EnqueuePolicy, NewRun, Open, OpenError, QueuedJob, Selection, Store as _,
+    StoreError, Trouble,
 };
 
 mod identity;

@@ -11,7 +11,7 @@ use crate::queue::stored::{
     end_of, ids, job_id, json, no_stray_but, options, result_row,
 };
 use crate::queue::{
-    AtWork, Batch, LedgerLine, Oldest, QueuedJob, ResultSink, Run, StoreError, Target,
+    AtWork, Batch, Beside, LedgerLine, Oldest, QueuedJob, ResultSink, Run, StoreError, Target,
 };
 
 /// Rows that are read at once where all are walked through: memory stays flat.
@@ -64,6 +64,13 @@ pub(super) const OLDEST: &str = "SELECT service_id, min(intent_ms), baseline ->>
 
 pub(super) const TALLY: &str = "SELECT state, jobs FROM tally WHERE batch_id = ?1";
 
+/// Whether another batch is newer, and whether another one is open. A held doubt is one of those in doubt.
+const BESIDE: &str = "SELECT
+    EXISTS (SELECT 1 FROM batch WHERE id > ?1),
+    EXISTS (SELECT 1 FROM tally WHERE batch_id <> ?1
+                AND state IN ('queued', 'submitting', 'in_progress', 'in_doubt', 'held')
+            GROUP BY batch_id HAVING sum(CASE state WHEN 'held' THEN -jobs ELSE jobs END) > 0)";
+
 impl SqliteQueue {
     /// All batches, the oldest first.
     pub async fn batches(&mut self) -> Result<Vec<Batch>, StoreError> {
@@ -77,6 +84,31 @@ impl SqliteQueue {
         let tallies = Tallies::of(tallies)?;
         let batches = batches.into_iter().map(|batch| batch.with(&tallies));
         batches.collect()
+    }
+
+    /// One batch; `None`: there is none of that number.
+    pub async fn batch(&mut self, batch: BatchId) -> Result<Option<Batch>, StoreError> {
+        let one = format!("SELECT {BATCH_COLUMNS}, rows FROM batch WHERE id = ?1");
+        let one: Option<StoredBatch> = sqlx::query_as(AssertSqlSafe(one))
+            .bind(batch.0)
+            .fetch_optional(&mut self.connection)
+            .await?;
+        let tally = "SELECT batch_id, state, jobs, moved_ms FROM tally WHERE batch_id = ?1";
+        let tally = sqlx::query_as(tally)
+            .bind(batch.0)
+            .fetch_all(&mut self.connection)
+            .await?;
+        let tally = Tallies::of(tally)?;
+        one.map(|one| one.with(&tally)).transpose()
+    }
+
+    /// What else there is beside `batch`.
+    pub async fn beside(&mut self, batch: BatchId) -> Result<Beside, StoreError> {
+        let (newer, open) = sqlx::query_as(BESIDE)
+            .bind(batch.0)
+            .fetch_one(&mut self.connection)
+            .await?;
+        Ok(Beside { newer, open })
     }
 
     /// The jobs of `batch` per state.

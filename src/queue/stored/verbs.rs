@@ -193,6 +193,14 @@ macro_rules! speak {
                 $queue::batches(self).await
             }
 
+            async fn batch(&mut self, batch: BatchId) -> Result<Option<Batch>, StoreError> {
+                $queue::batch(self, batch).await
+            }
+
+            async fn beside(&mut self, batch: BatchId) -> Result<Beside, StoreError> {
+                $queue::beside(self, batch).await
+            }
+
             async fn targets(
                 &mut self,
                 batch: BatchId,
