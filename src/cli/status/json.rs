@@ -6,7 +6,7 @@ use serde_json::json;
 
 use super::read::Status;
 use crate::cli::ended::why;
-use crate::cli::held::{Until, Waited};
+use crate::cli::held::{HeldWindow, Until, Waited};
 use crate::job::{ControlEntry, Instruction};
 use crate::queue::{Oldest, Run};
 use crate::time;
@@ -26,6 +26,7 @@ pub fn as_json(status: &Status, database: &Path) -> serde_json::Value {
         longest,
         open,
         left_alone,
+        another,
         next,
     } = status;
     let now_ms = time::now_ms();
@@ -59,13 +60,7 @@ pub fn as_json(status: &Status, database: &Path) -> serde_json::Value {
             said
         }).collect::<Vec<_>>(),
         "last_run": last_run.as_ref().map(of_run),
-        "window": held.window.as_ref().map(|held| json!({
-            "hours": held.window.hours.to_string(),
-            "timezone": held.window.zone.to_string(),
-            "closes_at": held.closes_ms.map(time::rfc3339),
-            "opens_at": time::rfc3339(held.opens_ms),
-            "waiting": held.waiting,
-        })),
+        "window": held.window.as_ref().map(window),
         "held_back": json!({
             "canaries": held.canaries.iter().map(member).collect::<Vec<_>>(),
             "behind_canaries": held.behind_canaries,
@@ -90,7 +85,19 @@ pub fn as_json(status: &Status, database: &Path) -> serde_json::Value {
             "batch": batch, "left": left,
         })).collect::<Vec<_>>(),
         "left_alone": left_alone,
+        "another_database": another,
         "next": next.as_ref().map(|next| &next.command),
+    })
+}
+
+/// The hours, and what waits for them.
+fn window(held: &HeldWindow) -> serde_json::Value {
+    json!({
+        "hours": held.window.hours.to_string(),
+        "timezone": held.window.zone.to_string(),
+        "closes_at": held.closes_ms.map(time::rfc3339),
+        "opens_at": time::rfc3339(held.opens_ms),
+        "waiting": held.waiting,
     })
 }
 

@@ -46,6 +46,8 @@ pub struct Status {
     pub open: Vec<(BatchId, u64)>,
     /// Why no service takes it, on a server.
     pub left_alone: Option<String>,
+    /// Why nothing is sent before `refleet adopt`: this is not the database in which the ledger was written.
+    pub another: Option<String>,
     /// What to type next, without the program's name and options.
     pub next: Option<Next>,
 }
@@ -68,16 +70,7 @@ impl Status {
     pub async fn read(global: &Global, queue: &mut Queue, batch: Batch) -> Result<Self, CliError> {
         let now_ms = time::now_ms();
         let last_run = queue.runs(batch.id, 1).await?.pop();
-        let at_work = queue.at_work().await?;
-        let on = |process: &AtWork| process.run.map(|(batch, _)| batch);
-        let (here, other): (Vec<_>, Vec<_>) =
-            (at_work.into_iter()).partition(|process| on(process) == Some(batch.id));
-        let holder = here.into_iter().next().map(|process| process.holder);
-        let elsewhere = other.into_iter().next().filter(|_| holder.is_none());
-        let elsewhere = elsewhere.map(|process| Elsewhere {
-            batch: on(&process),
-            holder: process.holder,
-        });
+        let (holder, elsewhere) = who_works(queue.at_work().await?, batch.id);
         let mut said = queue.control(batch.id, 0).await?;
         let told_ms = said.last().map_or(i64::MIN, |(_, entry)| entry.at_ms);
         let all = queue.batches().await?;
@@ -99,7 +92,13 @@ impl Status {
         let rules = queue.options(batch.id).await?;
         let by = rules.clone().unwrap_or_default();
         let held = held(queue, &batch, &by, &control, holder.is_some()).await?;
-        let next = if batch.is_open() && control.paused.is_some() {
+        let another = match queue.shared() {
+            Some(shared) => shared.why_another().await?,
+            None => None,
+        };
+        let next = if another.is_some() {
+            Some(adopt(global, &batch))
+        } else if batch.is_open() && control.paused.is_some() {
             Some(lift(global, &batch, is_newest))
         } else {
             let run = next::run(&batch, open.is_empty(), rules.as_ref());
@@ -136,6 +135,7 @@ impl Status {
                 Some(_) => queue.oldest(batch.id, State::InProgress).await?,
                 None => None,
             },
+            another,
             holder,
             elsewhere,
             last_run,
@@ -145,6 +145,20 @@ impl Status {
             batch,
         })
     }
+}
+
+/// Who works on `batch`, else who does on another one.
+fn who_works(at_work: Vec<AtWork>, batch: BatchId) -> (Option<Holder>, Option<Elsewhere>) {
+    let on = |process: &AtWork| process.run.map(|(batch, _)| batch);
+    let (here, other): (Vec<_>, Vec<_>) =
+        (at_work.into_iter()).partition(|process| on(process) == Some(batch));
+    let holder = here.into_iter().next().map(|process| process.holder);
+    let elsewhere = other.into_iter().next().filter(|_| holder.is_none());
+    let elsewhere = elsewhere.map(|process| Elsewhere {
+        batch: on(&process),
+        holder: process.holder,
+    });
+    (holder, elsewhere)
 }
 
 /// Why no service takes `batch`, where it is open and on a server.
@@ -270,6 +284,15 @@ fn fence(global: &Global, batch: &Batch, held: &Held) -> Option<Next> {
             text::shell_word(host)
         ),
     })
+}
+
+/// What makes the database the ledger's.
+fn adopt(global: &Global, batch: &Batch) -> Next {
+    Next {
+        what: "puts in doubt whatever may have been sent, once nobody works with the other database any more"
+            .to_owned(),
+        command: format!("{} adopt --reason TEXT", command_for(global, batch)),
+    }
 }
 
 /// What lifts the pause of `batch`.

@@ -36,6 +36,15 @@ pub fn as_text(status: &Status, database: &Path) -> String {
     if let Some(plan) = &batch.plan {
         lines.add("plan", short_digest(plan));
     }
+    if let Some(why) = &status.another {
+        lines.add(
+            "HELD",
+            format!(
+                "nothing is sent: this is not the database that it was: {}",
+                text::printable(why)
+            ),
+        );
+    }
     lines.counts(status);
     lines.processes(status);
     if let Some(why) = &status.left_alone {

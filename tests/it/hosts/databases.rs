@@ -69,6 +69,13 @@ impl Scene {
         let sent = rig.submissions();
         let refused = finish(self.run()).exit(6);
         refused.says(why).says("adopt --reason TEXT");
+        let status = rig.call(&["status"]).exit(0);
+        status
+            .says_out("nothing is sent")
+            .says_out(why)
+            .says_out("adopt --reason TEXT` puts in doubt");
+        let hosts = rig.call(&["hosts"]).exit(0);
+        hosts.says(why).says("adopt --reason TEXT");
         let all = ["resolve", "--all", "--as", "requeue", "--reason", "I guess"];
         rig.call(&all).exit(6);
         self.adopt(&[]).exit(75).says("it is too early");
