@@ -74,7 +74,7 @@ const FULL: Sizes = Sizes {
     lease: Duration::from_mins(1),
     accounts: 1_000,
     instances: 1_000,
-    window: Duration::from_mins(1),
+    window: Duration::from_secs(30),
 };
 
 /// One line of the table.
