@@ -5,12 +5,14 @@ use clap::{Parser, Subcommand};
 use super::adopt::AdoptArgs;
 use super::catalogue::{ImagesArgs, KeysArgs, ServicesArgs};
 use super::check::CheckArgs;
+use super::completions::CompletionsArgs;
 use super::config_args::ConfigArgs;
 use super::control::{DrainArgs, GoArgs, PauseArgs, SetArgs};
 use super::global::{Global, SIMULATION_DATABASE};
 use super::hosts::HostsArgs;
 use super::list::ListArgs;
 use super::load::LoadArgs;
+use super::man::ManArgs;
 use super::plan::PlanArgs;
 use super::report::ReportArgs;
 use super::resolve::{CancelArgs, ResolveArgs, RetryArgs};
@@ -92,6 +94,8 @@ pub enum Command {
     Images(ImagesArgs),
     Keys(KeysArgs),
     Simulate(Box<SimulateCommand>),
+    Completions(CompletionsArgs),
+    Man(ManArgs),
 }
 
 impl Command {
@@ -172,6 +176,7 @@ mod tests {
                     line.push("fleet.csv".to_owned());
                 }
                 "show" => line.push("5113119".to_owned()),
+                "completions" => line.push("bash".to_owned()),
                 "config" => line.push("show".to_owned()),
                 "images" | "keys" => line.push("--catalogue".to_owned()),
                 _ => {}

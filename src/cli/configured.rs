@@ -63,7 +63,7 @@ enum Need {
 impl Need {
     fn of(cli: &Cli) -> Self {
         match &cli.command {
-            Command::Simulate(_) => Self::Nothing,
+            Command::Simulate(_) | Command::Completions(_) | Command::Man(_) => Self::Nothing,
             Command::Check(_) => Self::Perhaps,
             // Of a plan that was written, only the file is read.
             Command::Plan(args) if plan::is_plan(&args.manifest) => Self::Perhaps,

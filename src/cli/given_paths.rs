@@ -36,6 +36,10 @@ pub fn check(global: &Global, command: &Command) -> Result<(), CliError> {
                 "--out - : a plan is written into a file, whole or not at all; `--format json` prints it".to_owned(),
             ))
         }
+        Command::Man(args) => match &args.dir {
+            Some(dir) => check_meant("the folder", dir),
+            None => Ok(()),
+        },
         _ => Ok(()),
     }
 }
@@ -92,7 +96,9 @@ fn paths(command: &Command) -> (Option<&Path>, Option<(&'static str, &Path)>) {
         | Command::Drain(_)
         | Command::Verify(_)
         | Command::Adopt(_)
-        | Command::Config(_) => (None, None),
+        | Command::Config(_)
+        | Command::Completions(_)
+        | Command::Man(_) => (None, None),
     };
     (
         manifest.filter(|path| !is_stream(path)),

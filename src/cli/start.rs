@@ -4,13 +4,16 @@ use std::ffi::OsString;
 use std::io::IsTerminal as _;
 use std::process::ExitCode;
 
+use clap::CommandFactory as _;
+
 use super::arguments::{Cli, Command};
 use super::error::{self, CliError};
 use super::global::Global;
 use super::service::WorkArgs;
 use super::{
-    adopt, catalogue, check, config_show, configured, control, ended, given_paths, hosts, list,
-    load, output, plan, report, resolve, run, service, show, signals, simulate, status, verify,
+    adopt, catalogue, check, completions, config_show, configured, control, ended, given_paths,
+    hosts, list, load, man, output, plan, report, resolve, run, service, show, signals, simulate,
+    status, verify,
 };
 use crate::config::Account;
 use crate::exit::Exit;
@@ -116,7 +119,9 @@ fn carry_out(cli: Cli) -> Result<Exit, CliError> {
         | Command::Adopt(_)
         | Command::Hosts(_)
         | Command::Config(_)
-        | Command::Simulate(_) => None,
+        | Command::Simulate(_)
+        | Command::Completions(_)
+        | Command::Man(_) => None,
     };
     let again = command.command(&global);
     let ended = runtime.block_on(async {
@@ -158,6 +163,8 @@ async fn work(global: &Global, command: Command) -> Result<Exit, CliError> {
         Command::Images(args) => catalogue::images(global, &args).await,
         Command::Keys(args) => catalogue::keys(global, &args).await,
         Command::Simulate(args) => simulate::run(&args).await,
+        Command::Completions(args) => completions::completions(&args, Cli::command()),
+        Command::Man(args) => man::man(&args, Cli::command()),
     }
 }
 

@@ -31,6 +31,7 @@ mod faults;
 mod hosts;
 mod logins;
 mod main_job;
+mod manual;
 mod names;
 mod odd;
 mod odd_answers;

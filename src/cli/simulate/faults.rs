@@ -11,7 +11,7 @@ pub struct FaultArgs {
     #[arg(long, value_name = "SHARE", default_value = "0", value_parser = parse_share)]
     pub fault_rate: f64,
 
-    /// Kinds of faults [default: 429,503,reset-before,reset-after,timeout-after,garbage,session-expiry,instance-error]
+    /// Kinds of faults, separated by commas [default: 429, 503, reset-before, reset-after, timeout-after, garbage, session-expiry, instance-error]
     ///
     /// Also known: 301, 403, 404, 405, 460, maintenance, html, link-storm, timeout-before, cut-off,
     /// close-soon, trickle, empty, truncated, other-shape, huge, long-request, bom, gzip,
