@@ -20,6 +20,10 @@ use crate::queue::{
 };
 use crate::run::hosts::Waits;
 use crate::time;
+const EXAMPLES: &str = "\
+Examples:
+  refleet adopt --reason \"restored from the backup, the -wal file is gone\"
+  refleet adopt --wait --reason \"restored from last night's dump\"";
 
 /// Take over a database whose log is lost, or a server's that was restored or promoted.
 ///
@@ -27,6 +31,7 @@ use crate::time;
 /// ended. Whatever that run may have sent is put in doubt and held, so that nothing is wiped twice;
 /// `resolve` settles it.
 #[derive(Debug, Args)]
+#[command(after_help = EXAMPLES)]
 pub struct AdoptArgs {
     /// How you know that the log cannot be found; the ledger keeps it
     #[arg(long, value_name = "TEXT", value_parser = parse_reason)]

@@ -23,32 +23,43 @@ use super::simulate::SimulateCommand;
 use super::status::StatusArgs;
 use super::verify::VerifyArgs;
 
-/// What `refleet --help` ends with.
-const AFTER_HELP: &str = "\
-Credentials come from the environment, never from an argument:
-  ZOMRO_USERNAME and ZOMRO_PASSWORD   log in, and renew the session when it ends
-  ZOMRO_AUTH                          a session token that somebody else opened;
-                                      not used where the two above are set
-  Each also as …_FILE with the path of a file that holds it.
-  ZOMRO_TOTP_COMMAND                  prints the code of a second factor
-  ZOMRO_LOGIN=authinfo                name and password with each call, no session
-Or from an account in config.toml: `refleet config show` says what applies.
-
+/// What `refleet -h` ends with.
+const EXAMPLES: &str = "\
 Examples:
   refleet check fleet.csv                  validate the sheet, ask nobody
   refleet plan fleet.csv --out plan.json   what will be lost, to be approved
   refleet run fleet.csv --plan plan.json   exactly that
   refleet run fleet.csv --simulate --yes   rehearse, nothing real is touched
   refleet run fleet.csv                    rebuild; run it again to resume
-  refleet report --output results.csv
+  refleet report --output results.csv      what happened to each";
+
+/// What `refleet --help` ends with, besides.
+const CREDENTIALS_AND_CODES: &str = "\
+Credentials:
+  From the environment or a file, never from an argument:
+  ZOMRO_USERNAME and ZOMRO_PASSWORD   log in, and renew the session
+  ZOMRO_AUTH                          a session token that somebody else opened;
+                                      not used where the two above are set
+  Each also as …_FILE with the path of a file that holds it.
+  ZOMRO_TOTP_COMMAND                  prints the code of a second factor
+  ZOMRO_LOGIN=authinfo                name and password with each call
+  Or from an account in config.toml: `refleet config show` says what applies.
 
 Exit codes:
-  0 all done   1 some failed   2 invalid input, nothing sent   3 some in doubt
-  4 halted by an outage, or drained: run again   5 the window closed with work left
-  6 halted by the failure budget, a canary or a group, or paused: look into it
-  7 credentials refused   8 address blocked
-  70 a bug   74 database not writable   75 busy
-  130, 143 interrupted: run again to resume";
+  0    all done
+  1    some failed
+  2    invalid input: nothing was sent
+  3    some are in doubt: `refleet resolve`
+  4    halted by an outage, or drained: run again
+  5    the window closed with work left
+  6    halted by the failure budget, a canary, a group or a pause: look into it
+  7    credentials refused
+  8    this address is blocked
+  70   a bug
+  74   the database cannot be written
+  75   busy: another process works on it
+  130  interrupted by SIGINT: run again to resume
+  143  interrupted by SIGTERM or SIGHUP: run again to resume";
 
 /// Rebuild a whole fleet of Zomro Cloud VPS instances from a spreadsheet.
 ///
@@ -56,7 +67,7 @@ Exit codes:
 /// that fails in any way, and afterwards it still knows which instances were wiped, which were not,
 /// and which are in doubt; and it never wipes one twice on its own guess.
 #[derive(Debug, Parser)]
-#[command(name = "refleet", version, after_help = AFTER_HELP, max_term_width = 100)]
+#[command(name = "refleet", version, after_help = EXAMPLES, after_long_help = format!("{EXAMPLES}\n\n{CREDENTIALS_AND_CODES}"), max_term_width = 100)]
 // When an option is given twice the last one counts: aliases and wrappers put theirs in front.
 #[command(args_override_self = true)]
 pub struct Cli {
@@ -239,6 +250,118 @@ mod tests {
             }
         }
         assert!(tried > 60, "{tried}");
+    }
+
+    /// Every command, those within others included.
+    fn all_commands() -> Vec<clap::Command> {
+        fn add(command: &clap::Command, all: &mut Vec<clap::Command>) {
+            all.push(command.clone());
+            let below = command.get_subcommands();
+            for below in below.filter(|below| below.get_name() != "help") {
+                add(below, all);
+            }
+        }
+        let mut tree = Cli::command();
+        tree.build();
+        let mut all = Vec::new();
+        add(&tree, &mut all);
+        all
+    }
+
+    /// The commands of `refleet` in a line of a shell. What follows two spaces is a remark.
+    fn typed(line: &str) -> Vec<Vec<String>> {
+        let mut commands = vec![Vec::new()];
+        let mut word = String::new();
+        let mut quote = None;
+        let line = line.trim_start();
+        for (at, character) in line.char_indices() {
+            match (quote, character) {
+                (Some(open), _) if open == character => quote = None,
+                (None, '\'' | '"') => quote = Some(character),
+                (None, ' ') if line[at..].starts_with("  ") => break,
+                (None, ' ') => {
+                    let word = std::mem::take(&mut word);
+                    match word.as_str() {
+                        "|" | "&&" | ">" => commands.push(Vec::new()),
+                        _ => commands.last_mut().unwrap().push(word),
+                    }
+                }
+                (Some(_) | None, _) => word.push(character),
+            }
+        }
+        commands.last_mut().unwrap().push(word);
+        commands.retain(|words| words[0] == "refleet");
+        commands
+    }
+
+    #[test]
+    fn every_command_has_examples_and_each_can_be_typed() {
+        let mut tried = 0;
+        for command in all_commands() {
+            let name = command.get_bin_name().unwrap_or("refleet").to_owned();
+            let help = command.get_after_help().map(ToString::to_string);
+            let help = help.unwrap_or_default();
+            let examples = help.strip_prefix("Examples:\n");
+            let examples = examples.unwrap_or_else(|| panic!("{name} has no examples: {help}"));
+            let examples = examples.split("\n\n").next().unwrap();
+            assert!(
+                examples.contains(&format!("  {name}")),
+                "{name}: {examples}"
+            );
+            for line in examples.lines() {
+                let commands = typed(line);
+                assert!(!commands.is_empty(), "{name}: {line}");
+                for words in commands {
+                    let parsed = Cli::try_parse_from(&words);
+                    assert!(parsed.is_ok(), "{words:?}: {}", parsed.unwrap_err());
+                    tried += 1;
+                }
+            }
+        }
+        assert!(tried > 70, "{tried}");
+    }
+
+    #[test]
+    fn what_stands_below_the_options_fits_on_a_terminal_as_it_is() {
+        for command in all_commands() {
+            let texts = [command.get_after_help(), command.get_after_long_help()];
+            for text in texts.into_iter().flatten() {
+                let text = text.to_string();
+                let long = text.lines().find(|line| line.chars().count() > 80);
+                assert_eq!(long, None, "{:?}", command.get_bin_name());
+            }
+        }
+    }
+
+    #[test]
+    fn the_long_help_has_every_option_and_the_short_one_those_of_the_first_night() {
+        for mut command in all_commands() {
+            let long = command.render_long_help().to_string();
+            let shown = command.get_opts().filter(|option| !option.is_hide_set());
+            for name in shown.filter_map(clap::Arg::get_long) {
+                let option = format!("--{name}");
+                let words = |text: &str| {
+                    text.split(|c: char| c.is_whitespace() || c == ',')
+                        .any(|word| word == option || word == format!("{option}..."))
+                };
+                assert!(words(&long), "{:?}: {option}", command.get_bin_name());
+            }
+        }
+        let mut tree = Cli::command();
+        tree.build();
+        let run = tree.find_subcommand_mut("run").unwrap();
+        let short = run.render_help().to_string();
+        for (option, is_basic) in [
+            ("--yes", true),
+            ("--simulate", true),
+            ("--canary", true),
+            ("--db", true),
+            ("--backoff-max", false),
+            ("--include-hidden", false),
+            ("--odd", false),
+        ] {
+            assert_eq!(short.contains(option), is_basic, "{option}: {short}");
+        }
     }
 
     #[test]

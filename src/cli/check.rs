@@ -10,12 +10,17 @@ use super::manifest::{ManifestArgs, tell_warnings};
 use super::output::print_text;
 use crate::exit::Exit;
 use crate::manifest;
+const EXAMPLES: &str = "\
+Examples:
+  refleet check fleet.csv
+  refleet check fleet.xlsx --sheet \"web servers\"
+  refleet services --output new.csv && refleet check new.csv";
 
 /// Validate a manifest and print the plan; no database, nothing sent.
 ///
 /// Everything that is wrong with the file is listed, with line, column and remedy.
 #[derive(Debug, Args)]
-#[command(override_usage = "refleet check [OPTIONS] <MANIFEST>")]
+#[command(override_usage = "refleet check [OPTIONS] <MANIFEST>", after_help = EXAMPLES)]
 pub struct CheckArgs {
     /// The spreadsheet, or `-` for standard input
     pub manifest: PathBuf,

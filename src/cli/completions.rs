@@ -10,7 +10,7 @@ use crate::exit::Exit;
 const EXAMPLES: &str = "\
 Examples:
   refleet completions bash > ~/.local/share/bash-completion/completions/refleet
-  refleet completions zsh > ~/.zfunc/_refleet      where $fpath has that folder
+  refleet completions zsh > ~/.zfunc/_refleet    where $fpath has that folder
   refleet completions fish > ~/.config/fish/completions/refleet.fish";
 
 /// Print the script that lets a shell complete commands and options.

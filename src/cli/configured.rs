@@ -15,6 +15,7 @@ use clap::{Arg, ArgAction, ArgMatches, CommandFactory as _, FromArgMatches as _,
 use super::arguments::{Cli, Command};
 use super::error::{CliError, SetupError};
 use super::global::{Configured, Global, Typed};
+use super::headings::SIMULATION;
 use super::output::tell_prose;
 use super::paths::check_meant;
 use super::plan;
@@ -46,9 +47,6 @@ const NO_DEFAULT: &str =
     "is an operator's word on one order, and no default: give it on the command line";
 
 const OF_A_REHEARSAL: &str = "belongs to a rehearsal: give it on the command line";
-
-/// The heading of the options that only a rehearsal takes.
-const SIMULATION: &str = "Simulation";
 
 /// Whether a command works with an account.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

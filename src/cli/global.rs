@@ -7,6 +7,7 @@ use std::time::Duration;
 use clap::{ArgAction, Args};
 
 use super::error::{CliError, SetupError};
+use super::headings::GLOBAL;
 use crate::config::{self, Account, Config};
 use crate::progress::Verbosity;
 use crate::queue::Location;
@@ -22,14 +23,11 @@ pub const SIMULATION_DATABASE: &str = "simulation.db";
 /// Where the API is, unless it is said otherwise.
 pub const API_URL: &str = "https://api.zomro.com/";
 
-/// Options of every command stand apart from its own.
-const GLOBAL: &str = "Global options";
-
 /// Options of every command.
 #[derive(Debug, Clone, Args)]
 pub struct Global {
     /// File with the accounts [default: `~/.config/refleet/config.toml`, else `/etc/refleet/config.toml`]
-    #[arg(long, global = true, help_heading = GLOBAL, env = "REFLEET_CONFIG", value_name = "FILE")]
+    #[arg(long, global = true, help_heading = GLOBAL, env = "REFLEET_CONFIG", hide_short_help = true, value_name = "FILE")]
     pub config: Option<PathBuf>,
 
     /// Account of that file to work with [default: its only one]
@@ -41,7 +39,7 @@ pub struct Global {
     pub db: Option<PathBuf>,
 
     /// Address of the API [default: `https://api.zomro.com/`]
-    #[arg(long, global = true, help_heading = GLOBAL, env = "REFLEET_API_URL", value_name = "URL")]
+    #[arg(long, global = true, help_heading = GLOBAL, env = "REFLEET_API_URL", hide_short_help = true, value_name = "URL")]
     pub api_url: Option<String>,
 
     /// Where `whoami` names the account: the nodes below `doc`

@@ -22,9 +22,10 @@ Examples:
   refleet hosts
   refleet hosts fence web7 --reason \"powered off by hand, ticket 4711\"
 
-What a host was about to send when its lease ended is in doubt, and it may still send it: frozen, or
-cut off from the database. `resolve --as requeue` sends such a job again only when somebody has said
-that the host is down, and what it had sent can no longer arrive.";
+What a host was about to send when its lease ended is in doubt, and it may
+still send it: frozen, or cut off from the database. `resolve --as requeue`
+sends such a job again only when somebody has said that the host is down, and
+what it had sent can no longer arrive.";
 
 /// List the machines that work on the queue, on a PostgreSQL server.
 #[derive(Debug, Args)]
@@ -41,13 +42,16 @@ pub struct HostsArgs {
 enum HostsCommand {
     Fence(FenceArgs),
 }
+const FENCE_EXAMPLES: &str = "\
+Examples:
+  refleet hosts fence web7 --reason \"powered off by hand, ticket 4711\"";
 
 /// Say that a machine is down, and all its connections with it.
 ///
 /// Only say it of one that surely sends nothing any more: switched off, or cut off from the network. A
 /// host that is fenced while it lives may wipe an instance that has been sent again.
 #[derive(Debug, Args)]
-#[command(override_usage = "refleet hosts fence [OPTIONS] --reason <TEXT> <HOST>")]
+#[command(override_usage = "refleet hosts fence [OPTIONS] --reason <TEXT> <HOST>", after_help = FENCE_EXAMPLES)]
 struct FenceArgs {
     /// The machine, as `refleet hosts` names it
     host: String,

@@ -16,10 +16,15 @@ use crate::job::{ResultRow, State};
 use crate::queue::{Backend as _, Open};
 use crate::report::ResultFields;
 use crate::{text, time};
+const EXAMPLES: &str = "\
+Examples:
+  refleet list --state failed,in_doubt
+  refleet list --flagged             done, but under another image's name
+  refleet list --json | jq -r 'select(.executed == \"maybe\") | .service_id'";
 
 /// List jobs of the newest batch, one a line, in the manifest's order.
 #[derive(Debug, Args)]
-#[command(override_usage = "refleet list [OPTIONS]")]
+#[command(override_usage = "refleet list [OPTIONS]", after_help = EXAMPLES)]
 pub struct ListArgs {
     /// Only jobs in this state, one of `queued`, `submitting`, `in_progress`, `in_doubt`, `done`, `failed`, `cancelled`; may be repeated
     #[arg(long, value_name = "STATE", value_delimiter = ',', value_parser = parse_state)]

@@ -16,10 +16,14 @@ use crate::exit::Exit;
 use crate::job::BatchId;
 use crate::progress::Verbosity;
 use crate::queue::{Backend as _, Batch, EnqueuePolicy, Queue};
+const EXAMPLES: &str = "\
+Examples:
+  refleet load fleet.csv             queue it; `refleet run` works on it later
+  refleet load fleet.csv --skip-done";
 
 /// Queue a manifest without working on it.
 #[derive(Debug, Args)]
-#[command(override_usage = "refleet load [OPTIONS] <MANIFEST>")]
+#[command(override_usage = "refleet load [OPTIONS] <MANIFEST>", after_help = EXAMPLES)]
 pub struct LoadArgs {
     /// The spreadsheet, or `-` for standard input
     pub manifest: PathBuf,

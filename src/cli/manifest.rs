@@ -4,6 +4,7 @@ use std::path::Path;
 
 use clap::Args;
 
+use super::headings::SHEET;
 use super::output::tell_prose;
 use crate::job::Action;
 use crate::manifest::{self, ManifestError, SheetOptions, Source, Validated};
@@ -15,19 +16,19 @@ use crate::text;
 pub struct ManifestArgs {
     /// Ignore this column, even if it looks like a password or a key; may be repeated
     // Without a manifest it would do nothing, and so is refused.
-    #[arg(long, value_name = "NAME", requires = "manifest")]
+    #[arg(long, help_heading = SHEET, hide_short_help = true, value_name = "NAME", requires = "manifest")]
     pub ignore_column: Vec<String>,
 
     /// The sheet of a workbook, by its name [default: the only one that is not hidden]
-    #[arg(long, value_name = "NAME", requires = "manifest")]
+    #[arg(long, help_heading = SHEET, value_name = "NAME", requires = "manifest")]
     pub sheet: Option<String>,
 
     /// The row that names the columns, counted from 1 [default: the first one that means something]
-    #[arg(long, value_name = "N", requires = "manifest", value_parser = clap::value_parser!(u64).range(1..))]
+    #[arg(long, help_heading = SHEET, hide_short_help = true, value_name = "N", requires = "manifest", value_parser = clap::value_parser!(u64).range(1..))]
     pub header_row: Option<u64>,
 
     /// Read rows, columns and sheets of a workbook that are hidden or filtered like all others
-    #[arg(long, requires = "manifest")]
+    #[arg(long, help_heading = SHEET, hide_short_help = true, requires = "manifest")]
     pub include_hidden: bool,
 }
 

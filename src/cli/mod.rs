@@ -6,7 +6,7 @@
 //!
 //! A command begins in `start`, which parses its `arguments`; `configured` adds what `config.toml`
 //! says. What several commands share:
-//! `global` (options of every command), `manifest` (how a sheet is read), `paths` and
+//! `global` (options of every command), `headings` (how their groups are called), `manifest` (how a sheet is read), `paths` and
 //! `given_paths` (what must not be written over), `format` (how a table is written, and where to),
 //! `database` and `batches` (what a command works on), `at_work` (which run does), `order` (a manifest's
 //! way into the queue), `question` (before anything is destroyed), `next` (what to type afterwards),
@@ -33,6 +33,7 @@ mod error;
 mod format;
 mod given_paths;
 mod global;
+mod headings;
 mod held;
 mod hosts;
 mod left_alone;

@@ -7,6 +7,7 @@ use clap::Args;
 
 use super::error::CliError;
 use super::global::Global;
+use super::headings::{PACE, PATIENCE, SAFETY};
 use crate::run::backoff::Backoff;
 use crate::run::evidence::Rules;
 use crate::run::{Options, Rollout, StartOrder, Tolerance};
@@ -16,84 +17,84 @@ use crate::time::{Hours, Window, Zone, parse_duration};
 #[derive(Debug, Clone, Args)]
 pub struct PaceArgs {
     /// Instances rebuilt at once, each counted from its submission until it works again [default: 8]
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=100_000))]
+    #[arg(long, help_heading = PACE, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=100_000))]
     pub workers: Option<u32>,
 
     /// API calls per second, all kinds together and evenly spaced; 0 for no limit [default: 1]
-    #[arg(long, value_name = "N", value_parser = parse_rate)]
+    #[arg(long, help_heading = PACE, value_name = "N", value_parser = parse_rate)]
     pub rate: Option<f64>,
 
-    /// How often a submission is sent again that was proven not to be executed [default: 5]
-    #[arg(long, value_name = "N")]
-    pub retries: Option<u32>,
+    /// Start nothing that would not be back within these hours of the day, for example 01:00-05:00; what is left when they end is left (exit code 5)
+    #[arg(long, help_heading = PACE, value_name = "FROM-TO")]
+    pub window: Option<Hours>,
 
-    /// Longest delay before the first retry; it doubles with each further one [default: 1s]
-    #[arg(long, value_name = "DURATION", value_parser = parse_positive)]
-    pub backoff_initial: Option<Duration>,
+    /// The time zone of --window, for example Europe/Berlin [default: this machine's]
+    #[arg(long, help_heading = PACE, hide_short_help = true, value_name = "NAME")]
+    pub timezone: Option<Zone>,
 
-    /// Longest delay before any retry [default: 60s]
-    #[arg(long, value_name = "DURATION", value_parser = parse_positive)]
-    pub backoff_max: Option<Duration>,
+    /// In which order instances start: `manifest`, `list` (the order of the account's list, which takes fewer calls to watch), or `auto`: the list's after the first --workers instances, where the manifest's would make the night more than 5 % longer [default: auto]
+    #[arg(long, help_heading = PACE, hide_short_help = true, value_name = "ORDER")]
+    pub order: Option<StartOrder>,
 
-    /// How long one API call may take [default: 60s]
-    #[arg(long, value_name = "DURATION", value_parser = parse_positive)]
-    pub timeout: Option<Duration>,
-
-    /// End with exit code 4 when the API has answered nothing but "slow down", or nothing at all, for this long [default: 30m]
-    #[arg(long, value_name = "DURATION", value_parser = parse_positive)]
-    pub outage_timeout: Option<Duration>,
-
-    /// How long a page of the account's instance list may go unread while an instance on it is due back and calls are to spare [default: 10s]
-    #[arg(long, value_name = "DURATION", value_parser = parse_positive)]
-    pub poll_interval: Option<Duration>,
-
-    /// How long at least the instance list is watched before a doubt is decided by what it shows [default: 5m]
-    #[arg(long, value_name = "DURATION", value_parser = parse_positive)]
-    pub settle: Option<Duration>,
-
-    /// Count an accepted rebuild as done when the instance list has shown nothing of it for this long [default: 10m]
-    #[arg(long, value_name = "DURATION", value_parser = parse_positive)]
-    pub unseen_after: Option<Duration>,
-
-    /// Put a rebuild in doubt when its instance does not work again after this long [default: 60m]
-    #[arg(long, value_name = "DURATION", value_parser = parse_positive)]
-    pub rebuild_timeout: Option<Duration>,
-
-    /// Halt when this many jobs, or this share of the batch, have failed or are in doubt; 100% for never [default: 20%]
-    #[arg(long, value_name = "N|P%")]
-    pub max_failures: Option<Tolerance>,
-
-    /// Halt when more instances than this, of the batch, are other than the order expects; 100% for never [default: 2%]
-    #[arg(long, value_name = "N|P%")]
-    pub max_mismatch: Option<Tolerance>,
+    /// End when every submission is accepted; a later run waits for the rebuilds
+    #[arg(long, help_heading = PACE, hide_short_help = true)]
+    pub no_wait: bool,
 
     /// Start with this many instances of each image, and with the others only when these are done and were seen to be
-    #[arg(long, value_name = "N", value_parser = parse_count)]
+    #[arg(long, help_heading = SAFETY, value_name = "N", value_parser = parse_count)]
     pub canary: Option<NonZeroU32>,
 
     /// Never have more instances than this of one group (column `group`) down at once [default: 1]
-    #[arg(long, value_name = "N", value_parser = parse_count)]
+    #[arg(long, help_heading = SAFETY, value_name = "N", value_parser = parse_count)]
     pub max_per_group: Option<NonZeroU32>,
 
+    /// Halt when this many jobs, or this share of the batch, have failed or are in doubt; 100% for never [default: 20%]
+    #[arg(long, help_heading = SAFETY, value_name = "N|P%")]
+    pub max_failures: Option<Tolerance>,
+
+    /// Halt when more instances than this, of the batch, are other than the order expects; 100% for never [default: 2%]
+    #[arg(long, help_heading = SAFETY, hide_short_help = true, value_name = "N|P%")]
+    pub max_mismatch: Option<Tolerance>,
+
     /// Never take the silence of the instance list for a proof that a submission was not executed; such doubts wait for `resolve`
-    #[arg(long)]
+    #[arg(long, help_heading = SAFETY, hide_short_help = true)]
     pub no_requeue: bool,
 
-    /// Start nothing that would not be back within these hours of the day, for example 01:00-05:00; what is left when they end is left (exit code 5)
-    #[arg(long, value_name = "FROM-TO")]
-    pub window: Option<Hours>,
+    /// How often a submission is sent again that was proven not to be executed [default: 5]
+    #[arg(long, help_heading = PATIENCE, hide_short_help = true, value_name = "N")]
+    pub retries: Option<u32>,
 
-    /// In which order instances start: `manifest`, `list` (the order of the account's list, which takes fewer calls to watch), or `auto`: the list's after the first --workers instances, where the manifest's would make the night more than 5 % longer [default: auto]
-    #[arg(long, value_name = "ORDER")]
-    pub order: Option<StartOrder>,
+    /// Longest delay before the first retry; it doubles with each further one [default: 1s]
+    #[arg(long, help_heading = PATIENCE, hide_short_help = true, value_name = "DURATION", value_parser = parse_positive)]
+    pub backoff_initial: Option<Duration>,
 
-    /// The time zone of --window, for example Europe/Berlin [default: this machine's]
-    #[arg(long, value_name = "NAME")]
-    pub timezone: Option<Zone>,
+    /// Longest delay before any retry [default: 60s]
+    #[arg(long, help_heading = PATIENCE, hide_short_help = true, value_name = "DURATION", value_parser = parse_positive)]
+    pub backoff_max: Option<Duration>,
 
-    /// End when every submission is accepted; a later run waits for the rebuilds
-    #[arg(long)]
-    pub no_wait: bool,
+    /// How long one API call may take [default: 60s]
+    #[arg(long, help_heading = PATIENCE, hide_short_help = true, value_name = "DURATION", value_parser = parse_positive)]
+    pub timeout: Option<Duration>,
+
+    /// End with exit code 4 when the API has answered nothing but "slow down", or nothing at all, for this long [default: 30m]
+    #[arg(long, help_heading = PATIENCE, hide_short_help = true, value_name = "DURATION", value_parser = parse_positive)]
+    pub outage_timeout: Option<Duration>,
+
+    /// How long a page of the account's instance list may go unread while an instance on it is due back and calls are to spare [default: 10s]
+    #[arg(long, help_heading = PATIENCE, hide_short_help = true, value_name = "DURATION", value_parser = parse_positive)]
+    pub poll_interval: Option<Duration>,
+
+    /// How long at least the instance list is watched before a doubt is decided by what it shows [default: 5m]
+    #[arg(long, help_heading = PATIENCE, hide_short_help = true, value_name = "DURATION", value_parser = parse_positive)]
+    pub settle: Option<Duration>,
+
+    /// Count an accepted rebuild as done when the instance list has shown nothing of it for this long [default: 10m]
+    #[arg(long, help_heading = PATIENCE, hide_short_help = true, value_name = "DURATION", value_parser = parse_positive)]
+    pub unseen_after: Option<Duration>,
+
+    /// Put a rebuild in doubt when its instance does not work again after this long [default: 60m]
+    #[arg(long, help_heading = PATIENCE, hide_short_help = true, value_name = "DURATION", value_parser = parse_positive)]
+    pub rebuild_timeout: Option<Duration>,
 }
 
 /// What is used where nothing was given.

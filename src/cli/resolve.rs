@@ -28,12 +28,17 @@ use crate::time;
 
 /// Services that are named before the rest is only counted.
 const NAMED_MAX: usize = 20;
+const RETRY_EXAMPLES: &str = "\
+Examples:
+  refleet retry --failed                     those that were not touched
+  refleet retry --failed --from fleet.csv    with the passwords as they are now
+  refleet retry 5113119 --wiped              wipe it once more";
 
 /// Put failed jobs back in the queue.
 ///
 /// Without --wiped, only those whose instance was not touched.
 #[derive(Debug, Args)]
-#[command(override_usage = "refleet retry [OPTIONS] <SERVICE_ID>...|--failed")]
+#[command(override_usage = "refleet retry [OPTIONS] <SERVICE_ID>...|--failed", after_help = RETRY_EXAMPLES)]
 #[command(group = clap::ArgGroup::new("which").required(true))]
 pub struct RetryArgs {
     /// Instances whose failed jobs are meant
@@ -58,14 +63,17 @@ pub struct RetryArgs {
     #[command(flatten)]
     pub batch: BatchArg,
 }
+const RESOLVE_EXAMPLES: &str = "\
+Examples:
+  refleet resolve 5113119 --as done --reason \"logged in: it is the new image\"
+  refleet resolve 5113119 --as requeue --reason \"the old image still runs\"
+  refleet resolve --all --as failed --reason \"restored by hand, ticket 4711\"";
 
 /// Settle doubts, and failures after a wipe, by the operator's word.
 ///
 /// For instances whose fate is known because somebody has looked at them.
 #[derive(Debug, Args)]
-#[command(
-    override_usage = "refleet resolve [OPTIONS] --as <WORD> --reason <TEXT> <SERVICE_ID>...|--all"
-)]
+#[command(override_usage = "refleet resolve [OPTIONS] --as <WORD> --reason <TEXT> <SERVICE_ID>...|--all", after_help = RESOLVE_EXAMPLES)]
 #[command(group = clap::ArgGroup::new("which").required(true))]
 pub struct ResolveArgs {
     /// Instances in doubt, or failed after they were wiped
@@ -87,12 +95,17 @@ pub struct ResolveArgs {
     #[command(flatten)]
     pub batch: BatchArg,
 }
+const CANCEL_EXAMPLES: &str = "\
+Examples:
+  refleet cancel 5113119 5113120             these two are not to be wiped
+  refleet cancel --all                       give up what has not started
+  refleet cancel --failed --batch 3";
 
 /// Drop jobs that have not started, are in doubt, or have failed.
 ///
 /// Their passwords are erased. A failed job that is dropped cannot be retried.
 #[derive(Debug, Args)]
-#[command(override_usage = "refleet cancel [OPTIONS] <SERVICE_ID>...|--all|--failed")]
+#[command(override_usage = "refleet cancel [OPTIONS] <SERVICE_ID>...|--all|--failed", after_help = CANCEL_EXAMPLES)]
 #[command(group = clap::ArgGroup::new("which").required(true))]
 pub struct CancelArgs {
     /// Instances whose jobs are meant

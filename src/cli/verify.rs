@@ -14,6 +14,10 @@ use crate::text;
 
 /// Flaws that are listed before the rest is only counted.
 const LISTED_MAX: usize = 100;
+const EXAMPLES: &str = "\
+Examples:
+  refleet verify
+  refleet verify --db backup.db      a copy of it";
 
 /// Check the database.
 ///
@@ -22,7 +26,7 @@ const LISTED_MAX: usize = 100;
 ///
 /// Exit code 0 means that all is sound, 1 that the flaws are listed. Changes nothing.
 #[derive(Debug, Args)]
-#[command(override_usage = "refleet verify [OPTIONS]")]
+#[command(override_usage = "refleet verify [OPTIONS]", after_help = EXAMPLES)]
 pub struct VerifyArgs {}
 
 pub async fn verify(global: &Global, _: &VerifyArgs) -> Result<Exit, CliError> {

@@ -604,9 +604,12 @@ fn the_help_of_every_command_tells_all_that_one_needs() {
     let mut text = String::new();
     for args in [
         &["--help"][..],
+        &["-h"],
+        &["run", "-h"],
         &["run", "--help"],
         &["work", "--help"],
         &["check", "--help"],
+        &["plan", "--help"],
         &["load", "--help"],
         &["status", "--help"],
         &["list", "--help"],
@@ -614,12 +617,22 @@ fn the_help_of_every_command_tells_all_that_one_needs() {
         &["retry", "--help"],
         &["resolve", "--help"],
         &["cancel", "--help"],
+        &["pause", "--help"],
+        &["go", "--help"],
+        &["set", "--help"],
+        &["drain", "--help"],
         &["report", "--help"],
         &["verify", "--help"],
+        &["adopt", "--help"],
+        &["hosts", "--help"],
+        &["hosts", "fence", "--help"],
         &["services", "--help"],
+        &["config", "show", "--help"],
         &["images", "--help"],
         &["keys", "--help"],
         &["simulate", "--help"],
+        &["completions", "--help"],
+        &["man", "--help"],
     ] {
         let mut command = bare(folder.path());
         let help = finish({

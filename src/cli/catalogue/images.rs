@@ -16,7 +16,7 @@ use crate::zomro::{Found, Lookup};
 
 const EXAMPLES: &str = "\
 Examples:
-  refleet images 5113119                   what this instance can be rebuilt with
+  refleet images 5113119                   what it can be rebuilt with
   refleet images --catalogue --datacenter NL
   refleet images --own --json | jq -r '.images[] | .image'
 

@@ -6,6 +6,10 @@ use crate::cli::batches::BatchArg;
 use crate::cli::options::parse_rate;
 use crate::cli::resolve::parse_reason;
 use crate::job::{Limits, Tolerance};
+const PAUSE_EXAMPLES: &str = "\
+Examples:
+  refleet pause --reason \"the new image does not boot\"
+  refleet go --reason \"it was the cache\"          and it goes on";
 
 /// Start nothing more of a batch until `refleet go`.
 ///
@@ -13,7 +17,7 @@ use crate::job::{Limits, Tolerance};
 /// Those that have begun go on, and are seen through by the run at work, which then waits. A run
 /// that is started meanwhile ends with exit code 6. A crash does not lift the pause.
 #[derive(Debug, Args)]
-#[command(override_usage = "refleet pause [OPTIONS] --reason <TEXT>")]
+#[command(override_usage = "refleet pause [OPTIONS] --reason <TEXT>", after_help = PAUSE_EXAMPLES)]
 pub struct PauseArgs {
     /// Why; the ledger keeps it, and every run says it
     #[arg(long, value_name = "TEXT", value_parser = parse_why)]
@@ -22,12 +26,16 @@ pub struct PauseArgs {
     #[command(flatten)]
     pub batch: BatchArg,
 }
+const GO_EXAMPLES: &str = "\
+Examples:
+  refleet go --reason \"it was the cache\"
+  refleet go --canaries --reason \"looked at web-1: it is fine\"";
 
 /// Lift the pause of a batch, or its wait for those that go first.
 ///
 /// A run that waits goes on within a second.
 #[derive(Debug, Args)]
-#[command(override_usage = "refleet go [OPTIONS] --reason <TEXT>")]
+#[command(override_usage = "refleet go [OPTIONS] --reason <TEXT>", after_help = GO_EXAMPLES)]
 pub struct GoArgs {
     /// Let the others start though those that go first (--canary) are not proven, and leave a pause as it is
     #[arg(long)]
@@ -40,15 +48,17 @@ pub struct GoArgs {
     #[command(flatten)]
     pub batch: BatchArg,
 }
+const SET_EXAMPLES: &str = "\
+Examples:
+  refleet set --workers 2 --reason \"the panel is slow\"
+  refleet set --rate 0.5 --max-failures 10";
 
 /// Change the limits of the run at work.
 ///
 /// They count from its next start and its next call on, within a second, and until it ends. Fewer
 /// workers end no rebuild that has begun.
 #[derive(Debug, Args)]
-#[command(
-    override_usage = "refleet set [OPTIONS] <--workers <N>|--rate <N>|--max-failures <N|P%>>..."
-)]
+#[command(override_usage = "refleet set [OPTIONS] <--workers <N>|--rate <N>|--max-failures <N|P%>>...", after_help = SET_EXAMPLES)]
 #[command(group = clap::ArgGroup::new("limits").required(true).multiple(true))]
 pub struct SetArgs {
     /// Instances rebuilt at once
@@ -80,12 +90,16 @@ impl SetArgs {
         }
     }
 }
+const DRAIN_EXAMPLES: &str = "\
+Examples:
+  refleet drain --reason \"the morning comes early\"
+  refleet run                        goes on with what is left";
 
 /// Let the run at work end what has begun, and start nothing more.
 ///
 /// It ends with exit code 4 if something is left; the next run goes on with that.
 #[derive(Debug, Args)]
-#[command(override_usage = "refleet drain [OPTIONS]")]
+#[command(override_usage = "refleet drain [OPTIONS]", after_help = DRAIN_EXAMPLES)]
 pub struct DrainArgs {
     /// Why; the ledger keeps it
     #[arg(long, value_name = "TEXT", value_parser = parse_why)]

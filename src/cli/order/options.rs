@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use clap::Args;
 
+use crate::cli::headings::ORDER;
 use crate::queue::{DonePolicy, Due, EnqueuePolicy};
 use crate::time::{InvalidDuration, parse_duration};
 
@@ -15,31 +16,31 @@ use crate::time::{InvalidDuration, parse_duration};
 )]
 pub struct OrderArgs {
     /// Order all rows once more, even those that are done
-    #[arg(long, conflicts_with_all = ["every", "skip_done"])]
+    #[arg(long, help_heading = ORDER, conflicts_with_all = ["every", "skip_done"])]
     pub again: bool,
 
     /// Order the rows whose last submission is at least this long ago, and those never submitted; for cron
-    #[arg(long, value_name = "DURATION", value_parser = parse_every)]
+    #[arg(long, help_heading = ORDER, value_name = "DURATION", value_parser = parse_every)]
     pub every: Option<Duration>,
 
     /// Leave out services to which an earlier manifest already gave this image
-    #[arg(long)]
+    #[arg(long, help_heading = ORDER)]
     pub skip_done: bool,
 
     /// Also order services that an earlier order wiped, or may have wiped, without ending well
-    #[arg(long)]
+    #[arg(long, help_heading = ORDER, hide_short_help = true)]
     pub wiped: bool,
 
     /// Refuse a new order of more instances than this; for cron
-    #[arg(long, value_name = "N")]
+    #[arg(long, help_heading = ORDER, hide_short_help = true, value_name = "N")]
     pub max_wipes: Option<u64>,
 
     /// Refuse a new order that differs in more services than this share from the last one of the same manifest; for cron
-    #[arg(long, value_name = "P%", value_parser = parse_percent)]
+    #[arg(long, help_heading = ORDER, hide_short_help = true, value_name = "P%", value_parser = parse_percent)]
     pub max_change: Option<u8>,
 
     /// Use the passwords, keys and pins of this file for an unfinished batch that was ordered from another file
-    #[arg(long, requires = "manifest")]
+    #[arg(long, help_heading = ORDER, hide_short_help = true, requires = "manifest")]
     pub update_access: bool,
 }
 

@@ -30,7 +30,7 @@ Examples:
   refleet report --output report.html
   refleet report --output results.csv
   refleet report --from fleet.xlsx --output results.xlsx
-  refleet report --rows failed --from fleet.csv --output failed-$(date +%F).csv
+  refleet report --rows failed --from fleet.csv --output failed.csv
   refleet report --format json | jq '.results[] | select(.state != \"done\")'";
 
 /// Print the results of the newest batch, or write them to a file.

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use clap::{Args, ValueEnum};
 
+use crate::cli::headings::{ORDER, OUTPUT};
 use crate::cli::manifest::ManifestArgs;
 use crate::cli::options::PaceArgs;
 use crate::cli::order::OrderArgs;
@@ -19,6 +20,7 @@ Examples:
   refleet run fleet.csv --plan plan.json   do what was approved, without asking
   refleet run fleet.csv --skip-done        one row was corrected: only that
   refleet run fleet.csv -yq --every 20h    nightly, from cron
+  refleet run fleet.csv --canary 1         one of each image first
   refleet run                              go on with the unfinished batch";
 
 /// Rebuild what a manifest lists, or go on where an earlier run stopped.
@@ -42,39 +44,39 @@ pub struct RunArgs {
     pub plan: Option<PathBuf>,
 
     /// How old a plan may be when its order is made
-    #[arg(long, value_name = "DURATION", default_value = "24h", value_parser = parse_duration)]
+    #[arg(long, hide_short_help = true, value_name = "DURATION", default_value = "24h", value_parser = parse_duration)]
     pub plan_age: Duration,
-
-    #[command(flatten)]
-    pub options: OrderArgs,
-
-    /// Order it, and leave the work to `refleet work`; needs a queue on a PostgreSQL server
-    #[arg(long, conflicts_with_all = ["no_wait", "simulate"])]
-    pub order_only: bool,
-
-    /// Go on with an unfinished batch even if nothing has happened in it for 24 hours
-    #[arg(long)]
-    pub stale: bool,
-
-    #[command(flatten)]
-    pub sheet: ManifestArgs,
-
-    #[command(flatten)]
-    pub pace: PaceArgs,
-
-    /// How to show progress
-    #[arg(long, value_enum, default_value_t, value_name = "KIND")]
-    pub progress: ProgressArg,
-
-    /// Append every event to this file as one JSON object a line; `-` for standard output
-    #[arg(long, value_name = "FILE|-")]
-    pub events: Option<PathBuf>,
 
     /// Rehearse against a built-in simulator, with a database of its own and quick timings
     #[arg(long, requires = "manifest")]
     pub simulate: bool,
 
-    #[command(flatten, next_help_heading = "Simulation")]
+    /// Go on with an unfinished batch even if nothing has happened in it for 24 hours
+    #[arg(long, hide_short_help = true)]
+    pub stale: bool,
+
+    #[command(flatten)]
+    pub options: OrderArgs,
+
+    /// Order it, and leave the work to `refleet work`; needs a queue on a PostgreSQL server
+    #[arg(long, help_heading = ORDER, hide_short_help = true, conflicts_with_all = ["no_wait", "simulate"])]
+    pub order_only: bool,
+
+    #[command(flatten)]
+    pub pace: PaceArgs,
+
+    /// How to show progress
+    #[arg(long, help_heading = OUTPUT, value_enum, default_value_t, value_name = "KIND")]
+    pub progress: ProgressArg,
+
+    /// Append every event to this file as one JSON object a line; `-` for standard output
+    #[arg(long, help_heading = OUTPUT, hide_short_help = true, value_name = "FILE|-")]
+    pub events: Option<PathBuf>,
+
+    #[command(flatten)]
+    pub sheet: ManifestArgs,
+
+    #[command(flatten)]
     pub faults: FaultArgs,
 }
 

@@ -5,17 +5,19 @@ use std::path::PathBuf;
 
 use clap::Args;
 
+use crate::cli::headings::OUTPUT;
 use crate::cli::options::PaceArgs;
 use crate::cli::run::{ProgressArg, RunArgs};
 
 const EXAMPLES: &str = "\
 Examples:
-  refleet work --db postgres://refleet@db/refleet        on each host
-  refleet run fleet.csv --order-only --db postgres://…   order, from anywhere
-  refleet hosts --db postgres://refleet@db/refleet       who works, what waits
+  refleet work --db postgres://refleet@db/refleet       on each host
+  refleet run fleet.csv --order-only --db postgres://…  order, from anywhere
+  refleet hosts --db postgres://refleet@db/refleet      who works, what waits
 
-An order keeps the rules that it was made with (--canary, --window, --max-failures, ...); what is typed
-here counts before them. examples/systemd/refleet-work.service runs it as a service.";
+An order keeps the rules that it was made with (--canary, --window,
+--max-failures, ...); what is typed here counts before them.
+examples/systemd/refleet-work.service runs it as a service.";
 
 /// Work on every order of the account, as a service on one of several hosts.
 ///
@@ -37,11 +39,11 @@ pub struct WorkArgs {
     pub pace: PaceArgs,
 
     /// How to show progress
-    #[arg(long, value_enum, default_value_t, value_name = "KIND")]
+    #[arg(long, help_heading = OUTPUT, value_enum, default_value_t, value_name = "KIND")]
     pub progress: ProgressArg,
 
     /// Append every event to this file as one JSON object a line; `-` for standard output
-    #[arg(long, value_name = "FILE|-")]
+    #[arg(long, help_heading = OUTPUT, hide_short_help = true, value_name = "FILE|-")]
     pub events: Option<PathBuf>,
 }
 

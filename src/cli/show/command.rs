@@ -14,10 +14,14 @@ use crate::cli::{database, next};
 use crate::exit::Exit;
 use crate::job::{ResultRow, ServiceId};
 use crate::queue::{Backend as _, Open};
+const EXAMPLES: &str = "\
+Examples:
+  refleet show 5113119               what was sent, answered and seen, and when
+  refleet show 5113119 --json";
 
 /// Show one instance's whole history, over all batches.
 #[derive(Debug, Args)]
-#[command(override_usage = "refleet show [OPTIONS] <SERVICE_ID>")]
+#[command(override_usage = "refleet show [OPTIONS] <SERVICE_ID>", after_help = EXAMPLES)]
 pub struct ShowArgs {
     /// The instance
     pub service_id: ServiceId,

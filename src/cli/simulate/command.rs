@@ -31,7 +31,7 @@ const EXAMPLES: &str = "\
 Examples:
   refleet simulate fleet.csv
   refleet simulate --services 500 --fault-rate 0.2 --listen 127.0.0.1:8080
-  refleet simulate fleet.csv --odd freeze=renamed,names=family,always=429@submission:1m..3m";
+  refleet simulate fleet.csv --odd freeze=renamed,always=429@submission:1m..3m";
 
 pub async fn run(command: &SimulateCommand) -> Result<Exit, CliError> {
     let mut rows = Vec::new();

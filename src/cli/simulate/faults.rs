@@ -2,13 +2,14 @@
 
 use clap::Args;
 
+use crate::cli::headings::SIMULATION;
 use crate::simulator::{FaultKind, FaultPlan, InvalidOddity, Oddities, UnknownFaultKind};
 
 /// What goes wrong in a simulation.
 #[derive(Debug, Clone, Default, Args)]
 pub struct FaultArgs {
     /// Share of the simulated calls that go wrong, 0 to 1
-    #[arg(long, value_name = "SHARE", default_value = "0", value_parser = parse_share)]
+    #[arg(long, help_heading = SIMULATION, value_name = "SHARE", default_value = "0", value_parser = parse_share)]
     pub fault_rate: f64,
 
     /// Kinds of faults, separated by commas [default: 429, 503, reset-before, reset-after, timeout-after, garbage, session-expiry, instance-error]
@@ -18,7 +19,7 @@ pub struct FaultArgs {
     /// header-noise, half-surrogate, cut-utf8, control-characters, windows-1251, koi8-r, unnamed-charset, busy,
     /// secret-echo, ok-and-error, ok-elsewhere, other-func, other-elid, form, other-page,
     /// second-factor, captcha.
-    #[arg(long, value_name = "KIND,...", value_delimiter = ',', value_parser = parse_drawn_kind)]
+    #[arg(long, help_heading = SIMULATION, hide_short_help = true, value_name = "KIND,...", value_delimiter = ',', value_parser = parse_drawn_kind)]
     pub fault_kinds: Vec<FaultKind>,
 
     /// Lasting oddities of the simulated account, separated by commas; may be repeated
@@ -47,11 +48,11 @@ pub struct FaultArgs {
         rustdoc::broken_intra_doc_links,
         reason = "the brackets are the command line's"
     )]
-    #[arg(long, value_name = "KIND[=VALUE],...", value_delimiter = ',', value_parser = parse_oddity)]
+    #[arg(long, help_heading = SIMULATION, hide_short_help = true, value_name = "KIND[=VALUE],...", value_delimiter = ',', value_parser = parse_oddity)]
     pub odd: Vec<String>,
 
     /// Seed of the faults; the same seed gives the same ones
-    #[arg(long, value_name = "NUMBER", default_value_t = 0)]
+    #[arg(long, help_heading = SIMULATION, hide_short_help = true, value_name = "NUMBER", default_value_t = 0)]
     pub seed: u64,
 }
 
