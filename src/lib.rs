@@ -14,17 +14,19 @@
 //! | [`job`] | the domain, pure: ids, states, transitions, ledger entries and their fold | all other modules |
 //! | [`manifest`] | bytes → rows and diagnostics (line, column, remedy) | database, network |
 //! | [`queue`] | jobs and ledger behind a port: in one SQLite file, and where that may lie, or on a PostgreSQL server; the only place that knows sqlx | network |
-//! | [`zomro`] | the API client, and what each of its answers means; the only place that knows reqwest | database |
+//! | [`zomro`] | the API client, and what each of its answers means; beside `monitor` the only place that knows reqwest | database |
 //! | [`run`] | one pure machine decides, one loop does what it says, workers talk HTTP | screen |
 //! | [`event`] | what a run tells the outside: the vocabulary between a run and the screen | both |
 //! | [`config`] | `config.toml`: accounts, how each logs in, defaults of options; every fault with its line | command line, network |
 //! | [`exit`] | the exit codes | all but [`job`] |
 //! | [`pace`] | how far a batch is, how quickly it moves, when it ends | all but [`time`] |
 //! | [`progress`] | events → bar, plain lines, NDJSON; the only place that knows indicatif | run |
+//! | [`monitor`] | whoever watches over runs is told how each stands and has ended: Prometheus, healthchecks, webhooks, a command; knows reqwest for that, and no credentials | database, run, the API |
 //! | [`report`] | results as table, CSV, JSON, and as a page or a workbook for the morning after | run |
 //! | [`simulator`] | an honest stand-in for the API, over real HTTP on loopback | queue, run |
 //! | [`cli`] | the command line: one module per command, errors with hints | |
 //! | [`mod@failpoint`] | where the crash harness kills the process (debug builds, and the feature `failpoints`) | |
+//! | [`shell`] | commands of the operator: how they are started, and ended | all other modules |
 //! | [`text`], [`time`] | foreign text made safe to print; times and durations as people write them, the window of the day by the clocks of a zone | |
 //!
 //! `tests/it/tidy.rs` holds the crate to this map.
@@ -56,11 +58,13 @@ mod exit;
 pub mod failpoint;
 pub mod job;
 mod manifest;
+mod monitor;
 mod pace;
 mod progress;
 pub mod queue;
 mod report;
 pub mod run;
+mod shell;
 pub mod simulator;
 mod text;
 pub mod time;

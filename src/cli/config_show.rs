@@ -9,6 +9,7 @@ use super::configured::known_options;
 use super::credentials;
 use super::error::CliError;
 use super::global::{DATABASE, Global};
+use super::monitors::shown;
 use super::output::{print_json, print_text};
 use crate::exit::Exit;
 use crate::text;
@@ -102,12 +103,20 @@ fn settings(global: &Global) -> Result<Vec<Setting>, CliError> {
     for (name, value, from) in credentials::origins(global) {
         add(name, value, from);
     }
-    for (name, help) in options() {
+    for (name, help, variable) in options() {
         let default = own.and_then(|account| account.options.iter().find(|one| one.name == name));
-        match default {
-            Some(default) => add(&name, default.values.join(", "), place(default.line)),
-            None => add(&name, help, DEFAULT.to_owned()),
-        }
+        let of_environment = variable.and_then(|variable| {
+            let value = std::env::var(&variable).ok()?;
+            Some((value, variable))
+        });
+        let (value, from) = match (of_environment, default) {
+            (Some((value, variable)), _) => (value, variable),
+            (None, Some(default)) => (default.values.join(", "), place(default.line)),
+            (None, None) => (help, DEFAULT.to_owned()),
+        };
+        let is_set = from != DEFAULT;
+        let value = if is_set { shown(&name, value) } else { value };
+        add(&name, value, from);
     }
     Ok(settings)
 }
@@ -144,8 +153,8 @@ fn places(global: &Global) -> Result<[(String, String); 2], CliError> {
     Ok([(db, db_from), (api_url, url_from)])
 }
 
-/// The options of which a file may give defaults, each with what it does by itself.
-fn options() -> Vec<(String, String)> {
+/// The options of which a file may give defaults, each with what it does by itself, and its variable.
+fn options() -> Vec<(String, String, Option<String>)> {
     let mut command = Cli::command();
     command.build();
     let run = command.find_subcommand("run");
@@ -161,11 +170,19 @@ fn options() -> Vec<(String, String)> {
         });
         let by_clap = argument.get_default_values().first();
         let by_clap = by_clap.map(|value| value.to_string_lossy().into_owned());
-        Some(told.or(by_clap).unwrap_or_else(|| "none".to_owned()))
+        let by_itself = told.or(by_clap).unwrap_or_else(|| "none".to_owned());
+        let variable = argument.get_env();
+        Some((
+            by_itself,
+            variable.map(|it| it.to_string_lossy().into_owned()),
+        ))
     };
     known_options()
         .into_iter()
         .filter(|known| known.refused.is_none())
-        .filter_map(|known| Some((known.name.clone(), by_itself(&known.name)?)))
+        .filter_map(|known| {
+            let (by_itself, variable) = by_itself(&known.name)?;
+            Some((known.name, by_itself, variable))
+        })
         .collect()
 }

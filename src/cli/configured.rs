@@ -10,7 +10,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use clap::parser::ValueSource;
-use clap::{Arg, ArgAction, ArgMatches, CommandFactory as _, FromArgMatches as _, Parser as _};
+use clap::{Arg, ArgAction, ArgMatches, CommandFactory as _, FromArgMatches as _};
 
 use super::arguments::{Cli, Command};
 use super::error::{CliError, SetupError};
@@ -101,11 +101,10 @@ impl Need {
     }
 }
 
-/// Parses the command line, and adds what the configuration says of its account. What clap itself has
-/// to say of the command line, it says, and ends the process.
+/// Parses the command line, and adds what the configuration says of its account.
 pub fn parse(arguments: &[OsString]) -> Result<Cli, CliError> {
-    let matches = Cli::command().get_matches_from(arguments);
-    let mut cli = Cli::parse_from(arguments);
+    let matches = Cli::command().try_get_matches_from(arguments)?;
+    let mut cli = Cli::from_arg_matches(&matches)?;
     let need = Need::of(&cli);
     if need == Need::Nothing {
         return Ok(cli);
@@ -140,7 +139,7 @@ pub fn parse(arguments: &[OsString]) -> Result<Cli, CliError> {
 /// for several: what the environment says of a login and of an API is then another one's.
 pub fn as_if_typed(global: &Global, account: &Account) -> Result<Cli, CliError> {
     let arguments: Vec<OsString> = std::env::args_os().collect();
-    let matches = Cli::command().get_matches_from(&arguments);
+    let matches = Cli::command().try_get_matches_from(&arguments)?;
     let mut cli = with_defaults(&arguments, &matches, account)?;
     let mut configured = global.configured.clone();
     configured.account = Some(Arc::new(account.clone()));
@@ -154,6 +153,7 @@ pub fn as_if_typed(global: &Global, account: &Account) -> Result<Cli, CliError> 
         cli.global.api_url = None;
     }
     cli.global.configured = configured;
+    cli.global.watch = global.watch.clone();
     Ok(cli)
 }
 
@@ -328,12 +328,12 @@ fn with_defaults(
     account: &Account,
 ) -> Result<Cli, CliError> {
     let Some((name, given)) = matches.subcommand() else {
-        return Ok(Cli::parse_from(arguments));
+        return Ok(Cli::from_arg_matches(matches)?);
     };
     let mut built = Cli::command();
     built.build();
     let Some(built) = built.find_subcommand(name) else {
-        return Ok(Cli::parse_from(arguments));
+        return Ok(Cli::from_arg_matches(matches)?);
     };
     let mut command = Cli::command();
     for default in &account.options {
@@ -361,8 +361,8 @@ fn with_defaults(
             command.mut_subcommand(name, |command| command.mut_arg(id, set))
         };
     }
-    let matches = command.get_matches_from(arguments);
-    Cli::from_arg_matches(&matches).map_err(|error| CliError::Usage(error.to_string()))
+    let matches = command.try_get_matches_from(arguments)?;
+    Ok(Cli::from_arg_matches(&matches)?)
 }
 
 /// The operator gave an option that excludes this one.

@@ -30,6 +30,12 @@ pub fn check(global: &Global, command: &Command) -> Result<(), CliError> {
         let plan = plan.map(|path| (path.to_owned(), Precious::Plan));
         check_target(global, option, path, manifest.into_iter().chain(plan))?;
     }
+    if let Some(path) = metrics(command) {
+        check_meant("--metrics", path)?;
+        let manifest = manifest.map(|path| (path.to_owned(), Precious::Manifest));
+        let plan = plan.map(|path| (path.to_owned(), Precious::Plan));
+        check_target(global, "--metrics", path, manifest.into_iter().chain(plan))?;
+    }
     match command {
         Command::Plan(args) if args.out.as_deref().is_some_and(is_stream) => {
             Err(CliError::Usage(
@@ -41,6 +47,15 @@ pub fn check(global: &Global, command: &Command) -> Result<(), CliError> {
             None => Ok(()),
         },
         _ => Ok(()),
+    }
+}
+
+/// The file that tells Prometheus how it stands.
+fn metrics(command: &Command) -> Option<&Path> {
+    match command {
+        Command::Run(args) => args.monitors.metrics.as_deref(),
+        Command::Work(args) => args.monitors.metrics.as_deref(),
+        _ => None,
     }
 }
 

@@ -9,6 +9,7 @@ use clap::{ArgAction, Args};
 use super::error::{CliError, SetupError};
 use super::headings::GLOBAL;
 use crate::config::{self, Account, Config};
+use crate::monitor::Watch;
 use crate::progress::Verbosity;
 use crate::queue::Location;
 use crate::text;
@@ -86,6 +87,10 @@ pub struct Global {
     /// What the configuration adds; `configured` fills it in.
     #[arg(skip)]
     pub configured: Configured,
+
+    /// Who is told how it stands; `start` fills it in.
+    #[arg(skip)]
+    pub watch: Watch,
 }
 
 /// What the configuration adds to the options of every command.

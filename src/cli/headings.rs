@@ -13,6 +13,8 @@ pub const SAFETY: &str = "Safety";
 pub const PATIENCE: &str = "Retries and waiting";
 /// What is shown, and where.
 pub const OUTPUT: &str = "Output";
+/// Who else is told how it stands.
+pub const MONITORING: &str = "Monitoring";
 /// How the manifest is read.
 pub const SHEET: &str = "Spreadsheet";
 /// What only a rehearsal takes.

@@ -11,7 +11,7 @@
 //! `database` and `batches` (what a command works on), `at_work` (which run does), `order` (a manifest's
 //! way into the queue), `question` (before anything is destroyed), `next` (what to type afterwards),
 //! `recorded` (what is kept of how a run works, and repeated), `window` (whether anything fits into it),
-//! `held` (which rules hold jobs back, and until when), `words` and `output` (printing), `error` (what
+//! `held` (which rules hold jobs back, and until when), `monitors` (whom `run` and `work` tell how they stand), `words` and `output` (printing), `error` (what
 //! went wrong, with hints).
 
 mod adopt;
@@ -42,6 +42,8 @@ mod load;
 mod lookup;
 mod man;
 mod manifest;
+mod monitor_args;
+mod monitors;
 mod next;
 mod options;
 mod order;

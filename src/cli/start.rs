@@ -12,24 +12,81 @@ use super::global::Global;
 use super::service::WorkArgs;
 use super::{
     adopt, catalogue, check, completions, config_show, configured, control, ended, given_paths,
-    hosts, list, load, man, output, plan, report, resolve, run, service, show, signals, simulate,
-    status, verify,
+    hosts, list, load, man, monitors, output, plan, report, resolve, run, service, show, signals,
+    simulate, status, verify,
 };
 use crate::config::Account;
 use crate::exit::Exit;
+use crate::monitor::Herald;
 use crate::text;
 
-/// Parses the arguments, carries out the command, and says how it ended.
+/// Parses the arguments, carries out the command, and says how it ended: to a person, to the monitors, and to
+/// whoever started it.
 pub fn main() -> ExitCode {
     keep_memory_private();
-    let cli = match configured::parse(&arguments()) {
-        Ok(cli) => cli,
-        Err(error) => {
-            output::tell_prose(&error.render("refleet"));
-            return error.exit().into();
+    say_what_a_bug_is();
+    let arguments = arguments();
+    let parsed = configured::parse(&arguments);
+    let (herald, parsed) = herald(parsed, &arguments);
+    let (exit, said) = match parsed {
+        Ok(mut cli) => {
+            cli.global.watch = herald.as_ref().map(Herald::watch).unwrap_or_default();
+            until_ended(cli)
         }
+        Err(error) => (error.exit(), tell(&error, "refleet")),
     };
+    if let Some(herald) = herald {
+        for line in herald.ended(exit, &said) {
+            output::tell_prose(&format!("{line}\n"));
+        }
+    }
+    exit.into()
+}
+
+/// Who tells the monitors of this process, if there are any; a monitor that cannot be told refuses the
+/// command.
+fn herald(
+    parsed: Result<Cli, CliError>,
+    arguments: &[OsString],
+) -> (Option<Herald>, Result<Cli, CliError>) {
+    let Some(given) = monitors::given(&parsed, arguments) else {
+        return (None, parsed);
+    };
+    let parsed = match given.refused {
+        Some(refused) => parsed.and(Err(refused)),
+        None => parsed,
+    };
+    match Herald::start(given.monitors, given.command) {
+        Ok(herald) => (herald, parsed),
+        Err(error) => (None, parsed.and(Err(CliError::System(error)))),
+    }
+}
+
+/// How the command has ended, and what a person was told of an error.
+fn until_ended(cli: Cli) -> (Exit, String) {
     start_log(&cli.global);
+    let command = cli.command.command(&cli.global);
+    let ended = std::panic::catch_unwind(|| carry_out(cli));
+    match ended {
+        Ok(Ok(exit)) => (exit, String::new()),
+        Ok(Err(error)) => (error.exit(), tell(&error, &command)),
+        Err(_) => (Exit::Bug, String::new()),
+    }
+}
+
+/// Tells a person what went wrong; the text of it. What was asked for goes to stdout.
+fn tell(error: &CliError, command: &str) -> String {
+    if let CliError::CommandLine(error) = error {
+        // In colour, where that can be seen. Nobody is left to be told that it cannot be written.
+        let _ = error.print();
+    } else {
+        output::tell_prose(&error.render(command));
+    }
+    error.render(command)
+}
+
+/// A panic is told as what it is.
+fn say_what_a_bug_is() {
     std::panic::set_hook(Box::new(|panic| {
         let place = panic
             .location()
@@ -41,16 +98,6 @@ pub fn main() -> ExitCode {
             text::brief(what, 300)
         ));
     }));
-    let command = cli.command.command(&cli.global);
-    let ended = std::panic::catch_unwind(|| carry_out(cli));
-    match ended {
-        Ok(Ok(exit)) => exit.into(),
-        Ok(Err(error)) => {
-            output::tell_prose(&error.render(&command));
-            error.exit().into()
-        }
-        Err(_) => Exit::Bug.into(),
-    }
 }
 
 /// The arguments. `refleet help --help` asks for what `refleet help` shows: clap takes the option

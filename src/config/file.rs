@@ -17,7 +17,7 @@ use super::rules;
 const SYSTEM_FILE: &str = "/etc/refleet/config.toml";
 
 /// No such file is larger by far.
-const BYTES_MAX: u64 = 1 << 20;
+pub(super) const BYTES_MAX: u64 = 1 << 20;
 
 /// Where the operator's own files of one kind are: what `variable` names, else `below_home`. A path in
 /// these variables that is not absolute is none. `None`: the environment does not say it.

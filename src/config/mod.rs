@@ -7,19 +7,21 @@
 //!
 //! `file` finds and reads the file, `document` walks through it, `fields` takes the values of one
 //! account (`lines`: where they stand), `rules` says what of an account does not go together. `account` is what comes of it,
-//! `fault` what is wrong.
+//! `fault` what is wrong, and `glimpse` whom to tell that a file is refused.
 
 mod account;
 mod document;
 mod fault;
 mod fields;
 mod file;
+mod glimpse;
 mod lines;
 mod rules;
 
 pub use account::{Account, Config, Given, KnownOption, Located, LoginBy, Options, Secret, Takes};
 pub use fault::ConfigError;
 pub use file::{own_folder, read, search};
+pub use glimpse::glimpse;
 
 #[cfg(test)]
 mod tests;

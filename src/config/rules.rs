@@ -11,7 +11,7 @@ use crate::text;
 const NAME_MAX: usize = 64;
 
 /// May write every file anyway.
-const ROOT: u32 = 0;
+pub(super) const ROOT: u32 = 0;
 
 /// Names of databases that are no account's.
 const RESERVED: [&str; 2] = ["refleet", "simulation"];
@@ -127,13 +127,22 @@ pub(super) fn is_server(database: &str) -> bool {
         .any(|scheme| database.starts_with(scheme))
 }
 
+/// The options that are commands.
+const COMMANDS: [&str; 1] = ["on-end"];
+
 /// The line on which the first command stands.
 fn first_command(accounts: &[Account]) -> Option<usize> {
     let commands = accounts.iter().flat_map(|account| {
         let password = account.password.iter();
         let password = password.filter(|secret| matches!(secret.value, Secret::Command(_)));
         let code = account.totp_command.iter().map(|command| command.line);
-        password.map(|secret| secret.line).chain(code)
+        let options = account.options.iter();
+        let options = options.filter(|option| COMMANDS.contains(&option.name.as_str()));
+        let options = options.map(|option| option.line);
+        password
+            .map(|secret| secret.line)
+            .chain(code)
+            .chain(options)
     });
     commands.min()
 }

@@ -61,6 +61,29 @@ impl Counts {
         }
     }
 
+    /// A job has taken a step. `is_held`: from now on only the operator can settle it.
+    pub fn step(&mut self, from: State, to: State, is_held: bool) {
+        if from != to {
+            let before = self.of_mut(from);
+            *before = before.saturating_sub(1);
+            *self.of_mut(to) += 1;
+        }
+        if is_held {
+            self.held += 1;
+        }
+        // A step does not tell whether a doubt that ended had been held. No more can be held than are in
+        // doubt.
+        self.held = self.held.min(self.in_doubt);
+    }
+
+    /// The jobs of another batch, too.
+    pub fn join(&mut self, other: &Self) {
+        for state in State::ALL {
+            *self.of_mut(*state) += other.of(*state);
+        }
+        self.held += other.held;
+    }
+
     /// Jobs for which no run has anything left to do.
     pub fn ended(&self) -> u64 {
         self.done + self.failed + self.cancelled + self.held

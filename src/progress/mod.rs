@@ -34,7 +34,7 @@ mod tally;
 #[cfg(test)]
 mod tests;
 
-pub use display::{StartError, check_events, start};
+pub use display::{Handle, StartError, check_events, start};
 pub use ended::Ended;
 pub use layout::fold;
 pub use lines::start_order;

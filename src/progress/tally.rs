@@ -139,22 +139,14 @@ impl Tally {
     fn step(&mut self, job: &JobEvent, now: Duration) {
         self.rate.begin(now);
         let ended_before = self.ended();
+        self.counts.step(job.from, job.to, job.held);
         if job.from != job.to {
-            let from = self.counts.of_mut(job.from);
-            *from = from.saturating_sub(1);
-            *self.counts.of_mut(job.to) += 1;
             if job.from == State::Queued {
                 self.forecast.left_queue(job.image);
             } else if job.to == State::Queued {
                 self.forecast.queued(job.image);
             }
         }
-        if job.held {
-            self.counts.held += 1;
-        }
-        // An event does not tell whether a doubt that ended had been held. No more can be held than are
-        // in doubt.
-        self.counts.held = self.counts.held.min(self.counts.in_doubt);
         match job.to {
             State::Submitting => self.forecast.sent(job.service, job.image, now),
             // Under --no-wait nobody looks after it any more: a million of them are not to be kept.

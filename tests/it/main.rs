@@ -32,6 +32,7 @@ mod hosts;
 mod logins;
 mod main_job;
 mod manual;
+mod monitors;
 mod names;
 mod odd;
 mod odd_answers;

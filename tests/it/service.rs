@@ -2,6 +2,7 @@
 //! others stand by.
 
 mod accounts;
+mod watched;
 
 use std::process::Command;
 use std::time::Duration;

@@ -21,6 +21,8 @@ const FUTURE: &str = "see to this machine's clock (`date`); if it is right now, 
 
 const TOO_DIFFERENT: &str = "was the sheet sorted, filtered, or replaced by an old one? `refleet plan` shows each difference; if all of them are meant, run it once without --max-change";
 
+const OTHER_FILE: &str = "--update-access takes what this file says; `refleet run` without a manifest goes on with what was ordered";
+
 /// What to do next, one line each.
 pub fn hints(error: &CliError) -> Vec<String> {
     let hint = |text: &str| vec![text.to_owned()];
@@ -52,9 +54,7 @@ pub fn hints(error: &CliError) -> Vec<String> {
         CliError::Stale { batch, .. } => vec![format!(
             "its servers may be in use by now; look at `refleet status --batch {batch}`, then pass --stale to go on, or `refleet cancel --all --batch {batch}`",
         )],
-        CliError::OtherFile { .. } => hint(
-            "--update-access takes what this file says; `refleet run` without a manifest goes on with what was ordered",
-        ),
+        CliError::OtherFile { .. } => hint(OTHER_FILE),
         CliError::OutOfPlan { go_on, .. } => vec![format!(
             "`{go_on}` goes on within it, and so does --plan with its file; what is to be otherwise has to be typed"
         )],
@@ -101,6 +101,7 @@ pub fn hints(error: &CliError) -> Vec<String> {
         | CliError::Output { .. }
         | CliError::Simulator(_)
         | CliError::System(_)
+        | CliError::CommandLine(_)
         | CliError::Usage(_) => Vec::new(),
     }
 }

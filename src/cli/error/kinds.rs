@@ -230,6 +230,9 @@ pub enum CliError {
     /// Options that do not go together.
     #[error("{0}")]
     Usage(String),
+    /// What clap itself has to say: of a command line that it does not take, or the help that was asked for.
+    #[error(transparent)]
+    CommandLine(#[from] clap::Error),
 }
 
 impl From<OpenError> for CliError {
@@ -295,6 +298,7 @@ impl CliError {
             Self::Unanswered { failure, .. } => ended::of_reading(failure),
             Self::Output { .. } | Self::Simulator(_) | Self::System(_) => Exit::Storage,
             Self::Contradiction(_) => Exit::Bug,
+            Self::CommandLine(error) if !error.use_stderr() => Exit::Done,
             Self::AdoptedTooEarly { .. } => Exit::Busy,
             Self::Manifest(_)
             | Self::Conflict { .. }
@@ -326,6 +330,7 @@ impl CliError {
             | Self::NoSuchService(_)
             | Self::NotMeant { .. }
             | Self::Precious { .. }
+            | Self::CommandLine(_)
             | Self::Usage(_) => Exit::Usage,
         }
     }

@@ -12,6 +12,9 @@ impl CliError {
         if let Self::Manifest(ManifestError::Invalid(faults)) = self {
             return faults.to_string();
         }
+        if let Self::CommandLine(error) = self {
+            return error.to_string();
+        }
         let message = self.to_string();
         let mut lines = String::new();
         // Each fault of a configuration is one line.

@@ -7,6 +7,7 @@ use clap::{Args, ValueEnum};
 
 use crate::cli::headings::{ORDER, OUTPUT};
 use crate::cli::manifest::ManifestArgs;
+use crate::cli::monitor_args::MonitorArgs;
 use crate::cli::options::PaceArgs;
 use crate::cli::order::OrderArgs;
 use crate::cli::simulate::FaultArgs;
@@ -74,6 +75,9 @@ pub struct RunArgs {
     pub events: Option<PathBuf>,
 
     #[command(flatten)]
+    pub monitors: MonitorArgs,
+
+    #[command(flatten)]
     pub sheet: ManifestArgs,
 
     #[command(flatten)]
@@ -96,6 +100,8 @@ impl RunArgs {
             progress,
             events,
             simulate: false,
+            // They are the service's.
+            monitors: MonitorArgs::default(),
             faults: FaultArgs::default(),
         }
     }

@@ -15,6 +15,7 @@ use crate::cli::{batches, database, ended, manifest, next, window};
 use crate::event::{Event, OfImage};
 use crate::exit::Exit;
 use crate::job::{BatchId, Cause, Counts, ImageId, ResultRow, State};
+use crate::monitor::{Begun, Previous, Watched};
 use crate::progress::{self, Ended, Mode, Surroundings, Verbosity, summary};
 use crate::queue::{
     Backend as _, Batch, Lease, NewRun, Overview as _, Queue, Store as _, StoreError,
@@ -33,9 +34,7 @@ pub async fn work(
     prepared: Prepared,
     signals: &mut Signals,
 ) -> Result<Exit, CliError> {
-    let &Invocation {
-        global, context, ..
-    } = invocation;
+    let context = invocation.context;
     let Prepared {
         loaded,
         list,
@@ -50,9 +49,14 @@ pub async fn work(
     let (sender, display) = progress::start(&display_options(invocation, &batch))?;
     let keeper = invocation.service.map(|service| service.keeper);
     let (lease, held) = acquire(queue, batch.id, &recorded, keeper).await?;
+    let watched = watched(invocation, queue, &batch, &lease).await;
+    let tell = |event: Event| {
+        watched.hear(&event);
+        sender.send(event);
+    };
     let simulated = context.simulator.as_ref().map(Simulator::url);
     let api_url = simulated.unwrap_or(&context.api_url).to_owned();
-    sender.send(Event::RunStarted {
+    tell(Event::RunStarted {
         run: lease.run(),
         batch: batch.id,
         action: batch.action,
@@ -76,7 +80,7 @@ pub async fn work(
             list,
             durations,
             trust: held.as_ref().map(|held| held.lease.trust().clone()),
-            events: &|event| sender.send(event),
+            events: &tell,
         },
         signals,
     )
@@ -97,22 +101,71 @@ pub async fn work(
         tell_prose(&error.render(&invocation.command()));
         exit = error.exit();
     }
-    let why = halted(&ending).map(|why| text::brief(&why, text::MESSAGE_CHARS_MAX));
-    let released = queue.release(lease, time::now_ms(), exit.code(), why.as_deref());
-    if let Err(error) = released.await {
-        tracing::debug!(%error, "the end of the run was not recorded");
-    }
-    let mut ended = how_it_ended(invocation, queue, &batch, &recorded, &ending, exit).await;
-    sender.send(Event::RunEnded {
+    release(queue, lease, &ending, exit).await;
+    let ended = how_it_ended(invocation, queue, &batch, &recorded, &ending, exit).await;
+    tell(Event::RunEnded {
         counts: ending.counts,
         elapsed_ms: u64::try_from(ending.elapsed.as_millis()).unwrap_or(u64::MAX),
         exit_code: exit,
     });
+    close(invocation, display, &watched, ended);
+    Ok(exit)
+}
+
+/// Gives the right to work on the batch back, with how its run has ended.
+async fn release(queue: &mut Queue, lease: Lease, ending: &Ending, exit: Exit) {
+    let why = halted(ending).map(|why| text::brief(&why, text::MESSAGE_CHARS_MAX));
+    let released = queue.release(lease, time::now_ms(), exit.code(), why.as_deref());
+    if let Err(error) = released.await {
+        tracing::debug!(%error, "the end of the run was not recorded");
+    }
+}
+
+/// Closes with the summary, for a person and for the monitors.
+fn close(
+    invocation: &Invocation<'_>,
+    display: progress::Handle,
+    watched: &Watched,
+    mut ended: Ended,
+) {
     ended.completed = display.completed();
     ended.slowest = display.slowest();
     ended.halted = ended.halted.or_else(|| display.halted());
-    display.finish(&closing(&ended, global.verbosity()));
-    Ok(exit)
+    // A service has many runs, and none of them is its end.
+    if invocation.service.is_none() {
+        watched.summary(|| summary(&ended, Verbosity::Normal, None));
+    }
+    display.finish(&closing(&ended, invocation.global.verbosity()));
+}
+
+/// What the monitors are told of the run through.
+async fn watched(
+    invocation: &Invocation<'_>,
+    queue: &mut Queue,
+    batch: &Batch,
+    lease: &Lease,
+) -> Watched {
+    let watch = &invocation.global.watch;
+    let mut previous = None;
+    if watch.is_on() {
+        // What the monitors do not hear must not end the run.
+        let runs = queue.runs(batch.id, 2).await.unwrap_or_default();
+        let before = runs.into_iter().find(|run| run.id != lease.run());
+        previous = before.map(|run| Previous {
+            exit_code: run.exit_code,
+        });
+    }
+    let client = invocation.context.client.clone();
+    // A service's logins live longer than its runs.
+    let before = invocation.service.map_or(0, |_| client.calls());
+    watch.begin(Begun {
+        run: lease.run(),
+        batch: batch.id,
+        manifest: batch.manifest.clone(),
+        action: batch.action,
+        previous,
+        calls: Box::new(move || client.calls().saturating_sub(before)),
+    })
 }
 
 /// What the queued jobs of `batch` get, and how long that took before; `durations` learn it, unless they were

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use clap::Args;
 
 use crate::cli::headings::OUTPUT;
+use crate::cli::monitor_args::MonitorArgs;
 use crate::cli::options::PaceArgs;
 use crate::cli::run::{ProgressArg, RunArgs};
 
@@ -45,6 +46,9 @@ pub struct WorkArgs {
     /// Append every event to this file as one JSON object a line; `-` for standard output
     #[arg(long, help_heading = OUTPUT, hide_short_help = true, value_name = "FILE|-")]
     pub events: Option<PathBuf>,
+
+    #[command(flatten)]
+    pub monitors: MonitorArgs,
 }
 
 impl WorkArgs {

@@ -74,6 +74,7 @@ pub async fn work(
     let mut queue = opened;
     let candidates = Candidate::all(global, args, of_account);
     let service = Service::new(global, args, candidates, &mut queue)?;
+    global.watch.serves();
     let tasks = LocalSet::new();
     let work = Box::pin(service.until_ended(&mut queue, &mut signals));
     let ended = tasks.run_until(work).await;
@@ -213,7 +214,10 @@ impl<'a> Service<'a> {
                 looked = look(queue) => looked,
             };
             let turn = match looked {
-                Ok(open) => self.turn(queue, open).await,
+                Ok(open) => {
+                    self.global.watch.looked();
+                    self.turn(queue, open).await
+                }
                 Err(error) => Err(error),
             };
             match turn {

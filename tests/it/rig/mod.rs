@@ -15,6 +15,7 @@ mod process;
 mod proxy;
 #[cfg(target_os = "linux")]
 mod pty;
+mod receiver;
 mod share;
 mod truth;
 
@@ -30,5 +31,6 @@ pub use process::{Ended, Running, SIGABRT, bare, binary, finish, wrapped};
 pub use proxy::Proxy;
 #[cfg(target_os = "linux")]
 pub use pty::{Size, Typed, on_a_terminal};
+pub use receiver::{Manner, Receiver, Told};
 pub use share::side_by_side;
 pub use truth::Story;

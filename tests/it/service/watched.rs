@@ -1,0 +1,42 @@
+//! What the monitors of a service are told.
+
+use std::fs;
+
+use super::{Hosts, end};
+use crate::monitors::{SECRET, told};
+use crate::rig::{Manner, Receiver};
+
+#[test]
+fn a_service_tells_that_it_is_alive_and_how_it_has_ended() {
+    let Some(hosts) = Hosts::new(3) else {
+        return;
+    };
+    hosts.begin(&["--workers", "1"]);
+    let ping = Receiver::new(Manner::Answers(200));
+    let metrics = hosts.rig.path("nightly.prom");
+    let samples = || told::samples(&fs::read_to_string(&metrics).unwrap());
+    let (url, path) = (ping.url(SECRET), metrics.to_str().unwrap());
+    let mut service = hosts.work("web1", &["--ping", &url, "--metrics", path]);
+    service.wait_for_word("nothing to do for account ");
+    let ended = service.wait_until(|| !ping.told().is_empty() && metrics.exists());
+    assert_eq!(ended, None, "{}", service.said());
+    assert_eq!(samples().get("refleet_running"), Some(&1.0));
+    // A check that was told of a start would wait for an end.
+    assert_eq!(ping.told()[0].last(), "log");
+
+    end(service);
+    let pings = ping.told();
+    assert_eq!(pings.len(), 2, "{pings:?}");
+    assert_eq!(pings[1].last(), "143");
+    assert_eq!(told::rid(&pings[0]), told::rid(&pings[1]));
+    let samples = samples();
+    for (series, value) in [
+        ("refleet_last_exit_code", 143.0),
+        ("refleet_running", 0.0),
+        ("refleet_runs_total{exit_code=\"0\"}", 1.0),
+        ("refleet_jobs{state=\"done\"}", 3.0),
+    ] {
+        assert_eq!(samples.get(series), Some(&value), "{samples:?}");
+    }
+    assert!(samples["refleet_api_calls_total"] > 0.0, "{samples:?}");
+}
