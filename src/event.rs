@@ -9,8 +9,8 @@ use serde::Serialize;
 
 use crate::exit::Exit;
 use crate::job::{
-    Action, BatchId, ControlEntry, Counts, Evidence, Executed, FailureKind, ImageId, Owner, RunId,
-    ServiceId, State,
+    Action, BatchId, ControlEntry, Counts, Evidence, Executed, FailureKind, ImageId, JobId, Owner,
+    RunId, ServiceId, State,
 };
 
 /// Something that a person or a script may want to know while a run works.
@@ -180,6 +180,8 @@ pub enum Limit {
 /// A job took a step.
 #[derive(Debug, Clone, Serialize)]
 pub struct JobEvent {
+    /// The job, by the number that the ledger has for it.
+    pub job: JobId,
     /// The instance.
     pub service: ServiceId,
     /// The owner's name for it, where a list showed it before the submission.

@@ -19,6 +19,7 @@
 //! | [`event`] | what a run tells the outside: the vocabulary between a run and the screen | both |
 //! | [`config`] | `config.toml`: accounts, how each logs in, defaults of options; every fault with its line | command line, network |
 //! | [`exit`] | the exit codes | all but [`job`] |
+//! | [`log`] | what is told on stderr, as text or as one JSON object a line | all but [`text`] and [`time`] |
 //! | [`pace`] | how far a batch is, how quickly it moves, when it ends | all but [`time`] |
 //! | [`progress`] | events → bar, plain lines, NDJSON; the only place that knows indicatif | run |
 //! | [`monitor`] | whoever watches over runs is told how each stands and has ended: Prometheus, healthchecks, webhooks, a command; knows reqwest for that, and no credentials | database, run, the API |
@@ -26,7 +27,7 @@
 //! | [`simulator`] | an honest stand-in for the API, over real HTTP on loopback | queue, run |
 //! | [`cli`] | the command line: one module per command, errors with hints | |
 //! | [`mod@failpoint`] | where the crash harness kills the process (debug builds, and the feature `failpoints`) | |
-//! | [`shell`] | commands of the operator: how they are started, and ended | all other modules |
+//! | [`shell`] | commands of the operator: how they are started, and ended | all but [`log`] |
 //! | [`text`], [`time`] | foreign text made safe to print; times and durations as people write them, the window of the day by the clocks of a zone | |
 //!
 //! `tests/it/tidy.rs` holds the crate to this map.
@@ -57,6 +58,7 @@ pub mod event;
 mod exit;
 pub mod failpoint;
 pub mod job;
+mod log;
 mod manifest;
 mod monitor;
 mod pace;

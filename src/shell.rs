@@ -3,14 +3,28 @@
 //! The one fact to know: a command gets none of the secrets that we were given, and one that takes too long is
 //! ended with all that it started.
 
+use std::io::{self, BufRead as _, BufReader, Read as _};
+use std::os::fd::AsFd as _;
 use std::os::unix::process::{CommandExt as _, ExitStatusExt as _};
 use std::process::{Child, Command, ExitStatus};
+use std::sync::mpsc;
 use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal, kill_process_group};
 
+use crate::log::{self, Level};
+
 /// How the variables begin that may hold a secret of ours.
 const OURS: &str = "ZOMRO_";
+
+/// What systemd has given to us alone: whoever answers there speaks for the service.
+const OF_THE_SERVICE: [&str; 3] = ["NOTIFY_SOCKET", "WATCHDOG_USEC", "WATCHDOG_PID"];
+
+/// How long the end of what it says is waited for when it has ended.
+const AFTER_ITS_END: Duration = Duration::from_millis(200);
+
+/// A longer line is told in pieces.
+const LINE_BYTES_MAX: u64 = 8 << 10;
 
 const LOOK_EVERY: Duration = Duration::from_millis(10);
 
@@ -18,6 +32,9 @@ const LOOK_EVERY: Duration = Duration::from_millis(10);
 pub fn command(text: &str) -> Command {
     let mut shell = Command::new("sh");
     shell.args(["-c", text]);
+    for name in OF_THE_SERVICE {
+        shell.env_remove(name);
+    }
     // What it starts could pass them on.
     for (name, _) in std::env::vars_os() {
         if name.as_encoded_bytes().starts_with(OURS.as_bytes()) {
@@ -25,6 +42,51 @@ pub fn command(text: &str) -> Command {
         }
     }
     shell
+}
+
+/// Lets what `shell` says for a person, on stderr and perhaps on stdout, go to our stderr. Where that gets
+/// JSON, each line of it becomes a line of ours.
+pub fn said_on_stderr(shell: &mut Command, and_on_stdout: bool) -> io::Result<Relay> {
+    if !log::is_json() {
+        if and_on_stdout {
+            shell.stdout(io::stderr().as_fd().try_clone_to_owned()?);
+        }
+        return Ok(Relay(None));
+    }
+    let (reader, writer) = io::pipe()?;
+    if and_on_stdout {
+        shell.stdout(writer.try_clone()?);
+    }
+    shell.stderr(writer);
+    let (sender, ended) = mpsc::channel();
+    std::thread::spawn(move || {
+        let mut reader = BufReader::new(reader);
+        let mut line = Vec::new();
+        while (reader.by_ref().take(LINE_BYTES_MAX))
+            .read_until(b'\n', &mut line)
+            .is_ok_and(|bytes| bytes > 0)
+        {
+            let text = String::from_utf8_lossy(&line);
+            log::tell_line(Level::Info, "command", text.trim_end());
+            line.clear();
+        }
+        // Nobody may be left who wants to know.
+        let _ = sender.send(());
+    });
+    Ok(Relay(Some(ended)))
+}
+
+/// What a command says is being told.
+pub struct Relay(Option<mpsc::Receiver<()>>);
+
+impl Relay {
+    /// The command has ended: what it has said is told. What it left behind in the background is not waited
+    /// for.
+    pub fn finish(self) {
+        if let Some(ended) = self.0 {
+            let _ = ended.recv_timeout(AFTER_ITS_END);
+        }
+    }
 }
 
 /// A command that is being carried out. Dropped before its end, it is ended, with all that it started.

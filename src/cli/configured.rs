@@ -26,7 +26,16 @@ use crate::progress::Verbosity;
 const RUN: &str = "run";
 
 /// Options of the command line alone.
-const NO_KEYS: [&str; 6] = ["help", "version", "config", "account", "db", "api-url"];
+const NO_KEYS: [&str; 7] = [
+    "help",
+    "version",
+    "config",
+    "account",
+    "db",
+    "api-url",
+    // What is wrong with the file is told in it.
+    "log-format",
+];
 
 /// What an operator says of one order.
 const OF_ONE_ORDER: [&str; 10] = [

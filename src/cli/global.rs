@@ -1,10 +1,11 @@
 //! Options of every command.
 
+use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use clap::{ArgAction, Args};
+use clap::{ArgAction, Args, ValueEnum};
 
 use super::error::{CliError, SetupError};
 use super::headings::GLOBAL;
@@ -84,6 +85,10 @@ pub struct Global {
     #[arg(short, long, global = true, help_heading = GLOBAL, conflicts_with = "verbose")]
     quiet: bool,
 
+    /// How everything that is told on standard error is written; `json`: one object a line, and no question is asked
+    #[arg(long, global = true, help_heading = GLOBAL, hide_short_help = true, env = "REFLEET_LOG_FORMAT", value_enum, default_value_t, value_name = "FORMAT")]
+    pub log_format: LogFormat,
+
     /// What the configuration adds; `configured` fills it in.
     #[arg(skip)]
     pub configured: Configured,
@@ -91,6 +96,36 @@ pub struct Global {
     /// Who is told how it stands; `start` fills it in.
     #[arg(skip)]
     pub watch: Watch,
+}
+
+/// How what is told on stderr is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
+pub enum LogFormat {
+    /// For people
+    #[default]
+    Text,
+    /// For programs
+    Json,
+}
+
+impl LogFormat {
+    /// As the command line and the environment say before anybody has parsed them: what is wrong with them
+    /// is told in it, too.
+    pub fn foreseen(arguments: &[OsString]) -> Self {
+        let named = |value: &OsStr| Self::from_str(&value.to_string_lossy(), false).ok();
+        let options = arguments.iter().take_while(|argument| *argument != "--");
+        let options: Vec<&OsString> = options.collect();
+        let mut typed = options.iter().enumerate().filter_map(|(nth, option)| {
+            if *option == "--log-format" {
+                return options.get(nth + 1).map(|value| (*value).clone());
+            }
+            let value = option.to_str()?.strip_prefix("--log-format=")?;
+            Some(value.into())
+        });
+        let of_environment = || std::env::var_os("REFLEET_LOG_FORMAT");
+        let given = typed.next_back().or_else(of_environment);
+        given.as_deref().and_then(named).unwrap_or_default()
+    }
 }
 
 /// What the configuration adds to the options of every command.

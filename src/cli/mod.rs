@@ -64,6 +64,7 @@ mod signals;
 mod simulate;
 mod start;
 mod status;
+mod trace;
 mod typed;
 mod verify;
 mod window;

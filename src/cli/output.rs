@@ -3,7 +3,10 @@
 use serde::Serialize;
 
 use super::error::CliError;
-use crate::progress::fold;
+use crate::exit::Exit;
+use crate::log;
+use crate::progress::{Surroundings, fold};
+use crate::time;
 use std::io::{self, IsTerminal as _, Write};
 
 /// Runs `write` on a buffered stdout.
@@ -65,7 +68,7 @@ pub fn print_json(value: &impl Serialize) -> Result<(), CliError> {
 
 /// [`tell`] for prose: on a terminal no word is broken at its edge.
 pub fn tell_prose(text: &str) {
-    if io::stderr().is_terminal() {
+    if io::stderr().is_terminal() && !log::is_json() {
         tell(&folded(text, &console::Term::stderr()));
     } else {
         tell(text);
@@ -74,5 +77,26 @@ pub fn tell_prose(text: &str) {
 
 /// Tells a person something on stderr, as it is; where nobody listens, nothing is lost.
 pub fn tell(text: &str) {
-    let _ = io::stderr().lock().write_all(text.as_bytes());
+    log::tell(text);
+}
+
+/// Tells what went wrong, and with which exit code the process ends for it.
+pub fn tell_failure(text: &str, exit: Exit) {
+    if !log::is_json() {
+        tell_prose(text);
+        return;
+    }
+    let fields = [("exit_code".to_owned(), exit.code().into())];
+    let lines = log::lines_of(time::now_ms(), text, &fields.into_iter().collect());
+    log::write(&lines);
+}
+
+/// Somebody sits at a terminal, and can be asked. A question is no line of JSON.
+pub fn can_ask() -> bool {
+    io::stdin().is_terminal() && io::stderr().is_terminal() && !log::is_json()
+}
+
+/// What was written to stderr last can be written over.
+pub fn can_write_over() -> bool {
+    Surroundings::of_this_process().terminal && !log::is_json()
 }

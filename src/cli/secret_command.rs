@@ -31,6 +31,8 @@ pub async fn first_line(command: &str) -> Result<SecretString, String> {
     let mut shell = shell::command(command);
     shell.stdin(Stdio::null()).stdout(Stdio::piped());
     let is_alone = !std::io::stdin().is_terminal();
+    let said = shell::said_on_stderr(&mut shell, false);
+    let said = said.map_err(|error| format!("cannot start it: {error}"))?;
     let mut running = Running::start(shell, is_alone)?;
     let Some(output) = running.child.stdout.take() else {
         return Err("it has no output".to_owned());
@@ -48,6 +50,7 @@ pub async fn first_line(command: &str) -> Result<SecretString, String> {
             TIMEOUT.as_secs()
         )
     })?;
+    said.finish();
     if !status.success() {
         return Err(shell::how_it_ended(status));
     }

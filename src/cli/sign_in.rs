@@ -3,13 +3,12 @@
 //! The one fact to know: it is asked for before anything else is done, and never later: in the middle
 //! of the night nobody is there to answer. A login that has to be renewed then needs a command.
 
-use std::io::IsTerminal as _;
 use std::time::Duration;
 
 use secrecy::SecretString;
 
 use super::error::CliError;
-use super::output::tell;
+use super::output::{can_ask, tell};
 use super::typed::answer;
 use crate::job::Action;
 use crate::run::Halt;
@@ -23,8 +22,7 @@ const TRIES: u32 = 3;
 /// typed. What else goes wrong is left to the calls that follow, which have the patience for it; but a
 /// login that was refused is not tried again.
 pub async fn sign_in(client: &Client, rate_per_s: f64, action: Action) -> Result<(), CliError> {
-    let is_terminal = std::io::stdin().is_terminal() && std::io::stderr().is_terminal();
-    if !client.can_login() || client.can_confirm() || client.generation() > 0 || !is_terminal {
+    if !client.can_login() || client.can_confirm() || client.generation() > 0 || !can_ask() {
         return Ok(());
     }
     let halted = |halt| CliError::Account { action, halt };

@@ -1,31 +1,31 @@
 //! A process from its first line to its exit code.
 
 use std::ffi::OsString;
-use std::io::IsTerminal as _;
 use std::process::ExitCode;
 
 use clap::CommandFactory as _;
 
 use super::arguments::{Cli, Command};
 use super::error::{self, CliError};
-use super::global::Global;
+use super::global::{Global, LogFormat};
 use super::service::WorkArgs;
 use super::{
     adopt, catalogue, check, completions, config_show, configured, control, ended, given_paths,
     hosts, list, load, man, monitors, output, plan, report, resolve, run, service, show, signals,
-    simulate, status, verify,
+    simulate, status, trace, verify,
 };
 use crate::config::Account;
 use crate::exit::Exit;
 use crate::monitor::Herald;
-use crate::text;
+use crate::{log, text};
 
 /// Parses the arguments, carries out the command, and says how it ended: to a person, to the monitors, and to
 /// whoever started it.
 pub fn main() -> ExitCode {
     keep_memory_private();
-    say_what_a_bug_is();
     let arguments = arguments();
+    log::set_json(LogFormat::foreseen(&arguments) == LogFormat::Json);
+    say_what_a_bug_is();
     let parsed = configured::parse(&arguments);
     let (herald, parsed) = herald(parsed, &arguments);
     let (exit, said) = match parsed {
@@ -64,7 +64,8 @@ fn herald(
 
 /// How the command has ended, and what a person was told of an error.
 fn until_ended(cli: Cli) -> (Exit, String) {
-    start_log(&cli.global);
+    log::set_json(cli.global.log_format == LogFormat::Json);
+    trace::start(&cli.global);
     let command = cli.command.command(&cli.global);
     let ended = std::panic::catch_unwind(|| carry_out(cli));
     match ended {
@@ -76,13 +77,15 @@ fn until_ended(cli: Cli) -> (Exit, String) {
 
 /// Tells a person what went wrong; the text of it. What was asked for goes to stdout.
 fn tell(error: &CliError, command: &str) -> String {
-    if let CliError::CommandLine(error) = error {
-        // In colour, where that can be seen. Nobody is left to be told that it cannot be written.
-        let _ = error.print();
-    } else {
-        output::tell_prose(&error.render(command));
+    let text = error.render(command);
+    match error {
+        CliError::CommandLine(error) if !(error.use_stderr() && log::is_json()) => {
+            // In colour, where that can be seen. Nobody is left to be told that it cannot be written.
+            let _ = error.print();
+        }
+        _ => output::tell_failure(&text, error.exit()),
     }
-    error.render(command)
+    text
 }
 
 /// A panic is told as what it is.
@@ -93,10 +96,11 @@ fn say_what_a_bug_is() {
             .map(ToString::to_string)
             .unwrap_or_default();
         let what = panic.payload_as_str().unwrap_or("no message");
-        output::tell(&format!(
+        let said = format!(
             "error: a bug in refleet, at {place}: {}\nhint: please report it; run again to resume, the ledger is intact\n",
             text::brief(what, 300)
-        ));
+        );
+        output::tell_failure(&said, Exit::Bug);
     }));
 }
 
@@ -239,20 +243,4 @@ async fn until_signal(
         }
         ended = command => ended,
     }
-}
-
-/// The log for those who look into the wire: `-vv`, `-vvv`. It never holds a secret.
-fn start_log(global: &Global) {
-    let level = match global.verbose {
-        0 | 1 => return,
-        2 => "refleet=debug",
-        _ => "refleet=trace,reqwest=debug,hyper_util=debug",
-    };
-    tracing_subscriber::fmt()
-        .with_env_filter(tracing_subscriber::EnvFilter::new(level))
-        .with_writer(std::io::stderr)
-        .with_ansi(std::io::stderr().is_terminal())
-        // The log would report on stderr that stderr is gone, and panic.
-        .log_internal_errors(false)
-        .init();
 }

@@ -2,7 +2,6 @@
 //! be the events of the run.
 
 use std::io::Write as _;
-use std::os::fd::AsFd as _;
 use std::process::Stdio;
 use std::time::Duration;
 
@@ -16,9 +15,9 @@ pub(super) async fn carry_out(command: &str, end: &End) -> Result<(), String> {
     let mut document = end.json().to_string();
     document.push('\n');
     let mut shell = shell::command(command);
-    let to_stderr = std::io::stderr().as_fd().try_clone_to_owned();
-    let stdout = to_stderr.map_or_else(|_| Stdio::null(), Stdio::from);
-    shell.stdin(Stdio::piped()).stdout(stdout);
+    let said = shell::said_on_stderr(&mut shell, true);
+    let said = said.map_err(|error| format!("cannot start it: {error}"))?;
+    shell.stdin(Stdio::piped());
     // It asks for nothing, so it needs no terminal.
     let mut running = Running::start(shell, true)?;
     if let Some(mut stdin) = running.child.stdin.take() {
@@ -27,7 +26,9 @@ pub(super) async fn carry_out(command: &str, end: &End) -> Result<(), String> {
             let _ = stdin.write_all(document.as_bytes());
         });
     }
-    match running.ended(NEVER).await {
+    let ended = running.ended(NEVER).await;
+    said.finish();
+    match ended {
         Some(status) if status.success() => Ok(()),
         Some(status) => Err(shell::how_it_ended(status)),
         None => Err("it was stopped: it took too long".to_owned()),

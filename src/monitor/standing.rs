@@ -177,7 +177,7 @@ impl Standing {
 pub(super) mod tests {
     use super::*;
     use crate::event::JobEvent;
-    use crate::job::{Executed, ServiceId, State};
+    use crate::job::{Executed, JobId, ServiceId, State};
 
     /// A process of which nothing is known yet.
     pub(in crate::monitor) fn standing(command: Command) -> Standing {
@@ -226,6 +226,7 @@ pub(super) mod tests {
         standing.begin(run(1, queued, 0), None);
         let mut step = |from, to, held| {
             let job = JobEvent {
+                job: JobId::from_stored(17),
                 service: ServiceId::new(1).unwrap(),
                 name: None,
                 ip: None,

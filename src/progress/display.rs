@@ -12,9 +12,10 @@ use super::layout::Paint;
 use super::mode::Mode;
 use super::options::{EventsTo, Options};
 use super::shared::{Letter, Shared};
-use super::{screen, selection, stream};
+use super::{log_lines, screen, selection, stream};
 use crate::event::Event;
-use crate::time;
+use crate::job::RunId;
+use crate::{log, time};
 
 /// How long the end of a run waits for each reader.
 const FINISH_MAX: Duration = Duration::from_secs(2);
@@ -85,6 +86,9 @@ pub fn start(options: &Options) -> Result<(EventSender, Handle), StartError> {
             &Bar::new(console::Term::buffered_stderr(), paint),
             paint,
         ),
+        Mode::Plain | Mode::None if log::is_json() => {
+            log_lines::write(shared, screen::HEARTBEAT, &mut io::stderr());
+        }
         Mode::Plain | Mode::None => screen::show_lines(shared, &mut io::stderr()),
     })?;
     Ok((
@@ -141,6 +145,11 @@ impl Handle {
     /// For [`Ended::slowest`](super::Ended::slowest).
     pub fn slowest(&self) -> Option<Slowest> {
         self.shared.tally().slowest()
+    }
+
+    /// The run that is shown, once it has begun.
+    pub fn run(&self) -> Option<RunId> {
+        self.shared.tally().ids().map(|(run, _)| run)
     }
 
     /// Why the run halts, for [`Ended::halted`](super::Ended::halted).

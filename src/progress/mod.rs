@@ -9,7 +9,7 @@
 //! A run's events go through `display`, which starts the threads and keeps the numbers (`tally`, with
 //! `rate` and `forecast`). `selection` says which events are worth a line, `lines` what it says,
 //! `similar` keeps a thousand of a kind off the screen; `screen` and `bar` show them, `stream` writes
-//! them for scripts (`ndjson`). `summary` closes, with `next_steps`.
+//! them for scripts (`ndjson`). `log_lines` writes a run where stderr gets JSON, and its summary. `summary` closes, with `next_steps`.
 
 mod bar;
 mod counters;
@@ -18,6 +18,7 @@ mod ended;
 mod forecast;
 mod layout;
 mod lines;
+mod log_lines;
 mod mailbox;
 mod mode;
 mod ndjson;
@@ -38,6 +39,7 @@ pub use display::{Handle, StartError, check_events, start};
 pub use ended::Ended;
 pub use layout::fold;
 pub use lines::start_order;
+pub use log_lines::closing_line;
 pub use mode::{Choice, Mode, Surroundings, Verbosity};
 pub use options::{EventsTo, Options};
 pub use summary::summary;

@@ -72,8 +72,8 @@ mod tests {
     use crate::event::{Activity, JobEvent, OfImage};
     use crate::exit::Exit;
     use crate::job::{
-        AccountId, Action, BatchId, ControlEntry, Counts, Evidence, Executed, Instruction, Limits,
-        Owner, RunId, ServiceId, State,
+        AccountId, Action, BatchId, ControlEntry, Counts, Evidence, Executed, Instruction, JobId,
+        Limits, Owner, RunId, ServiceId, State,
     };
 
     fn line(event: &Event) -> String {
@@ -133,6 +133,7 @@ mod tests {
                 remaining: Duration::from_secs(12),
             }),
             Event::Job(JobEvent {
+                job: JobId::from_stored(17),
                 name: Some("web-1".to_owned()),
                 ip: None,
                 service: ServiceId::new(5_113_119).unwrap(),

@@ -19,7 +19,7 @@ const FRAME: Duration = Duration::from_millis(100);
 /// Lines that come within this time are written together.
 const LINES_PACE: Duration = Duration::from_millis(20);
 /// A log in which nothing was written for so long gets a line that says where the run stands.
-const HEARTBEAT: Duration = Duration::from_mins(5);
+pub const HEARTBEAT: Duration = Duration::from_mins(5);
 
 /// Shows a run on a terminal, until its mailbox is closed.
 pub fn show_bar<T: Terminal>(shared: &Shared, bar: &Bar<T>, paint: Paint) {

@@ -9,7 +9,7 @@ use super::counters::counters;
 use super::ended::Ended;
 use super::layout::{COMMAND_INDENT, fold};
 use super::mode::Verbosity;
-use super::next_steps::next_steps;
+use super::next_steps::{Step, next_steps};
 use crate::exit::Exit;
 use crate::job::{Cause, Counts};
 use crate::pace::as_f64;
@@ -28,7 +28,7 @@ const COLUMNS: usize = 80;
 /// What is printed when a run has ended. Ends with a line feed; empty where `-q` has nothing to say. `width`:
 /// the columns of the terminal, where it is known that there is one.
 pub fn summary(ended: &Ended, verbosity: Verbosity, width: Option<usize>) -> String {
-    if verbosity == Verbosity::Quiet && ended.exit == Exit::Done && ended.flagged == 0 {
+    if says_nothing(ended, verbosity) {
         return String::new();
     }
     let mut text = String::new();
@@ -81,6 +81,11 @@ pub fn summary(ended: &Ended, verbosity: Verbosity, width: Option<usize>) -> Str
     text + &why + &next
 }
 
+/// Under `-q` only what needs a human is said.
+pub fn says_nothing(ended: &Ended, verbosity: Verbosity) -> bool {
+    verbosity == Verbosity::Quiet && ended.exit == Exit::Done && ended.flagged == 0
+}
+
 /// The rows that `text` takes on a terminal of this width. What is too long is broken between words, and by
 /// the terminal itself, if it is a command: none is shortened.
 fn rows(text: &str, width: Option<usize>) -> usize {
@@ -118,24 +123,32 @@ fn why_they_failed(causes: &[Cause], room: usize, columns: usize) -> String {
 
 fn what_is_next(ended: &Ended) -> String {
     let mut text = String::new();
-    for step in next_steps(ended) {
+    for step in next(ended) {
         let _ = writeln!(text, "{}", step.what);
         for command in step.commands {
-            // `run` finds the batch by its manifest.
-            let which = if ended.is_newest || command.starts_with("run") {
-                String::new()
-            } else {
-                format!(" --batch {}", ended.batch)
-            };
-            let _ = writeln!(
-                text,
-                "{COMMAND_INDENT}{} {}{which}",
-                printable(&ended.command),
-                printable(&command)
-            );
+            let _ = writeln!(text, "{COMMAND_INDENT}{command}");
         }
     }
     text
+}
+
+/// What is left to do, with whole commands.
+pub fn next(ended: &Ended) -> Vec<Step> {
+    let whole = |command: &String| {
+        // `run` finds the batch by its manifest.
+        let which = if ended.is_newest || command.starts_with("run") {
+            String::new()
+        } else {
+            format!(" --batch {}", ended.batch)
+        };
+        let (program, command) = (printable(&ended.command), printable(command));
+        format!("{program} {command}{which}")
+    };
+    let mut steps = next_steps(ended);
+    for step in &mut steps {
+        step.commands = step.commands.iter().map(whole).collect();
+    }
+    steps
 }
 
 /// The counters. Those that count nothing are left out, except the first three, which everybody
@@ -151,7 +164,8 @@ fn standing_briefly(counts: &Counts) -> String {
     pieces.join(", ")
 }
 
-fn verdict(ended: &Ended) -> String {
+/// How it ended, in one sentence.
+pub fn verdict(ended: &Ended) -> String {
     let batch = ended.batch;
     match ended.exit {
         Exit::Done if ended.counts.open() > 0 => {

@@ -11,7 +11,7 @@ use super::layout::{Paint, Tone, edges, fit, flow};
 use super::lines::{describe_activity, stopping};
 use super::rate::Rate;
 use crate::event::{Activity, Event, JobEvent, Limit};
-use crate::job::{Counts, Evidence, Instruction, Limits, State, Terms};
+use crate::job::{BatchId, Counts, Evidence, Instruction, Limits, RunId, State, Terms};
 use crate::pace::Pace;
 use crate::text::{MESSAGE_CHARS_MAX, brief};
 use crate::time;
@@ -25,6 +25,7 @@ pub struct Tally {
     terms: &'static Terms,
     counts: Counts,
     begun: bool,
+    ids: Option<(RunId, BatchId)>,
     simulated: bool,
     no_wait: bool,
     activity: Option<(Activity, Duration)>,
@@ -68,6 +69,7 @@ impl Tally {
             terms,
             counts: Counts::default(),
             begun: false,
+            ids: None,
             simulated: false,
             no_wait,
             activity: None,
@@ -86,6 +88,8 @@ impl Tally {
     pub fn apply(&mut self, event: &Event, now: Duration) {
         match event {
             Event::RunStarted {
+                run,
+                batch,
                 counts,
                 simulated,
                 workers,
@@ -96,6 +100,7 @@ impl Tally {
                 self.counts = *counts;
                 self.simulated = *simulated;
                 self.begun = true;
+                self.ids = Some((*run, *batch));
                 self.forecast.expect(images);
                 self.forecast.limit(&Limits {
                     workers: Some(*workers),
@@ -184,6 +189,11 @@ impl Tally {
             0
         };
         self.counts.ended() + accepted
+    }
+
+    /// The run, and what it works on; before it has begun, nobody knows.
+    pub fn ids(&self) -> Option<(RunId, BatchId)> {
+        self.ids
     }
 
     /// Jobs that ended since the start.

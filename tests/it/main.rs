@@ -30,6 +30,7 @@ mod examples;
 mod faults;
 mod hosts;
 mod logins;
+mod logs;
 mod main_job;
 mod manual;
 mod monitors;

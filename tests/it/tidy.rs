@@ -33,12 +33,13 @@ const ROOMS: &[(&str, &[&str])] = &[
             "zomro",
         ],
     ),
+    ("log", &["text", "time"]),
     ("pace", &["time"]),
     (
         "progress",
-        &["event", "exit", "job", "pace", "text", "time"],
+        &["event", "exit", "job", "log", "pace", "text", "time"],
     ),
-    ("shell", &[]),
+    ("shell", &["log"]),
     (
         "monitor",
         &["event", "exit", "job", "shell", "text", "time"],

@@ -1,6 +1,6 @@
 //! What the commands share that read the account: the way to the API, and the way out.
 
-use std::io::{self, IsTerminal as _};
+use std::io;
 use std::path::Path;
 use std::time::Duration;
 
@@ -11,11 +11,11 @@ use crate::cli::error::CliError;
 use crate::cli::format::{self, FormatArgs, ListFormat};
 use crate::cli::global::Global;
 use crate::cli::options::{parse_positive, parse_rate};
-use crate::cli::output::{print, tell, tell_prose};
+use crate::cli::output::{can_write_over, print, tell, tell_prose};
 use crate::cli::sign_in::sign_in;
 use crate::exit::Exit;
 use crate::job::Action;
-use crate::progress::{Surroundings, Verbosity};
+use crate::progress::Verbosity;
 use crate::report::{AtomicFile, Format, Listing};
 use crate::run::Halt;
 use crate::text;
@@ -50,9 +50,7 @@ pub struct Doing {
 impl Doing {
     pub fn new(verbosity: Verbosity) -> Self {
         Self {
-            can_write_over: verbosity != Verbosity::Quiet
-                && io::stderr().is_terminal()
-                && Surroundings::of_this_process().terminal,
+            can_write_over: verbosity != Verbosity::Quiet && can_write_over(),
         }
     }
 

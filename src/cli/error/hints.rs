@@ -16,6 +16,9 @@ use crate::zomro::ClientError;
 /// What to do where a database belongs to another provider.
 const OTHER_PROVIDER: &str = "give that address with --api-url or REFLEET_API_URL (another port, path or spelling of the same host will do); a really different provider needs a database of its own: --db";
 
+/// What to do where no question is asked.
+const NOBODY_TO_ASK: &str = "pass --yes once you are sure, or --plan with what was approved";
+
 /// What to do about a date in the future.
 const FUTURE: &str = "see to this machine's clock (`date`); if it is right now, it was wrong then: run it once with --again, which orders all of it now";
 
@@ -50,7 +53,7 @@ pub fn hints(error: &CliError) -> Vec<String> {
             "give the credentials of account {} (ZOMRO_USERNAME and ZOMRO_PASSWORD, or ZOMRO_AUTH), or plan with these",
             theirs.id
         )],
-        CliError::NobodyToAsk { .. } => hint("pass --yes once you are sure"),
+        CliError::NobodyToAsk { .. } => hint(NOBODY_TO_ASK),
         CliError::Stale { batch, .. } => vec![format!(
             "its servers may be in use by now; look at `refleet status --batch {batch}`, then pass --stale to go on, or `refleet cancel --all --batch {batch}`",
         )],

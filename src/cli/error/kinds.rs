@@ -15,9 +15,8 @@ use crate::manifest::ManifestError;
 use crate::progress::StartError;
 use crate::queue::{Changes, Conflict, EnqueueError, OpenError, Precious, StoreError};
 use crate::run::Halt;
-use crate::text;
-use crate::time;
 use crate::zomro::{ClientError, EndpointError};
+use crate::{log, text, time};
 
 #[derive(Debug, thiserror::Error)]
 pub enum CliError {
@@ -104,8 +103,8 @@ pub enum CliError {
     },
     /// Nobody is there to be asked.
     #[error(
-        "this {} {}, and there is no terminal to ask on: {}",
-        .action.terms().costs, words::instances(*.instances), what_it_is(*.open)
+        "this {} {}, and {}: {}",
+        .action.terms().costs, words::instances(*.instances), nobody_is_asked(), what_it_is(*.open)
     )]
     NobodyToAsk {
         /// What it would be.
@@ -412,6 +411,15 @@ fn too_different(changes: &Changes, percent: u8) -> String {
         }
     }
     text
+}
+
+/// Why no question is asked.
+fn nobody_is_asked() -> &'static str {
+    if log::is_json() {
+        "with --log-format json nobody is asked"
+    } else {
+        "there is no terminal to ask on"
+    }
 }
 
 /// Which order a run is about.

@@ -15,13 +15,13 @@ use crate::cli::held::down_already;
 use crate::cli::lookup::Resolved;
 use crate::cli::manifest::{tell_passed_over, tell_warnings};
 use crate::cli::order::{self, OrderArgs, Sheet};
-use crate::cli::output::{print_text, tell_prose};
+use crate::cli::output::{can_write_over, print_text, tell_prose};
 use crate::cli::question::{Asked, Pager, Question, read};
 use crate::cli::recorded::{beside_plan, sheet_words};
 use crate::cli::words::short_digest;
 use crate::cli::{database, lookup, next, window};
 use crate::exit::Exit;
-use crate::progress::{Surroundings, Verbosity};
+use crate::progress::Verbosity;
 use crate::queue::{Batch, Open, OpenError, Overview as _, Queue};
 use crate::text::printable;
 use crate::time;
@@ -78,7 +78,7 @@ async fn make(global: &Global, args: &PlanArgs) -> Result<Exit, CliError> {
         verbosity,
         pager: &Pager::default(),
     };
-    let capable = Surroundings::of_this_process().terminal;
+    let capable = can_write_over();
     let account = read(&order.targets, &asked, capable).await?;
     let mut warnings: Vec<String> =
         (order.changes.as_ref()).map_or_else(Vec::new, text::differences);

@@ -1,18 +1,17 @@
 //! Asks on the terminal.
 
 use std::collections::HashMap;
-use std::io::{self, IsTerminal as _};
 
 use super::pager::Pager;
 use super::targets::Targets;
 use super::text::Question;
 use crate::cli::error::CliError;
-use crate::cli::output::tell;
+use crate::cli::output::{can_ask, can_write_over, tell};
 use crate::cli::sign_in::sign_in;
 use crate::cli::typed::answer;
 use crate::cli::words::instances;
 use crate::job::{Action, BatchId, Owner};
-use crate::progress::{Surroundings, Verbosity};
+use crate::progress::Verbosity;
 use crate::run::{InstanceList, Options, Rollout, read_account};
 use crate::zomro::Client;
 
@@ -44,14 +43,14 @@ pub async fn confirm(
     warnings: &[String],
     asked: &Asked<'_>,
 ) -> Result<(InstanceList, Option<Owner>), CliError> {
-    if !(io::stdin().is_terminal() && io::stderr().is_terminal()) {
+    if !can_ask() {
         return Err(CliError::NobodyToAsk {
             action: asked.action,
             instances: targets.count(),
             open: asked.open,
         });
     }
-    let capable = Surroundings::of_this_process().terminal;
+    let capable = can_write_over();
     let account = read(targets, asked, capable).await?;
     let question = Question {
         action: asked.action,

@@ -10,7 +10,7 @@ use crate::cli::error::CliError;
 use crate::cli::held::{canary_now, down_already, said};
 use crate::cli::lookup::Resolved;
 use crate::cli::order::{self, Loaded, NewOrder, Plan, Sheet, access, check_groups};
-use crate::cli::output::{tell, tell_prose};
+use crate::cli::output::{can_write_over, tell, tell_prose};
 use crate::cli::plan::{self, Approved, Bounds};
 use crate::cli::question::{self, Asked, Targets, confirm};
 use crate::cli::recorded::{as_json, rollout_of, sheet_words};
@@ -19,7 +19,7 @@ use crate::cli::words::short_digest;
 use crate::cli::{batches, database, next, window};
 use crate::exit::Exit;
 use crate::job::{Action, BatchId, Expected, ImageId, NewJob, Owner, ServiceId};
-use crate::progress::{Surroundings, Verbosity};
+use crate::progress::Verbosity;
 use crate::queue::{Backend as _, Batch, EnqueuePolicy, Overview as _, Queue, Store as _, Target};
 use crate::run::machine::STALE_AFTER;
 use crate::run::{Account, Durations, InstanceList, StartOrder};
@@ -544,7 +544,7 @@ async fn ask(
 
 /// The account, for a run that asks nobody.
 async fn look(subject: &Subject<'_>, invocation: &Invocation<'_>) -> Result<Account, CliError> {
-    let capable = Surroundings::of_this_process().terminal;
+    let capable = can_write_over();
     question::read(subject.targets, &subject.asked(invocation), capable).await
 }
 

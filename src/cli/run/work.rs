@@ -14,7 +14,7 @@ use crate::cli::recorded::as_json;
 use crate::cli::{batches, database, ended, manifest, next, window};
 use crate::event::{Event, OfImage};
 use crate::exit::Exit;
-use crate::job::{BatchId, Cause, Counts, ImageId, ResultRow, State};
+use crate::job::{BatchId, Cause, Counts, ImageId, ResultRow, RunId, State};
 use crate::monitor::{Begun, Previous, Watched};
 use crate::progress::{self, Ended, Mode, Surroundings, Verbosity, summary};
 use crate::queue::{
@@ -24,7 +24,7 @@ use crate::report::Causes;
 use crate::run::hosts::{BootTime, Keeper, Kept};
 use crate::run::{self, Durations, Ending, Halt, Signals};
 use crate::simulator::Simulator;
-use crate::{text, time};
+use crate::{log, text, time};
 
 /// Lets a run work on `batch`, shows what happens, and says how it ended.
 pub async fn work(
@@ -135,7 +135,8 @@ fn close(
     if invocation.service.is_none() {
         watched.summary(|| summary(&ended, Verbosity::Normal, None));
     }
-    display.finish(&closing(&ended, invocation.global.verbosity()));
+    let closing = closing(&ended, display.run(), invocation.global.verbosity());
+    display.finish(&closing);
 }
 
 /// What the monitors are told of the run through.
@@ -189,7 +190,10 @@ async fn look_back(
     Ok(queued.into_iter().map(of_image).collect())
 }
 
-fn closing(ended: &Ended, verbosity: Verbosity) -> String {
+fn closing(ended: &Ended, run: Option<RunId>, verbosity: Verbosity) -> String {
+    if log::is_json() {
+        return progress::closing_line(ended, run, verbosity);
+    }
     summary(ended, verbosity, Surroundings::of_this_process().columns())
 }
 
@@ -288,7 +292,7 @@ fn display_options(invocation: &Invocation<'_>, batch: &Batch) -> progress::Opti
     let is_one_of_many = invocation.service.is_some_and(|it| it.is_one_of_many);
     let mode = match Mode::resolve(args.progress.into(), verbosity, surroundings) {
         // One display is redrawn in one place.
-        Mode::Bar if is_one_of_many => Mode::Plain,
+        Mode::Bar if is_one_of_many || log::is_json() => Mode::Plain,
         mode => mode,
     };
     progress::Options {

@@ -22,7 +22,7 @@ use super::tally::Tally;
 use super::*;
 use crate::event::{Activity, Event, JobEvent};
 use crate::exit::Exit;
-use crate::job::{Action, BatchId, Counts, Evidence, Executed, RunId, ServiceId, State};
+use crate::job::{Action, BatchId, Counts, Evidence, Executed, JobId, RunId, ServiceId, State};
 
 fn options(mode: Mode, verbosity: Verbosity) -> Options {
     Options {
@@ -68,6 +68,7 @@ fn started(total: u64, simulated: bool) -> Event {
 fn step(number: u64, kind: &'static str, from: State, to: State) -> Event {
     let service = i64::try_from(5_113_000 + number).unwrap();
     Event::Job(JobEvent {
+        job: JobId::from_stored(17),
         name: Some("web-1".to_owned()),
         ip: None,
         service: ServiceId::new(service).unwrap(),

@@ -155,6 +155,7 @@ fn job_event(step: &Step) -> JobEvent {
     };
     let baseline = to.baseline.as_ref();
     JobEvent {
+        job: transition.job,
         service: *service,
         name: baseline.and_then(|baseline| baseline.name.clone()),
         ip: baseline.and_then(|baseline| baseline.ip.clone()),
