@@ -167,7 +167,7 @@ impl Called {
     fn monitors(&self, args: &MonitorArgs) -> (Monitors, Option<CliError>) {
         let mut refused = None;
         let mut address = |name: &str, text: Option<&String>| {
-            let text = text?;
+            let text = text.filter(|text| !text.is_empty())?;
             let address = Address::parse(text);
             if address.is_none() {
                 // Its text may be a secret.
@@ -199,7 +199,7 @@ impl Called {
             metrics: metrics.filter(|path| path.as_os_str() != "-"),
             ping,
             notify,
-            on_end: args.on_end.clone(),
+            on_end: args.on_end.clone().filter(|command| !command.is_empty()),
         };
         (monitors, refused)
     }

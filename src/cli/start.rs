@@ -58,7 +58,10 @@ fn herald(
     };
     match Herald::start(given.monitors, given.command) {
         Ok(herald) => (herald, parsed),
-        Err(error) => (None, parsed.and(Err(CliError::System(error)))),
+        Err(error) => {
+            output::tell_prose(&format!("warning: no monitor is told: {error}\n"));
+            (None, parsed)
+        }
     }
 }
 

@@ -113,3 +113,32 @@ impl End {
         })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::standing::tests::{run, standing};
+    use super::*;
+    use crate::job::AccountId;
+
+    #[test]
+    fn the_document_keeps_its_fields() {
+        let counts = Counts {
+            done: 2,
+            failed: 1,
+            ..Counts::default()
+        };
+        let mut standing = standing(Command::Run);
+        let mut run = run(7, counts, 42);
+        run.account = Some(Owner {
+            id: AccountId::new("70001"),
+            label: Some("ops@example.com".to_owned()),
+        });
+        standing.begin(run, Some(Previous { exit_code: Some(3) }));
+        standing.summary = Some("batch 7 has ended, with failures\n".to_owned());
+        let end = End::new(&standing, Exit::Failed, String::new(), 1_764_000_100_500);
+        let mut document = end.json();
+        document["host"] = "the machine's".into();
+        document["refleet"] = "the version".into();
+        insta::assert_snapshot!(serde_json::to_string_pretty(&document).unwrap());
+    }
+}

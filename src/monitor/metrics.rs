@@ -230,7 +230,11 @@ fn of_runs(text: &mut Text, standing: &Standing) {
         Some(whole(at_work)),
     );
     let name = "refleet_api_calls_total";
-    text.head(name, "counter", "API calls that the process has made.");
+    text.head(
+        name,
+        "counter",
+        "API calls that the runs of the process have made.",
+    );
     text.sample(name, None, whole(standing.calls()));
     if !standing.ended.is_empty() {
         let name = "refleet_runs_total";

@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use super::{Monitored, SECRET, prepared};
-use crate::rig::{Ended, Manner, Receiver, finish};
+use crate::rig::{Ended, Manner, Receiver, Running, finish};
 
 /// All monitors together may take so long, and a busy machine is given some more.
 const TOGETHER: Duration = Duration::from_secs(10);
@@ -41,7 +41,7 @@ fn warnings(ended: &Ended) -> Vec<&str> {
 #[test]
 fn monitors_that_hang_cost_ten_seconds_together_and_a_line_each() {
     // A child of the command's hangs with it, and ends with it.
-    let on_end = "sleep 4711 & echo $! > child; wait";
+    let on_end = "sleep 4711 > /dev/null 2>&1 & echo $! > child; wait";
     let (ended, monitored) = ended(Manner::Silent, on_end);
     let lines = warnings(&ended);
     assert_eq!(lines.len(), 3, "{ended}");
@@ -57,6 +57,24 @@ fn monitors_that_hang_cost_ten_seconds_together_and_a_line_each() {
     // Where nobody collects orphans it may stay a zombie.
     let is_gone = stat.map_or(true, |stat| stat.contains(") Z "));
     assert!(is_gone, "the command's child still runs");
+}
+
+#[test]
+fn ctrl_c_ends_the_waiting_and_changes_no_code() {
+    let mut monitored = prepared(|_| ());
+    monitored.notify = Receiver::new(Manner::Silent);
+    let mut command = monitored.order(&["-q"]);
+    // What is empty is nobody. The others may not have been told yet.
+    command.env("REFLEET_ON_END", "").env("REFLEET_PING", "");
+    let mut run = Running::start(command);
+    let ended = run.wait_until(|| !monitored.notify.told().is_empty());
+    assert_eq!(ended, None, "{}", run.said());
+    let began = Instant::now();
+    run.signal("INT");
+    let ended = run.end().exit(0);
+    assert!(began.elapsed() < BUSY, "{ended}");
+    let said = "warning: --notify http://127.0.0.1/…: it was not waited for: interrupted";
+    assert_eq!(warnings(&ended), [said], "{ended}");
 }
 
 #[test]
@@ -134,7 +152,7 @@ fn what_the_command_prints_goes_to_stderr_and_it_gets_no_secret() {
 #[cfg(target_os = "linux")]
 #[test]
 fn a_file_that_cannot_be_written_any_more_is_removed() {
-    use crate::rig::{Running, wrapped};
+    use crate::rig::wrapped;
     use rustix::process::{Pid, Resource, Rlimit, prlimit};
 
     let monitored = prepared(|rig| rig.simulator.hold_submissions(0));
