@@ -163,6 +163,7 @@ pub fn as_if_typed(global: &Global, account: &Account) -> Result<Cli, CliError> 
     }
     cli.global.configured = configured;
     cli.global.watch = global.watch.clone();
+    cli.global.systemd = global.systemd.clone();
     Ok(cli)
 }
 

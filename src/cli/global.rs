@@ -9,6 +9,7 @@ use clap::{ArgAction, Args, ValueEnum};
 
 use super::error::{CliError, SetupError};
 use super::headings::GLOBAL;
+use super::systemd::Systemd;
 use crate::config::{self, Account, Config};
 use crate::monitor::Watch;
 use crate::progress::Verbosity;
@@ -96,6 +97,10 @@ pub struct Global {
     /// Who is told how it stands; `start` fills it in.
     #[arg(skip)]
     pub watch: Watch,
+
+    /// Who has started this process, and wants to hear of it; `start` fills it in.
+    #[arg(skip)]
+    pub systemd: Systemd,
 }
 
 /// How what is told on stderr is written.

@@ -64,6 +64,7 @@ mod signals;
 mod simulate;
 mod start;
 mod status;
+mod systemd;
 mod trace;
 mod typed;
 mod verify;

@@ -9,6 +9,7 @@ use super::arguments::{Cli, Command};
 use super::error::{self, CliError};
 use super::global::{Global, LogFormat};
 use super::service::WorkArgs;
+use super::systemd::Systemd;
 use super::{
     adopt, catalogue, check, completions, config_show, configured, control, ended, given_paths,
     hosts, list, load, man, monitors, output, plan, report, resolve, run, service, show, signals,
@@ -31,7 +32,11 @@ pub fn main() -> ExitCode {
     let (exit, said) = match parsed {
         Ok(mut cli) => {
             cli.global.watch = herald.as_ref().map(Herald::watch).unwrap_or_default();
-            until_ended(cli)
+            let systemd = systemd_of(&cli.command);
+            cli.global.systemd = systemd.clone();
+            let (exit, said) = until_ended(cli);
+            systemd.ended(exit == Exit::Done);
+            (exit, said)
         }
         Err(error) => (error.exit(), tell(&error, "refleet")),
     };
@@ -62,6 +67,15 @@ fn herald(
             output::tell_prose(&format!("warning: no monitor is told: {error}\n"));
             (None, parsed)
         }
+    }
+}
+
+/// systemd, where it has started the command as a service.
+fn systemd_of(command: &Command) -> Systemd {
+    if matches!(command, Command::Run(_) | Command::Work(_)) {
+        Systemd::of_environment()
+    } else {
+        Systemd::default()
     }
 }
 

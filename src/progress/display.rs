@@ -147,6 +147,12 @@ impl Handle {
         self.shared.tally().slowest()
     }
 
+    /// Where the run stands, in one line; before it has begun, nobody knows.
+    pub fn standing(&self) -> Option<String> {
+        let elapsed = self.shared.started.elapsed();
+        self.shared.tally().heartbeat(elapsed)
+    }
+
     /// The run that is shown, once it has begun.
     pub fn run(&self) -> Option<RunId> {
         self.shared.tally().ids().map(|(run, _)| run)

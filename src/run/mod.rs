@@ -51,7 +51,7 @@ pub use durations::Durations;
 pub use halt::{Halt, Signal};
 pub use list::InstanceList;
 pub use options::Options;
-pub use process::{Ending, Setup, Signals, run};
+pub use process::{Ending, Pulse, Setup, Signals, run};
 pub use rollout::Rollout;
 pub use start_order::StartOrder;
 

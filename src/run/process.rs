@@ -42,6 +42,17 @@ pub struct Setup<'a> {
     pub trust: Option<Trust>,
     /// Where events go.
     pub events: &'a (dyn Fn(Event) + Send + Sync),
+    /// Who wants to know that the loop comes round.
+    pub pulse: Option<Pulse<'a>>,
+}
+
+/// Somebody who wants to know that the loop comes round.
+#[derive(Clone, Copy)]
+pub struct Pulse<'a> {
+    /// At least this often, though nothing happens.
+    pub every: Duration,
+    /// Told each time.
+    pub beat: &'a (dyn Fn() + Send + Sync),
 }
 
 /// The signals that arrive while a run works: the first asks it to stop, the second ends it.
@@ -79,6 +90,7 @@ pub async fn run(setup: Setup<'_>, signals: &mut Signals) -> Result<Ending, Stor
         durations,
         trust,
         events,
+        pulse,
     } = setup;
     // A run that does not wait takes over only what it may have to call a doubt.
     let states: &[State] = if options.no_wait {
@@ -107,6 +119,7 @@ pub async fn run(setup: Setup<'_>, signals: &mut Signals) -> Result<Ending, Stor
     let mut machine = Machine::new(start, started);
     let mut process = Process::new(queue, client, Some(signals), events);
     let batch = lease.batch();
+    process.pulse = pulse;
     process.leased = trust.map(|trust| Leased { batch, trust });
     let storage = drive(&mut machine, &mut process, lease, Input::Time).await;
     drop(process);
@@ -139,6 +152,7 @@ pub(super) struct Process<'a, S> {
     leased: Option<Leased>,
     /// The last commit was begun then.
     commit_began: BootTime,
+    pulse: Option<Pulse<'a>>,
 }
 
 /// A lease that has to be renewed.
@@ -162,6 +176,7 @@ impl<'a, S> Process<'a, S> {
             events,
             leased: None,
             commit_began: BootTime::now(),
+            pulse: None,
         }
     }
 }
@@ -210,6 +225,13 @@ impl<S: Store> Outside for Process<'_, S> {
         // A lease may be lost while nothing else happens.
         let until = match &self.leased {
             Some(_) => until.min(Instant::now() + LOOK_AT_LEASE),
+            None => until,
+        };
+        let until = match &self.pulse {
+            Some(Pulse { every, beat }) => {
+                beat();
+                until.min(Instant::now() + *every)
+            }
             None => until,
         };
         let signal = async {

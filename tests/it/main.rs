@@ -61,6 +61,7 @@ mod spreadsheets;
 mod start_order;
 mod storage;
 mod stray;
+mod systemd;
 
 mod service;
 #[cfg(target_os = "linux")]

@@ -45,9 +45,13 @@ impl Hosts {
 
     /// A service on a host of this name.
     fn work(&self, host: &str, more: &[&str]) -> Running {
+        Running::start(self.work_command(host, more))
+    }
+
+    fn work_command(&self, host: &str, more: &[&str]) -> Command {
         let mut command = self.command(host, &["work"]);
         command.args(self.rig.pace.words()).args(more);
-        Running::start(command)
+        command
     }
 
     /// An order that has been begun, and so belongs to the account.

@@ -23,7 +23,7 @@ fn rig(count: usize) -> Rig {
 }
 
 /// The same, with calls that wait for their answers for as long as the simulator holds them.
-fn patient_rig(count: usize) -> Rig {
+pub fn patient_rig(count: usize) -> Rig {
     let mut rig = rig(count);
     rig.pace.set("--timeout", HELD);
     rig
@@ -171,10 +171,10 @@ fn a_device_that_is_full_and_then_read_only_loses_nothing() {
 }
 
 /// Another program that is in the middle of a transaction.
-struct OtherProgram(sqlx::SqliteConnection);
+pub struct OtherProgram(sqlx::SqliteConnection);
 
 impl OtherProgram {
-    fn holds(rig: &Rig) -> Self {
+    pub fn holds(rig: &Rig) -> Self {
         let mut connection = block_on(
             sqlx::sqlite::SqliteConnectOptions::new()
                 .filename(rig.database())
@@ -186,7 +186,7 @@ impl OtherProgram {
         Self(connection)
     }
 
-    fn lets_go(mut self) {
+    pub fn lets_go(mut self) {
         block_on(sqlx::query("ROLLBACK").execute(&mut self.0)).unwrap();
         block_on(self.0.close()).unwrap();
     }

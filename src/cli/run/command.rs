@@ -164,6 +164,8 @@ async fn until_ended(invocation: &Invocation<'_>, signals: &mut Signals) -> Resu
         // Ctrl-C at the question means no. Dropping `preparing` rolls its transaction back.
         let prepared = {
             let mut preparing = std::pin::pin!(prepare(invocation, &mut queue));
+            // Of a further order that has to be made, after work on another one.
+            let rounds = invocation.global.systemd.watch();
             loop {
                 tokio::select! {
                     biased;
@@ -174,6 +176,7 @@ async fn until_ended(invocation: &Invocation<'_>, signals: &mut Signals) -> Resu
                         return Ok(interrupted(signal));
                     }
                     prepared = &mut preparing => break prepared,
+                    () = rounds.keep_coming() => {}
                 }
             }
         };

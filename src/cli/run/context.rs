@@ -73,6 +73,11 @@ impl Invocation<'_> {
         }
     }
 
+    /// Other runs of this process write to the same screen.
+    pub fn is_one_of_many(&self) -> bool {
+        self.service.is_some_and(|service| service.is_one_of_many)
+    }
+
     /// Nothing real is touched.
     pub fn is_simulated(&self) -> bool {
         self.context.simulator.is_some()

@@ -1,5 +1,7 @@
 //! A run's work on its batch, from the first event to the summary.
 
+use std::path::PathBuf;
+
 use serde_json::Value;
 
 use super::context::Invocation;
@@ -22,7 +24,7 @@ use crate::queue::{
 };
 use crate::report::Causes;
 use crate::run::hosts::{BootTime, Keeper, Kept};
-use crate::run::{self, Durations, Ending, Halt, Signals};
+use crate::run::{self, Durations, Ending, Halt, Pulse, Signals};
 use crate::simulator::Simulator;
 use crate::{log, text, time};
 
@@ -50,26 +52,27 @@ pub async fn work(
     let keeper = invocation.service.map(|service| service.keeper);
     let (lease, held) = acquire(queue, batch.id, &recorded, keeper).await?;
     let watched = watched(invocation, queue, &batch, &lease).await;
+    let systemd = &invocation.global.systemd;
     let tell = |event: Event| {
         watched.hear(&event);
+        if matches!(event, Event::Stopping { .. }) && invocation.service.is_none() {
+            systemd.stopping();
+        }
         sender.send(event);
     };
-    let simulated = context.simulator.as_ref().map(Simulator::url);
-    let api_url = simulated.unwrap_or(&context.api_url).to_owned();
-    tell(Event::RunStarted {
-        run: lease.run(),
-        batch: batch.id,
-        action: batch.action,
-        counts: queue.counts(batch.id).await?,
-        resumed: loaded.resumed,
-        api_url,
-        account: batch.owner.clone(),
-        database: queue.shown(),
-        workers: options.workers,
-        rate: options.rate_per_s,
-        images: look_back(queue, &batch, &mut durations).await?,
-        simulated: invocation.is_simulated(),
-    });
+    let images = look_back(queue, &batch, &mut durations).await?;
+    let counts = queue.counts(batch.id).await?;
+    let begun = (lease.run(), queue.shown(), counts, images);
+    tell(run_started(invocation, &batch, loaded.resumed, begun));
+    systemd.ready();
+    let rounds = systemd.watch();
+    let beat = || {
+        rounds.come_round();
+        // Of several runs each stands somewhere else.
+        if !invocation.is_one_of_many() {
+            systemd.status(|| display.standing());
+        }
+    };
     let ended = run::run(
         run::Setup {
             queue,
@@ -81,6 +84,7 @@ pub async fn work(
             durations,
             trust: held.as_ref().map(|held| held.lease.trust().clone()),
             events: &tell,
+            pulse: rounds.every().map(|every| Pulse { every, beat: &beat }),
         },
         signals,
     )
@@ -92,6 +96,7 @@ pub async fn work(
             return Err(error.into());
         }
     };
+    drop(rounds);
     // The lease is not renewed beyond its end.
     drop(held);
     let heard = keep_late_words(queue, &lease, &mut ending).await;
@@ -110,6 +115,33 @@ pub async fn work(
     });
     close(invocation, display, &watched, ended);
     Ok(exit)
+}
+
+/// How the run begins. `begun`: its number, its database, where the batch stands, and what its jobs get.
+fn run_started(
+    invocation: &Invocation<'_>,
+    batch: &Batch,
+    resumed: bool,
+    begun: (RunId, PathBuf, Counts, Vec<OfImage>),
+) -> Event {
+    let context = invocation.context;
+    let (run, database, counts, images) = begun;
+    let simulated = context.simulator.as_ref().map(Simulator::url);
+    let api_url = simulated.unwrap_or(&context.api_url).to_owned();
+    Event::RunStarted {
+        run,
+        batch: batch.id,
+        action: batch.action,
+        counts,
+        resumed,
+        api_url,
+        account: batch.owner.clone(),
+        database,
+        workers: context.options.workers,
+        rate: context.options.rate_per_s,
+        images,
+        simulated: invocation.is_simulated(),
+    }
 }
 
 /// Gives the right to work on the batch back, with how its run has ended.
@@ -289,7 +321,7 @@ fn display_options(invocation: &Invocation<'_>, batch: &Batch) -> progress::Opti
     } = invocation;
     let verbosity = global.verbosity();
     let surroundings = Surroundings::of_this_process();
-    let is_one_of_many = invocation.service.is_some_and(|it| it.is_one_of_many);
+    let is_one_of_many = invocation.is_one_of_many();
     let mode = match Mode::resolve(args.progress.into(), verbosity, surroundings) {
         // One display is redrawn in one place.
         Mode::Bar if is_one_of_many || log::is_json() => Mode::Plain,

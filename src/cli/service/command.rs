@@ -169,6 +169,7 @@ impl<'a> Service<'a> {
                 Err(error)
             }
         };
+        self.global.systemd.stopping();
         // What works sees its calls through; a second signal is heard by it, too.
         while self.crew.working() > 0 {
             tokio::select! {
@@ -194,7 +195,10 @@ impl<'a> Service<'a> {
     ) -> Result<Stop, CliError> {
         let mut look_at = Instant::now();
         let mut took = Duration::ZERO;
+        let systemd = &self.global.systemd;
+        let rounds = systemd.watch();
         loop {
+            rounds.come_round();
             tokio::select! {
                 biased;
                 Some(signal) = signals.recv() => return Ok(Stop::Signal(signal)),
@@ -216,7 +220,13 @@ impl<'a> Service<'a> {
             let turn = match looked {
                 Ok(open) => {
                     self.global.watch.looked();
-                    self.turn(queue, open).await
+                    let turn = self.turn(queue, open).await;
+                    // Nobody is served before it is known whose the login is.
+                    if turn.is_ok() && !self.crew.is_opening() {
+                        systemd.ready();
+                    }
+                    systemd.status(|| self.standing());
+                    turn
                 }
                 Err(error) => Err(error),
             };
@@ -390,6 +400,16 @@ impl<'a> Service<'a> {
                 self.tell_once(&format!("nothing to do for account {owner}: waiting"));
             }
             (Some(_) | None, Some(_) | None) => {}
+        }
+    }
+
+    /// What it does, for systemd; of one account's work that says more.
+    fn standing(&self) -> Option<String> {
+        match self.crew.working() {
+            0 => (!self.said.is_empty()).then(|| self.said.clone()),
+            _ if !self.crew.is_many() => None,
+            1 => Some("at work for 1 account".to_owned()),
+            working => Some(format!("at work for {working} accounts")),
         }
     }
 

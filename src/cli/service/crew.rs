@@ -64,6 +64,11 @@ impl Crew {
         self.working
     }
 
+    /// A login is being tried.
+    pub fn is_opening(&self) -> bool {
+        self.opening > 0
+    }
+
     /// No further account can be taken before one has ended.
     pub fn is_full(&self) -> bool {
         self.working >= self.working_max

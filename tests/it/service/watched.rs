@@ -1,10 +1,12 @@
 //! What the monitors of a service are told.
 
 use std::fs;
+use std::time::Duration;
 
 use super::{Hosts, end};
 use crate::monitors::{SECRET, told};
-use crate::rig::{Manner, Receiver};
+use crate::rig::{Manner, Receiver, Running, finish};
+use crate::systemd::Listening;
 
 #[test]
 fn a_service_tells_that_it_is_alive_and_how_it_has_ended() {
@@ -39,4 +41,28 @@ fn a_service_tells_that_it_is_alive_and_how_it_has_ended() {
         assert_eq!(samples.get(series), Some(&value), "{samples:?}");
     }
     assert!(samples["refleet_api_calls_total"] > 0.0, "{samples:?}");
+}
+
+#[test]
+fn systemd_hears_of_a_service_when_it_serves_and_what_it_does() {
+    let Some(hosts) = Hosts::new(3) else {
+        return;
+    };
+    hosts.begin(&["--workers", "1"]);
+    let mut systemd = Listening::new(&hosts.rig);
+    let command = hosts.work_command("web1", &[]);
+    let mut service = Running::start(systemd.started(command, Duration::from_mins(5)));
+    let is_done = |systemd: &mut Listening| systemd.has_heard("STATUS=nothing to do for account ");
+    let ended = service.wait_until(|| is_done(&mut systemd));
+    assert_eq!(ended, None, "{}", service.said());
+    assert!(systemd.has_heard("READY=1") && systemd.has_heard("WATCHDOG=1"));
+    end(service);
+    assert_eq!(systemd.heard().last().unwrap(), "STOPPING=1");
+
+    // Whose login is refused never served anybody.
+    let mut systemd = Listening::new(&hosts.rig);
+    let mut command = hosts.work_command("web1", &[]);
+    command.env("ZOMRO_PASSWORD", "Wrong-Password-1");
+    finish(systemd.started(command, Duration::from_mins(5))).exit(7);
+    assert!(!systemd.has_heard("READY=1"), "{:?}", systemd.heard());
 }
