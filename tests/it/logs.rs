@@ -12,7 +12,7 @@ use refleet::simulator::{Call, Fault, FaultKind, Script};
 
 /// The lines of a log, each with what every line has.
 #[track_caller]
-fn lines(name: &str, log: &str) -> Vec<Value> {
+pub fn lines(name: &str, log: &str) -> Vec<Value> {
     let levels = ["trace", "debug", "info", "warn", "error"];
     let line = |line: &str| -> Value {
         let value: Value = serde_json::from_str(line)
@@ -335,6 +335,26 @@ fn what_a_command_that_prints_a_secret_says_is_a_line_of_ours() {
     let log = lines("a command", &ended.err);
     assert_eq!(only(&log, "command")["message"], "unlocking");
     assert!(!ended.err.contains(password), "{ended}");
+}
+
+#[test]
+fn what_a_monitor_has_to_say_is_a_line_too() {
+    let rig = Rig::new(1);
+    let mut command = rig.order("fleet.csv", &["--ping", "http://127.0.0.1:9/check"]);
+    command.env("PATH", "/usr/bin:/bin").env(
+        "REFLEET_ON_END",
+        "echo to stdout; echo to stderr >&2; printf unended; exit 3",
+    );
+    let log = log_of("monitors", 0, command);
+    let said = all(&log, "command");
+    let mut said: Vec<&str> = said
+        .iter()
+        .map(|line| line["message"].as_str().unwrap())
+        .collect();
+    said.sort_unstable();
+    assert_eq!(said, ["to stderr", "to stdout", "unended"]);
+    // One that is not there, and one that failed.
+    assert_eq!(all(&log, "warning").len(), 2, "{log:#?}");
 }
 
 #[cfg(target_os = "linux")]

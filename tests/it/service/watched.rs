@@ -4,6 +4,7 @@ use std::fs;
 use std::time::Duration;
 
 use super::{Hosts, end};
+use crate::logs::lines;
 use crate::monitors::{SECRET, told};
 use crate::rig::{Manner, Receiver, Running, finish};
 use crate::systemd::Listening;
@@ -65,4 +66,31 @@ fn systemd_hears_of_a_service_when_it_serves_and_what_it_does() {
     command.env("ZOMRO_PASSWORD", "Wrong-Password-1");
     finish(systemd.started(command, Duration::from_mins(5))).exit(7);
     assert!(!systemd.has_heard("READY=1"), "{:?}", systemd.heard());
+}
+
+#[test]
+fn a_service_writes_json_and_each_line_of_a_run_says_of_which_batch() {
+    let Some(hosts) = Hosts::new(3) else {
+        return;
+    };
+    hosts.begin(&["--workers", "1"]);
+    let mut command = hosts.work_command("web1", &["--log-format", "json"]);
+    command.env("REFLEET_LOG_FORMAT", "text");
+    let mut service = Running::start(command);
+    service.wait_for_word("nothing to do for account ");
+    let log = lines("a service", &end(service).err);
+    let of_run =
+        |line: &&serde_json::Value| !["note", "warning"].contains(&line["event"].as_str().unwrap());
+    let of_run: Vec<_> = log.iter().filter(of_run).collect();
+    assert!(
+        of_run.iter().any(|line| line["event"] == "summary"),
+        "{log:#?}"
+    );
+    for line in of_run {
+        assert_eq!(
+            (&line["batch"], &line["run"]),
+            (&1.into(), &2.into()),
+            "{line}"
+        );
+    }
 }
