@@ -1,15 +1,22 @@
 //! Bringing the schema up to date, which only `load` and `run` do, and refusing one that is not ours.
 
 use std::path::PathBuf;
+use std::sync::LazyLock;
 
 use sqlx::migrate::{Migrate as _, MigrateError, Migrator};
 
 use super::connect::refused;
 use super::session::Session;
-use crate::queue::stored::SchemaAge;
+use crate::queue::stored::{MigrationFile, SchemaAge, migrator};
 use crate::queue::{Open, OpenError, StoreError};
 
-static MIGRATIONS: Migrator = sqlx::migrate!("migrations/postgres");
+const MIGRATION_FILES: &[MigrationFile] = &[(
+    1,
+    "queue and ledger",
+    include_str!("../../../migrations/postgres/0001_queue_and_ledger.sql"),
+)];
+
+static MIGRATIONS: LazyLock<Migrator> = LazyLock::new(|| migrator(MIGRATION_FILES));
 
 /// sqlx's own table of applied migrations.
 const MIGRATIONS_TABLE: &str = "_sqlx_migrations";
@@ -88,5 +95,16 @@ fn unmigrated(server: &super::server::Server, error: MigrateError) -> OpenError 
             refused(server, error)
         }
         other => StoreError::Bug(other.to_string()).into(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::queue::stored::assert_all_are_listed;
+
+    #[test]
+    fn every_file_of_migrations_is_listed() {
+        assert_all_are_listed(MIGRATION_FILES, "postgres");
     }
 }

@@ -1,14 +1,22 @@
 //! Bringing the schema up to date, which only `load` and `run` do, and refusing one that is not ours.
 
+use std::sync::LazyLock;
+
 use sqlx::migrate::{Migrate, MigrateError, Migrator};
 
 use super::error::OpenError;
 use super::handle::SqliteQueue;
 use super::settings::Open;
 use crate::queue::StoreError;
-use crate::queue::stored::SchemaAge;
+use crate::queue::stored::{MigrationFile, SchemaAge, migrator};
 
-static MIGRATIONS: Migrator = sqlx::migrate!("migrations/sqlite");
+const MIGRATION_FILES: &[MigrationFile] = &[(
+    1,
+    "queue and ledger",
+    include_str!("../../../migrations/sqlite/0001_queue_and_ledger.sql"),
+)];
+
+static MIGRATIONS: LazyLock<Migrator> = LazyLock::new(|| migrator(MIGRATION_FILES));
 
 /// sqlx's own table of applied migrations.
 const MIGRATIONS_TABLE: &str = "_sqlx_migrations";
@@ -61,5 +69,16 @@ impl SqliteQueue {
             MigrateError::Execute(error) | MigrateError::ExecuteMigration(error, _) => error.into(),
             other => StoreError::Bug(other.to_string()).into(),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::queue::stored::assert_all_are_listed;
+
+    #[test]
+    fn every_file_of_migrations_is_listed() {
+        assert_all_are_listed(MIGRATION_FILES, "sqlite");
     }
 }

@@ -5,6 +5,8 @@ use std::ffi::OsString;
 use std::os::unix::ffi::OsStringExt as _;
 use std::path::PathBuf;
 
+use sqlx::{ColumnIndex, Decode, FromRow, Row, Type};
+
 use super::decode::{damaged, from_json, owner, word};
 use crate::job::{BatchId, Counts, Happened};
 use crate::queue::{Batch, StoreError};
@@ -13,7 +15,6 @@ use crate::queue::{Batch, StoreError};
 pub const BATCH_COLUMNS: &str = "id, identity, provider, number, manifest, created_ms, api_url, path, action, account, account_label, plan, sheet";
 
 /// The columns of a batch.
-#[derive(sqlx::FromRow)]
 pub struct StoredBatch {
     id: i64,
     identity: Vec<u8>,
@@ -29,6 +30,35 @@ pub struct StoredBatch {
     plan: Option<String>,
     sheet: Option<String>,
     rows: String,
+}
+
+impl<'r, R> FromRow<'r, R> for StoredBatch
+where
+    R: Row,
+    for<'c> &'c str: ColumnIndex<R>,
+    i64: Decode<'r, R::Database> + Type<R::Database>,
+    String: Decode<'r, R::Database> + Type<R::Database>,
+    Option<String>: Decode<'r, R::Database> + Type<R::Database>,
+    Vec<u8>: Decode<'r, R::Database> + Type<R::Database>,
+{
+    fn from_row(row: &'r R) -> sqlx::Result<Self> {
+        Ok(Self {
+            id: row.try_get("id")?,
+            identity: row.try_get("identity")?,
+            provider: row.try_get("provider")?,
+            number: row.try_get("number")?,
+            manifest: row.try_get("manifest")?,
+            created_ms: row.try_get("created_ms")?,
+            api_url: row.try_get("api_url")?,
+            path: row.try_get("path")?,
+            action: row.try_get("action")?,
+            account: row.try_get("account")?,
+            account_label: row.try_get("account_label")?,
+            plan: row.try_get("plan")?,
+            sheet: row.try_get("sheet")?,
+            rows: row.try_get("rows")?,
+        })
+    }
 }
 
 impl StoredBatch {

@@ -40,7 +40,9 @@ pub(in crate::queue) use rows::job_as_array;
 pub use rows::{
     batch_of, due_jobs, each_target, end_of, ids, job_id, pending_jobs, queued_job, result_row,
 };
-pub use schema::SchemaAge;
+#[cfg(test)]
+pub use schema::assert_all_are_listed;
+pub use schema::{MigrationFile, SchemaAge, migrator};
 pub use steps::{Writer, erased, is_intent, tally_changes, waves};
 pub use stray::{SenderRow, StrayRow, stray};
 pub(in crate::queue) use stray::{may_be_stray, no_stray_but};
