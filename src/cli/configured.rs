@@ -19,7 +19,7 @@ use super::headings::SIMULATION;
 use super::output::tell_prose;
 use super::paths::check_meant;
 use super::plan;
-use crate::config::{self, Account, Config, Given, KnownOption, Takes};
+use crate::config::{self, Account, Config, Found, Given, KnownOption, Takes};
 use crate::progress::Verbosity;
 
 /// The command whose options a file may give.
@@ -223,7 +223,16 @@ fn read(global: &Global) -> Result<Option<Config>, CliError> {
             path.clone()
         }
         None => match config::search() {
-            Some(path) => path,
+            Some(Found::File(path)) => path,
+            Some(Found::Closed(path)) => {
+                if global.verbosity() != Verbosity::Quiet {
+                    tell_prose(&format!(
+                        "{} is not for this user to read, and is left out\n",
+                        path.display()
+                    ));
+                }
+                return Ok(None);
+            }
             None => return Ok(None),
         },
     };

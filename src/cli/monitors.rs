@@ -12,7 +12,7 @@ use sha2::{Digest as _, Sha256};
 use super::arguments::{self, Cli};
 use super::error::CliError;
 use super::monitor_args::{FormatArg, MonitorArgs, WhenArg};
-use crate::config;
+use crate::config::{self, Found};
 use crate::monitor::{Address, Command, Monitors, Notify};
 
 /// The options, by their long names.
@@ -150,7 +150,11 @@ impl Called {
 
     /// What the configuration gives, though it may be the configuration that is refused.
     fn of_file(&self) -> Vec<(String, String)> {
-        let path = self.config.clone().or_else(config::search);
+        let found = || match config::search()? {
+            Found::File(path) => Some(path),
+            Found::Closed(_) => None,
+        };
+        let path = self.config.clone().or_else(found);
         let path = path.and_then(|path| std::path::absolute(path).ok());
         let Some(path) = path else {
             return Vec::new();

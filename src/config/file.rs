@@ -6,6 +6,8 @@ use std::io::Read as _;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
+use rustix::fs::Access;
+use rustix::io::Errno;
 use zeroize::Zeroizing;
 
 use super::account::{Config, Options};
@@ -30,19 +32,45 @@ pub fn own_folder(variable: &str, below_home: &str) -> Option<PathBuf> {
     absolute(variable).or_else(|| Some(absolute("HOME")?.join(below_home)))
 }
 
-/// The file that nobody named: the operator's own, else the machine's. `None`: there is none.
-pub fn search() -> Option<PathBuf> {
+/// The file that nobody named.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Found {
+    /// The operator's own, else the machine's.
+    File(PathBuf),
+    /// The machine's, which this user may not read: a package lets only the service's group read it, and
+    /// whoever is not in it works without.
+    Closed(PathBuf),
+}
+
+/// Looks for the file that nobody named. `None`: there is none.
+pub fn search() -> Option<Found> {
     let own = own_folder("XDG_CONFIG_HOME", ".config");
     let own = own.map(|folder| folder.join("refleet/config.toml"));
-    [own, Some(SYSTEM_FILE.into())]
-        .into_iter()
-        .flatten()
-        // A link that leads nowhere was meant to be a file, and so was one in a closed folder.
-        .find(|path| {
-            path.symlink_metadata()
-                .err()
-                .is_none_or(|error| error.kind() == std::io::ErrorKind::PermissionDenied)
-        })
+    search_in(own, Path::new(SYSTEM_FILE), |path| {
+        rustix::fs::access(path, Access::READ_OK) == Err(Errno::ACCESS)
+    })
+}
+
+fn search_in(
+    own: Option<PathBuf>,
+    system: &Path,
+    is_closed: impl Fn(&Path) -> bool,
+) -> Option<Found> {
+    // A link that leads nowhere was meant to be a file, and so was one in a closed folder.
+    let is_there = |path: &Path| {
+        path.symlink_metadata()
+            .err()
+            .is_none_or(|error| error.kind() == std::io::ErrorKind::PermissionDenied)
+    };
+    if let Some(own) = own.filter(|own| is_there(own)) {
+        Some(Found::File(own))
+    } else if !is_there(system) {
+        None
+    } else if is_closed(system) {
+        Some(Found::Closed(system.to_owned()))
+    } else {
+        Some(Found::File(system.to_owned()))
+    }
 }
 
 /// Reads the file at `path`.
@@ -100,5 +128,23 @@ pub fn read(path: &Path, options: Options<'_>) -> Result<Config, ConfigError> {
         })
     } else {
         Err(ConfigError::Invalid(faults.of(&absolute)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_closed_file_of_the_machine_is_left_out_and_one_of_ones_own_is_not() {
+        let folder = tempfile::tempdir().unwrap();
+        let [own, system] = ["own.toml", "system.toml"].map(|name| folder.path().join(name));
+        let found = |is_closed| search_in(Some(own.clone()), &system, |_| is_closed);
+        assert_eq!(found(true), None);
+        fs::write(&system, "").unwrap();
+        assert_eq!(found(false), Some(Found::File(system.clone())));
+        assert_eq!(found(true), Some(Found::Closed(system.clone())));
+        fs::write(&own, "").unwrap();
+        assert_eq!(found(true), Some(Found::File(own.clone())));
     }
 }

@@ -20,7 +20,7 @@ mod rules;
 
 pub use account::{Account, Config, Given, KnownOption, Located, LoginBy, Options, Secret, Takes};
 pub use fault::ConfigError;
-pub use file::{own_folder, read, search};
+pub use file::{Found, own_folder, read, search};
 pub use glimpse::glimpse;
 
 #[cfg(test)]
