@@ -40,6 +40,7 @@ mod odd_answers;
 mod odd_lists;
 mod orders;
 #[cfg(target_os = "linux")]
+mod packaging;
 mod pictures;
 mod pins;
 mod place;
