@@ -11,7 +11,7 @@ use std::process::Command;
 
 use serde_json::Value;
 
-use crate::rig::{Manner, Receiver, Rig, Told, finish, wrapped};
+use crate::rig::{Manner, Receiver, Rig, Running, Told, finish, wrapped};
 use crate::window::closed;
 use refleet::simulator::{Call, Fault, FaultKind, Script};
 
@@ -220,7 +220,7 @@ fn a_bug_is_told_wherever_it_happens() {
 fn a_signal_is_told_and_who_finds_another_one_at_work_says_so() {
     for (signal, code) in [("INT", 130), ("TERM", 143), ("HUP", 143)] {
         let monitored = prepared(|rig| rig.simulator.hold_submissions(0));
-        let mut run = crate::rig::Running::start(monitored.order(&[]));
+        let mut run = Running::start(monitored.order(&[]));
         let is_told = || monitored.metrics().exists() && !monitored.pings().is_empty();
         let ended = run.wait_until(|| monitored.rig.submissions() > 0 && is_told());
         assert_eq!(ended, None, "{}", run.said());
@@ -244,14 +244,15 @@ fn a_signal_is_told_and_who_finds_another_one_at_work_says_so() {
     }
 }
 
-#[cfg(any(debug_assertions, feature = "failpoints"))] // no other build has failpoints
 #[test]
 fn a_run_that_was_killed_is_told_by_the_next_one() {
-    let monitored = prepared(|_| ());
-    let mut command = monitored.order(&["--workers", "1"]);
-    command.env("REFLEET_FAILPOINT", "after_answer:3");
-    let killed = finish(command);
-    assert!(killed.code < 0, "{killed}");
+    let monitored = prepared(|rig| rig.simulator.hold_submissions(0));
+    let mut run = Running::start(monitored.order(&["--workers", "1"]));
+    let is_told = || monitored.metrics().exists() && !monitored.pings().is_empty();
+    let ended = run.wait_until(|| monitored.rig.submissions() > 0 && is_told());
+    assert_eq!(ended, None, "{}", run.said());
+    run.kill();
+    monitored.rig.simulator.release_submissions();
     // What is there says no more than that it works; its age tells.
     assert_eq!(monitored.sample("refleet_running"), Some(1.0));
     assert!(!monitored.rig.path("end.json").exists());

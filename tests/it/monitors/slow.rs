@@ -66,6 +66,7 @@ fn ctrl_c_ends_the_waiting_and_changes_no_code() {
     let mut command = monitored.order(&["-q"]);
     // What is empty is nobody. The others may not have been told yet.
     command.env("REFLEET_ON_END", "").env("REFLEET_PING", "");
+    command.env_remove("REFLEET_METRICS");
     let mut run = Running::start(command);
     let ended = run.wait_until(|| !monitored.notify.told().is_empty());
     assert_eq!(ended, None, "{}", run.said());
