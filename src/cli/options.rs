@@ -14,7 +14,7 @@ use crate::run::{Options, Rollout, StartOrder, Tolerance};
 use crate::time::{Hours, Window, Zone, parse_duration};
 
 /// How a run works. Defaults are resolved later: a simulation has quicker ones.
-#[derive(Debug, Clone, Args)]
+#[derive(Debug, Clone, Default, Args)]
 pub struct PaceArgs {
     /// Instances rebuilt at once, each counted from its submission until it works again [default: 8]
     #[arg(long, help_heading = PACE, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=100_000))]

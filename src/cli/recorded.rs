@@ -5,12 +5,13 @@ use std::time::Duration;
 
 use serde::Serialize;
 
-use super::global::Typed;
-use super::options::{REBUILD_TIMEOUT, REQUEST_TIMEOUT, SETTLE};
+use super::error::CliError;
+use super::global::{Configured, Typed};
+use super::options::{PaceArgs, REBUILD_TIMEOUT, REQUEST_TIMEOUT, SETTLE};
 use crate::job::Limits;
 use crate::run::hosts::Waits;
 use crate::run::{Options, Rollout};
-use crate::time::Window;
+use crate::time::{Window, exact};
 
 /// The options of [`PaceArgs`](super::options::PaceArgs) that the next run of the same batch needs as well, in the order in which a
 /// hint repeats them: all but `--no-wait`, after which a run has to wait.
@@ -141,6 +142,79 @@ pub fn as_json(options: &Options, repeated: &Repeated) -> serde_json::Value {
     })
 }
 
+/// What an order was said to be worked on with, beyond its bounds (`Bounds`), counts for whoever works on it,
+/// unless `called` has typed it: sets `options` to it, and returns it as words of a command line. What was
+/// recorded is how it was resolved, and a default says nothing: the configuration of this host counts then.
+pub fn keep_to(
+    recorded: &serde_json::Value,
+    called: &Configured,
+    options: &mut Options,
+) -> Result<Vec<String>, CliError> {
+    let (defaults, _) = PaceArgs::default().resolve(false)?;
+    let mut words = Vec::new();
+    macro_rules! keep {
+        ($name:literal, $recorded:expr, $shown:expr, $($field:ident).+) => {
+            if let Some(value) = $recorded
+                && !called.is_typed($name)
+                && $shown(value) != $shown(defaults.$($field).+)
+                && $shown(value) != $shown(options.$($field).+)
+            {
+                options.$($field).+ = value;
+                words.extend([concat!("--", $name).to_owned(), $shown(value)]);
+            }
+        };
+    }
+    let duration = |name: &str| recorded[name].as_u64().map(Duration::from_millis);
+    let retries = recorded["retries"]
+        .as_u64()
+        .and_then(|it| u32::try_from(it).ok());
+    keep!(
+        "rate",
+        recorded["rate_per_s"].as_f64(),
+        |it: f64| it.to_string(),
+        rate_per_s
+    );
+    keep!(
+        "poll-interval",
+        duration("poll_interval_ms"),
+        exact,
+        rules.poll_interval
+    );
+    keep!("settle", duration("settle_ms"), exact, rules.settle);
+    keep!(
+        "unseen-after",
+        duration("unseen_after_ms"),
+        exact,
+        rules.unseen_after
+    );
+    keep!("retries", retries, |it: u32| it.to_string(), rules.retries);
+    keep!(
+        "backoff-initial",
+        duration("backoff_initial_ms"),
+        exact,
+        backoff.initial
+    );
+    keep!(
+        "backoff-max",
+        duration("backoff_max_ms"),
+        exact,
+        backoff.max
+    );
+    keep!(
+        "timeout",
+        duration("timeout_ms"),
+        exact,
+        rules.request_timeout
+    );
+    keep!(
+        "outage-timeout",
+        duration("outage_timeout_ms"),
+        exact,
+        outage_timeout
+    );
+    Ok(words)
+}
+
 /// For how long what a run had sent may still take effect, by its options as they are recorded.
 pub fn waits_of(options: &serde_json::Value) -> Waits {
     let of = |name: &str, usual| {
@@ -207,7 +281,6 @@ mod tests {
     use clap::Args as _;
 
     use super::*;
-    use crate::cli::options::PaceArgs;
 
     /// Who adds an option decides here whether a hint repeats it.
     #[test]
@@ -219,5 +292,58 @@ mod tests {
         all.sort_unstable();
         repeated.sort_unstable();
         assert_eq!(repeated, all);
+    }
+
+    /// And whether a service goes by it, or its bounds have it.
+    #[test]
+    fn whoever_works_on_an_order_keeps_to_all_that_was_said_for_it() {
+        let ordered = PaceArgs {
+            rate: Some(2.0),
+            retries: Some(7),
+            backoff_initial: Some(Duration::from_secs(3)),
+            backoff_max: Some(Duration::from_secs(9)),
+            timeout: Some(Duration::from_secs(20)),
+            outage_timeout: Some(Duration::from_mins(11)),
+            poll_interval: Some(Duration::from_secs(4)),
+            settle: Some(Duration::from_mins(9)),
+            unseen_after: Some(Duration::from_mins(7)),
+            ..PaceArgs::default()
+        };
+        let (ordered, _) = ordered.resolve(false).unwrap();
+        let recorded = as_json(&ordered, &Repeated::default());
+        let given = PaceArgs {
+            settle: Some(Duration::from_mins(1)),
+            ..PaceArgs::default()
+        };
+        let (given, _) = given.resolve(false).unwrap();
+        let kept = |typed: &[&str]| {
+            let typed = typed.iter().map(|name| Typed {
+                name: (*name).to_owned(),
+                values: Vec::new(),
+            });
+            let called = Configured {
+                typed: typed.collect(),
+                ..Configured::default()
+            };
+            let mut options = given.clone();
+            let words = keep_to(&recorded, &called, &mut options).unwrap();
+            (options, words)
+        };
+        let (options, words) = kept(&[]);
+        assert_eq!(as_json(&options, &Repeated::default()), recorded);
+        let names = words.iter().filter_map(|word| word.strip_prefix("--"));
+        let names: Vec<&str> = names.collect();
+        let left = REPEATED.iter().filter(|name| !IN_PLAN.contains(name));
+        assert_eq!(names, left.copied().collect::<Vec<_>>());
+        assert_eq!(words[5], "9m");
+        let (options, _) = kept(&["settle"]);
+        assert_eq!(options.rules.settle, Duration::from_mins(1));
+        // What nobody has said for the order, the configuration of this host may say.
+        let usual = PaceArgs::default().resolve(false).unwrap().0;
+        let mut options = given.clone();
+        let recorded = as_json(&usual, &Repeated::default());
+        let words = keep_to(&recorded, &Configured::default(), &mut options).unwrap();
+        assert_eq!(words, Vec::<String>::new());
+        assert_eq!(options.rules.settle, Duration::from_mins(1));
     }
 }

@@ -115,6 +115,11 @@ impl Client {
         self.inner.session.current().generation
     }
 
+    /// From now on no request takes longer, connection and whole answer included.
+    pub fn set_timeout(&self, timeout: Duration) {
+        self.inner.transport.set_timeout(timeout);
+    }
+
     /// Calls so far, of every kind and whatever came of them.
     pub fn calls(&self) -> u64 {
         self.inner.transport.calls()

@@ -1,11 +1,11 @@
 //! The HTTP client, and how it is set up for this API.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use reqwest::header::{CONTENT_LENGTH, CONTENT_TYPE, HeaderName, LOCATION, RETRY_AFTER};
-use reqwest::{Response, Url, redirect, retry};
+use reqwest::{RequestBuilder, Response, Url, redirect, retry};
 use tracing::debug;
 use zeroize::Zeroizing;
 
@@ -47,6 +47,8 @@ pub(super) struct Transport {
     endpoint: Endpoint,
     destination: Destination,
     calls: AtomicU64,
+    /// Longest duration of one request; `None`: as the settings say.
+    timeout: Mutex<Option<Duration>>,
 }
 
 impl Transport {
@@ -73,12 +75,25 @@ impl Transport {
             },
             endpoint,
             calls: AtomicU64::new(0),
+            timeout: Mutex::new(None),
         }
     }
 
     /// Requests so far, whatever came of them.
     pub(super) fn calls(&self) -> u64 {
         self.calls.load(Ordering::Relaxed)
+    }
+
+    pub(super) fn set_timeout(&self, timeout: Duration) {
+        *self.timeout.lock().unwrap_or_else(PoisonError::into_inner) = Some(timeout);
+    }
+
+    fn within_time(&self, request: RequestBuilder) -> RequestBuilder {
+        let timeout = *self.timeout.lock().unwrap_or_else(PoisonError::into_inner);
+        match timeout {
+            Some(timeout) => request.timeout(timeout),
+            None => request,
+        }
     }
 
     pub(super) fn destination(&self) -> &Destination {
@@ -126,8 +141,7 @@ impl Transport {
         let (content_type, body) = form.encode();
         let length = body.len();
         let form = WatchedForm::new(body, Arc::clone(wire));
-        self.http
-            .post(url)
+        self.within_time(self.http.post(url))
             .header(CONTENT_TYPE, content_type)
             .header(CONTENT_LENGTH, length)
             .body(reqwest::Body::wrap(form))
@@ -144,7 +158,7 @@ impl Transport {
             .ok()
             .filter(|url: &Url| url.origin() == base.origin())
             .ok_or("its page leads to another server")?;
-        match self.http.get(url).send().await {
+        match self.within_time(self.http.get(url)).send().await {
             Ok(response) => Ok(receive(response, body_max).await),
             Err(error) if error.is_connect() => {
                 Err(CallError::before_sending(error, &self.destination).to_string())

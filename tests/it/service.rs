@@ -158,12 +158,39 @@ fn what_is_ordered_without_a_run_is_a_services_by_the_rules_of_the_order() {
         return;
     };
     hosts.call(&["load", "fleet.csv"]).exit(0);
-    let mut service = hosts.work("web1", &[]);
+    // Nothing is typed for it that would count before the order's rules.
+    let mut service = Running::start(hosts.command("web1", &["work"]));
     service.wait_for_word("nobody has ordered it");
     let proposed = hosts.call(&["hosts"]).exit(0).proposed("run ");
     let mut words: Vec<&str> = proposed.iter().map(String::as_str).collect();
     assert_eq!(words.last(), Some(&"--order-only"));
-    words.extend(["--yes", "--rate", "0", "--workers", "1", "--no-requeue"]);
+    words.extend([
+        "--yes",
+        "--workers",
+        "1",
+        "--no-requeue",
+        "--rebuild-timeout",
+        "33m",
+    ]);
+    words.extend([
+        "--rate",
+        "99",
+        "--settle",
+        "2s",
+        "--timeout",
+        "20s",
+        "--retries",
+        "2",
+    ]);
+    words.extend(["--unseen-after", "7s", "--poll-interval", "300ms"]);
+    words.extend([
+        "--outage-timeout",
+        "11m",
+        "--backoff-initial",
+        "2s",
+        "--backoff-max",
+        "9s",
+    ]);
     hosts
         .call(&words)
         .exit(0)
@@ -172,10 +199,15 @@ fn what_is_ordered_without_a_run_is_a_services_by_the_rules_of_the_order() {
     let mut all = || hosts.count("done") == 3;
     assert_eq!(service.wait_until(&mut all), None, "{}", service.said());
     end(service);
-    let options = hosts.sql("SELECT options FROM refleet.run ORDER BY id DESC LIMIT 1");
-    let options: Value = serde_json::from_str(&options).unwrap();
-    assert_eq!(options["workers"], 1, "{options}");
-    assert_eq!(options["no_requeue"], true, "{options}");
+    let [ordered, worked] = ["batch", "run"].map(|table| {
+        let newest = format!("SELECT options FROM refleet.{table} ORDER BY id DESC LIMIT 1");
+        let mut options: Value = serde_json::from_str(&hosts.sql(&newest)).unwrap();
+        // As it would be typed again, in whatever order.
+        options["repeated"].take();
+        options
+    });
+    assert_eq!(worked, ordered);
+    assert_eq!(worked["settle_ms"], 2000, "{worked}");
     hosts.rig.fleet(2);
     let again = [
         "run",

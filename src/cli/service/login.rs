@@ -7,7 +7,7 @@ use crate::cli::error::CliError;
 use crate::cli::global::{Configured, Global};
 use crate::cli::next;
 use crate::cli::plan::Bounds;
-use crate::cli::recorded::Repeated;
+use crate::cli::recorded::{Repeated, keep_to};
 use crate::cli::run::{RunArgs, RunContext};
 use crate::cli::sign_in::sign_in;
 use crate::config::Account;
@@ -124,12 +124,26 @@ impl Login {
         batch: &Batch,
     ) -> Result<(), CliError> {
         (self.context.options, self.context.repeated) = self.typed.clone();
+        let kept = self.keep_to_the_rules_of(queue, batch).await;
+        let timeout = self.context.options.rules.request_timeout;
+        self.context.client.set_timeout(timeout);
+        kept
+    }
+
+    async fn keep_to_the_rules_of(
+        &mut self,
+        queue: &mut Queue,
+        batch: &Batch,
+    ) -> Result<(), CliError> {
         let recorded = match &batch.plan {
             // What somebody has approved.
             Some(_) => queue.ordered_with(batch.id).await?,
             None => queue.options(batch.id).await?,
         };
-        let Some(bounds) = recorded.as_ref().and_then(Bounds::recorded) else {
+        let Some((recorded, bounds)) = recorded.and_then(|recorded| {
+            let bounds = Bounds::recorded(&recorded)?;
+            Some((recorded, bounds))
+        }) else {
             return Ok(());
         };
         let typed = Bounds::of(&self.context.options);
@@ -141,6 +155,9 @@ impl Login {
         })?;
         // The next run of the batch keeps to them, too.
         self.context.repeated.options.extend(bounds.beside(&typed));
+        let options = &mut self.context.options;
+        let kept = keep_to(&recorded, &self.global.configured, options)?;
+        self.context.repeated.options.extend(kept);
         Ok(())
     }
 }
