@@ -203,6 +203,24 @@ fn the_last_screen_before_the_answer_says_what_is_lost_and_what_is_not_sent() {
     }
 }
 
+// `less` starts a shell for whoever types `!`.
+#[test]
+fn the_pager_gets_none_of_the_secrets_and_speaks_for_no_service() {
+    let rig = Rig::new(3);
+    let environment = [
+        ("PAGER", "env > seen; cat"),
+        ("NOTIFY_SOCKET", "/nobody/listens/here"),
+    ];
+    let typed: [Typed<'_>; 2] = [(PROMPT, b"l\n"), (PROMPT, b"no\n")];
+    let (code, said) = ask_in(&rig, Size::USUAL, &[], &environment, &typed);
+    assert_eq!(code, 2, "{said}");
+    let seen = std::fs::read_to_string(rig.path("seen")).unwrap();
+    assert!(seen.contains("PAGER="), "{seen}");
+    for name in ["ZOMRO_", "NOTIFY_SOCKET"] {
+        assert!(!seen.contains(name), "{seen}");
+    }
+}
+
 // Field case E2.
 #[test]
 fn where_nothing_can_be_rebuilt_nothing_is_asked_or_queued() {

@@ -3,13 +3,14 @@
 use std::env;
 use std::io::{self, BufWriter, Write as _};
 use std::os::fd::AsFd as _;
-use std::process::{Command, Stdio};
+use std::process::Stdio;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use tokio::sync::mpsc;
 
 use crate::cli::output::tell;
+use crate::shell;
 
 /// Lines that are made before the pager has taken them.
 const LINES_AHEAD: usize = 1024;
@@ -55,8 +56,8 @@ fn page(mut lines: mpsc::Receiver<String>, capable: bool) -> io::Result<()> {
         Ok(_) | Err(_) if capable => "less".to_owned(),
         Ok(_) | Err(_) => return Err(io::ErrorKind::Unsupported.into()),
     };
-    let mut command = Command::new("sh");
-    command.args(["-c", &pager]).stdin(Stdio::piped());
+    let mut command = shell::command(&pager);
+    command.stdin(Stdio::piped());
     // stdout may be a file of events; the terminal is where the question is.
     command.stdout(io::stderr().as_fd().try_clone_to_owned()?);
     if env::var_os("LESS").is_none() {
