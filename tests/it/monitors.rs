@@ -278,6 +278,34 @@ fn a_run_that_was_killed_is_told_by_the_next_one() {
     );
 }
 
+/// Where no run begins, no ledger tells of the one before: what that one has left behind does.
+#[test]
+fn metrics_that_were_left_behind_tell_of_a_run_that_was_killed() {
+    let monitored = prepared(|_| ());
+    let left = |written_ms: i64| {
+        let seconds = written_ms / 1000;
+        let sample = |name: &str, value: i64| {
+            format!("# HELP {name} X.\n# TYPE {name} gauge\n{name}{{name=\"nightly\"}} {value}\n")
+        };
+        let running = sample("refleet_running", 1);
+        let written = sample("refleet_written_timestamp_seconds", seconds);
+        monitored.rig.write("nightly.prom", running + &written);
+    };
+    let now_ms = refleet::time::now_ms();
+    for (written_ms, died) in [(now_ms - 3_600_000, true), (now_ms, false)] {
+        left(written_ms);
+        check(
+            "refused",
+            2,
+            &monitored,
+            monitored.order(&["--wrokers", "3"]),
+        );
+        let flag = f64::from(u8::from(died));
+        assert_eq!(monitored.sample("refleet_previous_died"), Some(flag));
+        assert_eq!(monitored.end()["previous_died"], died);
+    }
+}
+
 #[test]
 fn a_configuration_that_is_refused_is_told_to_whom_it_names() {
     let monitored = prepared(|_| ());
