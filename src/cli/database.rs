@@ -1,10 +1,10 @@
 //! Opens the database of a command, and says what is to be known about where it lies.
 
-use super::error::{CliError, typed};
+use super::error::{CliError, storage_hints, typed};
 use super::global::{DATABASE, Global, SIMULATION_DATABASE};
 use super::output::tell_prose;
 use crate::job::Action;
-use crate::queue::{Backend as _, Note, Open, OpenError, Queue};
+use crate::queue::{Backend as _, Note, Open, OpenError, Queue, StoreError};
 use crate::text;
 
 /// Opens the database of `global`, and says what is to be known about where it lies.
@@ -58,6 +58,24 @@ pub async fn make_sure(queue: &mut Queue) -> Result<(), CliError> {
         shared.make_sure().await?;
     }
     tell_unkept(queue);
+    Ok(())
+}
+
+/// For who only reads: warns that this is not the database in which its ledger was written, so that what is told
+/// of it may be older than what was done.
+pub async fn tell_another(global: &Global, queue: &mut Queue) -> Result<(), CliError> {
+    let why = match queue.shared() {
+        Some(shared) => shared.why_another().await?,
+        None => None,
+    };
+    if let Some(why) = why {
+        let another = StoreError::Another { why };
+        tell_prose(&format!("warning: {another}\n"));
+        for hint in storage_hints(&another) {
+            let hint = typed(&hint, &global.command(None));
+            tell_prose(&format!("hint: {hint}\n"));
+        }
+    }
     Ok(())
 }
 

@@ -6,14 +6,14 @@ use clap::{Args, Subcommand};
 use serde_json::json;
 
 use super::control::operator;
-use super::error::{CliError, storage_hints, typed};
+use super::error::CliError;
 use super::format::{FormatArgs, ListFormat};
 use super::global::Global;
 use super::output::{print_text, tell_prose};
 use super::resolve::parse_reason;
 use super::{catalogue, database, left_alone};
 use crate::exit::Exit;
-use crate::queue::{Backend as _, DownBy, HostLease, Open, PostgresQueue, Queue, StoreError};
+use crate::queue::{Backend as _, DownBy, HostLease, Open, PostgresQueue, Queue};
 use crate::report::Listing;
 use crate::{text, time};
 
@@ -71,9 +71,9 @@ pub async fn hosts(global: &Global, args: &HostsArgs) -> Result<Exit, CliError> 
 async fn list(global: &Global, args: &HostsArgs) -> Result<Exit, CliError> {
     args.format.format()?;
     let mut queue = database::open(global, Open::Read).await?;
+    database::tell_another(global, &mut queue).await?;
     let leases = shared(&mut queue)?.hosts().await?;
     let open = shared(&mut queue)?.open_orders().await?;
-    let another = shared(&mut queue)?.why_another().await?;
     let mut left_alone = String::new();
     for order in &open.orders {
         if let Some(why) = left_alone::why(global, &mut queue, &open, order).await? {
@@ -109,13 +109,6 @@ async fn list(global: &Global, args: &HostsArgs) -> Result<Exit, CliError> {
     };
     catalogue::write(&listing, &what, &args.format, global)?;
     tell_prose(&left_alone);
-    if let Some(why) = another {
-        let another = StoreError::Another { why };
-        tell_prose(&format!("warning: {another}\n"));
-        for hint in storage_hints(&another) {
-            tell_prose(&format!("hint: {}\n", typed(&hint, &global.command(None))));
-        }
-    }
     Ok(Exit::Done)
 }
 

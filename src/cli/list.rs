@@ -7,6 +7,7 @@ use serde::Serialize;
 use serde_json::Value;
 
 use super::batches::{self, BatchArg};
+use super::database;
 use super::error::CliError;
 use super::global::Global;
 use super::held::{Held, held_now, holds_as_json};
@@ -44,6 +45,7 @@ pub struct ListArgs {
 
 pub async fn list(global: &Global, args: &ListArgs) -> Result<Exit, CliError> {
     let (mut queue, batch) = batches::open(global, &args.batch, Open::Read).await?;
+    database::tell_another(global, &mut queue).await?;
     let held = held_now(&mut queue, &batch).await?;
     // Buffered in pieces, so that a million jobs need no memory.
     let mut lines = Vec::new();

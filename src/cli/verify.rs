@@ -31,6 +31,7 @@ pub struct VerifyArgs {}
 
 pub async fn verify(global: &Global, _: &VerifyArgs) -> Result<Exit, CliError> {
     let mut queue = database::open(global, Open::Read).await?;
+    database::tell_another(global, &mut queue).await?;
     let mut flaws = Vec::new();
     let mut count = 0_usize;
     let mut found = |flaw: Flaw| {

@@ -346,6 +346,13 @@ fn what_a_service_cannot_do_is_refused_at_once() {
     let mut command = rig.refleet(&["work"]);
     command.env("REFLEET_DB", "postgres://fleet@127.0.0.1:1/refleet");
     finish(command).exit(74).says("can't be reached");
+    // Whatever is at work elsewhere: without credentials it could never take over.
+    let mut command = rig.refleet(&["work"]);
+    command.env("REFLEET_DB", "postgres://fleet@127.0.0.1:1/refleet");
+    for name in ["ZOMRO_AUTH", "ZOMRO_USERNAME", "ZOMRO_PASSWORD"] {
+        command.env_remove(name);
+    }
+    finish(command).exit(2).says("credentials");
     assert_eq!(rig.calls(), 0);
 }
 

@@ -14,8 +14,8 @@ use crate::cli::format::{FormatArgs, Formats as _, ResultsFormat};
 use crate::cli::global::Global;
 use crate::cli::manifest::ManifestArgs;
 use crate::cli::output::{printed, tell_prose};
-use crate::cli::paths;
 use crate::cli::words::jobs;
+use crate::cli::{database, paths};
 use crate::exit::Exit;
 use crate::job::ResultRow;
 use crate::manifest::{ManifestError, Source};
@@ -79,6 +79,7 @@ pub async fn report(global: &Global, args: &ReportArgs) -> Result<Exit, CliError
         None => None,
     };
     let (mut queue, batch) = batches::open(global, &args.batch, Open::Read).await?;
+    database::tell_another(global, &mut queue).await?;
     let width = || {
         let stdout = console::Term::stdout();
         stdout.is_term().then(|| usize::from(stdout.size().1))

@@ -9,7 +9,7 @@ use super::late_word;
 use super::prepare::Prepared;
 use crate::cli::at_work::at_work_on;
 use crate::cli::control::operator;
-use crate::cli::error::{CliError, halt, storage_hints};
+use crate::cli::error::{CliError, halt, storage_hints, typed};
 use crate::cli::held::said;
 use crate::cli::output::tell_prose;
 use crate::cli::recorded::as_json;
@@ -428,7 +428,7 @@ async fn how_it_ended(
         halted: halted(ending),
         hint: match &ending.halt {
             Some(halt) => hint(halt),
-            None => Vec::from_iter(storage_hint(ending)),
+            None => Vec::from_iter(storage_hint(ending, &command)),
         },
         no_wait: invocation.context.options.no_wait,
         simulated,
@@ -446,7 +446,7 @@ fn halted(ending: &Ending) -> Option<String> {
     storage.or_else(|| ending.halt.as_ref().map(ToString::to_string))
 }
 
-fn storage_hint(ending: &Ending) -> Option<String> {
+fn storage_hint(ending: &Ending, command: &str) -> Option<String> {
     let error = ending.storage.as_ref()?;
-    Some(storage_hints(error).join("; "))
+    Some(typed(&storage_hints(error).join("; "), command))
 }

@@ -66,13 +66,18 @@ pub async fn work(
     if let Some(events) = args.of_run().events_to() {
         progress::check_events(&events)?;
     }
-    let opened = tokio::select! {
+    let candidates = Candidate::all(global, args, of_account);
+    let starting = async {
+        if let [only] = candidates.as_slice() {
+            only.check().await?;
+        }
+        Ok::<_, CliError>(Queue::open_for_load(&database).await?)
+    };
+    let mut queue = tokio::select! {
         biased;
         Some(signal) = signals.recv() => return Ok(ended::of_signal(signal)),
-        opened = Queue::open_for_load(&database) => opened?,
+        opened = starting => opened?,
     };
-    let mut queue = opened;
-    let candidates = Candidate::all(global, args, of_account);
     let service = Service::new(global, args, candidates, &mut queue)?;
     global.watch.serves();
     let tasks = LocalSet::new();

@@ -61,6 +61,13 @@ impl Candidate {
         username.map(|name| &name.value) == owner.label.as_ref()
     }
 
+    /// Whether there is all that a login needs: while another host works, nothing is asked of the API, and what is
+    /// missing would show when this one is to take over. Of one among several that is told when it is tried.
+    pub async fn check(&self) -> Result<(), CliError> {
+        RunContext::new(&self.global, &self.args.of_run(), None).await?;
+        Ok(())
+    }
+
     /// Logs in, and learns whose account that is.
     pub async fn open(self) -> Result<Login, CliError> {
         let (global, args) = match &self.account {

@@ -33,6 +33,7 @@ pub struct ShowArgs {
 
 pub async fn show(global: &Global, args: &ShowArgs) -> Result<Exit, CliError> {
     let mut queue = database::open(global, Open::Read).await?;
+    database::tell_another(global, &mut queue).await?;
     let jobs = queue.jobs_of(args.service_id).await?;
     if jobs.is_empty() {
         return Err(CliError::NoSuchService(args.service_id));

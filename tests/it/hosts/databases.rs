@@ -74,8 +74,10 @@ impl Scene {
             .says_out("nothing is sent")
             .says_out(why)
             .says_out("adopt --reason TEXT` puts in doubt");
-        let hosts = rig.call(&["hosts"]).exit(0);
-        hosts.says(why).says("adopt --reason TEXT");
+        for reader in ["hosts", "list", "report", "verify"] {
+            let read = rig.call(&[reader]).exit(0);
+            read.says(why).says("adopt --reason TEXT");
+        }
         let all = ["resolve", "--all", "--as", "requeue", "--reason", "I guess"];
         rig.call(&all).exit(6);
         self.adopt(&[]).exit(75).says("it is too early");
