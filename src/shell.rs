@@ -17,8 +17,15 @@ use crate::log::{self, Level};
 /// How the variables begin that may hold a secret of ours.
 const OURS: &str = "ZOMRO_";
 
-/// What systemd has given to us alone: whoever answers there speaks for the service.
-const OF_THE_SERVICE: [&str; 3] = ["NOTIFY_SOCKET", "WATCHDOG_USEC", "WATCHDOG_PID"];
+/// What was given to us alone: whoever answers to systemd there speaks for the service, and whoever knows the
+/// address of a monitor may write there.
+const OURS_ALONE: [&str; 5] = [
+    "NOTIFY_SOCKET",
+    "WATCHDOG_USEC",
+    "WATCHDOG_PID",
+    "REFLEET_PING",
+    "REFLEET_NOTIFY",
+];
 
 /// How long the end of what it says is waited for when it has ended.
 const AFTER_ITS_END: Duration = Duration::from_millis(200);
@@ -32,7 +39,7 @@ const LOOK_EVERY: Duration = Duration::from_millis(10);
 pub fn command(text: &str) -> Command {
     let mut shell = Command::new("sh");
     shell.args(["-c", text]);
-    for name in OF_THE_SERVICE {
+    for name in OURS_ALONE {
         shell.env_remove(name);
     }
     // What it starts could pass them on.

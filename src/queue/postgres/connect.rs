@@ -194,7 +194,7 @@ pub(super) fn refused(server: &Server, error: sqlx::Error) -> OpenError {
 fn remedy(code: &str, role: &str, name: &str) -> Option<String> {
     match code {
         "28P01" | "28000" => Some(format!(
-            "is it the password of role {role}? It is read from the address, from PGPASSWORD, or from ~/.pgpass; and pg_hba.conf has to let {role} in from here"
+            "is it the password of role {role}? It is read from the address, from PGPASSWORD, or from the file that PGPASSFILE names (else ~/.pgpass; mode 0600, or it is not read); and pg_hba.conf has to let {role} in from here"
         )),
         "3D000" => Some(format!("`createdb -O {role} {name}` creates it")),
         "42501" => Some(format!(

@@ -146,7 +146,9 @@ fn what_the_command_prints_goes_to_stderr_and_it_gets_no_secret() {
     command.env("REFLEET_ON_END", "echo on-end-was-here; env");
     let ended = finish(command).exit(0).says("on-end-was-here");
     assert!(!ended.out.contains("on-end-was-here"), "{ended}");
-    assert!(!ended.err.contains("ZOMRO_"), "{ended}");
+    for secret in ["ZOMRO_", "REFLEET_PING", "REFLEET_NOTIFY="] {
+        assert!(!ended.err.contains(secret), "{secret}: {ended}");
+    }
 }
 
 /// From the moment on at which nothing can be written any more, what is there says otherwise.
