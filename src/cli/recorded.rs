@@ -13,7 +13,7 @@ use crate::run::hosts::Waits;
 use crate::run::{Options, Rollout};
 use crate::time::{Window, exact};
 
-/// The options of [`PaceArgs`](super::options::PaceArgs) that the next run of the same batch needs as well, in the order in which a
+/// The options of [`PaceArgs`] that the next run of the same batch needs as well, in the order in which a
 /// hint repeats them: all but `--no-wait`, after which a run has to wait.
 const REPEATED: [&str; 19] = [
     "canary",

@@ -8,6 +8,7 @@ mod desks;
 mod histories;
 mod kernel;
 mod lost_commit;
+mod way;
 mod words;
 
 use std::collections::BTreeSet;

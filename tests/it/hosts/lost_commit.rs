@@ -1,5 +1,8 @@
 //! A commit whose answer is lost, and that arrives all the same.
 
+use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
+
 use refleet::job::State;
 
 use super::{SHORT, each_was_wiped_once, left_behind, may_try_again, start_behind};
@@ -53,6 +56,10 @@ fn what_was_committed_without_an_answer_is_known_not_to_have_been_sent() {
             assert_eq!(submitting(&rig), 0, "{ended}");
         } else {
             assert!(submitting(&rig) > 0, "the commit has arrived: {ended}");
+            let ended = ended.says("is kept in");
+            let kept = rig.folder.path().join(".local/state/refleet/late.ndjson");
+            let mode = fs::metadata(kept).unwrap().permissions().mode();
+            assert_eq!(mode & 0o777, 0o600, "{ended}");
             proxy.open();
         }
         let ended = loop {
