@@ -6,30 +6,34 @@ use std::io::IsTerminal as _;
 use serde_json::{Map, Value};
 use tracing::field::{Field, Visit};
 use tracing::{Event, Subscriber};
-use tracing_subscriber::EnvFilter;
+use tracing_subscriber::filter::{LevelFilter, Targets};
 use tracing_subscriber::fmt::format::Writer;
 use tracing_subscriber::fmt::{FmtContext, FormatEvent, FormatFields};
+use tracing_subscriber::layer::SubscriberExt as _;
 use tracing_subscriber::registry::LookupSpan;
+use tracing_subscriber::util::SubscriberInitExt as _;
 
 use super::global::Global;
 use crate::{log, time};
 
 pub fn start(global: &Global) {
-    let level = match global.verbose {
+    let told = match global.verbose {
         0 | 1 => return,
-        2 => "refleet=debug",
-        _ => "refleet=trace,reqwest=debug,hyper_util=debug",
+        2 => Targets::new().with_target("refleet", LevelFilter::DEBUG),
+        _ => Targets::new()
+            .with_target("refleet", LevelFilter::TRACE)
+            .with_targets(["reqwest", "hyper_util"].map(|name| (name, LevelFilter::DEBUG))),
     };
     let builder = tracing_subscriber::fmt()
-        .with_env_filter(EnvFilter::new(level))
+        .with_max_level(LevelFilter::TRACE)
         .with_writer(std::io::stderr)
         .with_ansi(std::io::stderr().is_terminal() && !log::is_json())
         // The log would report on stderr that stderr is gone, and panic.
         .log_internal_errors(false);
     if log::is_json() {
-        builder.event_format(AsJson).init();
+        builder.event_format(AsJson).finish().with(told).init();
     } else {
-        builder.init();
+        builder.finish().with(told).init();
     }
 }
 
