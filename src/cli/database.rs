@@ -64,11 +64,7 @@ pub async fn make_sure(queue: &mut Queue) -> Result<(), CliError> {
 /// For who only reads: warns that this is not the database in which its ledger was written, so that what is told
 /// of it may be older than what was done.
 pub async fn tell_another(global: &Global, queue: &mut Queue) -> Result<(), CliError> {
-    let why = match queue.shared() {
-        Some(shared) => shared.why_another().await?,
-        None => None,
-    };
-    if let Some(why) = why {
+    if let Some(why) = queue.why_another().await? {
         let another = StoreError::Another { why };
         tell_prose(&format!("warning: {another}\n"));
         for hint in storage_hints(&another) {

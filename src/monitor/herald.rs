@@ -11,7 +11,7 @@ use tokio::time::{MissedTickBehavior, interval, timeout_at};
 
 use super::document::End;
 use super::metrics::Metrics;
-use super::options::{Monitors, Notify};
+use super::options::Monitors;
 use super::standing::{Command, Standing};
 use super::watch::{Ending, Order, Shared, Watch, lock};
 use super::{notify, on_end, ping};
@@ -175,31 +175,31 @@ async fn the_end(
             .await
             .err()
     };
-    let shown = |to: &Option<String>| to.clone().unwrap_or_default();
-    let of_ping = monitors.ping.as_ref().map(ToString::to_string);
-    let of_notify = monitors
-        .notify
-        .as_ref()
-        .map(|it: &Notify| it.to.to_string());
     let (metrics, ping, notify, on_end) = tokio::join!(
         within(deadline, metrics),
         within(deadline, ping),
         within(deadline, notify),
         within(deadline, on_end),
     );
-    let of_metrics = monitors
-        .metrics
-        .as_ref()
-        .map(|path| path.display().to_string());
+    let path = monitors.metrics.as_ref();
+    let address = monitors.notify.as_ref().map(|notify| &notify.to);
     [
-        ("--metrics", shown(&of_metrics), metrics),
-        ("--ping", shown(&of_ping), ping),
-        ("--notify", shown(&of_notify), notify),
+        (
+            "--metrics",
+            path.map(|it| it.display().to_string()),
+            metrics,
+        ),
+        (
+            "--ping",
+            monitors.ping.as_ref().map(ToString::to_string),
+            ping,
+        ),
+        ("--notify", address.map(ToString::to_string), notify),
         // Its text may hold a secret.
-        ("--on-end", String::new(), on_end),
+        ("--on-end", None, on_end),
     ]
     .into_iter()
-    .filter_map(|(option, to, why)| Some(line(option, &to, &why?)))
+    .filter_map(|(option, to, why)| Some(line(option, to.as_deref(), &why?)))
     .collect()
 }
 
@@ -213,11 +213,7 @@ async fn within(deadline: Instant, told: impl Future<Output = Option<String>>) -
     }
 }
 
-fn line(option: &str, to: &str, why: &str) -> String {
-    let to = if to.is_empty() {
-        String::new()
-    } else {
-        format!(" {}", crate::text::printable(to))
-    };
+fn line(option: &str, to: Option<&str>, why: &str) -> String {
+    let to = to.map_or_else(String::new, |to| format!(" {}", crate::text::printable(to)));
     format!("warning: {option}{to}: {why}")
 }

@@ -85,6 +85,15 @@ impl Queue {
         }
     }
 
+    /// Why this is not the database in which the ledger was written, for who only looks; `None`: it is, or it
+    /// is a file, of which opening tells.
+    pub async fn why_another(&mut self) -> Result<Option<String>, StoreError> {
+        match self {
+            Self::Sqlite(_) => Ok(None),
+            Self::Postgres(queue) => queue.why_another().await,
+        }
+    }
+
     /// Who was about to send those jobs of `batch` that are being submitted, and may do so yet.
     pub async fn senders(&mut self, batch: BatchId) -> Result<HashMap<JobId, Tenure>, StoreError> {
         match self {

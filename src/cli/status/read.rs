@@ -92,10 +92,7 @@ impl Status {
         let rules = queue.options(batch.id).await?;
         let by = rules.clone().unwrap_or_default();
         let held = held(queue, &batch, &by, &control, holder.is_some()).await?;
-        let another = match queue.shared() {
-            Some(shared) => shared.why_another().await?,
-            None => None,
-        };
+        let another = queue.why_another().await?;
         let next = if another.is_some() {
             Some(adopt(global, &batch))
         } else if batch.is_open() && control.paused.is_some() {
