@@ -21,7 +21,9 @@ use refleet::run::driver::{Outside, drive};
 use refleet::run::evidence::Rules;
 use refleet::run::machine::{Call, Finished, Input, LeftInFlight, Machine, Start};
 use refleet::run::session::Session;
-use refleet::run::{Durations, InstanceList, Now, Options, Rollout, StartOrder, Tolerance};
+use refleet::run::{
+    Durations, InstanceList, Now, Options, Rollout, StartOrder, Tolerance, Tolerances,
+};
 use refleet::zomro::{
     Answer, Image, Instance, Keepalive, Page, Preview, ReadError, Reply, Sent, Submitted,
 };
@@ -571,8 +573,10 @@ fn options(scene: &Scene) -> Options {
             silence_counts: true,
             retries: 5,
         },
-        max_failures: Tolerance::Percent(100),
-        max_mismatch: Tolerance::Percent(100),
+        tolerances: Tolerances {
+            failures: Tolerance::Percent(100),
+            mismatches: Tolerance::Percent(100),
+        },
         rollout: Rollout {
             order: scene.order,
             ..Rollout::default()

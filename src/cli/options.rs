@@ -10,7 +10,7 @@ use super::global::Global;
 use super::headings::{PACE, PATIENCE, SAFETY};
 use crate::run::backoff::Backoff;
 use crate::run::evidence::Rules;
-use crate::run::{Options, Rollout, StartOrder, Tolerance};
+use crate::run::{Options, Rollout, StartOrder, Tolerance, Tolerances};
 use crate::time::{Hours, Window, Zone, parse_duration};
 
 /// How a run works. Defaults are resolved later: a simulation has quicker ones.
@@ -166,8 +166,10 @@ impl PaceArgs {
                 silence_counts: !self.no_requeue,
                 retries: self.retries.unwrap_or(5),
             },
-            max_failures: self.max_failures.unwrap_or(Tolerance::Percent(20)),
-            max_mismatch: self.max_mismatch.unwrap_or(Tolerance::Percent(2)),
+            tolerances: Tolerances {
+                failures: self.max_failures.unwrap_or(Tolerance::Percent(20)),
+                mismatches: self.max_mismatch.unwrap_or(Tolerance::Percent(2)),
+            },
             rollout: self.rollout()?,
             no_wait: self.no_wait,
             stale: false,

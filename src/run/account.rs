@@ -13,7 +13,7 @@ use super::evidence::Rules;
 use super::machine::{Input, LeftInFlight, Looked, Machine, Start};
 use super::process::Process;
 use super::session::Session;
-use super::{Durations, Halt, InstanceList, Now, Options, Rollout, Tolerance};
+use super::{Durations, Halt, InstanceList, Now, Options, Rollout, Tolerance, Tolerances};
 use crate::event::{Activity, Event};
 use crate::job::{
     BatchId, Control, ControlEntry, Counts, ImageId, JobId, Owner, RunId, ServiceId, State,
@@ -196,8 +196,10 @@ fn options(rate_per_s: f64) -> Options {
             silence_counts: false,
             retries: 0,
         },
-        max_failures: Tolerance::Percent(100),
-        max_mismatch: Tolerance::Percent(100),
+        tolerances: Tolerances {
+            failures: Tolerance::Percent(100),
+            mismatches: Tolerance::Percent(100),
+        },
         rollout: Rollout::default(),
         no_wait: false,
         stale: true,

@@ -20,13 +20,20 @@ pub struct Options {
     /// When doubts end and rebuilds are complete.
     pub rules: Rules,
     /// How much may go wrong.
-    pub max_failures: Tolerance,
-    /// How many instances may be other than the order expects.
-    pub max_mismatch: Tolerance,
+    pub tolerances: Tolerances,
     /// Who goes first, and who never goes down together.
     pub rollout: Rollout,
     /// Ends when everything is accepted; reads no list.
     pub no_wait: bool,
     /// Goes on however long the process, or the order, was left alone.
     pub stale: bool,
+}
+
+/// How much of a batch may go wrong before its run halts.
+#[derive(Debug, Clone, Copy)]
+pub struct Tolerances {
+    /// Jobs that have failed or are in doubt.
+    pub failures: Tolerance,
+    /// Instances that are other than the order expects.
+    pub mismatches: Tolerance,
 }

@@ -84,8 +84,8 @@ impl Bounds {
             return Err(PlanFault::NoPlan("it allows no workers".to_owned()));
         }
         options.workers = self.workers as usize;
-        options.max_failures = tolerance(&self.max_failures)?;
-        options.max_mismatch = tolerance(&self.max_mismatch)?;
+        options.tolerances.failures = tolerance(&self.max_failures)?;
+        options.tolerances.mismatches = tolerance(&self.max_mismatch)?;
         options.rollout.window = self.window()?;
         options.rules.silence_counts = !self.no_requeue;
         options.rollout.canary = self.canary;
@@ -218,8 +218,8 @@ impl Bounds {
             window: window.map(|window| window.hours.to_string()),
             timezone: window.map(|window| window.zone.to_string()),
             workers: u32::try_from(options.workers).unwrap_or(u32::MAX),
-            max_failures: options.max_failures.to_string(),
-            max_mismatch: options.max_mismatch.to_string(),
+            max_failures: options.tolerances.failures.to_string(),
+            max_mismatch: options.tolerances.mismatches.to_string(),
             no_requeue: !options.rules.silence_counts,
             canary: options.rollout.canary,
             max_per_group: options.rollout.max_per_group,

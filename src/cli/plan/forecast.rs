@@ -100,7 +100,7 @@ impl Forecast {
     ) -> Self {
         let rollout = &options.rollout;
         // Even if all of what is in flight goes wrong, the budget holds.
-        let budget = options.max_failures.of(planned.len() as u64);
+        let budget = options.tolerances.failures.of(planned.len() as u64);
         let limits = Limits {
             workers: options.workers,
             budget: budget.map_or(usize::MAX, |jobs| {
@@ -283,7 +283,7 @@ impl std::fmt::Display for Each {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::run::{Rollout, Tolerance};
+    use crate::run::{Rollout, Tolerance, Tolerances};
 
     fn options(workers: usize, rollout: Rollout) -> Options {
         use crate::run::{backoff::Backoff, evidence::Rules};
@@ -304,8 +304,10 @@ mod tests {
                 silence_counts: true,
                 retries: 5,
             },
-            max_failures: Tolerance::Percent(100),
-            max_mismatch: Tolerance::Percent(2),
+            tolerances: Tolerances {
+                failures: Tolerance::Percent(100),
+                mismatches: Tolerance::Percent(2),
+            },
             rollout,
             no_wait: false,
             stale: false,
@@ -361,7 +363,7 @@ mod tests {
         let in_one = forecast(&durations, 8, &open_now);
         assert!(!in_one.contains("nights"), "{in_one}");
         let mut careful = options(8, Rollout::default());
-        careful.max_failures = Tolerance::Percent(1);
+        careful.tolerances.failures = Tolerance::Percent(1);
         let careful =
             Forecast::new(&planned, &[None], &durations, &careful, MIDNIGHT_MS).sentence();
         assert!(careful.contains(": 1 at once"), "{careful}");

@@ -190,7 +190,10 @@ impl Machine {
                 sequence: Sequence::new(options.rollout.order, options.workers),
             },
             flights: Flights::new(durations),
-            budget: Budget::new(options.max_failures.of(jobs), options.max_mismatch.of(jobs)),
+            budget: Budget::new(
+                options.tolerances.failures.of(jobs),
+                options.tolerances.mismatches.of(jobs),
+            ),
             narrator: Narrator::new(counts, now),
             desk: Desk::default(),
             course: Course::default(),

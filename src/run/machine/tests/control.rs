@@ -239,7 +239,7 @@ fn a_rate_that_is_set_counts_from_the_next_call_on() {
 #[test]
 fn more_may_fail_when_somebody_says_so() {
     let mut options = options();
-    options.max_failures = Tolerance::Jobs(3);
+    options.tolerances.failures = Tolerance::Jobs(3);
     let mut world = World::new(12, options);
     for number in 1..=6 {
         world.truth(number).always = Some(Fate::Refused);

@@ -16,7 +16,7 @@ fn error_kind(world: &World, number: u64) -> Option<String> {
 #[test]
 fn failures_and_doubts_together_use_up_the_budget() {
     let mut options = options();
-    options.max_failures = Tolerance::Jobs(3);
+    options.tolerances.failures = Tolerance::Jobs(3);
     let mut world = World::new(20, options);
     world.submits.extend([
         Fate::Refused,
@@ -43,7 +43,7 @@ fn failures_and_doubts_together_use_up_the_budget() {
 #[test]
 fn a_run_that_has_used_up_its_budget_halts_and_leaves_the_rest_queued() {
     let mut options = options();
-    options.max_failures = Tolerance::Jobs(2);
+    options.tolerances.failures = Tolerance::Jobs(2);
     let mut world = World::new(9, options);
     for number in 1..=9 {
         world.truth(number).always = Some(Fate::Refused);
@@ -66,7 +66,7 @@ fn a_run_that_has_used_up_its_budget_halts_and_leaves_the_rest_queued() {
 #[test]
 fn what_a_resume_finds_in_flight_counts_once_against_the_budget() {
     let mut options = options();
-    options.max_failures = Tolerance::Jobs(2);
+    options.tolerances.failures = Tolerance::Jobs(2);
     let mut world = World::new(9, options);
     let flies = |world: &World, number| world.state(number) == State::InProgress;
     world.run_until(|world| flies(world, 1) && flies(world, 2));
@@ -86,7 +86,7 @@ fn what_a_resume_finds_in_flight_counts_once_against_the_budget() {
 #[test]
 fn instances_that_are_not_listed_are_left_out_and_count_against_no_budget() {
     let mut options = options();
-    options.max_failures = Tolerance::Jobs(1);
+    options.tolerances.failures = Tolerance::Jobs(1);
     let mut world = World::new(30, options);
     for number in [7, 8, 30] {
         world.list(number, false);
@@ -154,7 +154,7 @@ fn a_list_that_is_empty_for_a_moment_costs_no_job() {
 fn what_left_the_list_in_the_middle_of_a_run_fails_untouched_in_the_end() {
     let mut options = options();
     options.workers = 1;
-    options.max_failures = Tolerance::Percent(100);
+    options.tolerances.failures = Tolerance::Percent(100);
     let mut world = World::new(4, options);
     world.run_until(|world| world.submissions(1) > 0);
     world.list(3, false);
@@ -171,7 +171,7 @@ fn what_left_the_list_in_the_middle_of_a_run_fails_untouched_in_the_end() {
 #[test]
 fn what_earlier_runs_bore_counts_until_the_operator_has_dealt_with_it() {
     let mut options = options();
-    options.max_failures = Tolerance::Jobs(2);
+    options.tolerances.failures = Tolerance::Jobs(2);
     let mut world = World::new(9, options);
     world.truth(1).always = Some(Fate::Refused);
     world.truth(2).always = Some(Fate::Unknown(None));
@@ -203,7 +203,7 @@ fn what_earlier_runs_bore_counts_until_the_operator_has_dealt_with_it() {
 #[test]
 fn what_the_operator_deals_with_beside_the_run_does_not_halt_it() {
     let mut options = options();
-    options.max_failures = Tolerance::Jobs(2);
+    options.tolerances.failures = Tolerance::Jobs(2);
     options.workers = 1;
     let mut world = World::new(9, options);
     world
@@ -441,7 +441,7 @@ fn doubts_that_an_operator_puts_back_do_not_make_the_run_spin() {
     let mut options = options();
     options.workers = 100;
     options.rate_per_s = 0.0;
-    options.max_failures = Tolerance::Jobs(110);
+    options.tolerances.failures = Tolerance::Jobs(110);
     let mut world = World::new(120, options);
     world.latency = 20 * SECOND;
     world.submits.extend((0..100).map(|_| Fate::Unknown(None)));

@@ -306,7 +306,7 @@ impl Weather {
         let mut options = options();
         options.workers = self.workers;
         options.rate_per_s = self.rate_per_s;
-        options.max_failures = self.max_failures;
+        options.tolerances.failures = self.max_failures;
         options.no_wait = self.no_wait;
         options.rollout.window = self.window.map(|(from, to)| Window {
             hours: format!(
@@ -325,7 +325,7 @@ impl Weather {
         if let Some((_, max_per_group)) = self.groups {
             options.rollout.max_per_group = max_per_group;
         }
-        options.max_mismatch = self.pinned.unwrap_or(options.max_mismatch);
+        options.tolerances.mismatches = self.pinned.unwrap_or(options.tolerances.mismatches);
         let mut world = World::new(self.jobs, options);
         if !self.can_login {
             world = world.with_bare_token();

@@ -5,10 +5,9 @@ use crate::job::{Expected, JobId, LedgerEntry, State, Transition, Verdict};
 use crate::run::{Halt, Options, Tolerance};
 
 fn at_most(allowed: u64) -> Options {
-    Options {
-        max_mismatch: Tolerance::Jobs(allowed),
-        ..options()
-    }
+    let mut options = options();
+    options.tolerances.mismatches = Tolerance::Jobs(allowed);
+    options
 }
 
 /// All of `jobs` expect their instances as they are, but those that moved afterwards.
@@ -34,7 +33,7 @@ fn errors(world: &World) -> Vec<String> {
 #[test]
 fn what_stands_there_unexpectedly_fails_untouched_and_the_rest_goes_on() {
     let mut options = at_most(2);
-    options.max_failures = Tolerance::Jobs(1);
+    options.tolerances.failures = Tolerance::Jobs(1);
     let mut world = pinned(6, options, [2, 5]);
     world.run();
     assert_eq!(world.machine.halt(), None);

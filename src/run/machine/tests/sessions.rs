@@ -13,7 +13,7 @@ use crate::run::machine::{
     Answer, Call, Finished, Input, LeftInFlight, Machine, Next, Output, Question, Start,
 };
 use crate::run::session::{LOGIN_PAUSE, Session};
-use crate::run::{Durations, InstanceList, Now, Options, Rollout, Tolerance};
+use crate::run::{Durations, InstanceList, Now, Options, Rollout, Tolerance, Tolerances};
 use crate::zomro::{self, Reply, Submitted};
 
 fn start(now: Now) -> Run {
@@ -35,8 +35,10 @@ fn start(now: Now) -> Run {
             silence_counts: true,
             retries: 5,
         },
-        max_failures: Tolerance::Percent(100),
-        max_mismatch: Tolerance::Percent(100),
+        tolerances: Tolerances {
+            failures: Tolerance::Percent(100),
+            mismatches: Tolerance::Percent(100),
+        },
         // Neither list nor preview: nothing but sessions and submissions.
         rollout: Rollout::default(),
         no_wait: true,

@@ -27,7 +27,7 @@ use crate::run::machine::{Call, Finished, Input, Machine, Start};
 use crate::run::rate_limiter::Purpose;
 use crate::run::session::Session;
 use crate::run::{
-    Durations, Halt, InstanceList, Now, Options, Rollout, Signal, StartOrder, Tolerance,
+    Durations, Halt, InstanceList, Now, Options, Rollout, Signal, StartOrder, Tolerance, Tolerances,
 };
 use crate::zomro::{
     Answer, HalfSession, Image, Instance, Keepalive, LoginError, Page, Preview, Read, ReadError,
@@ -68,8 +68,10 @@ pub fn options() -> Options {
             silence_counts: true,
             retries: 3,
         },
-        max_failures: Tolerance::Percent(100),
-        max_mismatch: Tolerance::Percent(100),
+        tolerances: Tolerances {
+            failures: Tolerance::Percent(100),
+            mismatches: Tolerance::Percent(100),
+        },
         rollout: Rollout::default(),
         no_wait: false,
         stale: false,
@@ -1181,7 +1183,10 @@ impl Around {
     }
 
     fn allowed_mismatches(&self) -> Option<u64> {
-        self.options.max_mismatch.of(self.queue.len() as u64)
+        self.options
+            .tolerances
+            .mismatches
+            .of(self.queue.len() as u64)
     }
 
     /// The store is asked: whether it answers.
