@@ -231,6 +231,7 @@ impl World {
             }),
             expected: Expected::default(),
             group: None,
+            ssh_port: None,
             note: None,
             record: JobRecord::queued(),
         };

@@ -145,6 +145,7 @@ CREATE TABLE job (
     ssh_key         text    CHECK ((ssh_key IS NOT NULL) = (access IS NOT DISTINCT FROM 'ssh_key')),
     expected        json,                                 -- what must stand there; NULL: anything
     group_name      text    CHECK (group_name <> ''),     -- of which only so many may be down at once
+    ssh_port        integer CHECK (ssh_port BETWEEN 1 AND 65535), -- where it answers SSH; NULL: nobody has said
     note            text,
 
     state           text    NOT NULL DEFAULT 'queued',
@@ -156,7 +157,7 @@ CREATE TABLE job (
                         WHEN 'yes' IN (executed_before, executed_now) THEN 'yes'
                         WHEN 'maybe' IN (executed_before, executed_now) THEN 'maybe'
                         ELSE 'no' END) STORED,
-    evidence        text     CHECK (evidence IN ('observed', 'image', 'accepted', 'operator')),
+    evidence        text     CHECK (evidence IN ('observed', 'image', 'host_key', 'accepted', 'operator')),
     held            smallint NOT NULL DEFAULT 0 CHECK (held IN (0, 1)),
     by_word         smallint NOT NULL DEFAULT 0 CHECK (by_word = 0 OR by_word = 1 AND completed_ms IS NOT NULL),
     accepted        smallint NOT NULL DEFAULT 0 CHECK (accepted IN (0, 1)),
@@ -169,6 +170,7 @@ CREATE TABLE job (
     error           text,
     baseline        json,                                 -- what stood there before the last intent
     target          text,                                 -- name that the image will have
+    host_key        json,                                 -- shown since the last intent
 
     -- What each state demands; there is no other state.
     CHECK (CASE state
@@ -323,7 +325,8 @@ SELECT line, service_id, image, state, executed, evidence, attempt AS attempts,
        error_kind, error, note,
        baseline ->> 'name' AS name, baseline ->> 'ip' AS ip, target AS image_name,
        CASE WHEN evidence IN ('observed', 'image') AND submitted_ms <= completed_ms
-            THEN completed_ms - submitted_ms END AS took_ms
+            THEN completed_ms - submitted_ms END AS took_ms,
+       ssh_port, host_key ->> 'key' AS host_key
 FROM job
 WHERE batch_id = (SELECT max(id) FROM batch)
 ORDER BY id;

@@ -66,6 +66,7 @@ CREATE TABLE job (
     ssh_key         TEXT    CHECK ((ssh_key IS NOT NULL) = (access IS 'ssh_key')),
     expected        TEXT    CHECK (expected IS NULL OR json_valid(expected)), -- what must stand there; NULL: anything
     group_name      TEXT    CHECK (group_name <> ''), -- of which only so many may be down at once
+    ssh_port        INTEGER CHECK (ssh_port BETWEEN 1 AND 65535), -- where it answers SSH; NULL: nobody has said
     note            TEXT,
 
     state           TEXT    NOT NULL DEFAULT 'queued',
@@ -79,7 +80,7 @@ CREATE TABLE job (
                         WHEN 'yes' IN (executed_before, executed_now) THEN 'yes'
                         WHEN 'maybe' IN (executed_before, executed_now) THEN 'maybe'
                         ELSE 'no' END) VIRTUAL,
-    evidence        TEXT    CHECK (evidence = 'observed' OR evidence = 'image' OR
+    evidence        TEXT    CHECK (evidence = 'observed' OR evidence = 'image' OR evidence = 'host_key' OR
                         evidence = 'accepted' OR evidence = 'operator'),
     held            INTEGER NOT NULL DEFAULT 0 CHECK (held IN (0, 1)),
     by_word         INTEGER NOT NULL DEFAULT 0 CHECK (by_word = 0 OR by_word = 1 AND completed_ms IS NOT NULL),
@@ -93,6 +94,7 @@ CREATE TABLE job (
     error           TEXT,
     baseline        TEXT    CHECK (baseline IS NULL OR json_valid(baseline)), -- what stood there before the last intent
     target          TEXT,                                 -- name that the image will have
+    host_key        TEXT    CHECK (host_key IS NULL OR json_valid(host_key)), -- shown since the last intent
 
     -- What each state demands; there is no other state.
     CHECK (CASE state
@@ -208,7 +210,8 @@ SELECT line, service_id, image, state, executed, evidence, attempt AS attempts,
        error_kind, error, note,
        baseline ->> '$.name' AS name, baseline ->> '$.ip' AS ip, target AS image_name,
        iif((evidence = 'observed' OR evidence = 'image') AND submitted_ms <= completed_ms,
-           completed_ms - submitted_ms, NULL) AS took_ms
+           completed_ms - submitted_ms, NULL) AS took_ms,
+       ssh_port, host_key ->> '$.key' AS host_key
 FROM job
 WHERE batch_id = (SELECT max(id) FROM batch)
 ORDER BY id;

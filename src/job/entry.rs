@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Evidence, Failure, InstanceStatus, Task};
+use super::{Evidence, Failure, InstanceStatus, ShownKey, Task};
 
 /// What the latest list reading of this run said of an instance when its submission was decided.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -19,6 +19,9 @@ pub struct Baseline {
     /// Its address, for people.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ip: Option<String>,
+    /// The host key that it showed then, where it was asked and answered.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub host_key: Option<ShownKey>,
 }
 
 /// The operator's word on a doubt.
@@ -85,6 +88,18 @@ pub enum LedgerEntry {
         status: InstanceStatus,
         /// The image's name in the list.
         image: Option<String>,
+    },
+    /// `in_doubt → in_progress`: it shows another host key than before the submission, so that it was rebuilt.
+    Rekeyed {
+        /// The new one.
+        #[serde(flatten)]
+        shown: ShownKey,
+    },
+    /// `in_progress`, `in_doubt` or `done`, and nothing moves: the host key that it has shown since the submission.
+    KeyShown {
+        /// New or not.
+        #[serde(flatten)]
+        shown: ShownKey,
     },
     /// `in_progress → done`.
     Completed {
@@ -167,6 +182,8 @@ impl LedgerEntry {
             Self::Unknown { .. } => "unknown",
             Self::Interrupted => "interrupted",
             Self::Sighted { .. } => "sighted",
+            Self::Rekeyed { .. } => "rekeyed",
+            Self::KeyShown { .. } => "key_shown",
             Self::Completed { .. } => "completed",
             Self::Broken { .. } => "broken",
             Self::Doubted { .. } => "doubted",
@@ -197,6 +214,8 @@ impl LedgerEntry {
             | Self::Accepted { .. }
             | Self::Interrupted
             | Self::Sighted { .. }
+            | Self::Rekeyed { .. }
+            | Self::KeyShown { .. }
             | Self::Disproved { .. }
             | Self::Held { .. }
             | Self::Resolved { .. }

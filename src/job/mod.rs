@@ -21,7 +21,7 @@
 //!   submitting   accepted → in_progress · not_executed → queued · refused → failed
 //!                unknown, interrupted → in_doubt
 //!   in_progress  completed → done · broken → failed · doubted → in_doubt
-//!   in_doubt     sighted, accepted → in_progress · disproved, not_executed → queued
+//!   in_doubt     sighted, rekeyed, accepted → in_progress · disproved, not_executed → queued
 //!                exhausted, refused → failed
 //!                resolved → done, queued or failed · cancelled → cancelled
 //!   failed       retried → queued · cancelled → cancelled · resolved → done
@@ -35,6 +35,7 @@ mod entry;
 mod expected;
 mod failure;
 mod group;
+mod host_key;
 mod id;
 mod image_name;
 mod order;
@@ -56,6 +57,7 @@ pub use entry::{Baseline, LedgerEntry, Verdict};
 pub use expected::{Difference, EXPECTED_CHARS_MAX, Expected};
 pub use failure::{Cause, Failure, FailureKind};
 pub use group::Group;
+pub use host_key::{HostKey, InvalidHostKey, KeyHint, ShownKey};
 pub use id::{BatchId, ImageId, InvalidServiceId, JobId, RunId, ServiceId};
 pub use image_name::{image_name_form, is_cut, same_image};
 pub use order::NewJob;

@@ -15,6 +15,8 @@ pub struct NewJob {
     pub expected: Expected,
     /// The group of which only so many may be down at once.
     pub group: Option<Group>,
+    /// Where it answers SSH, if that is said for it.
+    pub ssh_port: Option<u16>,
     /// Free text, carried to the report.
     pub note: Option<String>,
 }

@@ -8,8 +8,8 @@
 use std::time::Duration;
 
 use super::{
-    Baseline, Evidence, Executed, Failure, FailureKind, InstanceStatus, JobId, LedgerEntry, State,
-    Verdict,
+    Baseline, Evidence, Executed, Failure, FailureKind, InstanceStatus, JobId, LedgerEntry,
+    ShownKey, State, Verdict,
 };
 
 /// Everything the ledger says of a job, folded.
@@ -53,6 +53,8 @@ pub struct JobRecord {
     pub baseline: Option<Baseline>,
     /// Name of the image that it should have afterwards.
     pub target: Option<String>,
+    /// The host key that it has shown last since the last intent.
+    pub host_key: Option<ShownKey>,
 }
 
 /// An entry that may not follow.
@@ -92,6 +94,7 @@ impl JobRecord {
             failure: None,
             baseline: None,
             target: None,
+            host_key: None,
         }
     }
 
@@ -125,6 +128,7 @@ impl JobRecord {
                 next.failure = None;
                 next.baseline.clone_from(baseline);
                 next.target = task.target().map(str::to_owned);
+                next.host_key = None;
             }
             // What was accepted or seen was not refused, and not left undone.
             (InDoubt, LedgerEntry::NotExecuted { .. } | LedgerEntry::Refused { .. })
@@ -177,6 +181,16 @@ impl JobRecord {
                 next.held = false;
                 next.rebuilding_seen |= *status == InstanceStatus::Rebuilding;
                 next.failure = None;
+            }
+            (InDoubt, LedgerEntry::Rekeyed { shown }) => {
+                next.state = InProgress;
+                next.executed_now = Executed::Yes;
+                next.held = false;
+                next.failure = None;
+                next.host_key = Some(shown.clone());
+            }
+            (InDoubt | InProgress | Done, LedgerEntry::KeyShown { shown }) => {
+                next.host_key = Some(shown.clone());
             }
             (
                 InProgress,
@@ -295,6 +309,8 @@ impl JobRecord {
                 | LedgerEntry::Unknown { .. }
                 | LedgerEntry::Interrupted
                 | LedgerEntry::Sighted { .. }
+                | LedgerEntry::Rekeyed { .. }
+                | LedgerEntry::KeyShown { .. }
                 | LedgerEntry::Completed { .. }
                 | LedgerEntry::Broken { .. }
                 | LedgerEntry::Doubted { .. }
@@ -446,6 +462,28 @@ mod tests {
         }
     }
 
+    fn shown() -> ShownKey {
+        ShownKey {
+            address: "127.66.0.1:22".parse().unwrap(),
+            key: "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIAABAgMEBQYHCAkKCwwNDg8QERITFBUWFxgZGhscHR4f"
+                .parse()
+                .unwrap(),
+        }
+    }
+
+    #[test]
+    fn a_key_that_was_shown_moves_nothing_and_a_new_intent_forgets_it() {
+        let key_shown = LedgerEntry::KeyShown { shown: shown() };
+        let doubt = after(&[intent(), unknown(), key_shown]).unwrap();
+        assert_eq!(
+            (doubt.state, &doubt.host_key),
+            (State::InDoubt, &Some(shown()))
+        );
+        let again = LedgerEntry::Disproved { not_before_ms: 0 };
+        let again = doubt.apply(&again, 8).unwrap().apply(&intent(), 9).unwrap();
+        assert_eq!(again.host_key, None);
+    }
+
     /// One entry of each kind; of a verdict, one for each.
     fn entries() -> Vec<LedgerEntry> {
         let failure = || Failure::new("timeout", "no answer");
@@ -467,6 +505,8 @@ mod tests {
                 status: InstanceStatus::Rebuilding,
                 image: None,
             },
+            LedgerEntry::Rekeyed { shown: shown() },
+            LedgerEntry::KeyShown { shown: shown() },
             LedgerEntry::Completed {
                 evidence: Evidence::Observed,
                 status: InstanceStatus::Active,
@@ -527,7 +567,7 @@ mod tests {
         let broken = LedgerEntry::Broken {
             failure: Failure::new("rebuild_failed", "its status is `error`"),
         };
-        let completed = entries().swap_remove(7);
+        let completed = entries().swap_remove(9);
         let requeued = LedgerEntry::Resolved {
             verdict: Verdict::Requeue,
             reason: "looked".to_owned(),

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{Evidence, Executed, FailureKind, Group, ImageId, ServiceId, State};
+use super::{Evidence, Executed, FailureKind, Group, ImageId, ServiceId, ShownKey, State};
 
 /// One line of the report: what happened to one instance.
 #[derive(Debug, Clone)]
@@ -43,6 +43,12 @@ pub struct ResultRow {
     pub name: Option<String>,
     /// Its address, likewise.
     pub ip: Option<String>,
+    /// Where it answers SSH, if the manifest says so.
+    pub ssh_port: Option<u16>,
+    /// The host key that it showed before the last submission.
+    pub host_key_before: Option<ShownKey>,
+    /// The one that it has shown last since then.
+    pub host_key: Option<ShownKey>,
 }
 
 /// What happens to an instance that people want to know the time of.

@@ -51,6 +51,8 @@ words! {
         Observed = "observed",
         /// The instance's image name became the target's.
         Image = "image",
+        /// Its SSH host keys are new.
+        HostKey = "host_key",
         /// The API said ok, and nothing more could be seen.
         Accepted = "accepted",
         /// An operator said so (`refleet resolve --as done`).
@@ -64,7 +66,8 @@ impl Evidence {
     pub fn is_seen(self) -> bool {
         match self {
             Self::Observed | Self::Image => true,
-            Self::Accepted | Self::Operator => false,
+            // New keys are looked for now and then: the moment of the look says little.
+            Self::HostKey | Self::Accepted | Self::Operator => false,
         }
     }
 }

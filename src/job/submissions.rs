@@ -60,6 +60,8 @@ impl Submissions {
             | LedgerEntry::Unknown { .. }
             | LedgerEntry::Interrupted
             | LedgerEntry::Sighted { .. }
+            | LedgerEntry::Rekeyed { .. }
+            | LedgerEntry::KeyShown { .. }
             | LedgerEntry::Completed { .. }
             | LedgerEntry::Broken { .. }
             | LedgerEntry::Doubted { .. }

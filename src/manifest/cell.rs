@@ -1,5 +1,7 @@
 //! One cell → one value, or what a spreadsheet did to it.
 
+use std::num::NonZeroU16;
+
 use secrecy::SecretString;
 
 use super::diagnostic::{DiagnosticKind, quoted};
@@ -93,6 +95,20 @@ pub fn zone(cell: &str) -> Result<Option<String>, DiagnosticKind> {
         Ok((!cell.is_empty()).then(|| cell.to_owned()))
     } else {
         Err(damage(cell).unwrap_or(DiagnosticKind::ZoneInvalid))
+    }
+}
+
+/// A port; nothing: the usual one.
+pub fn ssh_port(cell: &str) -> Result<Option<u16>, DiagnosticKind> {
+    if cell.is_empty() {
+        return Ok(None);
+    }
+    let is_plain = cell.bytes().all(|byte| byte.is_ascii_digit());
+    match cell.parse::<NonZeroU16>() {
+        Ok(port) if is_plain => Ok(Some(port.get())),
+        _ => Err(damage(cell)
+            .or_else(|| number_damage(cell))
+            .unwrap_or(DiagnosticKind::SshPortInvalid)),
     }
 }
 

@@ -25,13 +25,15 @@ pub enum Column {
     ExpectImage,
     /// The group of which only so many may be down at once.
     Group,
+    /// Where the instance answers SSH.
+    SshPort,
     /// Free text.
     Note,
 }
 
 impl Column {
     /// All of them, in the order in which a person would write them.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 12] = [
         Self::ServiceId,
         Self::Image,
         Self::Zone,
@@ -42,6 +44,7 @@ impl Column {
         Self::ExpectIp,
         Self::ExpectImage,
         Self::Group,
+        Self::SshPort,
         Self::Note,
     ];
 
@@ -58,6 +61,7 @@ impl Column {
             Self::ExpectIp => &["expect_ip", "expected_ip"],
             Self::ExpectImage => &["expect_image", "expected_image"],
             Self::Group => &["group", "groups"],
+            Self::SshPort => &["ssh_port"],
             Self::Note => &["note", "notes", "comment"],
         }
     }

@@ -129,6 +129,8 @@ pub enum DiagnosticKind {
     LeadingZero,
     /// More than 2⁶³−1.
     ServiceTooLarge,
+    /// No port.
+    SshPortInvalid,
     /// Anything else that is no number.
     ServiceInvalid,
     /// What is offered to an instance that is not in the account's list, nobody can ask.
@@ -239,6 +241,7 @@ impl DiagnosticKind {
             | Self::Date
             | Self::LeadingZero
             | Self::ServiceTooLarge
+            | Self::SshPortInvalid
             | Self::ServiceInvalid
             | Self::NameNotAsked(_)
             | Self::NameUnknown(_)

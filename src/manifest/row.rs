@@ -65,6 +65,7 @@ impl Row {
             contradicted: false,
         };
         let group = cells.read(Column::Group, cell::pin).flatten();
+        let ssh_port = cells.read(Column::SshPort, cell::ssh_port).flatten();
         let note = cells.read(Column::Note, cell::note);
         let diagnostics = cells.into_diagnostics();
 
@@ -75,6 +76,7 @@ impl Row {
                 order,
                 expected,
                 group: group.as_deref().and_then(Group::new),
+                ssh_port,
                 note: note.flatten(),
             }),
             _ => None,

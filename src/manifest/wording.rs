@@ -79,6 +79,7 @@ impl DiagnosticKind {
             Self::Rounded => "a spreadsheet has rounded the id to 15 digits".into(),
             Self::Date => "a spreadsheet has turned it into a date".into(),
             Self::LeadingZero => "a service id does not begin with a zero".into(),
+            Self::SshPortInvalid => "a port of the network was expected".into(),
             Self::ServiceTooLarge => "the number is too large for a service id".into(),
             Self::ServiceInvalid => "this is no service id".into(),
             Self::NameNotAsked(column) => format!(
@@ -239,6 +240,7 @@ impl DiagnosticKind {
                 .into(),
             Self::Date => "format the column as text, then enter or paste the value again".into(),
             Self::LeadingZero => "remove the zero, if the other digits are right".into(),
+            Self::SshPortInvalid => "`ssh_port` is where the instance answers SSH, 1 to 65535; empty: the run's --ssh-port".into(),
             Self::ServiceTooLarge | Self::ServiceInvalid => "a service id is a whole number, as the \
                  panel and the API show it, for example 5113119"
                 .into(),

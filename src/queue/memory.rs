@@ -196,6 +196,7 @@ fn queued(batch: BatchId, row: NewJob) -> QueuedJob {
         order: row.order.into(),
         expected: row.expected,
         group: row.group,
+        ssh_port: row.ssh_port,
         note: row.note,
         record: JobRecord::queued(),
     }

@@ -163,15 +163,18 @@ pub(super) struct RowNews {
     pub(super) access: bool,
     /// What must stand on the instance now.
     pub(super) expected: Option<Expected>,
-    /// The group that it is in now, if it is another one.
+    /// Where it belongs now, if that is elsewhere.
     pub(super) moved: Option<Moved>,
 }
 
-/// A job is in another group than before.
+/// A job is in another group than before, or answers SSH elsewhere.
 #[derive(Debug)]
 pub(super) struct Moved {
+    /// It is in another group.
+    is_regrouped: bool,
     /// `None`: in none.
     pub(super) to: Option<Group>,
+    pub(super) ssh_port: Option<u16>,
 }
 
 impl RowNews {
@@ -181,8 +184,10 @@ impl RowNews {
         Self {
             access: !job.order.has_access_of(&row.order),
             expected: (expected != job.expected).then_some(expected),
-            moved: (job.group != row.group).then(|| Moved {
+            moved: (job.group != row.group || job.ssh_port != row.ssh_port).then(|| Moved {
+                is_regrouped: job.group != row.group,
                 to: row.group.clone(),
+                ssh_port: row.ssh_port,
             }),
         }
     }
@@ -228,8 +233,9 @@ impl AccessNews {
         self.pins += u64::from(expected.is_some());
         let lost = (expected.as_ref()).is_some_and(|now| now.expects_less(&job.expected));
         self.unpinned += u64::from(lost);
-        self.groups += u64::from(moved.is_some());
-        let is_in_none = |moved: &Moved| moved.to.is_none();
+        let is_regrouped = |moved: &Moved| moved.is_regrouped;
+        self.groups += u64::from(moved.as_ref().is_some_and(is_regrouped));
+        let is_in_none = |moved: &Moved| moved.is_regrouped && moved.to.is_none();
         self.ungrouped += u64::from(moved.as_ref().is_some_and(is_in_none));
         RowNews {
             access: access && self.takes(job),

@@ -20,6 +20,8 @@ pub struct QueuedJob {
     pub expected: Expected,
     /// The group of which only so many may be down at once.
     pub group: Option<Group>,
+    /// Where it answers SSH, if the manifest says so.
+    pub ssh_port: Option<u16>,
     /// The manifest's note.
     pub note: Option<String>,
     /// Where it stands.
@@ -77,6 +79,9 @@ impl From<&QueuedJob> for ResultRow {
             by_word: record.by_word,
             name: baseline.and_then(|baseline| baseline.name.clone()),
             ip: baseline.and_then(|baseline| baseline.ip.clone()),
+            ssh_port: job.ssh_port,
+            host_key_before: baseline.and_then(|baseline| baseline.host_key.clone()),
+            host_key: record.host_key.clone(),
         }
     }
 }

@@ -59,6 +59,12 @@ impl<W: Write> Csv<W> {
             Some(took) => self.field(time::whole_ms(took))?,
             None => self.writer.write_field("")?,
         }
+        for shown in [&row.host_key_before, &row.host_key] {
+            match shown {
+                Some(shown) => self.field(shown.key.fingerprint())?,
+                None => self.writer.write_field("")?,
+            }
+        }
         self.writer.write_record(None::<&[u8]>)?;
         Ok(())
     }

@@ -2,11 +2,11 @@
 
 use serde::Serialize;
 
-use crate::job::{Evidence, Executed, FailureKind, ImageId, ResultRow, ServiceId, State};
+use crate::job::{Evidence, Executed, FailureKind, ImageId, ResultRow, ServiceId, ShownKey, State};
 use crate::time::{self, Stamp};
 
 /// The names of [`ResultFields`], in their order: the columns of the CSV.
-pub const COLUMNS: [&str; 16] = [
+pub const COLUMNS: [&str; 18] = [
     "line",
     "service_id",
     "image",
@@ -23,6 +23,8 @@ pub const COLUMNS: [&str; 16] = [
     "ip",
     "image_name",
     "took_ms",
+    "host_key_before",
+    "host_key",
 ];
 
 /// Of [`COLUMNS`]: those that say which row of the manifest it is. The others say what became of it.
@@ -47,6 +49,8 @@ pub struct ResultFields<'a> {
     ip: Option<&'a str>,
     image_name: Option<&'a str>,
     took_ms: Option<u64>,
+    host_key_before: Option<String>,
+    host_key: Option<String>,
 }
 
 impl<'a> From<&'a ResultRow> for ResultFields<'a> {
@@ -68,6 +72,12 @@ impl<'a> From<&'a ResultRow> for ResultFields<'a> {
             ip: row.ip.as_deref(),
             image_name: row.image_name.as_deref(),
             took_ms: row.took().map(time::whole_ms),
+            host_key_before: fingerprint(row.host_key_before.as_ref()),
+            host_key: fingerprint(row.host_key.as_ref()),
         }
     }
+}
+
+fn fingerprint(shown: Option<&ShownKey>) -> Option<String> {
+    shown.map(|shown| shown.key.fingerprint())
 }

@@ -73,6 +73,9 @@ pub(super) fn row(line: u64, state: State) -> ResultRow {
         by_word: false,
         name: Some("web-1".to_owned()),
         ip: None,
+        ssh_port: None,
+        host_key_before: None,
+        host_key: None,
     }
 }
 

@@ -51,6 +51,7 @@ fn row(line: u64, service: u64) -> NewJob {
         }),
         expected: Expected::default(),
         group: None,
+        ssh_port: None,
         note: None,
     }
 }
@@ -106,6 +107,7 @@ fn intent() -> LedgerEntry {
             age_ms: 5,
             name: None,
             ip: None,
+            host_key: None,
         }),
     }
 }

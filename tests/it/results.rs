@@ -129,7 +129,7 @@ fn a_workbook_of_results_is_one_to_look_at() {
         .read_to_string(&mut xml)
         .unwrap();
     assert!(xml.contains("<pane ySplit=\"1\""), "{xml}");
-    assert!(xml.contains("<autoFilter ref=\"A1:P6\"/>"), "{xml}");
+    assert!(xml.contains("<autoFilter ref=\"A1:R6\"/>"), "{xml}");
     assert!(!xml.contains("<f>"), "{xml}");
     // A colour for each of the states that occur.
     let style = |row: &str| {
@@ -167,7 +167,7 @@ fn openpyxl_reads_a_workbook_of_results() {
     let path = rig.path("results.xlsx");
     let ended = python(&["-c", script, path.to_str().unwrap()]).unwrap();
     let out = String::from_utf8(ended.stdout).unwrap();
-    assert_eq!(out.trim(), format!("A2 A1:P6 {FIRST} s"));
+    assert_eq!(out.trim(), format!("A2 A1:R6 {FIRST} s"));
 }
 
 #[test]

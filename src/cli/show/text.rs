@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use super::record::Record;
-use crate::job::{LedgerEntry, ServiceId, Verdict};
+use crate::job::{LedgerEntry, ServiceId, ShownKey, Verdict};
 use crate::queue::{LedgerLine, QueuedJob};
 use crate::{text, time};
 
@@ -90,6 +90,16 @@ impl Lines {
             let took = took.map_or_else(String::new, |took| format!(", took {took}"));
             self.add(&format!("  ended     {}{took}", time::human(completed_ms)));
         }
+        let before = record.baseline.as_ref().and_then(|it| it.host_key.as_ref());
+        for (when, shown) in [("before", before), ("since", record.host_key.as_ref())] {
+            if let Some(ShownKey { address, key }) = shown {
+                self.add(&format!(
+                    "  host key  {when}: {} {} at {address}",
+                    key.algorithm(),
+                    key.fingerprint()
+                ));
+            }
+        }
         if let Some(failure) = &record.failure {
             self.add(&format!(
                 "  problem   {}: {}",
@@ -162,6 +172,13 @@ fn describe(entry: &LedgerEntry) -> String {
                 text::brief(status.as_str(), 40),
                 name(image)
             )
+        }
+        LedgerEntry::Rekeyed { shown } => format!(
+            "its host key is new, so it was executed: {}",
+            shown.key.fingerprint()
+        ),
+        LedgerEntry::KeyShown { shown } => {
+            format!("shows the host key {}", shown.key.fingerprint())
         }
         LedgerEntry::Completed {
             evidence,

@@ -114,6 +114,7 @@ fn told(job: &NewJob) -> String {
         service,
         expected,
         group,
+        ssh_port: _,
         note,
         order: _,
     } = job;

@@ -53,6 +53,7 @@ pub fn rows(numbers: &[i64], image: &str) -> Vec<NewJob> {
         }),
         expected: Expected::default(),
         group: None,
+        ssh_port: None,
         note: None,
     };
     (2..).zip(numbers).map(row).collect()

@@ -44,6 +44,7 @@ impl MemoryStore {
         }
         if let Some(moved) = of_row.moved {
             stored.job.group = moved.to;
+            stored.job.ssh_port = moved.ssh_port;
         }
     }
 }

@@ -40,11 +40,11 @@ const COMPARE: &str = "SELECT count(*), count(*) FILTER (WHERE job.state = 'queu
                 WHERE job.state <> 'done' AND job.state <> 'cancelled' AND (
                     job.access IS DISTINCT FROM given.access OR job.ssh_key IS DISTINCT FROM given.ssh_key
                     OR given.password IS DISTINCT FROM (SELECT password FROM secret WHERE job_id = job.id)
-                    OR job.group_name IS DISTINCT FROM given.group_name
+                    OR job.group_name IS DISTINCT FROM given.group_name OR job.ssh_port IS DISTINCT FROM given.ssh_port
                     OR (job.expected::text IS DISTINCT FROM given.expected
                         AND (given.expected IS NOT NULL OR job.expected ->> 'seen' IS NULL)))), '{}')
      FROM json_to_recordset($1::json) AS given(service_id bigint, image text, zone text, access text, ssh_key text,
-              password text, expected text, group_name text)
+              password text, expected text, group_name text, ssh_port integer)
      JOIN job ON job.service_id = given.service_id AND job.batch_id = $2
      WHERE job.image IS NOT DISTINCT FROM given.image AND job.zone IS NOT DISTINCT FROM given.zone";
 
@@ -60,6 +60,7 @@ struct GivenRow<'a> {
     /// As it would be stored.
     expected: Option<String>,
     group_name: Option<&'a str>,
+    ssh_port: Option<u16>,
 }
 
 impl<'a> From<&'a NewJob> for GivenRow<'a> {
@@ -74,6 +75,7 @@ impl<'a> From<&'a NewJob> for GivenRow<'a> {
             password: order.password,
             expected: (!row.expected.is_nothing()).then(|| json_text(&row.expected)),
             group_name: row.group.as_ref().map(Group::as_str),
+            ssh_port: row.ssh_port,
         }
     }
 }
@@ -302,13 +304,13 @@ async fn set(
         transaction.execute(erase.bind(changes.erased)).await?;
     }
     set_expected(transaction, &changes.pins).await?;
-    if !changes.groups.is_empty() {
-        let groups = sqlx::query(
-            "UPDATE job SET group_name = given.value ->> 1
+    if !changes.places.is_empty() {
+        let places = sqlx::query(
+            "UPDATE job SET group_name = given.value ->> 1, ssh_port = (given.value ->> 2)::integer
              FROM json_array_elements($1::json) AS given(value) WHERE job.id = (given.value ->> 0)::bigint",
         );
-        let groups = groups.bind(json_text(&changes.groups));
-        transaction.execute(groups).await?;
+        let places = places.bind(json_text(&changes.places));
+        transaction.execute(places).await?;
     }
     Ok(())
 }

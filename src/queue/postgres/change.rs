@@ -66,7 +66,7 @@ fn types() -> Vec<&'static str> {
     let data = data.into_iter().map(|datum| match datum {
         Datum::Number(_) => "bigint",
         Datum::Text(_) => "text",
-        Datum::Baseline(_) => "json",
+        Datum::Baseline(_) | Datum::ShownKey(_) => "json",
     });
     words.chain(data).collect()
 }
@@ -120,6 +120,7 @@ impl Serialize for Columns<'_> {
                 Datum::Number(number) => map.serialize_entry(name, &number)?,
                 Datum::Text(text) => map.serialize_entry(name, &text)?,
                 Datum::Baseline(baseline) => map.serialize_entry(name, &baseline)?,
+                Datum::ShownKey(shown) => map.serialize_entry(name, &shown)?,
             }
         }
         map.end()

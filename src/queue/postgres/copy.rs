@@ -6,7 +6,7 @@ use super::text::{json_text, no_nul};
 use crate::job::{BatchId, Group, NewJob};
 use crate::queue::stored::{OrderColumns, job_id};
 
-pub(super) const JOBS: &str = "COPY job (id, batch_id, line, service_id, image, zone, access, ssh_key, expected, group_name, note) FROM STDIN";
+pub(super) const JOBS: &str = "COPY job (id, batch_id, line, service_id, image, zone, access, ssh_key, expected, group_name, ssh_port, note) FROM STDIN";
 pub(super) const SECRETS: &str = "COPY secret (job_id, password) FROM STDIN";
 
 /// The jobs of batch `id` that `rows` become, as [`JOBS`] takes them.
@@ -15,6 +15,7 @@ pub(super) fn jobs(id: BatchId, rows: &[NewJob]) -> String {
     for row in rows {
         let order = OrderColumns::from(&row.order);
         let expected = (!row.expected.is_nothing()).then(|| json_text(&row.expected));
+        let ssh_port = row.ssh_port.map(|port| port.to_string());
         let job = job_id(id, row.line).stored();
         write!(text, "{job}\t{id}\t{}\t{}", row.line, row.service.get())
             .expect("a text takes whatever is written");
@@ -25,6 +26,7 @@ pub(super) fn jobs(id: BatchId, rows: &[NewJob]) -> String {
             order.ssh_key,
             expected.as_deref(),
             row.group.as_ref().map(Group::as_str),
+            ssh_port.as_deref(),
             row.note.as_deref(),
         ] {
             text.push('\t');

@@ -233,18 +233,18 @@ async fn compare(
     news: &mut AccessNews,
 ) -> Result<Vec<QueuedJob>, StoreError> {
     let mut statement = Statement::new(format!(
-        "WITH given (service_id, image, zone, access, ssh_key, password, expected, group_name) AS ({values})
+        "WITH given (service_id, image, zone, access, ssh_key, password, expected, group_name, ssh_port) AS ({values})
          SELECT count(*), count(*) FILTER (WHERE job.state = 'queued'), count(*) FILTER (WHERE job.state = 'done'),
                 coalesce(json_group_array(job.id) FILTER (
                     WHERE job.state <> 'done' AND job.state <> 'cancelled' AND (
                         job.access IS NOT given.access OR job.ssh_key IS NOT given.ssh_key
                         OR given.password IS NOT (SELECT password FROM secret WHERE job_id = job.id)
-                        OR job.group_name IS NOT given.group_name
+                        OR job.group_name IS NOT given.group_name OR job.ssh_port IS NOT given.ssh_port
                         OR (job.expected IS NOT given.expected
                             AND (given.expected IS NOT NULL OR job.expected ->> '$.seen' IS NULL)))), '[]')
          FROM given CROSS JOIN job ON job.service_id = given.service_id AND job.batch_id = {batch}
          WHERE job.image IS given.image AND job.zone IS given.zone",
-        values = values(&bound(8), rows.len()),
+        values = values(&bound(9), rows.len()),
         batch = batch.0,
     ));
     for row in rows {
@@ -257,6 +257,7 @@ async fn compare(
         statement.bind(order.password);
         statement.bind(expected(&row.expected));
         statement.bind(row.group.as_ref().map(Group::as_str));
+        statement.bind(row.ssh_port);
     }
     let usual = rows.len() == ROWS_PER_STATEMENT;
     let counted: (i64, i64, i64, String) = statement
@@ -391,6 +392,18 @@ async fn set(
             .execute(&mut *connection)
             .await?;
     }
-    set_column(connection, "expected", &changes.pins).await?;
-    set_column(connection, "group_name", &changes.groups).await
+    for places in changes.places.chunks(ROWS_PER_STATEMENT) {
+        let mut jobs = Statement::new(format!(
+            "WITH given (id, group_name, ssh_port) AS ({}) UPDATE job SET group_name = given.group_name, ssh_port = given.ssh_port
+             FROM given WHERE job.id = given.id",
+            values(&bound(3), places.len())
+        ));
+        for (job, group, ssh_port) in places {
+            jobs.bind(*job);
+            jobs.bind(group.as_deref());
+            jobs.bind(*ssh_port);
+        }
+        jobs.query().execute(&mut *connection).await?;
+    }
+    set_column(connection, "expected", &changes.pins).await
 }

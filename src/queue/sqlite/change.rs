@@ -101,6 +101,7 @@ impl Encode<'_, Sqlite> for Datum<'_> {
             Self::Number(number) => Encode::<Sqlite>::encode(number, arguments),
             Self::Text(text) => Encode::<Sqlite>::encode(text, arguments),
             Self::Baseline(baseline) => Encode::<Sqlite>::encode(baseline.map(json), arguments),
+            Self::ShownKey(shown) => Encode::<Sqlite>::encode(shown.map(json), arguments),
         }
     }
 }

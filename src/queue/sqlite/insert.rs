@@ -25,8 +25,8 @@ impl Insertion {
             return None;
         }
         let mut jobs = Statement::new(format!(
-            "INSERT INTO job (id, batch_id, line, service_id, image, zone, access, ssh_key, expected, group_name, note) {}",
-            values(&format!("(?,{},?,?,?,?,?,?,?,?,?)", id.0), chunk.len())
+            "INSERT INTO job (id, batch_id, line, service_id, image, zone, access, ssh_key, expected, group_name, ssh_port, note) {}",
+            values(&format!("(?,{},?,?,?,?,?,?,?,?,?,?)", id.0), chunk.len())
         ));
         let mut passwords = Vec::new();
         for row in chunk {
@@ -42,6 +42,7 @@ impl Insertion {
             jobs.bind(order.ssh_key);
             jobs.bind(expected(&row.expected));
             jobs.bind(row.group.as_ref().map(Group::as_str));
+            jobs.bind(row.ssh_port);
             jobs.bind(row.note.as_deref());
         }
         let usual = chunk.len() == ROWS_PER_STATEMENT

@@ -102,8 +102,8 @@ pub struct AccessChanges<'a> {
     pub erased: Vec<i64>,
     /// What they expect.
     pub pins: Vec<(i64, Option<String>)>,
-    /// Their groups.
-    pub groups: Vec<(i64, Option<String>)>,
+    /// Their groups, and where they answer SSH.
+    pub places: Vec<(i64, Option<String>, Option<u16>)>,
 }
 
 impl<'a> AccessChanges<'a> {
@@ -119,7 +119,7 @@ impl<'a> AccessChanges<'a> {
             }
             if let Some(moved) = &of_row.moved {
                 let group = moved.to.as_ref().map(Group::to_string);
-                changes.groups.push((id, group));
+                changes.places.push((id, group, moved.ssh_port));
             }
         }
         changes

@@ -7,7 +7,7 @@ use std::fmt;
 
 use serde::Deserialize;
 
-use crate::job::{Baseline, Evidence, Executed, Failure, JobRecord, State};
+use crate::job::{Baseline, Evidence, Executed, Failure, JobRecord, ShownKey, State};
 
 /// What stands in a column of few values; shown, it is SQL.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -23,6 +23,7 @@ pub enum Datum<'a> {
     Number(Option<i64>),
     Text(Option<&'a str>),
     Baseline(Option<&'a Baseline>),
+    ShownKey(Option<&'a ShownKey>),
 }
 
 /// Of each column: its name, the type that it is read as, and what of a record stands in it.
@@ -97,6 +98,7 @@ record_columns! {
     }
     json {
         baseline: Option<Baseline> = Datum::Baseline(record.baseline.as_ref());
+        host_key: Option<ShownKey> = Datum::ShownKey(record.host_key.as_ref());
     }
 }
 
@@ -124,6 +126,7 @@ impl From<StoredRecord> for JobRecord {
                 .map(|(kind, error)| Failure::new(kind, error)),
             baseline: stored.baseline,
             target: stored.target,
+            host_key: stored.host_key,
         }
     }
 }

@@ -9,12 +9,12 @@ use super::decode::{from_json, image_id, service_id, word};
 use super::order::StoredOrder;
 use crate::job::{
     Action, BatchId, Evidence, Executed, Expected, FailureKind, Group, JobId, JobRecord, ResultRow,
-    State,
+    ShownKey, State,
 };
 use crate::queue::{Pending, QueuedJob, StoreError, Target};
 
 /// A job as one column of text, for [`queued_job`]: each column of a row costs sqlx two allocations
-/// on each side of a channel, and a job has 27. `$array` and `$json` are as in
+/// on each side of a channel, and a job has 29. `$array` and `$json` are as in
 /// `record_as_array!`; `$record`: see [`StoredJob::record`].
 macro_rules! job_as_array {
     ($array:literal, $json:literal, $record:expr) => {
@@ -23,7 +23,7 @@ macro_rules! job_as_array {
             "(job.id, job.line, job.service_id, (SELECT action FROM batch WHERE id = job.batch_id), job.image, job.zone, job.access, job.ssh_key,
              (SELECT password FROM secret WHERE job_id = job.id), ",
             $json,
-            "(job.expected), job.group_name, job.note, ",
+            "(job.expected), job.group_name, job.ssh_port, job.note, ",
             $record,
             ")"
         )
@@ -67,6 +67,7 @@ pub struct StoredJob<'a> {
     password: Option<String>,
     expected: Option<Expected>,
     group: Option<Group>,
+    ssh_port: Option<u16>,
     note: Option<String>,
     /// `None`: as every job begins.
     record: Option<StoredRecord>,
@@ -122,6 +123,7 @@ impl TryFrom<StoredJob<'_>> for QueuedJob {
             .try_into()?,
             expected: job.expected.unwrap_or_default(),
             group: job.group,
+            ssh_port: job.ssh_port,
             note: job.note,
             record: job.record.map_or_else(JobRecord::queued, JobRecord::from),
         })
@@ -216,6 +218,9 @@ struct StoredResult<'a> {
     name: Option<String>,
     ip: Option<String>,
     image_name: Option<String>,
+    ssh_port: Option<u16>,
+    host_key_before: Option<ShownKey>,
+    host_key: Option<ShownKey>,
 }
 
 /// A result, as the backends' `results` read it.
@@ -240,5 +245,8 @@ pub fn result_row(text: &str) -> Result<ResultRow, StoreError> {
         by_word: result.by_word != 0,
         name: result.name,
         ip: result.ip,
+        ssh_port: result.ssh_port,
+        host_key_before: result.host_key_before,
+        host_key: result.host_key,
     })
 }

@@ -50,6 +50,7 @@ pub fn proof(evidence: Evidence) -> &'static str {
     match evidence {
         Evidence::Observed => "seen to go and come back",
         Evidence::Image => "its image changed",
+        Evidence::HostKey => "its SSH host key is new",
         Evidence::Accepted => "by the API's word alone",
         Evidence::Operator => "by somebody's word",
     }

@@ -7,7 +7,7 @@ use std::path::Path;
 use rust_xlsxwriter::{Color, Format, Workbook};
 
 use super::sheet::{Look, Sheet, Value, failed};
-use crate::job::{Counter, Counts, FailureKind, ResultRow, State};
+use crate::job::{Counter, Counts, FailureKind, ResultRow, ShownKey, State};
 use crate::report::Subject;
 use crate::report::fields::{COLUMNS, OF_THE_MANIFEST};
 use crate::time::{self, Stamp};
@@ -94,6 +94,11 @@ impl Xlsx {
         };
         let moment = |ms: Option<i64>| ms.map_or_else(String::new, |ms| Stamp(ms).to_string());
         let (submitted_at, completed_at) = (moment(row.submitted_ms), moment(row.completed_ms));
+        let fingerprint = |shown: &Option<ShownKey>| {
+            let shown = shown.as_ref();
+            shown.map_or_else(String::new, |shown| shown.key.fingerprint())
+        };
+        let host_keys = [&row.host_key_before, &row.host_key].map(fingerprint);
         let mut cells: Vec<Value> = own.into_iter().map(Value::Text).collect();
         cells.extend([
             Value::Text(row.state.as_str()),
@@ -111,6 +116,8 @@ impl Xlsx {
                 Some(took) => Value::Number(time::whole_ms(took)),
                 None => Value::Text(""),
             },
+            Value::Text(&host_keys[0]),
+            Value::Text(&host_keys[1]),
         ]);
         let look = match row.state {
             State::Done if !row.is_flagged() => &self.looks.good,

@@ -130,6 +130,8 @@ impl Testimony {
             LedgerEntry::Intent { .. }
             | LedgerEntry::Interrupted
             | LedgerEntry::Sighted { .. }
+            | LedgerEntry::Rekeyed { .. }
+            | LedgerEntry::KeyShown { .. }
             | LedgerEntry::Completed { .. }
             | LedgerEntry::Broken { .. }
             | LedgerEntry::Doubted { .. }

@@ -274,6 +274,7 @@ impl Machine {
             age_ms: u64::try_from(age.as_millis()).unwrap_or(u64::MAX),
             name: for_people(listed.name.as_deref()),
             ip: for_people(listed.ip.as_deref()),
+            host_key: None,
         }))
     }
 

@@ -49,6 +49,7 @@ impl Scene {
                 age_ms: 0,
                 name: None,
                 ip: None,
+                host_key: None,
             }),
         };
         let record = JobRecord::queued()

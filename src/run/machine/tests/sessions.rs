@@ -86,6 +86,7 @@ fn job(service: i64) -> QueuedJob {
         }),
         expected: Expected::default(),
         group: None,
+        ssh_port: None,
         note: None,
         record: JobRecord::queued(),
     }
