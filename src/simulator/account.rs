@@ -5,6 +5,7 @@
 //! (`traffic`). This file takes the calls and hands each part what concerns it.
 
 use std::io;
+use std::net::Ipv4Addr;
 use std::time::Duration;
 
 use tokio::time::Instant;
@@ -23,6 +24,7 @@ use super::form::Fields;
 use super::journal::{Answered, Clocks, Journal, JournalEntry, Misfit, NotWritten};
 use super::kind::FaultKind;
 use super::list::{ListSource, ListState};
+use super::machine::Installation;
 use super::random::random;
 use super::record::{CallRecord, Record, ServiceRecord};
 use super::refusal::Refusal;
@@ -405,7 +407,12 @@ impl Account {
             let accepted = instance.accepted_line(&planned, &course, at_ms, now);
             journal.write(&JournalEntry::Accepted(accepted))?;
         }
-        Ok(self.accept(position, planned, course, at_ms, now))
+        let execution = self.accept(position, planned, course, at_ms, now);
+        if execution.is_some() {
+            let instance = self.fleet.at_mut(position);
+            instance.set_password(fields.filled("password"));
+        }
+        Ok(execution)
     }
 
     /// The API says ok, and the execution begins. `None`: it says ok and does nothing.
@@ -428,6 +435,40 @@ impl Account {
             instance: position,
             nth,
         })
+    }
+
+    pub(super) fn seed(&self) -> u64 {
+        self.config.faults.seed
+    }
+
+    /// What answers by SSH at `address`; `None`: nothing does.
+    pub(super) fn installation(&self, address: Ipv4Addr, now: Instant) -> Option<Installation> {
+        let address = address.to_string();
+        let mut instances = self.fleet.iter();
+        instances
+            .find(|instance| instance.ip == address)?
+            .installation(now)
+    }
+
+    /// Is this the password of `installation`, and does that still answer?
+    pub(super) fn opens(&self, installation: Installation, password: &str, now: Instant) -> bool {
+        let position = self.fleet.position(installation.service);
+        let instance = position.map(|position| self.fleet.at(position));
+        instance.is_some_and(|instance| instance.opens(installation, password, now))
+    }
+
+    /// Somebody has ordered a command on an instance by SSH.
+    pub(super) fn commanded(
+        &mut self,
+        service: i64,
+        command: &[u8],
+        stdin: &[u8],
+        stdin_bytes: u64,
+    ) {
+        if let Some(position) = self.fleet.position(service) {
+            let instance = self.fleet.at_mut(position);
+            instance.commanded(command, stdin, stdin_bytes);
+        }
     }
 
     pub(super) fn script(&mut self, script: Script) {
@@ -509,6 +550,12 @@ impl Account {
     pub(super) fn service(&self, service: ServiceId, now: Instant) -> Option<ServiceRecord> {
         let instance = self.fleet.find(service)?;
         Some(instance.record(now))
+    }
+
+    #[cfg(test)]
+    pub(super) fn address(&self, service: ServiceId) -> Option<String> {
+        let instance = self.fleet.find(service)?;
+        Some(instance.ip.clone())
     }
 
     pub(super) fn calls(&self) -> Vec<CallRecord> {

@@ -1,6 +1,7 @@
 //! What the simulated account holds and how it behaves.
 
 use std::collections::{HashMap, HashSet};
+use std::net::Ipv4Addr;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -163,6 +164,9 @@ pub struct Config {
     /// What is odd all the time: frozen lists, other spellings, rebuilds that roll back, a kind of
     /// fault at every call, … Each of its fields has a word for the command line's `--odd`.
     pub odd: Oddities,
+    /// The port at which all instances answer by SSH, each at its own address (0: any free one), see
+    /// [`Simulator::ssh_port`](super::Simulator::ssh_port). `None`: none does.
+    pub ssh_port: Option<u16>,
     /// A file that keeps every execution and every ok over restarts, killed processes included: the
     /// next simulator with the same file goes on where the wall clock is by then. Sessions, faults
     /// and what [`change`](super::Simulator::change) did are not kept; lines about services that
@@ -202,6 +206,7 @@ impl Default for Config {
             latency: Duration::ZERO,
             faults: FaultPlan::default(),
             odd: Oddities::default(),
+            ssh_port: None,
             journal: None,
         }
     }
@@ -356,15 +361,11 @@ fn invented_instance(service: ServiceId, number: usize) -> SimulatedInstance {
     }
 }
 
-/// The three documentation networks (RFC 5737), then the benchmark network (RFC 2544).
+/// On loopback from 127.66.0.1 on: whoever looks at one, by SSH for example, must meet nobody else's machine.
 fn invented_ip(number: usize) -> String {
-    const HOSTS: usize = 254;
-    if let Some(network) = ["192.0.2", "198.51.100", "203.0.113"].get(number / HOSTS) {
-        return format!("{network}.{}", number % HOSTS + 1);
-    }
-    let rest = number % (1 << 17);
-    let [second, third, fourth] = [18 + (rest >> 16), rest >> 8 & 255, rest & 255];
-    format!("198.{second}.{third}.{fourth}")
+    const FIRST: u32 = u32::from_be_bytes([127, 66, 0, 1]);
+    let number = u32::try_from(number).unwrap_or(u32::MAX);
+    Ipv4Addr::from(FIRST.saturating_add(number)).to_string()
 }
 
 #[cfg(test)]
@@ -420,8 +421,8 @@ mod tests {
         assert_eq!(names.len(), 2_002);
         let addresses: HashSet<_> = config.instances.iter().map(|i| &i.ip).collect();
         assert_eq!(addresses.len(), 2_000);
-        assert_eq!(config.instances[0].ip, "192.0.2.1");
-        assert_eq!(config.instances[761].ip, "203.0.113.254");
+        assert_eq!(config.instances[0].ip, "127.66.0.1");
+        assert_eq!(config.instances[1_999].ip, "127.66.7.208");
     }
 
     #[test]

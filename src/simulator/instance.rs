@@ -6,6 +6,7 @@
 use std::borrow::Cow;
 use std::time::Duration;
 
+use secrecy::{ExposeSecret as _, SecretString};
 use tokio::time::Instant;
 
 use super::action::Planned;
@@ -13,9 +14,14 @@ use super::behaviour::{Behaviour, Outcome, Step};
 use super::config::SimulatedInstance;
 use super::form::Fields;
 use super::journal::Accepted;
-use super::record::{ServiceRecord, WipeRecord};
+use super::machine::Installation;
+use super::record::{CommandRecord, ServiceRecord, WipeRecord};
 use super::submission::{Course, Submission};
 use super::timeline::{Timeline, View};
+use crate::job::InstanceStatus;
+
+/// Commands that are kept.
+const COMMANDS_MAX: usize = 1000;
 
 /// Something that was really done.
 #[derive(Debug)]
@@ -25,6 +31,8 @@ struct Execution {
     /// What the list showed when it was accepted.
     before: View,
     at_ms: i64,
+    /// When it begins to be done.
+    begins: Instant,
     answered: bool,
     /// When nothing is being done any more; `None`: never.
     ends: Option<Instant>,
@@ -33,6 +41,13 @@ struct Execution {
 impl Execution {
     fn is_under_way(&self, now: Instant) -> bool {
         self.ends.is_none_or(|ends| ends > now)
+    }
+
+    /// By then it has destroyed what was there. What somebody else has ended before it could begin has,
+    /// too: it is counted as a wipe.
+    fn has_wiped(&self, now: Instant) -> bool {
+        let begins = self.ends.map_or(self.begins, |ends| ends.min(self.begins));
+        self.planned.wiped_for().is_some() && begins <= now
     }
 
     /// When it was complete, as Unix time; `None`: not yet, or never.
@@ -75,6 +90,11 @@ pub(super) struct Instance {
     /// The same without all executions: only what somebody else did to the instance.
     untouched: Timeline,
     executions: Vec<Execution>,
+    /// When somebody else's rebuilds begin, in ascending order.
+    by_others: Vec<Instant>,
+    /// The way in that the last execution has set; a restart forgets it.
+    password: Option<SecretString>,
+    commands: Vec<CommandRecord>,
 }
 
 impl Instance {
@@ -95,6 +115,9 @@ impl Instance {
             untouched: Timeline::new(now, view.clone()),
             timeline: Timeline::new(now, view),
             executions: Vec::new(),
+            by_others: Vec::new(),
+            password: None,
+            commands: Vec::new(),
         }
     }
 
@@ -155,6 +178,7 @@ impl Instance {
             course,
             before,
             at_ms,
+            begins: now + course.accept_lag,
             answered: false,
             ends,
         });
@@ -210,15 +234,19 @@ impl Instance {
         let endless = self.interrupt(now);
         self.timeline.forget_future(now);
         self.untouched.forget_future(now);
+        self.by_others.retain(|begins| *begins <= now);
         let mut view = self.view(now).clone();
         for step in steps {
+            let from = now + Duration::from_millis(step.after_ms);
             if let Some(status) = &step.status {
+                if is_rebuilding(status) && !is_rebuilding(&view.status) {
+                    self.by_others.push(from);
+                }
                 view.status = status.as_str().into();
             }
             if let Some(image) = &step.image {
                 view.image = image.as_str().into();
             }
-            let from = now + Duration::from_millis(step.after_ms);
             self.timeline.push(from, view.clone());
             self.untouched.push(from, view.clone());
         }
@@ -237,6 +265,57 @@ impl Instance {
             execution.ends = Some(now);
         }
         endless
+    }
+
+    /// What answers by SSH; `None`: nothing does.
+    pub(super) fn installation(&self, now: Instant) -> Option<Installation> {
+        let is_up = *self.view(now).status == *InstanceStatus::Active.as_str();
+        let wipes = self.executions.iter().filter(|one| one.has_wiped(now));
+        let by_others = self.by_others.iter().filter(|begins| **begins <= now);
+        is_up.then(|| Installation {
+            service: self.id,
+            wipes: wipes.count() as u64,
+            by_others: by_others.count() as u64,
+        })
+    }
+
+    /// The last execution has set this way in.
+    pub(super) fn set_password(&mut self, password: Option<&str>) {
+        self.password = password.map(SecretString::from);
+    }
+
+    /// Is this the password of `installation`, and does that still answer?
+    pub(super) fn opens(&self, installation: Installation, password: &str, now: Instant) -> bool {
+        // Before its first rebuild nobody here knows an instance's password, and what somebody else installs
+        // has one that only they know.
+        let is_of_last = installation.wipes == self.executions.len() as u64
+            && self.by_others.last().is_none_or(|others| {
+                let last = self.executions.last();
+                last.is_some_and(|last| *others < last.begins)
+            });
+        let is_right = |right: &SecretString| right.expose_secret() == password;
+        is_of_last
+            && self.password.as_ref().is_some_and(is_right)
+            && self.installation(now) == Some(installation)
+    }
+
+    /// Somebody has ordered a command by SSH.
+    pub(super) fn commanded(&mut self, command: &[u8], stdin: &[u8], stdin_bytes: u64) {
+        if self.commands.len() >= COMMANDS_MAX {
+            return;
+        }
+        let kept = |bytes: &[u8]| {
+            let text = String::from_utf8_lossy(bytes);
+            match &self.password {
+                Some(password) => text.replace(password.expose_secret(), "[password]"),
+                None => text.into_owned(),
+            }
+        };
+        self.commands.push(CommandRecord {
+            command: kept(command),
+            stdin: kept(stdin),
+            stdin_bytes,
+        });
     }
 
     pub(super) fn record(&self, now: Instant) -> ServiceRecord {
@@ -260,8 +339,13 @@ impl Instance {
             status: view.status.to_string(),
             image: view.image.to_string(),
             wipes,
+            commands: self.commands.clone(),
         }
     }
+}
+
+fn is_rebuilding(status: &str) -> bool {
+    status == InstanceStatus::Rebuilding.as_str()
 }
 
 /// Unix time `duration` after `unix_ms`.

@@ -216,7 +216,7 @@ fn invented_rows(number: usize, size: usize, bytes: usize) -> Vec<Row<'static>> 
                 id: INVENTED_IDS.saturating_add_unsigned(position as u64),
                 readable: true,
                 name: "more",
-                ip: "192.0.2.250",
+                ip: "127.65.0.1",
                 datacenter: "",
                 status: InstanceStatus::Active.as_str().into(),
                 image: "CentOS-7".into(),

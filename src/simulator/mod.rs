@@ -22,6 +22,7 @@
 //! | `journal`, `record` | what outlives the process, and the truth |
 //! | `kind`, `fault` | what may go wrong with a call, and when |
 //! | `oddity`, `always`, `freeze`, `image_names` | what is odd all the time |
+//! | `machine`, `ssh` | the instances' SSH ports: what answers there, and the ports themselves |
 //! | `vocabulary` | the words of these tables, as the command line and the scripts write them |
 //! | `respond`, `encoding`, `wire` | what the client sees of a fault: the answer, its bytes, its connection |
 //! | `document`, `refusal`, `json` | the API's documents |
@@ -57,6 +58,7 @@ mod journal;
 mod json;
 mod kind;
 mod list;
+mod machine;
 mod oddity;
 mod random;
 mod rebuild;
@@ -68,6 +70,7 @@ mod serve;
 mod server;
 mod sessions;
 mod shared;
+mod ssh;
 mod submission;
 #[cfg(test)]
 mod tests;
@@ -86,6 +89,6 @@ pub use freeze::{Freeze, FreezeAt};
 pub use image_names::Names;
 pub use kind::{FaultKind, UnknownFaultKind};
 pub use oddity::{InvalidOddity, Oddities};
-pub use record::{CallRecord, Record, ServiceRecord, WipeRecord};
+pub use record::{CallRecord, CommandRecord, Record, ServiceRecord, WipeRecord};
 pub use server::Simulator;
 pub use sessions::{Login, Sessions};

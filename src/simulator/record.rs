@@ -50,6 +50,9 @@ pub struct ServiceRecord {
     pub image: String,
     /// Each execution that destroyed the data.
     pub wipes: Vec<WipeRecord>,
+    /// What was ordered by SSH, the first 1000.
+    #[serde(default)]
+    pub commands: Vec<CommandRecord>,
 }
 
 /// One execution that destroyed the data.
@@ -66,6 +69,16 @@ pub struct WipeRecord {
     pub answered: bool,
     /// When it was complete, as Unix time; `None`: not yet, or never.
     pub completed_ms: Option<i64>,
+}
+
+/// One command that somebody has ordered by SSH. Where it held the instance's password, `[password]` stands.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CommandRecord {
+    pub command: String,
+    /// The first 64 KiB of what it read.
+    pub stdin: String,
+    /// How much it read.
+    pub stdin_bytes: u64,
 }
 
 /// One call that arrived.

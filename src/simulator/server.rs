@@ -17,6 +17,7 @@ use super::fault::Script;
 use super::record::{CallRecord, Record, ServiceRecord};
 use super::serve;
 use super::shared::Shared;
+use super::ssh;
 use super::wire::{Link, Port};
 use crate::job::ServiceId;
 
@@ -30,6 +31,7 @@ pub struct Simulator {
     pub(super) shared: Arc<Shared>,
     stop: watch::Sender<bool>,
     server: JoinHandle<()>,
+    ssh_port: Option<u16>,
     /// Counts the connections: the port and each open connection hold a clone.
     connections: Arc<()>,
 }
@@ -41,7 +43,8 @@ impl Simulator {
     ///
     /// `InvalidInput` if the address is not on loopback: it must never be mistaken for the real
     /// thing by another machine. `ResourceBusy` if another simulator has the journal open;
-    /// `InvalidData`, with file and line, if that holds what no simulator wrote. Otherwise what the
+    /// `InvalidData`, with file and line, if that holds what no simulator wrote. `Unsupported` if the
+    /// instances are to answer by SSH, and their port cannot be kept on loopback. Otherwise what the
     /// operating system says about listening there, or about the journal.
     pub async fn start(config: Config, listen: SocketAddr) -> io::Result<Self> {
         if !listen.ip().is_loopback() {
@@ -53,15 +56,18 @@ impl Simulator {
         }
         let listener = TcpListener::bind(listen).await?;
         let url = format!("http://{}/", listener.local_addr()?);
+        let ssh = config.ssh_port.map(ssh::listen).transpose()?;
         let (stop, stopping) = watch::channel(false);
-        let shared = Arc::new(Shared::new(Account::new(config)?, stopping.clone()));
+        let shared = Arc::new(Shared::new(Account::new(config)?, stopping));
+        let mut ssh_port = None;
+        if let Some(listener) = ssh {
+            ssh_port = Some(listener.local_addr()?.port());
+            tokio::spawn(ssh::serve(listener, Arc::clone(&shared)));
+        }
         let service =
             serve::router(Arc::clone(&shared)).into_make_service_with_connect_info::<Link>();
-        let mut stopped = stopping;
-        let stopped = async move {
-            // An error means that the `Simulator` is gone, which is the same.
-            let _ = stopped.wait_for(|stopping| *stopping).await;
-        };
+        let at_end = Arc::clone(&shared);
+        let stopped = async move { at_end.stopped().await };
         let connections = Arc::new(());
         let port = Port {
             listener,
@@ -77,6 +83,7 @@ impl Simulator {
             shared,
             stop,
             server,
+            ssh_port,
             connections,
         })
     }
@@ -84,6 +91,16 @@ impl Simulator {
     /// Where it listens, with a slash at the end.
     pub fn url(&self) -> &str {
         &self.url
+    }
+
+    /// The port at which all instances answer by SSH, each at its own address; `None`: none does.
+    pub fn ssh_port(&self) -> Option<u16> {
+        self.ssh_port
+    }
+
+    /// Can instances answer by SSH here? Only where the system keeps their port on loopback.
+    pub fn has_ssh() -> bool {
+        ssh::listen(0).is_ok()
     }
 
     /// The truth.

@@ -31,15 +31,21 @@ impl Shared {
         self.account.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// Returns when the simulator stops.
+    pub(super) async fn stopped(&self) {
+        let mut stopping = self.stopping.clone();
+        // An error means that the `Simulator` is gone, which is the same.
+        let _ = stopping.wait_for(|stopping| *stopping).await;
+    }
+
     /// Returns after `pause`, or earlier when the simulator stops.
     pub(super) async fn pause(&self, pause: Duration) {
         if pause.is_zero() {
             return;
         }
-        let mut stopping = self.stopping.clone();
         tokio::select! {
             () = sleep(pause) => {}
-            _ = stopping.wait_for(|stopping| *stopping) => {}
+            () = self.stopped() => {}
         }
     }
 
@@ -48,10 +54,9 @@ impl Shared {
         let Some(ticket) = ticket else {
             return Ok(());
         };
-        let mut stopping = self.stopping.clone();
         tokio::select! {
             () = ticket.released() => Ok(()),
-            _ = stopping.wait_for(|stopping| *stopping) => Err(Stopped),
+            () = self.stopped() => Err(Stopped),
         }
     }
 }

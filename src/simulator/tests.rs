@@ -12,6 +12,7 @@ mod list;
 mod odd;
 mod rebuild;
 mod sessions;
+mod ssh;
 
 use std::io;
 use std::net::SocketAddr;

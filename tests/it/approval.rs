@@ -54,8 +54,11 @@ fn a_plan_that_was_written_is_shown_from_its_file_alone() {
         format!("plan {digest} in plan.json, made "),
         " ago) of fleet.csv".to_owned(),
         "4 instances of account 70001 (operator@example.com) at http://127.0.0.1".to_owned(),
-        format!("{}  web-03  192.0.2.3  AlmaLinux-8  AlmaLinux-8", FIRST + 2),
-        format!("{}  web-02  192.0.2.2  AlmaLinux-8  NOT SENT", FIRST + 1),
+        format!(
+            "{}  web-03  127.66.0.3  AlmaLinux-8  AlmaLinux-8",
+            FIRST + 2
+        ),
+        format!("{}  web-02  127.66.0.2  AlmaLinux-8  NOT SENT", FIRST + 1),
         format!(
             "NOT SENT unless that ends within 1h 0m: 1 is suspended: {}.",
             FIRST + 1
@@ -94,7 +97,7 @@ fn a_plan_that_was_changed_is_not_shown_and_no_option_changes_one() {
     }
     assert!(!rig.path("x.json").exists());
     let text = fs::read_to_string(rig.path("plan.json")).unwrap();
-    rig.write("plan.json", text.replace("192.0.2.1", "192.0.2.9"));
+    rig.write("plan.json", text.replace("127.66.0.1", "127.66.0.9"));
     alone(&rig, &["plan", "plan.json"])
         .exit(2)
         .says("it was changed, or cut off");

@@ -32,13 +32,13 @@ fn services_lists_the_account_for_people_and_for_scripts() {
     let rig = Rig::with(6, odd_names);
     let table = rig.call(&["services"]).exit(0);
     insta::assert_snapshot!(table.out, @r#"
-    service id  name                      ip         image     status   datacenter
-    5113119     web "one", first          192.0.2.1  CentOS-7  active   Simulated
-    5113120     =HYPERLINK("http://x",1)  192.0.2.2  CentOS-7  stopped  NL-1
-    5113121     '=1+1                     192.0.2.3  CentOS-7  active
-    5113122     two lines                 192.0.2.4  CentOS-7  active   Simulated
-    5113123     база;+1                   192.0.2.5  CentOS-7  active   Simulated
-    5113124     \u{1b}[2J-5               192.0.2.6  @old;=x   active   Simulated
+    service id  name                      ip          image     status   datacenter
+    5113119     web "one", first          127.66.0.1  CentOS-7  active   Simulated
+    5113120     =HYPERLINK("http://x",1)  127.66.0.2  CentOS-7  stopped  NL-1
+    5113121     '=1+1                     127.66.0.3  CentOS-7  active
+    5113122     two lines                 127.66.0.4  CentOS-7  active   Simulated
+    5113123     база;+1                   127.66.0.5  CentOS-7  active   Simulated
+    5113124     \u{1b}[2J-5               127.66.0.6  @old;=x   active   Simulated
     "#);
     assert_eq!(table.err, "");
     let json = rig.call(&["services", "--json", "-q"]).exit(0).json();
@@ -67,12 +67,12 @@ fn services_writes_a_manifest_that_lacks_only_its_image() {
     let csv = fs::read_to_string(rig.path("new.csv")).unwrap();
     insta::assert_snapshot!(csv, @r#"
     service_id,image,expect_name,expect_ip,expect_image,note
-    5113119,,"web ""one"", first",192.0.2.1,CentOS-7,Simulated
-    5113120,,"'=HYPERLINK(""http://x"",1)",192.0.2.2,CentOS-7,NL-1
-    5113121,,''=1+1,192.0.2.3,CentOS-7,
-    5113122,,two lines,192.0.2.4,CentOS-7,Simulated
-    5113123,,база;'+1,192.0.2.5,CentOS-7,Simulated
-    5113124,,\u{1b}[2J-5,192.0.2.6,'@old;'=x,Simulated
+    5113119,,"web ""one"", first",127.66.0.1,CentOS-7,Simulated
+    5113120,,"'=HYPERLINK(""http://x"",1)",127.66.0.2,CentOS-7,NL-1
+    5113121,,''=1+1,127.66.0.3,CentOS-7,
+    5113122,,two lines,127.66.0.4,CentOS-7,Simulated
+    5113123,,база;'+1,127.66.0.5,CentOS-7,Simulated
+    5113124,,\u{1b}[2J-5,127.66.0.6,'@old;'=x,Simulated
     "#);
     // Only the image is missing, in every row; nothing else is wrong.
     let check = rig.call(&["check", "new.csv"]).exit(2);
@@ -204,7 +204,7 @@ fn a_name_that_could_not_be_read_is_no_pin() {
     rig.call(&["services", "--output", "new.csv", "-q"]).exit(0);
     let csv = fs::read_to_string(rig.path("new.csv")).unwrap();
     assert!(
-        csv.ends_with(&format!("{FIRST},,web-01,192.0.2.1,,Simulated\n")),
+        csv.ends_with(&format!("{FIRST},,web-01,127.66.0.1,,Simulated\n")),
         "{csv}"
     );
     let filled = csv.replacen(",,", &format!(",{IMAGE},"), 1);

@@ -29,6 +29,8 @@ mod every;
 mod examples;
 mod faults;
 mod hosts;
+#[cfg(target_os = "linux")]
+mod instances;
 mod logins;
 mod logs;
 mod main_job;

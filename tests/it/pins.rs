@@ -16,7 +16,7 @@ fn pinned(count: usize, name: impl Fn(usize) -> usize, image: &str) -> String {
     for (number, service) in (1..).zip(services(count)) {
         writeln!(
             text,
-            "{service},{IMAGE},{PASSWORD},web-{:02},192.0.2.{number},{image}",
+            "{service},{IMAGE},{PASSWORD},web-{:02},127.66.0.{number},{image}",
             name(number)
         )
         .unwrap();
@@ -60,7 +60,7 @@ fn an_instance_that_is_not_as_its_pins_say_fails_untouched_and_the_others_are_re
                 ip: Some("198.51.100.7".to_owned()),
                 ..InstanceChange::default()
             },
-            "its address is `198.51.100.7`, not `192.0.2.2`",
+            "its address is `198.51.100.7`, not `127.66.0.2`",
         ),
         (
             InstanceChange {
@@ -213,7 +213,7 @@ fn a_rehearsal_finds_what_the_manifest_expects() {
     let rig = Rig::new(1);
     let manifest = right(3)
         .replace("web-02", "'=shop")
-        .replace("192.0.2.3", "2001:db8::3");
+        .replace("127.66.0.3", "2001:db8::3");
     rig.write("fleet.csv", manifest);
     let run = ["run", "fleet.csv", "--simulate", "--yes", "-q"];
     let mut rehearsal = crate::rig::bare(rig.folder.path());

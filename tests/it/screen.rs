@@ -169,7 +169,7 @@ fn instances_are_shown_by_name_and_address_and_with_what_they_took() {
     let run = rig.run(&[]).exit(1);
     assert!(
         run.err
-            .contains("service 5113120 (web-02, 192.0.2.2) line 3"),
+            .contains("service 5113120 (web-02, 127.66.0.2) line 3"),
         "{}",
         run.err
     );
@@ -180,7 +180,7 @@ fn instances_are_shown_by_name_and_address_and_with_what_they_took() {
         assert!(lines[0].contains(word), "{}", lines[0]);
     }
     assert!(
-        lines[1].starts_with("5113119    web-01               192.0.2.1 "),
+        lines[1].starts_with("5113119    web-01               127.66.0.1 "),
         "{}",
         lines[1]
     );
@@ -198,16 +198,16 @@ fn instances_are_shown_by_name_and_address_and_with_what_they_took() {
     .unwrap();
     assert_eq!(
         (&took["name"], &took["ip"]),
-        (&"web-01".into(), &"192.0.2.1".into())
+        (&"web-01".into(), &"127.66.0.1".into())
     );
     assert!(took["took_ms"].as_u64().unwrap() >= 100, "{took}");
     let report = rig.call(&["report"]).exit(0);
-    for word in ["name", "ip", "took", "web-04", "192.0.2.4"] {
+    for word in ["name", "ip", "took", "web-04", "127.66.0.4"] {
         assert!(report.out.contains(word), "{word}: {}", report.out);
     }
     rig.call(&["show", "5113121"])
         .exit(0)
-        .says_out("instance  web-03, 192.0.2.3")
+        .says_out("instance  web-03, 127.66.0.3")
         .says_out(", took ");
 }
 

@@ -92,6 +92,8 @@ pub struct RunContext {
     /// As the batch knows the API's address.
     pub api_url: String,
     pub client: Client,
+    /// Its instances answer by SSH where they can ([`Simulator::ssh_port`]). A manifest may expect addresses of
+    /// its own, and the simulated account then has them: those are nobody's to ask in a rehearsal.
     pub simulator: Option<Simulator>,
     pub options: Options,
     /// What the next run of the batch needs as well.
@@ -158,6 +160,7 @@ impl RunContext {
         let config = Config {
             faults: args.faults.plan(),
             odd: args.faults.oddities(),
+            ssh_port: Simulator::has_ssh().then_some(0),
             journal: journal(&database)?,
             ..Config::for_fleet(rows)
         };

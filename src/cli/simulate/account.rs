@@ -71,6 +71,13 @@ pub struct SimulateArgs {
     #[arg(long, conflicts_with_all = ["session", "totp"])]
     pub authinfo_only: bool,
 
+    /// Let all instances answer by SSH at this port, each at its own address; 0 takes any free port
+    ///
+    /// Their host keys are new after each rebuild. Root logs in with the password of the last one, if that had
+    /// one. Commands are recorded, and answered as if they had succeeded.
+    #[arg(long, value_name = "PORT")]
+    pub ssh_port: Option<u16>,
+
     /// File that keeps what happened; a simulator started with it again goes on from there
     #[arg(long, value_name = "FILE")]
     pub journal: Option<PathBuf>,
@@ -105,6 +112,7 @@ impl SimulateArgs {
             authinfo_only: self.authinfo_only,
             faults: self.faults.plan(),
             odd: self.faults.oddities(),
+            ssh_port: self.ssh_port,
             journal: self.journal.clone(),
             ..usual
         }

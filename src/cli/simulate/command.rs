@@ -31,6 +31,7 @@ const EXAMPLES: &str = "\
 Examples:
   refleet simulate fleet.csv
   refleet simulate --services 500 --fault-rate 0.2 --listen 127.0.0.1:8080
+  refleet simulate fleet.csv --ssh-port 2222
   refleet simulate fleet.csv --odd freeze=renamed,always=429@submission:1m..3m";
 
 pub async fn run(command: &SimulateCommand) -> Result<Exit, CliError> {
@@ -71,6 +72,10 @@ pub async fn simulate(
     );
     let simulator = Simulator::start(config, args.listen).await?;
     let url = simulator.url().to_owned();
+    let ssh = match simulator.ssh_port() {
+        Some(port) => format!("SSH port of each instance: {port}\n"),
+        None => String::new(),
+    };
     let credentials = match &args.session {
         Some(token) => format!("ZOMRO_AUTH={token}"),
         None => format!("ZOMRO_USERNAME={username} ZOMRO_PASSWORD={password}"),
@@ -93,6 +98,7 @@ pub async fn simulate(
          export REFLEET_API_URL={url} REFLEET_DB=simulator.db\n  \
          export {credentials}\n  \
          refleet run MANIFEST\n\
+         {ssh}\
          What really happened: {url}_simulator/record\n\
          Ctrl-C ends it.\n"
     ))?;

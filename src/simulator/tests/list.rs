@@ -15,7 +15,7 @@ async fn the_list_comes_in_pages_and_ends_with_an_empty_one() {
     let row = &doc["elem"][0];
     assert_eq!(row["id"]["$"], SERVICE.to_string());
     assert_eq!(row["servername"]["$"], "web-01");
-    assert_eq!(row["ip"]["$"], "192.0.2.1");
+    assert_eq!(row["ip"]["$"], "127.66.0.1");
     assert_eq!(row["instances_os"]["$"], "CentOS-7");
     let mut all = Vec::new();
     for (page, rows) in [("1", 5), ("2", 5), ("3", 2), ("4", 0)] {

@@ -21,7 +21,7 @@ fn assert_public(monitored: &Monitored, text: &str) {
         "fleet.csv",
         "operator",
         "customer-web",
-        "192.0.2",
+        "127.66.0",
         "70001",
         &service,
         &folder,
