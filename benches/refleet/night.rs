@@ -572,6 +572,7 @@ fn options(scene: &Scene) -> Options {
             rebuild_timeout: Duration::from_hours(1),
             request_timeout: Duration::from_mins(1),
             silence_counts: true,
+            hooks: false,
             retries: 5,
         },
         tolerances: Tolerances {

@@ -171,6 +171,9 @@ CREATE TABLE job (
     baseline        json,                                 -- what stood there before the last intent
     target          text,                                 -- name that the image will have
     host_key        json,                                 -- shown since the last intent
+    -- What follows its success (`--on-done`), and how far that has come; NULL: nothing.
+    hook            text    CHECK (hook IN ('pending', 'started', 'done', 'failed', 'forgotten')),
+    hook_course     json    CHECK (hook_course ->> 'state' = hook),
 
     -- What each state demands; there is no other state.
     CHECK (CASE state
@@ -186,6 +189,8 @@ CREATE TABLE job (
         WHEN 'failed'     THEN completed_ms IS NOT NULL AND evidence IS NULL AND held = 0
         WHEN 'cancelled'  THEN completed_ms IS NOT NULL AND evidence IS NULL AND held = 0
         ELSE false END),
+    CHECK (hook IS NULL OR state = 'done'),
+    CHECK ((hook IS NULL) = (hook_course IS NULL)),
     CHECK ((attempt = 0) = (intent_ms IS NULL)),
     CHECK ((error_kind IS NULL) = (error IS NULL))
 );
@@ -208,10 +213,12 @@ CREATE INDEX job_grouped_down ON job (batch_id) WHERE group_name IS NOT NULL AND
 -- Submissions that may still take effect, though nobody waits for them: their services are kept from others.
 CREATE INDEX job_stray ON job (service_id)
     WHERE executed_now = 'maybe' AND state <> 'submitting' OR evidence = 'operator';
+-- Hooks that have not ended well.
+CREATE INDEX job_hooked ON job (batch_id, hook) WHERE hook <> 'done';
 -- What a run takes over from the one before it.
 CREATE INDEX job_unsettled ON job (batch_id, state) WHERE state <> 'queued' AND completed_ms IS NULL;
 
--- Passwords live here and nowhere else, until their job is done or cancelled.
+-- Passwords live here and nowhere else, until their job is done, and its hook, or cancelled.
 CREATE TABLE secret (
     job_id   bigint PRIMARY KEY REFERENCES job (id),
     password text NOT NULL
@@ -221,7 +228,7 @@ CREATE TABLE secret (
 CREATE TABLE ledger (
     seq     bigint  GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
     job_id  bigint  NOT NULL REFERENCES job (id),
-    run_id  bigint  REFERENCES run (id), -- NULL: an operator's command
+    run_id  bigint  REFERENCES run (id), -- NULL: an operator's command, or a hook's course
     attempt integer NOT NULL,
     kind    text    NOT NULL,
     at_ms   bigint  NOT NULL,
@@ -229,8 +236,8 @@ CREATE TABLE ledger (
 );
 
 CREATE INDEX ledger_of_job ON ledger (job_id, seq);
--- What operators have said, which is little.
-CREATE INDEX ledger_by_word ON ledger (job_id) WHERE run_id IS NULL;
+-- What operators have said of the job itself, which is little.
+CREATE INDEX ledger_by_word ON ledger (job_id) WHERE run_id IS NULL AND kind <> 'hook';
 -- Each submission has one intent of its own.
 CREATE UNIQUE INDEX ledger_intent ON ledger (job_id, attempt) WHERE kind = 'intent';
 
@@ -326,7 +333,8 @@ SELECT line, service_id, image, state, executed, evidence, attempt AS attempts,
        baseline ->> 'name' AS name, baseline ->> 'ip' AS ip, target AS image_name,
        CASE WHEN evidence IN ('observed', 'image') AND submitted_ms <= completed_ms
             THEN completed_ms - submitted_ms END AS took_ms,
-       ssh_port, host_key ->> 'key' AS host_key
+       ssh_port, host_key ->> 'key' AS host_key,
+       hook
 FROM job
 WHERE batch_id = (SELECT max(id) FROM batch)
 ORDER BY id;

@@ -164,6 +164,7 @@ impl PaceArgs {
                 rebuild_timeout: self.rebuild_timeout.unwrap_or(defaults.rebuild_timeout),
                 request_timeout: timeout,
                 silence_counts: !self.no_requeue,
+                hooks: false,
                 retries: self.retries.unwrap_or(5),
             },
             tolerances: Tolerances {

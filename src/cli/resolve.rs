@@ -192,6 +192,7 @@ pub async fn resolve(global: &Global, args: &ResolveArgs) -> Result<Exit, CliErr
         Ok(LedgerEntry::Resolved {
             verdict,
             reason: reason.clone(),
+            hook: false,
         })
     };
     let operation = Operation {

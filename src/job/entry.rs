@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Evidence, Failure, InstanceStatus, ShownKey, Task};
+use super::{Evidence, Failure, HookStep, InstanceStatus, ShownKey, Task};
 
 /// What the latest list reading of this run said of an instance when its submission was decided.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -112,6 +112,9 @@ pub enum LedgerEntry {
         /// What a human should look at although it is done.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         remark: Option<Failure>,
+        /// A hook of the operator's is to follow.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        hook: bool,
     },
     /// `in_progress → failed`: executed, and the instance ended in an error.
     Broken {
@@ -153,6 +156,9 @@ pub enum LedgerEntry {
         verdict: Verdict,
         /// The operator's reason.
         reason: String,
+        /// Resolved as done, and a hook of the operator's is to follow.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        hook: bool,
     },
     /// `queued` or `failed`, and nothing moves: the password or key is another one now. Which, the
     /// ledger never says.
@@ -169,6 +175,8 @@ pub enum LedgerEntry {
     Retried,
     /// `queued | in_doubt | failed → cancelled`: `refleet cancel`.
     Cancelled,
+    /// `done`, and stays so: what becomes of its hook.
+    Hook(HookStep),
 }
 
 impl LedgerEntry {
@@ -196,6 +204,7 @@ impl LedgerEntry {
             Self::Expects { .. } => "expects",
             Self::Retried => "retried",
             Self::Cancelled => "cancelled",
+            Self::Hook(_) => "hook",
         }
     }
 
@@ -222,7 +231,8 @@ impl LedgerEntry {
             | Self::Access { .. }
             | Self::Expects { .. }
             | Self::Retried
-            | Self::Cancelled => None,
+            | Self::Cancelled
+            | Self::Hook(_) => None,
         }
     }
 }

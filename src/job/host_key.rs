@@ -107,7 +107,7 @@ pub struct ShownKey {
 }
 
 impl ShownKey {
-    /// As a line of OpenSSH's known_hosts.
+    /// As a line of OpenSSH's `known_hosts`.
     pub fn known_hosts_line(&self) -> String {
         let Self { address, key } = self;
         if address.port() == 22 {

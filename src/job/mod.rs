@@ -26,6 +26,8 @@
 //!                resolved → done, queued or failed · cancelled → cancelled
 //!   failed       retried → queued · cancelled → cancelled · resolved → done
 //! ```
+//!
+//! A done job may have a hook of the operator's, whose course [`hook`] says.
 
 mod access;
 mod action;
@@ -35,6 +37,7 @@ mod entry;
 mod expected;
 mod failure;
 mod group;
+pub mod hook;
 mod host_key;
 mod id;
 mod image_name;
@@ -57,6 +60,7 @@ pub use entry::{Baseline, LedgerEntry, Verdict};
 pub use expected::{Difference, EXPECTED_CHARS_MAX, Expected};
 pub use failure::{Cause, Failure, FailureKind};
 pub use group::Group;
+pub use hook::{Hook, HookEnd, HookExit, HookRunner, HookState, HookStep};
 pub use host_key::{HostKey, InvalidHostKey, KeyHint, ShownKey};
 pub use id::{BatchId, ImageId, InvalidServiceId, JobId, RunId, ServiceId};
 pub use image_name::{image_name_form, is_cut, same_image};

@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
-use super::{Evidence, Executed, FailureKind, Group, ImageId, ServiceId, ShownKey, State};
+use super::{
+    Evidence, Executed, FailureKind, Group, HookState, ImageId, ServiceId, ShownKey, State,
+};
 
 /// One line of the report: what happened to one instance.
 #[derive(Debug, Clone)]
@@ -49,6 +51,8 @@ pub struct ResultRow {
     pub host_key_before: Option<ShownKey>,
     /// The one that it has shown last since then.
     pub host_key: Option<ShownKey>,
+    /// Where its hook is, if it has one.
+    pub hook: Option<HookState>,
 }
 
 /// What happens to an instance that people want to know the time of.

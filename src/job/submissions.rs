@@ -73,6 +73,7 @@ impl Submissions {
             }
             | LedgerEntry::Access { .. }
             | LedgerEntry::Expects { .. }
+            | LedgerEntry::Hook(_)
             | LedgerEntry::Cancelled => {}
         }
         Ok(())
@@ -114,6 +115,7 @@ mod tests {
         let resolved = |verdict| LedgerEntry::Resolved {
             verdict,
             reason: "looked".to_owned(),
+            hook: false,
         };
         let broken = LedgerEntry::Broken {
             failure: failure.clone(),

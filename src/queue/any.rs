@@ -11,14 +11,14 @@ use serde_json::Value;
 
 use super::{
     AccessNews, Admission, AtWork, Backend, Batch, Beside, CommandOutcome, Conflict, Decision,
-    EnqueueError, EnqueuePolicy, Enqueued, Flaw, Given, Harm, Lease, LedgerLine, Location,
-    NewBatch, NewRun, Note, Oldest, Open, OpenError, Overview, Pending, PostgresQueue, Preview,
-    QueueLock, QueuedJob, Ready, Recorded, Renewal, ResultSink, RolloutProgress, Rows, Run,
-    RunPace, Selection, SqliteQueue, Store, StoreError, Strays, Target, Tenure,
+    EnqueueError, EnqueuePolicy, Enqueued, Flaw, Given, Harm, HookCounts, Lease, LedgerLine,
+    Location, NewBatch, NewRun, Note, Oldest, Open, OpenError, Overview, Pending, PostgresQueue,
+    Preview, QueueLock, QueuedJob, Ready, Recorded, Renewal, ResultSink, RolloutProgress, Rows,
+    Run, RunPace, Selection, SqliteQueue, Store, StoreError, Strays, Target, Tenure,
 };
 use crate::job::{
-    Action, BatchId, ControlEntry, Counts, Expected, Group, Happened, ImageId, JobId, NewJob,
-    Owner, RunId, ServiceId, State, Transition,
+    Action, BatchId, ControlEntry, Counts, Expected, Group, Happened, HookState, ImageId, JobId,
+    NewJob, Owner, RunId, ServiceId, State, Transition,
 };
 
 /// A queue that was opened.
@@ -166,6 +166,8 @@ impl Backend for Queue {
         fn results(batch: BatchId, states: &[State], sink: &mut ResultSink<'_>) -> Result<io::Result<()>, StoreError>;
         fn jobs_of(service: ServiceId) -> Result<Vec<(BatchId, QueuedJob)>, StoreError>;
         fn durations(provider: &str, action: Action, images: &[Option<ImageId>], limit: usize) -> Result<Vec<(Option<ImageId>, Duration)>, StoreError>;
+        fn hooks(batch: BatchId, states: &[HookState], after: Option<JobId>, limit: usize) -> Result<Vec<QueuedJob>, StoreError>;
+        fn hook_counts(batch: BatchId) -> Result<HookCounts, StoreError>;
         fn history(job: JobId) -> Result<Vec<LedgerLine>, StoreError>;
         fn check(found: &mut (dyn FnMut(Flaw) + Send)) -> Result<u64, StoreError>;
     }

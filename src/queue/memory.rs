@@ -4,6 +4,7 @@
 //! order by the clock may not date is SQLite's alone to know so far.
 
 mod access;
+mod hooks;
 mod past;
 mod rollout;
 mod stray;
@@ -19,12 +20,12 @@ use super::operator::{Command, Elsewhere};
 use super::order::RowNews;
 use super::{
     AccessNews, Admission, Backend, Batch, Beside, CommandOutcome, Decision, EnqueueError,
-    EnqueuePolicy, Enqueued, Flaw, Given, Harm, Lease, LedgerLine, NewBatch, NewRun, Pending,
-    Preview, QueuedJob, Ready, Recorded, ResultSink, RolloutProgress, Rows, Selection, Store,
-    StoreError, Strays, Target,
+    EnqueuePolicy, Enqueued, Flaw, Given, Harm, HookCounts, Lease, LedgerLine, NewBatch, NewRun,
+    Pending, Preview, QueuedJob, Ready, Recorded, ResultSink, RolloutProgress, Rows, Selection,
+    Store, StoreError, Strays, Target,
 };
 use crate::job::{
-    Action, BatchId, Control, ControlEntry, Counts, Executed, ImageId, JobId, JobRecord,
+    Action, BatchId, Control, ControlEntry, Counts, Executed, HookState, ImageId, JobId, JobRecord,
     LedgerEntry, NewJob, Owner, ResultRow, RunId, ServiceId, SheetRows, State, Transition,
 };
 
@@ -107,8 +108,7 @@ impl MemoryStore {
         for step in steps {
             let stored = self.jobs.get_mut(&step.job).expect("it stands there");
             stored.job.record = step.to.clone();
-            let is_over = matches!(step.to.state, State::Done | State::Cancelled);
-            if is_over {
+            if !step.to.needs_secret() {
                 stored.job.order.erase_secret();
             }
             let seq = i64::try_from(self.ledger.len() + 1).expect("a small number");
@@ -123,8 +123,10 @@ impl MemoryStore {
                 },
             });
             let place = usize::try_from(batch.0 - 1).expect("it was given out");
-            let touched_ms = &mut self.batches[place].touched_ms;
-            *touched_ms = step.at_ms.max(*touched_ms);
+            if !matches!(step.entry, LedgerEntry::Hook(_)) {
+                let touched_ms = &mut self.batches[place].touched_ms;
+                *touched_ms = step.at_ms.max(*touched_ms);
+            }
         }
     }
 
@@ -613,6 +615,20 @@ impl Backend for MemoryStore {
         limit: usize,
     ) -> Result<Vec<(Option<ImageId>, Duration)>, StoreError> {
         Ok(self.took(provider, action, images, limit))
+    }
+
+    async fn hooks(
+        &mut self,
+        batch: BatchId,
+        states: &[HookState],
+        after: Option<JobId>,
+        limit: usize,
+    ) -> Result<Vec<QueuedJob>, StoreError> {
+        Ok(self.hooked(batch, states, after, limit))
+    }
+
+    async fn hook_counts(&mut self, batch: BatchId) -> Result<HookCounts, StoreError> {
+        Ok(self.count_hooks(batch))
     }
 
     async fn history(&mut self, job: JobId) -> Result<Vec<LedgerLine>, StoreError> {

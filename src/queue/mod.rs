@@ -21,6 +21,7 @@ mod changes;
 #[cfg(test)]
 mod conformance;
 mod error;
+mod hooks;
 pub mod identity;
 mod lease;
 mod location;
@@ -42,6 +43,7 @@ pub use any::Queue;
 pub use batch::{Batch, Beside, Harm, NewRun, Oldest, Run, RunPace};
 pub use changes::Changes;
 pub use error::{StoreError, Trouble};
+pub use hooks::HookCounts;
 pub use identity::{DatabaseId, Identity, LedgerMark, Origin};
 pub use lease::{AtWork, Holder, Lease};
 pub use location::Location;
@@ -55,6 +57,7 @@ pub use postgres::{
     AccountKey, DownBy, HostLease, LateWord, Notice, OpenOrder, OpenOrders, PostgresQueue, Renewal,
     Renewed, Rest, Resting, Server, Unheard,
 };
+pub use process::Process;
 pub use queued::{LedgerLine, Pending, QueuedJob, Ready, ResultSink, Target};
 pub use rollout::{Admission, Down, FirstOfEach, RolloutProgress};
 pub use sqlite::{

@@ -18,13 +18,13 @@ use serde_json::Value;
 
 use super::{
     AccessNews, Admission, AtWork, Batch, Beside, CommandOutcome, Conflict, Decision, EnqueueError,
-    EnqueuePolicy, Enqueued, Flaw, Given, Harm, Lease, LedgerLine, NewBatch, NewRun, Oldest,
-    Pending, Preview, QueuedJob, Ready, ResultSink, RolloutProgress, Rows, Run, RunPace, Selection,
-    StoreError, Strays, Target,
+    EnqueuePolicy, Enqueued, Flaw, Given, Harm, HookCounts, Lease, LedgerLine, NewBatch, NewRun,
+    Oldest, Pending, Preview, QueuedJob, Ready, ResultSink, RolloutProgress, Rows, Run, RunPace,
+    Selection, StoreError, Strays, Target,
 };
 use crate::job::{
-    Action, BatchId, ControlEntry, Counts, Expected, Group, Happened, ImageId, JobId, NewJob,
-    Owner, RunId, ServiceId, State, Transition,
+    Action, BatchId, ControlEntry, Counts, Expected, Group, Happened, HookState, ImageId, JobId,
+    NewJob, Owner, RunId, ServiceId, State, Transition,
 };
 
 /// Which steps [`Store::record`] did not write. All others are committed.
@@ -247,6 +247,22 @@ pub trait Backend: Store + Sized {
         images: &[Option<ImageId>],
         limit: usize,
     ) -> impl Future<Output = Result<Vec<(Option<ImageId>, Duration)>, StoreError>>;
+
+    /// Jobs of the batch whose hooks are in one of `states`, behind the job `after`, in the manifest's order:
+    /// `limit` of them, or all that there are. None of those that have ended well.
+    fn hooks(
+        &mut self,
+        batch: BatchId,
+        states: &[HookState],
+        after: Option<JobId>,
+        limit: usize,
+    ) -> impl Future<Output = Result<Vec<QueuedJob>, StoreError>>;
+
+    /// How the hooks of the batch stand.
+    fn hook_counts(
+        &mut self,
+        batch: BatchId,
+    ) -> impl Future<Output = Result<HookCounts, StoreError>>;
 
     /// Everything that the ledger says of a job, in its order.
     fn history(&mut self, job: JobId) -> impl Future<Output = Result<Vec<LedgerLine>, StoreError>>;

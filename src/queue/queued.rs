@@ -82,6 +82,7 @@ impl From<&QueuedJob> for ResultRow {
             ssh_port: job.ssh_port,
             host_key_before: baseline.and_then(|baseline| baseline.host_key.clone()),
             host_key: record.host_key.clone(),
+            hook: record.hook.as_ref().map(|hook| hook.state),
         }
     }
 }

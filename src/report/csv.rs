@@ -4,7 +4,7 @@ use std::io::{self, Write};
 
 use super::cell;
 use super::fields::COLUMNS;
-use crate::job::{FailureKind, ResultRow};
+use crate::job::{FailureKind, HookState, ResultRow};
 use crate::time::{self, Stamp};
 
 /// Large enough that a million rows are a few thousand writes.
@@ -65,6 +65,8 @@ impl<W: Write> Csv<W> {
                 None => self.writer.write_field("")?,
             }
         }
+        let hook = row.hook.map_or("", HookState::as_str);
+        self.writer.write_field(hook)?;
         self.writer.write_record(None::<&[u8]>)?;
         Ok(())
     }

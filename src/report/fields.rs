@@ -2,11 +2,13 @@
 
 use serde::Serialize;
 
-use crate::job::{Evidence, Executed, FailureKind, ImageId, ResultRow, ServiceId, ShownKey, State};
+use crate::job::{
+    Evidence, Executed, FailureKind, HookState, ImageId, ResultRow, ServiceId, ShownKey, State,
+};
 use crate::time::{self, Stamp};
 
 /// The names of [`ResultFields`], in their order: the columns of the CSV.
-pub const COLUMNS: [&str; 18] = [
+pub const COLUMNS: [&str; 19] = [
     "line",
     "service_id",
     "image",
@@ -25,6 +27,7 @@ pub const COLUMNS: [&str; 18] = [
     "took_ms",
     "host_key_before",
     "host_key",
+    "hook",
 ];
 
 /// Of [`COLUMNS`]: those that say which row of the manifest it is. The others say what became of it.
@@ -51,6 +54,7 @@ pub struct ResultFields<'a> {
     took_ms: Option<u64>,
     host_key_before: Option<String>,
     host_key: Option<String>,
+    hook: Option<HookState>,
 }
 
 impl<'a> From<&'a ResultRow> for ResultFields<'a> {
@@ -74,6 +78,7 @@ impl<'a> From<&'a ResultRow> for ResultFields<'a> {
             took_ms: row.took().map(time::whole_ms),
             host_key_before: fingerprint(row.host_key_before.as_ref()),
             host_key: fingerprint(row.host_key.as_ref()),
+            hook: row.hook,
         }
     }
 }

@@ -7,7 +7,7 @@ use std::io::{self, BufWriter, Write};
 
 use console::{measure_text_width, truncate_str};
 
-use crate::job::{Counts, FailureKind, ResultRow, State};
+use crate::job::{Counts, FailureKind, HookState, ResultRow, State};
 use crate::text::{brief, printable};
 use crate::time;
 
@@ -159,7 +159,12 @@ fn detail(row: &ResultRow) -> String {
     let kind = row.error_kind.as_ref().map(FailureKind::as_str);
     let mut pieces = vec![text(kind), text(row.error.as_deref())];
     pieces.retain(|piece| !piece.is_empty());
-    let failure = pieces.join(": ");
+    let mut failure = pieces.join(": ");
+    // Of one that has ended well nothing needs to be said.
+    if let Some(hook) = row.hook.filter(|hook| *hook != HookState::Done) {
+        let behind = if failure.is_empty() { "" } else { "; " };
+        failure = format!("{failure}{behind}hook {hook}");
+    }
     let note = text(row.note.as_deref());
     match (failure.is_empty(), note.is_empty()) {
         (true, _) => note,

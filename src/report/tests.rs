@@ -7,8 +7,8 @@ use proptest::prelude::*;
 use super::fields::COLUMNS;
 use super::*;
 use crate::job::{
-    AccountId, Action, BatchId, Evidence, Executed, ImageId, Owner, ResultRow, ServiceId,
-    SheetRows, State,
+    AccountId, Action, BatchId, Evidence, Executed, HookState, ImageId, Owner, ResultRow,
+    ServiceId, SheetRows, State,
 };
 use crate::text::is_unsafe;
 use crate::time::Stamp;
@@ -76,6 +76,7 @@ pub(super) fn row(line: u64, state: State) -> ResultRow {
         ssh_port: None,
         host_key_before: None,
         host_key: None,
+        hook: None,
     }
 }
 
@@ -85,6 +86,7 @@ pub(super) fn some_rows() -> Vec<ResultRow> {
             executed: Executed::Yes,
             evidence: Some(Evidence::Observed),
             attempts: 1,
+            hook: Some(HookState::Failed),
             submitted_ms: Some(1_795_399_200_007),
             completed_ms: Some(1_795_399_450_132),
             note: Some("web-01, rack 4".to_owned()),

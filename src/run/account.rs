@@ -194,6 +194,7 @@ fn options(rate_per_s: f64) -> Options {
             rebuild_timeout: PATIENCE,
             request_timeout: PATIENCE,
             silence_counts: false,
+            hooks: false,
             retries: 0,
         },
         tolerances: Tolerances {

@@ -293,6 +293,7 @@ mod tests {
         unseen_after: Duration::from_mins(10),
         rebuild_timeout: Duration::from_hours(1),
         silence_counts: true,
+        hooks: false,
         retries: 5,
         request_timeout: Duration::from_mins(1),
     };

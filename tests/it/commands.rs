@@ -261,7 +261,7 @@ fn list_show_status_and_report_tell_the_same_to_people_and_to_scripts() {
     let csv = rig.call(&["report", "--format", "csv"]).exit(0).out;
     assert_eq!(
         csv.lines().next().unwrap(),
-        "line,service_id,image,state,executed,evidence,attempts,submitted_at,completed_at,error_kind,error,note,name,ip,image_name,took_ms,host_key_before,host_key"
+        "line,service_id,image,state,executed,evidence,attempts,submitted_at,completed_at,error_kind,error,note,name,ip,image_name,took_ms,host_key_before,host_key,hook"
     );
     assert_eq!(csv.lines().count(), 4);
     for format in ["table", "csv", "json"] {

@@ -9,8 +9,8 @@ use std::path::{Path, PathBuf};
 use proptest::prelude::*;
 use refleet::job::{
     Access, Action, Baseline, BatchId, ControlEntry, Evidence, Executed, Expected, Failure,
-    InstanceStatus, Instruction, JobRecord, LedgerEntry, NewJob, Order, Rebuild, State, Task,
-    Transition, Verdict,
+    HookEnd, HookExit, HookRunner, HookStep, InstanceStatus, Instruction, JobRecord, LedgerEntry,
+    NewJob, Order, Rebuild, State, Task, Transition, Verdict,
 };
 use refleet::queue::{
     Admission, Conflict, DonePolicy, EnqueueError, EnqueuePolicy, Enqueued, Lease, Live, NewBatch,
@@ -324,12 +324,7 @@ async fn held_doubts_are_left_out_of_a_new_order_and_done_pairs_are_skipped() {
         },
     )
     .await;
-    let completed = LedgerEntry::Completed {
-        evidence: Evidence::Observed,
-        status: InstanceStatus::Active,
-        image: None,
-        remark: None,
-    };
+    let completed = completed(Evidence::Observed);
     step(queue, &lease, &mut jobs[1], completed).await;
 
     let leave_out = EnqueuePolicy {
@@ -376,12 +371,7 @@ async fn passwords_are_erased_when_a_job_is_done_and_kept_when_it_failed() {
         },
     )
     .await;
-    let completed = LedgerEntry::Completed {
-        evidence: Evidence::Accepted,
-        status: InstanceStatus::Active,
-        image: None,
-        remark: None,
-    };
+    let completed = completed(Evidence::Accepted);
     step(queue, &lease, &mut jobs[0], completed).await;
     step(
         queue,
@@ -518,6 +508,47 @@ async fn what_is_no_database_of_ours_is_refused_with_its_reason() {
     ));
 }
 
+fn completed(evidence: Evidence) -> LedgerEntry {
+    LedgerEntry::Completed {
+        evidence,
+        status: InstanceStatus::Active,
+        image: None,
+        remark: None,
+        hook: false,
+    }
+}
+
+fn any_hook_step() -> impl Strategy<Value = HookStep> {
+    let runner = || HookRunner {
+        host: "alpha".to_owned(),
+        pid: 7,
+        kernel: None,
+        started: None,
+        until_ms: NOW_MS,
+    };
+    let ended = |code: i32, again| HookStep::Ended {
+        end: HookEnd {
+            how: HookExit::Code(code),
+            said: "a \"word\"".to_owned(),
+        },
+        again,
+    };
+    prop_oneof![
+        Just(HookStep::Started {
+            runner: runner(),
+            by_word: false
+        }),
+        Just(HookStep::Started {
+            runner: runner(),
+            by_word: true
+        }),
+        Just(ended(1, true)),
+        Just(ended(1, false)),
+        Just(ended(0, false)),
+        Just(HookStep::Forgotten),
+    ]
+}
+
 fn any_entry() -> impl Strategy<Value = LedgerEntry> {
     let failure = || Failure::new("reset", "connection reset");
     prop_oneof![
@@ -528,21 +559,23 @@ fn any_entry() -> impl Strategy<Value = LedgerEntry> {
         3 => Just(LedgerEntry::Unknown { failure: failure(), submitted_ms: Some(NOW_MS) }),
         1 => Just(LedgerEntry::Interrupted),
         2 => Just(LedgerEntry::Sighted { status: InstanceStatus::Rebuilding, image: None }),
-        2 => Just(LedgerEntry::Completed { evidence: Evidence::Image, status: InstanceStatus::Active, image: None, remark: None }),
-        1 => Just(LedgerEntry::Completed { evidence: Evidence::Observed, status: InstanceStatus::Active, image: None, remark: Some(failure()) }),
+        2 => Just(LedgerEntry::Completed { evidence: Evidence::Image, status: InstanceStatus::Active, image: None, remark: None, hook: false }),
+        1 => Just(LedgerEntry::Completed { evidence: Evidence::Observed, status: InstanceStatus::Active, image: None, remark: Some(failure()), hook: false }),
         1 => Just(LedgerEntry::Broken { failure: failure() }),
         1 => Just(LedgerEntry::Doubted { failure: failure() }),
         1 => Just(LedgerEntry::Disproved { not_before_ms: 9 }),
         1 => Just(LedgerEntry::Exhausted { failure: failure() }),
         1 => Just(LedgerEntry::Held { reason: "nothing more to see".to_owned() }),
         1 => Just(LedgerEntry::Untouched { failure: failure() }),
-        1 => Just(LedgerEntry::Resolved { verdict: Verdict::Requeue, reason: "seen".to_owned() }),
-        1 => Just(LedgerEntry::Resolved { verdict: Verdict::Done, reason: "seen".to_owned() }),
-        1 => Just(LedgerEntry::Resolved { verdict: Verdict::Failed, reason: "seen".to_owned() }),
+        1 => Just(LedgerEntry::Resolved { verdict: Verdict::Requeue, reason: "seen".to_owned(), hook: false }),
+        1 => Just(LedgerEntry::Resolved { verdict: Verdict::Done, reason: "seen".to_owned(), hook: false }),
+        1 => Just(LedgerEntry::Resolved { verdict: Verdict::Failed, reason: "seen".to_owned(), hook: false }),
         1 => Just(LedgerEntry::Access { manifest: "fleet.csv".to_owned() }),
         1 => Just(LedgerEntry::Expects { manifest: "fleet.csv".to_owned() }),
         1 => Just(LedgerEntry::Retried),
         1 => Just(LedgerEntry::Cancelled),
+        2 => Just(LedgerEntry::Completed { evidence: Evidence::Image, status: InstanceStatus::Active, image: None, remark: None, hook: true }),
+        2 => any_hook_step().prop_map(LedgerEntry::Hook),
     ]
 }
 

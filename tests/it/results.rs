@@ -129,7 +129,7 @@ fn a_workbook_of_results_is_one_to_look_at() {
         .read_to_string(&mut xml)
         .unwrap();
     assert!(xml.contains("<pane ySplit=\"1\""), "{xml}");
-    assert!(xml.contains("<autoFilter ref=\"A1:R6\"/>"), "{xml}");
+    assert!(xml.contains("<autoFilter ref=\"A1:S6\"/>"), "{xml}");
     assert!(!xml.contains("<f>"), "{xml}");
     // A colour for each of the states that occur.
     let style = |row: &str| {

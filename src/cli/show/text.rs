@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use super::record::Record;
-use crate::job::{LedgerEntry, ServiceId, ShownKey, Verdict};
+use crate::job::{Hook, HookEnd, HookStep, LedgerEntry, ServiceId, ShownKey, Verdict};
 use crate::queue::{LedgerLine, QueuedJob};
 use crate::{text, time};
 
@@ -22,6 +22,7 @@ pub fn as_text(service: ServiceId, records: &[Record]) -> String {
         out.add(&format!("\nbatch {batch}, line {}", job.line));
         out.order(job);
         out.record(job);
+        out.hook(job);
         for hold in held_back {
             out.add(&format!("  held back {}", hold.words()));
         }
@@ -109,6 +110,13 @@ impl Lines {
         }
     }
 
+    /// What follows its success.
+    fn hook(&mut self, job: &QueuedJob) {
+        if let Some(hook) = &job.record.hook {
+            self.add(&format!("  hook      {}", hook_in_words(hook)));
+        }
+    }
+
     fn history(&mut self, history: &[LedgerLine]) {
         self.add("  history");
         if history.is_empty() {
@@ -119,7 +127,13 @@ impl Lines {
                 0 => String::new(),
                 attempt => format!("attempt {attempt}: "),
             };
-            let who = if line.run.is_none() {
+            let is_of_hook = matches!(
+                line.entry,
+                LedgerEntry::Hook(
+                    HookStep::Started { by_word: false, .. } | HookStep::Ended { .. }
+                )
+            );
+            let who = if line.run.is_none() && !is_of_hook {
                 " [operator]"
             } else {
                 ""
@@ -131,6 +145,38 @@ impl Lines {
             ));
         }
     }
+}
+
+/// A step of a hook in words.
+fn of_hook(step: &HookStep) -> String {
+    match step {
+        HookStep::Started { runner, by_word } => format!(
+            "hook started{} by process {} on {}",
+            if *by_word { " once more" } else { "" },
+            runner.pid,
+            text::brief(&runner.host, 64)
+        ),
+        HookStep::Ended { end, again } => {
+            let again = if *again { ", to be tried again" } else { "" };
+            format!("hook ended: {}{again}", ended(end))
+        }
+        HookStep::Forgotten => "hook given up".to_owned(),
+    }
+}
+
+/// How a try of a hook ended, in words.
+fn ended(end: &HookEnd) -> String {
+    let said = text::brief(&end.said, 200);
+    let colon = if said.is_empty() { "" } else { ": " };
+    format!("{}{colon}{said}", end.how)
+}
+
+/// Where a hook is, in words.
+fn hook_in_words(hook: &Hook) -> String {
+    let since = time::human(hook.since_ms);
+    let end = hook.end.as_ref().map(ended);
+    let end = end.map_or_else(String::new, |end| format!(" ({end})"));
+    format!("{} since {since}{end}", hook.state)
 }
 
 /// A ledger entry in words.
@@ -185,6 +231,7 @@ fn describe(entry: &LedgerEntry) -> String {
             status,
             image,
             remark: _,
+            hook: _,
         } => {
             format!(
                 "done ({evidence}): {} with {}",
@@ -200,7 +247,11 @@ fn describe(entry: &LedgerEntry) -> String {
             format!("held for the operator: {}", text::brief(reason, 200))
         }
         LedgerEntry::Untouched { .. } => "not sent".to_owned(),
-        LedgerEntry::Resolved { verdict, reason } => {
+        LedgerEntry::Resolved {
+            verdict,
+            reason,
+            hook: _,
+        } => {
             let verdict = match verdict {
                 Verdict::Done => "done",
                 Verdict::Requeue => "to be sent again",
@@ -217,6 +268,7 @@ fn describe(entry: &LedgerEntry) -> String {
         }
         LedgerEntry::Retried => "put back in the queue".to_owned(),
         LedgerEntry::Cancelled => "cancelled".to_owned(),
+        LedgerEntry::Hook(step) => of_hook(step),
     };
     if let Some(failure) = entry.failure() {
         let _ = write!(

@@ -3,6 +3,7 @@
 //! A new backend adds one line to the end of `stores`, and passes.
 
 mod control;
+mod hooks;
 mod operator;
 mod order;
 pub mod rig;

@@ -39,6 +39,7 @@ pub(super) async fn failures_are_those_that_nobody_has_dealt_with(mut store: imp
                 Ok(LedgerEntry::Resolved {
                     verdict: Verdict::Failed,
                     reason: "looked at it".to_owned(),
+                    hook: false,
                 })
             },
             NOW_MS,

@@ -168,6 +168,7 @@ pub fn completed() -> LedgerEntry {
         status: InstanceStatus::Active,
         image: None,
         remark: None,
+        hook: false,
     }
 }
 

@@ -88,6 +88,7 @@ pub(super) async fn members_of_groups_are_down_until_they_are_back_or_somebody_h
     let failed = || LedgerEntry::Resolved {
         verdict: Verdict::Failed,
         reason: "it is out of service".to_owned(),
+        hook: false,
     };
     say(&mut store, batch, 2, failed()).await;
     say(&mut store, batch, 4, failed()).await;

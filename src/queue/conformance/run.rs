@@ -8,7 +8,8 @@ use super::rig::{
     refused, services, sound, step, stored, targets, unknown, write,
 };
 use crate::job::{
-    Action, Evidence, InstanceStatus, JobId, JobRecord, LedgerEntry, State, Transition, Verdict,
+    Action, Evidence, HookStep, InstanceStatus, JobId, JobRecord, LedgerEntry, State, Transition,
+    Verdict,
 };
 use crate::queue::{Admission, Backend, Recorded, Selection, StoreError};
 
@@ -135,6 +136,7 @@ pub(super) async fn how_long_it_took_is_known_of_what_was_seen_to_complete(
         status: InstanceStatus::Active,
         image: None,
         remark: None,
+        hook: false,
     };
     // The fourth has only been accepted, and the fifth is not back yet.
     let ends = [
@@ -231,9 +233,16 @@ pub(super) async fn every_history_is_stored_as_it_folds(mut store: impl Backend)
         LedgerEntry::Resolved {
             verdict: Verdict::Requeue,
             reason: "it is back".to_owned(),
+            hook: false,
         },
         LedgerEntry::Retried,
         LedgerEntry::Cancelled,
+        super::hooks::done(),
+        LedgerEntry::Hook(super::hooks::started(false)),
+        LedgerEntry::Hook(super::hooks::started(true)),
+        LedgerEntry::Hook(super::hooks::ended(1, true)),
+        LedgerEntry::Hook(super::hooks::ended(0, false)),
+        LedgerEntry::Hook(HookStep::Forgotten),
     ];
     let mut random = fastrand::Rng::with_seed(7);
     for job in &mut jobs {
@@ -253,8 +262,8 @@ pub(super) async fn every_history_is_stored_as_it_folds(mut store: impl Backend)
         job.record = record;
         let stored = stored(&mut store, job).await;
         assert_eq!(stored.record, job.record);
-        let is_erased = matches!(job.record.state, State::Done | State::Cancelled);
-        assert_eq!(stored.order.with_secret().is_none(), is_erased);
+        let is_kept = job.record.needs_secret();
+        assert_eq!(stored.order.with_secret().is_some(), is_kept);
     }
     let mut results = Vec::new();
     let mut sink = |row| {

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use super::{control, operator, order, rollout, run, stray};
+use super::{control, hooks, operator, order, rollout, run, stray};
 use crate::queue::memory::MemoryStore;
 use crate::queue::postgres::tests::queue;
 use crate::queue::{Open, SqliteQueue};
@@ -43,6 +43,7 @@ macro_rules! conform {
                 rollout::the_first_of_each_image_go_first,
                 rollout::jobs_of_some_images_are_left_where_they_are,
                 stray::what_may_still_take_effect_keeps_its_service_from_any_batch,
+                hooks::a_hook_is_claimed_once_and_keeps_its_password_until_it_is_over,
                 stray::what_is_over_keeps_nothing_back,
             );
         }

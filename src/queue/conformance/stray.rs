@@ -11,6 +11,7 @@ fn resolved(verdict: Verdict) -> LedgerEntry {
     LedgerEntry::Resolved {
         verdict,
         reason: "looked".to_owned(),
+        hook: false,
     }
 }
 

@@ -19,7 +19,7 @@ pub(super) const OLDEST: &str = "SELECT service_id, intent_ms, baseline ->> 'nam
 /// What happened to instances of the batch between the numbers $1 and $2 before somebody's word, which took
 /// its place in the row of the job. Only jobs of which somebody has said something are looked at.
 pub(super) const OVERTAKEN: &str = "WITH said AS MATERIALIZED (
-         SELECT DISTINCT job_id FROM ledger WHERE run_id IS NULL AND job_id > $1 AND job_id < $2)
+         SELECT DISTINCT job_id FROM ledger WHERE run_id IS NULL AND kind <> 'hook' AND job_id > $1 AND job_id < $2)
      SELECT 'submitted', min((body ->> 'submitted_ms')::bigint)
      FROM said JOIN ledger USING (job_id) JOIN job ON job.id = job_id
      WHERE kind IN ('accepted', 'unknown') AND body ->> 'submitted_ms' IS NOT NULL

@@ -32,13 +32,13 @@ pub(super) static MOVE: LazyLock<String> = LazyLock::new(|| {
     format!(
         "WITH step AS MATERIALIZED (
              SELECT * FROM json_to_recordset($1::json) AS step(place bigint, id bigint, from_state text,
-                 from_attempt integer, kind text, at_ms bigint, body json, {typed})),
+                 from_attempt integer, kind text, at_ms bigint, body json, is_over boolean, {typed})),
          locked AS MATERIALIZED (
              SELECT step.* FROM step JOIN job ON job.id = step.id ORDER BY job.id FOR NO KEY UPDATE OF job),
          moved AS (
              UPDATE job SET {set} FROM locked AS step
              WHERE job.id = step.id AND job.state = step.from_state AND job.attempt = step.from_attempt
-             RETURNING job.id, job.state),
+             RETURNING job.id, step.is_over),
          added AS (
              INSERT INTO ledger (job_id, run_id, attempt, kind, at_ms, body)
              SELECT step.id, $2, step.attempt, step.kind, step.at_ms, step.body
@@ -46,7 +46,7 @@ pub(super) static MOVE: LazyLock<String> = LazyLock::new(|| {
              RETURNING *),
          erased AS (
              DELETE FROM secret USING moved
-             WHERE secret.job_id = moved.id AND moved.state IN ('done', 'cancelled'))
+             WHERE secret.job_id = moved.id AND moved.is_over)
          SELECT id, NULL::bigint, NULL::bytea FROM moved
          UNION ALL (SELECT NULL, seq, {digest} FROM added ORDER BY seq DESC LIMIT 1)",
         digest = digest!(),
@@ -66,7 +66,7 @@ fn types() -> Vec<&'static str> {
     let data = data.into_iter().map(|datum| match datum {
         Datum::Number(_) => "bigint",
         Datum::Text(_) => "text",
-        Datum::Baseline(_) | Datum::ShownKey(_) => "json",
+        Datum::Baseline(_) | Datum::ShownKey(_) | Datum::Hook(_) => "json",
     });
     words.chain(data).collect()
 }
@@ -82,6 +82,7 @@ pub(super) fn steps(steps: &[&Transition]) -> String {
             kind: step.entry.kind(),
             at_ms: step.at_ms,
             body: &step.entry,
+            is_over: !step.to.needs_secret(),
             to: Columns(&step.to),
         })
         .collect();
@@ -97,6 +98,7 @@ struct Step<'a> {
     kind: &'a str,
     at_ms: i64,
     body: &'a LedgerEntry,
+    is_over: bool,
     #[serde(flatten)]
     to: Columns<'a>,
 }
@@ -121,6 +123,7 @@ impl Serialize for Columns<'_> {
                 Datum::Text(text) => map.serialize_entry(name, &text)?,
                 Datum::Baseline(baseline) => map.serialize_entry(name, &baseline)?,
                 Datum::ShownKey(shown) => map.serialize_entry(name, &shown)?,
+                Datum::Hook(hook) => map.serialize_entry(name, &hook)?,
             }
         }
         map.end()

@@ -77,7 +77,7 @@ async fn check_rest(
 ) -> Result<(), StoreError> {
     let secrets = sqlx::query_as(
         "SELECT count(*) FROM secret JOIN job ON job.id = secret.job_id
-         WHERE job.state IN ('done', 'cancelled')",
+         WHERE job.state = 'cancelled' OR job.state = 'done' AND coalesce(job.hook IN ('done', 'forgotten'), true)",
     );
     let (secrets,): (i64,) = session.one(secrets).await?;
     if secrets > 0 {

@@ -6,7 +6,8 @@
 //! disk. `lease` is the right of one process to work for an
 //! account, by the server's clock. `text` reads a job and `change` moves it; `copy` is what a load sends.
 //! The rest are the verbs, as in SQLite's room: `enqueue`, `past`, `record`, `command`, `control`,
-//! `access`, `read`, `batches`, `overview`, `rollout`, `pace`, `check`. What they decide by stands in `stored`.
+//! `access`, `read`, `batches`, `overview`, `rollout`, `pace`, `hooks`,
+//! `check`. What they decide by stands in `stored`.
 
 mod access;
 mod adopt;
@@ -19,6 +20,7 @@ mod control;
 mod copy;
 mod enqueue;
 mod handle;
+mod hooks;
 mod hosts;
 mod lease;
 mod marks;

@@ -52,7 +52,7 @@ pub(super) const UNSETTLED: &str = concat!(
 /// Those of batch ($1, $2) in one of the states $3, of which there may be none.
 const RESULTS: &str = "SELECT json_build_array(line, service_id, image, state, executed, evidence, attempt, submitted_ms,
             completed_ms, error_kind, error, note, group_name, held, by_word,
-            baseline ->> 'name', baseline ->> 'ip', target, ssh_port, baseline -> 'host_key', host_key)::text
+            baseline ->> 'name', baseline ->> 'ip', target, ssh_port, baseline -> 'host_key', host_key, hook)::text
      FROM job WHERE id > $1 AND id < $2 AND (cardinality($3) = 0 OR state = ANY($3)) ORDER BY id LIMIT $4";
 
 impl PostgresQueue {

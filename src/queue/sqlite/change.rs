@@ -102,6 +102,7 @@ impl Encode<'_, Sqlite> for Datum<'_> {
             Self::Text(text) => Encode::<Sqlite>::encode(text, arguments),
             Self::Baseline(baseline) => Encode::<Sqlite>::encode(baseline.map(json), arguments),
             Self::ShownKey(shown) => Encode::<Sqlite>::encode(shown.map(json), arguments),
+            Self::Hook(hook) => Encode::<Sqlite>::encode(hook.map(json), arguments),
         }
     }
 }

@@ -91,7 +91,7 @@ impl SqliteQueue {
     async fn unerased_secrets(&mut self) -> Result<i64, StoreError> {
         let secrets = sqlx::query_scalar(
             "SELECT count(*) FROM secret JOIN job ON job.id = secret.job_id
-             WHERE job.state IN ('done', 'cancelled')",
+             WHERE job.state = 'cancelled' OR job.state = 'done' AND coalesce(job.hook IN ('done', 'forgotten'), true)",
         )
         .fetch_one(&mut self.connection)
         .await?;

@@ -4,7 +4,7 @@
 //! `settings`), `migrate` brings its schema up to date. `lock` sees to it that one run works, `lease` is what that run writes of itself.
 //! `log` and `files` watch over SQLite's side files while it works. `text` reads a job and
 //! `change` moves it. The rest are the verbs: `enqueue`, `record`, `command`,
-//! `control`, `access`, `adopt`, `read`, `overview`, `durations`, `pace`, `check`.
+//! `control`, `access`, `adopt`, `read`, `overview`, `durations`, `pace`, `hooks`, `check`.
 
 #[macro_use]
 mod control;
@@ -21,6 +21,7 @@ mod error;
 mod file;
 mod files;
 mod handle;
+mod hooks;
 mod insert;
 mod lease;
 mod lock;

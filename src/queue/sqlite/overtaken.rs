@@ -9,7 +9,7 @@ use crate::queue::stored::{end_of, happened, job_id};
 /// Only jobs of which somebody has said something are looked at: those the index `ledger_by_word` finds. A
 /// `CROSS JOIN` keeps its order; else SQLite may walk through the whole ledger first.
 pub(super) const OVERTAKEN: &str = "WITH said AS (
-         SELECT DISTINCT job_id FROM ledger WHERE run_id IS NULL AND job_id > ?1 AND job_id < ?2
+         SELECT DISTINCT job_id FROM ledger WHERE run_id IS NULL AND kind <> 'hook' AND job_id > ?1 AND job_id < ?2
      )
      SELECT 'submitted', min(body ->> '$.submitted_ms') FROM said CROSS JOIN ledger USING (job_id) JOIN job ON job.id = job_id
      WHERE (kind = 'accepted' OR kind = 'unknown') AND body ->> '$.submitted_ms' IS NOT NULL

@@ -272,7 +272,7 @@ impl SqliteQueue {
             let mut query = QueryBuilder::<Sqlite>::new(
                 "SELECT json_array(line, service_id, image, state, executed, evidence, attempt, submitted_ms,
                         completed_ms, error_kind, error, note, group_name, held, by_word,
-                        baseline ->> '$.name', baseline ->> '$.ip', target, ssh_port, json(baseline -> '$.host_key'), json(host_key))
+                        baseline ->> '$.name', baseline ->> '$.ip', target, ssh_port, json(baseline -> '$.host_key'), json(host_key), hook)
                  FROM job WHERE id > ",
             );
             query

@@ -7,7 +7,9 @@ use std::fmt;
 
 use serde::Deserialize;
 
-use crate::job::{Baseline, Evidence, Executed, Failure, JobRecord, ShownKey, State};
+use crate::job::{
+    Baseline, Evidence, Executed, Failure, Hook, HookState, JobRecord, ShownKey, State,
+};
 
 /// What stands in a column of few values; shown, it is SQL.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -24,6 +26,7 @@ pub enum Datum<'a> {
     Text(Option<&'a str>),
     Baseline(Option<&'a Baseline>),
     ShownKey(Option<&'a ShownKey>),
+    Hook(Option<&'a Hook>),
 }
 
 /// Of each column: its name, the type that it is read as, and what of a record stands in it.
@@ -84,6 +87,8 @@ record_columns! {
         by_word: u8 = Word::Flag(record.by_word);
         accepted: u8 = Word::Flag(record.accepted);
         rebuilding_seen: u8 = Word::Flag(record.rebuilding_seen);
+        // For SQL: the course of the hook says it, too.
+        hook: Option<HookState> = record.hook.as_ref().map_or(Word::Null, |it| Word::Text(it.state.as_str()));
     }
     data {
         attempt: u32 = Datum::Number(Some(record.attempt.into()));
@@ -99,6 +104,7 @@ record_columns! {
     json {
         baseline: Option<Baseline> = Datum::Baseline(record.baseline.as_ref());
         host_key: Option<ShownKey> = Datum::ShownKey(record.host_key.as_ref());
+        hook_course: Option<Hook> = Datum::Hook(record.hook.as_ref());
     }
 }
 
@@ -127,6 +133,7 @@ impl From<StoredRecord> for JobRecord {
             baseline: stored.baseline,
             target: stored.target,
             host_key: stored.host_key,
+            hook: stored.hook.and(stored.hook_course),
         }
     }
 }

@@ -8,8 +8,8 @@ use super::columns::StoredRecord;
 use super::decode::{from_json, image_id, service_id, word};
 use super::order::StoredOrder;
 use crate::job::{
-    Action, BatchId, Evidence, Executed, Expected, FailureKind, Group, JobId, JobRecord, ResultRow,
-    ShownKey, State,
+    Action, BatchId, Evidence, Executed, Expected, FailureKind, Group, HookState, JobId, JobRecord,
+    ResultRow, ShownKey, State,
 };
 use crate::queue::{Pending, QueuedJob, StoreError, Target};
 
@@ -221,6 +221,7 @@ struct StoredResult<'a> {
     ssh_port: Option<u16>,
     host_key_before: Option<ShownKey>,
     host_key: Option<ShownKey>,
+    hook: Option<HookState>,
 }
 
 /// A result, as the backends' `results` read it.
@@ -248,5 +249,6 @@ pub fn result_row(text: &str) -> Result<ResultRow, StoreError> {
         ssh_port: result.ssh_port,
         host_key_before: result.host_key_before,
         host_key: result.host_key,
+        hook: result.hook,
     })
 }

@@ -2,7 +2,7 @@
 
 use std::collections::{HashMap, HashSet};
 
-use crate::job::{LedgerEntry, RunId, State, Transition};
+use crate::job::{LedgerEntry, RunId, Transition};
 use crate::queue::Lease;
 
 /// Who writes.
@@ -48,7 +48,9 @@ pub fn waves<'a, 'b>(steps: &'a [&'b Transition]) -> impl Iterator<Item = &'a [&
 /// By how much `steps` change the number of jobs in each state, and of the held ones.
 pub fn tally_changes(steps: &[&Transition]) -> Vec<(&'static str, i64)> {
     let mut change: HashMap<&'static str, i64> = HashMap::new();
-    for step in steps {
+    // A hook's course moves no job, and says nothing of when the batch was worked on.
+    let moves = |step: &&&Transition| !matches!(step.entry, LedgerEntry::Hook(_));
+    for step in steps.iter().filter(moves) {
         *change.entry(step.from.state.as_str()).or_default() -= 1;
         *change.entry(step.to.state.as_str()).or_default() += 1;
         // Only the word `held` sets the flag, and every step out of doubt clears it.
@@ -63,10 +65,9 @@ pub fn tally_changes(steps: &[&Transition]) -> Vec<(&'static str, i64)> {
 
 /// The jobs whose passwords are needed no more after `steps`.
 pub fn erased(steps: &[&Transition]) -> Vec<i64> {
-    let over = |step: &&&Transition| matches!(step.to.state, State::Done | State::Cancelled);
     steps
         .iter()
-        .filter(over)
+        .filter(|step| !step.to.needs_secret())
         .map(|step| step.job.stored())
         .collect()
 }

@@ -235,6 +235,20 @@ macro_rules! speak {
                 $queue::durations(self, provider, action, images, limit).await
             }
 
+            async fn hooks(
+                &mut self,
+                batch: BatchId,
+                states: &[HookState],
+                after: Option<JobId>,
+                limit: usize,
+            ) -> Result<Vec<QueuedJob>, StoreError> {
+                $queue::hooks(self, batch, states, after, limit).await
+            }
+
+            async fn hook_counts(&mut self, batch: BatchId) -> Result<HookCounts, StoreError> {
+                $queue::hook_counts(self, batch).await
+            }
+
             async fn history(&mut self, job: JobId) -> Result<Vec<LedgerLine>, StoreError> {
                 $queue::history(self, job).await
             }

@@ -7,7 +7,7 @@ use std::path::Path;
 use rust_xlsxwriter::{Color, Format, Workbook};
 
 use super::sheet::{Look, Sheet, Value, failed};
-use crate::job::{Counter, Counts, FailureKind, ResultRow, ShownKey, State};
+use crate::job::{Counter, Counts, FailureKind, HookState, ResultRow, ShownKey, State};
 use crate::report::Subject;
 use crate::report::fields::{COLUMNS, OF_THE_MANIFEST};
 use crate::time::{self, Stamp};
@@ -118,6 +118,7 @@ impl Xlsx {
             },
             Value::Text(&host_keys[0]),
             Value::Text(&host_keys[1]),
+            Value::Text(row.hook.map_or("", HookState::as_str)),
         ]);
         let look = match row.state {
             State::Done if !row.is_flagged() => &self.looks.good,

@@ -17,6 +17,8 @@ pub struct Rules {
     pub request_timeout: Duration,
     /// Silence may prove that nothing was executed; `--no-requeue` says that it may not.
     pub silence_counts: bool,
+    /// A hook of the operator's follows each success: `--on-done`
+    pub hooks: bool,
     /// How often a submission is sent again that was proven not to be executed: `--retries`
     pub retries: u32,
 }

@@ -182,6 +182,7 @@ mod tests {
         let resolved = |verdict| LedgerEntry::Resolved {
             verdict,
             reason: "looked".to_owned(),
+            hook: false,
         };
         let left = resolved(Verdict::Failed);
         assert!(after(std::slice::from_ref(&left)));

@@ -143,7 +143,8 @@ impl Testimony {
             | LedgerEntry::Access { .. }
             | LedgerEntry::Expects { .. }
             | LedgerEntry::Retried
-            | LedgerEntry::Cancelled => None,
+            | LedgerEntry::Cancelled
+            | LedgerEntry::Hook(_) => None,
         }
     }
 }
@@ -225,6 +226,7 @@ mod tests {
         LedgerEntry::Resolved {
             verdict,
             reason: "looked".to_owned(),
+            hook: false,
         }
     }
 
@@ -241,6 +243,7 @@ mod tests {
             status: InstanceStatus::Active,
             image: None,
             remark: None,
+            hook: false,
         }
     }
 

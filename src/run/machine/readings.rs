@@ -211,6 +211,7 @@ impl Machine {
                         status: observation.status.clone(),
                         image: observation.image.clone(),
                         remark,
+                        hook: rules.hooks,
                     })
                 }
                 Progress::Broken(failure) => {

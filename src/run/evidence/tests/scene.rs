@@ -14,6 +14,7 @@ pub const RULES: Rules = Rules {
     rebuild_timeout: Duration::from_hours(1),
     request_timeout: Duration::from_mins(1),
     silence_counts: true,
+    hooks: false,
     retries: 3,
 };
 pub const OLD: &str = "Debian-12";

@@ -513,5 +513,6 @@ fn completed() -> LedgerEntry {
         status: InstanceStatus::Active,
         image: None,
         remark: None,
+        hook: false,
     }
 }

@@ -365,5 +365,6 @@ pub fn resolved(verdict: Verdict) -> LedgerEntry {
     LedgerEntry::Resolved {
         verdict,
         reason: String::new(),
+        hook: false,
     }
 }

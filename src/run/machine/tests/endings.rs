@@ -460,6 +460,7 @@ fn doubts_that_an_operator_puts_back_do_not_make_the_run_spin() {
             let entry = LedgerEntry::Resolved {
                 verdict: Verdict::Requeue,
                 reason: "I looked".to_owned(),
+                hook: false,
             };
             job.record = job.record.apply(&entry, 0).unwrap();
         }

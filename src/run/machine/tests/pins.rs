@@ -140,6 +140,7 @@ fn what_the_order_may_have_touched_is_compared_by_name_and_address_alone() {
         let entry = LedgerEntry::Resolved {
             verdict: Verdict::Requeue,
             reason: "it did not come up".to_owned(),
+            hook: false,
         };
         let row = world.queue.values_mut().next().unwrap();
         let record = std::mem::take(&mut row.record);

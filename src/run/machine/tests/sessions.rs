@@ -33,6 +33,7 @@ fn start(now: Now) -> Run {
             rebuild_timeout: 60 * second,
             request_timeout: second,
             silence_counts: true,
+            hooks: false,
             retries: 5,
         },
         tolerances: Tolerances {

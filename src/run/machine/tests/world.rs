@@ -66,6 +66,7 @@ pub fn options() -> Options {
             rebuild_timeout: 20 * MINUTE,
             request_timeout: MINUTE,
             silence_counts: true,
+            hooks: false,
             retries: 3,
         },
         tolerances: Tolerances {
@@ -1396,6 +1397,7 @@ impl Around {
             State::InDoubt | State::Failed => LedgerEntry::Resolved {
                 verdict: Verdict::Failed,
                 reason: "I looked".to_owned(),
+                hook: false,
             },
             _ => return,
         };
