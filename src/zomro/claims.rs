@@ -16,8 +16,8 @@ use crate::job::{ImageId, ServiceId};
 
 /// What our own call named, and its answer may echo.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Ours {
-    pub(super) func: &'static str,
+pub(super) struct Ours<'a> {
+    pub(super) func: &'a str,
     pub(super) service: Option<ServiceId>,
     pub(super) image: Option<ImageId>,
     /// The call is a submission, so that only proof counts.
@@ -109,7 +109,7 @@ pub(super) fn read(body: &str) -> serde_json::Result<Claims<'_>> {
 impl Claims<'_> {
     /// It names another function, instance or image than `ours`. What it does not name, or spells
     /// in a way that cannot be compared, counts as ours.
-    pub(super) fn is_foreign(&self, ours: &Ours) -> bool {
+    pub(super) fn is_foreign(&self, ours: &Ours<'_>) -> bool {
         let other_func = self.funcs.iter().any(|text| !names_func(text, ours.func));
         let other_service = ours.service.is_some_and(|service| {
             self.services

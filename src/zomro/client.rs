@@ -17,6 +17,7 @@ use super::catalogue::{OwnPage, Tariffs};
 use super::claims::Ours;
 use super::finding::{self, Document, Finding, Obstacle, Received};
 use super::form::{self, Form};
+use super::history::{History, HistoryQuery};
 use super::instances::Page;
 use super::lookup::{Found, Lookup};
 use super::pass::Pass;
@@ -53,8 +54,8 @@ struct Inner {
 }
 
 /// What the answer to a call is held against.
-struct CallContext {
-    ours: Ours,
+struct CallContext<'a> {
+    ours: Ours<'a>,
     /// They must not show up in a message.
     secrets: Secrets,
     /// The longest answer that is read.
@@ -297,9 +298,31 @@ impl Client {
         }
     }
 
+    /// Reads what the API has noted of a service.
+    pub async fn history(&self, query: &HistoryQuery) -> Read<History> {
+        let HistoryQuery {
+            service,
+            shape,
+            password,
+        } = query;
+        let token = self.inner.session.current().token;
+        let token = token.as_ref().map_or("", |token| token.expose_secret());
+        let password = password.as_ref().map_or("", |it| it.expose_secret());
+        self.read(
+            shape.func(),
+            Some(*service),
+            |pass| form::history(shape.func(), pass, *service),
+            |document, body| {
+                let body = data(&document, body)?;
+                History::decode(body, shape, &self.secrets(token, password).exposed())
+            },
+        )
+        .await
+    }
+
     async fn read<T>(
         &self,
-        func: &'static str,
+        func: &str,
         service: Option<ServiceId>,
         form: impl FnOnce(Pass<'_>) -> Form,
         decode: impl FnOnce(Document, &str) -> Result<T, CallError>,
@@ -379,7 +402,7 @@ impl Client {
     async fn judge(
         &self,
         received: &Received,
-        context: &CallContext,
+        context: &CallContext<'_>,
     ) -> (Answer, Option<Duration>) {
         match finding::read(received, &context.ours, &context.secrets.exposed()) {
             Finding::Document(document) => (meaning::submission(Ok(document)), None),
@@ -401,7 +424,7 @@ impl Client {
     async fn document(
         &self,
         form: Form,
-        context: &CallContext,
+        context: &CallContext<'_>,
     ) -> (Instant, Result<(Document, Zeroizing<String>), Obstacle>) {
         let (requested_at, received) = self.exchange(form, context).await;
         let whole = received.and_then(|(document, body)| Ok((meaning::whole(document)?, body)));
@@ -413,7 +436,7 @@ impl Client {
     async fn exchange(
         &self,
         form: Form,
-        context: &CallContext,
+        context: &CallContext<'_>,
     ) -> (Instant, Result<(Document, Zeroizing<String>), Obstacle>) {
         let exchange = self
             .inner
@@ -430,7 +453,7 @@ impl Client {
     async fn conclude(
         &self,
         received: Received,
-        context: &CallContext,
+        context: &CallContext<'_>,
     ) -> Result<(Document, Zeroizing<String>), Obstacle> {
         match finding::read(&received, &context.ours, &context.secrets.exposed()) {
             Finding::Document(document) => Ok((document, received.body.unwrap_or_default())),
@@ -447,7 +470,7 @@ impl Client {
     async fn follow(
         &self,
         mut link: String,
-        context: &CallContext,
+        context: &CallContext<'_>,
     ) -> Result<(Document, Zeroizing<String>), CallError> {
         let settings = &self.inner.settings;
         let looks = async {
@@ -470,13 +493,13 @@ impl Client {
     }
 
     /// A call that changes nothing.
-    fn reading(
+    fn reading<'a>(
         &self,
-        func: &'static str,
+        func: &'a str,
         service: Option<ServiceId>,
         token: &str,
         body_max: usize,
-    ) -> CallContext {
+    ) -> CallContext<'a> {
         CallContext {
             ours: Ours {
                 func,

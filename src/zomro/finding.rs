@@ -92,7 +92,7 @@ impl std::fmt::Display for Obstacle {
 }
 
 /// What an answer to `ours` says. `secrets` are those that the request held: the answer may echo them.
-pub(super) fn read(received: &Received, ours: &Ours, secrets: &[&str]) -> Finding {
+pub(super) fn read(received: &Received, ours: &Ours<'_>, secrets: &[&str]) -> Finding {
     let status = received.status;
     let body = match &received.body {
         Ok(body) => body.as_str(),

@@ -62,7 +62,7 @@ impl Form {
     }
 
     /// What every call begins with that only reads within a session.
-    pub(super) fn within_session(func: &'static str, pass: Pass<'_>) -> Self {
+    pub(super) fn within_session(func: &str, pass: Pass<'_>) -> Self {
         let (name, value) = pass.field();
         Self::new()
             .part("func", func)
@@ -168,6 +168,14 @@ pub(super) fn page_of(func: &'static str, pass: Pass<'_>, page: u32) -> Form {
         .text("lang", "en")
 }
 
+/// The first page of what the API has noted of a service. `func` only reads, which `HistoryShape` sees to.
+pub(super) fn history(func: &str, pass: Pass<'_>, service: ServiceId) -> Form {
+    Form::within_session(func, pass)
+        .text("elid", service.to_string())
+        .text("p_num", "1")
+        .text("lang", "en")
+}
+
 /// The rebuild form of one instance: without `sok` nothing is done.
 pub(super) fn preview(pass: Pass<'_>, service: ServiceId) -> Form {
     Form::within_session(REBUILD, pass)
@@ -200,6 +208,7 @@ mod tests {
             page_of(OWN_IMAGES, PASS, 1),
             page_of(SSH_KEYS, PASS, 1),
             preview(PASS, service),
+            history("service.history", PASS, service),
             tariffs(PASS, Some("2")),
             order(PASS, "3010", Some("2")),
         ] {

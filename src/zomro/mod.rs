@@ -32,6 +32,7 @@
 //! | `shape` | the API's JSON: every scalar wrapped, every list maybe single |
 //! | `lookup` | documents that are read for themselves, and not for a run |
 //! | `instances`, `preview`, `catalogue`, `login`, `owner` | what the documents of the read-only functions hold |
+//! | `history` | the operations that the panel lists of a service: a guess, for people |
 //! | `rows` | a page of any list |
 //!
 //! Nothing here was ever tried against the live API: the facts are the vendor's article
@@ -49,6 +50,7 @@ mod destination;
 mod endpoint;
 mod finding;
 mod form;
+mod history;
 mod incurable;
 mod instances;
 mod lenient;
@@ -81,6 +83,7 @@ pub use catalogue::{DataCenter, OwnImage, OwnKey, OwnPage, Tariffs};
 pub use claims::HalfSession;
 pub use client::Client;
 pub use endpoint::{Endpoint, EndpointError};
+pub use history::{History, HistoryQuery, HistoryShape, InvalidHistory, Operation};
 pub use incurable::Incurable;
 pub use instances::{Instance, Page};
 pub use lookup::{Found, Lookup};

@@ -18,7 +18,7 @@ pub struct Submission {
 
 impl Submission {
     /// What the answer to it may echo.
-    pub(super) fn ours(&self) -> Ours {
+    pub(super) fn ours(&self) -> Ours<'static> {
         Ours {
             func: match self.order {
                 Order::Rebuild(_) => REBUILD,

@@ -104,7 +104,7 @@ impl Transport {
     pub(super) async fn exchange(
         &self,
         form: Form,
-        ours: &Ours,
+        ours: &Ours<'_>,
         body_max: usize,
         gate: Option<Gate>,
     ) -> Exchange {

@@ -77,6 +77,14 @@ impl Order {
 }
 
 impl Order<StoredAccess> {
+    /// The password, if one is ordered and was not erased.
+    pub fn password(&self) -> Option<&SecretString> {
+        match self.access()?.known()? {
+            Access::Password(password) => Some(password),
+            Access::SshKey(_) | Access::Image => None,
+        }
+    }
+
     /// The kind of access, if one is ordered.
     pub fn access_kind(&self) -> Option<AccessKind> {
         self.access().map(StoredAccess::kind)

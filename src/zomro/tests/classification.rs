@@ -27,7 +27,7 @@ pub(super) fn running(kind: &str) -> String {
 }
 
 /// A submission for service 5113119.
-pub(super) fn ours() -> Ours {
+pub(super) fn ours() -> Ours<'static> {
     Ours {
         func: form::REBUILD,
         service: Some("5113119".parse().unwrap()),
