@@ -144,6 +144,14 @@ pub enum LedgerEntry {
         /// Why no evidence is to be expected any more.
         reason: String,
     },
+    /// `in_doubt`, and nothing moves: what the API itself has noted of the service. It proves nothing.
+    HistoryRead {
+        /// In words, for people.
+        found: String,
+        /// How many rebuilds it names, where all of it was read.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        rebuilds: Option<u64>,
+    },
     /// `queued → failed`: not sent, because the instance cannot be rebuilt now.
     Untouched {
         /// Why.
@@ -198,6 +206,7 @@ impl LedgerEntry {
             Self::Disproved { .. } => "disproved",
             Self::Exhausted { .. } => "exhausted",
             Self::Held { .. } => "held",
+            Self::HistoryRead { .. } => "history_read",
             Self::Untouched { .. } => "untouched",
             Self::Resolved { .. } => "resolved",
             Self::Access { .. } => "access",
@@ -227,6 +236,7 @@ impl LedgerEntry {
             | Self::KeyShown { .. }
             | Self::Disproved { .. }
             | Self::Held { .. }
+            | Self::HistoryRead { .. }
             | Self::Resolved { .. }
             | Self::Access { .. }
             | Self::Expects { .. }

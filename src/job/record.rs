@@ -233,6 +233,8 @@ impl JobRecord {
                 next.executed_now = Executed::No;
             }
             (InDoubt, LedgerEntry::Held { .. }) if !self.held => next.held = true,
+            // It is a hint: whoever settles the doubt may look at it.
+            (InDoubt, LedgerEntry::HistoryRead { .. }) if !self.held => {}
             (Queued, LedgerEntry::Untouched { .. }) => next.end(Failed, at_ms),
             (
                 InDoubt,
@@ -332,6 +334,7 @@ impl JobRecord {
                 | LedgerEntry::Disproved { .. }
                 | LedgerEntry::Exhausted { .. }
                 | LedgerEntry::Held { .. }
+                | LedgerEntry::HistoryRead { .. }
                 | LedgerEntry::Untouched { .. }
                 | LedgerEntry::Resolved { .. }
                 | LedgerEntry::Access { .. }

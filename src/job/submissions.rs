@@ -66,6 +66,7 @@ impl Submissions {
             | LedgerEntry::Broken { .. }
             | LedgerEntry::Doubted { .. }
             | LedgerEntry::Held { .. }
+            | LedgerEntry::HistoryRead { .. }
             | LedgerEntry::Untouched { .. }
             | LedgerEntry::Resolved {
                 verdict: Verdict::Done | Verdict::Failed,

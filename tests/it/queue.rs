@@ -566,6 +566,7 @@ fn any_entry() -> impl Strategy<Value = LedgerEntry> {
         1 => Just(LedgerEntry::Disproved { not_before_ms: 9 }),
         1 => Just(LedgerEntry::Exhausted { failure: failure() }),
         1 => Just(LedgerEntry::Held { reason: "nothing more to see".to_owned() }),
+        1 => Just(LedgerEntry::HistoryRead { found: "2 of 3 operations name a rebuild".to_owned(), rebuilds: Some(2) }),
         1 => Just(LedgerEntry::Untouched { failure: failure() }),
         1 => Just(LedgerEntry::Resolved { verdict: Verdict::Requeue, reason: "seen".to_owned(), hook: false }),
         1 => Just(LedgerEntry::Resolved { verdict: Verdict::Done, reason: "seen".to_owned(), hook: false }),

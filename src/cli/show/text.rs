@@ -10,6 +10,7 @@ use crate::{text, time};
 /// Ends with a line feed.
 pub fn as_text(service: ServiceId, records: &[Record]) -> String {
     let mut out = Lines(format!("service {service}\n"));
+    let readings = Readings::of(records);
     for record in records {
         let Record {
             batch,
@@ -29,7 +30,7 @@ pub fn as_text(service: ServiceId, records: &[Record]) -> String {
         if let Some(next) = next {
             out.add(&format!("  next      {next}"));
         }
-        out.history(history);
+        out.history(history, &readings);
     }
     out.0
 }
@@ -117,7 +118,7 @@ impl Lines {
         }
     }
 
-    fn history(&mut self, history: &[LedgerLine]) {
+    fn history(&mut self, history: &[LedgerLine], readings: &Readings) {
         self.add("  history");
         if history.is_empty() {
             self.add("    nothing has happened yet");
@@ -139,9 +140,10 @@ impl Lines {
                 ""
             };
             self.add(&format!(
-                "    {}  {attempt}{}{who}",
+                "    {}  {attempt}{}{}{who}",
                 time::rfc3339(line.at_ms),
-                describe(&line.entry)
+                describe(&line.entry),
+                readings.compare(line)
             ));
         }
     }
@@ -177,6 +179,44 @@ fn hook_in_words(hook: &Hook) -> String {
     let end = hook.end.as_ref().map(ended);
     let end = end.map_or_else(String::new, |end| format!(" ({end})"));
     format!("{} since {since}{end}", hook.state)
+}
+
+/// How many rebuilds the API's own history of the service had noted, and when that was read, the oldest
+/// first. Its counts can be compared with each other, whatever its clock says and whoever ordered them.
+struct Readings(Vec<(i64, u64)>);
+
+impl Readings {
+    fn of(records: &[Record]) -> Self {
+        let lines = records.iter().flat_map(|record| &record.history);
+        let mut readings: Vec<_> = lines.filter_map(Self::reading).collect();
+        readings.sort_unstable();
+        Self(readings)
+    }
+
+    fn reading(line: &LedgerLine) -> Option<(i64, u64)> {
+        if let LedgerEntry::HistoryRead { rebuilds, .. } = &line.entry {
+            rebuilds.map(|rebuilds| (line.at_ms, rebuilds))
+        } else {
+            None
+        }
+    }
+
+    /// How the reading of this line differs from the one before.
+    fn compare(&self, line: &LedgerLine) -> String {
+        let Some((at_ms, rebuilds)) = Self::reading(line) else {
+            return String::new();
+        };
+        let mut before = self.0.iter().rev();
+        let Some((before_ms, before)) = before.find(|(before_ms, _)| *before_ms < at_ms) else {
+            return String::new();
+        };
+        let when = time::rfc3339(*before_ms);
+        match rebuilds.checked_sub(*before) {
+            Some(0) => format!("; as many rebuilds as at {when}"),
+            Some(more) => format!("; {more} more than at {when}"),
+            None => format!("; fewer rebuilds than at {when}"),
+        }
+    }
 }
 
 /// A ledger entry in words.
@@ -245,6 +285,12 @@ fn describe(entry: &LedgerEntry) -> String {
         LedgerEntry::Exhausted { .. } => "proven not executed, and no retry is left".to_owned(),
         LedgerEntry::Held { reason } => {
             format!("held for the operator: {}", text::brief(reason, 200))
+        }
+        LedgerEntry::HistoryRead { found, .. } => {
+            format!(
+                "a hint, and no proof: its history: {}",
+                text::brief(found, 400)
+            )
         }
         LedgerEntry::Untouched { .. } => "not sent".to_owned(),
         LedgerEntry::Resolved {

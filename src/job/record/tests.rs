@@ -122,6 +122,10 @@ fn entries() -> Vec<LedgerEntry> {
         LedgerEntry::Held {
             reason: "no baseline".to_owned(),
         },
+        LedgerEntry::HistoryRead {
+            found: "1 of 2 operations names a rebuild".to_owned(),
+            rebuilds: Some(1),
+        },
         LedgerEntry::Untouched { failure: failure() },
         resolved(Verdict::Done),
         resolved(Verdict::Requeue),
@@ -197,6 +201,23 @@ fn the_picture_of_the_states_shows_every_arrow_and_no_other() {
         }
     }
     assert_eq!(found, drawn());
+}
+
+#[test]
+fn what_the_api_has_noted_moves_no_doubt() {
+    let hint = || LedgerEntry::HistoryRead {
+        found: "1 of 2 operations names a rebuild".to_owned(),
+        rebuilds: Some(1),
+    };
+    let held = LedgerEntry::Held {
+        reason: "no baseline".to_owned(),
+    };
+    let doubt = after(&[intent(), unknown()]).unwrap();
+    assert_eq!(after(&[intent(), unknown(), hint()]).unwrap(), doubt);
+    assert!(after(&[intent(), unknown(), hint(), held]).unwrap().held);
+    for settled in [vec![], vec![intent()], vec![intent(), ACCEPTED]] {
+        assert!(after(&[settled, vec![hint()]].concat()).is_err());
+    }
 }
 
 #[test]

@@ -53,11 +53,11 @@ pub fn tally_changes(steps: &[&Transition]) -> Vec<(&'static str, i64)> {
     for step in steps.iter().filter(moves) {
         *change.entry(step.from.state.as_str()).or_default() -= 1;
         *change.entry(step.to.state.as_str()).or_default() += 1;
-        // Only the word `held` sets the flag, and every step out of doubt clears it.
-        if matches!(step.entry, LedgerEntry::Held { .. }) {
-            *change.entry("held").or_default() += 1;
-        } else if step.from.held {
-            *change.entry("held").or_default() -= 1;
+        // The word `held` sets the flag, every step out of doubt clears it, and what a doubt is told of while
+        // it is held leaves it as it is.
+        let held = i64::from(step.to.held) - i64::from(step.from.held);
+        if held != 0 {
+            *change.entry("held").or_default() += held;
         }
     }
     change.into_iter().collect()

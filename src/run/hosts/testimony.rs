@@ -138,6 +138,7 @@ impl Testimony {
             | LedgerEntry::Disproved { .. }
             | LedgerEntry::Exhausted { .. }
             | LedgerEntry::Held { .. }
+            | LedgerEntry::HistoryRead { .. }
             | LedgerEntry::Untouched { .. }
             | LedgerEntry::Resolved { .. }
             | LedgerEntry::Access { .. }
