@@ -21,6 +21,7 @@ use super::document;
 use super::fault::{Fault, Script};
 use super::fleet::{Fleet, Position};
 use super::form::Fields;
+use super::history;
 use super::journal::{Answered, Clocks, Journal, JournalEntry, Misfit, NotWritten};
 use super::kind::FaultKind;
 use super::list::{ListSource, ListState};
@@ -232,9 +233,12 @@ impl Account {
         let count = match call {
             Call::Submission => &mut instance.submissions,
             Call::Preview => &mut instance.previews,
-            Call::Auth | Call::Keepalive | Call::Instances | Call::LongRequest | Call::Other => {
-                return None;
-            }
+            Call::Auth
+            | Call::Keepalive
+            | Call::Instances
+            | Call::LongRequest
+            | Call::History
+            | Call::Other => return None,
         };
         *count += 1;
         Some((instance.id.unsigned_abs(), *count))
@@ -307,6 +311,7 @@ impl Account {
                 let authorised = self.authorise(fields, now);
                 authorised.and_then(|()| asked.document(&self.config, fields))
             }
+            Asked::History => self.history(fields, now),
             Asked::Order => {
                 self.orders += 1;
                 let authorised = self.authorise(fields, now);
@@ -353,6 +358,18 @@ impl Account {
             started: self.started,
         };
         Ok(self.list.page(listed, fields, now))
+    }
+
+    fn history(&mut self, fields: &Fields, now: Instant) -> Result<Vec<u8>, Refusal> {
+        self.authorise(fields, now)?;
+        if !self.config.odd.history {
+            return Err(Refusal::no_function(history::FUNC));
+        }
+        let position = self.position(fields)?;
+        let wipes = self.fleet.at(position).record(now).wipes;
+        let age_ms = i64::try_from((now - self.started).as_millis()).unwrap_or(i64::MAX);
+        let started_ms = now_ms().saturating_sub(age_ms);
+        Ok(history::page(&self.config, fields, &wipes, started_ms))
     }
 
     fn preview(&mut self, form: Form, fields: &Fields, now: Instant) -> Result<Vec<u8>, Refusal> {

@@ -4,6 +4,7 @@ use super::action::{FUNCTIONS, Form, Function};
 use super::call::Call;
 use super::catalogue::{self, Catalogue};
 use super::form::Fields;
+use super::history;
 use crate::job::Action;
 
 /// What a request asks for.
@@ -25,6 +26,8 @@ pub(super) enum Asked {
     Execution(Action),
     /// Something of the catalogue.
     Catalogue(Catalogue),
+    /// What the panel has noted of a service.
+    History,
     /// That a server is ordered.
     Order,
     /// Nothing that is known here.
@@ -42,6 +45,7 @@ impl Asked {
             "keepalive" => Self::Keepalive,
             "whoami" => Self::WhoAmI,
             "instances" => Self::List,
+            history::FUNC => Self::History,
             // Whatever it says: nobody has tried what else the API takes for a yes.
             catalogue::ORDER if fields.get("sok").is_some() => Self::Order,
             name => match FUNCTIONS.iter().find(|function| function.name == name) {
@@ -61,6 +65,7 @@ impl Asked {
             Self::Login => Call::Auth,
             Self::Keepalive => Call::Keepalive,
             Self::List => Call::Instances,
+            Self::History => Call::History,
             Self::Form(_) => Call::Preview,
             Self::Execution(_) => Call::Submission,
             Self::Confirmation

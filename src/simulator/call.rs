@@ -22,10 +22,12 @@ pub enum Call {
     LongRequest,
     /// Anything else.
     Other,
+    /// `func=service.history`: what the panel has noted of a service.
+    History,
 }
 
 impl Call {
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 8] = [
         Self::Auth,
         Self::Keepalive,
         Self::Instances,
@@ -33,10 +35,11 @@ impl Call {
         Self::Submission,
         Self::LongRequest,
         Self::Other,
+        Self::History,
     ];
 
     /// As the command line writes them.
-    const WORDS: [Term<Self>; 7] = [
+    const WORDS: [Term<Self>; 8] = [
         Term::plain("auth", Self::Auth),
         Term::plain("keepalive", Self::Keepalive),
         Term::plain("instances", Self::Instances),
@@ -44,6 +47,7 @@ impl Call {
         Term::plain("submission", Self::Submission),
         Term::plain("long-request", Self::LongRequest),
         Term::plain("other", Self::Other),
+        Term::plain("history", Self::History),
     ];
 
     pub(super) fn parse(word: &str) -> Option<Self> {

@@ -17,6 +17,7 @@
 //! | `sessions`, `fleet`, `list`, `deferred`, `running`, `traffic` | its parts |
 //! | `catalogue` | what may be ordered, and the account's own images and keys |
 //! | `action`, `submission` | what may be submitted, whatever action it is |
+//! | `history` | what the panel has noted of a service |
 //! | `rebuild` | what is a rebuild's own: its form, what it demands, how one goes |
 //! | `instance`, `timeline`, `behaviour` | one instance: what happens to it, and what the list shows of that |
 //! | `journal`, `record` | what outlives the process, and the truth |
@@ -51,6 +52,7 @@ mod fault;
 mod fleet;
 mod form;
 mod freeze;
+mod history;
 mod hold;
 mod image_names;
 mod instance;

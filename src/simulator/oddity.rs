@@ -23,6 +23,10 @@ use crate::time::parse_duration;
 /// given.
 #[derive(Debug, Clone, PartialEq, Default, Deserialize)]
 #[serde(try_from = "Vec<String>")]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is a word of its own, and any of them go together"
+)]
 pub struct Oddities {
     /// `never-shown`: the list shows no rebuild at all, neither its status nor its name.
     pub never_shown: bool,
@@ -70,6 +74,9 @@ pub struct Oddities {
     pub session_calls: Option<u64>,
     /// `always=…`: what every call meets that meets nothing else; the first that fits counts.
     pub always: Vec<Always>,
+    /// `history`: the panel keeps a history of each service. Without it the API has no such function, as
+    /// nobody knows whether it has.
+    pub history: bool,
     /// `retry-after=…`: the header of every 429, 503 and maintenance page that has none of its own.
     pub retry_after: Option<String>,
 }
@@ -209,6 +216,7 @@ impl Oddities {
             ALWAYS,
             Value(|odd, value| push(&mut odd.always, Always::parse(value))),
         ),
+        Term::plain("history", Plain(|odd| odd.history = true)),
         Term::with(
             "retry-after",
             "the header's text, or `past` for a date that has passed",

@@ -105,6 +105,7 @@ fn other_answer(fields: &Fields) -> Vec<u8> {
         | Asked::Form(_)
         | Asked::Execution(_)
         | Asked::Catalogue(_)
+        | Asked::History
         | Asked::Order
         | Asked::Unknown => "keepalive",
     };
@@ -125,6 +126,7 @@ fn answer_about_another(shared: &Shared, fields: &Fields) -> Vec<u8> {
         | Asked::List
         | Asked::Execution(_)
         | Asked::Catalogue(_)
+        | Asked::History
         | Asked::Order
         | Asked::Unknown => document::ok(&fields),
     }

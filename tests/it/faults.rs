@@ -334,7 +334,7 @@ fn call_name(call: Call) -> &'static str {
         Call::Instances => "instances",
         Call::Preview => "preview",
         Call::Submission => "rebuild",
-        Call::LongRequest | Call::Other => "other",
+        Call::LongRequest | Call::Other | Call::History => "other",
     }
 }
 
