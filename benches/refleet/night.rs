@@ -312,7 +312,7 @@ impl World {
                 let page = page(&self.scene, &self.instances, number, shown);
                 Finished::Page(number, Ok(reply(page, sent, answered)))
             }
-            Call::LookUp(_) => unreachable!("a run looks nothing up"),
+            Call::LookUp(_) | Call::History(_) => unreachable!("a run looks nothing up"),
             Call::Preview(id, service) => {
                 let images = vec![Image {
                     id,
@@ -583,6 +583,7 @@ fn options(scene: &Scene) -> Options {
             order: scene.order,
             ..Rollout::default()
         },
+        history: None,
         no_wait: false,
         stale: false,
     }

@@ -159,6 +159,8 @@ mod tests {
         "change",
         "slack",
         "lost",
+        "service.history",
+        "authlog",
         "a.csv",
         "b.csv",
     ];

@@ -12,6 +12,7 @@ use crate::run::backoff::Backoff;
 use crate::run::evidence::Rules;
 use crate::run::{Options, Rollout, StartOrder, Tolerance, Tolerances};
 use crate::time::{Hours, Window, Zone, parse_duration};
+use crate::zomro::HistoryShape;
 
 /// How a run works. Defaults are resolved later: a simulation has quicker ones.
 #[derive(Debug, Clone, Default, Args)]
@@ -59,6 +60,10 @@ pub struct PaceArgs {
     /// Never take the silence of the instance list for a proof that a submission was not executed; such doubts wait for `resolve`
     #[arg(long, help_heading = SAFETY, hide_short_help = true)]
     pub no_requeue: bool,
+
+    /// Before a doubt is left to `resolve`, read what the API has noted of its service, in a function such as service.history: a hint that is shown with the doubt, and no proof. Behind it, separated by commas, stands what is other than time=changedate,text=desc,user=user,ip=ip, and rebuild=WORD for each word that tells a rebuild (rebuild, rebuilt, reinstall)
+    #[arg(long, help_heading = SAFETY, hide_short_help = true, value_name = "FUNC[,KEY=NAME]")]
+    pub history: Option<HistoryShape>,
 
     /// How often a submission is sent again that was proven not to be executed [default: 5]
     #[arg(long, help_heading = PATIENCE, hide_short_help = true, value_name = "N")]
@@ -172,6 +177,7 @@ impl PaceArgs {
                 mismatches: self.max_mismatch.unwrap_or(Tolerance::Percent(2)),
             },
             rollout: self.rollout()?,
+            history: self.history.clone(),
             no_wait: self.no_wait,
             stale: false,
         };

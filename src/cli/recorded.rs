@@ -15,7 +15,7 @@ use crate::time::{Window, exact};
 
 /// The options of [`PaceArgs`] that the next run of the same batch needs as well, in the order in which a
 /// hint repeats them: all but `--no-wait`, after which a run has to wait.
-const REPEATED: [&str; 19] = [
+const REPEATED: [&str; 20] = [
     "canary",
     "max-per-group",
     "window",
@@ -26,6 +26,7 @@ const REPEATED: [&str; 19] = [
     "max-failures",
     "max-mismatch",
     "no-requeue",
+    "history",
     "rebuild-timeout",
     "poll-interval",
     "settle",
@@ -134,6 +135,7 @@ pub fn as_json(options: &Options, repeated: &Repeated) -> serde_json::Value {
         "max_per_group": options.rollout.max_per_group,
         "order": options.rollout.order,
         "no_requeue": !options.rules.silence_counts,
+        "history": options.history.as_ref().map(ToString::to_string),
         "window": options.rollout.window.as_ref().map(|window| window.hours.to_string()),
         "timezone": options.rollout.window.as_ref().map(|window| window.zone.to_string()),
         "no_wait": options.no_wait,
@@ -174,6 +176,13 @@ pub fn keep_to(
         |it: f64| it.to_string(),
         rate_per_s
     );
+    let history = recorded["history"].as_str().and_then(|it| it.parse().ok());
+    if let Some(history) = history.filter(|it| options.history.as_ref() != Some(it))
+        && !called.is_typed("history")
+    {
+        words.extend(["--history".to_owned(), history.to_string()]);
+        options.history = Some(history);
+    }
     keep!(
         "poll-interval",
         duration("poll_interval_ms"),
@@ -298,6 +307,7 @@ mod tests {
     #[test]
     fn whoever_works_on_an_order_keeps_to_all_that_was_said_for_it() {
         let ordered = PaceArgs {
+            history: Some("service.history,rebuild=reinstall".parse().unwrap()),
             rate: Some(2.0),
             retries: Some(7),
             backoff_initial: Some(Duration::from_secs(3)),
@@ -335,7 +345,7 @@ mod tests {
         let names: Vec<&str> = names.collect();
         let left = REPEATED.iter().filter(|name| !IN_PLAN.contains(name));
         assert_eq!(names, left.copied().collect::<Vec<_>>());
-        assert_eq!(words[5], "9m");
+        assert_eq!(words[7], "9m");
         let (options, _) = kept(&["settle"]);
         assert_eq!(options.rules.settle, Duration::from_mins(1));
         // What nobody has said for the order, the configuration of this host may say.

@@ -202,6 +202,7 @@ fn options(rate_per_s: f64) -> Options {
             mismatches: Tolerance::Percent(100),
         },
         rollout: Rollout::default(),
+        history: None,
         no_wait: false,
         stale: true,
     }

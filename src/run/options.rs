@@ -5,6 +5,7 @@ use std::time::Duration;
 use super::backoff::Backoff;
 use super::evidence::Rules;
 use super::{Rollout, Tolerance};
+use crate::zomro::HistoryShape;
 
 /// The options of a run. Defaults and meanings stand at the command line.
 #[derive(Debug, Clone)]
@@ -23,6 +24,9 @@ pub struct Options {
     pub tolerances: Tolerances,
     /// Who goes first, and who never goes down together.
     pub rollout: Rollout,
+    /// Where the API has a history of each service, which is read before a doubt is held; `None`: nobody has
+    /// said that it has.
+    pub history: Option<HistoryShape>,
     /// Ends when everything is accepted; reads no list.
     pub no_wait: bool,
     /// Goes on however long the process, or the order, was left alone.

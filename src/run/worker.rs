@@ -19,6 +19,10 @@ pub(super) async fn perform(client: Client, call: Call, gate: Option<Gate>) -> F
             let found = client.look_up(&lookup).await;
             Finished::LookUp(lookup, found)
         }
+        Call::History(query) => {
+            let history = client.history(&query).await;
+            Finished::History(query.service, history)
+        }
         Call::Submit(_, submission) => {
             crate::failpoint!("before_send");
             let submitted = client.submit(&submission, gate).await;

@@ -28,6 +28,7 @@ mod doubt;
 mod every;
 mod examples;
 mod faults;
+mod history;
 mod hosts;
 #[cfg(target_os = "linux")]
 mod instances;

@@ -310,6 +310,7 @@ mod tests {
                 mismatches: Tolerance::Percent(2),
             },
             rollout,
+            history: None,
             no_wait: false,
             stale: false,
         }

@@ -38,11 +38,12 @@ pub struct FaultArgs {
     /// rolls-back=SHARE, ignored=SHARE, third-name=SHARE (how many rebuilds end like this);
     /// preview-lacks=ID, preview-fails=ID (an instance whose rebuild form offers no image, or is refused);
     /// zone=ZONE (the zone of all images), strict-zone (the zone `image` is refused);
-    /// session-calls=CALLS (how many calls a session lasts).
+    /// session-calls=CALLS (how many calls a session lasts); history (the panel keeps a history of each service,
+    /// which `run --history service.history` reads).
     ///
     /// Calls: always=KIND[@CALL][:FROM[..UNTIL]] (a fault that every call meets that meets no
     /// other, for example 429@submission, or 403:2s..5s after the start; calls are auth, keepalive,
-    /// instances, preview, submission, long-request, other); retry-after=TEXT|past (what every 429
+    /// instances, preview, submission, long-request, history, other); retry-after=TEXT|past (what every 429
     /// and 503 says).
     #[allow(
         rustdoc::broken_intra_doc_links,

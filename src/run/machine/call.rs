@@ -2,7 +2,8 @@
 
 use crate::job::{ImageId, JobId, Owner, ServiceId, Transition};
 use crate::zomro::{
-    Found, Keepalive, LoginError, Lookup, Page, Preview, Read, Submission, Submitted,
+    Found, History, HistoryQuery, Keepalive, LoginError, Lookup, Page, Preview, Read, Submission,
+    Submitted,
 };
 
 /// A step of a job, ready to be committed.
@@ -37,6 +38,8 @@ pub enum Call {
     Preview(ImageId, ServiceId),
     /// Read a document for itself.
     LookUp(Lookup),
+    /// Read what the API has noted of a service, as a hint.
+    History(Box<HistoryQuery>),
     /// Submit an order. Its intent must have been committed.
     Submit(JobId, Box<Submission>),
 }
@@ -58,6 +61,8 @@ pub enum Finished {
     Preview(ImageId, ServiceId, Read<Preview>),
     /// [`Call::LookUp`]
     LookUp(Lookup, Read<Found>),
+    /// [`Call::History`]
+    History(ServiceId, Read<History>),
     /// [`Call::Submit`]
     Submit(ServiceId, Box<Submitted>),
 }

@@ -12,6 +12,7 @@ use super::desk::Desk;
 use super::flights::{Flight, Flights};
 use super::gate::{Gate, SessionNeed};
 use super::groups::Groups;
+use super::histories::Histories;
 use super::images::Images;
 use super::inventory::Inventory;
 use super::lookups::{Looked, Lookups};
@@ -83,6 +84,7 @@ pub(super) struct AccountRooms {
     pub(super) inventory: Inventory,
     pub(super) images: Images,
     pub(super) lookups: Lookups,
+    pub(super) histories: Histories,
     pub(super) ownership: Ownership,
     pub(super) order_check: OrderCheck,
 }
@@ -179,6 +181,7 @@ impl Machine {
                 inventory: Inventory::new(list, &durations, now),
                 images: Images::default(),
                 lookups: Lookups::default(),
+                histories: Histories::new(options.history.clone(), now.at),
                 ownership: Ownership::new(owner, now),
                 order_check: OrderCheck::new(jobs),
             },
@@ -314,6 +317,7 @@ impl Machine {
                 self.preview_finished(image, service, result, now);
             }
             Finished::LookUp(lookup, result) => self.lookup_finished(&lookup, result, now),
+            Finished::History(service, result) => self.history_finished(service, result, now),
             Finished::Submit(service, submitted) => {
                 self.submission_finished(service, *submitted, now);
             }
@@ -339,6 +343,7 @@ impl Machine {
         self.end_if_drained();
         if self.is_ending() {
             self.half_session_not_confirmed();
+            self.hold_all_waiting(now);
         } else {
             // The session's own calls go first.
             match self.gate.session_need(now) {
@@ -354,6 +359,7 @@ impl Machine {
                 }
                 self.name_images(now);
                 self.look_up(now);
+                self.read_histories(now);
                 self.read_list(now);
             }
         }

@@ -120,7 +120,8 @@ impl Desk {
             | Call::Owner
             | Call::Page(_)
             | Call::Preview(..)
-            | Call::LookUp(_) => true,
+            | Call::LookUp(_)
+            | Call::History(_) => true,
         });
     }
 

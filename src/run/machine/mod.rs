@@ -19,6 +19,7 @@
 //! | [`owner`] | whose the batch is, and whose the session |
 //! | [`control`] | what operators have said from another terminal |
 //! | [`sequence`] | in which order jobs start, where it is not the manifest's |
+//! | [`histories`] | which doubts wait for what the API has noted of their services |
 //! | [`desk`] | what is to be recorded, and what rests on it |
 //! | [`lookups`] | documents that somebody wants to look at, apart from any job |
 //! | [`narrator`] | what was said already |
@@ -27,7 +28,7 @@
 //! what the order expects), `starts` (what a job needs before its intent may be written),
 //! `rollout` (which jobs the rules of the roll-out let start), `window` (what may start before it closes),
 //! `preparation` (what has to be asked for it), `answers`, `session_answers`, `owner_answers` and
-//! `control_answers` (what an answer means), `readings` (what a page of the list means), `half_session`, `activity` (what the
+//! `control_answers` (what an answer means), `readings` (what a page of the list means), `holds` (what is left to the operator), `half_session`, `activity` (what the
 //! run waits for), and `looks` (documents that are read for somebody who looks). A property test
 //! drives it without clock, network or database.
 
@@ -47,6 +48,8 @@ mod flights;
 mod gate;
 mod groups;
 mod half_session;
+mod histories;
+mod holds;
 mod images;
 mod inventory;
 mod looks;

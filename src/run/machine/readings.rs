@@ -182,6 +182,7 @@ impl Machine {
                     self.step(&mut flight.job, entry, at_ms);
                 }
                 Doubt::NotExecuted => {
+                    flight.tracker = Some(tracker);
                     match self.another_machine(&flight.job) {
                         Some(reason) => self.hold(flight, reason, now),
                         None => self.disprove(flight, now),
@@ -189,6 +190,7 @@ impl Machine {
                     return None;
                 }
                 Doubt::Hold(reason) => {
+                    flight.tracker = Some(tracker);
                     self.hold(flight, reason, now);
                     return None;
                 }
@@ -283,12 +285,8 @@ impl Machine {
         self.step(&mut flight.job, entry, now.unix_ms);
     }
 
-    fn hold(&mut self, mut flight: Flight, reason: String, now: Now) {
-        self.step(&mut flight.job, LedgerEntry::Held { reason }, now.unix_ms);
-        self.budget.one_is_held();
-    }
-
-    /// A rebuild whose end cannot be told: in doubt, and nothing more is to be expected.
+    /// A rebuild whose end cannot be told: in doubt, and nothing more is to be expected. That it was executed
+    /// is known, and so its history is not asked for.
     fn give_up(&mut self, mut flight: Flight, failure: Failure, now: Now) {
         let reason = failure.error.clone();
         self.step(
@@ -296,7 +294,7 @@ impl Machine {
             LedgerEntry::Doubted { failure },
             now.unix_ms,
         );
-        self.hold(flight, reason, now);
+        self.hold_now(flight, reason, now);
     }
 
     /// A scan has ended: who is not in the list?

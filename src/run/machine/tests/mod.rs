@@ -4,6 +4,7 @@
 mod calls;
 mod control;
 mod endings;
+mod holds;
 mod owner;
 mod pins;
 mod readings;
@@ -308,6 +309,10 @@ impl Weather {
         options.rate_per_s = self.rate_per_s;
         options.tolerances.failures = self.max_failures;
         options.no_wait = self.no_wait;
+        options.history = self
+            .seed
+            .is_multiple_of(3)
+            .then(|| "service.history".parse().unwrap());
         options.rollout.window = self.window.map(|(from, to)| Window {
             hours: format!(
                 "{:02}:{:02}-{:02}:{:02}",

@@ -42,6 +42,7 @@ fn start(now: Now) -> Run {
         },
         // Neither list nor preview: nothing but sessions and submissions.
         rollout: Rollout::default(),
+        history: None,
         no_wait: true,
         stale: false,
     };

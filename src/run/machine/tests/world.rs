@@ -30,8 +30,8 @@ use crate::run::{
     Durations, Halt, InstanceList, Now, Options, Rollout, Signal, StartOrder, Tolerance, Tolerances,
 };
 use crate::zomro::{
-    Answer, HalfSession, Image, Instance, Keepalive, LoginError, Page, Preview, Read, ReadError,
-    Reply, Sent, Submission, Submitted,
+    Answer, HalfSession, History, Image, Instance, Keepalive, LoginError, Page, Preview, Read,
+    ReadError, Reply, Sent, Submission, Submitted,
 };
 
 /// The image that the manifest orders, and the one that already runs.
@@ -74,6 +74,7 @@ pub fn options() -> Options {
             mismatches: Tolerance::Percent(100),
         },
         rollout: Rollout::default(),
+        history: None,
         no_wait: false,
         stale: false,
     }
@@ -179,6 +180,7 @@ pub enum Made {
     Owner,
     Page(u32),
     Preview(ImageId),
+    History(ServiceId),
     Submit(ServiceId),
 }
 
@@ -259,6 +261,7 @@ pub struct Around {
     told: Option<(u64, Option<Owner>)>,
     pub pages: VecDeque<ReadError>,
     pub previews: VecDeque<ReadError>,
+    pub histories: VecDeque<ReadError>,
     /// Their previews do not offer the new image.
     pub lacking: HashSet<ServiceId>,
     /// Every call of the kind meets this.
@@ -403,6 +406,7 @@ impl World {
             told: None,
             pages: VecDeque::new(),
             previews: VecDeque::new(),
+            histories: VecDeque::new(),
             lacking: HashSet::new(),
             page_always: None,
             page_that_fails: None,
@@ -1442,6 +1446,11 @@ impl Around {
                 (Made::Page(page), Finished::Page(page, read))
             }
             Call::LookUp(_) => unreachable!("a run looks nothing up"),
+            Call::History(query) => {
+                let service = query.service;
+                let read = self.history(service, at + latency);
+                (Made::History(service), Finished::History(service, read))
+            }
             Call::Preview(image, service) => {
                 let read = self.preview(service, at + latency);
                 (
@@ -1669,6 +1678,25 @@ impl Around {
             .collect();
         let ssh_keys = Vec::new();
         Ok(self.reply(Preview { images, ssh_keys }, answered_at))
+    }
+
+    /// What the API has noted of an instance: every wipe.
+    fn history(&mut self, service: ServiceId, answered_at: Instant) -> Read<History> {
+        if let Some(error) = self.histories.pop_front() {
+            return Err(error);
+        }
+        if let Some(error) = self.obstacle() {
+            return Err(error);
+        }
+        let rebuilds = u64::from(self.account[&service].wiped);
+        let history = History {
+            total: rebuilds + 1,
+            read: rebuilds + 1,
+            rebuilds,
+            shown: None,
+            is_newest: false,
+        };
+        Ok(self.reply(history, answered_at))
     }
 
     fn reply<T>(&self, value: T, answered_at: Instant) -> Reply<T> {
