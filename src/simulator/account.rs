@@ -12,7 +12,7 @@ use tokio::time::Instant;
 
 use super::action::{self, Form, Planned};
 use super::asked::Asked;
-use super::behaviour::Outcome;
+use super::behaviour::{Outcome, Step};
 use super::call::Call;
 use super::change::{AccountChange, InstanceChange};
 use super::config::Config;
@@ -22,10 +22,11 @@ use super::fault::{Fault, Script};
 use super::fleet::{Fleet, Position};
 use super::form::Fields;
 use super::history;
+use super::installation::Installation;
 use super::journal::{Answered, Clocks, Journal, JournalEntry, Misfit, NotWritten};
 use super::kind::FaultKind;
 use super::list::{ListSource, ListState};
-use super::machine::Installation;
+use super::machine::{self, Met};
 use super::random::random;
 use super::record::{CallRecord, Record, ServiceRecord};
 use super::refusal::Refusal;
@@ -34,7 +35,7 @@ use super::sessions::{OpenSessions, SECOND_FACTOR};
 use super::submission::Course;
 use super::timeline::View;
 use super::traffic::Traffic;
-use crate::job::{Action, ServiceId};
+use crate::job::{Action, InstanceStatus, ServiceId};
 use crate::time::now_ms;
 
 /// An answer that is ready, and the execution that it speaks of.
@@ -458,20 +459,19 @@ impl Account {
         self.config.faults.seed
     }
 
-    /// What answers by SSH at `address`; `None`: nothing does.
-    pub(super) fn installation(&self, address: Ipv4Addr, now: Instant) -> Option<Installation> {
-        let address = address.to_string();
-        let mut instances = self.fleet.iter();
-        instances
-            .find(|instance| instance.ip == address)?
-            .installation(now)
+    /// What a client meets at the SSH port of `address`; `None`: no instance has it.
+    pub(super) fn met_at(&self, address: Ipv4Addr, now: Instant) -> Option<Met> {
+        machine::met(&self.config, &self.fleet, &address.to_string(), now)
     }
 
     /// Is this the password of `installation`, and does that still answer?
     pub(super) fn opens(&self, installation: Installation, password: &str, now: Instant) -> bool {
-        let position = self.fleet.position(installation.service);
-        let instance = position.map(|position| self.fleet.at(position));
-        instance.is_some_and(|instance| instance.opens(installation, password, now))
+        let Some(position) = self.fleet.position(installation.service) else {
+            return false;
+        };
+        let instance = self.fleet.at(position);
+        let stands = machine::installation(&self.config, instance, now);
+        stands == Some(installation) && instance.opens(installation, password)
     }
 
     /// Somebody has ordered a command on an instance by SSH.
@@ -530,6 +530,35 @@ impl Account {
             self.running.end_endless();
         }
         true
+    }
+
+    /// A submission has arrived and was not executed: somebody else may rebuild its instance now.
+    pub(super) fn left_undone(&mut self, fields: &Fields, now: Instant) {
+        let (Some(panel), Ok(position)) = (self.config.odd.panel_rebuild, self.position(fields))
+        else {
+            return;
+        };
+        let instance = self.fleet.at(position);
+        if !instance.is_left_alone() || instance.before_execution(now).is_some() {
+            return;
+        }
+        let ordered = fields.filled("select_rebuild").unwrap_or_default();
+        let (runs, images) = (&*instance.view(now).image, &self.config.images);
+        let ordered = images.iter().find(|image| image.id.to_string() == ordered);
+        let ordered = ordered.map_or(runs, |image| &image.name);
+        let image = panel.image(runs, ordered, images.iter().map(|image| &*image.name));
+        let image = image.to_owned();
+        let (lag, duration) = (self.config.accept_lag, self.config.rebuild_duration);
+        let step = |after: Duration, status: InstanceStatus, image: Option<String>| Step {
+            after_ms: u64::try_from(after.as_millis()).unwrap_or(u64::MAX),
+            status: Some(status.to_string()),
+            image,
+        };
+        let steps = [
+            step(lag, InstanceStatus::Rebuilding, None),
+            step(lag + duration, InstanceStatus::Active, Some(image)),
+        ];
+        self.fleet.at_mut(position).change(&steps, now);
     }
 
     pub(super) fn set(&mut self, change: AccountChange, now: Instant) {

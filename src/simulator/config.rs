@@ -8,6 +8,7 @@ use std::time::Duration;
 use super::behaviour::ImageAt;
 use super::fault::FaultPlan;
 use super::oddity::Oddities;
+use super::ssh_oddity::SshTrap;
 use crate::job::{Access, Expected, ImageId, InstanceStatus, NewJob, ServiceId};
 
 /// The image of the vendor's own example.
@@ -274,6 +275,14 @@ impl Config {
             }
         }
         config
+    }
+
+    /// The traps at the SSH port of this instance.
+    pub(super) fn ssh_traps(&self, service: i64) -> impl Iterator<Item = SshTrap> + use<'_> {
+        let seed = self.faults.seed;
+        let traps = self.odd.ssh.iter().enumerate();
+        let traps = traps.filter(move |(nth, odd)| odd.is_at(service, seed, *nth));
+        traps.map(|(_, odd)| odd.trap)
     }
 
     /// Spreads the instances over these data centres, one after the other. The images are those of

@@ -92,7 +92,7 @@ impl Fleet {
         &mut self.instances[position]
     }
 
-    pub(super) fn iter(&self) -> impl Iterator<Item = &Instance> {
+    pub(super) fn iter(&self) -> impl ExactSizeIterator<Item = &Instance> {
         self.instances.iter()
     }
 

@@ -13,8 +13,8 @@ use super::action::Planned;
 use super::behaviour::{Behaviour, Outcome, Step};
 use super::config::SimulatedInstance;
 use super::form::Fields;
+use super::installation::Installation;
 use super::journal::Accepted;
-use super::machine::Installation;
 use super::record::{CommandRecord, ServiceRecord, WipeRecord};
 use super::submission::{Course, Submission};
 use super::timeline::{Timeline, View};
@@ -45,8 +45,9 @@ impl Execution {
 
     /// By then it has destroyed what was there. What somebody else has ended before it could begin has,
     /// too: it is counted as a wipe.
-    fn has_wiped(&self, now: Instant) -> bool {
-        let begins = self.ends.map_or(self.begins, |ends| ends.min(self.begins));
+    fn has_wiped(&self, queued: Duration, now: Instant) -> bool {
+        let begins = self.begins + queued;
+        let begins = self.ends.map_or(begins, |ends| ends.min(begins));
         self.planned.wiped_for().is_some() && begins <= now
     }
 
@@ -68,6 +69,14 @@ impl Execution {
             completed_ms: self.completed_ms(now),
         })
     }
+}
+
+/// The rebuild that has made an installation.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct LastWipe<'a> {
+    pub(super) image_id: &'a str,
+    /// When it has ended; `None`: it has not, and never will.
+    pub(super) ended: Option<Instant>,
 }
 
 /// An instance and the truth about it.
@@ -267,10 +276,15 @@ impl Instance {
         endless
     }
 
-    /// What answers by SSH; `None`: nothing does.
-    pub(super) fn installation(&self, now: Instant) -> Option<Installation> {
-        let is_up = *self.view(now).status == *InstanceStatus::Active.as_str();
-        let wipes = self.executions.iter().filter(|one| one.has_wiped(now));
+    /// What answers by SSH; `None`: nothing does. `queued`: for so long a rebuild waits, though the list shows
+    /// it.
+    pub(super) fn installation(&self, queued: Duration, now: Instant) -> Option<Installation> {
+        let waiting = self.executions.last();
+        let waiting = waiting.filter(|last| last.is_under_way(now) && !last.has_wiped(queued, now));
+        let shown = waiting.map_or(self.view(now), |waiting| &waiting.before);
+        let is_up = *shown.status == *InstanceStatus::Active.as_str();
+        let executions = self.executions.iter();
+        let wipes = executions.filter(|one| one.has_wiped(queued, now));
         let by_others = self.by_others.iter().filter(|begins| **begins <= now);
         is_up.then(|| Installation {
             service: self.id,
@@ -284,19 +298,34 @@ impl Instance {
         self.password = password.map(SecretString::from);
     }
 
-    /// Is this the password of `installation`, and does that still answer?
-    pub(super) fn opens(&self, installation: Installation, password: &str, now: Instant) -> bool {
+    /// Is this the password of `installation`?
+    pub(super) fn opens(&self, installation: Installation, password: &str) -> bool {
         // Before its first rebuild nobody here knows an instance's password, and what somebody else installs
         // has one that only they know.
         let is_of_last = installation.wipes == self.executions.len() as u64
-            && self.by_others.last().is_none_or(|others| {
-                let last = self.executions.last();
-                last.is_some_and(|last| *others < last.begins)
-            });
+            && self.last_wipe(installation).is_some();
         let is_right = |right: &SecretString| right.expose_secret() == password;
-        is_of_last
-            && self.password.as_ref().is_some_and(is_right)
-            && self.installation(now) == Some(installation)
+        is_of_last && self.password.as_ref().is_some_and(is_right)
+    }
+
+    /// The rebuild that has made `installation`; `None`: none of a client has.
+    pub(super) fn last_wipe(&self, installation: Installation) -> Option<LastWipe<'_>> {
+        let last = usize::try_from(installation.wipes).ok()?.checked_sub(1)?;
+        let wiping = |one: &&Execution| one.planned.wiped_for().is_some();
+        let last = self.executions.iter().filter(wiping).nth(last)?;
+        let others = usize::try_from(installation.by_others).ok()?.checked_sub(1);
+        let others = others.and_then(|others| self.by_others.get(others));
+        let is_later = others.is_some_and(|others| *others >= last.begins);
+        let (image_id, _) = last.planned.wiped_for()?;
+        (!is_later).then_some(LastWipe {
+            image_id,
+            ended: last.ends,
+        })
+    }
+
+    /// Nobody but a client has rebuilt it so far.
+    pub(super) fn is_left_alone(&self) -> bool {
+        self.by_others.is_empty()
     }
 
     /// Somebody has ordered a command by SSH.
@@ -339,6 +368,11 @@ impl Instance {
             status: view.status.to_string(),
             image: view.image.to_string(),
             wipes,
+            by_others: self
+                .by_others
+                .iter()
+                .filter(|begins| **begins <= now)
+                .count() as u64,
             commands: self.commands.clone(),
         }
     }

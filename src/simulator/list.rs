@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
+use super::addresses::Addresses;
 use super::config::Config;
 use super::document::{self, Row};
 use super::fleet::{Fleet, ListOrder, PageOf, Position};
@@ -37,6 +38,7 @@ struct Reading<'a> {
     now: Instant,
     double_rows: bool,
     fleet: &'a Fleet,
+    addresses: Addresses<'a>,
 }
 
 impl<'a> Reading<'a> {
@@ -60,6 +62,7 @@ impl<'a> Reading<'a> {
             now,
             double_rows: odd.double_rows,
             fleet,
+            addresses: Addresses { config, fleet },
         }
     }
 
@@ -78,6 +81,11 @@ impl<'a> Reading<'a> {
         }
     }
 
+    fn ip(&self, instance: &'a Instance) -> &'a str {
+        let position = self.fleet.position(instance.id);
+        position.map_or(&instance.ip, |position| self.addresses.listed(position))
+    }
+
     fn row(&self, instance: &'a Instance, view: &View) -> Row<'a> {
         let image = match self.names {
             // The usual case: a long list is shown without copying its names.
@@ -94,7 +102,7 @@ impl<'a> Reading<'a> {
             id: instance.id,
             readable: instance.readable,
             name: &instance.name,
-            ip: &instance.ip,
+            ip: self.ip(instance),
             datacenter: &instance.datacenter,
             status: view.status.clone(),
             image,

@@ -22,8 +22,10 @@
 //! | `instance`, `timeline`, `behaviour` | one instance: what happens to it, and what the list shows of that |
 //! | `journal`, `record` | what outlives the process, and the truth |
 //! | `kind`, `fault` | what may go wrong with a call, and when |
-//! | `oddity`, `always`, `freeze`, `image_names` | what is odd all the time |
-//! | `machine`, `ssh` | the instances' SSH ports: what answers there, and the ports themselves |
+//! | `oddity`, `always`, `freeze`, `image_names`, `panel` | what is odd all the time |
+//! | `machine`, `installation`, `addresses` | what answers by SSH at an address, and with which keys |
+//! | `ssh` | the SSH ports themselves |
+//! | `ssh_oddity` | what is odd about them |
 //! | `vocabulary` | the words of these tables, as the command line and the scripts write them |
 //! | `respond`, `encoding`, `wire` | what the client sees of a fault: the answer, its bytes, its connection |
 //! | `document`, `refusal`, `json` | the API's documents |
@@ -37,6 +39,7 @@
 
 mod account;
 mod action;
+mod addresses;
 mod always;
 mod asked;
 mod behaviour;
@@ -55,6 +58,7 @@ mod freeze;
 mod history;
 mod hold;
 mod image_names;
+mod installation;
 mod instance;
 mod journal;
 mod json;
@@ -62,6 +66,7 @@ mod kind;
 mod list;
 mod machine;
 mod oddity;
+mod panel;
 mod random;
 mod rebuild;
 mod record;
@@ -73,6 +78,7 @@ mod server;
 mod sessions;
 mod shared;
 mod ssh;
+mod ssh_oddity;
 mod submission;
 #[cfg(test)]
 mod tests;
@@ -91,6 +97,8 @@ pub use freeze::{Freeze, FreezeAt};
 pub use image_names::Names;
 pub use kind::{FaultKind, UnknownFaultKind};
 pub use oddity::{InvalidOddity, Oddities};
+pub use panel::PanelRebuild;
 pub use record::{CallRecord, CommandRecord, Record, ServiceRecord, WipeRecord};
 pub use server::Simulator;
 pub use sessions::{Login, Sessions};
+pub use ssh_oddity::{KeyAlgorithm, Moved, PortTrap, SshAt, SshOddity, SshTrap};

@@ -13,6 +13,8 @@ use serde::Deserialize;
 use super::always::Always;
 use super::freeze::{Freeze, FreezeAt};
 use super::image_names::Names;
+use super::panel::PanelRebuild;
+use super::ssh_oddity::SshOddity;
 use super::vocabulary::Term;
 use crate::job::ServiceId;
 use crate::text::brief;
@@ -77,6 +79,10 @@ pub struct Oddities {
     /// `history`: the panel keeps a history of each service. Without it the API has no such function, as
     /// nobody knows whether it has.
     pub history: bool,
+    /// `panel-rebuild=…`: somebody else rebuilds what a submission did not.
+    pub panel_rebuild: Option<PanelRebuild>,
+    /// `ssh=…`: what is odd about the instances' SSH ports; of traps that exclude each other the first counts.
+    pub ssh: Vec<SshOddity>,
     /// `retry-after=…`: the header of every 429, 503 and maintenance page that has none of its own.
     pub retry_after: Option<String>,
 }
@@ -107,6 +113,9 @@ use Setter::{Plain, Value};
 const DURATION: &str = "a duration";
 const SHARE: &str = "a share from 0 to 1";
 const SERVICE: &str = "a service id";
+const SSH: &str = "TRAP[:VALUE][@ID|@SHARE], where TRAP is baked-keys, restored-keys, queued, moved, moved-late, \
+    moved-early, gateway, gateway-while-down, algorithm, silent, refused, endless-lines, endless-line, slow-line, \
+    http, garbage, closed or penalties, for example `silent`, `queued:20s@5113119` or `baked-keys@0.5`";
 const ALWAYS: &str = "KIND[@CALL][:FROM[..UNTIL]], for example `429@submission` or `403:2s..5s`";
 
 impl Oddities {
@@ -217,6 +226,16 @@ impl Oddities {
             Value(|odd, value| push(&mut odd.always, Always::parse(value))),
         ),
         Term::plain("history", Plain(|odd| odd.history = true)),
+        Term::with(
+            "panel-rebuild",
+            "same, ordered or third",
+            Value(|odd, value| set_some(&mut odd.panel_rebuild, PanelRebuild::parse(value))),
+        ),
+        Term::with(
+            "ssh",
+            SSH,
+            Value(|odd, value| push(&mut odd.ssh, SshOddity::parse(value))),
+        ),
         Term::with(
             "retry-after",
             "the header's text, or `past` for a date that has passed",
@@ -339,6 +358,8 @@ mod tests {
                 }
                 "a status" | "a zone" => "=error",
                 _ if *word == "names" => "=family",
+                _ if *word == "panel-rebuild" => "=third",
+                _ if *word == "ssh" => "=silent",
                 _ if *word == "always" => "=429@submission:2s..5s",
                 _ if *word == "retry-after" => "=past",
                 other => panic!("{other}"),
@@ -360,6 +381,8 @@ mod tests {
             ("third-name=NaN", "a share"),
             ("unlisted=0", "a service id"),
             ("names=roman", "punctuation"),
+            ("panel-rebuild=no", "ordered"),
+            ("ssh=loud", "TRAP"),
             ("always=430", "KIND"),
             ("always=429@post", "KIND"),
             ("always=429:5s..soon", "KIND"),
@@ -368,6 +391,15 @@ mod tests {
         ] {
             let error = Oddities::parse([text]).unwrap_err().to_string();
             assert!(error.contains(word), "{text}: {error}");
+        }
+    }
+
+    #[test]
+    fn whoever_writes_an_unknown_trap_is_told_all_there_are() {
+        let error = Oddities::parse(["ssh=loud"]).unwrap_err().to_string();
+        let told: Vec<&str> = error.split(|c: char| ", ".contains(c)).collect();
+        for word in SshOddity::words() {
+            assert!(told.contains(&word), "{word}: {error}");
         }
     }
 

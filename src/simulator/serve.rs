@@ -102,6 +102,9 @@ async fn function(
             if shared.pass(before.ticket).await.is_err() {
                 return broken(&link);
             }
+            if call == Call::Submission {
+                shared.account().left_undone(&fields, Instant::now());
+            }
             // A fault that shows a part of this answer shows an `ok` that is not true.
             PreparedAnswer::plain(document::ok(&fields))
         }

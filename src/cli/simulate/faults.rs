@@ -38,8 +38,19 @@ pub struct FaultArgs {
     /// rolls-back=SHARE, ignored=SHARE, third-name=SHARE (how many rebuilds end like this);
     /// preview-lacks=ID, preview-fails=ID (an instance whose rebuild form offers no image, or is refused);
     /// zone=ZONE (the zone of all images), strict-zone (the zone `image` is refused);
-    /// session-calls=CALLS (how many calls a session lasts); history (the panel keeps a history of each service,
+    /// session-calls=CALLS (how many calls a session lasts); panel-rebuild=same|ordered|third (somebody else
+    /// rebuilds what a submission did not, with this image); history (the panel keeps a history of each service,
     /// which `run --history service.history` reads).
+    ///
+    /// SSH ports: ssh=TRAP[:VALUE][@ID|@SHARE], at all instances, at one, or at a share such as 0.5. Keys:
+    /// baked-keys (all that are rebuilt with one image show the same), restored-keys[:DURATION] (the first ones
+    /// come back, so long after a rebuild), algorithm:BEFORE..AFTER (a rebuild changes it; ed25519, ecdsa, rsa).
+    /// Who answers: queued:DURATION (the old system, while a rebuild that shows waits so long), moved (two
+    /// neighbours swap addresses when a submission of one arrives; moved-late, moved-early: the list never shows
+    /// it, or all the time), gateway (something in front of them, with one key; gateway-while-down: only then).
+    /// What answers: silent, refused, endless-lines, endless-line, slow-line (a byte a second), http,
+    /// garbage, closed[:BYTES] (the connection ends after so many), penalties:CONNECTIONS (others are turned away
+    /// after so many in a minute without a login). A port that drops everything cannot be had on loopback.
     ///
     /// Calls: always=KIND[@CALL][:FROM[..UNTIL]] (a fault that every call meets that meets no
     /// other, for example 429@submission, or 403:2s..5s after the start; calls are auth, keepalive,

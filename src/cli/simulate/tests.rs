@@ -6,7 +6,7 @@ use clap::{CommandFactory, Parser};
 use super::account::{FIRST_SERVICE, InvalidServices, Services, SimulateArgs, parse_services};
 use super::command::{simulate, summary};
 use crate::job::{Expected, ServiceId};
-use crate::simulator::{Config, FaultKind, FaultPlan, FleetRow, Oddities, Record};
+use crate::simulator::{Config, FaultKind, FaultPlan, FleetRow, Oddities, Record, SshOddity};
 
 #[derive(Debug, Parser)]
 struct Arguments {
@@ -133,9 +133,9 @@ fn oddities_are_read_from_the_command_line_and_all_are_named_in_its_help() {
     assert!(error.contains("a duration"), "{error}");
     let help = Arguments::command().render_long_help().to_string();
     let help: Vec<_> = help
-        .split(|c: char| c.is_whitespace() || "=,;()".contains(c))
+        .split(|c: char| c.is_whitespace() || "=,;:[()".contains(c))
         .collect();
-    for word in Oddities::words() {
+    for word in Oddities::words().chain(SshOddity::words()) {
         assert!(help.contains(&word), "{word} is not in the help");
     }
 }

@@ -9,7 +9,9 @@ use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::sync::Semaphore;
 use tokio::time::{Instant, sleep};
 
+use super::penalties::Penalties;
 use super::session;
+use super::trap::{self, Trapped};
 use crate::simulator::shared::Shared;
 
 /// Connections that wait to be taken.
@@ -54,6 +56,7 @@ fn keep_on_loopback(_: &TcpSocket) -> io::Result<()> {
 
 /// Serves until the simulator stops.
 pub(in crate::simulator) async fn serve(listener: TcpListener, shared: Arc<Shared>) {
+    let penalties = Arc::new(Penalties::default());
     let connections = Arc::new(Semaphore::new(CONNECTIONS_MAX));
     let accepting = async {
         loop {
@@ -62,9 +65,9 @@ pub(in crate::simulator) async fn serve(listener: TcpListener, shared: Arc<Share
             };
             match listener.accept().await {
                 Ok((stream, peer)) => {
-                    let shared = Arc::clone(&shared);
+                    let (penalties, shared) = (Arc::clone(&penalties), Arc::clone(&shared));
                     tokio::spawn(async move {
-                        connection(stream, peer, &shared).await;
+                        connection(stream, peer, &penalties, &shared).await;
                         drop(permit);
                     });
                 }
@@ -78,22 +81,42 @@ pub(in crate::simulator) async fn serve(listener: TcpListener, shared: Arc<Share
     }
 }
 
-async fn connection(stream: TcpStream, peer: SocketAddr, shared: &Arc<Shared>) {
+async fn connection(
+    stream: TcpStream,
+    peer: SocketAddr,
+    penalties: &Penalties,
+    shared: &Arc<Shared>,
+) {
     let asked = stream.local_addr().map(|address| address.ip());
     let Ok(IpAddr::V4(asked)) = asked else {
         return;
     };
     // This machine reaches its other addresses by loopback, too.
-    let installation = if asked.is_loopback() && peer.ip().is_loopback() {
-        shared.account().installation(asked, Instant::now())
+    let met = if asked.is_loopback() && peer.ip().is_loopback() {
+        shared.account().met_at(asked, Instant::now())
     } else {
         None
     };
-    match installation {
-        Some(installation) => session::hold(stream, installation, shared).await,
-        None => {
-            // As a port that is closed says it: by a reset. Failing is harmless.
-            let _ = stream.set_zero_linger();
+    let Some(met) = met else {
+        return trap::refuse(&stream);
+    };
+    match (met.trap, met.machine) {
+        (None, Some(machine)) => {
+            session::hold(stream, machine, shared).await;
+        }
+        (None, None) => trap::refuse(&stream),
+        (Some(trap), machine) => {
+            let trapped = Trapped {
+                service: met.service,
+                machine,
+                penalties,
+                shared,
+            };
+            tokio::select! {
+                // An error is that the client has left.
+                _ = trap::meet(trap, stream, trapped) => {}
+                () = shared.stopped() => {}
+            }
         }
     }
 }

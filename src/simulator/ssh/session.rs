@@ -1,16 +1,19 @@
 //! From the key exchange to the end of a command. Commands are recorded, and never executed.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use russh::server::{self, Auth, ChannelOpenHandle, Handler, Msg, Session};
 use russh::{Channel, ChannelId, ChannelMsg, Disconnect, MethodKind, MethodSet, Pty};
-use tokio::net::TcpStream;
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::time::{Instant, timeout};
 
 use super::host_keys::host_keys;
-use crate::simulator::machine::Installation;
+use crate::simulator::installation::Installation;
+use crate::simulator::machine::Machine;
 use crate::simulator::shared::Shared;
+use crate::simulator::ssh_oddity::KeyAlgorithm;
 
 /// How long a client may say nothing.
 const INACTIVITY: Duration = Duration::from_mins(1);
@@ -19,23 +22,43 @@ const SILENCE: Duration = Duration::from_secs(1);
 /// So much of what a command reads is kept.
 const STDIN_BYTES_MAX: usize = 64 * 1024;
 
-/// Holds a connection to `installation` until it ends, or the simulator does.
-pub(super) async fn hold(stream: TcpStream, installation: Installation, shared: &Arc<Shared>) {
+/// Holds a connection to `machine` until it ends, or the simulator does. Returns whether somebody has logged in.
+pub(super) async fn hold<S>(stream: S, machine: Machine, shared: &Arc<Shared>) -> bool
+where
+    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
+    let Machine {
+        keys,
+        only,
+        installation,
+    } = machine;
+    let seed = shared.account().seed();
+    let keys = if only == Some(KeyAlgorithm::Rsa) {
+        // To make one takes its time, which is not the other connections'.
+        tokio::task::spawn_blocking(move || host_keys(seed, &keys, only)).await
+    } else {
+        Ok(host_keys(seed, &keys, only))
+    };
+    let Ok(keys) = keys else {
+        return false;
+    };
     let config = server::Config {
         methods: MethodSet::from(&[MethodKind::Password][..]),
-        keys: host_keys(shared.account().seed(), installation),
+        keys,
         auth_rejection_time: Duration::ZERO,
         inactivity_timeout: Some(INACTIVITY),
         nodelay: true,
         ..server::Config::default()
     };
+    let has_logged_in = Arc::new(AtomicBool::new(false));
     let visitor = Visitor {
         installation,
+        has_logged_in: Arc::clone(&has_logged_in),
         shared: Arc::clone(shared),
     };
     // A client that does not get that far is its own affair.
     let Ok(session) = server::run_stream(Arc::new(config), stream, visitor).await else {
-        return;
+        return false;
     };
     let handle = session.handle();
     tokio::select! {
@@ -45,11 +68,14 @@ pub(super) async fn hold(stream: TcpStream, installation: Installation, shared: 
             let _ = handle.disconnect(why, String::new(), String::new()).await;
         }
     }
+    has_logged_in.load(Ordering::Acquire)
 }
 
 /// Whoever is at the other end.
 struct Visitor {
-    installation: Installation,
+    /// `None`: nobody may log in here.
+    installation: Option<Installation>,
+    has_logged_in: Arc<AtomicBool>,
     shared: Arc<Shared>,
 }
 
@@ -57,13 +83,15 @@ impl Handler for Visitor {
     type Error = russh::Error;
 
     async fn auth_password(&mut self, user: &str, password: &str) -> Result<Auth, russh::Error> {
-        let is_right = user == "root"
-            && (self.shared.account()).opens(self.installation, password, Instant::now());
-        Ok(if is_right {
-            Auth::Accept
-        } else {
-            Auth::reject()
-        })
+        let now = Instant::now();
+        let is_right = self.installation.is_some_and(|installation| {
+            user == "root" && self.shared.account().opens(installation, password, now)
+        });
+        if !is_right {
+            return Ok(Auth::reject());
+        }
+        self.has_logged_in.store(true, Ordering::Release);
+        Ok(Auth::Accept)
     }
 
     async fn channel_open_session(
@@ -72,9 +100,11 @@ impl Handler for Visitor {
         reply: ChannelOpenHandle,
         _: &mut Session,
     ) -> Result<(), russh::Error> {
-        reply.accept().await;
-        let (shared, service) = (Arc::clone(&self.shared), self.installation.service);
-        tokio::spawn(async move { command(channel, service, &shared).await });
+        if let Some(Installation { service, .. }) = self.installation {
+            reply.accept().await;
+            let shared = Arc::clone(&self.shared);
+            tokio::spawn(async move { command(channel, service, &shared).await });
+        }
         Ok(())
     }
 

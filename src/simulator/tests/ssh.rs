@@ -1,5 +1,7 @@
 //! The instances' SSH ports, as a client sees them.
 
+mod traps;
+
 use std::sync::{Arc, Mutex};
 
 use russh::client::{self, Handle, Handler};
