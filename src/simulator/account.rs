@@ -28,7 +28,7 @@ use super::kind::FaultKind;
 use super::list::{ListSource, ListState};
 use super::machine::{self, Met};
 use super::random::random;
-use super::record::{CallRecord, Record, ServiceRecord};
+use super::record::{CallRecord, CommandRecord, Record, ServiceRecord};
 use super::refusal::Refusal;
 use super::running::RunningExecutions;
 use super::sessions::{OpenSessions, SECOND_FACTOR};
@@ -367,10 +367,10 @@ impl Account {
             return Err(Refusal::no_function(history::FUNC));
         }
         let position = self.position(fields)?;
-        let wipes = self.fleet.at(position).record(now).wipes;
+        let truth = self.fleet.at(position).record(now);
         let age_ms = i64::try_from((now - self.started).as_millis()).unwrap_or(i64::MAX);
         let started_ms = now_ms().saturating_sub(age_ms);
-        Ok(history::page(&self.config, fields, &wipes, started_ms))
+        Ok(history::page(&self.config, fields, &truth, started_ms))
     }
 
     fn preview(&mut self, form: Form, fields: &Fields, now: Instant) -> Result<Vec<u8>, Refusal> {
@@ -474,18 +474,22 @@ impl Account {
         stands == Some(installation) && instance.opens(installation, password)
     }
 
-    /// Somebody has ordered a command on an instance by SSH.
+    /// Somebody has ordered a command by SSH; `false`: what was logged in to is not there any more.
     pub(super) fn commanded(
         &mut self,
-        service: i64,
-        command: &[u8],
-        stdin: &[u8],
-        stdin_bytes: u64,
-    ) {
-        if let Some(position) = self.fleet.position(service) {
-            let instance = self.fleet.at_mut(position);
-            instance.commanded(command, stdin, stdin_bytes);
+        installation: Installation,
+        command: CommandRecord,
+        now: Instant,
+    ) -> bool {
+        let Some(position) = self.fleet.position(installation.service) else {
+            return false;
+        };
+        let stands = machine::installation(&self.config, self.fleet.at(position), now);
+        let is_there = stands == Some(installation);
+        if is_there {
+            self.fleet.at_mut(position).commanded(command);
         }
+        is_there
     }
 
     pub(super) fn script(&mut self, script: Script) {

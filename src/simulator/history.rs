@@ -1,12 +1,14 @@
 //! What the panel has noted of a service, for accounts that have it (the oddity `history`): each rebuild
-//! that destroyed its data, and what else happens to a server.
+//! that destroyed its data, whoever ordered it, and what else happens to a server.
 //!
 //! The times are those of a clock three hours ahead: nobody knows which one the real panel goes by.
+
+use std::cmp::Reverse;
 
 use super::config::Config;
 use super::form::Fields;
 use super::json::Json;
-use super::record::WipeRecord;
+use super::record::ServiceRecord;
 use crate::time;
 
 pub(super) const FUNC: &str = "service.history";
@@ -33,22 +35,32 @@ struct Line<'a> {
 pub(super) fn page(
     config: &Config,
     fields: &Fields,
-    wipes: &[WipeRecord],
+    truth: &ServiceRecord,
     started_ms: i64,
 ) -> Vec<u8> {
-    let rebuilds = wipes.iter().rev().map(|wipe| Line {
-        at_ms: wipe.at_ms,
+    let rebuild = |at_ms: i64, ip| Line {
+        at_ms,
         text: "The rebuild process is started ",
         user: &config.username,
-        ip: "127.0.0.1",
-    });
+        ip,
+    };
+    let ordered = truth
+        .wipes
+        .iter()
+        .map(|wipe| rebuild(wipe.at_ms, "127.0.0.1"));
+    let in_panel = truth
+        .by_others
+        .iter()
+        .map(|at_ms| rebuild(*at_ms, "127.0.0.2"));
+    let mut rebuilds: Vec<_> = ordered.chain(in_panel).collect();
+    rebuilds.sort_by_key(|line| Reverse(line.at_ms));
     let before = BEFORE.iter().map(|(hours, text)| Line {
         at_ms: started_ms - hours * HOUR_MS,
         text,
         user: "-",
         ip: "-",
     });
-    let lines: Vec<Line<'_>> = rebuilds.chain(before).collect();
+    let lines: Vec<Line<'_>> = rebuilds.into_iter().chain(before).collect();
     let size = config.page_size.max(1);
     let number = fields.get("p_num").and_then(|text| text.parse().ok());
     let number = number.unwrap_or(1).max(1);

@@ -19,6 +19,7 @@ use super::record::{CommandRecord, ServiceRecord, WipeRecord};
 use super::submission::{Course, Submission};
 use super::timeline::{Timeline, View};
 use crate::job::InstanceStatus;
+use crate::time::now_ms;
 
 /// Commands that are kept.
 const COMMANDS_MAX: usize = 1000;
@@ -99,8 +100,8 @@ pub(super) struct Instance {
     /// The same without all executions: only what somebody else did to the instance.
     untouched: Timeline,
     executions: Vec<Execution>,
-    /// When somebody else's rebuilds begin, in ascending order.
-    by_others: Vec<Instant>,
+    /// When somebody else's rebuilds begin, in ascending order; also as Unix times.
+    by_others: Vec<(Instant, i64)>,
     /// The way in that the last execution has set; a restart forgets it.
     password: Option<SecretString>,
     commands: Vec<CommandRecord>,
@@ -243,13 +244,14 @@ impl Instance {
         let endless = self.interrupt(now);
         self.timeline.forget_future(now);
         self.untouched.forget_future(now);
-        self.by_others.retain(|begins| *begins <= now);
+        self.by_others.retain(|(begins, _)| *begins <= now);
         let mut view = self.view(now).clone();
         for step in steps {
             let from = now + Duration::from_millis(step.after_ms);
             if let Some(status) = &step.status {
                 if is_rebuilding(status) && !is_rebuilding(&view.status) {
-                    self.by_others.push(from);
+                    let begins_ms = after(now_ms(), Duration::from_millis(step.after_ms));
+                    self.by_others.push((from, begins_ms));
                 }
                 view.status = status.as_str().into();
             }
@@ -285,7 +287,7 @@ impl Instance {
         let is_up = *shown.status == *InstanceStatus::Active.as_str();
         let executions = self.executions.iter();
         let wipes = executions.filter(|one| one.has_wiped(queued, now));
-        let by_others = self.by_others.iter().filter(|begins| **begins <= now);
+        let by_others = self.by_others.iter().filter(|(begins, _)| *begins <= now);
         is_up.then(|| Installation {
             service: self.id,
             wipes: wipes.count() as u64,
@@ -315,7 +317,7 @@ impl Instance {
         let last = self.executions.iter().filter(wiping).nth(last)?;
         let others = usize::try_from(installation.by_others).ok()?.checked_sub(1);
         let others = others.and_then(|others| self.by_others.get(others));
-        let is_later = others.is_some_and(|others| *others >= last.begins);
+        let is_later = others.is_some_and(|(others, _)| *others >= last.begins);
         let (image_id, _) = last.planned.wiped_for()?;
         (!is_later).then_some(LastWipe {
             image_id,
@@ -329,22 +331,16 @@ impl Instance {
     }
 
     /// Somebody has ordered a command by SSH.
-    pub(super) fn commanded(&mut self, command: &[u8], stdin: &[u8], stdin_bytes: u64) {
+    pub(super) fn commanded(&mut self, mut command: CommandRecord) {
         if self.commands.len() >= COMMANDS_MAX {
             return;
         }
-        let kept = |bytes: &[u8]| {
-            let text = String::from_utf8_lossy(bytes);
-            match &self.password {
-                Some(password) => text.replace(password.expose_secret(), "[password]"),
-                None => text.into_owned(),
+        if let Some(password) = &self.password {
+            for text in [&mut command.command, &mut command.stdin] {
+                *text = text.replace(password.expose_secret(), "[password]");
             }
-        };
-        self.commands.push(CommandRecord {
-            command: kept(command),
-            stdin: kept(stdin),
-            stdin_bytes,
-        });
+        }
+        self.commands.push(command);
     }
 
     pub(super) fn record(&self, now: Instant) -> ServiceRecord {
@@ -371,8 +367,9 @@ impl Instance {
             by_others: self
                 .by_others
                 .iter()
-                .filter(|begins| **begins <= now)
-                .count() as u64,
+                .filter(|(begins, _)| *begins <= now)
+                .map(|(_, begins_ms)| *begins_ms)
+                .collect(),
             commands: self.commands.clone(),
         }
     }

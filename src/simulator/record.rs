@@ -50,9 +50,10 @@ pub struct ServiceRecord {
     pub image: String,
     /// Each execution that destroyed the data.
     pub wipes: Vec<WipeRecord>,
-    /// Rebuilds by somebody else, in the panel: no executions, and no wipes of the client's.
+    /// When rebuilds by somebody else have begun, in the panel, as Unix times: no executions, and no wipes of
+    /// the client's.
     #[serde(default)]
-    pub by_others: u64,
+    pub by_others: Vec<i64>,
     /// What was ordered by SSH, the first 1000.
     #[serde(default)]
     pub commands: Vec<CommandRecord>,

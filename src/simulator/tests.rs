@@ -12,6 +12,7 @@ mod list;
 mod odd;
 mod rebuild;
 mod sessions;
+#[cfg(target_os = "linux")]
 mod ssh;
 
 use std::io;

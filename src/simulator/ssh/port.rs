@@ -120,3 +120,15 @@ async fn connection(
         }
     }
 }
+
+#[cfg(all(test, target_os = "linux"))]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn what_comes_by_a_network_does_not_reach_the_socket() {
+        let socket = TcpSocket::new_v4().unwrap();
+        keep_on_loopback(&socket).unwrap();
+        assert_eq!(socket.device().unwrap().as_deref(), Some(&b"lo"[..]));
+    }
+}

@@ -12,6 +12,7 @@ use tokio::time::{Instant, timeout};
 use super::host_keys::host_keys;
 use crate::simulator::installation::Installation;
 use crate::simulator::machine::Machine;
+use crate::simulator::record::CommandRecord;
 use crate::simulator::shared::Shared;
 use crate::simulator::ssh_oddity::KeyAlgorithm;
 
@@ -100,10 +101,10 @@ impl Handler for Visitor {
         reply: ChannelOpenHandle,
         _: &mut Session,
     ) -> Result<(), russh::Error> {
-        if let Some(Installation { service, .. }) = self.installation {
+        if let Some(installation) = self.installation {
             reply.accept().await;
             let shared = Arc::clone(&self.shared);
-            tokio::spawn(async move { command(channel, service, &shared).await });
+            tokio::spawn(async move { command(channel, installation, &shared).await });
         }
         Ok(())
     }
@@ -150,7 +151,7 @@ impl Handler for Visitor {
 }
 
 /// Takes the command that comes by `channel` and what it reads, records both, and says that it has succeeded.
-async fn command(mut channel: Channel<Msg>, service: i64, shared: &Shared) {
+async fn command(mut channel: Channel<Msg>, installation: Installation, shared: &Shared) {
     let mut ordered: Option<Vec<u8>> = None;
     let (mut stdin, mut stdin_bytes) = (Vec::new(), 0);
     loop {
@@ -172,11 +173,18 @@ async fn command(mut channel: Channel<Msg>, service: i64, shared: &Shared) {
     let Some(ordered) = ordered else {
         return;
     };
-    shared
-        .account()
-        .commanded(service, &ordered, &stdin, stdin_bytes);
-    // A client that is gone need not know.
-    let _ = channel.exit_status(0).await;
-    let _ = channel.eof().await;
+    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+    let record = CommandRecord {
+        command: text(&ordered),
+        stdin: text(&stdin),
+        stdin_bytes,
+    };
+    let now = Instant::now();
+    let is_there = shared.account().commanded(installation, record, now);
+    // A client that is gone need not know. One whose machine is gone never hears how the command has ended.
+    if is_there {
+        let _ = channel.exit_status(0).await;
+        let _ = channel.eof().await;
+    }
     let _ = channel.close().await;
 }

@@ -236,11 +236,13 @@ async fn root_logs_in_with_the_password_of_the_last_rebuild_and_commands_are_rec
     assert_eq!(told["commands"][0]["command"], "sh -s");
     assert!(!told.to_string().contains(STRONG));
 
-    // Another rebuild, with a key, closes that way in.
+    // Another rebuild ends what is open, and with a key it closes that way in.
     let by_key = [("password", ""), ("enablessh", "on"), ("ssh_keys", "490")];
     assert!(submit_with(&simulator, &by_key).await.unwrap().is_ok());
     let complete = async || truth(&simulator).completed == 2;
     until("the end of the rebuild", complete).await;
+    assert_eq!(carry_out(&handle, "too late", "x").await, None);
+    assert_eq!(truth(&simulator).commands.len(), 2);
     assert!(logs_in("root", STRONG).await.is_none());
 }
 

@@ -264,7 +264,7 @@ async fn somebody_else_may_rebuild_what_a_submission_did_not() {
         ("panel-rebuild=ordered", "AlmaLinux-8"),
         ("panel-rebuild=third", "Windows-2022"),
     ] {
-        let simulator = trapped(words).await;
+        let simulator = trapped(&format!("{words},history")).await;
         let before = key(&simulator).await;
         lost(&simulator).await;
         let settled = async || {
@@ -275,14 +275,19 @@ async fn somebody_else_may_rebuild_what_a_submission_did_not() {
         let after = key(&simulator).await;
         assert!(after.is_some() && after != before, "{words}");
         let truth = truth(&simulator);
-        let counts = (truth.wiped, truth.executed, truth.by_others);
+        let counts = (truth.wiped, truth.executed, truth.by_others.len());
         assert_eq!(counts, (0, 0, 1), "{words}");
         assert!(truth.wipes.is_empty());
+        let elid = SERVICE.to_string();
+        let asked = [("func", "service.history"), ("elid", &*elid)];
+        let noted = authorised(&simulator, &asked).await.unwrap().doc();
+        let newest = noted["elem"][0]["desc"]["$"].as_str().unwrap();
+        assert!(newest.contains("rebuild"), "{newest}");
     }
     // Of what was executed, nobody else has to rebuild anything.
     let simulator = trapped("panel-rebuild=same").await;
     rebuild(&simulator, SERVICE).await;
-    assert_eq!(truth(&simulator).by_others, 0);
+    assert!(truth(&simulator).by_others.is_empty());
 }
 
 #[tokio::test]
