@@ -15,6 +15,7 @@
 //! | [`manifest`] | bytes → rows and diagnostics (line, column, remedy) | database, network |
 //! | [`queue`] | jobs and ledger behind a port: in one SQLite file, and where that may lie, or on a PostgreSQL server; the only place that knows sqlx | network |
 //! | [`zomro`] | the API client, and what each of its answers means; beside `monitor` the only place that knows reqwest | database |
+//! | [`witness`] | the host key that an instance shows on its SSH port, without logging in; beside `simulator` the only place that knows russh | all but [`job`] |
 //! | [`run`] | one pure machine decides, one loop does what it says, workers talk HTTP | screen |
 //! | [`event`] | what a run tells the outside: the vocabulary between a run and the screen | both |
 //! | [`config`] | `config.toml`: accounts, how each logs in, defaults of options; every fault with its line | command line, network |
@@ -70,6 +71,7 @@ mod shell;
 pub mod simulator;
 mod text;
 pub mod time;
+mod witness;
 pub mod zomro;
 
 // The night that the benches let a run live through is read as the display reads it.

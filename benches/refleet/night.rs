@@ -22,7 +22,7 @@ use refleet::run::evidence::Rules;
 use refleet::run::machine::{Call, Finished, Input, LeftInFlight, Machine, Start};
 use refleet::run::session::Session;
 use refleet::run::{
-    Durations, InstanceList, Now, Options, Rollout, StartOrder, Tolerance, Tolerances,
+    Durations, InstanceList, Now, Options, Rollout, StartOrder, Tolerance, Tolerances, Witnesses,
 };
 use refleet::zomro::{
     Answer, Image, Instance, Keepalive, Page, Preview, ReadError, Reply, Sent, Submitted,
@@ -313,6 +313,7 @@ impl World {
                 Finished::Page(number, Ok(reply(page, sent, answered)))
             }
             Call::LookUp(_) | Call::History(_) => unreachable!("a run looks nothing up"),
+            Call::Look(..) => unreachable!("no instance of the night answers SSH"),
             Call::Preview(id, service) => {
                 let images = vec![Image {
                     id,
@@ -583,7 +584,7 @@ fn options(scene: &Scene) -> Options {
             order: scene.order,
             ..Rollout::default()
         },
-        history: None,
+        witnesses: Witnesses::default(),
         no_wait: false,
         stale: false,
     }

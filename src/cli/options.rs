@@ -10,7 +10,7 @@ use super::global::Global;
 use super::headings::{PACE, PATIENCE, SAFETY};
 use crate::run::backoff::Backoff;
 use crate::run::evidence::Rules;
-use crate::run::{Options, Rollout, StartOrder, Tolerance, Tolerances};
+use crate::run::{Options, Rollout, StartOrder, Tolerance, Tolerances, Witnesses};
 use crate::time::{Hours, Window, Zone, parse_duration};
 use crate::zomro::HistoryShape;
 
@@ -64,6 +64,13 @@ pub struct PaceArgs {
     /// Before a doubt is left to `resolve`, read what the API has noted of its service, in a function such as service.history: a hint that is shown with the doubt, and no proof. Behind it, separated by commas, stands what is other than time=changedate,text=desc,user=user,ip=ip, and rebuild=WORD for each word that tells a rebuild (rebuild, rebuilt, reinstall)
     #[arg(long, help_heading = SAFETY, hide_short_help = true, value_name = "FUNC[,KEY=NAME]")]
     pub history: Option<HistoryShape>,
+    /// Never look at the instances' SSH ports: their host keys, read before and after without logging in, tell rebuilds that the instance list does not show
+    #[arg(long, help_heading = SAFETY, hide_short_help = true)]
+    pub no_witness: bool,
+
+    /// Where instances answer SSH that have nothing in the column `ssh_port` [default: 22]
+    #[arg(long, help_heading = SAFETY, hide_short_help = true, value_name = "PORT", value_parser = clap::value_parser!(u16).range(1..))]
+    pub ssh_port: Option<u16>,
 
     /// How often a submission is sent again that was proven not to be executed [default: 5]
     #[arg(long, help_heading = PATIENCE, hide_short_help = true, value_name = "N")]
@@ -117,6 +124,9 @@ struct Defaults {
 
 /// How long one API call may take, unless it is said otherwise.
 pub const REQUEST_TIMEOUT: Duration = Duration::from_mins(1);
+
+/// Where a machine answers SSH, unless it is said otherwise.
+const SSH_PORT: u16 = 22;
 
 /// How long the list may lag behind, unless it is said otherwise.
 pub const SETTLE: Duration = Duration::from_mins(5);
@@ -177,11 +187,22 @@ impl PaceArgs {
                 mismatches: self.max_mismatch.unwrap_or(Tolerance::Percent(2)),
             },
             rollout: self.rollout()?,
-            history: self.history.clone(),
+            witnesses: Witnesses {
+                ssh_port: self.witness_port(simulated),
+                history: self.history.clone(),
+            },
             no_wait: self.no_wait,
             stale: false,
         };
         Ok((options, timeout))
+    }
+
+    /// Where instances are asked for their host keys; `None`: nowhere. Without a wait there is nothing to
+    /// compare them with.
+    fn witness_port(&self, simulated: bool) -> Option<u16> {
+        let usual = if simulated { None } else { Some(SSH_PORT) };
+        let port = self.ssh_port.or(usual);
+        port.filter(|_| !self.no_witness && !self.no_wait)
     }
 
     /// Refuses clocks that were typed for no window; a default of the configuration waits for one.

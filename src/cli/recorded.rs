@@ -15,7 +15,7 @@ use crate::time::{Window, exact};
 
 /// The options of [`PaceArgs`] that the next run of the same batch needs as well, in the order in which a
 /// hint repeats them: all but `--no-wait`, after which a run has to wait.
-const REPEATED: [&str; 20] = [
+const REPEATED: [&str; 22] = [
     "canary",
     "max-per-group",
     "window",
@@ -27,6 +27,8 @@ const REPEATED: [&str; 20] = [
     "max-mismatch",
     "no-requeue",
     "history",
+    "no-witness",
+    "ssh-port",
     "rebuild-timeout",
     "poll-interval",
     "settle",
@@ -56,7 +58,7 @@ const IN_PLAN: [&str; 10] = [
 const OF_SHEET: [&str; 4] = ["ignore-column", "sheet", "header-row", "include-hidden"];
 
 /// Those that are given without a value.
-const FLAGS: [&str; 2] = ["no-requeue", "include-hidden"];
+const FLAGS: [&str; 3] = ["no-requeue", "no-witness", "include-hidden"];
 
 /// What was typed for a run and the next one of the same batch needs as well, as words of a command line.
 /// A default is none of it, and neither is what the configuration says: both count then, too.
@@ -135,7 +137,8 @@ pub fn as_json(options: &Options, repeated: &Repeated) -> serde_json::Value {
         "max_per_group": options.rollout.max_per_group,
         "order": options.rollout.order,
         "no_requeue": !options.rules.silence_counts,
-        "history": options.history.as_ref().map(ToString::to_string),
+        "history": options.witnesses.history.as_ref().map(ToString::to_string),
+        "ssh_port": options.witnesses.ssh_port,
         "window": options.rollout.window.as_ref().map(|window| window.hours.to_string()),
         "timezone": options.rollout.window.as_ref().map(|window| window.zone.to_string()),
         "no_wait": options.no_wait,
@@ -177,12 +180,13 @@ pub fn keep_to(
         rate_per_s
     );
     let history = recorded["history"].as_str().and_then(|it| it.parse().ok());
-    if let Some(history) = history.filter(|it| options.history.as_ref() != Some(it))
+    if let Some(history) = history.filter(|it| options.witnesses.history.as_ref() != Some(it))
         && !called.is_typed("history")
     {
         words.extend(["--history".to_owned(), history.to_string()]);
-        options.history = Some(history);
+        options.witnesses.history = Some(history);
     }
+    words.extend(keep_witness(recorded, called, options));
     keep!(
         "poll-interval",
         duration("poll_interval_ms"),
@@ -222,6 +226,35 @@ pub fn keep_to(
         outage_timeout
     );
     Ok(words)
+}
+
+/// [`keep_to`] for the look at the instances' host keys.
+fn keep_witness(
+    recorded: &serde_json::Value,
+    called: &Configured,
+    options: &mut Options,
+) -> Vec<String> {
+    let is_typed = called.is_typed("no-witness") || called.is_typed("ssh-port");
+    // A run that does not wait looks at none, which is no rule of the order.
+    if is_typed
+        || no_wait_of(recorded)
+        || recorded["ssh_port"] == serde_json::Value::from(options.witnesses.ssh_port)
+    {
+        return Vec::new();
+    }
+    match &recorded["ssh_port"] {
+        serde_json::Value::Null => {
+            options.witnesses.ssh_port = None;
+            vec!["--no-witness".to_owned()]
+        }
+        port => match port.as_u64().and_then(|port| u16::try_from(port).ok()) {
+            Some(port) if port != 22 => {
+                options.witnesses.ssh_port = Some(port);
+                vec!["--ssh-port".to_owned(), port.to_string()]
+            }
+            Some(_) | None => Vec::new(),
+        },
+    }
 }
 
 /// For how long what a run had sent may still take effect, by its options as they are recorded.

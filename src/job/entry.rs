@@ -22,6 +22,9 @@ pub struct Baseline {
     /// The host key that it showed then, where it was asked and answered.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub host_key: Option<ShownKey>,
+    /// The ordered image is the account's own, or may be: such an image may carry any host key.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub own_image: bool,
 }
 
 /// The operator's word on a doubt.

@@ -13,7 +13,9 @@ use super::evidence::Rules;
 use super::machine::{Input, LeftInFlight, Looked, Machine, Start};
 use super::process::Process;
 use super::session::Session;
-use super::{Durations, Halt, InstanceList, Now, Options, Rollout, Tolerance, Tolerances};
+use super::{
+    Durations, Halt, InstanceList, Now, Options, Rollout, Tolerance, Tolerances, Witnesses,
+};
 use crate::event::{Activity, Event};
 use crate::job::{
     BatchId, Control, ControlEntry, Counts, ImageId, JobId, Owner, RunId, ServiceId, State,
@@ -202,7 +204,7 @@ fn options(rate_per_s: f64) -> Options {
             mismatches: Tolerance::Percent(100),
         },
         rollout: Rollout::default(),
-        history: None,
+        witnesses: Witnesses::default(),
         no_wait: false,
         stale: true,
     }

@@ -50,7 +50,7 @@ pub use clock::Now;
 pub use durations::Durations;
 pub use halt::{Halt, Signal};
 pub use list::InstanceList;
-pub use options::{Options, Tolerances};
+pub use options::{Options, Tolerances, Witnesses};
 pub use process::{Ending, Pulse, Setup, Signals, run};
 pub use rollout::Rollout;
 pub use start_order::StartOrder;

@@ -24,13 +24,22 @@ pub struct Options {
     pub tolerances: Tolerances,
     /// Who goes first, and who never goes down together.
     pub rollout: Rollout,
-    /// Where the API has a history of each service, which is read before a doubt is held; `None`: nobody has
-    /// said that it has.
-    pub history: Option<HistoryShape>,
+    /// Who is asked beside the account's list.
+    pub witnesses: Witnesses,
     /// Ends when everything is accepted; reads no list.
     pub no_wait: bool,
     /// Goes on however long the process, or the order, was left alone.
     pub stale: bool,
+}
+
+/// Who is asked beside the account's list what has become of an instance.
+#[derive(Debug, Clone, Default)]
+pub struct Witnesses {
+    /// Where instances answer SSH whose rows don't say it; `None`: none is asked for its host key.
+    pub ssh_port: Option<u16>,
+    /// Where the API has a history of each service, which is read before a doubt is held; `None`: nobody has
+    /// said that it has.
+    pub history: Option<HistoryShape>,
 }
 
 /// How much of a batch may go wrong before its run halts.

@@ -1,6 +1,10 @@
 //! A worker makes one call.
 
-use super::machine::{Call, Finished};
+use std::time::Instant;
+
+use super::machine::{Call, Finished, Sighting};
+use crate::time;
+use crate::witness::{self, Unseen, can_be_looked_at};
 use crate::zomro::{Client, Gate};
 
 /// Makes `call`. A submission goes out only as long as `gate` is open.
@@ -22,6 +26,21 @@ pub(super) async fn perform(client: Client, call: Call, gate: Option<Gate>) -> F
         Call::History(query) => {
             let history = client.history(&query).await;
             Finished::History(query.service, history)
+        }
+        Call::Look(service, look) => {
+            let asked_at = Instant::now();
+            let seen = if can_be_looked_at(look.address.ip(), client.is_local()) {
+                witness::look(&look).await
+            } else {
+                Err(Unseen::Unreachable)
+            };
+            Finished::Look(Sighting {
+                service,
+                look,
+                seen,
+                asked_at,
+                answered_ms: time::now_ms(),
+            })
         }
         Call::Submit(_, submission) => {
             crate::failpoint!("before_send");

@@ -126,6 +126,11 @@ impl Client {
         self.inner.transport.calls()
     }
 
+    /// The API is on this machine: the simulator, as a rule.
+    pub fn is_local(&self) -> bool {
+        self.inner.settings.endpoint.is_loopback()
+    }
+
     /// Whether there are credentials to open a session with.
     pub fn can_login(&self) -> bool {
         matches!(self.inner.settings.credentials, Credentials::Login { .. })

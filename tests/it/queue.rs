@@ -108,6 +108,7 @@ fn intent() -> LedgerEntry {
             name: None,
             ip: None,
             host_key: None,
+            own_image: false,
         }),
     }
 }

@@ -30,9 +30,11 @@ const ROOMS: &[(&str, &[&str])] = &[
             "queue",
             "text",
             "time",
+            "witness",
             "zomro",
         ],
     ),
+    ("witness", &["job"]),
     ("log", &["text", "time"]),
     ("pace", &["time"]),
     (
@@ -54,6 +56,7 @@ const OF_ROOMS: &[(&str, &[&str])] = &[
     // The API's client, and those who are told how a run has ended: each with a client of its own.
     ("reqwest", &["zomro", "monitor"]),
     ("axum", &["simulator"]),
+    ("russh", &["witness", "simulator"]),
     ("indicatif", &["progress"]),
     ("toml", &["config"]),
     ("clap", &["cli"]),

@@ -283,7 +283,7 @@ impl std::fmt::Display for Each {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::run::{Rollout, Tolerance, Tolerances};
+    use crate::run::{Rollout, Tolerance, Tolerances, Witnesses};
 
     fn options(workers: usize, rollout: Rollout) -> Options {
         use crate::run::{backoff::Backoff, evidence::Rules};
@@ -310,7 +310,7 @@ mod tests {
                 mismatches: Tolerance::Percent(2),
             },
             rollout,
-            history: None,
+            witnesses: Witnesses::default(),
             no_wait: false,
             stale: false,
         }

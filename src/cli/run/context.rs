@@ -92,8 +92,6 @@ pub struct RunContext {
     /// As the batch knows the API's address.
     pub api_url: String,
     pub client: Client,
-    /// Its instances answer by SSH where they can ([`Simulator::ssh_port`]). A manifest may expect addresses of
-    /// its own, and the simulated account then has them: those are nobody's to ask in a rehearsal.
     pub simulator: Option<Simulator>,
     pub options: Options,
     /// What the next run of the batch needs as well.
@@ -180,7 +178,10 @@ impl RunContext {
                 _ => CliError::Simulator(error),
             }
         })?;
-        let (options, timeout) = options(args)?;
+        let (mut options, timeout) = options(args)?;
+        if !args.pace.no_witness && !args.pace.no_wait {
+            options.witnesses.ssh_port = args.pace.ssh_port.or(simulator.ssh_port());
+        }
         let endpoint = Endpoint::parse(simulator.url())?;
         Ok(Self {
             database: Location::File(database),

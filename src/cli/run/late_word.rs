@@ -139,7 +139,7 @@ pub async fn hear(queue: &mut Queue, batch: BatchId) -> Result<(), CliError> {
         };
         let sender = unheard.sender;
         let decide: &Decision<'_> = &|job, _| match testimony.hear(&job.record, sender.as_ref()) {
-            Heard::Write(entry) => Ok(entry),
+            Heard::Write(entry) => Ok(*entry),
             Heard::Known => Err(String::new()),
             Heard::Contradiction(contradiction) => Err(contradiction.to_string()),
         };

@@ -72,9 +72,12 @@ pub async fn simulate(
     );
     let simulator = Simulator::start(config, args.listen).await?;
     let url = simulator.url().to_owned();
-    let ssh = match simulator.ssh_port() {
-        Some(port) => format!("SSH port of each instance: {port}\n"),
-        None => String::new(),
+    let (ssh, ssh_port) = match simulator.ssh_port() {
+        Some(port) => (
+            format!("SSH port of each instance: {port}\n"),
+            format!(" --ssh-port {port}"),
+        ),
+        None => (String::new(), String::new()),
     };
     let credentials = match &args.session {
         Some(token) => format!("ZOMRO_AUTH={token}"),
@@ -97,7 +100,7 @@ pub async fn simulate(
          {instances} instances, none of them real. To work with them, elsewhere:\n  \
          export REFLEET_API_URL={url} REFLEET_DB=simulator.db\n  \
          export {credentials}\n  \
-         refleet run MANIFEST\n\
+         refleet run MANIFEST{ssh_port}\n\
          {ssh}\
          What really happened: {url}_simulator/record\n\
          Ctrl-C ends it.\n"

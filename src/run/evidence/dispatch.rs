@@ -1,6 +1,7 @@
 //! Which action's rules are asked: the one place here that knows what actions there are. Another one
 //! adds a folder beside [`rebuild`], and an arm to each match.
 
+use super::key_watch::Standing;
 use super::rebuild::{self, Spelling};
 use super::{Case, ListLag, Observation, Progress, Tracker};
 use crate::job::{Action, Evidence, InstanceStatus, JobRecord};
@@ -76,6 +77,19 @@ pub(super) fn shows_before(action: Action, record: &JobRecord, observation: &Obs
     }
 }
 
+/// What the list shows cannot be so if `action` was executed and is complete. `may_stand_still`: it may show
+/// what was before.
+pub(super) fn contradicts(
+    action: Action,
+    record: &JobRecord,
+    observation: &Observation,
+    may_stand_still: bool,
+) -> bool {
+    match action {
+        Action::Rebuild => rebuild::contradicts(record, observation, may_stand_still),
+    }
+}
+
 /// What shows that `action` was executed, as people call it.
 pub(super) fn effect(action: Action) -> &'static str {
     match action {
@@ -103,8 +117,13 @@ pub(super) fn not_yet_proven(
 
 /// What a reading means for a job in progress, its time aside. The rules tell the tracker where they find
 /// the instance back: where they do not, its time goes on.
-pub(super) fn judge_status(case: Case<'_>, learned: &Learned, tracker: &mut Tracker) -> Progress {
+pub(super) fn judge_status(
+    case: Case<'_>,
+    learned: &Learned,
+    tracker: &mut Tracker,
+    standing: Standing,
+) -> Progress {
     match case.action {
-        Action::Rebuild => rebuild::judge_status(case, &learned.spelling, tracker),
+        Action::Rebuild => rebuild::judge_status(case, &learned.spelling, tracker, standing),
     }
 }

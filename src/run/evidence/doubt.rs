@@ -3,23 +3,16 @@
 use std::time::Instant;
 
 use super::dispatch::{self, Learned};
+use super::host_keys;
 use super::tracker::By;
-use super::{Case, Doubt, ListLag, Rules, Tracker};
+use super::{Case, Doubt, ListLag, Rules, Surroundings, Tracker};
 
 /// Why a doubt is held whose window is longer than anybody waits.
 const LAGS: &str =
     "the list lags so far behind in this run that it will not tell within --rebuild-timeout";
 
-/// What stands around the instance in the reading that is judged.
-#[derive(Debug, Clone, Copy, Default)]
-pub struct Surroundings {
-    /// The latest baseline among the submissions whose effect this very reading shows on the same
-    /// page: when it was read. The page is younger than that.
-    pub alive_since: Option<Instant>,
-    /// A submission that would prove the page to be alive, or whatever else the proof still needs, may
-    /// come.
-    pub more_to_come: bool,
-}
+/// Why a doubt is held of which the list says that nothing was done.
+const NEW_KEY: &str = "the list shows nothing of it, and yet the instance's host key is new";
 
 /// Judges a job in doubt by one reading of its instance.
 pub fn judge_doubt(
@@ -45,6 +38,9 @@ pub fn judge_doubt(
     if is_sign && tracker.positive_counts(observation, rules) {
         return Doubt::Executed;
     }
+    if host_keys::prove(case, learned, tracker, around) {
+        return Doubt::Rekeyed;
+    }
     if at < tracker.answered_at {
         return Doubt::Open;
     }
@@ -55,8 +51,16 @@ pub fn judge_doubt(
     if !window_is_over && !patience_is_over {
         return Doubt::Open;
     }
+    let may_still_tell = host_keys::may_still_tell(tracker, around, rules, at);
+    let hold = |reason| {
+        if may_still_tell {
+            Doubt::Open
+        } else {
+            Doubt::Hold(reason)
+        }
+    };
     if let Some(reason) = never_provable(case, tracker) {
-        return Doubt::Hold(reason);
+        return hold(reason);
     }
     let missing = match quiet_since {
         _ if !window_is_over => LAGS.to_owned(),
@@ -64,6 +68,10 @@ pub fn judge_doubt(
         // The window is over with the very first quiet reading: the second decides.
         Some(since) if since == at => return Doubt::Open,
         Some(_) => match not_yet_proven(case, learned, tracker, around) {
+            // Silence against the instance's own word.
+            None if around.host_keys.count && tracker.keys.is_new() => {
+                return hold(NEW_KEY.to_owned());
+            }
             None => return Doubt::NotExecuted,
             Some(missing) => missing,
         },
@@ -71,7 +79,7 @@ pub fn judge_doubt(
     if around.more_to_come && !patience_is_over {
         Doubt::Open
     } else {
-        Doubt::Hold(missing)
+        hold(missing)
     }
 }
 

@@ -9,6 +9,8 @@ pub enum Doubt {
     Open,
     /// The action was executed.
     Executed,
+    /// It was, as the instance's new host key proves.
+    Rekeyed,
     /// It was not, and that is proven.
     NotExecuted,
     /// No evidence is to be expected any more, and why.

@@ -7,7 +7,8 @@
 //! submitted again.
 //!
 //! What effect an action has, and what else the list shows of it, is its own: [`rebuild`]. All the rest
-//! is the same for every action, and asks for that by way of [`dispatch`].
+//! is the same for every action, and asks for that by way of [`dispatch`]. What the instance itself shows, and
+//! what that is worth beside the list, stands at [`host_keys`].
 //!
 //! # Why silence proves anything at all
 //!
@@ -51,22 +52,27 @@
 mod case;
 mod dispatch;
 mod doubt;
+mod host_keys;
+mod key_watch;
 mod list_lag;
 mod meaning;
 mod observation;
 mod progress;
 mod rebuild;
 mod rules;
+mod surroundings;
 #[cfg(test)]
 mod tests;
 mod tracker;
 
 pub use case::Case;
 pub use dispatch::{Learned, can_show, shows_effect};
-pub use doubt::{Absence, Surroundings, judge_absence, judge_doubt};
+pub use doubt::{Absence, judge_absence, judge_doubt};
+pub use key_watch::{HostKeys, KeyWatch};
 pub use list_lag::ListLag;
 pub use meaning::{Doubt, Progress};
 pub use observation::Observation;
 pub use progress::{judge_absence_in_progress, judge_progress, learn};
 pub use rules::Rules;
+pub use surroundings::Surroundings;
 pub use tracker::Tracker;

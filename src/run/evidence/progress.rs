@@ -4,8 +4,10 @@ use std::time::Instant;
 
 use super::dispatch::{self, Learned};
 use super::doubt::Absence;
-use super::{Case, Progress, Rules, Tracker};
-use crate::job::{Action, Failure, FailureKind};
+use super::host_keys;
+use super::key_watch::Standing;
+use super::{Case, Progress, Rules, Surroundings, Tracker};
+use crate::job::{Action, Evidence, Failure, FailureKind};
 use crate::time;
 
 /// Takes note of what a reading, answered at `seen_at`, shows of a job in progress: how long after the
@@ -36,7 +38,12 @@ pub fn learn(case: Case<'_>, learned: &mut Learned, tracker: &mut Tracker, seen_
 }
 
 /// Judges a job in progress by one reading of its instance.
-pub fn judge_progress(case: Case<'_>, learned: &Learned, tracker: &mut Tracker) -> Progress {
+pub fn judge_progress(
+    case: Case<'_>,
+    learned: &Learned,
+    tracker: &mut Tracker,
+    around: Surroundings,
+) -> Progress {
     let Case {
         action,
         observation,
@@ -50,11 +57,19 @@ pub fn judge_progress(case: Case<'_>, learned: &Learned, tracker: &mut Tracker) 
     if dispatch::is_at_work(action, &observation.status) {
         tracker.note_at_work(observation.requested_at);
     }
-    let progress = dispatch::judge_status(case, learned, tracker);
+    let standing = host_keys::standing(case, learned, tracker, around);
+    let progress = dispatch::judge_status(case, learned, tracker, standing);
     tracker.note_judged(observation.requested_at);
     match progress {
         Progress::Waiting if tracker.is_overdue(rules, observation.requested_at) => {
-            Progress::Unclear(overdue(action, rules))
+            let failure = overdue(action, rules);
+            match standing {
+                Standing::New => Progress::Complete {
+                    evidence: Evidence::HostKey,
+                    remark: Some(failure),
+                },
+                Standing::Nothing => Progress::Unclear(failure),
+            }
         }
         progress => progress,
     }

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use super::{ListLag, Observation, Rules};
+use super::{KeyWatch, ListLag, Observation, Rules};
 
 /// Shorter gaps between two readings are none, however short `--settle` is.
 const GAP_MIN: Duration = Duration::from_secs(2);
@@ -45,10 +45,8 @@ pub struct Tracker {
     pub(super) by: By,
     /// For some time no reading showed the instance.
     pub(super) blind: bool,
-    /// When a reading of this run first showed what became of it, or that the list has it not.
-    read_since: Option<Instant>,
-    /// When the latest one was requested.
-    read_until: Option<Instant>,
+    /// The readings of this run that showed what became of it, or that the list has it not.
+    read: Option<Readings>,
     /// Start of the unbroken series of readings that show what stood there before.
     pub(super) quiet_since: Option<Instant>,
     /// The readings up to now that show the instance back.
@@ -57,6 +55,16 @@ pub struct Tracker {
     pub(super) effect_seen: bool,
     /// When the latest reading was requested that showed the action at work.
     at_work_until: Option<Instant>,
+    /// What its host keys have shown.
+    pub(super) keys: KeyWatch,
+}
+
+/// When readings were requested.
+#[derive(Debug, Clone, Copy)]
+struct Readings {
+    /// The first one since the process was suspended; `None`: none yet.
+    since: Option<Instant>,
+    until: Instant,
 }
 
 impl Tracker {
@@ -67,12 +75,12 @@ impl Tracker {
             answered_at,
             by: By::Us,
             blind: false,
-            read_since: None,
-            read_until: None,
+            read: None,
             quiet_since: None,
             back: None,
             effect_seen: false,
             at_work_until: None,
+            keys: KeyWatch::default(),
         }
     }
 
@@ -94,7 +102,10 @@ impl Tracker {
         let earlier = |at: Instant| at.checked_sub(hidden).unwrap_or(at);
         self.sent_at = earlier(self.sent_at);
         self.answered_at = earlier(self.answered_at);
-        self.read_since = None;
+        self.read = self.read.map(|read| Readings {
+            since: None,
+            ..read
+        });
         self.quiet_since = None;
         self.back = None;
     }
@@ -130,17 +141,35 @@ impl Tracker {
 
     /// A reading has shown it after its window had ended: what starts now on its page is a control.
     pub fn outlived_its_window(&self, list_lag: &ListLag, rules: &Rules) -> bool {
-        self.read_until
-            .is_some_and(|at| self.is_window_over(list_lag, rules, at))
+        self.read
+            .is_some_and(|read| self.is_window_over(list_lag, rules, read.until))
     }
 
     /// Whether a sign of the action may be taken for this submission's. What happened while
     /// nobody watched is only taken for ours soon after the intent: later it may be anybody's.
     pub(super) fn positive_counts(&self, observation: &Observation, rules: &Rules) -> bool {
-        let age = observation
-            .requested_at
-            .saturating_duration_since(self.sent_at);
-        self.is_unbroken() || age < rules.rebuild_timeout
+        self.is_ours(observation.requested_at, rules)
+    }
+
+    /// What happened until `at` may be taken for this submission's.
+    pub(super) fn is_ours(&self, at: Instant, rules: &Rules) -> bool {
+        self.is_unbroken() || at.saturating_duration_since(self.sent_at) < rules.rebuild_timeout
+    }
+
+    /// This process has read what becomes of it for so long.
+    pub(super) fn has_looked_for(&self, long: Duration, at: Instant) -> bool {
+        let since = self.read.and_then(|read| read.since);
+        since.is_some_and(|since| at.saturating_duration_since(since) >= long)
+    }
+
+    /// What its host keys have shown.
+    pub fn keys(&self) -> &KeyWatch {
+        &self.keys
+    }
+
+    /// The same, to be added to.
+    pub fn keys_mut(&mut self) -> &mut KeyWatch {
+        &mut self.keys
     }
 
     /// A reading that was requested at `at` shows that the instance has not come back in time. How
@@ -148,10 +177,7 @@ impl Tracker {
     /// gives up. Once the instance is back, other rules say when it is complete.
     pub(super) fn is_overdue(&self, rules: &Rules, at: Instant) -> bool {
         let is_late = at.saturating_duration_since(self.sent_at) >= rules.rebuild_timeout;
-        let has_looked = self.is_unbroken()
-            || self
-                .read_since
-                .is_some_and(|since| at.saturating_duration_since(since) >= rules.settle);
+        let has_looked = self.is_unbroken() || self.has_looked_for(rules.settle, at);
         is_late && has_looked && self.back.is_none()
     }
 
@@ -166,7 +192,7 @@ impl Tracker {
     /// Between two readings of a doubt more time has passed than an executed action may stay unseen:
     /// it could have come and been undone.
     pub(super) fn note_gap(&mut self, requested_at: Instant, rules: &Rules) {
-        let before = self.read_until.unwrap_or(self.answered_at);
+        let before = self.read.map_or(self.answered_at, |read| read.until);
         let longest = rules.settle.max(GAP_MIN);
         self.blind |= requested_at.saturating_duration_since(before) > longest;
     }
@@ -190,8 +216,11 @@ impl Tracker {
 
     /// A reading of this run has been judged.
     pub(super) fn note_reading(&mut self, requested_at: Instant) {
-        self.read_since.get_or_insert(requested_at);
-        self.read_until = self.read_until.max(Some(requested_at));
+        let read = self.read;
+        self.read = Some(Readings {
+            since: read.and_then(|read| read.since).or(Some(requested_at)),
+            until: read.map_or(requested_at, |read| read.until.max(requested_at)),
+        });
     }
 
     /// A reading that was requested at `at` shows the instance back. Returns since when all of them have

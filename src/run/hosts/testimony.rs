@@ -25,7 +25,7 @@ pub struct Testimony {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Heard {
     /// This is written.
-    Write(LedgerEntry),
+    Write(Box<LedgerEntry>),
     /// The ledger knows it already, or it changes nothing.
     Known,
     /// Both are shown to a person, nothing is written, and the process ends with code 70.
@@ -83,7 +83,7 @@ impl Testimony {
             return self.of_another_attempt(record, word);
         }
         let (state, executed) = (record.state, record.executed_now);
-        let write = || Heard::Write(self.entry.clone());
+        let write = || Heard::Write(Box::new(self.entry.clone()));
         match (word, state, executed) {
             (_, State::Submitting, _) => write(),
             (Word::Unknown, ..) => Heard::Known,
@@ -274,7 +274,7 @@ mod tests {
 
     /// It is written, and may be.
     fn is_written(entry: &LedgerEntry, entries: &[LedgerEntry]) -> bool {
-        let is_written = heard(entry.clone(), entries) == Heard::Write(entry.clone());
+        let is_written = heard(entry.clone(), entries) == Heard::Write(Box::new(entry.clone()));
         if is_written {
             after(entries).apply(entry, 8).unwrap();
         }

@@ -1,6 +1,8 @@
 //! What passes between the machine and the outside: steps to commit, calls to make, and their ends.
 
+use super::witness::Sighting;
 use crate::job::{ImageId, JobId, Owner, ServiceId, Transition};
+use crate::witness::Look;
 use crate::zomro::{
     Found, History, HistoryQuery, Keepalive, LoginError, Lookup, Page, Preview, Read, Submission,
     Submitted,
@@ -40,6 +42,8 @@ pub enum Call {
     LookUp(Lookup),
     /// Read what the API has noted of a service, as a hint.
     History(Box<HistoryQuery>),
+    /// Look at the SSH port of an instance: no call of the API.
+    Look(ServiceId, Look),
     /// Submit an order. Its intent must have been committed.
     Submit(JobId, Box<Submission>),
 }
@@ -63,6 +67,8 @@ pub enum Finished {
     LookUp(Lookup, Read<Found>),
     /// [`Call::History`]
     History(ServiceId, Read<History>),
+    /// [`Call::Look`]
+    Look(Sighting),
     /// [`Call::Submit`]
     Submit(ServiceId, Box<Submitted>),
 }

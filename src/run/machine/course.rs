@@ -20,6 +20,7 @@ use super::narrator::Narrator;
 use super::order_check::OrderCheck;
 use super::owner::Ownership;
 use super::sequence::Sequence;
+use super::witness::Witness;
 use super::{Finished, Step};
 use crate::event::Event;
 use crate::job::{Control, Counts, ImageId, JobId, LedgerEntry, Owner, State, Transition};
@@ -87,6 +88,7 @@ pub(super) struct AccountRooms {
     pub(super) histories: Histories,
     pub(super) ownership: Ownership,
     pub(super) order_check: OrderCheck,
+    pub(super) witness: Witness,
 }
 
 /// The rooms of who goes first and in which order the others follow, of who never goes down together, and
@@ -181,9 +183,10 @@ impl Machine {
                 inventory: Inventory::new(list, &durations, now),
                 images: Images::default(),
                 lookups: Lookups::default(),
-                histories: Histories::new(options.history.clone(), now.at),
+                histories: Histories::new(options.witnesses.history.clone(), now.at),
                 ownership: Ownership::new(owner, now),
                 order_check: OrderCheck::new(jobs),
+                witness: Witness::new(options.witnesses.ssh_port),
             },
             backlog: Backlog::default(),
             rollout: RolloutRooms {
@@ -249,6 +252,7 @@ impl Machine {
             if self.options.no_wait || job.record.held {
                 continue;
             }
+            self.recall_keys(&job);
             let record = &job.record;
             let since_ms = (record.submitted_ms.or(record.intent_ms)).unwrap_or(now.unix_ms);
             let age = time::between(since_ms, now.unix_ms);
@@ -318,6 +322,7 @@ impl Machine {
             }
             Finished::LookUp(lookup, result) => self.lookup_finished(&lookup, result, now),
             Finished::History(service, result) => self.history_finished(service, result, now),
+            Finished::Look(sighting) => self.look_finished(&sighting, now),
             Finished::Submit(service, submitted) => {
                 self.submission_finished(service, *submitted, now);
             }
@@ -362,6 +367,7 @@ impl Machine {
                 self.read_histories(now);
                 self.read_list(now);
             }
+            self.look_after(now);
         }
         let is_ending = self.is_ending();
         let why_paused = if is_ending {
@@ -406,7 +412,8 @@ impl Machine {
             || self.account.images.are_wanted()
             || self.account.lookups.are_wanted();
         let looks_on = self.course.only_looks && is_wanted;
-        self.is_ending() || !looks_on && self.backlog.is_empty() && self.flights.is_empty()
+        let is_left = !self.backlog.is_empty() || !self.flights.is_empty();
+        self.is_ending() || !looks_on && !is_left && !self.account.witness.is_looking()
     }
 
     /// What was read of the account's list.

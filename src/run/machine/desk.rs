@@ -121,7 +121,8 @@ impl Desk {
             | Call::Page(_)
             | Call::Preview(..)
             | Call::LookUp(_)
-            | Call::History(_) => true,
+            | Call::History(_)
+            | Call::Look(..) => true,
         });
     }
 

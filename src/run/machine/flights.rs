@@ -22,6 +22,8 @@ pub(super) struct Flight {
     pub(super) slept: Option<Duration>,
     /// When its baseline was read, if this run sent it.
     pub(super) baseline_at: Option<Instant>,
+    /// When its host key is looked at next; `None`: it was not looked at yet.
+    pub(super) next_look_at: Option<Instant>,
 }
 
 impl Flight {
@@ -32,6 +34,7 @@ impl Flight {
             tracker: Some(tracker),
             slept: None,
             baseline_at: None,
+            next_look_at: None,
         }
     }
 
@@ -158,6 +161,7 @@ impl Flights {
             tracker: None,
             slept: None,
             baseline_at,
+            next_look_at: None,
         });
     }
 
@@ -258,8 +262,23 @@ impl Flights {
         flight.is_some_and(Flight::is_in_doubt)
     }
 
+    /// What the other rows of its page show counts for it: it is in doubt, or its host key is new.
+    pub(super) fn needs_its_page(&self, service: ServiceId) -> bool {
+        let flight = self.of_service.get(&service);
+        flight.is_some_and(|flight| {
+            let tracker = flight.tracker.as_ref();
+            flight.is_in_doubt() || tracker.is_some_and(|tracker| tracker.keys().is_new())
+        })
+    }
+
     pub(super) fn job(&self, service: ServiceId) -> Option<&QueuedJob> {
         self.of_service.get(&service).map(|flight| &flight.job)
+    }
+
+    pub(super) fn all_mut(&mut self) -> impl Iterator<Item = (ServiceId, &mut Flight)> {
+        self.of_service
+            .iter_mut()
+            .map(|(service, flight)| (*service, flight))
     }
 
     pub(super) fn services(&self) -> impl Iterator<Item = ServiceId> {

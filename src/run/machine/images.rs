@@ -22,6 +22,22 @@ pub(super) struct Image {
     pub(super) zone: Option<String>,
 }
 
+/// Zones whose images are the account's own, or somebody's who shares them with it.
+const OWN_ZONES: [&str; 2] = ["own", "shr"];
+/// Zones of the provider's images; the second is how they were called before.
+const PROVIDERS_ZONES: [&str; 2] = ["pub", "image"];
+
+impl Image {
+    /// It may be the account's own, for all that is known of it and what the order says (`zone`).
+    pub(super) fn may_be_own(&self, zone: Option<&str>) -> bool {
+        match (self.zone.as_deref(), zone) {
+            (Some(told), _) => OWN_ZONES.contains(&told),
+            (None, Some(given)) => !PROVIDERS_ZONES.contains(&given),
+            (None, None) => true,
+        }
+    }
+}
+
 #[derive(Debug, Clone)]
 enum Known {
     Wanted(Wanted),

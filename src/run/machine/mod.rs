@@ -22,13 +22,15 @@
 //! | [`histories`] | which doubts wait for what the API has noted of their services |
 //! | [`desk`] | what is to be recorded, and what rests on it |
 //! | [`lookups`] | documents that somebody wants to look at, apart from any job |
+//! | [`witness`] | which instances are asked for their host keys, and what they have shown |
 //! | [`narrator`] | what was said already |
 //!
 //! What concerns several rooms is decided by the machine itself: `expectations` (is what stands there
 //! what the order expects), `starts` (what a job needs before its intent may be written),
 //! `rollout` (which jobs the rules of the roll-out let start), `window` (what may start before it closes),
-//! `preparation` (what has to be asked for it), `answers`, `session_answers`, `owner_answers` and
-//! `control_answers` (what an answer means), `readings` (what a page of the list means), `holds` (what is left to the operator), `half_session`, `activity` (what the
+//! `preparation` (what has to be asked for it), `host_keys` (when instances are asked for their keys), `answers`,
+//! `session_answers`, `owner_answers` and `control_answers` (what an answer means), `readings` (what a page of the list
+//! means), `holds` (what is left to the operator), `half_session`, `activity` (what the
 //! run waits for), and `looks` (documents that are read for somebody who looks). A property test
 //! drives it without clock, network or database.
 
@@ -50,6 +52,7 @@ mod groups;
 mod half_session;
 mod histories;
 mod holds;
+mod host_keys;
 mod images;
 mod inventory;
 mod looks;
@@ -68,8 +71,10 @@ mod starts;
 mod tests;
 mod turn;
 mod window;
+mod witness;
 
 pub use call::{Call, Finished, Step};
 pub use course::{LeftInFlight, Machine, STALE_AFTER, Start};
 pub use lookups::Looked;
 pub use turn::{Answer, Input, Next, Output, Question, StoreFault};
+pub use witness::Sighting;

@@ -7,7 +7,7 @@ use super::flights::Flight;
 use super::inventory::{Needs, NextPage, Unread};
 use super::starts::for_people;
 use super::{Call, Machine};
-use crate::job::{Evidence, Failure, FailureKind, LedgerEntry, ServiceId, State};
+use crate::job::{Evidence, Failure, FailureKind, LedgerEntry, ServiceId, ShownKey, State};
 use crate::queue::QueuedJob;
 use crate::run::Now;
 use crate::run::evidence::{self, Absence, Doubt, Observation, Progress, Surroundings, Tracker};
@@ -92,16 +92,21 @@ impl Machine {
         };
         // Doubts last: what the other rows of the page show counts for them.
         let (doubts, others): (Vec<_>, Vec<_>) =
-            (news.seen.into_iter()).partition(|(service, _)| self.flights.is_in_doubt(*service));
+            (news.seen.into_iter()).partition(|(service, _)| self.flights.needs_its_page(*service));
         let mut alive_since = None;
         for (service, observation) in others {
-            self.judge_row(service, &observation, Surroundings::default(), reply, now);
+            let around = Surroundings {
+                alive_since,
+                ..Surroundings::default()
+            };
+            self.judge_row(service, &observation, around, reply, now);
             alive_since = alive_since.max(self.flights.proves_life(service, &observation));
         }
         for (service, observation) in doubts {
             let around = Surroundings {
                 alive_since,
                 more_to_come: self.more_to_come(service),
+                ..Surroundings::default()
             };
             self.judge_row(service, &observation, around, reply, now);
         }
@@ -167,6 +172,10 @@ impl Machine {
         let Some(mut tracker) = flight.tracker.take() else {
             return Some(flight);
         };
+        let around = Surroundings {
+            host_keys: self.judged_keys(&flight.job),
+            ..around
+        };
         let rules = self.options.rules;
         let at_ms = reply.answered_ms;
         if flight.job.record.state == State::InDoubt {
@@ -181,6 +190,7 @@ impl Machine {
                     };
                     self.step(&mut flight.job, entry, at_ms);
                 }
+                Doubt::Rekeyed => self.rekeyed(&mut flight.job, &tracker, at_ms),
                 Doubt::NotExecuted => {
                     flight.tracker = Some(tracker);
                     match self.another_machine(&flight.job) {
@@ -200,7 +210,7 @@ impl Machine {
             let case = flight.case(observation, &rules);
             let learned = self.flights.learned_mut();
             evidence::learn(case, learned, &mut tracker, reply.answered_at);
-            let entry = match evidence::judge_progress(case, learned, &mut tracker) {
+            let entry = match evidence::judge_progress(case, learned, &mut tracker, around) {
                 Progress::Waiting => None,
                 Progress::Begun => Some(LedgerEntry::Sighted {
                     status: observation.status.clone(),
@@ -228,10 +238,24 @@ impl Machine {
             if let Some(entry) = entry {
                 self.step(&mut flight.job, entry, at_ms);
                 self.flights.learn_duration(&flight.job);
+                self.look_out_for_key(&flight.job, now);
             }
         }
         flight.tracker = Some(tracker);
         (!flight.job.record.state.is_final()).then_some(flight)
+    }
+
+    /// Its new host key proves that it was executed.
+    fn rekeyed(&mut self, job: &mut QueuedJob, tracker: &Tracker, at_ms: i64) {
+        let baseline = job.record.baseline.as_ref();
+        let before = baseline.and_then(|it| it.host_key.as_ref());
+        if let Some((before, key)) = before.zip(tracker.keys().new_key()) {
+            let shown = ShownKey {
+                address: before.address,
+                key: key.clone(),
+            };
+            self.step(job, LedgerEntry::Rekeyed { shown }, at_ms);
+        }
     }
 
     /// A rebuild is complete: what that teaches of the list, and of how long rebuilds take.

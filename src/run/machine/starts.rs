@@ -5,6 +5,7 @@ use std::collections::{HashMap, HashSet};
 use super::backlog::Waiting;
 use super::images::Image;
 use super::inventory::Needs;
+use super::witness::Before;
 use super::{Call, Machine};
 use crate::job::{
     Baseline, Executed, Failure, FailureKind, InstanceStatus, JobId, LedgerEntry, ServiceId,
@@ -164,18 +165,18 @@ impl Machine {
             }
             match readiness {
                 Readiness::Ready { baseline, image } if slots > 0 => {
-                    match self.gate.take_slot(Purpose::Submission, now.at, now) {
-                        Ok(()) => {
-                            slots -= 1;
-                            let baseline = baseline.map(|baseline| *baseline);
-                            self.start(waiting.job, image, baseline, now);
-                            continue;
-                        }
-                        Err(at) => self.wake_by(at),
-                    }
+                    // One that can't start yet keeps its slot: nobody overtakes it.
+                    slots -= 1;
+                    kept.extend(self.start_if_known(waiting, image, baseline, now));
+                    continue;
                 }
+                // One that is next.
+                Readiness::Ready { .. } if place < 2 => self.look_before(&waiting.job, false, now),
                 Readiness::Ready { .. } => {}
-                Readiness::NeedsPreview => self.prepare(&waiting.job, now),
+                Readiness::NeedsPreview => {
+                    self.look_before(&waiting.job, false, now);
+                    self.prepare(&waiting.job, now);
+                }
                 // How long it has been deferred still counts: that a reading has grown old is no sign
                 // of life.
                 Readiness::NeedsReading { deferred: false } => {}
@@ -275,7 +276,35 @@ impl Machine {
             name: for_people(listed.name.as_deref()),
             ip: for_people(listed.ip.as_deref()),
             host_key: None,
+            own_image: false,
         }))
+    }
+
+    /// Starts a job that is ready, if its instance's host key is known as well as it will be, and a call may
+    /// be made now. Returns it otherwise.
+    fn start_if_known(
+        &mut self,
+        waiting: Waiting,
+        image: Image,
+        baseline: Option<Box<Baseline>>,
+        now: Now,
+    ) -> Option<Waiting> {
+        let Before::Known(host_key) = self.key_before(&waiting.job, now) else {
+            self.look_before(&waiting.job, true, now);
+            return Some(waiting);
+        };
+        if let Err(at) = self.gate.take_slot(Purpose::Submission, now.at, now) {
+            self.wake_by(at);
+            return Some(waiting);
+        }
+        let own_image = image.may_be_own(waiting.job.order.zone());
+        let baseline = baseline.map(|baseline| Baseline {
+            host_key,
+            own_image,
+            ..*baseline
+        });
+        self.start(waiting.job, image, baseline, now);
+        None
     }
 
     fn start(&mut self, mut job: QueuedJob, image: Image, baseline: Option<Baseline>, now: Now) {
@@ -295,6 +324,7 @@ impl Machine {
         };
         let listed = self.account.inventory.get(job.service);
         let baseline_at = listed.map(|listed| listed.observation.requested_at);
+        self.account.witness.forget(job.service);
         self.step(&mut job, entry, now.unix_ms);
         self.desk.call(Call::Submit(job.id, Box::new(submission)));
         self.flights.launch(job, baseline_at, now);

@@ -22,5 +22,5 @@ mod tests;
 
 pub use doubt::{never_provable, not_yet_proven};
 pub use progress::judge_status;
-pub use signs::{EFFECT, can_show, is_at_work, shows_before, shows_effect};
+pub use signs::{EFFECT, can_show, contradicts, is_at_work, shows_before, shows_effect};
 pub use spelling::Spelling;

@@ -6,6 +6,7 @@ use super::names::{self, Shows};
 use super::signs::is_at_work;
 use super::spelling::Spelling;
 use crate::job::{Evidence, Failure, FailureKind, InstanceStatus, JobRecord};
+use crate::run::evidence::key_watch::Standing;
 use crate::run::evidence::tracker::Back;
 use crate::run::evidence::{Case, Observation, Progress, Tracker};
 
@@ -17,14 +18,19 @@ fn complete(evidence: Evidence) -> Progress {
 }
 
 /// What a reading of its instance means for a rebuild in progress.
-pub fn judge_status(case: Case<'_>, spelling: &Spelling, tracker: &mut Tracker) -> Progress {
+pub fn judge_status(
+    case: Case<'_>,
+    spelling: &Spelling,
+    tracker: &mut Tracker,
+    standing: Standing,
+) -> Progress {
     let Case {
         record,
         observation,
         ..
     } = case;
     if observation.status.is_back() {
-        return judge_return(case, spelling, tracker);
+        return judge_return(case, spelling, tracker, standing);
     }
     if is_at_work(&observation.status) && !record.rebuilding_seen {
         return Progress::Begun;
@@ -41,7 +47,12 @@ pub fn judge_status(case: Case<'_>, spelling: &Spelling, tracker: &mut Tracker) 
 }
 
 /// The instance works, and nothing is being done to it.
-fn judge_return(case: Case<'_>, spelling: &Spelling, tracker: &mut Tracker) -> Progress {
+fn judge_return(
+    case: Case<'_>,
+    spelling: &Spelling,
+    tracker: &mut Tracker,
+    standing: Standing,
+) -> Progress {
     let Case {
         record,
         observation,
@@ -60,6 +71,7 @@ fn judge_return(case: Case<'_>, spelling: &Spelling, tracker: &mut Tracker) -> P
         }
         // The names can't tell: what was seen of the status does.
         Shows::Same | Shows::Nothing if record.rebuilding_seen => complete(Evidence::Observed),
+        Shows::Same | Shows::Nothing if standing == Standing::New => complete(Evidence::HostKey),
         Shows::Same | Shows::Nothing => {
             if record.accepted && tracker.is_unseen_time_over(rules, observation.requested_at) {
                 complete(Evidence::Accepted)
@@ -67,14 +79,19 @@ fn judge_return(case: Case<'_>, spelling: &Spelling, tracker: &mut Tracker) -> P
                 Progress::Waiting
             }
         }
-        Shows::Before => judge_old_name(case, spelling, tracker),
+        Shows::Before => judge_old_name(case, spelling, tracker, standing),
         Shows::Third(name) => judge_third_name(case, spelling, tracker, &name),
     }
 }
 
 /// It is back under the old name. The name may follow later; when it does not, either the rebuild
 /// was never done or was undone, or this list never shows new names.
-fn judge_old_name(case: Case<'_>, spelling: &Spelling, tracker: &mut Tracker) -> Progress {
+fn judge_old_name(
+    case: Case<'_>,
+    spelling: &Spelling,
+    tracker: &mut Tracker,
+    standing: Standing,
+) -> Progress {
     let Case {
         record,
         observation,
@@ -87,6 +104,12 @@ fn judge_old_name(case: Case<'_>, spelling: &Spelling, tracker: &mut Tracker) ->
         FailureKind::OldImage,
         format!("the old image is there again: {}", observation.describe()),
     );
+    if standing == Standing::New {
+        return Progress::Complete {
+            evidence: Evidence::HostKey,
+            remark: Some(failure),
+        };
+    }
     let spelled = names::target(record).is_some_and(|target| spelling.spells(&target));
     if spelled || !record.accepted {
         return Progress::Unclear(failure);

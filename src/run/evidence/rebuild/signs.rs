@@ -29,3 +29,13 @@ pub fn shows_effect(record: &JobRecord, observation: &Observation) -> bool {
 pub fn shows_before(record: &JobRecord, observation: &Observation) -> bool {
     names::shows(record, observation) == Shows::Before
 }
+
+/// The list shows an image that was neither ordered nor there before; or the one of before, where it cannot
+/// be that it shows an old state.
+pub fn contradicts(record: &JobRecord, observation: &Observation, may_stand_still: bool) -> bool {
+    match names::shows(record, observation) {
+        Shows::Third(_) => true,
+        Shows::Before => !may_stand_still,
+        Shows::Nothing | Shows::Same | Shows::Target => false,
+    }
+}

@@ -34,6 +34,7 @@ pub struct Scene {
     /// Seconds after the send at which the baseline of a control was read that shows by now.
     pub control_s: Option<u64>,
     pub more_to_come: bool,
+    pub host_keys: HostKeys,
 }
 
 impl Scene {
@@ -51,6 +52,7 @@ impl Scene {
                 name: None,
                 ip: None,
                 host_key: None,
+                own_image: false,
             }),
         };
         let record = JobRecord::queued()
@@ -68,6 +70,7 @@ impl Scene {
             rules: RULES,
             control_s: Some(301),
             more_to_come: true,
+            host_keys: HostKeys::default(),
         }
     }
 
@@ -111,6 +114,7 @@ impl Scene {
         let around = Surroundings {
             alive_since: self.control_s.map(|at_s| self.sent_at + seconds(at_s)),
             more_to_come: self.more_to_come,
+            host_keys: self.host_keys,
         };
         let case = case(&self.record, &observation, &self.rules);
         judge_doubt(case, &self.learned, &mut self.tracker, around)
@@ -127,8 +131,13 @@ impl Scene {
 
     pub fn progress(&mut self, at_s: i64, status: &str, image: &str) -> Progress {
         let observation = self.observation(at_s, status, image);
+        let around = Surroundings {
+            alive_since: self.control_s.map(|at_s| self.sent_at + seconds(at_s)),
+            host_keys: self.host_keys,
+            ..Surroundings::default()
+        };
         let case = case(&self.record, &observation, &self.rules);
-        let progress = judge_progress(case, &self.learned, &mut self.tracker);
+        let progress = judge_progress(case, &self.learned, &mut self.tracker, around);
         if progress == Progress::Begun {
             let entry = LedgerEntry::Sighted {
                 status: observation.status,

@@ -8,7 +8,7 @@ use crate::zomro::ReadError;
 
 fn with_history() -> Options {
     let mut options = options();
-    options.history = Some("service.history".parse().unwrap());
+    options.witnesses.history = Some("service.history".parse().unwrap());
     options
 }
 

@@ -5,11 +5,13 @@ mod calls;
 mod control;
 mod endings;
 mod holds;
+mod host_keys;
 mod owner;
 mod pins;
 mod readings;
 mod sequence;
 mod sessions;
+mod ssh;
 mod window;
 mod world;
 
@@ -21,6 +23,7 @@ use proptest::prelude::*;
 use crate::job::{Instruction, Limits, Tolerance};
 use crate::run::{Halt, StartOrder};
 use crate::time::{self, Window};
+use ssh::Trap;
 use world::{Chances, Fate, NEW, OWNER, Oddities, SECOND, World, options, service};
 
 /// A world in which things go wrong by themselves.
@@ -60,6 +63,8 @@ struct Weather {
     canary: Option<NonZeroU32>,
     /// Each job is in one of so many groups, of which so many may be down.
     groups: Option<(u64, NonZeroU32)>,
+    /// The instances answer SSH, honestly or not.
+    ssh: Option<Trap>,
     seed: u64,
 }
 
@@ -160,6 +165,19 @@ fn oddities() -> impl Strategy<Value = Oddities> {
         )
 }
 
+/// Those of which no assumption that is accepted has to hold: see `evidence::host_keys`.
+fn trap() -> impl Strategy<Value = Trap> {
+    let minute = Duration::from_mins(1);
+    prop::sample::select(vec![
+        Trap::Baked,
+        Trap::Restored(Duration::ZERO),
+        Trap::Restored(minute),
+        Trap::Gateway,
+        Trap::Silent,
+        Trap::OtherKind,
+    ])
+}
+
 #[expect(
     clippy::too_many_lines,
     reason = "a table of chances, and the struct that they fill"
@@ -250,6 +268,7 @@ fn weather() -> impl Strategy<Value = Weather> {
         (
             prop::collection::vec(1..2400u64, 0..9),
             prop_oneof![2 => Just(Vec::new()), 1 => said()],
+            prop::option::of(prop_oneof![2 => Just(Trap::Honest), 1 => trap()]),
             any::<u64>(),
         ),
     )
@@ -266,7 +285,7 @@ fn weather() -> impl Strategy<Value = Weather> {
                 ((pinned, moved), (canary, groups)),
                 oddities,
                 window,
-                (before_s, said, seed),
+                (before_s, said, ssh, seed),
             )| Weather {
                 jobs,
                 workers,
@@ -297,6 +316,7 @@ fn weather() -> impl Strategy<Value = Weather> {
                 // What reads no list never sees an instance come back: the command line refuses it.
                 canary: canary.filter(|_| !no_wait),
                 groups: groups.filter(|_| !no_wait),
+                ssh: ssh.filter(|_| !no_wait),
                 seed,
             },
         )
@@ -309,7 +329,7 @@ impl Weather {
         options.rate_per_s = self.rate_per_s;
         options.tolerances.failures = self.max_failures;
         options.no_wait = self.no_wait;
-        options.history = self
+        options.witnesses.history = self
             .seed
             .is_multiple_of(3)
             .then(|| "service.history".parse().unwrap());
@@ -332,6 +352,9 @@ impl Weather {
         }
         options.tolerances.mismatches = self.pinned.unwrap_or(options.tolerances.mismatches);
         let mut world = World::new(self.jobs, options);
+        if let Some(trap) = self.ssh {
+            world = world.with_ssh(trap);
+        }
         if !self.can_login {
             world = world.with_bare_token();
         }

@@ -13,7 +13,9 @@ use crate::run::machine::{
     Answer, Call, Finished, Input, LeftInFlight, Machine, Next, Output, Question, Start,
 };
 use crate::run::session::{LOGIN_PAUSE, Session};
-use crate::run::{Durations, InstanceList, Now, Options, Rollout, Tolerance, Tolerances};
+use crate::run::{
+    Durations, InstanceList, Now, Options, Rollout, Tolerance, Tolerances, Witnesses,
+};
 use crate::zomro::{self, Reply, Submitted};
 
 fn start(now: Now) -> Run {
@@ -42,7 +44,7 @@ fn start(now: Now) -> Run {
         },
         // Neither list nor preview: nothing but sessions and submissions.
         rollout: Rollout::default(),
-        history: None,
+        witnesses: Witnesses::default(),
         no_wait: true,
         stale: false,
     };

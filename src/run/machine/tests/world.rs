@@ -9,6 +9,7 @@ use std::pin::pin;
 use std::task::{Context, Poll, Waker};
 use std::time::{Duration, Instant};
 
+use super::ssh::{Ssh, Trap};
 use crate::event::{Event, Limit};
 use crate::job::{
     Access, AccountId, Baseline, BatchId, Control, ControlEntry, Counts, Evidence, Executed,
@@ -23,12 +24,15 @@ use crate::run::backoff::Backoff;
 use crate::run::driver::{self, Outside};
 use crate::run::evidence::Rules;
 use crate::run::machine::starts::Readiness;
-use crate::run::machine::{Call, Finished, Input, Machine, Start};
+use crate::run::machine::witness::Before;
+use crate::run::machine::{Call, Finished, Input, Machine, Sighting, Start};
 use crate::run::rate_limiter::Purpose;
 use crate::run::session::Session;
 use crate::run::{
-    Durations, Halt, InstanceList, Now, Options, Rollout, Signal, StartOrder, Tolerance, Tolerances,
+    Durations, Halt, InstanceList, Now, Options, Rollout, Signal, StartOrder, Tolerance,
+    Tolerances, Witnesses,
 };
+use crate::witness::{Look, PATIENCE};
 use crate::zomro::{
     Answer, HalfSession, History, Image, Instance, Keepalive, LoginError, Page, Preview, Read,
     ReadError, Reply, Sent, Submission, Submitted,
@@ -74,7 +78,7 @@ pub fn options() -> Options {
             mismatches: Tolerance::Percent(100),
         },
         rollout: Rollout::default(),
-        history: None,
+        witnesses: Witnesses::default(),
         no_wait: false,
         stale: false,
     }
@@ -309,6 +313,10 @@ pub struct Around {
     /// In this turn a job was begun, or was to be begun while the store allows none.
     begun_now: bool,
     pub refused_now: bool,
+    /// Where the images stand.
+    pub zone: &'static str,
+    /// What answers on the instances' SSH ports.
+    pub ssh: Ssh,
     /// Done when the run believes that nothing is left to do, once.
     pub in_the_last_moment: Option<fn(&mut Around)>,
 }
@@ -436,6 +444,8 @@ impl World {
             run: RunId(1),
             begun_now: false,
             refused_now: false,
+            zone: "pub",
+            ssh: Ssh::default(),
             in_the_last_moment: None,
             options,
         };
@@ -561,6 +571,20 @@ impl World {
         for job in self.around.queue.values_mut() {
             job.group = Group::new(&format!("group {}", job.line % groups));
         }
+    }
+
+    /// All instances answer SSH, each at an address of its own.
+    pub fn with_ssh(mut self, trap: Trap) -> Self {
+        let started = self.started;
+        self.ssh.trap = trap;
+        let services: Vec<ServiceId> = self.account.keys().copied().collect();
+        for service in services {
+            let address: &'static str = self.ssh.add(service, started).leak();
+            self.account.get_mut(&service).unwrap().ip = Some(address);
+        }
+        self.options.witnesses.ssh_port = Some(22);
+        self.machine = self.around.process(Vec::new(), InstanceList::default());
+        self
     }
 
     /// Its owner gives it another address.
@@ -837,12 +861,15 @@ impl World {
         }
         let back_by_ms = machine.back_by_ms(self.now);
         let fits = |job: &QueuedJob| machine.fits(job.order.image(), back_by_ms, self.now);
-        let ready = machine.backlog.waiting().iter().find(|waiting| {
+        let mut ready = machine.backlog.waiting().iter().filter(|waiting| {
             matches!(
                 machine.readiness(&waiting.job, self.now),
                 Readiness::Ready { .. }
             ) && fits(&waiting.job)
         });
+        // Nobody overtakes one whose host key is being read.
+        let is_known = |job| matches!(machine.key_before(job, self.now), Before::Known(_));
+        let ready = ready.next().filter(|waiting| is_known(&waiting.job));
         assert!(ready.is_none(), "a job could start and does not: {ready:?}");
         // Where the clock on the wall went on alone, delays still last as long as they were meant to.
         if machine.wants_jobs(self.now).is_none() && !self.meddled && self.slept.is_zero() {
@@ -1421,7 +1448,7 @@ impl Around {
             );
         }
         assert!(
-            self.now.at >= self.held_until,
+            self.now.at >= self.held_until || matches!(call, Call::Look(..)),
             "a call while the API had asked for none"
         );
         let at = self.now.at;
@@ -1451,6 +1478,7 @@ impl Around {
                 let read = self.history(service, at + latency);
                 (Made::History(service), Finished::History(service, read))
             }
+            Call::Look(service, look) => return self.look(service, look),
             Call::Preview(image, service) => {
                 let read = self.preview(service, at + latency);
                 (
@@ -1473,6 +1501,22 @@ impl Around {
         }
         self.calls.push((at, made));
         self.under_way.push((at + latency, finished));
+    }
+
+    /// It is no call of the API, and counts against no rate.
+    fn look(&mut self, service: ServiceId, look: Look) {
+        let at = self.now.at;
+        let seen = self.ssh.look(&look, at);
+        let latency = if seen.is_ok() { self.latency } else { PATIENCE };
+        let sighting = Sighting {
+            service,
+            look,
+            seen,
+            asked_at: at,
+            answered_ms: self.unix_ms(at + latency),
+        };
+        self.under_way
+            .push((at + latency, Finished::Look(sighting)));
     }
 
     fn login(&mut self) -> Result<u64, LoginError> {
@@ -1673,7 +1717,7 @@ impl Around {
             .map(|(id, name)| Image {
                 id: id.parse().unwrap(),
                 name: (*name).to_owned(),
-                zone: Some("pub".to_owned()),
+                zone: Some(self.zone.to_owned()),
             })
             .collect();
         let ssh_keys = Vec::new();
@@ -1727,6 +1771,9 @@ impl Around {
                 .unwrap()
                 .1;
             self.execute(service, name, &rebuilding);
+        }
+        if let Trap::Foreign(after) = self.ssh.trap {
+            self.ssh.rebuilt(service, self.now.at + after, &usual());
         }
         let answer = match &fate {
             Fate::Accepted(_) | Fate::Ignored => Answer::Accepted,
@@ -1837,7 +1884,11 @@ impl Around {
         let truth = self.account.get_mut(&service).unwrap();
         truth.shown.retain(|shown| shown.from <= at);
         let before = truth.shown.last().unwrap().clone();
-        let begins = at + rebuilding.lag;
+        let begins = at + rebuilding.lag + self.ssh.delay();
+        if self.options.witnesses.ssh_port.is_some() {
+            self.ssh.rebuilt(service, begins, rebuilding);
+        }
+        let truth = self.account.get_mut(&service).unwrap();
         let ends = begins + rebuilding.takes;
         // Status and name show by themselves, each in its time.
         let mut statuses = vec![(begins, "rebuilding")];

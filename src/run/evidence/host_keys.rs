@@ -1,0 +1,107 @@
+//! What an instance's SSH host key proves, beside all that the list shows.
+//!
+//! After a rebuild the key is new. It was read before the submission and is read again afterwards, at the
+//! same address and port ([`crate::witness`]). What that is worth:
+//!
+//! | shown | of a job | is worth |
+//! |---|---|---|
+//! | a new key | in doubt | proof that it was executed, under all the conditions below; otherwise a hint |
+//! | a new key | in progress | proof that it is complete, once the key has stood for `--settle` and the list has nothing better to say |
+//! | a new key | whose silence would prove that nothing was executed | that this proof is not taken: the doubt is held |
+//! | the same key | any | nothing; with a doubt it is a hint, as soon as an executed rebuild would have begun |
+//! | nothing | any | nothing |
+//!
+//! A new key proves *a* rebuild, and not whose. That a doubt's new key is this submission's rests on these
+//! conditions, each of which is checked:
+//!
+//! | what could deceive | checked by |
+//! |---|---|
+//! | somebody else has rebuilt it meanwhile | the old key was not seen any more once `--settle` had passed since the answer: by then ours had begun, or never would. What happened while nobody watched counts for as long as the list's signs do (`--rebuild-timeout`). And the list does not contradict: it shows no third image, and the old one only where its page may stand still and this process has watched all the time |
+//! | the image carries keys, or a firewall or load balancer answers | no other address has shown either key in this run: what two have shown counts for nobody |
+//! | the account's own images carry keys | instances that get one are never judged ([`crate::job::Baseline::own_image`]) |
+//! | the address belongs to another machine now | the list still gives it to the instance |
+//! | something answers while the instance is down | the list shows the instance at work, and two looks that are apart show the same key; to be complete takes `--settle` |
+//! | a hook puts the old keys back | they are the same again, and prove nothing |
+//! | it has keys of several kinds | only the kind that was seen before is asked for (`machine/witness.rs`) |
+//!
+//! Two things are **accepted**, and README names them: somebody who rebuilds the same instance, with the
+//! image that was ordered for it or unseen by a list that stands still, within `--settle` of a submission
+//! whose answer was lost (after a crash: within `--rebuild-timeout`); and an address that goes to a machine
+//! of which this run knows nothing, while the list does not show that yet.
+
+use std::time::Instant;
+
+use super::dispatch::{self, Learned};
+use super::key_watch::{HostKeys, Standing};
+use super::{Case, Rules, Surroundings, Tracker};
+
+/// The new key proves that the action in doubt was executed.
+pub(super) fn prove(
+    case: Case<'_>,
+    learned: &Learned,
+    tracker: &Tracker,
+    around: Surroundings,
+) -> bool {
+    let rules = case.rules;
+    let Some(since) = tracker.keys.stands_for(rules.apart()) else {
+        return false;
+    };
+    let began_in_time = !tracker
+        .keys
+        .was_old_after(tracker.answered_at + rules.settle);
+    around.host_keys.count
+        && case.observation.status.is_back()
+        && began_in_time
+        && tracker.is_ours(since, rules)
+        && !is_contradicted(case, learned, tracker, around)
+}
+
+/// What the new key of a job in progress is worth.
+pub(super) fn standing(
+    case: Case<'_>,
+    learned: &Learned,
+    tracker: &Tracker,
+    around: Surroundings,
+) -> Standing {
+    let stands = tracker.keys.stands_for(case.rules.settle).is_some();
+    if stands && around.host_keys.count && !is_contradicted(case, learned, tracker, around) {
+        Standing::New
+    } else {
+        Standing::Nothing
+    }
+}
+
+/// The list shows that something else has happened to the instance than what was ordered.
+fn is_contradicted(
+    case: Case<'_>,
+    learned: &Learned,
+    tracker: &Tracker,
+    around: Surroundings,
+) -> bool {
+    let window = learned.lag(case.action).window(case.rules.settle);
+    let is_alive = around
+        .alive_since
+        .is_some_and(|since| since.saturating_duration_since(tracker.answered_at) >= window);
+    let may_stand_still = !is_alive && tracker.is_unbroken();
+    dispatch::contradicts(case.action, case.record, case.observation, may_stand_still)
+}
+
+/// A doubt that would be held now may still be told of by its host keys.
+pub(super) fn may_still_tell(
+    tracker: &Tracker,
+    around: Surroundings,
+    rules: &Rules,
+    at: Instant,
+) -> bool {
+    let HostKeys {
+        count,
+        are_looked_at,
+    } = around.host_keys;
+    let has_told = tracker.keys.stands_for(rules.apart()).is_some()
+        || tracker
+            .keys
+            .was_old_after(tracker.answered_at + rules.settle);
+    // Long enough by the clock, and long enough by this process's own looks.
+    let is_late = tracker.is_patience_over(rules, at) && tracker.has_looked_for(rules.settle, at);
+    count && are_looked_at && !has_told && !is_late
+}

@@ -1,0 +1,241 @@
+//! Host keys of the instances: when they are read, and what comes of it. What they prove stands at
+//! [`crate::run::evidence`].
+
+use std::time::Duration;
+
+use super::flights::Flight;
+use super::witness::{Before, Sighting};
+use super::{Call, Machine};
+use crate::job::{LedgerEntry, ShownKey, State};
+use crate::queue::QueuedJob;
+use crate::run::Now;
+use crate::run::evidence::HostKeys;
+use crate::witness::Look;
+
+impl Machine {
+    /// What is known of the key that the instance of `job` shows now.
+    pub(super) fn key_before(&self, job: &QueuedJob, now: Now) -> Before {
+        let listed = self.account.inventory.get(job.service);
+        let ip = listed.and_then(|listed| listed.ip.as_deref());
+        let address = self.account.witness.address(job, ip);
+        self.account.witness.before(job.service, address, now)
+    }
+
+    /// Looks at the instance of `job`, if its key is not known. `waits`: nothing else keeps it from being
+    /// submitted.
+    pub(super) fn look_before(&mut self, job: &QueuedJob, waits: bool, now: Now) {
+        let Before::Unknown(until) = self.key_before(job, now) else {
+            return;
+        };
+        if waits {
+            self.wake_by(until);
+        }
+        let listed = self.account.inventory.get(job.service);
+        let ip = listed.and_then(|listed| listed.ip.as_deref());
+        let witness = &mut self.account.witness;
+        if let Some(address) = witness.address(job, ip)
+            && let Some(look) = witness.want(job.service, address, waits, now)
+        {
+            self.desk.call(Call::Look(job.service, look));
+        }
+    }
+
+    /// Looks again at instances that were submitted: those in doubt, those that the list shows back, and
+    /// those that are done.
+    pub(super) fn look_after(&mut self, now: Now) {
+        let pause = self.options.rules.apart();
+        let mut due = Vec::new();
+        let mut wake_at = None;
+        for (service, flight) in self.flights.all_mut() {
+            let inventory = &self.account.inventory;
+            let is_back = || {
+                let listed = inventory.get(service);
+                listed.is_some_and(|listed| listed.observation.status.is_back())
+            };
+            let Some(look) = look_at(flight, &self.options.rules, is_back, now) else {
+                continue;
+            };
+            let next_at = *flight.next_look_at.get_or_insert(now.at);
+            if next_at > now.at {
+                wake_at = Some(wake_at.map_or(next_at, |at| next_at.min(at)));
+            } else if self.account.witness.take_later_look() {
+                flight.next_look_at = Some(now.at + pause);
+                due.push((service, look));
+            }
+        }
+        due.extend(self.account.witness.due_when_done(pause / 4, now));
+        for (service, look) in due {
+            self.desk.call(Call::Look(service, look));
+        }
+        let next_when_done = self.account.witness.next_when_done();
+        for at in wake_at.into_iter().chain(next_when_done) {
+            self.wake_by(at.max(now.at + Duration::from_millis(10)));
+        }
+    }
+
+    /// A look has ended.
+    pub(super) fn look_finished(&mut self, sighting: &Sighting, now: Now) {
+        let shared = self.account.witness.shared();
+        let Some(shown) = self.account.witness.ended(sighting) else {
+            if self.account.witness.is_blind() {
+                self.narrator.warn_once("blind", || {
+                    "no instance shows a host key on its SSH port from here: doubts have only the account's list to go by (--ssh-port, --no-witness)".to_owned()
+                });
+            }
+            self.account.witness.done_mut(sighting.service);
+            return;
+        };
+        if self.account.witness.shared() > shared {
+            self.narrator.warn_once("shared_keys", || {
+                "several instances show the same host key: their image carries it, or something else answers for them; such keys prove nothing".to_owned()
+            });
+        }
+        if let Some(mut flight) = self.flights.take(sighting.service) {
+            self.note_key(&mut flight, &shown, sighting);
+            self.flights.put(flight);
+        } else if let Some(unseeing) = self.account.witness.done_mut(sighting.service) {
+            let mut job = unseeing.job.clone();
+            if is_news(&job, &shown) {
+                if is_new(&job, &shown) {
+                    self.account.witness.seen(job.service);
+                }
+                self.step(
+                    &mut job,
+                    LedgerEntry::KeyShown { shown },
+                    sighting.answered_ms,
+                );
+                if let Some(unseeing) = self.account.witness.done_mut(job.service) {
+                    unseeing.job = job;
+                }
+            }
+        }
+        let _ = now;
+    }
+
+    /// A look has shown the key of an instance whose job is not over.
+    fn note_key(&mut self, flight: &mut Flight, shown: &ShownKey, sighting: &Sighting) {
+        let Some(tracker) = &mut flight.tracker else {
+            return;
+        };
+        let record = &flight.job.record;
+        let before = record.baseline.as_ref().and_then(|it| it.host_key.as_ref());
+        let Some(before) = before.filter(|before| before.address == shown.address) else {
+            return;
+        };
+        if sighting.asked_at < tracker.sent_at() {
+            return;
+        }
+        tracker
+            .keys_mut()
+            .note(&shown.key, &before.key, sighting.asked_at);
+        let rules = &self.options.rules;
+        let says_something = if shown.key == before.key {
+            let in_time = tracker.answered_at() + rules.settle;
+            tracker.keys().was_old_after(in_time)
+        } else {
+            true
+        };
+        if says_something && record.host_key.as_ref() != Some(shown) {
+            let shown = shown.clone();
+            self.step(
+                &mut flight.job,
+                LedgerEntry::KeyShown { shown },
+                sighting.answered_ms,
+            );
+        }
+    }
+
+    /// Whether the host keys of the instance of `job` are judged.
+    pub(super) fn judged_keys(&self, job: &QueuedJob) -> HostKeys {
+        let witness = &self.account.witness;
+        let baseline = job.record.baseline.as_ref();
+        let before = baseline.and_then(|baseline| baseline.host_key.as_ref());
+        let (Some(baseline), Some(before)) = (baseline, before) else {
+            return HostKeys::default();
+        };
+        let listed = self.account.inventory.get(job.service);
+        let ip = listed.and_then(|listed| listed.ip.as_deref());
+        let is_there = ip.and_then(|ip| ip.trim().parse().ok()) == Some(before.address.ip());
+        let is_shared = |shown: &ShownKey| witness.is_shared(&shown.key);
+        let now = job.record.host_key.as_ref();
+        let count =
+            is_there && !baseline.own_image && !is_shared(before) && !now.is_some_and(is_shared);
+        HostKeys {
+            count,
+            are_looked_at: self.options.witnesses.ssh_port.is_some(),
+        }
+    }
+
+    /// The job is done: its new key is still to be seen, if it was not.
+    pub(super) fn look_out_for_key(&mut self, job: &QueuedJob, now: Now) {
+        let record = &job.record;
+        if record.state != State::Done || self.options.witnesses.ssh_port.is_none() {
+            return;
+        }
+        let before = record.baseline.as_ref().and_then(|it| it.host_key.as_ref());
+        if record.host_key.is_some() && record.host_key.as_ref() != before {
+            return;
+        }
+        let listed = self.account.inventory.get(job.service);
+        let ip = listed.and_then(|listed| listed.ip.as_deref());
+        let witness = &mut self.account.witness;
+        let look = match before {
+            Some(before) => Look {
+                address: before.address,
+                algorithm: Some(before.key.algorithm().to_owned()),
+            },
+            None => match witness.address(job, ip).filter(|_| !witness.is_blind()) {
+                Some(address) => Look {
+                    address,
+                    algorithm: None,
+                },
+                None => return,
+            },
+        };
+        let apart = self.options.rules.apart();
+        witness.look_out_for(job.clone(), look, (apart / 4, apart * 2), now);
+    }
+
+    /// What earlier processes have seen of keys.
+    pub(super) fn recall_keys(&mut self, job: &QueuedJob) {
+        let record = &job.record;
+        let before = record.baseline.as_ref().and_then(|it| it.host_key.as_ref());
+        for shown in before.into_iter().chain(record.host_key.as_ref()) {
+            self.account.witness.note(shown);
+        }
+    }
+}
+
+/// What a look at an instance that was submitted asks for; `None`: a look would tell nothing now.
+fn look_at(
+    flight: &Flight,
+    rules: &crate::run::evidence::Rules,
+    is_back: impl Fn() -> bool,
+    now: Now,
+) -> Option<Look> {
+    let tracker = flight.tracker.as_ref()?;
+    let record = &flight.job.record;
+    let before = record.baseline.as_ref()?.host_key.as_ref()?;
+    let is_long =
+        || now.at.saturating_duration_since(tracker.sent_at()) > rules.rebuild_timeout / 2;
+    let tells = match record.state {
+        State::InDoubt => true,
+        State::InProgress => is_back() || is_long(),
+        State::Queued | State::Submitting | State::Done | State::Failed | State::Cancelled => false,
+    };
+    tells.then(|| Look {
+        address: before.address,
+        algorithm: Some(before.key.algorithm().to_owned()),
+    })
+}
+
+/// It is another key than before the submission, where one was known.
+fn is_new(job: &QueuedJob, shown: &ShownKey) -> bool {
+    let baseline = job.record.baseline.as_ref();
+    baseline.and_then(|it| it.host_key.as_ref()) != Some(shown)
+}
+
+/// The ledger does not say so yet.
+fn is_news(job: &QueuedJob, shown: &ShownKey) -> bool {
+    job.record.host_key.as_ref() != Some(shown)
+}
