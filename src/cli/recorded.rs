@@ -336,11 +336,31 @@ mod tests {
         assert_eq!(repeated, all);
     }
 
+    #[test]
+    fn who_was_told_not_to_look_at_instances_does_not_and_the_usual_port_says_nothing() {
+        let kept = |ordered: PaceArgs, own: PaceArgs| {
+            let resolved = |args: PaceArgs| args.resolve(false).unwrap().0;
+            let recorded = as_json(&resolved(ordered), &Repeated::default());
+            let mut options = resolved(own);
+            let words = keep_to(&recorded, &Configured::default(), &mut options).unwrap();
+            (options.witnesses.ssh_port, words.join(" "))
+        };
+        let blind = || PaceArgs {
+            no_witness: true,
+            ..PaceArgs::default()
+        };
+        let usual = PaceArgs::default;
+        assert_eq!(kept(blind(), usual()), (None, "--no-witness".to_owned()));
+        assert_eq!(kept(usual(), blind()), (None, String::new()));
+        assert_eq!(kept(usual(), usual()), (Some(22), String::new()));
+    }
+
     /// And whether a service goes by it, or its bounds have it.
     #[test]
     fn whoever_works_on_an_order_keeps_to_all_that_was_said_for_it() {
         let ordered = PaceArgs {
             history: Some("service.history,rebuild=reinstall".parse().unwrap()),
+            ssh_port: Some(2222),
             rate: Some(2.0),
             retries: Some(7),
             backoff_initial: Some(Duration::from_secs(3)),
@@ -376,9 +396,11 @@ mod tests {
         assert_eq!(as_json(&options, &Repeated::default()), recorded);
         let names = words.iter().filter_map(|word| word.strip_prefix("--"));
         let names: Vec<&str> = names.collect();
-        let left = REPEATED.iter().filter(|name| !IN_PLAN.contains(name));
-        assert_eq!(names, left.copied().collect::<Vec<_>>());
-        assert_eq!(words[7], "9m");
+        // The port is one of those that are looked at.
+        let is_left = |name: &&str| !IN_PLAN.contains(name) && *name != "no-witness";
+        let left = REPEATED.iter().copied().filter(is_left);
+        assert_eq!(names, left.collect::<Vec<_>>());
+        assert_eq!(words[9], "9m");
         let (options, _) = kept(&["settle"]);
         assert_eq!(options.rules.settle, Duration::from_mins(1));
         // What nobody has said for the order, the configuration of this host may say.

@@ -168,7 +168,7 @@ pub async fn retry(global: &Global, args: &RetryArgs) -> Result<Exit, CliError> 
             None => None,
         },
     };
-    carry_out(global, &args.batch, operation).await
+    Box::pin(carry_out(global, &args.batch, operation)).await
 }
 
 pub async fn resolve(global: &Global, args: &ResolveArgs) -> Result<Exit, CliError> {
@@ -217,7 +217,7 @@ pub async fn resolve(global: &Global, args: &ResolveArgs) -> Result<Exit, CliErr
         none: "is in doubt",
         from: None,
     };
-    carry_out(global, &args.batch, operation).await
+    Box::pin(carry_out(global, &args.batch, operation)).await
 }
 
 pub async fn cancel(global: &Global, args: &CancelArgs) -> Result<Exit, CliError> {
@@ -241,7 +241,7 @@ pub async fn cancel(global: &Global, args: &CancelArgs) -> Result<Exit, CliError
         none,
         from: None,
     };
-    carry_out(global, &args.batch, operation).await
+    Box::pin(carry_out(global, &args.batch, operation)).await
 }
 
 struct Operation<'a> {
