@@ -8,8 +8,8 @@ use super::rig::{
     refused, services, sound, step, stored, targets, unknown, write,
 };
 use crate::job::{
-    Action, Evidence, HookStep, InstanceStatus, JobId, JobRecord, LedgerEntry, State, Transition,
-    Verdict,
+    Action, Evidence, HookStep, InstanceStatus, JobId, JobRecord, LedgerEntry, ShownKey, State,
+    Transition, Verdict,
 };
 use crate::queue::{Admission, Backend, Recorded, Selection, StoreError};
 
@@ -204,6 +204,25 @@ pub(super) async fn a_lease_that_was_lost_writes_nothing(mut store: impl Backend
     sound(&mut store).await;
 }
 
+/// What a doubt may be told of while nothing settles it, or its new host key does.
+fn told() -> [LedgerEntry; 3] {
+    let key = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIAABAgMEBQYHCAkKCwwNDg8QERITFBUWFxgZGhscHR4f";
+    let shown = ShownKey {
+        address: "127.66.0.1:22".parse().unwrap(),
+        key: key.parse().unwrap(),
+    };
+    [
+        LedgerEntry::HistoryRead {
+            found: "1 of 2 operations names a rebuild".to_owned(),
+            rebuilds: Some(1),
+        },
+        LedgerEntry::KeyShown {
+            shown: shown.clone(),
+        },
+        LedgerEntry::Rekeyed { shown },
+    ]
+}
+
 pub(super) async fn every_history_is_stored_as_it_folds(mut store: impl Backend) {
     let numbers: Vec<i64> = (1..=40).collect();
     let (lease, mut jobs) = begun(&mut store, &numbers).await;
@@ -244,6 +263,7 @@ pub(super) async fn every_history_is_stored_as_it_folds(mut store: impl Backend)
         LedgerEntry::Hook(super::hooks::ended(0, false)),
         LedgerEntry::Hook(HookStep::Forgotten),
     ];
+    let entries = [&entries[..], &told()].concat();
     let mut random = fastrand::Rng::with_seed(7);
     for job in &mut jobs {
         let mut steps = Vec::new();

@@ -6,7 +6,7 @@ use secrecy::SecretString;
 
 use crate::job::{Access, Failure, FailureKind};
 use crate::zomro::settings::{Credentials, Settings, Source, Sources};
-use crate::zomro::{Answer, Client, Gate, Keepalive, LoginError, ReadError};
+use crate::zomro::{Answer, Client, Gate, HistoryQuery, Keepalive, LoginError, ReadError};
 
 use super::server::*;
 
@@ -154,6 +154,40 @@ async fn read_only_calls_carry_their_fields_and_never_sok_or_p_cnt() {
     Content-Disposition: form-data; name="out" = json
     Content-Disposition: form-data; name="lang" = en
     "#);
+}
+
+/// Whatever it is called, and whatever it says of the password that was ordered.
+#[tokio::test]
+async fn a_history_is_asked_for_by_its_service_alone_and_tells_no_password() {
+    let history = format!(
+        r#"{{"doc":{{"p_elems":"1","elem":[{{"desc":"rebuild, Secret77, {TOKEN}"}}],"tparams":{{"elid":{{"$":"5113119"}}}}}}}}"#
+    );
+    let server = Server::start([answer(&history)]).await;
+    let client = client(&server.url(), PLENTY);
+    let query = HistoryQuery {
+        service: "5113119".parse().unwrap(),
+        shape: "instances.history".parse().unwrap(),
+        password: Some("Secret77".into()),
+    };
+    let reply = client.history(&query).await.unwrap();
+    assert_eq!(
+        reply.value.to_string(),
+        "1 of 1 operation names a rebuild; the first: `rebuild, ***, ***`"
+    );
+    let fields = readable(&server.requests()[0]);
+    let fields = fields.lines().filter_map(|line| line.split_once("name="));
+    let fields: Vec<&str> = fields.map(|(_, field)| field).collect();
+    assert_eq!(
+        fields,
+        [
+            r#""func" = instances.history"#,
+            r#""auth" = 0123456789abcdef01234567"#,
+            r#""out" = json"#,
+            r#""elid" = 5113119"#,
+            r#""p_num" = 1"#,
+            r#""lang" = en"#,
+        ]
+    );
 }
 
 #[tokio::test]
