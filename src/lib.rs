@@ -24,6 +24,7 @@
 //! | [`pace`] | how far a batch is, how quickly it moves, when it ends | all but [`time`] |
 //! | [`progress`] | events → bar, plain lines, NDJSON; the only place that knows indicatif | run |
 //! | [`monitor`] | whoever watches over runs is told how each stands and has ended: Prometheus, healthchecks, webhooks, a command; knows reqwest for that, and no credentials | database, run, the API |
+//! | [`hook`] | what the operator lets happen to an instance after its success: a process for each, claimed in the queue | run, network, screen |
 //! | [`report`] | results as table, CSV, JSON, and as a page or a workbook for the morning after | run |
 //! | [`simulator`] | an honest stand-in for the API, over real HTTP on loopback | queue, run |
 //! | [`cli`] | the command line: one module per command, errors with hints | |
@@ -58,6 +59,7 @@ mod config;
 pub mod event;
 mod exit;
 pub mod failpoint;
+mod hook;
 pub mod job;
 mod log;
 mod manifest;

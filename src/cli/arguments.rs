@@ -9,6 +9,7 @@ use super::completions::CompletionsArgs;
 use super::config_args::ConfigArgs;
 use super::control::{DrainArgs, GoArgs, PauseArgs, SetArgs};
 use super::global::{Global, SIMULATION_DATABASE};
+use super::hooks::HooksArgs;
 use super::hosts::HostsArgs;
 use super::list::ListArgs;
 use super::load::LoadArgs;
@@ -96,6 +97,7 @@ pub enum Command {
     Go(GoArgs),
     Set(SetArgs),
     Drain(DrainArgs),
+    Hooks(HooksArgs),
     Report(ReportArgs),
     Verify(VerifyArgs),
     Adopt(AdoptArgs),

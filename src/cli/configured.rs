@@ -95,6 +95,7 @@ impl Need {
             | Command::Go(_)
             | Command::Set(_)
             | Command::Drain(_)
+            | Command::Hooks(_)
             | Command::Report(_)
             | Command::Verify(_)
             | Command::Adopt(_)
@@ -170,9 +171,12 @@ pub fn as_if_typed(global: &Global, account: &Account) -> Result<Cli, CliError> 
 /// The options that were typed.
 fn typed_options(matches: &ArgMatches) -> Vec<Typed> {
     // Those of every command are among those of the one that was called.
-    let Some((_, matches)) = matches.subcommand() else {
+    let Some((_, mut matches)) = matches.subcommand() else {
         return Vec::new();
     };
+    while let Some((_, of_command)) = matches.subcommand() {
+        matches = of_command;
+    }
     let ids = matches.ids().map(clap::Id::as_str);
     let typed = ids.filter(|id| matches.value_source(id) == Some(ValueSource::CommandLine));
     let values = |id| {

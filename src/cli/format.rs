@@ -76,6 +76,8 @@ pub enum ResultsFormat {
     Html,
     /// For people: a workbook, with --from MANIFEST the manifest's own columns before the results
     Xlsx,
+    /// For Ansible: an inventory, with a group for each state and for each group of the manifest
+    AnsibleInventory,
 }
 
 impl Formats for ResultsFormat {
@@ -92,6 +94,7 @@ impl ResultsFormat {
             Self::Csv => Some(ReportFormat::Csv),
             Self::Json => Some(ReportFormat::Json),
             Self::Html => Some(ReportFormat::Html),
+            Self::AnsibleInventory => Some(ReportFormat::Inventory),
             Self::Xlsx => None,
         }
     }
@@ -119,7 +122,8 @@ impl<F: Formats> FormatArgs<F> {
             .extension()
             .map(|suffix| suffix.to_string_lossy().to_lowercase());
         let named: Vec<&F> = (F::value_variants().iter())
-            .filter(|format| format.name() != F::TABLE.name())
+            // No file's name ends in two words.
+            .filter(|format| format.name() != F::TABLE.name() && !format.name().contains('-'))
             .collect();
         let found = named.iter().find(|format| Some(format.name()) == suffix);
         found.copied().cloned().ok_or_else(|| {

@@ -91,6 +91,7 @@ fn paths(command: &Command) -> (Option<&Path>, Option<(&'static str, &Path)>) {
         Command::Images(args) => (None, output(&args.format)),
         Command::Keys(args) => (None, output(&args.format)),
         Command::Hosts(args) => (None, output(&args.format)),
+        Command::Hooks(args) => (None, output(&args.format)),
         Command::Simulate(command) => (
             command.manifest.as_deref(),
             command

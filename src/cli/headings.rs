@@ -11,6 +11,8 @@ pub const PACE: &str = "Pace";
 pub const SAFETY: &str = "Safety";
 /// How long is waited for what.
 pub const PATIENCE: &str = "Retries and waiting";
+/// What the operator lets happen to an instance after its success.
+pub const AFTERWARDS: &str = "Afterwards";
 /// What is shown, and where.
 pub const OUTPUT: &str = "Output";
 /// Who else is told how it stands.

@@ -35,6 +35,8 @@ mod given_paths;
 mod global;
 mod headings;
 mod held;
+mod hook_args;
+mod hooks;
 mod hosts;
 mod left_alone;
 mod list;

@@ -8,6 +8,7 @@ use serde::Serialize;
 use super::error::CliError;
 use super::global::{Configured, Typed};
 use super::options::{PaceArgs, REBUILD_TIMEOUT, REQUEST_TIMEOUT, SETTLE};
+use crate::hook::Settings;
 use crate::job::Limits;
 use crate::run::hosts::Waits;
 use crate::run::{Options, Rollout};
@@ -117,7 +118,11 @@ fn words(typed: &[Typed], names: &[&str]) -> Vec<String> {
 }
 
 /// The options for the records of a run.
-pub fn as_json(options: &Options, repeated: &Repeated) -> serde_json::Value {
+pub fn as_json(
+    options: &Options,
+    repeated: &Repeated,
+    hooks: Option<&Settings>,
+) -> serde_json::Value {
     let ms = |duration: Duration| u64::try_from(duration.as_millis()).unwrap_or(u64::MAX);
     serde_json::json!({
         "workers": options.workers,
@@ -144,6 +149,7 @@ pub fn as_json(options: &Options, repeated: &Repeated) -> serde_json::Value {
         "no_wait": options.no_wait,
         "stale": options.stale,
         "repeated": repeated,
+        "hooks": hooks,
     })
 }
 
@@ -292,6 +298,11 @@ pub fn rollout_of(options: &serde_json::Value) -> Rollout {
     }
 }
 
+/// What follows each success, by the options of a run as they are recorded.
+pub fn hooks_of(options: &serde_json::Value) -> Option<Settings> {
+    serde_json::from_value(options["hooks"].clone()).ok()
+}
+
 /// Whether a run waits for no completion, by its options as they are recorded.
 pub fn no_wait_of(options: &serde_json::Value) -> bool {
     options["no_wait"].as_bool().unwrap_or(false)
@@ -373,7 +384,7 @@ mod tests {
             ..PaceArgs::default()
         };
         let (ordered, _) = ordered.resolve(false).unwrap();
-        let recorded = as_json(&ordered, &Repeated::default());
+        let recorded = as_json(&ordered, &Repeated::default(), None);
         let given = PaceArgs {
             settle: Some(Duration::from_mins(1)),
             ..PaceArgs::default()
@@ -393,7 +404,7 @@ mod tests {
             (options, words)
         };
         let (options, words) = kept(&[]);
-        assert_eq!(as_json(&options, &Repeated::default()), recorded);
+        assert_eq!(as_json(&options, &Repeated::default(), None), recorded);
         let names = words.iter().filter_map(|word| word.strip_prefix("--"));
         let names: Vec<&str> = names.collect();
         // The port is one of those that are looked at.
@@ -406,7 +417,7 @@ mod tests {
         // What nobody has said for the order, the configuration of this host may say.
         let usual = PaceArgs::default().resolve(false).unwrap().0;
         let mut options = given.clone();
-        let recorded = as_json(&usual, &Repeated::default());
+        let recorded = as_json(&usual, &Repeated::default(), None);
         let words = keep_to(&recorded, &Configured::default(), &mut options).unwrap();
         assert_eq!(words, Vec::<String>::new());
         assert_eq!(options.rules.settle, Duration::from_mins(1));

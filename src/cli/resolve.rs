@@ -17,12 +17,14 @@ use super::order::sound_rows;
 use super::orphans::Orphans;
 use super::output::{print_text, tell, tell_prose};
 use super::words::jobs;
+use crate::cli::recorded::hooks_of;
 use crate::exit::Exit;
 use crate::job::{BatchId, Executed, LedgerEntry, ServiceId, State, Terms, Verdict};
 use crate::manifest::{Source, Validated};
 use crate::progress::Verbosity;
 use crate::queue::{
-    Backend as _, Batch, CommandOutcome, Decision, Open, Queue, QueuedJob, Selection, Store as _,
+    Backend as _, Batch, CommandOutcome, Decision, Open, Overview as _, Queue, QueuedJob,
+    Selection, Store as _,
 };
 use crate::time;
 
@@ -378,9 +380,18 @@ async fn apply(
     } else {
         Orphans::default()
     };
+    let recorded = queue.options(batch.id).await?;
+    let has_hooks = recorded.as_ref().and_then(hooks_of).is_some();
     let decide: &Decision<'_> = &|job, touched_by| {
-        let refused = orphans.refuse(job).filter(|_| sends_again);
-        refused.map_or_else(|| (operation.decide)(job, touched_by), Err)
+        if let Some(refused) = orphans.refuse(job).filter(|_| sends_again) {
+            return Err(refused);
+        }
+        let mut entry = (operation.decide)(job, touched_by)?;
+        if let LedgerEntry::Resolved { verdict, hook, .. } = &mut entry {
+            // A success by somebody's word is one.
+            *hook = has_hooks && *verdict == Verdict::Done;
+        }
+        Ok(entry)
     };
     let selection = &operation.selection;
     let outcome = if let Some((source, validated)) = &manifest {

@@ -12,8 +12,8 @@ use super::service::WorkArgs;
 use super::systemd::Systemd;
 use super::{
     adopt, catalogue, check, completions, config_show, configured, control, ended, given_paths,
-    hosts, list, load, man, monitors, output, plan, report, resolve, run, service, show, signals,
-    simulate, status, trace, verify,
+    hooks, hosts, list, load, man, monitors, output, plan, report, resolve, run, service, show,
+    signals, simulate, status, trace, verify,
 };
 use crate::config::Account;
 use crate::exit::Exit;
@@ -182,6 +182,7 @@ fn carry_out(cli: Cli) -> Result<Exit, CliError> {
         | Command::Go(_)
         | Command::Set(_)
         | Command::Drain(_)
+        | Command::Hooks(_)
         | Command::Report(_)
         | Command::Verify(_)
         | Command::Adopt(_)
@@ -222,6 +223,7 @@ async fn work(global: &Global, command: Command) -> Result<Exit, CliError> {
         Command::Go(args) => control::go(global, &args).await,
         Command::Set(args) => control::set(global, &args).await,
         Command::Drain(args) => control::drain(global, &args).await,
+        Command::Hooks(args) => hooks::hooks(global, &args).await,
         Command::Report(args) => report::report(global, &args).await,
         Command::Verify(args) => verify::verify(global, &args).await,
         Command::Adopt(args) => adopt::adopt(global, &args).await,

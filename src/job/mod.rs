@@ -60,7 +60,7 @@ pub use entry::{Baseline, LedgerEntry, Verdict};
 pub use expected::{Difference, EXPECTED_CHARS_MAX, Expected};
 pub use failure::{Cause, Failure, FailureKind};
 pub use group::Group;
-pub use hook::{Hook, HookEnd, HookExit, HookRunner, HookState, HookStep};
+pub use hook::{Hook, HookCounts, HookEnd, HookExit, HookRunner, HookState, HookStep};
 pub use host_key::{HostKey, InvalidHostKey, KeyHint, ShownKey};
 pub use id::{BatchId, ImageId, InvalidServiceId, JobId, RunId, ServiceId};
 pub use image_name::{image_name_form, is_cut, same_image};

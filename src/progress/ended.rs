@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::exit::Exit;
-use crate::job::{Action, BatchId, Cause, Counts, Owner, ServiceId};
+use crate::job::{Action, BatchId, Cause, Counts, HookCounts, Owner, ServiceId};
 
 /// The instance that took longest.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -29,6 +29,8 @@ pub struct Ended {
     pub failed_touched: Option<u64>,
     /// Of the done ones: those that a human should look at.
     pub flagged: u64,
+    /// How its hooks stand.
+    pub hooks: HookCounts,
     /// Jobs that ended in this run ([`Handle::completed`](super::display::Handle::completed)).
     pub completed: u64,
     /// Of those, the one that took longest.

@@ -83,7 +83,10 @@ pub fn summary(ended: &Ended, verbosity: Verbosity, width: Option<usize>) -> Str
 
 /// Under `-q` only what needs a human is said.
 pub fn says_nothing(ended: &Ended, verbosity: Verbosity) -> bool {
-    verbosity == Verbosity::Quiet && ended.exit == Exit::Done && ended.flagged == 0
+    verbosity == Verbosity::Quiet
+        && ended.exit == Exit::Done
+        && ended.flagged == 0
+        && ended.hooks.open() == 0
 }
 
 /// The rows that `text` takes on a terminal of this width. What is too long is broken between words, and by
@@ -225,7 +228,7 @@ mod tests {
 
     use super::super::ended::Slowest;
     use super::*;
-    use crate::job::{AccountId, Action, BatchId, Owner, ServiceId};
+    use crate::job::{AccountId, Action, BatchId, HookCounts, Owner, ServiceId};
 
     fn ended(exit: Exit, counts: Counts) -> Ended {
         Ended {
@@ -235,6 +238,7 @@ mod tests {
             counts,
             failed_touched: Some(0),
             flagged: 0,
+            hooks: HookCounts::default(),
             slowest: None,
             causes: Vec::new(),
             completed: counts.done + counts.failed + counts.held,

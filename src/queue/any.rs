@@ -11,14 +11,14 @@ use serde_json::Value;
 
 use super::{
     AccessNews, Admission, AtWork, Backend, Batch, Beside, CommandOutcome, Conflict, Decision,
-    EnqueueError, EnqueuePolicy, Enqueued, Flaw, Given, Harm, HookCounts, Lease, LedgerLine,
-    Location, NewBatch, NewRun, Note, Oldest, Open, OpenError, Overview, Pending, PostgresQueue,
-    Preview, QueueLock, QueuedJob, Ready, Recorded, Renewal, ResultSink, RolloutProgress, Rows,
-    Run, RunPace, Selection, SqliteQueue, Store, StoreError, Strays, Target, Tenure,
+    EnqueueError, EnqueuePolicy, Enqueued, Flaw, Given, Harm, Lease, LedgerLine, Location,
+    NewBatch, NewRun, Note, Oldest, Open, OpenError, Overview, Pending, PostgresQueue, Preview,
+    QueueLock, QueuedJob, Ready, Recorded, Renewal, ResultSink, RolloutProgress, Rows, Run,
+    RunPace, Selection, SqliteQueue, Store, StoreError, Strays, Target, Tenure,
 };
 use crate::job::{
-    Action, BatchId, ControlEntry, Counts, Expected, Group, Happened, HookState, ImageId, JobId,
-    NewJob, Owner, RunId, ServiceId, State, Transition,
+    Action, BatchId, ControlEntry, Counts, Expected, Group, Happened, HookCounts, HookState,
+    ImageId, JobId, NewJob, Owner, RunId, ServiceId, State, Transition,
 };
 
 /// A queue that was opened.
@@ -49,6 +49,14 @@ impl Queue {
                 let opened = PostgresQueue::open(server, Open::Create).await;
                 opened.map(Self::Postgres)
             }
+        }
+    }
+
+    /// The same queue once more, for what this process does beside a run of its own.
+    pub async fn another(&self) -> Result<Self, OpenError> {
+        match self {
+            Self::Sqlite(queue) => queue.another().await.map(Self::Sqlite),
+            Self::Postgres(queue) => Ok(Self::Postgres(queue.another())),
         }
     }
 

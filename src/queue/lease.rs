@@ -119,7 +119,7 @@ impl fmt::Display for Holder {
 }
 
 /// This machine's name.
-pub(super) fn host() -> String {
+pub fn host() -> String {
     let system = rustix::system::uname();
     let name = system.nodename().to_string_lossy();
     if name.is_empty() {

@@ -20,13 +20,14 @@ use super::operator::{Command, Elsewhere};
 use super::order::RowNews;
 use super::{
     AccessNews, Admission, Backend, Batch, Beside, CommandOutcome, Decision, EnqueueError,
-    EnqueuePolicy, Enqueued, Flaw, Given, Harm, HookCounts, Lease, LedgerLine, NewBatch, NewRun,
-    Pending, Preview, QueuedJob, Ready, Recorded, ResultSink, RolloutProgress, Rows, Selection,
-    Store, StoreError, Strays, Target,
+    EnqueuePolicy, Enqueued, Flaw, Given, Harm, Lease, LedgerLine, NewBatch, NewRun, Pending,
+    Preview, QueuedJob, Ready, Recorded, ResultSink, RolloutProgress, Rows, Selection, Store,
+    StoreError, Strays, Target,
 };
 use crate::job::{
-    Action, BatchId, Control, ControlEntry, Counts, Executed, HookState, ImageId, JobId, JobRecord,
-    LedgerEntry, NewJob, Owner, ResultRow, RunId, ServiceId, SheetRows, State, Transition,
+    Action, BatchId, Control, ControlEntry, Counts, Executed, HookCounts, HookState, ImageId,
+    JobId, JobRecord, LedgerEntry, NewJob, Owner, ResultRow, RunId, ServiceId, SheetRows, State,
+    Transition,
 };
 
 /// The whole store.

@@ -21,7 +21,6 @@ mod changes;
 #[cfg(test)]
 mod conformance;
 mod error;
-mod hooks;
 pub mod identity;
 mod lease;
 mod location;
@@ -43,9 +42,8 @@ pub use any::Queue;
 pub use batch::{Batch, Beside, Harm, NewRun, Oldest, Run, RunPace};
 pub use changes::Changes;
 pub use error::{StoreError, Trouble};
-pub use hooks::HookCounts;
 pub use identity::{DatabaseId, Identity, LedgerMark, Origin};
-pub use lease::{AtWork, Holder, Lease};
+pub use lease::{AtWork, Holder, Lease, host};
 pub use location::Location;
 pub use operator::{CommandOutcome, Decision, Flaw, Selection};
 pub use order::{

@@ -18,13 +18,13 @@ use serde_json::Value;
 
 use super::{
     AccessNews, Admission, AtWork, Batch, Beside, CommandOutcome, Conflict, Decision, EnqueueError,
-    EnqueuePolicy, Enqueued, Flaw, Given, Harm, HookCounts, Lease, LedgerLine, NewBatch, NewRun,
-    Oldest, Pending, Preview, QueuedJob, Ready, ResultSink, RolloutProgress, Rows, Run, RunPace,
-    Selection, StoreError, Strays, Target,
+    EnqueuePolicy, Enqueued, Flaw, Given, Harm, Lease, LedgerLine, NewBatch, NewRun, Oldest,
+    Pending, Preview, QueuedJob, Ready, ResultSink, RolloutProgress, Rows, Run, RunPace, Selection,
+    StoreError, Strays, Target,
 };
 use crate::job::{
-    Action, BatchId, ControlEntry, Counts, Expected, Group, Happened, HookState, ImageId, JobId,
-    NewJob, Owner, RunId, ServiceId, State, Transition,
+    Action, BatchId, ControlEntry, Counts, Expected, Group, Happened, HookCounts, HookState,
+    ImageId, JobId, NewJob, Owner, RunId, ServiceId, State, Transition,
 };
 
 /// Which steps [`Store::record`] did not write. All others are committed.

@@ -10,6 +10,7 @@ mod cell;
 mod csv;
 mod fields;
 mod html;
+mod inventory;
 mod json;
 mod listing;
 mod summary;

@@ -4,6 +4,7 @@ use std::io::{self, Write};
 
 use super::csv::Csv;
 use super::html::Html;
+use super::inventory::Inventory;
 use super::json::Json;
 use super::summary::{Earlier, Subject};
 use super::table::Table;
@@ -31,13 +32,15 @@ pub enum ReportFormat {
     Json,
     /// One page for people, with what stands out first.
     Html,
+    /// For Ansible.
+    Inventory,
 }
 
 impl ReportFormat {
     /// It says what the rows come to, too.
     pub fn sums_up(self) -> bool {
         match self {
-            Self::Table | Self::Csv => false,
+            Self::Table | Self::Csv | Self::Inventory => false,
             Self::Json | Self::Html => true,
         }
     }
@@ -56,6 +59,7 @@ enum Sheet<W: Write> {
     Csv(Csv<W>),
     Json(Box<Json<W>>),
     Html(Box<Html<W>>),
+    Inventory(Box<Inventory<W>>),
 }
 
 impl<W: Write> Report<W> {
@@ -74,6 +78,7 @@ impl<W: Write> Report<W> {
             ReportFormat::Csv => Sheet::Csv(Csv::new(out)?),
             ReportFormat::Json => Sheet::Json(Box::new(Json::new(out, subject, earlier)?)),
             ReportFormat::Html => Sheet::Html(Box::new(Html::new(out, subject, earlier)?)),
+            ReportFormat::Inventory => Sheet::Inventory(Box::new(Inventory::new(out)?)),
         };
         Ok(Self {
             sheet,
@@ -89,13 +94,14 @@ impl<W: Write> Report<W> {
             Sheet::Csv(csv) => csv.row(row),
             Sheet::Json(json) => json.row(row),
             Sheet::Html(html) => html.row(row),
+            Sheet::Inventory(inventory) => inventory.row(row),
         }
     }
 
     /// Adds what happened, and when, that no row says any more ([`Overview::overtaken`](crate::queue::Overview::overtaken)).
     pub fn overtaken(&mut self, what: Happened, at_ms: i64) {
         match &mut self.sheet {
-            Sheet::Table(_) | Sheet::Csv(_) => {}
+            Sheet::Table(_) | Sheet::Csv(_) | Sheet::Inventory(_) => {}
             Sheet::Json(json) => json.overtaken(what, at_ms),
             Sheet::Html(html) => html.overtaken(what, at_ms),
         }
@@ -108,6 +114,7 @@ impl<W: Write> Report<W> {
             Sheet::Csv(csv) => csv.finish(),
             Sheet::Json(json) => json.finish(),
             Sheet::Html(html) => html.finish(),
+            Sheet::Inventory(inventory) => inventory.finish(),
         }
     }
 }

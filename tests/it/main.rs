@@ -29,6 +29,8 @@ mod every;
 mod examples;
 mod faults;
 mod history;
+mod hook_examples;
+mod hooks;
 mod hosts;
 #[cfg(target_os = "linux")]
 mod instances;

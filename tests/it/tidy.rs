@@ -42,6 +42,7 @@ const ROOMS: &[(&str, &[&str])] = &[
         &["event", "exit", "job", "log", "pace", "text", "time"],
     ),
     ("shell", &["log"]),
+    ("hook", &["failpoint", "job", "queue", "shell", "time"]),
     (
         "monitor",
         &["event", "exit", "job", "shell", "text", "time"],

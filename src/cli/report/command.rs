@@ -30,6 +30,7 @@ Examples:
   refleet report --output report.html
   refleet report --output results.csv
   refleet report --from fleet.xlsx --output results.xlsx
+  refleet report --format ansible-inventory --output fleet.json
   refleet report --rows failed --from fleet.csv --output failed.csv
   refleet report --format json | jq '.results[] | select(.state != \"done\")'";
 
@@ -147,6 +148,7 @@ fn called(format: ResultsFormat) -> &'static str {
         ResultsFormat::Json => "JSON",
         ResultsFormat::Html => "HTML",
         ResultsFormat::Xlsx => "a workbook",
+        ResultsFormat::AnsibleInventory => "an inventory",
     }
 }
 

@@ -6,6 +6,7 @@ use std::time::Duration;
 use clap::{Args, ValueEnum};
 
 use crate::cli::headings::{ORDER, OUTPUT};
+use crate::cli::hook_args::HookArgs;
 use crate::cli::manifest::ManifestArgs;
 use crate::cli::monitor_args::MonitorArgs;
 use crate::cli::options::PaceArgs;
@@ -22,6 +23,7 @@ Examples:
   refleet run fleet.csv --skip-done        one row was corrected: only that
   refleet run fleet.csv -yq --every 20h    nightly, from cron
   refleet run fleet.csv --canary 1         one of each image first
+  refleet run fleet.csv --on-done ./next   a command after each success
   refleet run                              go on with the unfinished batch";
 
 /// Rebuild what a manifest lists, or go on where an earlier run stopped.
@@ -66,6 +68,9 @@ pub struct RunArgs {
     #[command(flatten)]
     pub pace: PaceArgs,
 
+    #[command(flatten)]
+    pub hooks: HookArgs,
+
     /// How to show progress
     #[arg(long, help_heading = OUTPUT, value_enum, default_value_t, value_name = "KIND")]
     pub progress: ProgressArg,
@@ -86,7 +91,12 @@ pub struct RunArgs {
 
 impl RunArgs {
     /// Those of a run that goes on with an order, asks nobody, and works like this.
-    pub fn to_go_on(pace: PaceArgs, progress: ProgressArg, events: Option<PathBuf>) -> Self {
+    pub fn to_go_on(
+        pace: PaceArgs,
+        hooks: HookArgs,
+        progress: ProgressArg,
+        events: Option<PathBuf>,
+    ) -> Self {
         Self {
             manifest: None,
             yes: true,
@@ -97,6 +107,7 @@ impl RunArgs {
             stale: false,
             sheet: ManifestArgs::default(),
             pace,
+            hooks,
             progress,
             events,
             simulate: false,

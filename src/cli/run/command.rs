@@ -2,6 +2,7 @@
 
 use super::args::RunArgs;
 use super::context::{Invocation, RunContext};
+use super::hooks::left_behind;
 use super::late_word::hand_in;
 use super::order_only::{leave_to_services, owner};
 use super::prepare::prepare;
@@ -191,6 +192,9 @@ async fn until_ended(invocation: &Invocation<'_>, signals: &mut Signals) -> Resu
         let prepared = prepared?;
         exit = exit.and_then(prepared.loaded.exit);
         let Some(batch) = prepared.loaded.batch else {
+            if let Some(batch) = prepared.ended {
+                left_behind(invocation, &mut queue, batch, signals).await?;
+            }
             break;
         };
         if let Some(owner) = &owner {
@@ -199,7 +203,7 @@ async fn until_ended(invocation: &Invocation<'_>, signals: &mut Signals) -> Resu
             break;
         }
         let once_more = prepared.loaded.once_more;
-        let of_batch = work(invocation, &mut queue, batch, prepared, signals).await?;
+        let of_batch = Box::pin(work(invocation, &mut queue, batch, prepared, signals)).await?;
         exit = exit.and_then(of_batch);
         let has_ended =
             of_batch.has_ended() && !batches::find(&mut queue, Some(batch)).await?.is_open();

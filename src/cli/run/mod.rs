@@ -8,6 +8,7 @@
 mod args;
 mod command;
 mod context;
+mod hooks;
 mod late_word;
 mod order_only;
 mod prepare;

@@ -52,7 +52,8 @@ pub async fn leave_to_services(
         });
     }
     let context = invocation.context;
-    let options = as_json(&context.options, &context.repeated);
+    let hooks = (invocation.args.hooks).settings(&invocation.global.configured, None);
+    let options = as_json(&context.options, &context.repeated, hooks.as_ref());
     let Some(shared) = queue.shared() else {
         return Ok(());
     };

@@ -35,6 +35,8 @@ pub struct Prepared {
     pub durations: Durations,
     /// Of each image so many go first, because an earlier run of the batch was told so.
     pub canary: Option<NonZeroU32>,
+    /// The manifest's order has ended before.
+    pub ended: Option<BatchId>,
 }
 
 /// The batch to work on, and what was read of the account on the way.
@@ -122,7 +124,11 @@ async fn order(
         api_url: &context.api_url,
         owner: manifest.owner.clone(),
         plan: None,
-        options: Some(as_json(&context.options, &context.repeated)),
+        options: Some(as_json(
+            &context.options,
+            &context.repeated,
+            args.hooks.settings(&global.configured, None).as_ref(),
+        )),
     };
     let mut refused = None;
     loop {
@@ -141,6 +147,7 @@ async fn order(
                 }
                 return Ok(Prepared {
                     loaded,
+                    ended: Some(batch.id),
                     ..Prepared::default()
                 });
             }
@@ -264,6 +271,7 @@ async fn new_order(
     }
     Ok(Prepared {
         canary: None,
+        ended: None,
         loaded,
         list,
         durations,
@@ -383,6 +391,7 @@ async fn resume(
     }
     Ok(Prepared {
         canary: None,
+        ended: None,
         loaded: Loaded {
             batch: Some(batch.id),
             resumed: true,

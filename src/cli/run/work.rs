@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use serde_json::Value;
 
 use super::context::Invocation;
+use super::hooks::{self, Hooks};
 use super::late_word;
 use super::prepare::Prepared;
 use crate::cli::at_work::at_work_on;
@@ -42,12 +43,17 @@ pub async fn work(
         list,
         mut durations,
         canary,
+        ended: _,
     } = prepared;
     let mut options = context.options.clone();
     // The larger one: a smaller one that was typed now is no word on what is not proven.
     options.rollout.canary = options.rollout.canary.max(canary);
     let batch = batches::find(queue, Some(batch)).await?;
-    let recorded = as_json(&options, &context.repeated);
+    let before = queue.options(batch.id).await?;
+    let args = &invocation.args.hooks;
+    let settings = args.settings(&invocation.global.configured, before.as_ref());
+    options.rules.hooks = settings.is_some();
+    let recorded = as_json(&options, &context.repeated, settings.as_ref());
     let (sender, display) = progress::start(&display_options(invocation, &batch))?;
     let keeper = invocation.service.map(|service| service.keeper);
     let (lease, held) = acquire(queue, batch.id, &recorded, keeper).await?;
@@ -73,9 +79,11 @@ pub async fn work(
             systemd.status(|| display.standing());
         }
     };
-    let ended = run::run(
-        run::Setup {
-            queue,
+    let hooks = Hooks::of(queue, batch.id, settings).await?;
+    let tell_of_hook = |message| tell(Event::Warning { message });
+    let run = async |signals: &mut Signals| {
+        let setup = run::Setup {
+            queue: &mut *queue,
             client: context.client.clone(),
             lease: &lease,
             owner: batch.owner.clone(),
@@ -85,28 +93,23 @@ pub async fn work(
             trust: held.as_ref().map(|held| held.lease.trust().clone()),
             events: &tell,
             pulse: rounds.every().map(|every| Pulse { every, beat: &beat }),
-        },
-        signals,
-    )
-    .await;
-    let mut ending = match ended {
-        Ok(ending) => ending,
+        };
+        let mut ending = run::run(setup, signals).await?;
+        // The lease is not renewed beyond its end.
+        drop(held);
+        let left_out = !loaded.left_out.held.is_empty();
+        let exit = conclude(invocation, queue, lease, &mut ending, left_out).await;
+        Ok((ending, exit))
+    };
+    let worked = hooks::beside(hooks, &tell_of_hook, &rounds, signals, run);
+    let (ending, exit) = match Box::pin(worked).await {
+        Ok(worked) => worked,
         Err(error) => {
             display.finish("");
-            return Err(error.into());
+            return Err(CliError::Store(error));
         }
     };
     drop(rounds);
-    // The lease is not renewed beyond its end.
-    drop(held);
-    let heard = keep_late_words(queue, &lease, &mut ending).await;
-    let left_out = !loaded.left_out.held.is_empty();
-    let mut exit = ended::of_run(&ending, left_out, !options.no_wait);
-    if let Err(error @ CliError::Contradiction(_)) = heard {
-        tell_prose(&error.render(&invocation.command()));
-        exit = error.exit();
-    }
-    release(queue, lease, &ending, exit).await;
     let ended = how_it_ended(invocation, queue, &batch, &recorded, &ending, exit).await;
     tell(Event::RunEnded {
         counts: ending.counts,
@@ -115,6 +118,24 @@ pub async fn work(
     });
     close(invocation, display, &watched, ended);
     Ok(exit)
+}
+
+/// What is left to write when a run has ended, and its exit code.
+async fn conclude(
+    invocation: &Invocation<'_>,
+    queue: &mut Queue,
+    lease: Lease,
+    ending: &mut Ending,
+    left_out: bool,
+) -> Exit {
+    let heard = keep_late_words(queue, &lease, ending).await;
+    let mut exit = ended::of_run(ending, left_out, !invocation.context.options.no_wait);
+    if let Err(error @ CliError::Contradiction(_)) = heard {
+        tell_prose(&error.render(&invocation.command()));
+        exit = error.exit();
+    }
+    release(queue, lease, ending, exit).await;
+    exit
 }
 
 /// How the run begins. `begun`: its number, its database, where the batch stands, and what its jobs get.
@@ -421,6 +442,7 @@ async fn how_it_ended(
         counts: ending.counts,
         failed_touched,
         flagged,
+        hooks: queue.hook_counts(batch.id).await.unwrap_or_default(),
         completed: 0,
         slowest: None,
         causes,

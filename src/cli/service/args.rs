@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use clap::Args;
 
 use crate::cli::headings::OUTPUT;
+use crate::cli::hook_args::HookArgs;
 use crate::cli::monitor_args::MonitorArgs;
 use crate::cli::options::PaceArgs;
 use crate::cli::run::{ProgressArg, RunArgs};
@@ -39,6 +40,9 @@ pub struct WorkArgs {
     #[command(flatten)]
     pub pace: PaceArgs,
 
+    #[command(flatten)]
+    pub hooks: HookArgs,
+
     /// How to show progress
     #[arg(long, help_heading = OUTPUT, value_enum, default_value_t, value_name = "KIND")]
     pub progress: ProgressArg,
@@ -54,6 +58,11 @@ pub struct WorkArgs {
 impl WorkArgs {
     /// As the options of the run that goes on with each order.
     pub fn of_run(&self) -> RunArgs {
-        RunArgs::to_go_on(self.pace.clone(), self.progress, self.events.clone())
+        RunArgs::to_go_on(
+            self.pace.clone(),
+            self.hooks.clone(),
+            self.progress,
+            self.events.clone(),
+        )
     }
 }

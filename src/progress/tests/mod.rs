@@ -22,7 +22,9 @@ use super::tally::Tally;
 use super::*;
 use crate::event::{Activity, Event, JobEvent};
 use crate::exit::Exit;
-use crate::job::{Action, BatchId, Counts, Evidence, Executed, JobId, RunId, ServiceId, State};
+use crate::job::{
+    Action, BatchId, Counts, Evidence, Executed, HookCounts, JobId, RunId, ServiceId, State,
+};
 
 fn options(mode: Mode, verbosity: Verbosity) -> Options {
     Options {
@@ -203,6 +205,7 @@ fn look_at_it() {
         },
         failed_touched: Some(0),
         flagged: 0,
+        hooks: HookCounts::default(),
         slowest: None,
         causes: Vec::new(),
         completed: handle.completed(),

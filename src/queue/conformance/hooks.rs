@@ -2,9 +2,10 @@
 
 use super::rig::*;
 use crate::job::{
-    HookEnd, HookExit, HookRunner, HookState, HookStep, JobId, LedgerEntry, ServiceId, State,
+    HookCounts, HookEnd, HookExit, HookRunner, HookState, HookStep, JobId, LedgerEntry, ServiceId,
+    State,
 };
-use crate::queue::{Backend, HookCounts, QueuedJob, Selection};
+use crate::queue::{Backend, QueuedJob, Selection};
 
 pub fn done() -> LedgerEntry {
     LedgerEntry::Completed {

@@ -1,8 +1,8 @@
 //! Hooks, in the store in memory.
 
 use super::MemoryStore;
-use crate::job::{BatchId, HookState, JobId};
-use crate::queue::{HookCounts, QueuedJob};
+use crate::job::{BatchId, HookCounts, HookState, JobId};
+use crate::queue::QueuedJob;
 
 impl MemoryStore {
     pub(super) fn hooked(

@@ -2,9 +2,9 @@
 
 use super::handle::PostgresQueue;
 use super::text::{job_as_text, queued_jobs};
-use crate::job::{BatchId, HookState, JobId};
+use crate::job::{BatchId, HookCounts, HookState, JobId};
 use crate::queue::stored::{hook_counts, job_id};
-use crate::queue::{HookCounts, QueuedJob, StoreError};
+use crate::queue::{QueuedJob, StoreError};
 
 /// Hooks of batch $1 behind the job $2. Those that have ended well are found by no index.
 const HOOKS: &str = concat!(

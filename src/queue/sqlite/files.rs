@@ -13,7 +13,7 @@ use crate::queue::{Side, StoreError};
 
 /// The database and its write-ahead log, as they were last seen. Both are there for as long as a
 /// connection is open: only the last one to close removes the log.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub(super) struct Files {
     main: Option<Seen>,
     log: Option<Seen>,

@@ -2,9 +2,9 @@
 
 use super::handle::SqliteQueue;
 use super::text::{job_as_text, queued_job};
-use crate::job::{BatchId, HookState, JobId};
+use crate::job::{BatchId, HookCounts, HookState, JobId};
 use crate::queue::stored::{end_of, hook_counts, job_id, json};
-use crate::queue::{HookCounts, QueuedJob, StoreError};
+use crate::queue::{QueuedJob, StoreError};
 
 /// Hooks of batch ?1 behind the job ?2. Those that have ended well are found by no index.
 pub(super) const HOOKS: &str = concat!(

@@ -25,24 +25,7 @@ impl SqliteQueue {
         } = place::find(path, mode)?;
         prepare(&path, mode)?;
         notes.extend(close_files(&path, open_to_others)?);
-        let options = SqliteConnectOptions::new()
-            .filename(&path)
-            .create_if_missing(false)
-            .read_only(mode == Open::Read)
-            .immutable(immutable)
-            .busy_timeout(BUSY_TIMEOUT)
-            .synchronous(SqliteSynchronous::Full)
-            .foreign_keys(true)
-            .pragma("secure_delete", "ON")
-            // A log that is begun anew is cut to its content, because its size is what tells that it
-            // has grown long, and no page with an erased password may stay behind its end.
-            .pragma("journal_size_limit", "0")
-            // A run carries the log over itself, since it has to mark the main file each time; every
-            // other writer empties the log when it closes.
-            .pragma("wal_autocheckpoint", "0")
-            .pragma("recursive_triggers", "ON")
-            .pragma("trusted_schema", "OFF")
-            .disable_statement_logging();
+        let options = options(&path, mode).immutable(immutable);
         let connection = SqliteConnection::connect_with(&options)
             .await
             .map_err(|error| unusable(&path, &error))?;
@@ -74,6 +57,23 @@ impl SqliteQueue {
             }
             other => other,
         }
+    }
+
+    /// The same database once more, for what this process does beside a run of its own. No file is opened for
+    /// it but by SQLite: to close any other descriptor would give up the locks of the first connection.
+    pub(in crate::queue) async fn another(&self) -> Result<Self, OpenError> {
+        let connection = SqliteConnection::connect_with(&options(&self.path, Open::Change))
+            .await
+            .map_err(|error| unusable(&self.path, &error))?;
+        let mut queue = Self {
+            connection,
+            path: self.path.clone(),
+            files: self.files.clone(),
+            notes: Vec::new(),
+            marked_file: None,
+        };
+        queue.check_settings(Open::Change).await?;
+        Ok(queue)
     }
 
     /// Writes everything into the main file and empties the write-ahead log, so that erased
@@ -143,6 +143,26 @@ impl SqliteQueue {
             })
         }
     }
+}
+
+fn options(path: &Path, mode: Open) -> SqliteConnectOptions {
+    SqliteConnectOptions::new()
+        .filename(path)
+        .create_if_missing(false)
+        .read_only(mode == Open::Read)
+        .busy_timeout(BUSY_TIMEOUT)
+        .synchronous(SqliteSynchronous::Full)
+        .foreign_keys(true)
+        .pragma("secure_delete", "ON")
+        // A log that is begun anew is cut to its content, because its size is what tells that it
+        // has grown long, and no page with an erased password may stay behind its end.
+        .pragma("journal_size_limit", "0")
+        // A run carries the log over itself, since it has to mark the main file each time; every
+        // other writer empties the log when it closes.
+        .pragma("wal_autocheckpoint", "0")
+        .pragma("recursive_triggers", "ON")
+        .pragma("trusted_schema", "OFF")
+        .disable_statement_logging()
 }
 
 fn unusable(path: &Path, error: &sqlx::Error) -> OpenError {

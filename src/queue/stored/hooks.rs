@@ -1,7 +1,8 @@
 //! How hooks are counted.
 
 use super::decode::word;
-use crate::queue::{HookCounts, StoreError};
+use crate::job::HookCounts;
+use crate::queue::StoreError;
 
 /// Of rows of a hook's state and how many are in it.
 pub fn hook_counts(rows: Vec<(String, i64)>) -> Result<HookCounts, StoreError> {
