@@ -351,7 +351,7 @@ mod tests {
     fn who_was_told_not_to_look_at_instances_does_not_and_the_usual_port_says_nothing() {
         let kept = |ordered: PaceArgs, own: PaceArgs| {
             let resolved = |args: PaceArgs| args.resolve(false).unwrap().0;
-            let recorded = as_json(&resolved(ordered), &Repeated::default());
+            let recorded = as_json(&resolved(ordered), &Repeated::default(), None);
             let mut options = resolved(own);
             let words = keep_to(&recorded, &Configured::default(), &mut options).unwrap();
             (options.witnesses.ssh_port, words.join(" "))
