@@ -13,7 +13,7 @@ use super::global::Global;
 use super::held::{Held, held_now, holds_as_json};
 use super::output::printed;
 use crate::exit::Exit;
-use crate::job::{ResultRow, State};
+use crate::job::{HookState, ResultRow, State};
 use crate::queue::{Backend as _, Open};
 use crate::report::ResultFields;
 use crate::{text, time};
@@ -134,7 +134,9 @@ fn text_line(row: &ResultRow, held: &Held, out: &mut Vec<u8>) -> io::Result<()> 
     let held_back = holds
         .iter()
         .map(|hold| format!("held back {}", hold.words()));
-    let what: Vec<String> = [what].into_iter().chain(held_back).collect();
+    let hook = row.hook.filter(|hook| *hook != HookState::Done);
+    let hook = hook.map(|hook| format!("hook {hook}"));
+    let what: Vec<String> = [what].into_iter().chain(hook).chain(held_back).collect();
     let what = what.join("; ");
     let what = what.trim_start_matches("; ");
     let known = |text: &Option<String>, chars_max| {

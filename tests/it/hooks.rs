@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use refleet::failpoint;
 use serde_json::Value;
 
-use crate::rig::{FIRST, PASSWORD, Rig, SIGABRT, finish};
+use crate::rig::{Cluster, FIRST, PASSWORD, Rig, SIGABRT, finish};
 
 /// Writes down that it was carried out, and for which service.
 const COUNT: &str =
@@ -189,6 +189,26 @@ fn a_hook_killed_at_any_step_is_carried_out_once_or_listed_for_a_retry() {
         rig.call(&["verify"]).exit(0);
         rig.assert_truth(1);
     }
+}
+
+#[test]
+fn a_queue_on_a_server_has_hooks_like_one_in_a_file() {
+    let Some(cluster) = Cluster::shared() else {
+        return;
+    };
+    let rig = Rig::new(3).on_server(cluster);
+    let failing = format!("{COUNT}; exit 1");
+    let ended = rig.run(&["--on-done", &failing, "--hook-retries", "0"]);
+    ended.exit(0).says("hooks: 3 failed");
+    assert_eq!(carried_out(&rig), ids(3));
+    let secrets = || rig.ask(cluster, "SELECT count(*) FROM refleet.secret");
+    assert_eq!(secrets().trim(), "3");
+    rig.call(&["verify"]).exit(0);
+    let retry = ["hooks", "retry", "--failed", "--on-done", "cat > /dev/null"];
+    rig.call(&retry).exit(0).says_out("3 ended well");
+    assert_eq!(left(&rig), []);
+    assert_eq!(secrets().trim(), "0");
+    rig.call(&["verify"]).exit(0);
 }
 
 #[test]

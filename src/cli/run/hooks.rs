@@ -76,7 +76,8 @@ pub async fn left_behind(
     Ok(())
 }
 
-/// Lets `run` work, and the hooks beside it; when it has ended, what still waits of them is carried out. A
+/// Lets `run` work, and the hooks beside it; when it has ended, and `is_sound` of that, what still waits of them is
+/// carried out: where the queue was lost, or is another one by now, nobody knows what was started before. A
 /// first signal starts no more of them, a second one ends those that were started.
 pub async fn beside<T>(
     hooks: Option<Hooks>,
@@ -84,6 +85,7 @@ pub async fn beside<T>(
     rounds: &Rounds,
     signals: &mut Signals,
     run: impl AsyncFnOnce(&mut Signals) -> T,
+    is_sound: impl Fn(&T) -> bool,
 ) -> T {
     let Some(hooks) = hooks else {
         return run(signals).await;
@@ -97,7 +99,11 @@ pub async fn beside<T>(
         phase.send_if_modified(|phase| {
             let works = *phase == Phase::Work;
             if works {
-                *phase = Phase::Finish;
+                *phase = if is_sound(&ended) {
+                    Phase::Finish
+                } else {
+                    Phase::Stop
+                };
             }
             works
         });

@@ -101,7 +101,7 @@ pub async fn work(
         let exit = conclude(invocation, queue, lease, &mut ending, left_out).await;
         Ok((ending, exit))
     };
-    let worked = hooks::beside(hooks, &tell_of_hook, &rounds, signals, run);
+    let worked = hooks::beside(hooks, &tell_of_hook, &rounds, signals, run, is_sound);
     let (ending, exit) = match Box::pin(worked).await {
         Ok(worked) => worked,
         Err(error) => {
@@ -118,6 +118,14 @@ pub async fn work(
     });
     close(invocation, display, &watched, ended);
     Ok(exit)
+}
+
+/// How a run has ended, and its exit code.
+type Worked = Result<(Ending, Exit), StoreError>;
+
+/// The queue has taken all of it.
+fn is_sound(worked: &Worked) -> bool {
+    (worked.as_ref()).is_ok_and(|(ending, _)| ending.storage.is_none())
 }
 
 /// What is left to write when a run has ended, and its exit code.
