@@ -2,8 +2,8 @@
 
 use super::error::CliError;
 use super::global::Global;
-use crate::job::BatchId;
-use crate::queue::{Backend as _, Batch, Open, Queue};
+use crate::job::{BatchId, KeyPlaces, ResultRow};
+use crate::queue::{Backend as _, Batch, Open, Queue, StoreError};
 
 #[derive(Debug, Clone, clap::Args)]
 pub struct BatchArg {
@@ -27,4 +27,18 @@ pub async fn find(queue: &mut Queue, wanted: Option<BatchId>) -> Result<Batch, C
             (queue.batches().await?.pop()).ok_or_else(|| CliError::NothingLoaded(queue.shown()))
         }
     }
+}
+
+/// Where the host keys of `batch` were shown.
+pub async fn key_places(queue: &mut Queue, batch: BatchId) -> Result<KeyPlaces, StoreError> {
+    let mut places = KeyPlaces::default();
+    let mut note = |row: ResultRow| {
+        for shown in [&row.host_key_before, &row.host_key].into_iter().flatten() {
+            places.note(shown);
+        }
+        Ok(())
+    };
+    // Nothing is written, so nothing can fail to be.
+    let _ = queue.results(batch, &[], &mut note).await?;
+    Ok(places)
 }

@@ -78,6 +78,8 @@ pub enum ResultsFormat {
     Xlsx,
     /// For Ansible: an inventory, with a group for each state and for each group of the manifest
     AnsibleInventory,
+    /// For OpenSSH: the new host keys of the instances that are done
+    KnownHosts,
 }
 
 impl Formats for ResultsFormat {
@@ -95,6 +97,7 @@ impl ResultsFormat {
             Self::Json => Some(ReportFormat::Json),
             Self::Html => Some(ReportFormat::Html),
             Self::AnsibleInventory => Some(ReportFormat::Inventory),
+            Self::KnownHosts => Some(ReportFormat::KnownHosts),
             Self::Xlsx => None,
         }
     }

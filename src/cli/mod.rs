@@ -66,6 +66,7 @@ mod signals;
 mod simulate;
 mod start;
 mod status;
+mod suggestions;
 mod systemd;
 mod trace;
 mod typed;

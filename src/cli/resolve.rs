@@ -16,10 +16,11 @@ use super::next;
 use super::order::sound_rows;
 use super::orphans::Orphans;
 use super::output::{print_text, tell, tell_prose};
+use super::suggestions::Suggestions;
 use super::words::jobs;
 use crate::cli::recorded::hooks_of;
 use crate::exit::Exit;
-use crate::job::{BatchId, Executed, LedgerEntry, ServiceId, State, Terms, Verdict};
+use crate::job::{BatchId, Executed, KeyHint, LedgerEntry, ServiceId, State, Terms, Verdict};
 use crate::manifest::{Source, Validated};
 use crate::progress::Verbosity;
 use crate::queue::{
@@ -69,13 +70,14 @@ const RESOLVE_EXAMPLES: &str = "\
 Examples:
   refleet resolve 5113119 --as done --reason \"logged in: it is the new image\"
   refleet resolve 5113119 --as requeue --reason \"the old image still runs\"
+  refleet resolve --suggested                what the host keys say, asked once
   refleet resolve --all --as failed --reason \"restored by hand, ticket 4711\"";
 
 /// Settle doubts, and failures after a wipe, by the operator's word.
 ///
 /// For instances whose fate is known because somebody has looked at them.
 #[derive(Debug, Args)]
-#[command(override_usage = "refleet resolve [OPTIONS] --as <WORD> --reason <TEXT> <SERVICE_ID>...|--all", after_help = RESOLVE_EXAMPLES)]
+#[command(override_usage = "refleet resolve [OPTIONS] --as <WORD> --reason <TEXT> <SERVICE_ID>...|--all\n       refleet resolve [OPTIONS] --suggested", after_help = RESOLVE_EXAMPLES)]
 #[command(group = clap::ArgGroup::new("which").required(true))]
 pub struct ResolveArgs {
     /// Instances in doubt, or failed after they were wiped
@@ -86,13 +88,26 @@ pub struct ResolveArgs {
     #[arg(long, group = "which")]
     pub all: bool,
 
+    /// Show the held doubts of whose instances the host keys say something, and settle all of them by one word: as done where the key is new, to be sent again where it is the same
+    #[arg(long, group = "which", conflicts_with_all = ["verdict", "reason"])]
+    pub suggested: bool,
+
+    /// With --suggested: do not ask
+    #[arg(long, short, requires = "suggested")]
+    pub yes: bool,
+
     /// `done`: it was rebuilt; `requeue`: send it again, whatever happened; `failed`: leave it as it is
-    #[arg(long = "as", value_enum, value_name = "WORD")]
-    pub verdict: Word,
+    #[arg(
+        long = "as",
+        value_enum,
+        value_name = "WORD",
+        required_unless_present = "suggested"
+    )]
+    pub verdict: Option<Word>,
 
     /// How you know; the ledger keeps it
-    #[arg(long, value_name = "TEXT", value_parser = parse_reason)]
-    pub reason: String,
+    #[arg(long, value_name = "TEXT", value_parser = parse_reason, required_unless_present = "suggested")]
+    pub reason: Option<String>,
 
     #[command(flatten)]
     pub batch: BatchArg,
@@ -174,12 +189,15 @@ pub async fn retry(global: &Global, args: &RetryArgs) -> Result<Exit, CliError> 
 }
 
 pub async fn resolve(global: &Global, args: &ResolveArgs) -> Result<Exit, CliError> {
-    let verdict = match args.verdict {
+    let (Some(word), Some(reason)) = (args.verdict, &args.reason) else {
+        return suggested(global, args).await;
+    };
+    let verdict = match word {
         Word::Done => Verdict::Done,
         Word::Requeue => Verdict::Requeue,
         Word::Failed => Verdict::Failed,
     };
-    let reason = args.reason.clone();
+    let reason = reason.clone();
     let decide = move |job: &QueuedJob, _: Option<BatchId>| {
         if job.record.state == State::Failed {
             if job.record.executed() == Executed::No {
@@ -220,6 +238,34 @@ pub async fn resolve(global: &Global, args: &ResolveArgs) -> Result<Exit, CliErr
         from: None,
     };
     Box::pin(carry_out(global, &args.batch, operation)).await
+}
+
+/// Settles the doubts that have a hint, once somebody has seen them all.
+async fn suggested(global: &Global, args: &ResolveArgs) -> Result<Exit, CliError> {
+    let Some(suggestions) = Suggestions::ask(global, &args.batch, args.yes).await? else {
+        return Ok(Exit::Done);
+    };
+    for hint in [KeyHint::New, KeyHint::Same] {
+        let services = suggestions.of(hint);
+        if services.is_empty() {
+            continue;
+        }
+        let decide = |job: &QueuedJob, _: Option<BatchId>| suggestions.settle(job);
+        let operation = Operation {
+            selection: Selection::Services(services),
+            states: &[State::InDoubt],
+            decide: &decide,
+            done: match hint {
+                KeyHint::New => Done::Is("resolved as done"),
+                KeyHint::Same => Done::Queued,
+            },
+            leads_to: None,
+            none: "is in doubt",
+            from: None,
+        };
+        Box::pin(carry_out(global, &args.batch, operation)).await?;
+    }
+    Ok(Exit::Done)
 }
 
 pub async fn cancel(global: &Global, args: &CancelArgs) -> Result<Exit, CliError> {

@@ -118,16 +118,6 @@ impl ShownKey {
     }
 }
 
-/// What an instance's host keys say of a doubt, where they prove nothing.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "snake_case")]
-pub enum KeyHint {
-    /// They are new: somebody has rebuilt it.
-    New,
-    /// They are the same as before: probably nobody has.
-    Same,
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;

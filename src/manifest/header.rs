@@ -39,7 +39,7 @@ pub fn is_header<'a>(required: &[Column], names: impl Iterator<Item = &'a str>) 
 /// The header of a report of ours, as it was written or saved by a spreadsheet program.
 fn is_report(cells: &csv::StringRecord) -> bool {
     /// Columns that only results have.
-    const RESULTS: [&str; 8] = [
+    const RESULTS: [&str; 10] = [
         "executed",
         "state",
         "evidence",
@@ -48,6 +48,8 @@ fn is_report(cells: &csv::StringRecord) -> bool {
         "completedat",
         "errorkind",
         "error",
+        "hostkeybefore",
+        "hostkey",
     ];
     let count = |names: &[String]| {
         RESULTS

@@ -36,6 +36,7 @@ pub fn next_steps(ended: &Ended) -> Vec<Step> {
             ),
             [
                 "list --state in_doubt",
+                "resolve --suggested",
                 "resolve SERVICE_ID --as WORD --reason TEXT",
             ],
         ));

@@ -12,6 +12,7 @@ mod fields;
 mod html;
 mod inventory;
 mod json;
+mod known_hosts;
 mod listing;
 mod summary;
 mod table;

@@ -6,6 +6,7 @@ use super::csv::Csv;
 use super::html::Html;
 use super::inventory::Inventory;
 use super::json::Json;
+use super::known_hosts::KnownHosts;
 use super::summary::{Earlier, Subject};
 use super::table::Table;
 use crate::job::{Counts, Happened, ResultRow};
@@ -34,13 +35,15 @@ pub enum ReportFormat {
     Html,
     /// For Ansible.
     Inventory,
+    /// For OpenSSH: the host keys of what was rebuilt.
+    KnownHosts,
 }
 
 impl ReportFormat {
     /// It says what the rows come to, too.
     pub fn sums_up(self) -> bool {
         match self {
-            Self::Table | Self::Csv | Self::Inventory => false,
+            Self::Table | Self::Csv | Self::Inventory | Self::KnownHosts => false,
             Self::Json | Self::Html => true,
         }
     }
@@ -60,6 +63,7 @@ enum Sheet<W: Write> {
     Json(Box<Json<W>>),
     Html(Box<Html<W>>),
     Inventory(Box<Inventory<W>>),
+    KnownHosts(KnownHosts<W>),
 }
 
 impl<W: Write> Report<W> {
@@ -79,6 +83,7 @@ impl<W: Write> Report<W> {
             ReportFormat::Json => Sheet::Json(Box::new(Json::new(out, subject, earlier)?)),
             ReportFormat::Html => Sheet::Html(Box::new(Html::new(out, subject, earlier)?)),
             ReportFormat::Inventory => Sheet::Inventory(Box::new(Inventory::new(out)?)),
+            ReportFormat::KnownHosts => Sheet::KnownHosts(KnownHosts::new(out)),
         };
         Ok(Self {
             sheet,
@@ -95,13 +100,14 @@ impl<W: Write> Report<W> {
             Sheet::Json(json) => json.row(row),
             Sheet::Html(html) => html.row(row),
             Sheet::Inventory(inventory) => inventory.row(row),
+            Sheet::KnownHosts(known_hosts) => known_hosts.row(row),
         }
     }
 
     /// Adds what happened, and when, that no row says any more ([`Overview::overtaken`](crate::queue::Overview::overtaken)).
     pub fn overtaken(&mut self, what: Happened, at_ms: i64) {
         match &mut self.sheet {
-            Sheet::Table(_) | Sheet::Csv(_) | Sheet::Inventory(_) => {}
+            Sheet::Table(_) | Sheet::Csv(_) | Sheet::Inventory(_) | Sheet::KnownHosts(_) => {}
             Sheet::Json(json) => json.overtaken(what, at_ms),
             Sheet::Html(html) => html.overtaken(what, at_ms),
         }
@@ -115,6 +121,7 @@ impl<W: Write> Report<W> {
             Sheet::Json(json) => json.finish(),
             Sheet::Html(html) => html.finish(),
             Sheet::Inventory(inventory) => inventory.finish(),
+            Sheet::KnownHosts(known_hosts) => known_hosts.finish(),
         }
     }
 }

@@ -29,6 +29,7 @@ Examples:
   refleet report
   refleet report --output report.html
   refleet report --output results.csv
+  refleet report --format known-hosts >> ~/.ssh/known_hosts
   refleet report --from fleet.xlsx --output results.xlsx
   refleet report --format ansible-inventory --output fleet.json
   refleet report --rows failed --from fleet.csv --output failed.csv
@@ -149,6 +150,7 @@ fn called(format: ResultsFormat) -> &'static str {
         ResultsFormat::Html => "HTML",
         ResultsFormat::Xlsx => "a workbook",
         ResultsFormat::AnsibleInventory => "an inventory",
+        ResultsFormat::KnownHosts => "known_hosts",
     }
 }
 

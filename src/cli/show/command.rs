@@ -10,10 +10,10 @@ use crate::cli::error::CliError;
 use crate::cli::global::Global;
 use crate::cli::held::held_now;
 use crate::cli::output::{print_json, print_prose};
-use crate::cli::{database, next};
+use crate::cli::{batches, database, next};
 use crate::exit::Exit;
-use crate::job::{ResultRow, ServiceId};
-use crate::queue::{Backend as _, Open};
+use crate::job::{BatchId, KeyHint, ResultRow, ServiceId, State};
+use crate::queue::{Backend as _, Open, Queue, QueuedJob, StoreError};
 const EXAMPLES: &str = "\
 Examples:
   refleet show 5113119               what was sent, answered and seen, and when
@@ -63,12 +63,14 @@ pub async fn show(global: &Global, args: &ShowArgs) -> Result<Exit, CliError> {
             // No order is ever removed.
             None => None,
         };
+        let key_hint = key_hint(&mut queue, batch, &job).await?;
         records.push(Record {
             batch,
             job,
             result,
             history,
             held_back,
+            key_hint,
             next,
         });
     }
@@ -78,4 +80,16 @@ pub async fn show(global: &Global, args: &ShowArgs) -> Result<Exit, CliError> {
         print_prose(&as_text(args.service_id, &records))?;
     }
     Ok(Exit::Done)
+}
+
+/// What the host keys of a job in doubt say, beside all others that its batch has seen.
+async fn key_hint(
+    queue: &mut Queue,
+    batch: BatchId,
+    job: &QueuedJob,
+) -> Result<Option<KeyHint>, StoreError> {
+    if job.record.state != State::InDoubt || job.record.host_key.is_none() {
+        return Ok(None);
+    }
+    Ok(batches::key_places(queue, batch).await?.hint(&job.record))
 }

@@ -6,7 +6,7 @@ use serde_json::Value;
 use super::record::Record;
 use crate::cli::held::holds_as_json;
 use crate::job::{
-    AccessKind, Action, Baseline, BatchId, Failure, Group, LedgerEntry, RunId, ServiceId,
+    AccessKind, Action, Baseline, BatchId, Failure, Group, KeyHint, LedgerEntry, RunId, ServiceId,
 };
 use crate::queue::LedgerLine;
 use crate::report::ResultFields;
@@ -42,6 +42,7 @@ struct ShownJob<'a> {
     group: Option<&'a Group>,
     held: bool,
     held_back: Value,
+    key_hint: Option<KeyHint>,
     baseline: Option<&'a Baseline>,
     failure: Option<&'a Failure>,
     history: Vec<ShownEntry<'a>>,
@@ -64,6 +65,7 @@ impl<'a> ShownJob<'a> {
             result,
             history,
             held_back,
+            key_hint,
             next: _,
         } = shown;
         let record = &job.record;
@@ -76,6 +78,7 @@ impl<'a> ShownJob<'a> {
             group: job.group.as_ref(),
             held: record.held,
             held_back: holds_as_json(held_back),
+            key_hint: *key_hint,
             baseline: record.baseline.as_ref(),
             failure: record.failure.as_ref(),
             history: history.iter().map(ShownEntry::from).collect(),

@@ -18,6 +18,7 @@ pub fn as_text(service: ServiceId, records: &[Record]) -> String {
             result: _,
             history,
             held_back,
+            key_hint,
             next,
         } = record;
         out.add(&format!("\nbatch {batch}, line {}", job.line));
@@ -26,6 +27,9 @@ pub fn as_text(service: ServiceId, records: &[Record]) -> String {
         out.hook(job);
         for hold in held_back {
             out.add(&format!("  held back {}", hold.words()));
+        }
+        if let Some(hint) = key_hint {
+            out.add(&format!("  hint      {}", hint.words()));
         }
         if let Some(next) = next {
             out.add(&format!("  next      {next}"));

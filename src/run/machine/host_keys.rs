@@ -75,7 +75,7 @@ impl Machine {
 
     /// A look has ended.
     pub(super) fn look_finished(&mut self, sighting: &Sighting, now: Now) {
-        let shared = self.account.witness.shared();
+        let shared = self.account.witness.places().shared();
         let Some(shown) = self.account.witness.ended(sighting) else {
             if self.account.witness.is_blind() {
                 self.narrator.warn_once("blind", || {
@@ -85,7 +85,7 @@ impl Machine {
             self.account.witness.done_mut(sighting.service);
             return;
         };
-        if self.account.witness.shared() > shared {
+        if self.account.witness.places().shared() > shared {
             self.narrator.warn_once("shared_keys", || {
                 "several instances show the same host key: their image carries it, or something else answers for them; such keys prove nothing".to_owned()
             });
@@ -156,7 +156,7 @@ impl Machine {
         let listed = self.account.inventory.get(job.service);
         let ip = listed.and_then(|listed| listed.ip.as_deref());
         let is_there = ip.and_then(|ip| ip.trim().parse().ok()) == Some(before.address.ip());
-        let is_shared = |shown: &ShownKey| witness.is_shared(&shown.key);
+        let is_shared = |shown: &ShownKey| witness.places().is_shared(&shown.key);
         let now = job.record.host_key.as_ref();
         let count =
             is_there && !baseline.own_image && !is_shared(before) && !now.is_some_and(is_shared);
@@ -201,7 +201,7 @@ impl Machine {
         let record = &job.record;
         let before = record.baseline.as_ref().and_then(|it| it.host_key.as_ref());
         for shown in before.into_iter().chain(record.host_key.as_ref()) {
-            self.account.witness.note(shown);
+            self.account.witness.recall(shown);
         }
     }
 }

@@ -1,10 +1,10 @@
 //! Which instances are asked for their host keys, and what they have shown.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
-use crate::job::{HostKey, ServiceId, ShownKey};
+use crate::job::{HostKey, KeyPlaces, ServiceId, ShownKey};
 use crate::queue::QueuedJob;
 use crate::run::Now;
 use crate::witness::{Look, PATIENCE, Unseen};
@@ -75,10 +75,8 @@ pub(super) struct Witness {
     looks: usize,
     before: HashMap<ServiceId, Asked>,
     done: HashMap<ServiceId, Unseeing>,
-    /// Where each key was shown.
-    shown: HashMap<HostKey, SocketAddr>,
-    /// Keys that several addresses have shown.
-    shared: HashSet<HostKey>,
+    /// Where each key was shown, in this run or before.
+    places: KeyPlaces,
     /// Looks in a row that have shown none; `None`: one has.
     in_vain: Option<usize>,
 }
@@ -181,7 +179,7 @@ impl Witness {
         match &shown {
             Some(shown) => {
                 self.in_vain = None;
-                self.note(shown);
+                self.places.note(shown);
             }
             None => self.in_vain = self.in_vain.map(|looks| looks + 1),
         }
@@ -195,23 +193,14 @@ impl Witness {
         shown
     }
 
-    /// A key was shown there, in this run or before.
-    pub(super) fn note(&mut self, shown: &ShownKey) {
-        let ShownKey { address, key } = shown;
-        let known = self.shown.entry(key.clone()).or_insert(*address);
-        if *known != *address {
-            self.shared.insert(key.clone());
-        }
+    /// Where each key was shown, in this run or before.
+    pub(super) fn places(&self) -> &KeyPlaces {
+        &self.places
     }
 
-    /// Several addresses have shown it: it says nothing of any.
-    pub(super) fn is_shared(&self, key: &HostKey) -> bool {
-        self.shared.contains(key)
-    }
-
-    /// How many keys several addresses have shown.
-    pub(super) fn shared(&self) -> usize {
-        self.shared.len()
+    /// An earlier process has seen it.
+    pub(super) fn recall(&mut self, shown: &ShownKey) {
+        self.places.note(shown);
     }
 
     /// The job is done, and its new key is still to be seen: every `pause`, for `long` at most.

@@ -1,0 +1,144 @@
+//! What the host keys of instances say of doubts that wait for a word, shown before they are settled.
+
+use std::fmt::Write as _;
+
+use super::batches::{self, BatchArg};
+use super::database;
+use super::error::CliError;
+use super::global::Global;
+use super::output::{can_ask, print_text, tell};
+use super::typed::answer;
+use crate::job::{HostKey, KeyHint, LedgerEntry, ServiceId, State, Verdict};
+use crate::queue::{Backend as _, Open, QueuedJob, Store as _};
+use crate::{text, time};
+
+/// Doubts that are shown before the rest is only counted.
+const SHOWN_MAX: usize = 200;
+
+/// What settles all of them.
+const WORD: &str = "settle";
+
+/// Held doubts that have a hint.
+pub struct Suggestions {
+    jobs: Vec<(QueuedJob, KeyHint)>,
+}
+
+impl Suggestions {
+    /// Shows them and asks; `None`: there are none, or somebody has said no.
+    pub async fn ask(
+        global: &Global,
+        batch: &BatchArg,
+        is_sure: bool,
+    ) -> Result<Option<Self>, CliError> {
+        let (mut queue, batch) = batches::open(global, batch, Open::Read).await?;
+        database::tell_another(global, &mut queue).await?;
+        let places = batches::key_places(&mut queue, batch.id).await?;
+        let doubts = queue.in_flight(batch.id, &[State::InDoubt]).await?;
+        let held: Vec<QueuedJob> = doubts.into_iter().filter(|job| job.record.held).collect();
+        let count = held.len();
+        let jobs: Vec<_> = held
+            .into_iter()
+            .filter_map(|job| places.hint(&job.record).map(|hint| (job, hint)))
+            .collect();
+        queue.close().await?;
+        if jobs.is_empty() {
+            print_text(&format!(
+                "nothing to settle: of {count} held doubts of batch {} none has a hint by its host key\n",
+                batch.id
+            ))?;
+            return Ok(None);
+        }
+        let suggestions = Self { jobs };
+        tell(&suggestions.table(count));
+        if !is_sure {
+            if !can_ask() {
+                return Err(CliError::Usage(
+                    "nobody can be asked here: look at the table above, then say the same with --yes"
+                        .to_owned(),
+                ));
+            }
+            let prompt = format!("Type {WORD} to write that down: ");
+            let typed = answer(&prompt).await.unwrap_or_default();
+            if typed.trim() != WORD {
+                tell("nothing was changed\n");
+                return Ok(None);
+            }
+        }
+        Ok(Some(suggestions))
+    }
+
+    /// Whose hint is this one.
+    pub fn of(&self, hint: KeyHint) -> Vec<ServiceId> {
+        let jobs = self.jobs.iter().filter(|(_, own)| *own == hint);
+        jobs.map(|(job, _)| job.service).collect()
+    }
+
+    /// What settles a doubt as it was shown.
+    pub fn settle(&self, job: &QueuedJob) -> Result<LedgerEntry, String> {
+        let shown = self.jobs.iter().find(|(shown, _)| shown.id == job.id);
+        let Some((_, hint)) = shown.filter(|(shown, _)| shown.record == job.record) else {
+            return Err("has moved since it was shown".to_owned());
+        };
+        let key = job.record.host_key.as_ref().map(|shown| &shown.key);
+        let key = key.map(HostKey::fingerprint).unwrap_or_default();
+        let (verdict, what) = match hint {
+            KeyHint::New => (Verdict::Done, "new"),
+            KeyHint::Same => (Verdict::Requeue, "the one of before"),
+        };
+        Ok(LedgerEntry::Resolved {
+            verdict,
+            reason: format!("its SSH host key is {what}: {key}"),
+            hook: false,
+        })
+    }
+
+    fn table(&self, held: usize) -> String {
+        let mut table = String::new();
+        let mut line = |cells: [&str; 5]| {
+            let [service, name, ip, key, settled] = cells;
+            // Writing to a String cannot fail.
+            let _ = writeln!(
+                table,
+                "{service:<10} {name:<20} {ip:<15} {key:<9} {settled}"
+            );
+        };
+        line(["service", "name", "ip", "host key", "would be settled as"]);
+        for (job, hint) in self.jobs.iter().take(SHOWN_MAX) {
+            let baseline = job.record.baseline.as_ref();
+            let known =
+                |of: Option<&String>| of.map_or_else(|| "-".to_owned(), |it| text::brief(it, 20));
+            let sent = job
+                .record
+                .submitted_ms
+                .or(job.record.intent_ms)
+                .map(time::human);
+            let sent = sent.unwrap_or_default();
+            let (key, settled) = match hint {
+                KeyHint::New => ("new", format!("done: it was rebuilt after {sent}")),
+                KeyHint::Same => (
+                    "the same",
+                    format!("sent again: the system of before {sent} still answers"),
+                ),
+            };
+            line([
+                &job.service.to_string(),
+                &known(baseline.and_then(|it| it.name.as_ref())),
+                &known(baseline.and_then(|it| it.ip.as_ref())),
+                key,
+                &settled,
+            ]);
+        }
+        let (new, same) = (self.of(KeyHint::New).len(), self.of(KeyHint::Same).len());
+        let rest = self.jobs.len().saturating_sub(SHOWN_MAX);
+        if rest > 0 {
+            let _ = writeln!(table, "… and {rest} more");
+        }
+        let without = held - self.jobs.len();
+        let _ = writeln!(
+            table,
+            "\n{new} to be done, {same} to be sent again: the next run wipes these. {without} other doubts have no hint.\n\
+             A new key proves a rebuild, and not whose; the same key proves nothing: an image or a hook may have brought it back."
+        );
+        table
+    }
+}
