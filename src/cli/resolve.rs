@@ -92,10 +92,6 @@ pub struct ResolveArgs {
     #[arg(long, group = "which", conflicts_with_all = ["verdict", "reason"])]
     pub suggested: bool,
 
-    /// With --suggested: do not ask
-    #[arg(long, short, requires = "suggested")]
-    pub yes: bool,
-
     /// `done`: it was rebuilt; `requeue`: send it again, whatever happened; `failed`: leave it as it is
     #[arg(
         long = "as",
@@ -242,7 +238,7 @@ pub async fn resolve(global: &Global, args: &ResolveArgs) -> Result<Exit, CliErr
 
 /// Settles the doubts that have a hint, once somebody has seen them all.
 async fn suggested(global: &Global, args: &ResolveArgs) -> Result<Exit, CliError> {
-    let Some(suggestions) = Suggestions::ask(global, &args.batch, args.yes).await? else {
+    let Some(suggestions) = Suggestions::ask(global, &args.batch).await? else {
         return Ok(Exit::Done);
     };
     for hint in [KeyHint::New, KeyHint::Same] {

@@ -25,11 +25,7 @@ pub struct Suggestions {
 
 impl Suggestions {
     /// Shows them and asks; `None`: there are none, or somebody has said no.
-    pub async fn ask(
-        global: &Global,
-        batch: &BatchArg,
-        is_sure: bool,
-    ) -> Result<Option<Self>, CliError> {
+    pub async fn ask(global: &Global, batch: &BatchArg) -> Result<Option<Self>, CliError> {
         let (mut queue, batch) = batches::open(global, batch, Open::Read).await?;
         database::tell_another(global, &mut queue).await?;
         let places = batches::key_places(&mut queue, batch.id).await?;
@@ -50,19 +46,18 @@ impl Suggestions {
         }
         let suggestions = Self { jobs };
         tell(&suggestions.table(count));
-        if !is_sure {
-            if !can_ask() {
-                return Err(CliError::Usage(
-                    "nobody can be asked here: look at the table above, then say the same with --yes"
-                        .to_owned(),
-                ));
-            }
-            let prompt = format!("Type {WORD} to write that down: ");
-            let typed = answer(&prompt).await.unwrap_or_default();
-            if typed.trim() != WORD {
-                tell("nothing was changed\n");
-                return Ok(None);
-            }
+        // A key that is the same is a guess: no script wipes an instance on one.
+        if !can_ask() {
+            return Err(CliError::Usage(
+                "--suggested asks a person, and needs a terminal for it; a script settles doubts by `resolve SERVICE_ID --as WORD --reason TEXT`"
+                    .to_owned(),
+            ));
+        }
+        let prompt = format!("Type `{WORD}` to settle them so: ");
+        let typed = answer(&prompt).await.unwrap_or_default();
+        if typed.trim() != WORD {
+            tell("nothing was changed\n");
+            return Ok(None);
         }
         Ok(Some(suggestions))
     }
@@ -133,10 +128,13 @@ impl Suggestions {
         if rest > 0 {
             let _ = writeln!(table, "… and {rest} more");
         }
-        let without = held - self.jobs.len();
+        let without = match held - self.jobs.len() {
+            0 => String::new(),
+            others => format!(" Without a hint: {others} more."),
+        };
         let _ = writeln!(
             table,
-            "\n{new} to be done, {same} to be sent again: the next run wipes these. {without} other doubts have no hint.\n\
+            "\nAs done: {new}. To be sent again, and so wiped by the next run: {same}.{without}\n\
              A new key proves a rebuild, and not whose; the same key proves nothing: an image or a hook may have brought it back."
         );
         table

@@ -67,6 +67,7 @@ mod spreadsheets;
 mod start_order;
 mod storage;
 mod stray;
+mod suggested;
 mod systemd;
 
 mod service;
