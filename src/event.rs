@@ -146,6 +146,8 @@ pub enum Activity {
         #[serde(rename = "ms", serialize_with = "as_ms")]
         remaining: Duration,
     },
+    /// All is done, and the latest instances are asked for their new host keys.
+    ReadingHostKeys,
     /// Only doubts are left, and they are being watched.
     WatchingDoubts {
         /// When the last of them is settled or held, at the latest, as Unix time.

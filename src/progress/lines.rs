@@ -277,6 +277,7 @@ pub fn describe_activity(activity: &Activity, terms: &Terms) -> String {
         Activity::WaitingToRetry { remaining } => {
             format!("next retry in {}", time::short(*remaining))
         }
+        Activity::ReadingHostKeys => "reading the new host keys".to_owned(),
         Activity::WatchingDoubts { until_ms } => {
             format!(
                 "watching the doubts, until {} at the latest",

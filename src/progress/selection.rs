@@ -33,6 +33,7 @@ pub fn is_shown(event: &Event, mode: Mode, verbosity: Verbosity) -> bool {
                 Activity::Working
                 | Activity::HeldBack { .. }
                 | Activity::WaitingForCompletion
+                | Activity::ReadingHostKeys
                 | Activity::WaitingToRetry { .. } => false,
             }
         }

@@ -335,6 +335,7 @@ impl Tally {
             | Activity::Working
             | Activity::HeldBack { .. }
             | Activity::WaitingForCompletion
+            | Activity::ReadingHostKeys
             | Activity::WatchingDoubts { .. } => describe_activity(activity, self.terms),
         };
         let is_said = match activity {
@@ -343,6 +344,7 @@ impl Tally {
             Activity::LoggingIn
             | Activity::ReadingList { .. }
             | Activity::WaitingToRetry { .. }
+            | Activity::ReadingHostKeys
             | Activity::WatchingDoubts { .. } => true,
         };
         if let Some(in_flight_max) = self.in_flight_max.filter(|_| !is_said) {

@@ -30,6 +30,8 @@ impl Machine {
             Activity::WatchingDoubts {
                 until_ms: now.after_ms(left.unwrap_or_default()),
             }
+        } else if self.backlog.is_empty() && self.account.witness.is_looking() {
+            Activity::ReadingHostKeys
         } else {
             let due_at = self.backlog.next_due()?;
             Activity::WaitingToRetry {
