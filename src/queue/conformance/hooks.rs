@@ -1,6 +1,7 @@
 //! What follows a success: kept with its job, claimed once, and with all that it needs.
 
 use super::rig::*;
+use super::run::told;
 use crate::job::{
     HookCounts, HookEnd, HookExit, HookRunner, HookState, HookStep, JobId, LedgerEntry, ServiceId,
     State,
@@ -132,5 +133,21 @@ pub(super) async fn a_hook_is_claimed_once_and_keeps_its_password_until_it_is_ov
     let history = store.history(first.id).await.unwrap();
     let hook = history.iter().filter(|line| line.entry.kind() == "hook");
     assert_eq!(hook.count(), 4);
+    sound(&mut store).await;
+}
+
+/// The run reads the new key after the success, and has not heard what became of the hook meanwhile.
+pub(super) async fn a_run_that_tells_of_a_key_leaves_the_hook_as_it_is(mut store: impl Backend) {
+    let (lease, mut jobs) = begun(&mut store, &[1]).await;
+    let job = &mut jobs[0];
+    write(&mut store, &lease, job, [intent(), ACCEPTED, done()]).await;
+    assert!(take(&mut store, job, started(false)).await);
+    let [_, key_shown, _] = told();
+    write(&mut store, &lease, job, [key_shown]).await;
+    let kept = stored(&mut store, job).await;
+    assert!(kept.record.host_key.is_some());
+    let hook = kept.record.hook.expect("it has one");
+    assert_eq!(hook.state, HookState::Started);
+    assert!(kept.order.with_secret().is_some());
     sound(&mut store).await;
 }

@@ -205,7 +205,7 @@ pub(super) async fn a_lease_that_was_lost_writes_nothing(mut store: impl Backend
 }
 
 /// What a doubt may be told of while nothing settles it, or its new host key does.
-fn told() -> [LedgerEntry; 3] {
+pub(super) fn told() -> [LedgerEntry; 3] {
     let key = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIAABAgMEBQYHCAkKCwwNDg8QERITFBUWFxgZGhscHR4f";
     let shown = ShownKey {
         address: "127.66.0.1:22".parse().unwrap(),

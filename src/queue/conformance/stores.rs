@@ -44,6 +44,7 @@ macro_rules! conform {
                 rollout::jobs_of_some_images_are_left_where_they_are,
                 stray::what_may_still_take_effect_keeps_its_service_from_any_batch,
                 hooks::a_hook_is_claimed_once_and_keeps_its_password_until_it_is_over,
+                hooks::a_run_that_tells_of_a_key_leaves_the_hook_as_it_is,
                 stray::what_is_over_keeps_nothing_back,
             );
         }

@@ -26,13 +26,19 @@ pub(super) static MOVE: LazyLock<String> = LazyLock::new(|| {
         .zip(types())
         .map(|(name, kind)| format!("{name} {kind}"))
         .collect();
+    // A run that tells of a host key knows nothing of the hook that goes on meanwhile.
     let set: Vec<String> = names()
-        .map(|name| format!("{name} = step.{name}"))
+        .map(|name| match *name {
+            "hook" | "hook_course" => {
+                format!("{name} = CASE WHEN step.keeps_hook THEN job.{name} ELSE step.{name} END")
+            }
+            _ => format!("{name} = step.{name}"),
+        })
         .collect();
     format!(
         "WITH step AS MATERIALIZED (
              SELECT * FROM json_to_recordset($1::json) AS step(place bigint, id bigint, from_state text,
-                 from_attempt integer, kind text, at_ms bigint, body json, is_over boolean, {typed})),
+                 from_attempt integer, kind text, at_ms bigint, body json, is_over boolean, keeps_hook boolean, {typed})),
          locked AS MATERIALIZED (
              SELECT step.* FROM step JOIN job ON job.id = step.id ORDER BY job.id FOR NO KEY UPDATE OF job),
          moved AS (
@@ -83,6 +89,7 @@ pub(super) fn steps(steps: &[&Transition]) -> String {
             at_ms: step.at_ms,
             body: &step.entry,
             is_over: !step.to.needs_secret(),
+            keeps_hook: step.from.hook == step.to.hook,
             to: Columns(&step.to),
         })
         .collect();
@@ -99,6 +106,7 @@ struct Step<'a> {
     at_ms: i64,
     body: &'a LedgerEntry,
     is_over: bool,
+    keeps_hook: bool,
     #[serde(flatten)]
     to: Columns<'a>,
 }
