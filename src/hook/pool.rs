@@ -25,6 +25,9 @@ const LOOK_EVERY: Duration = Duration::from_millis(500);
 const PAUSE: Duration = Duration::from_secs(1);
 const PAUSE_MAX: Duration = Duration::from_mins(1);
 
+/// So many that wait for their instances' host keys keep no others waiting.
+const WAITING_MAX: usize = 64;
+
 /// An end that cannot be written is tried so often, after a pause each.
 const WRITES: u32 = 5;
 
@@ -44,8 +47,9 @@ pub enum Phase {
 /// Which hooks are meant.
 #[derive(Debug)]
 pub enum Asked {
-    /// Those that wait for their turn, in the manifest's order.
-    Pending,
+    /// Those that wait for their turn, in the manifest's order; each as soon as its instance's new host key is
+    /// known, for which a run at work looks so long.
+    Pending { keys_take: Duration },
     /// Those of these services, whatever became of them: somebody asks for them again.
     Services(VecDeque<ServiceId>),
 }
@@ -119,7 +123,7 @@ impl<'a> Pool<'a> {
                 Phase::Work | Phase::Finish | Phase::Stop => Phase::Stop,
             };
             if phase != Phase::Stop {
-                match self.start_some().await {
+                match self.start_some(phase).await {
                     Ok(()) => self.faults = 0,
                     Err(error) if self.faults == WRITES => return Err(error),
                     Err(_) => self.faults += 1,
@@ -160,13 +164,13 @@ impl<'a> Pool<'a> {
     }
 
     /// Starts what waits, as far as there is room.
-    async fn start_some(&mut self) -> Result<(), StoreError> {
+    async fn start_some(&mut self, phase: Phase) -> Result<(), StoreError> {
         loop {
             let room = self.settings.workers.saturating_sub(self.running.len());
             if room == 0 {
                 return Ok(());
             }
-            let due = self.due(room).await?;
+            let due = self.due(room, phase).await?;
             if due.is_empty() {
                 return Ok(());
             }
@@ -178,14 +182,18 @@ impl<'a> Pool<'a> {
                     is_any = true;
                 }
             }
-            if !is_any && matches!(self.asked, Asked::Pending) {
+            if !is_any && matches!(self.asked, Asked::Pending { .. }) {
                 return Ok(()); // others have them
             }
         }
     }
 
     /// The next ones, and whether somebody asks for each.
-    async fn due(&mut self, room: usize) -> Result<Vec<(ServiceId, bool)>, StoreError> {
+    async fn due(
+        &mut self,
+        room: usize,
+        phase: Phase,
+    ) -> Result<Vec<(ServiceId, bool)>, StoreError> {
         let now = Instant::now();
         let ripe = self.again.iter().filter(|(_, (_, at))| *at <= now);
         let ripe: Vec<(JobId, ServiceId)> = ripe
@@ -203,21 +211,25 @@ impl<'a> Pool<'a> {
                 let next = services.drain(..room.min(services.len()));
                 due.extend(next.map(|service| (service, true)));
             }
-            Asked::Pending if room > 0 => {
-                let limit = room + self.again.len() + due.len();
+            Asked::Pending { keys_take } if room > 0 => {
+                let limit = room + self.again.len() + due.len() + WAITING_MAX;
+                let keys_take = *keys_take;
+                let is_early = |job: &QueuedJob| {
+                    phase == Phase::Work && waits_for_key(job, keys_take, time::now_ms())
+                };
                 let pending = [HookState::Pending];
                 let jobs = self.queue.hooks(self.batch, &pending, None, limit).await?;
                 let is_taken = |job: &QueuedJob| {
                     self.again.contains_key(&job.id) || due.contains(&(job.service, false))
                 };
                 let fresh: Vec<ServiceId> = (jobs.iter())
-                    .filter(|job| !is_taken(job))
+                    .filter(|job| !is_taken(job) && !is_early(job))
                     .map(|job| job.service)
                     .take(room)
                     .collect();
                 due.extend(fresh.into_iter().map(|service| (service, false)));
             }
-            Asked::Pending => {}
+            Asked::Pending { .. } => {}
         }
         Ok(due)
     }
@@ -344,4 +356,15 @@ impl<'a> Pool<'a> {
         }
         Ok(())
     }
+}
+
+/// The run is still looking for the new host key of the instance, which had shown one before.
+fn waits_for_key(job: &QueuedJob, keys_take: Duration, now_ms: i64) -> bool {
+    let record = &job.record;
+    let before = record.baseline.as_ref().and_then(|it| it.host_key.as_ref());
+    let is_known = record.host_key.is_some() && record.host_key.as_ref() != before;
+    let since = record
+        .completed_ms
+        .map(|done_ms| time::between(done_ms, now_ms));
+    before.is_some() && !is_known && since.is_some_and(|since| since < keys_take)
 }

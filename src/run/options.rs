@@ -32,6 +32,16 @@ pub struct Options {
     pub stale: bool,
 }
 
+impl Options {
+    /// For how long after a success its instance's new host key is looked for; zero: it is not.
+    pub fn keys_take(&self) -> Duration {
+        match self.witnesses.ssh_port {
+            Some(_) => self.rules.apart() * 2,
+            None => Duration::ZERO,
+        }
+    }
+}
+
 /// Who is asked beside the account's list what has become of an instance.
 #[derive(Debug, Clone, Default)]
 pub struct Witnesses {

@@ -1,5 +1,7 @@
 //! The hooks of a run, which are carried out beside it and waited for after it.
 
+use std::time::Duration;
+
 use tokio::sync::mpsc::error::SendError;
 use tokio::sync::{Notify, mpsc, watch};
 
@@ -19,6 +21,8 @@ pub struct Hooks {
     settings: Settings,
     queue: Queue,
     batch: BatchId,
+    /// For how long after a success the run looks for the new host key.
+    keys_take: Duration,
 }
 
 impl Hooks {
@@ -27,6 +31,7 @@ impl Hooks {
         queue: &Queue,
         batch: BatchId,
         settings: Option<Settings>,
+        keys_take: Duration,
     ) -> Result<Option<Self>, CliError> {
         Ok(match settings {
             None => None,
@@ -34,6 +39,7 @@ impl Hooks {
                 settings,
                 queue: queue.another().await?,
                 batch,
+                keys_take,
             }),
         })
     }
@@ -41,7 +47,9 @@ impl Hooks {
     /// Carries out what is there, in the phase that is set, and says what went wrong.
     async fn carry_out(mut self, phases: watch::Receiver<Phase>, tell: &(dyn Fn(String) + Sync)) {
         let (batch, settings) = (self.batch, self.settings);
-        let pool = Pool::new(&mut self.queue, batch, settings, Asked::Pending, tell);
+        let keys_take = self.keys_take;
+        let asked = Asked::Pending { keys_take };
+        let pool = Pool::new(&mut self.queue, batch, settings, asked, tell);
         if let Err(error) = pool.work(phases).await {
             tell(format!("hooks are carried out no more: {error}"));
         }
@@ -65,7 +73,9 @@ pub async fn left_behind(
         return Ok(());
     };
     let tell = |message: String| tell_prose(&format!("{message}\n"));
-    let work = (settings, Asked::Pending);
+    // No run looks for keys any more.
+    let keys_take = Duration::ZERO;
+    let work = (settings, Asked::Pending { keys_take });
     let (outcome, _) = carry_out(queue, batch, work, &tell, signals).await?;
     let (done, failed) = (outcome.done, outcome.failed);
     if global.verbosity() != Verbosity::Quiet || failed > 0 {

@@ -79,7 +79,7 @@ pub async fn work(
             systemd.status(|| display.standing());
         }
     };
-    let hooks = Hooks::of(queue, batch.id, settings).await?;
+    let hooks = Hooks::of(queue, batch.id, settings, options.keys_take()).await?;
     let tell_of_hook = |message| tell(Event::Warning { message });
     let run = async |signals: &mut Signals| {
         let setup = run::Setup {

@@ -192,8 +192,8 @@ impl Machine {
                 None => return,
             },
         };
-        let apart = self.options.rules.apart();
-        witness.look_out_for(job.clone(), look, (apart / 4, apart * 2), now);
+        let (pause, long) = (self.options.rules.apart() / 4, self.options.keys_take());
+        witness.look_out_for(job.clone(), look, (pause, long), now);
     }
 
     /// What earlier processes have seen of keys.
