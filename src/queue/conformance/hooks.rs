@@ -1,7 +1,6 @@
 //! What follows a success: kept with its job, claimed once, and with all that it needs.
 
 use super::rig::*;
-use super::run::told;
 use crate::job::{
     HookCounts, HookEnd, HookExit, HookRunner, HookState, HookStep, JobId, LedgerEntry, ServiceId,
     State,

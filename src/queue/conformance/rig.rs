@@ -7,7 +7,7 @@ use secrecy::SecretString;
 
 use crate::job::{
     Access, Action, BatchId, Evidence, Expected, Failure, InstanceStatus, LedgerEntry, NewJob,
-    Order, Rebuild, ServiceId, Task, Transition,
+    Order, Rebuild, ServiceId, ShownKey, Task, Transition,
 };
 use crate::queue::{
     Admission, Backend, EnqueueError, EnqueuePolicy, Enqueued, Lease, NewBatch, NewRun, QueuedJob,
@@ -181,6 +181,25 @@ pub fn step(job: &QueuedJob, entry: LedgerEntry) -> Transition {
 }
 
 /// Writes these entries, one after the other.
+/// What a doubt may be told of while nothing settles it, or its new host key does.
+pub fn told() -> [LedgerEntry; 3] {
+    let key = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIAABAgMEBQYHCAkKCwwNDg8QERITFBUWFxgZGhscHR4f";
+    let shown = ShownKey {
+        address: "127.66.0.1:22".parse().unwrap(),
+        key: key.parse().unwrap(),
+    };
+    [
+        LedgerEntry::HistoryRead {
+            found: "1 of 2 operations names a rebuild".to_owned(),
+            rebuilds: Some(1),
+        },
+        LedgerEntry::KeyShown {
+            shown: shown.clone(),
+        },
+        LedgerEntry::Rekeyed { shown },
+    ]
+}
+
 pub async fn write(
     store: &mut impl Backend,
     lease: &Lease,

@@ -5,11 +5,11 @@ use std::time::Duration;
 
 use super::rig::{
     ACCEPTED, IMAGE, NOW_MS, OTHER_IMAGE, acquire, begun, completed, failure, held, intent, order,
-    refused, services, sound, step, stored, targets, unknown, write,
+    refused, services, sound, step, stored, targets, told, unknown, write,
 };
 use crate::job::{
-    Action, Evidence, HookStep, InstanceStatus, JobId, JobRecord, LedgerEntry, ShownKey, State,
-    Transition, Verdict,
+    Action, Evidence, HookStep, InstanceStatus, JobId, JobRecord, LedgerEntry, State, Transition,
+    Verdict,
 };
 use crate::queue::{Admission, Backend, Recorded, Selection, StoreError};
 
@@ -202,25 +202,6 @@ pub(super) async fn a_lease_that_was_lost_writes_nothing(mut store: impl Backend
     store.renew(&second).await.unwrap();
     store.release(second, NOW_MS, 0, None).await.unwrap();
     sound(&mut store).await;
-}
-
-/// What a doubt may be told of while nothing settles it, or its new host key does.
-pub(super) fn told() -> [LedgerEntry; 3] {
-    let key = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIAABAgMEBQYHCAkKCwwNDg8QERITFBUWFxgZGhscHR4f";
-    let shown = ShownKey {
-        address: "127.66.0.1:22".parse().unwrap(),
-        key: key.parse().unwrap(),
-    };
-    [
-        LedgerEntry::HistoryRead {
-            found: "1 of 2 operations names a rebuild".to_owned(),
-            rebuilds: Some(1),
-        },
-        LedgerEntry::KeyShown {
-            shown: shown.clone(),
-        },
-        LedgerEntry::Rekeyed { shown },
-    ]
 }
 
 pub(super) async fn every_history_is_stored_as_it_folds(mut store: impl Backend) {
