@@ -594,6 +594,7 @@ impl Account {
             orders: self.orders,
             submissions_in_flight_max: traffic.in_flight_max(),
             executions_max: self.running.max(),
+            ssh: traffic.ssh(),
         }
     }
 

@@ -98,7 +98,7 @@ pub use image_names::Names;
 pub use kind::{FaultKind, UnknownFaultKind};
 pub use oddity::{InvalidOddity, Oddities};
 pub use panel::PanelRebuild;
-pub use record::{CallRecord, CommandRecord, Record, ServiceRecord, WipeRecord};
+pub use record::{CallRecord, CommandRecord, Record, ServiceRecord, SshRecord, WipeRecord};
 pub use server::Simulator;
 pub use sessions::{Login, Sessions};
 pub use ssh_oddity::{KeyAlgorithm, Moved, PortTrap, SshAt, SshOddity, SshTrap};

@@ -27,6 +27,18 @@ pub struct Record {
     pub submissions_in_flight_max: u64,
     /// Executions that were under way at the same time, at most (by the planned end of each).
     pub executions_max: u64,
+    /// What has reached the instances' SSH ports.
+    #[serde(default)]
+    pub ssh: SshRecord,
+}
+
+/// What has reached the instances' SSH ports, of all instances together.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SshRecord {
+    /// Connections that were taken.
+    pub connections: u64,
+    /// Attempts to log in, with or without success.
+    pub login_attempts: u64,
 }
 
 /// The truth about one service.

@@ -9,7 +9,7 @@ use super::call::Call;
 use super::catalogue::Catalogue;
 use super::form::Fields;
 use super::kind::FaultKind;
-use super::record::CallRecord;
+use super::record::{CallRecord, SshRecord};
 use crate::job::ServiceId;
 
 const VIOLATIONS_MAX: usize = 1000;
@@ -40,6 +40,7 @@ pub(super) struct Traffic {
     violations: Vec<String>,
     in_flight: u64,
     in_flight_max: u64,
+    ssh: SshRecord,
 }
 
 impl Traffic {
@@ -107,6 +108,20 @@ impl Traffic {
 
     pub(super) fn submission_ends(&mut self) {
         self.in_flight -= 1;
+    }
+
+    /// An instance's SSH port has taken a connection.
+    pub(super) fn ssh_connected(&mut self) {
+        self.ssh.connections += 1;
+    }
+
+    /// Somebody tries to log in to an instance.
+    pub(super) fn login_attempted(&mut self) {
+        self.ssh.login_attempts += 1;
+    }
+
+    pub(super) fn ssh(&self) -> SshRecord {
+        self.ssh
     }
 
     pub(super) fn calls(&self) -> &[CallRecord] {

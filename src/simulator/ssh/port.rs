@@ -87,6 +87,7 @@ async fn connection(
     penalties: &Penalties,
     shared: &Arc<Shared>,
 ) {
+    shared.account().traffic().ssh_connected();
     let asked = stream.local_addr().map(|address| address.ip());
     let Ok(IpAddr::V4(asked)) = asked else {
         return;

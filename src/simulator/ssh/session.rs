@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use russh::server::{self, Auth, ChannelOpenHandle, Handler, Msg, Session};
+use russh::server::{self, Auth, ChannelOpenHandle, Handler, Msg, PublicKeyOffer, Session};
 use russh::{Channel, ChannelId, ChannelMsg, Disconnect, MethodKind, MethodSet, Pty};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::time::{Instant, timeout};
@@ -83,7 +83,13 @@ struct Visitor {
 impl Handler for Visitor {
     type Error = russh::Error;
 
+    async fn auth_none(&mut self, _: &str) -> Result<Auth, russh::Error> {
+        self.shared.account().traffic().login_attempted();
+        Ok(Auth::reject())
+    }
+
     async fn auth_password(&mut self, user: &str, password: &str) -> Result<Auth, russh::Error> {
+        self.shared.account().traffic().login_attempted();
         let now = Instant::now();
         let is_right = self.installation.is_some_and(|installation| {
             user == "root" && self.shared.account().opens(installation, password, now)
@@ -93,6 +99,15 @@ impl Handler for Visitor {
         }
         self.has_logged_in.store(true, Ordering::Release);
         Ok(Auth::Accept)
+    }
+
+    async fn auth_publickey_offered(
+        &mut self,
+        _: &str,
+        _: PublicKeyOffer<'_>,
+    ) -> Result<Auth, russh::Error> {
+        self.shared.account().traffic().login_attempted();
+        Ok(Auth::reject())
     }
 
     async fn channel_open_session(

@@ -244,6 +244,8 @@ async fn root_logs_in_with_the_password_of_the_last_rebuild_and_commands_are_rec
     assert_eq!(carry_out(&handle, "too late", "x").await, None);
     assert_eq!(truth(&simulator).commands.len(), 2);
     assert!(logs_in("root", STRONG).await.is_none());
+    let reached = simulator.record().ssh;
+    assert_eq!((reached.connections, reached.login_attempts), (6, 6));
 }
 
 #[tokio::test]
