@@ -75,4 +75,6 @@ mod service;
 mod terminal;
 mod tidy;
 mod window;
+#[cfg(target_os = "linux")]
+mod witness;
 mod workbooks;

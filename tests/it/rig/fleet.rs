@@ -49,6 +49,11 @@ pub fn block_on<T>(future: impl Future<Output = T>) -> T {
     runtime.block_on(future)
 }
 
+/// The SSH port of all instances, any free one; `None`: the simulator has none on this system.
+pub fn any_ssh_port() -> Option<u16> {
+    block_on(async { Simulator::has_ssh() }).then_some(0)
+}
+
 /// A fleet, its account, and a folder with `fleet.csv` in which the database will be.
 pub struct Rig {
     pub folder: TempDir,
@@ -180,10 +185,15 @@ impl Rig {
         }
     }
 
-    /// `refleet run MANIFEST --yes` at this rig's pace; what `more` says goes before that.
+    /// `refleet run MANIFEST --yes` at this rig's pace, and with a look at the instances' SSH ports where they
+    /// have some (`Config.ssh_port`); what `more` says goes before that.
     pub fn order(&self, manifest: &str, more: &[&str]) -> Command {
         let mut command = self.refleet(&["run", manifest, "--yes"]);
-        command.args(self.pace.words()).args(more);
+        command.args(self.pace.words());
+        if let Some(port) = self.simulator.ssh_port() {
+            command.args(["--ssh-port", &port.to_string()]);
+        }
+        command.args(more);
         command
     }
 

@@ -21,8 +21,8 @@ mod truth;
 
 pub use browser::Browser;
 pub use fleet::{
-    FIRST, IMAGE, LOGIN_PASSWORD, OTHER_IMAGE, PASSWORD, Rig, USERNAME, account_of, block_on, id,
-    manifest, manifest_of, services, sql,
+    FIRST, IMAGE, LOGIN_PASSWORD, OTHER_IMAGE, PASSWORD, Rig, USERNAME, account_of, any_ssh_port,
+    block_on, id, manifest, manifest_of, services, sql,
 };
 pub use mounts::{OWN_MOUNTS, in_own_mounts, mount};
 pub use pace::{Pace, QUICK, quick};
