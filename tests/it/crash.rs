@@ -6,7 +6,8 @@
 //! batch has ended; doubts are resolved as an operator would who looks at the instance. After each
 //! death the simulator's own record is held against the ledger.
 //!
-//! Half of the histories live in an odd world, see [`oddities`]: lists that freeze, lag, lie or spell
+//! Half of the histories have instances that answer by SSH, so that a run has its second witness. Half,
+//! and not the same half, live in an odd world, see [`oddities`]: lists that freeze, lag, lie or spell
 //! images otherwise, rebuilds that fail unseen, answers that contradict themselves. Of the others some
 //! order with pins, by names, or by a plan, see [`orders`].
 //!
@@ -30,7 +31,7 @@ use std::time::{Duration, Instant};
 
 use self::oddities::{KINDS, ODD_KINDS, World};
 use self::orders::{How, PLAN, Rules};
-use crate::rig::{self, Pace, Rig, Running, SIGABRT, finish, side_by_side};
+use crate::rig::{self, Pace, Rig, Running, SIGABRT, any_ssh_port, finish, side_by_side};
 use refleet::failpoint;
 use refleet::job::{Executed, LedgerEntry, ServiceId, State, Verdict};
 use refleet::simulator::{
@@ -79,6 +80,8 @@ struct Figures {
     doubts: u64,
     doubts_ended: BTreeMap<&'static str, u64>,
     states: BTreeMap<State, u64>,
+    /// Histories whose instances answered by SSH.
+    witnessed: u64,
     /// Histories in whose world something was odd.
     odd: u64,
     /// How their orders were made.
@@ -99,6 +102,7 @@ impl Figures {
         self.faults += other.faults;
         self.words_beside += other.words_beside;
         self.doubts += other.doubts;
+        self.witnessed += other.witnessed;
         self.odd += other.odd;
         self.done_by_word_alone += other.done_by_word_alone;
         for (word, count) in other.orders {
@@ -151,11 +155,13 @@ impl History {
             random.choose_multiple(known, 3)
         };
         let (latency, lag, page) = (random.u64(0..=8), random.u64(0..=20), random.usize(2..=8));
+        let ssh_port = any_ssh_port().filter(|_| fastrand::Rng::with_seed(!seed).bool());
         let rig = Rig::brisk(count, |config| {
             config.latency = Duration::from_millis(latency);
             config.list_lag = Duration::from_millis(lag);
             config.page_size = page;
             config.faults = FaultPlan { rate, kinds, seed };
+            config.ssh_port = ssh_port;
             world.furnish(config);
         });
         for script in &world.scripts {
@@ -184,6 +190,7 @@ impl History {
             aside,
             figures: Figures {
                 histories: 1,
+                witnessed: u64::from(ssh_port.is_some()),
                 odd: u64::from(!world.describe().is_empty()),
                 orders: BTreeMap::from([(how.word(), 1)]),
                 oddities: world.counted(),
@@ -481,6 +488,7 @@ impl History {
                         continue;
                     }
                     LedgerEntry::Sighted { .. } if doubt => "executed, by evidence",
+                    LedgerEntry::Rekeyed { .. } => "executed, by its new host key",
                     LedgerEntry::Disproved { .. } => "not executed, by proof: sent again",
                     LedgerEntry::Exhausted { .. } => "not executed, by proof: no retry left",
                     LedgerEntry::Resolved { verdict, .. } => match verdict {

@@ -144,7 +144,7 @@ impl World {
     fn add(&mut self, random: &mut fastrand::Rng) {
         let share = random.choice(["0.2", "0.5", "1"]).expect("one");
         let ms = |random: &mut fastrand::Rng, most| random.u64(1..=most);
-        let word = match random.u32(..20) {
+        let word = match random.u32(..22) {
             0 | 1 => "never-shown".to_owned(),
             2 => format!("freeze={}ms", ms(random, 900)),
             3 => "freeze=renamed".to_owned(),
@@ -178,6 +178,17 @@ impl World {
             16 => format!("session-calls={}", random.u32(4..=20)),
             17 => format!("always={}", random.choice(DRESSES).expect("one")),
             18 => "filter".to_owned(),
+            19 | 20 => {
+                let traps = [
+                    "baked-keys",
+                    "restored-keys:50ms",
+                    "queued:200ms",
+                    "gateway@0.5",
+                    "algorithm:ed25519..ecdsa",
+                    "refused@0.5",
+                ];
+                format!("ssh={}", random.choice(traps).expect("one"))
+            }
             _ => {
                 let kind = random.choice(OF_SUBMISSIONS).expect("one");
                 let fault = Fault {
