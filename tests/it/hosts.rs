@@ -17,7 +17,7 @@ use refleet::job::LedgerEntry;
 use refleet::simulator::{Config, InstanceChange};
 use serde_json::Value;
 
-use crate::rig::{Cluster, Ended, Proxy, Rig, Running, finish};
+use crate::rig::{Cluster, Ended, Proxy, Rig, Running, any_ssh_port, finish};
 
 /// A lease that runs out soon: it is trusted for two thirds of that.
 const SHORT: &[&str] = &["--lease", "3s", "--workers", "3"];
@@ -153,13 +153,15 @@ fn fields(value: &Value) -> BTreeSet<String> {
 
 #[test]
 fn a_queue_on_a_server_answers_as_one_in_a_file() {
-    let Some(on_server) = rig(8, |_| {}) else {
+    let has_ssh = |config: &mut Config| config.ssh_port = any_ssh_port();
+    let Some(on_server) = rig(8, has_ssh) else {
         return;
     };
-    let in_file = Rig::new(8);
+    let in_file = Rig::with(8, has_ssh);
     let answers = [&on_server, &in_file].map(|rig| {
         rig.doubt(0);
-        let mut run = rig.watch(&["--workers", "2"]);
+        // The new key of what is done is looked for during two of these.
+        let mut run = rig.watch(&["--workers", "2", "--poll-interval", "400ms"]);
         run.wait_for(1, "in_progress");
         rig.call(&["pause", "--reason", "the backup is running"])
             .exit(0)
@@ -170,6 +172,11 @@ fn a_queue_on_a_server_answers_as_one_in_a_file() {
         rig.call(GO_ON).exit(0);
         run.end().exit(3);
         rig.assert_truth(1);
+        for row in rig.report() {
+            for name in ["host_key_before", "host_key"] {
+                assert_eq!(row[name].is_string(), any_ssh_port().is_some(), "{row}");
+            }
+        }
         let resolve = ["resolve", "--as", "failed", "--reason", "looked at it"];
         let one = rig.services[0].to_string();
         rig.call(&[&resolve[..], &[&one]].concat()).exit(0);
