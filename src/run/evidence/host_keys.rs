@@ -26,8 +26,10 @@
 //!
 //! Two things are **accepted**, and README names them: somebody who rebuilds the same instance, with the
 //! image that was ordered for it or unseen by a list that stands still, within `--settle` of a submission
-//! whose answer was lost (after a crash: within `--rebuild-timeout`); and an address that goes to a machine
-//! of which this run knows nothing, while the list does not show that yet.
+//! whose answer was lost (after a crash: within `--rebuild-timeout`), or later where its port has shown no key
+//! from then on; and an address at which a machine answers of which this run knows nothing, while the list
+//! does not show that: it has changed hands just then, and the list is late or early, or something answers
+//! for the only instance of the run while that is down.
 
 use std::time::Instant;
 
