@@ -284,7 +284,8 @@ impl History {
             }
             match status {
                 0 => return Ok(()),
-                4 | ..0 => {}
+                // A login that meets a fault looks like one that is refused.
+                4 | 7 | ..0 => {}
                 _ => return Err(format!("a plan ended with exit code {status}")),
             }
         }
@@ -413,6 +414,11 @@ impl History {
             let mut command = make(&self.rig);
             command.env("REFLEET_FAILPOINT", name);
             let output = finish(command);
+            if output.code == 2 {
+                // It had nothing to write, and said so: another one will.
+                self.aside = Some(name);
+                return self.rig.check();
+            }
             if output.code != -SIGABRT {
                 return Err(format!("it survived {name}: {output}"));
             }
