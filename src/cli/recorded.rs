@@ -241,14 +241,16 @@ fn keep_witness(
     options: &mut Options,
 ) -> Vec<String> {
     let is_typed = called.is_typed("no-witness") || called.is_typed("ssh-port");
-    // A run that does not wait looks at none, which is no rule of the order.
-    if is_typed
-        || no_wait_of(recorded)
-        || recorded["ssh_port"] == serde_json::Value::from(options.witnesses.ssh_port)
-    {
+    // A run that does not wait looks at none, which is no rule of the order; neither is what an earlier
+    // version has not recorded.
+    let is_off = options.no_wait || no_wait_of(recorded);
+    let Some(port) = recorded.get("ssh_port").filter(|_| !is_typed && !is_off) else {
+        return Vec::new();
+    };
+    if *port == serde_json::Value::from(options.witnesses.ssh_port) {
         return Vec::new();
     }
-    match &recorded["ssh_port"] {
+    match port {
         serde_json::Value::Null => {
             options.witnesses.ssh_port = None;
             vec!["--no-witness".to_owned()]

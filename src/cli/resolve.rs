@@ -241,6 +241,7 @@ async fn suggested(global: &Global, args: &ResolveArgs) -> Result<Exit, CliError
     let Some(suggestions) = Suggestions::ask(global, &args.batch).await? else {
         return Ok(Exit::Done);
     };
+    let mut exit = Exit::Done;
     for hint in [KeyHint::New, KeyHint::Same] {
         let services = suggestions.of(hint);
         if services.is_empty() {
@@ -259,9 +260,12 @@ async fn suggested(global: &Global, args: &ResolveArgs) -> Result<Exit, CliError
             none: "is in doubt",
             from: None,
         };
-        Box::pin(carry_out(global, &args.batch, operation)).await?;
+        let settled = Box::pin(carry_out(global, &suggestions.batch, operation)).await?;
+        if settled != Exit::Done {
+            exit = settled;
+        }
     }
-    Ok(Exit::Done)
+    Ok(exit)
 }
 
 pub async fn cancel(global: &Global, args: &CancelArgs) -> Result<Exit, CliError> {

@@ -9,7 +9,7 @@ use super::global::Global;
 use super::output::{can_ask, print_text, tell};
 use super::typed::answer;
 use crate::job::{HostKey, KeyHint, LedgerEntry, ServiceId, State, Verdict};
-use crate::queue::{Backend as _, Open, QueuedJob, Store as _};
+use crate::queue::{Backend as _, LedgerLine, Open, QueuedJob, Store as _};
 use crate::{text, time};
 
 /// Doubts that are shown before the rest is only counted.
@@ -20,7 +20,16 @@ const WORD: &str = "settle";
 
 /// Held doubts that have a hint.
 pub struct Suggestions {
-    jobs: Vec<(QueuedJob, KeyHint)>,
+    /// The batch that was shown: a newer one may come meanwhile.
+    pub batch: BatchArg,
+    jobs: Vec<Suggestion>,
+}
+
+struct Suggestion {
+    job: QueuedJob,
+    hint: KeyHint,
+    /// When its key was seen, as Unix time.
+    seen_ms: Option<i64>,
 }
 
 impl Suggestions {
@@ -32,10 +41,16 @@ impl Suggestions {
         let doubts = queue.in_flight(batch.id, &[State::InDoubt]).await?;
         let held: Vec<QueuedJob> = doubts.into_iter().filter(|job| job.record.held).collect();
         let count = held.len();
-        let jobs: Vec<_> = held
-            .into_iter()
-            .filter_map(|job| places.hint(&job.record).map(|hint| (job, hint)))
-            .collect();
+        let mut jobs = Vec::new();
+        for job in held {
+            let Some(hint) = places.hint(&job.record) else {
+                continue;
+            };
+            let history = queue.history(job.id).await?;
+            let is_key = |line: &&LedgerLine| matches!(line.entry, LedgerEntry::KeyShown { .. });
+            let seen_ms = history.iter().rfind(is_key).map(|line| line.at_ms);
+            jobs.push(Suggestion { job, hint, seen_ms });
+        }
         queue.close().await?;
         if jobs.is_empty() {
             print_text(&format!(
@@ -44,7 +59,12 @@ impl Suggestions {
             ))?;
             return Ok(None);
         }
-        let suggestions = Self { jobs };
+        let suggestions = Self {
+            batch: BatchArg {
+                batch: Some(batch.id.0),
+            },
+            jobs,
+        };
         tell(&suggestions.table(count));
         // A key that is the same is a guess: no script wipes an instance on one.
         if !can_ask() {
@@ -64,14 +84,15 @@ impl Suggestions {
 
     /// Whose hint is this one.
     pub fn of(&self, hint: KeyHint) -> Vec<ServiceId> {
-        let jobs = self.jobs.iter().filter(|(_, own)| *own == hint);
-        jobs.map(|(job, _)| job.service).collect()
+        let jobs = self.jobs.iter().filter(|one| one.hint == hint);
+        jobs.map(|one| one.job.service).collect()
     }
 
     /// What settles a doubt as it was shown.
     pub fn settle(&self, job: &QueuedJob) -> Result<LedgerEntry, String> {
-        let shown = self.jobs.iter().find(|(shown, _)| shown.id == job.id);
-        let Some((_, hint)) = shown.filter(|(shown, _)| shown.record == job.record) else {
+        let shown = self.jobs.iter().find(|shown| shown.job.id == job.id);
+        let Some(Suggestion { hint, .. }) = shown.filter(|shown| shown.job.record == job.record)
+        else {
             return Err("has moved since it was shown".to_owned());
         };
         let key = job.record.host_key.as_ref().map(|shown| &shown.key);
@@ -98,7 +119,7 @@ impl Suggestions {
             );
         };
         line(["service", "name", "ip", "host key", "would be settled as"]);
-        for (job, hint) in self.jobs.iter().take(SHOWN_MAX) {
+        for Suggestion { job, hint, seen_ms } in self.jobs.iter().take(SHOWN_MAX) {
             let baseline = job.record.baseline.as_ref();
             let known =
                 |of: Option<&String>| of.map_or_else(|| "-".to_owned(), |it| text::brief(it, 20));
@@ -108,11 +129,12 @@ impl Suggestions {
                 .or(job.record.intent_ms)
                 .map(time::human);
             let sent = sent.unwrap_or_default();
+            let seen = seen_ms.map(time::human).unwrap_or_default();
             let (key, settled) = match hint {
-                KeyHint::New => ("new", format!("done: it was rebuilt after {sent}")),
+                KeyHint::New => ("new", format!("done: sent {sent}, rebuilt until {seen}")),
                 KeyHint::Same => (
                     "the same",
-                    format!("sent again: the system of before {sent} still answers"),
+                    format!("sent again: sent {sent}, the old system answered {seen}"),
                 ),
             };
             line([

@@ -361,10 +361,9 @@ impl<'a> Pool<'a> {
 /// The run is still looking for the new host key of the instance, which had shown one before.
 fn waits_for_key(job: &QueuedJob, keys_take: Duration, now_ms: i64) -> bool {
     let record = &job.record;
-    let before = record.baseline.as_ref().and_then(|it| it.host_key.as_ref());
-    let is_known = record.host_key.is_some() && record.host_key.as_ref() != before;
     let since = record
         .completed_ms
         .map(|done_ms| time::between(done_ms, now_ms));
-    before.is_some() && !is_known && since.is_some_and(|since| since < keys_take)
+    let is_expected = record.key_before().is_some() && record.new_key().is_none();
+    is_expected && since.is_some_and(|since| since < keys_take)
 }

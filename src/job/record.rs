@@ -373,6 +373,17 @@ impl JobRecord {
         }
     }
 
+    /// The host key that the instance showed before the last submission.
+    pub fn key_before(&self) -> Option<&ShownKey> {
+        self.baseline.as_ref()?.host_key.as_ref()
+    }
+
+    /// The host key that it has shown since, where that is another one.
+    pub fn new_key(&self) -> Option<&ShownKey> {
+        let shown = self.host_key.as_ref();
+        shown.filter(|shown| Some(*shown) != self.key_before())
+    }
+
     /// The instance was rebuilt, and somebody has seen that: the API's word alone proves nothing.
     pub fn is_proven(&self) -> bool {
         self.state == State::Done && self.evidence != Some(Evidence::Accepted)

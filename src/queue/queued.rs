@@ -80,7 +80,7 @@ impl From<&QueuedJob> for ResultRow {
             name: baseline.and_then(|baseline| baseline.name.clone()),
             ip: baseline.and_then(|baseline| baseline.ip.clone()),
             ssh_port: job.ssh_port,
-            host_key_before: baseline.and_then(|baseline| baseline.host_key.clone()),
+            host_key_before: record.key_before().cloned(),
             host_key: record.host_key.clone(),
             hook: record.hook.as_ref().map(|hook| hook.state),
         }

@@ -32,11 +32,14 @@ pub struct Options {
     pub stale: bool,
 }
 
+/// For so long at most a new host key is looked for: its system is back, and its SSH server soon is.
+const KEYS_TAKE_MAX: Duration = Duration::from_mins(1);
+
 impl Options {
     /// For how long after a success its instance's new host key is looked for; zero: it is not.
     pub fn keys_take(&self) -> Duration {
         match self.witnesses.ssh_port {
-            Some(_) => self.rules.apart() * 2,
+            Some(_) => (self.rules.apart() * 2).min(KEYS_TAKE_MAX),
             None => Duration::ZERO,
         }
     }

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use russh::client::{Config, Handler, connect_stream};
 use russh::keys::{Algorithm, EcdsaCurve, HashAlg, PublicKeyOrCertificate};
-use russh::{Preferred, SshId};
+use russh::{Preferred, SshId, kex};
 use tokio::net::TcpStream;
 use tokio::time::{Instant, timeout_at};
 
@@ -73,6 +73,15 @@ pub fn can_be_looked_at(address: IpAddr, is_local: bool) -> bool {
 pub async fn look(look: &Look) -> Result<HostKey, Unseen> {
     let ends_at = Instant::now() + PATIENCE;
     let preferred = Preferred {
+        // Those that cost little, whatever the other side says: a group of its own choice may take seconds.
+        kex: Cow::Borrowed(&[
+            kex::MLKEM768X25519_SHA256,
+            kex::CURVE25519,
+            kex::CURVE25519_PRE_RFC_8731,
+            kex::DH_G14_SHA256,
+            kex::EXTENSION_SUPPORT_AS_CLIENT,
+            kex::EXTENSION_OPENSSH_STRICT_KEX_AS_CLIENT,
+        ]),
         key: Cow::Owned(kinds(look.algorithm.as_deref()).ok_or(Unseen::NoKey)?),
         ..Preferred::default()
     };

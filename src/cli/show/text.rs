@@ -96,8 +96,10 @@ impl Lines {
             let took = took.map_or_else(String::new, |took| format!(", took {took}"));
             self.add(&format!("  ended     {}{took}", time::human(completed_ms)));
         }
-        let before = record.baseline.as_ref().and_then(|it| it.host_key.as_ref());
-        for (when, shown) in [("before", before), ("since", record.host_key.as_ref())] {
+        for (when, shown) in [
+            ("before", record.key_before()),
+            ("since", record.host_key.as_ref()),
+        ] {
             if let Some(ShownKey { address, key }) = shown {
                 self.add(&format!(
                     "  host key  {when}: {} {} at {address}",

@@ -69,7 +69,7 @@ pub fn judge_doubt(
         Some(since) if since == at => return Doubt::Open,
         Some(_) => match not_yet_proven(case, learned, tracker, around) {
             // Silence against the instance's own word.
-            None if around.host_keys.count && tracker.keys.is_new() => {
+            None if tracker.keys.was_new() => {
                 return hold(NEW_KEY.to_owned());
             }
             None => return Doubt::NotExecuted,

@@ -6,8 +6,8 @@
 //! | shown | of a job | is worth |
 //! |---|---|---|
 //! | a new key | in doubt | proof that it was executed, under all the conditions below; otherwise a hint |
-//! | a new key | in progress | proof that it is complete, once the key has stood for `--settle` and the list has nothing better to say |
-//! | a new key | whose silence would prove that nothing was executed | that this proof is not taken: the doubt is held |
+//! | a new key | in progress | proof that it is complete, once the key has stood for `--settle`, the list shows the instance at work, and has nothing better to say |
+//! | a new key, judged or not, and whatever is shown later | whose silence would prove that nothing was executed | that this proof is not taken: the doubt is held |
 //! | the same key | any | nothing; with a doubt it is a hint, as soon as an executed rebuild would have begun |
 //! | nothing | any | nothing |
 //!
@@ -16,12 +16,12 @@
 //!
 //! | what could deceive | checked by |
 //! |---|---|
-//! | somebody else has rebuilt it meanwhile | the old key was not seen any more once `--settle` had passed since the answer: by then ours had begun, or never would. What happened while nobody watched counts for as long as the list's signs do (`--rebuild-timeout`). And the list does not contradict: it shows no third image, and the old one only where its page may stand still and this process has watched all the time |
+//! | somebody else has rebuilt it meanwhile | the old key was not seen any more once `--settle` had passed since the answer: by then ours had begun, or never would. What happened while nobody watched counts for as long as the list's signs do (`--rebuild-timeout`). And the list does not contradict: it shows no third image, and the old one only once its lag is over, where its page may stand still and this process has watched all the time |
 //! | the image carries keys, or a firewall or load balancer answers | no other address has shown either key in this run: what two have shown counts for nobody |
 //! | the account's own images carry keys | instances that get one are never judged ([`crate::job::Baseline::own_image`]) |
 //! | the address belongs to another machine now | the list still gives it to the instance |
 //! | something answers while the instance is down | the list shows the instance at work, and two looks that are apart show the same key; to be complete takes `--settle` |
-//! | a hook puts the old keys back | they are the same again, and prove nothing |
+//! | a hook puts the old keys back, or several machines answer in turn | a new key that is followed by any other one proves nothing any more |
 //! | it has keys of several kinds | only the kind that was seen before is asked for (`machine/witness.rs`) |
 //!
 //! Two things are **accepted**, and README names them: somebody who rebuilds the same instance, with the
@@ -65,7 +65,8 @@ pub(super) fn standing(
     tracker: &Tracker,
     around: Surroundings,
 ) -> Standing {
-    let stands = tracker.keys.stands_for(case.rules.settle).is_some();
+    let stands =
+        tracker.keys.stands_for(case.rules.settle).is_some() && case.observation.status.is_back();
     if stands && around.host_keys.count && !is_contradicted(case, learned, tracker, around) {
         Standing::New
     } else {
@@ -80,11 +81,14 @@ fn is_contradicted(
     tracker: &Tracker,
     around: Surroundings,
 ) -> bool {
-    let window = learned.lag(case.action).window(case.rules.settle);
+    let list_lag = learned.lag(case.action);
+    let window = list_lag.window(case.rules.settle);
     let is_alive = around
         .alive_since
         .is_some_and(|since| since.saturating_duration_since(tracker.answered_at) >= window);
-    let may_stand_still = !is_alive && tracker.is_unbroken();
+    // Before that it may just be late, and tell by itself.
+    let is_time = tracker.is_window_over(list_lag, case.rules, case.observation.requested_at);
+    let may_stand_still = is_time && !is_alive && tracker.is_unbroken();
     dispatch::contradicts(case.action, case.record, case.observation, may_stand_still)
 }
 
@@ -103,7 +107,8 @@ pub(super) fn may_still_tell(
         || tracker
             .keys
             .was_old_after(tracker.answered_at + rules.settle);
-    // Long enough by the clock, and long enough by this process's own looks.
-    let is_late = tracker.is_patience_over(rules, at) && tracker.has_looked_for(rules.settle, at);
+    // What was executed should be back by now, and this process has looked for long enough itself.
+    let is_late =
+        tracker.is_unseen_time_over(rules, at) && tracker.has_looked_for(rules.settle, at);
     count && are_looked_at && !has_told && !is_late
 }

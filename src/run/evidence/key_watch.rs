@@ -19,6 +19,11 @@ pub struct KeyWatch {
     /// When the latest look began that showed the key of before.
     old_until: Option<Instant>,
     new: Option<NewKey>,
+    /// Some look has shown another key than before.
+    was_new: bool,
+    /// A new key was followed by another one, or by the one of before: what answers there changes, and says
+    /// nothing of a rebuild.
+    is_restless: bool,
 }
 
 /// Another key than before, which all looks have shown since the first one.
@@ -32,15 +37,20 @@ struct NewKey {
 impl KeyWatch {
     /// A look that began at `asked_at` has shown `key`; `before`: the one of before the submission.
     pub fn note(&mut self, key: &HostKey, before: &HostKey, asked_at: Instant) {
+        let since = match &self.new {
+            Some(new) if new.key == *key => new.since,
+            Some(_) => {
+                self.is_restless = true;
+                asked_at
+            }
+            None => asked_at,
+        };
         if key == before {
             self.old_until = self.old_until.max(Some(asked_at));
             self.new = None;
             return;
         }
-        let since = match &self.new {
-            Some(new) if new.key == *key => new.since,
-            Some(_) | None => asked_at,
-        };
+        self.was_new = true;
         self.new = Some(NewKey {
             key: key.clone(),
             since,
@@ -58,10 +68,16 @@ impl KeyWatch {
         self.new.is_some()
     }
 
-    /// Two looks, so long apart, have shown the same new key: since when it stands.
+    /// Some look has shown a new key, whatever later ones show.
+    pub fn was_new(&self) -> bool {
+        self.was_new
+    }
+
+    /// Two looks, so long apart, have shown the same new key, and none any other: since when it stands.
     pub fn stands_for(&self, long: Duration) -> Option<Instant> {
         let NewKey { since, until, .. } = self.new.as_ref()?;
-        (until > since && *until - *since >= long).then_some(*since)
+        let stands = until > since && *until - *since >= long;
+        (stands && !self.is_restless).then_some(*since)
     }
 
     /// The key of before was still shown at a moment after `at`.
@@ -77,4 +93,44 @@ pub enum Standing {
     Nothing,
     /// It proves that the action is complete, where the list has nothing better to say.
     New,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn key(last: char) -> HostKey {
+        let text = format!(
+            "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIAABAgMEBQYHCAkKCwwNDg8QERITFBUWFxgZGhscHR4{last}"
+        );
+        text.parse().unwrap()
+    }
+
+    /// What looks a minute apart have shown, where `a` stood there before.
+    fn watched(shown: &str) -> KeyWatch {
+        let mut keys = KeyWatch::default();
+        let mut at = Instant::now();
+        for letter in shown.chars() {
+            keys.note(&key(letter), &key('a'), at);
+            at += Duration::from_mins(1);
+        }
+        keys
+    }
+
+    #[test]
+    fn a_new_key_stands_only_while_nothing_else_was_shown_after_it() {
+        let stands = |shown| watched(shown).stands_for(Duration::from_secs(30)).is_some();
+        for shown in ["ff", "aff", "aaaff", "fff"] {
+            assert!(stands(shown), "{shown}");
+        }
+        for shown in ["", "a", "f", "af", "ffa", "faff", "fgg", "affag", "fafaff"] {
+            assert!(!stands(shown), "{shown}");
+        }
+    }
+
+    #[test]
+    fn that_a_key_was_new_is_not_forgotten_when_the_old_one_comes_back() {
+        assert!(watched("fa").was_new() && !watched("fa").is_new());
+        assert!(!watched("aaa").was_new());
+    }
 }

@@ -5,9 +5,8 @@ use std::time::Instant;
 use super::dispatch::{self, Learned};
 use super::doubt::Absence;
 use super::host_keys;
-use super::key_watch::Standing;
 use super::{Case, Progress, Rules, Surroundings, Tracker};
-use crate::job::{Action, Evidence, Failure, FailureKind};
+use crate::job::{Action, Failure, FailureKind};
 use crate::time;
 
 /// Takes note of what a reading, answered at `seen_at`, shows of a job in progress: how long after the
@@ -62,14 +61,7 @@ pub fn judge_progress(
     tracker.note_judged(observation.requested_at);
     match progress {
         Progress::Waiting if tracker.is_overdue(rules, observation.requested_at) => {
-            let failure = overdue(action, rules);
-            match standing {
-                Standing::New => Progress::Complete {
-                    evidence: Evidence::HostKey,
-                    remark: Some(failure),
-                },
-                Standing::Nothing => Progress::Unclear(failure),
-            }
+            Progress::Unclear(overdue(action, rules))
         }
         progress => progress,
     }

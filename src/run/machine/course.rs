@@ -249,14 +249,21 @@ impl Machine {
                 let entry = orphaned.unwrap_or(LedgerEntry::Interrupted);
                 self.step(&mut job, entry, now.unix_ms);
             }
+            self.recall_keys(&job);
             if self.options.no_wait || job.record.held {
                 continue;
             }
-            self.recall_keys(&job);
             let record = &job.record;
             let since_ms = (record.submitted_ms.or(record.intent_ms)).unwrap_or(now.unix_ms);
             let age = time::between(since_ms, now.unix_ms);
-            let tracker = Tracker::inherited(now.at, age);
+            let mut tracker = Tracker::inherited(now.at, age);
+            // It has answered as before when ours should have begun: the ledger says so only then.
+            if let Some(before) = record.key_before()
+                && record.host_key.as_ref() == Some(before)
+            {
+                let keys = tracker.keys_mut();
+                keys.note(&before.key, &before.key, now.at);
+            }
             self.flights.put(Flight::inherited(job, tracker));
         }
         let in_doubt = failures.in_doubt.len() + interrupted;
@@ -322,7 +329,7 @@ impl Machine {
             }
             Finished::LookUp(lookup, result) => self.lookup_finished(&lookup, result, now),
             Finished::History(service, result) => self.history_finished(service, result, now),
-            Finished::Look(sighting) => self.look_finished(&sighting, now),
+            Finished::Look(sighting) => self.look_finished(&sighting),
             Finished::Submit(service, submitted) => {
                 self.submission_finished(service, *submitted, now);
             }
@@ -541,6 +548,7 @@ impl Machine {
         self.flights.interrupt(by_wall.saturating_sub(by_clock));
         self.backlog.forget_deferrals();
         self.account.inventory.forget_readings(now);
+        self.account.witness.forget_all();
         let lasted = by_clock.max(by_wall);
         if lasted >= STALE_AFTER && !self.options.stale {
             self.halt_for(Halt::StoodStill { lasted });

@@ -57,6 +57,12 @@ impl Flight {
         self.job.record.state == State::InDoubt
     }
 
+    /// What the other rows of its page show counts for it: it is in doubt, or its host key is new.
+    fn needs_its_page(&self) -> bool {
+        let tracker = self.tracker.as_ref();
+        self.is_in_doubt() || tracker.is_some_and(|tracker| tracker.keys().is_new())
+    }
+
     /// It takes a slot: it is in flight, or it may be although nobody knows.
     fn takes_slot(&self, list_lag: &ListLag, rules: &Rules) -> bool {
         match self.job.record.state {
@@ -265,10 +271,7 @@ impl Flights {
     /// What the other rows of its page show counts for it: it is in doubt, or its host key is new.
     pub(super) fn needs_its_page(&self, service: ServiceId) -> bool {
         let flight = self.of_service.get(&service);
-        flight.is_some_and(|flight| {
-            let tracker = flight.tracker.as_ref();
-            flight.is_in_doubt() || tracker.is_some_and(|tracker| tracker.keys().is_new())
-        })
+        flight.is_some_and(Flight::needs_its_page)
     }
 
     pub(super) fn job(&self, service: ServiceId) -> Option<&QueuedJob> {
@@ -369,8 +372,8 @@ impl Flights {
         let (action, record) = (flight.action(), &flight.job.record);
         self.learned
             .completed(action, record, observation, evidence);
-        // It can only be a control for doubts that arose before it was sent.
-        if !self.has_any(State::InDoubt) {
+        // It can only be a control for those that were sent before it was.
+        if !self.of_service.values().any(Flight::needs_its_page) {
             self.proven.clear();
         } else if let Some(baseline_at) = flight.baseline_at
             && evidence::can_show(action, record)

@@ -1,8 +1,6 @@
 //! Host keys of the instances: when they are read, and what comes of it. What they prove stands at
 //! [`crate::run::evidence`].
 
-use std::time::Duration;
-
 use super::flights::Flight;
 use super::witness::{Before, Sighting};
 use super::{Call, Machine};
@@ -15,8 +13,7 @@ use crate::witness::Look;
 impl Machine {
     /// What is known of the key that the instance of `job` shows now.
     pub(super) fn key_before(&self, job: &QueuedJob, now: Now) -> Before {
-        let listed = self.account.inventory.get(job.service);
-        let ip = listed.and_then(|listed| listed.ip.as_deref());
+        let ip = self.account.inventory.ip(job.service);
         let address = self.account.witness.address(job, ip);
         self.account.witness.before(job.service, address, now)
     }
@@ -30,8 +27,7 @@ impl Machine {
         if waits {
             self.wake_by(until);
         }
-        let listed = self.account.inventory.get(job.service);
-        let ip = listed.and_then(|listed| listed.ip.as_deref());
+        let ip = self.account.inventory.ip(job.service);
         let witness = &mut self.account.witness;
         if let Some(address) = witness.address(job, ip)
             && let Some(look) = witness.want(job.service, address, waits, now)
@@ -52,12 +48,12 @@ impl Machine {
                 let listed = inventory.get(service);
                 listed.is_some_and(|listed| listed.observation.status.is_back())
             };
-            let Some(look) = look_at(flight, &self.options.rules, is_back, now) else {
+            let Some(look) = look_at(flight, is_back) else {
                 continue;
             };
             let next_at = *flight.next_look_at.get_or_insert(now.at);
             if next_at > now.at {
-                wake_at = Some(wake_at.map_or(next_at, |at| next_at.min(at)));
+                wake_at = wake_at.into_iter().chain([next_at]).min();
             } else if self.account.witness.take_later_look() {
                 flight.next_look_at = Some(now.at + pause);
                 due.push((service, look));
@@ -69,12 +65,12 @@ impl Machine {
         }
         let next_when_done = self.account.witness.next_when_done();
         for at in wake_at.into_iter().chain(next_when_done) {
-            self.wake_by(at.max(now.at + Duration::from_millis(10)));
+            self.wake_by(at);
         }
     }
 
     /// A look has ended.
-    pub(super) fn look_finished(&mut self, sighting: &Sighting, now: Now) {
+    pub(super) fn look_finished(&mut self, sighting: &Sighting) {
         let shared = self.account.witness.places().shared();
         let Some(shown) = self.account.witness.ended(sighting) else {
             if self.account.witness.is_blind() {
@@ -82,7 +78,9 @@ impl Machine {
                     "no instance shows a host key on its SSH port from here: doubts have only the account's list to go by (--ssh-port, --no-witness)".to_owned()
                 });
             }
-            self.account.witness.done_mut(sighting.service);
+            self.account
+                .witness
+                .done_mut(sighting.service, sighting.asked_at);
             return;
         };
         if self.account.witness.places().shared() > shared {
@@ -93,10 +91,14 @@ impl Machine {
         if let Some(mut flight) = self.flights.take(sighting.service) {
             self.note_key(&mut flight, &shown, sighting);
             self.flights.put(flight);
-        } else if let Some(unseeing) = self.account.witness.done_mut(sighting.service) {
+        } else if let Some(unseeing) = self
+            .account
+            .witness
+            .done_mut(sighting.service, sighting.asked_at)
+        {
             let mut job = unseeing.job.clone();
-            if is_news(&job, &shown) {
-                if is_new(&job, &shown) {
+            if job.record.host_key.as_ref() != Some(&shown) {
+                if job.record.key_before() != Some(&shown) {
                     self.account.witness.seen(job.service);
                 }
                 self.step(
@@ -104,12 +106,15 @@ impl Machine {
                     LedgerEntry::KeyShown { shown },
                     sighting.answered_ms,
                 );
-                if let Some(unseeing) = self.account.witness.done_mut(job.service) {
+                if let Some(unseeing) = self
+                    .account
+                    .witness
+                    .done_mut(job.service, sighting.asked_at)
+                {
                     unseeing.job = job;
                 }
             }
         }
-        let _ = now;
     }
 
     /// A look has shown the key of an instance whose job is not over.
@@ -118,8 +123,10 @@ impl Machine {
             return;
         };
         let record = &flight.job.record;
-        let before = record.baseline.as_ref().and_then(|it| it.host_key.as_ref());
-        let Some(before) = before.filter(|before| before.address == shown.address) else {
+        let Some(before) = record
+            .key_before()
+            .filter(|before| before.address == shown.address)
+        else {
             return;
         };
         if sighting.asked_at < tracker.sent_at() {
@@ -131,7 +138,7 @@ impl Machine {
         let rules = &self.options.rules;
         let says_something = if shown.key == before.key {
             let in_time = tracker.answered_at() + rules.settle;
-            tracker.keys().was_old_after(in_time)
+            tracker.keys().was_old_after(in_time) && !tracker.keys().was_new()
         } else {
             true
         };
@@ -153,8 +160,7 @@ impl Machine {
         let (Some(baseline), Some(before)) = (baseline, before) else {
             return HostKeys::default();
         };
-        let listed = self.account.inventory.get(job.service);
-        let ip = listed.and_then(|listed| listed.ip.as_deref());
+        let ip = self.account.inventory.ip(job.service);
         let is_there = ip.and_then(|ip| ip.trim().parse().ok()) == Some(before.address.ip());
         let is_shared = |shown: &ShownKey| witness.places().is_shared(&shown.key);
         let now = job.record.host_key.as_ref();
@@ -162,7 +168,7 @@ impl Machine {
             is_there && !baseline.own_image && !is_shared(before) && !now.is_some_and(is_shared);
         HostKeys {
             count,
-            are_looked_at: self.options.witnesses.ssh_port.is_some(),
+            are_looked_at: self.options.witnesses.ssh_port.is_some() && !witness.is_blind(),
         }
     }
 
@@ -172,12 +178,11 @@ impl Machine {
         if record.state != State::Done || self.options.witnesses.ssh_port.is_none() {
             return;
         }
-        let before = record.baseline.as_ref().and_then(|it| it.host_key.as_ref());
-        if record.host_key.is_some() && record.host_key.as_ref() != before {
+        let before = record.key_before();
+        if record.new_key().is_some() {
             return;
         }
-        let listed = self.account.inventory.get(job.service);
-        let ip = listed.and_then(|listed| listed.ip.as_deref());
+        let ip = self.account.inventory.ip(job.service);
         let witness = &mut self.account.witness;
         let look = match before {
             Some(before) => Look {
@@ -199,43 +204,29 @@ impl Machine {
     /// What earlier processes have seen of keys.
     pub(super) fn recall_keys(&mut self, job: &QueuedJob) {
         let record = &job.record;
-        let before = record.baseline.as_ref().and_then(|it| it.host_key.as_ref());
-        for shown in before.into_iter().chain(record.host_key.as_ref()) {
+        for shown in record
+            .key_before()
+            .into_iter()
+            .chain(record.host_key.as_ref())
+        {
             self.account.witness.recall(shown);
         }
     }
 }
 
 /// What a look at an instance that was submitted asks for; `None`: a look would tell nothing now.
-fn look_at(
-    flight: &Flight,
-    rules: &crate::run::evidence::Rules,
-    is_back: impl Fn() -> bool,
-    now: Now,
-) -> Option<Look> {
-    let tracker = flight.tracker.as_ref()?;
+fn look_at(flight: &Flight, is_back: impl Fn() -> bool) -> Option<Look> {
+    // Its answer is outstanding.
+    flight.tracker.as_ref()?;
     let record = &flight.job.record;
-    let before = record.baseline.as_ref()?.host_key.as_ref()?;
-    let is_long =
-        || now.at.saturating_duration_since(tracker.sent_at()) > rules.rebuild_timeout / 2;
+    let before = record.key_before()?;
     let tells = match record.state {
         State::InDoubt => true,
-        State::InProgress => is_back() || is_long(),
+        State::InProgress => is_back(),
         State::Queued | State::Submitting | State::Done | State::Failed | State::Cancelled => false,
     };
     tells.then(|| Look {
         address: before.address,
         algorithm: Some(before.key.algorithm().to_owned()),
     })
-}
-
-/// It is another key than before the submission, where one was known.
-fn is_new(job: &QueuedJob, shown: &ShownKey) -> bool {
-    let baseline = job.record.baseline.as_ref();
-    baseline.and_then(|it| it.host_key.as_ref()) != Some(shown)
-}
-
-/// The ledger does not say so yet.
-fn is_news(job: &QueuedJob, shown: &ShownKey) -> bool {
-    job.record.host_key.as_ref() != Some(shown)
 }

@@ -124,6 +124,11 @@ impl Inventory {
         self.list
     }
 
+    /// The address that the list gives an instance.
+    pub(super) fn ip(&self, service: ServiceId) -> Option<&str> {
+        self.get(service)?.ip.as_deref()
+    }
+
     /// The list was scanned through once, as well as it could be.
     pub(super) fn is_scanned(&self) -> bool {
         self.list.is_scanned()

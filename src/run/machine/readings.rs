@@ -102,13 +102,17 @@ impl Machine {
             self.judge_row(service, &observation, around, reply, now);
             alive_since = alive_since.max(self.flights.proves_life(service, &observation));
         }
-        for (service, observation) in doubts {
+        // A new key first: its job may prove the page to be alive.
+        let (doubts, rekeyed): (Vec<_>, Vec<_>) =
+            (doubts.into_iter()).partition(|(service, _)| self.flights.is_in_doubt(*service));
+        for (service, observation) in rekeyed.into_iter().chain(doubts) {
             let around = Surroundings {
                 alive_since,
                 more_to_come: self.more_to_come(service),
                 ..Surroundings::default()
             };
             self.judge_row(service, &observation, around, reply, now);
+            alive_since = alive_since.max(self.flights.proves_life(service, &observation));
         }
         for service in news.unclear {
             self.judge_unseen(service, Absence::unclear(reply.requested_at), now);

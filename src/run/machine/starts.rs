@@ -21,6 +21,9 @@ use crate::zomro::Submission;
 /// So many jobs that are next on one page are worth a reading of it before others start.
 const NEXT: usize = 8;
 
+/// So many of the next jobs have their instances' host keys read before their turn.
+const LOOKS_AHEAD: usize = 24;
+
 /// The store is asked for no more pages of jobs in a turn that hand out nobody: signals and answers have their
 /// turn as well.
 const ASKED_IN_VAIN_MAX: u32 = 64;
@@ -148,6 +151,7 @@ impl Machine {
             self.wake_by(due_at);
         }
         let mut slots = self.slots();
+        let ahead = (slots + 2).min(LOOKS_AHEAD);
         let first_wave = self.options.workers.saturating_sub(self.flights.launched());
         let waiting = self.backlog.take_waiting();
         let mut kept = Vec::with_capacity(waiting.len());
@@ -165,16 +169,24 @@ impl Machine {
             }
             match readiness {
                 Readiness::Ready { baseline, image } if slots > 0 => {
-                    // One that can't start yet keeps its slot: nobody overtakes it.
-                    slots -= 1;
-                    kept.extend(self.start_if_known(waiting, image, baseline, now));
+                    match self.start_if_known(waiting, image, baseline, now) {
+                        None => slots -= 1,
+                        // Nobody overtakes one that can't start yet.
+                        Some(waiting) => {
+                            slots = 0;
+                            kept.push(waiting);
+                        }
+                    }
                     continue;
                 }
-                // One that is next.
-                Readiness::Ready { .. } if place < 2 => self.look_before(&waiting.job, false, now),
+                Readiness::Ready { .. } if place < ahead => {
+                    self.look_before(&waiting.job, false, now);
+                }
                 Readiness::Ready { .. } => {}
                 Readiness::NeedsPreview => {
-                    self.look_before(&waiting.job, false, now);
+                    if place < ahead {
+                        self.look_before(&waiting.job, false, now);
+                    }
                     self.prepare(&waiting.job, now);
                 }
                 // How long it has been deferred still counts: that a reading has grown old is no sign
@@ -289,6 +301,12 @@ impl Machine {
         baseline: Option<Box<Baseline>>,
         now: Now,
     ) -> Option<Waiting> {
+        let free_at = self.gate.free_at(Purpose::Submission);
+        if free_at > now.at {
+            self.look_before(&waiting.job, false, now);
+            self.wake_by(free_at);
+            return Some(waiting);
+        }
         let Before::Known(host_key) = self.key_before(&waiting.job, now) else {
             self.look_before(&waiting.job, true, now);
             return Some(waiting);

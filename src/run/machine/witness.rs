@@ -61,6 +61,7 @@ struct Asked {
 pub(super) struct Unseeing {
     pub(super) job: QueuedJob,
     pub(super) look: Look,
+    since: Instant,
     next_at: Instant,
     until: Instant,
     is_out: bool,
@@ -145,7 +146,8 @@ impl Witness {
         if waits {
             asked.wanted_at.get_or_insert(now.at);
         }
-        if asked.is_out || self.looks >= LOOKS_MAX {
+        let looks_max = if waits { LOOKS_MAX } else { LATER_LOOKS_MAX };
+        if asked.is_out || self.looks >= looks_max {
             return None;
         }
         asked.is_out = true;
@@ -154,6 +156,13 @@ impl Witness {
             address,
             algorithm: None,
         })
+    }
+
+    /// The process stood still: what was seen before says nothing of now.
+    pub(super) fn forget_all(&mut self) {
+        for asked in self.before.values_mut() {
+            asked.told = None;
+        }
     }
 
     /// The instance's job is submitted now, or is none that waits any more.
@@ -213,6 +222,7 @@ impl Witness {
     ) {
         let unseeing = Unseeing {
             look,
+            since: now.at,
             next_at: now.at + pause,
             until: now.at + long,
             is_out: false,
@@ -238,11 +248,15 @@ impl Witness {
         due
     }
 
-    /// The job that is done, and for whose new key this look was made.
-    pub(super) fn done_mut(&mut self, service: ServiceId) -> Option<&mut Unseeing> {
+    /// The job that is done, and for whose new key a look was made that began at `asked_at`.
+    pub(super) fn done_mut(
+        &mut self,
+        service: ServiceId,
+        asked_at: Instant,
+    ) -> Option<&mut Unseeing> {
         let unseeing = self.done.get_mut(&service)?;
         unseeing.is_out = false;
-        Some(unseeing)
+        (asked_at >= unseeing.since).then_some(unseeing)
     }
 
     /// Its new key was seen.
@@ -252,6 +266,9 @@ impl Witness {
 
     /// When the next look at a job that is done falls due, or its time is over.
     pub(super) fn next_when_done(&self) -> Option<Instant> {
+        if self.looks >= LATER_LOOKS_MAX {
+            return None; // the end of a look is waited for
+        }
         let waiting = self.done.values().filter(|unseeing| !unseeing.is_out);
         waiting.map(|it| it.next_at.min(it.until)).min()
     }

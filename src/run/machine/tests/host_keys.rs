@@ -251,3 +251,37 @@ fn an_own_image_is_never_judged_by_keys() {
     assert_eq!((record.state, record.held), (State::InDoubt, true));
     assert_eq!(End::Back, quick().ends);
 }
+
+#[test]
+fn a_process_that_takes_over_goes_by_what_the_one_before_has_seen_of_the_key() {
+    let mut world = World::new(1, options()).with_ssh(Trap::Honest);
+    world.show(1, "active", "new");
+    world.truth(1).always = Some(Fate::Unknown(None));
+    world.run_until(|world| world.kinds(1).contains(&"key_shown"));
+    let now = world.now.at;
+    world.ssh.rebuilt(service(1), now, &quick());
+    world.crash(10 * SECOND);
+    world.run();
+    world.check_end();
+    let record = &world.job(1).record;
+    assert_eq!((record.state, record.held), (State::InDoubt, true));
+}
+
+#[test]
+fn a_key_from_before_a_sleep_stands_with_no_submission_after_it() {
+    let mut options = options();
+    options.workers = 1;
+    let mut world = World::new(2, options).with_ssh(Trap::Honest);
+    world.show(1, "active", "new");
+    world.show(2, "active", "new");
+    for number in 1..=2 {
+        world.truth(number).always = Some(Fate::Unknown(None));
+    }
+    world.run_until(|world| world.submissions(1) > 0);
+    let now = world.now.at;
+    world.ssh.rebuilt(service(2), now, &quick());
+    world.sleep(3 * 60 * MINUTE);
+    world.run();
+    world.check_end();
+    assert_ne!(world.state(2), State::Done);
+}
