@@ -107,8 +107,10 @@ pub(super) fn may_still_tell(
         || tracker
             .keys
             .was_old_after(tracker.answered_at + rules.settle);
-    // What was executed should be back by now, and this process has looked for long enough itself.
-    let is_late =
-        tracker.is_unseen_time_over(rules, at) && tracker.has_looked_for(rules.settle, at);
+    // What was executed should be back by now, its port shows nothing, and this process has looked for long
+    // enough itself.
+    let is_silent = (tracker.keys).was_silent_after(tracker.answered_at + rules.unseen_after);
+    let is_late = (is_silent || tracker.is_patience_over(rules, at))
+        && tracker.has_looked_for(rules.settle, at);
     count && are_looked_at && !has_told && !is_late
 }

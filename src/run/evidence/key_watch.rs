@@ -19,6 +19,8 @@ pub struct KeyWatch {
     /// When the latest look began that showed the key of before.
     old_until: Option<Instant>,
     new: Option<NewKey>,
+    /// When the latest look began that has shown none.
+    silent_until: Option<Instant>,
     /// Some look has shown another key than before.
     was_new: bool,
     /// A new key was followed by another one, or by the one of before: what answers there changes, and says
@@ -56,6 +58,16 @@ impl KeyWatch {
             since,
             until: asked_at,
         });
+    }
+
+    /// A look that began at `asked_at` has shown no key.
+    pub fn note_silence(&mut self, asked_at: Instant) {
+        self.silent_until = self.silent_until.max(Some(asked_at));
+    }
+
+    /// A look has shown no key that began after `at`.
+    pub fn was_silent_after(&self, at: Instant) -> bool {
+        self.silent_until.is_some_and(|until| until > at)
     }
 
     /// The new key that the latest look has shown.

@@ -78,6 +78,12 @@ impl Machine {
                     "no instance shows a host key on its SSH port from here: doubts have only the account's list to go by (--ssh-port, --no-witness)".to_owned()
                 });
             }
+            if let Some(mut flight) = self.flights.take(sighting.service) {
+                if let Some(tracker) = &mut flight.tracker {
+                    tracker.keys_mut().note_silence(sighting.asked_at);
+                }
+                self.flights.put(flight);
+            }
             self.account
                 .witness
                 .done_mut(sighting.service, sighting.asked_at);
