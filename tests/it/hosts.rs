@@ -12,6 +12,7 @@ mod way;
 mod words;
 
 use std::collections::BTreeSet;
+use std::time::Duration;
 
 use refleet::job::LedgerEntry;
 use refleet::simulator::{Config, InstanceChange};
@@ -153,15 +154,19 @@ fn fields(value: &Value) -> BTreeSet<String> {
 
 #[test]
 fn a_queue_on_a_server_answers_as_one_in_a_file() {
-    let has_ssh = |config: &mut Config| config.ssh_port = any_ssh_port();
-    let Some(on_server) = rig(8, has_ssh) else {
+    let account = |config: &mut Config| {
+        config.ssh_port = any_ssh_port();
+        // Two readings see each rebuild.
+        config.rebuild_duration = Duration::from_millis(500);
+    };
+    let Some(on_server) = rig(8, account) else {
         return;
     };
-    let in_file = Rig::with(8, has_ssh);
+    let in_file = Rig::with(8, account);
     let answers = [&on_server, &in_file].map(|rig| {
         rig.doubt(0);
-        // The new key of what is done is looked for during two of these.
-        let mut run = rig.watch(&["--workers", "2", "--poll-interval", "400ms"]);
+        // The new key of what is done is looked for during two of these intervals.
+        let mut run = rig.watch(&["--workers", "4", "--poll-interval", "250ms"]);
         run.wait_for(1, "in_progress");
         rig.call(&["pause", "--reason", "the backup is running"])
             .exit(0)
