@@ -31,8 +31,8 @@ const WAITING_MAX: usize = 64;
 /// An end that cannot be written is tried so often, after a pause each.
 const WRITES: u32 = 5;
 
-/// How far a pool goes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// How far a pool goes; it never goes further again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Phase {
     /// Whatever comes is carried out.
     Work,

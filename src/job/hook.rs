@@ -134,6 +134,20 @@ impl HookCounts {
         }
     }
 
+    /// How they stand, for people: nothing, where all are over.
+    pub fn words(self) -> Option<String> {
+        let counted = [
+            (self.failed, "failed"),
+            (self.started, "cut off"),
+            (self.pending, "not carried out yet"),
+        ];
+        let counted = counted.iter().filter(|(count, _)| *count > 0);
+        let counted: Vec<String> = counted
+            .map(|(count, what)| format!("{count} {what}"))
+            .collect();
+        (!counted.is_empty()).then(|| counted.join(", "))
+    }
+
     /// Those that are not over.
     pub fn open(self) -> u64 {
         self.pending + self.started + self.failed

@@ -31,6 +31,8 @@ pub struct Ended {
     pub flagged: u64,
     /// How its hooks stand.
     pub hooks: HookCounts,
+    /// Hooks that go on, and are not among those.
+    pub hooks_going_on: u64,
     /// Jobs that ended in this run ([`Handle::completed`](super::display::Handle::completed)).
     pub completed: u64,
     /// Of those, the one that took longest.
@@ -60,4 +62,14 @@ pub struct Ended {
     pub manifest: Option<String>,
     /// No later batch is what commands speak of unless they are told.
     pub is_newest: bool,
+}
+
+impl Ended {
+    /// So many of its hooks go on, and none of them is one that waits, or was cut off.
+    pub fn hooks_go_on(&mut self, going_on: u64) {
+        self.hooks_going_on = going_on;
+        if going_on > 0 {
+            (self.hooks.pending, self.hooks.started) = (0, 0);
+        }
+    }
 }

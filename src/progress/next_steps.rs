@@ -2,7 +2,7 @@
 
 use super::ended::Ended;
 use crate::exit::Exit;
-use crate::job::{Counter, HookCounts, Terms};
+use crate::job::{Counter, Terms};
 use crate::text::printable;
 
 pub struct Step {
@@ -51,7 +51,17 @@ pub fn next_steps(ended: &Ended) -> Vec<Step> {
             ["list --flagged"],
         ));
     }
-    steps.extend(hooks(&ended.hooks));
+    if ended.hooks_going_on > 0 {
+        let going_on = ended.hooks_going_on;
+        steps.push(Step::new(
+            format!("hooks: {going_on} go on beside what comes next"),
+            [],
+        ));
+    }
+    let hooks = ended.hooks.words();
+    steps.extend(
+        hooks.map(|hooks| Step::new(format!("hooks: {hooks}"), ["hooks", "hooks retry --all"])),
+    );
     let watched = counts.in_doubt.saturating_sub(counts.held);
     let in_flight = counts.in_progress + counts.submitting;
     if counts.open() > 0 {
@@ -81,21 +91,6 @@ pub fn next_steps(ended: &Ended) -> Vec<Step> {
         ));
     }
     steps
-}
-
-/// What to do about hooks that have not ended well.
-fn hooks(hooks: &HookCounts) -> Option<Step> {
-    let counted = [
-        (hooks.failed, "failed"),
-        (hooks.started, "cut off"),
-        (hooks.pending, "not carried out yet"),
-    ];
-    let counted = counted.iter().filter(|(count, _)| *count > 0);
-    let counted: Vec<String> = counted
-        .map(|(count, what)| format!("{count} {what}"))
-        .collect();
-    let what = format!("hooks: {}", counted.join(", "));
-    (!counted.is_empty()).then(|| Step::new(what, ["hooks", "hooks retry --all"]))
 }
 
 /// What to do about what ended the run before its batch.

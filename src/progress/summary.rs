@@ -239,6 +239,7 @@ mod tests {
             failed_touched: Some(0),
             flagged: 0,
             hooks: HookCounts::default(),
+            hooks_going_on: 0,
             slowest: None,
             causes: Vec::new(),
             completed: counts.done + counts.failed + counts.held,

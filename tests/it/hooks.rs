@@ -238,6 +238,23 @@ fn no_hook_delays_a_rebuild_and_signals_leave_what_was_not_started() {
 }
 
 #[test]
+fn the_next_order_of_a_run_waits_for_no_hook_and_the_run_for_all() {
+    let rig = Rig::new(1);
+    rig.load();
+    let slow = format!("{COUNT}; while [ ! -e go ]; do sleep 0.01; done");
+    let mut run = rig.watch(&["--on-done", &slow, "--every", "1ms"]);
+    assert_eq!(run.wait_until(|| rig.wiped() == [2]), None);
+    run.wait_until(|| carried_out(&rig).len() == 2);
+    rig.write("go", "");
+    let ended = run.end().exit(0).says("hooks: 1 go on");
+    ended.says("hooks of batch 1: all have ended well");
+    assert_eq!(carried_out(&rig), [FIRST, FIRST]);
+    assert_eq!(left(&rig), []);
+    assert_eq!(passwords(&rig), 0);
+    rig.call(&["verify"]).exit(0);
+}
+
+#[test]
 fn a_hook_that_takes_too_long_is_killed_and_fails() {
     let rig = Rig::new(1);
     let options = [

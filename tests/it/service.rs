@@ -2,6 +2,7 @@
 //! others stand by.
 
 mod accounts;
+mod hooks;
 mod watched;
 
 use std::process::Command;

@@ -5,8 +5,11 @@ use super::context::{Invocation, RunContext};
 use super::hooks::left_behind;
 use super::late_word::hand_in;
 use super::order_only::{leave_to_services, owner};
+use super::pools::Pools;
 use super::prepare::prepare;
 use super::work::work;
+use tokio::task::LocalSet;
+
 use crate::cli::error::CliError;
 use crate::cli::global::{DATABASE, Global};
 use crate::cli::manifest::{tell_passed_over, tell_warnings};
@@ -15,6 +18,8 @@ use crate::cli::plan::{Bounds, PlanFile};
 use crate::cli::words::short_digest;
 use crate::cli::{batches, database, ended, lookup, signals};
 use crate::exit::Exit;
+use crate::hook::Phase;
+use crate::job::Owner;
 use crate::manifest::{Source, Validated};
 use crate::progress::{self, Verbosity};
 use crate::queue::{Backend as _, Note, Open, Queue};
@@ -126,15 +131,18 @@ async fn look_up_and_run(
         }
         None => None,
     };
+    let pools = Pools::default();
     let invocation = Invocation {
         global,
         args,
         manifest: manifest.as_ref(),
         plan,
         service: None,
+        pools: &pools,
         context,
     };
-    Box::pin(until_ended(&invocation, signals)).await
+    let ended = Box::pin(until_ended(&invocation, signals));
+    LocalSet::new().run_until(ended).await
 }
 
 /// Works on the batch, and on what the same manifest orders after it (`--every`).
@@ -160,11 +168,37 @@ async fn until_ended(invocation: &Invocation<'_>, signals: &mut Signals) -> Resu
     } else {
         None
     };
+    let worked = Box::pin(order_after_order(
+        invocation,
+        &mut queue,
+        owner.as_ref(),
+        signals,
+    ))
+    .await;
+    let rounds = invocation.global.systemd.watch();
+    (invocation.pools).until_ended(&rounds, signals).await;
+    let exit = worked?;
+    crate::failpoint!("run_ended");
+    let closed = queue.close().await;
+    if exit != Exit::Storage {
+        closed?;
+    }
+    Ok(exit)
+}
+
+/// Works on one order, and on the next one where one is due. `owner`: they are left to the services of this account.
+async fn order_after_order(
+    invocation: &Invocation<'_>,
+    queue: &mut Queue,
+    owner: Option<&Owner>,
+    signals: &mut Signals,
+) -> Result<Exit, CliError> {
+    let Invocation { context, pools, .. } = invocation;
     let mut exit = Exit::Done;
     loop {
         // Ctrl-C at the question means no. Dropping `preparing` rolls its transaction back.
         let prepared = {
-            let mut preparing = std::pin::pin!(prepare(invocation, &mut queue));
+            let mut preparing = std::pin::pin!(prepare(invocation, queue));
             // Of a further order that has to be made, after work on another one.
             let rounds = invocation.global.systemd.watch();
             loop {
@@ -174,6 +208,7 @@ async fn until_ended(invocation: &Invocation<'_>, signals: &mut Signals) -> Resu
                         if signal == Signal::Interrupt && context.pager.is_open() {
                             continue; // it was typed into the pager, and means something there
                         }
+                        pools.go_no_further_than(Phase::Stop);
                         return Ok(interrupted(signal));
                     }
                     prepared = &mut preparing => break prepared,
@@ -193,28 +228,22 @@ async fn until_ended(invocation: &Invocation<'_>, signals: &mut Signals) -> Resu
         exit = exit.and_then(prepared.loaded.exit);
         let Some(batch) = prepared.loaded.batch else {
             if let Some(batch) = prepared.ended {
-                left_behind(invocation, &mut queue, batch, signals).await?;
+                left_behind(invocation, queue, batch, signals).await?;
             }
             break;
         };
-        if let Some(owner) = &owner {
+        if let Some(owner) = owner {
             let is_resumed = prepared.loaded.resumed;
-            leave_to_services(invocation, &mut queue, batch, owner, is_resumed).await?;
+            leave_to_services(invocation, queue, batch, owner, is_resumed).await?;
             break;
         }
         let once_more = prepared.loaded.once_more;
-        let of_batch = Box::pin(work(invocation, &mut queue, batch, prepared, signals)).await?;
+        let of_batch = Box::pin(work(invocation, queue, batch, prepared, signals)).await?;
         exit = exit.and_then(of_batch);
-        let has_ended =
-            of_batch.has_ended() && !batches::find(&mut queue, Some(batch)).await?.is_open();
+        let has_ended = of_batch.has_ended() && !batches::find(queue, Some(batch)).await?.is_open();
         if !(once_more && has_ended) {
             break;
         }
-    }
-    crate::failpoint!("run_ended");
-    let closed = queue.close().await;
-    if exit != Exit::Storage {
-        closed?;
     }
     Ok(exit)
 }

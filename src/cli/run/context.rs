@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use super::args::RunArgs;
+use super::pools::Pools;
 use crate::cli::connect::{client, connect};
 use crate::cli::credentials::Access;
 use crate::cli::error::CliError;
@@ -35,6 +36,8 @@ pub struct Invocation<'a> {
     pub plan: Option<&'a PlanFile>,
     /// The service that does it, if one does.
     pub service: Option<OfService<'a>>,
+    /// Who carries out the hooks.
+    pub pools: &'a Pools,
     pub context: &'a RunContext,
 }
 

@@ -2,7 +2,8 @@
 //!
 //! `args` holds the options, `context` what they come to (database, API, client), `command` the loop:
 //! `prepare` finds or orders the batch and asks before anything is destroyed, `work` lets a run work on
-//! it and says how that ended; `order_only` leaves it to services instead;
+//! it and says how that ended, beside the `pools` that carry out hooks; `hooks` are those that an earlier run
+//! has left; `order_only` leaves it to services instead;
 //! `late_word` keeps what it could not write, and hears what others could not.
 
 mod args;
@@ -11,6 +12,7 @@ mod context;
 mod hooks;
 mod late_word;
 mod order_only;
+mod pools;
 mod prepare;
 mod work;
 
@@ -18,5 +20,6 @@ pub use args::{ProgressArg, RunArgs};
 pub use command::run;
 pub use context::{Invocation, OfService, RunContext};
 pub use late_word::hand_in;
+pub use pools::Pools;
 pub use prepare::go_on_with;
 pub use work::work;

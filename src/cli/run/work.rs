@@ -1,12 +1,13 @@
 //! A run's work on its batch, from the first event to the summary.
 
+use std::num::NonZeroU32;
 use std::path::PathBuf;
 
 use serde_json::Value;
 
 use super::context::Invocation;
-use super::hooks::{self, Hooks};
 use super::late_word;
+use super::pools::Hooks;
 use super::prepare::Prepared;
 use crate::cli::at_work::at_work_on;
 use crate::cli::control::operator;
@@ -17,6 +18,7 @@ use crate::cli::recorded::as_json;
 use crate::cli::{batches, database, ended, manifest, next, window};
 use crate::event::{Event, OfImage};
 use crate::exit::Exit;
+use crate::hook::Settings;
 use crate::job::{BatchId, Cause, Counts, ImageId, ResultRow, RunId, State};
 use crate::monitor::{Begun, Previous, Watched};
 use crate::progress::{self, Ended, Mode, Surroundings, Verbosity, summary};
@@ -25,7 +27,7 @@ use crate::queue::{
 };
 use crate::report::Causes;
 use crate::run::hosts::{BootTime, Keeper, Kept};
-use crate::run::{self, Durations, Ending, Halt, Pulse, Signals};
+use crate::run::{self, Durations, Ending, Halt, Options, Pulse, Signals};
 use crate::simulator::Simulator;
 use crate::{log, text, time};
 
@@ -38,21 +40,10 @@ pub async fn work(
     signals: &mut Signals,
 ) -> Result<Exit, CliError> {
     let context = invocation.context;
-    let Prepared {
-        loaded,
-        list,
-        mut durations,
-        canary,
-        ended: _,
-    } = prepared;
-    let mut options = context.options.clone();
-    // The larger one: a smaller one that was typed now is no word on what is not proven.
-    options.rollout.canary = options.rollout.canary.max(canary);
+    let (loaded, list, canary) = (prepared.loaded, prepared.list, prepared.canary);
+    let mut durations = prepared.durations;
     let batch = batches::find(queue, Some(batch)).await?;
-    let before = queue.options(batch.id).await?;
-    let args = &invocation.args.hooks;
-    let settings = args.settings(&invocation.global.configured, before.as_ref());
-    options.rules.hooks = settings.is_some();
+    let (options, settings) = rules(invocation, queue, batch.id, canary).await?;
     let recorded = as_json(&options, &context.repeated, settings.as_ref());
     let (sender, display) = progress::start(&display_options(invocation, &batch))?;
     let keeper = invocation.service.map(|service| service.keeper);
@@ -79,7 +70,9 @@ pub async fn work(
             systemd.status(|| display.standing());
         }
     };
-    let hooks = Hooks::of(queue, batch.id, settings, options.keys_take()).await?;
+    let afterwards = (invocation.command(), invocation.global.verbosity());
+    let hooks = Hooks::of(queue, batch.id, settings, options.keys_take(), afterwards).await?;
+    let mut hooks = invocation.pools.start(hooks);
     let tell_of_hook = |message| tell(Event::Warning { message });
     let run = async |signals: &mut Signals| {
         let setup = run::Setup {
@@ -101,8 +94,17 @@ pub async fn work(
         let exit = conclude(invocation, queue, lease, &mut ending, left_out).await;
         Ok((ending, exit))
     };
-    let worked = hooks::beside(hooks, &tell_of_hook, &rounds, signals, run, is_sound);
-    let (ending, exit) = match Box::pin(worked).await {
+    let worked = Box::pin(hooks.beside(&tell_of_hook, signals, run)).await;
+    let followed_on = is_followed(invocation, loaded.once_more, &worked).then_some(&mut *queue);
+    let going_on = hooks.end(
+        is_sound(&worked),
+        followed_on,
+        &tell_of_hook,
+        &rounds,
+        signals,
+    );
+    let hooks_going_on = going_on.await;
+    let (ending, exit) = match worked {
         Ok(worked) => worked,
         Err(error) => {
             display.finish("");
@@ -110,18 +112,38 @@ pub async fn work(
         }
     };
     drop(rounds);
-    let ended = how_it_ended(invocation, queue, &batch, &recorded, &ending, exit).await;
-    tell(Event::RunEnded {
-        counts: ending.counts,
-        elapsed_ms: u64::try_from(ending.elapsed.as_millis()).unwrap_or(u64::MAX),
-        exit_code: exit,
-    });
+    let mut ended = how_it_ended(invocation, queue, &batch, &recorded, &ending, exit).await;
+    ended.hooks_go_on(hooks_going_on);
+    tell(run_ended(&ending, exit));
     close(invocation, display, &watched, ended);
     Ok(exit)
 }
 
+/// What a run of `batch` goes by, and what follows each success.
+async fn rules(
+    invocation: &Invocation<'_>,
+    queue: &mut Queue,
+    batch: BatchId,
+    canary: Option<NonZeroU32>,
+) -> Result<(Options, Option<Settings>), CliError> {
+    let before = queue.options(batch).await?;
+    let args = &invocation.args.hooks;
+    let settings = args.settings(&invocation.global.configured, before.as_ref());
+    let mut options = invocation.context.options.clone();
+    // The larger one: a smaller one that was typed now is no word on what is not proven.
+    options.rollout.canary = options.rollout.canary.max(canary);
+    options.rules.hooks = settings.is_some();
+    Ok((options, settings))
+}
+
 /// How a run has ended, and its exit code.
 type Worked = Result<(Ending, Exit), StoreError>;
+
+/// The process goes on with something else.
+fn is_followed(invocation: &Invocation<'_>, once_more: bool, worked: &Worked) -> bool {
+    let has_ended = (worked.as_ref()).is_ok_and(|(_, exit)| exit.has_ended());
+    invocation.service.is_some() || (once_more && has_ended)
+}
 
 /// The queue has taken all of it.
 fn is_sound(worked: &Worked) -> bool {
@@ -170,6 +192,15 @@ fn run_started(
         rate: context.options.rate_per_s,
         images,
         simulated: invocation.is_simulated(),
+    }
+}
+
+/// How the run has ended.
+fn run_ended(ending: &Ending, exit: Exit) -> Event {
+    Event::RunEnded {
+        counts: ending.counts,
+        elapsed_ms: u64::try_from(ending.elapsed.as_millis()).unwrap_or(u64::MAX),
+        exit_code: exit,
     }
 }
 
@@ -451,6 +482,7 @@ async fn how_it_ended(
         failed_touched,
         flagged,
         hooks: queue.hook_counts(batch.id).await.unwrap_or_default(),
+        hooks_going_on: 0,
         completed: 0,
         slowest: None,
         causes,

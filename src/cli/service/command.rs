@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeSet, HashSet};
 use std::path::PathBuf;
+use std::pin::pin;
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 
@@ -16,8 +17,10 @@ use super::order::{Next, Work, Worked, waits};
 use crate::cli::error::{CliError, storage_hints, typed};
 use crate::cli::global::{DATABASE, Global};
 use crate::cli::output::tell_prose;
+use crate::cli::run::Pools;
 use crate::cli::{database, ended, left_alone, run, signals};
 use crate::exit::Exit;
+use crate::hook::Phase;
 use crate::job::{BatchId, Owner};
 use crate::progress::{self, Verbosity};
 use crate::queue::{
@@ -119,6 +122,8 @@ struct Service<'a> {
     /// What each run is given a handle of.
     queue: PostgresQueue,
     keeper: Rc<Keeper>,
+    /// The hooks of all orders, those too that have ended.
+    pools: Rc<Pools>,
     /// Nothing new is taken before: the API blocks this host.
     blocked_until: Option<Instant>,
     /// Batches that nobody works on, and accounts without a login, that were named.
@@ -147,6 +152,7 @@ impl<'a> Service<'a> {
             crew: Crew::new(candidates, at_once),
             queue: shared.sharing(connections),
             keeper: Rc::new(Keeper::start(shared.renewal()).map_err(CliError::System)?),
+            pools: Rc::default(),
             blocked_until: None,
             named: HashSet::new(),
             unknown: HashSet::new(),
@@ -174,17 +180,28 @@ impl<'a> Service<'a> {
                 Err(error)
             }
         };
+        self.pools.go_no_further_than(Phase::Stop);
         self.global.systemd.stopping();
-        // What works sees its calls through; a second signal is heard by it, too.
-        while self.crew.working() > 0 {
+        if !self.pools.have_ended() {
+            tell_prose("hooks that were started are waited for: a second signal ends them\n");
+        }
+        let rounds = self.global.systemd.watch();
+        let mut coming = pin!(rounds.keep_coming());
+        // What works sees its calls through; a second signal is heard by it, too, and ends the hooks at work.
+        while self.crew.working() > 0 || !self.pools.have_ended() {
             tokio::select! {
                 biased;
-                Some(signal) = signals.recv() => self.crew.signal(signal),
+                Some(signal) = signals.recv() => {
+                    self.crew.signal(signal);
+                    self.pools.go_no_further_than(Phase::Kill);
+                }
                 Some(task) = self.crew.ended() => {
                     if let Ended::Worked(_, worked) = task {
                         self.has_contradictions |= worked.is_contradictory;
                     }
                 }
+                () = self.pools.ended(), if self.crew.working() == 0 => {}
+                () = &mut coming => {}
             }
         }
         match ended {
@@ -340,6 +357,7 @@ impl<'a> Service<'a> {
                         queue: Queue::Postgres(self.queue.another()),
                         batch,
                         keeper: Rc::clone(&self.keeper),
+                        pools: Rc::clone(&self.pools),
                         signals,
                         is_one_of_many: self.crew.is_many(),
                         word: 0,

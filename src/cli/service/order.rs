@@ -7,7 +7,7 @@ use super::login::Login;
 use crate::cli::error::CliError;
 use crate::cli::held::held_now;
 use crate::cli::output::{tell, tell_prose};
-use crate::cli::run::{Invocation, OfService, go_on_with};
+use crate::cli::run::{Invocation, OfService, Pools, go_on_with};
 use crate::cli::{next, run};
 use crate::exit::Exit;
 use crate::job::BatchId;
@@ -40,6 +40,7 @@ pub struct Work {
     pub queue: Queue,
     pub batch: Batch,
     pub keeper: Rc<Keeper>,
+    pub pools: Rc<Pools>,
     pub signals: Signals,
     /// Other accounts are worked for beside it.
     pub is_one_of_many: bool,
@@ -98,6 +99,7 @@ impl Work {
                 keeper: &self.keeper,
                 is_one_of_many: self.is_one_of_many,
             }),
+            pools: &self.pools,
             context: &login.context,
         };
         let prepared = tokio::select! {

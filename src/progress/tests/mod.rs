@@ -206,6 +206,7 @@ fn look_at_it() {
         failed_touched: Some(0),
         flagged: 0,
         hooks: HookCounts::default(),
+        hooks_going_on: 0,
         slowest: None,
         causes: Vec::new(),
         completed: handle.completed(),
