@@ -17,7 +17,7 @@
 //! | what could deceive | checked by |
 //! |---|---|
 //! | somebody else has rebuilt it meanwhile | the old key was not seen any more once `--settle` had passed since the answer: by then ours had begun, or never would. What happened while nobody watched counts for as long as the list's signs do (`--rebuild-timeout`). And the list does not contradict: it shows no third image, and the old one only once its lag is over, where its page may stand still and this process has watched all the time |
-//! | the image carries keys, or a firewall or load balancer answers | no other address has shown either key in this run: what two have shown counts for nobody |
+//! | the image carries keys, or a firewall or load balancer answers | no other address has shown either key in this run, until `--settle` has passed since the answer: what two have shown counts for nobody |
 //! | the account's own images carry keys | instances that get one are never judged ([`crate::job::Baseline::own_image`]) |
 //! | the address belongs to another machine now | the list still gives it to the instance |
 //! | something answers while the instance is down | the list shows the instance at work, and two looks that are apart show the same key; to be complete takes `--settle` |
@@ -48,9 +48,10 @@ pub(super) fn prove(
     let Some(since) = tracker.keys.stands_for(rules.apart()) else {
         return false;
     };
-    let began_in_time = !tracker
-        .keys
-        .was_old_after(tracker.answered_at + rules.settle);
+    // Until then others are looked at, too: a key that they show counts for nobody.
+    let in_time = tracker.answered_at + rules.settle;
+    let keys = &tracker.keys;
+    let began_in_time = keys.is_new_after(in_time) && !keys.was_old_after(in_time);
     around.host_keys.count
         && case.observation.status.is_back()
         && began_in_time
@@ -103,10 +104,10 @@ pub(super) fn may_still_tell(
         count,
         are_looked_at,
     } = around.host_keys;
-    let has_told = tracker.keys.stands_for(rules.apart()).is_some()
-        || tracker
-            .keys
-            .was_old_after(tracker.answered_at + rules.settle);
+    let in_time = tracker.answered_at + rules.settle;
+    let keys = &tracker.keys;
+    let stands = keys.is_new_after(in_time) && keys.stands_for(rules.apart()).is_some();
+    let has_told = stands || keys.was_old_after(in_time);
     // What was executed should be back by now, its port shows nothing, and this process has looked for long
     // enough itself.
     let is_silent = (tracker.keys).was_silent_after(tracker.answered_at + rules.unseen_after);

@@ -92,6 +92,11 @@ impl KeyWatch {
         (stands && !self.is_restless).then_some(*since)
     }
 
+    /// The new key was shown by a look that began after `at`.
+    pub fn is_new_after(&self, at: Instant) -> bool {
+        self.new.as_ref().is_some_and(|new| new.until > at)
+    }
+
     /// The key of before was still shown at a moment after `at`.
     pub fn was_old_after(&self, at: Instant) -> bool {
         self.old_until.is_some_and(|old_until| old_until > at)
