@@ -215,6 +215,8 @@ CREATE INDEX job_stray ON job (service_id)
     WHERE executed_now = 'maybe' AND state <> 'submitting' OR evidence = 'operator';
 -- Hooks that have not ended well.
 CREATE INDEX job_hooked ON job (batch_id, hook) WHERE hook <> 'done';
+-- Batches whose hooks somebody has left.
+CREATE INDEX job_hook_waits ON job (batch_id) WHERE hook = 'pending';
 -- What a run takes over from the one before it.
 CREATE INDEX job_unsettled ON job (batch_id, state) WHERE state <> 'queued' AND completed_ms IS NULL;
 

@@ -20,6 +20,6 @@ pub use args::{ProgressArg, RunArgs};
 pub use command::run;
 pub use context::{Invocation, OfService, RunContext};
 pub use late_word::hand_in;
-pub use pools::Pools;
+pub use pools::{Hooks, Pools};
 pub use prepare::go_on_with;
 pub use work::work;

@@ -122,6 +122,14 @@ impl Pools {
         }
     }
 
+    /// Lets those of `hooks` that are there be carried out: no run looks after them any more.
+    pub fn finish(&self, hooks: Hooks) {
+        let OfRun { pool, .. } = self.start(Some(hooks));
+        if let Some((_, of_pool)) = pool {
+            limit(&of_pool, Phase::Finish);
+        }
+    }
+
     /// One of them carries out hooks of `batch`.
     pub fn work_for(&self, batch: BatchId) -> bool {
         let carrying = self.carrying();

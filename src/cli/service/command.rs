@@ -12,6 +12,7 @@ use tokio::time::sleep_until;
 
 use super::args::WorkArgs;
 use super::crew::{Crew, Ended};
+use super::left_hooks;
 use super::login::{Candidate, OfAccount};
 use super::order::{Next, Work, Worked, waits};
 use crate::cli::error::{CliError, storage_hints, typed};
@@ -315,6 +316,7 @@ impl<'a> Service<'a> {
 
     /// Takes what is there, as far as this host can.
     async fn turn(&mut self, queue: &mut Queue, open: OpenOrders) -> Result<(), CliError> {
+        let unserved = self.see_to_left_hooks(queue, &open).await?;
         let mut wanted: Vec<(AccountKey, Owner, Batch)> = Vec::new();
         let mut seen: HashSet<AccountKey> = HashSet::new();
         let mut stands_by = None;
@@ -370,14 +372,32 @@ impl<'a> Service<'a> {
         // Whether its only login is worth anything, somebody may want to know at once; but what another host
         // works for may be that account, whose calls are that host's.
         let is_only = !self.crew.is_many() && open.at_work.is_empty();
-        if (is_only || !without_login.is_empty()) && !is_blocked {
-            let owners: Vec<Owner> = (without_login.iter())
-                .map(|(_, owner)| owner.clone())
-                .collect();
+        let owners = without_login.iter().map(|(_, owner)| owner.clone());
+        let owners: Vec<Owner> = owners.chain(unserved).collect();
+        if (is_only || !owners.is_empty()) && !is_blocked {
             self.crew.open(&owners);
         }
         self.tell_standing(without_login, stands_by);
         Ok(())
+    }
+
+    /// Carries out what nobody looks after of the hooks of its accounts. Returns those for which nobody has logged in.
+    async fn see_to_left_hooks(
+        &self,
+        queue: &mut Queue,
+        open: &OpenOrders,
+    ) -> Result<Vec<Owner>, CliError> {
+        let mut unserved = Vec::new();
+        for (key, owner, batch) in left_hooks::left(open, &self.pools) {
+            match self.crew.free_login(&key) {
+                Some(login) => {
+                    left_hooks::carry_out(batch, login, queue, &self.queue, &self.pools).await?;
+                }
+                None if self.crew.works_for(&key) => {}
+                None => unserved.push(owner.clone()),
+            }
+        }
+        Ok(unserved)
     }
 
     /// Says what it waits for, where it has nothing to do.

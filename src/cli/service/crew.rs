@@ -92,6 +92,18 @@ impl Crew {
         !(self.seats.iter()).any(|seat| matches!(seat, Seat::Unopened(_) | Seat::Opening))
     }
 
+    /// A free login of this account.
+    pub fn free_login(&self, key: &AccountKey) -> Option<&Login> {
+        self.seats.iter().find_map(|seat| match seat {
+            Seat::Free(login) if login.key() == *key => Some(&**login),
+            Seat::Free(_)
+            | Seat::Unopened(_)
+            | Seat::Opening
+            | Seat::AtWork(..)
+            | Seat::Rests(..) => None,
+        })
+    }
+
     /// A free login of this account, with the place that it has to come back to.
     pub fn take(&mut self, key: &AccountKey) -> Option<(usize, Box<Login>)> {
         let is_its = |seat: &Seat| matches!(seat, Seat::Free(login) if login.key() == *key);

@@ -29,6 +29,15 @@ pub(super) const OPEN: &str = "WITH RECURSIVE queued(id) AS (
          FROM unsettled WHERE id IS NOT NULL)
      SELECT id FROM queued WHERE id IS NOT NULL UNION SELECT id FROM unsettled WHERE id IS NOT NULL";
 
+/// Batches with a hook that waits for its turn; each is found by one step through an index.
+pub(super) const WAITING: &str = "WITH RECURSIVE waiting(id) AS (
+         (SELECT batch_id FROM job WHERE hook = 'pending' ORDER BY batch_id LIMIT 1)
+         UNION ALL
+         SELECT (SELECT batch_id FROM job WHERE hook = 'pending' AND batch_id > waiting.id
+                 ORDER BY batch_id LIMIT 1)
+         FROM waiting WHERE id IS NOT NULL)
+     SELECT id FROM waiting WHERE id IS NOT NULL";
+
 /// The last word of an operator on each of these batches, how often the ledger was adopted, whether anybody
 /// ordered it or it was only loaded, and the last word that a host is down, where one may keep its jobs back.
 pub(super) const STANDING: &str = concat!(
@@ -85,6 +94,8 @@ pub type AccountKey = (String, AccountId);
 #[derive(Debug, Default)]
 pub struct OpenOrders {
     pub orders: Vec<OpenOrder>,
+    /// Batches with hooks that wait for their turn, open or not.
+    pub with_hooks: Vec<Batch>,
     /// Who works for an account: host and process.
     pub at_work: HashMap<AccountKey, (String, u32)>,
     /// Accounts that are left alone for a while.
@@ -130,7 +141,8 @@ impl PostgresQueue {
     pub async fn open_orders(&mut self) -> Result<OpenOrders, StoreError> {
         let mut transaction = self.session.begin_reading().await?;
         let ids: Vec<(i64,)> = transaction.all(sqlx::query_as(OPEN)).await?;
-        let ids: Vec<i64> = ids.into_iter().map(|(id,)| id).collect();
+        let waiting: Vec<(i64,)> = transaction.all(sqlx::query_as(WAITING)).await?;
+        let ids: Vec<i64> = ids.iter().chain(&waiting).map(|(id,)| *id).collect();
         let batches = format!(
             "SELECT {BATCH_COLUMNS}, rows::text AS rows FROM batch WHERE id = ANY($1) ORDER BY id"
         );
@@ -153,6 +165,9 @@ impl PostgresQueue {
         let mut found = OpenOrders::default();
         for batch in batches {
             let batch = batch.with(&tallies)?;
+            if waiting.contains(&(batch.id.0,)) {
+                found.with_hooks.push(batch.clone());
+            }
             if !batch.is_open() {
                 continue;
             }

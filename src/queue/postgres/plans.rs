@@ -7,7 +7,7 @@ use super::batches::{BESIDE, OLDEST, OVERTAKEN, TALLY};
 use super::change::MOVE;
 use super::control::{CONTROL, HELD};
 use super::hosts::SENDERS;
-use super::open_orders::{OPEN, STANDING, TALLIES};
+use super::open_orders::{OPEN, STANDING, TALLIES, WAITING};
 use super::overview::{FAILED, IN_DOUBT, MISMATCHED, PENDING, TOOK};
 use super::past::{ENDED, LIVE, SUBMITTED};
 use super::read::{DUE, NEXT_DUE, TARGETS, UNSETTLED};
@@ -182,6 +182,7 @@ async fn the_statements_that_a_run_repeats_use_indexes_and_sort_little() {
         HOLDS,
         RENEW,
         OPEN,
+        WAITING,
         STANDING,
         TALLIES,
         COUNT,

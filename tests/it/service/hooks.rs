@@ -66,5 +66,12 @@ fn a_service_that_ends_waits_for_the_hooks_of_ended_orders_and_a_second_signal_k
         .says("1 cut off, 1 not carried out yet")
         .says(" hooks --batch 1`");
     assert_eq!(hosts.started(), 1);
+    hosts.rig.write("go", "");
+
+    // What was never started, another service carries out; the other one is somebody's to look at.
+    let mut other = hosts.work("web2", &[]);
+    other.wait_for_word("hooks of batch 1: 1 cut off");
+    end(other);
+    assert_eq!(hosts.started(), 2);
     hosts.call(&["verify"]).exit(0).says_out("sound");
 }
