@@ -213,7 +213,8 @@ mod tests {
                 let mut line = line.clone();
                 // What these ask for besides.
                 let others: &[&str] = match command.get_name() {
-                    "resolve" => &["--all", "--as=failed"],
+                    "resolve" if name == "suggested" => &[],
+                    "resolve" => &["--all", "--as=failed", "--reason=seen"],
                     "retry" => &["--failed", "--from=a.csv"],
                     "cancel" => &["--all"],
                     "report" if name == "rows" => &["--from=a.csv", "--output=b.csv"],

@@ -54,7 +54,7 @@ impl Suggestions {
         queue.close().await?;
         if jobs.is_empty() {
             print_text(&format!(
-                "nothing to settle: of {count} held doubts of batch {} none has a hint by its host key\n",
+                "nothing to settle: of {count} held doubts of batch {} none has a hint by its host key; `list --state in_doubt` shows them\n",
                 batch.id
             ))?;
             return Ok(None);

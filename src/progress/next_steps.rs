@@ -35,7 +35,6 @@ pub fn next_steps(ended: &Ended) -> Vec<Step> {
                 ended.action.terms().done
             ),
             [
-                "list --state in_doubt",
                 "resolve --suggested",
                 "resolve SERVICE_ID --as WORD --reason TEXT",
             ],

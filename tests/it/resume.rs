@@ -126,7 +126,7 @@ fn a_run_killed_in_the_middle_is_taken_up_by_the_same_command() {
         .run(&[])
         .exit(3)
         .says("1 held in doubt")
-        .says("list --state in_doubt");
+        .says("resolve --suggested");
     assert!(
         run.err.contains("resolve SERVICE_ID --as WORD"),
         "{}",

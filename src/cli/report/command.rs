@@ -29,7 +29,7 @@ Examples:
   refleet report
   refleet report --output report.html
   refleet report --output results.csv
-  refleet report --format known-hosts >> ~/.ssh/known_hosts
+  refleet report --format known-hosts --output known_hosts
   refleet report --from fleet.xlsx --output results.xlsx
   refleet report --format ansible-inventory --output fleet.json
   refleet report --rows failed --from fleet.csv --output failed.csv
