@@ -85,6 +85,11 @@ impl KeyWatch {
         self.was_new
     }
 
+    /// What answers there changes from look to look.
+    pub fn is_restless(&self) -> bool {
+        self.is_restless
+    }
+
     /// Two looks, so long apart, have shown the same new key, and none any other: since when it stands.
     pub fn stands_for(&self, long: Duration) -> Option<Instant> {
         let NewKey { since, until, .. } = self.new.as_ref()?;
