@@ -53,10 +53,13 @@ impl Suggestions {
         }
         queue.close().await?;
         if jobs.is_empty() {
-            print_text(&format!(
-                "nothing to settle: of {count} held doubts of batch {} none has a hint by its host key; `list --state in_doubt` shows them\n",
-                batch.id
-            ))?;
+            print_text(&match count {
+                0 => format!("nothing to settle: batch {} has no held doubts\n", batch.id),
+                _ => format!(
+                    "nothing to settle: of {count} held doubts of batch {} none has a hint by its host key; `list --state in_doubt` shows them\n",
+                    batch.id
+                ),
+            })?;
             return Ok(None);
         }
         let suggestions = Self {
@@ -76,7 +79,9 @@ impl Suggestions {
         let prompt = format!("Type `{WORD}` to settle them so: ");
         let typed = answer(&prompt).await.unwrap_or_default();
         if typed.trim() != WORD {
-            tell("nothing was changed\n");
+            tell(&format!(
+                "nothing was changed: only `{WORD}` settles them\n"
+            ));
             return Ok(None);
         }
         Ok(Some(suggestions))

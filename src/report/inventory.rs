@@ -10,7 +10,7 @@ use std::net::IpAddr;
 
 use serde_json::{Map, Value, json};
 
-use crate::job::{Group, ResultRow, ShownKey};
+use crate::job::{Group, ResultRow, ShownKey, State};
 
 const BUFFER_BYTES: usize = 1 << 16;
 
@@ -139,14 +139,19 @@ fn variables(row: &ResultRow) -> Value {
         .as_deref()
         .and_then(|ip| ip.trim().parse::<IpAddr>().ok());
     set("ansible_host", json!(address));
-    set("ansible_port", json!(row.ssh_port));
+    // Where nobody has said it for the row, the port that has shown a key.
+    let shown = row.host_key.as_ref().or(row.host_key_before.as_ref());
+    let port = row.ssh_port.or(shown.map(|shown| shown.address.port()));
+    set("ansible_port", json!(port));
     set("refleet_service", json!(row.service));
     set("refleet_line", json!(row.line));
     set("refleet_state", json!(row.state));
     set("refleet_executed", json!(row.executed));
     set("refleet_image", json!(row.image));
     set("refleet_hook", json!(row.hook));
-    let host_key = row.host_key.as_ref().map(ShownKey::known_hosts_line);
+    // Of the others nobody knows whose it is by now.
+    let host_key = row.host_key.as_ref().filter(|_| row.state == State::Done);
+    let host_key = host_key.map(ShownKey::known_hosts_line);
     set("refleet_host_key", json!(host_key));
     Value::Object(variables)
 }
@@ -155,7 +160,6 @@ fn variables(row: &ResultRow) -> Value {
 mod tests {
     use super::super::tests::row;
     use super::*;
-    use crate::job::State;
 
     fn inventory(rows: &[ResultRow]) -> Value {
         let mut inventory = Inventory::new(Vec::new()).unwrap();
@@ -210,5 +214,28 @@ mod tests {
         assert!(!text.contains("pipe', 'id"), "{text}");
         let host = inventory(&[named(2, "-e x", None)]);
         assert!(host["all"]["hosts"]["e-x"].is_object(), "{host}");
+    }
+
+    #[test]
+    fn a_key_is_given_out_of_what_is_done_alone_and_the_port_of_whatever_has_shown_one() {
+        let key =
+            "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIAABAgMEBQYHCAkKCwwNDg8QERITFBUWFxgZGhscHR4f";
+        let shown = ShownKey {
+            address: "127.66.0.1:2222".parse().unwrap(),
+            key: key.parse().unwrap(),
+        };
+        let with_key = |line, state| ResultRow {
+            ip: Some("127.66.0.1".to_owned()),
+            host_key: Some(shown.clone()),
+            ..row(line, state)
+        };
+        let rows = [with_key(2, State::Done), with_key(3, State::InDoubt)];
+        let text = inventory(&rows).to_string();
+        assert_eq!(text.matches("\"ansible_port\":2222").count(), 2, "{text}");
+        assert_eq!(
+            text.matches("[127.66.0.1]:2222 ssh-ed25519").count(),
+            1,
+            "{text}"
+        );
     }
 }

@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use super::record::Record;
-use crate::job::{Hook, HookEnd, HookStep, LedgerEntry, ServiceId, ShownKey, Verdict};
+use crate::job::{Hook, HookEnd, HookStep, LedgerEntry, ServiceId, ShownKey, State, Verdict};
 use crate::queue::{LedgerLine, QueuedJob};
 use crate::{text, time};
 
@@ -30,6 +30,8 @@ pub fn as_text(service: ServiceId, records: &[Record]) -> String {
         }
         if let Some(hint) = key_hint {
             out.add(&format!("  hint      {}", hint.words()));
+        } else if job.record.state == State::InDoubt && job.record.host_key.is_some() {
+            out.add("  hint      none: its image, or another machine, may have brought the host key that its port shows");
         }
         if let Some(next) = next {
             out.add(&format!("  next      {next}"));

@@ -102,7 +102,7 @@ fn judge_old_name(
     }
     let failure = Failure::new(
         FailureKind::OldImage,
-        format!("the old image is there again: {}", observation.describe()),
+        format!("the list shows the old image: {}", observation.describe()),
     );
     if standing == Standing::New {
         return Progress::Complete {
