@@ -262,6 +262,14 @@ impl<'a> Pool<'a> {
             if runner.is_some_and(|runner| may_live(runner, now_ms)) {
                 return Err("it is being carried out".to_owned());
             }
+            match hook.map(|hook| hook.state) {
+                None => return Err("it has none".to_owned()),
+                Some(HookState::Done) => return Err("it has ended well".to_owned()),
+                Some(HookState::Forgotten) => {
+                    return Err("it was given up, and what it needs is erased".to_owned());
+                }
+                Some(HookState::Pending | HookState::Started | HookState::Failed) => {}
+            }
             Ok(LedgerEntry::Hook(step.clone()))
         };
         let selection = Selection::Services(vec![service]);

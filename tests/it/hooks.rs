@@ -137,13 +137,18 @@ fn a_hook_that_fails_changes_no_exit_code_and_keeps_its_password_until_it_is_giv
     let repaired = ["hooks", "retry", &first, "--on-done", "cat > /dev/null"];
     rig.call(&repaired).exit(0).says_out("1 ended well");
     assert_eq!(passwords(&rig), 1);
-    rig.call(&repaired).exit(2).says("is left alone");
+    rig.call(&repaired)
+        .exit(2)
+        .says("is left alone: it has ended well");
     rig.call(&["hooks", "forget", &second])
         .exit(0)
         .says_out("1 hook of batch 1 given up");
     rig.call(&["hooks", "forget", &second])
         .exit(2)
         .says("is forgotten");
+    rig.call(&["hooks", "retry", &second])
+        .exit(2)
+        .says("is left alone: it was given up");
     assert_eq!(passwords(&rig), 0);
     assert_eq!(left(&rig), [(FIRST + 1, "forgotten".to_owned())]);
     rig.call(&["verify"]).exit(0);
