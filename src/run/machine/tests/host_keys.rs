@@ -285,3 +285,18 @@ fn a_key_from_before_a_sleep_stands_with_no_submission_after_it() {
     world.check_end();
     assert_ne!(world.state(2), State::Done);
 }
+
+#[test]
+fn a_process_that_is_told_not_to_look_does_not_look_on_for_the_one_before() {
+    let mut world = World::new(1, options()).with_ssh(Trap::Honest);
+    world.show(1, "active", "new");
+    world.truth(1).always = Some(Fate::Unknown(Some(quick())));
+    world.run_until(|world| world.state(1) == State::InDoubt);
+    let looks = world.ssh.looks;
+    assert!(looks > 0);
+    world.options.witnesses.ssh_port = None;
+    world.crash(10 * SECOND);
+    world.run();
+    world.check_end();
+    assert_eq!(world.ssh.looks, looks);
+}
