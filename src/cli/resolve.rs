@@ -181,7 +181,7 @@ pub async fn retry(global: &Global, args: &RetryArgs) -> Result<Exit, CliError> 
             None => None,
         },
     };
-    Box::pin(carry_out(global, &args.batch, operation)).await
+    carry_out(global, &args.batch, operation).await
 }
 
 pub async fn resolve(global: &Global, args: &ResolveArgs) -> Result<Exit, CliError> {
@@ -233,7 +233,7 @@ pub async fn resolve(global: &Global, args: &ResolveArgs) -> Result<Exit, CliErr
         none: "is in doubt",
         from: None,
     };
-    Box::pin(carry_out(global, &args.batch, operation)).await
+    carry_out(global, &args.batch, operation).await
 }
 
 /// Settles the doubts that have a hint, once somebody has seen them all.
@@ -260,7 +260,7 @@ async fn suggested(global: &Global, args: &ResolveArgs) -> Result<Exit, CliError
             none: "is in doubt",
             from: None,
         };
-        let settled = Box::pin(carry_out(global, &suggestions.batch, operation)).await?;
+        let settled = carry_out(global, &suggestions.batch, operation).await?;
         if settled != Exit::Done {
             exit = settled;
         }
@@ -289,7 +289,7 @@ pub async fn cancel(global: &Global, args: &CancelArgs) -> Result<Exit, CliError
         none,
         from: None,
     };
-    Box::pin(carry_out(global, &args.batch, operation)).await
+    carry_out(global, &args.batch, operation).await
 }
 
 struct Operation<'a> {
@@ -327,7 +327,7 @@ async fn carry_out(
     arg: &BatchArg,
     mut operation: Operation<'_>,
 ) -> Result<Exit, CliError> {
-    let (mut queue, batch, outcome) = apply(global, arg, &mut operation).await?;
+    let (mut queue, batch, outcome) = Box::pin(apply(global, arg, &mut operation)).await?;
     let CommandOutcome { changed, refused } = outcome;
     let Operation {
         done,

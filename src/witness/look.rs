@@ -12,7 +12,7 @@ use tokio::net::TcpStream;
 use tokio::time::{Instant, timeout_at};
 
 use super::bounded::bounded;
-use crate::job::HostKey;
+use crate::job::{HostKey, ShownKey};
 
 /// How long a look may take, from the connection to the key.
 pub const PATIENCE: Duration = Duration::from_secs(3);
@@ -25,6 +25,24 @@ pub struct Look {
     /// Only a key of this kind, as one was shown before: a key of another kind would be another one anyway,
     /// and prove nothing. `None`: the one that OpenSSH would take.
     pub algorithm: Option<String>,
+}
+
+impl Look {
+    /// For the kind of key that OpenSSH would take.
+    pub fn first(address: SocketAddr) -> Self {
+        Self {
+            address,
+            algorithm: None,
+        }
+    }
+
+    /// At the place that has shown this key, for one of its kind.
+    pub fn again(shown: &ShownKey) -> Self {
+        Self {
+            address: shown.address,
+            algorithm: Some(shown.key.algorithm().to_owned()),
+        }
+    }
 }
 
 /// Why no key was seen.

@@ -1,6 +1,6 @@
 //! Looks at whatever may answer on a port.
 
-use std::net::{IpAddr, SocketAddr};
+use std::net::IpAddr;
 use std::time::Instant;
 
 use proptest::prelude::*;
@@ -21,16 +21,9 @@ where
         answer(stream).await;
     });
     let began = Instant::now();
-    let unseen = look(&of(address)).await.unwrap_err();
+    let unseen = look(&Look::first(address)).await.unwrap_err();
     assert!(began.elapsed() < PATIENCE * 2, "{:?}", began.elapsed());
     unseen
-}
-
-fn of(address: SocketAddr) -> Look {
-    Look {
-        address,
-        algorithm: None,
-    }
 }
 
 async fn until_it_leaves(mut stream: TcpStream) {
@@ -44,7 +37,10 @@ async fn whatever_answers_a_look_ends() {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         listener.local_addr().unwrap()
     };
-    assert_eq!(look(&of(unreachable)).await, Err(Unseen::Unreachable));
+    assert_eq!(
+        look(&Look::first(unreachable)).await,
+        Err(Unseen::Unreachable)
+    );
     let says = |bytes: &'static [u8]| {
         found(move |mut stream| async move {
             let _ = stream.write_all(bytes).await;
@@ -145,7 +141,7 @@ proptest! {
                 let _ = stream.shutdown().await;
                 until_it_leaves(stream).await;
             });
-            let found = look(&of(address)).await;
+            let found = look(&Look::first(address)).await;
             answer.abort();
             assert!(found.is_err());
         });

@@ -1,6 +1,8 @@
 //! Host keys of the instances: when they are read, and what comes of it. What they prove stands at
 //! [`crate::run::evidence`].
 
+use std::net::SocketAddr;
+
 use super::flights::Flight;
 use super::witness::{Before, Sighting};
 use super::{Call, Machine};
@@ -13,25 +15,32 @@ use crate::witness::Look;
 impl Machine {
     /// What is known of the key that the instance of `job` shows now.
     pub(super) fn key_before(&self, job: &QueuedJob, now: Now) -> Before {
-        let ip = self.account.inventory.ip(job.service);
-        let address = self.account.witness.address(job, ip);
+        let address = self.ssh_address(job);
         self.account.witness.before(job.service, address, now)
+    }
+
+    /// Where the instance of `job` answers SSH, by the list; `None`: it is not asked.
+    fn ssh_address(&self, job: &QueuedJob) -> Option<SocketAddr> {
+        let port = self.account.witness.ssh_port(job)?;
+        let ip = self.account.inventory.ip(job.service)?;
+        Some(SocketAddr::new(ip.trim().parse().ok()?, port))
     }
 
     /// Looks at the instance of `job`, if its key is not known. `waits`: nothing else keeps it from being
     /// submitted.
     pub(super) fn look_before(&mut self, job: &QueuedJob, waits: bool, now: Now) {
-        let Before::Unknown(until) = self.key_before(job, now) else {
+        let Some(address) = self.ssh_address(job) else {
+            return;
+        };
+        let before = self.account.witness.before(job.service, Some(address), now);
+        let Before::Unknown(until) = before else {
             return;
         };
         if waits {
             self.wake_by(until);
         }
-        let ip = self.account.inventory.ip(job.service);
         let witness = &mut self.account.witness;
-        if let Some(address) = witness.address(job, ip)
-            && let Some(look) = witness.want(job.service, address, waits, now)
-        {
+        if let Some(look) = witness.want(job.service, address, waits, now) {
             self.desk.call(Call::Look(job.service, look));
         }
     }
@@ -88,9 +97,6 @@ impl Machine {
                 }
                 self.flights.put(flight);
             }
-            self.account
-                .witness
-                .done_mut(sighting.service, sighting.asked_at);
             return;
         };
         if self.account.witness.places().shared() > shared {
@@ -101,28 +107,14 @@ impl Machine {
         if let Some(mut flight) = self.flights.take(sighting.service) {
             self.note_key(&mut flight, &shown, sighting);
             self.flights.put(flight);
-        } else if let Some(unseeing) = self
-            .account
-            .witness
-            .done_mut(sighting.service, sighting.asked_at)
-        {
-            let mut job = unseeing.job.clone();
-            if job.record.host_key.as_ref() != Some(&shown) {
-                if job.record.key_before() != Some(&shown) {
-                    self.account.witness.seen(job.service);
-                }
-                self.step(
-                    &mut job,
-                    LedgerEntry::KeyShown { shown },
-                    sighting.answered_ms,
-                );
-                if let Some(unseeing) = self
-                    .account
-                    .witness
-                    .done_mut(job.service, sighting.asked_at)
-                {
-                    unseeing.job = job;
-                }
+        } else if let Some(mut unseeing) = self.account.witness.take_done(sighting) {
+            let is_new = unseeing.job.record.key_before() != Some(&shown);
+            if unseeing.job.record.host_key.as_ref() != Some(&shown) {
+                let entry = LedgerEntry::KeyShown { shown };
+                self.step(&mut unseeing.job, entry, sighting.answered_ms);
+            }
+            if !is_new {
+                self.account.witness.put_done(unseeing);
             }
         }
     }
@@ -166,15 +158,14 @@ impl Machine {
     /// Whether the host keys of the instance of `job` are judged.
     pub(super) fn judged_keys(&self, job: &QueuedJob) -> HostKeys {
         let witness = &self.account.witness;
-        let baseline = job.record.baseline.as_ref();
-        let before = baseline.and_then(|baseline| baseline.host_key.as_ref());
-        let (Some(baseline), Some(before)) = (baseline, before) else {
+        let record = &job.record;
+        let (Some(baseline), Some(before)) = (&record.baseline, record.key_before()) else {
             return HostKeys::default();
         };
         let ip = self.account.inventory.ip(job.service);
         let is_there = ip.and_then(|ip| ip.trim().parse().ok()) == Some(before.address.ip());
         let is_shared = |shown: &ShownKey| witness.places().is_shared(&shown.key);
-        let now = job.record.host_key.as_ref();
+        let now = record.host_key.as_ref();
         let count =
             is_there && !baseline.own_image && !is_shared(before) && !now.is_some_and(is_shared);
         HostKeys {
@@ -189,26 +180,16 @@ impl Machine {
         if record.state != State::Done || self.options.witnesses.ssh_port.is_none() {
             return;
         }
-        let before = record.key_before();
         if record.new_key().is_some() {
             return;
         }
-        let ip = self.account.inventory.ip(job.service);
-        let witness = &mut self.account.witness;
-        let look = match before {
-            Some(before) => Look {
-                address: before.address,
-                algorithm: Some(before.key.algorithm().to_owned()),
-            },
-            None => match witness.address(job, ip).filter(|_| !witness.is_blind()) {
-                Some(address) => Look {
-                    address,
-                    algorithm: None,
-                },
-                None => return,
-            },
+        let is_blind = self.account.witness.is_blind();
+        let first = || self.ssh_address(job).filter(|_| !is_blind).map(Look::first);
+        let Some(look) = record.key_before().map(Look::again).or_else(first) else {
+            return;
         };
         let (pause, long) = (self.options.rules.apart() / 4, self.options.keys_take());
+        let witness = &mut self.account.witness;
         witness.look_out_for(job.clone(), look, (pause, long), now);
     }
 
@@ -236,8 +217,5 @@ fn look_at(flight: &Flight, is_back: impl Fn() -> bool) -> Option<Look> {
         State::InProgress => is_back(),
         State::Queued | State::Submitting | State::Done | State::Failed | State::Cancelled => false,
     };
-    tells.then(|| Look {
-        address: before.address,
-        algorithm: Some(before.key.algorithm().to_owned()),
-    })
+    tells.then(|| Look::again(before))
 }

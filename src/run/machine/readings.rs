@@ -90,25 +90,21 @@ impl Machine {
         let Some(news) = self.account.inventory.read(asked, reply, now) else {
             return;
         };
-        // Doubts last: what the other rows of the page show counts for them.
-        let (doubts, others): (Vec<_>, Vec<_>) =
-            (news.seen.into_iter()).partition(|(service, _)| self.flights.needs_its_page(*service));
+        // Doubts last: what the other rows of the page show counts for them. Before them those with a new key,
+        // for which it counts as well, and whose jobs may prove the page to be alive.
+        let mut seen = news.seen;
+        let flights = &self.flights;
+        seen.sort_by_cached_key(|(service, _)| {
+            (
+                flights.is_in_doubt(*service),
+                flights.needs_its_page(*service),
+            )
+        });
         let mut alive_since = None;
-        for (service, observation) in others {
+        for (service, observation) in seen {
             let around = Surroundings {
                 alive_since,
-                ..Surroundings::default()
-            };
-            self.judge_row(service, &observation, around, reply, now);
-            alive_since = alive_since.max(self.flights.proves_life(service, &observation));
-        }
-        // A new key first: its job may prove the page to be alive.
-        let (doubts, rekeyed): (Vec<_>, Vec<_>) =
-            (doubts.into_iter()).partition(|(service, _)| self.flights.is_in_doubt(*service));
-        for (service, observation) in rekeyed.into_iter().chain(doubts) {
-            let around = Surroundings {
-                alive_since,
-                more_to_come: self.more_to_come(service),
+                more_to_come: self.flights.is_in_doubt(service) && self.more_to_come(service),
                 ..Surroundings::default()
             };
             self.judge_row(service, &observation, around, reply, now);
@@ -251,9 +247,7 @@ impl Machine {
 
     /// Its new host key proves that it was executed.
     fn rekeyed(&mut self, job: &mut QueuedJob, tracker: &Tracker, at_ms: i64) {
-        let baseline = job.record.baseline.as_ref();
-        let before = baseline.and_then(|it| it.host_key.as_ref());
-        if let Some((before, key)) = before.zip(tracker.keys().new_key()) {
+        if let Some((before, key)) = job.record.key_before().zip(tracker.keys().new_key()) {
             let shown = ShownKey {
                 address: before.address,
                 key: key.clone(),

@@ -91,12 +91,10 @@ impl Witness {
         }
     }
 
-    /// Where the instance of `job` answers SSH, by the address that the list gives; `None`: it is not asked.
-    pub(super) fn address(&self, job: &QueuedJob, ip: Option<&str>) -> Option<SocketAddr> {
-        let ssh_port = job.ssh_port.or(self.ssh_port)?;
-        self.ssh_port?;
-        let ip = ip?.trim().parse().ok()?;
-        Some(SocketAddr::new(ip, ssh_port))
+    /// The port at which the instance of `job` answers SSH; `None`: none is asked.
+    pub(super) fn ssh_port(&self, job: &QueuedJob) -> Option<u16> {
+        let usual = self.ssh_port?;
+        Some(job.ssh_port.unwrap_or(usual))
     }
 
     /// No instance has ever answered, and many were asked: they can't be reached from here.
@@ -152,10 +150,7 @@ impl Witness {
         }
         asked.is_out = true;
         self.looks += 1;
-        Some(Look {
-            address,
-            algorithm: None,
-        })
+        Some(Look::first(address))
     }
 
     /// The process stood still: what was seen before says nothing of now.
@@ -199,6 +194,9 @@ impl Witness {
             asked.wanted_at = None;
             asked.told = Some((sighting.asked_at, shown.clone()));
         }
+        if let Some(unseeing) = self.done.get_mut(&sighting.service) {
+            unseeing.is_out = false;
+        }
         shown
     }
 
@@ -220,48 +218,44 @@ impl Witness {
         (pause, long): (Duration, Duration),
         now: Now,
     ) {
-        let unseeing = Unseeing {
+        self.put_done(Unseeing {
             look,
             since: now.at,
             next_at: now.at + pause,
             until: now.at + long,
             is_out: false,
             job,
-        };
-        self.done.insert(unseeing.job.service, unseeing);
+        });
     }
 
     /// The looks that are due for jobs that are done. Those whose time is over are given up.
     pub(super) fn due_when_done(&mut self, pause: Duration, now: Now) -> Vec<(ServiceId, Look)> {
         self.done
             .retain(|_, unseeing| unseeing.is_out || unseeing.until > now.at);
-        let mut due = Vec::new();
-        for (service, unseeing) in &mut self.done {
-            if unseeing.is_out || unseeing.next_at > now.at || self.looks >= LATER_LOOKS_MAX {
-                continue;
-            }
-            self.looks += 1;
-            unseeing.is_out = true;
-            unseeing.next_at = now.at + pause;
-            due.push((*service, unseeing.look.clone()));
-        }
+        let room = LATER_LOOKS_MAX.saturating_sub(self.looks);
+        let is_due = |it: &&mut Unseeing| !it.is_out && it.next_at <= now.at;
+        let due = self.done.values_mut().filter(is_due).take(room);
+        let due: Vec<_> = due
+            .map(|unseeing| {
+                unseeing.is_out = true;
+                unseeing.next_at = now.at + pause;
+                (unseeing.job.service, unseeing.look.clone())
+            })
+            .collect();
+        self.looks += due.len();
         due
     }
 
-    /// The job that is done, and for whose new key a look was made that began at `asked_at`.
-    pub(super) fn done_mut(
-        &mut self,
-        service: ServiceId,
-        asked_at: Instant,
-    ) -> Option<&mut Unseeing> {
-        let unseeing = self.done.get_mut(&service)?;
-        unseeing.is_out = false;
-        (asked_at >= unseeing.since).then_some(unseeing)
+    /// The job that is done, and for whose new key the look was made.
+    pub(super) fn take_done(&mut self, sighting: &Sighting) -> Option<Unseeing> {
+        let service = sighting.service;
+        let is_meant = self.done.get(&service)?.since <= sighting.asked_at;
+        is_meant.then(|| self.done.remove(&service))?
     }
 
-    /// Its new key was seen.
-    pub(super) fn seen(&mut self, service: ServiceId) {
-        self.done.remove(&service);
+    /// Its new key was not seen yet.
+    pub(super) fn put_done(&mut self, unseeing: Unseeing) {
+        self.done.insert(unseeing.job.service, unseeing);
     }
 
     /// When the next look at a job that is done falls due, or its time is over.
